@@ -1,0 +1,62 @@
+# Every target sets up what it needs in .venv: `make help`.
+
+PYTHON ?= python3
+READY := .venv/ready
+
+PIP := .venv/bin/python -m pip -qq --disable-pip-version-check --no-input
+
+# Settings of the caller's own Python must not reach ours.
+unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX
+
+# A virtual environment works only where it was made and while its Python exists.
+ifneq ($(shell test -x .venv/bin/python && cat $(READY) 2>/dev/null),$(CURDIR))
+.PHONY: $(READY)
+endif
+
+.PHONY: help demo test lab check lock clean
+.DEFAULT_GOAL := help
+
+help: ## show these targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
+
+demo: $(READY) ## replay the incident, run the runbooks, build the index of reports
+	@.venv/bin/runbook demo
+
+test: $(READY) ## run the tests
+	@.venv/bin/pytest
+
+lab: $(READY) ## open the notebooks in JupyterLab
+	@.venv/bin/jupyter-lab notebooks
+
+check: $(READY) ## lint, formatting (notebooks too) and types
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
+	@.venv/bin/mypy --strict lib
+
+lock: $(READY) ## renew requirements.lock from the ranges in pyproject.toml
+	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && \
+	.venv/bin/python -m venv "$$fresh" && \
+	"$$fresh/bin/python" -m pip -qq --disable-pip-version-check install -e '.[dev]' && \
+	"$$fresh/bin/python" -m pip freeze --exclude-editable --exclude setuptools > "$$fresh/pins" && \
+	LC_ALL=C sort -f "$$fresh/pins" > requirements.lock
+
+clean: ## remove .venv and caches; runs and state stay
+	@rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find lib tests -name __pycache__ -prune -exec rm -rf {} +
+
+# The lock on this file lets a second make wait for the first one's set-up and then
+# find it done. Without the mark of a finished set-up, half of one may lie there: anew.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Python 3.11 or newer is needed; $(PYTHON) says: $$($(PYTHON) -V 2>&1 | head -n 1)." \
+			"Name another one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) lacks its venv module; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@exec 9< Makefile; $(PYTHON) -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'; \
+	done_here() { test -x .venv/bin/python && test "$$(cat $@ 2>/dev/null)" = "$(CURDIR)"; }; \
+	if done_here && test $@ -nt requirements.lock && test $@ -nt pyproject.toml; then exit 0; fi; \
+	echo "Setting up .venv (once, a minute or two)..."; \
+	done_here || $(PYTHON) -m venv --clear .venv && rm -f $@ && \
+	$(PIP) install -r requirements.lock && \
+	$(PIP) install --no-deps -e . && \
+	printf %s "$(CURDIR)" > $@

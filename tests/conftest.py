@@ -1,0 +1,19 @@
+"""What every test shares: no state in the checkout, no deadlines."""
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("no-deadline", deadline=None)
+settings.load_profile("no-deadline")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _checkout_left_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A test that forgets to say where its state goes must not reach the developer's own."""
+    state = tmp_path_factory.mktemp("checkout")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RUNBOOK_HOME", str(state / "home"))
+        patch.setenv("RUNBOOK_OUTPUTS", str(state / "outputs"))
+        yield

@@ -1,0 +1,125 @@
+"""The form of every runbook notebook (CONTRIBUTING.md, "Notebooks")."""
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from lib.project import NOTEBOOKS
+
+RUNBOOKS = {
+    "deploy_verify",
+    "day1_monitoring",
+    "duplicate_diagnosis",
+    "stuck_lock_release",
+    "week2_performance_review",
+}
+MAX_CODE_LINES = 10
+STABLE_ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+# What Jupyter gives a new cell: eight hexadecimal digits, or a UUID.
+RANDOM_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){0,3}(-[0-9a-f]{12})?")
+SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|MERGE|CREATE|DROP|ALTER)\s[^;]*\b(FROM|INTO|SET|TABLE)\b")
+LOGIC = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.Try, ast.For, ast.While)
+
+Notebook = nbformat.NotebookNode
+
+PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
+
+
+@pytest.fixture(params=PATHS, ids=lambda path: path.stem)
+def notebook(request: pytest.FixtureRequest) -> Notebook:
+    path: Path = request.param
+    return nbformat.read(path, as_version=nbformat.NO_CONVERT)
+
+
+def code_cells(notebook: Notebook) -> list[Notebook]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def is_parameters(cell: Notebook) -> bool:
+    return "parameters" in cell.metadata.get("tags", [])
+
+
+def comments(source: str) -> dict[int, str]:
+    """The comment of each line that has one."""
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
+
+
+def strings(source: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+@pytest.mark.skipif(not PATHS, reason="not written yet")
+def test_the_missions_runbooks_are_there() -> None:
+    assert {path.stem for path in PATHS} >= RUNBOOKS
+
+
+def test_is_valid_and_of_the_format_that_keeps_cell_ids(notebook: Notebook) -> None:
+    nbformat.validate(notebook)
+    assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
+    assert notebook.metadata.kernelspec.name == "python3"
+
+
+def test_is_stored_without_results(notebook: Notebook) -> None:
+    assert [cell.id for cell in code_cells(notebook) if cell.outputs or cell.execution_count is not None] == []
+
+
+def test_cell_ids_say_what_the_cell_is(notebook: Notebook) -> None:
+    ids = [cell.id for cell in notebook.cells]
+    assert [name for name in ids if not STABLE_ID.fullmatch(name) or RANDOM_ID.fullmatch(name)] == []
+    assert len(set(ids)) == len(ids)
+
+
+def test_begins_with_its_title(notebook: Notebook) -> None:
+    first = notebook.cells[0]
+    assert first.cell_type == "markdown"
+    assert re.match(r"# \S", first.source)
+
+
+def test_parameters_are_annotated_literals_with_help(notebook: Notebook) -> None:
+    tagged = [cell for cell in code_cells(notebook) if is_parameters(cell)]
+    assert len(tagged) == 1
+    source = tagged[0].source
+    helped = comments(source)
+    for statement in ast.parse(source).body:
+        assert isinstance(statement, ast.AnnAssign), ast.unparse(statement)
+        assert statement.value is not None, ast.unparse(statement)
+        ast.literal_eval(statement.value)
+        assert helped.get(statement.end_lineno or 0), f"no help: {ast.unparse(statement)}"
+
+
+def test_cells_are_short_and_hold_no_logic(notebook: Notebook) -> None:
+    for cell in code_cells(notebook):
+        lines = [line for line in cell.source.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+        assert 0 < len(lines) <= MAX_CODE_LINES, cell.id
+        logic = [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, LOGIC)]
+        assert [ast.unparse(node) for node in logic] == [], cell.id
+
+
+def test_cells_hold_no_sql(notebook: Notebook) -> None:
+    assert [cell.id for cell in code_cells(notebook) if any(map(SQL.search, strings(cell.source)))] == []
+
+
+def test_imports_come_from_the_library_and_name_no_adapter(notebook: Notebook) -> None:
+    for cell in code_cells(notebook):
+        for node in ast.walk(ast.parse(cell.source)):
+            assert not isinstance(node, ast.Import), cell.id
+            if isinstance(node, ast.ImportFrom):
+                package = f"{node.module}.".split(".")
+                assert package[0] == "lib", cell.id
+                assert package[1] not in {"gcp", "embedded"}, cell.id
+
+
+def test_prose_comes_before_each_code_cell(notebook: Notebook) -> None:
+    kinds = [(cell.id, cell.cell_type) for cell in notebook.cells]
+    pairs = pairwise(kinds)
+    assert [name for (_, before), (name, kind) in pairs if kind == "code" and before != "markdown"] == []
