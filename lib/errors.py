@@ -1,0 +1,37 @@
+"""The root of every error this library raises on purpose.
+
+RunbookError
+├── UserError      what was asked for is wrong; nothing was changed        (exit 2)
+├── Unavailable    the answer could not be had; says nothing about it      (exit 3)
+└── Finding        the question was answered, and the answer is bad news   (exit 1)
+
+Each message is one line: what was wrong, where, and what to do. Packages add
+their own leaves (`lib.locking.errors`, `lib.consolidation.errors`), so a caller
+can catch either the exact error or one of these three.
+"""
+
+from __future__ import annotations
+
+
+class RunbookError(Exception):
+    """Base of all errors raised by this library."""
+
+    exit_code = 3
+
+
+class UserError(RunbookError):
+    """The request was wrong; nothing was changed."""
+
+    exit_code = 2
+
+
+class Unavailable(RunbookError):
+    """A service or file could not be reached or read; the truth is unknown."""
+
+    exit_code = 3
+
+
+class Finding(RunbookError):
+    """The work was refused because a check found something bad."""
+
+    exit_code = 1

@@ -1,0 +1,38 @@
+"""A lease lock with fencing tokens.
+
+A lease gives efficiency: one consolidation per date at a time. It does not give
+correctness by itself, since its holder may be paused past its expiry and write
+afterwards; that is what the fencing token and the fence in the warehouse are for.
+"""
+
+from lib.locking.errors import (
+    LeaseLost,
+    LeaseStillLive,
+    LockAcquisitionError,
+    LockError,
+    LockOutcomeUnknown,
+    LockServiceUnavailable,
+    NothingToRelease,
+)
+from lib.locking.lease import LOCK_TIMEOUT_SECONDS, Lease, LeaseTiming
+from lib.locking.lock import ConsolidationLock
+from lib.locking.store import AuditEntry, Claim, LockRecord, LockStore, Observation
+
+__all__ = [
+    "LOCK_TIMEOUT_SECONDS",
+    "AuditEntry",
+    "Claim",
+    "ConsolidationLock",
+    "Lease",
+    "LeaseLost",
+    "LeaseStillLive",
+    "LeaseTiming",
+    "LockAcquisitionError",
+    "LockError",
+    "LockOutcomeUnknown",
+    "LockRecord",
+    "LockServiceUnavailable",
+    "LockStore",
+    "NothingToRelease",
+    "Observation",
+]

@@ -1,0 +1,187 @@
+"""A lease on a lock, kept alive by a heartbeat.
+
+What a lease does not guarantee: that its holder is the only one who writes. A
+holder that was paused may wake up after its lease has passed to another. The
+fencing token is what a resource must check to refuse such a writer; the lease
+only keeps two of them from working at once for nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lib.errors import UserError
+from lib.locking.errors import LeaseLost, LockServiceUnavailable
+from lib.locking.store import LockRecord, LockStore
+
+logger = logging.getLogger(__name__)
+
+LOCK_TIMEOUT_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class LeaseTiming:
+    """How long a lease lasts and how often it is renewed, in seconds.
+
+    ``lease > renewal deadline > heartbeat``: a holder gives its lease up by itself
+    before the store lets another take it, and has several heartbeats' time to
+    renew it before that.
+
+    Attributes:
+        lease_seconds: Another may take the lock this long after the last renewal.
+        renewal_deadline_seconds: The holder stops trusting its lease this long after
+            it sent the last successful renewal. Default: two thirds of the lease.
+        heartbeat_seconds: Pause between renewals. Default: a sixth of the lease.
+    """
+
+    lease_seconds: float = LOCK_TIMEOUT_SECONDS
+    renewal_deadline_seconds: float = 0.0
+    heartbeat_seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        deadline = self.renewal_deadline_seconds or self.lease_seconds * 2 / 3
+        heartbeat = self.heartbeat_seconds or self.lease_seconds / 6
+        object.__setattr__(self, "renewal_deadline_seconds", deadline)
+        object.__setattr__(self, "heartbeat_seconds", heartbeat)
+        if not self.lease_seconds > deadline > heartbeat > 0:
+            raise UserError(
+                f"lock timing is impossible: lease {self.lease_seconds:g}s must be longer than the renewal "
+                f"deadline {deadline:g}s, and that longer than the heartbeat {heartbeat:g}s"
+            )
+
+    def check_request_timeout(self, request_timeout_seconds: float) -> None:
+        """A renewal that hangs must end before the lease does."""
+        if request_timeout_seconds >= self.lease_seconds - self.renewal_deadline_seconds:
+            raise UserError(
+                f"a lock request may take {request_timeout_seconds:g}s, which a lease of {self.lease_seconds:g}s "
+                f"with a renewal deadline of {self.renewal_deadline_seconds:g}s has no room for; use a longer lease"
+            )
+
+
+class Lease:
+    """The right to work on one date. Comes from `ConsolidationLock.acquire`.
+
+    Attributes:
+        token: Fencing token in microseconds since 1970; give it to whatever is written to.
+        waited_seconds: How long the acquisition took.
+    """
+
+    def __init__(
+        self,
+        store: LockStore,
+        record: LockRecord,
+        timing: LeaseTiming,
+        *,
+        sent_at: float,
+        waited_seconds: float,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._record = record
+        self._timing = timing
+        self._monotonic = monotonic
+        self._trusted_until = sent_at + timing.renewal_deadline_seconds
+        self._lost_because = ""
+        self._stopped = threading.Event()
+        self._heart = threading.Thread(target=self._beat, name=f"heartbeat {self.lock_key}", daemon=True)
+        self.token = record.token
+        self.waited_seconds = waited_seconds
+
+    @property
+    def lock_key(self) -> str:
+        return self._record.claim.lock_key
+
+    @property
+    def holder_id(self) -> str:
+        return self._record.claim.holder_id
+
+    @property
+    def batch_id(self) -> str:
+        return self._record.claim.batch_id
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the lease is known to be gone, or can't be trusted any more."""
+        if not self._lost_because and self._monotonic() > self._trusted_until:
+            self._lost_because = (
+                f"it could not be renewed for {self._timing.renewal_deadline_seconds:g}s "
+                "(the process was paused, or the lock service did not answer)"
+            )
+        return bool(self._lost_because)
+
+    @property
+    def remaining_seconds(self) -> float:
+        """How long the lease can be trusted without a renewal; 0 when it is lost."""
+        return 0.0 if self.is_lost else max(0.0, self._trusted_until - self._monotonic())
+
+    def ensure_held(self) -> None:
+        """Raise `LeaseLost` unless the lease is held. Call it before each write."""
+        if self.is_lost:
+            raise LeaseLost(
+                f"The lease on {self.lock_key} (batch={self.batch_id}) was lost: {self._lost_because}; "
+                "nothing may be written under it"
+            )
+
+    def renew(self) -> None:
+        """One heartbeat. Marks the lease lost when the record is no longer ours.
+
+        Raises:
+            LockServiceUnavailable: The store did not answer; the lease lasts on until
+                its renewal deadline.
+        """
+        if self.is_lost:
+            return
+        sent_at = self._monotonic()
+        renewed = self._store.renew(self._record) or self._renew_own_record()
+        if renewed is None:
+            self._lost_because = "another holder took it, or it was released by force"
+            return
+        self._record = renewed
+        self._trusted_until = sent_at + self._timing.renewal_deadline_seconds
+
+    def _renew_own_record(self) -> LockRecord | None:
+        """An earlier renewal may have taken effect though its answer was lost."""
+        found = self._store.read(self.lock_key).record
+        if found is None or not found.is_held_by(self._record.claim):
+            return None
+        return self._store.renew(found)
+
+    def start_heartbeat(self) -> None:
+        self._heart.start()
+
+    def _beat(self) -> None:
+        while not self._stopped.wait(self._timing.heartbeat_seconds):
+            try:
+                self.renew()
+            except LockServiceUnavailable as error:
+                logger.warning("Heartbeat of %s failed, trying again: %s", self.lock_key, error)
+            except Exception:
+                # A thread that dies in silence would let the lease run out unnoticed.
+                logger.exception("Heartbeat of %s failed", self.lock_key)
+            if self.is_lost:
+                logger.error("❌ Lost consolidation lock: %s (batch=%s)", self.lock_key, self.batch_id)
+                return
+
+    def release(self) -> bool:
+        """Stop the heartbeat and remove the record if it is still ours.
+
+        Returns:
+            False when the record was no longer ours.
+
+        Raises:
+            LockServiceUnavailable: The store did not answer; the record expires by itself.
+        """
+        self._stopped.set()
+        if self._heart.is_alive():
+            self._heart.join()
+        if self._store.delete(self._record):
+            return True
+        found = self._store.read(self.lock_key).record
+        if found is None or not found.is_held_by(self._record.claim):
+            self._lost_because = self._lost_because or "another holder took it, or it was released by force"
+            return False
+        return self._store.delete(found)

@@ -1,0 +1,274 @@
+"""The consolidation lock: one consolidation of a date at a time.
+
+The algorithm, whatever the store:
+
+1. Create the record if there is none: the usual case, one request.
+2. There is one: read it. Ours after all (the answer to an earlier try was lost), gone,
+   or expired by the store's own clock: take it. Expired means no heartbeat for as
+   long as the record's lease; both times are the store's.
+3. Held by another: wait until the record changes or its lease is over, then from 1.
+"""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import os
+import random
+import socket
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import Protocol
+
+from lib.errors import UserError
+from lib.locking.errors import (
+    LeaseStillLive,
+    LockAcquisitionError,
+    LockOutcomeUnknown,
+    LockServiceUnavailable,
+    NothingToRelease,
+)
+from lib.locking.lease import Lease, LeaseTiming
+from lib.locking.store import AuditEntry, Claim, LockRecord, LockStore, Observation
+
+logger = logging.getLogger(__name__)
+
+MAX_WAIT_SECONDS = 300.0
+_LONGEST_LOOK_AWAY_SECONDS = 5.0
+
+
+class Fence(Protocol):
+    """The resource's memory of the newest token (see `lib.consolidation.fence`)."""
+
+    def advance(self, lock_key: str, token: int) -> None:
+        """Refuse every token older than this one from now on."""
+        ...
+
+
+def guide_lock_key(game_date: date) -> str:
+    """``consolidation_<game_date>``, the key that the guide looks for in Firestore."""
+    return f"consolidation_{game_date.isoformat()}"
+
+
+class ConsolidationLock:
+    """A lease lock per game date.
+
+    Args:
+        project_id: The Google Cloud project whose Firestore holds the locks, as in the
+            guide. With a `store`, only a name.
+        store: Where the records are kept; Firestore by default.
+        timing: Length of lease, renewal deadline and heartbeat.
+        max_wait_seconds: How long `acquire` waits by default.
+        key_for: The lock key of a date.
+        fence: Moved by a forced release, so that the old holder is refused for good.
+        monotonic: Seconds; only differences count.
+    """
+
+    def __init__(
+        self,
+        project_id: str,
+        *,
+        store: LockStore | None = None,
+        timing: LeaseTiming | None = None,
+        max_wait_seconds: float = MAX_WAIT_SECONDS,
+        key_for: Callable[[date], str] = guide_lock_key,
+        fence: Fence | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.project_id = project_id
+        self.store = store or _firestore(project_id)
+        self.timing = timing or LeaseTiming()
+        self.timing.check_request_timeout(self.store.request_timeout_seconds)
+        self.max_wait_seconds = max_wait_seconds
+        self.key_for = key_for
+        self._fence = fence
+        self._monotonic = monotonic
+
+    @contextmanager
+    def acquire(
+        self, *, game_date: str | date, batch_id: str, max_wait_seconds: float | None = None
+    ) -> Iterator[Lease]:
+        """Hold the lock of a date for the length of the ``with`` block.
+
+        Args:
+            game_date: The date, ``YYYY-MM-DD``.
+            batch_id: The work; for people and logs.
+            max_wait_seconds: How long to wait for another holder; 0 tries once.
+
+        Raises:
+            LockAcquisitionError: Held by another for all of that time.
+            LockServiceUnavailable: The lock store does not answer.
+            LeaseLost: At the end of the block, when the lease was lost in it.
+        """
+        wait = self.max_wait_seconds if max_wait_seconds is None else max_wait_seconds
+        lease = self._take(_as_date(game_date), batch_id, wait)
+        lease.start_heartbeat()
+        still_ours = True
+        try:
+            yield lease
+            lease.ensure_held()
+        finally:
+            still_ours = self._let_go(lease)
+        if not still_ours:
+            lease.ensure_held()
+
+    def _take(self, game_date: date, batch_id: str, max_wait_seconds: float) -> Lease:
+        claim = Claim(
+            lock_key=self.key_for(game_date),
+            holder_id=uuid.uuid4().hex,
+            batch_id=batch_id,
+            lease_seconds=self.timing.lease_seconds,
+            host=f"{socket.gethostname()}:{os.getpid()}",
+        )
+        logger.info("🔒 Acquiring consolidation lock for game_date=%s, batch=%s", game_date, batch_id)
+        started = self._monotonic()
+        while True:
+            sent_at = self._monotonic()
+            record, seen = self._try_once(claim)
+            if record is not None:
+                waited = self._monotonic() - started
+                logger.info(
+                    "✅ Acquired consolidation lock: %s (batch=%s, timeout=%.0fs)",
+                    claim.lock_key,
+                    batch_id,
+                    claim.lease_seconds,
+                    extra={"waited_ms": waited * 1000, "token": record.token, "holder_id": claim.holder_id},
+                )
+                return Lease(
+                    self.store,
+                    record,
+                    self.timing,
+                    sent_at=sent_at,
+                    waited_seconds=waited,
+                    monotonic=self._monotonic,
+                )
+            if seen is None or seen.record is None:
+                continue
+            waited = self._monotonic() - started
+            if waited >= max_wait_seconds:
+                raise _held_by_another(claim, seen.record, waited)
+            self._wait(seen, max_wait_seconds - waited)
+
+    def _try_once(self, claim: Claim) -> tuple[LockRecord | None, Observation | None]:
+        """The record if the lock is ours now, else what was seen in its place."""
+        try:
+            if created := self.store.create(claim):
+                return created, None
+        except LockOutcomeUnknown:
+            logger.warning("The answer to acquiring %s was lost; reading it back", claim.lock_key)
+        seen = self.store.read(claim.lock_key)
+        if seen.record is not None and seen.record.is_held_by(claim):
+            return seen.record, None
+        if seen.record is not None and seen.is_expired:
+            logger.warning(
+                "⏰ Taking over expired consolidation lock: %s (from batch=%s, host=%s)",
+                claim.lock_key,
+                seen.record.claim.batch_id,
+                seen.record.claim.host,
+            )
+            try:
+                return self.store.take_over(seen.record, claim), None
+            except LockOutcomeUnknown:
+                return None, None
+        return None, seen
+
+    def _wait(self, seen: Observation, at_most_seconds: float) -> None:
+        assert seen.record is not None
+        just_after_expiry = max(0.0, seen.seconds_until_expiry) + 0.001
+        look_again = _LONGEST_LOOK_AWAY_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311
+        self.store.wait_for_change(seen.record, min(at_most_seconds, just_after_expiry, look_again))
+
+    def _let_go(self, lease: Lease) -> bool:
+        """Release; False when the record was found to be someone else's."""
+        try:
+            released = lease.release()
+        except LockServiceUnavailable as error:
+            # The work under the lease is done and fenced; the record expires by itself.
+            logger.error("Could not release %s, it expires by itself: %s", lease.lock_key, error)
+            return True
+        if released:
+            logger.info("🔓 Released consolidation lock: %s (batch=%s)", lease.lock_key, lease.batch_id)
+        return released
+
+    def locks(self) -> list[Observation]:
+        """Every lock of the store, with the store's time of the reading."""
+        return self.store.read_all()
+
+    def force_release(
+        self, game_date: str | date, reason: str = "", *, steal: bool = False, actor: str = ""
+    ) -> AuditEntry:
+        """Remove a lock that its holder will not release, and file why.
+
+        Exactly the record that was judged is removed, and the fence moves to the
+        moment of the release, so that its holder is refused even if it wakes up.
+
+        Args:
+            game_date: Whose lock.
+            reason: Why; kept in the audit record.
+            steal: Take it even from a holder whose lease is alive.
+            actor: Who releases it; the user's name by default.
+
+        Raises:
+            UserError: No reason was given.
+            NothingToRelease: There is no such lock.
+            LeaseStillLive: The lease is alive, or came alive meanwhile.
+        """
+        lock_key = self.key_for(_as_date(game_date))
+        if not reason.strip():
+            raise UserError(f"a forced release of {lock_key} needs a reason; it is kept in the audit record")
+        seen = self.store.read(lock_key)
+        if seen.record is None:
+            raise NothingToRelease(f"there is no lock {lock_key}; nothing was released")
+        is_live = not seen.is_expired
+        if is_live and not steal:
+            raise LeaseStillLive(
+                f"{lock_key} is alive: {_holder(seen.record)} holds it for another "
+                f"{seen.seconds_until_expiry:.0f}s; wait, or steal it if you know that its holder is gone"
+            )
+        entry = self.store.delete_audited(
+            seen.record, actor=actor or getpass.getuser(), reason=reason, was_live=is_live
+        )
+        if entry is None:
+            raise LeaseStillLive(f"{lock_key} changed while it was being released; look at it again")
+        logger.warning(
+            "🔨 Force-released consolidation lock: %s (batch=%s, reason=%s)",
+            lock_key,
+            seen.record.claim.batch_id,
+            reason,
+        )
+        if self._fence is not None:
+            self._fence.advance(lock_key, entry.token)
+        return entry
+
+
+def _firestore(project_id: str) -> LockStore:
+    from lib.gcp.firestore_locks import FirestoreLockStore
+
+    return FirestoreLockStore(project_id)
+
+
+def _as_date(game_date: str | date) -> date:
+    if isinstance(game_date, date):
+        return game_date
+    try:
+        return date.fromisoformat(game_date)
+    except (ValueError, TypeError):
+        raise UserError(f"game date {game_date!r:.80} is not a date; write YYYY-MM-DD") from None
+
+
+def _holder(record: LockRecord) -> str:
+    return f"batch {record.claim.batch_id} on {record.claim.host}"
+
+
+def _held_by_another(claim: Claim, record: LockRecord, waited_seconds: float) -> LockAcquisitionError:
+    error = LockAcquisitionError(
+        claim.lock_key,
+        held_by=_holder(record),
+        held_until=record.expires_at,
+        waited_seconds=waited_seconds,
+    )
+    logger.error("❌ Lock acquisition failed: %s (batch=%s)", error, claim.batch_id)
+    return error

@@ -1,0 +1,177 @@
+"""The port to the place where lock records are kept.
+
+A store does a few atomic, conditional writes and tells its own time; the lock
+algorithm stands once, in `lib.locking.lock`. No clock of a client decides
+anything: every time in a record and in an observation is the store's.
+
+Each call either answers within `LockStore.request_timeout_seconds`, or raises
+`LockServiceUnavailable` (it did not take effect) or `LockOutcomeUnknown` (it may
+have). "Somebody else was first" is an answer, never an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What an attempt to take a lock writes into the record.
+
+    Attributes:
+        lock_key: Which lock.
+        holder_id: Fresh for each attempt, so that two consolidations of one batch
+            differ and an attempt whose answer was lost can recognise its record.
+        batch_id: The work; for people.
+        lease_seconds: How long the lease lasts after it was acquired or renewed.
+        host: Machine and process; for people.
+    """
+
+    lock_key: str
+    holder_id: str
+    batch_id: str
+    lease_seconds: float
+    host: str
+
+
+@dataclass(frozen=True)
+class LockRecord:
+    """A lock as the store holds it.
+
+    Attributes:
+        claim: Who holds it and for how long.
+        token: Fencing token: the store's commit time of the acquisition in
+            microseconds since 1970. For one key it only ever grows.
+        acquired_at: The store's time of the acquisition.
+        renewed_at: The store's time of the last heartbeat.
+        version: Changes with each write; opaque, only compared for equality.
+    """
+
+    claim: Claim
+    token: int
+    acquired_at: datetime
+    renewed_at: datetime
+    version: str
+
+    @property
+    def expires_at(self) -> datetime:
+        """When the lease ends unless it is renewed, in the store's time."""
+        return self.renewed_at + timedelta(seconds=self.claim.lease_seconds)
+
+    def is_held_by(self, claim: Claim) -> bool:
+        return self.claim.holder_id == claim.holder_id
+
+
+@dataclass(frozen=True)
+class Observation:
+    """A record (None: the lock is free) and the store's time of the reading."""
+
+    record: LockRecord | None
+    read_at: datetime
+
+    @property
+    def is_expired(self) -> bool:
+        """A lease is still held at the very instant at which it ends."""
+        return self.record is not None and self.read_at > self.record.expires_at
+
+    @property
+    def seconds_until_expiry(self) -> float:
+        """Seconds left to the lease; negative when it is over, 0 when the lock is free."""
+        if self.record is None:
+            return 0.0
+        return (self.record.expires_at - self.read_at).total_seconds()
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    """A forced release: what was removed, by whom and why.
+
+    Attributes:
+        removed: The record as it stood.
+        actor: Who released it.
+        reason: Why, in the operator's words.
+        was_live: Whether the lease was still running: the lock was stolen.
+        released_at: The store's commit time.
+        token: `released_at` in microseconds: greater than the removed record's
+            token, and not greater than any later acquisition's.
+    """
+
+    removed: LockRecord
+    actor: str
+    reason: str
+    was_live: bool
+    released_at: datetime
+    token: int
+
+    def as_data(self) -> Mapping[str, Any]:
+        return {
+            "lock_key": self.removed.claim.lock_key,
+            "batch_id": self.removed.claim.batch_id,
+            "holder_id": self.removed.claim.holder_id,
+            "host": self.removed.claim.host,
+            "acquired_at": self.removed.acquired_at.isoformat(),
+            "renewed_at": self.removed.renewed_at.isoformat(),
+            "lease_seconds": self.removed.claim.lease_seconds,
+            "token": self.removed.token,
+            "was_live": self.was_live,
+            "actor": self.actor,
+            "reason": self.reason,
+            "released_at": self.released_at.isoformat(),
+        }
+
+
+class LockStore(Protocol):
+    """Atomic conditional writes on lock records."""
+
+    @property
+    def request_timeout_seconds(self) -> float:
+        """The longest that one call takes before it raises."""
+        ...
+
+    def create(self, claim: Claim) -> LockRecord | None:
+        """Write the record if there is none under its key. None: there is one."""
+        ...
+
+    def take_over(self, expired: LockRecord, claim: Claim) -> LockRecord | None:
+        """Replace exactly this version of a record by a new one, in one commit.
+
+        The caller has seen that it is expired. None: it has changed since.
+        """
+        ...
+
+    def renew(self, record: LockRecord) -> LockRecord | None:
+        """Set `renewed_at` to now on exactly this version. None: it has changed."""
+        ...
+
+    def delete(self, record: LockRecord) -> bool:
+        """Remove exactly this version. False: it has changed or is gone."""
+        ...
+
+    def delete_audited(self, record: LockRecord, *, actor: str, reason: str, was_live: bool) -> AuditEntry | None:
+        """Remove exactly this version and file the audit entry, in one commit.
+
+        None: the record has changed or is gone, and nothing was written.
+        """
+        ...
+
+    def read(self, lock_key: str) -> Observation:
+        """The record under the key."""
+        ...
+
+    def read_all(self) -> list[Observation]:
+        """All records, by key."""
+        ...
+
+    def audit_entries(self) -> list[AuditEntry]:
+        """All forced releases, newest first."""
+        ...
+
+    def wait_for_change(self, seen: LockRecord, timeout_seconds: float) -> None:
+        """Return as soon as the record differs from `seen`, or after the timeout.
+
+        May return early for no reason; the caller looks again.
+        """
+        ...
