@@ -1,0 +1,340 @@
+"""Consolidating a batch: from its staging tables into the main table, once.
+
+Two defences stand behind "once". The lock keeps two consolidations of a date from
+working at the same time; the fence in the transaction keeps them from harming the
+table if they do: lock lost, lock switched off, lock service down, a paused holder that
+wakes up. Whatever happens, a staging table is dropped only after the transaction that
+merged exactly it was committed.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import uuid
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from time import perf_counter
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from lib.consolidation.errors import (
+    ConsolidationConflict,
+    NothingToConsolidate,
+    RequirementFailed,
+    SourceVanished,
+    StagedDataError,
+    StaleToken,
+    TransactionConflict,
+    ValidationFailed,
+)
+from lib.consolidation.fence import FENCE_COLUMNS, FENCE_MISSING, STALE_TOKEN, ensure_fence
+from lib.consolidation.identifiers import TableName, checked_batch_id, checked_game_date
+from lib.consolidation.ledger import LEDGER_COLUMNS, ledger_runs
+from lib.consolidation.merge import (
+    ALREADY_MERGED,
+    INACTIVE_ROWS,
+    NEW_DUPLICATES,
+    STAGED_KEY_MISSING,
+    WRONG_DATE,
+    StagedRows,
+    consolidation_steps,
+    dry_run_sql,
+    group_by_columns,
+)
+from lib.consolidation.result import ConsolidationResult, ConsolidationStatus
+from lib.consolidation.schema import check_staged_columns
+from lib.consolidation.staging import batch_tables
+from lib.consolidation.table_spec import TableSpec
+from lib.consolidation.warehouse import Parameters, TransactionOutcome, Warehouse
+from lib.errors import RunbookError
+from lib.locking.lease import Lease
+from lib.locking.lock import ConsolidationLock
+
+logger = logging.getLogger(__name__)
+
+
+class _Overtaken(Exception):
+    """A rival changed what this attempt was built on: look again and retry."""
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """What one call is about."""
+
+    batch_id: str
+    game_date: date
+    lock_key: str
+    started_at: datetime
+
+
+class BatchConsolidator:
+    """Merges batches into the main table.
+
+    Args:
+        warehouse: Where the tables are.
+        locks: The consolidation lock.
+        spec: The main table.
+    """
+
+    def __init__(self, warehouse: Warehouse, locks: ConsolidationLock, spec: TableSpec) -> None:
+        self._warehouse = warehouse
+        self._locks = locks
+        self._spec = spec
+
+    def consolidate_batch(
+        self,
+        *,
+        batch_id: str,
+        game_date: str | date,
+        cleanup: bool = True,
+        use_lock: bool = True,
+        dry_run: bool = False,
+        max_wait_seconds: float | None = None,
+    ) -> ConsolidationResult:
+        """Merge the batch's staging tables into the main table, all of them or none.
+
+        Args:
+            batch_id: The batch.
+            game_date: The date that all its rows must have.
+            cleanup: Drop the staging tables that were merged.
+            use_lock: Wait for other consolidations of the date. Without it the fence
+                still keeps the table right; rivals then redo each other's work.
+            dry_run: Only tell what would happen. Takes no lock and writes nothing.
+            max_wait_seconds: How long to wait for the lock, and then for rivals.
+
+        Raises:
+            NothingToConsolidate: No staging tables, and the ledger does not know it.
+            StagedDataError: Staged rows do not fit the main table or the date.
+            LockAcquisitionError: Another consolidation holds the lock.
+            LeaseLost, StaleToken: Another has taken over; nothing was written.
+            ValidationFailed: The check after the MERGE failed; all was rolled back.
+            ConsolidationConflict: Rivals kept winning.
+        """
+        started = perf_counter()
+        wait = self._locks.max_wait_seconds if max_wait_seconds is None else max_wait_seconds
+        date_ = checked_game_date(game_date)
+        batch = _Batch(checked_batch_id(batch_id), date_, self._spec.lock_key(date_), datetime.now(UTC))
+        if dry_run:
+            result = self._dry_run(batch)
+        else:
+            with self._lock(batch, use_lock, wait) as lease:
+                result = self._consolidate(batch, lease, cleanup, wait)
+                if lease is not None:
+                    result = replace(result, lock_wait_ms=lease.waited_seconds * 1000)
+        return replace(result, total_ms=(perf_counter() - started) * 1000)
+
+    def _lock(self, batch: _Batch, use_lock: bool, max_wait_seconds: float) -> AbstractContextManager[Lease | None]:
+        if not use_lock:
+            logger.warning("Consolidating batch=%s without the lock; the fence still guards it", batch.batch_id)
+            return nullcontext()
+        return self._locks.acquire(
+            game_date=batch.game_date, batch_id=batch.batch_id, max_wait_seconds=max_wait_seconds
+        )
+
+    def _consolidate(
+        self, batch: _Batch, lease: Lease | None, cleanup: bool, retry_seconds: float
+    ) -> ConsolidationResult:
+        self._warehouse.create_table(self._spec.fences, FENCE_COLUMNS)
+        self._warehouse.create_table(self._spec.ledger, LEDGER_COLUMNS)
+        ensure_fence(self._warehouse, self._spec, batch.lock_key)
+        retrying = Retrying(
+            retry=retry_if_exception_type((TransactionConflict, SourceVanished, _Overtaken)),
+            wait=wait_random_exponential(0.02, max=2),
+            stop=stop_after_delay(max(retry_seconds, 1.0)),
+            reraise=True,
+        )
+        try:
+            result: ConsolidationResult = retrying(self._attempt, batch, lease, cleanup)
+        except (TransactionConflict, SourceVanished, _Overtaken) as error:
+            raise ConsolidationConflict(
+                f"batch {batch.batch_id} was not consolidated: rival consolidations won for "
+                f"{retry_seconds:.0f}s; its staging tables are kept, try again ({error})"
+            ) from error
+        attempts = int(retrying.statistics.get("attempt_number", 1))
+        return replace(result, attempts=attempts if result.run_id else 0)
+
+    def _attempt(self, batch: _Batch, lease: Lease | None, cleanup: bool) -> ConsolidationResult:
+        tables, merged_before = self._staged(batch)
+        if not tables:
+            return self._already_consolidated(batch, merged_before if cleanup else [])
+        staged, gather = self._read_staged(batch, tables)
+        logger.info("🔄 Executing MERGE for batch=%s with %d staging tables", batch.batch_id, len(tables))
+        if lease is not None:
+            lease.ensure_held()
+        run_id = uuid.uuid4().hex
+        outcome = self._transact(batch, lease, run_id, staged, gather)
+        result = self._committed(batch, run_id, outcome)
+        _log_committed(result)
+        if cleanup:
+            self._warehouse.drop([*tables, *merged_before])
+            result = replace(result, staging_dropped=len(tables))
+        return result
+
+    def _staged(self, batch: _Batch) -> tuple[list[TableName], list[TableName]]:
+        """The batch's tables: those to merge, and those that the ledger has merged."""
+        listed = [table.name for table in batch_tables(self._warehouse, self._spec, batch.batch_id)]
+        runs = ledger_runs(self._warehouse, self._spec, batch_id=batch.batch_id) if listed else []
+        merged = {name for run in runs for name in run.staging_tables}
+        return (
+            [table for table in listed if table.table not in merged],
+            [table for table in listed if table.table in merged],
+        )
+
+    def _already_consolidated(self, batch: _Batch, leftovers: Sequence[TableName]) -> ConsolidationResult:
+        runs = ledger_runs(self._warehouse, self._spec, batch_id=batch.batch_id)
+        if not any(run.game_date == batch.game_date for run in runs):
+            elsewhere = f"; it was consolidated for {runs[0].game_date}" if runs else ""
+            raise NothingToConsolidate(
+                f"batch {batch.batch_id} has no staging tables and was never consolidated for "
+                f"{batch.game_date}{elsewhere}"
+            )
+        if leftovers:
+            self._warehouse.drop(leftovers)
+        logger.info("Batch %s is already consolidated, nothing was changed", batch.batch_id)
+        return ConsolidationResult(
+            ConsolidationStatus.ALREADY_CONSOLIDATED,
+            batch.batch_id,
+            batch.game_date,
+            staging_dropped=len(leftovers),
+        )
+
+    def _read_staged(
+        self, batch: _Batch, tables: Sequence[TableName]
+    ) -> tuple[StagedRows, dict[TableName, list[TableName]]]:
+        columns = self._warehouse.columns_of([self._spec.table, *tables])
+        main = columns.get(self._spec.table) or self._warehouse.columns(self._spec.table)
+        if gone := [table for table in tables if table not in columns]:
+            raise SourceVanished(f"{len(gone)} staging tables of batch {batch.batch_id} are gone")
+        relation = self._spec.table.sibling(f"_gathered_{uuid.uuid4().hex[:12]}")
+        groups = group_by_columns([(table, columns[table]) for table in tables], relation)
+        for group, members in groups.items():
+            check_staged_columns(self._spec, main, group.columns, source=f"staging table {members[0]}")
+        return (
+            StagedRows(self._spec, main, tuple(groups)),
+            {group.relation: members for group, members in groups.items()},
+        )
+
+    def _transact(
+        self,
+        batch: _Batch,
+        lease: Lease | None,
+        run_id: str,
+        staged: StagedRows,
+        gather: dict[TableName, list[TableName]],
+    ) -> TransactionOutcome:
+        job_id = f"consolidation_{batch.batch_id}_{run_id}"
+        parameters: Parameters = {
+            "game_date": batch.game_date,
+            "batch_id": batch.batch_id,
+            "run_id": run_id,
+            "lock_key": batch.lock_key,
+            "moved_by": run_id,
+            "token": lease.token if lease else 0,
+            "job_id": job_id,
+            "holder_id": lease.holder_id if lease else "",
+            "host": f"{socket.gethostname()}:{os.getpid()}",
+            "staging_tables": [table.table for members in gather.values() for table in members],
+            "started_at": batch.started_at,
+        }
+        try:
+            return self._warehouse.transact(
+                consolidation_steps(staged, has_lease=lease is not None),
+                parameters,
+                gather=gather,
+                job_id=job_id,
+            )
+        except RequirementFailed as error:
+            raise _refusal(error, batch, staged) from error
+
+    def _committed(self, batch: _Batch, run_id: str, outcome: TransactionOutcome) -> ConsolidationResult:
+        runs = ledger_runs(self._warehouse, self._spec, batch_id=batch.batch_id)
+        run = next(run for run in runs if run.run_id == run_id)
+        return ConsolidationResult(
+            ConsolidationStatus.CONSOLIDATED,
+            batch.batch_id,
+            batch.game_date,
+            staged=run.staged_rows,
+            inserted=run.inserted_rows,
+            updated=run.updated_rows,
+            deduplicated=run.deduplicated_rows,
+            duplicates_before=run.duplicates_before,
+            duplicates_after=run.duplicates_after,
+            staging_tables=run.staging_tables,
+            run_id=run_id,
+            token=run.token,
+            job_id=outcome.job_id,
+            merge_ms=outcome.elapsed_ms.get("merge", 0.0),
+            statistics=outcome.statistics,
+        )
+
+    def _dry_run(self, batch: _Batch) -> ConsolidationResult:
+        tables, _ = self._staged(batch)
+        if not tables:
+            return self._already_consolidated(batch, [])
+        staged, gather = self._read_staged(batch, tables)
+        found = self._warehouse.query(dry_run_sql(staged), {"game_date": batch.game_date}, gather=gather)[0]
+        for code, rows in ((WRONG_DATE, "wrong_date_rows"), (INACTIVE_ROWS, "inactive_rows")):
+            if found[rows]:
+                raise _refusal(RequirementFailed(code), batch, staged)
+        return ConsolidationResult(
+            ConsolidationStatus.DRY_RUN,
+            batch.batch_id,
+            batch.game_date,
+            staged=found["staged_rows"],
+            inserted=found["inserted_rows"],
+            updated=found["updated_rows"],
+            deduplicated=found["deduplicated_rows"],
+            duplicates_before=found["duplicates_before"],
+            duplicates_after=found["duplicates_before"],
+            staging_tables=tuple(table.table for table in tables),
+        )
+
+
+def _log_committed(result: ConsolidationResult) -> None:
+    logger.info(
+        "✅ MERGE complete: %d rows affected in %.1fms (batch=%s)",
+        result.inserted + result.updated,
+        result.merge_ms,
+        result.batch_id,
+        extra=result.as_data(),
+    )
+    logger.info("🔍 Running post-consolidation validation for game_date=%s...", result.game_date)
+    # The check ran inside the transaction; it could not have been committed otherwise.
+    logger.info("✅ Post-consolidation validation PASSED (0 duplicates)")
+    if result.duplicates_after:
+        logger.warning(
+            "%d duplicate business keys of game_date=%s are older than batch=%s",
+            result.duplicates_after,
+            result.game_date,
+            result.batch_id,
+        )
+
+
+def _refusal(error: RequirementFailed, batch: _Batch, staged: StagedRows) -> Exception:
+    """What a failed requirement means."""
+    kept = f"all was rolled back and the staging tables of batch {batch.batch_id} are kept"
+    if error.code in (ALREADY_MERGED, FENCE_MISSING):
+        return _Overtaken(error.code)
+    if error.code == STALE_TOKEN:
+        return StaleToken(
+            f"a newer consolidation of {batch.game_date} has passed the fence: the lock of batch {batch.batch_id} "
+            "was lost, and nothing was written"
+        )
+    if error.code == WRONG_DATE:
+        return StagedDataError(f"batch {batch.batch_id} has rows of another date than {batch.game_date}; {kept}")
+    if error.code == INACTIVE_ROWS:
+        active = staged.spec.active_column
+        return StagedDataError(f"batch {batch.batch_id} has rows with {active} = FALSE; {kept}")
+    if error.code in (NEW_DUPLICATES, STAGED_KEY_MISSING):
+        logger.error(
+            "❌ POST-CONSOLIDATION VALIDATION FAILED: %s for game_date=%s (batch=%s)",
+            error.code.replace("_", " "),
+            batch.game_date,
+            batch.batch_id,
+        )
+        return ValidationFailed(f"the check after the MERGE failed ({error.code}); {kept}")
+    return RunbookError(f"unknown requirement {error.code}; {kept}")

@@ -1,0 +1,228 @@
+"""Finding duplicates of the business key and explaining how they came to be.
+
+Two classes, with different causes (both happened, see `DuplicateKind`). What judges is
+the exact key over the rows that readers see; the guide's own query rounds the line and
+counts superseded rows too, so its figure is shown beside and decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from lib.consolidation.identifiers import TableName
+from lib.consolidation.key import column_list, counted_rows, quoted, same_key
+from lib.consolidation.table_spec import STAGING_PREFIX, TableSpec
+from lib.consolidation.warehouse import Row, StagingTable, Warehouse
+
+_TABLES_A_QUERY = 200
+
+
+class DuplicateKind(StrEnum):
+    """How the rows of one key differ.
+
+    `SAME_ID`: one batch was consolidated twice. `DIFFERENT_IDS`: two generations, or two
+    batches, raced. `BOTH`: some of each among the rows of one key.
+    """
+
+    SAME_ID = "same id twice"
+    DIFFERENT_IDS = "same key, different ids"
+    BOTH = "same id twice and different ids"
+
+
+@dataclass(frozen=True)
+class DuplicateCount:
+    """Duplicates of one date.
+
+    Attributes:
+        rows: Rows that readers see.
+        keys: Distinct business keys among them.
+        duplicate_keys: Keys with several rows.
+        excess_rows: Rows beyond the first of each key.
+        guide_keys: What the guide's query counts: all rows, line rounded.
+    """
+
+    game_date: date
+    rows: int
+    keys: int
+    duplicate_keys: int
+    excess_rows: int
+    guide_keys: int
+
+
+@dataclass(frozen=True)
+class DuplicateGroup:
+    """The rows of one duplicate key, newest first.
+
+    Attributes:
+        key: Key column to value.
+        rows: How many rows have it.
+        kind: How they differ.
+        row_ids: Their ids.
+        created_at: When each was created; None: not recorded.
+        gap_ms: Milliseconds between the first and the last creation; None: unknown.
+        batches: Batches whose staging tables still hold the key; empty when cleaned up.
+        staging_tables: Those tables.
+        keep: The id of the row that a repair keeps.
+    """
+
+    key: Mapping[str, Any]
+    rows: int
+    kind: DuplicateKind
+    row_ids: tuple[str, ...]
+    created_at: tuple[datetime | None, ...]
+    gap_ms: float | None
+    batches: tuple[str, ...]
+    staging_tables: tuple[TableName, ...]
+    keep: str
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """All duplicates of a date."""
+
+    count: DuplicateCount
+    groups: tuple[DuplicateGroup, ...]
+
+    @property
+    def by_kind(self) -> dict[DuplicateKind, int]:
+        """Number of duplicate keys of each kind."""
+        return dict(Counter(group.kind for group in self.groups))
+
+
+def count_duplicates(warehouse: Warehouse, spec: TableSpec, since: date, until: date) -> list[DuplicateCount]:
+    """Duplicates of each date from `since` to `until` that has rows, oldest first."""
+    day = quoted(spec.date_column)
+    keys = column_list(spec.key_columns)
+    counted = f"{day} BETWEEN @since AND @until"
+    active = f" AND {quoted(spec.active_column)}" if spec.active_column else ""
+    exact = (
+        f"SELECT {day} AS day, COUNT(*) AS copies FROM {spec.table.sql} WHERE {counted}{active} GROUP BY {day}, {keys}"
+    )
+    guide_keys = ", ".join(_guide_key(spec, name) for name in spec.key_columns)
+    guide = (
+        f"SELECT {day} AS day, COUNT(*) AS copies FROM (SELECT {day}, {guide_keys} FROM {spec.table.sql} "
+        f"WHERE {counted}) AS rounded GROUP BY {day}, {keys}"
+    )
+    rows = warehouse.query(
+        "SELECT e.*, COALESCE(g.guide_keys, 0) AS guide_keys FROM ("
+        "SELECT day AS game_date, SUM(copies) AS row_count, COUNT(*) AS key_count, "
+        f"COUNTIF(copies > 1) AS duplicate_keys, SUM(copies - 1) AS excess_rows FROM ({exact}) AS exact_keys GROUP BY day) AS e LEFT JOIN ("
+        f"SELECT day, COUNTIF(copies > 1) AS guide_keys FROM ({guide}) AS guide_keys GROUP BY day) AS g "
+        "ON g.day = e.game_date ORDER BY e.game_date",
+        {"since": since, "until": until},
+    )
+    return [
+        DuplicateCount(
+            row["game_date"],
+            int(row["row_count"]),
+            row["key_count"],
+            row["duplicate_keys"],
+            int(row["excess_rows"]),
+            row["guide_keys"],
+        )
+        for row in rows
+    ]
+
+
+def _guide_key(spec: TableSpec, name: str) -> str:
+    """The guide's ``CAST(COALESCE(line, -1) AS INT64)``, which rounds half away from zero."""
+    column = quoted(name)
+    if name not in spec.rounded_columns:
+        return column
+    return f"CAST(ROUND(COALESCE({column}, -1)) AS INT64) AS {column}"
+
+
+def duplicated_rows(spec: TableSpec, columns: str = "T.*") -> str:
+    """GoogleSQL: the rows of the date whose key is not unique. Parameter: game_date."""
+    keys = column_list(spec.key_columns, "D")
+    duplicated = (
+        f"SELECT {keys} FROM {spec.table.sql} AS D WHERE {counted_rows(spec, 'D')} GROUP BY {keys} HAVING COUNT(*) > 1"
+    )
+    return (
+        f"SELECT {columns} FROM {spec.table.sql} AS T JOIN ({duplicated}) AS K "
+        f"ON {same_key(spec, 'T', 'K')} WHERE {counted_rows(spec, 'T')}"
+    )
+
+
+def explain_duplicates(warehouse: Warehouse, spec: TableSpec, game_date: date) -> Explanation:
+    """Every duplicate key of a date: its class, rows, times, and where the rows came from."""
+    counts = count_duplicates(warehouse, spec, game_date, game_date)
+    count = counts[0] if counts else DuplicateCount(game_date, 0, 0, 0, 0, 0)
+    if count.duplicate_keys == 0:
+        return Explanation(count, ())
+    available = {column.name for column in warehouse.columns(spec.table)}
+    ids = [spec.row_id_column] if spec.row_id_column in available else []
+    newest = [name for name in spec.newest_first if name in available]
+    wanted = [*spec.key_columns, *ids, *(name for name in [*newest, "created_at"] if name in available)]
+    order = [f"T.{quoted(name)}" for name in spec.key_columns] + [f"T.{quoted(name)} DESC" for name in newest]
+    order += [f"T.{quoted(name)}" for name in ids]
+    columns = column_list(dict.fromkeys(wanted), "T")
+    rows = warehouse.query(f"{duplicated_rows(spec, columns)} ORDER BY {', '.join(order)}", {"game_date": game_date})
+    holders = _staging_holders(warehouse, spec, game_date)
+    return Explanation(count, tuple(_groups(spec, rows, holders)))
+
+
+_Holders = dict[tuple[Any, ...], list[StagingTable]]
+
+
+def _groups(spec: TableSpec, rows: Sequence[Row], holders: _Holders) -> Iterator[DuplicateGroup]:
+    by_key: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        by_key.setdefault(tuple(row[name] for name in spec.key_columns), []).append(row)
+    for key, members in by_key.items():
+        row_ids = tuple(str(row.get(spec.row_id_column) or "") for row in members)
+        created = tuple(row.get("created_at") for row in members)
+        known = [moment for moment in created if moment is not None]
+        tables = holders.get(key, [])
+        yield DuplicateGroup(
+            key=dict(zip(spec.key_columns, key, strict=True)),
+            rows=len(members),
+            kind=_kind(row_ids),
+            row_ids=row_ids,
+            created_at=created,
+            gap_ms=(max(known) - min(known)).total_seconds() * 1000 if len(known) == len(members) else None,
+            batches=tuple(sorted({table.batch_id for table in tables if table.batch_id})),
+            staging_tables=tuple(table.name for table in tables),
+            keep=row_ids[0],
+        )
+
+
+def _kind(row_ids: Sequence[str]) -> DuplicateKind:
+    distinct = len(set(row_ids))
+    if distinct == len(row_ids):
+        return DuplicateKind.DIFFERENT_IDS
+    return DuplicateKind.SAME_ID if distinct == 1 else DuplicateKind.BOTH
+
+
+def _staging_holders(warehouse: Warehouse, spec: TableSpec, game_date: date) -> _Holders:
+    """Which staging tables still hold each duplicate key."""
+    tables = {table.name: table for table in warehouse.staging_tables(spec.table.dataset, STAGING_PREFIX)}
+    columns = warehouse.columns_of(list(tables)) if tables else {}
+    needed = {*spec.key_columns, spec.date_column}
+    readable = [name for name, found in columns.items() if needed <= {column.name for column in found}]
+    holders: _Holders = {}
+    for start in range(0, len(readable), _TABLES_A_QUERY):
+        part = readable[start : start + _TABLES_A_QUERY]
+        for row in warehouse.query(_holders_sql(spec, part), {"game_date": game_date}):
+            key = tuple(row[name] for name in spec.key_columns)
+            holders.setdefault(key, []).append(tables[spec.table.sibling(row["staging_table"])])
+    return holders
+
+
+def _holders_sql(spec: TableSpec, tables: Sequence[TableName]) -> str:
+    keys = column_list(spec.key_columns)
+    union = " UNION ALL ".join(
+        f"SELECT '{table.table}' AS staging_table, {keys} FROM {table.sql} "
+        f"WHERE {quoted(spec.date_column)} = @game_date"
+        for table in tables
+    )
+    duplicated = duplicated_rows(spec, column_list(spec.key_columns, "T"))
+    return (
+        f"SELECT DISTINCT S.* FROM ({union}) AS S JOIN ({duplicated}) AS D ON {same_key(spec, 'S', 'D')} "
+        "ORDER BY S.staging_table"
+    )

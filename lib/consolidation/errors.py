@@ -1,0 +1,80 @@
+"""What can go wrong with staging, consolidating and repairing.
+
+UserError
+├── InvalidIdentifier      a batch, worker or table name that is not one
+├── StagedDataError        rows that do not fit the main table; names column and row
+├── TableNotFound          the table is not there
+└── NothingToConsolidate   neither staging tables nor a ledger row for the batch
+Finding
+├── ValidationFailed       the check after the MERGE failed; all was rolled back
+└── RepairRefused          the repair would touch other rows than it was shown for
+Unavailable
+├── WarehouseUnavailable   the warehouse did not answer
+└── ConsolidationConflict  rivals kept winning until the time was over
+RunbookError
+└── StaleToken             a newer consolidation has passed the fence
+
+Inside the library a transaction that did not commit is told apart by
+`TransactionConflict` (a rival won; run it again), `RequirementFailed` (one of its
+own conditions was false) and `SourceVanished` (a table it reads is gone).
+"""
+
+from __future__ import annotations
+
+from lib.errors import Finding, RunbookError, Unavailable, UserError
+
+
+class InvalidIdentifier(UserError):
+    """A name that is not a plain identifier is refused before it meets SQL."""
+
+
+class StagedDataError(UserError):
+    """The rows do not fit the main table."""
+
+
+class TableNotFound(UserError):
+    """The table does not exist."""
+
+
+class NothingToConsolidate(UserError):
+    """The batch has neither staging tables nor a row in the ledger."""
+
+
+class ValidationFailed(Finding):
+    """A check inside the consolidation failed; it was rolled back, staging is kept."""
+
+
+class RepairRefused(Finding):
+    """The rows found now are not those that the repair was planned for."""
+
+
+class WarehouseUnavailable(Unavailable):
+    """The warehouse could not be reached or answered with a fault."""
+
+
+class ConsolidationConflict(Unavailable):
+    """Rival transactions kept winning until the time allowed was over."""
+
+
+class StaleToken(RunbookError):
+    """The fence has a newer token: this holder was superseded and wrote nothing."""
+
+
+class TransactionConflict(RunbookError):
+    """A rival transaction won; nothing of this one remains. Run it again."""
+
+
+class RequirementFailed(RunbookError):
+    """A `Require` step was false; everything was rolled back.
+
+    Attributes:
+        code: The code of the step.
+    """
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        super().__init__(f"the transaction's requirement {code!r} does not hold; it was rolled back")
+
+
+class SourceVanished(RunbookError):
+    """A table to read was dropped by someone else."""

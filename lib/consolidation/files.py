@@ -1,0 +1,110 @@
+"""A user's own file of rows: CSV, Parquet or JSON lines."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lib.consolidation.errors import StagedDataError
+
+if TYPE_CHECKING:
+    import pandas
+
+
+def read_rows(path: Path) -> pandas.DataFrame:
+    """The file's rows as they stand there; types are checked when they are staged.
+
+    Raises:
+        StagedDataError: Not a file of these kinds, not readable, or empty.
+    """
+    readers = {
+        ".csv": _read_csv,
+        ".parquet": _read_parquet,
+        ".jsonl": _read_json_lines,
+        ".ndjson": _read_json_lines,
+    }
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise StagedDataError(f"{path}: unknown kind of file; use {', '.join(readers)}")
+    try:
+        frame = reader(path)
+    except OSError as error:
+        raise StagedDataError(f"{path} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise StagedDataError(f"{path} is not UTF-8 text: byte {error.start}") from error
+    if frame.empty:
+        raise StagedDataError(f"{path} has no rows; nothing was staged")
+    return frame
+
+
+def _read_csv(path: Path) -> pandas.DataFrame:
+    """All text: an id of digits keeps its leading zeros, and a player may be called NA."""
+    import pyarrow
+    from pyarrow import csv as arrow_csv
+
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        names = next(csv.reader(lines), [])
+    try:
+        table = arrow_csv.read_csv(
+            path,
+            parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pyarrow.string()), strings_can_be_null=False
+            ),
+        )
+    except pyarrow.ArrowInvalid as error:
+        if not any(names):
+            return _no_rows()
+        raise StagedDataError(f"{path} is not a CSV file: {_one_line(error)}") from error
+    frame: pandas.DataFrame = table.to_pandas()
+    return frame
+
+
+def _no_rows() -> pandas.DataFrame:
+    import pandas
+
+    return pandas.DataFrame()
+
+
+def _read_parquet(path: Path) -> pandas.DataFrame:
+    """Integers stay integers beside a NULL: as floats they would lose digits."""
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        with path.open("rb") as file:
+            frame: pandas.DataFrame = parquet.ParquetFile(file).read().to_pandas(integer_object_nulls=True)
+    except pyarrow.ArrowException as error:
+        raise StagedDataError(f"{path} is not a Parquet file: {_one_line(error)}") from error
+    return frame
+
+
+def _read_json_lines(path: Path) -> pandas.DataFrame:
+    import pandas
+
+    rows = []
+    with path.open(encoding="utf-8-sig") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line, object_pairs_hook=_unambiguous)
+            except (ValueError, RecursionError) as error:
+                raise StagedDataError(f"{path}: line {number} is not JSON: {_one_line(error)}") from error
+            if not isinstance(row, dict):
+                raise StagedDataError(f"{path}: line {number} is not a JSON object")
+            rows.append(row)
+    return pandas.DataFrame(rows, dtype=object)
+
+
+def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise ValueError("a name stands in it twice")
+    return fields
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

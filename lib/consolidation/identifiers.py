@@ -1,0 +1,73 @@
+"""Names that reach SQL or file names: checked first, quoted always."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+
+from lib.consolidation.errors import InvalidIdentifier
+from lib.errors import UserError
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,299}", re.ASCII)
+_BATCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}", re.ASCII)
+
+
+@dataclass(frozen=True, order=True)
+class TableName:
+    """A table in a dataset. Both parts are plain identifiers, so quoting is safe."""
+
+    dataset: str
+    table: str
+
+    def __post_init__(self) -> None:
+        for part in (self.dataset, self.table):
+            plain_identifier(part, "table name")
+
+    @classmethod
+    def parse(cls, text: str) -> TableName:
+        """From ``dataset.table``."""
+        dataset, dot, table = text.partition(".")
+        if not dot:
+            raise InvalidIdentifier(f"table name {text!r} has no dataset; write dataset.table")
+        return cls(dataset, table)
+
+    def sibling(self, table: str) -> TableName:
+        """Another table of the same dataset."""
+        return TableName(self.dataset, table)
+
+    @property
+    def sql(self) -> str:
+        """Quoted for GoogleSQL."""
+        return f"`{self.dataset}`.`{self.table}`"
+
+    def __str__(self) -> str:
+        return f"{self.dataset}.{self.table}"
+
+
+def plain_identifier(text: str, what: str) -> str:
+    """The text, if it is letters, digits and underscores and starts with no digit."""
+    if not _PLAIN.fullmatch(text):
+        raise InvalidIdentifier(f"{what} {text!r:.80} is not a plain identifier (letters, digits and underscores)")
+    return text
+
+
+def checked_batch_id(batch_id: str) -> str:
+    """The batch id, if it can be part of a table name."""
+    if not isinstance(batch_id, str) or not _BATCH.fullmatch(batch_id):
+        raise InvalidIdentifier(
+            f"batch id {batch_id!r:.80} is not valid: use letters, digits, hyphens and underscores, at most 128"
+        )
+    return batch_id
+
+
+def checked_game_date(game_date: str | date) -> date:
+    """The date, from ``YYYY-MM-DD``."""
+    if isinstance(game_date, date):
+        return game_date
+    try:
+        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", game_date, re.ASCII):
+            raise ValueError
+        return date.fromisoformat(game_date)
+    except (ValueError, TypeError):
+        raise UserError(f"game date {game_date!r:.80} is not a date; write YYYY-MM-DD") from None

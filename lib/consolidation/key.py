@@ -1,0 +1,59 @@
+"""GoogleSQL for the business key: exact, and NULL equal to NULL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from lib.consolidation.table_spec import TableSpec
+from lib.consolidation.warehouse import Column
+
+
+def quoted(name: str) -> str:
+    """A column name, checked to be a plain identifier by `TableSpec` or a schema."""
+    return f"`{name}`"
+
+
+def column_list(names: Iterable[str], alias: str = "") -> str:
+    """``T.`a`, T.`b```"""
+    prefix = f"{alias}." if alias else ""
+    return ", ".join(prefix + quoted(name) for name in names)
+
+
+def same_key(spec: TableSpec, left: str, right: str) -> str:
+    """Whether two rows have one key."""
+    return " AND ".join(
+        f"{left}.{quoted(name)} IS NOT DISTINCT FROM {right}.{quoted(name)}" for name in spec.key_columns
+    )
+
+
+def counted_rows(spec: TableSpec, alias: str) -> str:
+    """The rows of the date that readers see. The date is constant, so that it prunes."""
+    of_date = f"{alias}.{quoted(spec.date_column)} = @game_date"
+    return f"{of_date} AND {alias}.{quoted(spec.active_column)}" if spec.active_column else of_date
+
+
+def newest_of_each_key(spec: TableSpec, columns: Sequence[Column]) -> str:
+    """A QUALIFY clause that keeps one row a key: the newest.
+
+    Rows that are equally new are told apart by their other columns, so that the same
+    rows always lead to the same choice.
+    """
+    types = {column.name: column.type for column in columns}
+    newest = [name for name in spec.newest_first if name in types]
+    rest = [name for name in types if name not in (*newest, *spec.key_columns) and _is_orderable(types[name])]
+    if spec.row_id_column in rest:
+        rest.remove(spec.row_id_column)
+        rest.insert(0, spec.row_id_column)
+    order = [f"{quoted(name)} DESC" for name in newest] + [quoted(name) for name in rest]
+    partition = ", ".join(_groupable(name, types[name]) for name in spec.key_columns)
+    ordering = f" ORDER BY {', '.join(order)}" if order else ""
+    return f"QUALIFY ROW_NUMBER() OVER (PARTITION BY {partition}{ordering}) = 1"
+
+
+def _groupable(name: str, type_: str) -> str:
+    """BigQuery refuses to partition by a FLOAT64; adding zero makes -0.0 and 0.0 one."""
+    return f"CAST({quoted(name)} + 0 AS STRING)" if type_ == "FLOAT64" else quoted(name)
+
+
+def _is_orderable(type_: str) -> bool:
+    return not type_.startswith(("ARRAY", "STRUCT", "JSON", "GEOGRAPHY"))

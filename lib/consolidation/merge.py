@@ -1,0 +1,238 @@
+"""The consolidation's transaction, step by step, in GoogleSQL.
+
+Parameters of the steps: game_date, batch_id, run_id, lock_key, moved_by, token (with a
+lease), job_id, holder_id, host, staging_tables, started_at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lib.consolidation.fence import current_token, fence_steps
+from lib.consolidation.identifiers import TableName
+from lib.consolidation.key import column_list, counted_rows, newest_of_each_key, quoted, same_key
+from lib.consolidation.ledger import LEDGER_COLUMNS
+from lib.consolidation.table_spec import TableSpec
+from lib.consolidation.warehouse import Column, Execute, Require, Step
+
+ALREADY_MERGED = "already_merged"
+WRONG_DATE = "wrong_date"
+INACTIVE_ROWS = "inactive_rows"
+STAGED_KEY_MISSING = "staged_key_missing"
+NEW_DUPLICATES = "new_duplicates"
+
+
+@dataclass(frozen=True)
+class StagedGroup:
+    """Staging tables with equal columns, gathered under one name.
+
+    Workers of different revisions stage different columns; each row updates only the
+    columns that its worker staged.
+    """
+
+    relation: TableName
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class StagedRows:
+    """All groups of a batch, read as one relation with the main table's types."""
+
+    spec: TableSpec
+    main_columns: tuple[Column, ...]
+    groups: tuple[StagedGroup, ...]
+
+    @property
+    def columns(self) -> list[Column]:
+        """What any group staged, in the main table's order."""
+        staged = {column.name for group in self.groups for column in group.columns}
+        return [column for column in self.main_columns if column.name in staged]
+
+    @property
+    def partly_staged(self) -> list[str]:
+        """Columns that some group lacks."""
+        owned = [{column.name for column in group.columns} for group in self.groups]
+        return [column.name for column in self.columns if not all(column.name in names for names in owned)]
+
+    @property
+    def sql(self) -> str:
+        """A SELECT of all staged rows."""
+        return " UNION ALL ".join(self._select(group) for group in self.groups)
+
+    def _select(self, group: StagedGroup) -> str:
+        types = {column.name: column.type for column in group.columns}
+        items = [_item(column, types.get(column.name)) for column in self.columns]
+        items += [f"{'TRUE' if name in types else 'FALSE'} AS {_ownership(name)}" for name in self.partly_staged]
+        return f"SELECT {', '.join(items)} FROM {group.relation.sql}"
+
+
+def _item(column: Column, staged_type: str | None) -> str:
+    name = quoted(column.name)
+    if staged_type is None:
+        return f"CAST(NULL AS {column.type}) AS {name}"
+    return name if staged_type == column.type else f"CAST({name} AS {column.type}) AS {name}"
+
+
+def _ownership(name: str) -> str:
+    return quoted(f"staged__{name}")
+
+
+def consolidation_steps(staged: StagedRows, *, has_lease: bool) -> list[Step]:
+    """Fence, MERGE, checks and ledger: all of it, or nothing."""
+    spec = staged.spec
+    return [
+        *fence_steps(spec, has_lease=has_lease),
+        Require(ALREADY_MERGED, _none_merged_yet(spec)),
+        Execute("source", f"CREATE TEMP TABLE merge_source AS {source_sql(staged)}"),
+        Execute("count", f"CREATE TEMP TABLE staged_counts AS {staged_counts_sql(staged)}"),
+        Require(WRONG_DATE, "(SELECT wrong_date_rows FROM staged_counts) = 0"),
+        Require(INACTIVE_ROWS, "(SELECT inactive_rows FROM staged_counts) = 0"),
+        Execute("keys before", f"CREATE TEMP TABLE keys_before AS {_keys(spec)}"),
+        Execute("merge", _merge(staged)),
+        Execute("keys after", f"CREATE TEMP TABLE keys_after AS {_keys(spec)}"),
+        Require(STAGED_KEY_MISSING, f"NOT EXISTS ({_staged_keys_missing(spec)})"),
+        Require(NEW_DUPLICATES, f"NOT EXISTS ({_new_duplicates(spec)})"),
+        Execute("ledger", _ledger(spec)),
+    ]
+
+
+def _none_merged_yet(spec: TableSpec) -> str:
+    """A rival may have merged these very tables since they were listed."""
+    return (
+        f"NOT EXISTS (SELECT 1 FROM {spec.ledger.sql} AS run, UNNEST(run.staging_tables) AS merged "
+        "WHERE run.batch_id = @batch_id AND merged IN (SELECT name FROM UNNEST(@staging_tables) AS name))"
+    )
+
+
+def source_sql(staged: StagedRows) -> str:
+    """One row a key. Two rows may differ in nothing but the columns that they own."""
+    owned = [Column(f"staged__{name}", "BOOL") for name in staged.partly_staged]
+    newest = newest_of_each_key(staged.spec, [*staged.columns, *owned])
+    return f"SELECT * FROM ({staged.sql}) AS staged WHERE TRUE {newest}"
+
+
+def staged_counts_sql(staged: StagedRows) -> str:
+    """How many rows were staged, and how many of them must not have been."""
+    spec = staged.spec
+    names = {column.name for column in staged.columns}
+    date = quoted(spec.date_column)
+    inactive = f"COUNTIF(NOT {quoted(spec.active_column)})" if spec.active_column in names else "0"
+    return (
+        f"SELECT COUNT(*) AS staged_rows, COUNTIF({date} IS DISTINCT FROM @game_date) AS wrong_date_rows, "
+        f"{inactive} AS inactive_rows FROM ({staged.sql}) AS staged"
+    )
+
+
+def _keys(spec: TableSpec) -> str:
+    """The keys of the date with the number of their rows."""
+    keys = column_list(spec.key_columns, "T")
+    return (
+        f"SELECT {keys}, COUNT(*) AS copies FROM {spec.table.sql} AS T WHERE {counted_rows(spec, 'T')} GROUP BY {keys}"
+    )
+
+
+def _merge(staged: StagedRows) -> str:
+    spec = staged.spec
+    names = [column.name for column in staged.columns]
+    values = [f"S.{quoted(name)}" for name in names]
+    if spec.active_column in names:
+        values[names.index(spec.active_column)] = f"COALESCE(S.{quoted(spec.active_column)}, TRUE)"
+    elif spec.active_column:
+        names, values = [*names, spec.active_column], [*values, "TRUE"]
+    return (
+        f"MERGE INTO {spec.table.sql} AS T USING merge_source AS S "
+        f"ON {counted_rows(spec, 'T')} AND {same_key(spec, 'T', 'S')}"
+        f"{_when_matched(staged)} "
+        f"WHEN NOT MATCHED THEN INSERT ({column_list(names)}) VALUES ({', '.join(values)})"
+    )
+
+
+def _when_matched(staged: StagedRows) -> str:
+    spec = staged.spec
+    fixed = {*spec.key_columns, *spec.never_update, spec.date_column, spec.active_column}
+    updates = []
+    for column in staged.columns:
+        name = quoted(column.name)
+        if column.name in fixed:
+            continue
+        if column.name in staged.partly_staged:
+            updates.append(f"{name} = IF(S.{_ownership(column.name)}, S.{name}, T.{name})")
+        else:
+            updates.append(f"{name} = S.{name}")
+    return f" WHEN MATCHED THEN UPDATE SET {', '.join(updates)}" if updates else ""
+
+
+def _staged_keys_missing(spec: TableSpec) -> str:
+    return (
+        "SELECT 1 FROM merge_source AS S LEFT JOIN keys_after AS K "
+        f"ON {same_key(spec, 'S', 'K')} WHERE K.copies IS NULL"
+    )
+
+
+def _new_duplicates(spec: TableSpec) -> str:
+    """Keys with more rows than before, beyond the one that each may have."""
+    return (
+        "SELECT 1 FROM keys_after AS K LEFT JOIN keys_before AS B "
+        f"ON {same_key(spec, 'K', 'B')} WHERE K.copies > 1 AND K.copies > COALESCE(B.copies, 0)"
+    )
+
+
+def counted_sql(spec: TableSpec) -> str:
+    """Staged, inserted, updated, deduplicated: every staged row is exactly one of them."""
+    updated = (
+        f"SELECT COUNT(*) AS updated_rows FROM merge_source AS S JOIN keys_before AS B ON {same_key(spec, 'S', 'B')}"
+    )
+    return (
+        "SELECT c.staged_rows, s.source_rows - u.updated_rows AS inserted_rows, u.updated_rows, "
+        "c.staged_rows - s.source_rows AS deduplicated_rows, "
+        "(SELECT COUNT(*) FROM keys_before WHERE copies > 1) AS duplicates_before "
+        "FROM staged_counts AS c CROSS JOIN (SELECT COUNT(*) AS source_rows FROM merge_source) AS s "
+        f"CROSS JOIN ({updated}) AS u"
+    )
+
+
+def _ledger(spec: TableSpec) -> str:
+    """One row, in the order of `LEDGER_COLUMNS`."""
+    counted = {
+        "staged_rows",
+        "inserted_rows",
+        "updated_rows",
+        "deduplicated_rows",
+        "duplicates_before",
+    }
+    computed = {
+        "token": current_token(spec),
+        "duplicates_after": "(SELECT COUNT(*) FROM keys_after WHERE copies > 1)",
+        "committed_at": "CURRENT_TIMESTAMP()",
+    }
+    names = [column.name for column in LEDGER_COLUMNS]
+    values = [f"counts.{name}" if name in counted else computed.get(name, f"@{name}") for name in names]
+    return (
+        f"INSERT INTO {spec.ledger.sql} ({', '.join(names)}) SELECT {', '.join(values)} "
+        f"FROM ({counted_sql(spec)}) AS counts"
+    )
+
+
+def dry_run_sql(staged: StagedRows) -> str:
+    """The same figures without writing: one SELECT over the gathered rows."""
+    spec = staged.spec
+    return (
+        f"WITH merge_source AS ({source_sql(staged)}), staged_counts AS ({staged_counts_sql(staged)}), "
+        f"keys_before AS ({_keys(spec)}) "
+        f"SELECT counts.*, checked.wrong_date_rows, checked.inactive_rows FROM ({counted_sql(spec)}) AS counts "
+        "CROSS JOIN staged_counts AS checked"
+    )
+
+
+def group_by_columns(
+    tables: Sequence[tuple[TableName, tuple[Column, ...]]], relation_prefix: TableName
+) -> dict[StagedGroup, list[TableName]]:
+    """Tables with equal columns, each group under a name of its own."""
+    by_columns: dict[tuple[Column, ...], list[TableName]] = {}
+    for table, columns in tables:
+        by_columns.setdefault(columns, []).append(table)
+    return {
+        StagedGroup(relation_prefix.sibling(f"{relation_prefix.table}_{number}"), columns): members
+        for number, (columns, members) in enumerate(by_columns.items())
+    }

@@ -1,0 +1,73 @@
+"""What a consolidation did, row by row accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+
+class ConsolidationStatus(StrEnum):
+    """How it ended, when it did not raise."""
+
+    CONSOLIDATED = "consolidated"
+    ALREADY_CONSOLIDATED = "already_consolidated"
+    DRY_RUN = "dry_run"
+
+
+@dataclass(frozen=True)
+class ConsolidationResult:
+    """The figures of one call; ``staged == inserted + updated + deduplicated``.
+
+    Attributes:
+        status: With `ALREADY_CONSOLIDATED` nothing was changed and all figures are 0;
+            with `DRY_RUN` they are what would happen.
+        staged: Rows in the staging tables.
+        inserted: Keys that were new.
+        updated: Keys that were there.
+        deduplicated: Staged rows with the key of a newer staged row.
+        duplicates_before: Keys of the date with several rows before; they do not block.
+        duplicates_after: The same after it.
+        staging_tables: The tables that were merged.
+        staging_dropped: How many of them were dropped.
+        run_id: The row in the ledger; empty when nothing was committed.
+        token: The fencing token; 0 when nothing was committed.
+        job_id: The warehouse's job.
+        attempts: How often the transaction was run; more than 1 after a conflict.
+        lock_wait_ms: How long the lock was waited for.
+        merge_ms: How long the MERGE took.
+        total_ms: The whole call.
+        statistics: The warehouse's own figures, such as bytes and slot time.
+    """
+
+    status: ConsolidationStatus
+    batch_id: str
+    game_date: date
+    staged: int = 0
+    inserted: int = 0
+    updated: int = 0
+    deduplicated: int = 0
+    duplicates_before: int = 0
+    duplicates_after: int = 0
+    staging_tables: tuple[str, ...] = ()
+    staging_dropped: int = 0
+    run_id: str = ""
+    token: int = 0
+    job_id: str = ""
+    attempts: int = 0
+    lock_wait_ms: float = 0.0
+    merge_ms: float = 0.0
+    total_ms: float = 0.0
+    statistics: Mapping[str, float] = field(default_factory=dict)
+
+    def as_data(self) -> dict[str, Any]:
+        """JSON-ready."""
+        data = asdict(self)
+        data["status"] = str(self.status)
+        data["game_date"] = self.game_date.isoformat()
+        data["staging_tables"] = list(self.staging_tables)
+        for name in ("lock_wait_ms", "merge_ms", "total_ms"):
+            data[name] = round(data[name], 1)
+        return data

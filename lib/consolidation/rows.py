@@ -1,0 +1,182 @@
+"""Rows of any origin, converted to the main table's types or refused with their place."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from decimal import ROUND_HALF_UP, Context, Decimal
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
+
+from lib.consolidation.errors import StagedDataError
+from lib.consolidation.warehouse import Column
+
+if TYPE_CHECKING:
+    import pandas
+    import pyarrow
+
+_TRUE = {"true", "t", "1", "yes"}
+_FALSE = {"false", "f", "0", "no"}
+_NO_NUMBER = {"nan", "inf", "infinity"}
+# NUMERIC has 29 digits before the point and 9 after it, and rounds half away from zero.
+_NUMERIC = Context(prec=38, rounding=ROUND_HALF_UP)
+
+
+def convert(frame: pandas.DataFrame, columns: Sequence[Column], *, source: str) -> pyarrow.Table:
+    """The frame's columns as an Arrow table of the given types.
+
+    Empty text, NaN and infinities become NULL. A value that is no value of its
+    column's type is refused, never guessed.
+
+    Args:
+        frame: Only columns named in `columns`.
+        columns: The types to convert to.
+        source: What the rows are called in messages.
+
+    Raises:
+        StagedDataError: Names the row, the column, the value and the type.
+    """
+    import pyarrow
+
+    schema = pyarrow.schema([(column.name, _arrow_type(column.type)) for column in columns])
+    values = [_converted(frame[column.name], column, source) for column in columns]
+    return pyarrow.table(dict(zip(schema.names, values, strict=True)), schema=schema)
+
+
+def _arrow_type(type_: str) -> pyarrow.DataType:
+    import pyarrow
+
+    known: dict[str, Callable[[], pyarrow.DataType]] = {
+        "STRING": pyarrow.string,
+        "INT64": pyarrow.int64,
+        "FLOAT64": pyarrow.float64,
+        "NUMERIC": lambda: pyarrow.decimal128(38, 9),
+        "BOOL": pyarrow.bool_,
+        "DATE": pyarrow.date32,
+        "TIMESTAMP": lambda: pyarrow.timestamp("us", tz="UTC"),
+        "DATETIME": lambda: pyarrow.timestamp("us"),
+        "JSON": pyarrow.string,
+    }
+    if type_ not in known:
+        raise StagedDataError(f"columns of type {type_} cannot be staged")
+    return known[type_]()
+
+
+def _converted(series: pandas.Series[Any], column: Column, source: str) -> list[Any]:
+    read = _READERS[column.type]
+    converted = []
+    for row, (value, is_missing) in enumerate(zip(series, series.isna(), strict=True), start=1):
+        try:
+            converted.append(None if is_missing or _is_blank(value) else read(value))
+        except (ValueError, TypeError, ArithmeticError):
+            raise StagedDataError(
+                f"{source}: row {row}, column {column.name}: {value!r:.80} is not a {column.type}"
+            ) from None
+    return converted
+
+
+def _is_blank(value: Any) -> bool:
+    return isinstance(value, str) and not value.strip()
+
+
+def _text(value: Any) -> str | None:
+    """NUL ends a text in some places and is refused in others, so it is left out."""
+    if isinstance(value, str):
+        value.encode()  # refuses half of a surrogate pair
+        return value.replace("\0", "") or None
+    return str(_integral(value))
+
+
+def _json(value: Any) -> str:
+    if isinstance(value, str):
+        json.loads(value)
+        return value
+    return json.dumps(value)
+
+
+def _integral(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise ValueError
+    return int(value)
+
+
+def _decimal(value: Any) -> Decimal | None:
+    """Exact; None for NaN and infinities, which mean "no value" here."""
+    if isinstance(value, bool) or not isinstance(value, str | Real | Decimal):
+        raise ValueError
+    text = str(value).strip()
+    if text.lower().lstrip("+-") in _NO_NUMBER:
+        return None
+    # Python reads 1_000 and the digits of other scripts; a warehouse does not.
+    if "_" in text or not text.isascii():
+        raise ValueError
+    return Decimal(text)
+
+
+def _float(value: Any) -> float | None:
+    if type(value) is not float:
+        value = _decimal(value)
+        if value is not None and not math.isfinite(float(value)):
+            raise ValueError
+    # Adding zero turns -0.0 into 0.0: they are one key.
+    return float(value) + 0.0 if value is not None and math.isfinite(value) else None
+
+
+def _integer(value: Any) -> int | None:
+    number = _decimal(value)
+    if number is None:
+        return None
+    if not -(2**63) <= number < 2**63 or number != number.to_integral_value():
+        raise ValueError
+    return int(number)
+
+
+def _numeric(value: Any) -> Decimal | None:
+    number = _decimal(value)
+    return None if number is None else number.quantize(Decimal("1e-9"), context=_NUMERIC)
+
+
+def _boolean(value: Any) -> bool | None:
+    text = str(value).strip().lower().removesuffix(".0")
+    if text in _NO_NUMBER:
+        return None
+    if text not in _TRUE | _FALSE:
+        raise ValueError
+    return text in _TRUE
+
+
+def _date(value: Any) -> date:
+    return date.fromisoformat(_iso_text(value).replace(" ", "T").removesuffix("T00:00:00"))
+
+
+def _timestamp(value: Any) -> datetime:
+    """A time without a zone is UTC; nanoseconds are cut off."""
+    moment = datetime.fromisoformat(_iso_text(value).removesuffix(" UTC"))
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _iso_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value.strip()
+    if not isinstance(value, date):
+        raise ValueError
+    return value.isoformat()
+
+
+def _datetime(value: Any) -> datetime:
+    return _timestamp(value).replace(tzinfo=None)
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "STRING": _text,
+    "JSON": _json,
+    "INT64": _integer,
+    "FLOAT64": _float,
+    "NUMERIC": _numeric,
+    "BOOL": _boolean,
+    "DATE": _date,
+    "TIMESTAMP": _timestamp,
+    "DATETIME": _datetime,
+}

@@ -1,0 +1,54 @@
+"""Whether staged columns fit the main table, told column by column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from lib.consolidation.errors import StagedDataError
+from lib.consolidation.table_spec import TableSpec
+from lib.consolidation.warehouse import Column
+
+# Written with one type and read back as another without a loss that matters here:
+# the line is declared NUMERIC(4,1) and lives as FLOAT64.
+_NUMBERS = {"INT64", "FLOAT64", "NUMERIC", "BIGNUMERIC"}
+
+
+def check_staged_columns(spec: TableSpec, main: Sequence[Column], staged: Sequence[Column], *, source: str) -> None:
+    """Raise unless staged rows can be merged into the main table.
+
+    Args:
+        source: What is checked, for the message: a file or a staging table.
+
+    Raises:
+        StagedDataError: Names the unknown columns with the statement that adds them,
+            those of another type, or the missing key columns.
+    """
+    types = {column.name: column.type for column in main}
+    unknown = [column for column in staged if column.name not in types]
+    if unknown:
+        raise StagedDataError(_unknown(spec, types, unknown, source))
+    differing = [
+        f"{column.name} is {column.type} and not {types[column.name]}"
+        for column in staged
+        if not _fits(column.type, types[column.name])
+    ]
+    if differing:
+        raise StagedDataError(f"{source} does not fit {spec.table}: {'; '.join(differing)}")
+    present = {column.name for column in staged}
+    if missing := [name for name in spec.key_columns if name not in present]:
+        raise StagedDataError(f"{source} lacks key columns of {spec.table}: {', '.join(missing)}")
+
+
+def _fits(staged: str, main: str) -> bool:
+    return staged == main or {staged, main} <= _NUMBERS
+
+
+def _unknown(spec: TableSpec, types: dict[str, str], unknown: Sequence[Column], source: str) -> str:
+    named = []
+    for column in unknown:
+        close = get_close_matches(column.name, types, n=1)
+        named.append(f"{column.name} (did you mean {close[0]}?)" if close else column.name)
+    additions = ", ".join(f"ADD COLUMN {column.name} {column.type}" for column in unknown if column.type)
+    remedy = f"; if they are new: ALTER TABLE {spec.table} {additions}" if additions else ""
+    return f"{source} has columns that {spec.table} lacks: {', '.join(named)}{remedy}"

@@ -1,0 +1,230 @@
+"""Staging tables: one for each write of a worker, until its batch is consolidated."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from lib.consolidation.errors import InvalidIdentifier, StagedDataError
+from lib.consolidation.identifiers import TableName, checked_batch_id, checked_game_date
+from lib.consolidation.ledger import ledger_runs
+from lib.consolidation.rows import convert
+from lib.consolidation.schema import check_staged_columns
+from lib.consolidation.table_spec import STAGING_PREFIX, TableSpec
+from lib.consolidation.warehouse import Column, StagingTable, Warehouse
+
+if TYPE_CHECKING:
+    import pandas
+    import pyarrow
+
+
+@dataclass(frozen=True)
+class StagingWrite:
+    """One table that was written, with the number of its rows."""
+
+    table: TableName
+    rows: int
+
+
+class BatchStagingWriter:
+    """Writes a worker's rows into a staging table of their own.
+
+    Args:
+        warehouse: Where the tables are.
+        spec: The main table that the rows must fit.
+    """
+
+    def __init__(self, warehouse: Warehouse, spec: TableSpec) -> None:
+        self._warehouse = warehouse
+        self._spec = spec
+        self._main_columns: tuple[Column, ...] = ()
+
+    def write(
+        self,
+        rows: pandas.DataFrame | Sequence[Mapping[str, Any]],
+        *,
+        batch_id: str,
+        worker_id: str,
+        game_date: str | date | None = None,
+    ) -> StagingWrite:
+        """Check the rows and write them into one table: all of them, or none.
+
+        NaN and infinities become NULL. Columns of the main table may be absent, except
+        the keys; a consolidation leaves absent columns of existing rows alone.
+
+        Args:
+            rows: One row a prediction.
+            batch_id: The batch that the rows belong to.
+            worker_id: Who writes; letters, digits, hyphens and underscores.
+            game_date: Fills an absent date column, and every row must agree with it.
+
+        Raises:
+            StagedDataError: The rows do not fit; nothing was written.
+        """
+        table, columns = self._checked(rows, batch_id, game_date, "the staged data")
+        name = staging_table_name(self._spec, batch_id, worker_id)
+        self._warehouse.load({name: table}, columns, batch_id=batch_id)
+        return StagingWrite(name, table.num_rows)
+
+    def write_batch(
+        self,
+        rows: pandas.DataFrame | Sequence[Mapping[str, Any]],
+        *,
+        batch_id: str,
+        workers: int,
+        game_date: str | date | None = None,
+        source: str = "the staged data",
+    ) -> list[StagingWrite]:
+        """As `write`, split over as many tables as there are workers.
+
+        All tables are written or none. `source` is what the rows are called in messages.
+        Fewer tables are written when there are fewer rows.
+        """
+        table, columns = self._checked(rows, batch_id, game_date, source)
+        tables = {
+            staging_table_name(self._spec, batch_id, f"w{number:03}"): table.slice(start, length)
+            for number, (start, length) in enumerate(_shares(table.num_rows, workers), start=1)
+        }
+        self._warehouse.load(tables, columns, batch_id=batch_id)
+        return [StagingWrite(name, share.num_rows) for name, share in tables.items()]
+
+    def _checked(
+        self,
+        rows: pandas.DataFrame | Sequence[Mapping[str, Any]],
+        batch_id: str,
+        game_date: str | date | None,
+        source: str,
+    ) -> tuple[pyarrow.Table, list[Column]]:
+        import pandas
+
+        checked_batch_id(batch_id)
+        frame = rows if isinstance(rows, pandas.DataFrame) else pandas.DataFrame(list(rows))
+        if frame.empty:
+            raise StagedDataError(f"{source} has no rows; nothing was staged")
+        if game_date is not None and self._spec.date_column not in frame.columns:
+            frame = frame.assign(**{self._spec.date_column: checked_game_date(game_date).isoformat()})
+        columns = self._columns_of(frame, source)
+        table = convert(frame, columns, source=source)
+        self._check_rows(table, game_date, source)
+        return table, columns
+
+    def _columns_of(self, frame: pandas.DataFrame, source: str) -> list[Column]:
+        if not frame.columns.is_unique:
+            twice = frame.columns[frame.columns.duplicated()][0]
+            raise StagedDataError(f"{source} has the column {twice} twice")
+        if not self._main_columns:
+            self._main_columns = self._warehouse.columns(self._spec.table)
+        types = {column.name: column.type for column in self._main_columns}
+        columns = [Column(str(name), types.get(str(name), "")) for name in frame.columns]
+        check_staged_columns(self._spec, self._main_columns, columns, source=source)
+        if self._spec.date_column not in frame.columns:
+            raise StagedDataError(f"{source} lacks the column {self._spec.date_column}, and no date was given")
+        return columns
+
+    def _check_rows(self, table: pyarrow.Table, game_date: str | date | None, source: str) -> None:
+        day, active = self._spec.date_column, self._spec.active_column
+        expected = None if game_date is None else checked_game_date(game_date)
+        for row, found in enumerate(table.column(day).to_pylist(), start=1):
+            if found is None or (expected is not None and found != expected):
+                wanted = f"the batch's date {expected}" if expected else "a date"
+                raise StagedDataError(f"{source}: row {row}, column {day}: {found or 'empty'} is not {wanted}")
+        if active in table.column_names and False in (flags := table.column(active).to_pylist()):
+            raise StagedDataError(
+                f"{source}: row {flags.index(False) + 1}, column {active}: a staged row must be active; rows are "
+                "superseded in the main table, not by staging"
+            )
+
+
+def _shares(rows: int, workers: int) -> Iterator[tuple[int, int]]:
+    """Start and length of each worker's rows, as even as can be."""
+    workers = max(1, min(workers, rows))
+    bounds = [rows * worker // workers for worker in range(workers + 1)]
+    return ((start, end - start) for start, end in pairwise(bounds))
+
+
+def staging_prefix(batch_id: str) -> str:
+    """What the names of a batch's staging tables start with."""
+    return f"{STAGING_PREFIX}{batch_id.replace('-', '_')}_"
+
+
+def staging_table_name(spec: TableSpec, batch_id: str, worker_id: str) -> TableName:
+    """A fresh name. Its last part has no underscore, so that the batch can be told from it."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", worker_id, re.ASCII):
+        raise InvalidIdentifier(f"worker id {worker_id!r:.80} is not valid: use letters, digits, - and _")
+    worker = re.sub(r"[^A-Za-z0-9]", "", worker_id)
+    return spec.table.sibling(f"{staging_prefix(batch_id)}{worker}x{uuid.uuid4().hex[:8]}")
+
+
+def belongs_to(table: StagingTable, batch_id: str) -> bool:
+    """Whether the table is of this batch, whose id may start another batch's id.
+
+    What the writer recorded decides. A table of another writer is taken when its
+    name, but for the worker at its end, is the batch's.
+    """
+    if table.batch_id:
+        return table.batch_id == batch_id
+    return table.name.table.rpartition("_")[0] + "_" == staging_prefix(batch_id)
+
+
+def batch_tables(warehouse: Warehouse, spec: TableSpec, batch_id: str) -> list[StagingTable]:
+    """The staging tables of a batch, by name."""
+    listed = warehouse.staging_tables(spec.table.dataset, staging_prefix(batch_id))
+    return [table for table in listed if belongs_to(table, batch_id)]
+
+
+@dataclass(frozen=True)
+class BatchBacklog:
+    """What is left in staging of one batch.
+
+    Attributes:
+        batch_id: As its writer recorded it, or as its tables' names tell.
+        tables: How many staging tables there are.
+        rows: How many rows they hold.
+        oldest: When the first was made; None: not recorded.
+        newest: When the last was made; None: not recorded.
+        merged_tables: Tables that the ledger names: merged, and not dropped yet.
+        unmerged_tables: All others: their rows are nowhere else.
+    """
+
+    batch_id: str
+    tables: int
+    rows: int
+    oldest: datetime | None
+    newest: datetime | None
+    merged_tables: int
+    unmerged_tables: int
+
+
+def staging_backlog(warehouse: Warehouse, spec: TableSpec) -> list[BatchBacklog]:
+    """All staging tables by batch, those that wait longest first."""
+    batches: dict[str, list[StagingTable]] = {}
+    for table in warehouse.staging_tables(spec.table.dataset, STAGING_PREFIX):
+        batches.setdefault(table.batch_id or _batch_in_name(table), []).append(table)
+    if not batches:
+        return []
+    merged = {name for run in ledger_runs(warehouse, spec) for name in run.staging_tables}
+    backlogs = [_backlog(batch_id, tables, merged) for batch_id, tables in batches.items()]
+    return sorted(backlogs, key=lambda batch: (batch.oldest is not None, str(batch.oldest), batch.batch_id))
+
+
+def _batch_in_name(table: StagingTable) -> str:
+    return table.name.table.removeprefix(STAGING_PREFIX).rpartition("_")[0]
+
+
+def _backlog(batch_id: str, tables: Sequence[StagingTable], merged: set[str]) -> BatchBacklog:
+    times = sorted(table.created_at for table in tables if table.created_at)
+    merged_tables = sum(table.name.table in merged for table in tables)
+    return BatchBacklog(
+        batch_id=batch_id,
+        tables=len(tables),
+        rows=sum(table.rows for table in tables),
+        oldest=times[0] if times else None,
+        newest=times[-1] if times else None,
+        merged_tables=merged_tables,
+        unmerged_tables=len(tables) - merged_tables,
+    )

@@ -1,0 +1,167 @@
+"""The port to the warehouse.
+
+SQL is GoogleSQL, written once in this package; an adapter runs it as it is or
+translates it. Values are bound, never pasted. Times are aware and UTC.
+
+A transaction is a list of steps rather than a script, because DuckDB has no
+scripts: an adapter either runs the steps one by one, or joins them into one
+script job. Either way the steps see one snapshot, and all of them take effect or
+none does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Protocol
+
+from lib.consolidation.identifiers import TableName
+
+if TYPE_CHECKING:
+    import pyarrow
+
+Value = str | int | float | bool | Decimal | date | datetime | Sequence[str]
+Parameters = Mapping[str, Value]
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        name: As the warehouse spells it.
+        type: Its GoogleSQL type without parameters: ``STRING``, ``INT64``, ``FLOAT64``,
+            ``NUMERIC``, ``BOOL``, ``DATE``, ``TIMESTAMP``, ``ARRAY<STRING>``, …
+    """
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True)
+class StagingTable:
+    """A staging table as the warehouse lists it.
+
+    Attributes:
+        name: The table.
+        batch_id: The batch that its writer recorded; empty when none did.
+        rows: How many rows it holds.
+        created_at: When it was made (UTC); None: not recorded.
+    """
+
+    name: TableName
+    batch_id: str
+    rows: int
+    created_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Execute:
+    """A statement of a transaction. `name` keys its counts and times in the outcome."""
+
+    name: str
+    sql: str
+
+
+@dataclass(frozen=True)
+class Require:
+    """A condition, a boolean GoogleSQL expression, without which nothing is committed."""
+
+    code: str
+    sql: str
+
+
+Step = Execute | Require
+
+
+@dataclass(frozen=True)
+class TransactionOutcome:
+    """What a committed transaction did.
+
+    Attributes:
+        job_id: The warehouse's name for it; empty when it gives none.
+        elapsed_ms: Milliseconds by the name of the step, where the warehouse tells.
+        statistics: Further figures, such as bytes and slot time.
+    """
+
+    job_id: str = ""
+    elapsed_ms: Mapping[str, float] = field(default_factory=dict)
+    statistics: Mapping[str, float] = field(default_factory=dict)
+
+
+class Warehouse(Protocol):
+    """Tables, queries and transactions.
+
+    Every call raises `WarehouseUnavailable` when the warehouse does not answer and
+    `TableNotFound` when a table that it names does not exist.
+    """
+
+    def query(
+        self,
+        sql: str,
+        parameters: Parameters | None = None,
+        *,
+        gather: Mapping[TableName, Sequence[TableName]] | None = None,
+    ) -> list[Row]:
+        """The rows of one SELECT; for results of a few thousand rows at most.
+
+        `gather` is that of `transact`.
+        """
+        ...
+
+    def columns(self, table: TableName) -> tuple[Column, ...]:
+        """The table's columns in order."""
+        ...
+
+    def create_table(self, table: TableName, columns: Sequence[Column]) -> None:
+        """Make an empty table; a table of that name that is there already is left."""
+        ...
+
+    def copy_structure(self, source: TableName, target: TableName) -> None:
+        """Make an empty table with the columns of another."""
+        ...
+
+    def staging_tables(self, dataset: str, prefix: str) -> list[StagingTable]:
+        """Tables whose name starts with the prefix, by name."""
+        ...
+
+    def columns_of(self, tables: Sequence[TableName]) -> dict[TableName, tuple[Column, ...]]:
+        """The columns of many tables at once; tables that are gone are left out."""
+        ...
+
+    def load(self, tables: Mapping[TableName, pyarrow.Table], columns: Sequence[Column], *, batch_id: str) -> None:
+        """Make new tables of these rows and record their batch; all of them or none."""
+        ...
+
+    def transact(
+        self,
+        steps: Sequence[Step],
+        parameters: Parameters,
+        *,
+        gather: Mapping[TableName, Sequence[TableName]] | None = None,
+        job_id: str = "",
+        timeout_seconds: float | None = None,
+    ) -> TransactionOutcome:
+        """Run the steps in one transaction.
+
+        Args:
+            steps: What to do, in order.
+            parameters: Bound in every step.
+            gather: Names under which the steps may read the rows of many tables of
+                equal columns as one; there for this transaction only.
+            job_id: Makes a repeated call run once where the warehouse knows jobs.
+            timeout_seconds: After this the work is cancelled and its end awaited.
+
+        Raises:
+            TransactionConflict: A rival won.
+            RequirementFailed: A condition was false.
+            SourceVanished: A gathered table is gone.
+        """
+        ...
+
+    def drop(self, tables: Sequence[TableName]) -> None:
+        """Remove tables; those that are gone already are no error."""
+        ...
