@@ -1,0 +1,51 @@
+"""The `runbook` command. Every command parses, calls the library, and prints.
+
+Exit codes: 0 healthy or done; 1 a FAIL verdict or a refused change; 2 bad input,
+nothing was changed; 3 it could not run, or could not look.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from lib.cli.batches import consolidate, duplicates, repair, stage
+from lib.cli.demo import demo
+from lib.cli.locks import locks
+from lib.cli.runs import list_runbooks, params, run, site
+from lib.errors import RunbookError
+
+
+class _OneLineErrors(click.Group):
+    """Errors of the library are one line on stderr and their own exit code."""
+
+    def invoke(self, context: click.Context) -> object:
+        try:
+            return super().invoke(context)
+        except RunbookError as error:
+            click.echo(f"runbook: {_printable(error)}", err=True)
+            context.exit(error.exit_code)
+
+
+def _printable(error: RunbookError) -> str:
+    """Hostile input may have reached the message: no control character reaches a terminal."""
+    return "".join(char if char.isprintable() else "�" for char in " ".join(str(error).split()))
+
+
+@click.group(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="consolidation-runbooks")
+def cli() -> None:
+    """Runbooks for a pipeline that once wrote duplicates, and the library that prevents them."""
+
+
+for command in (run, list_runbooks, params, demo, stage, consolidate, duplicates, repair, locks, site):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Entry point."""
+    for stream in (sys.stdout, sys.stderr):
+        # The guide's log lines hold emoji, and a terminal's encoding may not.
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    cli()

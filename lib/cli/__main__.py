@@ -1,0 +1,5 @@
+"""``python -m lib.cli`` is the `runbook` command."""
+
+from lib.cli import main
+
+main()

@@ -1,0 +1,186 @@
+"""Commands on batches and their rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from lib.cli import options
+
+
+@click.command()
+@options.batch
+@options.game_date
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 1000), help="Staging tables.")
+@options.environment
+@options.as_json
+def stage(batch_id: str, game_date: str, file: Path, workers: int, environment: str, as_json: bool) -> None:
+    """Write FILE (.csv, .parquet, .jsonl) into staging tables of a batch."""
+    from lib.consolidation.files import read_rows
+    from lib.consolidation.identifiers import checked_batch_id, checked_game_date
+    from lib.platform import connect
+
+    checked_batch_id(batch_id)
+    checked_game_date(game_date)
+    platform = connect(environment)
+    writes = platform.staging_writer().write_batch(
+        read_rows(file), batch_id=batch_id, workers=workers, game_date=game_date, source=str(file)
+    )
+    rows = sum(write.rows for write in writes)
+    if as_json:
+        tables = [write.table.table for write in writes]
+        options.echo_json({"batch_id": batch_id, "game_date": game_date, "staged": rows, "staging_tables": tables})
+        return
+    click.echo(f"Staged {rows} rows of batch {batch_id} in {len(writes)} tables.")
+    click.echo(f"Next: runbook consolidate --batch {batch_id} --game-date {game_date}")
+
+
+@click.command()
+@options.batch
+@options.game_date
+@click.option("--no-lock", is_flag=True, help="Do not wait for others; the fence still guards the table.")
+@click.option("--keep-staging", is_flag=True, help="Do not drop the merged staging tables.")
+@click.option("--dry-run", is_flag=True, help="Tell what would happen; change nothing.")
+@click.option("--max-wait-seconds", type=click.FloatRange(min=0), help="For the lock, and for rivals; 0 tries once.")
+@options.environment
+@options.as_json
+def consolidate(
+    batch_id: str,
+    game_date: str,
+    no_lock: bool,
+    keep_staging: bool,
+    dry_run: bool,
+    max_wait_seconds: float | None,
+    environment: str,
+    as_json: bool,
+) -> None:
+    """Merge a batch's staging tables into the main table, once."""
+    from lib.consolidation.identifiers import checked_batch_id, checked_game_date
+    from lib.platform import connect
+
+    checked_batch_id(batch_id)
+    checked_game_date(game_date)
+    platform = connect(environment)
+    options.show_library_log()
+    result = platform.consolidator().consolidate_batch(
+        batch_id=batch_id,
+        game_date=game_date,
+        cleanup=not keep_staging,
+        use_lock=not no_lock,
+        dry_run=dry_run,
+        max_wait_seconds=max_wait_seconds,
+    )
+    if as_json:
+        options.echo_json(result.as_data())
+        return
+    click.echo(
+        f"{result.status}: {result.staged} staged = {result.inserted} inserted + {result.updated} updated + "
+        f"{result.deduplicated} deduplicated; duplicate keys {result.duplicates_before} before, "
+        f"{result.duplicates_after} after"
+    )
+
+
+@click.command()
+@options.game_date
+@options.environment
+@options.as_json
+def duplicates(game_date: str, environment: str, as_json: bool) -> None:
+    """Count duplicate keys of a date: exactly, and as the guide's query does.
+
+    Exits 1 when there are any.
+    """
+    from lib.consolidation.duplicates import count_duplicates
+    from lib.consolidation.identifiers import checked_game_date
+    from lib.platform import connect
+
+    day = checked_game_date(game_date)
+    platform = connect(environment)
+    counts = count_duplicates(platform.warehouse, platform.table, day, day)
+    found = {
+        "game_date": game_date,
+        "rows": counts[0].rows if counts else 0,
+        "keys": counts[0].keys if counts else 0,
+        "duplicate_keys": counts[0].duplicate_keys if counts else 0,
+        "excess_rows": counts[0].excess_rows if counts else 0,
+        "guide_keys": counts[0].guide_keys if counts else 0,
+    }
+    if as_json:
+        options.echo_json(found)
+    elif not counts:
+        click.echo(f"{game_date}: no rows, so nothing can be said about duplicates")
+    else:
+        click.echo(
+            f"{game_date}: {found['duplicate_keys']} duplicate keys ({found['excess_rows']} rows too many) among "
+            f"{found['rows']} rows; the guide's query, which rounds the line, counts {found['guide_keys']}"
+        )
+        if found["duplicate_keys"]:
+            click.echo(f"Next: runbook run duplicate_diagnosis -p game_date={game_date}")
+    if found["duplicate_keys"]:
+        raise click.exceptions.Exit(1)
+
+
+@click.group()
+def repair() -> None:
+    """Remove duplicates of a date, or put them back."""
+
+
+@repair.command()
+@options.game_date
+@options.environment
+def plan(game_date: str, environment: str) -> None:
+    """Tell what a repair would do; change nothing."""
+    from lib.consolidation.identifiers import checked_game_date
+    from lib.consolidation.repair import plan_repair
+    from lib.platform import connect
+
+    platform = connect(environment)
+    found = plan_repair(platform.warehouse, platform.table, checked_game_date(game_date))
+    click.echo(
+        f"{game_date}: {found.duplicate_keys} duplicate keys in {found.rows_found} rows; a repair keeps the newest "
+        f"row of each key and removes {found.rows_to_remove} of {found.rows_of_date} rows"
+    )
+    if not found.is_empty:
+        click.echo(f"Next: runbook repair apply --game-date {game_date} --remove-rows {found.rows_to_remove}")
+
+
+@repair.command()
+@options.game_date
+@click.option("--remove-rows", required=True, type=click.IntRange(1), help="As the plan told; else it refuses.")
+@options.environment
+def apply(game_date: str, remove_rows: int, environment: str) -> None:
+    """Back up the rows of duplicate keys, and keep the newest of each."""
+    from lib.consolidation.errors import RepairRefused
+    from lib.consolidation.identifiers import checked_game_date
+    from lib.consolidation.repair import apply_repair, plan_repair
+    from lib.platform import connect
+
+    platform = connect(environment)
+    found = plan_repair(platform.warehouse, platform.table, checked_game_date(game_date))
+    if found.rows_to_remove != remove_rows:
+        raise RepairRefused(
+            f"a repair of {game_date} would remove {found.rows_to_remove} rows, not {remove_rows}; nothing was changed"
+        )
+    result = apply_repair(platform.warehouse, platform.locks, platform.table, found)
+    click.echo(
+        f"{game_date}: removed {result.removed} rows, kept {result.kept}; {result.duplicate_keys_after} duplicate keys "
+        f"are left; all rows as they were are in {result.backup_table}"
+    )
+    click.echo(f"Undo: {result.undo_command}")
+
+
+@repair.command()
+@options.game_date
+@click.option("--backup", required=True, metavar="TABLE", help="The backup table that the repair named.")
+@options.environment
+def undo(game_date: str, backup: str, environment: str) -> None:
+    """Put the rows of a backup back in place of those that a repair kept."""
+    from lib.consolidation.identifiers import checked_game_date
+    from lib.consolidation.repair import undo_repair
+    from lib.platform import connect
+
+    platform = connect(environment)
+    day = checked_game_date(game_date)
+    restored = undo_repair(platform.warehouse, platform.locks, platform.table, day, backup)
+    click.echo(f"{game_date}: {restored} rows are as they were before the repair; the backup {backup} is kept")

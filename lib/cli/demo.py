@@ -1,0 +1,118 @@
+"""`runbook demo`: replay the incident, run the runbooks, and compare with what is true."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lib import project
+from lib.cli.verdicts import styled_verdict
+
+if TYPE_CHECKING:
+    from lib.runbooks.archive import Run
+    from lib.simulation.story import Act, RunRunbook, Step
+
+_ENVIRONMENT = "local"
+
+
+@click.command()
+def demo() -> None:
+    """Replay the incident on real box scores, run the runbooks, build the index.
+
+    Exits 1 when a runbook says anything but the truth.
+    """
+    from lib.platform import connect
+    from lib.runbooks.archive import Archive
+    from lib.runbooks.index import build_index
+    from lib.simulation.fresh_home import move_aside
+    from lib.simulation.story import told
+
+    started = time.monotonic()
+    if aside := move_aside(project.home()):
+        click.echo(f"The state that was there is kept in {_shown(aside)}")
+    surprises = 0
+    with told(connect(_ENVIRONMENT)) as steps:
+        for group in _groups(steps):
+            surprises += _carry_out(group)
+    index = build_index(Archive())
+    click.echo(f"\nAll runs, with their reports: {_shown(index)}   ({time.monotonic() - started:.0f} s)")
+    click.echo("Look into the state with `runbook duplicates`, `runbook locks list`, or the notebooks: make lab")
+    if surprises:
+        click.echo(f"{surprises} runbooks did not say what is true.", err=True)
+        raise click.exceptions.Exit(1)
+
+
+def _groups(steps: Sequence[Step]) -> Iterator[list[Step]]:
+    """Steps that may be carried out at the same time, in order."""
+    group: list[Step] = []
+    for step in steps:
+        if group and not getattr(step, "beside_previous", False):
+            yield group
+            group = []
+        group.append(step)
+    if group:
+        yield group
+
+
+def _carry_out(group: Sequence[Step]) -> int:
+    """Returns how many runbooks surprised."""
+    from lib.simulation.story import Act
+
+    first = group[0]
+    if isinstance(first, Act):
+        _play(first)
+        return 0
+    runs = [step for step in group if not isinstance(step, Act)]
+    processes = [_start(step) for step in runs]
+    return sum(_report(step, process) for step, process in zip(runs, processes, strict=True))
+
+
+def _play(act: Act) -> None:
+    click.echo(f"\n{click.style(act.title, bold=True)}")
+    click.echo(f"  {act.play()}")
+
+
+def _start(step: RunRunbook) -> subprocess.Popen[str]:
+    assignments = [part for name, value in step.parameters.items() for part in ("-p", f"{name}={value}")]
+    command = [sys.executable, "-m", "lib.cli", "run", step.runbook, *assignments, "--env", _ENVIRONMENT, "--json"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=project.ROOT)
+
+
+def _report(step: RunRunbook, process: subprocess.Popen[str]) -> bool:
+    """Show what the runbook said; whether that is a surprise."""
+    out, err = process.communicate()
+    run = _archived(out)
+    if run is None:
+        click.echo(f"  {styled_verdict(None)}  {step.runbook} did not run: {err.strip()[-300:]}", err=True)
+        return True
+    surprises = step.surprises(run.record.verdict, run.record.checks)
+    parameters = " ".join(f"{name}={value}" for name, value in step.parameters.items())
+    click.echo(f"  {styled_verdict(run.record.verdict)}  {step.runbook} {parameters}")
+    click.echo(f"           {run.record.headline}")
+    click.echo(f"           {_shown(run.report)}")
+    for surprise in surprises:
+        click.echo(f"           SURPRISE: {surprise}; expected is {step.expected}, since {step.because}", err=True)
+    return bool(surprises)
+
+
+def _archived(output: str) -> Run | None:
+    from lib.runbooks.archive import Run
+    from lib.runbooks.record import from_json
+
+    try:
+        folder = Path(json.loads(output.splitlines()[-1])["report"]).parent
+        return Run(folder, from_json((folder / "run.json").read_bytes()))
+    except (IndexError, KeyError, ValueError, OSError):
+        return None
+
+
+def _shown(path: Path) -> str:
+    """Relative to where the operator stands, when that is shorter to read."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

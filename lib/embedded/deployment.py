@@ -1,0 +1,218 @@
+"""What is deployed on the embedded platform: the stand-in for Cloud Run and IAM.
+
+It is a value in ``deployment.json``; without that file both services are healthy.
+The simulation stages a bad deployment by saving another value:
+
+    Deployment.load(home).with_health("prediction-worker", "/health", 503, {"status": "starting"}).save(home)
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from lib.operations.ports import SourceUnavailable
+
+WORKER, COORDINATOR = "prediction-worker", "prediction-coordinator"
+SERVICE_ACCOUNT = "prediction-worker@local.iam.gserviceaccount.com"
+DATASTORE_USER = "roles/datastore.user"
+
+_STRICT = {"extra": "forbid"}
+_DEPLOYED_AT = datetime(2026, 1, 17, 17, 0, tzinfo=UTC)
+_WORKER_CHECKS = ("gcs_access", "bigquery_access", "firestore_connection", "environment", "model_loading")
+_COORDINATOR_CHECKS = ("bigquery", "firestore", "distributed_lock")
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """What a path of a service answers.
+
+    Attributes:
+        status_code: HTTP status.
+        body: Served as JSON, unless it is a text: then as it is.
+        hangs: The request is taken and never answered.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    status_code: int = 200
+    body: Any = None
+    hangs: bool = False
+
+
+@dataclass(frozen=True)
+class Revision:
+    """A deployed revision.
+
+    Attributes:
+        name: Its name.
+        deployed_at: When it was created.
+        is_ready: Whether it started.
+        reason: Why it did not.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    name: str
+    deployed_at: datetime = _DEPLOYED_AT
+    is_ready: bool = True
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class DeployedService:
+    """A service.
+
+    Attributes:
+        revisions: Newest first.
+        traffic: Percent of the requests by revision.
+        endpoints: What each path answers; other paths answer 404.
+        service_account: The identity that it runs as.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    revisions: tuple[Revision, ...]
+    traffic: Mapping[str, int]
+    endpoints: Mapping[str, Endpoint]
+    service_account: str = SERVICE_ACCOUNT
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Both services and the roles of their accounts. A value: each ``with_`` makes a new one.
+
+    Attributes:
+        services: By name.
+        roles: Roles by service account.
+        unresolved_members: Role to a group that may hold it for any account.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    services: Mapping[str, DeployedService] = field(default_factory=lambda: _healthy_services())
+    roles: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {SERVICE_ACCOUNT: (DATASTORE_USER,)})
+    unresolved_members: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, home: Path) -> Deployment:
+        """The deployment below the state folder; the healthy one without a file.
+
+        Raises:
+            SourceUnavailable: The file is damaged or cannot be read.
+        """
+        from pydantic import TypeAdapter, ValidationError
+
+        path = home / "deployment.json"
+        try:
+            return TypeAdapter(cls).validate_json(path.read_bytes())
+        except FileNotFoundError:
+            return cls()
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the file"
+            raise SourceUnavailable(
+                f"{path} does not describe a deployment: {where}: {first['msg']}; repair or delete it"
+            ) from error
+        except OSError as error:
+            raise SourceUnavailable(f"{path} cannot be read: {error.strerror or error}") from error
+
+    def save(self, home: Path) -> None:
+        """Write it below the state folder; readers see the old or the new one."""
+        from pydantic import TypeAdapter
+
+        home.mkdir(parents=True, exist_ok=True)
+        temporary = home / f"deployment.json.{os.getpid()}"
+        temporary.write_bytes(TypeAdapter(Deployment).dump_json(self, indent=2))
+        temporary.replace(home / "deployment.json")
+
+    def service(self, name: str) -> DeployedService:
+        """Raises `SourceUnavailable` when there is none."""
+        if name not in self.services:
+            raise SourceUnavailable(f"no service {name!r:.80} is deployed; there are {', '.join(self.services)}")
+        return self.services[name]
+
+    def with_service(self, name: str, service: DeployedService) -> Deployment:
+        return replace(self, services={**self.services, name: service})
+
+    def with_revision(self, name: str, revision: Revision, *, traffic_percent: int = 100) -> Deployment:
+        """Deploy a revision; the one that served most keeps the rest of the traffic."""
+        service = self.service(name)
+        before = max(service.traffic, key=lambda known: service.traffic[known], default=revision.name)
+        shares = {before: 100 - traffic_percent, revision.name: traffic_percent}
+        deployed = replace(service, revisions=(revision, *service.revisions))
+        return self.with_service(name, deployed).with_traffic(name, shares)
+
+    def with_traffic(self, name: str, percent_by_revision: Mapping[str, int]) -> Deployment:
+        shares = {revision: percent for revision, percent in percent_by_revision.items() if percent}
+        return self.with_service(name, replace(self.service(name), traffic=shares))
+
+    def with_health(
+        self, name: str, path: str, status_code: int, body: Any = None, *, hangs: bool = False
+    ) -> Deployment:
+        service = self.service(name)
+        endpoints = {**service.endpoints, path: Endpoint(status_code, body, hangs)}
+        return self.with_service(name, replace(service, endpoints=endpoints))
+
+    def with_roles(self, service_account: str, roles: Sequence[str]) -> Deployment:
+        return replace(self, roles={**self.roles, service_account: tuple(roles)})
+
+
+def worker_deep_health(failing: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The worker's deep health document. `failing`: error by the name of a failing check."""
+    errors = failing or {}
+    checks: list[dict[str, Any]] = [
+        {
+            "check": check,
+            "status": "fail" if check in errors else "pass",
+            "details": {},
+            "error": errors.get(check),
+            "duration_ms": 12,
+        }
+        for check in dict.fromkeys((*_WORKER_CHECKS, *errors))
+    ]
+    return {
+        "status": "unhealthy" if errors else "healthy",
+        "checks": checks,
+        "total_duration_ms": 12 * len(checks),
+        "checks_run": len(checks),
+        "checks_passed": len(checks) - len(errors),
+        "checks_failed": len(errors),
+    }
+
+
+def coordinator_deep_health(failing: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The coordinator's deep health document. `failing`: error by the name of a failing check."""
+    errors = failing or {}
+    checks: dict[str, Any] = {
+        check: {"status": "failed", "error": errors[check]} if check in errors else {"status": "ok"}
+        for check in dict.fromkeys((*_COORDINATOR_CHECKS, *errors))
+    }
+    return {
+        "status": "unhealthy" if errors else "healthy",
+        "service": COORDINATOR,
+        "timestamp": datetime.now(UTC).isoformat(),
+        "checks": checks,
+    }
+
+
+def _healthy_services() -> dict[str, DeployedService]:
+    return {
+        WORKER: _healthy_service(f"{WORKER}-00066-abc", worker_deep_health()),
+        COORDINATOR: _healthy_service(f"{COORDINATOR}-00049-def", coordinator_deep_health()),
+    }
+
+
+def _healthy_service(revision: str, deep_health: dict[str, Any]) -> DeployedService:
+    return DeployedService(
+        revisions=(Revision(revision),),
+        traffic={revision: 100},
+        endpoints={
+            "/health": Endpoint(200, {"status": "healthy"}),
+            "/health/deep": Endpoint(200, deep_health),
+        },
+    )

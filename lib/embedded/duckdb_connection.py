@@ -1,0 +1,102 @@
+"""Connections to the embedded warehouse's file, and what its faults mean.
+
+A DuckDB file admits one process at a time, so it is opened per unit of work, and
+who finds it busy waits for its turn.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
+
+from lib.consolidation.errors import TableNotFound, TransactionConflict, WarehouseUnavailable
+from lib.errors import UserError
+
+_BUSY = ("Conflicting lock is held", "Could not set lock", "Unique file handle conflict")
+
+
+class CorruptState(UserError):
+    """A file of the embedded platform is damaged or is none of its files."""
+
+
+def open_connection(path: Path, *, patience_seconds: float) -> duckdb.DuckDBPyConnection:
+    """Open the file, waiting while other processes have it.
+
+    Raises:
+        CorruptState: The file is no DuckDB database.
+        WarehouseUnavailable: It stayed busy, or it cannot be reached.
+    """
+    retrying = Retrying(
+        retry=retry_if_exception(_is_busy),
+        wait=wait_random(0.002, 0.02),
+        stop=stop_after_delay(patience_seconds),
+        reraise=True,
+    )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection: duckdb.DuckDBPyConnection = retrying(duckdb.connect, str(path))
+    except (duckdb.Error, OSError) as error:
+        raise _opening_error(path, error) from error
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
+def _is_busy(error: BaseException) -> bool:
+    return isinstance(error, duckdb.Error) and any(text in str(error) for text in _BUSY)
+
+
+def _opening_error(path: Path, error: Exception) -> UserError | WarehouseUnavailable:
+    said = _one_line(error)
+    if _is_busy(error):
+        return WarehouseUnavailable(f"the warehouse file {path} stayed busy: {said}")
+    if (
+        isinstance(error, FileExistsError | NotADirectoryError)
+        or "not a valid DuckDB" in said
+        or "Is a directory" in said
+    ):
+        return CorruptState(f"{path} is no warehouse: {said}; restore it, or move it away to start with an empty one")
+    if isinstance(error, duckdb.SerializationException | duckdb.FatalException | duckdb.InternalException):
+        return CorruptState(f"{path} is damaged: {said}; restore it, or move it away")
+    return WarehouseUnavailable(f"the warehouse file {path} cannot be opened: {said}")
+
+
+@contextmanager
+def translated_errors(path: Path) -> Iterator[None]:
+    """Turn DuckDB's errors into the port's."""
+    try:
+        yield
+    except duckdb.TransactionException as error:
+        raise TransactionConflict(f"a rival transaction won: {_one_line(error)}") from error
+    except duckdb.CatalogException as error:
+        if "write-write conflict" in str(error):
+            raise TransactionConflict(f"a rival transaction won: {_one_line(error)}") from error
+        raise TableNotFound(f"{_one_line(error)} ({path})") from error
+    except duckdb.InterruptException as error:
+        raise WarehouseUnavailable("the statement was cancelled and rolled back") from error
+    except duckdb.Error as error:
+        raise WarehouseUnavailable(f"the warehouse {path} failed: {_one_line(error)}") from error
+
+
+@contextmanager
+def cancelled_after(connection: duckdb.DuckDBPyConnection, timeout_seconds: float | None) -> Iterator[None]:
+    """Interrupt whatever the connection is doing after that time."""
+    if timeout_seconds is None:
+        yield
+        return
+    timer = threading.Timer(timeout_seconds, connection.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _one_line(error: Exception) -> str:
+    """The first sentence of DuckDB's message, which may hold source text and hints."""
+    return str(error).partition("\n")[0].strip()

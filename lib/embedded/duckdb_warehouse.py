@@ -1,0 +1,232 @@
+"""The warehouse in one DuckDB file, with a schema per dataset."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random
+
+from lib.consolidation.errors import RequirementFailed, SourceVanished, TableNotFound, TransactionConflict
+from lib.consolidation.identifiers import TableName
+from lib.consolidation.warehouse import (
+    Column,
+    Execute,
+    Parameters,
+    Row,
+    StagingTable,
+    Step,
+    TransactionOutcome,
+)
+from lib.embedded.duckdb_connection import cancelled_after, open_connection, translated_errors
+from lib.embedded.googlesql import bind, to_duckdb_type, to_googlesql_type
+
+if TYPE_CHECKING:
+    import pyarrow
+
+_COLUMNS = """
+SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns()
+WHERE schema_name = $dataset AND table_name IN (SELECT unnest($tables)) ORDER BY table_name, column_index
+"""
+_TABLES = """
+SELECT table_name, comment, estimated_size FROM duckdb_tables()
+WHERE schema_name = $dataset AND starts_with(table_name, $prefix) ORDER BY table_name
+"""
+
+
+class DuckdbWarehouse:
+    """A `Warehouse` in one file that all processes of a machine share.
+
+    Args:
+        path: The file; made when missing.
+        patience_seconds: How long to wait while another process has the file.
+    """
+
+    def __init__(self, path: Path, *, patience_seconds: float = 60.0) -> None:
+        self.path = path
+        self._patience_seconds = patience_seconds
+
+    @contextmanager
+    def connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A unit of work: the file is open, and closed to other processes, meanwhile."""
+        connection = open_connection(self.path, patience_seconds=self._patience_seconds)
+        try:
+            with translated_errors(self.path):
+                yield connection
+        finally:
+            connection.close()
+
+    def query(
+        self,
+        sql: str,
+        parameters: Parameters | None = None,
+        *,
+        gather: Mapping[TableName, Sequence[TableName]] | None = None,
+    ) -> list[Row]:
+        with self.connection() as connection, _transaction(connection), _gathered(connection, gather):
+            return _rows(connection.execute(*bind(sql, parameters or {})))
+
+    def columns(self, table: TableName) -> tuple[Column, ...]:
+        found = self.columns_of([table])
+        if table not in found:
+            raise TableNotFound(f"there is no table {table} in {self.path}")
+        return found[table]
+
+    def columns_of(self, tables: Sequence[TableName]) -> dict[TableName, tuple[Column, ...]]:
+        columns: dict[TableName, list[Column]] = defaultdict(list)
+        with self.connection() as connection:
+            for dataset in {table.dataset for table in tables}:
+                names = [table.table for table in tables if table.dataset == dataset]
+                found = connection.execute(_COLUMNS, {"dataset": dataset, "tables": names})
+                for schema, table, column, data_type in found.fetchall():
+                    columns[TableName(schema, table)].append(Column(column, to_googlesql_type(data_type)))
+        return {table: tuple(found) for table, found in columns.items()}
+
+    def create_table(self, table: TableName, columns: Sequence[Column]) -> None:
+        declared = ", ".join(f'"{column.name}" {to_duckdb_type(column.type)}' for column in columns)
+        self._execute_all(
+            [
+                f'CREATE SCHEMA IF NOT EXISTS "{table.dataset}"',
+                f"CREATE TABLE IF NOT EXISTS {_quoted(table)} ({declared})",
+            ]
+        )
+
+    def copy_structure(self, source: TableName, target: TableName) -> None:
+        with self.connection() as connection:
+            connection.execute(f"CREATE TABLE {_quoted(target)} AS FROM {_quoted(source)} LIMIT 0")
+
+    def staging_tables(self, dataset: str, prefix: str) -> list[StagingTable]:
+        with self.connection() as connection:
+            found = connection.execute(_TABLES, {"dataset": dataset, "prefix": prefix}).fetchall()
+        return [_staging_table(dataset, *row) for row in found]
+
+    def load(self, tables: Mapping[TableName, pyarrow.Table], columns: Sequence[Column], *, batch_id: str) -> None:
+        selected = ", ".join(
+            f'CAST("{column.name}" AS {to_duckdb_type(column.type)}) AS "{column.name}"' for column in columns
+        )
+        created_at = datetime.now(UTC).isoformat()
+        with self.connection() as connection, _transaction(connection):
+            for table, rows in tables.items():
+                note = json.dumps({"batch_id": batch_id, "rows": rows.num_rows, "created_at": created_at})
+                escaped = note.replace("'", "''")
+                connection.register("rows_to_load", rows)
+                connection.execute(f"CREATE TABLE {_quoted(table)} AS SELECT {selected} FROM rows_to_load")
+                connection.execute(f"COMMENT ON TABLE {_quoted(table)} IS '{escaped}'")
+
+    def transact(
+        self,
+        steps: Sequence[Step],
+        parameters: Parameters,
+        *,
+        gather: Mapping[TableName, Sequence[TableName]] | None = None,
+        job_id: str = "",
+        timeout_seconds: float | None = None,
+    ) -> TransactionOutcome:
+        elapsed_ms: dict[str, float] = {}
+        with (
+            self.connection() as connection,
+            cancelled_after(connection, timeout_seconds),
+            _transaction(connection),
+            _gathered(connection, gather),
+        ):
+            for step in steps:
+                started = perf_counter()
+                _take(connection, step, parameters)
+                if isinstance(step, Execute):
+                    elapsed_ms[step.name] = (perf_counter() - started) * 1000
+        return TransactionOutcome(job_id=job_id, elapsed_ms=elapsed_ms)
+
+    def drop(self, tables: Sequence[TableName]) -> None:
+        self._execute_all([f"DROP TABLE IF EXISTS {_quoted(table)}" for table in tables])
+
+    def _execute_all(self, statements: Sequence[str]) -> None:
+        """All in one transaction. A rival may do the very same at once: then it is done when looked at again."""
+        retrying = Retrying(
+            retry=retry_if_exception_type(TransactionConflict),
+            wait=wait_random(0.002, 0.02),
+            stop=stop_after_delay(self._patience_seconds),
+            reraise=True,
+        )
+        for attempt in retrying:
+            with attempt, self.connection() as connection, _transaction(connection):
+                for statement in statements:
+                    connection.execute(statement)
+
+
+@contextmanager
+def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    connection.begin()
+    try:
+        yield
+        connection.commit()
+    except BaseException:
+        _roll_back(connection)
+        raise
+
+
+def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
+    try:
+        connection.rollback()
+    except duckdb.TransactionException:
+        # A failed commit has ended the transaction already; its own error is raised.
+        return
+
+
+@contextmanager
+def _gathered(
+    connection: duckdb.DuckDBPyConnection, gather: Mapping[TableName, Sequence[TableName]] | None
+) -> Iterator[None]:
+    """Views that live only inside the transaction: nothing is copied."""
+    for relation, tables in (gather or {}).items():
+        union = " UNION ALL ".join(f"FROM {_quoted(table)}" for table in tables)
+        try:
+            connection.execute(f"CREATE VIEW {_quoted(relation)} AS {union}")
+        except duckdb.CatalogException as error:
+            raise SourceVanished(f"a staging table of {relation} is gone: {error}") from error
+    yield
+    for relation in gather or {}:
+        connection.execute(f"DROP VIEW {_quoted(relation)}")
+
+
+def _take(connection: duckdb.DuckDBPyConnection, step: Step, parameters: Parameters) -> None:
+    if isinstance(step, Execute):
+        connection.execute(*bind(step.sql, parameters))
+        return
+    holds = connection.execute(*bind(f"SELECT {step.sql}", parameters)).fetchone()
+    if holds is None or holds[0] is not True:
+        raise RequirementFailed(step.code)
+
+
+def _rows(result: duckdb.DuckDBPyConnection) -> list[Row]:
+    names = [column[0] for column in result.description or ()]
+    return [dict(zip(names, map(_in_utc, row), strict=True)) for row in result.fetchall()]
+
+
+def _in_utc(value: Any) -> Any:
+    """DuckDB hands out the session's zone object; everyone else uses `datetime.UTC`."""
+    return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo else value
+
+
+def _staging_table(dataset: str, table: str, comment: str | None, estimated_size: int) -> StagingTable:
+    try:
+        note = json.loads(comment or "{}")
+        return StagingTable(
+            TableName(dataset, table),
+            str(note.get("batch_id", "")),
+            int(note.get("rows", estimated_size)),
+            datetime.fromisoformat(note["created_at"]) if "created_at" in note else None,
+        )
+    except (ValueError, AttributeError, TypeError):
+        return StagingTable(TableName(dataset, table), "", estimated_size, None)
+
+
+def _quoted(table: TableName) -> str:
+    """Both parts are plain identifiers (see `TableName`)."""
+    return f'"{table.dataset}"."{table.table}"'

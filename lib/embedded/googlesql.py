@@ -1,0 +1,68 @@
+"""GoogleSQL to DuckDB: the statements are written once, in GoogleSQL."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import sqlglot
+from sqlglot import exp
+
+from lib.consolidation.warehouse import Parameters, Value
+
+_TYPES = {
+    "STRING": "VARCHAR",
+    "INT64": "BIGINT",
+    "FLOAT64": "DOUBLE",
+    "NUMERIC": "DECIMAL(38, 9)",
+    "BOOL": "BOOLEAN",
+    "DATE": "DATE",
+    "DATETIME": "TIMESTAMP",
+    "TIMESTAMP": "TIMESTAMPTZ",
+    "BYTES": "BLOB",
+    "JSON": "JSON",
+}
+_NAMES = {
+    "VARCHAR": "STRING",
+    "TINYINT": "INT64",
+    "SMALLINT": "INT64",
+    "INTEGER": "INT64",
+    "BIGINT": "INT64",
+    "FLOAT": "FLOAT64",
+    "DOUBLE": "FLOAT64",
+    "BOOLEAN": "BOOL",
+    "DATE": "DATE",
+    "TIMESTAMP": "DATETIME",
+    "TIMESTAMP WITH TIME ZONE": "TIMESTAMP",
+    "BLOB": "BYTES",
+    "JSON": "JSON",
+}
+
+
+@lru_cache(maxsize=512)
+def translate(sql: str) -> tuple[str, frozenset[str]]:
+    """The statement in DuckDB's SQL, and the names of the parameters in it."""
+    tree = sqlglot.parse_one(sql, read="bigquery")
+    names = frozenset(parameter.name for parameter in tree.find_all(exp.Parameter))
+    return tree.sql(dialect="duckdb"), names
+
+
+def bind(sql: str, parameters: Parameters) -> tuple[str, dict[str, Value]]:
+    """The translated statement with just the parameters that it uses."""
+    translated, names = translate(sql)
+    return translated, {name: parameters[name] for name in names}
+
+
+def to_duckdb_type(googlesql_type: str) -> str:
+    """``ARRAY<STRING>`` → ``VARCHAR[]``."""
+    if googlesql_type.startswith("ARRAY<"):
+        return f"{_TYPES[googlesql_type[6:-1]]}[]"
+    return _TYPES[googlesql_type]
+
+
+def to_googlesql_type(duckdb_type: str) -> str:
+    """``DECIMAL(4,1)`` → ``NUMERIC``; a type without a counterpart keeps its name."""
+    if duckdb_type.endswith("[]"):
+        return f"ARRAY<{to_googlesql_type(duckdb_type[:-2])}>"
+    if duckdb_type.startswith("DECIMAL"):
+        return "NUMERIC"
+    return _NAMES.get(duckdb_type, duckdb_type)

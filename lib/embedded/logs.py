@@ -1,0 +1,168 @@
+"""The services' logs on the embedded platform: one file of JSON lines per service.
+
+Many processes append to one file: each line is one write at its end. The reader goes
+through a file line by line and keeps only what is asked for, so a file may be larger
+than the memory; damaged and plain lines are tolerated (see `lib.embedded.log_format`).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import socket
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from lib.embedded.log_format import decode, encode
+from lib.operations.ports import ERROR_SEVERITIES, LogEntry, SourceUnavailable
+
+_LONGEST_LINE_BYTES = 1_000_000
+_STANDARD_FIELDS = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"})
+
+
+def log_path(home: Path, service: str) -> Path:
+    """The service's file below the state folder. Raises `SourceUnavailable` for no name of a service."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", service, re.ASCII):
+        raise SourceUnavailable(f"{service!r:.80} is no name of a service")
+    return home / "logs" / f"{service}.jsonl"
+
+
+def append_entries(home: Path, service: str, entries: Iterable[LogEntry]) -> None:
+    """Add lines of any age to a service's log; for staging a history."""
+    _append(log_path(home, service), b"".join(map(encode, entries)))
+
+
+def _append(path: Path, lines: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # One write with O_APPEND: lines of several processes never mix.
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        os.write(file, lines)
+    finally:
+        os.close(file)
+
+
+class JsonLinesHandler(logging.Handler):
+    """Writes log records as a service would.
+
+    The file is opened for each line: the state folder may be moved away meanwhile.
+
+    Args:
+        path: The service's file; see `log_path`.
+        service: Its name.
+        revision: Which revision logs; empty when none is deployed.
+    """
+
+    def __init__(self, path: Path, *, service: str, revision: str = "") -> None:
+        super().__init__()
+        self.path = path
+        self._service = service
+        self._revision = revision
+        self._has_failed = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            _append(self.path, encode(self._entry(record)))
+        except OSError as error:
+            self._complain_once(error)
+        except Exception:
+            self.handleError(record)
+
+    def _entry(self, record: logging.LogRecord) -> LogEntry:
+        return LogEntry(
+            timestamp=datetime.fromtimestamp(record.created, UTC),
+            message=record.getMessage(),
+            service=self._service,
+            revision=self._revision,
+            instance=f"{socket.gethostname()}:{record.process}",
+            severity=record.levelname,
+            fields=_extra(record),
+        )
+
+    def _complain_once(self, error: OSError) -> None:
+        if not self._has_failed:
+            sys.stderr.write(f"the log {self.path} cannot be written: {error.strerror or error}\n")
+        self._has_failed = True
+
+
+def _extra(record: logging.LogRecord) -> dict[str, Any]:
+    extra = {name: value for name, value in vars(record).items() if name not in _STANDARD_FIELDS}
+    if record.exc_info and record.exc_info[1] is not None:
+        extra["exception"] = f"{type(record.exc_info[1]).__name__}: {record.exc_info[1]}"
+    return extra
+
+
+class FileLogReader:
+    """A `LogReader` over the log files below the state folder."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+
+    def entries(
+        self,
+        services: Sequence[str],
+        *,
+        since: datetime,
+        until: datetime,
+        containing: Sequence[str] = (),
+        or_errors: bool = False,
+    ) -> Iterable[LogEntry]:
+        found = [
+            entry
+            for service in dict.fromkeys(services)
+            for entry in self._matching(service, containing, or_errors)
+            if since <= entry.timestamp < until
+        ]
+        return sorted(found, key=lambda entry: entry.timestamp)
+
+    def newest(self, service: str) -> datetime | None:
+        return max((entry.timestamp for entry in self._matching(service, (), False)), default=None)
+
+    def _matching(self, service: str, containing: Sequence[str], or_errors: bool) -> Iterator[LogEntry]:
+        words = _telling_words(containing, or_errors)
+        dated, at = b"", None
+        for line in _lines(log_path(self._home, service)):
+            if words and not any(word in line for word in words):
+                dated = line if line.startswith(b"{") else dated
+                continue
+            if dated:
+                before = decode(dated, service, at)
+                dated, at = b"", before.timestamp if before else at
+            entry = decode(line, service, at)
+            if entry is None:
+                continue
+            at = entry.timestamp
+            if _is_asked_for(entry, containing, or_errors):
+                yield entry
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            yield from iter(lambda: file.readline(_LONGEST_LINE_BYTES), b"")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise SourceUnavailable(f"the log {path} cannot be read: {error.strerror or error}") from error
+
+
+def _telling_words(containing: Sequence[str], or_errors: bool) -> list[bytes]:
+    """A line that is asked for has one of these in it; none: any line may be.
+
+    Only plain words: JSON may spell any other character differently.
+    """
+    words = [max(re.findall(r"[A-Za-z0-9 ]+", text, re.ASCII), key=len, default="") for text in containing]
+    if not all(words):
+        return []
+    severities = sorted(ERROR_SEVERITIES) if words and or_errors else []
+    return [word.encode() for word in (*words, *severities)]
+
+
+def _is_asked_for(entry: LogEntry, containing: Sequence[str], or_errors: bool) -> bool:
+    if not containing or (or_errors and entry.severity in ERROR_SEVERITIES):
+        return True
+    return any(text in entry.message for text in containing)

@@ -1,0 +1,217 @@
+"""Lock records in a SQLite file, shared by all processes of a machine.
+
+SQLite plays the server: every time is read from its clock inside the statement
+that writes, so that all processes agree on one clock. That clock may step back;
+a token may not, hence the counter beside the records.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from lib.locking.errors import LockServiceUnavailable
+from lib.locking.store import AuditEntry, Claim, LockRecord, Observation
+
+_MICROSECONDS = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000"
+_POLL_SECONDS = 0.004
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS consolidation_locks (
+    lock_key TEXT PRIMARY KEY,
+    holder_id TEXT NOT NULL,
+    batch_id TEXT NOT NULL,
+    lease_seconds REAL NOT NULL,
+    host TEXT NOT NULL,
+    token INTEGER NOT NULL,
+    acquired_at INTEGER NOT NULL,
+    renewed_at INTEGER NOT NULL,
+    version INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS last_token (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), token INTEGER NOT NULL);
+INSERT OR IGNORE INTO last_token VALUES (1, 0);
+CREATE TABLE IF NOT EXISTS lock_audit (released_at INTEGER NOT NULL, token INTEGER NOT NULL, entry TEXT NOT NULL);
+"""
+_NEXT_TOKEN = f"UPDATE last_token SET token = max(token + 1, {_MICROSECONDS}) RETURNING token"
+_INSERT = f"""
+INSERT INTO consolidation_locks
+SELECT :lock_key, :holder_id, :batch_id, :lease_seconds, :host, :token, now, now, :token
+FROM (SELECT {_MICROSECONDS} AS now)
+RETURNING *
+"""
+_RENEW = f"""
+UPDATE consolidation_locks SET renewed_at = {_MICROSECONDS}, version = version + 1
+WHERE lock_key = :lock_key AND holder_id = :holder_id AND version = :version
+RETURNING *
+"""
+_DELETE = "DELETE FROM consolidation_locks WHERE lock_key = ? AND holder_id = ? AND version = ?"
+_READ = f"SELECT *, {_MICROSECONDS} AS read_at FROM consolidation_locks"
+
+
+class SqliteLockStore:
+    """A `LockStore` in one file.
+
+    Args:
+        path: The file; it and its folder are made when missing.
+        request_timeout_seconds: How long to wait for another process's write.
+    """
+
+    def __init__(self, path: Path, *, request_timeout_seconds: float = 5.0) -> None:
+        self._path = path
+        self._request_timeout_seconds = request_timeout_seconds
+        self._threads = threading.local()
+
+    @property
+    def request_timeout_seconds(self) -> float:
+        return self._request_timeout_seconds
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        """This thread's connection; its faults become lock errors."""
+        try:
+            connection = getattr(self._threads, "connection", None)
+            if connection is None:
+                connection = self._threads.connection = self._connect()
+            yield connection
+        except (sqlite3.Error, OSError) as error:
+            raise LockServiceUnavailable(f"the lock file {self._path} cannot be used: {error}") from error
+
+    def _connect(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(self._path, timeout=self._request_timeout_seconds, isolation_level=None)
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA journal_mode = WAL")
+        # A record lost to a power cut is harmless: the fence refuses its holder.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.executescript(_SCHEMA)
+        return connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that has the right to write from its first statement on."""
+        with self._connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+    def create(self, claim: Claim) -> LockRecord | None:
+        with self._writing() as connection:
+            if _exists(connection, claim.lock_key):
+                return None
+            return _insert(connection, claim)
+
+    def take_over(self, expired: LockRecord, claim: Claim) -> LockRecord | None:
+        with self._writing() as connection:
+            if connection.execute(_DELETE, _exactly(expired)).rowcount == 0:
+                return None
+            return _insert(connection, claim)
+
+    def renew(self, record: LockRecord) -> LockRecord | None:
+        lock_key, holder_id, version = _exactly(record)
+        with self._connection() as connection:
+            row = connection.execute(
+                _RENEW, {"lock_key": lock_key, "holder_id": holder_id, "version": version}
+            ).fetchone()
+            return _record(row) if row else None
+
+    def delete(self, record: LockRecord) -> bool:
+        with self._connection() as connection:
+            return connection.execute(_DELETE, _exactly(record)).rowcount == 1
+
+    def delete_audited(self, record: LockRecord, *, actor: str, reason: str, was_live: bool) -> AuditEntry | None:
+        with self._writing() as connection:
+            if connection.execute(_DELETE, _exactly(record)).rowcount == 0:
+                return None
+            token = connection.execute(_NEXT_TOKEN).fetchone()[0]
+            entry = AuditEntry(record, actor, reason, was_live, _time(token), token)
+            connection.execute("INSERT INTO lock_audit VALUES (?, ?, ?)", (token, token, json.dumps(_dump(entry))))
+            return entry
+
+    def read(self, lock_key: str) -> Observation:
+        with self._connection() as connection:
+            row = connection.execute(f"{_READ} WHERE lock_key = ?", (lock_key,)).fetchone()
+            if row:
+                return _observation(row)
+            now = connection.execute(f"SELECT {_MICROSECONDS}").fetchone()[0]
+            return Observation(None, _time(now))
+
+    def read_all(self) -> list[Observation]:
+        with self._connection() as connection:
+            return [_observation(row) for row in connection.execute(f"{_READ} ORDER BY lock_key")]
+
+    def audit_entries(self) -> list[AuditEntry]:
+        with self._connection() as connection:
+            rows = connection.execute("SELECT entry FROM lock_audit ORDER BY released_at DESC, rowid DESC")
+            return [_load(json.loads(row["entry"])) for row in rows]
+
+    def wait_for_change(self, seen: LockRecord, timeout_seconds: float) -> None:
+        """SQLite pushes nothing; a look takes microseconds, so looking often is cheap."""
+        until = time.monotonic() + timeout_seconds
+        while time.monotonic() < until and self.read(seen.claim.lock_key).record == seen:
+            time.sleep(min(_POLL_SECONDS, max(0.0, until - time.monotonic())))
+
+
+def _exists(connection: sqlite3.Connection, lock_key: str) -> bool:
+    found = connection.execute("SELECT 1 FROM consolidation_locks WHERE lock_key = ?", (lock_key,))
+    return found.fetchone() is not None
+
+
+def _insert(connection: sqlite3.Connection, claim: Claim) -> LockRecord:
+    token = connection.execute(_NEXT_TOKEN).fetchone()[0]
+    return _record(connection.execute(_INSERT, {**vars(claim), "token": token}).fetchone())
+
+
+def _exactly(record: LockRecord) -> tuple[str, str, int]:
+    return record.claim.lock_key, record.claim.holder_id, int(record.version)
+
+
+def _time(microseconds: int) -> datetime:
+    return datetime.fromtimestamp(microseconds / 1_000_000, UTC)
+
+
+def _record(row: sqlite3.Row) -> LockRecord:
+    claim = Claim(row["lock_key"], row["holder_id"], row["batch_id"], row["lease_seconds"], row["host"])
+    return LockRecord(claim, row["token"], _time(row["acquired_at"]), _time(row["renewed_at"]), str(row["version"]))
+
+
+def _observation(row: sqlite3.Row) -> Observation:
+    return Observation(_record(row), _time(row["read_at"]))
+
+
+def _dump(entry: AuditEntry) -> dict[str, Any]:
+    removed = entry.removed
+    return {
+        **entry.as_data(),
+        "released_token": entry.token,
+        "version": removed.version,
+    }
+
+
+def _load(data: dict[str, Any]) -> AuditEntry:
+    claim = Claim(data["lock_key"], data["holder_id"], data["batch_id"], data["lease_seconds"], data["host"])
+    removed = LockRecord(
+        claim,
+        data["token"],
+        datetime.fromisoformat(data["acquired_at"]),
+        datetime.fromisoformat(data["renewed_at"]),
+        data["version"],
+    )
+    return AuditEntry(
+        removed,
+        data["actor"],
+        data["reason"],
+        data["was_live"],
+        datetime.fromisoformat(data["released_at"]),
+        data["released_token"],
+    )

@@ -1,0 +1,122 @@
+"""`connect`: from an environment's name to everything that runbooks talk to.
+
+The only place that picks adapters. What an environment is stands in
+``params/environments/<name>.yaml``; adapters are imported when they are first used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+from lib import project
+from lib.environment import Environment, load_environment
+from lib.errors import UserError
+from lib.locking.lock import ConsolidationLock
+
+if TYPE_CHECKING:
+    from lib.consolidation.consolidator import BatchConsolidator
+    from lib.consolidation.staging import BatchStagingWriter
+    from lib.consolidation.table_spec import TableSpec
+    from lib.consolidation.warehouse import Warehouse
+    from lib.locking.store import LockStore
+    from lib.operations.ports import LogReader, Permissions, Services
+
+
+class Adapters(Protocol):
+    """One platform's adapters, each made when first asked for."""
+
+    @property
+    def warehouse(self) -> Warehouse: ...
+    @property
+    def lock_store(self) -> LockStore: ...
+    @property
+    def logs(self) -> LogReader: ...
+    @property
+    def services(self) -> Services: ...
+    @property
+    def permissions(self) -> Permissions: ...
+
+
+@dataclass(frozen=True)
+class Platform:
+    """An environment with its adapters.
+
+    Attributes:
+        environment: Its settings.
+        adapters: Its side of every port.
+    """
+
+    environment: Environment
+    adapters: Adapters
+
+    @property
+    def name(self) -> str:
+        return self.environment.name
+
+    @property
+    def table(self) -> TableSpec:
+        """The table that batches are consolidated into."""
+        return self.environment.table_spec
+
+    @property
+    def warehouse(self) -> Warehouse:
+        return self.adapters.warehouse
+
+    @property
+    def logs(self) -> LogReader:
+        return self.adapters.logs
+
+    @property
+    def services(self) -> Services:
+        return self.adapters.services
+
+    @property
+    def iam(self) -> Permissions:
+        return self.adapters.permissions
+
+    @cached_property
+    def locks(self) -> ConsolidationLock:
+        """The consolidation lock, tied to the fence in the warehouse."""
+        from lib.consolidation.fence import WarehouseFence
+
+        return ConsolidationLock(
+            self.environment.project_id,
+            store=self.adapters.lock_store,
+            timing=self.environment.lock.timing,
+            max_wait_seconds=self.environment.lock.max_wait_seconds,
+            key_for=self.table.lock_key,
+            fence=WarehouseFence(lambda: self.warehouse, self.table),
+        )
+
+    def consolidator(self) -> BatchConsolidator:
+        from lib.consolidation.consolidator import BatchConsolidator
+
+        return BatchConsolidator(self.warehouse, self.locks, self.table)
+
+    def staging_writer(self) -> BatchStagingWriter:
+        from lib.consolidation.staging import BatchStagingWriter
+
+        return BatchStagingWriter(self.warehouse, self.table)
+
+
+def connect(name: str = "local") -> Platform:
+    """The platform of an environment.
+
+    Args:
+        name: A file of ``params/environments``, without its ending.
+
+    Raises:
+        UserError: There is no such environment, or its file does not fit.
+    """
+    environment = load_environment(name)
+    return Platform(environment, _adapters(environment))
+
+
+def _adapters(environment: Environment) -> Adapters:
+    if environment.platform == "embedded":
+        from lib.embedded.adapters import EmbeddedAdapters
+
+        return EmbeddedAdapters(project.home(), environment)
+    raise UserError(f"environment {environment.name}: the Google platform is not part of this version")
