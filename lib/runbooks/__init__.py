@@ -1,0 +1,1 @@
+"""Runbooks: the catalogue, execution, archive, report and index of runs."""

@@ -1,0 +1,126 @@
+"""A kernel of one run: started early, spoken to over IPC, and surely gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from lib import project
+
+if TYPE_CHECKING:
+    from jupyter_client.manager import AsyncKernelManager
+
+KERNEL_NAME = "python3"
+# The path of a Unix socket may have 107 bytes; the names below the folder take some.
+_MAX_FOLDER_LENGTH = 80
+_SHUTDOWN_POLL_SECONDS = 0.01
+_MAX_LAST_WORDS = 2_000
+
+
+class Kernel:
+    """A running kernel process, the leader of a process group of its own."""
+
+    def __init__(self, manager: AsyncKernelManager, log: Path) -> None:
+        self.manager = manager
+        self._process_group: int = cast(Any, manager.provisioner).pid
+        self._log = log
+
+    def last_words(self) -> str:
+        """The end of what the process wrote outside of any cell, e.g. of a crash."""
+        return self._log.read_text(encoding="utf-8", errors="replace").strip()[-_MAX_LAST_WORDS:]
+
+    def interrupt(self) -> None:
+        """Raise KeyboardInterrupt in the running cell; nothing when no cell runs."""
+        self._signal(signal.SIGINT)
+
+    def kill(self) -> None:
+        """End the kernel and everything that it started, at once."""
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process_group, number)
+
+
+@contextmanager
+def started_kernel(working_folder: Path) -> Iterator[Kernel]:
+    """A kernel that was launched, not awaited: it boots while its caller imports papermill.
+
+    On leaving it is shut down gracefully, so that its ``atexit`` hooks run, and
+    whatever is left of its process group is killed.
+
+    Over TCP its traffic would be open to every user of the machine, and its
+    ports could be taken before it binds them.
+    """
+    from jupyter_client.manager import AsyncKernelManager
+    from jupyter_core.utils import run_sync
+
+    with _socket_folder() as folder, (folder / "kernel.log").open("wb") as log:
+        manager = AsyncKernelManager(
+            kernel_name=KERNEL_NAME,
+            transport="ipc",
+            ip=str(folder / "k"),
+            connection_file=str(folder / "kernel.json"),
+        )
+        clients = _recorded_clients(manager)
+        run_sync(manager.start_kernel)(
+            cwd=str(working_folder),
+            env=_environment(),
+            stdout=log,
+            stderr=log,
+            extra_arguments=["--HistoryManager.hist_file=:memory:"],
+        )
+        kernel = Kernel(manager, folder / "kernel.log")
+        try:
+            yield kernel
+        finally:
+            try:
+                run_sync(_shut_down)(manager, clients)
+            finally:
+                kernel.kill()
+
+
+def _recorded_clients(manager: AsyncKernelManager) -> list[Any]:
+    """The clients that the manager will have made; nbclient leaves closing them to its caller."""
+    clients = []
+    make_client = manager.client
+
+    def client(**options: Any) -> Any:
+        clients.append(make_client(**options))
+        return clients[-1]
+
+    manager.client = client  # type: ignore[method-assign]
+    return clients
+
+
+async def _shut_down(manager: AsyncKernelManager, clients: list[Any]) -> None:
+    # Not `shutdown_kernel`, which interrupts first and then looks every 0.1 s. Once in some
+    # fifty times ipykernel's last flush hangs, after the `atexit` hooks; 2.5 s later
+    # `finish_shutdown` terminates it.
+    await manager.request_shutdown()
+    await manager.finish_shutdown(pollinterval=_SHUTDOWN_POLL_SECONDS)
+    for client in clients:
+        client.stop_channels()
+    await manager.cleanup_resources()
+
+
+def _environment() -> dict[str, str]:
+    # The kernel must import this very library, wherever the run was started from.
+    search_path = [str(project.ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(search_path)}
+
+
+@contextmanager
+def _socket_folder() -> Iterator[Path]:
+    default = tempfile.gettempdir()
+    folder = tempfile.mkdtemp(prefix="runbook-", dir=default if len(default) < _MAX_FOLDER_LENGTH else "/tmp")  # noqa: S108
+    try:
+        yield Path(folder).resolve()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,97 @@
+"""papermill in this process, wrapped: one notebook, one kernel, one honest outcome."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from lib.runbooks.kernel import KERNEL_NAME, started_kernel
+from lib.runbooks.outcome import read_outcome
+from lib.runbooks.record import Outcome, RunStatus
+from lib.runbooks.stopping import Limits, StoppedBetweenCells, StopRequest, Watchdog
+
+_START_TIMEOUT_SECONDS = 60
+# papermill gives up on a cell whose printed lines arrive this much later than its end.
+_OUTPUT_TIMEOUT_SECONDS = 60
+
+
+def run_notebook(
+    path: Path,
+    parameters: Mapping[str, Any],
+    *,
+    request: StopRequest,
+    limits: Limits,
+    progress: bool,
+) -> tuple[dict[str, Any], Outcome]:
+    """Execute a notebook until its end, an error, or a request to stop.
+
+    Args:
+        path: The notebook; it is not changed.
+        parameters: Checked values, injected after the cell tagged ``parameters``.
+        request: Ends the run early.
+        limits: End the run early too.
+        progress: Show a progress bar on standard error.
+
+    Returns:
+        The notebook as far as it was executed, and how it ended.
+    """
+    started = monotonic()
+    executed: list[dict[str, Any]] = []
+    cut_short: RunStatus | None = None
+    with started_kernel(path.parent) as kernel, Watchdog(kernel, request, limits) as watchdog:
+        with _fast_import():
+            import papermill
+            from nbclient.exceptions import CellTimeoutError, DeadKernelError
+        logging.getLogger("papermill").addHandler(logging.NullHandler())
+        try:
+            papermill.execute_notebook(
+                str(path).replace("{", "{{").replace("}", "}}"),
+                None,
+                parameters=dict(parameters),
+                kernel_name=KERNEL_NAME,
+                progress_bar=progress,
+                start_timeout=_START_TIMEOUT_SECONDS,
+                km=kernel.manager,
+                iopub_timeout=_OUTPUT_TIMEOUT_SECONDS,
+                on_notebook_start=lambda notebook: executed.append(notebook),
+                on_cell_execute=watchdog.before_cell,
+            )
+        except (StoppedBetweenCells, papermill.PapermillExecutionError):
+            pass  # the notebook tells
+        except CellTimeoutError:
+            cut_short = RunStatus.TIMED_OUT
+        except (DeadKernelError, RuntimeError):  # a kernel that does not start is a RuntimeError
+            cut_short = RunStatus.KERNEL_DIED
+        seconds = monotonic() - started
+        last_words = kernel.last_words() if cut_short else ""
+    notebook = executed[0] if executed else _unexecuted(path)
+    return notebook, read_outcome(notebook, request.reason or cut_short, seconds, last_words)
+
+
+@contextmanager
+def _fast_import() -> Iterator[None]:
+    """Import papermill without a grammar that it never uses and that takes a second to load.
+
+    jsonschema takes the module for absent, and then does not check the format of IRIs.
+    """
+    name = "rfc3987_syntax"
+    absent = name not in sys.modules
+    if absent:
+        sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if absent:
+            del sys.modules[name]
+
+
+def _unexecuted(path: Path) -> dict[str, Any]:
+    import nbformat
+
+    notebook: dict[str, Any] = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    return notebook

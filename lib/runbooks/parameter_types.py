@@ -1,0 +1,102 @@
+"""The types that a runbook's parameter may have, and how text becomes a value."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+DATE_WORDS = ("today", "yesterday")
+
+_SCALARS: dict[str, tuple[Any, str]] = {
+    "str": (str, "text"),
+    "int": (int, "a whole number"),
+    "float": (float, "a number"),
+    "bool": (bool, "true or false"),
+}
+
+
+@dataclass(frozen=True)
+class ParameterType:
+    """A type with the values it takes.
+
+    Attributes:
+        text: As the notebook writes it, e.g. ``int | None``.
+        expected: As an error names it, e.g. ``a whole number or empty``.
+        python_type: What pydantic checks against.
+        convert: Turns text into what `python_type` is checked against.
+    """
+
+    text: str
+    expected: str
+    python_type: Any
+    convert: Callable[[str], Any] = str
+
+    def parse(self, given: object) -> Any:
+        """The typed value; text is converted, anything else must fit as it is.
+
+        Raises:
+            ValueError: It does not fit.
+        """
+        from pydantic import ConfigDict, TypeAdapter
+
+        adapter: TypeAdapter[Any] = TypeAdapter(self.python_type, config=ConfigDict(allow_inf_nan=False))
+        if not isinstance(given, str):
+            return adapter.validate_python(given, strict=True)
+        # A surrogate (bytes of a command line that are not UTF-8) could not be archived.
+        given.encode("utf-8")
+        return adapter.validate_python(self.convert(given))
+
+
+def parameter_type(name: str, annotation: ast.expr) -> ParameterType:
+    """The type that a parameter's annotation states; a ``str`` named ``..._date`` is a date.
+
+    Raises:
+        ValueError: It is none of ``str``, ``int``, ``float``, ``bool``, ``Literal[...]``,
+            ``list[str]`` and these ``| None``.
+    """
+    text = ast.unparse(annotation)
+    match annotation:
+        case ast.Name(id="str") if name == "date" or name.endswith("_date"):
+            return ParameterType(text, "a date as YYYY-MM-DD, today, yesterday or empty", str, _date_text)
+        case ast.Name(id=scalar) if scalar in _SCALARS:
+            python_type, expected = _SCALARS[scalar]
+            return ParameterType(text, expected, python_type)
+        case ast.BinOp(left=left, op=ast.BitOr(), right=ast.Constant(value=None)):
+            return _optional(text, parameter_type(name, left))
+        case ast.Subscript(value=ast.Name(id="Literal"), slice=choices):
+            return _choice(text, ast.literal_eval(choices))
+        case ast.Subscript(value=ast.Name(id="list"), slice=ast.Name(id="str")):
+            return ParameterType(text, "texts separated by commas", list[str], _comma_separated)
+    raise ValueError(f"type {text} is not supported")
+
+
+def _optional(text: str, inner: ParameterType) -> ParameterType:
+    def convert(given: str) -> Any:
+        return None if given in ("", "none", "None") else inner.convert(given)
+
+    return ParameterType(text, f"{inner.expected} or empty", inner.python_type | None, convert)
+
+
+def _choice(text: str, choices: Any) -> ParameterType:
+    values = choices if isinstance(choices, tuple) else (choices,)
+    by_text = {str(value): value for value in values}
+    return ParameterType(
+        text,
+        f"one of {', '.join(by_text)}",
+        Literal[values],
+        lambda given: by_text.get(given, given),
+    )
+
+
+def _comma_separated(given: str) -> list[str]:
+    return [part.strip() for part in given.split(",") if part.strip()]
+
+
+def _date_text(given: str) -> str:
+    # fromisoformat also takes 20260117 and 2026-W03-6, which nothing else here does.
+    if given and given not in DATE_WORDS and date.fromisoformat(given).isoformat() != given:
+        raise ValueError("not of the form YYYY-MM-DD")
+    return given

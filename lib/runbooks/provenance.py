@@ -1,0 +1,43 @@
+"""Which code ran, on which libraries, for whom and where."""
+
+from __future__ import annotations
+
+import getpass
+import platform
+import subprocess
+from importlib import metadata
+
+from lib import project
+
+_DISTRIBUTION = "consolidation-runbooks"
+_LIBRARIES = ("papermill", "ipykernel", "duckdb", "pandas")
+
+
+def code_version() -> str:
+    """``git describe`` of the checkout, or the installed package's version."""
+    command = ["git", "-C", str(project.ROOT), "describe", "--always", "--dirty", "--tags"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return _version(_DISTRIBUTION)
+    return answer.stdout.strip()
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that decide what a run does."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in _LIBRARIES}}
+
+
+def user() -> str:
+    """The user's name; a number's text when the machine knows none."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"
+
+
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,207 @@
+"""``run.json``: the truthful record of a run.
+
+The executed notebook is no such record: papermill stores a cell that was cut
+short as completed. This record says what became of the run, and a run that
+nobody beats for any more is shown as abandoned.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from lib.errors import UserError
+from lib.operations.verdict import Check, Conclusion, Verdict
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+SCHEMA_VERSION = 1
+HEARTBEAT_SECONDS = 5.0
+ABANDONED_AFTER_SECONDS = 6 * HEARTBEAT_SECONDS
+
+
+class RunStatus(StrEnum):
+    """What became of a run; only a COMPLETED one has a verdict of its own."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    INTERRUPTED = "interrupted"
+    KERNEL_DIED = "kernel_died"
+    NO_VERDICT = "no_verdict"
+    ABANDONED = "abandoned"
+
+    @property
+    def words(self) -> str:
+        return self.value.replace("_", " ")
+
+
+@dataclass(frozen=True)
+class RunError:
+    """Where and why a run stopped.
+
+    Attributes:
+        cell: Id of the cell; empty when no cell was running.
+        name: The exception's class, e.g. ``ValueError``.
+        message: Its message. Hostile input: it may hold anything.
+    """
+
+    cell: str
+    name: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an execution ended, with the conclusion when it is to be believed."""
+
+    status: RunStatus
+    headline: str
+    conclusion: Conclusion | None = None
+    error: RunError | None = None
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run.
+
+    Attributes:
+        run_id: UTC time of the start and a random suffix; sorts by time.
+        runbook: The notebook's stem.
+        title: Its title.
+        environment: Name of the environment.
+        timezone: The zone that the environment's operators think in.
+        status: What became of it.
+        verdict: None while it runs; UNKNOWN when it did not complete.
+        headline: One line for people.
+        checks: Of a completed run, worst first.
+        parameters: Every parameter, defaults included.
+        started_at: UTC, as all times here.
+        heartbeat_at: When the runner last said that it lives.
+        finished_at: None while it runs.
+        error: Where it stopped, when it did not complete.
+        code_version: ``git describe`` of the checkout, or the package's version.
+        versions: Of the libraries that executed it.
+        who: The user.
+        host: The machine.
+        pid: The runner's process on that host.
+    """
+
+    run_id: str
+    runbook: str
+    title: str
+    environment: str
+    timezone: str
+    parameters: Mapping[str, Any]
+    started_at: datetime
+    heartbeat_at: datetime
+    code_version: str
+    versions: Mapping[str, str]
+    who: str
+    host: str
+    pid: int
+    schema_version: int = SCHEMA_VERSION
+    status: RunStatus = RunStatus.RUNNING
+    verdict: Verdict | None = None
+    headline: str = ""
+    checks: tuple[Check, ...] = ()
+    finished_at: datetime | None = None
+    seconds: float | None = None
+    error: RunError | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0 healthy (PASS, WARN), 1 a FAIL verdict, 2 bad input, 3 no answer was reached."""
+        if self.error is not None and self.error.name == UserError.__name__:
+            return UserError.exit_code  # parameters that only the notebook's first step could judge
+        if self.status is not RunStatus.COMPLETED:
+            return 3
+        match self.verdict:
+            case Verdict.PASS | Verdict.WARN:
+                return 0
+            case Verdict.FAIL:
+                return 1
+        return 3
+
+    def beaten(self, now: datetime) -> RunRecord:
+        """The record with a heartbeat at that time."""
+        return replace(self, heartbeat_at=now)
+
+    def finished(self, outcome: Outcome, now: datetime) -> RunRecord:
+        """The record of the run once it has ended that way."""
+        conclusion = outcome.conclusion
+        checks = sorted(conclusion.checks, key=lambda check: -check.verdict.badness) if conclusion else ()
+        return replace(
+            self,
+            status=outcome.status,
+            verdict=conclusion.verdict if conclusion else Verdict.UNKNOWN,
+            headline=outcome.headline,
+            checks=tuple(checks),
+            heartbeat_at=now,
+            finished_at=now,
+            seconds=round((now - self.started_at).total_seconds(), 3),
+            error=outcome.error,
+        )
+
+    def observed(self, now: datetime) -> RunRecord:
+        """The record as a reader must show it: a run that nobody beats for is ABANDONED."""
+        if self.status is not RunStatus.RUNNING or not self._is_silent(now):
+            return self
+        return replace(
+            self,
+            status=RunStatus.ABANDONED,
+            verdict=Verdict.UNKNOWN,
+            headline=f"Killed or lost: last heard of at {self.heartbeat_at:%Y-%m-%d %H:%M:%S} UTC",
+        )
+
+    def _is_silent(self, now: datetime) -> bool:
+        if self.host == platform.node() and not _process_exists(self.pid):
+            return True
+        return now - self.heartbeat_at > timedelta(seconds=ABANDONED_AFTER_SECONDS)
+
+
+def to_json(record: RunRecord) -> bytes:
+    """The record as the bytes of its file."""
+    return _adapter().dump_json(record, indent=2)
+
+
+def from_json(text: bytes) -> RunRecord:
+    """Read a record.
+
+    Raises:
+        ValueError: The bytes are not a record that this version knows.
+    """
+    record = _adapter().validate_json(text)
+    if record.schema_version != SCHEMA_VERSION:
+        raise ValueError(f"schema_version is {record.schema_version}, not {SCHEMA_VERSION}")
+    return record
+
+
+def utc_now() -> datetime:
+    """Now, in UTC."""
+    return datetime.now(UTC)
+
+
+@cache
+def _adapter() -> TypeAdapter[RunRecord]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(RunRecord)
+
+
+def _process_exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # another user's
+    return True

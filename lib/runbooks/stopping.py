@@ -1,0 +1,152 @@
+"""Stopping a run in good order, because it was told to or because its time is up.
+
+SIGTERM to papermill leaves a lock held in the kernel: neither ``finally`` nor
+``atexit`` runs there. So a stop first interrupts the running cell, whose
+``with`` and ``finally`` blocks then run, and only kills the kernel when that
+has not ended the run within the grace.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import monotonic
+from types import FrameType
+from typing import Any, Protocol
+
+from lib.runbooks.record import RunStatus
+
+GRACE_SECONDS = 10.0
+_POLL_SECONDS = 0.05
+
+
+class Interruptible(Protocol):
+    """What can be stopped: a kernel."""
+
+    def interrupt(self) -> None: ...
+
+    def kill(self) -> None: ...
+
+
+class StoppedBetweenCells(Exception):
+    """The run was told to stop while no cell was running."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long things may take, in seconds; None: as long as they like.
+
+    Attributes:
+        run_seconds: The whole run.
+        cell_seconds: One cell.
+        grace_seconds: From the interrupt to the kill.
+    """
+
+    run_seconds: float | None = 3600.0
+    cell_seconds: float | None = None
+    grace_seconds: float = GRACE_SECONDS
+
+
+class StopRequest:
+    """Whether the run is to stop, and why: the first reason stays.
+
+    Attributes:
+        reason: INTERRUPTED or TIMED_OUT; None while the run may go on.
+    """
+
+    def __init__(self) -> None:
+        self.reason: RunStatus | None = None
+
+    def make(self, reason: RunStatus) -> None:
+        """Ask the run to stop."""
+        self.reason = self.reason or reason
+
+
+@contextmanager
+def signals_as_requests(request: StopRequest) -> Iterator[None]:
+    """SIGINT, SIGTERM and SIGHUP ask the run to stop instead of ending this process.
+
+    Only the main thread may set signal handlers; elsewhere nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        request.make(RunStatus.INTERRUPTED)
+
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # not under nohup
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, on_signal) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Watchdog:
+    """Watches an execution in a thread and carries out a request to stop it."""
+
+    def __init__(self, kernel: Interruptible, request: StopRequest, limits: Limits) -> None:
+        self._kernel = kernel
+        self._request = request
+        self._limits = limits
+        self._started = monotonic()
+        self._cell: Any = None
+        self._cell_started = self._started
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="runbook-watchdog", daemon=True)
+
+    def __enter__(self) -> Watchdog:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def before_cell(self, cell: Any, cell_index: int) -> None:
+        """Called by nbclient before it sends a cell to the kernel.
+
+        Raises:
+            StoppedBetweenCells: It shall send no more.
+        """
+        if self._request.reason:
+            raise StoppedBetweenCells
+        self._cell_started = monotonic()
+        self._cell = cell
+
+    def _watch(self) -> None:
+        while not self._request.reason:
+            if self._ended.wait(_POLL_SECONDS):
+                return
+            if self._is_overdue():
+                self._request.make(RunStatus.TIMED_OUT)
+        deadline = monotonic() + self._limits.grace_seconds
+        # An interrupt that reaches the kernel before it runs the cell would be lost,
+        # and a second one could break into a `finally` block: one, once it runs.
+        while not self._is_executing() and monotonic() < deadline:
+            if self._ended.wait(_POLL_SECONDS):
+                return
+        self._kernel.interrupt()
+        if not self._ended.wait(max(0.0, deadline - monotonic())):
+            self._kernel.kill()
+
+    def _is_executing(self) -> bool:
+        # nbclient notes here when the kernel said that it had begun.
+        return self._cell is not None and "iopub.execute_input" in self._cell.metadata.get("execution", {})
+
+    def _is_overdue(self) -> bool:
+        now = monotonic()
+        return _is_over(self._limits.run_seconds, now - self._started) or (
+            self._cell is not None and _is_over(self._limits.cell_seconds, now - self._cell_started)
+        )
+
+
+def _is_over(limit_seconds: float | None, seconds: float) -> bool:
+    return limit_seconds is not None and seconds > limit_seconds

@@ -1,0 +1,72 @@
+"""Our own small templates: autoescaped, and hostile text made harmless."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_TEMPLATES = Path(__file__).parent / "templates"
+# Control characters, halves of surrogate pairs, and marks that turn the reading direction.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
+
+
+def render(template: str, values: Mapping[str, Any]) -> str:
+    """Fill a template of ``templates/``; every value is escaped unless it is Markup."""
+    return _environment().get_template(template).render(values)
+
+
+def printable(text: str) -> str:
+    """The text with a replacement character for what no page may hold."""
+    return _UNPRINTABLE.sub("\ufffd", text)
+
+
+def in_words(seconds: float | None) -> str:
+    """A duration for people, e.g. ``8.2 s`` or ``3 min 20 s``."""
+    if seconds is None:
+        return "-"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
+def in_zone(moment: datetime | None, timezone: str = "UTC") -> str:
+    """A moment for people, with its zone, e.g. ``2026-11-24 14:53:40 EST``."""
+    if moment is None:
+        return "-"
+    try:
+        zone = ZoneInfo(timezone)
+    except (ZoneInfoNotFoundError, ValueError):
+        zone = ZoneInfo("UTC")
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_finalized,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"in_words": in_words, "in_zone": in_zone}
+    return environment
+
+
+def _finalized(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return type(value)(printable(value)) if hasattr(value, "__html__") else printable(value)
