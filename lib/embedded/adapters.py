@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lib.embedded.duckdb_warehouse import DuckdbWarehouse
-from lib.embedded.logs import FileLogReader, JsonLinesHandler
+from lib.embedded.logs import FileLogReader, JsonLinesHandler, log_path
 from lib.embedded.schema import MAIN_TABLE
 from lib.embedded.sqlite_locks import SqliteLockStore
 from lib.environment import Environment
@@ -18,10 +18,14 @@ if TYPE_CHECKING:
     from lib.embedded.services import LocalServices
 
 
+_WORKERS_LOGGER = "lib.consolidation.staging"
+
+
 class EmbeddedAdapters:
     """Adapters over ``warehouse.duckdb``, ``locks.sqlite``, ``logs/`` and ``deployment.json``.
 
-    What this process does is logged as the coordinator would log it.
+    What this process does is logged as the service would log it that does it: the worker
+    writes staging tables, the coordinator does all else.
 
     Args:
         home: The folder (see `lib.project.home`).
@@ -31,14 +35,7 @@ class EmbeddedAdapters:
     def __init__(self, home: Path, environment: Environment) -> None:
         self._home = home
         self._environment = environment
-        self._log_as(environment.services.coordinator)
-
-    def _log_as(self, service: str) -> None:
-        library = logging.getLogger("lib")
-        library.setLevel(logging.INFO)
-        path = self._home / "logs" / f"{service}.jsonl"
-        if not any(isinstance(handler, JsonLinesHandler) and handler.path == path for handler in library.handlers):
-            library.addHandler(JsonLinesHandler(path, service=service))
+        _log_to(home, environment)
 
     @cached_property
     def warehouse(self) -> DuckdbWarehouse:
@@ -65,3 +62,18 @@ class EmbeddedAdapters:
         from lib.embedded.permissions import LocalPermissions
 
         return LocalPermissions(self._home)
+
+
+def _log_to(home: Path, environment: Environment) -> None:
+    """Log below this folder from now on, and no longer below that of an earlier platform."""
+    library = logging.getLogger("lib")
+    library.setLevel(logging.INFO)
+    for handler in [handler for handler in library.handlers if isinstance(handler, JsonLinesHandler)]:
+        library.removeHandler(handler)
+    worker, coordinator = (
+        JsonLinesHandler(log_path(home, service), service=service) for service in environment.services.both
+    )
+    worker.addFilter(lambda record: record.name == _WORKERS_LOGGER)
+    coordinator.addFilter(lambda record: record.name != _WORKERS_LOGGER)
+    library.addHandler(worker)
+    library.addHandler(coordinator)

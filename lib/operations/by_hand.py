@@ -1,0 +1,121 @@
+"""The guide's commands: what an operator types to ask the same question without a runbook.
+
+Values are quoted for a POSIX shell, since some come from outside.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from datetime import date
+
+from lib.consolidation.table_spec import TableSpec
+from lib.environment import Environment
+
+DATASTORE_USER = "roles/datastore.user"
+
+
+def runbook(name: str, environment: Environment, parameters: Mapping[str, object] | None = None) -> str:
+    """``runbook run NAME -p KEY=VALUE``"""
+    words = ["runbook", "run", name]
+    for key, value in (parameters or {}).items():
+        words += ["-p", f"{key}={value}"]
+    if environment.name != "local":
+        words += ["--env", environment.name]
+    return shlex.join(words)
+
+
+def list_roles(environment: Environment, service_account: str) -> str:
+    """Guide, step 1."""
+    return _gcloud(
+        f"projects get-iam-policy {_q(environment.project_id)} --flatten='bindings[].members'",
+        f"--filter={_q(f'bindings.members:serviceAccount:{service_account}')} --format='table(bindings.role)'",
+    )
+
+
+def add_role(environment: Environment, service_account: str) -> str:
+    """Guide, step 1: what adds the missing role."""
+    return _gcloud(
+        f"projects add-iam-policy-binding {_q(environment.project_id)}",
+        f"--member={_q(f'serviceAccount:{service_account}')} --role={DATASTORE_USER}",
+    )
+
+
+def describe_service(environment: Environment, service: str) -> str:
+    """Guide, step 3."""
+    return _gcloud(f"run services describe {_q(service)}", _place(environment))
+
+
+def send_all_traffic(environment: Environment, service: str, revision: str) -> str:
+    """Guide, rollback option B."""
+    return _gcloud(
+        f"run services update-traffic {_q(service)} --to-revisions={_q(f'{revision}=100')}", _place(environment)
+    )
+
+
+def ask_health(url: str, *, with_token: bool = False) -> str:
+    """Guide, step 3."""
+    token = '-H "Authorization: Bearer $(gcloud auth print-identity-token)" ' if with_token else ""
+    return f"curl -sS {token}{_q(url)}"
+
+
+def read_logs(environment: Environment, service: str) -> str:
+    """Guide, step 4: the lines of the lock, the MERGE and the validation."""
+    lines = "(?i)consolidation lock|executing merge|merge complete|consolidation validation"
+    return _read_lines(environment, service, f' AND textPayload=~"{lines}"')
+
+
+def read_errors(environment: Environment, service: str) -> str:
+    """Error lines, of plain text too."""
+    return _read_lines(
+        environment, service, ' AND (severity>=ERROR OR textPayload=~"ERROR|CRITICAL|Traceback|Exception")'
+    )
+
+
+def read_any_log(environment: Environment, service: str) -> str:
+    """Whether the service logs anything at all."""
+    return _read_lines(environment, service, "", limit=5)
+
+
+def _read_lines(environment: Environment, service: str, condition: str, *, limit: int = 100) -> str:
+    wanted = f'resource.type=cloud_run_revision AND resource.labels.service_name="{service}"{condition}'
+    return _gcloud(f"logging read {_q(wanted)}", f"--project={_q(environment.project_id)} --limit={limit}")
+
+
+def count_duplicates(spec: TableSpec, since: date) -> str:
+    """Guide, day 1: duplicates by the exact key."""
+    key = ", ".join(spec.key_columns)
+    active = f" AND {spec.active_column}" if spec.active_column else ""
+    # Shown to people, never run; the names are checked identifiers.
+    query = (
+        f"SELECT {spec.date_column}, COUNT(*) AS duplicate_keys FROM (SELECT {spec.date_column}, {key} "  # noqa: S608
+        f'FROM {spec.table.sql} WHERE {spec.date_column} >= "{since}"{active} '
+        f"GROUP BY {spec.date_column}, {key} HAVING COUNT(*) > 1) GROUP BY {spec.date_column}"
+    )
+    return f"bq query --use_legacy_sql=false {_q(query)}"
+
+
+def list_locks(environment: Environment) -> str:
+    """Guide, step 6. The gcloud command of the guide was never released; this asks the same."""
+    url = (
+        f"https://firestore.googleapis.com/v1/projects/{environment.project_id}"
+        "/databases/(default)/documents/consolidation_locks"
+    )
+    return f'curl -sS -H "Authorization: Bearer $(gcloud auth print-access-token)" {_q(url)}'
+
+
+def list_jobs(environment: Environment) -> str:
+    """Whether a MERGE still runs in BigQuery after its holder died."""
+    return f"bq ls --jobs --all --max_results=50 --project_id={_q(environment.project_id)}"
+
+
+def _gcloud(*parts: str) -> str:
+    return f"gcloud {' '.join(parts)}"
+
+
+def _place(environment: Environment) -> str:
+    return f"--project={_q(environment.project_id)} --region={_q(environment.region)}"
+
+
+def _q(text: str) -> str:
+    return shlex.quote(text)

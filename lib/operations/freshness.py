@@ -1,0 +1,53 @@
+"""Is anything logged at all? That no consolidation and no error was seen says nothing if not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lib.operations import by_hand
+from lib.operations.dates import local_time, spoken_seconds
+from lib.operations.section import Section, section
+from lib.operations.verdict import Check, Verdict
+
+if TYPE_CHECKING:
+    from lib.operations.history import LogHistory
+
+
+@section("Logs of the services")
+def log_freshness(history: LogHistory) -> Section:
+    """When each service last logged anything, against the period that is looked at."""
+    services = history.platform.environment.services.both
+    return Section(tuple(freshness_check(history, service) for service in services))
+
+
+def freshness_check(history: LogHistory, service: str) -> Check:
+    """PASS when the service logged in the period, else UNKNOWN. Raises `SourceUnavailable`."""
+    name = f"Logs of {service}"
+    environment = history.platform.environment
+    newest = history.newest(service)
+    commands = [by_hand.read_any_log(environment, service)]
+    if newest is None:
+        step = "Find out why its logs are not collected; until then the log checks of every runbook are blind."
+        return Check(name, Verdict.UNKNOWN, "nothing was ever logged by it", {}, step, commands)
+    age = spoken_seconds(max(0.0, (history.until - newest).total_seconds()))
+    evidence = {"last line": local_time(newest, environment.timezone), "age": age}
+    if newest < history.since:
+        step = "Either the service does not run, or its logs are not collected: see its revisions first."
+        return Check(name, Verdict.UNKNOWN, f"silent for {age}", evidence, step, commands)
+    return Check(name, Verdict.PASS, f"last line {age} ago", evidence, commands=commands)
+
+
+def no_consolidation_seen(history: LogHistory, name: str) -> Check:
+    """UNKNOWN, and whether that is because nothing is logged at all. Raises `SourceUnavailable`."""
+    environment = history.platform.environment
+    service = environment.services.coordinator
+    period = f"since {local_time(history.since, environment.timezone)}"
+    fresh = freshness_check(history, service)
+    if fresh.verdict is Verdict.PASS:
+        summary = f"no consolidation was logged {period}, though {service} logs"
+        step = "See whether there were games, and whether a batch waits in staging."
+    else:
+        summary = f"no consolidation was logged {period}; {service}: {fresh.summary}"
+        step = fresh.next_step
+    commands = [by_hand.read_logs(environment, service)]
+    return Check(name, Verdict.UNKNOWN, summary, fresh.evidence, step, commands)

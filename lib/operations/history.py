@@ -1,0 +1,138 @@
+"""What the services logged in a period, read once for all the steps that ask about it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from lib.errors import Unavailable
+from lib.operations.dates import local_time, spoken_seconds
+from lib.operations.log_lines import (
+    ANCHORS,
+    ERROR_WORDS,
+    Event,
+    EventKind,
+    is_error,
+    is_lock_service_error,
+    parse_events,
+    without_copies,
+)
+from lib.operations.tables import Table
+from lib.operations.timeline import Consolidation, Progress, build_timeline
+
+if TYPE_CHECKING:
+    from lib.operations.ports import LogEntry
+    from lib.platform import Platform
+
+_LOCK_SERVICE_WORDS = ("Heartbeat of", "Could not release", "RESOURCE_EXHAUSTED", "PERMISSION_DENIED", "Quota exceeded")
+
+
+class LogHistory:
+    """The consolidations, events and errors of a period.
+
+    Args:
+        platform: Whose services.
+        since: First moment (UTC).
+        until: First moment that is too late (UTC); whatever runs then may be running still.
+    """
+
+    def __init__(self, platform: Platform, since: datetime, until: datetime) -> None:
+        self.platform = platform
+        self.since = since
+        self.until = until
+        self._newest: dict[str, datetime | None] = {}
+
+    @cached_property
+    def _read(self) -> list[LogEntry] | Unavailable:
+        """A source that timed out once is not waited for again by every step."""
+        try:
+            found = self.platform.logs.entries(
+                self.platform.environment.services.both,
+                since=self.since,
+                until=self.until,
+                containing=(*ANCHORS, *ERROR_WORDS, *_LOCK_SERVICE_WORDS),
+                or_errors=True,
+            )
+            return list(without_copies(found))
+        except Unavailable as error:
+            return error
+
+    @property
+    def entries(self) -> list[LogEntry]:
+        """The lines that matter here, each warning once. Raises `SourceUnavailable`."""
+        if isinstance(self._read, Unavailable):
+            raise self._read
+        return self._read
+
+    def newest(self, service: str) -> datetime | None:
+        """When the service last logged anything; None: never. Raises `SourceUnavailable`."""
+        if service not in self._newest:
+            self._newest[service] = self.platform.logs.newest(service)
+        return self._newest[service]
+
+    @cached_property
+    def events(self) -> list[Event]:
+        return parse_events(self.entries)
+
+    @cached_property
+    def consolidations(self) -> list[Consolidation]:
+        """All of them by their start, waiting and failed ones included."""
+        return build_timeline(self.events)
+
+    @property
+    def merges(self) -> list[Consolidation]:
+        """Those that started a MERGE."""
+        kinds = {EventKind.MERGING, EventKind.MERGED}
+        return [run for run in self.consolidations if run.events.keys() & kinds]
+
+    @property
+    def errors(self) -> list[LogEntry]:
+        return [entry for entry in self.entries if is_error(entry)]
+
+    @property
+    def lock_service_errors(self) -> list[LogEntry]:
+        return [entry for entry in self.entries if is_lock_service_error(entry)]
+
+    def count(self, kind: EventKind) -> int:
+        return Counter(event.kind for event in self.events)[kind]
+
+    def progress(self, run: Consolidation) -> Progress:
+        """How far it had come at the end of the period; silent for a lease means unfinished."""
+        return run.progress(self.until, self.platform.environment.lock.lease_seconds)
+
+    def of_date(self, game_date: date) -> list[Consolidation]:
+        return [run for run in self.consolidations if run.likely_game_date == game_date]
+
+    def table(self, caption: str, runs: list[Consolidation]) -> Table:
+        """Consolidations with what each took, newest first."""
+        zone = self.platform.environment.timezone
+        columns = (
+            "Started",
+            "State",
+            "Batch",
+            "Lock wait",
+            "MERGE",
+            "Validation",
+            "Rows",
+            "Duplicates",
+            "Instance",
+            "Game date",
+        )
+        rows = [
+            (
+                local_time(run.started_at, zone),
+                f"{self.progress(run)}{', without the lock' if run.merged_without_lock else ''}",
+                run.batch_id or "not told",
+                spoken_seconds(run.lock_wait_seconds),
+                spoken_seconds(run.merge_seconds),
+                spoken_seconds(run.validation_seconds),
+                run.rows,
+                run.duplicates,
+                run.instance or "not told",
+                run.likely_game_date,
+            )
+            for run in reversed(runs)
+        ]
+        return Table(caption, columns, rows, shown=30)

@@ -1,0 +1,195 @@
+"""The guide's log lines, read back as events.
+
+Lines are recognised by the guide's words, wherever they stand: the emoji before them may be
+missing or garbled, and services add their own prefixes. A line is hostile input: it is
+cut, only matched, and never run through a pattern that could blow up.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from lib.operations.ports import ERROR_SEVERITIES, LogEntry
+
+
+class EventKind(StrEnum):
+    """What a line tells; the first seven in the order that the guide expects."""
+
+    ACQUIRING = "acquiring the lock"
+    ACQUIRED = "lock acquired"
+    MERGING = "MERGE started"
+    MERGED = "MERGE complete"
+    VALIDATING = "validation started"
+    VALIDATED = "validation passed"
+    RELEASED = "lock released"
+    VALIDATION_FAILED = "validation failed"
+    ACQUISITION_FAILED = "lock not acquired"
+    LOST = "lock lost"
+    TOOK_OVER = "expired lock taken over"
+    FORCE_RELEASED = "lock released by force"
+    ALREADY_DONE = "already consolidated"
+
+
+EXPECTED_ORDER = tuple(EventKind)[:7]
+
+# The words of lib.locking and lib.consolidation, and of the guide.
+ANCHORS: Mapping[str, EventKind] = {
+    "Acquiring consolidation lock": EventKind.ACQUIRING,
+    "Acquired consolidation lock": EventKind.ACQUIRED,
+    "Executing MERGE": EventKind.MERGING,
+    "MERGE complete": EventKind.MERGED,
+    "Running post-consolidation validation": EventKind.VALIDATING,
+    "Post-consolidation validation PASSED": EventKind.VALIDATED,
+    "POST-CONSOLIDATION VALIDATION FAILED": EventKind.VALIDATION_FAILED,
+    "Released consolidation lock": EventKind.RELEASED,
+    "Lock acquisition failed": EventKind.ACQUISITION_FAILED,
+    "Cannot acquire consolidation lock": EventKind.ACQUISITION_FAILED,
+    "Lost consolidation lock": EventKind.LOST,
+    "Taking over expired consolidation lock": EventKind.TOOK_OVER,
+    "Force-released consolidation lock": EventKind.FORCE_RELEASED,
+    "is already consolidated": EventKind.ALREADY_DONE,
+}
+ERROR_WORDS = ("ERROR", "CRITICAL", "Traceback (most recent call last)", "Exception")
+
+_LONGEST_MESSAGE = 4_000
+_COPIES_WITHIN = timedelta(seconds=1)
+_WARNED = frozenset(tuple(EventKind)[7:12])
+_LINE = re.compile("|".join(map(re.escape, ANCHORS)))
+_BATCH = re.compile(r"(?:batch=|Batch )([A-Za-z0-9_-]{1,128})", re.ASCII)
+_GAME_DATE = re.compile(r"(?:game_date=|consolidation_[A-Za-z0-9_]{0,200}?)(\d{4}-\d{2}-\d{2})", re.ASCII)
+_ROWS = re.compile(r"(\d{1,12}) rows affected", re.ASCII)
+_DURATION_MS = re.compile(r"in (\d{1,12}(?:\.\d{1,9})?)ms", re.ASCII)
+_STAGING_TABLES = re.compile(r"with (\d{1,9}) staging tables", re.ASCII)
+_DUPLICATES = re.compile(r"(\d{1,12}) duplicate", re.ASCII)
+_WAITED_SECONDS = re.compile(r"\(waited (\d{1,9}(?:\.\d{1,9})?)s\)", re.ASCII)
+_LOCK_SERVICE = re.compile(r"firestore|consolidation_lock|heartbeat of consolidation|lock (?:file|service|store)", re.I)
+_REFUSAL = re.compile(
+    r"quota|resource.?exhausted|permission.?denied|insufficient permissions|unavailable|failed|cannot be used",
+    re.I,
+)
+
+
+@dataclass(frozen=True)
+class Event:
+    """One recognised line.
+
+    Attributes:
+        kind: What it tells.
+        entry: The line.
+        batch_id: Empty when the line names none; for `TOOK_OVER` the former holder's.
+        game_date: None when the line names none.
+        rows: Rows affected by the MERGE.
+        duration_ms: Duration of the MERGE, in milliseconds.
+        staging_tables: How many were merged.
+        duplicates: Duplicate keys that the validation found.
+        waited_seconds: How long the lock was waited for, where the line tells.
+    """
+
+    kind: EventKind
+    entry: LogEntry
+    batch_id: str = ""
+    game_date: date | None = None
+    rows: int | None = None
+    duration_ms: float | None = None
+    staging_tables: int | None = None
+    duplicates: int | None = None
+    waited_seconds: float | None = None
+
+    @property
+    def at(self) -> datetime:
+        return self.entry.timestamp
+
+
+def parse_event(entry: LogEntry) -> Event | None:
+    """The event that the line tells of; None: it is none of the guide's lines."""
+    message = entry.message[:_LONGEST_MESSAGE]
+    found = _LINE.search(message)
+    if found is None:
+        return None
+    batches = _BATCH.findall(message)
+    kind = ANCHORS[found.group()]
+    # "… is held by batch X … (batch=Y)": whose line it is stands at its end.
+    own = -1 if kind is EventKind.ACQUISITION_FAILED else 0
+    return Event(
+        kind=kind,
+        entry=entry,
+        batch_id=batches[own] if batches else "",
+        game_date=_game_date(message),
+        rows=_integer(_ROWS, message),
+        duration_ms=_number(_DURATION_MS, message),
+        staging_tables=_integer(_STAGING_TABLES, message),
+        duplicates=_integer(_DUPLICATES, message),
+        waited_seconds=_waited_seconds(entry, message),
+    )
+
+
+def parse_events(entries: Iterable[LogEntry]) -> list[Event]:
+    """The events among the lines, in their order; copies are left out."""
+    return [event for entry in without_copies(entries) if (event := parse_event(entry))]
+
+
+def without_copies(entries: Iterable[LogEntry]) -> Iterator[LogEntry]:
+    """The lines, each warning once: services write those to stdout and to stderr."""
+    last_seen: dict[tuple[str, str, str], datetime] = {}
+    for entry in entries:
+        if is_warning(entry):
+            line = (entry.service, entry.instance, entry.message)
+            before, last_seen[line] = last_seen.get(line), entry.timestamp
+            if before is not None and entry.timestamp - before <= _COPIES_WITHIN:
+                continue
+        yield entry
+
+
+def is_warning(entry: LogEntry) -> bool:
+    """Whether the line was logged as a warning or worse, by severity or by its words."""
+    found = _LINE.search(entry.message[:_LONGEST_MESSAGE])
+    told = found is not None and ANCHORS[found.group()] in _WARNED
+    return told or entry.severity == "WARNING" or is_error(entry)
+
+
+def is_error(entry: LogEntry) -> bool:
+    """Whether the line is an error, by severity or, in plain text lines, by its words."""
+    if entry.severity in ERROR_SEVERITIES:
+        return True
+    return entry.severity == "DEFAULT" and any(word in entry.message[:_LONGEST_MESSAGE] for word in ERROR_WORDS)
+
+
+def is_lock_service_error(entry: LogEntry) -> bool:
+    """Whether the line tells that the lock service refused or did not answer (quota, permission).
+
+    That a lock is held by another is no error of the lock service.
+    """
+    message = entry.message[:_LONGEST_MESSAGE]
+    if (found := _LINE.search(message)) and ANCHORS[found.group()] is EventKind.ACQUISITION_FAILED:
+        message = message if "is held by" not in message else ""
+    return is_warning(entry) and bool(_LOCK_SERVICE.search(message) and _REFUSAL.search(message))
+
+
+def _game_date(message: str) -> date | None:
+    for text in _GAME_DATE.findall(message):
+        try:
+            return date.fromisoformat(text)
+        except ValueError:
+            continue
+    return None
+
+
+def _integer(pattern: re.Pattern[str], message: str) -> int | None:
+    found = pattern.search(message)
+    return int(found.group(1)) if found else None
+
+
+def _number(pattern: re.Pattern[str], message: str) -> float | None:
+    found = pattern.search(message)
+    return float(found.group(1)) if found else None
+
+
+def _waited_seconds(entry: LogEntry, message: str) -> float | None:
+    waited_ms = entry.fields.get("waited_ms")
+    if isinstance(waited_ms, int | float) and not isinstance(waited_ms, bool):
+        return float(waited_ms) / 1000
+    return _number(_WAITED_SECONDS, message)

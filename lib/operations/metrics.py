@@ -1,0 +1,149 @@
+"""The figures that the criteria compare, each with what it was made of.
+
+A figure that there was nothing to make from is no figure: zero failures of zero
+acquisitions are not a success.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from lib.consolidation.duplicates import count_duplicates
+from lib.errors import Unavailable
+from lib.operations.history import LogHistory
+from lib.operations.log_lines import EventKind
+from lib.operations.timeline import Consolidation, Progress
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A figure.
+
+    Attributes:
+        value: The figure; None: it could not be had.
+        basis: What it was made of, or why there is none.
+    """
+
+    value: float | None
+    basis: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the figures are made of.
+
+    Attributes:
+        history: The logs of the period.
+        since: First game date whose rows are counted.
+        until: Last one.
+        today: Today's game date; earlier ones are past.
+    """
+
+    history: LogHistory
+    since: date
+    until: date
+    today: date
+
+
+def measure(metric: str, evidence: Evidence) -> Measurement:
+    """The figure of that name."""
+    try:
+        return METRICS[metric](evidence)
+    except Unavailable as error:
+        return Measurement(None, f"could not look: {error}")
+
+
+def _validation_duplicates(evidence: Evidence) -> Measurement:
+    found = [run.duplicates for run in evidence.history.consolidations if run.duplicates is not None]
+    if not found:
+        return Measurement(None, "no validation was logged")
+    return Measurement(sum(found), f"{len(found)} validations")
+
+
+def _longest_consolidation_seconds(evidence: Evidence) -> Measurement:
+    """Without the time spent waiting for others; unfinished ones count up to now."""
+    history = evidence.history
+    spent = [seconds for run in history.merges if (seconds := _seconds_spent(history, run)) is not None]
+    if not spent:
+        return Measurement(None, "no consolidation was logged")
+    return Measurement(max(spent), f"longest of {len(spent)} consolidations, without lock waits")
+
+
+def _seconds_spent(history: LogHistory, run: Consolidation) -> float | None:
+    if history.progress(run) in (Progress.RUNNING, Progress.UNFINISHED):
+        return (history.until - (run.at(EventKind.ACQUIRED) or run.started_at)).total_seconds()
+    return run.work_seconds
+
+
+def _lock_cycle_faults(evidence: Evidence) -> Measurement:
+    history = evidence.history
+    if not history.merges:
+        return Measurement(None, "no consolidation was logged")
+    unlocked = [run for run in history.merges if run.merged_without_lock]
+    unreleased = [run for run in history.consolidations if history.progress(run) is Progress.UNFINISHED]
+    return Measurement(
+        len(unlocked) + len(unreleased),
+        f"{len(unlocked)} merged without the lock, {len(unreleased)} never released it, "
+        f"of {len(history.consolidations)}",
+    )
+
+
+def _lock_acquisition_failures(evidence: Evidence) -> Measurement:
+    failed, tried = _acquisitions(evidence)
+    return Measurement(failed, f"of {tried} tried") if tried else Measurement(None, "no acquisition was logged")
+
+
+def _lock_failure_percent(evidence: Evidence) -> Measurement:
+    failed, tried = _acquisitions(evidence)
+    if not tried:
+        return Measurement(None, "no acquisition was logged")
+    return Measurement(100 * failed / tried, f"{failed} of {tried} tried")
+
+
+def _acquisitions(evidence: Evidence) -> tuple[int, int]:
+    failed = evidence.history.count(EventKind.ACQUISITION_FAILED)
+    return failed, max(failed, evidence.history.count(EventKind.ACQUIRING))
+
+
+def _error_lines(evidence: Evidence) -> Measurement:
+    history = evidence.history
+    return _lines(history, len(history.errors), history.platform.environment.services.both)
+
+
+def _lock_service_errors(evidence: Evidence) -> Measurement:
+    """The coordinator is the one that takes the lock."""
+    history = evidence.history
+    return _lines(history, len(history.lock_service_errors), (history.platform.environment.services.coordinator,))
+
+
+def _lines(history: LogHistory, found: int, services: Sequence[str]) -> Measurement:
+    """A count of lines; none in a log that holds nothing says nothing."""
+    silent = [name for name in services if (newest := history.newest(name)) is None or newest < history.since]
+    if silent and not found:
+        return Measurement(None, f"nothing logged by {' and '.join(silent)}")
+    return Measurement(found, f"lines of {' and '.join(services)}")
+
+
+def _duplicate_keys_of_past_dates(evidence: Evidence) -> Measurement:
+    platform = evidence.history.platform
+    counts = count_duplicates(platform.warehouse, platform.table, evidence.since, evidence.until)
+    past = [count for count in counts if count.game_date < evidence.today]
+    if not past:
+        return Measurement(None, f"no rows of dates before {evidence.today}")
+    return Measurement(
+        sum(count.duplicate_keys for count in past), f"rows of {', '.join(str(count.game_date) for count in past)}"
+    )
+
+
+METRICS: Mapping[str, Callable[[Evidence], Measurement]] = {
+    "validation_duplicates": _validation_duplicates,
+    "longest_consolidation_seconds": _longest_consolidation_seconds,
+    "lock_cycle_faults": _lock_cycle_faults,
+    "lock_acquisition_failures": _lock_acquisition_failures,
+    "lock_failure_percent": _lock_failure_percent,
+    "error_lines": _error_lines,
+    "lock_service_errors": _lock_service_errors,
+    "duplicate_keys_of_past_dates": _duplicate_keys_of_past_dates,
+}

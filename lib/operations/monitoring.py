@@ -1,0 +1,151 @@
+"""What the logs of a period tell about the lock and the consolidations (guide, day 1)."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from statistics import median
+from typing import TYPE_CHECKING
+
+from lib.operations import by_hand
+from lib.operations.dates import local_time, spoken_seconds
+from lib.operations.freshness import freshness_check, no_consolidation_seen
+from lib.operations.log_lines import EventKind
+from lib.operations.section import Section, section
+from lib.operations.tables import Table, text_of
+from lib.operations.timeline import Consolidation, Progress, overlapping_merges
+from lib.operations.verdict import Check, Verdict
+
+if TYPE_CHECKING:
+    from lib.operations.history import LogHistory
+    from lib.operations.ports import LogEntry
+
+# The guide: roll back when more than 10 % of the batches fail to get the lock.
+_CONSISTENT_FAILURE_PERCENT = 10.0
+_REPAIRS = ("repair_", "undo_")
+_VARIABLE_PART = re.compile(r"\d+|[0-9a-f]{8,}")
+
+
+@section("Lock acquisitions")
+def lock_activity(history: LogHistory) -> Section:
+    """Acquisitions, failures, waits, and MERGEs that ran without the lock."""
+    counts = {
+        kind: history.count(kind)
+        for kind in (
+            EventKind.ACQUIRING,
+            EventKind.ACQUIRED,
+            EventKind.RELEASED,
+            EventKind.ACQUISITION_FAILED,
+            EventKind.LOST,
+            EventKind.TOOK_OVER,
+            EventKind.FORCE_RELEASED,
+        )
+    }
+    table = Table("Lock events", ("Event", "Times"), [(str(kind), count) for kind, count in counts.items()])
+    return Section((_lock_check(history, counts),), (table,))
+
+
+def _lock_check(history: LogHistory, counts: dict[EventKind, int]) -> Check:
+    name = "Lock acquisitions"
+    unlocked = [run for run in history.merges if run.merged_without_lock]
+    tried, failed = counts[EventKind.ACQUIRING], counts[EventKind.ACQUISITION_FAILED]
+    if not tried and not failed and not unlocked:
+        return no_consolidation_seen(history, name)
+    percent = 100 * failed / max(tried, failed, 1)
+    waits = [wait for run in history.consolidations if (wait := run.lock_wait_seconds) is not None]
+    evidence = {
+        "tried": tried,
+        "acquired": counts[EventKind.ACQUIRED],
+        "failed": f"{failed} ({percent:.1f}%)",
+        "lost": counts[EventKind.LOST],
+        "waited, median and longest": f"{spoken_seconds(median(waits))}, {spoken_seconds(max(waits))}"
+        if waits
+        else "not told",
+        "MERGEs without the lock": len(unlocked),
+    }
+    commands = [by_hand.read_logs(history.platform.environment, history.platform.environment.services.coordinator)]
+    see_locks = f"See who holds the lock: {by_hand.runbook('stuck_lock_release', history.platform.environment)}"
+    if percent > _CONSISTENT_FAILURE_PERCENT:
+        return Check(name, Verdict.FAIL, f"{failed} of {max(tried, failed)} failed", evidence, see_locks, commands)
+    if unlocked:
+        summary = f"{len(unlocked)} MERGEs ran without the lock: {_named(unlocked)}"
+        step = "Old code may still serve: see its revision with runbook run deploy_verify."
+        return Check(name, Verdict.WARN, summary, evidence, step, commands)
+    if failed or counts[EventKind.LOST]:
+        summary = f"{failed} of {max(tried, failed)} failed, {counts[EventKind.LOST]} were lost"
+        return Check(name, Verdict.WARN, summary, evidence, see_locks, commands)
+    longest = f", longest wait {spoken_seconds(max(waits))}" if waits else ""
+    return Check(name, Verdict.PASS, f"{tried} tried, none failed{longest}", evidence, commands=commands)
+
+
+@section("Consolidations")
+def consolidations(history: LogHistory) -> Section:
+    """Every consolidation of the period with its durations and how it ended."""
+    runs = history.consolidations
+    check = _ended_check(history) if history.merges else no_consolidation_seen(history, "Consolidations")
+    return Section((check,), (history.table("Consolidations, newest first", runs),))
+
+
+def _ended_check(history: LogHistory) -> Check:
+    name = "Consolidations"
+    runs = history.consolidations
+    states = Counter(history.progress(run) for run in runs)
+    invalid = [run for run in runs if EventKind.VALIDATION_FAILED in run.events]
+    at_once = overlapping_merges(runs)
+    unfinished = [run for run in runs if history.progress(run) is Progress.UNFINISHED]
+    idle = [run for run in runs if history.progress(run) is Progress.NO_MERGE and not run.batch_id.startswith(_REPAIRS)]
+    evidence: dict[str, object] = {str(state): count for state, count in states.items()}
+    evidence["two at once for one date"] = len(at_once)
+    commands = [by_hand.read_logs(history.platform.environment, history.platform.environment.services.coordinator)]
+    if invalid:
+        summary = f"the validation of {len(invalid)} found duplicates: {_named(invalid)}"
+        step = "Their staging tables are kept: run duplicate_diagnosis for the date."
+        return Check(name, Verdict.FAIL, summary, evidence, step, commands)
+    troubles = [
+        (unfinished, "ended without a word", "See who holds the lock: runbook run stuck_lock_release."),
+        ([pair[0] for pair in at_once], "ran at once with another of their date", "See the instances below."),
+        (idle, "released the lock without a MERGE", "Read their log for the reason; their staging is kept."),
+    ]
+    for found, what, step in troubles:
+        if found:
+            return Check(name, Verdict.WARN, f"{len(found)} {what}: {_named(found)}", evidence, step, commands)
+    completed = states[Progress.COMPLETED]
+    running = f", {states[Progress.RUNNING]} still running" if states[Progress.RUNNING] else ""
+    return Check(name, Verdict.PASS, f"{completed} completed{running}", evidence, commands=commands)
+
+
+@section("Errors")
+def errors(history: LogHistory) -> Section:
+    """Error lines of each service, alike ones counted together."""
+    alike: dict[tuple[str, str], list[LogEntry]] = {}
+    for entry in history.errors:
+        alike.setdefault((entry.service, _VARIABLE_PART.sub("#", entry.message[:200])), []).append(entry)
+    zone = history.platform.environment.timezone
+    rows = [
+        (entries[-1].service, len(entries), local_time(entries[-1].timestamp, zone), text_of(entries[-1].message))
+        for entries in sorted(alike.values(), key=len, reverse=True)
+    ]
+    services = history.platform.environment.services.both
+    checks = tuple(_error_check(history, service) for service in services)
+    return Section(checks, (Table("Errors", ("Service", "Times", "Last", "Last line"), rows, shown=15),))
+
+
+def _error_check(history: LogHistory, service: str) -> Check:
+    name = f"Errors of {service}"
+    found = [entry for entry in history.errors if entry.service == service]
+    commands = [by_hand.read_errors(history.platform.environment, service)]
+    if found:
+        evidence = {"lines": len(found), "last": text_of(found[-1].message)}
+        step = "Read the lines below; an error that came with the deployment is a reason to roll back."
+        return Check(name, Verdict.WARN, f"{len(found)} error lines", evidence, step, commands)
+    fresh = freshness_check(history, service)
+    if fresh.verdict is not Verdict.PASS:
+        summary = f"none seen, which means nothing: {fresh.summary}"
+        return Check(name, Verdict.UNKNOWN, summary, fresh.evidence, fresh.next_step, fresh.commands)
+    return Check(name, Verdict.PASS, f"none; {fresh.summary}", fresh.evidence, commands=commands)
+
+
+def _named(runs: list[Consolidation]) -> str:
+    names = list(dict.fromkeys(run.batch_id or "a batch without a name" for run in runs))
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{', '.join(names[:3])}{more}"

@@ -1,0 +1,117 @@
+"""Figures as small SVG files: drawn without a display, readable without colour."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+Axes = Any  # matplotlib's own types are partial
+# Two colours of Okabe and Ito's palette, told apart by those who see few; markers differ too.
+_BEFORE, _AFTER, _LIMIT = "#0072B2", "#D55E00", "#444444"
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "consolidation runbooks",
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e5e5e5",
+    "figure.facecolor": "white",
+}
+_MOST_POINTS = 1_000
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawing. Displaying it in a notebook shows the SVG.
+
+    Attributes:
+        description: What it shows, for those who can't see it.
+        svg: The drawing.
+    """
+
+    description: str
+    svg: str
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"image/svg+xml": self.svg, "text/plain": self.description}
+
+
+def durations_over_time(
+    before: Sequence[tuple[datetime, float]],
+    after: Sequence[tuple[datetime, float]],
+    *,
+    fixed_at: datetime,
+    limit_seconds: float,
+) -> Figure:
+    """Each MERGE as a point: when (UTC) and how many seconds."""
+
+    def draw(axes: Axes) -> None:
+        for points, color, marker, label in ((before, _BEFORE, "o", "before"), (after, _AFTER, "^", "after")):
+            shown = _thinned(points)
+            axes.scatter(
+                [moment for moment, _ in shown],
+                [seconds for _, seconds in shown],
+                c=color,
+                marker=marker,
+                s=16,
+                alpha=0.75,
+                label=label,
+            )
+        axes.axvline(fixed_at, color=_LIMIT, linewidth=1, label="lock deployed")
+        axes.axhline(limit_seconds, color=_LIMIT, linewidth=1, linestyle="--", label=f"{limit_seconds:g} s limit")
+        axes.set_ylim(bottom=0)
+        axes.set_ylabel("MERGE, seconds")
+        _label_dates(axes)
+
+    return _drawn("MERGE durations over time, before and after the lock was deployed.", draw)
+
+
+def distributions(samples: Mapping[str, Sequence[float]], *, limit_seconds: float) -> Figure:
+    """Share of consolidations that took at most so many seconds, a line for each sample."""
+    dashes = ("-", "--", "-.", ":")
+
+    def draw(axes: Axes) -> None:
+        for number, (label, seconds) in enumerate(samples.items()):
+            color = (_BEFORE, _AFTER, "#009E73", "#CC79A7")[number % 4]
+            axes.ecdf(_thinned(sorted(seconds)), label=label, color=color, linestyle=dashes[number % 4])
+        axes.axvline(limit_seconds, color=_LIMIT, linewidth=1, linestyle="--", label=f"{limit_seconds:g} s limit")
+        axes.set_xlim(left=0)
+        axes.set_xlabel("seconds")
+        axes.set_ylabel("share that took at most this long")
+
+    return _drawn(f"Distribution of durations: {', '.join(samples)}.", draw)
+
+
+def _label_dates(axes: Axes) -> None:
+    from matplotlib import dates
+
+    formatter: Any = dates.ConciseDateFormatter
+    axes.xaxis.set_major_formatter(formatter(axes.xaxis.get_major_locator()))
+
+
+def _thinned(points: Sequence[Any]) -> list[Any]:
+    """Every nth point: a page of ten thousand markers shows no more than one of a thousand."""
+    step = max(1, -(-len(points) // _MOST_POINTS))
+    return [*points[::step]]
+
+
+def _drawn(description: str, draw: Callable[[Axes], None]) -> Figure:
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure as Drawing
+
+    with rc_context(_STYLE):
+        drawing = Drawing(figsize=(7.2, 3.0), layout="constrained")
+        canvas: Any = FigureCanvasSVG(drawing)
+        axes = drawing.add_subplot()
+        draw(axes)
+        axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))
+        buffer = io.StringIO()
+        canvas.print_svg(buffer, metadata={"Date": None, "Title": description})
+    return Figure(description, buffer.getvalue())

@@ -1,0 +1,108 @@
+"""What a run looks at: its game date and period, resolved once and shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from lib.errors import UserError
+from lib.operations.dates import local_time, resolve_game_date, start_of, zone
+from lib.operations.first_consolidation import since_deployment
+from lib.operations.history import LogHistory
+from lib.operations.metrics import Evidence
+from lib.operations.tables import facts
+
+if TYPE_CHECKING:
+    from lib.platform import Platform
+
+_LONGEST_HOURS = 24 * 400
+_DAYS_ROUND_A_DATE = (1, 7)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The platform, date and period of one run. Displaying it shows them.
+
+    Attributes:
+        platform: Where to look, in the time zone of the run.
+        game_date: The date that the run is about.
+        since: First moment whose log lines count (UTC).
+        now: The moment of the run (UTC).
+    """
+
+    platform: Platform
+    game_date: date
+    since: datetime
+    now: datetime
+
+    @property
+    def day_before(self) -> date:
+        return self.game_date - timedelta(days=1)
+
+    @cached_property
+    def history(self) -> LogHistory:
+        """The logs from `since` until now."""
+        return LogHistory(self.platform, self.since, self.now)
+
+    @cached_property
+    def history_since_deployment(self) -> LogHistory:
+        """The same, but not from before the coordinator was deployed."""
+        return LogHistory(self.platform, since_deployment(self.platform, self.since), self.now)
+
+    @cached_property
+    def history_of_date(self) -> LogHistory:
+        """The logs of the days round the game date."""
+        start = start_of(self.game_date, self.platform.environment.timezone)
+        before, after = (timedelta(days=days) for days in _DAYS_ROUND_A_DATE)
+        return LogHistory(self.platform, start - before, max(start - before, min(self.now, start + after)))
+
+    @property
+    def evidence(self) -> Evidence:
+        """What the criteria are judged by: this date and the one before."""
+        today = resolve_game_date("today", self.platform.environment.timezone, now=self.now)
+        return Evidence(self.history, self.day_before, self.game_date, today)
+
+    def _repr_html_(self) -> str:
+        timezone = self.platform.environment.timezone
+        return facts(
+            "This run",
+            {
+                "environment": self.platform.name,
+                "table": self.platform.table.table,
+                "game date": f"{self.game_date} (a day in {timezone})",
+                "logs since": local_time(self.since, timezone),
+                "now": local_time(self.now, timezone),
+            },
+        )._repr_html_()
+
+
+def scope_of(
+    platform: Platform,
+    *,
+    game_date: str = "today",
+    hours: float = 24,
+    timezone: str = "",
+    now: datetime | None = None,
+) -> Scope:
+    """Resolve what a run looks at.
+
+    Args:
+        platform: Where to look.
+        game_date: ``YYYY-MM-DD``, ``today`` or ``yesterday``.
+        hours: How far back the logs are read.
+        timezone: The zone whose day is meant; the environment's when empty.
+        now: The moment of the run; the clock's by default.
+
+    Raises:
+        UserError: No such date or zone, or an impossible number of hours.
+    """
+    if not 0 < hours <= _LONGEST_HOURS:
+        raise UserError(f"the logs of {hours:g} hours can't be looked at; write 1 to {_LONGEST_HOURS}")
+    if timezone:
+        zone(timezone)
+        platform = replace(platform, environment=replace(platform.environment, timezone=timezone))
+    moment = now or datetime.now(UTC)
+    resolved = resolve_game_date(game_date, platform.environment.timezone, now=moment)
+    return Scope(platform, resolved, moment - timedelta(hours=hours), moment)

@@ -1,0 +1,124 @@
+"""Did it get slower? Said with its uncertainty, or not at all.
+
+Durations are skewed and few, so medians are compared, by a bootstrap interval of their
+ratio; Mann and Whitney's test stands beside. A trend is Theil and Sen's slope with its
+interval. See https://docs.scipy.org/doc/scipy/reference/stats.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+CONFIDENCE = 0.95
+FEWEST_OF_EACH = 8
+_RESAMPLES = 4_000
+_SEED = 0
+_DAY_SECONDS = 86_400
+
+
+class Change(StrEnum):
+    """What can be said about before and after."""
+
+    SLOWER = "slower"
+    NOT_SLOWER = "not slower"
+    CANNOT_TELL = "can't tell"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The median after, divided by the median before.
+
+    Attributes:
+        ratio: The estimate; 1.2 is a fifth slower.
+        low: Lower end of its 95 % interval.
+        high: Upper end.
+        p_value: Of the one-sided test that durations after are greater.
+        tolerated_ratio: Up to which ratio is not slower.
+    """
+
+    ratio: float
+    low: float
+    high: float
+    p_value: float
+    tolerated_ratio: float
+
+    @property
+    def change(self) -> Change:
+        """Slower when all of the interval is, not slower when none of it is beyond tolerance."""
+        if self.high <= self.tolerated_ratio:
+            return Change.NOT_SLOWER
+        return Change.SLOWER if self.low > 1 else Change.CANNOT_TELL
+
+    @property
+    def in_words(self) -> str:
+        """``12% slower (95% interval: 3% faster to 28% slower)``"""
+        interval = f"{_percent(self.low)} to {_percent(self.high)}"
+        return f"{_percent(self.ratio)} (95% interval: {interval})"
+
+
+def compare(
+    before_seconds: Sequence[float], after_seconds: Sequence[float], *, tolerated_percent: float
+) -> Comparison | None:
+    """Compare two samples; None when either is too small to say anything."""
+    before = [seconds for seconds in before_seconds if seconds > 0]
+    after = [seconds for seconds in after_seconds if seconds > 0]
+    if min(len(before), len(after)) < FEWEST_OF_EACH:
+        return None
+    import numpy
+    from scipy.stats import mannwhitneyu
+
+    generator = numpy.random.default_rng(_SEED)
+    medians = [
+        numpy.median(generator.choice(numpy.asarray(sample), size=(_RESAMPLES, len(sample))), axis=1)
+        for sample in (after, before)
+    ]
+    tail = (1 - CONFIDENCE) / 2
+    low, high = numpy.quantile(medians[0] / medians[1], [tail, 1 - tail])
+    return Comparison(
+        ratio=float(numpy.median(after) / numpy.median(before)),
+        low=float(low),
+        high=float(high),
+        p_value=float(mannwhitneyu(after, before, alternative="greater").pvalue),
+        tolerated_ratio=1 + tolerated_percent / 100,
+    )
+
+
+@dataclass(frozen=True)
+class Trend:
+    """How durations move.
+
+    Attributes:
+        seconds_per_week: The slope.
+        low: Lower end of its 95 % interval.
+        high: Upper end.
+    """
+
+    seconds_per_week: float
+    low: float
+    high: float
+
+    @property
+    def in_words(self) -> str:
+        return f"{self.seconds_per_week:+.1f} s a week (95% interval: {self.low:+.1f} to {self.high:+.1f})"
+
+
+def trend(points: Sequence[tuple[datetime, float]], *, fewest_days: float = 3.0) -> Trend | None:
+    """The trend of durations over time; None when they are too few or span too few days."""
+    if len(points) < FEWEST_OF_EACH:
+        return None
+    first = min(moment for moment, _ in points)
+    days = [(moment - first).total_seconds() / _DAY_SECONDS for moment, _ in points]
+    if max(days) < fewest_days:
+        return None
+    from scipy.stats import theilslopes
+
+    found = theilslopes([seconds for _, seconds in points], days, alpha=CONFIDENCE)
+    return Trend(float(found[0]) * 7, float(found[2]) * 7, float(found[3]) * 7)
+
+
+def _percent(ratio: float) -> str:
+    change = round((ratio - 1) * 100)
+    return f"{abs(change)}% {'slower' if change >= 0 else 'faster'}"

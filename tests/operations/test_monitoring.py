@@ -1,0 +1,218 @@
+"""Day one: what is healthy passes, what is not is told with its figure, and nothing seen is UNKNOWN."""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lib.embedded.logs import append_entries, log_path
+from lib.operations.backlog import backlog
+from lib.operations.criteria import evaluate, load_criteria
+from lib.operations.duplicates import duplicates, explanation, repair, still_open
+from lib.operations.first_consolidation import first_consolidation
+from lib.operations.freshness import log_freshness
+from lib.operations.metrics import METRICS
+from lib.operations.monitoring import consolidations, errors, lock_activity
+from lib.operations.ports import LogEntry
+from lib.operations.scope import Scope, scope_of
+from lib.operations.section import Section, all_checks
+from lib.operations.verdict import Check, Verdict, conclude
+from lib.platform import Platform
+
+DAY = date(2026, 1, 17)
+WORKER, COORDINATOR = "prediction-worker", "prediction-coordinator"
+
+
+def rows(count: int = 20, **values: Any) -> list[dict[str, Any]]:
+    made = datetime(2026, 1, 17, 17, tzinfo=UTC)
+    return [
+        {
+            "prediction_id": f"id-{number}",
+            "game_id": "20260117_LAL_BOS",
+            "player_lookup": f"player{number}",
+            "system_id": "ensemble",
+            "current_points_line": 24.5,
+            "created_at": made,
+            **values,
+        }
+        for number in range(count)
+    ]
+
+
+def consolidate(platform: Platform, batch: str = "b1", **values: Any) -> None:
+    platform.staging_writer().write(rows(**values), batch_id=batch, worker_id="w1", game_date=DAY)
+    platform.consolidator().consolidate_batch(batch_id=batch, game_date=DAY)
+
+
+def write_duplicates(platform: Platform, copies: int) -> None:
+    """As the old code did: rows of a batch once more, without a look at those that are there."""
+    with platform.warehouse.connection() as connection:  # type: ignore[attr-defined]
+        connection.execute(
+            "INSERT INTO nba_predictions.player_prop_predictions "
+            f"FROM nba_predictions.player_prop_predictions ORDER BY player_lookup LIMIT {copies}"
+        )
+
+
+def log(
+    home: Path, service: str, messages: Iterable[str], *, minutes_ago: float = 5, severity: str = "DEFAULT"
+) -> None:
+    at = datetime.now(UTC) - timedelta(minutes=minutes_ago)
+    lines = [
+        LogEntry(at + timedelta(seconds=number), message, service, instance="i-1", severity=severity)
+        for number, message in enumerate(messages)
+    ]
+    append_entries(home, service, lines)
+
+
+def scope(platform: Platform) -> Scope:
+    return scope_of(platform, game_date=str(DAY))
+
+
+def the_check(section: Section, part: str = "") -> Check:
+    return next(check for check in section.checks if part in check.name)
+
+
+def day1(platform: Platform) -> list[Section]:
+    seen = scope(platform)
+    return [
+        duplicates(platform, seen.day_before, seen.game_date),
+        log_freshness(seen.history),
+        lock_activity(seen.history),
+        consolidations(seen.history),
+        errors(seen.history),
+        backlog(platform, seen.now, stuck_after_minutes=60),
+        evaluate("success", seen.evidence),
+        evaluate("rollback", seen.evidence),
+    ]
+
+
+def test_a_clean_consolidation_is_healthy(platform: Platform, home: Path) -> None:
+    log(home, WORKER, ["Staged 20 rows"])
+    consolidate(platform)
+    sections = day1(platform)
+    assert conclude(all_checks(sections)).verdict is Verdict.PASS, conclude(all_checks(sections)).headline
+    assert "none in 20 rows" in the_check(sections[0]).summary
+
+
+def test_nothing_at_all_is_unknown_everywhere_but_in_staging(platform: Platform) -> None:
+    checks = all_checks(day1(platform))
+    assert {check.name for check in checks if check.verdict is not Verdict.UNKNOWN} == {"Staging backlog"}
+    assert "nothing was ever logged" in the_check(log_freshness(scope(platform).history)).summary
+
+
+def test_no_consolidation_is_told_from_no_logs(platform: Platform, home: Path) -> None:
+    log(home, COORDINATOR, ["Waiting for workers"])
+    (check,) = first_consolidation(scope(platform).history).checks
+    assert check.verdict is Verdict.UNKNOWN
+    assert "though prediction-coordinator logs" in check.summary
+
+
+def test_logs_that_cannot_be_read_leave_the_other_steps_their_answers(platform: Platform, home: Path) -> None:
+    consolidate(platform)
+    log_path(home, COORDINATOR).unlink()
+    log_path(home, COORDINATOR).mkdir()
+    sections = day1(platform)
+    assert the_check(sections[0]).verdict is Verdict.PASS
+    for section in sections[1:5]:
+        assert [check.verdict for check in section.checks] == [Verdict.UNKNOWN]
+        assert "cannot be read" in section.checks[0].summary
+
+
+def test_duplicates_fail_with_their_number_then_are_explained_and_repaired(platform: Platform) -> None:
+    consolidate(platform)
+    write_duplicates(platform, 5)
+    before = duplicates(platform, DAY, DAY)
+    assert the_check(before).verdict is Verdict.FAIL
+    assert the_check(before).summary.startswith("5 duplicate keys of 20")
+    cause = explanation(platform, DAY)
+    assert "5 keys: same id twice" in the_check(cause).summary
+
+    preview = repair(platform, DAY, "preview")
+    assert preview.checks == ()
+    assert the_check(duplicates(platform, DAY, DAY)).verdict is Verdict.FAIL
+
+    done = repair(platform, DAY, "apply")
+    assert the_check(done).verdict is Verdict.PASS
+    assert "runbook repair undo" in the_check(done).next_step
+    after = duplicates(platform, DAY, DAY)
+    assert the_check(after).verdict is Verdict.PASS
+    assert still_open(cause, before) == cause.checks
+    assert still_open(cause, after) == ()
+
+
+def test_two_lines_half_a_point_apart_are_no_duplicate_whatever_the_guide_counts(platform: Platform) -> None:
+    consolidate(platform, "b1")
+    consolidate(platform, "b2", current_points_line=25.0)
+    check = the_check(duplicates(platform, DAY, DAY))
+    assert check.verdict is Verdict.PASS
+    assert "the guide's count: 20" in str(check.evidence)
+
+
+def test_a_race_of_the_old_code_is_seen_in_the_logs(platform: Platform, home: Path) -> None:
+    merge = "Executing MERGE for batch=b1 with 15 staging tables"
+    done = "MERGE complete: 587 rows affected in 8000.0ms (batch=b1)"
+    log(home, COORDINATOR, [merge, merge, done, done])
+    history = scope(platform).history
+    assert "2 MERGEs ran without the lock" in the_check(lock_activity(history)).summary
+    assert "ran at once" in the_check(consolidations(history)).summary
+    (check,) = first_consolidation(history).checks
+    assert check.verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(("failed", "of", "expected"), [(0, 20, "PASS"), (2, 20, "WARN"), (3, 20, "FAIL")])
+def test_more_than_a_tenth_of_failed_acquisitions_is_a_reason_to_roll_back(
+    platform: Platform, home: Path, failed: int, of: int, expected: str
+) -> None:
+    tried = [f"Acquiring consolidation lock for game_date={DAY}, batch=b{number}" for number in range(of)]
+    failures = [f"Lock acquisition failed: held (batch=b{number})" for number in range(failed)]
+    log(home, COORDINATOR, [*tried, *failures])
+    seen = scope(platform)
+    assert the_check(lock_activity(seen.history)).verdict == expected
+    (check,) = evaluate("rollback", seen.evidence).checks
+    consistently = check.evidence["Lock acquisition fails consistently (>10% of batches)"]
+    assert consistently.startswith("FAIL" if expected == "FAIL" else "PASS")
+
+
+def test_errors_are_counted_once_and_alike_ones_together(platform: Platform, home: Path) -> None:
+    log(home, WORKER, ["ready"])
+    log(home, COORDINATOR, ["boom 17", "boom 17", "boom 18", "<script>alert(1)</script>"], severity="ERROR")
+    section = errors(scope(platform).history)
+    check = the_check(section, COORDINATOR)
+    assert (check.verdict, check.summary) == (Verdict.WARN, "3 error lines")
+    (table,) = section.exhibits
+    assert [row[1] for row in table.rows] == [2, 1]
+    assert "<script>" not in table._repr_html_()
+    assert the_check(section, WORKER).verdict is Verdict.PASS
+
+
+def test_a_quota_error_of_the_lock_service_is_a_reason_to_roll_back(platform: Platform, home: Path) -> None:
+    log(home, COORDINATOR, ["firestore: RESOURCE_EXHAUSTED: Quota exceeded"], severity="ERROR")
+    (check,) = evaluate("rollback", scope(platform).evidence).checks
+    assert check.verdict is Verdict.FAIL
+    assert "Firestore errors" in check.summary
+
+
+def test_a_batch_that_waits_is_named_with_the_command_that_consolidates_it(platform: Platform) -> None:
+    batch = f"regen_{DAY}_late_1768650000"
+    platform.staging_writer().write_batch(rows(), batch_id=batch, workers=4, game_date=DAY)
+    now = datetime.now(UTC)
+    for hours, expected in ((0, Verdict.PASS), (2, Verdict.FAIL), (48, Verdict.WARN)):
+        section = backlog(platform, now + timedelta(hours=hours), stuck_after_minutes=60)
+        assert the_check(section).verdict is expected
+    assert the_check(section).commands == [f"runbook consolidate --batch {batch} --game-date {DAY}"]
+    assert section.exhibits[0].rows[0][:4] == (batch, 4, 0, 20)
+
+
+def test_the_first_consolidation_shows_all_seven_lines(platform: Platform) -> None:
+    consolidate(platform)
+    section = first_consolidation(scope(platform).history)
+    assert the_check(section).verdict is Verdict.PASS
+    assert [row[0] for row in section.exhibits[0].rows][-1] == "lock released"
+
+
+def test_every_criterion_of_the_guide_is_there_and_has_its_figure() -> None:
+    criteria = load_criteria()
+    assert (len(criteria["success"]), len(criteria["rollback"])) == (5, 4)
+    assert {criterion.metric for kind in criteria.values() for criterion in kind} <= METRICS.keys()

@@ -1,0 +1,101 @@
+"""Dates are those of the operators' zone, and what is shown can't do harm."""
+
+from datetime import UTC, date, datetime
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib.errors import UserError
+from lib.operations.dates import resolve_game_date, spoken_seconds
+from lib.operations.duplicates import checked_repair
+from lib.operations.scope import scope_of
+from lib.operations.tables import Table
+from lib.platform import Platform
+
+EASTERN = "America/New_York"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("today", date(2026, 1, 17)),
+        ("", date(2026, 1, 17)),
+        ("Yesterday", date(2026, 1, 16)),
+        ("2026-02-28", date(2026, 2, 28)),
+    ],
+)
+def test_late_in_the_evening_today_is_still_the_eastern_day(text: str, expected: date) -> None:
+    late = datetime(2026, 1, 18, 3, 30, tzinfo=UTC)
+    assert resolve_game_date(text, EASTERN, now=late) == expected
+    assert resolve_game_date("today", "UTC", now=late) == date(2026, 1, 18)
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-02-30", "17.1.2026", "tomorrow", "2026-1-7", "'; DROP TABLE x", "\uff12026-01-17"]
+)
+def test_what_is_no_date_is_refused_in_a_line(text: str) -> None:
+    with pytest.raises(UserError, match="is not a date"):
+        resolve_game_date(text, EASTERN)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"hours": 0}, {"hours": float("nan")}, {"timezone": "../etc/passwd"}, {"timezone": "Mars"}]
+)
+def test_a_scope_that_makes_no_sense_is_refused(platform: Platform, wrong: dict[str, object]) -> None:
+    with pytest.raises(UserError):
+        scope_of(platform, **wrong)  # type: ignore[arg-type]
+
+
+def test_a_scope_takes_the_zone_it_is_given(platform: Platform) -> None:
+    moment = datetime(2026, 1, 18, 3, 30, tzinfo=UTC)
+    assert scope_of(platform, now=moment).game_date == date(2026, 1, 17)
+    assert scope_of(platform, now=moment, timezone="Asia/Tokyo").game_date == date(2026, 1, 18)
+
+
+def test_apply_needs_the_date_it_is_for() -> None:
+    checked_repair("preview", "", date(2026, 1, 17))
+    checked_repair("apply", "2026-01-17", date(2026, 1, 17))
+    for given_date in ("", "2026-01-16"):
+        with pytest.raises(UserError, match="repair_date=2026-01-17"):
+            checked_repair("apply", given_date, date(2026, 1, 17))
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.seen.add(tag)
+
+
+@given(
+    st.lists(
+        st.lists(st.one_of(st.text(), st.floats(), st.integers(), st.none(), st.binary()), max_size=4), max_size=70
+    )
+)
+def test_a_table_shows_anything_and_holds_only_its_own_tags(rows: list[list[object]]) -> None:
+    html = Table("Rows <b>", ("a", "b"), rows, note="<i>")._repr_html_()
+    tags = _Tags()
+    tags.feed(html)
+    assert tags.seen <= {"table", "caption", "thead", "tbody", "tr", "th", "td", "p", "b"}
+    assert "<i>" not in html
+    assert html.count("<tr>") <= 51
+    html.encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (None, "-"),
+        (0.84, "0.8 s"),
+        (250, "4 min 10 s"),
+        (11_100, "3 h 5 min"),
+        (187_200, "2 d 4 h"),
+        (-90, "-1 min 30 s"),
+    ],
+)
+def test_durations_are_spoken(seconds: float | None, expected: str) -> None:
+    assert spoken_seconds(seconds) == expected
