@@ -1,0 +1,94 @@
+"""Every user mistake is one clear line and exit 2, and changes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Shell
+
+DATE = ("--game-date", "2026-01-17")
+HEADER = "game_id,player_lookup,system_id,current_points_line,predicted_points"
+
+
+def assert_one_line(result: object, *told: str) -> None:
+    assert result.returncode == 2, result  # type: ignore[attr-defined]
+    said = result.stderr.strip()  # type: ignore[attr-defined]
+    assert "Traceback" not in said
+    assert len(said.splitlines()) == 1, said
+    for text in told:
+        assert text in said
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("run", "deploy_verfy"), ["deploy_verfy", "did you mean deploy_verify"]),
+        (("run", "deploy_verify", "-p", "game_dat=today"), ["game_dat", "did you mean game_date"]),
+        (("run", "deploy_verify", "-p", "hours=soon"), ["hours", "soon", "a number"]),
+        (("run", "deploy_verify", "-p", "game_date=2026-02-30"), ["game_date", "2026-02-30"]),
+        (("run", "deploy_verify", "-p", "hours"), ["hours", "KEY=VALUE"]),
+        (("run", "deploy_verify", "--env", "prodction"), ["prodction", "local"]),
+        (("consolidate", "--batch", "b'; DROP TABLE x; --", *DATE), ["DROP TABLE", "not valid"]),
+        (("consolidate", "--batch", "b", "--game-date", "2026-13-01"), ["2026-13-01", "YYYY-MM-DD"]),
+        (("consolidate", "--batch", "never_seen", *DATE), ["never_seen", "never consolidated"]),
+        (("locks", "release", "2026-01-17", "--reason", "stuck"), ["consolidation_2026-01-17", "nothing was released"]),
+        (("locks", "show", "yesterday"), ["yesterday", "YYYY-MM-DD"]),
+        (("repair", "undo", *DATE, "--backup", "x y"), ["x y"]),
+    ],
+)
+def test_a_wrong_word_is_named(shell: Shell, words: tuple[str, ...], told: list[str]) -> None:
+    assert_one_line(shell(*words), *told)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("lacks_key.csv", "game_id,player_lookup,system_id\ng,p,s\n", ["lacks_key.csv", "current_points_line"]),
+        ("unknown.csv", f"{HEADER},colour\ng,p,s,1,2,red\n", ["unknown.csv", "colour"]),
+        ("text.csv", f"{HEADER}\ng,p,s,1.5,2\ng,p,s,1.5,many\n", ["row 2", "predicted_points", "many", "FLOAT64"]),
+        ("header_only.csv", f"{HEADER}\n", ["no rows"]),
+        ("empty.csv", "", ["no rows"]),
+        ("ragged.csv", f"{HEADER}\ng,p,s,1,2\ng,p,s,1,2,3,4\n", ["ragged.csv"]),
+        ("broken.jsonl", '{"game_id": "g"}\n{"game_id": \n', ["line 2"]),
+        ("no.parquet", "text", ["no.parquet", "not a Parquet file"]),
+        ("table.xlsx", "text", ["table.xlsx", ".csv"]),
+    ],
+)
+def test_a_bad_file_is_named_and_nothing_is_staged(
+    tmp_path: Path, shell: Shell, name: str, content: str, told: list[str]
+) -> None:
+    file = tmp_path / name
+    file.write_text(content, encoding="utf-8")
+    assert_one_line(shell("stage", "--batch", "b", *DATE, file, "--workers", 3), *told)
+    assert_one_line(shell("consolidate", "--batch", "b", *DATE), "no staging tables")
+
+
+def test_a_missing_file_is_named(tmp_path: Path, shell: Shell) -> None:
+    assert_one_line(shell("stage", "--batch", "b", *DATE, tmp_path / "absent.csv"), "absent.csv")
+
+
+@pytest.mark.parametrize("damaged", ["warehouse.duckdb", "locks.sqlite"])
+def test_a_corrupt_state_folder_is_named_and_left_as_it_is(shell: Shell, home: Path, damaged: str) -> None:
+    home.mkdir()
+    (home / damaged).write_bytes(b"not a database" * 1000)
+    assert_one_line(shell("consolidate", "--batch", "b", *DATE), damaged)
+    assert (home / damaged).read_bytes() == b"not a database" * 1000
+
+
+def test_a_state_folder_that_is_a_file_is_named(shell: Shell, home: Path) -> None:
+    home.write_text("a file")
+    assert_one_line(shell("locks", "list"), str(home))
+    assert_one_line(shell("duplicates", *DATE), str(home))
+
+
+def test_an_unwritable_outputs_folder_is_named_before_anything_runs(tmp_path: Path, shell: Shell) -> None:
+    (tmp_path / "outputs").write_text("a file")
+    assert_one_line(shell("run", "stuck_lock_release"), str(tmp_path / "outputs"))
+
+
+def test_a_release_without_a_reason_is_bad_input(shell: Shell) -> None:
+    result = shell("run", "stuck_lock_release", "-p", "release=2026-01-17")
+    assert result.returncode == 2
+    assert "reason" in result.stdout

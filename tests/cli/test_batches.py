@@ -1,0 +1,91 @@
+"""A user's own file, from the shell: staged, consolidated, counted."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from tests.cli.conftest import Shell
+
+HEADER = "prediction_id,game_id,player_lookup,system_id,current_points_line,predicted_points"
+DATE = "2026-01-17"
+
+
+def write_csv(path: Path, rows: list[str]) -> Path:
+    path.write_text("\n".join([HEADER, *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def last_json(result: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+def test_every_row_of_a_file_is_accounted_for_and_a_second_call_changes_nothing(tmp_path: Path, shell: Shell) -> None:
+    rows = [f"p{i},g1,player{i},xgb,{'' if i % 5 == 0 else 20.5},21" for i in range(40)]
+    rows += ["a,g1,player1,xgb,24.5,21", "b,g1,player1,xgb,25.0,21"]  # two lines half a point apart
+    rows += ["c,g1,player0,xgb,,22", "d,g1,player0,xgb,,23"]  # no line meets no line
+    file = write_csv(tmp_path / "own.csv", rows)
+
+    staged = last_json(shell("stage", "--batch", "own-1", "--game-date", DATE, file, "--workers", 7, "--json"))
+    assert (staged["staged"], len(staged["staging_tables"])) == (44, 7)
+
+    consolidate = ("consolidate", "--batch", "own-1", "--game-date", DATE, "--json")
+    first = last_json(shell(*consolidate))
+    assert {name: first[name] for name in ("status", "staged", "inserted", "updated", "deduplicated")} == {
+        "status": "consolidated",
+        "staged": 44,
+        "inserted": 42,
+        "updated": 0,
+        "deduplicated": 2,
+    }
+    again = last_json(shell(*consolidate))
+    assert (again["status"], again["inserted"], again["updated"]) == ("already_consolidated", 0, 0)
+
+    counted = last_json(shell("duplicates", "--game-date", DATE, "--json"))
+    assert (counted["rows"], counted["duplicate_keys"], counted["guide_keys"]) == (42, 0, 1)
+
+
+def test_two_shells_at_once_lose_and_duplicate_nothing(tmp_path: Path, shell: Shell) -> None:
+    file = write_csv(tmp_path / "own.csv", [f"p{i},g1,player{i},xgb,20.5,21" for i in range(60)])
+    for batch, flags in (("locked", []), ("unlocked", ["--no-lock"])):
+        last_json(shell("stage", "--batch", batch, "--game-date", DATE, file, "--workers", 5, "--json"))
+        command = ("consolidate", "--batch", batch, "--game-date", DATE, "--json", *flags)
+        with ThreadPoolExecutor(2) as pool:
+            results = [last_json(result) for result in pool.map(lambda _, c=command: shell(*c), range(2))]
+        assert sorted(result["status"] for result in results) == ["already_consolidated", "consolidated"]
+        assert sum(result["staged"] for result in results) == 60
+    counted = last_json(shell("duplicates", "--game-date", DATE, "--json"))
+    assert (counted["rows"], counted["keys"], counted["duplicate_keys"]) == (60, 60, 0)
+
+
+def test_a_repair_is_planned_applied_and_undone(shell: Shell, home: Path) -> None:
+    assert last_json(shell("locks", "list", "--json")) == {"locks": []}
+    shell("duplicates", "--game-date", DATE)
+    insert = (
+        "import duckdb, sys; c = duckdb.connect(sys.argv[1]); "
+        'c.execute("INSERT INTO nba_predictions.player_prop_predictions (prediction_id, game_id, player_lookup, '
+        "system_id, game_date, is_active) SELECT 'p', 'g', 'x', 's', DATE '2026-01-17', TRUE FROM range(3)\")"
+    )
+    subprocess.run([sys.executable, "-c", insert, str(home / "warehouse.duckdb")], check=True)
+
+    found = shell("duplicates", "--game-date", DATE)
+    assert found.returncode == 1
+    assert "1 duplicate keys (2 rows too many) among 3 rows" in found.stdout
+    assert "--remove-rows 2" in shell("repair", "plan", "--game-date", DATE).stdout
+
+    refused = shell("repair", "apply", "--game-date", DATE, "--remove-rows", 1)
+    assert refused.returncode == 1
+    assert "nothing was changed" in refused.stderr
+    assert shell("duplicates", "--game-date", DATE).returncode == 1
+
+    applied = shell("repair", "apply", "--game-date", DATE, "--remove-rows", 2)
+    assert applied.returncode == 0
+    assert shell("duplicates", "--game-date", DATE).returncode == 0
+    undo = next(line for line in applied.stdout.splitlines() if line.startswith("Undo: runbook ")).split()[2:]
+    assert shell(*undo).returncode == 0
+    assert "2 rows too many" in shell("duplicates", "--game-date", DATE).stdout

@@ -1,0 +1,40 @@
+"""What the command offers, and what it costs to ask."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from tests.cli.conftest import Shell
+
+
+def test_a_run_tells_its_verdict_as_json_on_the_last_line(shell: Shell) -> None:
+    result = shell("run", "stuck_lock_release", "--json")
+    assert result.returncode == 0, result.stderr
+    told = json.loads(result.stdout.splitlines()[-1])
+    assert (told["runbook"], told["verdict"]) == ("stuck_lock_release", "PASS")
+    assert {"run_id", "report", "notebook", "seconds"} <= set(told)
+
+
+def test_an_answer_that_could_not_be_had_is_not_healthy(shell: Shell) -> None:
+    result = shell("run", "day1_monitoring")
+    assert result.returncode == 3
+    assert result.stdout.startswith("UNKNOWN")
+
+
+def test_runbooks_and_their_parameters_are_listed(shell: Shell) -> None:
+    listed = shell("list").stdout
+    for name in ("deploy_verify", "day1_monitoring", "duplicate_diagnosis", "stuck_lock_release"):
+        assert name in listed
+    assert "release: str = ''" in shell("params", "stuck_lock_release").stdout
+
+
+def test_help_loads_nothing_heavy() -> None:
+    probe = (
+        "import sys, lib.cli, lib.platform; lib.platform.connect; "
+        "print(sorted({'duckdb', 'pandas', 'papermill', 'pyarrow', 'google.cloud', 'matplotlib', 'sqlglot'} "
+        "& set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
