@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Any
 
 from lib.runbooks.kernel import KERNEL_NAME, started_kernel
-from lib.runbooks.outcome import read_outcome
+from lib.runbooks.outcome import failed_to_execute, read_outcome
 from lib.runbooks.record import Outcome, RunStatus
 from lib.runbooks.stopping import Limits, StoppedBetweenCells, StopRequest, Watchdog
 
@@ -43,6 +43,7 @@ def run_notebook(
     started = monotonic()
     executed: list[dict[str, Any]] = []
     cut_short: RunStatus | None = None
+    broken: Exception | None = None
     with started_kernel(path.parent) as kernel, Watchdog(kernel, request, limits) as watchdog:
         with _fast_import():
             import papermill
@@ -67,9 +68,13 @@ def run_notebook(
             cut_short = RunStatus.TIMED_OUT
         except (DeadKernelError, RuntimeError):  # a kernel that does not start is a RuntimeError
             cut_short = RunStatus.KERNEL_DIED
+        except Exception as error:  # whatever it is, the record has to tell it
+            broken = error
         seconds = monotonic() - started
         last_words = kernel.last_words() if cut_short else ""
     notebook = executed[0] if executed else _unexecuted(path)
+    if broken is not None:
+        return notebook, failed_to_execute(broken)
     return notebook, read_outcome(notebook, request.reason or cut_short, seconds, last_words)
 
 

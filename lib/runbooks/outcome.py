@@ -32,6 +32,13 @@ def read_outcome(
     return Outcome(RunStatus.COMPLETED, _one_line(conclusion.headline), conclusion)
 
 
+def failed_to_execute(error: Exception) -> Outcome:
+    """The outcome when what executes notebooks failed, and not a notebook."""
+    name = type(error).__name__
+    headline = _one_line(f"Could not be executed: {name}: {error}")
+    return Outcome(RunStatus.FAILED, headline, error=RunError("", name, str(error)))
+
+
 _MAX_HEADLINE = 300
 _STOPPED = {
     RunStatus.TIMED_OUT: "Timed out",
