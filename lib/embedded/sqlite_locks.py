@@ -84,14 +84,18 @@ class SqliteLockStore:
             raise LockServiceUnavailable(f"the lock file {self._path} cannot be used: {error}") from error
 
     def _connect(self) -> sqlite3.Connection:
+        """Of several first users at once SQLite refuses some, without waiting, while one switches the file to WAL."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self._path, timeout=self._request_timeout_seconds, isolation_level=None)
-        connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA journal_mode = WAL")
-        # A record lost to a power cut is harmless: the fence refuses its holder.
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.executescript(_SCHEMA)
-        return connection
+        until = time.monotonic() + self._request_timeout_seconds
+        while True:
+            connection = sqlite3.connect(self._path, timeout=self._request_timeout_seconds, isolation_level=None)
+            try:
+                return _prepared(connection)
+            except sqlite3.Error as error:
+                connection.close()
+                if not _is_busy(error) or time.monotonic() > until:
+                    raise
+                time.sleep(_POLL_SECONDS)
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -160,6 +164,20 @@ class SqliteLockStore:
         until = time.monotonic() + timeout_seconds
         while time.monotonic() < until and self.read(seen.claim.lock_key).record == seen:
             time.sleep(min(_POLL_SECONDS, max(0.0, until - time.monotonic())))
+
+
+def _prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA journal_mode = WAL")
+    # A record lost to a power cut is harmless: the fence refuses its holder.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.executescript(_SCHEMA)
+    return connection
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _exists(connection: sqlite3.Connection, lock_key: str) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lib.errors import UserError
-from lib.locking.errors import LeaseLost, LockServiceUnavailable
+from lib.locking.errors import LeaseLost, LockOutcomeUnknown, LockServiceUnavailable
 from lib.locking.store import LockRecord, LockStore
 
 logger = logging.getLogger(__name__)
@@ -178,10 +178,15 @@ class Lease:
         self._stopped.set()
         if self._heart.is_alive():
             self._heart.join()
-        if self._store.delete(self._record):
-            return True
+        answer_was_lost = False
+        try:
+            if self._store.delete(self._record):
+                return True
+        except LockOutcomeUnknown:
+            answer_was_lost = True
         found = self._store.read(self.lock_key).record
-        if found is None or not found.is_held_by(self._record.claim):
+        if found is not None and found.is_held_by(self._record.claim):
+            return self._store.delete(found)
+        if not answer_was_lost:
             self._lost_because = self._lost_because or "another holder took it, or it was released by force"
-            return False
-        return self._store.delete(found)
+        return answer_was_lost

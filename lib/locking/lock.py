@@ -1,20 +1,10 @@
-"""The consolidation lock: one consolidation of a date at a time.
-
-The algorithm, whatever the store:
-
-1. Create the record if there is none: the usual case, one request.
-2. There is one: read it. Ours after all (the answer to an earlier try was lost), gone,
-   or expired by the store's own clock: take it. Expired means no heartbeat for as
-   long as the record's lease; both times are the store's.
-3. Held by another: wait until the record changes or its lease is over, then from 1.
-"""
+"""The consolidation lock: one consolidation of a date at a time."""
 
 from __future__ import annotations
 
 import getpass
 import logging
 import os
-import random
 import socket
 import time
 import uuid
@@ -24,20 +14,19 @@ from datetime import date
 from typing import Protocol
 
 from lib.errors import UserError
+from lib.locking.acquisition import Acquisition
 from lib.locking.errors import (
     LeaseStillLive,
-    LockAcquisitionError,
     LockOutcomeUnknown,
     LockServiceUnavailable,
     NothingToRelease,
 )
 from lib.locking.lease import Lease, LeaseTiming
-from lib.locking.store import AuditEntry, Claim, LockRecord, LockStore, Observation
+from lib.locking.store import AuditEntry, Claim, LockStore, Observation
 
 logger = logging.getLogger(__name__)
 
 MAX_WAIT_SECONDS = 300.0
-_LONGEST_LOOK_AWAY_SECONDS = 5.0
 
 
 class Fence(Protocol):
@@ -105,9 +94,9 @@ class ConsolidationLock:
         """
         wait = self.max_wait_seconds if max_wait_seconds is None else max_wait_seconds
         lease = self._take(_as_date(game_date), batch_id, wait)
-        lease.start_heartbeat()
         still_ours = True
         try:
+            lease.start_heartbeat()
             yield lease
             lease.ensure_held()
         finally:
@@ -124,62 +113,7 @@ class ConsolidationLock:
             host=f"{socket.gethostname()}:{os.getpid()}",
         )
         logger.info("🔒 Acquiring consolidation lock for game_date=%s, batch=%s", game_date, batch_id)
-        started = self._monotonic()
-        while True:
-            sent_at = self._monotonic()
-            record, seen = self._try_once(claim)
-            if record is not None:
-                waited = self._monotonic() - started
-                logger.info(
-                    "✅ Acquired consolidation lock: %s (batch=%s, timeout=%.0fs)",
-                    claim.lock_key,
-                    batch_id,
-                    claim.lease_seconds,
-                    extra={"waited_ms": waited * 1000, "token": record.token, "holder_id": claim.holder_id},
-                )
-                return Lease(
-                    self.store,
-                    record,
-                    self.timing,
-                    sent_at=sent_at,
-                    waited_seconds=waited,
-                    monotonic=self._monotonic,
-                )
-            if seen is None or seen.record is None:
-                continue
-            waited = self._monotonic() - started
-            if waited >= max_wait_seconds:
-                raise _held_by_another(claim, seen.record, waited)
-            self._wait(seen, max_wait_seconds - waited)
-
-    def _try_once(self, claim: Claim) -> tuple[LockRecord | None, Observation | None]:
-        """The record if the lock is ours now, else what was seen in its place."""
-        try:
-            if created := self.store.create(claim):
-                return created, None
-        except LockOutcomeUnknown:
-            logger.warning("The answer to acquiring %s was lost; reading it back", claim.lock_key)
-        seen = self.store.read(claim.lock_key)
-        if seen.record is not None and seen.record.is_held_by(claim):
-            return seen.record, None
-        if seen.record is not None and seen.is_expired:
-            logger.warning(
-                "⏰ Taking over expired consolidation lock: %s (from batch=%s, host=%s)",
-                claim.lock_key,
-                seen.record.claim.batch_id,
-                seen.record.claim.host,
-            )
-            try:
-                return self.store.take_over(seen.record, claim), None
-            except LockOutcomeUnknown:
-                return None, None
-        return None, seen
-
-    def _wait(self, seen: Observation, at_most_seconds: float) -> None:
-        assert seen.record is not None
-        just_after_expiry = max(0.0, seen.seconds_until_expiry) + 0.001
-        look_again = _LONGEST_LOOK_AWAY_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311
-        self.store.wait_for_change(seen.record, min(at_most_seconds, just_after_expiry, look_again))
+        return Acquisition(self.store, claim, self.timing, self._monotonic).run(max_wait_seconds)
 
     def _let_go(self, lease: Lease) -> bool:
         """Release; False when the record was found to be someone else's."""
@@ -225,12 +159,18 @@ class ConsolidationLock:
         is_live = not seen.is_expired
         if is_live and not steal:
             raise LeaseStillLive(
-                f"{lock_key} is alive: {_holder(seen.record)} holds it for another "
+                f"{lock_key} is alive: {seen.record.claim.holder} holds it for another "
                 f"{seen.seconds_until_expiry:.0f}s; wait, or steal it if you know that its holder is gone"
             )
-        entry = self.store.delete_audited(
-            seen.record, actor=actor or getpass.getuser(), reason=reason, was_live=is_live
-        )
+        try:
+            entry = self.store.delete_audited(
+                seen.record, actor=actor or getpass.getuser(), reason=reason, was_live=is_live
+            )
+        except LockOutcomeUnknown:
+            # The entry is in the same commit as the release: it tells whether that took effect.
+            entry = next((filed for filed in self.store.audit_entries() if filed.removed == seen.record), None)
+            if entry is None:
+                raise
         if entry is None:
             raise LeaseStillLive(f"{lock_key} changed while it was being released; look at it again")
         logger.warning(
@@ -257,18 +197,3 @@ def _as_date(game_date: str | date) -> date:
         return date.fromisoformat(game_date)
     except (ValueError, TypeError):
         raise UserError(f"game date {game_date!r:.80} is not a date; write YYYY-MM-DD") from None
-
-
-def _holder(record: LockRecord) -> str:
-    return f"batch {record.claim.batch_id} on {record.claim.host}"
-
-
-def _held_by_another(claim: Claim, record: LockRecord, waited_seconds: float) -> LockAcquisitionError:
-    error = LockAcquisitionError(
-        claim.lock_key,
-        held_by=_holder(record),
-        held_until=record.expires_at,
-        waited_seconds=waited_seconds,
-    )
-    logger.error("❌ Lock acquisition failed: %s (batch=%s)", error, claim.batch_id)
-    return error

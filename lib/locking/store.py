@@ -1,7 +1,7 @@
 """The port to the place where lock records are kept.
 
 A store does a few atomic, conditional writes and tells its own time; the lock
-algorithm stands once, in `lib.locking.lock`. No clock of a client decides
+algorithm stands once, in `lib.locking.acquisition`. No clock of a client decides
 anything: every time in a record and in an observation is the store's.
 
 Each call either answers within `LockStore.request_timeout_seconds`, or raises
@@ -35,6 +35,11 @@ class Claim:
     batch_id: str
     lease_seconds: float
     host: str
+
+    @property
+    def holder(self) -> str:
+        """Who holds it, for a message."""
+        return f"batch {self.batch_id} on {self.host}"
 
 
 @dataclass(frozen=True)

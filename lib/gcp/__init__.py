@@ -1,0 +1,1 @@
+"""Adapters to Google Cloud. Importing one imports its client library; nothing else does."""

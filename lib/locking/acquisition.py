@@ -1,0 +1,135 @@
+"""Taking a lock.
+
+The algorithm, whatever the store:
+
+1. Create the record if there is none: the usual case, one request.
+2. There is one: read it. Ours after all (the answer to an earlier try was lost), gone,
+   or expired by the store's own clock: take it. Expired means no heartbeat for as
+   long as the record's lease; both times are the store's.
+3. Held by another: wait until the record changes or its lease is over, then from 1.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable
+
+from lib.locking.errors import LockAcquisitionError, LockOutcomeUnknown
+from lib.locking.lease import Lease, LeaseTiming
+from lib.locking.store import Claim, LockRecord, LockStore, Observation
+
+logger = logging.getLogger(__name__)
+
+_LONGEST_LOOK_AWAY_SECONDS = 5.0
+_AFTER_A_LOST_ANSWER_SECONDS = 0.1
+
+
+class Acquisition:
+    """A claim on its way to becoming a lease."""
+
+    def __init__(self, store: LockStore, claim: Claim, timing: LeaseTiming, monotonic: Callable[[], float]) -> None:
+        self._store = store
+        self._claim = claim
+        self._timing = timing
+        self._monotonic = monotonic
+
+    def run(self, max_wait_seconds: float) -> Lease:
+        """Try until the lock is ours or the time is up; 0 tries once.
+
+        Raises:
+            LockAcquisitionError: Held by another for all of that time.
+            LockServiceUnavailable: The store does not answer.
+        """
+        started = self._monotonic()
+        while True:
+            sent_at = self._monotonic()
+            try:
+                record, seen = self._try_once()
+            except LockOutcomeUnknown as error:
+                if self._monotonic() - started >= max_wait_seconds:
+                    raise
+                logger.warning("Acquiring %s got no answer, trying again: %s", self._claim.lock_key, error)
+                time.sleep(_AFTER_A_LOST_ANSWER_SECONDS)
+                continue
+            waited_seconds = self._monotonic() - started
+            if record is not None:
+                return self._lease(record, sent_at, waited_seconds)
+            if seen is None or seen.record is None:
+                continue
+            if waited_seconds >= max_wait_seconds:
+                raise self._held_by_another(seen.record, waited_seconds)
+            self._wait(seen, max_wait_seconds - waited_seconds)
+
+    def _try_once(self) -> tuple[LockRecord | None, Observation | None]:
+        """The record if the lock is ours now, else what was seen in its place.
+
+        Raises:
+            LockOutcomeUnknown: An answer was lost, and the record is not there (yet).
+        """
+        lost_answer: LockOutcomeUnknown | None = None
+        try:
+            if created := self._store.create(self._claim):
+                return created, None
+        except LockOutcomeUnknown as error:
+            lost_answer = error
+        seen = self._store.read(self._claim.lock_key)
+        if seen.record is None:
+            if lost_answer is not None:
+                raise lost_answer
+            return None, seen
+        if seen.record.is_held_by(self._claim):
+            # Since when it is ours is not known here; a renewal makes it known.
+            return self._store.renew(seen.record), None
+        if seen.is_expired:
+            return self._take_over(seen.record), None
+        return None, seen
+
+    def _take_over(self, expired: LockRecord) -> LockRecord | None:
+        logger.warning(
+            "⏰ Taking over expired consolidation lock: %s (from batch=%s, host=%s)",
+            self._claim.lock_key,
+            expired.claim.batch_id,
+            expired.claim.host,
+        )
+        try:
+            return self._store.take_over(expired, self._claim)
+        except LockOutcomeUnknown:
+            found = self._store.read(self._claim.lock_key).record
+            if found is not None and found.is_held_by(self._claim):
+                return found
+            raise
+
+    def _wait(self, seen: Observation, at_most_seconds: float) -> None:
+        assert seen.record is not None
+        just_after_expiry = max(0.0, seen.seconds_until_expiry) + 0.001
+        look_again = _LONGEST_LOOK_AWAY_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311
+        self._store.wait_for_change(seen.record, min(at_most_seconds, just_after_expiry, look_again))
+
+    def _lease(self, record: LockRecord, sent_at: float, waited_seconds: float) -> Lease:
+        logger.info(
+            "✅ Acquired consolidation lock: %s (batch=%s, timeout=%.0fs)",
+            self._claim.lock_key,
+            self._claim.batch_id,
+            self._claim.lease_seconds,
+            extra={"waited_ms": waited_seconds * 1000, "token": record.token, "holder_id": self._claim.holder_id},
+        )
+        return Lease(
+            self._store,
+            record,
+            self._timing,
+            sent_at=sent_at,
+            waited_seconds=waited_seconds,
+            monotonic=self._monotonic,
+        )
+
+    def _held_by_another(self, record: LockRecord, waited_seconds: float) -> LockAcquisitionError:
+        error = LockAcquisitionError(
+            self._claim.lock_key,
+            held_by=record.claim.holder,
+            held_until=record.expires_at,
+            waited_seconds=waited_seconds,
+        )
+        logger.error("❌ Lock acquisition failed: %s (batch=%s)", error, self._claim.batch_id)
+        return error

@@ -1,0 +1,73 @@
+"""Stores that go wrong the way networks do, around a store that works."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from lib.locking import LockOutcomeUnknown, LockServiceUnavailable, LockStore
+
+
+class AnswersLost:
+    """Does what it is told, but the answers to the named calls get lost, so many times each."""
+
+    def __init__(self, store: LockStore, **times: int) -> None:
+        self._store = store
+        self._left = Counter(times)
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._store, name)
+        if not self._left[name]:
+            return call
+
+        def lose(*args: Any, **kwargs: Any) -> None:
+            self._left[name] -= 1
+            call(*args, **kwargs)
+            raise LockOutcomeUnknown("the answer was lost")
+
+        return lose
+
+
+class RequestsLost:
+    """The named calls get lost on the way, so many times each; the caller can't tell."""
+
+    def __init__(self, store: LockStore, **times: float) -> None:
+        self._store = store
+        self._left = times
+
+    def __getattr__(self, name: str) -> Any:
+        if not self._left.get(name):
+            return getattr(self._store, name)
+
+        def lose(*_: Any, **__: Any) -> None:
+            self._left[name] -= 1
+            raise LockOutcomeUnknown("the answer was lost")
+
+        return lose
+
+
+class Switch:
+    """A store that can be made unreachable."""
+
+    def __init__(self, store: LockStore) -> None:
+        self._store = store
+        self.is_down = False
+
+    def __getattr__(self, name: str) -> Any:
+        if self.is_down and name != "request_timeout_seconds":
+            raise LockServiceUnavailable("the lock service is down")
+        return getattr(self._store, name)
+
+
+class Announced:
+    """Says when somebody begins to wait."""
+
+    def __init__(self, store: LockStore) -> None:
+        self._store = store
+        self.is_waited_for = threading.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        call: Callable[..., Any] = getattr(self._store, name)
+        if name == "wait_for_change":
+            self.is_waited_for.set()
+        return call

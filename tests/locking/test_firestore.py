@@ -1,0 +1,248 @@
+"""What holds on Firestore only: requests, fields, clocks, faults of the service."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import grpc
+import pytest
+from google.api_core import exceptions
+from google.auth.exceptions import DefaultCredentialsError, RefreshError
+from google.cloud import firestore as google_firestore
+
+from lib.gcp.firestore_errors import firestore_errors
+from lib.locking import ConsolidationLock, LockOutcomeUnknown, LockRecord, LockServiceUnavailable
+from lib.project import ROOT
+from tests.locking.backends import Backend
+from tests.locking.claims import BATCH, DATE, DEAD_AT_ONCE_SECONDS, KEY, a_claim, a_lock, created
+from tests.locking.emulator import HOST_VARIABLE, free_port
+
+GUIDES_FIELDS = {"batch_id", "holder_id", "acquired_at", "expires_at", "lock_key"}
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the requests that clients send from now on."""
+    names: list[str] = []
+
+    class Recorder(
+        grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor, grpc.StreamStreamClientInterceptor
+    ):
+        def record(self, call: Callable[..., Any], details: Any, request: Any) -> Any:
+            names.append(details.method.rsplit("/", 1)[1])
+            return call(details, request)
+
+        intercept_unary_unary = intercept_unary_stream = intercept_stream_stream = record
+
+    insecure_channel = grpc.insecure_channel
+    monkeypatch.setattr(
+        grpc,
+        "insecure_channel",
+        lambda *args, **kwargs: grpc.intercept_channel(insecure_channel(*args, **kwargs), Recorder()),
+    )
+    return names
+
+
+def test_acquire_and_release_are_one_request_each(firestore: Backend, sent: list[str]) -> None:
+    with a_lock(firestore.store()).acquire(game_date=DATE, batch_id=BATCH):
+        assert sent == ["Commit"]
+    assert sent == ["Commit", "Commit"]
+
+
+def test_heartbeat_and_take_over_need_no_transaction(firestore: Backend, sent: list[str]) -> None:
+    store = firestore.store()
+    dead = created(store, a_claim(lease_seconds=DEAD_AT_ONCE_SECONDS))
+    while not store.read(KEY).is_expired:
+        pass
+    sent.clear()
+    with a_lock(store).acquire(game_date=DATE, batch_id=BATCH) as lease:
+        assert sent == ["Commit", "BatchGetDocuments", "Commit"]
+        assert lease.token > dead.token
+        sent.clear()
+        lease.renew()
+        assert sent == ["Commit"]
+
+
+def test_a_waiter_watches(firestore: Backend, sent: list[str]) -> None:
+    store = firestore.store()
+    record = created(store)
+    sent.clear()
+    store.wait_for_change(record, 0.05)
+    assert sent == ["Listen"]
+
+
+def test_the_guides_call_needs_no_credentials_on_the_emulator(firestore: Backend) -> None:
+    lock = ConsolidationLock(firestore.place)
+    with lock.acquire(game_date=DATE, batch_id=BATCH):
+        assert [seen.record is not None for seen in lock.locks()] == [True]
+    assert lock.locks() == []
+
+
+def test_the_document_has_the_guides_fields_and_ours(firestore: Backend) -> None:
+    created(firestore.store())
+    document = google_firestore.Client(project=firestore.place).document(f"consolidation_locks/{KEY}").get()
+    fields = document.to_dict()
+    assert set(fields) == GUIDES_FIELDS | {"renewed_at", "lease_seconds", "host", "purge_after"}
+    assert fields["lock_key"] == document.id == KEY
+    assert fields["purge_after"] - fields["expires_at"] == timedelta(days=7)
+
+
+@pytest.mark.parametrize("lease_seconds", [None, "soon", -1, float("nan"), float("inf"), 1e300])
+def test_a_document_that_is_not_ours_is_read_with_the_guides_timeout(firestore: Backend, lease_seconds: object) -> None:
+    fields = {"batch_id": BATCH, "holder_id": BATCH, "acquired_at": datetime.now(UTC), "lock_key": KEY}
+    if lease_seconds is not None:
+        fields["lease_seconds"] = lease_seconds
+    google_firestore.Client(project=firestore.place).document(f"consolidation_locks/{KEY}").set(fields)
+    lock = a_lock(firestore.store())
+    [seen] = lock.locks()
+    assert seen.record is not None
+    assert seen.record.claim.lease_seconds == 300
+    entry = lock.force_release(DATE, "left by the old lock", steal=True)
+    assert lock.store.audit_entries() == [entry]
+
+
+WRONG_CLOCK = """
+import datetime, sys, time
+shift = float(sys.argv.pop(1))
+right_time = time.time
+
+class WrongDatetime(datetime.datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return super().now(tz) + datetime.timedelta(seconds=shift)
+
+    @classmethod
+    def utcnow(cls):
+        return super().utcnow() + datetime.timedelta(seconds=shift)
+
+def wrong_time():
+    # Deadlines of gRPC are compared with the kernel's clock, which is not shifted here.
+    caller = sys._getframe(1).f_globals["__name__"]
+    return right_time() + (0 if caller.startswith("grpc") else shift)
+
+time.time, datetime.datetime = wrong_time, WrongDatetime
+import runpy
+runpy.run_module("tests.locking.contender", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize("shift_seconds", [3600, -3600])
+def test_a_client_whose_clock_is_wrong_judges_like_any_other(firestore: Backend, shift_seconds: int) -> None:
+    store = firestore.store()
+    live = created(store, a_claim("consolidation_2026-01-17"))
+    dead = created(store, a_claim("consolidation_2026-01-18", lease_seconds=DEAD_AT_ONCE_SECONDS))
+    while not store.read(dead.claim.lock_key).is_expired:
+        pass
+    arguments = [firestore.kind, firestore.place, "try_once", "2026-01-17", "2026-01-18"]
+    result = subprocess.run(
+        [sys.executable, "-c", WRONG_CLOCK, str(shift_seconds), *arguments], cwd=ROOT, capture_output=True, text=True
+    )
+    assert (result.stdout.split(), result.returncode) == (["held", "taken"], 0), result.stderr
+    assert store.renew(live) is not None
+
+
+class Refuses(grpc.GenericRpcHandler):
+    """A service that answers every request with one status."""
+
+    def __init__(self, status: grpc.StatusCode) -> None:
+        self.status = status
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
+        def refuse(_: Any, context: grpc.ServicerContext) -> Any:
+            context.abort(self.status, "refused\nby the <test>")
+
+        if handler_call_details.method.endswith("/Commit"):
+            return grpc.unary_unary_rpc_method_handler(refuse)
+        if handler_call_details.method.endswith("/Listen"):
+            return grpc.stream_stream_rpc_method_handler(refuse)
+        return grpc.unary_stream_rpc_method_handler(refuse)
+
+
+@pytest.fixture
+def refusing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[grpc.StatusCode], Backend]]:
+    server = grpc.server(ThreadPoolExecutor(2))
+    port = server.add_insecure_port("127.0.0.1:0")
+
+    def start(status: grpc.StatusCode) -> Backend:
+        server.add_generic_rpc_handlers([Refuses(status)])
+        server.start()
+        monkeypatch.setenv(HOST_VARIABLE, f"127.0.0.1:{port}")
+        return Backend("firestore", "some-project")
+
+    yield start
+    server.stop(0).wait()
+
+
+@pytest.mark.parametrize(
+    ("status", "fix"),
+    [
+        (grpc.StatusCode.PERMISSION_DENIED, "--role=roles/datastore.user"),
+        (grpc.StatusCode.UNAUTHENTICATED, "gcloud auth application-default login"),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, "quota"),
+        (grpc.StatusCode.NOT_FOUND, "gcloud firestore databases create --project=some-project"),
+        (grpc.StatusCode.FAILED_PRECONDITION, "Native mode"),
+        (grpc.StatusCode.UNAVAILABLE, "try again"),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, "try again"),
+        (grpc.StatusCode.INTERNAL, "try again"),
+        (grpc.StatusCode.ABORTED, ""),
+    ],
+)
+def test_a_refusal_is_no_holder_and_says_what_to_do(
+    refusing: Callable[[grpc.StatusCode], Backend], status: grpc.StatusCode, fix: str
+) -> None:
+    lock = a_lock(refusing(status).store(request_timeout_seconds=2.0))
+    with pytest.raises(LockServiceUnavailable) as caught, lock.acquire(game_date=DATE, batch_id=BATCH):
+        pass
+    message = str(caught.value)
+    assert "some-project" in message
+    assert fix in message
+    assert "\n" not in message
+    for call in (lock.locks, lock.store.audit_entries, lambda: lock.force_release(DATE, "stuck")):
+        with pytest.raises(LockServiceUnavailable):
+            call()
+
+
+def test_waiting_without_a_stream_is_a_pause(refusing: Callable[[grpc.StatusCode], Backend]) -> None:
+    store = refusing(grpc.StatusCode.UNIMPLEMENTED).store()
+    now = datetime.now(UTC)
+    store.wait_for_change(LockRecord(a_claim(), 1, now, now, "1"), 0.01)
+
+
+def test_nobody_there_is_no_holder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(HOST_VARIABLE, f"127.0.0.1:{free_port()}")
+    lock = a_lock(Backend("firestore", "some-project").store(request_timeout_seconds=0.2))
+    with pytest.raises(LockServiceUnavailable), lock.acquire(game_date=DATE, batch_id=BATCH):
+        pass
+
+
+def test_without_credentials_it_says_how_to_log_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(HOST_VARIABLE, raising=False)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere.json")
+    lock = ConsolidationLock("some-project")
+    with pytest.raises(LockServiceUnavailable, match="gcloud auth"), lock.acquire(game_date=DATE, batch_id=BATCH):
+        pass
+
+
+def all_errors() -> Iterator[Exception]:
+    """One of every kind that the client can raise."""
+    kinds = [exceptions.GoogleAPIError]
+    for kind in kinds:
+        kinds.extend(kind.__subclasses__())
+    for kind in set(kinds):
+        yield kind("said", None) if kind is exceptions.RetryError else kind("said")
+    yield from (DefaultCredentialsError("said"), RefreshError("said"))
+
+
+@pytest.mark.parametrize("error", sorted(all_errors(), key=repr), ids=lambda error: type(error).__name__)
+def test_every_error_of_the_client_is_ours(error: Exception) -> None:
+    with pytest.raises(LockServiceUnavailable, match="said") as reading, firestore_errors("some-project"):
+        raise error
+    assert type(reading.value) is LockServiceUnavailable
+    with pytest.raises(LockServiceUnavailable) as writing, firestore_errors("some-project", writing=True):
+        raise error
+    assert isinstance(writing.value, LockOutcomeUnknown) == isinstance(
+        error, exceptions.ServerError | exceptions.RetryError | exceptions.Cancelled | exceptions.Aborted
+    )

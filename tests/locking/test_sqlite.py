@@ -1,0 +1,51 @@
+"""What holds for the SQLite store only: many first users of one file, and files that are none."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from lib.embedded.sqlite_locks import SqliteLockStore
+from lib.locking import LockRecord, LockServiceUnavailable
+from tests.locking.claims import BATCH, DATE, a_claim, a_lock
+
+
+def test_many_may_be_the_first_user_of_a_file(tmp_path: Path) -> None:
+    for number in range(60):
+        path = tmp_path / f"{number}.sqlite"
+        start = threading.Barrier(8)
+        results = first_users(path, start)
+        assert len(results) == start.parties
+        assert sum(record is not None for record in results) == 1
+
+
+def first_users(path: Path, start: threading.Barrier) -> list[LockRecord | None]:
+    """What each got who tried to create the lock, all at once."""
+    results: list[LockRecord | None] = []
+
+    def use() -> None:
+        store = SqliteLockStore(path, request_timeout_seconds=30.0)
+        start.wait()
+        results.append(store.create(a_claim()))
+
+    threads = [threading.Thread(target=use) for _ in range(start.parties)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+@pytest.mark.parametrize("content", [b"no database, but longer than a header of one" * 40, None])
+def test_a_file_that_is_none_is_a_service_that_is_away(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "locks.sqlite"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    lock = a_lock(SqliteLockStore(path))
+    with (
+        pytest.raises(LockServiceUnavailable, match=r"locks\.sqlite cannot be used"),
+        lock.acquire(game_date=DATE, batch_id=BATCH),
+    ):
+        pass
