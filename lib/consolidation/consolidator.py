@@ -30,6 +30,7 @@ from lib.consolidation.errors import (
     StaleToken,
     TransactionConflict,
     ValidationFailed,
+    WarehouseUnavailable,
 )
 from lib.consolidation.fence import FENCE_COLUMNS, FENCE_MISSING, STALE_TOKEN, ensure_fence
 from lib.consolidation.identifiers import TableName, checked_batch_id, checked_game_date
@@ -47,7 +48,7 @@ from lib.consolidation.merge import (
 )
 from lib.consolidation.result import ConsolidationResult, ConsolidationStatus
 from lib.consolidation.schema import check_staged_columns
-from lib.consolidation.staging import batch_tables
+from lib.consolidation.staging import batch_tables, is_merged, merged_names
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Parameters, TransactionOutcome, Warehouse
 from lib.errors import RunbookError
@@ -69,6 +70,15 @@ class _Batch:
     game_date: date
     lock_key: str
     started_at: datetime
+
+
+@dataclass(frozen=True)
+class _Staged:
+    """A batch's staging tables, by what the ledger's runs have done to them."""
+
+    to_merge: list[TableName]
+    merged: list[TableName]
+    known_runs: list[str]
 
 
 class BatchConsolidator:
@@ -158,30 +168,38 @@ class BatchConsolidator:
         return replace(result, attempts=attempts if result.run_id else 0)
 
     def _attempt(self, batch: _Batch, lease: Lease | None, cleanup: bool) -> ConsolidationResult:
-        tables, merged_before = self._staged(batch)
-        if not tables:
-            return self._already_consolidated(batch, merged_before if cleanup else [])
-        staged, gather = self._read_staged(batch, tables)
-        logger.info("🔄 Executing MERGE for batch=%s with %d staging tables", batch.batch_id, len(tables))
+        found = self._staged(batch)
+        if not found.to_merge:
+            return self._already_consolidated(batch, found.merged if cleanup else [])
+        staged, gather = self._read_staged(batch, found.to_merge)
+        logger.info("🔄 Executing MERGE for batch=%s with %d staging tables", batch.batch_id, len(found.to_merge))
         if lease is not None:
             lease.ensure_held()
         run_id = uuid.uuid4().hex
-        outcome = self._transact(batch, lease, run_id, staged, gather)
+        outcome = self._transact(batch, lease, run_id, staged, gather, found.known_runs)
         result = self._committed(batch, run_id, outcome)
         _log_committed(result)
-        if cleanup:
-            self._warehouse.drop([*tables, *merged_before])
-            result = replace(result, staging_dropped=len(tables))
+        if cleanup and self._dropped([*found.to_merge, *found.merged]):
+            result = replace(result, staging_dropped=len(found.to_merge))
         return result
 
-    def _staged(self, batch: _Batch) -> tuple[list[TableName], list[TableName]]:
-        """The batch's tables: those to merge, and those that the ledger has merged."""
-        listed = [table.name for table in batch_tables(self._warehouse, self._spec, batch.batch_id)]
+    def _dropped(self, merged: Sequence[TableName]) -> bool:
+        """The commit stands whatever becomes of the cleanup; the ledger knows these tables."""
+        try:
+            self._warehouse.drop(merged)
+        except WarehouseUnavailable as error:
+            logger.warning("%d merged staging tables are still there, the next call drops them: %s", len(merged), error)
+            return False
+        return True
+
+    def _staged(self, batch: _Batch) -> _Staged:
+        listed = batch_tables(self._warehouse, self._spec, batch.batch_id)
         runs = ledger_runs(self._warehouse, self._spec, batch_id=batch.batch_id) if listed else []
-        merged = {name for run in runs for name in run.staging_tables}
-        return (
-            [table for table in listed if table.table not in merged],
-            [table for table in listed if table.table in merged],
+        merged = merged_names(runs)
+        return _Staged(
+            [table.name for table in listed if not is_merged(table, merged)],
+            [table.name for table in listed if is_merged(table, merged)],
+            [run.run_id for run in runs],
         )
 
     def _already_consolidated(self, batch: _Batch, leftovers: Sequence[TableName]) -> ConsolidationResult:
@@ -192,14 +210,13 @@ class BatchConsolidator:
                 f"batch {batch.batch_id} has no staging tables and was never consolidated for "
                 f"{batch.game_date}{elsewhere}"
             )
-        if leftovers:
-            self._warehouse.drop(leftovers)
+        dropped = bool(leftovers) and self._dropped(leftovers)
         logger.info("Batch %s is already consolidated, nothing was changed", batch.batch_id)
         return ConsolidationResult(
             ConsolidationStatus.ALREADY_CONSOLIDATED,
             batch.batch_id,
             batch.game_date,
-            staging_dropped=len(leftovers),
+            staging_dropped=len(leftovers) if dropped else 0,
         )
 
     def _read_staged(
@@ -225,6 +242,7 @@ class BatchConsolidator:
         run_id: str,
         staged: StagedRows,
         gather: dict[TableName, list[TableName]],
+        known_runs: Sequence[str],
     ) -> TransactionOutcome:
         job_id = f"consolidation_{batch.batch_id}_{run_id}"
         parameters: Parameters = {
@@ -238,6 +256,7 @@ class BatchConsolidator:
             "holder_id": lease.holder_id if lease else "",
             "host": f"{socket.gethostname()}:{os.getpid()}",
             "staging_tables": [table.table for members in gather.values() for table in members],
+            "known_runs": known_runs,
             "started_at": batch.started_at,
         }
         try:
@@ -272,7 +291,7 @@ class BatchConsolidator:
         )
 
     def _dry_run(self, batch: _Batch) -> ConsolidationResult:
-        tables, _ = self._staged(batch)
+        tables = self._staged(batch).to_merge
         if not tables:
             return self._already_consolidated(batch, [])
         staged, gather = self._read_staged(batch, tables)

@@ -111,7 +111,8 @@ def count_duplicates(warehouse: Warehouse, spec: TableSpec, since: date, until: 
     rows = warehouse.query(
         "SELECT e.*, COALESCE(g.guide_keys, 0) AS guide_keys FROM ("
         "SELECT day AS game_date, SUM(copies) AS row_count, COUNT(*) AS key_count, "
-        f"COUNTIF(copies > 1) AS duplicate_keys, SUM(copies - 1) AS excess_rows FROM ({exact}) AS exact_keys GROUP BY day) AS e LEFT JOIN ("
+        "COUNTIF(copies > 1) AS duplicate_keys, SUM(copies - 1) AS excess_rows "
+        f"FROM ({exact}) AS exact_keys GROUP BY day) AS e LEFT JOIN ("
         f"SELECT day, COUNTIF(copies > 1) AS guide_keys FROM ({guide}) AS guide_keys GROUP BY day) AS g "
         "ON g.day = e.game_date ORDER BY e.game_date",
         {"since": since, "until": until},
@@ -200,7 +201,7 @@ def _kind(row_ids: Sequence[str]) -> DuplicateKind:
 
 
 def _staging_holders(warehouse: Warehouse, spec: TableSpec, game_date: date) -> _Holders:
-    """Which staging tables still hold each duplicate key."""
+    """Which staging tables still hold each duplicate key; keys as the main table spells them."""
     tables = {table.name: table for table in warehouse.staging_tables(spec.table.dataset, STAGING_PREFIX)}
     columns = warehouse.columns_of(list(tables)) if tables else {}
     needed = {*spec.key_columns, spec.date_column}
@@ -216,6 +217,7 @@ def _staging_holders(warehouse: Warehouse, spec: TableSpec, game_date: date) -> 
 
 def _holders_sql(spec: TableSpec, tables: Sequence[TableName]) -> str:
     keys = column_list(spec.key_columns)
+    found = column_list(spec.key_columns, "D")
     union = " UNION ALL ".join(
         f"SELECT '{table.table}' AS staging_table, {keys} FROM {table.sql} "
         f"WHERE {quoted(spec.date_column)} = @game_date"
@@ -223,6 +225,6 @@ def _holders_sql(spec: TableSpec, tables: Sequence[TableName]) -> str:
     )
     duplicated = duplicated_rows(spec, column_list(spec.key_columns, "T"))
     return (
-        f"SELECT DISTINCT S.* FROM ({union}) AS S JOIN ({duplicated}) AS D ON {same_key(spec, 'S', 'D')} "
-        "ORDER BY S.staging_table"
+        f"SELECT DISTINCT S.staging_table, {found} FROM ({union}) AS S JOIN ({duplicated}) AS D "
+        f"ON {same_key(spec, 'S', 'D')} ORDER BY S.staging_table"
     )

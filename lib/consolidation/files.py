@@ -41,12 +41,15 @@ def read_rows(path: Path) -> pandas.DataFrame:
 
 def _read_csv(path: Path) -> pandas.DataFrame:
     """All text: an id of digits keeps its leading zeros, and a player may be called NA."""
+    import pandas
     import pyarrow
     from pyarrow import csv as arrow_csv
 
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        names = next(csv.reader(lines), [])
     try:
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            names = next(filter(None, csv.reader(lines)), [])
+            if not any(map(str.strip, lines)):
+                return pandas.DataFrame(columns=names)
         table = arrow_csv.read_csv(
             path,
             parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
@@ -54,18 +57,10 @@ def _read_csv(path: Path) -> pandas.DataFrame:
                 column_types=dict.fromkeys(names, pyarrow.string()), strings_can_be_null=False
             ),
         )
-    except pyarrow.ArrowInvalid as error:
-        if not any(names):
-            return _no_rows()
+    except (csv.Error, pyarrow.ArrowInvalid) as error:
         raise StagedDataError(f"{path} is not a CSV file: {_one_line(error)}") from error
     frame: pandas.DataFrame = table.to_pandas()
     return frame
-
-
-def _no_rows() -> pandas.DataFrame:
-    import pandas
-
-    return pandas.DataFrame()
 
 
 def _read_parquet(path: Path) -> pandas.DataFrame:

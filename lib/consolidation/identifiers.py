@@ -62,12 +62,11 @@ def checked_batch_id(batch_id: str) -> str:
 
 
 def checked_game_date(game_date: str | date) -> date:
-    """The date, from ``YYYY-MM-DD``."""
-    if isinstance(game_date, date):
-        return game_date
+    """The date, from ``YYYY-MM-DD``. A moment is refused: its date depends on a time zone."""
+    text = str(game_date)
     try:
-        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", game_date, re.ASCII):
+        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
             raise ValueError
-        return date.fromisoformat(game_date)
-    except (ValueError, TypeError):
+        return date.fromisoformat(text)
+    except ValueError:
         raise UserError(f"game date {game_date!r:.80} is not a date; write YYYY-MM-DD") from None

@@ -20,10 +20,17 @@ def column_list(names: Iterable[str], alias: str = "") -> str:
 
 
 def same_key(spec: TableSpec, left: str, right: str) -> str:
-    """Whether two rows have one key."""
-    return " AND ".join(
-        f"{left}.{quoted(name)} IS NOT DISTINCT FROM {right}.{quoted(name)}" for name in spec.key_columns
-    )
+    """Whether two rows have one key.
+
+    Spelled out, because with IS NOT DISTINCT FROM BigQuery prunes no partition and is not
+    known to accept an outer join
+    (https://cloud.google.com/bigquery/docs/reference/standard-sql/dml-syntax#merge_statement).
+    """
+    return " AND ".join(_same(f"{left}.{quoted(name)}", f"{right}.{quoted(name)}") for name in spec.key_columns)
+
+
+def _same(left: str, right: str) -> str:
+    return f"({left} = {right} OR ({left} IS NULL AND {right} IS NULL))"
 
 
 def counted_rows(spec: TableSpec, alias: str) -> str:

@@ -1,7 +1,8 @@
 """The consolidation's transaction, step by step, in GoogleSQL.
 
 Parameters of the steps: game_date, batch_id, run_id, lock_key, moved_by, token (with a
-lease), job_id, holder_id, host, staging_tables, started_at.
+lease), job_id, holder_id, host, staging_tables, known_runs (of this batch when its tables
+were listed), started_at.
 """
 
 from __future__ import annotations
@@ -101,7 +102,8 @@ def _none_merged_yet(spec: TableSpec) -> str:
     """A rival may have merged these very tables since they were listed."""
     return (
         f"NOT EXISTS (SELECT 1 FROM {spec.ledger.sql} AS run, UNNEST(run.staging_tables) AS merged "
-        "WHERE run.batch_id = @batch_id AND merged IN (SELECT name FROM UNNEST(@staging_tables) AS name))"
+        "WHERE run.batch_id = @batch_id AND run.run_id NOT IN UNNEST(@known_runs) "
+        "AND merged IN UNNEST(@staging_tables))"
     )
 
 

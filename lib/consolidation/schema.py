@@ -22,7 +22,7 @@ def check_staged_columns(spec: TableSpec, main: Sequence[Column], staged: Sequen
 
     Raises:
         StagedDataError: Names the unknown columns with the statement that adds them,
-            those of another type, or the missing key columns.
+            those of another type, or the missing key or date columns.
     """
     types = {column.name: column.type for column in main}
     unknown = [column for column in staged if column.name not in types]
@@ -36,8 +36,8 @@ def check_staged_columns(spec: TableSpec, main: Sequence[Column], staged: Sequen
     if differing:
         raise StagedDataError(f"{source} does not fit {spec.table}: {'; '.join(differing)}")
     present = {column.name for column in staged}
-    if missing := [name for name in spec.key_columns if name not in present]:
-        raise StagedDataError(f"{source} lacks key columns of {spec.table}: {', '.join(missing)}")
+    if missing := [name for name in (*spec.key_columns, spec.date_column) if name not in present]:
+        raise StagedDataError(f"{source} lacks columns that every row of {spec.table} needs: {', '.join(missing)}")
 
 
 def _fits(staged: str, main: str) -> bool:

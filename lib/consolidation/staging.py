@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lib.consolidation.errors import InvalidIdentifier, StagedDataError
 from lib.consolidation.identifiers import TableName, checked_batch_id, checked_game_date
-from lib.consolidation.ledger import ledger_runs
+from lib.consolidation.ledger import LedgerRun, ledger_runs
 from lib.consolidation.rows import convert
 from lib.consolidation.schema import check_staged_columns
 from lib.consolidation.table_spec import STAGING_PREFIX, TableSpec
@@ -21,6 +22,8 @@ from lib.consolidation.warehouse import Column, StagingTable, Warehouse
 if TYPE_CHECKING:
     import pandas
     import pyarrow
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,7 @@ class BatchStagingWriter:
         """
         table, columns = self._checked(rows, batch_id, game_date, "the staged data")
         name = staging_table_name(self._spec, batch_id, worker_id)
-        self._warehouse.load({name: table}, columns, batch_id=batch_id)
-        return StagingWrite(name, table.num_rows)
+        return self._load({name: table}, columns, batch_id)[0]
 
     def write_batch(
         self,
@@ -90,8 +92,15 @@ class BatchStagingWriter:
             staging_table_name(self._spec, batch_id, f"w{number:03}"): table.slice(start, length)
             for number, (start, length) in enumerate(_shares(table.num_rows, workers), start=1)
         }
+        return self._load(tables, columns, batch_id)
+
+    def _load(
+        self, tables: Mapping[TableName, pyarrow.Table], columns: Sequence[Column], batch_id: str
+    ) -> list[StagingWrite]:
         self._warehouse.load(tables, columns, batch_id=batch_id)
-        return [StagingWrite(name, share.num_rows) for name, share in tables.items()]
+        for name, rows in tables.items():
+            logger.info("📝 Wrote %d rows to staging table %s (batch=%s)", rows.num_rows, name.table, batch_id)
+        return [StagingWrite(name, rows.num_rows) for name, rows in tables.items()]
 
     def _checked(
         self,
@@ -122,8 +131,6 @@ class BatchStagingWriter:
         types = {column.name: column.type for column in self._main_columns}
         columns = [Column(str(name), types.get(str(name), "")) for name in frame.columns]
         check_staged_columns(self._spec, self._main_columns, columns, source=source)
-        if self._spec.date_column not in frame.columns:
-            raise StagedDataError(f"{source} lacks the column {self._spec.date_column}, and no date was given")
         return columns
 
     def _check_rows(self, table: pyarrow.Table, game_date: str | date | None, source: str) -> None:
@@ -177,6 +184,21 @@ def batch_tables(warehouse: Warehouse, spec: TableSpec, batch_id: str) -> list[S
     return [table for table in listed if belongs_to(table, batch_id)]
 
 
+def merged_names(runs: Sequence[LedgerRun]) -> dict[str, datetime]:
+    """The tables that these runs have merged, and when."""
+    return {name: run.committed_at for run in reversed(runs) for name in run.staging_tables}
+
+
+def is_merged(table: StagingTable, merged: Mapping[str, datetime]) -> bool:
+    """Whether its rows are in the main table.
+
+    Other writers use a name again when a worker is asked again: what was made after the
+    run that merged that name is not of that run.
+    """
+    merged_at = merged.get(table.name.table)
+    return merged_at is not None and (table.created_at is None or table.created_at <= merged_at)
+
+
 @dataclass(frozen=True)
 class BatchBacklog:
     """What is left in staging of one batch.
@@ -187,7 +209,7 @@ class BatchBacklog:
         rows: How many rows they hold.
         oldest: When the first was made; None: not recorded.
         newest: When the last was made; None: not recorded.
-        merged_tables: Tables that the ledger names: merged, and not dropped yet.
+        merged_tables: Tables that the ledger knows: merged, and not dropped yet.
         unmerged_tables: All others: their rows are nowhere else.
     """
 
@@ -207,7 +229,7 @@ def staging_backlog(warehouse: Warehouse, spec: TableSpec) -> list[BatchBacklog]
         batches.setdefault(table.batch_id or _batch_in_name(table), []).append(table)
     if not batches:
         return []
-    merged = {name for run in ledger_runs(warehouse, spec) for name in run.staging_tables}
+    merged = merged_names(ledger_runs(warehouse, spec))
     backlogs = [_backlog(batch_id, tables, merged) for batch_id, tables in batches.items()]
     return sorted(backlogs, key=lambda batch: (batch.oldest is not None, str(batch.oldest), batch.batch_id))
 
@@ -216,9 +238,9 @@ def _batch_in_name(table: StagingTable) -> str:
     return table.name.table.removeprefix(STAGING_PREFIX).rpartition("_")[0]
 
 
-def _backlog(batch_id: str, tables: Sequence[StagingTable], merged: set[str]) -> BatchBacklog:
+def _backlog(batch_id: str, tables: Sequence[StagingTable], merged: Mapping[str, datetime]) -> BatchBacklog:
     times = sorted(table.created_at for table in tables if table.created_at)
-    merged_tables = sum(table.name.table in merged for table in tables)
+    merged_tables = sum(is_merged(table, merged) for table in tables)
     return BatchBacklog(
         batch_id=batch_id,
         tables=len(tables),

@@ -17,6 +17,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 from lib.consolidation.errors import TableNotFound, TransactionConflict, WarehouseUnavailable
 from lib.errors import UserError
 
+_DAMAGED = ("not a valid DuckDB", "Is a directory", "Could not read enough bytes")
 _BUSY = ("Conflicting lock is held", "Could not set lock", "Unique file handle conflict")
 
 
@@ -54,11 +55,7 @@ def _opening_error(path: Path, error: Exception) -> UserError | WarehouseUnavail
     said = _one_line(error)
     if _is_busy(error):
         return WarehouseUnavailable(f"the warehouse file {path} stayed busy: {said}")
-    if (
-        isinstance(error, FileExistsError | NotADirectoryError)
-        or "not a valid DuckDB" in said
-        or "Is a directory" in said
-    ):
+    if isinstance(error, FileExistsError | NotADirectoryError) or any(text in said for text in _DAMAGED):
         return CorruptState(f"{path} is no warehouse: {said}; restore it, or move it away to start with an empty one")
     if isinstance(error, duckdb.SerializationException | duckdb.FatalException | duckdb.InternalException):
         return CorruptState(f"{path} is damaged: {said}; restore it, or move it away")

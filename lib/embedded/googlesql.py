@@ -41,9 +41,18 @@ _NAMES = {
 @lru_cache(maxsize=512)
 def translate(sql: str) -> tuple[str, frozenset[str]]:
     """The statement in DuckDB's SQL, and the names of the parameters in it."""
-    tree = sqlglot.parse_one(sql, read="bigquery")
+    tree = sqlglot.parse_one(sql, read="bigquery").transform(_null_safe_equality)
     names = frozenset(parameter.name for parameter in tree.find_all(exp.Parameter))
     return tree.sql(dialect="duckdb"), names
+
+
+def _null_safe_equality(node: exp.Expr) -> exp.Expr:
+    """``a = b OR (a IS NULL AND b IS NULL)``: DuckDB would join by comparing each row with each."""
+    equal = node.this if isinstance(node, exp.Or) else None
+    if not isinstance(equal, exp.EQ):
+        return node
+    both_null = exp.and_(equal.left.is_(exp.null()), equal.right.is_(exp.null()))
+    return exp.NullSafeEQ(this=equal.left, expression=equal.right) if node.expression.unnest() == both_null else node
 
 
 def bind(sql: str, parameters: Parameters) -> tuple[str, dict[str, Value]]:

@@ -1,0 +1,145 @@
+"""Any sequence of batches does to the table what a few lines of Python say it does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from lib.consolidation.result import ConsolidationStatus
+from lib.consolidation.staging import BatchStagingWriter
+from lib.embedded.schema import MAIN_TABLE
+from tests.consolidation.world import DAY, World, in_order, later, prediction, quoted
+
+KEY = ("game_id", "player_lookup", "system_id", "current_points_line")
+NEWEST = ("updated_at", "created_at")
+OTHERS = ("prediction_id", "predicted_points", "confidence_score", "recommendation", "game_date", "is_active")
+OPTIONAL = ("prediction_id", "predicted_points", "confidence_score", "recommendation", "is_active", *NEWEST)
+NEVER_UPDATED = {*KEY, "game_date", "is_active", "created_at"}
+
+Staged = dict[str, Any]
+
+
+def key(row: Staged) -> tuple[Any, ...]:
+    return tuple(row[name] for name in KEY)
+
+
+def preference(row: Staged, columns: Sequence[str]) -> tuple[Any, ...]:
+    """Newest first, then the rest ascending, then whoever claims fewer columns; NULL is the smallest."""
+
+    def newest_first(name: str) -> tuple[bool, float]:
+        value = row.get(name)
+        return value is None, 0 if value is None else -value.timestamp()
+
+    def ascending(name: str) -> tuple[bool, Any]:
+        value = row.get(name)
+        return value is not None, value
+
+    rest = [ascending(name) for name in OTHERS if name in columns]
+    return [newest_first(name) for name in NEWEST if name in columns], rest, [name in row for name in columns]
+
+
+def consolidated(table: list[Staged], staged: list[Staged]) -> tuple[list[Staged], dict[str, int]]:
+    """The model: what the table is afterwards, and the figures."""
+    columns = [column.name for column in MAIN_TABLE if any(column.name in row for row in staged)]
+    winners: dict[tuple[Any, ...], Staged] = {}
+    for row in sorted(staged, key=lambda row: preference(row, columns)):
+        winners.setdefault(key(row), row)
+    after, updated = [dict(row) for row in table], 0
+    for winner in winners.values():
+        present = [row for row in after if row["game_date"] == DAY and row["is_active"] and key(row) == key(winner)]
+        updated += bool(present)
+        for row in present:
+            row.update({name: value for name, value in winner.items() if name not in NEVER_UPDATED})
+        if not present:
+            new = {column.name: winner.get(column.name) for column in MAIN_TABLE}
+            after.append({**new, "is_active": True})
+    figures = {
+        "staged": len(staged),
+        "inserted": len(winners) - updated,
+        "updated": updated,
+        "deduplicated": len(staged) - len(winners),
+        "duplicates_before": duplicate_keys(table),
+        "duplicates_after": duplicate_keys(after),
+    }
+    return after, figures
+
+
+def duplicate_keys(table: list[Staged]) -> int:
+    keys = [key(row) for row in table if row["is_active"] and row["game_date"] == DAY]
+    return len({found for found in keys if keys.count(found) > 1})
+
+
+times = st.none() | st.sampled_from([later(0), later(400), later(800)])
+rows = st.fixed_dictionaries(
+    {
+        "prediction_id": st.sampled_from(["id1", "id2"]),
+        "player_lookup": st.sampled_from(["a", "b"]),
+        "current_points_line": st.sampled_from([None, 0.0, -0.0, 24.5, 25.0]),
+        "predicted_points": st.none() | st.sampled_from([1.5, 2.5]),
+        "recommendation": st.none() | st.sampled_from(["OVER", "💥 '"]),
+        "created_at": times,
+        "updated_at": times,
+    }
+).map(lambda values: prediction(**values))
+
+
+@st.composite
+def staging_tables(draw: st.DrawFn) -> list[Staged]:
+    """One worker's rows; an older revision of the worker lacks some columns."""
+    absent = draw(st.sets(st.sampled_from(OPTIONAL)))
+    staged = draw(st.lists(rows, min_size=1, max_size=5))
+    return [{name: value for name, value in row.items() if name not in absent} for row in staged]
+
+
+old_rows = st.builds(
+    lambda row, active, day: {**row, "is_active": active, "game_date": day},
+    rows,
+    st.sampled_from([True, True, False, None]),
+    st.sampled_from([DAY, DAY.replace(day=16)]),
+)
+batches = st.lists(st.tuples(st.lists(staging_tables(), min_size=1, max_size=3), st.booleans()), min_size=1, max_size=3)
+
+
+# Rows that differ in nothing but whether they claim a column: the choice must not hang on which comes first.
+claiming = prediction(predicted_points=None)
+silent = {name: value for name, value in claiming.items() if name != "predicted_points"}
+
+
+@pytest.mark.parametrize("line_type", ["DOUBLE", "DECIMAL(4,1)"])
+@example(old=[prediction()], batches=[([[claiming], [silent]], True)])
+@example(old=[prediction()], batches=[([[silent], [claiming]], True)])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(old=st.lists(old_rows, max_size=4), batches=batches)
+def test_batches_do_what_the_model_says(
+    line_type: str, tmp_path_factory: pytest.TempPathFactory, old: list[Staged], batches: list[Any]
+) -> None:
+    """Every row is accounted for, what is not staged is left alone, and doing it twice is doing it once."""
+    world = World(tmp_path_factory.mktemp("model"))
+    # The file stays open meanwhile: to open it anew is most of the time of a small consolidation.
+    with world.warehouse.connection() as connection:
+        connection.execute(f"ALTER TABLE {quoted(world.spec.table)} ALTER current_points_line TYPE {line_type}")
+        world.insert(old)
+        writer = BatchStagingWriter(world.warehouse, world.spec)
+        for number, (tables, use_lock) in enumerate(batches):
+            before = world.table()
+            for worker, table in enumerate(tables):
+                writer.write(table, batch_id=f"b{number}", worker_id=f"w{worker}", game_date=DAY)
+            expected, figures = consolidated(before, [row for table in tables for row in table])
+
+            planned = world.consolidate(f"b{number}", dry_run=True)
+            assert world.table() == before
+            result = world.consolidate(f"b{number}", use_lock=use_lock)
+
+            assert world.table() == in_order(expected)
+            assert {name: getattr(result, name) for name in figures} == figures
+            assert result.staged == result.inserted + result.updated + result.deduplicated
+            assert {name: getattr(planned, name) for name in figures if name != "duplicates_after"} == {
+                name: value for name, value in figures.items() if name != "duplicates_after"
+            }
+            after = world.table()
+            assert world.consolidate(f"b{number}").status is ConsolidationStatus.ALREADY_CONSOLIDATED
+            assert world.table() == after

@@ -1,0 +1,235 @@
+"""A user's own file becomes staging tables whole, or one line tells row, column and value."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pytest
+from pyarrow import parquet
+
+from lib.consolidation.errors import StagedDataError
+from lib.consolidation.files import read_rows
+from lib.consolidation.warehouse import Column, Row
+from tests.consolidation.world import DAY, World, in_order, prediction, quoted
+
+HOSTILE = 'a "quoted", <b>😀</b>\nname; --'
+EXTRA = (
+    Column("minutes", "INT64"),
+    Column("price", "NUMERIC"),
+    Column("seen_at", "DATETIME"),
+    Column("details", "JSON"),
+)
+ROWS = [
+    prediction(
+        player_lookup=HOSTILE, current_points_line=None, updated_at=None, minutes=2**53 + 1, price=Decimal("0.1")
+    ),
+    prediction(player_lookup="007", current_points_line=24.5, minutes=None, seen_at=datetime(2026, 1, 17, 9, 30)),  # noqa: DTZ001
+    prediction(player_lookup="NA", current_points_line=25.0, details='{"a": [1, null]}', minutes=-(2**63)),
+]
+
+
+@pytest.fixture
+def wide(world: World) -> World:
+    """A main table with a column of each type."""
+    with world.warehouse.connection() as connection:
+        for column, type_ in zip(EXTRA, ("BIGINT", "DECIMAL(38, 9)", "TIMESTAMP", "JSON"), strict=True):
+            connection.execute(f"ALTER TABLE {quoted(world.spec.table)} ADD COLUMN {column.name} {type_}")
+    return world
+
+
+def complete(row: Row) -> Row:
+    return {**{column.name: None for column in EXTRA}, **row}
+
+
+def text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def write_csv(path: Path, rows: Sequence[Row]) -> None:
+    cells = [[text(value).replace('"', '""') for value in complete(row).values()] for row in rows]
+    lines = [",".join(complete(rows[0])), *(",".join(f'"{cell}"' for cell in row) for row in cells)]
+    path.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode() + b"\r\n\r\n")
+
+
+def write_json_lines(path: Path, rows: Sequence[Row]) -> None:
+    plain = (int, float, bool, str)
+    lines = [
+        json.dumps({k: v if v is None or isinstance(v, plain) else str(v) for k, v in row.items()}, ensure_ascii=False)
+        for row in rows
+    ]
+    path.write_text("\n\n".join(lines), encoding="utf-8-sig")
+
+
+def write_parquet(path: Path, rows: Sequence[Row]) -> None:
+    names = list(complete(rows[0]))
+    parquet.write_table(pyarrow.table({name: [row.get(name) for row in rows] for name in names}), path)
+
+
+@pytest.mark.parametrize(
+    ("name", "write"), [("rows.csv", write_csv), ("ROWS.JSONL", write_json_lines), ("rows.parquet", write_parquet)]
+)
+def test_every_kind_of_file_carries_every_type(wide: World, tmp_path: Path, name: str, write: Any) -> None:
+    """NULLs, BOM, quotes, newlines, emoji, leading zeros, and integers that no float can hold."""
+    write(tmp_path / name, ROWS)
+    wide.staging_writer.write_batch(read_rows(tmp_path / name), batch_id="batch_1", workers=2, game_date=DAY)
+    assert wide.consolidate().inserted == len(ROWS)
+    assert wide.table() == in_order(complete(row) for row in ROWS)
+
+
+@pytest.mark.parametrize(
+    ("line_type", "value", "stored"),
+    [
+        ("DOUBLE", "-0.0", 0.0),
+        ("DOUBLE", " 24.5 ", 24.5),
+        ("DOUBLE", Decimal("24.5"), 24.5),
+        ("DOUBLE", "NaN", None),
+        ("DOUBLE", float("inf"), None),
+        ("DOUBLE", "-Infinity", None),
+        ("DOUBLE", "", None),
+        ("DECIMAL(4,1)", 24.5, 24.5),
+        ("DECIMAL(4,1)", "24.50", 24.5),
+        ("DECIMAL(4,1)", "-0.0", 0.0),
+        ("DECIMAL(4,1)", Decimal("NaN"), None),
+        ("DECIMAL(4,1)", "inf", None),
+    ],
+)
+def test_a_line_is_read_in_whatever_form_it_comes(world: World, line_type: str, value: Any, stored: Any) -> None:
+    with world.warehouse.connection() as connection:
+        connection.execute(f"ALTER TABLE {quoted(world.spec.table)} ALTER current_points_line TYPE {line_type}")
+    world.stage([prediction(current_points_line=value)])
+    world.stage([prediction(current_points_line=stored)])
+    assert world.consolidate().deduplicated == 1
+    assert world.table() == [prediction(current_points_line=stored)]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("predicted_points", "many"),
+        ("predicted_points", "1_000"),
+        ("predicted_points", "1e400"),
+        ("predicted_points", "0x10"),
+        ("predicted_points", "٢٤"),
+        ("predicted_points", True),
+        ("predicted_points", [1]),
+        ("predicted_points", {"a": 1}),
+        ("minutes", "1.5"),
+        ("minutes", 2**63),
+        ("minutes", "99999999999999999999"),
+        ("price", "1e29"),
+        ("price", "a"),
+        ("player_lookup", ["a"]),
+        ("player_lookup", True),
+        ("player_lookup", 5.0),
+        ("player_lookup", "\ud800"),
+        ("created_at", "yesterday"),
+        ("created_at", "now"),
+        ("created_at", 1_700_000_000),
+        ("created_at", "2026-13-01T00:00:00Z"),
+        ("seen_at", 5),
+        ("game_date", "17.01.2026"),
+        ("game_date", 20260117),
+        ("game_date", "2026-01-17T10:00:00"),
+        ("is_active", "maybe"),
+        ("is_active", 2),
+        ("details", "{"),
+    ],
+)
+def test_a_value_of_another_type_is_named_with_its_place(wide: World, tmp_path: Path, column: str, value: Any) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(
+        "\n".join(
+            json.dumps({**row, column: bad}, default=str)
+            for row, bad in zip(
+                (prediction(player_lookup="fine"), prediction()), (complete(prediction())[column], value), strict=True
+            )
+        )
+    )
+    with pytest.raises(StagedDataError) as refused:
+        wide.staging_writer.write_batch(read_rows(path), batch_id="batch_1", workers=2, source="rows.jsonl")
+    assert str(refused.value).startswith(f"rows.jsonl: row 2, column {column}: ")
+    assert "\n" not in str(refused.value)
+    assert wide.staged() == []
+
+
+GOOD = ",".join(prediction()), ",".join(str(value) for value in prediction().values())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("rows.csv", b"", "has no rows"),
+        ("rows.csv", b"\n\n", "has no rows"),
+        ("rows.csv", GOOD[0].encode(), "has no rows"),
+        ("rows.csv", b"\n" + GOOD[0].encode() + b"\n\n", "has no rows"),
+        ("rows.jsonl", b"\n", "has no rows"),
+        ("rows.txt", b"x", r"unknown kind of file; use \.csv, \.parquet, \.jsonl"),
+        ("rows", b"x", "unknown kind of file"),
+        ("rows.csv", f"{GOOD[0]}\n{GOOD[1]},more".encode(), "is not a CSV file: .*Expected 12 columns, got 13"),
+        ("rows.csv", f"{GOOD[0]}\n{GOOD[1].rpartition(',')[0]}".encode(), "is not a CSV file: .*got 11"),
+        ("rows.csv", f'{GOOD[0]}\n"{GOOD[1]}'.encode(), "is not a CSV file"),
+        ("rows.csv", f"{GOOD[0]},game_id\n{GOOD[1]},x".encode(), "has the column game_id twice"),
+        ("rows.csv", f"{GOOD[0]},\n{GOOD[1]},".encode(), "lacks: $"),
+        ("rows.csv", f"{GOOD[0]},points_line\n{GOOD[1]},1".encode(), r"points_line \(did you mean current_points_line"),
+        ("rows.csv", f"{GOOD[0].replace('system_id', 'player')}\n{GOOD[1]}".encode(), "lacks: player"),
+        ("rows.csv", b"game_id\ng", "needs: player_lookup, system_id, current_points_line"),
+        ("rows.csv", f"{GOOD[0]}\n{GOOD[1]}".encode("utf-16"), "is not UTF-8 text"),
+        ("rows.csv", f"{GOOD[0]}\n{GOOD[1]}\xe9".encode("latin-1"), "UTF-?8"),
+        ("rows.jsonl", b'{"game_id": "\xe9"}', "is not UTF-8 text"),
+        ("rows.jsonl", b'{"game_id": "g", "game_id": "h"}', "line 1 is not JSON: a name stands in it twice"),
+        ("rows.jsonl", b'{"a": 1}\n\n[1]', "line 3 is not a JSON object"),
+        ("rows.jsonl", b'{"a": 1}\n{"a":', "line 2 is not JSON"),
+        ("rows.jsonl", b"[" * 100_000, "line 1 is not JSON"),
+        ("rows.jsonl", b'{"a": ' + b"9" * 5000 + b"}", "line 1 is not JSON"),
+        ("rows.parquet", b"", "is not a Parquet file"),
+        ("rows.parquet", b"PAR1 no, it is not PAR1", "is not a Parquet file"),
+    ],
+)
+def test_a_file_that_is_none_is_one_clear_line(
+    world: World, tmp_path: Path, name: str, content: bytes, told: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(StagedDataError, match=told) as refused:
+        world.staging_writer.write_batch(read_rows(path), batch_id="b", workers=2, game_date=DAY, source=str(path))
+    assert "\n" not in str(refused.value)
+    assert str(path) in str(refused.value)
+    assert world.staged("b") == []
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl", "rows.parquet"])
+def test_a_folder_and_a_missing_file_cannot_be_read(tmp_path: Path, name: str) -> None:
+    with pytest.raises(StagedDataError, match="cannot be read: No such file"):
+        read_rows(tmp_path / name)
+    (tmp_path / name).mkdir()
+    with pytest.raises(StagedDataError, match="cannot be read: Is a directory"):
+        read_rows(tmp_path / name)
+
+
+def test_parquet_keeps_what_pandas_would_bend(wide: World, tmp_path: Path) -> None:
+    """Ids that are numbers beside NULLs, nanoseconds, Decimals, dictionaries; a list is refused."""
+    rows = pyarrow.table(
+        {
+            "game_id": pyarrow.array([2**53 + 1, None]),
+            "player_lookup": pyarrow.array(["a", "b"]).dictionary_encode(),
+            "system_id": ["s\0", "s"],
+            "current_points_line": pyarrow.array([Decimal("24.5"), None]),
+            "created_at": pyarrow.array([1, 2], pyarrow.timestamp("ns", "America/New_York")),
+        }
+    )
+    parquet.write_table(rows, tmp_path / "rows.parquet")
+    wide.staging_writer.write_batch(read_rows(tmp_path / "rows.parquet"), batch_id="batch_1", workers=9, game_date=DAY)
+    wide.consolidate()
+    first, second = sorted(wide.table(), key=lambda row: str(row["player_lookup"]))
+    assert (first["game_id"], second["game_id"]) == ("9007199254740993", None)
+    assert (first["system_id"], first["current_points_line"], second["current_points_line"]) == ("s", 24.5, None)
+    assert first["created_at"] == datetime(1970, 1, 1, tzinfo=UTC)
+    parquet.write_table(rows.set_column(2, "system_id", [[["s"], ["t", "u"]]]), tmp_path / "lists.parquet")
+    with pytest.raises(StagedDataError, match=r"row 1, column system_id: .* is not a STRING"):
+        wide.staging_writer.write_batch(read_rows(tmp_path / "lists.parquet"), batch_id="b", workers=1, game_date=DAY)

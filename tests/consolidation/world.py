@@ -1,0 +1,167 @@
+"""What the tests of consolidation play on: one folder with a warehouse and a lock file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas
+
+from lib.consolidation.consolidator import BatchConsolidator
+from lib.consolidation.fence import WarehouseFence
+from lib.consolidation.identifiers import TableName
+from lib.consolidation.result import ConsolidationResult
+from lib.consolidation.rows import convert
+from lib.consolidation.staging import BatchStagingWriter, batch_tables
+from lib.consolidation.table_spec import TableSpec
+from lib.consolidation.warehouse import Execute, Parameters, Row, Step, TransactionOutcome
+from lib.embedded.duckdb_warehouse import DuckdbWarehouse
+from lib.embedded.schema import MAIN_TABLE
+from lib.embedded.sqlite_locks import SqliteLockStore
+from lib.locking.lease import LeaseTiming
+from lib.locking.lock import ConsolidationLock
+
+DAY = date(2026, 1, 17)
+NOON = datetime(2026, 1, 17, 12, tzinfo=UTC)
+
+
+def prediction(**changes: Any) -> Row:
+    """A row of the main table; tests name only what matters to them."""
+    row: Row = {
+        "prediction_id": "p1",
+        "game_id": "20260117_LAL_BOS",
+        "player_lookup": "lebronjames",
+        "system_id": "ensemble",
+        "current_points_line": 24.5,
+        "predicted_points": 26.0,
+        "confidence_score": 0.7,
+        "recommendation": "OVER",
+        "game_date": DAY,
+        "is_active": True,
+        "created_at": NOON,
+        "updated_at": NOON,
+    }
+    return {**row, **changes}
+
+
+def predictions(count: int, **changes: Any) -> list[Row]:
+    """Rows with different keys."""
+    return [prediction(prediction_id=f"p{n}", player_lookup=f"player{n}", **changes) for n in range(count)]
+
+
+def later(milliseconds: float) -> datetime:
+    return NOON + timedelta(milliseconds=milliseconds)
+
+
+class HookedWarehouse(DuckdbWarehouse):
+    """A warehouse in which a test does something at the worst moment of a consolidation."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.before_merge: Callable[[], object] = lambda: None
+        self.before_commit: Callable[[], object] = lambda: None
+        self.after_commit: Callable[[], object] = lambda: None
+        self.left_out: frozenset[str] = frozenset()
+        self.after_merge: tuple[Step, ...] = ()
+
+    def transact(self, steps: Sequence[Step], parameters: Parameters, **options: Any) -> TransactionOutcome:
+        if not {"merge", "remove"} & {getattr(step, "name", "") for step in steps}:
+            return super().transact(steps, parameters, **options)
+        self.before_merge()
+        # A generator goes on after its last step was taken, and the transaction is still open then.
+        outcome = super().transact(self._then_hook(steps), parameters, **options)  # type: ignore[arg-type]
+        self.after_commit()
+        return outcome
+
+    def _then_hook(self, steps: Sequence[Step]) -> Iterator[Step]:
+        for step in steps:
+            name = step.name if isinstance(step, Execute) else step.code
+            if name not in self.left_out:
+                yield step
+            if name == "merge":
+                yield from self.after_merge
+        self.before_commit()
+
+
+@dataclass(frozen=True)
+class World:
+    """A warehouse with its lock, its staging and its consolidator."""
+
+    folder: Path
+    spec: TableSpec = field(default_factory=TableSpec)
+    lease_seconds: float = 300.0
+
+    @cached_property
+    def warehouse(self) -> HookedWarehouse:
+        warehouse = HookedWarehouse(self.folder / "warehouse.duckdb")
+        warehouse.create_table(self.spec.table, MAIN_TABLE)
+        return warehouse
+
+    @cached_property
+    def locks(self) -> ConsolidationLock:
+        return ConsolidationLock(
+            "test",
+            store=SqliteLockStore(
+                self.folder / "locks.sqlite", request_timeout_seconds=min(5.0, self.lease_seconds / 4)
+            ),
+            timing=LeaseTiming(self.lease_seconds),
+            max_wait_seconds=60,
+            key_for=self.spec.lock_key,
+            fence=WarehouseFence(lambda: self.warehouse, self.spec),
+        )
+
+    @cached_property
+    def staging_writer(self) -> BatchStagingWriter:
+        return BatchStagingWriter(self.warehouse, self.spec)
+
+    def again(self) -> World:
+        """Another process's view, as far as objects go: the same folder, nothing shared."""
+        return World(self.folder, self.spec, self.lease_seconds)
+
+    def stage(
+        self, rows: Iterable[Mapping[str, Any]], batch_id: str = "batch_1", *, tables: int = 1
+    ) -> list[TableName]:
+        writes = self.staging_writer.write_batch(list(rows), batch_id=batch_id, workers=tables)
+        return [write.table for write in writes]
+
+    def consolidate(self, batch_id: str = "batch_1", **options: Any) -> ConsolidationResult:
+        consolidator = BatchConsolidator(self.warehouse, self.locks, self.spec)
+        return consolidator.consolidate_batch(batch_id=batch_id, **{"game_date": DAY, **options})
+
+    def staged(self, batch_id: str = "batch_1") -> list[TableName]:
+        return [table.name for table in batch_tables(self.warehouse, self.spec, batch_id)]
+
+    def insert(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Rows that are in the main table already, duplicates and all."""
+        if not rows:
+            return
+        columns = self.warehouse.columns(self.spec.table)
+        frame = pandas.DataFrame(list(rows), columns=[column.name for column in columns], dtype=object)
+        loaded = convert(frame, columns, source="the test")
+        with self.warehouse.connection() as connection:
+            connection.register("loaded", loaded)
+            connection.execute(f"INSERT INTO {quoted(self.spec.table)} BY NAME FROM loaded")
+
+    def table(self, name: TableName | None = None) -> list[Row]:
+        """All rows, in an order of their own."""
+        rows = self.warehouse.query(f"SELECT * FROM {(name or self.spec.table).sql}")
+        return in_order(rows)
+
+
+def quoted(table: TableName) -> str:
+    return f'"{table.dataset}"."{table.table}"'
+
+
+def in_order(rows: Iterable[Mapping[str, Any]]) -> list[Row]:
+    """Rows to compare as a whole: 24.5 is 24.5, be it FLOAT64 or NUMERIC."""
+    plain = [{name: _plain(value) for name, value in row.items()} for row in rows]
+    return sorted(plain, key=lambda row: repr(sorted(row.items())))
+
+
+def _plain(value: Any) -> Any:
+    return float(value) + 0.0 if isinstance(value, float | Decimal) else value

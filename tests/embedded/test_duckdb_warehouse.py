@@ -1,0 +1,101 @@
+"""The embedded warehouse keeps to its port, shares its file, and tells damage apart from absence."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lib.consolidation.errors import WarehouseUnavailable
+from lib.consolidation.identifiers import TableName
+from lib.consolidation.warehouse import Column, Execute, Warehouse
+from lib.embedded.duckdb_connection import CorruptState
+from lib.embedded.duckdb_warehouse import DuckdbWarehouse
+from tests.consolidation.warehouse_suite import WarehouseSuite
+
+TABLE = TableName("suite", "numbers")
+INSERT = Execute("insert", f"INSERT INTO {TABLE.sql} (n) VALUES (1)")
+_HOLD = """
+import sys
+import duckdb
+connection = duckdb.connect(sys.argv[1])
+print("held", flush=True)
+sys.stdin.readline()
+"""
+
+
+class TestDuckdbWarehouse(WarehouseSuite):
+    """The conformance suite on a fresh file."""
+
+    @pytest.fixture
+    def warehouse(self, tmp_path: Path) -> Warehouse:
+        return DuckdbWarehouse(tmp_path / "state" / "warehouse.duckdb")
+
+    def another(self, warehouse: Warehouse) -> Warehouse:
+        assert isinstance(warehouse, DuckdbWarehouse)
+        return DuckdbWarehouse(warehouse.path)
+
+    def kept_open(self, warehouse: Warehouse) -> Any:
+        assert isinstance(warehouse, DuckdbWarehouse)
+        return warehouse.connection()
+
+
+def test_another_process_is_waited_for_and_not_for_ever(tmp_path: Path) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    DuckdbWarehouse(path).create_table(TABLE, [Column("n", "INT64")])
+    with subprocess.Popen(
+        [sys.executable, "-c", _HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(WarehouseUnavailable, match="stayed busy"):
+            DuckdbWarehouse(path, patience_seconds=0.05).query("SELECT 1")
+        holder.communicate("let go\n")
+    DuckdbWarehouse(path).transact([INSERT], {})
+
+
+def test_a_transaction_that_takes_too_long_is_cancelled_and_rolled_back(tmp_path: Path) -> None:
+    warehouse = DuckdbWarehouse(tmp_path / "warehouse.duckdb")
+    warehouse.create_table(TABLE, [Column("n", "INT64")])
+    endless = Execute(
+        "endless",
+        "SELECT COUNT(*) FROM UNNEST(GENERATE_ARRAY(1, 100000)) AS a, "
+        "UNNEST(GENERATE_ARRAY(1, 100000)) AS b, UNNEST(GENERATE_ARRAY(1, 100000)) AS c WHERE a + b = c",
+    )
+    with pytest.raises(WarehouseUnavailable, match="cancelled and rolled back"):
+        warehouse.transact([INSERT, endless], {}, timeout_seconds=0.2)
+    assert warehouse.query(f"SELECT n FROM {TABLE.sql}") == []
+
+
+@pytest.mark.parametrize("damage", ["garbage", "folder", "file as folder", "cut short"])
+def test_a_damaged_file_is_named_as_such_and_left_alone(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "home" / "warehouse.duckdb"
+    if damage == "file as folder":
+        path.parent.write_text("a file")
+    elif damage == "folder":
+        path.mkdir(parents=True)
+    else:
+        path.parent.mkdir()
+        DuckdbWarehouse(path).create_table(TABLE, [Column("n", "INT64")])
+        path.write_bytes(b"not a database" * 1000 if damage == "garbage" else path.read_bytes()[:5000])
+    content = path.read_bytes() if path.is_file() else b""
+    with pytest.raises(CorruptState) as corrupt:
+        DuckdbWarehouse(path).query("SELECT 1")
+    assert str(path) in str(corrupt.value)
+    assert "\n" not in str(corrupt.value)
+    assert corrupt.value.exit_code == 2
+    assert (path.read_bytes() if path.is_file() else b"") == content
+
+
+def test_types_have_counterparts_both_ways(tmp_path: Path) -> None:
+    types = ("STRING", "INT64", "FLOAT64", "NUMERIC", "BOOL", "DATE", "DATETIME", "TIMESTAMP", "BYTES", "JSON")
+    columns = tuple(Column(f"c{n}", type_) for n, type_ in enumerate([*types, *(f"ARRAY<{type_}>" for type_ in types)]))
+    warehouse = DuckdbWarehouse(tmp_path / "warehouse.duckdb")
+    warehouse.create_table(TABLE, columns)
+    assert warehouse.columns(TABLE) == columns
+    with warehouse.connection() as connection:
+        connection.execute('ALTER TABLE "suite"."numbers" ALTER c3 TYPE DECIMAL(4,1)')
+    assert warehouse.columns(TABLE) == columns
