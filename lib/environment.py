@@ -56,6 +56,28 @@ class LockSettings:
 
 
 @dataclass(frozen=True)
+class GoogleSettings:
+    """What only the Google platform has.
+
+    Attributes:
+        bigquery_location: Where the dataset is, such as ``us-west2``; empty: BigQuery
+            finds out, which it cannot outside the multi-regions US and EU.
+        maximum_bytes_billed: A query that would read more bytes is refused; None: no limit.
+        firestore_database: The database that holds the locks.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    bigquery_location: str = ""
+    maximum_bytes_billed: int | None = None
+    firestore_database: str = "(default)"
+
+    def __post_init__(self) -> None:
+        if self.maximum_bytes_billed is not None and self.maximum_bytes_billed <= 0:
+            raise UserError(f"google.maximum_bytes_billed: {self.maximum_bytes_billed} would refuse every query")
+
+
+@dataclass(frozen=True)
 class Environment:
     """The settings of one environment.
 
@@ -67,6 +89,7 @@ class Environment:
         timezone: The zone in which a game date is a date.
         services: Names of the services.
         lock: Lock timing.
+        google: What only the Google platform has.
         table_spec: The table that batches are consolidated into.
     """
 
@@ -79,6 +102,7 @@ class Environment:
     timezone: str = "America/New_York"
     services: ServiceNames = ServiceNames()
     lock: LockSettings = LockSettings()
+    google: GoogleSettings = GoogleSettings()
     table_spec: TableSpec = TableSpec()
 
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from lib import project
 from lib.environment import Environment, load_environment
-from lib.errors import UserError
 from lib.locking.lock import ConsolidationLock
 
 if TYPE_CHECKING:
@@ -119,4 +118,6 @@ def _adapters(environment: Environment) -> Adapters:
         from lib.embedded.adapters import EmbeddedAdapters
 
         return EmbeddedAdapters(project.home(), environment)
-    raise UserError(f"environment {environment.name}: the Google platform is not part of this version")
+    from lib.gcp.adapters import GoogleAdapters
+
+    return GoogleAdapters(environment)

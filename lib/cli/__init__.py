@@ -12,6 +12,7 @@ import click
 
 from lib.cli.batches import consolidate, duplicates, repair, stage
 from lib.cli.demo import demo
+from lib.cli.doctor import doctor
 from lib.cli.locks import locks
 from lib.cli.runs import list_runbooks, params, run, site
 from lib.errors import RunbookError
@@ -39,7 +40,7 @@ def cli() -> None:
     """Runbooks for a pipeline that once wrote duplicates, and the library that prevents them."""
 
 
-for command in (run, list_runbooks, params, demo, stage, consolidate, duplicates, repair, locks, site):
+for command in (run, list_runbooks, params, demo, stage, consolidate, duplicates, repair, locks, doctor, site):
     cli.add_command(command)
 
 

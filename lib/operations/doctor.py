@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from lib.operations import deployment, doctor_tables
-from lib.operations.doctor_files import archive_folder, state_folder
+from lib.errors import Unavailable, UserError
+from lib.operations import deployment, doctor_files, doctor_tables
 from lib.operations.freshness import log_freshness
 from lib.operations.history import LogHistory
-from lib.operations.section import Section, all_checks, section
+from lib.operations.section import Section, all_checks, could_not_look
 from lib.operations.verdict import Check, Conclusion, Verdict, conclude
 
 if TYPE_CHECKING:
     from lib.platform import Platform
+
+Step = Callable[[], Section]
 
 _LOGS_LOOKED_AT = timedelta(days=14)
 _QUESTIONS_AT_ONCE = 6
@@ -26,35 +28,59 @@ _QUESTIONS_AT_ONCE = 6
 class KnowsItsSetup(Protocol):
     """Adapters of a platform that has more to be set up than its ports tell."""
 
-    def setup_steps(self) -> Sequence[Callable[[], Section]]:
-        """One question each."""
+    def access_check(self) -> Check:
+        """Whether anything can be asked at all; a FAIL ends the examination."""
+        ...
+
+    def setup_steps(self) -> Mapping[str, Step]:
+        """What to ask, by the question."""
         ...
 
 
 def examine(platform: Platform) -> Conclusion:
     """Ask every question and conclude; what could not be looked at is UNKNOWN."""
+    adapters = platform.adapters
+    if not isinstance(adapters, KnowsItsSetup):
+        return conclude(_ask(_common_steps(platform)))
+    access = adapters.access_check()
+    if access.verdict is Verdict.FAIL:
+        return conclude([access])
+    return conclude([access, *_ask({**adapters.setup_steps(), **_common_steps(platform)})])
+
+
+def _ask(steps: Mapping[str, Step]) -> list[Check]:
+    """The answers in the order of the questions; a slow one holds up no other."""
     with ThreadPoolExecutor(_QUESTIONS_AT_ONCE) as pool:
-        sections = list(pool.map(lambda step: step(), _steps(platform)))
-    return conclude(all_checks(sections))
+        return all_checks(list(pool.map(_answer, steps.keys(), steps.values())))
 
 
-def _steps(platform: Platform) -> list[Callable[[], Section]]:
-    own = platform.adapters.setup_steps() if isinstance(platform.adapters, KnowsItsSetup) else ()
-    common = (
-        archive_folder,
-        state_folder,
-        doctor_tables.main_table,
-        doctor_tables.fences,
-        doctor_tables.ledger,
-        lock_store,
-        logs,
-        deployment.firestore_access,
-    )
-    health = [partial(deployment.health, platform, service) for service in platform.environment.services.both]
-    return [*own, *(partial(step, platform) for step in common), *health]
+def _answer(question: str, step: Step) -> Section:
+    try:
+        return step()
+    except Unavailable as error:
+        return Section((could_not_look(question, error),))
+    except UserError as error:
+        return Section((Check(question, Verdict.FAIL, str(error)),))
 
 
-@section("Lock store")
+def _common_steps(platform: Platform) -> Mapping[str, Step]:
+    common = {
+        "Archive of runs": doctor_files.archive_folder,
+        "State folder": doctor_files.state_folder,
+        "Main table": doctor_tables.main_table,
+        "Fences": doctor_tables.fences,
+        "Ledger": doctor_tables.ledger,
+        "Lock store": lock_store,
+        "Logs of the services": logs,
+        "Firestore access": deployment.firestore_access,
+    }
+    health = {
+        f"Health of {service}": partial(deployment.health, platform, service)
+        for service in platform.environment.services.both
+    }
+    return {**{question: partial(step, platform) for question, step in common.items()}, **health}
+
+
 def lock_store(platform: Platform) -> Section:
     """Whether the locks can be read."""
     found = platform.adapters.lock_store.read_all()
@@ -63,7 +89,6 @@ def lock_store(platform: Platform) -> Section:
     return Section((Check("Lock store", Verdict.PASS, summary, commands=["runbook locks list"]),))
 
 
-@section("Logs of the services")
 def logs(platform: Platform) -> Section:
     """Whether the services' logs are collected at all."""
     now = datetime.now(UTC)

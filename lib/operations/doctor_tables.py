@@ -12,7 +12,7 @@ from lib.consolidation.identifiers import TableName
 from lib.consolidation.ledger import LEDGER_COLUMNS
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column
-from lib.operations.section import Section, section
+from lib.operations.section import Section
 from lib.operations.verdict import Check, Verdict
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ _NUMBERS = ("FLOAT64", "NUMERIC", "BIGNUMERIC", "INT64")
 _MOMENTS = ("TIMESTAMP", "DATETIME")
 
 
-@section("Main table")
 def main_table(platform: Platform) -> Section:
     """The table that batches are consolidated into: there, with the columns of its settings."""
     spec = platform.table
@@ -34,13 +33,11 @@ def main_table(platform: Platform) -> Section:
     return Section((_schema_check("Main table", spec.table, columns, _wanted(spec)),))
 
 
-@section("Fences")
 def fences(platform: Platform) -> Section:
     """The fences, without which no consolidation commits."""
     return _own_table(platform, "Fences", platform.table.fences, FENCE_COLUMNS)
 
 
-@section("Ledger")
 def ledger(platform: Platform) -> Section:
     """The record of what was consolidated."""
     return _own_table(platform, "Ledger", platform.table.ledger, LEDGER_COLUMNS)

@@ -1,0 +1,83 @@
+"""The Google platform: BigQuery, Firestore, Cloud Logging, Cloud Run and IAM."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+from lib.environment import Environment
+from lib.gcp.clients import GoogleClients
+from lib.gcp.errors import BIGQUERY
+
+if TYPE_CHECKING:
+    from lib.gcp.bigquery_warehouse import BigqueryWarehouse
+    from lib.gcp.cloud_run import CloudRunServices
+    from lib.gcp.firestore_locks import FirestoreLockStore
+    from lib.gcp.iam import ProjectPermissions
+    from lib.gcp.logging_reader import CloudLoggingReader
+    from lib.operations.section import Section
+    from lib.operations.verdict import Check
+
+
+class GoogleAdapters:
+    """Adapters to one project, each with its client library when first asked for.
+
+    Args:
+        environment: Its settings.
+        clients: Clients to use; by default they are made from the settings.
+    """
+
+    def __init__(self, environment: Environment, clients: GoogleClients | None = None) -> None:
+        self._environment = environment
+        self._clients = clients or GoogleClients(
+            environment.project_id, bigquery_location=environment.google.bigquery_location
+        )
+
+    @cached_property
+    def warehouse(self) -> BigqueryWarehouse:
+        from lib.gcp.bigquery_warehouse import BigqueryWarehouse
+
+        with self._clients.errors(BIGQUERY):
+            return BigqueryWarehouse(
+                self._environment.project_id,
+                location=self._environment.google.bigquery_location or None,
+                client=self._clients.bigquery,
+                maximum_bytes_billed=self._environment.google.maximum_bytes_billed,
+            )
+
+    @cached_property
+    def lock_store(self) -> FirestoreLockStore:
+        from lib.gcp.firestore_locks import FirestoreLockStore
+
+        return FirestoreLockStore(self._environment.project_id, database=self._environment.google.firestore_database)
+
+    @cached_property
+    def logs(self) -> CloudLoggingReader:
+        from lib.gcp.logging_reader import CloudLoggingReader
+
+        return CloudLoggingReader(self._clients)
+
+    @cached_property
+    def services(self) -> CloudRunServices:
+        from lib.gcp.cloud_run import CloudRunServices
+
+        return CloudRunServices(self._clients, self._environment.region)
+
+    @cached_property
+    def permissions(self) -> ProjectPermissions:
+        from lib.gcp.iam import ProjectPermissions
+
+        return ProjectPermissions(self._clients)
+
+    def access_check(self) -> Check:
+        """Whether there are credentials to ask with."""
+        from lib.gcp import doctor
+
+        return doctor.credentials(self._clients)
+
+    def setup_steps(self) -> Mapping[str, Callable[[], Section]]:
+        """What `runbook doctor` asks of a Google project."""
+        from lib.gcp import doctor
+
+        return {question: partial(step, self._environment, self._clients) for question, step in doctor.STEPS.items()}

@@ -1,0 +1,157 @@
+"""Google's clients for what runbooks only look at, each made when first used.
+
+One place decides how they connect: with the application default credentials over TLS,
+or, with ``RUNBOOK_GOOGLE_EMULATOR_HOST`` set (``BIGQUERY_EMULATOR_HOST`` for BigQuery,
+whose client speaks HTTP), without any to a server that stands in for Google.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from google.api_core import exceptions
+from google.api_core.retry import Retry, if_exception_type
+
+from lib.gcp.errors import Source, google_errors
+
+if TYPE_CHECKING:
+    from google.auth.credentials import Credentials
+    from google.cloud import bigquery
+    from google.cloud.firestore_admin_v1 import FirestoreAdminClient
+    from google.cloud.logging_v2.services.logging_service_v2 import LoggingServiceV2Client
+    from google.cloud.resourcemanager_v3 import ProjectsClient
+    from google.cloud.run_v2 import RevisionsClient, ServicesClient
+    from google.cloud.service_usage_v1 import ServiceUsageClient
+
+EMULATOR_VARIABLE = "RUNBOOK_GOOGLE_EMULATOR_HOST"
+
+_SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
+_REQUEST_SECONDS = 20.0
+_OUTAGES = (exceptions.ServiceUnavailable, exceptions.InternalServerError, exceptions.BadGateway)
+
+
+class GoogleClients:
+    """The clients of one project.
+
+    Args:
+        project_id: The Google Cloud project.
+        bigquery_location: Where its datasets are; empty: BigQuery finds out.
+        outage_seconds: How long a request is tried again while the service is not available.
+        quota_seconds: The same while a quota is used up; those of reading are per minute.
+        emulator_host: ``host:port`` of a plain-text server that stands in for all of them.
+    """
+
+    def __init__(
+        self,
+        project_id: str,
+        *,
+        bigquery_location: str = "",
+        outage_seconds: float = 10.0,
+        quota_seconds: float = 75.0,
+        emulator_host: str | None = None,
+    ) -> None:
+        self.project_id = project_id
+        self._bigquery_location = bigquery_location
+        self._emulator_host = emulator_host or os.environ.get(EMULATOR_VARIABLE, "")
+        self._after_outage = Retry(if_exception_type(*_OUTAGES), initial=0.2, maximum=4.0, timeout=outage_seconds)
+        self._after_quota = Retry(
+            if_exception_type(exceptions.TooManyRequests), initial=0.5, maximum=20.0, timeout=quota_seconds
+        )
+
+    def errors(self, source: Source) -> AbstractContextManager[None]:
+        """Translate what a client raises; see `lib.gcp.errors`."""
+        return google_errors(source, self.project_id, self.member)
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """Timeout and retry of a request that only reads."""
+        return {"retry": lambda request: self._after_quota(self._after_outage(request)), "timeout": _REQUEST_SECONDS}
+
+    @cached_property
+    def credentials(self) -> Credentials:
+        """Who asks. Raises `google.auth.exceptions.GoogleAuthError`."""
+        import google.auth
+        from google.auth.credentials import AnonymousCredentials
+
+        if self._emulator_host:
+            return AnonymousCredentials()  # type: ignore[no-untyped-call]
+        found: tuple[Credentials, str | None] = google.auth.default(scopes=_SCOPES)
+        return found[0]
+
+    @property
+    def member(self) -> str:
+        """Who asks, as ``gcloud`` writes members; quoted for a shell."""
+        # Only once they are known: to look for them may take long, and may fail.
+        account = getattr(vars(self).get("credentials"), "service_account_email", None)
+        if not account:
+            return '"user:$(gcloud config get-value account)"'
+        # Of the machine it runs on, until a first request has told the name.
+        return "serviceAccount:ACCOUNT" if account == "default" else f"serviceAccount:{account}"
+
+    @cached_property
+    def logging(self) -> LoggingServiceV2Client:
+        from google.cloud.logging_v2.services.logging_service_v2 import LoggingServiceV2Client
+
+        client: LoggingServiceV2Client = self._connected(LoggingServiceV2Client)
+        return client
+
+    @cached_property
+    def services(self) -> ServicesClient:
+        from google.cloud.run_v2 import ServicesClient
+
+        client: ServicesClient = self._connected(ServicesClient)
+        return client
+
+    @cached_property
+    def revisions(self) -> RevisionsClient:
+        from google.cloud.run_v2 import RevisionsClient
+
+        client: RevisionsClient = self._connected(RevisionsClient)
+        return client
+
+    @cached_property
+    def projects(self) -> ProjectsClient:
+        from google.cloud.resourcemanager_v3 import ProjectsClient
+
+        client: ProjectsClient = self._connected(ProjectsClient)
+        return client
+
+    @cached_property
+    def service_usage(self) -> ServiceUsageClient:
+        from google.cloud.service_usage_v1 import ServiceUsageClient
+
+        client: ServiceUsageClient = self._connected(ServiceUsageClient)
+        return client
+
+    @cached_property
+    def firestore_admin(self) -> FirestoreAdminClient:
+        from google.cloud.firestore_admin_v1 import FirestoreAdminClient
+
+        client: FirestoreAdminClient = self._connected(FirestoreAdminClient)
+        return client
+
+    @cached_property
+    def bigquery(self) -> bigquery.Client:
+        from google.auth.credentials import AnonymousCredentials
+        from google.cloud import bigquery
+
+        is_emulated = "BIGQUERY_EMULATOR_HOST" in os.environ
+        return bigquery.Client(
+            project=self.project_id,
+            location=self._bigquery_location or None,
+            credentials=AnonymousCredentials() if is_emulated else self.credentials,  # type: ignore[no-untyped-call]
+        )
+
+    def _connected(self, client: Any) -> Any:
+        if not self._emulator_host:
+            return client(credentials=self.credentials)
+        return client(transport=client.get_transport_class("grpc")(channel=self._plain_channel))
+
+    @cached_property
+    def _plain_channel(self) -> Any:
+        import grpc
+
+        return grpc.insecure_channel(self._emulator_host)

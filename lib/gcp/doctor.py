@@ -1,0 +1,176 @@
+"""What must be in place in a Google project, and the command that puts it there."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from google.auth.exceptions import GoogleAuthError
+from google.cloud.firestore_admin_v1.types import Database, Field
+
+from lib.environment import Environment
+from lib.gcp.clients import GoogleClients
+from lib.gcp.errors import (
+    BIGQUERY,
+    FIRESTORE,
+    RESOURCE_MANAGER,
+    SERVICE_USAGE,
+    ResourceMissing,
+    without_secrets,
+)
+from lib.gcp.needs import APIS, NEEDS, Need
+from lib.operations.section import Section
+from lib.operations.verdict import Check, Verdict
+
+if TYPE_CHECKING:
+    from google.cloud.bigquery import Table
+
+_LOCKS = "consolidation_locks"
+_TTL_FIELD = "purge_after"
+
+
+def credentials(clients: GoogleClients) -> Check:
+    """Who asks; without that nothing else can be asked."""
+    try:
+        found = clients.credentials
+    except (GoogleAuthError, OSError) as error:
+        step = "Log in: gcloud auth application-default login; or run as a service account."
+        said = without_secrets(" ".join(str(error).split()))
+        return Check("Credentials", Verdict.FAIL, f"none that can be used: {said:.300}", {}, step)
+    account = getattr(found, "service_account_email", None) or "a user's login"
+    kind = type(found).__module__.removeprefix("google.")
+    return Check("Credentials", Verdict.PASS, f"found: {account} ({kind})")
+
+
+def apis(environment: Environment, clients: GoogleClients) -> Section:
+    """Whether each API that runbooks call is enabled."""
+    from google.cloud.service_usage_v1 import State
+
+    parent = f"projects/{environment.project_id}"
+    request = {"parent": parent, "names": [f"{parent}/services/{api}" for api in APIS]}
+    with clients.errors(SERVICE_USAGE):
+        listed = clients.service_usage.batch_get_services(request, **clients.reading).services
+    enabled = {service.name.rpartition("/")[2] for service in listed if service.state == State.ENABLED}
+    missing = [api for api in APIS if api not in enabled]
+    project = shlex.quote(environment.project_id)
+    command = f"gcloud services list --enabled --project={project}"
+    if not missing:
+        return Section((Check("Enabled APIs", Verdict.PASS, f"all {len(APIS)} are enabled", commands=[command]),))
+    fix = f"Enable: gcloud services enable {' '.join(missing)} --project={project}"
+    return Section((Check("Enabled APIs", Verdict.FAIL, f"not enabled: {', '.join(missing)}", {}, fix, [command]),))
+
+
+def permissions(environment: Environment, clients: GoogleClients) -> Section:
+    """Whether the caller has each permission that runbooks use."""
+    asked = sorted({permission for need in NEEDS for permission in need.permissions})
+    request = {"resource": f"projects/{environment.project_id}", "permissions": asked}
+    with clients.errors(RESOURCE_MANAGER):
+        held = set(clients.projects.test_iam_permissions(request, **clients.reading).permissions)
+    return Section(tuple(_permission_check(environment, clients, need, held) for need in NEEDS))
+
+
+def _permission_check(environment: Environment, clients: GoogleClients, need: Need, held: set[str]) -> Check:
+    name = f"Permission: {need.purpose}"
+    missing = [permission for permission in need.permissions if permission not in held]
+    if not missing:
+        return Check(name, Verdict.PASS, "every permission is held", {"permissions": ", ".join(need.permissions)})
+    project = shlex.quote(environment.project_id)
+    grant = f"gcloud projects add-iam-policy-binding {project} --member={clients.member} --role={need.role}"
+    evidence = {"missing": ", ".join(missing), "role": need.role}
+    if need.may_come_from_dataset:
+        summary = f"not held in the project: {', '.join(missing)}; a grant on the dataset alone can't be seen"
+        step = f"If {environment.table_spec.table.dataset} does not grant them, add the role: {grant}"
+        return Check(name, Verdict.UNKNOWN, summary, evidence, step)
+    return Check(name, Verdict.FAIL, f"missing: {', '.join(missing)}", evidence, f"Add the role: {grant}")
+
+
+def database(environment: Environment, clients: GoogleClients) -> Section:
+    """Whether the database of the locks is there and keeps documents as the lock needs it."""
+    name = "Firestore database"
+    commands = [f"gcloud firestore databases describe {_database_option(environment)}"]
+    try:
+        with clients.errors(FIRESTORE):
+            found = clients.firestore_admin.get_database(name=_database_path(environment), **clients.reading)
+    except ResourceMissing:
+        step = f"Create it: {_creation(environment, environment.google.firestore_database)}"
+        return Section((Check(name, Verdict.FAIL, "there is none", {}, step, commands),))
+    if found.type_ != Database.DatabaseType.FIRESTORE_NATIVE:
+        create = _creation(environment, "consolidation-locks")
+        step = f"Make one for the locks, and name it in google.firestore_database: {create}"
+        return Section((Check(name, Verdict.FAIL, "it is in Datastore mode", {}, step, commands),))
+    evidence = {"location": found.location_id, "mode": found.type_.name}
+    return Section((Check(name, Verdict.PASS, "Native mode", evidence, commands=commands),))
+
+
+def _creation(environment: Environment, database: str) -> str:
+    return (
+        f"gcloud firestore databases create --database={shlex.quote(database)} "
+        f"--project={shlex.quote(environment.project_id)} --location={shlex.quote(environment.region)} "
+        "--type=firestore-native"
+    )
+
+
+def expiry_policy(environment: Environment, clients: GoogleClients) -> Section:
+    """Whether Firestore removes lock documents that nobody released."""
+    name, place = "Expiry of old locks", f"--collection-group={_LOCKS} {_database_option(environment)}"
+    commands = [f"gcloud firestore fields ttls list {place}"]
+    request = {"parent": f"{_database_path(environment)}/collectionGroups/{_LOCKS}", "filter": "ttlConfig:*"}
+    with clients.errors(FIRESTORE):
+        listed = list(clients.firestore_admin.list_fields(request, **clients.reading))
+    states = {field.name.rpartition("/")[2]: field.ttl_config.state for field in listed}
+    state = states.get(_TTL_FIELD)
+    if state == Field.TtlConfig.State.ACTIVE:
+        check = Check(name, Verdict.PASS, f"Firestore removes locks after {_TTL_FIELD}", commands=commands)
+    elif state == Field.TtlConfig.State.CREATING:
+        check = Check(name, Verdict.WARN, "the policy is being set up", {}, "Look again in an hour.", commands)
+    else:
+        step = f"Set it: gcloud firestore fields ttls update {_TTL_FIELD} {place} --enable-ttl"
+        summary = f"no policy on {_TTL_FIELD}: a lock that nobody releases stays (it blocks nobody once expired)"
+        check = Check(name, Verdict.WARN, summary, {}, step, commands)
+    return Section((check,))
+
+
+def partitioning(environment: Environment, clients: GoogleClients) -> Section:
+    """Whether the main table is partitioned by its date: if not, every MERGE reads all of it."""
+    spec = environment.table_spec
+    commands = [f"bq show --format=prettyjson {shlex.quote(f'{environment.project_id}:{spec.table}')}"]
+    try:
+        with clients.errors(BIGQUERY):
+            table = clients.bigquery.get_table(f"{environment.project_id}.{spec.table}", **clients.reading)
+    except ResourceMissing:
+        return Section(())  # `Main table` tells.
+    field = _partition_column(table)
+    megabytes = (table.num_bytes or 0) / 1e6
+    evidence = {"partitioned by": field or "nothing", "rows": table.num_rows, "megabytes": f"{megabytes:,.0f}"}
+    if field == spec.date_column:
+        return Section((Check("Partitioning", Verdict.PASS, f"by {field}", evidence, commands=commands),))
+    copy = spec.table.sibling(f"{spec.table.table}_partitioned")
+    statement = f"CREATE TABLE {copy} PARTITION BY {spec.date_column} AS SELECT * FROM {spec.table}"
+    step = (
+        "While no consolidation runs, make a partitioned copy, compare it, and rename both: "
+        f"bq query --use_legacy_sql=false {shlex.quote(statement)}"
+    )
+    summary = f"not partitioned by {spec.date_column}: each MERGE reads the whole table ({megabytes:,.0f} MB)"
+    return Section((Check("Partitioning", Verdict.WARN, summary, evidence, step, commands),))
+
+
+def _partition_column(table: Table) -> str:
+    return (table.time_partitioning.field or "") if table.time_partitioning else ""
+
+
+def _database_path(environment: Environment) -> str:
+    return f"projects/{environment.project_id}/databases/{environment.google.firestore_database}"
+
+
+def _database_option(environment: Environment) -> str:
+    database = shlex.quote(environment.google.firestore_database)
+    return f"--database={database} --project={shlex.quote(environment.project_id)}"
+
+
+STEPS = {
+    "Enabled APIs": apis,
+    "Permissions": permissions,
+    "Firestore database": database,
+    "Expiry of old locks": expiry_policy,
+    "Partitioning": partitioning,
+}

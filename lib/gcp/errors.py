@@ -1,0 +1,157 @@
+"""What Google's clients raise, as errors of the ports: what failed, and what to type.
+
+SourceUnavailable
+├── AccessDenied     a permission is missing
+├── ApiDisabled      the API is switched off in the project
+├── NotLoggedIn      no usable credentials
+├── QuotaExceeded    too many requests
+├── ResourceMissing  what was asked for is not there
+├── Unreachable      no answer
+└── RequestRefused   anything else: the request itself was not taken
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from google.api_core import exceptions
+from google.auth.exceptions import GoogleAuthError, TransportError
+
+from lib.operations.ports import SourceUnavailable
+
+
+class AccessDenied(SourceUnavailable):
+    """A permission is missing."""
+
+    fix = (
+        "grant access with: gcloud projects add-iam-policy-binding {project} "
+        "--member={member} --role={role}; or try again if it was granted in the last minutes"
+    )
+
+
+class ApiDisabled(SourceUnavailable):
+    """The API is switched off in the project."""
+
+    fix = "enable it with: gcloud services enable {api} --project={project}"
+
+
+class NotLoggedIn(SourceUnavailable):
+    """There are no usable credentials."""
+
+    fix = "log in with: gcloud auth application-default login; or run as a service account"
+
+
+class QuotaExceeded(SourceUnavailable):
+    """Too many requests."""
+
+    fix = "wait a minute, or raise the quota of {api} under IAM & Admin > Quotas of {project}"
+
+
+class ResourceMissing(SourceUnavailable):
+    """What was asked for is not there."""
+
+    fix = "see that project, region and names in params/environments are right"
+
+
+class Unreachable(SourceUnavailable):
+    """There was no answer."""
+
+    fix = "see https://status.cloud.google.com and the network, then try again"
+
+
+class RequestRefused(SourceUnavailable):
+    """The request itself was not taken."""
+
+    fix = "see that project, region and names in params/environments are right"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A Google API that is read.
+
+    Attributes:
+        name: What people call it.
+        api: Its service name, for ``gcloud services enable``.
+        role: The narrowest predefined role that may read it.
+    """
+
+    name: str
+    api: str
+    role: str
+
+
+CLOUD_LOGGING = Source("Cloud Logging", "logging.googleapis.com", "roles/logging.viewer")
+CLOUD_RUN = Source("Cloud Run", "run.googleapis.com", "roles/run.viewer")
+RESOURCE_MANAGER = Source("IAM policy", "cloudresourcemanager.googleapis.com", "roles/iam.securityReviewer")
+SERVICE_USAGE = Source("Service Usage", "serviceusage.googleapis.com", "roles/serviceusage.serviceUsageViewer")
+FIRESTORE = Source("Firestore", "firestore.googleapis.com", "roles/datastore.user")
+BIGQUERY = Source("BigQuery", "bigquery.googleapis.com", "roles/bigquery.metadataViewer")
+
+_Kind = type[AccessDenied | ApiDisabled | NotLoggedIn | QuotaExceeded | ResourceMissing | Unreachable | RequestRefused]
+# The first that fits counts.
+_KINDS: tuple[tuple[type[Exception], _Kind], ...] = (
+    (exceptions.Forbidden, AccessDenied),
+    (exceptions.Unauthorized, NotLoggedIn),
+    (exceptions.TooManyRequests, QuotaExceeded),
+    (exceptions.NotFound, ResourceMissing),
+    (exceptions.ServerError, Unreachable),
+    (exceptions.Cancelled, Unreachable),
+    (exceptions.RetryError, Unreachable),
+    (TransportError, Unreachable),
+    (GoogleAuthError, NotLoggedIn),
+    (OSError, Unreachable),
+)
+_DISABLED = re.compile(r"SERVICE_DISABLED|API has not been used in project|it is disabled")
+# gRPC reports credentials that cannot be refreshed as a service that is unavailable.
+_NO_CREDENTIALS = "Getting metadata from plugin failed"
+_SECRET = re.compile(
+    r"ya29\.[\w.-]+|eyJ[\w-]+\.[\w.-]+|1//[\w-]{20,}|AIza[\w-]{30,}|-----BEGIN[^-]*-----.*?(-----END[^-]*-----|$)"
+    r"|(?<=Bearer )\S+|(?<=[?&]key=)[^&\s]+",
+    re.DOTALL,
+)
+
+
+@contextmanager
+def google_errors(source: Source, project_id: str, member: str) -> Iterator[None]:
+    """Translate every error of a client.
+
+    Args:
+        source: What is read.
+        project_id: For the commands in the messages.
+        member: Who reads, as ``gcloud`` writes members.
+
+    Raises:
+        SourceUnavailable: One of the kinds above; its message has no credential in it.
+    """
+    try:
+        yield
+    except (exceptions.GoogleAPIError, GoogleAuthError, OSError) as error:
+        cause = _cause(error)
+        kind = _kind(cause)
+        said = without_secrets(" ".join(str(cause).split()))
+        fix = kind.fix.format(project=shlex.quote(project_id), member=member, role=source.role, api=source.api)
+        raise kind(f"{source.name} of project {project_id}: {type(cause).__name__}: {said:.300}; {fix}") from error
+
+
+def without_secrets(text: str) -> str:
+    """The text with anything that looks like a token or a key blotted out."""
+    return _SECRET.sub("[secret]", text)
+
+
+def _cause(error: Exception) -> Exception:
+    """A retry that gave up says less than what it gave up on."""
+    if isinstance(error, exceptions.RetryError) and isinstance(error.cause, Exception):
+        return error.cause
+    return error
+
+
+def _kind(error: Exception) -> _Kind:
+    if isinstance(error, exceptions.Forbidden) and _DISABLED.search(f"{error.reason} {error}"):
+        return ApiDisabled
+    if _NO_CREDENTIALS in str(error):
+        return NotLoggedIn
+    return next((kind for fits, kind in _KINDS if isinstance(error, fits)), RequestRefused)

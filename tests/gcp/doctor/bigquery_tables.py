@@ -1,0 +1,48 @@
+"""Tables as BigQuery's ``tables.get`` tells of them, over HTTP; nothing else of BigQuery."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from http.client import HTTPMessage
+from typing import Any
+
+from lib.consolidation.warehouse import Column
+from tests.gcp.http_server import Answer, serving_json
+
+Tables = dict[str, dict[str, Any]]
+
+_LEGACY_TYPES = {"INT64": "INTEGER", "FLOAT64": "FLOAT", "BOOL": "BOOLEAN"}
+
+
+def described(columns: Sequence[Column], **more: Any) -> dict[str, Any]:
+    """A table resource with these columns."""
+    return {
+        "schema": {"fields": [_field(column) for column in columns]},
+        "numRows": "330000",
+        "numBytes": "700000000",
+        **more,
+    }
+
+
+def _field(column: Column) -> dict[str, str]:
+    kind = column.type.removeprefix("ARRAY<").removesuffix(">")
+    mode = "NULLABLE" if kind == column.type else "REPEATED"
+    return {"name": column.name, "type": _LEGACY_TYPES.get(kind, kind), "mode": mode}
+
+
+@contextmanager
+def serving_tables(tables: Tables) -> Iterator[str]:
+    """The address of a server that knows these tables, by ``dataset.table``."""
+
+    def answer(path: str, _: HTTPMessage) -> Answer:
+        _, project, _, dataset, _, table = path.partition("?")[0].removeprefix("/bigquery/v2/").split("/")
+        found = tables.get(f"{dataset}.{table}")
+        if found is None:
+            missing = f"Not found: Table {project}:{dataset}.{table}"
+            error = {"code": 404, "message": missing, "errors": [{"reason": "notFound", "message": missing}]}
+            return 404, {"error": error}
+        return 200, {**found, "tableReference": {"projectId": project, "datasetId": dataset, "tableId": table}}
+
+    with serving_json(answer) as address:
+        yield address

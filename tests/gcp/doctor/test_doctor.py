@@ -1,0 +1,340 @@
+"""`runbook doctor` names each thing that was taken away, and the command that puts it back."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.client import HTTPMessage
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from click.testing import CliRunner
+from google.cloud.firestore_admin_v1.types import Database, Field
+from google.cloud.logging_v2.types import LogEntry
+from google.cloud.run_v2.types import Condition, Revision, Service
+from google.iam.v1.policy_pb2 import Binding, Policy
+
+from lib.cli.doctor import doctor
+from lib.consolidation.fence import FENCE_COLUMNS
+from lib.consolidation.ledger import LEDGER_COLUMNS
+from lib.consolidation.warehouse import Column
+from lib.embedded.schema import MAIN_TABLE
+from lib.gcp.needs import APIS, NEEDS
+from tests.gcp.conftest import PROJECT
+from tests.gcp.doctor.bigquery_tables import Tables, described, serving_tables
+from tests.gcp.double import Fault, GoogleDouble
+from tests.gcp.http_server import Answer, serving_json
+
+SERVICES = ("prediction-worker", "prediction-coordinator")
+ACCOUNT = f"predictions@{PROJECT}.iam.gserviceaccount.com"
+MAIN, FENCES, LEDGER = (
+    f"nba_predictions.{table}" for table in ("player_prop_predictions", "consolidation_fences", "consolidation_runs")
+)
+HEALTHY = {
+    "/health": {"status": "healthy"},
+    "/health/deep": {"status": "healthy", "checks": [{"check": "bigquery_access", "status": "pass"}]},
+}
+
+
+@dataclass
+class Project:
+    """A project in which nothing is missing, until a test takes something away."""
+
+    google: GoogleDouble
+    tables: Tables = field(default_factory=dict)
+    endpoints: dict[str, Any] = field(default_factory=lambda: dict(HEALTHY))
+
+    def examine(self) -> tuple[int, dict[str, Any]]:
+        """The exit code, and what was found."""
+        result = CliRunner().invoke(doctor, ["--env", "production", "--json"])
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.output
+        return result.exit_code, json.loads(result.stdout.splitlines()[-1])
+
+
+def path(service: str) -> str:
+    return f"projects/{PROJECT}/locations/us-west2/services/{service}"
+
+
+def fill(project: Project, url: str) -> None:
+    google = project.google
+    google.permissions = {permission for need in NEEDS for permission in need.permissions}
+    google.enabled_apis = set(APIS)
+    google.database = Database(type_=Database.DatabaseType.FIRESTORE_NATIVE, location_id="us-west2")
+    ttl = Field.TtlConfig(state=Field.TtlConfig.State.ACTIVE)
+    google.ttl_fields = [Field(name="x/collectionGroups/consolidation_locks/fields/purge_after", ttl_config=ttl)]
+    google.policy = Policy(bindings=[Binding(role="roles/datastore.user", members=[f"serviceAccount:{ACCOUNT}"])])
+    ready = Condition(type_="Ready", state=Condition.State.CONDITION_SUCCEEDED)
+    for service in SERVICES:
+        name = f"{path(service)}/revisions/{service}-1"
+        google.revisions.append(
+            Revision(name=name, create_time=datetime.now(UTC), service_account=ACCOUNT, conditions=[ready])
+        )
+        google.services[path(service)] = Service(
+            name=path(service), latest_created_revision=name, latest_ready_revision=name, uri=url
+        )
+        labels = {"service_name": service}
+        google.log.append(
+            LogEntry(
+                log_name=f"projects/{PROJECT}/logs/run.googleapis.com%2Fstdout",
+                timestamp=datetime.now(UTC),
+                text_payload="working",
+                resource={"type": "cloud_run_revision", "labels": labels},
+            )
+        )
+    project.tables |= {
+        MAIN: described(MAIN_TABLE, timePartitioning={"type": "DAY", "field": "game_date"}),
+        FENCES: described(FENCE_COLUMNS),
+        LEDGER: described(LEDGER_COLUMNS),
+    }
+
+
+@pytest.fixture
+def project(google: GoogleDouble, address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Project]:
+    found = Project(google)
+
+    def answer(path: str, _: HTTPMessage) -> Answer:
+        return (200, found.endpoints[path]) if path in found.endpoints else (404, "not found")
+
+    with serving_json(answer) as url, serving_tables(found.tables) as tables:
+        fill(found, url)
+        monkeypatch.setenv("RUNBOOK_GOOGLE_EMULATOR_HOST", address)
+        monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", address)
+        monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", tables)
+        monkeypatch.setenv("RUNBOOK_OUTPUTS", str(tmp_path / "outputs"))
+        yield found
+
+
+def named(found: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(check for check in found["checks"] if check["name"] == name)
+
+
+def test_nothing_is_missing(project: Project) -> None:
+    code, found = project.examine()
+    assert [check for check in found["checks"] if check["verdict"] != "PASS"] == []
+    assert (code, found["verdict"]) == (0, "PASS")
+
+
+def without_permission(permission: str) -> Callable[[Project], object]:
+    return lambda project: project.google.permissions.remove(permission)
+
+
+def with_state(state: Field.TtlConfig.State) -> Callable[[Project], None]:
+    def change(project: Project) -> None:
+        project.google.ttl_fields[0].ttl_config.state = state
+
+    return change
+
+
+def with_columns(*columns: Column) -> Callable[[Project], None]:
+    return lambda project: project.tables.update({MAIN: described(columns)})
+
+
+def in_datastore_mode(project: Project) -> None:
+    project.google.database = Database(type_=Database.DatabaseType.DATASTORE_MODE)
+
+
+def without_database(project: Project) -> None:
+    project.google.database = None
+
+
+def unhealthy(project: Project) -> None:
+    failing = {"check": "firestore_connection", "status": "fail", "error": "no module named firestore"}
+    project.endpoints["/health/deep"] = {"status": "unhealthy", "checks": [failing]}
+
+
+Case = tuple[Callable[[Project], object], str, str, str, str]
+TAKEN_AWAY: dict[str, Case] = {
+    "api": (
+        lambda project: project.google.enabled_apis.remove("run.googleapis.com"),
+        "Enabled APIs",
+        "FAIL",
+        "run.googleapis.com",
+        f"gcloud services enable run.googleapis.com --project={PROJECT}",
+    ),
+    **{
+        need.permissions[-1]: (
+            without_permission(need.permissions[-1]),
+            f"Permission: {need.purpose}",
+            "UNKNOWN" if need.may_come_from_dataset else "FAIL",
+            need.permissions[-1],
+            f"gcloud projects add-iam-policy-binding {PROJECT} "
+            f'--member="user:$(gcloud config get-value account)" --role={need.role}',
+        )
+        for need in NEEDS
+    },
+    "database": (
+        without_database,
+        "Firestore database",
+        "FAIL",
+        "there is none",
+        f"gcloud firestore databases create --database='(default)' --project={PROJECT} --location=us-west2",
+    ),
+    "native mode": (
+        in_datastore_mode,
+        "Firestore database",
+        "FAIL",
+        "Datastore mode",
+        "gcloud firestore databases create --database=consolidation-locks",
+    ),
+    "ttl policy": (
+        lambda project: project.google.ttl_fields.clear(),
+        "Expiry of old locks",
+        "WARN",
+        "purge_after",
+        "gcloud firestore fields ttls update purge_after --collection-group=consolidation_locks "
+        f"--database='(default)' --project={PROJECT} --enable-ttl",
+    ),
+    "ttl still being made": (
+        with_state(Field.TtlConfig.State.CREATING),
+        "Expiry of old locks",
+        "WARN",
+        "being set up",
+        "Look again",
+    ),
+    "partitioning": (
+        with_columns(*MAIN_TABLE),
+        "Partitioning",
+        "WARN",
+        "700 MB",
+        "CREATE TABLE nba_predictions.player_prop_predictions_partitioned PARTITION BY game_date",
+    ),
+    "main table": (lambda project: project.tables.pop(MAIN), "Main table", "FAIL", MAIN, "table.name"),
+    "column": (
+        with_columns(*(column for column in MAIN_TABLE if column.name != "system_id")),
+        "Main table",
+        "FAIL",
+        "it lacks system_id",
+        f"'ALTER TABLE {MAIN} ADD COLUMN system_id STRING'",
+    ),
+    "type": (
+        with_columns(*(Column(column.name, "STRING") for column in MAIN_TABLE)),
+        "Main table",
+        "FAIL",
+        "game_date is STRING, not DATE",
+        "Correct the column",
+    ),
+    "fences": (lambda project: project.tables.pop(FENCES), "Fences", "WARN", FENCES, "first consolidation makes it"),
+    "ledger": (
+        lambda project: project.tables.update({LEDGER: described(LEDGER_COLUMNS[1:])}),
+        "Ledger",
+        "FAIL",
+        "it lacks run_id",
+        "ADD COLUMN run_id STRING",
+    ),
+    "logs": (
+        lambda project: project.google.log.pop(),
+        "Logs of prediction-coordinator",
+        "UNKNOWN",
+        "nothing was ever logged",
+        "logs are not collected",
+    ),
+    "service": (
+        lambda project: project.google.services.pop(path("prediction-worker")),
+        "Health",
+        "UNKNOWN",
+        "prediction-worker",
+        "",
+    ),
+    "role of the services": (
+        lambda project: project.google.policy.ClearField("bindings"),
+        "Firestore access of prediction-worker and prediction-coordinator",
+        "FAIL",
+        ACCOUNT,
+        f"--member=serviceAccount:{ACCOUNT} --role=roles/datastore.user",
+    ),
+    "health endpoint": (
+        lambda project: project.endpoints.pop("/health/deep"),
+        "Deep health of prediction-worker",
+        "UNKNOWN",
+        "404",
+        "",
+    ),
+    "health": (unhealthy, "Deep health of prediction-coordinator", "FAIL", "no module named firestore", ""),
+    "access to the lock store": (
+        lambda project: project.google.lasting.update({"RunQuery": Fault(grpc.StatusCode.PERMISSION_DENIED, "no")}),
+        "Lock store",
+        "UNKNOWN",
+        "roles/datastore.user",
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("taken", TAKEN_AWAY)
+def test_what_was_taken_away_is_named_with_its_fix(project: Project, taken: str) -> None:
+    take, name, verdict, summary, fix = TAKEN_AWAY[taken]
+    take(project)
+    code, found = project.examine()
+    check = named(found, name)
+    assert (check["verdict"], found["verdict"]) == (verdict, verdict)
+    assert summary in check["summary"]
+    assert fix in check["next_step"]
+    assert code == {"WARN": 0, "FAIL": 1, "UNKNOWN": 3}[verdict]
+
+
+def test_a_service_that_refuses_everything_leaves_nothing_at_pass_unseen(project: Project) -> None:
+    denied = Fault(grpc.StatusCode.PERMISSION_DENIED, "no")
+    rpcs = ("BatchGetServices", "TestIamPermissions", "GetDatabase", "ListFields", "ListLogEntries", "GetIamPolicy")
+    project.google.lasting = dict.fromkeys((*rpcs, "GetService", "RunQuery"), denied)
+    code, found = project.examine()
+    unknown = {check["name"] for check in found["checks"] if check["verdict"] == "UNKNOWN"}
+    assert unknown == {
+        "Enabled APIs", "Permissions", "Firestore database", "Expiry of old locks", "Lock store",
+        "Logs of the services", "Firestore access", "Health",
+    }  # fmt: skip
+    assert code == 3
+    for check in found["checks"]:
+        assert check["verdict"] != "UNKNOWN" or "gcloud projects add-iam-policy-binding" in check["summary"]
+
+
+def test_without_credentials_that_is_what_it_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for variable in ("RUNBOOK_GOOGLE_EMULATOR_HOST", "FIRESTORE_EMULATOR_HOST", "BIGQUERY_EMULATOR_HOST"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "no-such-key.json"))
+    result = CliRunner().invoke(doctor, ["--env", "production"])
+    assert result.exit_code == 1
+    assert "FAIL     production: Credentials: " in result.output
+    assert "→ Log in: gcloud auth application-default login" in result.output
+    assert len(result.output.splitlines()) == 3
+
+
+@pytest.fixture
+def state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("RUNBOOK_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("RUNBOOK_OUTPUTS", str(tmp_path / "outputs"))
+    return tmp_path
+
+
+def test_the_embedded_platform_is_examined_too(state: Path) -> None:
+    result = CliRunner().invoke(doctor, ["--json"])
+    found = json.loads(result.stdout)
+    assert result.exit_code == 3
+    assert {check["name"] for check in found["checks"] if check["verdict"] == "UNKNOWN"} == {
+        "Logs of prediction-worker",
+        "Logs of prediction-coordinator",
+    }
+    assert named(found, "State folder")["verdict"] == "PASS"
+    assert named(found, "Main table")["verdict"] == "PASS"
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"), [("home", "State folder"), ("outputs", "Archive of runs")], ids=["state", "archive"]
+)
+def test_a_folder_that_cannot_be_written_is_named(state: Path, folder: str, name: str) -> None:
+    (state / folder).write_text("a file where a folder should be")
+    result = CliRunner().invoke(doctor, ["--json"])
+    found = json.loads(result.stdout)
+    assert named(found, name)["verdict"] == "FAIL"
+    assert str(state / folder) in named(found, name)["next_step"]
+
+
+def test_a_damaged_warehouse_is_named(state: Path) -> None:
+    (state / "home").mkdir()
+    (state / "home" / "warehouse.duckdb").write_bytes(b"no database" * 1000)
+    result = CliRunner().invoke(doctor, ["--json"])
+    found = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert named(found, "Main table")["verdict"] == "FAIL"
+    assert "warehouse.duckdb is no warehouse" in named(found, "Main table")["summary"]

@@ -1,0 +1,40 @@
+"""params/environments/production.yaml, and mistakes in a file like it."""
+
+from pathlib import Path
+
+import pytest
+
+import lib.environment
+from lib.environment import GoogleSettings, load_environment
+from lib.errors import UserError
+
+GOOGLE = "platform: google\nproject_id: nba-props-platform\n"
+
+
+def test_production_is_the_project_of_the_guide() -> None:
+    environment = load_environment("production")
+    assert (environment.platform, environment.project_id) == ("google", "nba-props-platform")
+    assert (environment.region, environment.services.both) == (
+        "us-west2",
+        ("prediction-worker", "prediction-coordinator"),
+    )
+    assert str(environment.table_spec.table) == "nba_predictions.player_prop_predictions"
+    assert environment.google.firestore_database == "(default)"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ("google: {bigquery_locaton: us-west2}", r"google\.bigquery_locaton"),
+        ("google: {maximum_bytes_billed: 20 GB}", r"google\.maximum_bytes_billed"),
+        ("google: {maximum_bytes_billed: 0}", "would refuse every query"),
+        ("google: us-west2", "google"),
+    ],
+)
+def test_a_mistake_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: str, message: str) -> None:
+    monkeypatch.setattr(lib.environment, "ENVIRONMENTS", tmp_path)
+    (tmp_path / "mine.yaml").write_text(GOOGLE)
+    assert load_environment("mine").google == GoogleSettings()
+    (tmp_path / "mine.yaml").write_text(f"{GOOGLE}{settings}\n")
+    with pytest.raises(UserError, match=message):
+        load_environment("mine")
