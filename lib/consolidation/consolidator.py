@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import uuid
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -26,40 +25,22 @@ from lib.consolidation.errors import (
     NothingToConsolidate,
     RequirementFailed,
     SourceVanished,
-    StagedDataError,
-    StaleToken,
     TransactionConflict,
-    ValidationFailed,
     WarehouseUnavailable,
 )
-from lib.consolidation.fence import FENCE_COLUMNS, FENCE_MISSING, STALE_TOKEN, ensure_fence
+from lib.consolidation.fence import FENCE_COLUMNS, ensure_fence
 from lib.consolidation.identifiers import TableName, checked_batch_id, checked_game_date
 from lib.consolidation.ledger import LEDGER_COLUMNS, ledger_runs
-from lib.consolidation.merge import (
-    ALREADY_MERGED,
-    INACTIVE_ROWS,
-    NEW_DUPLICATES,
-    STAGED_KEY_MISSING,
-    WRONG_DATE,
-    StagedRows,
-    consolidation_steps,
-    dry_run_sql,
-    group_by_columns,
-)
+from lib.consolidation.merge import INACTIVE_ROWS, WRONG_DATE, consolidation_steps, dry_run_sql
+from lib.consolidation.refusal import Overtaken, refusal
 from lib.consolidation.result import ConsolidationResult, ConsolidationStatus
-from lib.consolidation.schema import check_staged_columns
-from lib.consolidation.staging import batch_tables, is_merged, merged_names
+from lib.consolidation.staged_batch import GatheredRows, StagedBatch, find_staged, gather_rows
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Parameters, TransactionOutcome, Warehouse
-from lib.errors import RunbookError
 from lib.locking.lease import Lease
 from lib.locking.lock import ConsolidationLock
 
 logger = logging.getLogger(__name__)
-
-
-class _Overtaken(Exception):
-    """A rival changed what this attempt was built on: look again and retry."""
 
 
 @dataclass(frozen=True)
@@ -70,15 +51,6 @@ class _Batch:
     game_date: date
     lock_key: str
     started_at: datetime
-
-
-@dataclass(frozen=True)
-class _Staged:
-    """A batch's staging tables, by what the ledger's runs have done to them."""
-
-    to_merge: list[TableName]
-    merged: list[TableName]
-    known_runs: list[str]
 
 
 class BatchConsolidator:
@@ -128,8 +100,11 @@ class BatchConsolidator:
         wait = self._locks.max_wait_seconds if max_wait_seconds is None else max_wait_seconds
         date_ = checked_game_date(game_date)
         batch = _Batch(checked_batch_id(batch_id), date_, self._spec.lock_key(date_), datetime.now(UTC))
-        if dry_run:
-            result = self._dry_run(batch)
+        found = find_staged(self._warehouse, self._spec, batch.batch_id)
+        if not found.to_merge:
+            result = self._already_consolidated(batch, found.merged if cleanup and not dry_run else ())
+        elif dry_run:
+            result = self._dry_run(batch, found)
         else:
             with self._lock(batch, use_lock, wait) as lease:
                 result = self._consolidate(batch, lease, cleanup, wait)
@@ -152,14 +127,14 @@ class BatchConsolidator:
         self._warehouse.create_table(self._spec.ledger, LEDGER_COLUMNS)
         ensure_fence(self._warehouse, self._spec, batch.lock_key)
         retrying = Retrying(
-            retry=retry_if_exception_type((TransactionConflict, SourceVanished, _Overtaken)),
+            retry=retry_if_exception_type((TransactionConflict, SourceVanished, Overtaken)),
             wait=wait_random_exponential(0.02, max=2),
             stop=stop_after_delay(max(retry_seconds, 1.0)),
             reraise=True,
         )
         try:
             result: ConsolidationResult = retrying(self._attempt, batch, lease, cleanup)
-        except (TransactionConflict, SourceVanished, _Overtaken) as error:
+        except (TransactionConflict, SourceVanished, Overtaken) as error:
             raise ConsolidationConflict(
                 f"batch {batch.batch_id} was not consolidated: rival consolidations won for "
                 f"{retry_seconds:.0f}s; its staging tables are kept, try again ({error})"
@@ -168,15 +143,15 @@ class BatchConsolidator:
         return replace(result, attempts=attempts if result.run_id else 0)
 
     def _attempt(self, batch: _Batch, lease: Lease | None, cleanup: bool) -> ConsolidationResult:
-        found = self._staged(batch)
+        found = find_staged(self._warehouse, self._spec, batch.batch_id)
         if not found.to_merge:
-            return self._already_consolidated(batch, found.merged if cleanup else [])
-        staged, gather = self._read_staged(batch, found.to_merge)
+            return self._already_consolidated(batch, found.merged if cleanup else ())
+        run_id = found.run_id(batch.game_date)
+        gathered = gather_rows(self._warehouse, self._spec, found)
         logger.info("🔄 Executing MERGE for batch=%s with %d staging tables", batch.batch_id, len(found.to_merge))
         if lease is not None:
             lease.ensure_held()
-        run_id = uuid.uuid4().hex
-        outcome = self._transact(batch, lease, run_id, staged, gather, found.known_runs)
+        outcome = self._transact(batch, lease, run_id, found, gathered)
         result = self._committed(batch, run_id, outcome)
         _log_committed(result)
         if cleanup and self._dropped([*found.to_merge, *found.merged]):
@@ -191,16 +166,6 @@ class BatchConsolidator:
             logger.warning("%d merged staging tables are still there, the next call drops them: %s", len(merged), error)
             return False
         return True
-
-    def _staged(self, batch: _Batch) -> _Staged:
-        listed = batch_tables(self._warehouse, self._spec, batch.batch_id)
-        runs = ledger_runs(self._warehouse, self._spec, batch_id=batch.batch_id) if listed else []
-        merged = merged_names(runs)
-        return _Staged(
-            [table.name for table in listed if not is_merged(table, merged)],
-            [table.name for table in listed if is_merged(table, merged)],
-            [run.run_id for run in runs],
-        )
 
     def _already_consolidated(self, batch: _Batch, leftovers: Sequence[TableName]) -> ConsolidationResult:
         runs = ledger_runs(self._warehouse, self._spec, batch_id=batch.batch_id)
@@ -219,30 +184,13 @@ class BatchConsolidator:
             staging_dropped=len(leftovers) if dropped else 0,
         )
 
-    def _read_staged(
-        self, batch: _Batch, tables: Sequence[TableName]
-    ) -> tuple[StagedRows, dict[TableName, list[TableName]]]:
-        columns = self._warehouse.columns_of([self._spec.table, *tables])
-        main = columns.get(self._spec.table) or self._warehouse.columns(self._spec.table)
-        if gone := [table for table in tables if table not in columns]:
-            raise SourceVanished(f"{len(gone)} staging tables of batch {batch.batch_id} are gone")
-        relation = self._spec.table.sibling(f"_gathered_{uuid.uuid4().hex[:12]}")
-        groups = group_by_columns([(table, columns[table]) for table in tables], relation)
-        for group, members in groups.items():
-            check_staged_columns(self._spec, main, group.columns, source=f"staging table {members[0]}")
-        return (
-            StagedRows(self._spec, main, tuple(groups)),
-            {group.relation: members for group, members in groups.items()},
-        )
-
     def _transact(
         self,
         batch: _Batch,
         lease: Lease | None,
         run_id: str,
-        staged: StagedRows,
-        gather: dict[TableName, list[TableName]],
-        known_runs: Sequence[str],
+        found: StagedBatch,
+        gathered: GatheredRows,
     ) -> TransactionOutcome:
         job_id = f"consolidation_{batch.batch_id}_{run_id}"
         parameters: Parameters = {
@@ -255,19 +203,19 @@ class BatchConsolidator:
             "job_id": job_id,
             "holder_id": lease.holder_id if lease else "",
             "host": f"{socket.gethostname()}:{os.getpid()}",
-            "staging_tables": [table.table for members in gather.values() for table in members],
-            "known_runs": known_runs,
+            "staging_tables": [table.table for table in found.to_merge],
+            "known_runs": list(found.known_runs),
             "started_at": batch.started_at,
         }
         try:
             return self._warehouse.transact(
-                consolidation_steps(staged, has_lease=lease is not None),
+                consolidation_steps(gathered.rows, has_lease=lease is not None),
                 parameters,
-                gather=gather,
+                gather=gathered.sources,
                 job_id=job_id,
             )
         except RequirementFailed as error:
-            raise _refusal(error, batch, staged) from error
+            raise refusal(error, self._spec, batch.batch_id, batch.game_date) from error
 
     def _committed(self, batch: _Batch, run_id: str, outcome: TransactionOutcome) -> ConsolidationResult:
         runs = ledger_runs(self._warehouse, self._spec, batch_id=batch.batch_id)
@@ -290,15 +238,14 @@ class BatchConsolidator:
             statistics=outcome.statistics,
         )
 
-    def _dry_run(self, batch: _Batch) -> ConsolidationResult:
-        tables = self._staged(batch).to_merge
-        if not tables:
-            return self._already_consolidated(batch, [])
-        staged, gather = self._read_staged(batch, tables)
-        found = self._warehouse.query(dry_run_sql(staged), {"game_date": batch.game_date}, gather=gather)[0]
+    def _dry_run(self, batch: _Batch, staged: StagedBatch) -> ConsolidationResult:
+        gathered = gather_rows(self._warehouse, self._spec, staged)
+        found = self._warehouse.query(
+            dry_run_sql(gathered.rows), {"game_date": batch.game_date}, gather=gathered.sources
+        )[0]
         for code, rows in ((WRONG_DATE, "wrong_date_rows"), (INACTIVE_ROWS, "inactive_rows")):
             if found[rows]:
-                raise _refusal(RequirementFailed(code), batch, staged)
+                raise refusal(RequirementFailed(code), self._spec, batch.batch_id, batch.game_date)
         return ConsolidationResult(
             ConsolidationStatus.DRY_RUN,
             batch.batch_id,
@@ -309,7 +256,7 @@ class BatchConsolidator:
             deduplicated=found["deduplicated_rows"],
             duplicates_before=found["duplicates_before"],
             duplicates_after=found["duplicates_before"],
-            staging_tables=tuple(table.table for table in tables),
+            staging_tables=tuple(table.table for table in staged.to_merge),
         )
 
 
@@ -331,29 +278,3 @@ def _log_committed(result: ConsolidationResult) -> None:
             result.game_date,
             result.batch_id,
         )
-
-
-def _refusal(error: RequirementFailed, batch: _Batch, staged: StagedRows) -> Exception:
-    """What a failed requirement means."""
-    kept = f"all was rolled back and the staging tables of batch {batch.batch_id} are kept"
-    if error.code in (ALREADY_MERGED, FENCE_MISSING):
-        return _Overtaken(error.code)
-    if error.code == STALE_TOKEN:
-        return StaleToken(
-            f"a newer consolidation of {batch.game_date} has passed the fence: the lock of batch {batch.batch_id} "
-            "was lost, and nothing was written"
-        )
-    if error.code == WRONG_DATE:
-        return StagedDataError(f"batch {batch.batch_id} has rows of another date than {batch.game_date}; {kept}")
-    if error.code == INACTIVE_ROWS:
-        active = staged.spec.active_column
-        return StagedDataError(f"batch {batch.batch_id} has rows with {active} = FALSE; {kept}")
-    if error.code in (NEW_DUPLICATES, STAGED_KEY_MISSING):
-        logger.error(
-            "❌ POST-CONSOLIDATION VALIDATION FAILED: %s for game_date=%s (batch=%s)",
-            error.code.replace("_", " "),
-            batch.game_date,
-            batch.batch_id,
-        )
-        return ValidationFailed(f"the check after the MERGE failed ({error.code}); {kept}")
-    return RunbookError(f"unknown requirement {error.code}; {kept}")

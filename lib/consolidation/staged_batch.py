@@ -1,0 +1,83 @@
+"""What is staged of a batch: which tables are to be merged, and how they are read."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from dataclasses import dataclass
+from datetime import date
+
+from lib.consolidation.errors import SourceVanished
+from lib.consolidation.identifiers import TableName
+from lib.consolidation.ledger import ledger_runs
+from lib.consolidation.merge import StagedRows, group_by_columns
+from lib.consolidation.schema import check_staged_columns
+from lib.consolidation.staging import batch_tables, is_merged, merged_names
+from lib.consolidation.table_spec import TableSpec
+from lib.consolidation.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class StagedBatch:
+    """A batch's staging tables, by what the ledger's runs have done to them.
+
+    Attributes:
+        to_merge: Their rows are nowhere else.
+        merged: The ledger names them; they only wait to be dropped.
+        known_runs: The batch's runs that were looked at.
+    """
+
+    batch_id: str
+    to_merge: tuple[TableName, ...]
+    merged: tuple[TableName, ...]
+    known_runs: tuple[str, ...]
+
+    def run_id(self, game_date: date) -> str:
+        """Names the merging of exactly these tables: whoever repeats it finds the same name.
+
+        A table made anew under the name of one that was merged is another table; the runs
+        known by then tell the two apart.
+        """
+        named = "\n".join([self.batch_id, str(game_date), *sorted(map(str, self.to_merge)), *sorted(self.known_runs)])
+        return hashlib.sha256(named.encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class GatheredRows:
+    """The rows to merge, and which tables stand behind each relation in them."""
+
+    rows: StagedRows
+    sources: dict[TableName, list[TableName]]
+
+
+def find_staged(warehouse: Warehouse, spec: TableSpec, batch_id: str) -> StagedBatch:
+    """List the batch's staging tables, held against the ledger."""
+    listed = batch_tables(warehouse, spec, batch_id)
+    runs = ledger_runs(warehouse, spec, batch_id=batch_id) if listed else []
+    merged = merged_names(runs)
+    return StagedBatch(
+        batch_id,
+        to_merge=tuple(table.name for table in listed if not is_merged(table, merged)),
+        merged=tuple(table.name for table in listed if is_merged(table, merged)),
+        known_runs=tuple(run.run_id for run in runs),
+    )
+
+
+def gather_rows(warehouse: Warehouse, spec: TableSpec, batch: StagedBatch) -> GatheredRows:
+    """Check the tables' columns against the main table's, and group equal ones.
+
+    Raises:
+        StagedDataError: A table does not fit; names the columns.
+        SourceVanished: A rival has dropped a table meanwhile.
+    """
+    columns = warehouse.columns_of([spec.table, *batch.to_merge])
+    main = columns.get(spec.table) or warehouse.columns(spec.table)
+    if gone := [table for table in batch.to_merge if table not in columns]:
+        raise SourceVanished(f"{len(gone)} staging tables of batch {batch.batch_id} are gone")
+    relation = spec.table.sibling(f"_gathered_{uuid.uuid4().hex[:12]}")
+    groups = group_by_columns([(table, columns[table]) for table in batch.to_merge], relation)
+    for group, members in groups.items():
+        check_staged_columns(spec, main, group.columns, source=f"staging table {members[0]}")
+    return GatheredRows(
+        StagedRows(spec, main, tuple(groups)), {group.relation: members for group, members in groups.items()}
+    )
