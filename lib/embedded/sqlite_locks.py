@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from lib.errors import UserError
 from lib.locking.errors import LockServiceUnavailable
 from lib.locking.store import AuditEntry, Claim, LockRecord, Observation
 
@@ -55,6 +56,12 @@ _DELETE = "DELETE FROM consolidation_locks WHERE lock_key = ? AND holder_id = ? 
 _READ = f"SELECT *, {_MICROSECONDS} AS read_at FROM consolidation_locks"
 
 
+class CorruptLockFile(LockServiceUnavailable, UserError):
+    """The lock file is damaged, or is none: only its owner can mend that."""
+
+    exit_code = UserError.exit_code
+
+
 class SqliteLockStore:
     """A `LockStore` in one file.
 
@@ -81,6 +88,10 @@ class SqliteLockStore:
                 connection = self._threads.connection = self._connect()
             yield connection
         except (sqlite3.Error, OSError) as error:
+            if _is_corrupt(error):
+                raise CorruptLockFile(
+                    f"{self._path} is no lock file: {error}; move it away to start with an empty one"
+                ) from error
             raise LockServiceUnavailable(f"the lock file {self._path} cannot be used: {error}") from error
 
     def _connect(self) -> sqlite3.Connection:
@@ -173,6 +184,13 @@ def _prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.executescript(_SCHEMA)
     return connection
+
+
+def _is_corrupt(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return isinstance(error, FileExistsError | NotADirectoryError | IsADirectoryError)
+    # SQLite's own faults are subclasses; a file that it cannot read is the plain class.
+    return type(error) is sqlite3.DatabaseError
 
 
 def _is_busy(error: sqlite3.Error) -> bool:

@@ -69,11 +69,20 @@ def test_a_missing_file_is_named(tmp_path: Path, shell: Shell) -> None:
     assert_one_line(shell("stage", "--batch", "b", *DATE, tmp_path / "absent.csv"), "absent.csv")
 
 
-@pytest.mark.parametrize("damaged", ["warehouse.duckdb", "locks.sqlite"])
-def test_a_corrupt_state_folder_is_named_and_left_as_it_is(shell: Shell, home: Path, damaged: str) -> None:
+@pytest.mark.parametrize(
+    ("damaged", "words"),
+    [
+        ("warehouse.duckdb", ("consolidate", "--batch", "b", *DATE)),
+        ("warehouse.duckdb", ("duplicates", *DATE)),
+        ("locks.sqlite", ("locks", "list")),
+    ],
+)
+def test_a_corrupt_state_folder_is_named_and_left_as_it_is(
+    shell: Shell, home: Path, damaged: str, words: tuple[str, ...]
+) -> None:
     home.mkdir()
     (home / damaged).write_bytes(b"not a database" * 1000)
-    assert_one_line(shell("consolidate", "--batch", "b", *DATE), damaged)
+    assert_one_line(shell(*words), damaged)
     assert (home / damaged).read_bytes() == b"not a database" * 1000
 
 
