@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 from typing import Protocol
 
 from lib.errors import UserError
@@ -191,9 +191,10 @@ def _firestore(project_id: str) -> LockStore:
 
 
 def _as_date(game_date: str | date) -> date:
-    if isinstance(game_date, date):
+    # A datetime is a date to Python, and would make a lock key of its own.
+    if isinstance(game_date, date) and not isinstance(game_date, datetime):
         return game_date
     try:
-        return date.fromisoformat(game_date)
+        return date.fromisoformat(str(game_date))
     except (ValueError, TypeError):
         raise UserError(f"game date {game_date!r:.80} is not a date; write YYYY-MM-DD") from None

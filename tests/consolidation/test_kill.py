@@ -5,7 +5,10 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
+from time import perf_counter
 
 from lib import project
 from lib.consolidation.ledger import ledger_runs
@@ -51,52 +54,72 @@ class Coordinator:
         assert any(text in line for line in iter(self._process.stdout.readline, ""))
 
     def kill_after(self, seconds: float) -> None:
+        """It may have ended well before that."""
         try:
-            self._process.communicate(timeout=seconds)
+            self.finish(within_seconds=seconds)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.communicate()
+            self.kill()
 
-    def finish(self) -> None:
-        self._process.communicate(timeout=60)
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def finish(self, within_seconds: float = 60) -> None:
+        self._process.communicate(timeout=within_seconds)
         assert self._process.returncode == 0
 
 
 def test_a_killed_consolidation_leaves_all_or_nothing(tmp_path: Path) -> None:
     world = World(tmp_path, lease_seconds=LEASE_SECONDS)
     moments = random.Random(17)
-    batch_id, done = "batch_0", 0
-    world.stage(predictions(ROWS, recommendation=batch_id), batch_id, tables=8)
-    coordinator = Coordinator(tmp_path)
-    for _ in range(KILLS):
-        successor = Coordinator(tmp_path)
-        coordinator.start(batch_id)
-        coordinator.kill_after(moments.uniform(0.0, 0.8))
-        coordinator = successor
-        if assert_all_or_nothing(world, batch_id, done):
-            done += 1
-            batch_id = f"batch_{done}"
-            world.stage(predictions(ROWS, recommendation=batch_id), batch_id, tables=8)
-    coordinator.start(batch_id)
-    coordinator.finish()
-    assert assert_all_or_nothing(world, batch_id, done)
+    with ExitStack() as started:
+
+        def coordinator() -> Coordinator:
+            process = Coordinator(tmp_path)
+            started.callback(process.kill)
+            return process
+
+        batches = (f"batch_{number}" for number in count())
+        before, batch_id = "", staged_as(world, next(batches))
+        usual_seconds = seconds_of(coordinator(), batch_id)
+        assert all_or_nothing(world, before, batch_id)
+        before, batch_id = batch_id, staged_as(world, next(batches))
+        following = coordinator()
+        for _ in range(KILLS):
+            killed, following = following, coordinator()
+            killed.start(batch_id)
+            killed.kill_after(moments.uniform(0.0, 1.2 * usual_seconds))
+            if all_or_nothing(world, before, batch_id):
+                before, batch_id = batch_id, staged_as(world, next(batches))
+        following.start(batch_id)
+        following.finish()
+    assert all_or_nothing(world, before, batch_id)
     assert world.staged(batch_id) == []
 
 
-def assert_all_or_nothing(world: World, batch_id: str, done: int) -> bool:
-    """Whether the batch is in the table, all of it; the ledger says the same."""
-    rows = {
-        row["recommendation"]: row["row_count"]
-        for row in world.warehouse.query(
-            f"SELECT recommendation, COUNT(*) AS row_count FROM {world.spec.table.sql} GROUP BY recommendation"
-        )
-    }
+def staged_as(world: World, batch_id: str) -> str:
+    world.stage(predictions(ROWS, recommendation=batch_id), batch_id, tables=8)
+    return batch_id
+
+
+def seconds_of(coordinator: Coordinator, batch_id: str) -> float:
+    coordinator.start(batch_id)
+    started = perf_counter()
+    coordinator.finish()
+    return perf_counter() - started
+
+
+def all_or_nothing(world: World, before: str, batch_id: str) -> bool:
+    """Whether the batch is in the table, all of it, and the ledger says the same."""
+    found = world.warehouse.query(
+        f"SELECT recommendation, COUNT(*) AS row_count FROM {world.spec.table.sql} GROUP BY recommendation"
+    )
     runs = ledger_runs(world.warehouse, world.spec, batch_id=batch_id)
     assert len(runs) <= 1
+    holds = batch_id if runs else before
+    assert {row["recommendation"]: row["row_count"] for row in found} == ({holds: ROWS} if holds else {})
     if runs:
-        assert rows == {batch_id: ROWS}
         assert runs[0].inserted_rows + runs[0].updated_rows == ROWS
     else:
-        assert rows == ({f"batch_{done - 1}": ROWS} if done else {})
         assert len(world.staged(batch_id)) == 8
     return bool(runs)

@@ -108,7 +108,8 @@ def test_only_the_fence_prevents_duplicates(tmp_path: Path, left_out: frozenset[
     def consolidate(batch_id: str) -> ConsolidationResult:
         mine = world.again()
         mine.warehouse.left_out = left_out
-        mine.warehouse.before_commit = lambda: wait_once(both_merged)
+        mine.warehouse.before_commit = lambda: wait_for_rival(both_merged)
+        mine.warehouse.after_rollback = both_merged.abort
         return mine.consolidate(batch_id, use_lock=False, cleanup=False)
 
     with world.warehouse.connection(), ThreadPoolExecutor(2) as threads:
@@ -118,9 +119,9 @@ def test_only_the_fence_prevents_duplicates(tmp_path: Path, left_out: frozenset[
     assert sum(result.inserted for result in results) == (2 * ROWS if left_out else ROWS)
 
 
-def wait_once(barrier: Barrier) -> None:
-    """Until the rival is here too; a rival that was refused on its way does not come."""
+def wait_for_rival(both_merged: Barrier) -> None:
+    """Until the rival has merged too; one that was refused on its way breaks the barrier."""
     try:
-        barrier.wait(timeout=0.5)
+        both_merged.wait(timeout=60)
     except BrokenBarrierError:
         return

@@ -146,7 +146,8 @@ def test_a_failed_check_rolls_everything_back_and_keeps_staging(world: World, fa
     else:
         main = world.spec.table.sql
         world.warehouse.after_merge = (Execute("twice", f"INSERT INTO {main} SELECT * FROM {main}"),)
-    with pytest.raises(ValidationFailed, match=rf"\({fault}\); all was rolled back and the staging tables .* are kept"):
+    told = fault.replace("_", "[_ ]")
+    with pytest.raises(ValidationFailed, match=rf"\({told}\); all was rolled back and the staging tables .* are kept"):
         world.consolidate()
     assert world.table() == before
     assert len(world.staged()) == 1
@@ -214,3 +215,5 @@ def test_a_table_made_again_under_a_merged_name_is_merged_too(world: World) -> N
     assert world.consolidate().inserted == 1
     assert {row["player_lookup"] for row in world.table()} == {"lebronjames", "late"}
     assert world.staged() == []
+    # A run id shared by both would make a warehouse that knows jobs take the second for the first, done already.
+    assert len({run.run_id for run in ledger_runs(world.warehouse, world.spec)}) == 2

@@ -17,7 +17,14 @@ api = pytest.importorskip("zetasql.api")
 types = pytest.importorskip("zetasql.types")
 
 _KINDS = {"FLOAT64": "DOUBLE"}
-_BOUND = {"str": "STRING", "int": "INT64", "date": "DATE", "datetime": "TIMESTAMP", "list": "ARRAY<STRING>"}
+_BOUND = {
+    "str": "STRING",
+    "int": "INT64",
+    "date": "DATE",
+    "datetime": "TIMESTAMP",
+    "list": "ARRAY<STRING>",
+    "tuple": "ARRAY<STRING>",
+}
 _LANGUAGE = types.LanguageOptions.maximum_features()
 _LANGUAGE.product_mode = types.ProductMode.PRODUCT_EXTERNAL
 

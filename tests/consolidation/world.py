@@ -23,6 +23,7 @@ from lib.consolidation.warehouse import Execute, Parameters, Row, Step, Transact
 from lib.embedded.duckdb_warehouse import DuckdbWarehouse
 from lib.embedded.schema import MAIN_TABLE
 from lib.embedded.sqlite_locks import SqliteLockStore
+from lib.errors import RunbookError
 from lib.locking.lease import LeaseTiming
 from lib.locking.lock import ConsolidationLock
 
@@ -66,6 +67,7 @@ class HookedWarehouse(DuckdbWarehouse):
         self.before_merge: Callable[[], object] = lambda: None
         self.before_commit: Callable[[], object] = lambda: None
         self.after_commit: Callable[[], object] = lambda: None
+        self.after_rollback: Callable[[], object] = lambda: None
         self.left_out: frozenset[str] = frozenset()
         self.after_merge: tuple[Step, ...] = ()
 
@@ -74,7 +76,11 @@ class HookedWarehouse(DuckdbWarehouse):
             return super().transact(steps, parameters, **options)
         self.before_merge()
         # A generator goes on after its last step was taken, and the transaction is still open then.
-        outcome = super().transact(self._then_hook(steps), parameters, **options)  # type: ignore[arg-type]
+        try:
+            outcome = super().transact(self._then_hook(steps), parameters, **options)  # type: ignore[arg-type]
+        except RunbookError:
+            self.after_rollback()
+            raise
         self.after_commit()
         return outcome
 
