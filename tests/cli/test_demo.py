@@ -1,0 +1,27 @@
+"""The README's first command: the whole path, with every verdict held against the truth."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.cli.conftest import Shell
+
+
+def test_the_demo_tells_the_truth(shell: Shell, tmp_path: Path, home: Path) -> None:
+    shell("locks", "list")  # some state of the user's own
+    result = shell("demo")
+    assert result.returncode == 0, f"{result.stdout}\n{result.stderr}"
+    assert "SURPRISE" not in result.stderr
+    assert [path.name for path in (home / "replaced").iterdir()], "the earlier state is kept"
+
+    records = [json.loads(path.read_text()) for path in (tmp_path / "outputs").glob("local/*/*/run.json")]
+    assert {record["status"] for record in records} == {"completed"}
+    verdicts = {name: [] for name in ("duplicate_diagnosis", "stuck_lock_release", "week2_performance_review")}
+    for record in sorted(records, key=lambda record: record["started_at"]):
+        verdicts.setdefault(record["runbook"], []).append(record["verdict"])
+    assert verdicts["duplicate_diagnosis"] == ["FAIL", "PASS", "PASS"]
+    assert verdicts["stuck_lock_release"] == ["FAIL", "PASS"]
+    assert verdicts["week2_performance_review"] == ["PASS"]
+    index = (tmp_path / "outputs" / "index.html").read_text(encoding="utf-8")
+    assert all(record["run_id"] in index for record in records)
