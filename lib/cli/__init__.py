@@ -6,6 +6,7 @@ nothing was changed; 3 it could not run, or could not look.
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import click
@@ -19,7 +20,7 @@ from lib.errors import RunbookError
 
 
 class _OneLineErrors(click.Group):
-    """Errors of the library are one line on stderr and their own exit code."""
+    """Errors of the library, and a stop, are one line on stderr and an exit code."""
 
     def invoke(self, context: click.Context) -> object:
         try:
@@ -27,6 +28,9 @@ class _OneLineErrors(click.Group):
         except RunbookError as error:
             click.echo(f"runbook: {_printable(error)}", err=True)
             context.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("runbook: interrupted; what was not committed was rolled back, and locks are free", err=True)
+            context.exit(3)
 
 
 def _printable(error: RunbookError) -> str:
@@ -49,4 +53,6 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         # The guide's log lines hold emoji, and a terminal's encoding may not.
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    # A stop by the system frees locks like one by the keyboard: `with` blocks end.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     cli()

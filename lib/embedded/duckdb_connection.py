@@ -75,6 +75,11 @@ def translated_errors(path: Path) -> Iterator[None]:
         raise TableNotFound(f"{_one_line(error)} ({path})") from error
     except duckdb.InterruptException as error:
         raise WarehouseUnavailable("the statement was cancelled and rolled back") from error
+    except RuntimeError as error:
+        # How DuckDB reports the SIGINT that it found while a query ran.
+        if str(error) == "Query interrupted":
+            raise KeyboardInterrupt from error
+        raise
     except duckdb.Error as error:
         raise WarehouseUnavailable(f"the warehouse {path} failed: {_one_line(error)}") from error
 

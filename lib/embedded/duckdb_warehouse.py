@@ -172,6 +172,8 @@ def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
+    # Who was interrupted left its query running, and the rollback would wait for its end.
+    connection.interrupt()
     try:
         connection.rollback()
     except duckdb.TransactionException:

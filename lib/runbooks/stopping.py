@@ -128,12 +128,17 @@ class Watchdog:
             if self._is_overdue():
                 self._request.make(RunStatus.TIMED_OUT)
         deadline = monotonic() + self._limits.grace_seconds
-        # An interrupt that reaches the kernel before it runs the cell would be lost,
-        # and a second one could break into a `finally` block: one, once it runs.
+        # An interrupt that reaches the kernel before it runs the cell would be lost, and
+        # a second one could break into a `finally` block: one, once it runs, and another
+        # only when that had time enough to end.
         while not self._is_executing() and monotonic() < deadline:
             if self._ended.wait(_POLL_SECONDS):
                 return
         self._kernel.interrupt()
+        # It is lost when it meets a library that imports, or is called back, and takes any
+        # error there for its own: DuckDB does, at each opening of its file in a notebook.
+        if not self._ended.wait(self._limits.grace_seconds / 2):
+            self._kernel.interrupt()
         if not self._ended.wait(max(0.0, deadline - monotonic())):
             self._kernel.kill()
 
