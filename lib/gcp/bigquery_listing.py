@@ -1,0 +1,47 @@
+"""Staging tables as one query lists them.
+
+``__TABLES__`` is the only listing that has a table's rows and its creation together and
+at once: tables.list has no rows, INFORMATION_SCHEMA.TABLE_STORAGE lags behind, and
+INFORMATION_SCHEMA.PARTITIONS refuses beyond 1,000 tables, of which there have been
+1,600. The batch stands in the friendly name, because a label can't hold every batch id.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from lib.consolidation.identifiers import TableName
+from lib.consolidation.warehouse import Row, StagingTable
+
+BATCH_NOTE = "staging of batch "
+
+
+def staging_tables_sql(dataset: str) -> str:
+    """Tables of the dataset whose name starts with @prefix, with their friendly names."""
+    return (
+        "SELECT T.table_id, T.row_count, TIMESTAMP_MILLIS(T.creation_time) AS created_at, "
+        f"O.option_value AS friendly_name FROM `{dataset}`.__TABLES__ AS T "
+        f"LEFT JOIN `{dataset}`.INFORMATION_SCHEMA.TABLE_OPTIONS AS O "
+        "ON O.table_name = T.table_id AND O.option_name = 'friendly_name' "
+        "WHERE T.type = 1 AND STARTS_WITH(T.table_id, @prefix) ORDER BY T.table_id"
+    )
+
+
+def staging_tables_of(dataset: str, rows: Iterable[Row]) -> list[StagingTable]:
+    """The port's records of that query's rows."""
+    return [
+        StagingTable(
+            TableName(dataset, row["table_id"]), _batch_id(row["friendly_name"]), row["row_count"], row["created_at"]
+        )
+        for row in rows
+    ]
+
+
+def _batch_id(friendly_name: str | None) -> str:
+    """The option's value is a GoogleSQL literal. Other writers may name tables as they like."""
+    try:
+        name = str(json.loads(friendly_name or '""'))
+    except ValueError:
+        return ""
+    return name.removeprefix(BATCH_NOTE) if name.startswith(BATCH_NOTE) else ""

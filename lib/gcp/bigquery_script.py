@@ -1,0 +1,50 @@
+"""The steps of a transaction as one GoogleSQL script.
+
+One script is one job: there is no session that could stay open, and no moment between
+two requests at which a dead client leaves a transaction half done
+(https://cloud.google.com/bigquery/docs/transactions).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from lib.consolidation.errors import RequirementFailed
+from lib.consolidation.identifiers import plain_identifier
+from lib.consolidation.warehouse import Execute, Step
+
+_OPENING = ("BEGIN", "BEGIN TRANSACTION;")
+# RAISE alone passes the error on as it was, with its reason.
+_CLOSING = ("COMMIT TRANSACTION;", "EXCEPTION WHEN ERROR THEN", "ROLLBACK TRANSACTION;", "RAISE;", "END;")
+_REQUIREMENT = re.compile(r"requirement:(\w+)")
+
+
+def script_of(steps: Sequence[Step]) -> str:
+    """The script: all steps in one transaction that is rolled back at the first error."""
+    return "\n".join([*_OPENING, *map(_statement, steps), *_CLOSING])
+
+
+def _statement(step: Step) -> str:
+    if isinstance(step, Execute):
+        return f"{step.sql};"
+    code = plain_identifier(step.code, "requirement")
+    # IS NOT TRUE, because a condition that is NULL must refuse as well.
+    return f"IF ({step.sql}) IS NOT TRUE THEN RAISE USING MESSAGE = 'requirement:{code}'; END IF;"
+
+
+def names_by_line(steps: Sequence[Step]) -> dict[int, str]:
+    """The line of the script on which each `Execute` begins, counted from 1."""
+    line, names = len(_OPENING) + 1, {}
+    for step in steps:
+        if isinstance(step, Execute):
+            names[line] = step.name
+        line += _statement(step).count("\n") + 1
+    return names
+
+
+def failed_requirement(message: str, steps: Sequence[Step]) -> RequirementFailed | None:
+    """The requirement that a failed script's message names, if it names one of these."""
+    named = _REQUIREMENT.search(message)
+    codes = {step.code for step in steps if not isinstance(step, Execute)}
+    return RequirementFailed(named[1]) if named and named[1] in codes else None

@@ -1,0 +1,87 @@
+"""Columns, values and rows between the port and BigQuery's client."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from google.cloud.bigquery import ArrayQueryParameter, ScalarQueryParameter, SchemaField
+
+from lib.consolidation.warehouse import Column, Parameters, Value
+
+if TYPE_CHECKING:
+    import pyarrow
+
+QueryParameter = ScalarQueryParameter | ArrayQueryParameter
+
+_PARAMETER = re.compile(r"(?<!@)@(\w+)")
+_TYPE_PARAMETERS = re.compile(r"\s*\([^()]*\)")
+# The first that fits counts: True is an int, and a datetime is a date.
+_TYPES: tuple[tuple[type, str], ...] = (
+    (bool, "BOOL"),
+    (int, "INT64"),
+    (float, "FLOAT64"),
+    (str, "STRING"),
+    (Decimal, "NUMERIC"),
+    (datetime, "TIMESTAMP"),
+    (date, "DATE"),
+)
+
+
+def query_parameters(sql: str, parameters: Parameters) -> list[QueryParameter]:
+    """Those of the parameters that the statement names, typed for BigQuery."""
+    return [_query_parameter(name, parameters[name]) for name in dict.fromkeys(_PARAMETER.findall(sql))]
+
+
+def _query_parameter(name: str, value: Value) -> QueryParameter:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ArrayQueryParameter(name, "STRING", list(value))
+    return ScalarQueryParameter(name, next(type_ for kind, type_ in _TYPES if isinstance(value, kind)), value)
+
+
+def schema_fields(columns: Sequence[Column]) -> list[SchemaField]:
+    """The schema of a table of these columns."""
+    return [_schema_field(column) for column in columns]
+
+
+def _schema_field(column: Column) -> SchemaField:
+    if column.type.startswith("ARRAY<"):
+        return SchemaField(column.name, column.type[6:-1], mode="REPEATED")
+    return SchemaField(column.name, column.type)
+
+
+def columns_of_schema(schema: Iterable[SchemaField]) -> tuple[Column, ...]:
+    """The columns of a table's schema."""
+    return tuple(Column(field.name, _type_of(field)) for field in schema)
+
+
+def _type_of(field: SchemaField) -> str:
+    """REST names types as legacy SQL does: ``FLOAT`` is ``FLOAT64``."""
+    kind = field.to_standard_sql().type
+    assert kind is not None
+    if kind.array_element_type is not None:
+        return f"ARRAY<{_kind_name(kind.array_element_type.type_kind)}>"
+    return _kind_name(kind.type_kind)
+
+
+def _kind_name(kind: object) -> str:
+    return str(getattr(kind, "value", kind))
+
+
+def plain_type(data_type: str) -> str:
+    """``NUMERIC(4, 1)`` → ``NUMERIC``."""
+    return _TYPE_PARAMETERS.sub("", data_type)
+
+
+def parquet(rows: pyarrow.Table) -> bytes:
+    """The rows as a Parquet file."""
+    import pyarrow
+    import pyarrow.parquet
+
+    sink = pyarrow.BufferOutputStream()
+    pyarrow.parquet.write_table(rows, sink)
+    content: bytes = sink.getvalue().to_pybytes()
+    return content

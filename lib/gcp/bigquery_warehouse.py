@@ -1,0 +1,220 @@
+"""The warehouse in BigQuery.
+
+A transaction is one script job (see `lib.gcp.bigquery_script`). Two transactions that
+update one table conflict, whichever rows they touch, and one of them is cancelled;
+appending conflicts with nothing (https://cloud.google.com/bigquery/docs/transactions).
+
+Needs `roles/bigquery.dataEditor` on the dataset and `roles/bigquery.jobUser`.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from google.cloud import bigquery
+
+from lib.consolidation.identifiers import TableName
+from lib.consolidation.warehouse import Column, Parameters, Row, StagingTable, Step, TransactionOutcome
+from lib.gcp.bigquery_errors import bigquery_errors
+from lib.gcp.bigquery_gathering import gathered
+from lib.gcp.bigquery_jobs import REQUEST_SECONDS, BigqueryJobs, Job, failure, fresh_job_id
+from lib.gcp.bigquery_listing import BATCH_NOTE, staging_tables_of, staging_tables_sql
+from lib.gcp.bigquery_script import script_of
+from lib.gcp.bigquery_transaction import Transaction
+from lib.gcp.bigquery_types import columns_of_schema, parquet, plain_type, query_parameters, schema_fields
+
+if TYPE_CHECKING:
+    import pyarrow
+
+_UPLOAD_RETRIES = 3
+_DROPS_AT_ONCE = 8
+
+
+class BigqueryWarehouse:
+    """A `Warehouse` in the datasets of a Google Cloud project.
+
+    Args:
+        project_id: The project that has the datasets and pays for the jobs.
+        location: Where the datasets are, such as ``us-west2``. Needed outside the
+            multi-regions US and EU: a job is found again only with its location.
+        client: A client to use; by default one is made at the first call.
+        maximum_bytes_billed: A job that would read more is refused; None: no limit.
+        job_timeout_seconds: The longest that a job may take, queueing included.
+        patience_seconds: How long a request is tried again while BigQuery is away.
+    """
+
+    def __init__(
+        self,
+        project_id: str,
+        *,
+        location: str | None = None,
+        client: bigquery.Client | None = None,
+        maximum_bytes_billed: int | None = None,
+        job_timeout_seconds: float = 1800.0,
+        patience_seconds: float = 60.0,
+    ) -> None:
+        self._project_id = project_id
+        self._location = location
+        self._given_client = client
+        self._maximum_bytes_billed = maximum_bytes_billed
+        self._job_timeout_seconds = job_timeout_seconds
+        self._patience_seconds = patience_seconds
+
+    @cached_property
+    def _client(self) -> bigquery.Client:
+        with bigquery_errors(self._project_id):
+            return self._given_client or bigquery.Client(project=self._project_id, location=self._location)
+
+    @cached_property
+    def _jobs(self) -> BigqueryJobs:
+        return BigqueryJobs(self._client, patience_seconds=self._patience_seconds)
+
+    @property
+    def _request(self) -> dict[str, Any]:
+        return {"retry": self._jobs.retry, "timeout": REQUEST_SECONDS}
+
+    def _query_config(self, sql: str, parameters: Parameters, **options: Any) -> bigquery.QueryJobConfig:
+        config = bigquery.QueryJobConfig(query_parameters=query_parameters(sql, parameters), **options)
+        if self._maximum_bytes_billed is not None:
+            config.maximum_bytes_billed = self._maximum_bytes_billed
+        return config
+
+    def query(
+        self,
+        sql: str,
+        parameters: Parameters | None = None,
+        *,
+        gather: Mapping[TableName, Sequence[TableName]] | None = None,
+    ) -> list[Row]:
+        with (
+            gathered(self._client, self._jobs, gather or {}, self._job_timeout_seconds),
+            bigquery_errors(self._project_id),
+        ):
+            rows = self._client.query_and_wait(
+                sql,
+                job_config=self._query_config(sql, parameters or {}),
+                api_timeout=REQUEST_SECONDS,
+                wait_timeout=self._job_timeout_seconds,
+                retry=self._jobs.retry,
+                job_retry=None,  # type: ignore[arg-type]
+            )
+            return [dict(row.items()) for row in rows]
+
+    def estimate(self, sql: str, parameters: Parameters | None = None) -> int:
+        """How many bytes one statement would read at most. Runs and costs nothing."""
+        config = self._query_config(sql, parameters or {}, dry_run=True, use_query_cache=False)
+        with bigquery_errors(self._project_id):
+            job = self._client.query(sql, job_config=config, job_retry=None, **self._request)
+        return int(job.total_bytes_processed or 0)
+
+    def columns(self, table: TableName) -> tuple[Column, ...]:
+        """By tables.get, which tells "no access" from "not there"; INFORMATION_SCHEMA shows neither."""
+        with bigquery_errors(self._project_id):
+            return columns_of_schema(self._client.get_table(self._path(table), **self._request).schema)
+
+    def columns_of(self, tables: Sequence[TableName]) -> dict[TableName, tuple[Column, ...]]:
+        """By one query a dataset: a request a table would take a minute for 600 tables."""
+        columns: dict[TableName, list[Column]] = defaultdict(list)
+        for dataset in {table.dataset for table in tables}:
+            names = [table.table for table in tables if table.dataset == dataset]
+            found = self.query(
+                f"SELECT table_name, column_name, data_type FROM `{dataset}`.INFORMATION_SCHEMA.COLUMNS "
+                "WHERE table_name IN (SELECT name FROM UNNEST(@tables) AS name) AND is_hidden = 'NO' "
+                "ORDER BY table_name, ordinal_position",
+                {"tables": names},
+            )
+            for row in found:
+                column = Column(row["column_name"], plain_type(row["data_type"]))
+                columns[TableName(dataset, row["table_name"])].append(column)
+        return {table: tuple(found) for table, found in columns.items()}
+
+    def create_table(self, table: TableName, columns: Sequence[Column]) -> None:
+        made = bigquery.Table(self._path(table), schema_fields(columns))
+        with bigquery_errors(self._project_id):
+            self._client.create_table(made, exists_ok=True, **self._request)
+
+    def copy_structure(self, source: TableName, target: TableName) -> None:
+        """The schema only: a partition filter or an expiry would be no good to a backup."""
+        with bigquery_errors(self._project_id):
+            schema = self._client.get_table(self._path(source), **self._request).schema
+            self._client.create_table(bigquery.Table(self._path(target), schema), **self._request)
+
+    def staging_tables(self, dataset: str, prefix: str) -> list[StagingTable]:
+        return staging_tables_of(dataset, self.query(staging_tables_sql(dataset), {"prefix": prefix}))
+
+    def load(self, tables: Mapping[TableName, pyarrow.Table], columns: Sequence[Column], *, batch_id: str) -> None:
+        """All tables or none, except that a process killed meanwhile may leave some of several."""
+        jobs: dict[TableName, Job] = {}
+        try:
+            for table, rows in tables.items():
+                jobs[table] = self._submit_load(table, parquet(rows), columns, batch_id)
+            for job in jobs.values():
+                self._jobs.finish(job, self._job_timeout_seconds)
+        except BaseException:
+            self._undo_loads(jobs)
+            raise
+
+    def _submit_load(self, table: TableName, content: bytes, columns: Sequence[Column], batch_id: str) -> Job:
+        config = bigquery.LoadJobConfig(
+            source_format=bigquery.SourceFormat.PARQUET,
+            schema=schema_fields(columns),
+            create_disposition=bigquery.CreateDisposition.CREATE_IF_NEEDED,
+            write_disposition=bigquery.WriteDisposition.WRITE_EMPTY,
+            destination_table_friendly_name=f"{BATCH_NOTE}{batch_id}",
+        )
+
+        def insert(job_id: str) -> Job:
+            return self._client.load_table_from_file(
+                io.BytesIO(content),
+                self._path(table),
+                size=len(content),
+                job_id=job_id,
+                job_config=config,
+                num_retries=_UPLOAD_RETRIES,
+                timeout=REQUEST_SECONDS,
+            )
+
+        job, _ = self._jobs.submit(insert, fresh_job_id("load"))
+        return job
+
+    def _undo_loads(self, jobs: Mapping[TableName, Job]) -> None:
+        """A table whose load failed is not ours to drop: it may have been there before."""
+        ended = [table for table, job in jobs.items() if self._jobs.stop(job) and failure(job) is None]
+        self.drop(ended)
+
+    def transact(
+        self,
+        steps: Sequence[Step],
+        parameters: Parameters,
+        *,
+        gather: Mapping[TableName, Sequence[TableName]] | None = None,
+        job_id: str = "",
+        timeout_seconds: float | None = None,
+    ) -> TransactionOutcome:
+        timeout = self._job_timeout_seconds if timeout_seconds is None else timeout_seconds
+        script = script_of(steps)
+        # BigQuery ends the job by itself should this process not live to do it.
+        config = self._query_config(script, parameters, job_timeout_ms=int(timeout * 1000))
+
+        def insert(attempt_id: str) -> Job:
+            return self._client.query(script, job_config=config, job_id=attempt_id, job_retry=None, **self._request)
+
+        with gathered(self._client, self._jobs, gather or {}, self._job_timeout_seconds):
+            transaction = Transaction(self._client, self._jobs, steps)
+            return transaction.run(insert, job_id or fresh_job_id("transaction"), timeout)
+
+    def drop(self, tables: Sequence[TableName]) -> None:
+        def delete(table: TableName) -> None:
+            with bigquery_errors(self._project_id):
+                self._client.delete_table(self._path(table), not_found_ok=True, **self._request)
+
+        with ThreadPoolExecutor(_DROPS_AT_ONCE) as pool:
+            list(pool.map(delete, tables))
+
+    def _path(self, table: TableName) -> str:
+        return f"{self._client.project}.{table}"

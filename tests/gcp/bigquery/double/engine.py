@@ -1,0 +1,188 @@
+"""GoogleSQL statements and transactions, on DuckDB.
+
+DuckDB has snapshots, and conflicts of its own per row. BigQuery's are per table, so who
+updated which table is kept here beside them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+import sqlglot
+from sqlglot import exp
+
+from tests.gcp.bigquery.double import wire
+from tests.gcp.bigquery.double.catalogue import Catalogue
+from tests.gcp.bigquery.double.faults import ApiError
+
+_KINDS = {
+    exp.Merge: "MERGE",
+    exp.Update: "UPDATE",
+    exp.Delete: "DELETE",
+    exp.Insert: "INSERT",
+    exp.Create: "CREATE_TABLE_AS_SELECT",
+}
+
+
+@dataclass
+class Result:
+    """What a statement gave."""
+
+    fields: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    kind: str = "SELECT"
+
+
+@dataclass(eq=False)
+class Transaction:
+    """A connection, and, once it has begun, a snapshot and the tables whose rows it changed."""
+
+    cursor: duckdb.DuckDBPyConnection
+    began_after: int = 0
+    is_open: bool = False
+    updated: set[str] = field(default_factory=set)
+
+
+class Engine:
+    """Runs statements; decides which transaction of two is aborted."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        self._open: list[Transaction] = []
+        self._commits = 0
+        self._last_update: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def connect(self) -> Transaction:
+        cursor = self.catalogue.connection.cursor()
+        cursor.execute("SET TimeZone = 'UTC'")
+        return Transaction(cursor)
+
+    def begin(self, transaction: Transaction) -> None:
+        with self._lock:
+            transaction.cursor.begin()
+            # DuckDB takes its snapshot when the transaction first looks.
+            transaction.cursor.execute("SELECT COUNT(*) FROM duckdb_tables()").fetchall()
+            transaction.began_after, transaction.is_open = self._commits, True
+            self._open.append(transaction)
+
+    def commit(self, transaction: Transaction) -> None:
+        with self._lock, _errors():
+            transaction.cursor.commit()
+            self._commits += 1
+            self._last_update.update(dict.fromkeys(transaction.updated, self._commits))
+            self._close(transaction)
+
+    def roll_back(self, transaction: Transaction) -> None:
+        with self._lock:
+            if transaction.is_open:
+                transaction.cursor.rollback()
+                self._close(transaction)
+
+    def _close(self, transaction: Transaction) -> None:
+        transaction.is_open = False
+        transaction.updated.clear()
+        self._open.remove(transaction)
+
+    def execute(self, transaction: Transaction, sql: str, parameters: Mapping[str, Any]) -> Result:
+        tree = self._parsed(sql)
+        self._check_tables(tree)
+        bound = {name: parameters[name] for name in {item.name for item in tree.find_all(exp.Parameter)}}
+        translated = self._with_meta_tables(tree).sql(dialect="duckdb")
+        kind = _KINDS.get(type(tree), "SELECT")
+        if kind == "MERGE":
+            translated += " RETURNING merge_action"
+        with _errors(self._conflict(_target(tree))):
+            found = transaction.cursor.execute(translated, bound)
+            rows = found.fetchall()
+        if kind != "SELECT":
+            self._note_update(transaction, _target(tree), kind, rows)
+            return Result(kind=kind)
+        return Result([wire.result_field(name, str(type_)) for name, type_, *_ in found.description or ()], rows, kind)
+
+    def bytes_of(self, sql: str) -> int:
+        """What a statement would read."""
+        tree = self._parsed(sql)
+        self._check_tables(tree)
+        return sum(self.catalogue.bytes_of(*name) for name in _tables(tree) if name in self.catalogue.tables)
+
+    def _parsed(self, sql: str) -> exp.Expression:
+        try:
+            return sqlglot.parse_one(sql, read="bigquery")
+        except sqlglot.ParseError as error:
+            raise ApiError("invalidQuery", f"Syntax error: {error}") from error
+
+    def _check_tables(self, tree: exp.Expression) -> None:
+        for dataset, table in _tables(tree):
+            if not _is_meta(table):
+                self.catalogue.require(dataset, table)
+
+    def _with_meta_tables(self, tree: exp.Expression) -> exp.Expression:
+        def replaced(node: exp.Expression) -> exp.Expression:
+            if isinstance(node, exp.UnixToTime):
+                return exp.func("make_timestamptz", exp.Mul(this=node.this, expression=exp.Literal.number(1000)))
+            if isinstance(node, exp.Table) and _is_meta(node.name):
+                columns, rows = self.catalogue.view(node.db, node.name)
+                return _inline(columns, rows, node.alias_or_name)
+            return node
+
+        return tree.transform(replaced)
+
+    def _note_update(self, transaction: Transaction, table: str, kind: str, rows: list[tuple[Any, ...]]) -> None:
+        if kind == "MERGE":
+            changed = any(action != "INSERT" for (action,) in rows)
+        else:
+            changed = kind in ("UPDATE", "DELETE") and bool(rows[0][0])
+        if not changed:
+            return
+        with self._lock:
+            rivals = [other for other in self._open if other is not transaction and table in other.updated]
+            if not transaction.is_open:
+                self._commits += 1
+                self._last_update[table] = self._commits
+            elif rivals or self._last_update.get(table, 0) > transaction.began_after:
+                raise self._conflict(table)
+            else:
+                transaction.updated.add(table)
+
+    def _conflict(self, table: str) -> ApiError:
+        return ApiError(
+            "invalidQuery",
+            f"Transaction is aborted due to concurrent update against table {self.catalogue.project}:{table}.",
+        )
+
+
+def _tables(tree: exp.Expression) -> set[tuple[str, str]]:
+    return {(table.db, table.name) for table in tree.find_all(exp.Table) if table.db}
+
+
+def _target(tree: exp.Expression) -> str:
+    table = tree.find(exp.Table) if not isinstance(tree.this, exp.Table) else tree.this
+    return f"{table.db}.{table.name}" if table else ""
+
+
+def _is_meta(table: str) -> bool:
+    return table == "__TABLES__" or table.startswith("INFORMATION_SCHEMA.")
+
+
+def _inline(columns: list[str], rows: list[tuple[Any, ...]], alias: str) -> exp.Expression:
+    """The rows as a subquery; without any, a row of NULLs that is filtered away."""
+    values = exp.values(rows or [(None,) * len(columns)], alias="v", columns=columns)
+    return exp.select("*").from_(values).where("TRUE" if rows else "FALSE").subquery(alias)
+
+
+@contextmanager
+def _errors(conflict: ApiError | None = None) -> Iterator[None]:
+    try:
+        yield
+    except duckdb.TransactionException as error:
+        raise conflict or ApiError("invalidQuery", "Transaction is aborted due to concurrent update") from error
+    except duckdb.InterruptException as error:
+        raise ApiError("stopped", "Job execution was cancelled: User requested cancellation") from error
+    except duckdb.Error as error:
+        raise ApiError("invalidQuery", str(error).partition("\n")[0]) from error

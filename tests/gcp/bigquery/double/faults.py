@@ -1,0 +1,109 @@
+"""Errors as BigQuery words them, and faults on demand."""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+_STATUS = {
+    "accessDenied": 403,
+    "quotaExceeded": 403,
+    "rateLimitExceeded": 403,
+    "notFound": 404,
+    "duplicate": 409,
+    "invalid": 400,
+    "invalidQuery": 400,
+    "bytesBilledLimitExceeded": 400,
+    "stopped": 499,
+    "backendError": 503,
+}
+
+
+class ApiError(Exception):
+    """An error with BigQuery's reason; of a request, or of a job."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        self.reason = reason
+        self.message = message
+        super().__init__(message)
+
+    @property
+    def status(self) -> int:
+        return _STATUS.get(self.reason, 500)
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """As a job's `errorResult`."""
+        return {"reason": self.reason, "message": self.message}
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """As the answer to a request."""
+        details = [{**self.result, "domain": "global"}]
+        return {"error": {"code": self.status, "message": self.message, "errors": details}}
+
+
+@dataclass
+class Fault:
+    """Something goes wrong with requests, or with statements.
+
+    Attributes:
+        on: Regular expression: of ``POST /path`` for requests, of its SQL for statements.
+        reason: BigQuery's reason.
+        message: BigQuery's words.
+        times: How often; then all is well again.
+        answer_lost: It is carried out first; a request is then left without an answer.
+    """
+
+    on: str
+    reason: str = "backendError"
+    message: str = "Visibility check was unavailable. Please retry the request"
+    times: int = 1
+    answer_lost: bool = False
+
+    def strikes(self, text: str) -> bool:
+        """Whether it befalls this; used up by asking."""
+        if self.times <= 0 or not re.search(self.on, text):
+            return False
+        self.times -= 1
+        return True
+
+    @property
+    def error(self) -> ApiError:
+        return ApiError(self.reason, self.message)
+
+
+@dataclass
+class Gate:
+    """Statements that match stop here until it is opened: a job as slow as a test needs it.
+
+    Attributes:
+        before: Regular expression of the statement's SQL.
+        arrivals: Opens by itself when so many statements wait; 0: only when told to.
+        heeds_cancel: Whether a cancelled job ends here; else it is too late for that.
+    """
+
+    before: str
+    arrivals: int = 0
+    heeds_cancel: bool = True
+    reached: threading.Event = field(default_factory=threading.Event)
+    opened: threading.Event = field(default_factory=threading.Event)
+    waiting: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def open(self) -> None:
+        self.opened.set()
+
+    def pass_through(self, sql: str, cancelled: threading.Event) -> None:
+        if self.opened.is_set() or not re.search(self.before, sql):
+            return
+        with self._lock:
+            self.waiting += 1
+            if self.waiting == self.arrivals:
+                self.open()
+        self.reached.set()
+        while not self.opened.wait(0.01):
+            if self.heeds_cancel and cancelled.is_set():
+                raise ApiError("stopped", "Job execution was cancelled: User requested cancellation")

@@ -1,0 +1,255 @@
+"""Jobs: an id that is used once, a state, a result or an error; scripts have child jobs."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow.parquet
+
+from tests.gcp.bigquery.double import script, wire
+from tests.gcp.bigquery.double.catalogue import Catalogue, Resource, quoted
+from tests.gcp.bigquery.double.engine import Engine, Result, Transaction
+from tests.gcp.bigquery.double.faults import ApiError, Fault, Gate
+
+_TRANSACTION_WORDS = {
+    "BEGIN TRANSACTION": "BEGIN_TRANSACTION",
+    "COMMIT TRANSACTION": "COMMIT_TRANSACTION",
+    "ROLLBACK TRANSACTION": "ROLLBACK_TRANSACTION",
+}
+
+
+def _now_ms() -> str:
+    return str(time.time_ns() // 1_000_000)
+
+
+@dataclass
+class Job:
+    """One job and, while it runs, its transaction."""
+
+    project: str
+    job_id: str
+    configuration: Resource
+    statistics: Resource = field(default_factory=lambda: {"creationTime": _now_ms(), "startTime": _now_ms()})
+    error: ApiError | None = None
+    result: Result = field(default_factory=Result)
+    done: threading.Event = field(default_factory=threading.Event)
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    transaction: Transaction | None = None
+    statements: int = 0
+
+    @property
+    def resource(self) -> Resource:
+        is_done = self.done.is_set()
+        errors = {"errorResult": self.error.result, "errors": [self.error.result]} if is_done and self.error else {}
+        return {
+            "id": f"{self.project}:US.{self.job_id}",
+            "jobReference": {"projectId": self.project, "jobId": self.job_id, "location": "US"},
+            "configuration": self.configuration,
+            "statistics": self.statistics,
+            "status": {"state": "DONE" if is_done else "RUNNING", **errors},
+        }
+
+    def end(self) -> None:
+        self.statistics["endTime"] = _now_ms()
+        self.done.set()
+
+
+class Jobs:
+    """Runs jobs. A test sets `faults`, `gates` and `on_insert`, and reads `by_id`."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        self.engine = Engine(catalogue)
+        self.by_id: dict[str, Job] = {}
+        self.faults: list[Fault] = []
+        self.gates: list[Gate] = []
+        self.on_insert: list[Callable[[Job], object]] = []
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+
+    def get(self, job_id: str) -> Job:
+        if job_id not in self.by_id:
+            raise ApiError("notFound", f"Not found: Job {self.catalogue.project}:US.{job_id}")
+        return self.by_id[job_id]
+
+    def insert(self, resource: Mapping[str, Any], content: bytes = b"") -> Job:
+        """A query runs on a thread of its own, the rest at once."""
+        configuration = dict(resource["configuration"])
+        job_id = resource.get("jobReference", {}).get("jobId") or uuid.uuid4().hex
+        job = Job(self.catalogue.project, job_id, configuration)
+        for look in self.on_insert:
+            look(job)
+        if configuration.get("dryRun"):
+            self._dry_run(job)
+            return job
+        with self._lock:
+            if job_id in self.by_id:
+                raise ApiError("duplicate", f"Already Exists: Job {self.catalogue.project}:US.{job_id}")
+            self.by_id[job_id] = job
+        if "query" in configuration:
+            thread = threading.Thread(target=self._run, args=(job, content), name=job_id, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        else:
+            self._run(job, content)
+        return job
+
+    def cancel(self, job_id: str) -> Job:
+        job = self.get(job_id)
+        job.cancelled.set()
+        if job.transaction and not job.done.is_set():
+            job.transaction.cursor.interrupt()
+        return job
+
+    def close(self) -> None:
+        """Cancel what still runs, and wait for it."""
+        for gate in self.gates:
+            gate.open()
+        for job_id in list(self.by_id):
+            self.cancel(job_id)
+        for thread in self._threads:
+            thread.join()
+
+    def _dry_run(self, job: Job) -> None:
+        total = self.engine.bytes_of(job.configuration["query"]["query"])
+        job.statistics["query"] = {"totalBytesProcessed": str(total), "statementType": "SELECT"}
+        job.end()
+
+    def _run(self, job: Job, content: bytes) -> None:
+        try:
+            if "query" in job.configuration:
+                self._query(job)
+            elif "load" in job.configuration:
+                self._load(job.configuration["load"], content)
+            else:
+                self._copy(job.configuration["copy"])
+        except ApiError as error:
+            job.error = error
+        except Exception as error:
+            job.error = ApiError("internalError", f"the double failed: {error!r}")
+            raise
+        finally:
+            job.end()
+
+    def _query(self, job: Job) -> None:
+        query = job.configuration["query"]
+        parameters = wire.parameters_of(query.get("queryParameters", []))
+        transaction = job.transaction = self.engine.connect()
+        job.statistics["query"] = {"totalBytesProcessed": "0", "totalBytesBilled": "0", "totalSlotMs": "1"}
+        try:
+            nodes = script.parse(query["query"])
+            is_script = not (len(nodes) == 1 and isinstance(nodes[0], script.Statement))
+
+            def execute(statement: script.Statement) -> None:
+                job.result = self._statement(job, transaction, statement, parameters, is_script)
+
+            def holds(condition: script.Statement) -> bool:
+                found = self.engine.execute(transaction, f"SELECT {condition.sql}", parameters)
+                return bool(found.rows[0][0])
+
+            script.run(nodes, execute, holds)
+        finally:
+            self.engine.roll_back(transaction)
+            transaction.cursor.close()
+
+    def _statement(
+        self,
+        job: Job,
+        transaction: Transaction,
+        statement: script.Statement,
+        parameters: Mapping[str, Any],
+        is_script: bool,
+    ) -> Result:
+        self._disturb(job, statement.sql)
+        child = Job(self.catalogue.project, f"script_job_{uuid.uuid4().hex}", {"query": {"query": statement.sql}})
+        try:
+            kind = _TRANSACTION_WORDS.get(statement.sql.upper())
+            if kind:
+                _in_transaction(self.engine, transaction, kind)
+                result = Result(kind=kind)
+            else:
+                self._bill(job, statement.sql)
+                result = self.engine.execute(transaction, statement.sql, parameters)
+        except ApiError as error:
+            child.error = error
+            raise
+        finally:
+            child.statistics["parentJobId"] = job.job_id
+            frame = {"startLine": statement.line, "startColumn": 1, "text": statement.sql}
+            child.statistics["scriptStatistics"] = {"evaluationKind": "STATEMENT", "stackFrames": [frame]}
+            child.end()
+            if is_script:
+                self.by_id[child.job_id] = child
+        child.statistics["query"] = {"statementType": result.kind}
+        self._fail(statement.sql, answer_lost=True)
+        return result
+
+    def _disturb(self, job: Job, sql: str) -> None:
+        """What a test has planned for this statement."""
+        for gate in self.gates:
+            gate.pass_through(sql, job.cancelled)
+        self._fail(sql, answer_lost=False)
+
+    def _fail(self, sql: str, *, answer_lost: bool) -> None:
+        for fault in self.faults:
+            if fault.answer_lost == answer_lost and fault.strikes(sql):
+                raise fault.error
+
+    def _bill(self, job: Job, sql: str) -> None:
+        read = self.engine.bytes_of(sql)
+        limit = job.configuration["query"].get("maximumBytesBilled")
+        if limit is not None and read > int(limit):
+            message = f"Query exceeded limit for bytes billed: {limit}. {read} or higher required."
+            raise ApiError("bytesBilledLimitExceeded", message)
+        figures = job.statistics["query"]
+        for name in ("totalBytesProcessed", "totalBytesBilled"):
+            figures[name] = str(int(figures[name]) + read)
+
+    def _load(self, load: Resource, content: bytes) -> None:
+        dataset, table = _name(load["destinationTable"])
+        rows = pyarrow.parquet.read_table(pyarrow.BufferReader(content))
+        with self.catalogue.lock:
+            self._writable(dataset, table, load)
+            if (dataset, table) not in self.catalogue.tables:
+                properties = load.get("destinationTableProperties", {})
+                self.catalogue.add_table(dataset, table, load["schema"]["fields"], properties)
+            cursor = self.catalogue.connection.cursor()
+            cursor.register("loaded", rows)
+            cursor.execute(f"INSERT INTO {quoted(dataset, table)} BY NAME FROM loaded")
+
+    def _copy(self, copy: Resource) -> None:
+        dataset, table = _name(copy["destinationTable"])
+        with self.catalogue.lock:
+            sources = [self.catalogue.table(*_name(source)) for source in copy["sourceTables"]]
+            self._writable(dataset, table, copy)
+            if (dataset, table) not in self.catalogue.tables:
+                kept = {"expirationTime": copy["destinationExpirationTime"]}
+                self.catalogue.add_table(dataset, table, sources[0]["schema"]["fields"], kept)
+            names = [_name(source["tableReference"]) for source in sources]
+            union = " UNION ALL ".join(f"FROM {quoted(*name)}" for name in names)
+            self.catalogue.connection.cursor().execute(f"INSERT INTO {quoted(dataset, table)} {union}")
+
+    def _writable(self, dataset: str, table: str, settings: Resource) -> None:
+        self.catalogue.dataset(dataset)
+        is_there = (dataset, table) in self.catalogue.tables
+        wanted = settings.get("writeDisposition")
+        if wanted == "WRITE_EMPTY" and is_there and self.catalogue.row_count(dataset, table):
+            raise ApiError("duplicate", f"Already Exists: Table {self.catalogue.project}:{dataset}.{table}")
+
+
+def _name(reference: Mapping[str, str]) -> tuple[str, str]:
+    return reference["datasetId"], reference["tableId"]
+
+
+def _in_transaction(engine: Engine, transaction: Transaction, kind: str) -> None:
+    if kind == "BEGIN_TRANSACTION":
+        engine.begin(transaction)
+    elif kind == "COMMIT_TRANSACTION":
+        engine.commit(transaction)
+    else:
+        engine.roll_back(transaction)

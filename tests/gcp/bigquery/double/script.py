@@ -1,0 +1,148 @@
+"""Scripts: blocks with a handler, IF, RAISE, and statements; no variables and no loops."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tests.gcp.bigquery.double.faults import ApiError
+
+_TOKEN = re.compile(r"""`[^`]*`|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\w+|[^\s\w]""")
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement and the line on which it begins."""
+
+    sql: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Raise:
+    """Without a message: the error that is being handled, again."""
+
+    message: str | None
+    line: int
+
+
+@dataclass
+class Block:
+    body: list[Node] = field(default_factory=list)
+    handler: list[Node] | None = None
+
+
+@dataclass(frozen=True)
+class If:
+    condition: Statement
+    body: list[Node]
+
+
+Node = Statement | Raise | Block | If
+
+
+class _Parser:
+    def __init__(self, sql: str) -> None:
+        self._sql = sql
+        self._tokens = list(_TOKEN.finditer(sql))
+        self._at = 0
+
+    def nodes(self, *ends: str) -> list[Node]:
+        """Up to one of these words, which is left to the caller."""
+        nodes: list[Node] = []
+        while self._at < len(self._tokens) and self._word() not in ends:
+            if self._word() == ";":
+                self._at += 1
+            else:
+                nodes.append(self._node())
+        return nodes
+
+    def _node(self) -> Node:
+        line = self._sql.count("\n", 0, self._tokens[self._at].start()) + 1
+        if self._word() == "BEGIN" and self._word(1) != "TRANSACTION":
+            return self._block()
+        if self._word() == "IF":
+            self._skip("IF")
+            condition = Statement(self._text_until("THEN"), line)
+            self._skip("THEN")
+            body = self.nodes("END")
+            self._skip("END", "IF")
+            return If(condition, body)
+        if self._word() == "RAISE":
+            return self._raise(line)
+        return Statement(self._text_until(";"), line)
+
+    def _block(self) -> Block:
+        self._skip("BEGIN")
+        block = Block(self.nodes("EXCEPTION", "END"))
+        if self._word() == "EXCEPTION":
+            self._skip("EXCEPTION", "WHEN", "ERROR", "THEN")
+            block.handler = self.nodes("END")
+        self._skip("END")
+        return block
+
+    def _raise(self, line: int) -> Raise:
+        self._skip("RAISE")
+        if self._word() != "USING":
+            return Raise(None, line)
+        self._skip("USING", "MESSAGE", "=")
+        self._at += 1
+        return Raise(self._tokens[self._at - 1][0][1:-1], line)
+
+    def _word(self, ahead: int = 0) -> str:
+        at = self._at + ahead
+        return self._tokens[at][0].upper() if at < len(self._tokens) else ""
+
+    def _skip(self, *words: str) -> None:
+        for word in words:
+            if self._word() != word:
+                raise ApiError("invalidQuery", f"Syntax error: Expected {word} but got {self._word() or 'the end'}")
+            self._at += 1
+
+    def _text_until(self, end: str) -> str:
+        """The source text up to a word outside of brackets."""
+        first, depth = self._at, 0
+        while self._at < len(self._tokens) and (depth or self._word() != end):
+            depth += {"(": 1, ")": -1}.get(self._word(), 0)
+            self._at += 1
+        return self._sql[self._tokens[first].start() : self._tokens[self._at - 1].end()]
+
+
+def parse(sql: str) -> list[Node]:
+    """The script's statements; a lone statement is a script of one."""
+    return _Parser(sql).nodes()
+
+
+def run(nodes: list[Node], execute: Callable[[Statement], None], holds: Callable[[Statement], bool]) -> None:
+    """Run the script; an uncaught error ends it, and its message tells the line."""
+    for node in nodes:
+        _run(node, execute, holds, None)
+
+
+def _run(
+    node: Node, execute: Callable[[Statement], None], holds: Callable[[Statement], bool], handled: ApiError | None
+) -> None:
+    if isinstance(node, Statement):
+        execute(node)
+    elif isinstance(node, If):
+        for inner in node.body if holds(node.condition) else []:
+            _run(inner, execute, holds, handled)
+    elif isinstance(node, Raise):
+        if node.message is None:
+            assert handled is not None
+            raise handled
+        raise ApiError("invalidQuery", f"Query error: {node.message} at [{node.line}:1]")
+    else:
+        _run_block(node, execute, holds)
+
+
+def _run_block(block: Block, execute: Callable[[Statement], None], holds: Callable[[Statement], bool]) -> None:
+    try:
+        run(block.body, execute, holds)
+    except ApiError as error:
+        # A job that is cancelled ends there; no handler runs.
+        if block.handler is None or error.reason == "stopped":
+            raise
+        for node in block.handler:
+            _run(node, execute, holds, error)

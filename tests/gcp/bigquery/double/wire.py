@@ -1,0 +1,81 @@
+"""Types and values as the REST interface writes them."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from lib.consolidation.warehouse import Column
+from lib.embedded.googlesql import to_duckdb_type, to_googlesql_type
+
+_LEGACY = {"INT64": "INTEGER", "FLOAT64": "FLOAT", "BOOL": "BOOLEAN"}
+_STANDARD = {legacy: standard for standard, legacy in _LEGACY.items()}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_READERS = {
+    "INT64": int,
+    "FLOAT64": float,
+    "BOOL": lambda text: text == "true",
+    "NUMERIC": Decimal,
+    "DATE": date.fromisoformat,
+    "TIMESTAMP": datetime.fromisoformat,
+    "STRING": str,
+}
+
+
+def parameters_of(described: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """``queryParameters`` as Python values."""
+    return {item["name"]: _parameter(item["parameterType"], item["parameterValue"]) for item in described}
+
+
+def _parameter(kind: Mapping[str, Any], value: Mapping[str, Any]) -> Any:
+    if kind["type"] == "ARRAY":
+        return [_parameter(kind["arrayType"], item) for item in value.get("arrayValues", [])]
+    return None if value.get("value") is None else _READERS[kind["type"]](value["value"])
+
+
+def field_of(name: str, googlesql_type: str) -> dict[str, Any]:
+    """A column of a schema."""
+    if googlesql_type.startswith("ARRAY<"):
+        return {**field_of(name, googlesql_type[6:-1]), "mode": "REPEATED"}
+    return {"name": name, "type": _LEGACY.get(googlesql_type, googlesql_type), "mode": "NULLABLE"}
+
+
+def result_field(name: str, duckdb_type: str) -> dict[str, Any]:
+    """A column of a result; a sum of integers is HUGEINT in DuckDB and INT64 in BigQuery."""
+    return field_of(name, to_googlesql_type(duckdb_type.replace("HUGEINT", "BIGINT")))
+
+
+def column_of(field: Mapping[str, Any]) -> Column:
+    """A field of a schema as a column."""
+    kind = _STANDARD.get(field["type"], field["type"])
+    return Column(field["name"], f"ARRAY<{kind}>" if field.get("mode") == "REPEATED" else kind)
+
+
+def declared(field: Mapping[str, Any]) -> str:
+    """A field of a schema as DuckDB declares it."""
+    column = column_of(field)
+    if "precision" in field:
+        return f'"{column.name}" DECIMAL({field["precision"]}, {field.get("scale", 0)})'
+    return f'"{column.name}" {to_duckdb_type(column.type)}'
+
+
+def cells(row: Sequence[Any]) -> dict[str, Any]:
+    """A row of a result."""
+    return {"f": [{"v": _cell(value)} for value in row]}
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [{"v": _cell(item)} for item in value]
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime) and value.tzinfo:
+        return str((value - _EPOCH) // timedelta(microseconds=1))
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return value.isoformat() if isinstance(value, date) else str(value)

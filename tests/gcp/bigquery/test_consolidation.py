@@ -1,0 +1,163 @@
+"""Consolidations over the real client: the model holds, and only the fence prevents duplicates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from lib.consolidation.duplicates import DuplicateKind, count_duplicates, explain_duplicates
+from lib.consolidation.identifiers import TableName
+from lib.consolidation.ledger import ledger_runs
+from lib.consolidation.repair import apply_repair, plan_repair, undo_repair
+from lib.consolidation.result import ConsolidationResult, ConsolidationStatus
+from lib.consolidation.table_spec import TableSpec
+from tests.consolidation.test_against_a_model import batches, consolidated, old_rows
+from tests.consolidation.world import DAY, in_order, later, prediction, predictions
+from tests.gcp.bigquery.double import BigqueryDouble, Fault, Gate
+from tests.gcp.bigquery.world import FENCE, PROJECT, BigqueryWorld
+
+ROWS = 5
+LEDGER = "^INSERT INTO .*consolidation_runs"
+MOVE_FENCE = "^UPDATE .*consolidation_fences"
+numbers = count()
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[BigqueryDouble]:
+    with BigqueryDouble(PROJECT) as server:
+        yield server
+
+
+@settings(max_examples=4, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(old=old_rows.map(lambda row: [row]), batches=batches)
+def test_batches_do_what_the_model_says(
+    shared: BigqueryDouble, tmp_path_factory: pytest.TempPathFactory, old: list[Any], batches: list[Any]
+) -> None:
+    """The same model as for the embedded warehouse; each example in a dataset of its own."""
+    spec = TableSpec(TableName(f"dataset_{next(numbers)}", "predictions"))
+    world = BigqueryWorld(tmp_path_factory.mktemp("model"), spec, address=shared.address).set_up()
+    world.insert(old)
+    for number, (tables, use_lock) in enumerate(batches):
+        before = world.table()
+        for table in tables:
+            world.staging_writer.write(table, batch_id=f"b{number}", worker_id="w", game_date=DAY)
+        expected, figures = consolidated(before, [row for table in tables for row in table])
+        planned = world.consolidate(f"b{number}", dry_run=True)
+        assert world.table() == before
+        result = world.consolidate(f"b{number}", use_lock=use_lock)
+        assert world.table() == in_order(expected)
+        assert {name: getattr(result, name) for name in figures} == figures
+        assert (planned.inserted, planned.updated) == (result.inserted, result.updated)
+        assert world.consolidate(f"b{number}").status is ConsolidationStatus.ALREADY_CONSOLIDATED
+
+
+def test_a_consolidation_tells_its_job_and_what_it_cost(world: BigqueryWorld, double: BigqueryDouble) -> None:
+    world.insert(predictions(ROWS))
+    world.stage(predictions(2 * ROWS, updated_at=later(1)), tables=4)
+    result = world.consolidate()
+    assert (result.inserted, result.updated, result.staging_dropped, result.attempts) == (ROWS, ROWS, 4, 1)
+    assert result.statistics["bytes_billed"] >= result.statistics["bytes_processed"] > 0
+    assert result.merge_ms > 0
+    job = world.client.get_job(result.job_id)
+    assert (job.job_id, job.state, job.error_result) == (result.job_id, "DONE", None)
+    [run] = ledger_runs(world.warehouse, world.spec)
+    assert run.job_id == result.job_id
+    assert {table for _, table in double.catalogue.tables} == {
+        "player_prop_predictions",
+        "consolidation_fences",
+        "consolidation_runs",
+    }
+
+
+@pytest.mark.parametrize("left_out", [frozenset(), FENCE], ids=["fenced", "no fence"])
+def test_only_the_fence_prevents_duplicates(double: BigqueryDouble, tmp_path: Path, left_out: frozenset[str]) -> None:
+    """Two batches with the same keys, without the lock, and with both transactions open at once."""
+    world = BigqueryWorld(tmp_path, address=double.address, left_out=left_out).set_up()
+    for batch_id in ("batch_1", "batch_2"):
+        world.stage(predictions(ROWS), batch_id)
+    # With the fence the second never gets as far as its MERGE: it is aborted where it moves the fence.
+    double.jobs.gates.append(Gate(LEDGER if left_out else MOVE_FENCE, arrivals=2))
+    with ThreadPoolExecutor(2) as threads:
+        results = list(
+            threads.map(lambda batch_id: world.again().consolidate(batch_id, use_lock=False), ["batch_1", "batch_2"])
+        )
+    [counted] = count_duplicates(world.warehouse, world.spec, DAY, DAY)
+    assert counted.duplicate_keys == (ROWS if left_out else 0)
+    assert sum(result.inserted for result in results) == (2 * ROWS if left_out else ROWS)
+    if not left_out:
+        assert any("concurrent update" in message for message in aborted(double))
+        assert max(result.attempts for result in results) > 1
+
+
+def test_one_batch_twice_at_once_is_one_job(world: BigqueryWorld, double: BigqueryDouble) -> None:
+    """Their job has one id, so the second waits for the first one's."""
+    world.stage(predictions(ROWS), tables=2)
+    gate = Gate(LEDGER)
+    double.jobs.gates.append(gate)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(world.again().consolidate, use_lock=False)
+        assert gate.reached.wait(60)
+        waits = double.awaited("GET .*/jobs/consolidation_")
+        second = threads.submit(world.again().consolidate, use_lock=False)
+        assert waits.wait(60)
+        gate.open()
+        assert first.result(60).inserted == ROWS
+        assert second.result(60).status in (ConsolidationStatus.CONSOLIDATED, ConsolidationStatus.ALREADY_CONSOLIDATED)
+    assert len(world.table()) == ROWS
+    assert len(ledger_runs(world.warehouse, world.spec)) == 1
+
+
+def aborted(double: BigqueryDouble) -> list[str]:
+    """Messages of the scripts that failed."""
+    jobs = list(double.jobs.by_id.values())
+    return [job.error.message for job in jobs if job.error and "parentJobId" not in job.statistics]
+
+
+def test_many_at_once_lose_no_row(world: BigqueryWorld) -> None:
+    """Rivals of one date and of another, with the lock and without: one table, one conflict."""
+    world.stage(predictions(ROWS), "a", tables=3)
+    world.stage(predictions(ROWS, updated_at=later(400)), "b", tables=2)
+    world.stage(predictions(ROWS, game_date=DAY.replace(day=18)), "c", tables=2)
+
+    def consolidate(asked: tuple[str, bool]) -> ConsolidationResult:
+        batch_id, use_lock = asked
+        day = DAY.replace(day=18) if batch_id == "c" else DAY
+        return world.again().consolidate(batch_id, game_date=day, use_lock=use_lock)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(consolidate, [("a", True), ("a", False), ("b", True), ("c", False)]))
+    runs = ledger_runs(world.warehouse, world.spec)
+    assert sorted(run.batch_id for run in runs) == ["a", "b", "c"]
+    assert sum(run.inserted_rows for run in runs) == 2 * ROWS == len(world.table())
+    assert sum(run.updated_rows for run in runs) == ROWS
+
+
+def test_aborted_once_then_done(world: BigqueryWorld, double: BigqueryDouble) -> None:
+    """In BigQuery's other words for it."""
+    message = (
+        "Could not serialize access to table test:nba_predictions.player_prop_predictions due to concurrent update"
+    )
+    double.jobs.faults.append(Fault("^MERGE", "invalidQuery", message, times=2))
+    world.stage(predictions(ROWS))
+    result = world.consolidate()
+    assert (result.inserted, result.attempts) == (ROWS, 3)
+    assert len(world.table()) == ROWS
+
+
+def test_duplicates_are_explained_repaired_and_undone(world: BigqueryWorld) -> None:
+    twice = [prediction(prediction_id="x"), prediction(prediction_id="x"), prediction(prediction_id="y")]
+    world.insert([*twice, prediction(player_lookup="other")])
+    before = world.table()
+    [group] = explain_duplicates(world.warehouse, world.spec, DAY).groups
+    assert (group.rows, group.kind) == (3, DuplicateKind.BOTH)
+    repaired = apply_repair(world.warehouse, world.locks, world.spec, plan_repair(world.warehouse, world.spec, DAY))
+    assert (repaired.removed, repaired.kept, repaired.duplicate_keys_after) == (2, 1, 0)
+    assert len(world.table()) == 2
+    assert undo_repair(world.warehouse, world.locks, world.spec, DAY, repaired.backup_table.table) == 3
+    assert world.table() == before

@@ -1,0 +1,124 @@
+"""Every statement and script that the library sends is GoogleSQL, by GoogleSQL's own analyzer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lib.consolidation.duplicates import explain_duplicates
+from lib.consolidation.errors import NothingToConsolidate
+from lib.consolidation.ledger import ledger_runs
+from lib.consolidation.repair import apply_repair, plan_repair, undo_repair
+from lib.consolidation.staging import staging_backlog
+from lib.consolidation.table_spec import TableSpec
+from lib.consolidation.warehouse import Column
+from lib.locking.errors import LeaseLost
+from tests.consolidation.world import DAY, NOON, later, prediction, predictions
+from tests.gcp.bigquery.double import BigqueryDouble
+from tests.gcp.bigquery.double.jobs import Job
+from tests.gcp.bigquery.googlesql import Sent, analyze
+from tests.gcp.bigquery.world import PROJECT, BigqueryWorld
+
+BARE = TableSpec(active_column="", row_id_column="", newest_first=(), never_update=(), lock_scope="table")
+
+
+def live_through_everything(world: BigqueryWorld) -> None:
+    """Two revisions of workers, with and without the lock, dry runs, a forced release, duplicates, repair, undo."""
+    world.insert([prediction(prediction_id=name, player_lookup="twice") for name in ("a", "a", "b")])
+    for batch_id, use_lock in (("batch_0", True), ("batch_1", False)):
+        world.stage([*predictions(3), prediction(player_lookup="twice", updated_at=later(1))], batch_id, tables=2)
+        old_revision = prediction()
+        for name in ("confidence_score", "is_active", "updated_at"):
+            del old_revision[name]
+        world.stage([old_revision], batch_id)
+        for dry_run in (True, False):
+            world.consolidate(batch_id, use_lock=use_lock, dry_run=dry_run, cleanup=False)
+    with pytest.raises(NothingToConsolidate):
+        world.consolidate("unknown")
+    ledger_runs(world.warehouse, world.spec, batch_id="batch_0", game_date=DAY, since=NOON)
+    staging_backlog(world.warehouse, world.spec)
+    explain_duplicates(world.warehouse, world.spec, DAY)
+    plan = plan_repair(world.warehouse, world.spec, DAY)
+    repaired = apply_repair(world.warehouse, world.locks, world.spec, plan)
+    undo_repair(world.warehouse, world.locks, world.spec, DAY, repaired.backup_table.table)
+    with pytest.raises(LeaseLost), world.locks.acquire(game_date=DAY, batch_id="stuck"):
+        world.locks.force_release(DAY, reason="test", steal=True)
+    world.warehouse.estimate("SELECT @day AS day", {"day": DAY})
+
+
+def all_that_is_sent(folder: Path, spec: TableSpec, line_type: str) -> list[Sent]:
+    """Each with all tables that ever were: the ledger is asked for before it is there."""
+    recorded: list[Sent] = []
+    tables: dict[tuple[str, str], list[Column]] = {}
+    with BigqueryDouble(PROJECT) as double:
+
+        def record(job: Job) -> None:
+            query = job.configuration.get("query")
+            if query:
+                tables.update(schemas(double))
+                recorded.append(Sent(query["query"], parameter_types(query), tables))
+
+        world = BigqueryWorld(folder, spec, address=double.address).set_up()
+        double.sql(f'ALTER TABLE nba_predictions."{spec.table.table}" ALTER current_points_line TYPE {line_type}')
+        double.jobs.on_insert.append(record)
+        live_through_everything(world)
+    return list({(one.sql, *one.parameters.items()): one for one in recorded}.values())
+
+
+def parameter_types(query: Mapping[str, Any]) -> dict[str, str]:
+    types = {item["name"]: item["parameterType"] for item in query.get("queryParameters", [])}
+    return {
+        name: f"ARRAY<{kind['arrayType']['type']}>" if kind["type"] == "ARRAY" else kind["type"]
+        for name, kind in types.items()
+    }
+
+
+def schemas(double: BigqueryDouble) -> dict[tuple[str, str], list[Column]]:
+    names = list(double.catalogue.tables)
+    return {name: [Column(*column) for column in double.catalogue.columns(*name)] for name in names}
+
+
+def objection(one: Sent) -> str:
+    """What the analyzer says against it; empty: nothing."""
+    try:
+        analyze(one)
+    except Exception as error:
+        return str(error)
+    return ""
+
+
+def test_all_that_is_sent_is_googlesql(tmp_path: Path) -> None:
+    """In one test, because each process that asks the analyzer has to compile it first."""
+    lives = {"live": (TableSpec(), "DOUBLE"), "declared": (TableSpec(), "DECIMAL(4, 1)"), "bare": (BARE, "DOUBLE")}
+    for name, (spec, line_type) in lives.items():
+        sent = all_that_is_sent(tmp_path / name, spec, line_type)
+        assert {one.sql: said for one in sent if (said := objection(one))} == {}, name
+        first = longest(sent)
+        assert {"ResolvedUpdateStmt", "ResolvedMergeStmt", "ResolvedInsertStmt"} <= set(analyze(first))
+        if name == "live":
+            assert_mistakes_are_found(sent)
+
+
+def assert_mistakes_are_found(sent: Sequence[Sent]) -> None:
+    """Of everything that was sent, the longest with the word in it, broken at that word."""
+    for column in ("current_points_line", "game_date", "lock_key", "staged_rows", "table_name", "staging_tables"):
+        column_only = re.compile(rf"(?<!@)\b{column}\b")
+        one = longest(one for one in sent if column_only.search(one.sql))
+        said = objection(replace(one, sql=column_only.sub("misspelt", one.sql, count=1)))
+        assert {"misspelt", column} & set(re.findall(r"\w+", said))
+    for parameter in ("game_date", "lock_key", "token", "staging_tables", "rows_found"):
+        one = longest(one for one in sent if parameter in one.parameters)
+        said = objection(replace(one, parameters={**one.parameters, parameter: "BOOL"}))
+        assert re.search(r"No matching signature|BOOL", said)
+    one = longest(sent)
+    for word, instead in (("END;", ""), ("THEN", ""), ("RAISE;", "RAISE USING;"), ("COMMIT TRANSACTION", "COMMIT IT")):
+        assert "Syntax error" in objection(replace(one, sql=instead.join(one.sql.rsplit(word, 1))))
+
+
+def longest(sent: Iterable[Sent]) -> Sent:
+    return max(sent, key=lambda one: len(one.sql))

@@ -1,0 +1,208 @@
+"""A job runs once, and does not outlive its client's interest in it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from lib import project
+from lib.consolidation.errors import (
+    RequirementFailed,
+    SourceVanished,
+    TransactionConflict,
+    WarehouseUnavailable,
+)
+from lib.consolidation.identifiers import TableName
+from lib.consolidation.ledger import ledger_runs
+from lib.consolidation.result import ConsolidationResult, ConsolidationStatus
+from lib.consolidation.warehouse import Column, Execute, Require, Step
+from lib.embedded.sqlite_locks import SqliteLockStore
+from lib.locking.errors import LockAcquisitionError
+from tests.consolidation.world import predictions
+from tests.gcp.bigquery.double import BigqueryDouble, Fault, Gate
+from tests.gcp.bigquery.world import BigqueryWorld
+
+ROWS = 5
+COMMIT = "^COMMIT TRANSACTION"
+LEDGER = "^INSERT INTO .*consolidation_runs"
+INSERT_JOB = "POST .*/projects/test/jobs$"
+NUMBERS = TableName("nba_predictions", "numbers")
+
+_CLIENT = """
+import sys
+from pathlib import Path
+from tests.gcp.bigquery.world import BigqueryWorld
+BigqueryWorld(Path(sys.argv[1]), address=sys.argv[2]).consolidate()
+"""
+
+
+@contextmanager
+def client_process(world: BigqueryWorld) -> Iterator[subprocess.Popen[str]]:
+    """A process of its own that consolidates batch_1 under the lock."""
+    command = [sys.executable, "-c", _CLIENT, str(world.folder), world.address]
+    with subprocess.Popen(command, cwd=project.ROOT, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def is_locked(world: BigqueryWorld) -> bool:
+    store = SqliteLockStore(world.folder / "locks.sqlite")
+    return any(observation.record is not None for observation in store.read_all())
+
+
+@pytest.fixture
+def numbers(world: BigqueryWorld) -> BigqueryWorld:
+    """A world with a table of one column more."""
+    world.warehouse.create_table(NUMBERS, [Column("n", "INT64")])
+    return world
+
+
+def insert(n: int) -> list[Step]:
+    return [Execute("insert", f"INSERT INTO {NUMBERS.sql} (n) SELECT {n}")]
+
+
+def stored(world: BigqueryWorld) -> list[int]:
+    return [row["n"] for row in world.warehouse.query(f"SELECT n FROM {NUMBERS.sql} ORDER BY n")]
+
+
+def scripts(double: BigqueryDouble) -> list[str]:
+    """Ids of the script jobs that were run."""
+    queries = {job_id: job.configuration.get("query", {}) for job_id, job in double.jobs.by_id.items()}
+    return [job_id for job_id, query in queries.items() if query.get("query", "").startswith("BEGIN\n")]
+
+
+def test_client_killed_while_its_job_runs(world: BigqueryWorld, double: BigqueryDouble) -> None:
+    """The lock stays; the job goes on; a rerun finds what it did and does not do it again."""
+    world.stage(predictions(ROWS), tables=2)
+    gate = Gate(LEDGER)
+    double.jobs.gates.append(gate)
+    with client_process(world) as process, ThreadPoolExecutor(1) as rerun:
+        assert gate.reached.wait(60)
+        process.kill()
+        process.wait()
+        assert is_locked(world)
+        with pytest.raises(LockAcquisitionError):
+            world.consolidate(max_wait_seconds=0)
+        found = double.awaited("GET .*/jobs/consolidation_")
+        again: Future[ConsolidationResult] = rerun.submit(world.consolidate, use_lock=False)
+        assert found.wait(60)
+        gate.open()
+        assert again.result(60).inserted == ROWS
+    assert len(world.table()) == ROWS
+    assert [run.inserted_rows for run in ledger_runs(world.warehouse, world.spec)] == [ROWS]
+    assert sum(job_id.startswith("consolidation_") for job_id in scripts(double)) == 1
+    assert world.consolidate(use_lock=False).status is ConsolidationStatus.ALREADY_CONSOLIDATED
+
+
+def test_interrupted_client_waits_for_its_jobs_end(world: BigqueryWorld, double: BigqueryDouble) -> None:
+    """It cancels the job, and lets the lock go only when the job has ended."""
+    world.stage(predictions(ROWS))
+    gate = Gate(LEDGER, heeds_cancel=False)
+    double.jobs.gates.append(gate)
+    cancelled = double.awaited("POST .*/cancel$")
+    with client_process(world) as process:
+        assert gate.reached.wait(60)
+        process.send_signal(signal.SIGINT)
+        assert cancelled.wait(60)
+        assert is_locked(world)
+        assert process.poll() is None
+        gate.open()
+        _, said = process.communicate(timeout=60)
+    assert "KeyboardInterrupt" in said
+    assert not is_locked(world)
+    [job] = [double.jobs.by_id[job_id] for job_id in scripts(double) if job_id.startswith("consolidation_")]
+    assert job.done.is_set()
+
+
+def test_slow_job_is_cancelled_and_rolled_back(numbers: BigqueryWorld, double: BigqueryDouble) -> None:
+    double.jobs.gates.append(Gate(COMMIT))
+    with pytest.raises(WarehouseUnavailable, match=r"took longer than 0\.3s; it was cancelled and rolled back"):
+        numbers.warehouse.transact(insert(1), {}, timeout_seconds=0.3)
+    [job] = [double.jobs.by_id[job_id] for job_id in scripts(double)]
+    assert job.error is not None
+    assert job.error.reason == "stopped"
+    assert stored(numbers) == []
+
+
+@pytest.mark.parametrize("trouble", ["cancelled too late", "failed after the commit"])
+def test_what_was_committed_is_no_failure(numbers: BigqueryWorld, double: BigqueryDouble, trouble: str) -> None:
+    if trouble == "cancelled too late":
+        gate = Gate(COMMIT, heeds_cancel=False)
+        double.jobs.gates.append(gate)
+        double.on_request("POST .*/cancel$", gate.open)
+    else:
+        double.jobs.faults.append(Fault(COMMIT, answer_lost=True))
+    outcome = numbers.warehouse.transact(insert(1), {}, job_id="once", timeout_seconds=0.3 if "late" in trouble else 30)
+    assert outcome.job_id == "once"
+    assert numbers.warehouse.transact(insert(1), {}, job_id="once").job_id == "once"
+    assert stored(numbers) == [1]
+
+
+def test_one_id_runs_once_even_while_it_runs(numbers: BigqueryWorld, double: BigqueryDouble) -> None:
+    gate = Gate(COMMIT)
+    double.jobs.gates.append(gate)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(numbers.warehouse.transact, insert(1), {}, job_id="once")
+        assert gate.reached.wait(60)
+        asked_again = double.awaited(INSERT_JOB)
+        second = threads.submit(numbers.again().warehouse.transact, insert(1), {}, job_id="once")
+        assert asked_again.wait(60)
+        gate.open()
+        assert [future.result(60).job_id for future in (first, second)] == ["once", "once"]
+    assert stored(numbers) == [1]
+    assert scripts(double) == ["once"]
+
+
+@pytest.mark.parametrize("times", [1, 2, 99])
+def test_lost_answer_is_no_second_run(numbers: BigqueryWorld, double: BigqueryDouble, times: int) -> None:
+    """The client asks again and is refused, or gives up asking and looks the job up."""
+    world = BigqueryWorld(numbers.folder, address=numbers.address, patience_seconds=3 if times > 1 else 30)
+    double.faults.append(Fault(INSERT_JOB, answer_lost=True, times=times))
+    assert world.warehouse.transact(insert(1), {}, job_id="once").job_id == "once"
+    assert stored(numbers) == [1]
+    assert scripts(double) == ["once"]
+
+
+def test_id_of_an_attempt_that_failed_is_used_up(numbers: BigqueryWorld, double: BigqueryDouble) -> None:
+    words = "Transaction is aborted due to concurrent update against table test:nba_predictions.numbers."
+    double.jobs.faults.append(Fault("^INSERT", "invalidQuery", words, times=2))
+    for _ in range(2):
+        with pytest.raises(TransactionConflict, match="concurrent update"):
+            numbers.warehouse.transact(insert(1), {}, job_id="mine")
+    assert numbers.warehouse.transact(insert(1), {}, job_id="mine").job_id == "mine_3"
+    assert stored(numbers) == [1]
+
+
+@pytest.mark.parametrize(
+    "condition", ["FALSE", "CAST(NULL AS BOOL)", f"EXISTS (SELECT 1 FROM {NUMBERS.sql} WHERE n = 2)"]
+)
+def test_requirement_that_does_not_hold_leaves_nothing(numbers: BigqueryWorld, condition: str) -> None:
+    steps = [*insert(1), Require("fine", f"(SELECT COUNT(*) FROM {NUMBERS.sql}) = 1"), Require("refused", condition)]
+    with pytest.raises(RequirementFailed) as refusal:
+        numbers.warehouse.transact(steps, {})
+    assert refusal.value.code == "refused"
+    assert stored(numbers) == []
+
+
+def test_vanished_source_is_told_apart(world: BigqueryWorld) -> None:
+    [table] = world.stage(predictions(ROWS))
+    gather = {world.spec.table.sibling("_gathered_x"): [table, world.spec.table.sibling("_staging_gone")]}
+    with pytest.raises(SourceVanished, match="_staging_gone"):
+        world.warehouse.transact(insert(1), {}, gather=gather)
+
+
+def test_timeout_of_the_server_is_set(numbers: BigqueryWorld, double: BigqueryDouble, tmp_path: Path) -> None:
+    """A job that waits in the queue must not begin hours after its client has died."""
+    numbers.warehouse.transact(insert(1), {}, job_id="a", timeout_seconds=7)
+    numbers.warehouse.transact(insert(2), {}, job_id="b")
+    limits = [double.jobs.by_id[job_id].configuration["jobTimeoutMs"] for job_id in ("a", "b")]
+    assert limits == ["7000", "1800000"]

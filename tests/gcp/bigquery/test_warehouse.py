@@ -1,0 +1,169 @@
+"""What the port promises of tables, rows and listings, over the real client."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pyarrow
+import pytest
+
+from lib.consolidation.errors import TableNotFound, WarehouseUnavailable
+from lib.consolidation.identifiers import TableName
+from lib.consolidation.warehouse import Column
+from lib.gcp import bigquery_gathering
+from tests.consolidation.world import predictions
+from tests.gcp.bigquery.double import BigqueryDouble, Fault
+from tests.gcp.bigquery.world import BigqueryWorld
+
+DATASET = "nba_predictions"
+HOSTILE = "'; DROP TABLE x; -- `\"\n😀\\"
+EVERY_TYPE = (
+    Column("text", "STRING"),
+    Column("whole", "INT64"),
+    Column("real", "FLOAT64"),
+    Column("exact", "NUMERIC"),
+    Column("flag", "BOOL"),
+    Column("day", "DATE"),
+    Column("moment", "TIMESTAMP"),
+    Column("names", "ARRAY<STRING>"),
+)
+ROW = {
+    "text": HOSTILE,
+    "whole": -(2**62),
+    "real": 24.5,
+    "exact": Decimal("24.500000001"),
+    "flag": False,
+    "day": date(2026, 1, 17),
+    "moment": datetime(2026, 1, 17, 12, 0, 0, 123456, tzinfo=UTC),
+    "names": [HOSTILE, "b"],
+}
+NULLS = dict.fromkeys(ROW) | {"names": []}
+
+
+def named(table: str) -> TableName:
+    return TableName(DATASET, table)
+
+
+def texts(*values: str) -> pyarrow.Table:
+    return pyarrow.table({"text": list(values)})
+
+
+def test_types_and_values_come_back_as_they_were(world: BigqueryWorld) -> None:
+    """From parameters, and from loaded rows of every type that can be staged."""
+    chosen = ", ".join(f"@{name} AS {name}" for name in ROW)
+    assert world.warehouse.query(f"SELECT {chosen}", ROW) == [ROW]
+    scalars = EVERY_TYPE[:-1]
+    kinds = [pyarrow.string(), pyarrow.int64(), pyarrow.float64(), pyarrow.decimal128(38, 9), pyarrow.bool_()]
+    kinds += [pyarrow.date32(), pyarrow.timestamp("us", tz="UTC")]
+    schema = pyarrow.schema(list(zip([column.name for column in scalars], kinds, strict=True)))
+    loaded = [{column.name: row[column.name] for column in scalars} for row in (ROW, NULLS)]
+    table = named("loaded")
+    world.warehouse.load({table: pyarrow.Table.from_pylist(loaded, schema=schema)}, scalars, batch_id="b")
+    assert world.warehouse.columns(table) == scalars
+    assert world.warehouse.query(f"SELECT * FROM {table.sql} ORDER BY whole DESC") == loaded
+
+
+def test_columns_one_by_one_and_many_at_once(world: BigqueryWorld) -> None:
+    one, many = named("one"), named("many")
+    world.warehouse.create_table(one, EVERY_TYPE)
+    world.warehouse.create_table(one, EVERY_TYPE[:1])  # is there already, and left
+    world.warehouse.copy_structure(one, many)
+    assert world.warehouse.columns(one) == world.warehouse.columns(many) == EVERY_TYPE
+    gone = named("gone")
+    assert world.warehouse.columns_of([one, many, gone]) == {one: EVERY_TYPE, many: EVERY_TYPE}
+    with pytest.raises(TableNotFound, match=r"test:nba_predictions\.gone"):
+        world.warehouse.columns(gone)
+    with pytest.raises(TableNotFound, match=r"test:nba_predictions\.gone"):
+        world.warehouse.query(f"SELECT * FROM {gone.sql}")
+    with pytest.raises(TableNotFound, match="bq mk --location=REGION --dataset test:DATASET"):
+        world.warehouse.create_table(TableName("elsewhere", "t"), EVERY_TYPE)
+
+
+def test_staging_tables_tell_batch_rows_and_age(world: BigqueryWorld, double: BigqueryDouble) -> None:
+    """One query, however many there are; a friendly name of someone else is no batch."""
+    since = datetime.now(UTC).replace(microsecond=0)
+    world.stage(predictions(6), "batch_2026-01-17_1", tables=3)
+    world.stage(predictions(1), "other-batch")
+    foreign = named("_staging_foreign_w1")
+    world.warehouse.create_table(foreign, EVERY_TYPE)
+    double.catalogue.patch_table(DATASET, foreign.table, {"friendlyName": HOSTILE})
+    before = len(double.requests)
+    listed = world.warehouse.staging_tables(DATASET, "_staging_")
+    assert len(double.requests) == before + 1
+    assert [(table.batch_id, table.rows) for table in listed] == [
+        ("batch_2026-01-17_1", 2),
+        ("batch_2026-01-17_1", 2),
+        ("batch_2026-01-17_1", 2),
+        ("", 0),
+        ("other-batch", 1),
+    ]
+    assert all(table.created_at and since <= table.created_at <= datetime.now(UTC) for table in listed)
+    assert world.warehouse.staging_tables(DATASET, "_staging_batch_2026_01_17_1_") == listed[:3]
+
+
+@pytest.mark.parametrize("size", [10, 6_000_000], ids=["in one request", "in several"])
+def test_load_is_whole(world: BigqueryWorld, double: BigqueryDouble, size: int) -> None:
+    """A small file goes in one request with its job, a large one piece by piece."""
+    text = random.Random(0).randbytes(size // 2).hex()
+    world.warehouse.load({named("t"): texts(text)}, [Column("text", "STRING")], batch_id="b")
+    assert world.warehouse.query(f"SELECT text FROM {named('t').sql}") == [{"text": text}]
+    assert ("PUT /upload/bigquery/v2/projects/test/jobs" in double.requests) == (size > 1_000_000)
+
+
+def test_load_of_several_is_all_or_none(world: BigqueryWorld) -> None:
+    """A table that is in the way stays; those beside it are taken back."""
+    columns = [Column("text", "STRING")]
+    world.warehouse.load({named("b"): texts("old")}, columns, batch_id="old")
+    tables = {named(name): texts(name) for name in "abc"}
+    with pytest.raises(WarehouseUnavailable, match="Already Exists"):
+        world.warehouse.load(tables, columns, batch_id="new")
+    assert set(world.warehouse.columns_of(list(tables))) == {named("b")}
+    assert world.warehouse.query(f"SELECT text FROM {named('b').sql}") == [{"text": "old"}]
+
+
+def test_many_tables_are_gathered_in_parts_and_forgotten(
+    world: BigqueryWorld, double: BigqueryDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bigquery_gathering, "SOURCES_A_JOB", 2)
+    staged = world.stage(predictions(5), tables=5)
+    all_of_them = named("_gathered_x")
+    there: list[dict[tuple[str, str], Any]] = []
+    double.on_request("POST .*/queries$", lambda: there.append(dict(double.catalogue.tables)))
+    rows = world.warehouse.query(f"SELECT player_lookup FROM {all_of_them.sql}", gather={all_of_them: staged})
+    assert sorted(row["player_lookup"] for row in rows) == [f"player{n}" for n in range(5)]
+    assert sum(job.configuration.get("copy") is not None for job in double.jobs.by_id.values()) == 3
+    assert datetime.fromisoformat(there[0][DATASET, "_gathered_x"]["expirationTime"]) > datetime.now(UTC)
+    assert all_of_them not in world.warehouse.columns_of([all_of_them])
+
+
+def test_gathered_table_that_cannot_be_dropped_is_no_failure(world: BigqueryWorld, double: BigqueryDouble) -> None:
+    """The transaction is committed by then, and the table expires."""
+    world.stage(predictions(3))
+    double.faults.append(Fault("DELETE .*/_gathered_", "accessDenied", "Access Denied", times=99))
+    assert world.consolidate().inserted == 3
+
+
+def test_drop_takes_what_is_there(world: BigqueryWorld) -> None:
+    tables = [named(f"t{number}") for number in range(12)]
+    for table in tables[1:]:
+        world.warehouse.create_table(table, EVERY_TYPE)
+    world.warehouse.drop(tables)
+    assert world.warehouse.columns_of(tables) == {}
+
+
+def test_estimate_reads_nothing_and_the_limit_holds(world: BigqueryWorld, double: BigqueryDouble) -> None:
+    world.insert(predictions(100))
+    statement = f"SELECT * FROM {world.spec.table.sql} WHERE game_id = @game"
+    estimated = world.warehouse.estimate(statement, {"game": HOSTILE})
+    assert estimated > 0
+    assert not [job for job in double.jobs.by_id.values() if "query" in job.configuration]
+    thrifty = BigqueryWorld(world.folder, address=world.address, options={"maximum_bytes_billed": estimated - 1})
+    with pytest.raises(WarehouseUnavailable, match="raise that, or read less"):
+        thrifty.warehouse.query(statement, {"game": ""})
+    thrifty.stage(predictions(1))
+    with pytest.raises(WarehouseUnavailable, match="raise that, or read less"):
+        thrifty.consolidate(use_lock=False)
+    assert len(world.table()) == 100
