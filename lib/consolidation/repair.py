@@ -59,7 +59,6 @@ class RepairResult:
         removed: Rows removed for good.
         kept: Rows kept: one a key.
         duplicate_keys_after: Counted again afterwards.
-        undo_command: What puts the removed rows back.
     """
 
     game_date: date
@@ -67,7 +66,6 @@ class RepairResult:
     removed: int
     kept: int
     duplicate_keys_after: int
-    undo_command: str
 
 
 def plan_repair(warehouse: Warehouse, spec: TableSpec, game_date: date) -> RepairPlan:
@@ -124,7 +122,6 @@ def apply_repair(warehouse: Warehouse, locks: ConsolidationLock, spec: TableSpec
         plan.rows_to_remove,
         plan.duplicate_keys,
         after[0].duplicate_keys if after else 0,
-        f"runbook repair undo --game-date {plan.game_date} --backup {backup.table}",
     )
 
 
@@ -245,7 +242,11 @@ def _undo_steps(spec: TableSpec, columns: Sequence[Column], backup: TableName) -
 
 
 def _delete_keys_of(spec: TableSpec, keys: str) -> str:
+    """A MERGE, since BigQuery may refuse a DELETE whose EXISTS compares NULL-safely.
+
+    `keys` names a relation with one row a key.
+    """
     return (
-        f"DELETE FROM {spec.table.sql} AS T WHERE {counted_rows(spec, 'T')} "
-        f"AND EXISTS (SELECT 1 FROM {keys} AS K WHERE {same_key(spec, 'T', 'K')})"
+        f"MERGE INTO {spec.table.sql} AS T USING {keys} AS K "
+        f"ON {counted_rows(spec, 'T')} AND {same_key(spec, 'T', 'K')} WHEN MATCHED THEN DELETE"
     )
