@@ -1,0 +1,168 @@
+"""The demo's acts on the doubles of Google.
+
+What the simulation does only on an embedded platform is done on one beside, and carried
+over: the history, the deployment, and what the old code's race left behind.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
+from http.client import HTTPMessage
+from typing import Any
+
+from google.cloud.logging_v2.types import LogEntry as StoredEntry
+from google.cloud.run_v2.types import Condition, Revision, Service, TrafficTargetStatus
+from google.iam.v1.policy_pb2 import Binding, Policy
+
+from lib import project
+from lib.consolidation.identifiers import TableName
+from lib.consolidation.staging import batch_tables
+from lib.consolidation.warehouse import Execute
+from lib.embedded.deployment import DeployedService, Deployment
+from lib.operations.ports import LogEntry
+from lib.platform import Platform
+from lib.simulation.acts import Acts
+from lib.simulation.batches import batch_name
+from lib.simulation.slates import slate_of
+from lib.simulation.story import Act
+from tests.gcp.conftest import PROJECT
+from tests.gcp.double import GoogleDouble
+from tests.gcp.http_server import Answer
+from tests.locking.claims import DEAD_AT_ONCE_SECONDS, a_claim, created
+
+# A child of the library's logger: what a coordinator says is collected from there.
+logger = logging.getLogger("lib.locking.story")
+
+# A load job each takes its time.
+_MOST_TABLES = 15
+
+
+@dataclass(frozen=True)
+class GoogleActs(Acts):
+    """The acts of `Acts`, by the same names.
+
+    Attributes:
+        google: The double of what is only looked at.
+        embedded: The same acts on an embedded platform.
+        url: Of the server that answers `health`.
+    """
+
+    google: GoogleDouble
+    embedded: Acts
+    url: str
+
+    def play(self, act: Act) -> None:
+        """Play the act of the embedded platform's story here, and collect what was logged meanwhile."""
+        getattr(self, act.play.__name__)()
+        self._collect_logs()
+
+    def history(self) -> str:
+        told = self.embedded.history()
+        deploy(self.google, Deployment.load(project.home()), self.platform, self.url)
+        return told
+
+    def race(self) -> str:
+        """Raced by the old code on the embedded platform; its rows and tables as it left them."""
+        told = self.embedded.race()
+        table = self.platform.table.table
+        for batch_id in self.race_plan.batch_ids:
+            for staging in batch_tables(self.embedded.platform.warehouse, self.platform.table, batch_id):
+                self._write(self._embedded_rows(staging.name), batch_id)
+        rows = self._embedded_rows(table)
+        carrier, columns = self._write(rows, "old_code"), ", ".join(rows[0])
+        insert = f"INSERT INTO {table.sql} ({columns}) SELECT {columns} FROM {carrier.sql}"
+        self.platform.warehouse.transact([Execute("insert", insert)], {})
+        self.platform.warehouse.drop([carrier])
+        return told
+
+    def dead_holder(self) -> str:
+        """Its lease is over at once: nobody beats for it."""
+        self._stage(self._dead_batch, self.today, tables=_MOST_TABLES)
+        key, batch_id = self.platform.table.lock_key(self.today), self._dead_batch
+        logger.info("✅ Acquired consolidation lock: %s (batch=%s, timeout=300s)", key, batch_id)
+        claim = replace(a_claim(key, lease_seconds=DEAD_AT_ONCE_SECONDS), batch_id=batch_id)
+        return str(created(self.platform.locks.store, claim))
+
+    def live_holder(self) -> str:
+        tomorrow = self.today + timedelta(days=1)
+        lock = self.platform.locks.acquire(game_date=tomorrow, batch_id=batch_name("batch", tomorrow))
+        return str(self.stack.enter_context(lock))
+
+    def _collect_logs(self) -> None:
+        """What has been logged until now, in Cloud Logging."""
+        found = self.embedded.platform.logs.entries(
+            self.platform.environment.services.both,
+            since=datetime.now(UTC) - timedelta(days=60),
+            until=datetime.now(UTC) + timedelta(days=1),
+        )
+        self.google.log[:] = map(collected, found)
+
+    def _stage(self, batch_id: str, game_date: date, *, tables: int) -> None:
+        rows = slate_of(game_date, seed=self.seed).predict(batch_id, generated_at=datetime.now(UTC))
+        parts = min(tables, _MOST_TABLES)
+        for part in range(parts):
+            self._write(rows[part::parts], batch_id)
+
+    def _write(self, rows: Sequence[dict[str, Any]], batch_id: str) -> TableName:
+        return self.platform.staging_writer().write(rows, batch_id=batch_id, worker_id="worker").table
+
+    def _embedded_rows(self, table: TableName) -> list[dict[str, Any]]:
+        return self.embedded.platform.warehouse.query(f"SELECT * FROM {table.sql}")
+
+
+def deploy(google: GoogleDouble, deployment: Deployment, platform: Platform, url: str) -> None:
+    """Cloud Run and IAM as the embedded platform has them; `health` answers for the services."""
+    bindings = [
+        Binding(role=role, members=[f"serviceAccount:{account}"])
+        for account, roles in deployment.roles.items()
+        for role in roles
+    ]
+    google.policy = Policy(bindings=bindings)
+    location = f"projects/{platform.environment.project_id}/locations/{platform.environment.region}"
+    for name, service in deployment.services.items():
+        path = f"{location}/services/{name}"
+        google.revisions += _revisions(path, service)
+        newest = f"{path}/revisions/{service.revisions[0].name}"
+        google.services[path] = Service(
+            name=path,
+            latest_created_revision=newest,
+            latest_ready_revision=newest,
+            uri=f"{url}/{name}",
+            traffic_statuses=[
+                TrafficTargetStatus(revision=revision, percent=percent) for revision, percent in service.traffic.items()
+            ],
+        )
+
+
+def _revisions(path: str, service: DeployedService) -> Iterator[Revision]:
+    ready = Condition(type_="Ready", state=Condition.State.CONDITION_SUCCEEDED)
+    for revision in service.revisions:
+        yield Revision(
+            name=f"{path}/revisions/{revision.name}",
+            create_time=revision.deployed_at,
+            service_account=service.service_account,
+            conditions=[ready],
+        )
+
+
+def health(path: str, headers: HTTPMessage) -> Answer:
+    """What the embedded platform's service answers; its name is the first part of the path."""
+    service, _, endpoint_path = path.removeprefix("/").partition("/")
+    endpoint = Deployment.load(project.home()).service(service).endpoints[f"/{endpoint_path}"]
+    return endpoint.status_code, endpoint.body
+
+
+def collected(entry: LogEntry) -> StoredEntry:
+    """As Cloud Run stores it: plain text without severity, and an instance whose name is no host's."""
+    labels = {"service_name": entry.service, "revision_name": entry.revision}
+    return StoredEntry(
+        log_name=f"projects/{PROJECT}/logs/run.googleapis.com%2Fstdout",
+        timestamp=entry.timestamp,
+        text_payload=entry.message,
+        resource={"type": "cloud_run_revision", "labels": labels},
+        labels={"instanceId": sha256(entry.instance.encode()).hexdigest()},
+    )

@@ -1,0 +1,84 @@
+"""All runbooks on the Google platform: the demo's story, and the verdicts that it expects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import pytest
+
+from lib.consolidation.duplicates import count_duplicates
+from lib.consolidation.staging import staging_backlog
+from lib.embedded.schema import MAIN_TABLE
+from lib.operations.dates import resolve_game_date
+from lib.platform import connect
+from lib.runbooks.catalogue import find_runbook
+from lib.runbooks.execution import execute
+from lib.simulation.acts import Acts
+from lib.simulation.story import Act, told
+from tests.gcp.bigquery.double import BigqueryDouble
+from tests.gcp.conftest import PROJECT
+from tests.gcp.double import GoogleDouble
+from tests.gcp.http_server import serving_json
+from tests.gcp.story import GoogleActs, health
+from tests.locking.emulator import running_emulator
+
+
+@pytest.fixture
+def acts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, google: GoogleDouble, address: str) -> Iterator[GoogleActs]:
+    """The guide's project, empty but for its dataset and main table; an embedded platform beside it."""
+    monkeypatch.setenv("RUNBOOK_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("RUNBOOK_OUTPUTS", str(tmp_path / "outputs"))
+    monkeypatch.setenv("RUNBOOK_GOOGLE_EMULATOR_HOST", address)
+    with ExitStack() as stack:
+        firestore = stack.enter_context(running_emulator(tmp_path / "emulator.log"))
+        bigquery = stack.enter_context(BigqueryDouble(PROJECT))
+        url = stack.enter_context(serving_json(health))
+        monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore)
+        monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", bigquery.address)
+        forget_documents(firestore)
+        platform, embedded = connect("production"), connect("local")
+        bigquery.client().create_dataset(platform.table.table.dataset)
+        platform.warehouse.create_table(platform.table.table, MAIN_TABLE)
+        today = resolve_game_date("today", platform.environment.timezone)
+        yield GoogleActs(platform, today, 0, stack, google, Acts(embedded, today, 0, stack), url)
+
+
+def forget_documents(firestore: str) -> None:
+    """The emulator may be one that other sessions use as well."""
+    documents = f"http://{firestore}/emulator/v1/projects/{PROJECT}/databases/(default)/documents"
+    with urlopen(Request(documents, method="DELETE")):
+        pass
+
+
+def test_the_story_ends_in_the_same_verdicts(acts: GoogleActs) -> None:
+    verdicts, expected, surprises = [], [], []
+    with told(acts.embedded.platform) as steps:
+        for step in steps:
+            if isinstance(step, Act):
+                acts.play(step)
+                continue
+            run = execute(find_runbook(step.runbook), step.parameters, environment="production").record
+            verdicts.append((step.runbook, run.verdict))
+            expected.append((step.runbook, step.expected))
+            surprises += [(step.runbook, run.headline, what) for what in step.surprises(run.verdict, run.checks)]
+    assert verdicts == expected
+    assert surprises == []
+    the_state_is_as_told(acts)
+
+
+def the_state_is_as_told(acts: GoogleActs) -> None:
+    """The rows are unique, and the dead holder's lock went, with a record of it; the live one's stays."""
+    platform, one_day = acts.platform, timedelta(days=1)
+    counts = count_duplicates(platform.warehouse, platform.table, acts.today - one_day, acts.today + one_day)
+    assert [(count.rows > 0, count.duplicate_keys) for count in counts] == [(True, 0), (True, 0)]
+    assert staging_backlog(platform.warehouse, platform.table) == []
+    assert [entry.removed.claim.lock_key for entry in platform.locks.store.audit_entries()] == [
+        platform.table.lock_key(acts.today)
+    ]
+    assert [seen.record.claim.lock_key for seen in platform.locks.locks() if seen.record] == [
+        platform.table.lock_key(acts.today + one_day)
+    ]
