@@ -16,6 +16,7 @@ from lib.cli.demo import demo
 from lib.cli.doctor import doctor
 from lib.cli.locks import locks
 from lib.cli.runs import list_runbooks, params, run, site
+from lib.cli.terminal import printable
 from lib.errors import RunbookError
 
 
@@ -26,16 +27,14 @@ class _OneLineErrors(click.Group):
         try:
             return super().invoke(context)
         except RunbookError as error:
-            click.echo(f"runbook: {_printable(error)}", err=True)
+            click.echo(f"runbook: {printable(str(error))}", err=True)
             context.exit(error.exit_code)
         except KeyboardInterrupt:
-            click.echo("runbook: interrupted; what was not committed was rolled back, and locks are free", err=True)
+            click.echo(
+                "runbook: interrupted; what was not committed was rolled back, and its lock is free or expires",
+                err=True,
+            )
             context.exit(3)
-
-
-def _printable(error: RunbookError) -> str:
-    """Hostile input may have reached the message: no control character reaches a terminal."""
-    return "".join(char if char.isprintable() else "�" for char in " ".join(str(error).split()))
 
 
 @click.group(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})

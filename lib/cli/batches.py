@@ -20,10 +20,11 @@ def stage(batch_id: str, game_date: str, file: Path, workers: int, environment: 
     """Write FILE (.csv, .parquet, .jsonl) into staging tables of a batch."""
     from lib.consolidation.files import read_rows
     from lib.consolidation.identifiers import checked_batch_id, checked_game_date
+    from lib.operations import by_hand
     from lib.platform import connect
 
     checked_batch_id(batch_id)
-    checked_game_date(game_date)
+    day = checked_game_date(game_date)
     platform = connect(environment)
     writes = platform.staging_writer().write_batch(
         read_rows(file), batch_id=batch_id, workers=workers, game_date=game_date, source=str(file)
@@ -34,7 +35,7 @@ def stage(batch_id: str, game_date: str, file: Path, workers: int, environment: 
         options.echo_json({"batch_id": batch_id, "game_date": game_date, "staged": rows, "staging_tables": tables})
         return
     click.echo(f"Staged {rows} rows of batch {batch_id} in {len(writes)} tables.")
-    click.echo(f"Next: runbook consolidate --batch {batch_id} --game-date {game_date}")
+    click.echo(f"Next: {by_hand.consolidate(platform.environment, batch_id, day)}")
 
 
 @click.command()
@@ -89,10 +90,11 @@ def consolidate(
 def duplicates(game_date: str, environment: str, as_json: bool) -> None:
     """Count duplicate keys of a date: exactly, and as the guide's query does.
 
-    Exits 1 when there are any.
+    Exits 1 when there are any, 3 when the date has no rows to look at.
     """
     from lib.consolidation.duplicates import count_duplicates
     from lib.consolidation.identifiers import checked_game_date
+    from lib.operations import by_hand
     from lib.platform import connect
 
     day = checked_game_date(game_date)
@@ -116,7 +118,10 @@ def duplicates(game_date: str, environment: str, as_json: bool) -> None:
             f"{found['rows']} rows; the guide's query, which rounds the line, counts {found['guide_keys']}"
         )
         if found["duplicate_keys"]:
-            click.echo(f"Next: runbook run duplicate_diagnosis -p game_date={game_date}")
+            diagnose = by_hand.runbook("duplicate_diagnosis", platform.environment, {"game_date": day})
+            click.echo(f"Next: {diagnose}")
+    if not counts:
+        raise click.exceptions.Exit(3)
     if found["duplicate_keys"]:
         raise click.exceptions.Exit(1)
 
@@ -133,6 +138,7 @@ def plan(game_date: str, environment: str) -> None:
     """Tell what a repair would do; change nothing."""
     from lib.consolidation.identifiers import checked_game_date
     from lib.consolidation.repair import plan_repair
+    from lib.operations import by_hand
     from lib.platform import connect
 
     platform = connect(environment)
@@ -142,7 +148,8 @@ def plan(game_date: str, environment: str) -> None:
         f"row of each key and removes {found.rows_to_remove} of {found.rows_of_date} rows"
     )
     if not found.is_empty:
-        click.echo(f"Next: runbook repair apply --game-date {game_date} --remove-rows {found.rows_to_remove}")
+        words = ("repair", "apply", "--game-date", game_date, "--remove-rows", found.rows_to_remove)
+        click.echo(f"Next: {by_hand.command(platform.environment, *words)}")
 
 
 @repair.command()
@@ -154,6 +161,7 @@ def apply(game_date: str, remove_rows: int, environment: str) -> None:
     from lib.consolidation.errors import RepairRefused
     from lib.consolidation.identifiers import checked_game_date
     from lib.consolidation.repair import apply_repair, plan_repair
+    from lib.operations import by_hand
     from lib.platform import connect
 
     platform = connect(environment)
@@ -167,7 +175,7 @@ def apply(game_date: str, remove_rows: int, environment: str) -> None:
         f"{game_date}: removed {result.removed} rows, kept {result.kept}; {result.duplicate_keys_after} duplicate keys "
         f"are left; all rows as they were are in {result.backup_table}"
     )
-    click.echo(f"Undo: {result.undo_command}")
+    click.echo(f"Undo: {by_hand.undo_repair(platform.environment, result.game_date, result.backup_table.table)}")
 
 
 @repair.command()

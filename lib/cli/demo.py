@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lib import project
-from lib.cli.verdicts import styled_verdict
+from lib.cli.terminal import styled_verdict
 
 if TYPE_CHECKING:
     from lib.runbooks.archive import Run

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lib.cli import options
-from lib.cli.verdicts import styled_verdict
+from lib.cli.terminal import printable, styled_verdict
 
 if TYPE_CHECKING:
     from lib.operations.verdict import Check, Conclusion
@@ -36,17 +36,12 @@ def doctor(environment: str, as_json: bool) -> None:
 
 
 def _show(environment: str, conclusion: Conclusion) -> None:
-    click.echo(f"{styled_verdict(conclusion.verdict)}  {environment}: {_printable(conclusion.headline)}")
+    click.echo(f"{styled_verdict(conclusion.verdict)}  {environment}: {printable(conclusion.headline)}")
     for check in conclusion.checks:
         _show_check(check)
 
 
 def _show_check(check: Check) -> None:
-    click.echo(f"  {styled_verdict(check.verdict)}  {_printable(check.name)}: {_printable(check.summary)}")
+    click.echo(f"  {styled_verdict(check.verdict)}  {printable(check.name)}: {printable(check.summary)}")
     if check.next_step:
-        click.echo(f"           → {_printable(check.next_step)}")
-
-
-def _printable(text: str) -> str:
-    """Names and health documents come from outside: no control character reaches a terminal."""
-    return "".join(char if char.isprintable() else "�" for char in text)
+        click.echo(f"           → {printable(check.next_step)}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lib.cli import options
+from lib.cli.terminal import printable
 
 if TYPE_CHECKING:
     from lib.locking.store import Observation
@@ -31,7 +32,7 @@ def list_locks(environment: str, as_json: bool) -> None:
     if not found:
         click.echo("No locks: all are released.")
     for observation in found:
-        click.echo(_as_line(observation))
+        click.echo(printable(_as_line(observation)))
 
 
 @locks.command()
@@ -50,7 +51,7 @@ def show(game_date: str, environment: str, as_json: bool) -> None:
     elif observation.record is None:
         click.echo(f"{game_date}: no lock, it is free")
     else:
-        click.echo(_as_line(observation))
+        click.echo(printable(_as_line(observation)))
 
 
 @locks.command()
@@ -72,7 +73,7 @@ def release(game_date: str, reason: str, steal: bool, environment: str, as_json:
         options.echo_json(entry.as_data())
         return
     removed = entry.removed.claim
-    click.echo(f"Released {removed.lock_key}, which batch {removed.batch_id} on {removed.host} held.")
+    click.echo(printable(f"Released {removed.lock_key}, which {removed.holder} held."))
     click.echo("The fence was moved: that holder can write nothing any more.")
 
 
@@ -101,6 +102,6 @@ def _as_line(observation: Observation) -> str:
     state = f"EXPIRED {-left:.0f}s ago" if observation.is_expired else f"alive for another {left:.0f}s"
     held = (observation.read_at - record.acquired_at).total_seconds()
     return (
-        f"{record.claim.lock_key}  {state}  batch {record.claim.batch_id} on {record.claim.host}  "
+        f"{record.claim.lock_key}  {state}  {record.claim.holder}  "
         f"held {held:.0f}s, last heartbeat {record.renewed_at:%Y-%m-%d %H:%M:%S} UTC"
     )

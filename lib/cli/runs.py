@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lib.cli import options
-from lib.cli.verdicts import styled_verdict
+from lib.cli.terminal import printable, styled_verdict
 
 if TYPE_CHECKING:
     from lib.runbooks.archive import Run
@@ -59,11 +59,11 @@ def _as_data(finished: Run) -> dict[str, Any]:
 
 def _show(finished: Run) -> None:
     record = finished.record
-    click.echo(f"{styled_verdict(record.verdict)}  {record.runbook}: {record.headline}")
+    click.echo(f"{styled_verdict(record.verdict)}  {record.runbook}: {printable(record.headline)}")
     for check in record.checks:
-        click.echo(f"  {styled_verdict(check.verdict)}  {check.name}: {check.summary}")
+        click.echo(f"  {styled_verdict(check.verdict)}  {printable(check.name)}: {printable(check.summary)}")
         if check.next_step:
-            click.echo(f"           → {check.next_step}")
+            click.echo(f"           → {printable(check.next_step)}")
     click.echo(f"Report: {finished.report}")
 
 

@@ -92,7 +92,9 @@ class BatchConsolidator:
             NothingToConsolidate: No staging tables, and the ledger does not know it.
             StagedDataError: Staged rows do not fit the main table or the date.
             LockAcquisitionError: Another consolidation holds the lock.
-            LeaseLost, StaleToken: Another has taken over; nothing was written.
+            StaleToken: Another has taken over; nothing was written.
+            LeaseLost: Nothing was written, unless the lease was lost after the commit: the
+                next call then says that the batch is already consolidated.
             ValidationFailed: The check after the MERGE failed; all was rolled back.
             ConsolidationConflict: Rivals kept winning.
         """

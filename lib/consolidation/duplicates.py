@@ -16,6 +16,7 @@ from typing import Any
 
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.key import column_list, counted_rows, quoted, same_key
+from lib.consolidation.staging import batch_of
 from lib.consolidation.table_spec import STAGING_PREFIX, TableSpec
 from lib.consolidation.warehouse import Row, StagingTable, Warehouse
 
@@ -187,7 +188,7 @@ def _groups(spec: TableSpec, rows: Sequence[Row], holders: _Holders) -> Iterator
             row_ids=row_ids,
             created_at=created,
             gap_ms=(max(known) - min(known)).total_seconds() * 1000 if len(known) == len(members) else None,
-            batches=tuple(sorted({table.batch_id for table in tables if table.batch_id})),
+            batches=tuple(sorted({batch for table in tables if (batch := batch_of(table))})),
             staging_tables=tuple(table.name for table in tables),
             keep=row_ids[0],
         )

@@ -57,6 +57,12 @@ def newest_of_each_key(spec: TableSpec, columns: Sequence[Column]) -> str:
     return f"QUALIFY ROW_NUMBER() OVER (PARTITION BY {partition}{ordering}) = 1"
 
 
+def comparable(column: Column) -> str:
+    """The column as a set operation can compare it: BigQuery refuses ARRAY, JSON and the like there."""
+    name = quoted(column.name)
+    return name if _is_orderable(column.type) else f"TO_JSON_STRING({name}) AS {name}"
+
+
 def _groupable(name: str, type_: str) -> str:
     """BigQuery refuses to partition by a FLOAT64; adding zero makes -0.0 and 0.0 one."""
     return f"CAST({quoted(name)} + 0 AS STRING)" if type_ == "FLOAT64" else quoted(name)

@@ -166,18 +166,15 @@ def _when_matched(staged: StagedRows) -> str:
 
 
 def _staged_keys_missing(spec: TableSpec) -> str:
-    return (
-        "SELECT 1 FROM merge_source AS S LEFT JOIN keys_after AS K "
-        f"ON {same_key(spec, 'S', 'K')} WHERE K.copies IS NULL"
-    )
+    """A set operation: NULL equals NULL in it, and it needs no outer join."""
+    keys = column_list(spec.key_columns)
+    return f"(SELECT {keys} FROM merge_source) EXCEPT DISTINCT (SELECT {keys} FROM keys_after)"
 
 
 def _new_duplicates(spec: TableSpec) -> str:
-    """Keys with more rows than before, beyond the one that each may have."""
-    return (
-        "SELECT 1 FROM keys_after AS K LEFT JOIN keys_before AS B "
-        f"ON {same_key(spec, 'K', 'B')} WHERE K.copies > 1 AND K.copies > COALESCE(B.copies, 0)"
-    )
+    """Keys with several rows that had not as many before; a MERGE takes none away."""
+    counted = f"SELECT {column_list(spec.key_columns)}, copies FROM"
+    return f"({counted} keys_after WHERE copies > 1) EXCEPT DISTINCT ({counted} keys_before)"
 
 
 def counted_sql(spec: TableSpec) -> str:

@@ -18,7 +18,7 @@ from lib.consolidation.duplicates import count_duplicates, duplicated_rows
 from lib.consolidation.errors import RepairRefused, RequirementFailed, StaleToken, TransactionConflict
 from lib.consolidation.fence import FENCE_COLUMNS, STALE_TOKEN, ensure_fence, fence_steps
 from lib.consolidation.identifiers import TableName, plain_identifier
-from lib.consolidation.key import column_list, counted_rows, newest_of_each_key, quoted, same_key
+from lib.consolidation.key import column_list, comparable, counted_rows, newest_of_each_key, quoted, same_key
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column, Execute, Parameters, Require, Step, Warehouse
 from lib.errors import UserError
@@ -225,7 +225,8 @@ def _undo_steps(spec: TableSpec, columns: Sequence[Column], backup: TableName) -
         f"SELECT T.* FROM {spec.table.sql} AS T JOIN undo_kept AS K ON {same_key(spec, 'T', 'K')} "
         f"WHERE {counted_rows(spec, 'T')}"
     )
-    differing = f"(SELECT {names} FROM undo_kept) EXCEPT DISTINCT (SELECT {names} FROM ({present}) AS P)"
+    compared = ", ".join(map(comparable, columns))
+    differing = f"(SELECT {compared} FROM undo_kept) EXCEPT DISTINCT (SELECT {compared} FROM ({present}) AS P)"
     return [
         Execute(
             "kept",

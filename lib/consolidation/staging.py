@@ -226,7 +226,7 @@ def staging_backlog(warehouse: Warehouse, spec: TableSpec) -> list[BatchBacklog]
     """All staging tables by batch, those that wait longest first."""
     batches: dict[str, list[StagingTable]] = {}
     for table in warehouse.staging_tables(spec.table.dataset, STAGING_PREFIX):
-        batches.setdefault(table.batch_id or _batch_in_name(table), []).append(table)
+        batches.setdefault(batch_of(table), []).append(table)
     if not batches:
         return []
     merged = merged_names(ledger_runs(warehouse, spec))
@@ -234,8 +234,9 @@ def staging_backlog(warehouse: Warehouse, spec: TableSpec) -> list[BatchBacklog]
     return sorted(backlogs, key=lambda batch: (batch.oldest is not None, str(batch.oldest), batch.batch_id))
 
 
-def _batch_in_name(table: StagingTable) -> str:
-    return table.name.table.removeprefix(STAGING_PREFIX).rpartition("_")[0]
+def batch_of(table: StagingTable) -> str:
+    """The batch that the writer recorded, or else what the name says, its hyphens lost."""
+    return table.batch_id or table.name.table.removeprefix(STAGING_PREFIX).rpartition("_")[0]
 
 
 def _backlog(batch_id: str, tables: Sequence[StagingTable], merged: Mapping[str, datetime]) -> BatchBacklog:

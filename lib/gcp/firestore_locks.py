@@ -182,8 +182,10 @@ class FirestoreLockStore:
                     timeout=timeout_seconds,
                     metadata=self._client._rpc_metadata,
                 )
+                is_changed = False
                 for response in stream:
-                    if not seen_enough.is_set() and _shows_change(response, seen):
+                    is_changed = is_changed or _shows_change(response, seen)
+                    if is_changed and "target_change" in response and not seen_enough.is_set():
                         seen_enough.set()
                         hang_up = threading.Timer(_FAREWELL_SECONDS, stream.cancel)
                         on_exit.callback(hang_up.cancel)
@@ -200,8 +202,8 @@ def _exactly(record: LockRecord) -> LastUpdateOption:
 def _listen_requests(document: firestore.DocumentReference, seen_enough: threading.Event) -> Iterator[ListenRequest]:
     """One request; the end of the requests asks the server to end the stream.
 
-    That is kinder than to cancel it, at which the emulator fails whatever commit it is
-    just telling the stream about.
+    That, after the change's closing `target_change`, is kinder than to cancel it: the
+    emulator fails a commit of which it can't tell a stream all.
     """
     target = {"documents": {"documents": [document._document_path]}, "target_id": 1}
     yield ListenRequest(database=document._client._database_string, add_target=target)

@@ -6,6 +6,7 @@ afterwards; that is what the fencing token and the fence in the warehouse are fo
 """
 
 from lib.locking.errors import (
+    FenceNotMoved,
     LeaseLost,
     LeaseStillLive,
     LockAcquisitionError,
@@ -23,6 +24,7 @@ __all__ = [
     "AuditEntry",
     "Claim",
     "ConsolidationLock",
+    "FenceNotMoved",
     "Lease",
     "LeaseLost",
     "LeaseStillLive",

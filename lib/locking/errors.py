@@ -5,6 +5,7 @@ LockError
 ├── LeaseLost              it was ours and is not any more; stop writing
 ├── LeaseStillLive         a forced release was refused: the holder is alive
 ├── NothingToRelease       a forced release found no lock
+├── FenceNotMoved          a lock was released by force, and its holder is not shut out yet
 └── LockServiceUnavailable the store did not answer; nothing is known about the lock
     └── LockOutcomeUnknown a write was sent and its answer was lost
 """
@@ -50,6 +51,10 @@ class LeaseStillLive(LockError, UserError):
 
 class NothingToRelease(LockError, UserError):
     """There is no lock under that key."""
+
+
+class FenceNotMoved(LockError):
+    """The record is gone and the audit entry filed, but the fence still lets its holder pass."""
 
 
 class LockServiceUnavailable(LockError, Unavailable):

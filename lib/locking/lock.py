@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Protocol
 
-from lib.errors import UserError
+from lib.errors import RunbookError, UserError
 from lib.locking.acquisition import Acquisition
 from lib.locking.errors import (
+    FenceNotMoved,
     LeaseStillLive,
     LockOutcomeUnknown,
     LockServiceUnavailable,
@@ -149,6 +150,7 @@ class ConsolidationLock:
             UserError: No reason was given.
             NothingToRelease: There is no such lock.
             LeaseStillLive: The lease is alive, or came alive meanwhile.
+            FenceNotMoved: The lock was released, but the fence could not be moved.
         """
         lock_key = self.key_for(_as_date(game_date))
         if not reason.strip():
@@ -179,9 +181,20 @@ class ConsolidationLock:
             seen.record.claim.batch_id,
             reason,
         )
-        if self._fence is not None:
-            self._fence.advance(lock_key, entry.token)
+        self._shut_out(entry)
         return entry
+
+    def _shut_out(self, entry: AuditEntry) -> None:
+        if self._fence is None:
+            return
+        lock_key = entry.removed.claim.lock_key
+        try:
+            self._fence.advance(lock_key, entry.token)
+        except RunbookError as error:
+            raise FenceNotMoved(
+                f"{lock_key} was released, and that is on record, but its fence was not moved: {error}; until the next "
+                "consolidation of that lock moves it, the old holder could still write if it woke up"
+            ) from error
 
 
 def _firestore(project_id: str) -> LockStore:

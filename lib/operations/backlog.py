@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from lib.consolidation.staging import BatchBacklog, staging_backlog
-from lib.operations.dates import spoken_seconds
+from lib.operations import by_hand
+from lib.operations.dates import date_in, spoken_seconds
 from lib.operations.section import Section, section
 from lib.operations.tables import Table
 from lib.operations.verdict import Check, Verdict
 
 if TYPE_CHECKING:
+    from lib.environment import Environment
     from lib.platform import Platform
 
 _NAME = "Staging backlog"
 _STILL_WANTED = timedelta(hours=24)
-_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 @section(_NAME)
@@ -30,7 +30,7 @@ def backlog(platform: Platform, now: datetime, *, stuck_after_minutes: float) ->
         stuck_after_minutes: A batch that nobody has added to for so long should be merged.
     """
     batches = staging_backlog(platform.warehouse, platform.table)
-    check = _backlog_check(batches, now, timedelta(minutes=stuck_after_minutes))
+    check = _backlog_check(platform.environment, batches, now, timedelta(minutes=stuck_after_minutes))
     return Section((check,), (_table(batches, now),))
 
 
@@ -56,7 +56,9 @@ def _table(batches: list[BatchBacklog], now: datetime) -> Table:
     return Table("Staging tables by batch", columns, rows, note, shown=20)
 
 
-def _backlog_check(batches: list[BatchBacklog], now: datetime, stuck_after: timedelta) -> Check:
+def _backlog_check(
+    environment: Environment, batches: list[BatchBacklog], now: datetime, stuck_after: timedelta
+) -> Check:
     waiting = [batch for batch in batches if batch.unmerged_tables]
     tables = sum(batch.unmerged_tables for batch in waiting)
     evidence = {
@@ -70,12 +72,14 @@ def _backlog_check(batches: list[BatchBacklog], now: datetime, stuck_after: time
         summary = (
             f"{len(wanted)} batches wait for longer than {spoken_seconds(stuck_after.total_seconds())}, {tables} tables"
         )
-        step = f"Its rows are in no other place. See what it will do, then do it: {_consolidate(wanted[0])}"
-        return Check(_NAME, Verdict.FAIL, summary, evidence, step, [_consolidate(batch) for batch in wanted[:10]])
+        commands = [_consolidate(environment, batch) for batch in wanted[:10]]
+        step = f"Their rows are in no other place. See what it will do (--dry-run), then do it: {commands[0]}"
+        return Check(_NAME, Verdict.FAIL, summary, evidence, step, commands)
     if stuck:
         summary = f"{len(stuck)} old batches were never merged, {tables} tables"
         step = "Decide on each: consolidate it, or drop it. Their rows are in no other place."
-        return Check(_NAME, Verdict.WARN, summary, evidence, step, [_consolidate(batch) for batch in stuck[:10]])
+        commands = [_consolidate(environment, batch) for batch in stuck[:10]]
+        return Check(_NAME, Verdict.WARN, summary, evidence, step, commands)
     if waiting:
         summary = f"{len(waiting)} batches are being staged, {tables} tables, none for long"
         return Check(_NAME, Verdict.PASS, summary, evidence)
@@ -91,6 +95,5 @@ def _is_older(batch: BatchBacklog, now: datetime, age: timedelta) -> bool:
     return batch.newest is None or now - batch.newest > age
 
 
-def _consolidate(batch: BatchBacklog) -> str:
-    found = _ISO_DATE.search(batch.batch_id)
-    return f"runbook consolidate --batch {batch.batch_id} --game-date {found.group() if found else 'YYYY-MM-DD'}"
+def _consolidate(environment: Environment, batch: BatchBacklog) -> str:
+    return by_hand.consolidate(environment, batch.batch_id, date_in(batch.batch_id))

@@ -15,14 +15,26 @@ from lib.environment import Environment
 DATASTORE_USER = "roles/datastore.user"
 
 
+def command(environment: Environment, *words: object) -> str:
+    """``runbook WORDS``, in the environment that was looked at and in no other."""
+    chosen = [] if environment.name == "local" else ["--env", environment.name]
+    return shlex.join(["runbook", *map(str, words), *chosen])
+
+
 def runbook(name: str, environment: Environment, parameters: Mapping[str, object] | None = None) -> str:
     """``runbook run NAME -p KEY=VALUE``"""
-    words = ["runbook", "run", name]
-    for key, value in (parameters or {}).items():
-        words += ["-p", f"{key}={value}"]
-    if environment.name != "local":
-        words += ["--env", environment.name]
-    return shlex.join(words)
+    assignments = [word for key, value in (parameters or {}).items() for word in ("-p", f"{key}={value}")]
+    return command(environment, "run", name, *assignments)
+
+
+def consolidate(environment: Environment, batch_id: str, game_date: date | None) -> str:
+    """``runbook consolidate``; whoever runs it puts in a date that is not known here."""
+    return command(environment, "consolidate", "--batch", batch_id, "--game-date", game_date or "YYYY-MM-DD")
+
+
+def undo_repair(environment: Environment, game_date: date, backup_table: str) -> str:
+    """``runbook repair undo``"""
+    return command(environment, "repair", "undo", "--game-date", game_date, "--backup", backup_table)
 
 
 def list_roles(environment: Environment, service_account: str) -> str:
@@ -39,6 +51,13 @@ def add_role(environment: Environment, service_account: str) -> str:
         f"projects add-iam-policy-binding {_q(environment.project_id)}",
         f"--member={_q(f'serviceAccount:{service_account}')} --role={DATASTORE_USER}",
     )
+
+
+def describe_role(role: str) -> str:
+    """What a role of one's own allows: ``projects/P/roles/R``, or an organization's."""
+    owner, _, name = role.partition("/roles/")
+    kind, _, owner_id = owner.partition("/")
+    return _gcloud(f"iam roles describe {_q(name)}", _q(f"--{kind.removesuffix('s')}={owner_id}"))
 
 
 def describe_service(environment: Environment, service: str) -> str:
@@ -99,7 +118,7 @@ def list_locks(environment: Environment) -> str:
     """Guide, step 6. The gcloud command of the guide was never released; this asks the same."""
     url = (
         f"https://firestore.googleapis.com/v1/projects/{environment.project_id}"
-        "/databases/(default)/documents/consolidation_locks"
+        f"/databases/{environment.google.firestore_database}/documents/consolidation_locks"
     )
     return f'curl -sS -H "Authorization: Bearer $(gcloud auth print-access-token)" {_q(url)}'
 

@@ -81,6 +81,19 @@ def load_criteria(path: Path = project.PARAMS / "criteria.yaml") -> dict[Kind, t
         raise UserError(f"{path}: {where}: {first['msg']}") from error
 
 
+def threshold(criterion_id: str) -> float:
+    """The limit of a criterion, for the steps that judge single consolidations by it.
+
+    Raises:
+        UserError: The file holds no such criterion.
+    """
+    for criteria in load_criteria().values():
+        for criterion in criteria:
+            if criterion.id == criterion_id:
+                return criterion.threshold
+    raise UserError(f"params/criteria.yaml has no criterion {criterion_id}; restore it")
+
+
 def evaluate(kind: Kind, evidence: Evidence) -> Section:
     """Every criterion of the kind with the figure behind it."""
     criteria = load_criteria().get(kind, ())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from lib.consolidation.identifiers import checked_game_date
 from lib.errors import UserError
 
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _DAYS_BACK = {"": 0, "today": 0, "yesterday": 1}
 
 
@@ -40,6 +42,15 @@ def resolve_game_date(text: str | date, timezone: str, *, now: datetime | None =
         return checked_game_date(word)
     except UserError:
         raise UserError(f"{text!r:.80} is not a date; write YYYY-MM-DD, today or yesterday") from None
+
+
+def date_in(text: str) -> date | None:
+    """The first date that stands in the text, such as a batch's id; None: there is none."""
+    found = _ISO_DATE.search(text)
+    try:
+        return date.fromisoformat(found.group()) if found else None
+    except ValueError:
+        return None
 
 
 def start_of(day: date, timezone: str) -> datetime:

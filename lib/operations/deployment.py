@@ -50,6 +50,10 @@ def _access_check(platform: Platform, account: str, services: list[str], binding
         summary = f"{member} holds {role}; whether the account belongs to it can't be seen from here"
         step = f"See whether {account} is a member of {member}; if not, add the role."
         return Check(name, Verdict.UNKNOWN, summary, evidence, step, commands)
+    if custom := sorted(role for role in bindings.roles if not role.startswith("roles/")):
+        summary = f"it holds {custom[0]}, a role of your own; whether that allows Firestore documents can't be seen"
+        step = f"See whether it includes datastore.entities.*: {by_hand.describe_role(custom[0])}"
+        return Check(name, Verdict.UNKNOWN, summary, evidence, step, commands)
     return Check(
         name,
         Verdict.FAIL,

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from lib.errors import Unavailable, UserError
-from lib.operations import deployment, doctor_files, doctor_tables
+from lib.operations import by_hand, deployment, doctor_files, doctor_tables
 from lib.operations.freshness import log_freshness
 from lib.operations.history import LogHistory
 from lib.operations.section import Section, all_checks, could_not_look
@@ -86,7 +86,8 @@ def lock_store(platform: Platform) -> Section:
     found = platform.adapters.lock_store.read_all()
     expired = sum(observation.is_expired for observation in found)
     summary = f"it answers: {len(found)} locks, {expired} of them expired"
-    return Section((Check("Lock store", Verdict.PASS, summary, commands=["runbook locks list"]),))
+    commands = [by_hand.command(platform.environment, "locks", "list")]
+    return Section((Check("Lock store", Verdict.PASS, summary, commands=commands),))
 
 
 def logs(platform: Platform) -> Section:

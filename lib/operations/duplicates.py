@@ -54,12 +54,14 @@ def duplicates_check(platform: Platform, counts: Sequence[DuplicateCount], since
     """FAIL with the number of duplicate keys; UNKNOWN when there are no rows to judge."""
     period = f"{since}" if since == until else f"{since} to {until}"
     name = f"Duplicates {period}"
+    environment = platform.environment
     commands = [
-        *(f"runbook duplicates --game-date {count.game_date}" for count in counts[-3:]),
+        *(by_hand.command(environment, "duplicates", "--game-date", count.game_date) for count in counts[-3:]),
         by_hand.count_duplicates(platform.table, since),
     ]
     if not counts:
-        step = "See whether there were games, and whether the batch was consolidated: runbook run day1_monitoring."
+        monitor = by_hand.runbook("day1_monitoring", environment, {"game_date": until})
+        step = f"See whether there were games, and whether the batch was consolidated: {monitor}"
         return Check(name, Verdict.UNKNOWN, f"{platform.table.table} has no rows of {period}", {}, step, commands)
     evidence = {
         f"{count.game_date}": f"{count.duplicate_keys} duplicate keys, {count.keys:,} keys, {count.rows:,} rows; "
@@ -77,7 +79,7 @@ def duplicates_check(platform: Platform, counts: Sequence[DuplicateCount], since
         f"({count.excess_rows} rows too many)"
         for count in found
     )
-    diagnose = by_hand.runbook("duplicate_diagnosis", platform.environment, {"game_date": worst_date})
+    diagnose = by_hand.runbook("duplicate_diagnosis", environment, {"game_date": worst_date})
     return Check(name, Verdict.FAIL, summary, evidence, f"Find the cause and see the repair: {diagnose}", commands)
 
 
@@ -155,7 +157,8 @@ def repair(platform: Platform, game_date: date, mode: Literal["no", "preview", "
     if mode == "preview":
         return Section((), (_plan_table(plan), _how_to_apply(platform, game_date)))
     result = apply_repair(platform.warehouse, platform.locks, platform.table, plan)
-    return Section((_repair_check(result),), (_plan_table(plan), _undo(result)))
+    undo = by_hand.undo_repair(platform.environment, game_date, result.backup_table.table)
+    return Section((_repair_check(result, undo),), (_plan_table(plan), _undo_table(undo)))
 
 
 def still_open(found: Section, after: Section) -> tuple[Check, ...]:
@@ -187,20 +190,20 @@ def _apply_command(platform: Platform, game_date: date) -> str:
     return by_hand.runbook("duplicate_diagnosis", platform.environment, parameters)
 
 
-def _undo(result: RepairResult) -> Table:
-    return Table("To undo the repair", ("Command",), [(result.undo_command,)])
+def _undo_table(undo: str) -> Table:
+    return Table("To undo the repair", ("Command",), [(undo,)])
 
 
-def _repair_check(result: RepairResult) -> Check:
+def _repair_check(result: RepairResult, undo: str) -> Check:
     evidence = {
         "removed": result.removed,
         "kept": result.kept,
         "backup": result.backup_table,
-        "undo": result.undo_command,
+        "undo": undo,
         "duplicate keys afterwards": result.duplicate_keys_after,
     }
     summary = f"{result.removed} rows removed, backed up in {result.backup_table}"
     if result.duplicate_keys_after:
         summary += f"; {result.duplicate_keys_after} duplicate keys are there again"
         return Check("Repair", Verdict.FAIL, summary, evidence, "Something writes duplicates now: see the timeline.")
-    return Check("Repair", Verdict.PASS, summary, evidence, f"To undo it: {result.undo_command}")
+    return Check("Repair", Verdict.PASS, summary, evidence, f"To undo it: {undo}")

@@ -26,7 +26,16 @@ if TYPE_CHECKING:
     from lib.operations.ports import LogEntry
     from lib.platform import Platform
 
-_LOCK_SERVICE_WORDS = ("Heartbeat of", "Could not release", "RESOURCE_EXHAUSTED", "PERMISSION_DENIED", "Quota exceeded")
+_LOCK_SERVICE_WORDS = (
+    "Heartbeat of",
+    "Could not release",
+    "RESOURCE_EXHAUSTED",
+    "PERMISSION_DENIED",
+    "PermissionDenied",
+    "ResourceExhausted",
+    "Quota exceeded",
+    "insufficient permissions",
+)
 
 
 class LogHistory:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from lib.errors import UserError
 from lib.locking.store import AuditEntry
-from lib.operations.dates import local_time
+from lib.operations import by_hand
+from lib.operations.dates import date_in, local_time
 from lib.operations.section import Section, section
 from lib.operations.tables import Table, facts
 from lib.operations.verdict import Check, Verdict
 
 if TYPE_CHECKING:
+    from lib.environment import Environment
     from lib.locking.lock import ConsolidationLock
     from lib.platform import Platform
 
@@ -94,11 +96,13 @@ def release_lock(platform: Platform, request: ReleaseRequest) -> Section:
         if seen.record and seen.record.claim.holder_id == entry.removed.claim.holder_id
     ]
     on_record = any(known.token == entry.token for known in platform.locks.store.audit_entries())
-    check = _release_check(request, entry, is_gone=not still_there, on_record=on_record)
+    check = _release_check(platform.environment, request, entry, is_gone=not still_there, on_record=on_record)
     return Section((check,), (facts("Audit record", entry.as_data()),))
 
 
-def _release_check(request: ReleaseRequest, entry: AuditEntry, *, is_gone: bool, on_record: bool) -> Check:
+def _release_check(
+    environment: Environment, request: ReleaseRequest, entry: AuditEntry, *, is_gone: bool, on_record: bool
+) -> Check:
     name = f"Release of {request.lock_key}"
     evidence = {
         "holder": f"{entry.removed.claim.batch_id} on {entry.removed.claim.host}",
@@ -109,10 +113,12 @@ def _release_check(request: ReleaseRequest, entry: AuditEntry, *, is_gone: bool,
         "audit record": "filed" if on_record else "missing",
     }
     if not is_gone or not on_record:
-        step = "Look at the lock again before anything else: runbook locks list"
+        step = f"Look at the lock again before anything else: {by_hand.command(environment, 'locks', 'list')}"
         return Check(name, Verdict.FAIL, "the release could not be verified", evidence, step)
     batch = entry.removed.claim.batch_id
-    step = f"Consolidate its batch: runbook consolidate --batch {batch} --game-date {request.game_date}"
+    # A lock that is wider than a date tells none; the batch may.
+    game_date = request.game_date if request.game_date != date.min else date_in(batch)
+    step = f"Consolidate its batch: {by_hand.consolidate(environment, batch, game_date)}"
     return Check(name, Verdict.PASS, "released, gone, and on record", evidence, step)
 
 

@@ -15,11 +15,10 @@ from enum import StrEnum
 
 from lib.consolidation.ledger import LedgerRun
 from lib.locking.store import Observation
+from lib.operations.criteria import threshold
 from lib.operations.dates import spoken_seconds
 from lib.operations.ports import LogEntry
 
-# A consolidation takes less than this when all is well (guide: success criteria).
-_SLOW_AFTER = timedelta(seconds=60)
 # `lib.locking.LeaseTiming` beats six times in a lease.
 _MISSED_BEATS_OF_LEASE = 1 / 3
 
@@ -72,7 +71,8 @@ class LockReport:
     @property
     def state(self) -> LockState:
         if not self.seen.is_expired:
-            return LockState.SLOW if self.held_for > _SLOW_AFTER else LockState.LIVE
+            slow_after = timedelta(seconds=threshold("normal_duration"))
+            return LockState.SLOW if self.held_for > slow_after else LockState.LIVE
         return LockState.EXPIRED if self.logged_after_expiry or self.unknown else LockState.STUCK
 
     @property

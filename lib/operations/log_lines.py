@@ -67,10 +67,8 @@ _STAGING_TABLES = re.compile(r"with (\d{1,9}) staging tables", re.ASCII)
 _DUPLICATES = re.compile(r"(\d{1,12}) duplicate", re.ASCII)
 _WAITED_SECONDS = re.compile(r"\(waited (\d{1,9}(?:\.\d{1,9})?)s\)", re.ASCII)
 _LOCK_SERVICE = re.compile(r"firestore|consolidation_lock|heartbeat of consolidation|lock (?:file|service|store)", re.I)
-_REFUSAL = re.compile(
-    r"quota|resource.?exhausted|permission.?denied|insufficient permissions|unavailable|failed|cannot be used",
-    re.I,
-)
+_REFUSAL = re.compile(r"quota exceeded|resource.?exhausted|permission.?denied|insufficient permissions", re.I)
+_FAULT = re.compile(r"quota|unavailable|failed|cannot be used", re.I)
 
 
 @dataclass(frozen=True)
@@ -166,7 +164,10 @@ def is_lock_service_error(entry: LogEntry) -> bool:
     message = entry.message[:_LONGEST_MESSAGE]
     if (found := _LINE.search(message)) and ANCHORS[found.group()] is EventKind.ACQUISITION_FAILED:
         message = message if "is held by" not in message else ""
-    return is_warning(entry) and bool(_LOCK_SERVICE.search(message) and _REFUSAL.search(message))
+    if not _LOCK_SERVICE.search(message):
+        return False
+    # Services write plain text without a severity; a refusal is one whatever it was logged as.
+    return bool(_REFUSAL.search(message)) or (is_warning(entry) and bool(_FAULT.search(message)))
 
 
 def _game_date(message: str) -> date | None:

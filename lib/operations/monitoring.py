@@ -8,6 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from lib.operations import by_hand
+from lib.operations.criteria import threshold
 from lib.operations.dates import local_time, spoken_seconds
 from lib.operations.freshness import freshness_check, no_consolidation_seen
 from lib.operations.log_lines import EventKind
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from lib.operations.history import LogHistory
     from lib.operations.ports import LogEntry
 
-# The guide: roll back when more than 10 % of the batches fail to get the lock.
-_CONSISTENT_FAILURE_PERCENT = 10.0
 _REPAIRS = ("repair_", "undo_")
 _VARIABLE_PART = re.compile(r"\d+|[0-9a-f]{8,}")
 
@@ -65,11 +64,12 @@ def _lock_check(history: LogHistory, counts: dict[EventKind, int]) -> Check:
     }
     commands = [by_hand.read_logs(history.platform.environment, history.platform.environment.services.coordinator)]
     see_locks = f"See who holds the lock: {by_hand.runbook('stuck_lock_release', history.platform.environment)}"
-    if percent > _CONSISTENT_FAILURE_PERCENT:
+    if percent > threshold("acquisition_fails_consistently"):
         return Check(name, Verdict.FAIL, f"{failed} of {max(tried, failed)} failed", evidence, see_locks, commands)
     if unlocked:
         summary = f"{len(unlocked)} MERGEs ran without the lock: {_named(unlocked)}"
-        step = "Old code may still serve: see its revision with runbook run deploy_verify."
+        verify = by_hand.runbook("deploy_verify", history.platform.environment)
+        step = f"Old code may still serve; see its revision: {verify}"
         return Check(name, Verdict.WARN, summary, evidence, step, commands)
     if failed or counts[EventKind.LOST]:
         summary = f"{failed} of {max(tried, failed)} failed, {counts[EventKind.LOST]} were lost"
@@ -94,6 +94,7 @@ def _ended_check(history: LogHistory) -> Check:
     at_once = overlapping_merges(runs)
     unfinished = [run for run in runs if history.progress(run) is Progress.UNFINISHED]
     idle = [run for run in runs if history.progress(run) is Progress.NO_MERGE and not run.batch_id.startswith(_REPAIRS)]
+    failed = [run for run in runs if history.progress(run) is Progress.FAILED]
     evidence: dict[str, object] = {str(state): count for state, count in states.items()}
     evidence["two at once for one date"] = len(at_once)
     commands = [by_hand.read_logs(history.platform.environment, history.platform.environment.services.coordinator)]
@@ -101,16 +102,21 @@ def _ended_check(history: LogHistory) -> Check:
         summary = f"the validation of {len(invalid)} found duplicates: {_named(invalid)}"
         step = "Their staging tables are kept: run duplicate_diagnosis for the date."
         return Check(name, Verdict.FAIL, summary, evidence, step, commands)
+    see_locks = by_hand.runbook("stuck_lock_release", history.platform.environment)
     troubles = [
-        (unfinished, "ended without a word", "See who holds the lock: runbook run stuck_lock_release."),
+        (unfinished, "ended without a word", f"See who holds the lock: {see_locks}"),
         ([pair[0] for pair in at_once], "ran at once with another of their date", "See the instances below."),
         (idle, "released the lock without a MERGE", "Read their log for the reason; their staging is kept."),
+        (failed, "did not get the lock, or lost it", "See that their batches do not wait in staging."),
     ]
     for found, what, step in troubles:
         if found:
             return Check(name, Verdict.WARN, f"{len(found)} {what}: {_named(found)}", evidence, step, commands)
     completed = states[Progress.COMPLETED]
     running = f", {states[Progress.RUNNING]} still running" if states[Progress.RUNNING] else ""
+    if not completed:
+        step = "Run this again when one has ended."
+        return Check(name, Verdict.UNKNOWN, f"none has ended yet{running}", evidence, step, commands)
     return Check(name, Verdict.PASS, f"{completed} completed{running}", evidence, commands=commands)
 
 

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from lib.errors import UserError
 from lib.operations import by_hand
+from lib.operations.criteria import threshold
 from lib.operations.dates import local_time, resolve_game_date, spoken_seconds, start_of
 from lib.operations.freshness import no_consolidation_seen
 from lib.operations.history import LogHistory
@@ -16,11 +17,9 @@ from lib.operations.plots import distributions, durations_over_time
 from lib.operations.section import Section, section
 from lib.operations.statistics import FEWEST_OF_EACH, Change, compare, trend
 from lib.operations.tables import Table
-from lib.operations.timeline import Consolidation
+from lib.operations.timeline import Consolidation, Progress
 from lib.operations.verdict import Check, Verdict
 
-LIMIT_SECONDS = 60.0
-LOCK_TIMEOUT_SECONDS = 300.0
 _USUAL_BEFORE = "5 to 30 s"
 _WEEKS_AHEAD = 4
 
@@ -63,6 +62,12 @@ class Review:
         return len(self._finished) - len(self.before) - len(self.after)
 
     @property
+    def never_ended(self) -> list[Consolidation]:
+        """MERGEs since the lock was deployed that fell silent: they have no duration."""
+        since = [run for run in self.history.merges if run.started_at >= self.fixed_at]
+        return [run for run in since if self.history.progress(run) is Progress.UNFINISHED]
+
+    @property
     def _finished(self) -> list[Consolidation]:
         return [run for run in self.history.merges if run.merge_seconds is not None]
 
@@ -101,7 +106,7 @@ def durations(review: Review) -> Section:
         ("whole consolidation, after, with the wait", [_with_wait(run) for run in review.after]),
     )
     rows = [(what, *_figures([value for value in values if value is not None])) for what, values in parts]
-    columns = ("What", "Count", "p50, s", "p95, s", "Longest, s", "Over 60 s")
+    columns = ("What", "Count", "p50, s", "p95, s", "Longest, s", f"{_limit_seconds():g} s or longer")
     note = (
         f"The lock was deployed {local_time(review.fixed_at, review.history.platform.environment.timezone)}; "
         f"before it a MERGE took {_USUAL_BEFORE}. The table is not partitioned: every MERGE scans all of it."
@@ -110,10 +115,12 @@ def durations(review: Review) -> Section:
 
 
 def _nothing_to_review(review: Review) -> Check:
-    if not review.left_out:
+    silent = len(review.never_ended)
+    if not review.left_out and not silent:
         return no_consolidation_seen(review.history, "Durations")
-    summary = f"{review.left_out} MERGEs since the lock was deployed, none of them under the lock"
-    step = "Is the fix deployed, and are its lock lines collected? runbook run deploy_verify"
+    summary = f"{review.left_out} MERGEs without the lock since it was deployed, {silent} never ended, and no others"
+    verify = by_hand.runbook("deploy_verify", review.history.platform.environment)
+    step = f"Is the fix deployed, and are its lock lines collected? {verify}"
     return Check("Durations", Verdict.UNKNOWN, summary, {}, step)
 
 
@@ -127,7 +134,7 @@ def _figures(values: Sequence[float]) -> tuple[object, ...]:
     import numpy
 
     p50, p95 = numpy.quantile(values, [0.5, 0.95])
-    over = sum(value >= LIMIT_SECONDS for value in values)
+    over = sum(value >= _limit_seconds() for value in values)
     return (len(values), float(p50), float(p95), float(max(values)), over)
 
 
@@ -137,27 +144,30 @@ def _slowest(review: Review) -> tuple[Table, ...]:
 
 
 def _limit_check(review: Review) -> Check:
-    name = f"Under {LIMIT_SECONDS:g} s"
+    limit_seconds = _limit_seconds()
+    name = f"Under {limit_seconds:g} s"
     spent = [run.work_seconds for run in review.after if run.work_seconds is not None]
+    longest = max(spent)
+    slow, silent = sum(seconds >= limit_seconds for seconds in spent), len(review.never_ended)
     evidence = {
         "consolidations": len(spent),
         "left out, MERGE without the lock": review.left_out,
-        "longest": spoken_seconds(max(spent)),
-        "60 s or longer": sum(seconds >= LIMIT_SECONDS for seconds in spent),
+        "left out, never ended": silent,
+        "longest": spoken_seconds(longest),
+        f"{limit_seconds:g} s or longer": slow,
         "longest wait for the lock": spoken_seconds(
             max((run.lock_wait_seconds or 0.0 for run in review.after), default=None)
         ),
     }
     environment = review.history.platform.environment
     commands = [by_hand.read_logs(environment, environment.services.coordinator)]
-    longest = max(spent)
-    if longest >= LOCK_TIMEOUT_SECONDS:
-        step = "Above 5 minutes the guide rolls back; see what the slowest batches have in common."
+    if longest >= (timeout_seconds := threshold("consolidation_times_out")):
+        step = f"From {timeout_seconds:g} s on the guide rolls back; see what the slowest batches have in common."
         return Check(name, Verdict.FAIL, f"the longest took {spoken_seconds(longest)}", evidence, step, commands)
-    if longest >= LIMIT_SECONDS:
-        slow = evidence["60 s or longer"]
+    if slow or silent:
+        summary = f"{slow} of {len(spent)} took {limit_seconds:g} s or longer, {silent} more never ended"
         step = "See the slowest ones: their number of staging tables and rows, and their lock waits."
-        return Check(name, Verdict.WARN, f"{slow} of {len(spent)} took 60 s or longer", evidence, step, commands)
+        return Check(name, Verdict.WARN, summary, evidence, step, commands)
     summary = f"all {len(spent)}, the longest {spoken_seconds(longest)} without its lock wait"
     return Check(name, Verdict.PASS, summary, evidence, commands=commands)
 
@@ -172,7 +182,7 @@ def slowdown(review: Review) -> Section:
     exhibits = _figures_of(review)
     if found is None:
         summary = f"can't tell: {len(before)} before and {len(after)} after, at least {FEWEST_OF_EACH} of each needed"
-        step = "Look further back (days_before), or wait for more consolidations."
+        step = "Look further back (days), or wait for more consolidations."
         return Section((Check(name, Verdict.UNKNOWN, summary, evidence, step),), exhibits)
     evidence |= {
         "median after to before": found.in_words,
@@ -203,11 +213,15 @@ def duration_trend(review: Review) -> Section:
     median = sorted(seconds for _, seconds in points)[len(points) // 2]
     if found.low <= 0:
         return Section((Check(name, Verdict.PASS, f"no growth shown: {found.in_words}", evidence),))
-    weeks = (LIMIT_SECONDS - median) / found.seconds_per_week
+    weeks = (_limit_seconds() - median) / found.seconds_per_week
     verdict = Verdict.WARN if weeks < _WEEKS_AHEAD else Verdict.PASS
-    summary = f"it grows: {found.in_words}; the median meets 60 s in {max(0.0, weeks):.0f} weeks"
+    summary = f"it grows: {found.in_words}; the median meets {_limit_seconds():g} s in {max(0.0, weeks):.0f} weeks"
     step = "Partition the table by game date, or split large batches, before then." if verdict is Verdict.WARN else ""
     return Section((Check(name, verdict, summary, evidence, step),))
+
+
+def _limit_seconds() -> float:
+    return threshold("normal_duration")
 
 
 def _merge_times(runs: Sequence[Consolidation]) -> list[float]:
@@ -221,6 +235,6 @@ def _figures_of(review: Review) -> tuple[object, ...]:
         return ()
     samples = {"before": [seconds for _, seconds in before], "after": [seconds for _, seconds in after]}
     return (
-        durations_over_time(before, after, fixed_at=review.fixed_at, limit_seconds=LIMIT_SECONDS),
-        distributions({name: values for name, values in samples.items() if values}, limit_seconds=LIMIT_SECONDS),
+        durations_over_time(before, after, fixed_at=review.fixed_at, limit_seconds=_limit_seconds()),
+        distributions({name: values for name, values in samples.items() if values}, limit_seconds=_limit_seconds()),
     )

@@ -104,7 +104,7 @@ def _ledger(platform: Platform, locks: Sequence[Observation]) -> tuple[list[Ledg
 def _locks_check(platform: Platform, reports: Sequence[LockReport]) -> Check:
     by_state = {state: [report for report in reports if report.state is state] for state in LockState}
     evidence = {report.lock_key: f"{report.state}: {report.reason}" for report in reports}
-    commands = ["runbook locks list", by_hand.list_locks(platform.environment)]
+    commands = [by_hand.command(platform.environment, "locks", "list"), by_hand.list_locks(platform.environment)]
     releases = [_release_command(platform, report) for report in by_state[LockState.STUCK]]
     if releases:
         stuck, others = len(releases), len(reports) - len(releases)

@@ -7,19 +7,18 @@ belong to the instance's consolidation that has come that far.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from itertools import takewhile
 
+from lib.operations.dates import date_in
 from lib.operations.log_lines import EXPECTED_ORDER, Event, EventKind
 
 _ENDED_BY = frozenset({EventKind.ACQUISITION_FAILED, EventKind.LOST})
 _FOLLOWED = frozenset({*EXPECTED_ORDER, *_ENDED_BY, EventKind.VALIDATION_FAILED, EventKind.ALREADY_DONE})
 _MAY_COME_LATE = frozenset({EventKind.VALIDATING, EventKind.VALIDATED, EventKind.VALIDATION_FAILED})
-_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _ONE_CONSOLIDATION = timedelta(hours=1)
 
 
@@ -67,11 +66,7 @@ class Consolidation:
     @property
     def likely_game_date(self) -> date | None:
         """The date that a line named, else the one in the batch's id."""
-        found = _ISO_DATE.search(self.batch_id)
-        try:
-            return self.game_date or (date.fromisoformat(found.group()) if found else None)
-        except ValueError:
-            return None
+        return self.game_date or date_in(self.batch_id)
 
     @property
     def rows(self) -> int | None:

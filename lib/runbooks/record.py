@@ -16,6 +16,9 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+# For the kinds of `UserError` in them.
+import lib.consolidation.errors
+import lib.locking.errors  # noqa: F401
 from lib.errors import UserError
 from lib.operations.verdict import Check, Conclusion, Verdict
 
@@ -120,8 +123,8 @@ class RunRecord:
     @property
     def exit_code(self) -> int:
         """0 healthy (PASS, WARN), 1 a FAIL verdict, 2 bad input, 3 no answer was reached."""
-        if self.error is not None and self.error.name == UserError.__name__:
-            return UserError.exit_code  # parameters that only the notebook's first step could judge
+        if self.error is not None and self.error.name in _names_with_kinds(UserError):
+            return UserError.exit_code  # parameters that only a step of the notebook could judge
         if self.status is not RunStatus.COMPLETED:
             return 3
         match self.verdict:
@@ -195,6 +198,11 @@ def _adapter() -> TypeAdapter[RunRecord]:
     from pydantic import TypeAdapter
 
     return TypeAdapter(RunRecord)
+
+
+def _names_with_kinds(error: type[Exception]) -> set[str]:
+    """A kernel tells only the name of an error's class."""
+    return {error.__name__}.union(*map(_names_with_kinds, error.__subclasses__()))
 
 
 def _process_exists(pid: int) -> bool:

@@ -65,7 +65,8 @@ def test_two_shells_at_once_lose_and_duplicate_nothing(tmp_path: Path, shell: Sh
 
 def test_a_repair_is_planned_applied_and_undone(shell: Shell, home: Path) -> None:
     assert last_json(shell("locks", "list", "--json")) == {"locks": []}
-    shell("duplicates", "--game-date", DATE)
+    nothing_there = shell("duplicates", "--game-date", DATE)
+    assert (nothing_there.returncode, "nothing can be said" in nothing_there.stdout) == (3, True)
     insert = (
         "import duckdb, sys; c = duckdb.connect(sys.argv[1]); "
         'c.execute("INSERT INTO nba_predictions.player_prop_predictions (prediction_id, game_id, player_lookup, '

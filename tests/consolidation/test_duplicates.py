@@ -98,6 +98,22 @@ def test_repair_keeps_the_newest_and_its_undo_is_the_identity(dirty: World) -> N
     assert dirty.table() == before
 
 
+def test_undo_compares_columns_that_a_warehouse_cannot_group(dirty: World) -> None:
+    with dirty.warehouse.connection() as connection:
+        for column in ("factors VARCHAR[] DEFAULT ['injury', 'rest']", "details JSON DEFAULT '{\"model\": 3}'"):
+            connection.execute(f"ALTER TABLE {quoted(dirty.spec.table)} ADD COLUMN {column}")
+    before = dirty.table()
+    result = apply_repair(dirty.warehouse, dirty.locks, dirty.spec, plan_repair(dirty.warehouse, dirty.spec, DAY))
+    with dirty.warehouse.connection() as connection:
+        connection.execute(f"UPDATE {quoted(dirty.spec.table)} SET factors = ['other'] WHERE prediction_id = 'new'")
+    with pytest.raises(RepairRefused, match="rows were changed"):
+        undo_repair(dirty.warehouse, dirty.locks, dirty.spec, DAY, result.backup_table.table)
+    with dirty.warehouse.connection() as connection:
+        connection.execute(f"UPDATE {quoted(dirty.spec.table)} SET factors = ['injury', 'rest']")
+    undo_repair(dirty.warehouse, dirty.locks, dirty.spec, DAY, result.backup_table.table)
+    assert dirty.table() == before
+
+
 @pytest.mark.parametrize("moved", ["a row came", "a row went", "a key came"])
 def test_repair_refuses_other_rows_than_it_was_planned_for(dirty: World, moved: str) -> None:
     plan = plan_repair(dirty.warehouse, dirty.spec, DAY)

@@ -66,6 +66,13 @@ def test_a_missing_role_names_the_command_that_adds_it(platform: Platform, home:
     assert f"--member=serviceAccount:{SERVICE_ACCOUNT} --role=roles/datastore.user" in check.next_step
 
 
+def test_what_a_role_of_ones_own_allows_is_unknown(platform: Platform, home: Path) -> None:
+    Deployment().with_roles(SERVICE_ACCOUNT, ["projects/p/roles/locker", "roles/viewer"]).save(home)
+    (check,) = firestore_access(platform).checks
+    assert check.verdict is Verdict.UNKNOWN
+    assert "gcloud iam roles describe locker --project=p" in check.next_step
+
+
 def test_a_role_through_a_group_is_unknown(platform: Platform, home: Path) -> None:
     Deployment(roles={}, unresolved_members={"roles/datastore.user": "group:workers@x"}).save(home)
     assert verdict(firestore_access(platform)) is Verdict.UNKNOWN

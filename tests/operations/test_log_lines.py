@@ -92,6 +92,8 @@ def test_errors_are_told_by_severity_or_in_plain_text_by_their_words() -> None:
 def test_a_refusing_lock_service_is_told_from_a_held_lock() -> None:
     assert is_lock_service_error(entry("Firestore: 429 Quota exceeded", severity="ERROR"))
     assert is_lock_service_error(entry("Heartbeat of consolidation_2026-01-17 failed", severity="WARNING"))
+    # As the old code wrote it: plain text, and no severity.
+    assert is_lock_service_error(entry("consolidation_locks/x: 403 Missing or insufficient permissions."))
     held = "❌ Lock acquisition failed: Cannot acquire consolidation lock: consolidation_2026-01-17 is held by b"
     assert not is_lock_service_error(entry(held, severity="ERROR"))
 

@@ -1,6 +1,7 @@
 """Day one: what is healthy passes, what is not is told with its figure, and nothing seen is UNKNOWN."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from lib.embedded.logs import append_entries, log_path
 from lib.operations.backlog import backlog
-from lib.operations.criteria import evaluate, load_criteria
+from lib.operations.criteria import evaluate, load_criteria, threshold
 from lib.operations.duplicates import duplicates, explanation, repair, still_open
 from lib.operations.first_consolidation import first_consolidation
 from lib.operations.freshness import log_freshness
@@ -194,6 +195,50 @@ def test_a_quota_error_of_the_lock_service_is_a_reason_to_roll_back(platform: Pl
     assert "Firestore errors" in check.summary
 
 
+def test_a_refusal_in_plain_text_is_a_reason_to_roll_back_too(platform: Platform, home: Path) -> None:
+    log(home, COORDINATOR, ["consolidation_locks: 403 Missing or insufficient permissions."])
+    (check,) = evaluate("rollback", scope(platform).evidence).checks
+    assert check.verdict is Verdict.FAIL
+    assert "Firestore errors" in check.summary
+
+
+@pytest.mark.parametrize(
+    ("end", "expected", "summary"),
+    [
+        ([], Verdict.UNKNOWN, "none has ended yet, 1 still running"),
+        (["❌ Lost consolidation lock: consolidation_2026-01-17 (batch=b1)"], Verdict.WARN, "lost it: b1"),
+    ],
+)
+def test_consolidations_of_which_none_completed_do_not_pass(
+    platform: Platform, home: Path, end: list[str], expected: Verdict, summary: str
+) -> None:
+    begin = [
+        "🔒 Acquiring consolidation lock for game_date=2026-01-17, batch=b1",
+        "✅ Acquired consolidation lock: consolidation_2026-01-17 (batch=b1, timeout=300s)",
+        "🔄 Executing MERGE for batch=b1 with 15 staging tables",
+    ]
+    log(home, COORDINATOR, [*begin, *end], minutes_ago=1)
+    check = the_check(consolidations(scope(platform).history))
+    assert (check.verdict, summary in check.summary) == (expected, True), check.summary
+
+
+def test_a_command_asks_the_environment_that_was_looked_at(platform: Platform) -> None:
+    elsewhere = replace(platform, environment=replace(platform.environment, name="production"))
+    batch = f"late_{DAY}_1768650000"
+    consolidate(elsewhere)
+    elsewhere.staging_writer().write(rows(), batch_id=batch, worker_id="w1", game_date=DAY)
+    waiting = backlog(elsewhere, datetime.now(UTC) + timedelta(hours=2), stuck_after_minutes=60)
+    write_duplicates(elsewhere, 5)
+    found = duplicates(elsewhere, DAY, DAY)
+    done = repair(elsewhere, DAY, "apply")
+    commands = [
+        command for check in all_checks([waiting, found, done]) for command in [check.next_step, *check.commands]
+    ]
+    ours = [command for command in commands if "runbook " in command]
+    assert len(ours) == 5
+    assert all(command.endswith(" --env production") for command in ours), ours
+
+
 def test_a_batch_that_waits_is_named_with_the_command_that_consolidates_it(platform: Platform) -> None:
     batch = f"regen_{DAY}_late_1768650000"
     platform.staging_writer().write_batch(rows(), batch_id=batch, workers=4, game_date=DAY)
@@ -215,4 +260,5 @@ def test_the_first_consolidation_shows_all_seven_lines(platform: Platform) -> No
 def test_every_criterion_of_the_guide_is_there_and_has_its_figure() -> None:
     criteria = load_criteria()
     assert (len(criteria["success"]), len(criteria["rollback"])) == (5, 4)
+    assert [threshold(name) for name in ("normal_duration", "consolidation_times_out")] == [60, 300]
     assert {criterion.metric for kind in criteria.values() for criterion in kind} <= METRICS.keys()

@@ -125,7 +125,15 @@ def test_a_merge_without_the_lock_after_the_given_date_is_old_code_and_left_out(
     append_entries(home, SERVICE, old_lines(sample(10, 40, 1)))
     review = checked_review(history(platform), "2026-01-10", 50)
     assert (len(review.before), len(review.after), review.left_out) == (20, 0, 20)
-    assert "none of them under the lock" in durations(review).checks[0].summary
+    assert "20 MERGEs without the lock since it was deployed" in durations(review).checks[0].summary
+
+
+def test_a_merge_that_never_ended_is_no_fast_one(platform: Platform, home: Path) -> None:
+    append_entries(home, SERVICE, new_lines([8, 9, 7]))
+    assert durations(checked_review(history(platform), "", 50)).checks[0].verdict is Verdict.PASS
+    append_entries(home, SERVICE, [line for line in new_lines([8] * 5) if "=new_4" in line.message][:3])
+    (check,) = durations(checked_review(history(platform), "", 50)).checks
+    assert (check.verdict, "1 more never ended" in check.summary) == (Verdict.WARN, True), check.summary
 
 
 def test_no_logs_and_too_few_are_unknown(platform: Platform, home: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from lib.consolidation.ledger import ledger_runs
 from lib.embedded.logs import append_entries, log_path
 from lib.errors import UserError
-from lib.locking import Claim, LeaseStillLive, LockRecord, NothingToRelease
+from lib.locking import Claim, FenceNotMoved, LeaseStillLive, LockRecord, NothingToRelease
 from lib.operations.lock_release import checked_release, release_lock
 from lib.operations.lock_state import LockReport, LockState
 from lib.operations.ports import LogEntry
@@ -162,6 +162,16 @@ def test_a_live_lock_is_not_released_without_steal(platform: Platform) -> None:
     (check,) = release_lock(platform, checked_release(platform.locks, str(DAY), "gone", steal=True)).checks
     assert check.verdict is Verdict.PASS
     assert look_at_locks(platform) == []
+
+
+def test_a_release_whose_fence_cannot_be_moved_says_that_the_lock_is_gone(platform: Platform, home: Path) -> None:
+    hold(platform)
+    age(home, 3600)
+    (home / "warehouse.duckdb").mkdir()
+    with pytest.raises(FenceNotMoved, match="was released, and that is on record, but its fence was not moved"):
+        release_lock(platform, checked_release(platform.locks, str(DAY), "gone", steal=False))
+    assert platform.locks.locks() == []
+    assert len(platform.locks.store.audit_entries()) == 1
 
 
 def test_of_twelve_stale_locks_each_gets_its_own_command(platform: Platform, home: Path) -> None:

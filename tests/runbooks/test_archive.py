@@ -16,6 +16,7 @@ from lib.runbooks.index import build_index
 from lib.runbooks.record import (
     ABANDONED_AFTER_SECONDS,
     Outcome,
+    RunError,
     RunRecord,
     RunStatus,
     from_json,
@@ -68,6 +69,15 @@ def test_record_is_read_back_as_written(checks: list[Check], headline: str) -> N
 def test_run_that_did_not_complete_is_never_healthy(status: RunStatus) -> None:
     record = ELSEWHERE.finished(Outcome(status, "cut short"), START)
     assert (record.verdict, record.exit_code) == (Verdict.UNKNOWN, 3)
+
+
+@pytest.mark.parametrize(
+    ("error", "exit_code"),
+    [("UserError", 2), ("NothingToRelease", 2), ("InvalidIdentifier", 2), ("RepairRefused", 3), ("ValueError", 3)],
+)
+def test_bad_input_is_told_from_a_fault_by_the_errors_name(error: str, exit_code: int) -> None:
+    outcome = Outcome(RunStatus.FAILED, "stopped", error=RunError("step-3-release", error, "why"))
+    assert ELSEWHERE.finished(outcome, START).exit_code == exit_code
 
 
 def test_silent_run_is_abandoned_and_a_beating_one_is_not() -> None:

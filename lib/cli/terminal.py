@@ -1,4 +1,4 @@
-"""Verdicts on a terminal: a word, and a colour where there are colours."""
+"""What a terminal may show: verdicts in their colours, and text from outside made harmless."""
 
 from __future__ import annotations
 
@@ -11,3 +11,8 @@ def styled_verdict(verdict: str | None) -> str:
     """The verdict, as wide as the longest one."""
     word = str(verdict or "UNKNOWN")
     return click.style(f"{word:<7}", fg=_COLOURS.get(word), bold=True)
+
+
+def printable(text: str) -> str:
+    """One line without control characters: names and log lines come from outside."""
+    return "".join(char if char.isprintable() else "�" for char in " ".join(text.split()))
