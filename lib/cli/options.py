@@ -27,4 +27,6 @@ def show_library_log() -> None:
     """Let the operator see the library's log lines on stderr."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(message)s"))
-    logging.getLogger("lib").addHandler(handler)
+    library = logging.getLogger("lib")
+    library.setLevel(logging.INFO)
+    library.addHandler(handler)

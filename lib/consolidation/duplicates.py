@@ -14,6 +14,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
+from lib.consolidation.errors import TableNotFound
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.key import column_list, counted_rows, quoted, same_key
 from lib.consolidation.staging import batch_of
@@ -165,7 +166,11 @@ def explain_duplicates(warehouse: Warehouse, spec: TableSpec, game_date: date) -
     order += [f"T.{quoted(name)}" for name in ids]
     columns = column_list(dict.fromkeys(wanted), "T")
     rows = warehouse.query(f"{duplicated_rows(spec, columns)} ORDER BY {', '.join(order)}", {"game_date": game_date})
-    holders = _staging_holders(warehouse, spec, game_date)
+    try:
+        holders = _staging_holders(warehouse, spec, game_date)
+    except TableNotFound:
+        # A consolidation has dropped its tables since they were listed.
+        holders = _staging_holders(warehouse, spec, game_date)
     return Explanation(count, tuple(_groups(spec, rows, holders)))
 
 

@@ -42,10 +42,17 @@ def _answer(request: urllib.request.Request, timeout_seconds: float) -> tuple[in
             return refusal.code, _parsed(refusal.read(_LONGEST_BODY_BYTES))
 
 
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A redirect would carry the token to whatever address it names; it is an answer itself."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
 def _opener(request: urllib.request.Request) -> urllib.request.OpenerDirector:
     """A proxy of the machine knows nothing about this machine's own services."""
     is_local = request.host.partition(":")[0] in ("127.0.0.1", "localhost")
-    return urllib.request.build_opener(*[urllib.request.ProxyHandler({})] if is_local else [])
+    return urllib.request.build_opener(_NoRedirects, *[urllib.request.ProxyHandler({})] if is_local else [])
 
 
 def _parsed(body: bytes) -> Any:
