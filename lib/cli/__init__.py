@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import traceback
 
 import click
 
@@ -29,6 +30,11 @@ class _OneLineErrors(click.Group):
         except RunbookError as error:
             click.echo(f"runbook: {printable(str(error))}", err=True)
             context.exit(error.exit_code)
+        except BrokenPipeError:
+            raise  # the reader has seen enough; click ends quietly
+        except OSError as error:
+            click.echo(f"runbook: {printable(str(error))}", err=True)
+            context.exit(RunbookError.exit_code)
         except KeyboardInterrupt:
             click.echo(
                 "runbook: interrupted; what was not committed was rolled back, and its lock is free or expires",
@@ -49,9 +55,14 @@ for command in (run, list_runbooks, params, demo, stage, consolidate, duplicates
 
 def main() -> None:
     """Entry point."""
-    for stream in (sys.stdout, sys.stderr):
+    for stream in filter(None, (sys.stdout, sys.stderr)):
         # The guide's log lines hold emoji, and a terminal's encoding may not.
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+        stream.reconfigure(errors="replace")
     # A stop by the system frees locks like one by the keyboard: `with` blocks end.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    cli()
+    try:
+        cli()
+    except Exception:
+        # A mistake of ours. Python's own exit code for it would be that of a FAIL verdict.
+        traceback.print_exc()
+        sys.exit(RunbookError.exit_code)

@@ -135,6 +135,9 @@ class BatchStagingWriter:
 
     def _check_rows(self, table: pyarrow.Table, game_date: str | date | None, source: str) -> None:
         day, active = self._spec.date_column, self._spec.active_column
+        for key in self._spec.key_columns:
+            if key not in self._spec.nullable_keys and (nulls := table.column(key).is_null().index(True).as_py()) >= 0:
+                raise StagedDataError(f"{source}: row {nulls + 1}, column {key}: empty, and a key must not be")
         expected = None if game_date is None else checked_game_date(game_date)
         for row, found in enumerate(table.column(day).to_pylist(), start=1):
             if found is None or (expected is not None and found != expected):

@@ -20,6 +20,7 @@ class TableSpec:
     Attributes:
         table: The main table.
         key_columns: The business key, compared exactly, NULL equal to NULL.
+        nullable_keys: Key columns that may be NULL: there is no line, say.
         date_column: The DATE column; a consolidation touches one date.
         row_id_column: Identifies a generation of a row, not its key; may be empty.
         newest_first: Columns that tell which of two rows with one key is newer, most
@@ -34,6 +35,7 @@ class TableSpec:
 
     table: TableName = field(default_factory=lambda: TableName(DEFAULT_DATASET, "player_prop_predictions"))
     key_columns: tuple[str, ...] = ("game_id", "player_lookup", "system_id", "current_points_line")
+    nullable_keys: tuple[str, ...] = ("current_points_line",)
     date_column: str = "game_date"
     row_id_column: str = "prediction_id"
     newest_first: tuple[str, ...] = ("updated_at", "created_at")
@@ -48,6 +50,7 @@ class TableSpec:
         optional = [name for name in (self.row_id_column, self.active_column) if name]
         for name in (
             *self.key_columns,
+            *self.nullable_keys,
             self.date_column,
             *optional,
             *self.newest_first,

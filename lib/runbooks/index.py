@@ -42,12 +42,14 @@ def build_index(archive: Archive) -> Path:
     """
     path = archive.root / INDEX
     with _one_at_a_time(archive.root):
-        rows = [_row(archive.root, run) for run in archive.runs()]
+        runs = list(archive.runs())
+        rows = [_row(archive.root, run) for run in runs]
         latest = sorted(_newest_of_each(rows), key=_worst_first)
         tally = Counter(row.verdict or "RUNNING" for row in latest)
-        page = render(
-            "index.html.jinja", {"rows": rows, "latest": latest, "tally": tally.most_common(), "now": utc_now()}
-        )
+        # In the zone of the newest run, to be compared with the times above it.
+        timezone = next((run.record.timezone for run in runs if isinstance(run, Run)), "UTC")
+        now = in_zone(utc_now(), timezone)
+        page = render("index.html.jinja", {"rows": rows, "latest": latest, "tally": tally.most_common(), "now": now})
         write_atomically(path, page.encode("utf-8", "replace"))
     return path
 

@@ -9,6 +9,8 @@ from datetime import date
 from typing import Any, Literal
 
 DATE_WORDS = ("today", "yesterday")
+# Days around the first and the last date there is cannot be counted with.
+_EARLIEST, _LATEST = date(1900, 1, 1), date(2999, 12, 31)
 
 _SCALARS: dict[str, tuple[Any, str]] = {
     "str": (str, "text"),
@@ -97,6 +99,8 @@ def _comma_separated(given: str) -> list[str]:
 
 def _date_text(given: str) -> str:
     # fromisoformat also takes 20260117 and 2026-W03-6, which nothing else here does.
-    if given and given not in DATE_WORDS and date.fromisoformat(given).isoformat() != given:
-        raise ValueError("not of the form YYYY-MM-DD")
+    if given and given not in DATE_WORDS:
+        day = date.fromisoformat(given)
+        if day.isoformat() != given or not _EARLIEST <= day <= _LATEST:
+            raise ValueError("not of the form YYYY-MM-DD, or far from any game")
     return given

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.cli.conftest import Shell
+
+
+def environ(home: Path) -> dict[str, str]:
+    return {**os.environ, "RUNBOOK_HOME": str(home)}
 
 
 def test_a_run_tells_its_verdict_as_json_on_the_last_line(shell: Shell) -> None:
@@ -28,6 +34,12 @@ def test_runbooks_and_their_parameters_are_listed(shell: Shell) -> None:
     for name in ("deploy_verify", "day1_monitoring", "duplicate_diagnosis", "stuck_lock_release"):
         assert name in listed
     assert "release: str = ''" in shell("params", "stuck_lock_release").stdout
+
+
+def test_an_answer_that_cannot_be_printed_is_no_finding(home: Path) -> None:
+    command = f"{sys.executable} -m lib.cli locks list > /dev/full"
+    result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=environ(home), check=False)
+    assert (result.returncode, len(result.stderr.splitlines())) == (3, 1), result.stderr
 
 
 def test_help_loads_nothing_heavy() -> None:

@@ -216,7 +216,8 @@ def test_parquet_keeps_what_pandas_would_bend(wide: World, tmp_path: Path) -> No
     """Ids that are numbers beside NULLs, nanoseconds, Decimals, dictionaries; a list is refused."""
     rows = pyarrow.table(
         {
-            "game_id": pyarrow.array([2**53 + 1, None]),
+            "prediction_id": pyarrow.array([2**53 + 1, None]),
+            "game_id": ["g", "g"],
             "player_lookup": pyarrow.array(["a", "b"]).dictionary_encode(),
             "system_id": ["s\0", "s"],
             "current_points_line": pyarrow.array([Decimal("24.5"), None]),
@@ -227,9 +228,9 @@ def test_parquet_keeps_what_pandas_would_bend(wide: World, tmp_path: Path) -> No
     wide.staging_writer.write_batch(read_rows(tmp_path / "rows.parquet"), batch_id="batch_1", workers=9, game_date=DAY)
     wide.consolidate()
     first, second = sorted(wide.table(), key=lambda row: str(row["player_lookup"]))
-    assert (first["game_id"], second["game_id"]) == ("9007199254740993", None)
+    assert (first["prediction_id"], second["prediction_id"]) == ("9007199254740993", None)
     assert (first["system_id"], first["current_points_line"], second["current_points_line"]) == ("s", 24.5, None)
     assert first["created_at"] == datetime(1970, 1, 1, tzinfo=UTC)
-    parquet.write_table(rows.set_column(2, "system_id", [[["s"], ["t", "u"]]]), tmp_path / "lists.parquet")
+    parquet.write_table(rows.set_column(3, "system_id", [[["s"], ["t", "u"]]]), tmp_path / "lists.parquet")
     with pytest.raises(StagedDataError, match=r"row 1, column system_id: .* is not a STRING"):
         wide.staging_writer.write_batch(read_rows(tmp_path / "lists.parquet"), batch_id="b", workers=1, game_date=DAY)

@@ -99,7 +99,12 @@ def test_cell_that_does_not_hold_is_refused(cell: str) -> None:
         declared_parameters(cell, where="test.ipynb")
 
 
-@given(st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.booleans(), st.dates())
+@given(
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.booleans(),
+    st.dates(date(1900, 1, 1), date(2999, 12, 31)),
+)
 def test_what_python_writes_is_read_back(whole: int, number: float, flag: bool, day: date) -> None:
     texts = parse_assignments(
         [f"limit={whole}", f"threshold={number!r}", f"dry_run={flag}", f"game_date={day.isoformat()}"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
 import duckdb
 
@@ -16,11 +17,23 @@ from tests.gcp.bigquery.double import wire
 from tests.gcp.bigquery.double.faults import ApiError
 
 Resource = dict[str, Any]
+Answer = TypeVar("Answer")
 _KEPT = ("friendlyName", "description", "expirationTime", "labels")
 
 
 def quoted(dataset: str, table: str) -> str:
     return f'"{dataset}"."{table}"'
+
+
+def _locked(method: Callable[..., Answer]) -> Callable[..., Answer]:
+    """The whole call sees one catalogue: no table goes between its listing and its counting."""
+
+    @wraps(method)
+    def under_lock(self: Catalogue, *arguments: Any) -> Answer:
+        with self.lock:
+            return method(self, *arguments)
+
+    return under_lock
 
 
 @dataclass
@@ -64,6 +77,7 @@ class Catalogue:
             self.tables[dataset, table]["creationTime"] = str(time.time_ns() // 1_000_000)
         return self.table(dataset, table)
 
+    @_locked
     def patch_table(self, dataset: str, table: str, changes: Resource) -> Resource:
         self.require(dataset, table).update({name: changes[name] for name in _KEPT if name in changes})
         return self.table(dataset, table)
@@ -75,6 +89,7 @@ class Catalogue:
             del self.tables[dataset, table]
         return {}
 
+    @_locked
     def table(self, dataset: str, table: str) -> Resource:
         kept = self.require(dataset, table)
         return {
@@ -86,6 +101,7 @@ class Catalogue:
             "numRows": str(self.row_count(dataset, table)),
         }
 
+    @_locked
     def listed(self, dataset: str) -> list[Resource]:
         """As tables.list: no schema and no rows."""
         self.dataset(dataset)
@@ -108,9 +124,11 @@ class Catalogue:
         counted = self.connection.cursor().execute(f"SELECT COUNT(*) FROM {quoted(dataset, table)}").fetchone()
         return int(counted[0]) if counted else 0
 
+    @_locked
     def bytes_of(self, dataset: str, table: str) -> int:
         return 8 * self.row_count(dataset, table) * len(self.columns(dataset, table))
 
+    @_locked
     def view(self, dataset: str, name: str) -> tuple[list[str], list[tuple[Any, ...]]]:
         """A meta-table: its columns, all of them text or integers, and its rows."""
         self.dataset(dataset)

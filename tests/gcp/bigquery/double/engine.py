@@ -109,7 +109,8 @@ class Engine:
         """What a statement would read."""
         tree = self._parsed(sql)
         self._check_tables(tree)
-        return sum(self.catalogue.bytes_of(*name) for name in _tables(tree) if name in self.catalogue.tables)
+        with self.catalogue.lock:
+            return sum(self.catalogue.bytes_of(*name) for name in _tables(tree) if name in self.catalogue.tables)
 
     def _parsed(self, sql: str) -> exp.Expression:
         try:
