@@ -43,7 +43,7 @@ def demo() -> None:
             surprises += _carry_out(group)
     index = build_index(Archive())
     click.echo(f"\nAll runs, with their reports: {_shown(index)}   ({time.monotonic() - started:.0f} s)")
-    click.echo("Look into the state with `runbook duplicates`, `runbook locks list`, or the notebooks: make lab")
+    click.echo("Work on with `make lab`, or `source .venv/bin/activate` and then `runbook list`, `runbook locks list`…")
     if surprises:
         click.echo(f"{surprises} runbooks did not say what is true.", err=True)
         raise click.exceptions.Exit(1)

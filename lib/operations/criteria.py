@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,9 +13,12 @@ from lib.errors import UserError
 from lib.operations.metrics import METRICS, Evidence, Measurement, measure
 from lib.operations.section import Section
 from lib.operations.tables import Table
-from lib.operations.verdict import Check, Verdict
+from lib.operations.verdict import Check, Verdict, worst
 
 Kind = Literal["success", "rollback"]
+
+# A success criterion that fails does not hold; a rollback criterion that fails is met. One, and more.
+_MET: Mapping[Kind, tuple[str, str]] = {"success": ("does not hold", "do not hold"), "rollback": ("is met", "are met")}
 
 
 @dataclass(frozen=True)
@@ -49,15 +52,22 @@ class Criterion:
             raise UserError(f"criterion {self.id}: there is no metric {self.metric!r}; known are {', '.join(METRICS)}")
 
     def judge(self, found: Measurement) -> Verdict:
-        """Whether it holds; UNKNOWN without a figure."""
+        """PASS when the figure is healthy, WARN when a part of it is missing; UNKNOWN without one."""
         if found.value is None:
             return Verdict.UNKNOWN
-        holds = found.value < self.threshold or (self.healthy == "at_most" and found.value == self.threshold)
-        return Verdict.PASS if holds else Verdict(self.otherwise)
+        if not self.is_healthy(found.value):
+            return Verdict(self.otherwise)
+        return Verdict.WARN if found.is_partial else Verdict.PASS
+
+    def is_healthy(self, value: float) -> bool:
+        return value < self.threshold or (self.healthy == "at_most" and value == self.threshold)
 
     @property
     def limit(self) -> str:
         return f"{self.healthy.replace('_', ' ')} {self.threshold:g} {self.unit}".strip()
+
+
+Judged = tuple[Criterion, Measurement]
 
 
 @cache
@@ -104,25 +114,36 @@ def evaluate(kind: Kind, evidence: Evidence) -> Section:
         for criterion, found in judged
     ]
     columns = ("Verdict", "Criterion", "Figure", "Healthy", "Made of")
-    return Section((_criteria_check(caption, judged),), (Table(caption, columns, rows),))
+    return Section((_criteria_check(kind, caption, judged),), (Table(caption, columns, rows),))
 
 
-def _criteria_check(name: str, judged: Sequence[tuple[Criterion, Measurement]]) -> Check:
+def _criteria_check(kind: Kind, name: str, judged: Sequence[Judged]) -> Check:
     evidence = {
         criterion.text: f"{criterion.judge(found)}: {_figure(criterion, found)} ({found.basis})"
         for criterion, found in judged
     }
-    worst = max(judged, key=lambda pair: pair[0].judge(pair[1]).badness, default=None)
-    if worst is None:
+    if not judged:
         return Check(name, Verdict.UNKNOWN, "params/criteria.yaml holds none", {}, "Restore the file.")
-    verdict = worst[0].judge(worst[1])
+    verdict = worst([criterion.judge(found) for criterion, found in judged])
     if verdict is Verdict.PASS:
-        return Check(name, verdict, f"all {len(judged)} hold", evidence)
-    not_met = [criterion.text for criterion, found in judged if criterion.judge(found) is verdict]
-    what = "could not be judged" if verdict is Verdict.UNKNOWN else "do not hold"
-    summary = f"{len(not_met)} of {len(judged)} {what}: {'; '.join(not_met)}"
-    step = worst[0].next_step if verdict is not Verdict.UNKNOWN else f"Get the figure: {worst[1].basis}."
-    return Check(name, verdict, summary, evidence, step)
+        all_well = f"none of {len(judged)} is met" if kind == "rollback" else f"all {len(judged)} hold"
+        return Check(name, verdict, all_well, evidence)
+    told = [(criterion, found) for criterion, found in judged if criterion.judge(found) is verdict]
+    if verdict is Verdict.UNKNOWN:
+        step = f"Get the figure: {told[0][1].basis}."
+        return Check(name, verdict, _counted(told, judged, "could not be judged"), evidence, step)
+    unhealthy = [pair for pair in told if pair[1].value is not None and not pair[0].is_healthy(pair[1].value)]
+    if not unhealthy:
+        what = "can be judged in part only"
+        return Check(name, verdict, _counted(told, judged, what, with_basis=True), evidence, told[0][0].next_step)
+    what = _MET[kind][len(unhealthy) > 1]
+    return Check(name, verdict, _counted(unhealthy, judged, what), evidence, unhealthy[0][0].next_step)
+
+
+def _counted(told: Sequence[Judged], judged: Sequence[Judged], what: str, *, with_basis: bool = False) -> str:
+    """``1 of 4 is met: <the criterion>``."""
+    texts = [f"{criterion.text} ({found.basis})" if with_basis else criterion.text for criterion, found in told]
+    return f"{len(told)} of {len(judged)} {what}: {'; '.join(texts)}"
 
 
 def _figure(criterion: Criterion, found: Measurement) -> str:

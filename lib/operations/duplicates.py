@@ -60,8 +60,7 @@ def duplicates_check(platform: Platform, counts: Sequence[DuplicateCount], since
         by_hand.count_duplicates(platform.table, since),
     ]
     if not counts:
-        monitor = by_hand.runbook("day1_monitoring", environment, {"game_date": until})
-        step = f"See whether there were games, and whether the batch was consolidated: {monitor}"
+        step = "See whether there were games; if so, whether their batch waits in the backlog of day1_monitoring."
         return Check(name, Verdict.UNKNOWN, f"{platform.table.table} has no rows of {period}", {}, step, commands)
     evidence = {
         f"{count.game_date}": f"{count.duplicate_keys} duplicate keys, {count.keys:,} keys, {count.rows:,} rows; "

@@ -21,7 +21,10 @@ def log_freshness(history: LogHistory) -> Section:
 
 
 def freshness_check(history: LogHistory, service: str) -> Check:
-    """PASS when the service logged in the period, else UNKNOWN. Raises `SourceUnavailable`."""
+    """PASS when the service logged in the period, else UNKNOWN. Raises `SourceUnavailable`.
+
+    A line of the future is UNKNOWN too: behind it nobody sees whether newer ones come.
+    """
     name = f"Logs of {service}"
     environment = history.platform.environment
     newest = history.newest(service)
@@ -29,6 +32,12 @@ def freshness_check(history: LogHistory, service: str) -> Check:
     if newest is None:
         step = "Find out why its logs are not collected; until then the log checks of every runbook are blind."
         return Check(name, Verdict.UNKNOWN, "nothing was ever logged by it", {}, step, commands)
+    if history.is_in_future(newest):
+        ahead = spoken_seconds((newest - history.until).total_seconds())
+        evidence = {"last line": local_time(newest, environment.timezone)}
+        step = "A clock or a line is wrong; until that time see by hand whether newer lines come."
+        summary = f"its last line is {ahead} in the future, which hides when it really logged last"
+        return Check(name, Verdict.UNKNOWN, summary, evidence, step, commands)
     age = spoken_seconds(max(0.0, (history.until - newest).total_seconds()))
     evidence = {"last line": local_time(newest, environment.timezone), "age": age}
     if newest < history.since:

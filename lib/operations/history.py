@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -36,6 +36,7 @@ _LOCK_SERVICE_WORDS = (
     "Quota exceeded",
     "insufficient permissions",
 )
+_CLOCKS_DIFFER_BY = timedelta(minutes=5)
 
 
 class LogHistory:
@@ -81,6 +82,10 @@ class LogHistory:
             self._newest[service] = self.platform.logs.newest(service)
         return self._newest[service]
 
+    def is_in_future(self, moment: datetime) -> bool:
+        """Whether a line of that moment tells nothing: no clock is that much ahead."""
+        return moment > max(self.until, datetime.now(UTC)) + _CLOCKS_DIFFER_BY
+
     @cached_property
     def events(self) -> list[Event]:
         return parse_events(self.entries)
@@ -108,8 +113,34 @@ class LogHistory:
         return Counter(event.kind for event in self.events)[kind]
 
     def progress(self, run: Consolidation) -> Progress:
-        """How far it had come at the end of the period; silent for a lease means unfinished."""
-        return run.progress(self.until, self.platform.environment.lock.lease_seconds)
+        """How far it had come at the end of the period.
+
+        Silent for a lease, or replaced by others, means unfinished.
+        """
+        found = run.progress(self.until, self._lease_seconds)
+        return Progress.UNFINISHED if found is Progress.RUNNING and self.is_replaced(run) else found
+
+    def is_replaced(self, run: Consolidation) -> bool:
+        """Whether it held the lock, and others took that away or consolidated its batch since."""
+        acquired_at = run.at(EventKind.ACQUIRED)
+        if acquired_at is None or not run.batch_id:
+            return False
+        taken = {EventKind.TOOK_OVER, EventKind.FORCE_RELEASED}
+        if any(
+            event.kind in taken and event.batch_id == run.batch_id and event.at >= acquired_at for event in self.events
+        ):
+            return True
+        later = [
+            other
+            for other in self.consolidations
+            if other.batch_id == run.batch_id and (at := other.at(EventKind.ACQUIRED)) is not None and at > acquired_at
+        ]
+        ended = {Progress.COMPLETED, Progress.REPEATED}
+        return any(other.progress(self.until, self._lease_seconds) in ended for other in later)
+
+    @property
+    def _lease_seconds(self) -> float:
+        return self.platform.environment.lock.lease_seconds
 
     def of_date(self, game_date: date) -> list[Consolidation]:
         return [run for run in self.consolidations if run.likely_game_date == game_date]

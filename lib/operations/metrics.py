@@ -24,10 +24,12 @@ class Measurement:
     Attributes:
         value: The figure; None: it could not be had.
         basis: What it was made of, or why there is none.
+        is_partial: Whether some of what it should be made of was not to be had.
     """
 
     value: float | None
     basis: str
+    is_partial: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,23 +58,37 @@ def measure(metric: str, evidence: Evidence) -> Measurement:
 
 
 def _validation_duplicates(evidence: Evidence) -> Measurement:
-    found = [run.duplicates for run in evidence.history.consolidations if run.duplicates is not None]
+    """A MERGE that ended without a validation leaves the figure partial."""
+    history = evidence.history
+    found = [run.duplicates for run in history.consolidations if run.duplicates is not None]
     if not found:
         return Measurement(None, "no validation was logged")
-    return Measurement(sum(found), f"{len(found)} validations")
+    merged = [run for run in history.merges if EventKind.MERGED in run.events and run.duplicates is None]
+    missing = [run for run in merged if history.progress(run) is not Progress.RUNNING]
+    basis = f"{len(found)} of {len(found) + len(missing)} MERGEs validated"
+    return Measurement(sum(found), basis, is_partial=bool(missing))
 
 
 def _longest_consolidation_seconds(evidence: Evidence) -> Measurement:
-    """Without the time spent waiting for others; unfinished ones count up to now."""
+    """Without the time spent waiting for others.
+
+    One that fell silent in its MERGE has no duration. Unless others took its place, it may
+    still be at it, and the figure is partial.
+    """
     history = evidence.history
     spent = [seconds for run in history.merges if (seconds := _seconds_spent(history, run)) is not None]
+    unfinished = [run for run in history.merges if history.progress(run) is Progress.UNFINISHED]
+    silent = [run for run in unfinished if _seconds_spent(history, run) is None]
+    left_out = f"; {len(silent)} left out, ended without a word" if silent else ""
     if not spent:
-        return Measurement(None, "no consolidation was logged")
-    return Measurement(max(spent), f"longest of {len(spent)} consolidations, without lock waits")
+        return Measurement(None, f"no consolidation with a duration was logged{left_out}")
+    basis = f"longest of {len(spent)} consolidations, without lock waits{left_out}"
+    return Measurement(max(spent), basis, is_partial=not all(map(history.is_replaced, silent)))
 
 
 def _seconds_spent(history: LogHistory, run: Consolidation) -> float | None:
-    if history.progress(run) in (Progress.RUNNING, Progress.UNFINISHED):
+    """Of one that is still running up to now; None: it has no duration."""
+    if history.progress(run) is Progress.RUNNING:
         return (history.until - (run.at(EventKind.ACQUIRED) or run.started_at)).total_seconds()
     return run.work_seconds
 
@@ -123,6 +139,9 @@ def _lines(history: LogHistory, found: int, services: Sequence[str]) -> Measurem
     silent = [name for name in services if (newest := history.newest(name)) is None or newest < history.since]
     if silent and not found:
         return Measurement(None, f"nothing logged by {' and '.join(silent)}")
+    ahead = [name for name in services if (newest := history.newest(name)) and history.is_in_future(newest)]
+    if ahead and not found:
+        return Measurement(None, f"the last line of {' and '.join(ahead)} is in the future")
     return Measurement(found, f"lines of {' and '.join(services)}")
 
 

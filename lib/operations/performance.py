@@ -68,6 +68,11 @@ class Review:
         return [run for run in since if self.history.progress(run) is Progress.UNFINISHED]
 
     @property
+    def hanging(self) -> list[Consolidation]:
+        """Those of them that may still be at it: nobody took their lock or consolidated their batch."""
+        return [run for run in self.never_ended if not self.history.is_replaced(run)]
+
+    @property
     def _finished(self) -> list[Consolidation]:
         return [run for run in self.history.merges if run.merge_seconds is not None]
 
@@ -148,11 +153,11 @@ def _limit_check(review: Review) -> Check:
     name = f"Under {limit_seconds:g} s"
     spent = [run.work_seconds for run in review.after if run.work_seconds is not None]
     longest = max(spent)
-    slow, silent = sum(seconds >= limit_seconds for seconds in spent), len(review.never_ended)
+    slow, hanging = sum(seconds >= limit_seconds for seconds in spent), len(review.hanging)
     evidence = {
         "consolidations": len(spent),
         "left out, MERGE without the lock": review.left_out,
-        "left out, never ended": silent,
+        "left out, never ended": len(review.never_ended),
         "longest": spoken_seconds(longest),
         f"{limit_seconds:g} s or longer": slow,
         "longest wait for the lock": spoken_seconds(
@@ -164,8 +169,8 @@ def _limit_check(review: Review) -> Check:
     if longest >= (timeout_seconds := threshold("consolidation_times_out")):
         step = f"From {timeout_seconds:g} s on the guide rolls back; see what the slowest batches have in common."
         return Check(name, Verdict.FAIL, f"the longest took {spoken_seconds(longest)}", evidence, step, commands)
-    if slow or silent:
-        summary = f"{slow} of {len(spent)} took {limit_seconds:g} s or longer, {silent} more never ended"
+    if slow or hanging:
+        summary = f"{slow} of {len(spent)} took {limit_seconds:g} s or longer, {hanging} more never ended"
         step = "See the slowest ones: their number of staging tables and rows, and their lock waits."
         return Check(name, Verdict.WARN, summary, evidence, step, commands)
     summary = f"all {len(spent)}, the longest {spoken_seconds(longest)} without its lock wait"

@@ -19,6 +19,7 @@ from lib.operations.monitoring import consolidations, errors, lock_activity
 from lib.operations.ports import LogEntry
 from lib.operations.scope import Scope, scope_of
 from lib.operations.section import Section, all_checks
+from lib.operations.timeline import Progress
 from lib.operations.verdict import Check, Verdict, conclude
 from lib.platform import Platform
 
@@ -262,3 +263,94 @@ def test_every_criterion_of_the_guide_is_there_and_has_its_figure() -> None:
     assert (len(criteria["success"]), len(criteria["rollback"])) == (5, 4)
     assert [threshold(name) for name in ("normal_duration", "consolidation_times_out")] == [60, 300]
     assert {criterion.metric for kind in criteria.values() for criterion in kind} <= METRICS.keys()
+
+
+BEGUN = [
+    f"🔒 Acquiring consolidation lock for game_date={DAY}, batch=b1",
+    f"✅ Acquired consolidation lock: consolidation_{DAY} (batch=b1, timeout=300s)",
+    "🔄 Executing MERGE for batch=b1 with 15 staging tables",
+]
+TIMES_OUT = "Consolidation times out (>5 minutes)"
+RELEASED_BY_FORCE = f"🔨 Force-released consolidation lock: consolidation_{DAY} (batch=b1, reason=its coordinator died)"
+
+
+def later(platform: Platform, minutes: float) -> Scope:
+    return scope_of(platform, game_date=str(DAY), now=datetime.now(UTC) + timedelta(minutes=minutes))
+
+
+def test_a_killed_consolidation_whose_batch_was_consolidated_later_did_not_time_out(
+    platform: Platform, home: Path
+) -> None:
+    log(home, WORKER, ["Staged 20 rows"])
+    log(home, COORDINATOR, [*BEGUN, RELEASED_BY_FORCE], minutes_ago=2)
+    consolidate(platform)
+    for minutes in (0.1, 20):
+        seen = later(platform, minutes)
+        (check,) = evaluate("rollback", seen.evidence).checks
+        assert (check.verdict, check.summary) == (Verdict.PASS, "none of 4 is met")
+        assert "1 left out, ended without a word" in check.evidence[TIMES_OUT]
+        assert "1 ended without a word: b1" in the_check(consolidations(seen.history)).summary
+
+
+@pytest.mark.parametrize(
+    ("taken", "expected"),
+    [
+        (RELEASED_BY_FORCE, Progress.UNFINISHED),
+        (
+            f"⏰ Taking over expired consolidation lock: consolidation_{DAY} (from batch=b1, host=h)",
+            Progress.UNFINISHED,
+        ),
+        (RELEASED_BY_FORCE.replace("b1", "b2"), Progress.RUNNING),
+    ],
+)
+def test_who_lost_the_lock_to_another_no_longer_runs(
+    platform: Platform, home: Path, taken: str, expected: Progress
+) -> None:
+    log(home, COORDINATOR, [*BEGUN, taken], minutes_ago=1)
+    history = scope(platform).history
+    (run,) = history.consolidations
+    assert history.progress(run) is expected
+
+
+def test_one_that_fell_silent_and_that_nobody_replaced_is_no_good_duration(platform: Platform, home: Path) -> None:
+    log(home, WORKER, ["Staged 20 rows"])
+    consolidate(platform, "b2")
+    log(home, COORDINATOR, BEGUN, minutes_ago=0)
+    (check,) = evaluate("rollback", later(platform, 20).evidence).checks
+    assert check.verdict is Verdict.WARN
+    assert check.summary.startswith(f"1 of 4 can be judged in part only: {TIMES_OUT} (")
+
+
+def test_a_rollback_criterion_is_met(platform: Platform, home: Path) -> None:
+    log(home, WORKER, ["Staged 20 rows"])
+    log(home, COORDINATOR, ["MERGE complete: 587 rows affected in 400000.0ms (batch=b1)"])
+    (check,) = evaluate("rollback", scope(platform).evidence).checks
+    assert (check.verdict, check.summary) == (Verdict.FAIL, f"1 of 4 is met: {TIMES_OUT}")
+
+
+def test_one_validation_of_six_merges_is_no_success(platform: Platform, home: Path) -> None:
+    consolidate(platform)
+    log(home, COORDINATOR, [f"MERGE complete: 5 rows affected in 800.0ms (batch=old{number})" for number in range(5)])
+    (check,) = evaluate("success", scope(platform).evidence).checks
+    validated = check.evidence["No duplicates detected in post-consolidation validation"]
+    assert validated == "WARN: 0 duplicate keys (1 of 6 MERGEs validated)"
+
+
+def test_a_line_of_the_future_hides_whether_anything_is_logged(platform: Platform, home: Path) -> None:
+    log(home, WORKER, ["ready"], minutes_ago=-2)
+    log(home, COORDINATOR, ["ready"], minutes_ago=-60)
+    seen = scope(platform)
+    section = log_freshness(seen.history)
+    assert the_check(section, WORKER).verdict is Verdict.PASS
+    check = the_check(section, COORDINATOR)
+    assert (check.verdict, "in the future" in check.summary) == (Verdict.UNKNOWN, True)
+    (success,) = evaluate("success", seen.evidence).checks
+    assert "is in the future" in success.evidence["No errors in Cloud Run logs"]
+
+
+def test_one_that_lost_its_lock_did_not_end_without_a_word(platform: Platform, home: Path) -> None:
+    log(home, WORKER, ["Staged 20 rows"])
+    consolidate(platform, "b2")
+    log(home, COORDINATOR, [*BEGUN, f"❌ Lost consolidation lock: consolidation_{DAY} (batch=b1)"])
+    (check,) = evaluate("rollback", scope(platform).evidence).checks
+    assert (check.verdict, "left out" in check.evidence[TIMES_OUT]) == (Verdict.PASS, False)
