@@ -107,11 +107,11 @@ class Conclusion:
 
 
 def conclude(checks: Sequence[Check]) -> Conclusion:
-    """Draw the conclusion; the headline is that of the worst check."""
+    """Draw the conclusion; the headline is that of the worst check, or tells that all passed."""
     if not checks:
         return Conclusion((), "No check was made")
     ordered = sorted(checks, key=lambda check: -check.verdict.badness)
     lead = ordered[0]
-    if lead.verdict is Verdict.PASS:
+    if lead.verdict is Verdict.PASS and len(checks) > 1:
         return Conclusion(tuple(checks), f"All {len(checks)} checks passed")
     return Conclusion(tuple(ordered), f"{lead.name}: {lead.summary}")

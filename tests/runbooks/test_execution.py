@@ -78,7 +78,7 @@ def living(tmp_path: Path) -> list[int]:
 @pytest.mark.parametrize(
     ("name", "status", "verdict", "exit_code", "headline"),
     [
-        ("healthy", RunStatus.COMPLETED, Verdict.PASS, 0, "All 1 checks passed"),
+        ("healthy", RunStatus.COMPLETED, Verdict.PASS, 0, "Echo: local"),
         ("warns", RunStatus.COMPLETED, Verdict.WARN, 0, "Backlog: 3 tables"),
         ("broken_rule", RunStatus.COMPLETED, Verdict.FAIL, 1, "Duplicates: 5 keys of 587"),
         ("could_not_look", RunStatus.COMPLETED, Verdict.UNKNOWN, 3, "Logs: nothing logged"),
