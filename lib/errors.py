@@ -25,6 +25,10 @@ class UserError(RunbookError):
     exit_code = 2
 
 
+class CorruptState(UserError):
+    """A file of the state folder is damaged or is none of ours: only its owner can mend that."""
+
+
 class Unavailable(RunbookError):
     """A service or file could not be reached or read; the truth is unknown."""
 

@@ -15,14 +15,10 @@ import duckdb
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from lib.consolidation.errors import TableNotFound, TransactionConflict, WarehouseUnavailable
-from lib.errors import UserError
+from lib.errors import CorruptState, UserError
 
 _DAMAGED = ("not a valid DuckDB", "Is a directory", "Could not read enough bytes")
 _BUSY = ("Conflicting lock is held", "Could not set lock", "Unique file handle conflict")
-
-
-class CorruptState(UserError):
-    """A file of the embedded platform is damaged or is none of its files."""
 
 
 def open_connection(path: Path, *, patience_seconds: float) -> duckdb.DuckDBPyConnection:

@@ -103,8 +103,10 @@ async def _shut_down(manager: AsyncKernelManager, clients: list[Any]) -> None:
     # Not `shutdown_kernel`, which interrupts first and then looks every 0.1 s. Once in some
     # fifty times ipykernel's last flush hangs, after the `atexit` hooks; 2.5 s later
     # `finish_shutdown` terminates it.
-    await manager.request_shutdown()
-    await manager.finish_shutdown(pollinterval=_SHUTDOWN_POLL_SECONDS)
+    # Of a kernel that died while it started nbclient has closed even the sockets.
+    if manager.has_kernel and await manager.is_alive():
+        await manager.request_shutdown()
+        await manager.finish_shutdown(pollinterval=_SHUTDOWN_POLL_SECONDS)
     for client in clients:
         client.stop_channels()
     await manager.cleanup_resources()

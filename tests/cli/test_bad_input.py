@@ -88,6 +88,15 @@ def test_a_corrupt_state_folder_is_named_and_left_as_it_is(
     assert (home / damaged).read_bytes() == b"not a database" * 1000
 
 
+@pytest.mark.parametrize("runbook", ["duplicate_diagnosis", "day1_monitoring"])
+def test_a_corrupt_warehouse_is_bad_input_to_a_runbook_too(shell: Shell, home: Path, runbook: str) -> None:
+    home.mkdir()
+    (home / "warehouse.duckdb").write_bytes(b"not a database" * 1000)
+    result = shell("run", runbook)
+    assert result.returncode == 2, result
+    assert "warehouse.duckdb" in result.stdout
+
+
 def test_a_state_folder_that_is_a_file_is_named(shell: Shell, home: Path) -> None:
     home.write_text("a file")
     assert_one_line(shell("locks", "list"), str(home))

@@ -12,8 +12,8 @@ import pytest
 from lib.consolidation.errors import WarehouseUnavailable
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.warehouse import Column, Execute, Warehouse
-from lib.embedded.duckdb_connection import CorruptState
 from lib.embedded.duckdb_warehouse import DuckdbWarehouse
+from lib.errors import CorruptState
 from tests.consolidation.warehouse_suite import WarehouseSuite
 
 TABLE = TableName("suite", "numbers")

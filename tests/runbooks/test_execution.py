@@ -155,6 +155,24 @@ def test_signal_stops_in_good_order(tmp_path: Path, number: signal.Signals) -> N
     assert output == ("", "")
 
 
+def is_kernel(process: psutil.Process) -> bool:
+    try:
+        return "ipykernel_launcher" in process.cmdline()
+    except psutil.Error:
+        return False
+
+
+def test_kernel_killed_while_it_starts_is_told(tmp_path: Path) -> None:
+    runner = start_elsewhere("healthy", tmp_path)
+    kernels: list[psutil.Process] = []
+    while not kernels and runner.poll() is None:
+        kernels = [child for child in psutil.Process(runner.pid).children() if is_kernel(child)]
+    kernels[0].kill()
+    _, complaint = runner.communicate(timeout=WAIT_SECONDS)
+    assert "Traceback" not in complaint
+    assert (runner.returncode, only_run(tmp_path).record.status) == (3, RunStatus.KERNEL_DIED)
+
+
 def test_kernel_that_takes_no_interrupt_is_killed(tmp_path: Path) -> None:
     runner = start_and_await_cell("stubborn", tmp_path)
     runner.terminate()
