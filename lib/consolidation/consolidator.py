@@ -12,10 +12,9 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date
 from time import perf_counter
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
@@ -29,12 +28,13 @@ from lib.consolidation.errors import (
     WarehouseUnavailable,
 )
 from lib.consolidation.fence import FENCE_COLUMNS, ensure_fence
-from lib.consolidation.identifiers import TableName, checked_batch_id, checked_game_date
+from lib.consolidation.identifiers import checked_batch_id, checked_game_date
 from lib.consolidation.ledger import LEDGER_COLUMNS, ledger_runs
 from lib.consolidation.merge import INACTIVE_ROWS, WRONG_DATE, consolidation_steps, dry_run_sql
 from lib.consolidation.refusal import Overtaken, refusal
 from lib.consolidation.result import ConsolidationResult, ConsolidationStatus
 from lib.consolidation.staged_batch import GatheredRows, StagedBatch, find_staged, gather_rows
+from lib.consolidation.staging import batch_tables
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Parameters, TransactionOutcome, Warehouse
 from lib.locking.lease import Lease
@@ -50,7 +50,6 @@ class _Batch:
     batch_id: str
     game_date: date
     lock_key: str
-    started_at: datetime
 
 
 class BatchConsolidator:
@@ -101,10 +100,10 @@ class BatchConsolidator:
         started = perf_counter()
         wait = self._locks.max_wait_seconds if max_wait_seconds is None else max_wait_seconds
         date_ = checked_game_date(game_date)
-        batch = _Batch(checked_batch_id(batch_id), date_, self._spec.lock_key(date_), datetime.now(UTC))
+        batch = _Batch(checked_batch_id(batch_id), date_, self._spec.lock_key(date_))
         found = find_staged(self._warehouse, self._spec, batch.batch_id)
         if not found.to_merge:
-            result = self._already_consolidated(batch, found.merged if cleanup and not dry_run else ())
+            result = self._already_consolidated(batch, found, cleanup and not dry_run)
         elif dry_run:
             result = self._dry_run(batch, found)
         else:
@@ -147,7 +146,7 @@ class BatchConsolidator:
     def _attempt(self, batch: _Batch, lease: Lease | None, cleanup: bool) -> ConsolidationResult:
         found = find_staged(self._warehouse, self._spec, batch.batch_id)
         if not found.to_merge:
-            return self._already_consolidated(batch, found.merged if cleanup else ())
+            return self._already_consolidated(batch, found, cleanup)
         run_id = found.run_id(batch.game_date)
         gathered = gather_rows(self._warehouse, self._spec, found)
         logger.info("🔄 Executing MERGE for batch=%s with %d staging tables", batch.batch_id, len(found.to_merge))
@@ -156,20 +155,24 @@ class BatchConsolidator:
         outcome = self._transact(batch, lease, run_id, found, gathered)
         result = self._committed(batch, run_id, outcome)
         _log_committed(result)
-        if cleanup and self._dropped([*found.to_merge, *found.merged]):
-            result = replace(result, staging_dropped=len(found.to_merge))
+        if cleanup:
+            result = replace(result, staging_dropped=self._drop_unchanged(found))
         return result
 
-    def _dropped(self, merged: Sequence[TableName]) -> bool:
-        """The commit stands whatever becomes of the cleanup; the ledger knows these tables."""
-        try:
-            self._warehouse.drop(merged)
-        except WarehouseUnavailable as error:
-            logger.warning("%d merged staging tables are still there, the next call drops them: %s", len(merged), error)
-            return False
-        return True
+    def _drop_unchanged(self, merged: StagedBatch) -> int:
+        """Drop what was merged, and not what a worker has written again since it was listed.
 
-    def _already_consolidated(self, batch: _Batch, leftovers: Sequence[TableName]) -> ConsolidationResult:
+        The commit stands whatever becomes of the cleanup; the ledger knows these tables.
+        """
+        try:
+            unchanged = merged.unchanged(batch_tables(self._warehouse, self._spec, merged.batch_id))
+            self._warehouse.drop(unchanged)
+        except WarehouseUnavailable as error:
+            logger.warning("Merged staging tables are still there, the next call drops them: %s", error)
+            return 0
+        return len(unchanged)
+
+    def _already_consolidated(self, batch: _Batch, found: StagedBatch, cleanup: bool) -> ConsolidationResult:
         runs = ledger_runs(self._warehouse, self._spec, batch_id=batch.batch_id)
         if not any(run.game_date == batch.game_date for run in runs):
             elsewhere = f"; it was consolidated for {runs[0].game_date}" if runs else ""
@@ -177,13 +180,13 @@ class BatchConsolidator:
                 f"batch {batch.batch_id} has no staging tables and was never consolidated for "
                 f"{batch.game_date}{elsewhere}"
             )
-        dropped = bool(leftovers) and self._dropped(leftovers)
+        dropped = self._drop_unchanged(found) if cleanup and found.merged else 0
         logger.info("Batch %s is already consolidated, nothing was changed", batch.batch_id)
         return ConsolidationResult(
             ConsolidationStatus.ALREADY_CONSOLIDATED,
             batch.batch_id,
             batch.game_date,
-            staging_dropped=len(leftovers) if dropped else 0,
+            staging_dropped=dropped,
         )
 
     def _transact(
@@ -207,7 +210,7 @@ class BatchConsolidator:
             "host": f"{socket.gethostname()}:{os.getpid()}",
             "staging_tables": [table.table for table in found.to_merge],
             "known_runs": list(found.known_runs),
-            "started_at": batch.started_at,
+            "started_at": found.listed_at,
         }
         try:
             return self._warehouse.transact(

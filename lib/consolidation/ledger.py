@@ -31,7 +31,8 @@ class LedgerRun:
         duplicates_before: Keys of the date that had several rows before it.
         duplicates_after: The same after it.
         staging_tables: Names of exactly the tables that were merged.
-        started_at: When the consolidation was asked for.
+        started_at: The warehouse's time when the staging tables were listed: what was
+            written to them later is not in this run.
         committed_at: When its transaction began.
     """
 

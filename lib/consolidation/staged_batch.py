@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from lib.consolidation.errors import SourceVanished
 from lib.consolidation.identifiers import TableName
@@ -14,7 +15,7 @@ from lib.consolidation.merge import StagedRows, group_by_columns
 from lib.consolidation.schema import check_staged_columns
 from lib.consolidation.staging import batch_tables, is_merged, merged_names
 from lib.consolidation.table_spec import TableSpec
-from lib.consolidation.warehouse import Warehouse
+from lib.consolidation.warehouse import StagingTable, Warehouse
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,24 @@ class StagedBatch:
         to_merge: Their rows are nowhere else.
         merged: The ledger names them; they only wait to be dropped.
         known_runs: The batch's runs that were looked at.
+        listed: All of them as they were listed.
     """
 
     batch_id: str
     to_merge: tuple[TableName, ...]
     merged: tuple[TableName, ...]
     known_runs: tuple[str, ...]
+    listed: tuple[StagingTable, ...]
+
+    @property
+    def listed_at(self) -> datetime:
+        """The warehouse's time before anything that was read of the tables."""
+        return min(table.listed_at for table in self.listed)
+
+    def unchanged(self, listed_now: Iterable[StagingTable]) -> list[TableName]:
+        """Those that are still as they were: the only ones that a run of them may drop."""
+        versions = {table.name: table.version for table in self.listed}
+        return [table.name for table in listed_now if versions.get(table.name) == table.version]
 
     def run_id(self, game_date: date) -> str:
         """Names the merging of exactly these tables: whoever repeats it finds the same name.
@@ -60,6 +73,7 @@ def find_staged(warehouse: Warehouse, spec: TableSpec, batch_id: str) -> StagedB
         to_merge=tuple(table.name for table in listed if not is_merged(table, merged)),
         merged=tuple(table.name for table in listed if is_merged(table, merged)),
         known_runs=tuple(run.run_id for run in runs),
+        listed=tuple(listed),
     )
 
 

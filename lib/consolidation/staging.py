@@ -188,18 +188,20 @@ def batch_tables(warehouse: Warehouse, spec: TableSpec, batch_id: str) -> list[S
 
 
 def merged_names(runs: Sequence[LedgerRun]) -> dict[str, datetime]:
-    """The tables that these runs have merged, and when."""
-    return {name: run.committed_at for run in reversed(runs) for name in run.staging_tables}
+    """The tables that these runs have merged, and the moment from which they may hold more."""
+    return {name: run.started_at for run in reversed(runs) for name in run.staging_tables}
 
 
 def is_merged(table: StagingTable, merged: Mapping[str, datetime]) -> bool:
-    """Whether its rows are in the main table.
+    """Whether its rows are known to be in the main table.
 
-    Other writers use a name again when a worker is asked again: what was made after the
-    run that merged that name is not of that run.
+    Other writers use a name again when a worker is asked again, or write to a table twice:
+    a table that was written after the run listed it is not of that run, nor is one of which
+    nobody knows when it was written. To merge rows again changes nothing; to drop rows that
+    were not merged would lose them.
     """
-    merged_at = merged.get(table.name.table)
-    return merged_at is not None and (table.created_at is None or table.created_at <= merged_at)
+    listed_at = merged.get(table.name.table)
+    return listed_at is not None and table.changed_at is not None and table.changed_at <= listed_at
 
 
 @dataclass(frozen=True)
@@ -210,8 +212,8 @@ class BatchBacklog:
         batch_id: As its writer recorded it, or as its tables' names tell.
         tables: How many staging tables there are.
         rows: How many rows they hold.
-        oldest: When the first was made; None: not recorded.
-        newest: When the last was made; None: not recorded.
+        oldest: When the first was written; None: not known.
+        newest: When the last was written; None: not known.
         merged_tables: Tables that the ledger knows: merged, and not dropped yet.
         unmerged_tables: All others: their rows are nowhere else.
     """
@@ -243,7 +245,7 @@ def batch_of(table: StagingTable) -> str:
 
 
 def _backlog(batch_id: str, tables: Sequence[StagingTable], merged: Mapping[str, datetime]) -> BatchBacklog:
-    times = sorted(table.created_at for table in tables if table.created_at)
+    times = sorted(table.changed_at for table in tables if table.changed_at)
     merged_tables = sum(is_merged(table, merged) for table in tables)
     return BatchBacklog(
         batch_id=batch_id,

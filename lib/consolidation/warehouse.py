@@ -49,13 +49,18 @@ class StagingTable:
         name: The table.
         batch_id: The batch that its writer recorded; empty when none did.
         rows: How many rows it holds.
-        created_at: When it was made (UTC); None: not recorded.
+        changed_at: When it was last written, in the warehouse's time; None: not known.
+        version: Differs once the table was made anew by `Warehouse.load`, or its rows
+            became more or fewer; opaque, only compared for equality.
+        listed_at: The warehouse's time when the listing began.
     """
 
     name: TableName
     batch_id: str
     rows: int
-    created_at: datetime | None
+    changed_at: datetime | None
+    version: str
+    listed_at: datetime
 
 
 @dataclass(frozen=True)

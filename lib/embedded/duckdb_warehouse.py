@@ -104,8 +104,11 @@ class DuckdbWarehouse:
 
     def staging_tables(self, dataset: str, prefix: str) -> list[StagingTable]:
         with self.connection() as connection:
+            listed_at = datetime.now(UTC)
             found = connection.execute(_TABLES, {"dataset": dataset, "prefix": prefix}).fetchall()
-        return [_staging_table(dataset, *row) for row in found]
+        return [
+            _staging_table(TableName(dataset, name), comment or "", rows, listed_at) for name, comment, rows in found
+        ]
 
     def load(self, tables: Mapping[TableName, pyarrow.Table], columns: Sequence[Column], *, batch_id: str) -> None:
         selected = ", ".join(
@@ -216,17 +219,16 @@ def _in_utc(value: Any) -> Any:
     return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo else value
 
 
-def _staging_table(dataset: str, table: str, comment: str | None, estimated_size: int) -> StagingTable:
+def _staging_table(name: TableName, comment: str, rows: int, listed_at: datetime) -> StagingTable:
+    """Our writer notes when it wrote how many rows; while there are as many, that still holds."""
+    batch_id, changed_at = "", None
     try:
-        note = json.loads(comment or "{}")
-        return StagingTable(
-            TableName(dataset, table),
-            str(note.get("batch_id", "")),
-            int(note.get("rows", estimated_size)),
-            datetime.fromisoformat(note["created_at"]) if "created_at" in note else None,
-        )
-    except (ValueError, AttributeError, TypeError):
-        return StagingTable(TableName(dataset, table), "", estimated_size, None)
+        note = json.loads(comment)
+        batch_id = str(note.get("batch_id", ""))
+        changed_at = datetime.fromisoformat(note["created_at"]) if note["rows"] == rows else None
+    except (ValueError, AttributeError, TypeError, KeyError):
+        pass  # another writer's comment, or none
+    return StagingTable(name, batch_id, rows, changed_at, version=f"{rows} {comment}", listed_at=listed_at)
 
 
 def _quoted(table: TableName) -> str:

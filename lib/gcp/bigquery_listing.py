@@ -1,6 +1,6 @@
 """Staging tables as one query lists them.
 
-``__TABLES__`` is the only listing that has a table's rows and its creation together and
+``__TABLES__`` is the only listing that has a table's rows and its last change together and
 at once: tables.list has no rows, INFORMATION_SCHEMA.TABLE_STORAGE lags behind, and
 INFORMATION_SCHEMA.PARTITIONS refuses beyond 1,000 tables, of which there have been
 1,600. The batch stands in the friendly name, because a label can't hold every batch id.
@@ -20,7 +20,8 @@ BATCH_NOTE = "staging of batch "
 def staging_tables_sql(dataset: str) -> str:
     """Tables of the dataset whose name starts with @prefix, with their friendly names."""
     return (
-        "SELECT T.table_id, T.row_count, TIMESTAMP_MILLIS(T.creation_time) AS created_at, "
+        "SELECT T.table_id, T.row_count, TIMESTAMP_MILLIS(T.last_modified_time) AS changed_at, "
+        "TIMESTAMP_MILLIS(T.creation_time) AS created_at, CURRENT_TIMESTAMP() AS listed_at, "
         f"O.option_value AS friendly_name FROM `{dataset}`.__TABLES__ AS T "
         f"LEFT JOIN `{dataset}`.INFORMATION_SCHEMA.TABLE_OPTIONS AS O "
         "ON O.table_name = T.table_id AND O.option_name = 'friendly_name' "
@@ -32,7 +33,12 @@ def staging_tables_of(dataset: str, rows: Iterable[Row]) -> list[StagingTable]:
     """The port's records of that query's rows."""
     return [
         StagingTable(
-            TableName(dataset, row["table_id"]), _batch_id(row["friendly_name"]), row["row_count"], row["created_at"]
+            name=TableName(dataset, row["table_id"]),
+            batch_id=_batch_id(row["friendly_name"]),
+            rows=row["row_count"],
+            changed_at=row["changed_at"],
+            version=f"{row['created_at']} {row['changed_at']} {row['row_count']}",
+            listed_at=row["listed_at"],
         )
         for row in rows
     ]

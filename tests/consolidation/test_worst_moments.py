@@ -217,3 +217,43 @@ def test_a_table_made_again_under_a_merged_name_is_merged_too(world: World) -> N
     assert world.staged() == []
     # A run id shared by both would make a warehouse that knows jobs take the second for the first, done already.
     assert len({run.run_id for run in ledger_runs(world.warehouse, world.spec)}) == 2
+
+
+@pytest.mark.parametrize("moment", ["before the drop", "before the next call"])
+def test_rows_that_another_writer_adds_to_a_merged_table_are_not_dropped(world: World, moment: str) -> None:
+    """Nothing records when they came; the table only has more rows than its writer said."""
+    [table] = world.stage(predictions(1))
+
+    def add() -> None:
+        with world.warehouse.connection() as connection:
+            connection.execute(
+                f"INSERT INTO {quoted(table)} SELECT * REPLACE ('late' AS player_lookup) FROM {quoted(table)}"
+            )
+
+    if moment == "before the drop":
+        world.warehouse.after_commit = add
+        assert world.consolidate().staging_dropped == 0
+        world.warehouse.after_commit = lambda: None
+    else:
+        world.consolidate(cleanup=False)
+        add()
+    [backlog] = staging_backlog(world.warehouse, world.spec)
+    assert (backlog.merged_tables, backlog.unmerged_tables) == (0, 1)
+    assert world.consolidate().staging_dropped == 1
+    assert {row["player_lookup"] for row in world.table()} == {"player0", "late"}
+
+
+def test_a_table_of_which_nobody_knows_its_age_is_merged_and_dropped(world: World) -> None:
+    """Made by another writer, who leaves no note; its name was merged before."""
+    table = world.spec.table.sibling("_staging_batch_1_w7")
+    for number in range(2):
+        world.warehouse.copy_structure(world.spec.table, table)
+        with world.warehouse.connection() as connection:
+            connection.execute(f"DELETE FROM {quoted(world.spec.table)}")
+        world.insert([prediction(player_lookup=f"player{number}")])
+        with world.warehouse.connection() as connection:
+            connection.execute(f"INSERT INTO {quoted(table)} FROM {quoted(world.spec.table)}")
+            connection.execute(f"DELETE FROM {quoted(world.spec.table)}")
+        result = world.consolidate()
+        assert (result.inserted, result.staging_dropped) == (1, 1)
+        assert [row["player_lookup"] for row in world.table()] == [f"player{number}"]

@@ -10,7 +10,7 @@ import abc
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -25,7 +25,7 @@ from lib.consolidation.errors import (
     WarehouseUnavailable,
 )
 from lib.consolidation.identifiers import TableName
-from lib.consolidation.warehouse import Column, Execute, Require, Step, Warehouse
+from lib.consolidation.warehouse import Column, Execute, Require, StagingTable, Step, Warehouse
 from lib.errors import RunbookError
 
 COLUMNS = (
@@ -125,8 +125,33 @@ class WarehouseSuite(abc.ABC):
             (second, "it's-a_batch", 1),
         ]
         for found in listed:
-            assert found.created_at is not None
-            assert abs((found.created_at - before).total_seconds()) < 60
+            assert found.changed_at is not None
+            assert before - timedelta(milliseconds=1) <= found.changed_at <= found.listed_at
+
+    def test_a_staging_table_that_was_written_again_is_told_from_what_it_was(
+        self, warehouse: Warehouse, table: TableName
+    ) -> None:
+        """Refilled in place, or made anew under its name: its rows may be other ones."""
+        staged, untouched = (table.sibling(f"_staging_d_{name}{table.table}") for name in "ab")
+
+        def listed() -> dict[TableName, StagingTable]:
+            return {found.name: found for found in warehouse.staging_tables("suite", "_staging_d_")}
+
+        def check_written_again(rows: int) -> None:
+            found = listed()[staged]
+            assert found.rows == rows
+            assert found.version != before[staged].version
+            assert found.changed_at is None or found.changed_at >= before[staged].listed_at - timedelta(milliseconds=1)
+
+        warehouse.load({staged: named("first"), untouched: named("x")}, COLUMNS, batch_id="d")
+        before = listed()
+        assert listed()[staged].version == before[staged].version
+        warehouse.transact([Execute("append", f"INSERT INTO {staged.sql} (name) SELECT 'second'")], {})
+        check_written_again(rows=2)
+        warehouse.drop([staged])
+        warehouse.load({staged: named("third")}, COLUMNS, batch_id="d")
+        check_written_again(rows=1)
+        assert listed()[untouched].version == before[untouched].version
 
     def test_a_load_is_whole_or_not_at_all(self, warehouse: Warehouse, table: TableName) -> None:
         fresh = table.sibling(f"_staging_c_{table.table}")

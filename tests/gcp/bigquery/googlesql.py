@@ -38,7 +38,13 @@ _KINDS = {
 }
 # As the reference lists them, as far as they are asked for:
 # https://cloud.google.com/bigquery/docs/information-schema-columns and -table-options
-_TABLES = {"table_id": "STRING", "row_count": "INT64", "creation_time": "INT64", "type": "INT64"}
+_TABLES = {
+    "table_id": "STRING",
+    "row_count": "INT64",
+    "creation_time": "INT64",
+    "last_modified_time": "INT64",
+    "type": "INT64",
+}
 _INFORMATION_SCHEMA = {
     "COLUMNS": {
         "table_name": "STRING",

@@ -100,8 +100,9 @@ def test_staging_tables_tell_batch_rows_and_age(world: BigqueryWorld, double: Bi
         ("", 0),
         ("other-batch", 1),
     ]
-    assert all(table.created_at and since <= table.created_at <= datetime.now(UTC) for table in listed)
-    assert world.warehouse.staging_tables(DATASET, "_staging_batch_2026_01_17_1_") == listed[:3]
+    assert all(table.changed_at and since <= table.changed_at <= datetime.now(UTC) for table in listed)
+    of_batch = world.warehouse.staging_tables(DATASET, "_staging_batch_2026_01_17_1_")
+    assert [(table.name, table.version) for table in of_batch] == [(table.name, table.version) for table in listed[:3]]
 
 
 @pytest.mark.parametrize("size", [10, 6_000_000], ids=["in one request", "in several"])

@@ -75,7 +75,12 @@ class Catalogue:
             self.connection.cursor().execute(f"CREATE TABLE {quoted(dataset, table)} ({columns})")
             self.tables[dataset, table] = {name: kept[name] for name in _KEPT if name in kept}
             self.tables[dataset, table]["creationTime"] = str(time.time_ns() // 1_000_000)
+            self.modified(dataset, table)
         return self.table(dataset, table)
+
+    def modified(self, dataset: str, table: str) -> None:
+        """Rows were written to it."""
+        self.tables[dataset, table]["lastModifiedTime"] = str(time.time_ns() // 1_000_000)
 
     @_locked
     def patch_table(self, dataset: str, table: str, changes: Resource) -> Resource:
@@ -134,9 +139,10 @@ class Catalogue:
         self.dataset(dataset)
         tables = [table for owner, table in self.tables if owner == dataset]
         if name == "__TABLES__":
-            return ["table_id", "row_count", "creation_time", "type"], [
-                (table, self.row_count(dataset, table), int(self.tables[dataset, table]["creationTime"]), 1)
+            return ["table_id", "row_count", "creation_time", "last_modified_time", "type"], [
+                (table, self.row_count(dataset, table), int(kept["creationTime"]), int(kept["lastModifiedTime"]), 1)
                 for table in tables
+                if (kept := self.tables[dataset, table])
             ]
         if name == "INFORMATION_SCHEMA.TABLE_OPTIONS":
             return ["table_name", "option_name", "option_value"], [

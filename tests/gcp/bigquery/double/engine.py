@@ -101,6 +101,7 @@ class Engine:
             found = transaction.cursor.execute(translated, bound)
             rows = found.fetchall()
         if kind != "SELECT":
+            self._note_change(_target(tree))
             self._note_update(transaction, _target(tree), kind, rows)
             return Result(kind=kind)
         return Result([wire.result_field(name, str(type_)) for name, type_, *_ in found.description or ()], rows, kind)
@@ -133,6 +134,12 @@ class Engine:
             return node
 
         return tree.transform(replaced)
+
+    def _note_change(self, table: str) -> None:
+        with self.catalogue.lock:
+            dataset, _, name = table.partition(".")
+            if (dataset, name) in self.catalogue.tables:
+                self.catalogue.modified(dataset, name)
 
     def _note_update(self, transaction: Transaction, table: str, kind: str, rows: list[tuple[Any, ...]]) -> None:
         if kind == "MERGE":

@@ -221,6 +221,7 @@ class Jobs:
             cursor = self.catalogue.connection.cursor()
             cursor.register("loaded", rows)
             cursor.execute(f"INSERT INTO {quoted(dataset, table)} BY NAME FROM loaded")
+            self.catalogue.modified(dataset, table)
 
     def _copy(self, copy: Resource) -> None:
         dataset, table = _name(copy["destinationTable"])
