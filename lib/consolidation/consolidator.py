@@ -59,12 +59,22 @@ class BatchConsolidator:
         warehouse: Where the tables are.
         locks: The consolidation lock.
         spec: The main table.
+        transaction_timeout_seconds: After this a transaction is cancelled and its end
+            awaited, so that its holder does not keep the lock for ever.
     """
 
-    def __init__(self, warehouse: Warehouse, locks: ConsolidationLock, spec: TableSpec) -> None:
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        locks: ConsolidationLock,
+        spec: TableSpec,
+        *,
+        transaction_timeout_seconds: float = 1800.0,
+    ) -> None:
         self._warehouse = warehouse
         self._locks = locks
         self._spec = spec
+        self._transaction_timeout_seconds = transaction_timeout_seconds
 
     def consolidate_batch(
         self,
@@ -218,6 +228,7 @@ class BatchConsolidator:
                 parameters,
                 gather=gathered.sources,
                 job_id=job_id,
+                timeout_seconds=self._transaction_timeout_seconds,
             )
         except RequirementFailed as error:
             raise refusal(error, self._spec, batch.batch_id, batch.game_date) from error

@@ -113,11 +113,6 @@ class Lease:
             )
         return bool(self._lost_because)
 
-    @property
-    def remaining_seconds(self) -> float:
-        """How long the lease can be trusted without a renewal; 0 when it is lost."""
-        return 0.0 if self.is_lost else max(0.0, self._trusted_until - self._monotonic())
-
     def ensure_held(self) -> None:
         """Raise `LeaseLost` unless the lease is held. Call it before each write."""
         if self.is_lost:

@@ -257,3 +257,13 @@ def test_a_table_of_which_nobody_knows_its_age_is_merged_and_dropped(world: Worl
         result = world.consolidate()
         assert (result.inserted, result.staging_dropped) == (1, 1)
         assert [row["player_lookup"] for row in world.table()] == [f"player{number}"]
+
+
+def test_a_transaction_without_end_is_cancelled_and_the_lock_is_free_again(world: World) -> None:
+    tables = world.stage(predictions(1))
+    endless = "SELECT COUNT(*) FROM UNNEST(GENERATE_ARRAY(1, 1000000)) AS a, UNNEST(GENERATE_ARRAY(1, 1000000)) AS b"
+    world.warehouse.after_merge = (Execute("endless", f"{endless} WHERE a + b = 0"),)
+    consolidator = BatchConsolidator(world.warehouse, world.locks, world.spec, transaction_timeout_seconds=0.2)
+    with pytest.raises(WarehouseUnavailable, match="cancelled and rolled back"):
+        consolidator.consolidate_batch(batch_id="batch_1", game_date=DAY)
+    assert (world.table(), world.staged(), world.locks.locks()) == ([], tables, [])
