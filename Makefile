@@ -13,7 +13,7 @@ ifneq ($(shell test -x .venv/bin/python && cat $(READY) 2>/dev/null),$(CURDIR))
 .PHONY: $(READY)
 endif
 
-.PHONY: help demo test lab check lock clean
+.PHONY: help demo test lab check model lock clean
 .DEFAULT_GOAL := help
 
 help: ## show these targets
@@ -32,6 +32,9 @@ check: $(READY) ## lint, formatting (notebooks too) and types
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy --strict lib
+
+model: $(READY) ## check every state of the lock's and the fence's protocol (needs spin and gcc)
+	@.venv/bin/python -m tests.proof.model
 
 lock: $(READY) ## renew requirements.lock from the ranges in pyproject.toml
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && \

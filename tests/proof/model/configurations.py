@@ -1,0 +1,94 @@
+"""What the model is checked for: with which events, and with which defence taken away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One exhaustive search.
+
+    Attributes:
+        title: What is different from the others, in words.
+        switches: See the head of ``lock_and_fence.pml``.
+        breaks: A part of the assertion that must be violated; empty: nothing may be.
+        because: What a violation means, in words.
+        liveness: Whether everything must be consolidated in the end, and nothing else is asked.
+    """
+
+    title: str
+    switches: tuple[str, ...]
+    breaks: str = ""
+    because: str = ""
+    liveness: bool = False
+
+
+def _sized(coordinators: int, batches: int, *switches: str) -> tuple[str, ...]:
+    return (f"COORDINATORS={coordinators}", f"BATCHES={batches}", *switches)
+
+
+_ALL_EVENTS = _sized(2, 1, "PAUSES=1")
+
+OURS = (
+    Configuration("two coordinators of one batch; pause, crash, lost answer, forced release", _ALL_EVENTS),
+    Configuration("two coordinators of two batches; the same events", _sized(2, 2, "PAUSES=1")),
+    Configuration("three coordinators of two batches; pauses, lost answers", _sized(3, 2, "NO_STEAL", "NO_CRASH")),
+    Configuration("three coordinators without the lock; crashes", _sized(3, 2, "NO_LOCK")),
+    Configuration("two coordinators; a lease never ends by itself", _sized(2, 2, "NO_EXPIRY", "NO_CRASH")),
+    Configuration("progress: pauses, lost answers, a crash", _sized(2, 1, "PAUSES=1", "NO_STEAL"), liveness=True),
+    Configuration("progress without the lock", _sized(2, 2, "NO_LOCK"), liveness=True),
+)
+
+_TWO_ROWS = ("copies<=1", "two rows of one key: the incident")
+_FENCE_BACK = ("token>=(", "the fence goes back: an old holder writes after a newer one")
+
+WITHOUT = (
+    Configuration("without the fence", (*_ALL_EVENTS, "NO_FENCE"), *_TWO_ROWS),
+    Configuration("without fence and lock: the code before the fix", _sized(2, 2, "NO_LOCK", "NO_FENCE"), *_TWO_ROWS),
+    Configuration("the fence is read, not updated", (*_ALL_EVENTS, "READ_FENCE"), *_TWO_ROWS),
+    Configuration(
+        "of two raced fence rows one is updated, no lock", _sized(2, 1, "NO_LOCK", "ONE_FENCE_ROW"), *_TWO_ROWS
+    ),
+    Configuration("a stale token is not refused", (*_ALL_EVENTS, "ANY_TOKEN"), *_FENCE_BACK),
+    Configuration(
+        "a forced release leaves the fence alone",
+        (*_ALL_EVENTS, "STEAL_ONLY"),
+        "token>=shut_out",
+        "who was released by force writes",
+    ),
+    Configuration(
+        "a release deletes whoever's record",
+        (*_ALL_EVENTS, "DELETE_ANY"),
+        "believers<=1",
+        "two believe to hold the lock",
+    ),
+    Configuration(
+        "a lease is trusted beyond its end",
+        (*_ALL_EVENTS, "TRUST_TOO_LONG"),
+        "believers<=1",
+        "two believe to hold the lock",
+    ),
+    Configuration(
+        "what is merged already is not looked up", (*_ALL_EVENTS, "NO_LEDGER"), "!(is_in_ledger[batch])", "merged twice"
+    ),
+    Configuration(
+        "staging is dropped before the commit",
+        (*_ALL_EVENTS, "DROP_FIRST"),
+        "is_staged[batch]||is_in_ledger[batch]",
+        "staged rows are lost",
+    ),
+    Configuration(
+        "progress: no look back after a lost answer, and leases never end",
+        _sized(2, 1, "NO_READ_BACK", "NO_EXPIRY", "NO_CRASH", "NO_STEAL"),
+        "acceptance cycle",
+        "a holder locks itself out for ever",
+        liveness=True,
+    ),
+    Configuration(
+        "progress: a dead holder, and leases never end",
+        _sized(2, 1, "NO_EXPIRY", "NO_STEAL"),
+        "invalid end state",
+        "everybody waits for a dead holder for ever",
+    ),
+)
