@@ -6,20 +6,25 @@ table and the time zone that its operators think in.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from lib import project
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.table_spec import TableSpec
 from lib.errors import UserError
 from lib.locking.lease import LOCK_TIMEOUT_SECONDS, LeaseTiming
+from lib.settings_file import checked_settings, read_yaml
+
+_MOST_GIGABYTES = 1_000_000
+
+_LONGEST_LEASE_SECONDS = 86_400
 
 # An unknown setting is refused: a mistyped one would be ignored in silence.
-_STRICT = {"extra": "forbid"}
-
-ENVIRONMENTS = project.PARAMS / "environments"
+_STRICT = {"extra": "forbid", "allow_inf_nan": False}
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,12 @@ class LockSettings:
     lease_seconds: float = LOCK_TIMEOUT_SECONDS
     max_wait_seconds: float = 300
 
+    def __post_init__(self) -> None:
+        if not 0 < self.lease_seconds <= _LONGEST_LEASE_SECONDS:
+            raise UserError(f"lock.lease_seconds: {self.lease_seconds:g} is no lease; write up to a day's seconds")
+        if self.max_wait_seconds < 0:
+            raise UserError(f"lock.max_wait_seconds: {self.max_wait_seconds:g} is no time to wait")
+
     @property
     def timing(self) -> LeaseTiming:
         return LeaseTiming(self.lease_seconds)
@@ -62,7 +73,9 @@ class GoogleSettings:
     Attributes:
         bigquery_location: Where the dataset is, such as ``us-west2``; empty: BigQuery
             finds out, which it cannot outside the multi-regions US and EU.
-        maximum_bytes_billed: A query that would read more bytes is refused; None: no limit.
+        maximum_bytes_billed: A job that would be billed for more bytes is refused by BigQuery,
+            a consolidation's too; None: no limit.
+        query_limit_gb: A runbook's query that would read more gigabytes is not run.
         firestore_database: The database that holds the locks.
     """
 
@@ -70,11 +83,95 @@ class GoogleSettings:
 
     bigquery_location: str = ""
     maximum_bytes_billed: int | None = None
+    query_limit_gb: float = 10
     firestore_database: str = "(default)"
 
     def __post_init__(self) -> None:
         if self.maximum_bytes_billed is not None and self.maximum_bytes_billed <= 0:
             raise UserError(f"google.maximum_bytes_billed: {self.maximum_bytes_billed} would refuse every query")
+        if not 0 < self.query_limit_gb <= _MOST_GIGABYTES:
+            raise UserError(
+                f"google.query_limit_gb: {self.query_limit_gb:g} is no limit; write 0.001 to {_MOST_GIGABYTES}"
+            )
+
+    @property
+    def query_limit_bytes(self) -> int:
+        """`query_limit_gb` in bytes; a gigabyte is 10⁹ of them."""
+        return max(1, int(self.query_limit_gb * 1e9))
+
+
+_VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+
+
+@dataclass(frozen=True)
+class RedactionSettings:
+    """What is masked wherever a run leaves text, beside the well-known formats of secrets.
+
+    Attributes:
+        patterns: Regular expressions; where one has a group, the group is the secret.
+        variables: Environment variables whose values are secrets.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    patterns: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for pattern in self.patterns:
+            try:
+                matches_nothing = re.compile(pattern).search("") is not None
+            except (re.error, RecursionError, OverflowError) as error:
+                raise UserError(f"redact.patterns: {pattern!r:.80} is no regular expression: {error}") from error
+            if matches_nothing:
+                raise UserError(f"redact.patterns: {pattern!r:.80} would match everywhere")
+        for name in self.variables:
+            _check_variable("redact.variables", name)
+
+
+@dataclass(frozen=True)
+class Channel:
+    """Who is told of a verdict.
+
+    Attributes:
+        variable: The environment variable that holds the channel's address, an Apprise URL.
+        minimum: The least bad verdict that it is told of.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    variable: str
+    minimum: Literal["WARN", "UNKNOWN", "FAIL"] = "WARN"
+
+    def __post_init__(self) -> None:
+        _check_variable("notifications.channels", self.variable)
+
+
+@dataclass(frozen=True)
+class NotificationSettings:
+    """Who is told of verdicts, and how.
+
+    Attributes:
+        channels: None: nobody is told.
+        reports_url: Where the outputs folder is served, for links; empty: links are paths.
+        timeout_seconds: How long a channel is waited for.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    channels: tuple[Channel, ...] = ()
+    reports_url: str = ""
+    timeout_seconds: float = 15
+
+    def __post_init__(self) -> None:
+        if self.timeout_seconds <= 0:
+            raise UserError(f"notifications.timeout_seconds: {self.timeout_seconds} is no time to wait")
+
+
+def _check_variable(setting: str, name: str) -> None:
+    # What is refused may be the secret itself, so it is not shown.
+    if not _VARIABLE_NAME.fullmatch(name):
+        raise UserError(f"{setting}: write the name of an environment variable that holds the secret, not the secret")
 
 
 @dataclass(frozen=True)
@@ -90,6 +187,8 @@ class Environment:
         services: Names of the services.
         lock: Lock timing.
         google: What only the Google platform has.
+        redact: What is masked in all that a run leaves.
+        notifications: Who is told of a verdict.
         table_spec: The table that batches are consolidated into.
     """
 
@@ -103,12 +202,25 @@ class Environment:
     services: ServiceNames = ServiceNames()
     lock: LockSettings = LockSettings()
     google: GoogleSettings = GoogleSettings()
+    redact: RedactionSettings = RedactionSettings()
+    notifications: NotificationSettings = NotificationSettings()
     table_spec: TableSpec = TableSpec()
+
+    def __post_init__(self) -> None:
+        for setting in ("project_id", "region", "timezone"):
+            if not getattr(self, setting).isprintable():
+                raise UserError(f"{setting}: {getattr(self, setting)!r:.80} is not printable text")
+        try:
+            ZoneInfo(self.timezone)
+        except (KeyError, ValueError, OSError):
+            raise UserError(
+                f"timezone: {self.timezone!r:.80} is not known; write one such as America/New_York"
+            ) from None
 
 
 def environment_names() -> list[str]:
     """The environments that there are."""
-    return sorted(path.stem for path in ENVIRONMENTS.glob("*.yaml"))
+    return sorted(path.stem for path in project.environments().glob("*.yaml"))
 
 
 def load_environment(name: str) -> Environment:
@@ -119,37 +231,27 @@ def load_environment(name: str) -> Environment:
     """
     if name not in environment_names():
         raise UserError(
-            f"there is no environment {name!r:.80}; known are {', '.join(environment_names())} (params/environments)"
+            f"there is no environment {name!r:.80}; known are {', '.join(environment_names()) or 'none'} "
+            f"({project.environments()})"
         )
-    path = ENVIRONMENTS / f"{name}.yaml"
-    settings = _read_yaml(path)
-    return _checked(path, {"name": name, **settings})
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    import yaml
-
-    try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
+    path = project.environments() / f"{name}.yaml"
+    settings = read_yaml(path)
     if not isinstance(settings, dict):
         raise UserError(f"{path} holds no settings; see params/environments/local.yaml")
-    return settings
+    if "name" in settings:
+        raise UserError(f"{path}: name: an environment is called what its file is called; leave it out")
+    table = _table_spec(path, settings.pop("table", None) or {})
+    environment: Environment = checked_settings(path, Environment, {**settings, "name": name, "table_spec": table})
+    return environment
 
 
-def _checked(path: Path, settings: dict[str, Any]) -> Environment:
-    from pydantic import TypeAdapter, ValidationError
-
-    table = settings.pop("table", None) or {}
+def _table_spec(path: Path, table: Any) -> TableSpec:
+    if not isinstance(table, dict):
+        raise UserError(f"{path}: table: write its settings below it, each in a line of its own")
     try:
-        if "name" in table:
-            table["table"] = TableName.parse(str(table.pop("name")))
-        spec = TypeAdapter(TableSpec).validate_python(table)
-        return TypeAdapter(Environment).validate_python({**settings, "table_spec": spec})
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"{path}: {where}: {first['msg']}") from error
+        named = {"table": TableName.parse(str(table["name"]))} if "name" in table else {}
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
+    settings = {name: value for name, value in table.items() if name != "name"}
+    spec: TableSpec = checked_settings(path, TableSpec, {**settings, **named})
+    return spec

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from datetime import MAXYEAR, UTC, datetime
 from pathlib import Path
+
+from lib.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
@@ -17,6 +20,31 @@ def home() -> Path:
     JupyterLab runs in ``notebooks/`` and must see the same state as the shell.
     """
     return Path(os.environ.get("RUNBOOK_HOME") or ROOT / ".runbook").absolute()
+
+
+def environments() -> Path:
+    """The environments' files: ``RUNBOOK_ENVIRONMENTS``, or ``params/environments`` in the checkout."""
+    return Path(os.environ.get("RUNBOOK_ENVIRONMENTS") or PARAMS / "environments").absolute()
+
+
+def now() -> datetime:
+    """The moment that a run looks from (UTC): ``RUNBOOK_NOW``, or the clock's.
+
+    It moves what a runbook reads and judges, never what a lock or the warehouse holds for the time.
+
+    Raises:
+        UserError: ``RUNBOOK_NOW`` is not an ISO 8601 moment with its zone, of the years 1970 to 9998.
+    """
+    told = os.environ.get("RUNBOOK_NOW")
+    if not told:
+        return datetime.now(UTC)
+    try:
+        moment = datetime.fromisoformat(told)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None or not 1970 <= moment.year < MAXYEAR:
+        raise UserError(f"RUNBOOK_NOW is {told!r:.60}; write a moment such as 2026-01-17T23:30:00-05:00")
+    return moment.astimezone(UTC)
 
 
 def outputs() -> str:

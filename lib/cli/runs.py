@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("name")
 @click.option("-p", "--parameter", "assignments", multiple=True, metavar="KEY=VALUE", help="See `runbook params NAME`.")
-@click.option("--timeout-seconds", default=3600.0, show_default=True, type=click.FloatRange(min=0, min_open=True))
+@click.option("--timeout-seconds", default=3600.0, show_default=True, type=options.seconds(zero=False))
 @options.environment
 @options.as_json
 def run(name: str, assignments: tuple[str, ...], timeout_seconds: float, environment: str, as_json: bool) -> None:

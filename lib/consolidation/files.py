@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,14 +65,19 @@ def _read_csv(path: Path) -> pandas.DataFrame:
 
 
 def _read_parquet(path: Path) -> pandas.DataFrame:
-    """Integers stay integers beside a NULL: as floats they would lose digits."""
+    """Integers stay integers beside a NULL: as floats they would lose digits.
+
+    What pandas once noted in the file is ignored: it is as little to be trusted as the rest.
+    """
     import pyarrow
     from pyarrow import parquet
 
     try:
         with path.open("rb") as file:
-            frame: pandas.DataFrame = parquet.ParquetFile(file).read().to_pandas(integer_object_nulls=True)
-    except pyarrow.ArrowException as error:
+            table = parquet.ParquetFile(file).read().replace_schema_metadata()
+        table.validate(full=True)
+        frame: pandas.DataFrame = table.to_pandas(integer_object_nulls=True, date_as_object=False)
+    except (pyarrow.ArrowException, LookupError, ValueError) as error:
         raise StagedDataError(f"{path} is not a Parquet file: {_one_line(error)}") from error
     return frame
 
@@ -85,7 +91,7 @@ def _read_json_lines(path: Path) -> pandas.DataFrame:
             if not line.strip():
                 continue
             try:
-                row = json.loads(line, object_pairs_hook=_unambiguous)
+                row = json.loads(line, object_pairs_hook=_unambiguous, parse_float=_finite)
             except (ValueError, RecursionError) as error:
                 raise StagedDataError(f"{path}: line {number} is not JSON: {_one_line(error)}") from error
             if not isinstance(row, dict):
@@ -98,7 +104,17 @@ def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) < len(pairs):
         raise ValueError("a name stands in it twice")
+    for name in fields:
+        name.encode()  # refuses half of a surrogate pair
     return fields
+
+
+def _finite(number: str) -> float:
+    """JSON's reader takes a number that is too large for infinity, which means "no value" here."""
+    value = float(number)
+    if math.isinf(value):
+        raise ValueError(f"{number:.80} is too large a number")
+    return value
 
 
 def _one_line(error: Exception) -> str:

@@ -45,9 +45,14 @@ class TableName:
         return f"{self.dataset}.{self.table}"
 
 
+def is_plain_identifier(text: str) -> bool:
+    """Whether it is letters, digits and underscores and starts with no digit."""
+    return _PLAIN.fullmatch(text) is not None
+
+
 def plain_identifier(text: str, what: str) -> str:
-    """The text, if it is letters, digits and underscores and starts with no digit."""
-    if not _PLAIN.fullmatch(text):
+    """The text, if it is a plain identifier."""
+    if not is_plain_identifier(text):
         raise InvalidIdentifier(f"{what} {text!r:.80} is not a plain identifier (letters, digits and underscores)")
     return text
 

@@ -70,11 +70,19 @@ def _converted(series: pandas.Series[Any], column: Column, source: str) -> list[
     for row, (value, is_missing) in enumerate(zip(series, series.isna(), strict=True), start=1):
         try:
             converted.append(None if is_missing or _is_blank(value) else read(value))
-        except (ValueError, TypeError, ArithmeticError):
+        # Values of other libraries have limits of their own: years past 9999, nesting, digits.
+        except (ValueError, TypeError, ArithmeticError, NotImplementedError, RecursionError):
             raise StagedDataError(
-                f"{source}: row {row}, column {column.name}: {value!r:.80} is not a {column.type}"
+                f"{source}: row {row}, column {column.name}: {_shown(value)} is not a {column.type}"
             ) from None
     return converted
+
+
+def _shown(value: Any) -> str:
+    try:
+        return f"{value!r:.80}"
+    except (ValueError, NotImplementedError, RecursionError):
+        return f"such a {type(value).__name__}"
 
 
 def _is_blank(value: Any) -> bool:
@@ -90,10 +98,15 @@ def _text(value: Any) -> str | None:
 
 
 def _json(value: Any) -> str:
+    """Python's JSON has NaN and infinities, which no warehouse reads."""
     if isinstance(value, str):
-        json.loads(value)
+        json.loads(value, parse_constant=_no_json)
         return value
-    return json.dumps(value)
+    return json.dumps(value, allow_nan=False)
+
+
+def _no_json(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _integral(value: Any) -> int:

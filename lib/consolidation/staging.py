@@ -125,7 +125,7 @@ class BatchStagingWriter:
     def _columns_of(self, frame: pandas.DataFrame, source: str) -> list[Column]:
         if not frame.columns.is_unique:
             twice = frame.columns[frame.columns.duplicated()][0]
-            raise StagedDataError(f"{source} has the column {twice} twice")
+            raise StagedDataError(f"{source} has the column {twice!s:.80} twice")
         if not self._main_columns:
             self._main_columns = self._warehouse.columns(self._spec.table)
         types = {column.name: column.type for column in self._main_columns}
@@ -215,7 +215,8 @@ class BatchBacklog:
         oldest: When the first was written; None: not known.
         newest: When the last was written; None: not known.
         merged_tables: Tables that the ledger knows: merged, and not dropped yet.
-        unmerged_tables: All others: their rows are nowhere else.
+        unmerged_tables: All others. The ledger knows nothing of them.
+        waiting: Those.
     """
 
     batch_id: str
@@ -225,6 +226,7 @@ class BatchBacklog:
     newest: datetime | None
     merged_tables: int
     unmerged_tables: int
+    waiting: tuple[StagingTable, ...] = ()
 
 
 def staging_backlog(warehouse: Warehouse, spec: TableSpec) -> list[BatchBacklog]:
@@ -246,13 +248,14 @@ def batch_of(table: StagingTable) -> str:
 
 def _backlog(batch_id: str, tables: Sequence[StagingTable], merged: Mapping[str, datetime]) -> BatchBacklog:
     times = sorted(table.changed_at for table in tables if table.changed_at)
-    merged_tables = sum(is_merged(table, merged) for table in tables)
+    waiting = tuple(table for table in tables if not is_merged(table, merged))
     return BatchBacklog(
         batch_id=batch_id,
         tables=len(tables),
         rows=sum(table.rows for table in tables),
         oldest=times[0] if times else None,
         newest=times[-1] if times else None,
-        merged_tables=merged_tables,
-        unmerged_tables=len(tables) - merged_tables,
+        merged_tables=len(tables) - len(waiting),
+        unmerged_tables=len(waiting),
+        waiting=waiting,
     )

@@ -47,6 +47,8 @@ class TableSpec:
     def __post_init__(self) -> None:
         if not self.key_columns:
             raise UserError(f"the table {self.table} has no key columns; name them in the environment's file")
+        if len(set(self.key_columns)) < len(self.key_columns):
+            raise UserError(f"the table {self.table} has a key column twice: {', '.join(self.key_columns)!s:.200}")
         optional = [name for name in (self.row_id_column, self.active_column) if name]
         for name in (
             *self.key_columns,
@@ -68,6 +70,11 @@ class TableSpec:
     def ledger(self) -> TableName:
         """One row per committed consolidation."""
         return self.table.sibling("consolidation_runs")
+
+    @property
+    def actions(self) -> TableName:
+        """What operators changed: see `lib.consolidation.audit`."""
+        return self.table.sibling("consolidation_actions")
 
     def lock_key(self, game_date: date) -> str:
         """``consolidation_<date>``; other datasets than the default carry their name."""

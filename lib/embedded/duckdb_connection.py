@@ -40,6 +40,10 @@ def open_connection(path: Path, *, patience_seconds: float) -> duckdb.DuckDBPyCo
     except (duckdb.Error, OSError) as error:
         raise _opening_error(path, error) from error
     connection.execute("SET TimeZone = 'UTC'")
+    # In a notebook DuckDB would draw a bar into the report of any slow query. Where it cannot, it
+    # refuses the setting.
+    if connection.execute("SELECT current_setting('enable_progress_bar')").fetchone() == (True,):
+        connection.execute("SET enable_progress_bar = false")
     return connection
 
 

@@ -41,7 +41,7 @@ _NAMES = {
 @lru_cache(maxsize=512)
 def translate(sql: str) -> tuple[str, frozenset[str]]:
     """The statement in DuckDB's SQL, and the names of the parameters in it."""
-    tree = sqlglot.parse_one(sql, read="bigquery").transform(_null_safe_equality)
+    tree = sqlglot.parse_one(sql, read="bigquery").transform(_null_safe_equality).transform(_counted)
     names = frozenset(parameter.name for parameter in tree.find_all(exp.Parameter))
     return tree.sql(dialect="duckdb"), names
 
@@ -53,6 +53,13 @@ def _null_safe_equality(node: exp.Expr) -> exp.Expr:
         return node
     both_null = exp.and_(equal.left.is_(exp.null()), equal.right.is_(exp.null()))
     return exp.NullSafeEQ(this=equal.left, expression=equal.right) if node.expression.unnest() == both_null else node
+
+
+def _counted(node: exp.Expr) -> exp.Expr:
+    """``COUNTIF`` of nothing is 0; DuckDB's is NULL, which passes no requirement."""
+    if not isinstance(node, exp.CountIf):
+        return node
+    return exp.Count(this=exp.Case(ifs=[exp.If(this=node.this, true=exp.Literal.number(1))]))
 
 
 def bind(sql: str, parameters: Parameters) -> tuple[str, dict[str, Value]]:

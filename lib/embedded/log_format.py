@@ -51,13 +51,18 @@ def decode(line: bytes, service: str, at: datetime | None) -> LogEntry | None:
     fields = record.get("fields")
     return LogEntry(
         timestamp=timestamp,
-        message=str(record.get("message", "")),
-        service=str(record.get("service") or service),
-        revision=str(record.get("revision") or ""),
-        instance=str(record.get("instance") or ""),
-        severity=str(record.get("severity") or "DEFAULT"),
+        message=_text(record.get("message", "")),
+        service=_text(record.get("service") or service),
+        revision=_text(record.get("revision") or ""),
+        instance=_text(record.get("instance") or ""),
+        severity=_text(record.get("severity") or "DEFAULT"),
         fields=fields if isinstance(fields, dict) else {},
     )
+
+
+def _text(value: object) -> str:
+    """An escape in JSON may be half a surrogate pair, which no report could be written with."""
+    return str(value).encode("utf-8", "replace").decode()
 
 
 def _json_object(text: str) -> Mapping[str, Any] | None:

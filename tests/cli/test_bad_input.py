@@ -37,6 +37,7 @@ def assert_one_line(result: object, *told: str) -> None:
         (("locks", "release", "2026-01-17", "--reason", "stuck"), ["consolidation_2026-01-17", "nothing was released"]),
         (("locks", "show", "yesterday"), ["yesterday", "YYYY-MM-DD"]),
         (("repair", "undo", *DATE, "--backup", "x y"), ["x y"]),
+        (("repair", "apply", *DATE, "--plan", "a guess", "--reason", "because"), ["a guess", "no digest of a plan"]),
     ],
 )
 def test_a_wrong_word_is_named(shell: Shell, words: tuple[str, ...], told: list[str]) -> None:
@@ -89,12 +90,13 @@ def test_a_corrupt_state_folder_is_named_and_left_as_it_is(
 
 
 @pytest.mark.parametrize("runbook", ["duplicate_diagnosis", "day1_monitoring"])
-def test_a_corrupt_warehouse_is_bad_input_to_a_runbook_too(shell: Shell, home: Path, runbook: str) -> None:
+def test_of_a_corrupt_warehouse_a_runbook_knows_nothing(shell: Shell, home: Path, runbook: str) -> None:
     home.mkdir()
     (home / "warehouse.duckdb").write_bytes(b"not a database" * 1000)
     result = shell("run", runbook)
-    assert result.returncode == 2, result
-    assert "warehouse.duckdb" in result.stdout
+    assert result.returncode == 3, result
+    assert "UNKNOWN" in result.stdout
+    assert "warehouse.duckdb is no warehouse" in result.stdout
 
 
 def test_a_state_folder_that_is_a_file_is_named(shell: Shell, home: Path) -> None:
@@ -109,6 +111,7 @@ def test_an_unwritable_outputs_folder_is_named_before_anything_runs(tmp_path: Pa
 
 
 def test_a_release_without_a_reason_is_bad_input(shell: Shell) -> None:
-    result = shell("run", "stuck_lock_release", "-p", "release=2026-01-17")
+    digest = "plan=3f9a1c2b4d5e-20260117T2315Z-a109c7"
+    result = shell("run", "stuck_lock_release", "-p", "release=2026-01-17", "-p", digest)
     assert result.returncode == 2
     assert "reason" in result.stdout

@@ -175,7 +175,7 @@ GOOD = ",".join(prediction()), ",".join(str(value) for value in prediction().val
         ("rows.csv", f"{GOOD[0]}\n{GOOD[1].rpartition(',')[0]}".encode(), "is not a CSV file: .*got 11"),
         ("rows.csv", f'{GOOD[0]}\n"{GOOD[1]}'.encode(), "is not a CSV file"),
         ("rows.csv", f"{GOOD[0]},game_id\n{GOOD[1]},x".encode(), "has the column game_id twice"),
-        ("rows.csv", f"{GOOD[0]},\n{GOOD[1]},".encode(), "lacks: $"),
+        ("rows.csv", f"{GOOD[0]},\n{GOOD[1]},".encode(), "lacks: ''$"),
         ("rows.csv", f"{GOOD[0]},points_line\n{GOOD[1]},1".encode(), r"points_line \(did you mean current_points_line"),
         ("rows.csv", f"{GOOD[0].replace('system_id', 'player')}\n{GOOD[1]}".encode(), "lacks: player"),
         ("rows.csv", b"game_id\ng", "needs: player_lookup, system_id, current_points_line"),

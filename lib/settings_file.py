@@ -1,0 +1,57 @@
+"""A YAML file of ``params/`` as the type that it must fit; what does not fit is told in a line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lib.errors import UserError
+
+_LONGEST_PLACE = 200
+
+
+def load_settings(path: Path, kind: Any) -> Any:
+    """The file's content, checked whole.
+
+    Args:
+        path: The file.
+        kind: What it must be: a dataclass, or any type that pydantic can check.
+
+    Raises:
+        UserError: The file cannot be read, or does not fit; names the first thing that does not.
+    """
+    return checked_settings(path, kind, read_yaml(path))
+
+
+def read_yaml(path: Path) -> Any:
+    """What the file holds, unchecked.
+
+    Raises:
+        UserError: It cannot be read.
+    """
+    import yaml
+
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except Exception as error:
+        # PyYAML lets through whatever its conversions raise: `!!bool x` is a KeyError.
+        told = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"{path} cannot be read: {told[:_LONGEST_PLACE]}") from error
+
+
+def checked_settings(path: Path, kind: Any, content: Any) -> Any:
+    """The content of a settings file as the type that it must be; `path` names it in errors.
+
+    Raises:
+        UserError: It does not fit; names the first thing that does not.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(kind).validate_python(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UserError(f"{path}: {where[:_LONGEST_PLACE]}: {first['msg']}") from error
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error

@@ -1,0 +1,1 @@
+"""Whatever comes from outside: refused in one line, or taken and inert."""

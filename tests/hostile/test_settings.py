@@ -1,0 +1,128 @@
+"""Any environment and any criteria: settings, or a line that names the file."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from lib import project
+from lib.environment import Environment, load_environment
+from lib.errors import UserError
+from lib.operations.criteria import Criterion
+from lib.settings_file import load_settings
+from tests.hostile.hostile import FRAGMENTS, MEGABYTE
+
+NEEDED = "platform: embedded\nproject_id: x\n"
+LAYERS = "\n".join(f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]" for before, name in pairwise("abcdefgh"))
+
+
+def loaded(folder: Path, content: str | bytes) -> Environment | str:
+    """The environment, or what is said of its file."""
+    (folder / "e.yaml").write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RUNBOOK_ENVIRONMENTS", str(folder))
+        try:
+            return load_environment("e")
+        except UserError as error:
+            return str(error)
+
+
+def assert_told(said: Environment | str) -> None:
+    assert isinstance(said, str)
+    assert "e.yaml: " in said or "e.yaml cannot be read" in said or "e.yaml holds no settings" in said
+    assert "\n" not in said
+    assert len(said) < 1500
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[" * 20_000,
+        "{a: " * 5_000,
+        "&a [*a]",
+        "!!python/object/apply:os.system ['touch hacked']",
+        f"a: &a [x, x, x]\n{LAYERS}\n{NEEDED}timezone: *h\n",
+        f"{NEEDED}region: !!python/name:os.system ''\n",
+        f"{NEEDED}region: !!bool x\n",
+        f"{NEEDED}region: !!int ''\n",
+        f"{NEEDED}region: !!timestamp x\n",
+        f"{NEEDED}timezone: 2026-13-45\n",
+        f"{NEEDED}project: y\n",
+        f"{NEEDED}name: ../../elsewhere\n",
+        f"{NEEDED}1: 2\n",
+        f"{NEEDED}? {'x' * 100_000}\n: 1\n",
+        f"{NEEDED}table: 5\n",
+        f"{NEEDED}table: [name]\n",
+        f"{NEEDED}table: {{name: 'a.b`; DROP TABLE x; --'}}\n",
+        f"{NEEDED}table: {{key_columns: ['a` --']}}\n",
+        f"{NEEDED}lock: {{max_wait_seconds: .nan}}\n",
+        f"{NEEDED}lock: {{max_wait_seconds: .inf}}\n",
+        f"{NEEDED}lock: {{max_wait_seconds: -1}}\n",
+        f"{NEEDED}lock: {{max_wait_seconds: {'9' * 5_000}}}\n",
+        f"{NEEDED}lock: {{lease_seconds: .nan}}\n",
+        f"{NEEDED}lock: {{lease_seconds: 1.0e+300}}\n",
+        f"{NEEDED}notifications: {{timeout_seconds: .nan}}\n",
+        f"{NEEDED}google: {{query_limit_gb: .nan}}\n",
+        f"{NEEDED}redact: {{patterns: ['{'(' * 2_000}{')' * 2_000}']}}\n",
+        f"{NEEDED}redact: {{patterns: ['a{{99999999999}}']}}\n",
+        f'{NEEDED}region: "\\ud800"\n',
+        f'{NEEDED}region: "a\\0b"\n',
+        f'{NEEDED}timezone: "\\u202e"\n',
+        f"{NEEDED}timezone: Mars/Olympus\n",
+        f"{NEEDED}timezone: ../../etc/passwd\n",
+        f"{NEEDED}table: {{key_columns: [game_id, game_id]}}\n",
+        b"\xff\xfe",
+        b"a: \0",
+        "",
+        "x" * MEGABYTE,
+    ],
+    ids=lambda content: repr(content)[:40],
+)
+def test_an_environment_that_does_not_fit_is_told_in_a_line(tmp_path: Path, content: str | bytes) -> None:
+    assert_told(loaded(tmp_path, content))
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(list(FRAGMENTS.values())),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+    max_leaves=8,
+)
+settings_of = st.dictionaries(
+    st.sampled_from(["platform", "project_id", "timezone", "services", "lock", "table", "redact", "google", "region"]),
+    values,
+)
+
+
+@given(settings=settings_of)
+@example(settings={"platform": "embedded", "project_id": "x", "services": {"worker": FRAGMENTS["shell"]}})
+def test_any_settings_are_an_environment_or_a_line(
+    tmp_path_factory: pytest.TempPathFactory, settings: dict[str, Any]
+) -> None:
+    complete = {"platform": "embedded", "project_id": "x", **settings}
+    found = loaded(tmp_path_factory.mktemp("settings"), yaml.safe_dump(complete))
+    if not isinstance(found, Environment):
+        assert_told(found)
+
+
+@pytest.mark.parametrize("threshold", [".nan", ".inf", "'; DROP TABLE x'", "9" * 5_000, "!!float x"])
+def test_a_criterion_needs_a_threshold_that_can_be_met(tmp_path: Path, threshold: str) -> None:
+    path = tmp_path / "criteria.yaml"
+    path.write_text(
+        "success:\n- {id: a, text: t, metric: duplicates, healthy: at_most, otherwise: FAIL, "
+        f"threshold: {threshold}}}\n"
+    )
+    with pytest.raises(UserError, match=r"^[^\n]*criteria\.yaml[^\n]*$"):
+        load_settings(path, dict[str, tuple[Criterion, ...]])
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59-14:00", "1e9", "2026-01-17", "💥"])
+def test_a_moment_to_look_from_is_one_that_a_period_can_end_at(monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
+    monkeypatch.setenv("RUNBOOK_NOW", moment)
+    with pytest.raises(UserError, match="RUNBOOK_NOW"):
+        project.now()
