@@ -44,7 +44,7 @@ def stage(batch_id: str, game_date: str, file: Path, workers: int, environment: 
 @click.option("--no-lock", is_flag=True, help="Do not wait for others; the fence still guards the table.")
 @click.option("--keep-staging", is_flag=True, help="Do not drop the merged staging tables.")
 @click.option("--dry-run", is_flag=True, help="Tell what would happen; change nothing.")
-@click.option("--max-wait-seconds", type=click.FloatRange(min=0), help="For the lock, and for rivals; 0 tries once.")
+@click.option("--max-wait-seconds", type=options.seconds(zero=True), help="For the lock, and for rivals; 0 tries once.")
 @options.environment
 @options.as_json
 def consolidate(
@@ -76,8 +76,9 @@ def consolidate(
     if as_json:
         options.echo_json(result.as_data())
         return
+    unlocked = " (without the lock)" if result.run_id and not result.locked else ""
     click.echo(
-        f"{result.status}: {result.staged} staged = {result.inserted} inserted + {result.updated} updated + "
+        f"{result.status}{unlocked}: {result.staged} staged = {result.inserted} inserted + {result.updated} updated + "
         f"{result.deduplicated} deduplicated; duplicate keys {result.duplicates_before} before, "
         f"{result.duplicates_after} after"
     )
@@ -124,71 +125,3 @@ def duplicates(game_date: str, environment: str, as_json: bool) -> None:
         raise click.exceptions.Exit(3)
     if found["duplicate_keys"]:
         raise click.exceptions.Exit(1)
-
-
-@click.group()
-def repair() -> None:
-    """Remove duplicates of a date, or put them back."""
-
-
-@repair.command()
-@options.game_date
-@options.environment
-def plan(game_date: str, environment: str) -> None:
-    """Tell what a repair would do; change nothing."""
-    from lib.consolidation.identifiers import checked_game_date
-    from lib.consolidation.repair import plan_repair
-    from lib.operations import by_hand
-    from lib.platform import connect
-
-    platform = connect(environment)
-    found = plan_repair(platform.warehouse, platform.table, checked_game_date(game_date))
-    click.echo(
-        f"{game_date}: {found.duplicate_keys} duplicate keys in {found.rows_found} rows; a repair keeps the newest "
-        f"row of each key and removes {found.rows_to_remove} of {found.rows_of_date} rows"
-    )
-    if not found.is_empty:
-        words = ("repair", "apply", "--game-date", game_date, "--remove-rows", found.rows_to_remove)
-        click.echo(f"Next: {by_hand.command(platform.environment, *words)}")
-
-
-@repair.command()
-@options.game_date
-@click.option("--remove-rows", required=True, type=click.IntRange(1), help="As the plan told; else it refuses.")
-@options.environment
-def apply(game_date: str, remove_rows: int, environment: str) -> None:
-    """Back up the rows of duplicate keys, and keep the newest of each."""
-    from lib.consolidation.errors import RepairRefused
-    from lib.consolidation.identifiers import checked_game_date
-    from lib.consolidation.repair import apply_repair, plan_repair
-    from lib.operations import by_hand
-    from lib.platform import connect
-
-    platform = connect(environment)
-    found = plan_repair(platform.warehouse, platform.table, checked_game_date(game_date))
-    if found.rows_to_remove != remove_rows:
-        raise RepairRefused(
-            f"a repair of {game_date} would remove {found.rows_to_remove} rows, not {remove_rows}; nothing was changed"
-        )
-    result = apply_repair(platform.warehouse, platform.locks, platform.table, found)
-    click.echo(
-        f"{game_date}: removed {result.removed} rows, kept {result.kept}; {result.duplicate_keys_after} duplicate keys "
-        f"are left; all rows as they were are in {result.backup_table}"
-    )
-    click.echo(f"Undo: {by_hand.undo_repair(platform.environment, result.game_date, result.backup_table.table)}")
-
-
-@repair.command()
-@options.game_date
-@click.option("--backup", required=True, metavar="TABLE", help="The backup table that the repair named.")
-@options.environment
-def undo(game_date: str, backup: str, environment: str) -> None:
-    """Put the rows of a backup back in place of those that a repair kept."""
-    from lib.consolidation.identifiers import checked_game_date
-    from lib.consolidation.repair import undo_repair
-    from lib.platform import connect
-
-    platform = connect(environment)
-    day = checked_game_date(game_date)
-    restored = undo_repair(platform.warehouse, platform.locks, platform.table, day, backup)
-    click.echo(f"{game_date}: {restored} rows are as they were before the repair; the backup {backup} is kept")

@@ -16,6 +16,7 @@ from lib import project
 from lib.cli.terminal import styled_verdict
 
 if TYPE_CHECKING:
+    from lib.operations.verdict import Check
     from lib.runbooks.archive import Run
     from lib.simulation.story import Act, RunRunbook, Step
 
@@ -38,9 +39,10 @@ def demo() -> None:
     if aside := move_aside(project.home()):
         click.echo(f"The state that was there is kept in {_shown(aside)}")
     surprises = 0
+    said: list[Check] = []
     with told(connect(_ENVIRONMENT)) as steps:
         for group in _groups(steps):
-            surprises += _carry_out(group)
+            surprises += _carry_out(group, said)
     index = build_index(Archive())
     click.echo(f"\nAll runs, with their reports: {_shown(index)}   ({time.monotonic() - started:.0f} s)")
     click.echo("Work on with `make lab`, or `source .venv/bin/activate` and then `runbook list`, `runbook locks list`…")
@@ -61,17 +63,17 @@ def _groups(steps: Sequence[Step]) -> Iterator[list[Step]]:
         yield group
 
 
-def _carry_out(group: Sequence[Step]) -> int:
-    """Returns how many runbooks surprised."""
+def _carry_out(group: Sequence[Step], said: list[Check]) -> int:
+    """Returns how many runbooks surprised; adds to what all runbooks have said."""
     from lib.simulation.story import Act
 
     first = group[0]
     if isinstance(first, Act):
         _play(first)
         return 0
-    runs = [step for step in group if not isinstance(step, Act)]
+    runs = [step.with_plan(said) for step in group if not isinstance(step, Act)]
     processes = [_start(step) for step in runs]
-    return sum(_report(step, process) for step, process in zip(runs, processes, strict=True))
+    return sum(_report(step, process, said) for step, process in zip(runs, processes, strict=True))
 
 
 def _play(act: Act) -> None:
@@ -85,13 +87,14 @@ def _start(step: RunRunbook) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=project.ROOT)
 
 
-def _report(step: RunRunbook, process: subprocess.Popen[str]) -> bool:
-    """Show what the runbook said; whether that is a surprise."""
+def _report(step: RunRunbook, process: subprocess.Popen[str], said: list[Check]) -> bool:
+    """Show what the runbook said, and add it; whether that is a surprise."""
     out, err = process.communicate()
     run = _archived(out)
     if run is None:
         click.echo(f"  {styled_verdict(None)}  {step.runbook} did not run: {err.strip()[-300:]}", err=True)
         return True
+    said += run.record.checks
     surprises = step.surprises(run.record.verdict, run.record.checks)
     parameters = " ".join(f"{name}={value}" for name, value in step.parameters.items())
     click.echo(f"  {styled_verdict(run.record.verdict)}  {step.runbook} {parameters}")

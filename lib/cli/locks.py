@@ -58,17 +58,27 @@ def show(game_date: str, environment: str, as_json: bool) -> None:
 @click.argument("game_date", metavar="GAME_DATE")
 @click.option("--reason", required=True, help="Why; kept in the audit record.")
 @click.option("--steal", is_flag=True, help="Take it even from a holder whose lease is alive.")
+@click.option("--plan", metavar="DIGEST", help="Release it only if it is as it was when its release was planned.")
 @options.environment
 @options.as_json
-def release(game_date: str, reason: str, steal: bool, environment: str, as_json: bool) -> None:
+def release(game_date: str, reason: str, steal: bool, plan: str | None, environment: str, as_json: bool) -> None:
     """Remove the lock of GAME_DATE by force, and file why.
 
-    The fence moves too, so that its holder can write nothing even if it wakes up.
+    The fence moves too, so that its holder can write nothing even if it wakes up. Without
+    --plan exactly the lock that is there now is released.
     """
+    from datetime import UTC, datetime
+
     from lib.consolidation.identifiers import checked_game_date
+    from lib.operations.lock_release import LockRelease
     from lib.platform import connect
 
-    entry = connect(environment).locks.force_release(checked_game_date(game_date), reason, steal=steal)
+    platform = connect(environment)
+    day = checked_game_date(game_date)
+    found = LockRelease(platform, day, steal).plan()
+    if plan is not None:
+        found.ensure_unmoved(platform, plan, datetime.now(UTC))
+    entry = platform.locks.force_release(day, reason, steal=steal, expected=found.found)
     if as_json:
         options.echo_json(entry.as_data())
         return

@@ -58,9 +58,24 @@ def newest_of_each_key(spec: TableSpec, columns: Sequence[Column]) -> str:
 
 
 def comparable(column: Column) -> str:
-    """The column as a set operation can compare it: BigQuery refuses ARRAY, JSON and the like there."""
-    name = quoted(column.name)
-    return name if _is_orderable(column.type) else f"TO_JSON_STRING({name}) AS {name}"
+    """The column as a set operation can compare it."""
+    name, value = quoted(column.name), comparable_value(column)
+    return value if value == name else f"{value} AS {name}"
+
+
+def comparable_value(column: Column, alias: str = "") -> str:
+    """Its value as ``=`` can compare it: BigQuery refuses ARRAY, JSON and the like there."""
+    value = f"{alias}.{quoted(column.name)}" if alias else quoted(column.name)
+    return value if _is_orderable(column.type) else f"TO_JSON_STRING({value})"
+
+
+def rows_digest(rows: str, columns: Sequence[Column]) -> str:
+    """GoogleSQL for a digest of the content of a SELECT's rows, whatever their order; equal rows count twice."""
+    values = ", ".join(f"R.{quoted(column.name)} AS {quoted(column.name)}" for column in columns)
+    return (
+        "(SELECT TO_HEX(MD5(COALESCE(STRING_AGG(H.hashed, '' ORDER BY H.hashed), ''))) FROM "
+        f"(SELECT TO_HEX(MD5(TO_JSON_STRING(STRUCT({values})))) AS hashed FROM ({rows}) AS R) AS H)"
+    )
 
 
 def _groupable(name: str, type_: str) -> str:

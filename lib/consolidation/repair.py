@@ -1,8 +1,9 @@
-"""Removing duplicates: planned, shown, backed up, done in one transaction, verified, undone.
+"""Removing duplicates: planned, shown, backed up, done in one transaction, verified.
 
 For each duplicate key the newest row stays (the spec's `newest_first`). All rows of
 those keys are copied to a backup table first; the same transaction removes them and puts
 back the ones to keep, and does nothing at all if it finds other rows than the plan did.
+`undo` puts them back.
 """
 
 from __future__ import annotations
@@ -12,15 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
-
+from lib.consolidation.audit import ActionRecord
 from lib.consolidation.duplicates import count_duplicates, duplicated_rows
-from lib.consolidation.errors import RepairRefused, RequirementFailed, StaleToken, TransactionConflict
-from lib.consolidation.fence import FENCE_COLUMNS, STALE_TOKEN, ensure_fence, fence_steps
-from lib.consolidation.identifiers import TableName, plain_identifier
-from lib.consolidation.key import column_list, comparable, counted_rows, newest_of_each_key, quoted, same_key
+from lib.consolidation.fenced import transact_fenced
+from lib.consolidation.identifiers import TableName
+from lib.consolidation.key import column_list, counted_rows, newest_of_each_key, quoted, rows_digest, same_key
 from lib.consolidation.table_spec import TableSpec
-from lib.consolidation.warehouse import Column, Execute, Parameters, Require, Step, Warehouse
+from lib.consolidation.warehouse import Column, Execute, Require, Step, Warehouse
 from lib.errors import UserError
 from lib.locking.lock import ConsolidationLock
 
@@ -36,6 +35,7 @@ class RepairPlan:
         rows_found: All rows of those keys.
         rows_to_remove: `rows_found` less one for each key.
         rows_of_date: All rows of the date, superseded ones included.
+        rows_digest: Of the content of all rows of those keys.
     """
 
     game_date: date
@@ -43,6 +43,7 @@ class RepairPlan:
     rows_found: int
     rows_to_remove: int
     rows_of_date: int
+    rows_digest: str
 
     @property
     def is_empty(self) -> bool:
@@ -71,35 +72,54 @@ class RepairResult:
 def plan_repair(warehouse: Warehouse, spec: TableSpec, game_date: date) -> RepairPlan:
     """Look at the duplicates of a date. Reads only."""
     counts = count_duplicates(warehouse, spec, game_date, game_date)
-    of_date = f"SELECT COUNT(*) AS row_count FROM {spec.table.sql} WHERE {quoted(spec.date_column)} = @game_date"
-    rows_of_date = warehouse.query(of_date, {"game_date": game_date})[0]["row_count"]
-    if not counts:
-        return RepairPlan(game_date, 0, 0, 0, rows_of_date)
-    count = counts[0]
+    duplicate_keys, excess_rows = (counts[0].duplicate_keys, counts[0].excess_rows) if counts else (0, 0)
+    content = rows_digest(duplicated_rows(spec), warehouse.columns(spec.table))
+    found = warehouse.query(
+        f"SELECT COUNT(*) AS row_count, {content} AS content FROM {spec.table.sql} "
+        f"WHERE {quoted(spec.date_column)} = @game_date",
+        {"game_date": game_date},
+    )[0]
     return RepairPlan(
-        game_date,
-        count.duplicate_keys,
-        count.duplicate_keys + count.excess_rows,
-        count.excess_rows,
-        rows_of_date,
+        game_date, duplicate_keys, duplicate_keys + excess_rows, excess_rows, found["row_count"], found["content"]
     )
 
 
-def apply_repair(warehouse: Warehouse, locks: ConsolidationLock, spec: TableSpec, plan: RepairPlan) -> RepairResult:
+def new_backup(spec: TableSpec, game_date: date) -> TableName:
+    """A fresh name for the backup of a repair."""
+    return spec.table.sibling(f"{BACKUP_PREFIX}{game_date:%Y_%m_%d}_{uuid.uuid4().hex[:8]}")
+
+
+def apply_repair(
+    warehouse: Warehouse,
+    locks: ConsolidationLock,
+    spec: TableSpec,
+    plan: RepairPlan,
+    *,
+    backup: TableName | None = None,
+    record: ActionRecord | None = None,
+) -> RepairResult:
     """Do what the plan says, under the date's lock, or nothing.
 
+    Args:
+        warehouse: Where the tables are.
+        locks: Their lock.
+        spec: The main table.
+        plan: What was looked at.
+        backup: See `new_backup`; by default one is made.
+        record: Filed in the same transaction.
+
     Raises:
-        RepairRefused: The table holds other duplicates than the plan found.
+        RepairRefused: The table holds other duplicates than the plan found, or other rows of them.
         UserError: The plan is empty.
         LockError: The date's lock could not be had.
     """
     if plan.is_empty:
         raise UserError(f"{plan.game_date} has no duplicate keys; there is nothing to repair")
     columns = warehouse.columns(spec.table)
-    backup = spec.table.sibling(f"{BACKUP_PREFIX}{plan.game_date:%Y_%m_%d}_{uuid.uuid4().hex[:8]}")
+    backup = backup or new_backup(spec, plan.game_date)
     warehouse.copy_structure(spec.table, backup)
     try:
-        _transact_fenced(
+        transact_fenced(
             warehouse,
             locks,
             spec,
@@ -109,8 +129,10 @@ def apply_repair(warehouse: Warehouse, locks: ConsolidationLock, spec: TableSpec
             {
                 "rows_found": plan.rows_found,
                 "duplicate_keys": plan.duplicate_keys,
+                "rows_digest": plan.rows_digest,
                 "rows_after": plan.rows_of_date - plan.rows_to_remove,
             },
+            record,
         )
     except BaseException:
         _drop_if_empty(warehouse, backup)
@@ -131,69 +153,6 @@ def _drop_if_empty(warehouse: Warehouse, backup: TableName) -> None:
         warehouse.drop([backup])
 
 
-def undo_repair(
-    warehouse: Warehouse, locks: ConsolidationLock, spec: TableSpec, game_date: date, backup_table: str
-) -> int:
-    """Put the rows of a backup table back in place of the rows that were kept.
-
-    The backup stays. Returns how many rows were put back.
-
-    Raises:
-        RepairRefused: The keys' rows have changed since the repair.
-        TableNotFound: There is no such backup.
-    """
-    if not plain_identifier(backup_table, "backup table").startswith(BACKUP_PREFIX):
-        raise UserError(f"{backup_table} is no backup of a repair; their names start with {BACKUP_PREFIX}")
-    backup = spec.table.sibling(backup_table)
-    columns = warehouse.columns(backup)
-    counted = warehouse.query(
-        f"SELECT COUNT(*) AS row_count, COUNTIF({quoted(spec.date_column)} = @game_date) AS of_date FROM {backup.sql}",
-        {"game_date": game_date},
-    )[0]
-    if not counted["row_count"] or counted["of_date"] != counted["row_count"]:
-        raise UserError(f"{backup_table} holds no rows of {game_date}; nothing was put back")
-    _transact_fenced(warehouse, locks, spec, game_date, "undo", _undo_steps(spec, columns, backup), {})
-    return int(counted["row_count"])
-
-
-def _transact_fenced(
-    warehouse: Warehouse,
-    locks: ConsolidationLock,
-    spec: TableSpec,
-    game_date: date,
-    purpose: str,
-    steps: Sequence[Step],
-    parameters: Parameters,
-) -> None:
-    lock_key = spec.lock_key(game_date)
-    warehouse.create_table(spec.fences, FENCE_COLUMNS)
-    ensure_fence(warehouse, spec, lock_key)
-    with locks.acquire(game_date=game_date, batch_id=f"{purpose}_{game_date}") as lease:
-        retrying = Retrying(
-            retry=retry_if_exception_type(TransactionConflict),
-            wait=wait_random_exponential(0.02, max=2),
-            stop=stop_after_delay(60),
-            before=lambda _: lease.ensure_held(),
-            reraise=True,
-        )
-        bound = {
-            **parameters,
-            "game_date": game_date,
-            "lock_key": lock_key,
-            "moved_by": purpose,
-            "token": lease.token,
-        }
-        try:
-            retrying(warehouse.transact, [*fence_steps(spec, has_lease=True), *steps], bound)
-        except RequirementFailed as error:
-            if error.code == STALE_TOKEN:
-                raise StaleToken(f"the lock of {game_date} was lost; nothing was changed") from error
-            raise RepairRefused(
-                f"the {purpose} of {game_date} was refused and nothing was changed: the rows are not those "
-                f"it was planned for ({error.code.replace('_', ' ')}); look again and make a new plan"
-            ) from error
-
-
 def _repair_steps(spec: TableSpec, columns: Sequence[Column], backup: TableName) -> list[Step]:
     names = column_list(column.name for column in columns)
     keys = column_list(spec.key_columns)
@@ -202,10 +161,11 @@ def _repair_steps(spec: TableSpec, columns: Sequence[Column], backup: TableName)
     return [
         Execute("find", f"CREATE TEMP TABLE repair_rows AS {duplicated_rows(spec)}"),
         Require("other_rows_found", "(SELECT COUNT(*) FROM repair_rows) = @rows_found"),
+        Require("rows_were_changed", f"{rows_digest('SELECT * FROM repair_rows', columns)} = @rows_digest"),
         Execute("keep", f"CREATE TEMP TABLE repair_keep AS SELECT * FROM repair_rows WHERE TRUE {newest}"),
         Require("other_keys_found", "(SELECT COUNT(*) FROM repair_keep) = @duplicate_keys"),
         Execute("back up", f"INSERT INTO {backup.sql} ({names}) SELECT {names} FROM repair_rows"),
-        Execute("remove", _delete_keys_of(spec, "repair_keep")),
+        Execute("remove", delete_keys_of(spec, "repair_keep")),
         Execute("put back", f"INSERT INTO {spec.table.sql} ({names}) SELECT {names} FROM repair_keep"),
         Require(
             "still_duplicated",
@@ -219,30 +179,7 @@ def _repair_steps(spec: TableSpec, columns: Sequence[Column], backup: TableName)
     ]
 
 
-def _undo_steps(spec: TableSpec, columns: Sequence[Column], backup: TableName) -> list[Step]:
-    names = column_list(column.name for column in columns)
-    present = (
-        f"SELECT T.* FROM {spec.table.sql} AS T JOIN undo_kept AS K ON {same_key(spec, 'T', 'K')} "
-        f"WHERE {counted_rows(spec, 'T')}"
-    )
-    compared = ", ".join(map(comparable, columns))
-    differing = f"(SELECT {compared} FROM undo_kept) EXCEPT DISTINCT (SELECT {compared} FROM ({present}) AS P)"
-    return [
-        Execute(
-            "kept",
-            f"CREATE TEMP TABLE undo_kept AS SELECT * FROM {backup.sql} WHERE TRUE {newest_of_each_key(spec, columns)}",
-        ),
-        Require(
-            "rows_were_added_or_removed",
-            f"(SELECT COUNT(*) FROM ({present}) AS P) = (SELECT COUNT(*) FROM undo_kept)",
-        ),
-        Require("rows_were_changed", f"NOT EXISTS ({differing})"),
-        Execute("remove", _delete_keys_of(spec, "undo_kept")),
-        Execute("put back", f"INSERT INTO {spec.table.sql} ({names}) SELECT {names} FROM {backup.sql}"),
-    ]
-
-
-def _delete_keys_of(spec: TableSpec, keys: str) -> str:
+def delete_keys_of(spec: TableSpec, keys: str) -> str:
     """A MERGE, since BigQuery may refuse a DELETE whose EXISTS compares NULL-safely.
 
     `keys` names a relation with one row a key.

@@ -23,7 +23,7 @@ from lib.locking.errors import (
     NothingToRelease,
 )
 from lib.locking.lease import Lease, LeaseTiming
-from lib.locking.store import AuditEntry, Claim, LockStore, Observation
+from lib.locking.store import AuditEntry, Claim, LockRecord, LockStore, Observation
 
 logger = logging.getLogger(__name__)
 
@@ -132,8 +132,32 @@ class ConsolidationLock:
         """Every lock of the store, with the store's time of the reading."""
         return self.store.read_all()
 
+    def releasable(self, game_date: str | date, *, steal: bool = False) -> Observation:
+        """The lock as `force_release` would remove it. Changes nothing.
+
+        Raises:
+            NothingToRelease: There is no such lock.
+            LeaseStillLive: The lease is alive, and it is not to be stolen.
+        """
+        lock_key = self.key_for(_as_date(game_date))
+        seen = self.store.read(lock_key)
+        if seen.record is None:
+            raise NothingToRelease(f"there is no lock {lock_key}; nothing was released")
+        if not seen.is_expired and not steal:
+            raise LeaseStillLive(
+                f"{lock_key} is alive: {seen.record.claim.holder} holds it for another "
+                f"{seen.seconds_until_expiry:.0f}s; wait, or steal it if you know that its holder is gone"
+            )
+        return seen
+
     def force_release(
-        self, game_date: str | date, reason: str = "", *, steal: bool = False, actor: str = ""
+        self,
+        game_date: str | date,
+        reason: str = "",
+        *,
+        steal: bool = False,
+        actor: str = "",
+        expected: LockRecord | None = None,
     ) -> AuditEntry:
         """Remove a lock that its holder will not release, and file why.
 
@@ -145,6 +169,7 @@ class ConsolidationLock:
             reason: Why; kept in the audit record.
             steal: Take it even from a holder whose lease is alive.
             actor: Who releases it; the user's name by default.
+            expected: The record that may be removed, and no later version of it; any by default.
 
         Raises:
             UserError: No reason was given.
@@ -155,15 +180,11 @@ class ConsolidationLock:
         lock_key = self.key_for(_as_date(game_date))
         if not reason.strip():
             raise UserError(f"a forced release of {lock_key} needs a reason; it is kept in the audit record")
-        seen = self.store.read(lock_key)
-        if seen.record is None:
-            raise NothingToRelease(f"there is no lock {lock_key}; nothing was released")
+        seen = self.releasable(game_date, steal=steal)
+        assert seen.record is not None
+        if expected is not None and seen.record != expected:
+            raise LeaseStillLive(f"{lock_key} has changed since it was looked at; nothing was released; look again")
         is_live = not seen.is_expired
-        if is_live and not steal:
-            raise LeaseStillLive(
-                f"{lock_key} is alive: {seen.record.claim.holder} holds it for another "
-                f"{seen.seconds_until_expiry:.0f}s; wait, or steal it if you know that its holder is gone"
-            )
         try:
             entry = self.store.delete_audited(
                 seen.record, actor=actor or getpass.getuser(), reason=reason, was_live=is_live

@@ -8,61 +8,59 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from lib.errors import UserError
-from lib.locking.store import AuditEntry
 from lib.operations import by_hand
-from lib.operations.dates import date_in, local_time
+from lib.operations.action import Applied, carry_out
+from lib.operations.action_plan import Approval, Plan
+from lib.operations.audit import NO_UNDO_OF_A_RELEASE, RELEASE, audit_table, lock_facts, releases
+from lib.operations.dates import date_in
 from lib.operations.section import Section, section
-from lib.operations.tables import Table, facts
-from lib.operations.verdict import Check, Verdict
 
 if TYPE_CHECKING:
-    from lib.environment import Environment
+    from lib.consolidation.audit import ActionRecord
     from lib.locking.lock import ConsolidationLock
+    from lib.locking.store import LockRecord, Observation
     from lib.platform import Platform
 
+RUNBOOK = "stuck_lock_release"
 _DATE_AT_END = re.compile(r"(\d{4}-\d{2}-\d{2})\Z", re.ASCII)
 
 
 @dataclass(frozen=True)
 class ReleaseRequest:
-    """Which lock to release, and why. None is asked for while `lock_key` is empty.
+    """Which lock to release.
 
     Attributes:
-        lock_key: The lock.
         game_date: The date that it locks.
-        reason: Kept in the audit record.
         steal: Whether to take it from a live holder.
+        approval: Names its key; empty: no lock is to be released.
     """
 
-    lock_key: str = ""
-    game_date: date = date.min
-    reason: str = ""
-    steal: bool = False
+    game_date: date
+    steal: bool
+    approval: Approval
 
 
-def checked_release(locks: ConsolidationLock, release: str, reason: str, steal: bool) -> ReleaseRequest:
-    """What the parameters ask for, checked before anything is done.
+def checked_release(
+    locks: ConsolidationLock, release: str, reason: str, steal: bool = False, plan: str = ""
+) -> ReleaseRequest:
+    """What the parameters ask for, checked before anything is looked at.
 
     Args:
         locks: Whose lock.
         release: A game date (``YYYY-MM-DD``) or a lock key; empty: release nothing.
-        reason: Why.
+        reason: Why. Without it and `plan` the release is only planned.
         steal: Take it even from a live holder.
+        plan: The digest of the plan that was looked at.
 
     Raises:
-        UserError: No reason, no such name of a lock, or a reason for nothing.
+        UserError: No such name of a lock, or half an approval.
     """
-    release, reason = release.strip(), reason.strip()
-    if not release:
-        if reason or steal:
-            raise UserError("a reason or steal=True was given, but release names no lock; nothing was released")
-        return ReleaseRequest()
-    if not reason:
-        raise UserError(
-            f"releasing {release!r:.80} needs a reason; it is kept in the audit record; nothing was released"
-        )
-    game_date = _locked_date(locks, release)
-    return ReleaseRequest(locks.key_for(game_date), game_date, reason, steal)
+    named = release.strip()
+    if not named and steal:
+        raise UserError("steal=True was given, but release names no lock; nothing was released")
+    game_date = _locked_date(locks, named) if named else date.min
+    lock_key = locks.key_for(game_date) if named else ""
+    return ReleaseRequest(game_date, steal, Approval("release", lock_key, plan, reason).checked())
 
 
 def _locked_date(locks: ConsolidationLock, release: str) -> date:
@@ -80,62 +78,70 @@ def _locked_date(locks: ConsolidationLock, release: str) -> date:
     return game_date
 
 
+@dataclass(frozen=True)
+class LockRelease:
+    """Removes the lock of a date, and shuts its holder out by the fence.
+
+    The lock store keeps its record, in one commit with the release: a release has to work
+    while the warehouse is down.
+    """
+
+    platform: Platform
+    game_date: date
+    steal: bool = False
+    keeps_own_record: bool = True
+
+    def plan(self) -> Plan:
+        """Raises `NothingToRelease` or `LeaseStillLive` when there is no lock that may be released."""
+        return release_plan(self.platform, self.platform.locks.releasable(self.game_date, steal=self.steal), self.steal)
+
+    def apply(self, plan: Plan, record: ActionRecord) -> Applied:
+        lock: LockRecord = plan.found
+        entry = self.platform.locks.force_release(
+            self.game_date, record.reason, steal=self.steal, actor=record.actor, expected=lock
+        )
+        lease = "live, and stolen" if entry.was_live else "over"
+        return Applied({"released": plan.target, "from": lock.claim.holder, "its lease was": lease})
+
+    def verify(self, plan: Plan, applied: Applied) -> str:
+        lock: LockRecord = plan.found
+        held = self.platform.locks.store.read(plan.target).record
+        return f"{plan.target} is still held by {held.claim.holder}" if held and held.is_held_by(lock.claim) else ""
+
+
+def release_plan(platform: Platform, seen: Observation, steal: bool = False) -> Plan:
+    """What a release of a lock that is held would do."""
+    lock = seen.record
+    assert lock is not None
+    key, batch_id = lock.claim.lock_key, lock.claim.batch_id
+    lease = "is over" if seen.is_expired else f"IS ALIVE for another {seen.seconds_until_expiry:.0f} s"
+    consolidate = by_hand.consolidate(platform.environment, batch_id, date_in(key) or date_in(batch_id))
+    return Plan(
+        runbook=RUNBOOK,
+        action=RELEASE,
+        target=key,
+        parameters={"release": key, **({"steal": True} if steal else {})},
+        summary=f"release {key}, held by {lock.claim.holder}, whose lease {lease}",
+        state=lock_facts(lock),
+        undo=f"{NO_UNDO_OF_A_RELEASE}: {consolidate}",
+        found=lock,
+    )
+
+
 @section("Release")
 def release_lock(platform: Platform, request: ReleaseRequest) -> Section:
-    """Release the lock that was asked for, and see that it is gone and on record.
+    """Plan the release that was asked for or, when it is approved, do it.
 
     Raises:
         UserError: There is no such lock, or it is alive and `steal` was not given.
+        PlanOutdated: The lock is not as it was when its release was planned.
     """
-    if not request.lock_key:
+    if not request.approval.target:
         return Section(())
-    entry = platform.locks.force_release(request.game_date, request.reason, steal=request.steal)
-    still_there = [
-        seen.record
-        for seen in platform.locks.locks()
-        if seen.record and seen.record.claim.holder_id == entry.removed.claim.holder_id
-    ]
-    on_record = any(known.token == entry.token for known in platform.locks.store.audit_entries())
-    check = _release_check(platform.environment, request, entry, is_gone=not still_there, on_record=on_record)
-    return Section((check,), (facts("Audit record", entry.as_data()),))
-
-
-def _release_check(
-    environment: Environment, request: ReleaseRequest, entry: AuditEntry, *, is_gone: bool, on_record: bool
-) -> Check:
-    name = f"Release of {request.lock_key}"
-    evidence = {
-        "holder": f"{entry.removed.claim.batch_id} on {entry.removed.claim.host}",
-        "reason": entry.reason,
-        "released by": entry.actor,
-        "was live": entry.was_live,
-        "gone": is_gone,
-        "audit record": "filed" if on_record else "missing",
-    }
-    if not is_gone or not on_record:
-        step = f"Look at the lock again before anything else: {by_hand.command(environment, 'locks', 'list')}"
-        return Check(name, Verdict.FAIL, "the release could not be verified", evidence, step)
-    batch = entry.removed.claim.batch_id
-    # A lock that is wider than a date tells none; the batch may.
-    game_date = request.game_date if request.game_date != date.min else date_in(batch)
-    step = f"Consolidate its batch: {by_hand.consolidate(environment, batch, game_date)}"
-    return Check(name, Verdict.PASS, "released, gone, and on record", evidence, step)
+    return carry_out(platform, LockRelease(platform, request.game_date, request.steal), request.approval)
 
 
 @section("Earlier releases")
 def release_audit(platform: Platform) -> Section:
     """Forced releases on record, newest first."""
-    zone = platform.environment.timezone
-    rows = [
-        (
-            local_time(entry.released_at, zone),
-            entry.removed.claim.lock_key,
-            entry.removed.claim.batch_id,
-            entry.actor,
-            entry.reason,
-            "stolen from a live holder" if entry.was_live else "expired",
-        )
-        for entry in platform.locks.store.audit_entries()
-    ]
-    columns = ("Released", "Lock", "Batch", "By", "Reason", "Lease")
-    return Section((), (Table("Forced releases on record", columns, rows, shown=10),))
+    return Section((), (audit_table(platform, releases(platform)),))

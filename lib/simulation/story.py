@@ -4,14 +4,15 @@ A story is a list of steps that its reader carries out in order:
 
     with told(platform) as steps:
         for step in steps:
-            ...  # an Act: step.play(); a RunRunbook: run it and look at step.surprises(...)
+            ...  # an Act: step.play(); a RunRunbook: run step.with_plan(...), look at step.surprises(...)
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from lib.operations.dates import resolve_game_date
@@ -44,6 +45,7 @@ class RunRunbook:
         because: Why that is the right verdict, in a line.
         mentions: Texts that its checks must contain: the true figures.
         beside_previous: It may run at the same time as the runbook before it.
+        approves: Words of the command that an earlier run has printed, whose plan is approved.
     """
 
     runbook: str
@@ -52,6 +54,15 @@ class RunRunbook:
     because: str
     mentions: tuple[str, ...] = ()
     beside_previous: bool = False
+    approves: str = ""
+
+    def with_plan(self, earlier: Sequence[Check]) -> RunRunbook:
+        """The same with the newest plan that these checks have printed, if it approves one."""
+        if not self.approves:
+            return self
+        printed = (command for check in earlier for command in (check.next_step, *check.commands))
+        digests = [found[1] for command in printed if self.approves in command and (found := _PLAN.search(command))]
+        return replace(self, parameters={**self.parameters, "plan": digests[-1] if digests else "none was printed"})
 
     def surprises(self, verdict: Verdict | None, checks: Sequence[Check]) -> list[str]:
         """What is not as expected, a line each; nothing when all is."""
@@ -61,6 +72,7 @@ class RunRunbook:
 
 
 Step = Act | RunRunbook
+_PLAN = re.compile(r"-p plan=(\S+)")
 
 
 @contextmanager
@@ -125,10 +137,11 @@ def _repair(acts: Acts, today: date) -> list[Step]:
     return [
         RunRunbook(
             "duplicate_diagnosis",
-            {"game_date": day, "repair": "apply", "repair_date": day},
+            {"game_date": day, "repair": "apply", "repair_date": day, "reason": "the race of the demo left them"},
             Verdict.PASS,
             "the repair kept one row a key, and verified it",
-            mentions=(f"{acts.race_plan.duplicate_keys} rows removed",),
+            mentions=(f"rows removed: {acts.race_plan.duplicate_keys}",),
+            approves=f"repair_date={day}",
         ),
         Act("The fix is back: the same batches, consolidated by the library", acts.consolidate_again),
         RunRunbook(
@@ -166,6 +179,7 @@ def _holders(acts: Acts, today: date) -> list[Step]:
             Verdict.PASS,
             "the dead holder's lock is released, the live one is left alone",
             mentions=(dead, live),
+            approves=f"release={dead}",
         ),
         RunRunbook(
             "week2_performance_review",

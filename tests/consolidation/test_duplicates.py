@@ -8,7 +8,8 @@ import pytest
 
 from lib.consolidation.duplicates import DuplicateKind, count_duplicates, explain_duplicates
 from lib.consolidation.errors import RepairRefused, TableNotFound
-from lib.consolidation.repair import BACKUP_PREFIX, apply_repair, plan_repair, undo_repair
+from lib.consolidation.repair import BACKUP_PREFIX, apply_repair, plan_repair
+from lib.consolidation.undo import plan_undo, undo_repair
 from lib.errors import UserError
 from lib.locking.errors import LeaseLost
 from tests.consolidation.world import DAY, World, later, prediction, quoted
@@ -35,6 +36,10 @@ def dirty(world: World) -> World:
 
 def backups(world: World) -> list[str]:
     return [table.name.table for table in world.warehouse.staging_tables(world.spec.table.dataset, BACKUP_PREFIX)]
+
+
+def undo(world: World, backup: str) -> None:
+    undo_repair(world.warehouse, world.locks, world.spec, plan_undo(world.warehouse, world.spec, DAY, backup))
 
 
 def test_the_exact_key_judges_and_the_guides_count_stands_beside_it(dirty: World) -> None:
@@ -91,10 +96,10 @@ def test_repair_keeps_the_newest_and_its_undo_is_the_identity(dirty: World) -> N
     assert [row["prediction_id"] for row in after if row["player_lookup"] == "different"] == ["new"]
     assert backups(dirty) == [result.backup_table.table]
 
-    restored = undo_repair(dirty.warehouse, dirty.locks, dirty.spec, DAY, result.backup_table.table)
-    assert (restored, dirty.table()) == (7, before)
+    undo(dirty, result.backup_table.table)
+    assert dirty.table() == before
     with pytest.raises(RepairRefused):
-        undo_repair(dirty.warehouse, dirty.locks, dirty.spec, DAY, result.backup_table.table)
+        undo(dirty, result.backup_table.table)
     assert dirty.table() == before
 
 
@@ -107,10 +112,10 @@ def test_undo_compares_columns_that_a_warehouse_cannot_group(dirty: World) -> No
     with dirty.warehouse.connection() as connection:
         connection.execute(f"UPDATE {quoted(dirty.spec.table)} SET factors = ['other'] WHERE prediction_id = 'new'")
     with pytest.raises(RepairRefused, match="rows were changed"):
-        undo_repair(dirty.warehouse, dirty.locks, dirty.spec, DAY, result.backup_table.table)
+        undo(dirty, result.backup_table.table)
     with dirty.warehouse.connection() as connection:
         connection.execute(f"UPDATE {quoted(dirty.spec.table)} SET factors = ['injury', 'rest']")
-    undo_repair(dirty.warehouse, dirty.locks, dirty.spec, DAY, result.backup_table.table)
+    undo(dirty, result.backup_table.table)
     assert dirty.table() == before
 
 
@@ -142,7 +147,7 @@ def test_undo_refuses_when_the_kept_rows_have_changed(dirty: World) -> None:
     dirty.consolidate()
     before = dirty.table()
     with pytest.raises(RepairRefused, match="rows were changed"):
-        undo_repair(dirty.warehouse, dirty.locks, dirty.spec, DAY, result.backup_table.table)
+        undo(dirty, result.backup_table.table)
     assert dirty.table() == before
     assert backups(dirty) == [result.backup_table.table]
 
@@ -156,7 +161,7 @@ def test_a_backup_outlives_an_error_after_the_commit(dirty: World) -> None:
     assert plan_repair(dirty.warehouse, dirty.spec, DAY).is_empty
     dirty.warehouse.after_commit = lambda: None
     [backup] = backups(dirty)
-    undo_repair(dirty.warehouse, dirty.locks, dirty.spec, DAY, backup)
+    undo(dirty, backup)
     assert dirty.table() == before
 
 
@@ -167,9 +172,9 @@ def test_nothing_to_repair_and_no_such_backup_are_user_errors(world: World) -> N
     with pytest.raises(UserError, match="no duplicate keys; there is nothing to repair"):
         apply_repair(world.warehouse, world.locks, world.spec, plan)
     with pytest.raises(TableNotFound):
-        undo_repair(world.warehouse, world.locks, world.spec, DAY, f"{BACKUP_PREFIX}gone")
+        undo(world, f"{BACKUP_PREFIX}gone")
     with pytest.raises(UserError, match="is no backup of a repair"):
-        undo_repair(world.warehouse, world.locks, world.spec, DAY, world.spec.table.table)
+        undo(world, world.spec.table.table)
 
 
 def test_a_consolidation_beside_a_repair_waits_for_it_or_makes_it_refuse(dirty: World) -> None:

@@ -1,0 +1,165 @@
+"""Staging tables that are left over: merged or not, proven table by table, and only the proven ones dropped.
+
+Age proves nothing: 1,600 tables were once dropped as orphans, some of them unmerged. A
+table counts as merged when all its rows are in the main table, value for value; or when
+the ledger names it as merged, it was not written since, and each of its keys is in the
+main table (a newer batch may have updated the values).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from lib.consolidation.errors import SourceVanished, TableNotFound
+from lib.consolidation.identifiers import TableName
+from lib.consolidation.key import comparable_value, quoted, same_key
+from lib.consolidation.ledger import ledger_runs
+from lib.consolidation.staging import batch_tables, is_merged, merged_names
+from lib.consolidation.table_spec import TableSpec
+from lib.consolidation.warehouse import Column, StagingTable, Warehouse
+
+_TABLES_A_QUERY = 200
+
+
+class Proof(StrEnum):
+    """Why a staging table may be dropped, or why not."""
+
+    EQUAL = "merged: all its rows are in the main table, value for value"
+    LEDGER = "merged: the ledger names it, and all its keys are in the main table"
+    EMPTY = "merged: it has no rows"
+    MISSING = "NOT MERGED: keys of it are not in the main table"
+    OTHER_VALUES = "not proven: its keys are in the main table with other values, and the ledger does not name it"
+    UNREADABLE = "not proven: it lacks key columns, or has columns that the main table has not"
+
+    @property
+    def is_merged(self) -> bool:
+        return self in (Proof.EQUAL, Proof.LEDGER, Proof.EMPTY)
+
+
+@dataclass(frozen=True)
+class ProvenTable:
+    """A staging table, and what is proven of it.
+
+    Attributes:
+        table: As it was listed before anything was read of it.
+        proof: Whether its rows are in the main table, and how that is known.
+        rows: Its rows.
+        missing: How many of them have a key that the main table has not.
+        differing: How many have a key that is there with other values only.
+    """
+
+    table: StagingTable
+    proof: Proof
+    rows: int
+    missing: int
+    differing: int
+
+
+def prove_merged(warehouse: Warehouse, spec: TableSpec, batch_id: str) -> list[ProvenTable]:
+    """Each staging table of the batch against the main table, by name. Reads only.
+
+    Raises:
+        SourceVanished: A table went meanwhile: a consolidation is at work.
+    """
+    listed = batch_tables(warehouse, spec, batch_id)
+    in_ledger = merged_names(ledger_runs(warehouse, spec, batch_id=batch_id)) if listed else {}
+    return prove_tables(warehouse, spec, listed, in_ledger)
+
+
+def prove_tables(
+    warehouse: Warehouse, spec: TableSpec, listed: Sequence[StagingTable], in_ledger: Mapping[str, datetime]
+) -> list[ProvenTable]:
+    """As `prove_merged`, for tables of any batches; `in_ledger` is what `merged_names` tells."""
+    if not listed:
+        return []
+    counts = dict(_counted(warehouse, spec, [table.name for table in listed]))
+    return [_proven(table, counts[table.name], is_merged(table, in_ledger)) for table in listed]
+
+
+def drop_merged(warehouse: Warehouse, spec: TableSpec, batch_id: str, proven: Sequence[ProvenTable]) -> list[TableName]:
+    """Drop the tables that are proven to be merged and were not written since. Returns their names."""
+    versions = {one.table.name: one.table.version for one in proven if one.proof.is_merged}
+    unchanged = [
+        table.name for table in batch_tables(warehouse, spec, batch_id) if versions.get(table.name) == table.version
+    ]
+    warehouse.drop(unchanged)
+    return unchanged
+
+
+_Counts = tuple[int, int, int]
+
+
+def _proven(table: StagingTable, counts: _Counts | None, is_in_ledger: bool) -> ProvenTable:
+    if counts is None:
+        return ProvenTable(table, Proof.UNREADABLE, table.rows, 0, 0)
+    rows, missing, differing = counts
+    if missing:
+        proof = Proof.MISSING
+    elif differing:
+        proof = Proof.LEDGER if is_in_ledger else Proof.OTHER_VALUES
+    else:
+        proof = Proof.EQUAL if rows else Proof.EMPTY
+    return ProvenTable(table, proof, rows, missing, differing)
+
+
+def _counted(
+    warehouse: Warehouse, spec: TableSpec, tables: Sequence[TableName]
+) -> Iterator[tuple[TableName, _Counts | None]]:
+    """Rows, rows without their key, and rows with other values; None: the table cannot be compared."""
+    main = {column.name for column in warehouse.columns(spec.table)}
+    columns = warehouse.columns_of(tables)
+    if gone := [table for table in tables if table not in columns]:
+        raise SourceVanished(f"{len(gone)} staging tables are gone since they were listed, such as {gone[0]}")
+    groups: dict[tuple[Column, ...], list[TableName]] = {}
+    for table in tables:
+        names = {column.name for column in columns[table]}
+        if {*spec.key_columns, spec.date_column} <= names <= main:
+            groups.setdefault(columns[table], []).append(table)
+        else:
+            yield table, None
+    for shape, members in groups.items():
+        for start in range(0, len(members), _TABLES_A_QUERY):
+            part = members[start : start + _TABLES_A_QUERY]
+            try:
+                found = warehouse.query(_counts_sql(spec, shape, part))
+            except TableNotFound as error:
+                raise SourceVanished(f"a staging table is gone since it was listed: {error}") from error
+            by_name = {row["staging_table"]: row for row in found}
+            for table in part:
+                row = by_name.get(table.table)
+                rows, keyed, equal = (row["row_count"], row["keyed"], row["equal"]) if row else (0, 0, 0)
+                yield table, (rows, rows - keyed, keyed - equal)
+
+
+def _counts_sql(spec: TableSpec, columns: Sequence[Column], tables: Sequence[TableName]) -> str:
+    """Rows of each table, those whose key is in the main table, and those whose values are, too.
+
+    Counted over an inner join: BigQuery is not known to take an outer one by these conditions.
+    """
+    staged = " UNION ALL ".join(
+        f"SELECT '{table.table}' AS staging_table, ROW_NUMBER() OVER () AS staged_row, S.* FROM {table.sql} AS S"
+        for table in tables
+    )
+    equal = " AND ".join(_same_value(spec, column) for column in columns if column.name not in spec.never_update)
+    active = f" AND T.{quoted(spec.active_column)}" if spec.active_column else ""
+    found = (
+        "SELECT S.staging_table, COUNT(DISTINCT S.staged_row) AS keyed, "
+        f"COUNT(DISTINCT IF({equal}, S.staged_row, NULL)) AS equal FROM ({staged}) AS S "
+        f"JOIN {spec.table.sql} AS T ON {same_key(spec, 'S', 'T')} "
+        f"AND S.{quoted(spec.date_column)} = T.{quoted(spec.date_column)}{active} GROUP BY S.staging_table"
+    )
+    return (
+        "SELECT A.staging_table, A.row_count, COALESCE(F.keyed, 0) AS keyed, COALESCE(F.equal, 0) AS equal FROM "
+        f"(SELECT S.staging_table, COUNT(*) AS row_count FROM ({staged}) AS S GROUP BY S.staging_table) AS A "
+        f"LEFT JOIN ({found}) AS F ON A.staging_table = F.staging_table"
+    )
+
+
+def _same_value(spec: TableSpec, column: Column) -> str:
+    left, right = (comparable_value(column, alias) for alias in ("S", "T"))
+    if column.name == spec.active_column:
+        return f"COALESCE({left}, TRUE)"  # a MERGE makes it so, and only active rows are looked at
+    return f"({left} = {right} OR ({left} IS NULL AND {right} IS NULL))"

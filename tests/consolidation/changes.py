@@ -1,0 +1,41 @@
+"""All that people may have changed in rows and staging, for those who judge the statements."""
+
+from __future__ import annotations
+
+from lib.consolidation.audit import ActionRecord, AuditTrail, new_record
+from lib.consolidation.cleanup import drop_merged, prove_merged
+from lib.consolidation.repair import apply_repair, plan_repair
+from lib.consolidation.table_spec import TableSpec
+from lib.consolidation.undo import plan_undo, undo_repair
+from lib.consolidation.warehouse import Warehouse
+from lib.locking.lock import ConsolidationLock
+from tests.consolidation.world import DAY
+
+HOSTILE = "'; DROP TABLE x; -- `\"😀"
+
+
+def change_everything(warehouse: Warehouse, locks: ConsolidationLock, spec: TableSpec, batch_id: str) -> None:
+    """A repair, its undo and a cleanup, each on record."""
+    trail = AuditTrail(warehouse, spec)
+    trail.records()
+    repair = _record("repair")
+    with trail.filing(repair) as filing:
+        repaired = apply_repair(
+            warehouse, locks, spec, plan_repair(warehouse, spec, DAY), record=repair.done({"backup": HOSTILE})
+        )
+        filing.is_filed = True
+    undo = _record("undo")
+    with trail.filing(undo) as filing:
+        plan = plan_undo(warehouse, spec, DAY, repaired.backup_table.table)
+        undo_repair(warehouse, locks, spec, plan, record=undo.done({}))
+        filing.is_filed = True
+    with trail.filing(_record("cleanup")):
+        drop_merged(warehouse, spec, batch_id, prove_merged(warehouse, spec, batch_id))
+    assert [record.status for record in trail.records()] == ["done"] * 3
+    assert trail.records(action_id=undo.action_id)[0].reason == HOSTILE
+
+
+def _record(action: str) -> ActionRecord:
+    return new_record(
+        action=action, target=HOSTILE, environment="test", reason=HOSTILE, digest="", before={}, undo=HOSTILE
+    )

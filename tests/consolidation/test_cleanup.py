@@ -1,0 +1,68 @@
+"""No staging table counts as merged while a row of it is nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lib.consolidation.cleanup import Proof, drop_merged, prove_merged
+from tests.consolidation.world import World, prediction, quoted
+
+BATCH = "batch_1"
+# Key, value: few enough to meet often, among them lines that only rounding makes one.
+Row = tuple[str, float | None, float | None]
+rows = st.tuples(st.sampled_from("ab"), st.sampled_from([None, 24.5, 25.0]), st.sampled_from([None, 1.0, 2.0]))
+
+
+def predictions(found: Iterable[Row]) -> list[dict[str, Any]]:
+    return [
+        prediction(player_lookup=player, current_points_line=line, predicted_points=value)
+        for player, line, value in found
+    ]
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(rows, max_size=6), st.lists(st.lists(rows, min_size=1, max_size=3), min_size=1, max_size=4))
+def test_merged_is_what_is_in_the_main_table_value_for_value(main: list[Row], tables: list[list[Row]]) -> None:
+    with TemporaryDirectory() as folder:
+        world = World(Path(folder))
+        world.insert(predictions(main))
+        staged = {world.stage(predictions(table), BATCH)[0]: table for table in tables}
+        world.stage(predictions(tables[0]), f"{BATCH}_2")
+        keys = {row[:2] for row in main}
+        proven = prove_merged(world.warehouse, world.spec, BATCH)
+        assert {one.table.name: (one.proof is Proof.EQUAL, one.missing) for one in proven} == {
+            name: (set(table) <= set(main), sum(row[:2] not in keys for row in table)) for name, table in staged.items()
+        }
+        drop_merged(world.warehouse, world.spec, BATCH, proven)
+        kept = [one.table.name for one in prove_merged(world.warehouse, world.spec, BATCH)]
+        assert kept == sorted(name for name, table in staged.items() if not set(table) <= set(main))
+        assert len(world.staged(f"{BATCH}_2")) == 1
+
+
+def test_a_table_that_is_written_again_after_its_proof_is_kept(world: World) -> None:
+    world.insert([prediction()])
+    [table] = world.stage([prediction()], BATCH)
+    proven = prove_merged(world.warehouse, world.spec, BATCH)
+    assert [one.proof for one in proven] == [Proof.EQUAL]
+    with world.warehouse.connection() as connection:
+        connection.execute(f"INSERT INTO {quoted(table)} FROM {quoted(table)}")
+        connection.execute(f"UPDATE {quoted(table)} SET player_lookup = 'late' WHERE rowid = 1")
+    assert drop_merged(world.warehouse, world.spec, BATCH, proven) == []
+    [again] = prove_merged(world.warehouse, world.spec, BATCH)
+    assert (again.proof, again.rows, again.missing) == (Proof.MISSING, 2, 1)
+
+
+def test_a_table_that_cannot_be_compared_is_not_proven(world: World) -> None:
+    """It has a column that the main table has not: what it holds would be lost."""
+    world.insert([prediction()])
+    [table] = world.stage([prediction()], BATCH)
+    with world.warehouse.connection() as connection:
+        connection.execute(f"ALTER TABLE {quoted(table)} ADD COLUMN newest_feature DOUBLE DEFAULT 0.5")
+    assert [one.proof for one in prove_merged(world.warehouse, world.spec, BATCH)] == [Proof.UNREADABLE]
+    assert prove_merged(world.warehouse, world.spec, "no_such_batch") == []
