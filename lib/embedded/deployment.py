@@ -8,14 +8,15 @@ The simulation stages a bad deployment by saving another value:
 
 from __future__ import annotations
 
+import fcntl
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lib.operations.ports import SourceUnavailable
+from lib.operations.ports import LATEST, SourceUnavailable
 
 WORKER, COORDINATOR = "prediction-worker", "prediction-coordinator"
 SERVICE_ACCOUNT = "prediction-worker@local.iam.gserviceaccount.com"
@@ -53,6 +54,7 @@ class Revision:
         deployed_at: When it was created.
         is_ready: Whether it started.
         reason: Why it did not.
+        variables: Environment variables of its code.
     """
 
     __pydantic_config__ = _STRICT
@@ -61,6 +63,7 @@ class Revision:
     deployed_at: datetime = _DEPLOYED_AT
     is_ready: bool = True
     reason: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ class DeployedService:
 
     Attributes:
         revisions: Newest first.
-        traffic: Percent of the requests by revision.
+        traffic: Percent of the requests by revision or `LATEST`.
         endpoints: What each path answers; other paths answer 404.
         service_account: The identity that it runs as.
     """
@@ -80,6 +83,15 @@ class DeployedService:
     traffic: Mapping[str, int]
     endpoints: Mapping[str, Endpoint]
     service_account: str = SERVICE_ACCOUNT
+
+    @property
+    def latest_ready(self) -> str:
+        """Name of the newest revision that started; empty: none did."""
+        return next((revision.name for revision in self.revisions if revision.is_ready), "")
+
+    def resolved(self, target: str) -> str:
+        """The revision that a target of traffic means."""
+        return self.latest_ready if target == LATEST else target
 
 
 @dataclass(frozen=True)
@@ -109,7 +121,8 @@ class Deployment:
 
         path = home / "deployment.json"
         try:
-            return TypeAdapter(cls).validate_json(path.read_bytes())
+            content = path.read_bytes()
+            return TypeAdapter(cls).validate_json(content)
         except FileNotFoundError:
             return cls()
         except ValidationError as error:
@@ -130,6 +143,21 @@ class Deployment:
         temporary.write_bytes(TypeAdapter(Deployment).dump_json(self, indent=2))
         temporary.replace(home / "deployment.json")
 
+    @classmethod
+    def change(cls, home: Path, how: Callable[[Deployment], Deployment]) -> None:
+        """Replace it by what `how` makes of it, with no other change in between.
+
+        Raises:
+            SourceUnavailable: The file is damaged, or the folder cannot be written to.
+        """
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+            with (home / "deployment.lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                how(cls.load(home)).save(home)
+        except OSError as error:
+            raise SourceUnavailable(f"{home} cannot be written to: {error.strerror or error}") from error
+
     def service(self, name: str) -> DeployedService:
         """Raises `SourceUnavailable` when there is none."""
         if name not in self.services:
@@ -142,7 +170,8 @@ class Deployment:
     def with_revision(self, name: str, revision: Revision, *, traffic_percent: int = 100) -> Deployment:
         """Deploy a revision; the one that served most keeps the rest of the traffic."""
         service = self.service(name)
-        before = max(service.traffic, key=lambda known: service.traffic[known], default=revision.name)
+        most = max(service.traffic, key=lambda target: service.traffic[target], default=revision.name)
+        before = service.resolved(most)
         shares = {before: 100 - traffic_percent, revision.name: traffic_percent}
         deployed = replace(service, revisions=(revision, *service.revisions))
         return self.with_service(name, deployed).with_traffic(name, shares)
@@ -210,7 +239,7 @@ def _healthy_services() -> dict[str, DeployedService]:
 def _healthy_service(revision: str, deep_health: dict[str, Any]) -> DeployedService:
     return DeployedService(
         revisions=(Revision(revision),),
-        traffic={revision: 100},
+        traffic={LATEST: 100},
         endpoints={
             "/health": Endpoint(200, {"status": "healthy"}),
             "/health/deep": Endpoint(200, deep_health),

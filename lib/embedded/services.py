@@ -7,16 +7,31 @@ started when it is first needed and ends with the process.
 from __future__ import annotations
 
 import json
+import re
 import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cached_property
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from uuid import uuid4
 
-from lib.embedded.deployment import DeployedService, Deployment, Endpoint
+from lib.embedded.deployment import DeployedService, Deployment, Endpoint, Revision
 from lib.operations.health_request import request_health
-from lib.operations.ports import HealthResponse, RevisionTraffic, ServiceStatus, SourceUnavailable
+from lib.operations.ports import (
+    LATEST,
+    ChangedMeanwhile,
+    DeployedRevision,
+    HealthResponse,
+    RevisionTraffic,
+    ServiceStatus,
+    SourceUnavailable,
+)
 
 _HANGING_SECONDS = 30.0
+_NUMBER = re.compile(r"-(\d{5})-")
 
 
 class LocalServices:
@@ -38,6 +53,50 @@ class LocalServices:
     def health(self, service: str, path: str) -> HealthResponse:
         Deployment.load(self._home).service(service)
         return request_health(f"{self._address}/{service}{path}", timeout_seconds=self._timeout_seconds)
+
+    def variable(self, service: str, name: str) -> str | None:
+        deployed = Deployment.load(self._home).service(service)
+        serving = {deployed.resolved(target) for target in deployed.traffic}
+        values = {revision.variables.get(name) for revision in deployed.revisions if revision.name in serving}
+        if len(values) != 1:
+            state = "differs between the revisions that serve" if values else "is not told: no revision serves"
+            raise SourceUnavailable(f"{name} of {service} {state}")
+        return values.pop()
+
+    def set_variable(self, service: str, name: str, value: str | None, *, version: str) -> None:
+        def deploy(deployed: DeployedService) -> DeployedService:
+            if not deployed.revisions:
+                raise SourceUnavailable(f"{service} has no revision to deploy again")
+            newest = deployed.revisions[0]
+            variables = {known: text for known, text in newest.variables.items() if known != name}
+            variables |= {} if value is None else {name: value}
+            revision = replace(
+                newest, name=_next_name(service, newest), deployed_at=datetime.now(UTC), variables=variables
+            )
+            return replace(deployed, revisions=(revision, *deployed.revisions))
+
+        self._change(service, version, deploy)
+        newest = Deployment.load(self._home).service(service).revisions[0]
+        if not newest.is_ready:
+            raise SourceUnavailable(f"{newest.name} of {service} did not start: {newest.reason}")
+
+    def route_traffic(self, service: str, percent_by_target: Mapping[str, int], *, version: str) -> None:
+        def route(deployed: DeployedService) -> DeployedService:
+            known = {LATEST, *(revision.name for revision in deployed.revisions)}
+            if not percent_by_target.keys() <= known or sum(percent_by_target.values()) != 100:
+                raise SourceUnavailable(f"{service} cannot route {dict(percent_by_target)!r:.200}")
+            return replace(deployed, traffic=dict(percent_by_target))
+
+        self._change(service, version, route)
+
+    def _change(self, service: str, version: str, how: Callable[[DeployedService], DeployedService]) -> None:
+        def change(deployment: Deployment) -> Deployment:
+            deployed = deployment.service(service)
+            if _version(deployed) != version:
+                raise ChangedMeanwhile(f"{service} was changed since it was looked at; nothing was changed")
+            return deployment.with_service(service, how(deployed))
+
+        Deployment.change(self._home, change)
 
     @cached_property
     def _address(self) -> str:
@@ -83,16 +142,34 @@ class _HealthHandler(BaseHTTPRequestHandler):
 
 def _status(name: str, deployed: DeployedService, url: str) -> ServiceStatus:
     created = deployed.revisions[0] if deployed.revisions else None
-    ready = next((revision.name for revision in deployed.revisions if revision.is_ready), "")
     return ServiceStatus(
         name=name,
         latest_created_revision=created.name if created else "",
-        latest_ready_revision=ready,
+        latest_ready_revision=deployed.latest_ready,
         is_ready=created.is_ready if created else None,
         reason=created.reason if created else "no revision was ever deployed",
-        traffic=tuple(RevisionTraffic(revision, percent) for revision, percent in deployed.traffic.items()),
+        traffic=tuple(
+            RevisionTraffic(deployed.resolved(target), percent, target == LATEST)
+            for target, percent in deployed.traffic.items()
+        ),
         service_account=deployed.service_account,
         url=url,
         deployed_at=created.deployed_at if created else None,
-        revisions=tuple(revision.name for revision in deployed.revisions),
+        revisions=tuple(
+            DeployedRevision(revision.name, revision.deployed_at, revision.is_ready) for revision in deployed.revisions
+        ),
+        version=_version(deployed),
     )
+
+
+def _version(deployed: DeployedService) -> str:
+    """Of what is deployed; what the endpoints answer comes and goes without a change."""
+    told = [deployed.service_account, dict(deployed.traffic), *map(repr, deployed.revisions)]
+    return sha256(json.dumps(told).encode()).hexdigest()[:16]
+
+
+def _next_name(service: str, newest: Revision) -> str:
+    """As Cloud Run names them: the service, a number that grows, three characters."""
+    found = _NUMBER.search(newest.name)
+    number = int(found.group(1)) + 1 if found else 1
+    return f"{service}-{number:05}-{uuid4().hex[:3]}"

@@ -1,4 +1,4 @@
-"""Google's clients for what runbooks only look at, each made when first used.
+"""Google's clients for what surrounds warehouse and lock, each made when first used.
 
 One place decides how they connect: with the application default credentials over TLS,
 or, with ``RUNBOOK_GOOGLE_EMULATOR_HOST`` set (``BIGQUERY_EMULATOR_HOST`` for BigQuery,
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from google.api_core import exceptions
 from google.api_core.retry import Retry, if_exception_type
 
-from lib.gcp.errors import Source, google_errors
+from lib.gcp.errors import Source, google_changes, google_errors
 
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
@@ -64,6 +64,15 @@ class GoogleClients:
     def errors(self, source: Source) -> AbstractContextManager[None]:
         """Translate what a client raises; see `lib.gcp.errors`."""
         return google_errors(source, self.project_id, self.member)
+
+    def changing(self, source: Source) -> AbstractContextManager[None]:
+        """The same for a request that changes something."""
+        return google_changes(source, self.project_id, self.member)
+
+    @property
+    def writing(self) -> dict[str, Any]:
+        """Timeout of a request that changes something: sent once, since its answer may be lost."""
+        return {"retry": None, "timeout": _REQUEST_SECONDS}
 
     @property
     def reading(self) -> dict[str, Any]:

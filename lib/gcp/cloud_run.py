@@ -1,26 +1,37 @@
 """The deployed services, as Cloud Run's API tells. Needs `roles/run.viewer`.
 
-Asking a private service for its health needs `roles/run.invoker` besides.
+Asking a private service for its health needs `roles/run.invoker` besides; changing one,
+`roles/run.developer` and `roles/iam.serviceAccountUser` on the account that it runs as.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from google.cloud.run_v2 import Condition, ServicesClient
+from google.cloud.run_v2 import Condition, Container, EnvVar, Service, ServicesClient, TrafficTarget
+from google.cloud.run_v2 import TrafficTargetAllocationType as Allocation
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from lib.gcp.clients import GoogleClients
-from lib.gcp.errors import CLOUD_RUN
+from lib.gcp.errors import CLOUD_RUN, CLOUD_RUN_CHANGE
 from lib.gcp.id_token import fetch_id_token
 from lib.operations.health_request import request_health
-from lib.operations.ports import HealthResponse, RevisionTraffic, ServiceStatus
+from lib.operations.ports import (
+    LATEST,
+    DeployedRevision,
+    HealthResponse,
+    RevisionTraffic,
+    ServiceStatus,
+    SourceUnavailable,
+)
 
 if TYPE_CHECKING:
-    from google.cloud.run_v2 import Revision, Service
+    from google.cloud.run_v2 import Revision
 
 _REFUSED = (401, 403)
+_ROLLOUT_SECONDS = 300.0
 
 
 class CloudRunServices:
@@ -48,9 +59,7 @@ class CloudRunServices:
 
     def describe(self, service: str) -> ServiceStatus:
         found = self._service(service)
-        with self._clients.errors(CLOUD_RUN):
-            listed = list(self._clients.revisions.list_revisions(parent=found.name, **self._clients.reading))
-        return _status(service, found, sorted(listed, key=_created, reverse=True))
+        return _status(service, found, self._revisions(found))
 
     def health(self, service: str, path: str) -> HealthResponse:
         url = _url(self._service(service))
@@ -64,10 +73,57 @@ class CloudRunServices:
         headers = {"Authorization": f"Bearer {token}"}
         return request_health(f"{url}{path}", timeout_seconds=self._timeout_seconds, headers=headers)
 
+    def variable(self, service: str, name: str) -> str | None:
+        found = self._service(service)
+        serving = {share.revision for share in _traffic(found)}
+        serves = [revision for revision in self._revisions(found) if _short(revision.name) in serving]
+        values = {_value(revision.containers, name) for revision in serves}
+        if len(values) != 1:
+            state = "differs between the revisions that serve" if values else "is not told: no revision serves"
+            raise SourceUnavailable(f"{name} of {service} {state}")
+        return values.pop()
+
+    def set_variable(self, service: str, name: str, value: str | None, *, version: str) -> None:
+        template = self._service(service).template
+        # A name that was given to the revision before would clash with it.
+        template.revision = ""
+        container = _serving_container(template.containers)
+        others = [variable for variable in container.env if variable.name != name]
+        container.env = others if value is None else [*others, EnvVar(name=name, value=value)]
+        self._update(service, "template", version, template=template)
+
+    def route_traffic(self, service: str, percent_by_target: Mapping[str, int], *, version: str) -> None:
+        # A tag is an address of its own; without its target it would be gone.
+        tagged = [
+            TrafficTarget(type_=target.type_, revision=target.revision, tag=target.tag)
+            for target in self._service(service).traffic
+            if target.tag
+        ]
+        targets = [_target(target, percent) for target, percent in percent_by_target.items()]
+        self._update(service, "traffic", version, traffic=[*targets, *tagged])
+
+    def _update(self, service: str, field: str, version: str, **change: Any) -> None:
+        """Change one field of a service that still has this etag, and wait until that is carried out."""
+        path = ServicesClient.service_path(self._clients.project_id, self._region, service)
+        if not version:
+            raise SourceUnavailable(f"{service} came without an etag; it is not overwritten blindly")
+        wanted = Service(name=path, etag=version, **change)
+        with self._clients.changing(CLOUD_RUN_CHANGE):
+            rollout = self._clients.services.update_service(
+                service=wanted, update_mask=FieldMask(paths=[field]), **self._clients.writing
+            )
+            rollout.result(timeout=_ROLLOUT_SECONDS)  # type: ignore[no-untyped-call]
+
     def _service(self, name: str) -> Service:
         path = ServicesClient.service_path(self._clients.project_id, self._region, name)
         with self._clients.errors(CLOUD_RUN):
             return self._clients.services.get_service(name=path, **self._clients.reading)
+
+    def _revisions(self, service: Service) -> list[Revision]:
+        """Newest first."""
+        with self._clients.errors(CLOUD_RUN):
+            listed = list(self._clients.revisions.list_revisions(parent=service.name, **self._clients.reading))
+        return sorted(listed, key=_created, reverse=True)
 
 
 def _status(name: str, service: Service, revisions: Sequence[Revision]) -> ServiceStatus:
@@ -85,7 +141,13 @@ def _status(name: str, service: Service, revisions: Sequence[Revision]) -> Servi
         service_account=(newest.service_account if newest else "") or service.template.service_account,
         url=_url(service),
         deployed_at=_created(newest) if newest else None,
-        revisions=tuple(_short(revision.name) for revision in revisions),
+        revisions=tuple(
+            DeployedRevision(
+                _short(revision.name), _created(revision), _is_ready(_ready_condition(revision.conditions))
+            )
+            for revision in revisions
+        ),
+        version=service.etag,
     )
 
 
@@ -103,11 +165,38 @@ def _is_ready(ready: Condition | None) -> bool | None:
 
 def _traffic(service: Service) -> tuple[RevisionTraffic, ...]:
     """Shares by revision; "the latest" is named, and a mere tag serves nothing."""
-    shares: dict[str, int] = {}
+    shares: dict[tuple[str, bool], int] = {}
     for target in service.traffic_statuses:
-        revision = _short(target.revision or service.latest_ready_revision)
-        shares[revision] = shares.get(revision, 0) + target.percent
-    return tuple(RevisionTraffic(revision, percent) for revision, percent in shares.items() if percent)
+        share = (
+            _short(target.revision or service.latest_ready_revision),
+            target.type_ == Allocation.TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST,
+        )
+        shares[share] = shares.get(share, 0) + target.percent
+    return tuple(
+        RevisionTraffic(revision, percent, follows_latest)
+        for (revision, follows_latest), percent in shares.items()
+        if percent
+    )
+
+
+def _target(target: str, percent: int) -> TrafficTarget:
+    if target == LATEST:
+        return TrafficTarget(type_=Allocation.TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST, percent=percent)
+    return TrafficTarget(type_=Allocation.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION, revision=target, percent=percent)
+
+
+def _serving_container(containers: Sequence[Container]) -> Container:
+    """The one that takes the requests; those beside it have no port."""
+    return next((container for container in containers if container.ports), containers[0])
+
+
+def _value(containers: Sequence[Container], name: str) -> str | None:
+    found = next((variable for variable in _serving_container(containers).env if variable.name == name), None)
+    if found is None:
+        return None
+    if found.value_source:
+        raise SourceUnavailable(f"{name} comes from a secret, which is not read")
+    return str(found.value)
 
 
 def _url(service: Service) -> str:

@@ -18,7 +18,7 @@ from lib.gcp.errors import (
     ResourceMissing,
     without_secrets,
 )
-from lib.gcp.needs import APIS, NEEDS, Need
+from lib.gcp.needs import APIS, CHANGE_NEEDS, NEEDS, Need
 from lib.operations.section import Section
 from lib.operations.verdict import Check, Verdict
 
@@ -62,11 +62,13 @@ def apis(environment: Environment, clients: GoogleClients) -> Section:
 
 def permissions(environment: Environment, clients: GoogleClients) -> Section:
     """Whether the caller has each permission that runbooks use."""
-    asked = sorted({permission for need in NEEDS for permission in need.permissions})
+    asked = sorted({permission for need in (*NEEDS, *CHANGE_NEEDS) for permission in need.permissions})
     request = {"resource": f"projects/{environment.project_id}", "permissions": asked}
     with clients.errors(RESOURCE_MANAGER):
         held = set(clients.projects.test_iam_permissions(request, **clients.reading).permissions)
-    return Section(tuple(_permission_check(environment, clients, need, held) for need in NEEDS))
+    to_look = (_permission_check(environment, clients, need, held) for need in NEEDS)
+    to_change = (_change_check(environment, clients, need, held) for need in CHANGE_NEEDS)
+    return Section((*to_look, *to_change))
 
 
 def _permission_check(environment: Environment, clients: GoogleClients, need: Need, held: set[str]) -> Check:
@@ -74,14 +76,28 @@ def _permission_check(environment: Environment, clients: GoogleClients, need: Ne
     missing = [permission for permission in need.permissions if permission not in held]
     if not missing:
         return Check(name, Verdict.PASS, "every permission is held", {"permissions": ", ".join(need.permissions)})
-    project = shlex.quote(environment.project_id)
-    grant = f"gcloud projects add-iam-policy-binding {project} --member={clients.member} --role={need.role}"
+    grant = _grant(environment, clients, need)
     evidence = {"missing": ", ".join(missing), "role": need.role}
     if need.may_come_from_dataset:
         summary = f"not held in the project: {', '.join(missing)}; a grant on the dataset alone can't be seen"
         step = f"If {environment.table_spec.table.dataset} does not grant them, add the role: {grant}"
         return Check(name, Verdict.UNKNOWN, summary, evidence, step)
     return Check(name, Verdict.FAIL, f"missing: {', '.join(missing)}", evidence, f"Add the role: {grant}")
+
+
+def _change_check(environment: Environment, clients: GoogleClients, need: Need, held: set[str]) -> Check:
+    """Most people only look, so a lack is no fault."""
+    missing = [permission for permission in need.permissions if permission not in held]
+    if not missing:
+        return Check(f"Permission: {need.purpose}", Verdict.PASS, "held, so this caller can change what is deployed")
+    summary = f"not held, and only needed by who carries it out: {', '.join(missing)}"
+    step = f"If that is to be you, add the role: {_grant(environment, clients, need)}"
+    return Check(f"Permission: {need.purpose}", Verdict.PASS, summary, {"role": need.role}, step)
+
+
+def _grant(environment: Environment, clients: GoogleClients, need: Need) -> str:
+    project = shlex.quote(environment.project_id)
+    return f"gcloud projects add-iam-policy-binding {project} --member={clients.member} --role={need.role}"
 
 
 def database(environment: Environment, clients: GoogleClients) -> Section:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from google.api_core import exceptions
 from google.auth.exceptions import GoogleAuthError, TransportError
 
-from lib.operations.ports import SourceUnavailable
+from lib.operations.ports import ChangedMeanwhile, SourceUnavailable
 
 
 class AccessDenied(SourceUnavailable):
@@ -71,12 +71,12 @@ class RequestRefused(SourceUnavailable):
 
 @dataclass(frozen=True)
 class Source:
-    """A Google API that is read.
+    """A Google API, for one use of it.
 
     Attributes:
         name: What people call it.
         api: Its service name, for ``gcloud services enable``.
-        role: The narrowest predefined role that may read it.
+        role: The narrowest predefined role that may use it so; to read it, if nothing else is said.
     """
 
     name: str
@@ -87,9 +87,14 @@ class Source:
 CLOUD_LOGGING = Source("Cloud Logging", "logging.googleapis.com", "roles/logging.viewer")
 CLOUD_RUN = Source("Cloud Run", "run.googleapis.com", "roles/run.viewer")
 RESOURCE_MANAGER = Source("IAM policy", "cloudresourcemanager.googleapis.com", "roles/iam.securityReviewer")
+CLOUD_RUN_CHANGE = Source("Change in Cloud Run", "run.googleapis.com", "roles/run.developer")
+POLICY_CHANGE = Source(
+    "Change of the IAM policy", "cloudresourcemanager.googleapis.com", "roles/resourcemanager.projectIamAdmin"
+)
 SERVICE_USAGE = Source("Service Usage", "serviceusage.googleapis.com", "roles/serviceusage.serviceUsageViewer")
 FIRESTORE = Source("Firestore", "firestore.googleapis.com", "roles/datastore.user")
 BIGQUERY = Source("BigQuery", "bigquery.googleapis.com", "roles/bigquery.metadataViewer")
+BIGQUERY_JOBS = Source("BigQuery jobs", "bigquery.googleapis.com", "roles/bigquery.resourceViewer")
 
 _Kind = type[AccessDenied | ApiDisabled | NotLoggedIn | QuotaExceeded | ResourceMissing | Unreachable | RequestRefused]
 # The first that fits counts.
@@ -135,6 +140,25 @@ def google_errors(source: Source, project_id: str, member: str) -> Iterator[None
         said = without_secrets(" ".join(str(cause).split()))
         fix = kind.fix.format(project=shlex.quote(project_id), member=member, role=source.role, api=source.api)
         raise kind(f"{source.name} of project {project_id}: {type(cause).__name__}: {said:.300}; {fix}") from error
+
+
+@contextmanager
+def google_changes(source: Source, project_id: str, member: str) -> Iterator[None]:
+    """As `google_errors`, for a request that changes something that others may change too.
+
+    Raises:
+        ChangedMeanwhile: It no longer has the etag that was read; nothing was changed.
+        SourceUnavailable: As above; the change may have been made.
+    """
+    with google_errors(source, project_id, member):
+        try:
+            yield
+        except exceptions.Aborted as error:
+            said = without_secrets(" ".join(str(error).split()))
+            raise ChangedMeanwhile(
+                f"{source.name} of project {project_id}: {said:.300}; it was changed since it was looked at, "
+                "nothing was changed"
+            ) from error
 
 
 def without_secrets(text: str) -> str:

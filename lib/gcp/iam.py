@@ -1,7 +1,7 @@
 """The project's IAM policy. Needs `roles/iam.securityReviewer` (or `roles/browser`).
 
 Only what is bound in the project is seen: a role that comes from the folder or the
-organization above it is not.
+organization above it is not. Binding one needs `roles/resourcemanager.projectIamAdmin`.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from lib.gcp.clients import GoogleClients
-from lib.gcp.errors import RESOURCE_MANAGER
+from lib.gcp.errors import POLICY_CHANGE, RESOURCE_MANAGER
 from lib.operations.ports import RoleBindings, SourceUnavailable
 
 # Whose members can't be listed from here, and may include a service account.
 _OPAQUE = ("group:", "principalSet:", "allUsers", "allAuthenticatedUsers")
 # Older policies hide their conditions.
 _POLICY_VERSION = 3
+_ABOVE = "the folder or organization above the project"
 
 
 class ProjectPermissions:
@@ -36,20 +37,48 @@ class ProjectPermissions:
                 "project's default account: see gcloud iam service-accounts list "
                 f"--project={self._clients.project_id}"
             )
-        request = {
-            "resource": f"projects/{self._clients.project_id}",
-            "options": {"requested_policy_version": _POLICY_VERSION},
-        }
+        policy = self._policy()
+        return _bindings_of(_member(service_account), policy)
+
+    def grant(self, service_account: str, role: str, *, version: str) -> None:
+        policy = self._policy()
+        members = _unconditional(policy, role) or policy.bindings.add(role=role).members
+        if not _is_among(_member(service_account), members):
+            members.append(_member(service_account))
+        self._write(policy, version)
+
+    def revoke(self, service_account: str, role: str, *, version: str) -> None:
+        policy = self._policy()
+        for binding in policy.bindings:
+            if binding.role == role and not binding.HasField("condition"):
+                kept = [member for member in binding.members if not _same(member, _member(service_account))]
+                binding.members[:] = kept
+        self._write(policy, version)
+
+    def _policy(self) -> Any:
+        request = {"resource": self._resource, "options": {"requested_policy_version": _POLICY_VERSION}}
         with self._clients.errors(RESOURCE_MANAGER):
-            policy = self._clients.projects.get_iam_policy(request, **self._clients.reading)
-        return _bindings_of(f"serviceAccount:{service_account}", policy.bindings)
+            return self._clients.projects.get_iam_policy(request, **self._clients.reading)
+
+    def _write(self, policy: Any, version: str) -> None:
+        """Write it in place of the one with this etag. Bindings without members are dropped by IAM."""
+        if not version:
+            raise SourceUnavailable("the policy came without an etag; it is not overwritten blindly")
+        policy.version, policy.etag = _POLICY_VERSION, bytes.fromhex(version)
+        with self._clients.changing(POLICY_CHANGE):
+            request = {"resource": self._resource, "policy": policy}
+            self._clients.projects.set_iam_policy(request, **self._clients.writing)
+
+    @property
+    def _resource(self) -> str:
+        return f"projects/{self._clients.project_id}"
 
 
-def _bindings_of(account: str, bindings: Iterable[Any]) -> RoleBindings:
+def _bindings_of(account: str, policy: Any) -> RoleBindings:
     roles: set[str] = set()
     unresolved: dict[str, list[str]] = {}
-    for binding in bindings:
-        is_named = account.casefold() in (member.casefold() for member in binding.members)
+    for binding in policy.bindings:
+        is_named = _is_among(account, binding.members)
         opaque = [member for member in binding.members if member.startswith(_OPAQUE)]
         if binding.HasField("condition"):
             # Whether a condition holds depends on the request.
@@ -59,7 +88,30 @@ def _bindings_of(account: str, bindings: Iterable[Any]) -> RoleBindings:
             roles.add(binding.role)
         if opaque:
             unresolved.setdefault(binding.role, []).extend(opaque)
-    return RoleBindings(frozenset(roles), {role: ", ".join(members) for role, members in unresolved.items()})
+    return RoleBindings(
+        frozenset(roles),
+        {role: ", ".join(members) for role, members in unresolved.items()},
+        unseen=_ABOVE,
+        version=policy.etag.hex(),
+    )
+
+
+def _member(service_account: str) -> str:
+    return f"serviceAccount:{service_account}"
+
+
+def _is_among(member: str, members: Iterable[str]) -> bool:
+    return any(_same(member, other) for other in members)
+
+
+def _same(member: str, other: str) -> bool:
+    return member.casefold() == other.casefold()
+
+
+def _unconditional(policy: Any, role: str) -> Any:
+    """The members of the role's binding that has no condition; None: there is no such binding."""
+    plain = (item for item in policy.bindings if item.role == role and not item.HasField("condition"))
+    return next((item.members for item in plain), None)
 
 
 def _spoken(condition: Any) -> str:

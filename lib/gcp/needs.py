@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lib.gcp.errors import BIGQUERY, CLOUD_LOGGING, CLOUD_RUN, FIRESTORE, RESOURCE_MANAGER, SERVICE_USAGE
+from lib.gcp.errors import (
+    BIGQUERY,
+    BIGQUERY_JOBS,
+    CLOUD_LOGGING,
+    CLOUD_RUN,
+    CLOUD_RUN_CHANGE,
+    FIRESTORE,
+    POLICY_CHANGE,
+    RESOURCE_MANAGER,
+    SERVICE_USAGE,
+)
 
 
 @dataclass(frozen=True)
@@ -43,6 +53,7 @@ NEEDS = (
         ),
     ),
     Need("run BigQuery jobs", "roles/bigquery.jobUser", ("bigquery.jobs.create",)),
+    Need("see the BigQuery jobs of others", BIGQUERY_JOBS.role, ("bigquery.jobs.listAll",)),
     Need(
         "read and write tables",
         "roles/bigquery.dataEditor",
@@ -60,5 +71,10 @@ NEEDS = (
     Need("see Cloud Run services", CLOUD_RUN.role, ("run.revisions.list", "run.services.get")),
     Need("see who has which role", RESOURCE_MANAGER.role, ("resourcemanager.projects.getIamPolicy",)),
     Need("see which APIs are enabled", SERVICE_USAGE.role, ("serviceusage.services.get",)),
+)
+# Of those who carry out what runbooks otherwise only plan: a rollback, a role binding.
+CHANGE_NEEDS = (
+    Need("roll services back", CLOUD_RUN_CHANGE.role, ("run.services.update",)),
+    Need("bind roles", POLICY_CHANGE.role, ("resourcemanager.projects.setIamPolicy",)),
 )
 APIS = tuple(source.api for source in (BIGQUERY, FIRESTORE, CLOUD_LOGGING, CLOUD_RUN, RESOURCE_MANAGER, SERVICE_USAGE))

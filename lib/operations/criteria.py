@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from lib import project
 from lib.errors import UserError
@@ -14,6 +14,7 @@ from lib.operations.metrics import METRICS, Evidence, Measurement, measure
 from lib.operations.section import Section
 from lib.operations.tables import Table
 from lib.operations.verdict import Check, Verdict, worst
+from lib.settings_file import load_settings
 
 Kind = Literal["success", "rollback"]
 
@@ -34,9 +35,11 @@ class Criterion:
         unit: Of both.
         otherwise: The verdict when it does not hold.
         next_step: What to do then.
+        remedy: Which option of a rollback helps against it: ``lock`` off, or ``traffic``
+            to another revision; empty for what is no reason to roll back.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
+    __pydantic_config__ = {"extra": "forbid", "allow_inf_nan": False}  # noqa: RUF012
 
     id: str
     text: str
@@ -46,15 +49,19 @@ class Criterion:
     otherwise: Literal["WARN", "FAIL"]
     unit: str = ""
     next_step: str = ""
+    remedy: Literal["", "lock", "traffic"] = ""
 
     def __post_init__(self) -> None:
         if self.metric not in METRICS:
             raise UserError(f"criterion {self.id}: there is no metric {self.metric!r}; known are {', '.join(METRICS)}")
 
     def judge(self, found: Measurement) -> Verdict:
-        """PASS when the figure is healthy, WARN when a part of it is missing; UNKNOWN without one."""
+        """PASS when the figure is healthy, WARN when a part of it is missing; UNKNOWN without one.
+
+        A figure that nobody could expect is no reason for doubt.
+        """
         if found.value is None:
-            return Verdict.UNKNOWN
+            return Verdict.PASS if found.is_moot else Verdict.UNKNOWN
         if not self.is_healthy(found.value):
             return Verdict(self.otherwise)
         return Verdict.WARN if found.is_partial else Verdict.PASS
@@ -77,18 +84,8 @@ def load_criteria(path: Path = project.PARAMS / "criteria.yaml") -> dict[Kind, t
     Raises:
         UserError: The file cannot be read, or does not fit.
     """
-    import yaml
-    from pydantic import TypeAdapter, ValidationError
-
-    try:
-        data: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return TypeAdapter(dict[Kind, tuple[Criterion, ...]]).validate_python(data)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"{path}: {where}: {first['msg']}") from error
+    criteria: dict[Kind, tuple[Criterion, ...]] = load_settings(path, dict[Kind, tuple[Criterion, ...]])
+    return criteria
 
 
 def threshold(criterion_id: str) -> float:
@@ -104,49 +101,54 @@ def threshold(criterion_id: str) -> float:
     raise UserError(f"params/criteria.yaml has no criterion {criterion_id}; restore it")
 
 
-def evaluate(kind: Kind, evidence: Evidence) -> Section:
+def judged(kind: Kind, evidence: Evidence) -> list[Judged]:
     """Every criterion of the kind with the figure behind it."""
-    criteria = load_criteria().get(kind, ())
-    judged = [(criterion, measure(criterion.metric, evidence)) for criterion in criteria]
+    return [(criterion, measure(criterion.metric, evidence)) for criterion in load_criteria().get(kind, ())]
+
+
+def evaluate(kind: Kind, evidence: Evidence) -> Section:
+    """The criteria of the kind as one check, and each with its verdict."""
+    criteria = judged(kind, evidence)
     caption = "Success criteria" if kind == "success" else "Rollback criteria"
     rows = [
-        (criterion.judge(found), criterion.text, _figure(criterion, found), criterion.limit, found.basis)
-        for criterion, found in judged
+        (criterion.judge(found), criterion.text, figure(criterion, found), criterion.limit, found.basis)
+        for criterion, found in criteria
     ]
     columns = ("Verdict", "Criterion", "Figure", "Healthy", "Made of")
-    return Section((_criteria_check(kind, caption, judged),), (Table(caption, columns, rows),))
+    return Section((_criteria_check(kind, caption, criteria),), (Table(caption, columns, rows),))
 
 
-def _criteria_check(kind: Kind, name: str, judged: Sequence[Judged]) -> Check:
+def _criteria_check(kind: Kind, name: str, criteria: Sequence[Judged]) -> Check:
     evidence = {
-        criterion.text: f"{criterion.judge(found)}: {_figure(criterion, found)} ({found.basis})"
-        for criterion, found in judged
+        criterion.text: f"{criterion.judge(found)}: {figure(criterion, found)} ({found.basis})"
+        for criterion, found in criteria
     }
-    if not judged:
+    if not criteria:
         return Check(name, Verdict.UNKNOWN, "params/criteria.yaml holds none", {}, "Restore the file.")
-    verdict = worst([criterion.judge(found) for criterion, found in judged])
+    verdict = worst([criterion.judge(found) for criterion, found in criteria])
     if verdict is Verdict.PASS:
-        all_well = f"none of {len(judged)} is met" if kind == "rollback" else f"all {len(judged)} hold"
+        all_well = f"none of {len(criteria)} is met" if kind == "rollback" else f"all {len(criteria)} hold"
         return Check(name, verdict, all_well, evidence)
-    told = [(criterion, found) for criterion, found in judged if criterion.judge(found) is verdict]
+    told = [(criterion, found) for criterion, found in criteria if criterion.judge(found) is verdict]
     if verdict is Verdict.UNKNOWN:
         step = f"Get the figure: {told[0][1].basis}."
-        return Check(name, verdict, _counted(told, judged, "could not be judged"), evidence, step)
+        return Check(name, verdict, _counted(told, criteria, "could not be judged"), evidence, step)
     unhealthy = [pair for pair in told if pair[1].value is not None and not pair[0].is_healthy(pair[1].value)]
     if not unhealthy:
         what = "can be judged in part only"
-        return Check(name, verdict, _counted(told, judged, what, with_basis=True), evidence, told[0][0].next_step)
+        return Check(name, verdict, _counted(told, criteria, what, with_basis=True), evidence, told[0][0].next_step)
     what = _MET[kind][len(unhealthy) > 1]
-    return Check(name, verdict, _counted(unhealthy, judged, what), evidence, unhealthy[0][0].next_step)
+    return Check(name, verdict, _counted(unhealthy, criteria, what), evidence, unhealthy[0][0].next_step)
 
 
-def _counted(told: Sequence[Judged], judged: Sequence[Judged], what: str, *, with_basis: bool = False) -> str:
+def _counted(told: Sequence[Judged], criteria: Sequence[Judged], what: str, *, with_basis: bool = False) -> str:
     """``1 of 4 is met: <the criterion>``."""
     texts = [f"{criterion.text} ({found.basis})" if with_basis else criterion.text for criterion, found in told]
-    return f"{len(told)} of {len(judged)} {what}: {'; '.join(texts)}"
+    return f"{len(told)} of {len(criteria)} {what}: {'; '.join(texts)}"
 
 
-def _figure(criterion: Criterion, found: Measurement) -> str:
+def figure(criterion: Criterion, found: Measurement) -> str:
+    """``0 duplicate keys``; ``none`` when it could not be had."""
     if found.value is None:
         return "none"
     value = f"{found.value:,.0f}" if float(found.value).is_integer() else f"{found.value:,.1f}"

@@ -1,7 +1,11 @@
-"""The ports to what runbooks only look at: logs, services and their permissions.
+"""The ports to what surrounds warehouse and lock: logs, services and their permissions.
 
 Every call raises `SourceUnavailable` when the source cannot be read; an empty
 answer always means that the source was read and holds nothing.
+
+A call that changes something takes the version that was read before, changes all or
+nothing, and only if nobody changed it since: else `ChangedMeanwhile`. When it raises
+`SourceUnavailable` it may have taken effect; reading again tells.
 """
 
 from __future__ import annotations
@@ -11,11 +15,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from lib.errors import Unavailable
+from lib.errors import Finding, Unavailable
 
 
 class SourceUnavailable(Unavailable):
     """A source of evidence could not be read, so nothing is known about it."""
+
+
+class ChangedMeanwhile(Finding):
+    """It is not as it was when it was looked at; nothing was changed."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,10 @@ class LogReader(Protocol):
         ...
 
 
+LATEST = "LATEST"
+"""As a target of traffic: whichever revision is the newest that started, now and later."""
+
+
 @dataclass(frozen=True)
 class RevisionTraffic:
     """The share of requests that a revision serves.
@@ -80,10 +92,33 @@ class RevisionTraffic:
     Attributes:
         revision: Name of the revision.
         percent: 0 to 100.
+        follows_latest: Whether the share goes to the next revision once that is deployed;
+            a share of a revision by name stays with it.
     """
 
     revision: str
     percent: int
+    follows_latest: bool = False
+
+    @property
+    def target(self) -> str:
+        """What the share is routed to: `LATEST` or the revision's name."""
+        return LATEST if self.follows_latest else self.revision
+
+
+@dataclass(frozen=True)
+class DeployedRevision:
+    """A revision of a service.
+
+    Attributes:
+        name: Its name.
+        deployed_at: When it was created (UTC); None: not told.
+        is_ready: Whether it started; None: not told.
+    """
+
+    name: str
+    deployed_at: datetime | None = None
+    is_ready: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -101,7 +136,8 @@ class ServiceStatus:
         service_account: The identity that the service runs as.
         url: Base address, without a slash at its end; empty when it has none.
         deployed_at: When the latest revision was created; None: not told.
-        revisions: Names of all revisions, newest first.
+        revisions: All that are kept, newest first.
+        version: Another one after each change of the service; opaque.
     """
 
     name: str
@@ -113,7 +149,13 @@ class ServiceStatus:
     service_account: str
     url: str
     deployed_at: datetime | None = None
-    revisions: tuple[str, ...] = ()
+    revisions: tuple[DeployedRevision, ...] = ()
+    version: str = ""
+
+    @property
+    def routed(self) -> dict[str, int]:
+        """Percent by target, as `Services.route_traffic` takes it."""
+        return {share.target: share.percent for share in self.traffic}
 
 
 @dataclass(frozen=True)
@@ -144,6 +186,31 @@ class Services(Protocol):
         """GET the path; an endpoint that does not answer is an answer too."""
         ...
 
+    def variable(self, service: str, name: str) -> str | None:
+        """An environment variable of the code that serves; None: it is not set.
+
+        Raises `SourceUnavailable` also when revisions that share the traffic differ in it,
+        or nothing serves.
+        """
+        ...
+
+    def set_variable(self, service: str, name: str, value: str | None, *, version: str) -> None:
+        """Deploy a new revision, the newest one with this variable (None: without it).
+
+        Returns when it started. It serves what goes to `LATEST`, and nothing else.
+        """
+        ...
+
+    def route_traffic(self, service: str, percent_by_target: Mapping[str, int], *, version: str) -> None:
+        """Send the requests to these and no other revisions, in one change.
+
+        Args:
+            service: Name of the service.
+            percent_by_target: 1 to 100 by revision name or `LATEST`, 100 in all.
+            version: Of the status that the decision was made on.
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class RoleBindings:
@@ -153,10 +220,14 @@ class RoleBindings:
         roles: Roles bound to the account itself at project level.
         unresolved_members: Groups and other members that may hold further roles for
             it and cannot be looked into: role name to member.
+        unseen: Where further roles may be bound that can't be seen from here; empty: nowhere.
+        version: Another one after each change of any binding; opaque.
     """
 
     roles: frozenset[str]
     unresolved_members: Mapping[str, str] = field(default_factory=dict)
+    unseen: str = ""
+    version: str = ""
 
 
 class Permissions(Protocol):
@@ -164,4 +235,12 @@ class Permissions(Protocol):
 
     def roles_of(self, service_account: str) -> RoleBindings:
         """The project-level roles of a service account (guide, step 1)."""
+        ...
+
+    def grant(self, service_account: str, role: str, *, version: str) -> None:
+        """Bind the role to the account in the project, without a condition."""
+        ...
+
+    def revoke(self, service_account: str, role: str, *, version: str) -> None:
+        """Take that binding away; others of the role, and conditional ones, stay."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from lib.operations.ports import LATEST
 from lib.platform import Platform
 from lib.simulation.stage import embedded_warehouse
 
@@ -27,7 +28,7 @@ def deploy_fix(platform: Platform, deployed_at: datetime) -> None:
         fixed = replace(
             deployment.service(service),
             revisions=(Revision(new, at), Revision(old, at - _ONE_WEEK)),
-            traffic={new: 100},
+            traffic={LATEST: 100},
         )
         deployment = deployment.with_service(service, fixed)
     deployment.save(embedded_warehouse(platform).path.parent)

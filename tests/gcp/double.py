@@ -1,8 +1,8 @@
 """A server that answers as Google does what the adapters ask, over real gRPC.
 
 Made from the official message classes. It holds a state that a test sets up, takes
-faults on demand, and keeps every request. What it does not do: authenticate, write, or
-know any part of an API that is not asked for.
+faults on demand, and keeps every request. What it does not do: authenticate, or know any
+part of an API that is not asked for.
 """
 
 from __future__ import annotations
@@ -23,11 +23,13 @@ from google.cloud.logging_v2 import types as logging
 from google.cloud.run_v2 import types as run
 from google.cloud.service_usage_v1 import types as usage
 from google.iam.v1 import iam_policy_pb2, policy_pb2
+from google.longrunning import operations_pb2
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from tests.gcp.logging_filter import matches
+from tests.gcp.rollouts import Refused, etag_of, updated
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,19 @@ class GoogleDouble:
     def get_service(self, request: Any, context: grpc.ServicerContext) -> Any:
         if request.name not in self.services:
             context.abort(grpc.StatusCode.NOT_FOUND, f"Resource '{request.name}' was not found")
-        return self.services[request.name]
+        found = run.Service(self.services[request.name])
+        found.etag = etag_of(found)
+        return found
+
+    def update_service(self, request: Any, context: grpc.ServicerContext) -> Any:
+        try:
+            service = updated(self.services, self.revisions, request)
+        except Refused as error:
+            context.abort(error.code, str(error))
+        self.services[service.name] = service
+        operation = operations_pb2.Operation(name="operations/rollout", done=True)
+        operation.response.Pack(run.Service.pb(service))
+        return operation
 
     def list_revisions(self, request: Any, _: grpc.ServicerContext) -> Any:
         found = [revision for revision in self.revisions if revision.name.startswith(f"{request.parent}/")]
@@ -102,7 +116,15 @@ class GoogleDouble:
         if request.options.requested_policy_version < 3:
             for binding in shown.bindings:
                 binding.ClearField("condition")
+        shown.etag = etag_of(self.policy).encode()
         return shown
+
+    def set_iam_policy(self, request: Any, context: grpc.ServicerContext) -> Any:
+        if request.policy.etag and request.policy.etag != etag_of(self.policy).encode():
+            context.abort(grpc.StatusCode.ABORTED, "There were concurrent policy changes.")
+        kept = [binding for binding in request.policy.bindings if binding.members]
+        self.policy = policy_pb2.Policy(version=request.policy.version, bindings=kept)
+        return self.policy
 
     def tested_permissions(self, request: Any, _: grpc.ServicerContext) -> Any:
         held = [permission for permission in request.permissions if permission in self.permissions]
@@ -164,10 +186,14 @@ def _handlers(double: GoogleDouble) -> Iterator[grpc.GenericRpcHandler]:
         "google.logging.v2.LoggingServiceV2": [
             ("ListLogEntries", double.list_log_entries, logging.ListLogEntriesRequest, unary)
         ],
-        "google.cloud.run.v2.Services": [("GetService", double.get_service, run.GetServiceRequest, unary)],
+        "google.cloud.run.v2.Services": [
+            ("GetService", double.get_service, run.GetServiceRequest, unary),
+            ("UpdateService", double.update_service, run.UpdateServiceRequest, unary),
+        ],
         "google.cloud.run.v2.Revisions": [("ListRevisions", double.list_revisions, run.ListRevisionsRequest, unary)],
         "google.cloud.resourcemanager.v3.Projects": [
             ("GetIamPolicy", double.get_iam_policy, iam_policy_pb2.GetIamPolicyRequest, unary),
+            ("SetIamPolicy", double.set_iam_policy, iam_policy_pb2.SetIamPolicyRequest, unary),
             ("TestIamPermissions", double.tested_permissions, iam_policy_pb2.TestIamPermissionsRequest, unary),
         ],
         "google.api.serviceusage.v1.ServiceUsage": [

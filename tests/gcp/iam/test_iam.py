@@ -6,8 +6,9 @@ from google.type.expr_pb2 import Expr
 
 from lib.gcp.clients import GoogleClients
 from lib.gcp.iam import ProjectPermissions
-from lib.operations.ports import SourceUnavailable
+from lib.operations.ports import Permissions, SourceUnavailable
 from tests.gcp.double import GoogleDouble
+from tests.operations.permissions_suite import VIEWER, PermissionsSuite
 
 ACCOUNT = "worker@nba-props-platform.iam.gserviceaccount.com"
 USER = "roles/datastore.user"
@@ -48,3 +49,28 @@ def test_a_service_without_an_account_of_its_own_is_not_judged(google: GoogleDou
     with pytest.raises(SourceUnavailable, match="the project's default account"):
         ProjectPermissions(clients).roles_of("")
     assert not google.calls
+
+
+class TestProjectPermissions(PermissionsSuite):
+    """The conformance suite on the double."""
+
+    @pytest.fixture
+    def permissions(self, google: GoogleDouble, clients: GoogleClients) -> Permissions:
+        google.policy = Policy(bindings=[Binding(role=VIEWER, members=[f"serviceAccount:{ACCOUNT}"])])
+        return ProjectPermissions(clients)
+
+
+def test_a_grant_leaves_every_other_binding_as_it_is(google: GoogleDouble, clients: GoogleClients) -> None:
+    limited = Binding(role=USER, members=["user:a@example.com"], condition=Expr(title="until June", expression="x"))
+    others = [limited, Binding(role="roles/owner", members=["user:b@example.com"])]
+    google.policy = Policy(version=3, bindings=others)
+    permissions = ProjectPermissions(clients)
+    permissions.grant(ACCOUNT, USER, version=permissions.roles_of(ACCOUNT).version)
+    granted = Binding(role=USER, members=[f"serviceAccount:{ACCOUNT}"])
+    assert list(google.policy.bindings) == [*others, granted]
+    permissions.revoke(ACCOUNT, USER, version=permissions.roles_of(ACCOUNT).version)
+    assert list(google.policy.bindings) == others
+
+
+def test_roles_from_above_the_project_are_said_to_be_unseen(google: GoogleDouble, clients: GoogleClients) -> None:
+    assert "organization" in ProjectPermissions(clients).roles_of(ACCOUNT).unseen

@@ -66,11 +66,11 @@ def test_a_healthy_service(google: GoogleDouble, clients: GoogleClients) -> None
     assert status.name == NAME
     assert status.latest_created_revision == status.latest_ready_revision == short(66)
     assert (status.is_ready, status.reason) == (True, "")
-    assert status.traffic == (RevisionTraffic(short(66), 100),)
+    assert status.traffic == (RevisionTraffic(short(66), 100, follows_latest=True),)
     assert status.service_account == ACCOUNT
     assert status.url == "https://prediction-worker-x-wl.a.run.app"
     assert status.deployed_at == DEPLOYED + timedelta(days=66)
-    assert status.revisions == tuple(short(number) for number in (66, 65, 64, 63, 62))
+    assert [revision.name for revision in status.revisions] == [short(number) for number in (66, 65, 64, 63, 62)]
 
 
 def test_a_deployment_that_does_not_start_leaves_the_old_one_serving(

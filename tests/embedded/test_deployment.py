@@ -1,0 +1,61 @@
+"""Changes of the embedded platform's deployment keep to the ports, between processes too."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from lib.embedded.deployment import Deployment, Revision
+from lib.embedded.permissions import LocalPermissions
+from lib.embedded.services import LocalServices
+from lib.operations.ports import LATEST, ChangedMeanwhile, Permissions, Services, SourceUnavailable
+from tests.operations.permissions_suite import ACCOUNT, VIEWER, PermissionsSuite
+from tests.operations.services_suite import NEW, OLD, SERVICE, ServicesSuite
+
+
+class TestLocalServices(ServicesSuite):
+    """The conformance suite on a fresh state folder."""
+
+    @pytest.fixture
+    def services(self, tmp_path: Path) -> Services:
+        deployment = Deployment()
+        moments = (datetime(2026, 1, day, tzinfo=UTC) for day in (17, 10))
+        revisions = tuple(map(Revision, (NEW, OLD), moments))
+        deployed = replace(deployment.service(SERVICE), revisions=revisions, traffic={LATEST: 100})
+        deployment.with_service(SERVICE, deployed).save(tmp_path)
+        return LocalServices(tmp_path)
+
+
+class TestLocalPermissions(PermissionsSuite):
+    """The conformance suite on a fresh state folder."""
+
+    @pytest.fixture
+    def permissions(self, tmp_path: Path) -> Permissions:
+        Deployment().with_roles(ACCOUNT, [VIEWER]).save(tmp_path)
+        return LocalPermissions(tmp_path)
+
+
+def test_of_many_changes_at_once_one_is_made(tmp_path: Path) -> None:
+    version = LocalServices(tmp_path).describe(SERVICE).version
+
+    def change(number: int) -> bool:
+        try:
+            LocalServices(tmp_path).set_variable(SERVICE, "N", str(number), version=version)
+        except ChangedMeanwhile:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(change, range(16))) == 1
+    assert len(LocalServices(tmp_path).describe(SERVICE).revisions) == 2
+
+
+def test_a_copy_of_a_revision_that_does_not_start_does_not_either(tmp_path: Path) -> None:
+    broken = Revision(f"{SERVICE}-00050-bad", is_ready=False, reason="No module named lock")
+    Deployment().with_revision(SERVICE, broken, traffic_percent=0).save(tmp_path)
+    services = LocalServices(tmp_path)
+    with pytest.raises(SourceUnavailable, match="No module named lock"):
+        services.set_variable(SERVICE, "N", "1", version=services.describe(SERVICE).version)
+    assert services.variable(SERVICE, "N") is None
