@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 Axes = Any  # matplotlib's own types are partial
@@ -86,6 +86,29 @@ def distributions(samples: Mapping[str, Sequence[float]], *, limit_seconds: floa
         axes.set_ylabel("share that took at most this long")
 
     return _drawn(f"Distribution of durations: {', '.join(samples)}.", draw)
+
+
+def rows_over_dates(counts: Mapping[date, tuple[int, int]], *, game_date: date) -> Figure:
+    """Rows of each date as a bar: those that readers see and, on top, those that are inactive.
+
+    Args:
+        counts: Both numbers by date.
+        game_date: The date that the run is about; marked.
+    """
+
+    def draw(axes: Axes) -> None:
+        axes.bar(list(counts), [seen for seen, _ in counts.values()], color=_BEFORE, label="seen by readers")
+        inactive = {day: both for day, both in counts.items() if both[1]}
+        if inactive:
+            heights, bottoms = [unseen for _, unseen in inactive.values()], [seen for seen, _ in inactive.values()]
+            look = {"color": "white", "edgecolor": _AFTER, "hatch": "///", "label": "inactive"}
+            axes.bar(list(inactive), heights, bottom=bottoms, **look)
+        axes.axvline(game_date, color=_LIMIT, linewidth=1, linestyle=":", label=f"{game_date}")
+        axes.set_ylabel("rows")
+        axes.grid(visible=False, axis="x")
+        _label_dates(axes)
+
+    return _drawn(f"Rows of each date up to {game_date}.", draw)
 
 
 def _label_dates(axes: Axes) -> None:

@@ -1,4 +1,7 @@
-"""Small HTML tables for notebooks and reports: escaped, capped, without style of their own."""
+"""Small HTML tables for notebooks and reports: escaped, capped, without style of their own.
+
+Who works in a notebook sees more rows, and sorts them by a click on a heading.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,10 @@ from enum import Enum
 from html import escape
 from typing import Any
 
+from lib.operations.dates import Duration
+from lib.operations.live import is_live, sorting, style
+
+_MOST_LIVE_ROWS = 1_000
 _LONGEST_CELL = 300
 _LONGEST_WORDS = 48
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
@@ -23,7 +30,7 @@ class Table:
         columns: Headings.
         rows: One sequence a row, a value a column.
         note: How to read it; may be empty.
-        shown: How many rows are displayed at most.
+        shown: How many rows are displayed at most, but to those who work in the notebook.
     """
 
     caption: str
@@ -35,15 +42,21 @@ class Table:
     def _repr_html_(self) -> str:
         if not self.rows:
             return f"<p><b>{_safe(self.caption)}</b>: none.</p>"
-        head = "".join(f"<th>{_safe(column)}</th>" for column in self.columns)
-        body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in self.rows[: self.shown])
+        rows = self.rows[: self._displayed]
+        head = "".join(_heading(column, [row[at : at + 1] for row in rows]) for at, column in enumerate(self.columns))
+        body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
         return (
-            f'<table class="data"><caption>{_safe(self.caption)}</caption>'
+            f'{style()}<table class="data"><caption>{_safe(self.caption)}</caption>'
             f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{self._remarks()}"
+            f"{sorting()}"
         )
 
+    @property
+    def _displayed(self) -> int:
+        return max(self.shown, _MOST_LIVE_ROWS) if is_live() else self.shown
+
     def _remarks(self) -> str:
-        hidden = len(self.rows) - self.shown
+        hidden = len(self.rows) - self._displayed
         remarks = [self.note] if self.note else []
         remarks += [f"{hidden:,} more rows are not shown."] if hidden > 0 else []
         return f'<p class="note">{_safe(" ".join(remarks))}</p>' if remarks else ""
@@ -69,14 +82,31 @@ def text_of(value: Any) -> str:
         text = ", ".join(map(text_of, value)) or "-"
     else:
         text = str(value)
-    text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", " ".join(text.split()))
+    text = one_line(text)
     return text if len(text) <= _LONGEST_CELL else f"{text[:_LONGEST_CELL]}…"
 
 
+def one_line(text: str) -> str:
+    """The text without control characters and superfluous spaces."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", " ".join(text.split()))
+
+
+def _heading(column: str, cells: Sequence[Sequence[Any]]) -> str:
+    """Over numbers it stands to the right, as they do."""
+    is_of_numbers = all(_is_number(value) for cell in cells for value in cell)
+    return f'<th class="number">{_safe(column)}</th>' if is_of_numbers else f"<th>{_safe(column)}</th>"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _cell(value: Any) -> str:
-    """Numbers stand to the right and long texts may break; the page says how."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return f'<td class="number">{_safe(value)}</td>'
+    """Numbers stand to the right and long texts may break; the page says how. Sorted is by what is meant."""
+    if isinstance(value, Duration):
+        return f'<td data-sort="{value.seconds}">{_safe(value)}</td>'
+    if _is_number(value):
+        return f'<td class="number" data-sort="{value}">{_safe(value)}</td>'
     text = _safe(value)
     return f'<td class="long">{text}</td>' if len(text) > _LONGEST_WORDS else f"<td>{text}</td>"
 

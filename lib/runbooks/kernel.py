@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from lib import project
+from lib.operations.live import SESSION_VARIABLE
 
 if TYPE_CHECKING:
     from jupyter_client.manager import AsyncKernelManager
@@ -115,7 +116,9 @@ async def _shut_down(manager: AsyncKernelManager, clients: list[Any]) -> None:
 def _environment() -> dict[str, str]:
     # The kernel must import this very library, wherever the run was started from.
     search_path = [str(project.ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(search_path)}
+    # A run that someone starts in a notebook is archived like any other.
+    inherited = {name: value for name, value in os.environ.items() if name != SESSION_VARIABLE}
+    return {**inherited, "PYTHONPATH": os.pathsep.join(search_path)}
 
 
 @contextmanager

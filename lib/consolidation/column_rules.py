@@ -1,0 +1,146 @@
+"""What a column's values must be like, and the GoogleSQL that counts those that are not.
+
+Values are bound and names checked; a rule that does not fit the column's type is told,
+never tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from lib.consolidation.identifiers import plain_identifier
+from lib.consolidation.key import quoted
+from lib.consolidation.warehouse import Column, Value
+
+_NUMBERS = {"INT64", "FLOAT64", "NUMERIC", "BIGNUMERIC"}
+
+
+@dataclass(frozen=True)
+class ColumnRule:
+    """What is known of the values of one column. NULL is judged by `required` alone.
+
+    Attributes:
+        column: Its name.
+        required: Whether each row needs a value.
+        lowest: The least value that makes sense; with `highest`.
+        highest: The greatest one.
+        step: All values are multiples of it.
+        one_of: All values that there are.
+        scales: Greatest values of the scales that the column is written in, such as 1 and
+            100: the rows of a date have one scale, that of the dates before it.
+    """
+
+    __pydantic_config__ = {"extra": "forbid", "allow_inf_nan": False}  # noqa: RUF012
+
+    column: str
+    required: bool = False
+    lowest: float | None = None
+    highest: float | None = None
+    step: float | None = None
+    one_of: tuple[str, ...] = ()
+    scales: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        plain_identifier(self.column, "column name")
+
+    @property
+    def is_of_numbers(self) -> bool:
+        return bool(self.scales) or self.highest is not None or self.lowest is not None or self.step is not None
+
+    def fits_type(self, column: Column) -> bool:
+        """Whether values of that type can be held against it."""
+        return (not self.is_of_numbers or column.type in _NUMBERS) and (not self.one_of or column.type == "STRING")
+
+    def scale_of(self, greatest: float) -> float | None:
+        """The smallest scale that holds the value; None: none does."""
+        return min((scale for scale in self.scales if greatest <= scale), default=None)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Something to know of a date's rows.
+
+    Attributes:
+        name: Under which the figure is found.
+        sql: A GoogleSQL aggregate over the rows of the date, T.
+        parameters: Bound in it.
+    """
+
+    name: str
+    sql: str
+    parameters: dict[str, Value]
+
+
+def nulls(column: str) -> str:
+    """Name of the measure that counts the rows without a value."""
+    return f"{column}__nulls"
+
+
+def unfit(column: str) -> str:
+    """Name of the measure that counts the values that the column's rule forbids."""
+    return f"{column}__unfit"
+
+
+def greatest(column: str) -> str:
+    """Name of the measure that is the greatest value."""
+    return f"{column}__greatest"
+
+
+def measures_of(rule: ColumnRule, counted: str) -> Iterator[Measure]:
+    """All that is to be known of a column.
+
+    Args:
+        rule: It fits the column's type.
+        counted: GoogleSQL that tells the rows that count.
+    """
+    value = f"T.{quoted(rule.column)}"
+    yield Measure(nulls(rule.column), f"COUNTIF({counted} AND {value} IS NULL)", {})
+    conditions: list[str] = []
+    parameters: dict[str, Value] = {}
+    for name, bound, sql in _conditions(rule, value):
+        parameters[name] = bound
+        conditions.append(sql)
+    if conditions:
+        yield Measure(unfit(rule.column), f"COUNTIF({counted} AND NOT ({' AND '.join(conditions)}))", parameters)
+    if rule.scales:
+        yield Measure(greatest(rule.column), f"MAX(IF({counted}, CAST({value} AS FLOAT64), NULL))", {})
+
+
+def _conditions(rule: ColumnRule, value: str) -> Iterator[tuple[str, Value, str]]:
+    # Said as what fits: a NaN does not, neither here nor in a warehouse that sorts it last.
+    if rule.lowest is not None:
+        yield f"{rule.column}__lowest", rule.lowest, f"{value} >= @{rule.column}__lowest"
+    if rule.highest is not None:
+        yield f"{rule.column}__highest", rule.highest, f"{value} <= @{rule.column}__highest"
+    if rule.step is not None:
+        yield (
+            f"{rule.column}__step",
+            rule.step,
+            f"{value} / @{rule.column}__step = ROUND({value} / @{rule.column}__step)",
+        )
+    if rule.one_of:
+        yield f"{rule.column}__one_of", list(rule.one_of), f"{value} IN UNNEST(@{rule.column}__one_of)"
+
+
+# The three columns that have to agree, in the guide's table.
+RECOMMENDATION, LINE, PREDICTED = "recommendation", "current_points_line", "predicted_points"
+CONTRADICTIONS = "recommendation_contradicts"
+
+
+def contradictions(columns: Sequence[Column], counted: str) -> Iterator[Measure]:
+    """Recommendations that their own row contradicts; nothing where the table lacks the columns.
+
+    OVER needs a line below what is predicted and UNDER one above it; NO_LINE needs no line.
+    """
+    types = {column.name: column.type for column in columns}
+    if types.get(RECOMMENDATION) != "STRING" or not {types.get(LINE), types.get(PREDICTED)} <= _NUMBERS:
+        return
+    said, line, predicted = (f"T.{quoted(name)}" for name in (RECOMMENDATION, LINE, PREDICTED))
+    yield Measure(
+        CONTRADICTIONS,
+        f"COUNTIF({counted} AND ("
+        f"({said} = 'NO_LINE' AND {line} IS NOT NULL) OR ({said} IN ('OVER', 'UNDER') AND {line} IS NULL) "
+        f"OR ({said} = 'OVER' AND {predicted} < {line}) OR ({said} = 'UNDER' AND {predicted} > {line})))",
+        {},
+    )

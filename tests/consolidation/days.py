@@ -1,0 +1,26 @@
+"""Every statement that looks at the rows of dates, with a rule of each kind."""
+
+from __future__ import annotations
+
+from lib.consolidation.column_rules import ColumnRule
+from lib.consolidation.day_profiles import (
+    activity_by_day,
+    coverage_by_system,
+    profile_days,
+    rows_by_game_and_system,
+)
+from lib.consolidation.table_spec import TableSpec
+from lib.consolidation.warehouse import Warehouse
+from tests.consolidation.world import DAY
+
+RULES = [
+    ColumnRule("current_points_line", lowest=0, highest=100, step=0.5, scales=(1, 100)),
+    ColumnRule("recommendation", required=True, one_of=("OVER", "UNDER")),
+]
+
+
+def look_at_the_days(warehouse: Warehouse, spec: TableSpec) -> None:
+    profile_days(warehouse, spec, RULES, DAY, DAY)
+    coverage_by_system(warehouse, spec, DAY, DAY, game_column="game_id", system_column="system_id")
+    rows_by_game_and_system(warehouse, spec, DAY, game_column="game_id", system_column="system_id")
+    activity_by_day(warehouse, spec, DAY, DAY)
