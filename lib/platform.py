@@ -7,7 +7,7 @@ The only place that picks adapters. What an environment is stands in
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Protocol
 
 from lib import project
@@ -15,19 +15,34 @@ from lib.environment import Environment, load_environment
 from lib.locking.lock import ConsolidationLock
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lib.consolidation.consolidator import BatchConsolidator
     from lib.consolidation.staging import BatchStagingWriter
     from lib.consolidation.table_spec import TableSpec
     from lib.consolidation.warehouse import Warehouse
     from lib.locking.store import LockStore
     from lib.operations.ports import LogReader, Permissions, Services
+    from lib.operations.query_costs import QueryCost
+    from lib.operations.warehouse_activity import WarehouseActivity
 
 
 class Adapters(Protocol):
-    """One platform's adapters, each made when first asked for."""
+    """One platform's adapters, each made when first asked for.
+
+    `warehouse` is what consolidations work with; `metered_warehouse` is the same, with what
+    its queries read held against the environment's limit and counted in `query_costs`
+    (None: reading is not billed).
+    """
 
     @property
     def warehouse(self) -> Warehouse: ...
+    @property
+    def metered_warehouse(self) -> Warehouse: ...
+    @property
+    def query_costs(self) -> Sequence[QueryCost] | None: ...
+    @property
+    def activity(self) -> WarehouseActivity: ...
     @property
     def lock_store(self) -> LockStore: ...
     @property
@@ -61,7 +76,16 @@ class Platform:
 
     @property
     def warehouse(self) -> Warehouse:
-        return self.adapters.warehouse
+        return self.adapters.metered_warehouse
+
+    @property
+    def query_costs(self) -> Sequence[QueryCost] | None:
+        """What the queries of this process read so far; None: reading is not billed here."""
+        return self.adapters.query_costs
+
+    @property
+    def activity(self) -> WarehouseActivity:
+        return self.adapters.activity
 
     @property
     def logs(self) -> LogReader:
@@ -91,13 +115,14 @@ class Platform:
 
     def consolidator(self) -> BatchConsolidator:
         from lib.consolidation.consolidator import BatchConsolidator
+        from lib.operations.lock_switch import takes_lock
 
-        return BatchConsolidator(self.warehouse, self.locks, self.table)
+        return BatchConsolidator(self.adapters.warehouse, self.locks, self.table, takes_lock=partial(takes_lock, self))
 
     def staging_writer(self) -> BatchStagingWriter:
         from lib.consolidation.staging import BatchStagingWriter
 
-        return BatchStagingWriter(self.warehouse, self.table)
+        return BatchStagingWriter(self.adapters.warehouse, self.table)
 
 
 def connect(name: str = "local") -> Platform:

@@ -65,10 +65,18 @@ class StagingTable:
 
 @dataclass(frozen=True)
 class Execute:
-    """A statement of a transaction. `name` keys its counts and times in the outcome."""
+    """A statement of a transaction.
+
+    Attributes:
+        name: Keys its counts and times in the outcome.
+        sql: The statement.
+        standalone: The same work without the transaction's temporary tables, for a warehouse
+            that can tell beforehand what a statement will read; empty: nobody has to know.
+    """
 
     name: str
     sql: str
+    standalone: str = ""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from lib.embedded.sqlite_locks import SqliteLockStore
 from lib.environment import Environment
 
 if TYPE_CHECKING:
+    from lib.embedded.activity import LocalActivity
     from lib.embedded.permissions import LocalPermissions
     from lib.embedded.services import LocalServices
 
@@ -42,6 +43,22 @@ class EmbeddedAdapters:
         warehouse = DuckdbWarehouse(self._home / "warehouse.duckdb")
         warehouse.create_table(self._environment.table_spec.table, MAIN_TABLE)
         return warehouse
+
+    @property
+    def metered_warehouse(self) -> DuckdbWarehouse:
+        """Reading costs nothing here."""
+        return self.warehouse
+
+    @property
+    def query_costs(self) -> None:
+        """Nothing is billed, so nothing is counted."""
+        return None
+
+    @cached_property
+    def activity(self) -> LocalActivity:
+        from lib.embedded.activity import LocalActivity
+
+        return LocalActivity(self.warehouse)
 
     @cached_property
     def lock_store(self) -> SqliteLockStore:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
@@ -27,6 +27,7 @@ from lib.consolidation.warehouse import (
 )
 from lib.embedded.duckdb_connection import cancelled_after, open_connection, translated_errors
 from lib.embedded.googlesql import bind, to_duckdb_type, to_googlesql_type
+from lib.embedded.job_marks import marked
 
 if TYPE_CHECKING:
     import pyarrow
@@ -52,6 +53,11 @@ class DuckdbWarehouse:
     def __init__(self, path: Path, *, patience_seconds: float = 60.0) -> None:
         self.path = path
         self._patience_seconds = patience_seconds
+
+    @property
+    def job_marks(self) -> Path:
+        """Where transactions that are under way leave a mark."""
+        return self.path.parent / "jobs"
 
     @contextmanager
     def connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -133,12 +139,15 @@ class DuckdbWarehouse:
         timeout_seconds: float | None = None,
     ) -> TransactionOutcome:
         elapsed_ms: dict[str, float] = {}
+        datasets = sorted({relation.dataset for relation in gather or {}})
         with (
+            marked(self.job_marks, job_id, datasets) if job_id else nullcontext(lambda: None) as tell_begun,
             self.connection() as connection,
             cancelled_after(connection, timeout_seconds),
             _transaction(connection),
             _gathered(connection, gather),
         ):
+            tell_begun()
             for step in steps:
                 started = perf_counter()
                 _take(connection, step, parameters)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lib.environment import Environment
 from lib.gcp.clients import GoogleClients
 from lib.gcp.errors import BIGQUERY
 
 if TYPE_CHECKING:
+    from lib.gcp.bigquery_activity import BigqueryActivity
+    from lib.gcp.bigquery_metering import MeteredBigqueryWarehouse
     from lib.gcp.bigquery_warehouse import BigqueryWarehouse
     from lib.gcp.cloud_run import CloudRunServices
     from lib.gcp.firestore_locks import FirestoreLockStore
     from lib.gcp.iam import ProjectPermissions
     from lib.gcp.logging_reader import CloudLoggingReader
+    from lib.operations.query_costs import QueryCost
     from lib.operations.section import Section
     from lib.operations.verdict import Check
 
@@ -38,13 +41,37 @@ class GoogleAdapters:
     def warehouse(self) -> BigqueryWarehouse:
         from lib.gcp.bigquery_warehouse import BigqueryWarehouse
 
+        return BigqueryWarehouse(self._environment.project_id, **self._bigquery_settings)
+
+    @cached_property
+    def metered_warehouse(self) -> MeteredBigqueryWarehouse:
+        from lib.gcp.bigquery_metering import MeteredBigqueryWarehouse
+
+        limit = self._environment.google.query_limit_bytes
+        return MeteredBigqueryWarehouse(
+            self._environment.project_id, query_limit_bytes=limit, **self._bigquery_settings
+        )
+
+    @property
+    def _bigquery_settings(self) -> dict[str, Any]:
+        settings = self._environment.google
         with self._clients.errors(BIGQUERY):
-            return BigqueryWarehouse(
-                self._environment.project_id,
-                location=self._environment.google.bigquery_location or None,
-                client=self._clients.bigquery,
-                maximum_bytes_billed=self._environment.google.maximum_bytes_billed,
-            )
+            return {
+                "location": settings.bigquery_location or None,
+                "client": self._clients.bigquery,
+                "maximum_bytes_billed": settings.maximum_bytes_billed,
+            }
+
+    @property
+    def query_costs(self) -> Sequence[QueryCost]:
+        """Of the metered warehouse's queries."""
+        return self.metered_warehouse.costs
+
+    @cached_property
+    def activity(self) -> BigqueryActivity:
+        from lib.gcp.bigquery_activity import BigqueryActivity
+
+        return BigqueryActivity(self._clients)
 
     @cached_property
     def lock_store(self) -> FirestoreLockStore:

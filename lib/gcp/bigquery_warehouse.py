@@ -10,16 +10,27 @@ Needs `roles/bigquery.dataEditor` on the dataset and `roles/bigquery.jobUser`.
 from __future__ import annotations
 
 import io
+import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from google.cloud import bigquery
 
+from lib.consolidation.errors import TableNotFound, WarehouseUnavailable
 from lib.consolidation.identifiers import TableName
-from lib.consolidation.warehouse import Column, Parameters, Row, StagingTable, Step, TransactionOutcome
+from lib.consolidation.warehouse import (
+    Column,
+    Execute,
+    Parameters,
+    Row,
+    StagingTable,
+    Step,
+    TransactionOutcome,
+)
 from lib.gcp.bigquery_errors import bigquery_errors
 from lib.gcp.bigquery_gathering import gathered
 from lib.gcp.bigquery_jobs import REQUEST_SECONDS, BigqueryJobs, Job, failure, fresh_job_id
@@ -30,6 +41,9 @@ from lib.gcp.bigquery_types import columns_of_schema, parquet, plain_type, query
 
 if TYPE_CHECKING:
     import pyarrow
+    from google.cloud.bigquery.table import RowIterator
+
+logger = logging.getLogger(__name__)
 
 _UPLOAD_RETRIES = 3
 _DROPS_AT_ONCE = 8
@@ -79,10 +93,9 @@ class BigqueryWarehouse:
         return {"retry": self._jobs.retry, "timeout": REQUEST_SECONDS}
 
     def _query_config(self, sql: str, parameters: Parameters, **options: Any) -> bigquery.QueryJobConfig:
-        config = bigquery.QueryJobConfig(query_parameters=query_parameters(sql, parameters), **options)
         if self._maximum_bytes_billed is not None:
-            config.maximum_bytes_billed = self._maximum_bytes_billed
-        return config
+            options = {"maximum_bytes_billed": self._maximum_bytes_billed, **options}
+        return bigquery.QueryJobConfig(query_parameters=query_parameters(sql, parameters), **options)
 
     def query(
         self,
@@ -95,15 +108,20 @@ class BigqueryWarehouse:
             gathered(self._client, self._jobs, gather or {}, self._job_timeout_seconds),
             bigquery_errors(self._project_id),
         ):
-            rows = self._client.query_and_wait(
-                sql,
-                job_config=self._query_config(sql, parameters or {}),
-                api_timeout=REQUEST_SECONDS,
-                wait_timeout=self._job_timeout_seconds,
-                retry=self._jobs.retry,
-                job_retry=None,  # type: ignore[arg-type]
-            )
-            return [dict(row.items()) for row in rows]
+            return self._answer(sql, parameters or {})
+
+    def _answer(self, sql: str, parameters: Parameters) -> list[Row]:
+        return [dict(row.items()) for row in self._run(sql, self._query_config(sql, parameters))]
+
+    def _run(self, sql: str, config: bigquery.QueryJobConfig) -> RowIterator:
+        return self._client.query_and_wait(
+            sql,
+            job_config=config,
+            api_timeout=REQUEST_SECONDS,
+            wait_timeout=self._job_timeout_seconds,
+            retry=self._jobs.retry,
+            job_retry=None,  # type: ignore[arg-type]
+        )
 
     def estimate(self, sql: str, parameters: Parameters | None = None) -> int:
         """How many bytes one statement would read at most. Runs and costs nothing."""
@@ -205,8 +223,19 @@ class BigqueryWarehouse:
             return self._client.query(script, job_config=config, job_id=attempt_id, job_retry=None, **self._request)
 
         with gathered(self._client, self._jobs, gather or {}, self._job_timeout_seconds):
+            estimated = self._estimated(steps, parameters)
             transaction = Transaction(self._client, self._jobs, steps)
-            return transaction.run(insert, job_id or fresh_job_id("transaction"), timeout)
+            outcome = transaction.run(insert, job_id or fresh_job_id("transaction"), timeout)
+        return replace(outcome, statistics={**estimated, **outcome.statistics})
+
+    def _estimated(self, steps: Sequence[Step], parameters: Parameters) -> dict[str, float]:
+        """Of the steps that can be estimated alone. For the record: what is not known stops nothing."""
+        alone = [step.standalone for step in steps if isinstance(step, Execute) and step.standalone]
+        try:
+            return {"bytes_estimated": float(sum(self.estimate(sql, parameters) for sql in alone))} if alone else {}
+        except (WarehouseUnavailable, TableNotFound) as error:
+            logger.debug("a transaction's bytes cannot be estimated: %s", error)
+            return {}
 
     def drop(self, tables: Sequence[TableName]) -> None:
         def delete(table: TableName) -> None:

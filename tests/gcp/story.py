@@ -15,7 +15,16 @@ from http.client import HTTPMessage
 from typing import Any
 
 from google.cloud.logging_v2.types import LogEntry as StoredEntry
-from google.cloud.run_v2.types import Condition, Revision, Service, TrafficTargetStatus
+from google.cloud.run_v2.types import (
+    Condition,
+    Container,
+    EnvVar,
+    Revision,
+    RevisionTemplate,
+    Service,
+    TrafficTarget,
+    TrafficTargetStatus,
+)
 from google.iam.v1.policy_pb2 import Binding, Policy
 
 from lib import project
@@ -23,7 +32,8 @@ from lib.consolidation.identifiers import TableName
 from lib.consolidation.staging import batch_tables
 from lib.consolidation.warehouse import Execute
 from lib.embedded.deployment import DeployedService, Deployment
-from lib.operations.ports import LogEntry
+from lib.embedded.deployment import Revision as LocalRevision
+from lib.operations.ports import LATEST, LogEntry
 from lib.platform import Platform
 from lib.simulation.acts import Acts
 from lib.simulation.batches import batch_name
@@ -32,6 +42,7 @@ from lib.simulation.story import Act
 from tests.gcp.conftest import PROJECT
 from tests.gcp.double import GoogleDouble
 from tests.gcp.http_server import Answer
+from tests.gcp.rollouts import LATEST as TO_LATEST
 from tests.locking.claims import DEAD_AT_ONCE_SECONDS, a_claim, created
 
 # A child of the library's logger: what a coordinator says is collected from there.
@@ -132,10 +143,22 @@ def deploy(google: GoogleDouble, deployment: Deployment, platform: Platform, url
             latest_created_revision=newest,
             latest_ready_revision=newest,
             uri=f"{url}/{name}",
-            traffic_statuses=[
-                TrafficTargetStatus(revision=revision, percent=percent) for revision, percent in service.traffic.items()
-            ],
+            template=RevisionTemplate(
+                containers=_containers(service.revisions[0]), service_account=service.service_account
+            ),
+            traffic=[TrafficTarget(**target) for target in _targets(service)],
+            traffic_statuses=[TrafficTargetStatus(**target) for target in _targets(service)],
         )
+
+
+def _targets(service: DeployedService) -> Iterator[dict[str, Any]]:
+    for target, percent in service.traffic.items():
+        to = {"type_": TO_LATEST} if target == LATEST else {"revision": target}
+        yield {**to, "percent": percent}
+
+
+def _containers(revision: LocalRevision) -> list[Container]:
+    return [Container(env=[EnvVar(name=name, value=value) for name, value in revision.variables.items()])]
 
 
 def _revisions(path: str, service: DeployedService) -> Iterator[Revision]:
@@ -145,6 +168,7 @@ def _revisions(path: str, service: DeployedService) -> Iterator[Revision]:
             name=f"{path}/revisions/{revision.name}",
             create_time=revision.deployed_at,
             service_account=service.service_account,
+            containers=_containers(revision),
             conditions=[ready],
         )
 

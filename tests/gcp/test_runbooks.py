@@ -12,8 +12,11 @@ import pytest
 
 from lib.consolidation.duplicates import count_duplicates
 from lib.consolidation.staging import staging_backlog
+from lib.embedded.deployment import Deployment
 from lib.embedded.schema import MAIN_TABLE
 from lib.operations.dates import resolve_game_date
+from lib.operations.lock_switch import VARIABLE
+from lib.operations.verdict import Verdict
 from lib.platform import connect
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
@@ -23,7 +26,7 @@ from tests.gcp.bigquery.double import BigqueryDouble
 from tests.gcp.conftest import PROJECT
 from tests.gcp.double import GoogleDouble
 from tests.gcp.http_server import serving_json
-from tests.gcp.story import GoogleActs, health
+from tests.gcp.story import GoogleActs, deploy, health
 from tests.locking.emulator import running_emulator
 
 
@@ -55,19 +58,38 @@ def forget_documents(firestore: str) -> None:
 
 
 def test_the_story_ends_in_the_same_verdicts(acts: GoogleActs) -> None:
-    verdicts, expected, surprises = [], [], []
+    verdicts, expected, surprises, said = [], [], [], []
     with told(acts.embedded.platform) as steps:
         for step in steps:
             if isinstance(step, Act):
                 acts.play(step)
                 continue
-            run = execute(find_runbook(step.runbook), step.parameters, environment="production").record
+            approved = step.with_plan(said)
+            run = execute(find_runbook(step.runbook), approved.parameters, environment="production").record
+            said += run.checks
             verdicts.append((step.runbook, run.verdict))
             expected.append((step.runbook, step.expected))
             surprises += [(step.runbook, run.headline, what) for what in step.surprises(run.verdict, run.checks)]
     assert verdicts == expected
     assert surprises == []
     the_state_is_as_told(acts)
+    the_timeout_runbook_sees_queue_and_layout()
+
+
+def test_the_lock_is_switched_off_for_whoever_consolidates(acts: GoogleActs) -> None:
+    deploy(acts.google, Deployment(), acts.platform, acts.url)
+    service = acts.platform.environment.services.coordinator
+    asked = {"lock": "off", "service": service}
+    planned = execute(find_runbook("rollback"), asked, environment="production").record
+    plan = next(check.evidence["plan"] for check in planned.checks if "plan" in check.evidence)
+    approved = {**asked, "plan": plan, "reason": "Firestore is over its quota"}
+    done = execute(find_runbook("rollback"), approved, environment="production").record
+    assert (done.verdict, done.error) == (Verdict.PASS, None)
+    assert acts.platform.services.variable(service, VARIABLE) == "off"
+    row = {"prediction_id": "1", "game_id": "g", "player_lookup": "p", "system_id": "s", "current_points_line": 1.5}
+    acts.platform.staging_writer().write([row], batch_id="b1", worker_id="w", game_date=acts.today)
+    result = acts.platform.consolidator().consolidate_batch(batch_id="b1", game_date=acts.today)
+    assert (result.inserted, result.locked) == (1, False)
 
 
 def the_state_is_as_told(acts: GoogleActs) -> None:
@@ -82,3 +104,13 @@ def the_state_is_as_told(acts: GoogleActs) -> None:
     assert [seen.record.claim.lock_key for seen in platform.locks.locks() if seen.record] == [
         platform.table.lock_key(acts.today + one_day)
     ]
+
+
+def the_timeout_runbook_sees_queue_and_layout() -> None:
+    """Every source answers, and the report tells what was read."""
+    run = execute(find_runbook("consolidation_timeout"), {}, environment="production").record
+    verdicts = {check.name: check.verdict for check in run.checks}
+    assert "UNKNOWN" not in verdicts.values()
+    assert verdicts["Job queue"] == verdicts["Loads a table in a day"] == "PASS"
+    [layout] = [check for check in run.checks if check.name == "Table layout"]
+    assert "each MERGE scans all of it" in layout.summary

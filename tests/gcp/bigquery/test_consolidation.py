@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from lib.consolidation.duplicates import DuplicateKind, count_duplicates, explain_duplicates
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.ledger import ledger_runs
-from lib.consolidation.repair import apply_repair, plan_repair, undo_repair
+from lib.consolidation.repair import apply_repair, plan_repair
 from lib.consolidation.result import ConsolidationResult, ConsolidationStatus
 from lib.consolidation.table_spec import TableSpec
+from lib.consolidation.undo import plan_undo, undo_repair
 from tests.consolidation.test_against_a_model import batches, consolidated, old_rows
 from tests.consolidation.world import DAY, in_order, later, prediction, predictions
 from tests.gcp.bigquery.double import BigqueryDouble, Fault, Gate
@@ -159,5 +160,7 @@ def test_duplicates_are_explained_repaired_and_undone(world: BigqueryWorld) -> N
     repaired = apply_repair(world.warehouse, world.locks, world.spec, plan_repair(world.warehouse, world.spec, DAY))
     assert (repaired.removed, repaired.kept, repaired.duplicate_keys_after) == (2, 1, 0)
     assert len(world.table()) == 2
-    assert undo_repair(world.warehouse, world.locks, world.spec, DAY, repaired.backup_table.table) == 3
+    undo = plan_undo(world.warehouse, world.spec, DAY, repaired.backup_table.table)
+    undo_repair(world.warehouse, world.locks, world.spec, undo)
+    assert undo.rows_to_put_back == 3
     assert world.table() == before

@@ -13,11 +13,12 @@ import pytest
 from lib.consolidation.duplicates import explain_duplicates
 from lib.consolidation.errors import NothingToConsolidate
 from lib.consolidation.ledger import ledger_runs
-from lib.consolidation.repair import apply_repair, plan_repair, undo_repair
 from lib.consolidation.staging import staging_backlog
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column
 from lib.locking.errors import LeaseLost
+from tests.consolidation.changes import change_everything
+from tests.consolidation.days import look_at_the_days
 from tests.consolidation.world import DAY, NOON, later, prediction, predictions
 from tests.gcp.bigquery.double import BigqueryDouble
 from tests.gcp.bigquery.double.jobs import Job
@@ -28,7 +29,7 @@ BARE = TableSpec(active_column="", row_id_column="", newest_first=(), never_upda
 
 
 def live_through_everything(world: BigqueryWorld) -> None:
-    """Two revisions of workers, with and without the lock, dry runs, a forced release, duplicates, repair, undo."""
+    """Two revisions of workers, with and without the lock, dry runs, forced release, repair, undo, cleanup."""
     world.insert([prediction(prediction_id=name, player_lookup="twice") for name in ("a", "a", "b")])
     for batch_id, use_lock in (("batch_0", True), ("batch_1", False)):
         world.stage([*predictions(3), prediction(player_lookup="twice", updated_at=later(1))], batch_id, tables=2)
@@ -42,13 +43,13 @@ def live_through_everything(world: BigqueryWorld) -> None:
         world.consolidate("unknown")
     ledger_runs(world.warehouse, world.spec, batch_id="batch_0", game_date=DAY, since=NOON)
     staging_backlog(world.warehouse, world.spec)
+    look_at_the_days(world.warehouse, world.spec)
     explain_duplicates(world.warehouse, world.spec, DAY)
-    plan = plan_repair(world.warehouse, world.spec, DAY)
-    repaired = apply_repair(world.warehouse, world.locks, world.spec, plan)
-    undo_repair(world.warehouse, world.locks, world.spec, DAY, repaired.backup_table.table)
+    change_everything(world.warehouse, world.locks, world.spec, "batch_0")
     with pytest.raises(LeaseLost), world.locks.acquire(game_date=DAY, batch_id="stuck"):
         world.locks.force_release(DAY, reason="test", steal=True)
     world.warehouse.estimate("SELECT @day AS day", {"day": DAY})
+    world.warehouse.query("SELECT 1 AS answered")
 
 
 def all_that_is_sent(folder: Path, spec: TableSpec, line_type: str) -> list[Sent]:

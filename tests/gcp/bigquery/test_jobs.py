@@ -81,7 +81,7 @@ def scripts(double: BigqueryDouble) -> list[str]:
 
 
 def test_client_killed_while_its_job_runs(world: BigqueryWorld, double: BigqueryDouble) -> None:
-    """The lock stays; the job goes on; a rerun finds what it did and does not do it again."""
+    """The lock stays; the job goes on; a rerun, which has no part in it, merges none of its rows again."""
     world.stage(predictions(ROWS), tables=2)
     gate = Gate(LEDGER)
     double.jobs.gates.append(gate)
@@ -96,10 +96,9 @@ def test_client_killed_while_its_job_runs(world: BigqueryWorld, double: Bigquery
         again: Future[ConsolidationResult] = rerun.submit(world.consolidate, use_lock=False)
         assert found.wait(60)
         gate.open()
-        assert again.result(60).inserted == ROWS
+        assert again.result(60).status is ConsolidationStatus.ALREADY_CONSOLIDATED
     assert len(world.table()) == ROWS
     assert [run.inserted_rows for run in ledger_runs(world.warehouse, world.spec)] == [ROWS]
-    assert sum(job_id.startswith("consolidation_") for job_id in scripts(double)) == 1
     assert world.consolidate(use_lock=False).status is ConsolidationStatus.ALREADY_CONSOLIDATED
 
 

@@ -240,7 +240,7 @@ TAKEN_AWAY: dict[str, Case] = {
     "role of the services": (
         lambda project: project.google.policy.ClearField("bindings"),
         "Firestore access of prediction-worker and prediction-coordinator",
-        "FAIL",
+        "UNKNOWN",
         ACCOUNT,
         f"--member=serviceAccount:{ACCOUNT} --role=roles/datastore.user",
     ),

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-import lib.environment
 from lib.environment import GoogleSettings, load_environment
 from lib.errors import UserError
 
@@ -28,11 +27,12 @@ def test_production_is_the_project_of_the_guide() -> None:
         ("google: {bigquery_locaton: us-west2}", r"google\.bigquery_locaton"),
         ("google: {maximum_bytes_billed: 20 GB}", r"google\.maximum_bytes_billed"),
         ("google: {maximum_bytes_billed: 0}", "would refuse every query"),
+        ("google: {query_limit_gb: 0}", r"google\.query_limit_gb"),
         ("google: us-west2", "google"),
     ],
 )
 def test_a_mistake_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: str, message: str) -> None:
-    monkeypatch.setattr(lib.environment, "ENVIRONMENTS", tmp_path)
+    monkeypatch.setenv("RUNBOOK_ENVIRONMENTS", str(tmp_path))
     (tmp_path / "mine.yaml").write_text(GOOGLE)
     assert load_environment("mine").google == GoogleSettings()
     (tmp_path / "mine.yaml").write_text(f"{GOOGLE}{settings}\n")

@@ -24,7 +24,7 @@ class Api:
         dataset, table = r"/datasets/(\w+)", r"/datasets/(\w+)/tables/(\w+)"
         self._routes: list[tuple[str, str, Callable[..., Resource]]] = [
             ("POST", "/jobs", lambda body, query: jobs.insert(body).resource),
-            ("GET", "/jobs", self._children),
+            ("GET", "/jobs", self._listed),
             ("GET", r"/jobs/([\w-]+)", lambda body, query, job: jobs.get(job).resource),
             ("POST", r"/jobs/([\w-]+)/cancel", lambda body, query, job: {"job": jobs.cancel(job).resource}),
             ("POST", "/queries", self._query),
@@ -46,9 +46,15 @@ class Api:
                 return handler(body, query, *found.groups())
         raise ApiError("notFound", f"this double does not answer {method} {path}")
 
-    def _children(self, body: Resource, query: Query) -> Resource:
-        jobs = list(self._jobs.by_id.values())
-        mine = [job.resource for job in jobs if job.statistics.get("parentJobId") == query.get("parentJobId")]
+    def _listed(self, body: Resource, query: Query) -> Resource:
+        """The statements of one script, or all jobs that are no statement of a script, newest first."""
+        since = int(query.get("minCreationTime", 0))
+        mine = [
+            job.resource
+            for job in reversed(list(self._jobs.by_id.values()))
+            if job.statistics.get("parentJobId") == query.get("parentJobId")
+            and int(job.statistics["creationTime"]) >= since
+        ]
         return _page("jobs", mine, query)
 
     def _tables(self, body: Resource, query: Query, dataset: str) -> Resource:
@@ -70,7 +76,9 @@ class Api:
         answer: Resource = {"jobReference": job.resource["jobReference"], "jobComplete": job.done.is_set()}
         if job.done.is_set():
             rows = [wire.cells(row) for row in job.result.rows]
+            read = job.statistics["query"]["totalBytesProcessed"]
             answer |= {"schema": {"fields": job.result.fields}, "rows": rows, "totalRows": str(len(rows))}
+            answer |= {"totalBytesProcessed": read}
         return answer
 
 

@@ -18,7 +18,7 @@ from tests.gcp.bigquery.double.faults import ApiError
 
 Resource = dict[str, Any]
 Answer = TypeVar("Answer")
-_KEPT = ("friendlyName", "description", "expirationTime", "labels")
+_KEPT = ("friendlyName", "description", "expirationTime", "labels", "timePartitioning")
 
 
 def quoted(dataset: str, table: str) -> str:
@@ -104,6 +104,7 @@ class Catalogue:
             "type": "TABLE",
             "schema": {"fields": [wire.field_of(name, kind) for name, kind in self.columns(dataset, table)]},
             "numRows": str(self.row_count(dataset, table)),
+            "numBytes": str(self.bytes_of(dataset, table)),
         }
 
     @_locked

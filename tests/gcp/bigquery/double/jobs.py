@@ -41,6 +41,7 @@ class Job:
     cancelled: threading.Event = field(default_factory=threading.Event)
     transaction: Transaction | None = None
     statements: int = 0
+    is_queued: bool = False
 
     @property
     def resource(self) -> Resource:
@@ -51,7 +52,8 @@ class Job:
             "jobReference": {"projectId": self.project, "jobId": self.job_id, "location": "US"},
             "configuration": self.configuration,
             "statistics": self.statistics,
-            "status": {"state": "DONE" if is_done else "RUNNING", **errors},
+            "status": {"state": "DONE" if is_done else "PENDING" if self.is_queued else "RUNNING", **errors},
+            "user_email": "coordinator@example.iam.gserviceaccount.com",
         }
 
     def end(self) -> None:
@@ -144,6 +146,7 @@ class Jobs:
         try:
             nodes = script.parse(query["query"])
             is_script = not (len(nodes) == 1 and isinstance(nodes[0], script.Statement))
+            job.statistics["query"] |= {"statementType": "SCRIPT"} if is_script else {}
 
             def execute(statement: script.Statement) -> None:
                 job.result = self._statement(job, transaction, statement, parameters, is_script)
@@ -153,6 +156,7 @@ class Jobs:
                 return bool(found.rows[0][0])
 
             script.run(nodes, execute, holds)
+            job.statistics["query"].setdefault("statementType", job.result.kind)
         finally:
             self.engine.roll_back(transaction)
             transaction.cursor.close()

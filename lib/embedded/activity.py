@@ -1,0 +1,57 @@
+"""What the embedded warehouse does: its marked transactions, and how a table is stored."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from lib.consolidation.errors import TableNotFound
+from lib.consolidation.identifiers import TableName
+from lib.embedded.duckdb_warehouse import DuckdbWarehouse
+from lib.embedded.job_marks import JobMark, read_marks
+from lib.operations.ports import SourceUnavailable
+from lib.operations.warehouse_activity import JobState, TableLayout, WarehouseJob
+
+
+class LocalActivity:
+    """A `WarehouseActivity` of one DuckDB file. A transaction that has ended is remembered by the ledger only.
+
+    Args:
+        warehouse: The file.
+    """
+
+    has_queue = False
+
+    def __init__(self, warehouse: DuckdbWarehouse) -> None:
+        self._warehouse = warehouse
+
+    @property
+    def folder(self) -> Path:
+        """Where the marks are."""
+        return self._warehouse.job_marks
+
+    def jobs(self, dataset: str, *, since: datetime) -> list[WarehouseJob]:
+        try:
+            marks = read_marks(self.folder)
+        except OSError as error:
+            raise SourceUnavailable(f"the marks of running transactions cannot be read: {error}") from error
+        found = [_job(mark) for mark in marks if mark.created_at >= since and dataset in mark.datasets]
+        return sorted(found, key=lambda job: (job.created_at, job.job_id), reverse=True)
+
+    def layout(self, table: TableName) -> TableLayout:
+        listed = {one.name: one for one in self._warehouse.staging_tables(table.dataset, table.table)}
+        if table not in listed:
+            raise TableNotFound(f"there is no table {table} in {self._warehouse.path}")
+        return TableLayout(listed[table].rows, None, has_partitions=False)
+
+
+def _job(mark: JobMark) -> WarehouseJob:
+    at_work = JobState.RUNNING if mark.started_at else JobState.PENDING
+    return WarehouseJob(
+        job_id=mark.job_id,
+        state=at_work if mark.is_held else JobState.GONE,
+        created_at=mark.created_at,
+        started_at=mark.started_at,
+        statement="SCRIPT",
+        user=mark.user,
+    )

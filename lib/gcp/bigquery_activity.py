@@ -1,0 +1,98 @@
+"""BigQuery's jobs and tables, by its REST interface.
+
+By jobs.list rather than by INFORMATION_SCHEMA.JOBS: it costs nothing, and answers also when
+the queue is full, which a query would have to wait in
+(https://cloud.google.com/bigquery/docs/reference/rest/v2/jobs/list). Jobs of others are
+listed to holders of bigquery.jobs.listAll.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from google.api_core.exceptions import NotFound
+
+from lib.consolidation.errors import InvalidIdentifier, TableNotFound
+from lib.consolidation.identifiers import TableName
+from lib.gcp.clients import GoogleClients
+from lib.gcp.errors import BIGQUERY, BIGQUERY_JOBS, without_secrets
+from lib.operations.ports import SourceUnavailable
+from lib.operations.warehouse_activity import JobState, TableLayout, WarehouseJob
+
+MOST_JOBS = 20_000
+
+
+class BigqueryActivity:
+    """A `WarehouseActivity` of one project.
+
+    Args:
+        clients: Its clients.
+    """
+
+    has_queue = True
+
+    def __init__(self, clients: GoogleClients) -> None:
+        self._clients = clients
+
+    def jobs(self, dataset: str, *, since: datetime) -> list[WarehouseJob]:
+        """Raises `SourceUnavailable` also when there are more than `MOST_JOBS` in the period."""
+        with self._clients.errors(BIGQUERY_JOBS):
+            listed = self._clients.bigquery.list_jobs(all_users=True, min_creation_time=since, **self._clients.reading)
+            found = list(islice(listed, MOST_JOBS + 1))
+        if len(found) > MOST_JOBS:
+            raise SourceUnavailable(
+                f"more than {MOST_JOBS:,} BigQuery jobs since {since:%Y-%m-%d %H:%M} UTC: look back fewer hours"
+            )
+        return [_job(job) for job in found if _touches(job, dataset)]
+
+    def layout(self, table: TableName) -> TableLayout:
+        client = self._clients.bigquery
+        with self._clients.errors(BIGQUERY):
+            try:
+                found = client.get_table(f"{client.project}.{table}", **self._clients.reading)
+            except NotFound as error:
+                raise TableNotFound(f"there is no table {table} in project {client.project}") from error
+        by_range, by_time = found.range_partitioning, found.time_partitioning
+        column = by_range.field if by_range else (by_time.field or "_PARTITIONTIME") if by_time else ""
+        return TableLayout(int(found.num_rows or 0), int(found.num_bytes or 0), column or "")
+
+
+def _job(job: Any) -> WarehouseJob:
+    error = (job.error_result or {}).get("message", "")
+    return WarehouseJob(
+        job_id=str(job.job_id),
+        state=JobState(str(job.state).lower()),
+        created_at=job.created,
+        started_at=job.started if job.state != "PENDING" else None,
+        ended_at=job.ended,
+        statement=getattr(job, "statement_type", None) or str(job.job_type).upper(),
+        target=next(_names([getattr(job, "destination", None)]), None),
+        bytes_processed=getattr(job, "total_bytes_processed", None),
+        slot_ms=getattr(job, "slot_millis", None),
+        error=without_secrets(" ".join(str(error).split()))[:300],
+        user=str(job.user_email or ""),
+    )
+
+
+def _touches(job: Any, dataset: str) -> bool:
+    """By its tables or, of a script, which has none of its own, by its text."""
+    references = [getattr(job, name, None) for name in ("destination", "source")]
+    references += [*(getattr(job, "sources", None) or ()), *(getattr(job, "referenced_tables", None) or ())]
+    if any(name.dataset == dataset for name in _names(references)):
+        return True
+    return bool(re.search(rf"\b{re.escape(dataset)}\b", str(getattr(job, "query", None) or "")))
+
+
+def _names(references: Sequence[Any]) -> Iterator[TableName]:
+    """Results of a SELECT go to tables whose names are none of ours."""
+    for reference in references:
+        if reference is None or not hasattr(reference, "table_id"):
+            continue
+        try:
+            yield TableName(reference.dataset_id, reference.table_id)
+        except InvalidIdentifier:
+            continue

@@ -1,0 +1,57 @@
+"""The cost gate: what runbooks ask BigQuery is estimated first, and refused over a limit.
+
+A dry run is free, and its estimate an upper bound
+(https://cloud.google.com/bigquery/docs/estimate-costs). A consolidation's transaction does
+not pass here: a batch must not stay in staging because a table has grown, and its own limit
+is the environment's `maximum_bytes_billed`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lib.consolidation.errors import WarehouseUnavailable
+from lib.consolidation.warehouse import Parameters, Row
+from lib.gcp.bigquery_warehouse import BigqueryWarehouse
+from lib.operations.query_costs import QueryCost, spoken_bytes
+
+
+class QueryOverLimit(WarehouseUnavailable):
+    """The query would read more than the environment allows; it was not run."""
+
+
+class MeteredBigqueryWarehouse(BigqueryWarehouse):
+    """A `BigqueryWarehouse` whose queries are estimated, held against a limit and counted.
+
+    Args:
+        query_limit_bytes: A query that would read more is not run.
+
+    Attributes:
+        costs: The queries so far, in their order.
+    """
+
+    def __init__(self, *args: Any, query_limit_bytes: int, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._query_limit_bytes = query_limit_bytes
+        self.costs: list[QueryCost] = []
+
+    def _answer(self, sql: str, parameters: Parameters) -> list[Row]:
+        estimated, read = self.estimate(sql, parameters), None
+        try:
+            self._admit(estimated)
+            # The belt: an estimate may be wrong, a limit on what is billed is not.
+            limit = min(self._query_limit_bytes, self._maximum_bytes_billed or self._query_limit_bytes)
+            found = self._run(sql, self._query_config(sql, parameters, maximum_bytes_billed=limit))
+            rows = [dict(row.items()) for row in found]
+            read = int(found.total_bytes_processed or 0)
+            return rows
+        finally:
+            self.costs.append(QueryCost(sql, estimated, read))
+
+    def _admit(self, estimated: int) -> None:
+        if estimated > self._query_limit_bytes:
+            raise QueryOverLimit(
+                f"the query would read {spoken_bytes(estimated)}, and this environment allows "
+                f"{spoken_bytes(self._query_limit_bytes)} a query; it was not run. Ask about less, or raise "
+                "google.query_limit_gb in the file of params/environments"
+            )
