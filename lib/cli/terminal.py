@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import cache
+from re import Pattern
+from typing import TYPE_CHECKING
+
 import click
+
+from lib.errors import UserError
+
+if TYPE_CHECKING:
+    from lib.operations.section import Section
+    from lib.runbooks.redaction import Redactor
 
 _COLOURS = {"PASS": "green", "WARN": "yellow", "UNKNOWN": "magenta", "FAIL": "red"}
 
@@ -14,5 +25,34 @@ def styled_verdict(verdict: str | None) -> str:
 
 
 def printable(text: str) -> str:
-    """One line without control characters: names and log lines come from outside."""
-    return "".join(char if char.isprintable() else "�" for char in " ".join(text.split()))
+    """One line without control characters and secrets: names and log lines come from outside."""
+    one_line = " ".join(redactor().text(text).split())
+    return "".join(char if char.isprintable() else "�" for char in one_line)
+
+
+@cache
+def redactor() -> Redactor:
+    """Masks the secrets of every environment: a command may fail before it knows its own."""
+    from lib.environment import environment_names, load_environment
+    from lib.runbooks.redaction import Redactor, redactor_of
+
+    patterns: list[Pattern[str]] = []
+    for name in environment_names():
+        with suppress(UserError):
+            patterns += redactor_of(load_environment(name)).patterns
+    return Redactor(tuple(dict.fromkeys(patterns)) or Redactor().patterns)
+
+
+def echo_section(section: Section) -> None:
+    """What a step found, a line each; ends with the exit code of its worst check."""
+    from lib.operations.verdict import worst
+
+    for check in section.checks:
+        click.echo(f"{styled_verdict(check.verdict)} {printable(check.name)}: {printable(check.summary)}")
+        for label, value in check.evidence.items():
+            click.echo(f"        {printable(label)}: {printable(str(value))}")
+        if check.next_step:
+            click.echo(f"        {printable(check.next_step)}")
+    code = {"PASS": 0, "WARN": 0, "FAIL": 1, "UNKNOWN": 3}[worst([check.verdict for check in section.checks])]
+    if code:
+        raise click.exceptions.Exit(code)

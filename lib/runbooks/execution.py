@@ -6,18 +6,22 @@ import os
 import platform
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
-from lib.environment import load_environment
-from lib.errors import UserError
+from lib.environment import Environment, load_environment
+from lib.errors import Unavailable, UserError
 from lib.runbooks.archive import Archive, Run, write_atomically, write_record
 from lib.runbooks.catalogue import Runbook
 from lib.runbooks.heartbeat import Heartbeat
 from lib.runbooks.index import build_index
+from lib.runbooks.masking import masked_record
 from lib.runbooks.notebook_run import run_notebook
+from lib.runbooks.notification import notified, tell_of_lost_runs
 from lib.runbooks.parameters import resolve_values
 from lib.runbooks.provenance import code_version, library_versions, user
 from lib.runbooks.record import RunRecord, utc_now
+from lib.runbooks.redaction import redactor_of
 from lib.runbooks.report import render_report
 from lib.runbooks.stopping import Limits, StopRequest, signals_as_requests
 
@@ -53,22 +57,32 @@ def execute(
             written; nothing was started.
         Unavailable: The archive could no longer be written when the run had ended.
     """
-    timezone = load_environment(environment).timezone
+    settings = load_environment(environment)
+    redactor = redactor_of(settings)
     values = _values(runbook, parameters or {}, environment)
     archive = archive or Archive()
     request = StopRequest()
     with signals_as_requests(request):
-        run = _new_run(archive, runbook, values, environment, timezone)
+        run = _new_run(archive, runbook, values, settings)
+        run = Run(run.folder, masked_record(run.record, redactor))
         with Heartbeat(run):
+            with suppress(Unavailable):  # the run matters more, and at its end comes the next index
+                tell_of_lost_runs(environment, archive, settings.notifications, redactor)
+                build_index(archive)
             notebook, outcome = run_notebook(
                 runbook.path,
                 values,
                 request=request,
                 limits=limits or Limits(),
+                redactor=redactor,
                 progress=sys.stderr.isatty() if progress is None else progress,
             )
-        run = Run(run.folder, run.record.finished(outcome, utc_now()))
+        run = Run(run.folder, masked_record(run.record.finished(outcome, utc_now()), redactor))
         _archive(run, notebook)
+        told = notified(run, archive, settings.notifications, redactor)
+        if told != run:
+            run = told
+            _archive(run, notebook)
         build_index(archive)
     return run
 
@@ -82,15 +96,15 @@ def _values(runbook: Runbook, given: Mapping[str, object], environment: str) -> 
     return values
 
 
-def _new_run(archive: Archive, runbook: Runbook, values: dict[str, Any], environment: str, timezone: str) -> Run:
+def _new_run(archive: Archive, runbook: Runbook, values: dict[str, Any], environment: Environment) -> Run:
     now = utc_now()
-    folder = archive.new_folder(environment, runbook.name, now)
+    folder = archive.new_folder(environment.name, runbook.name, now)
     record = RunRecord(
         run_id=folder.name,
         runbook=runbook.name,
         title=runbook.title,
-        environment=environment,
-        timezone=timezone,
+        environment=environment.name,
+        timezone=environment.timezone,
         parameters=values,
         started_at=now,
         heartbeat_at=now,

@@ -21,7 +21,11 @@ INDEX = "index.html"
 
 @dataclass(frozen=True)
 class Row:
-    """One run as the index shows it; `verdict` is None while it runs."""
+    """One run as the index shows it.
+
+    `verdict` is None while it runs; `where` is the cell that stopped it, unless the headline says so;
+    `was_refused`: it asked for what could not be done.
+    """
 
     environment: str
     runbook: str
@@ -30,8 +34,10 @@ class Row:
     verdict: str | None
     status: str
     headline: str
+    where: str
     when: str
     took: str
+    was_refused: bool = False
 
 
 def build_index(archive: Archive) -> Path:
@@ -67,8 +73,9 @@ def _one_at_a_time(root: Path) -> Iterator[None]:
 
 
 def _newest_of_each(rows: list[Row]) -> list[Row]:
+    """Somebody's mistyped approval must not hide what the runbook found last."""
     newest: dict[tuple[str, str], Row] = {}
-    for row in rows:
+    for row in sorted(rows, key=lambda row: row.was_refused):
         newest.setdefault((row.environment, row.runbook), row)
     return list(newest.values())
 
@@ -82,7 +89,7 @@ def _row(root: Path, run: Run | DamagedRun) -> Row:
     environment, runbook, run_id = run.folder.relative_to(root).parts
     place = quote(f"{environment}/{runbook}/{run_id}/")
     if isinstance(run, DamagedRun):
-        return Row(environment, runbook, runbook, place, Verdict.UNKNOWN, "damaged", run.reason, run_id, "-")
+        return Row(environment, runbook, runbook, place, Verdict.UNKNOWN, "damaged", run.reason, "", run_id, "-")
     record = run.record
     has_report = record.status not in (RunStatus.RUNNING, RunStatus.ABANDONED)
     return Row(
@@ -93,6 +100,8 @@ def _row(root: Path, run: Run | DamagedRun) -> Row:
         verdict=record.verdict,
         status=record.status.words,
         headline=record.headline[:300],
+        where=record.error.cell if record.error and record.error.says_it_all else "",
         when=in_zone(record.started_at, record.timezone),
         took=in_words(record.seconds),
+        was_refused=record.was_refused,
     )

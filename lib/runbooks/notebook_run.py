@@ -11,8 +11,10 @@ from time import monotonic
 from typing import Any
 
 from lib.runbooks.kernel import KERNEL_NAME, started_kernel
+from lib.runbooks.masking import masked_notebook
 from lib.runbooks.outcome import failed_to_execute, read_outcome
 from lib.runbooks.record import Outcome, RunStatus
+from lib.runbooks.redaction import Redactor
 from lib.runbooks.stopping import Limits, StoppedBetweenCells, StopRequest, Watchdog
 
 _START_TIMEOUT_SECONDS = 60
@@ -26,6 +28,7 @@ def run_notebook(
     *,
     request: StopRequest,
     limits: Limits,
+    redactor: Redactor,
     progress: bool,
 ) -> tuple[dict[str, Any], Outcome]:
     """Execute a notebook until its end, an error, or a request to stop.
@@ -35,6 +38,7 @@ def run_notebook(
         parameters: Checked values, injected after the cell tagged ``parameters``.
         request: Ends the run early.
         limits: End the run early too.
+        redactor: Masks the secrets in what is returned.
         progress: Show a progress bar on standard error.
 
     Returns:
@@ -71,10 +75,10 @@ def run_notebook(
         except Exception as error:  # whatever it is, the record has to tell it
             broken = error
         seconds = monotonic() - started
-        last_words = kernel.last_words() if cut_short else ""
-    notebook = executed[0] if executed else _unexecuted(path)
+        last_words = redactor.text(kernel.last_words()) if cut_short else ""
+    notebook = masked_notebook(executed[0] if executed else _unexecuted(path), redactor)
     if broken is not None:
-        return notebook, failed_to_execute(broken)
+        return notebook, failed_to_execute(type(broken).__name__, redactor.text(str(broken)))
     return notebook, read_outcome(notebook, request.reason or cut_short, seconds, last_words)
 
 

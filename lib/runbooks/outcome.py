@@ -32,11 +32,10 @@ def read_outcome(
     return Outcome(RunStatus.COMPLETED, _one_line(conclusion.headline), conclusion)
 
 
-def failed_to_execute(error: Exception) -> Outcome:
-    """The outcome when what executes notebooks failed, and not a notebook."""
-    name = type(error).__name__
-    headline = _one_line(f"Could not be executed: {name}: {error}")
-    return Outcome(RunStatus.FAILED, headline, error=RunError("", name, str(error)))
+def failed_to_execute(name: str, message: str) -> Outcome:
+    """The outcome when what executes notebooks failed with that exception, and not a notebook."""
+    headline = _one_line(f"Could not be executed: {name}: {message}")
+    return Outcome(RunStatus.FAILED, headline, error=RunError("", name, message))
 
 
 _MAX_HEADLINE = 300
@@ -65,6 +64,8 @@ def _failure(error: RunError) -> str:
     # SystemExit(0) skips the rest of a notebook, and papermill counts it as a success.
     if error.name == "SystemExit":
         return f"Left before its end by SystemExit{_at(error.cell)}"
+    if error.says_it_all and error.message:
+        return _one_line(error.message)
     return _one_line(f"{error.name}{_at(error.cell)}: {error.message or 'no message'}")
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from lib.errors import UserError
 from lib.runbooks.parameter_types import ParameterType, parameter_type
+from lib.runbooks.redaction import says_secret
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,11 @@ def _declared(statement: ast.stmt, comments: Mapping[int, str], where: str) -> P
     if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
         raise UserError(f"{where}: line {statement.lineno} of the parameters cell is not `name: type = default`")
     name = statement.target.id
+    if says_secret(name):
+        raise UserError(
+            f"{where}: parameter {name}: a run keeps its parameters, so none may be a secret; "
+            "read it from an environment variable"
+        )
     try:
         kind = parameter_type(name, statement.annotation)
         default = ast.literal_eval(statement.value) if statement.value else kind.parse(None)

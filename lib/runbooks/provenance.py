@@ -29,7 +29,7 @@ def library_versions() -> dict[str, str]:
 
 
 def user() -> str:
-    """The user's name; a number's text when the machine knows none."""
+    """The user's name; ``unknown`` when the machine knows none."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):

@@ -16,10 +16,12 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-# For the kinds of `UserError` in them.
+# For the kinds of error in them.
 import lib.consolidation.errors
-import lib.locking.errors  # noqa: F401
-from lib.errors import UserError
+import lib.locking.errors
+import lib.operations.action_digest
+import lib.operations.ports  # noqa: F401
+from lib.errors import Finding, RunbookError, UserError
 from lib.operations.verdict import Check, Conclusion, Verdict
 
 if TYPE_CHECKING:
@@ -61,6 +63,11 @@ class RunError:
     name: str
     message: str
 
+    @property
+    def says_it_all(self) -> bool:
+        """Whether it is one of this library's errors, whose messages are written for people."""
+        return self.name in _names_with_kinds(RunbookError)
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -91,6 +98,7 @@ class RunRecord:
         heartbeat_at: When the runner last said that it lives.
         finished_at: None while it runs.
         error: Where it stopped, when it did not complete.
+        notifications: Who was told of it and who could not be, a line a channel.
         code_version: ``git describe`` of the checkout, or the package's version.
         versions: Of the libraries that executed it.
         who: The user.
@@ -119,12 +127,15 @@ class RunRecord:
     finished_at: datetime | None = None
     seconds: float | None = None
     error: RunError | None = None
+    notifications: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
-        """0 healthy (PASS, WARN), 1 a FAIL verdict, 2 bad input, 3 no answer was reached."""
-        if self.error is not None and self.error.name in _names_with_kinds(UserError):
-            return UserError.exit_code  # parameters that only a step of the notebook could judge
+        """0 healthy (PASS, WARN), 1 a FAIL verdict or a refused change, 2 bad input, 3 no answer was reached."""
+        # What only a step of the notebook could judge.
+        for kind in (UserError, Finding):
+            if self.error is not None and self.error.name in _names_with_kinds(kind):
+                return kind.exit_code
         if self.status is not RunStatus.COMPLETED:
             return 3
         match self.verdict:
@@ -133,6 +144,13 @@ class RunRecord:
             case Verdict.FAIL:
                 return 1
         return 3
+
+    @property
+    def was_refused(self) -> bool:
+        """It asked for what could not be done, and so tells nothing of how things are."""
+        return self.error is not None and any(
+            self.error.name in _names_with_kinds(kind) for kind in (UserError, Finding)
+        )
 
     def beaten(self, now: datetime) -> RunRecord:
         """The record with a heartbeat at that time."""

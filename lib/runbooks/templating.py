@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from lib.operations.next_runbook import parts_of
+
 if TYPE_CHECKING:
     from jinja2 import Environment
 
@@ -17,10 +19,24 @@ _TEMPLATES = Path(__file__).parent / "templates"
 # Control characters, halves of surrogate pairs, and marks that turn the reading direction.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
 
+_MARKUP = re.compile(r"[\\`*{}\[\]<>|~&#@!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=//)|(?<=www)\.")
+_LIST_MARK = re.compile(r"^\d{1,9}(?=[.)])|^(?=[-+=:])")
+
 
 def render(template: str, values: Mapping[str, Any]) -> str:
     """Fill a template of ``templates/``; every value is escaped unless it is Markup."""
     return _environment().get_template(template).render(values)
+
+
+def render_markdown(template: str, values: Mapping[str, Any]) -> str:
+    """Fill a Markdown template of ``templates/``; every value is one line and stays mere text."""
+    return _markdown_environment().get_template(template).render(values)
+
+
+def as_markdown(text: str) -> str:
+    """One line of CommonMark that shows just this text: no markup, link or HTML comes of it."""
+    escaped = _MARKUP.sub(r"\\\g<0>", " ".join(printable(text).split()))
+    return _LIST_MARK.sub(r"\g<0>\\", escaped)
 
 
 def printable(text: str) -> str:
@@ -62,8 +78,21 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"in_words": in_words, "in_zone": in_zone}
+    environment.filters |= {"in_words": in_words, "in_zone": in_zone, "parts_of": parts_of}
     return environment
+
+
+@cache
+def _markdown_environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(  # noqa: S701 - its output is no HTML; each value is escaped for Markdown
+        loader=FileSystemLoader(_TEMPLATES),
+        undefined=StrictUndefined,
+        finalize=lambda value: as_markdown(str(value)),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
 def _finalized(value: Any) -> Any:

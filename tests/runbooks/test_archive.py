@@ -73,9 +73,9 @@ def test_run_that_did_not_complete_is_never_healthy(status: RunStatus) -> None:
 
 @pytest.mark.parametrize(
     ("error", "exit_code"),
-    [("UserError", 2), ("NothingToRelease", 2), ("InvalidIdentifier", 2), ("RepairRefused", 3), ("ValueError", 3)],
+    [("UserError", 2), ("NothingToRelease", 2), ("InvalidIdentifier", 2), ("RepairRefused", 1), ("ValueError", 3)],
 )
-def test_bad_input_is_told_from_a_fault_by_the_errors_name(error: str, exit_code: int) -> None:
+def test_bad_input_and_a_refused_change_are_told_from_a_fault_by_the_errors_name(error: str, exit_code: int) -> None:
     outcome = Outcome(RunStatus.FAILED, "stopped", error=RunError("step-3-release", error, "why"))
     assert ELSEWHERE.finished(outcome, START).exit_code == exit_code
 
@@ -118,6 +118,19 @@ def test_index_shows_the_newest_of_each_first(tmp_path: Path) -> None:
     assert "headline PASS" in newest
     assert "headline FAIL" not in newest
     assert all_runs.index("headline PASS") < all_runs.index("headline FAIL")
+
+
+def test_a_refused_run_does_not_hide_what_was_found_last(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    found = Conclusion((Check("c", Verdict.FAIL, "24 keys"),), "24 keys")
+    archived(archive, ELSEWHERE.finished(Outcome(RunStatus.COMPLETED, found.headline, found), START))
+    mistyped = Outcome(RunStatus.FAILED, "names no lock", error=RunError("step-3", "UserError", "names no lock"))
+    later = START + timedelta(hours=1)
+    archived(archive, replace(ELSEWHERE, started_at=later).finished(mistyped, later))
+    newest, all_runs = build_index(archive).read_text(encoding="utf-8").split("All runs (2)")
+    assert "24 keys" in newest
+    assert "names no lock" not in newest
+    assert "names no lock" in all_runs
 
 
 def test_empty_archive_has_an_index(tmp_path: Path) -> None:

@@ -1,0 +1,64 @@
+"""`runbook incident`: the report of an incident, from all that is known of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from lib.cli import options
+from lib.errors import UserError
+
+
+@click.command()
+@click.argument("run_ids", nargs=-1, metavar="[RUN_ID]...")
+@click.option("--since", metavar="TIME", help="From when, such as 2026-01-17T18:00; a day before the runs by default.")
+@click.option("--until", metavar="TIME", help="Until when; now by default.")
+@click.option("--title", default="", help="What the incident is called; the worst run's headline by default.")
+@click.option("--output", metavar="FOLDER", type=click.Path(path_type=Path), help="By default `incidents` in outputs.")
+@options.environment
+@options.as_json
+def incident(
+    run_ids: tuple[str, ...],
+    since: str | None,
+    until: str | None,
+    title: str,
+    output: Path | None,
+    environment: str,
+    as_json: bool,
+) -> None:
+    """File an incident report: runs, timeline, changes and log lines in one HTML and one Markdown file.
+
+    RUN_ID names the runs that looked at it; without any, all runs of the period do. Times
+    without a zone are in the environment's.
+    """
+    from lib.platform import connect
+    from lib.runbooks.archive import Archive
+    from lib.runbooks.incident import gather
+    from lib.runbooks.incident_page import write_incident
+
+    platform = connect(environment)
+    archive = Archive()
+    timezone = platform.environment.timezone
+    found = gather(
+        platform, archive, run_ids, since=_moment(since, timezone), until=_moment(until, timezone), title=title
+    )
+    page, text = write_incident(found, output or archive.root / "incidents")
+    if as_json:
+        options.echo_json({"verdict": found.verdict, "html": str(page), "markdown": str(text), "runs": len(found.runs)})
+        return
+    click.echo(f"Incident report: {page}")
+    click.echo(f"As Markdown:     {text}")
+
+
+def _moment(text: str | None, timezone: str) -> datetime | None:
+    from lib.operations.dates import zone
+
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=zone(timezone))).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise UserError(f"{text!r:.60} is no time; write one such as 2026-01-17T18:00 or 2026-01-17") from None

@@ -1,0 +1,40 @@
+"""`runbook notify`: whether the people who are to be told can be told."""
+
+from __future__ import annotations
+
+import click
+
+from lib.cli import options
+from lib.cli.terminal import printable
+from lib.errors import Unavailable, UserError
+
+
+@click.group()
+def notify() -> None:
+    """Try the channels that are told of verdicts."""
+
+
+@notify.command()
+@options.environment
+def test(environment: str) -> None:
+    """Send a message to every channel of an environment.
+
+    Exits 0 when all took it, 3 when one did not.
+    """
+    from lib.environment import load_environment
+    from lib.operations.verdict import Verdict
+    from lib.runbooks.notification_channels import Message, send
+    from lib.runbooks.redaction import redactor_of
+
+    settings = load_environment(environment)
+    channels = settings.notifications.channels
+    if not channels:
+        raise UserError(f"environment {environment} has no notifications.channels; see params/environments")
+    message = Message(f"A test from {environment}", "Somebody tried whether this channel works.", Verdict.PASS)
+    timeout_seconds = settings.notifications.timeout_seconds
+    told = send(message, channels, redactor_of(settings), timeout_seconds=timeout_seconds)
+    for line in told:
+        click.echo(printable(line))
+    failed = [line for line in told if not line.startswith("told ")]
+    if failed:
+        raise Unavailable(f"{len(failed)} of {len(told)} channels could not be told")

@@ -1,0 +1,157 @@
+"""An incident: what chosen runs found, what the services logged meanwhile, and what people did.
+
+The guide's step "File incident report with logs". A source that cannot be read is named with
+the reason; what the others tell is there all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+from lib.errors import RunbookError, UserError
+from lib.operations.audit import changes, releases
+from lib.operations.history import LogHistory
+from lib.operations.verdict import Verdict, worst
+from lib.runbooks.archive import Archive, Run
+from lib.runbooks.record import RunStatus, utc_now
+
+if TYPE_CHECKING:
+    from lib.consolidation.audit import ActionRecord
+    from lib.operations.ports import LogEntry
+    from lib.operations.timeline import Consolidation
+    from lib.platform import Platform
+
+_BEFORE_THE_RUNS = timedelta(hours=24)
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Incident:
+    """All that the report tells.
+
+    Attributes:
+        title: What people call it.
+        platform: Where it happened.
+        since: First moment (UTC).
+        until: First moment that is too late (UTC).
+        runs: The runs that looked at it, oldest first.
+        history: What the services logged.
+        consolidations: Put together from those lines, by their start.
+        lines: The log lines that matter, oldest first.
+        actions: What people changed, oldest first.
+        unread: Why a source could not be read, by its name.
+    """
+
+    title: str
+    platform: Platform
+    since: datetime
+    until: datetime
+    runs: Sequence[Run]
+    history: LogHistory
+    consolidations: Sequence[Consolidation]
+    lines: Sequence[LogEntry]
+    actions: Sequence[ActionRecord]
+    unread: Mapping[str, str]
+
+    @property
+    def newest_runs(self) -> list[Run]:
+        """The newest run of each runbook: how things stand."""
+        return list({run.record.runbook: run for run in self.runs}.values())
+
+    @property
+    def worst_run(self) -> Run | None:
+        """The first run that found the worst: it tells best what happened. None: there are no runs."""
+        return max(self.runs, key=lambda run: verdict_of(run).badness, default=None)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst that any run found."""
+        return worst([verdict_of(run) for run in self.runs])
+
+
+def verdict_of(run: Run) -> Verdict:
+    """The run's verdict; UNKNOWN when it has none."""
+    return run.record.verdict or Verdict.UNKNOWN
+
+
+def gather(
+    platform: Platform,
+    archive: Archive,
+    run_ids: Sequence[str] = (),
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    title: str = "",
+) -> Incident:
+    """Collect what is known of an incident.
+
+    Args:
+        platform: Where it happened.
+        archive: Where the runs are.
+        run_ids: The runs that looked at it; by default all of the period.
+        since: First moment (UTC); by default a day before the first of those runs, or a day ago.
+        until: First moment that is too late (UTC); by default now.
+        title: What people call it; by default the headline of the run that found the worst.
+
+    Raises:
+        UserError: There is no such run, or the period is empty.
+    """
+    runs = _ended_runs(platform, archive)
+    until = until or utc_now()
+    if run_ids:
+        runs = _chosen(runs, run_ids, f"environment {platform.name} in {archive.root}")
+    first = min((run.record.started_at for run in runs), default=until) if run_ids else until
+    since = since or first - _BEFORE_THE_RUNS
+    if since >= until:
+        raise UserError(f"from {since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC there is no time; look at --since")
+    if not run_ids:
+        runs = [run for run in runs if since <= run.record.started_at < until]
+    history = LogHistory(platform, since, until)
+    unread: dict[str, str] = {}
+    known = [
+        *_read("record of releases", lambda: releases(platform), unread),
+        *_read("record of changes", lambda: changes(platform), unread),
+    ]
+    return Incident(
+        title=title,
+        platform=platform,
+        since=since,
+        until=until,
+        runs=runs,
+        history=history,
+        consolidations=_read("logs", lambda: history.consolidations, unread),
+        lines=_read("logs", lambda: history.entries, unread),
+        actions=sorted(
+            (record for record in known if since <= record.filed_at < until), key=lambda record: record.filed_at
+        ),
+        unread=unread,
+    )
+
+
+def _ended_runs(platform: Platform, archive: Archive) -> list[Run]:
+    """Those of the environment, oldest first."""
+    return [
+        run
+        for run in reversed(archive.runs())
+        if isinstance(run, Run)
+        and run.record.environment == platform.name
+        and run.record.status is not RunStatus.RUNNING
+    ]
+
+
+def _chosen(runs: Sequence[Run], run_ids: Sequence[str], where: str) -> list[Run]:
+    missing = sorted(set(run_ids) - {run.folder.name for run in runs})
+    if missing:
+        raise UserError(f"there is no run {missing[0]!r:.80} that has ended, of {where}")
+    return [run for run in runs if run.folder.name in run_ids]
+
+
+def _read(source: str, read: Callable[[], list[_T]], unread: dict[str, str]) -> list[_T]:
+    try:
+        return read()
+    except RunbookError as error:
+        unread[source] = str(error)
+        return []

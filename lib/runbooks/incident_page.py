@@ -1,0 +1,252 @@
+"""The incident report: one HTML and one Markdown file with the same content.
+
+Both are made of the same tables of texts, masked before they are rendered.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from os.path import relpath
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from lib.consolidation.audit import ActionStatus
+from lib.errors import UserError
+from lib.operations.action import as_text
+from lib.operations.audit import spoken_state
+from lib.operations.log_lines import is_error
+from lib.operations.tables import text_of
+from lib.operations.timeline import Consolidation, Progress
+from lib.operations.verdict import Verdict
+from lib.runbooks.archive import Run, write_atomically
+from lib.runbooks.incident import Incident, verdict_of
+from lib.runbooks.provenance import user
+from lib.runbooks.record import utc_now
+from lib.runbooks.redaction import redactor_of
+from lib.runbooks.templating import in_words, in_zone, render, render_markdown
+
+_MOST_ROWS = 300
+
+
+@dataclass(frozen=True)
+class Part:
+    """A table of the report.
+
+    Attributes:
+        heading: What it tells.
+        columns: Headings.
+        rows: Texts, as many a row as there are columns.
+        empty: What it says without rows; with the reason when its source could not be read.
+        note: How to read it; may be empty.
+    """
+
+    heading: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    empty: str
+    note: str = ""
+
+
+def write_incident(incident: Incident, folder: Path) -> tuple[Path, Path]:
+    """Write ``incident-<UTC time>-<random>.html`` and ``.md``, over nothing that is there.
+
+    Args:
+        incident: What to tell.
+        folder: Where; made when it is missing.
+
+    Returns:
+        Their paths.
+
+    Raises:
+        UserError: They are there already, or the folder cannot be made.
+        Unavailable: A file cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"the folder {folder} cannot be made: {error.strerror}") from error
+    made_at = utc_now()
+    name = f"incident-{made_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+    page, text = folder / f"{name}.html", folder / f"{name}.md"
+    for path in (page, text):
+        if path.exists():
+            raise UserError(f"{path} is there already; nothing was written")
+    values = _values(incident, folder.absolute(), made_at)
+    write_atomically(page, render("incident.html.jinja", values).encode("utf-8", "replace"))
+    write_atomically(text, render_markdown("incident.md.jinja", values).encode("utf-8", "replace"))
+    return page, text
+
+
+def _values(incident: Incident, folder: Path, made_at: datetime) -> dict[str, Any]:
+    redactor = redactor_of(incident.platform.environment)
+    worst_run = incident.worst_run
+    headline = worst_run.record.headline if worst_run else "No run looked at this period"
+    parts = [_actions(incident), _open(incident), _findings(incident), _timeline(incident), _log_lines(incident)]
+    links = [quote(relpath(run.report if run.report.exists() else run.folder, folder)) for run in incident.runs]
+    return {
+        "links": links,
+        "verdict": str(incident.verdict),
+        **redactor.data(
+            {
+                "title": incident.title or headline,
+                "headline": headline,
+                "environment": incident.platform.name,
+                "table": str(incident.platform.table.table),
+                "period": f"{_when(incident, incident.since)} to {_when(incident, incident.until)}",
+                "made": f"{_when(incident, made_at)}, by {user()}",
+                "unread": [list(item) for item in incident.unread.items()],
+                "impact": [list(item) for item in _impact(incident)],
+                "runs": [_run_row(incident, run) for run in incident.runs],
+                "parts": [asdict(part) for part in parts],
+            }
+        ),
+    }
+
+
+def _when(incident: Incident, moment: datetime | None) -> str:
+    """As its operators think of it, and in UTC."""
+    if moment is None:
+        return "-"
+    return f"{in_zone(moment, incident.platform.environment.timezone)} ({moment.astimezone(UTC):%H:%M:%S} UTC)"
+
+
+def _run_row(incident: Incident, run: Run) -> dict[str, str]:
+    record = run.record
+    return {
+        "verdict": str(verdict_of(run)),
+        "title": record.title,
+        "run_id": run.folder.name,
+        "headline": record.headline,
+        "when": _when(incident, record.started_at),
+        "who": f"{record.who} on {record.host}",
+        "took": in_words(record.seconds),
+    }
+
+
+def _impact(incident: Incident) -> Iterator[tuple[str, str]]:
+    merged = [run.rows for run in incident.consolidations if run.rows is not None]
+    states = [incident.history.progress(run) for run in incident.consolidations]
+    if "logs" not in incident.unread:
+        yield "Consolidations", text_of(len(incident.consolidations))
+        yield "of them failed or unfinished", text_of(sum(s in (Progress.FAILED, Progress.UNFINISHED) for s in states))
+        yield "MERGEs without the lock", text_of(sum(run.merged_without_lock for run in incident.consolidations))
+        yield "Rows merged", text_of(sum(merged))
+        yield (
+            "Duplicate keys that validations found",
+            text_of(sum(run.duplicates or 0 for run in incident.consolidations)),
+        )
+        yield "Error lines", text_of(sum(map(is_error, incident.lines)))
+    yield "Runs that did not pass", text_of(sum(verdict_of(run) is not Verdict.PASS for run in incident.runs))
+    yield "Changes by people", text_of(len(incident.actions))
+
+
+def _findings(incident: Incident) -> Part:
+    rows = [
+        (str(check.verdict), check.name, check.summary, as_text(check.evidence), run.folder.name)
+        for run in incident.runs
+        for check in run.record.checks
+        if check.verdict is not Verdict.PASS
+    ]
+    columns = ("Verdict", "Check", "Found", "Figures", "Run")
+    return _part("What was found", columns, rows, "No check of these runs found anything.")
+
+
+def _actions(incident: Incident) -> Part:
+    rows = [
+        (
+            _when(incident, record.filed_at),
+            f"{record.action} of {record.target}",
+            record.actor,
+            record.reason,
+            ActionStatus(record.status).words,
+            spoken_state(record.before),
+            spoken_state(record.after),
+            record.undo,
+        )
+        for record in incident.actions
+    ]
+    unread = [reason for source, reason in incident.unread.items() if source.startswith("record of")]
+    columns = ("When", "What", "Who", "Why", "State", "Before", "After", "Undo")
+    return _part("What was done", columns, rows, "Nothing is on record.", unread)
+
+
+def _open(incident: Incident) -> Part:
+    steps = [
+        (str(check.verdict), f"{check.name}: {check.summary}", check.next_step or "Find out.", run.record.runbook)
+        for run in incident.newest_runs
+        for check in run.record.checks
+        if check.verdict is not Verdict.PASS
+    ]
+    cut_short = [
+        (
+            str(Verdict.UNKNOWN),
+            run.record.headline,
+            f"Run it again: runbook run {run.record.runbook}",
+            run.record.runbook,
+        )
+        for run in incident.newest_runs
+        if not run.record.checks
+    ]
+    begun = [
+        (str(Verdict.WARN), f"{record.action} of {record.target}: {ActionStatus.BEGUN.words}", record.undo, "changes")
+        for record in incident.actions
+        if record.status == ActionStatus.BEGUN
+    ]
+    rows = [*steps, *cut_short, *begun]
+    columns = ("Verdict", "What", "Next step", "Told by")
+    note = "By the newest run of each runbook."
+    return _part("What is open", columns, rows, "Nothing: the newest run of each runbook passed.", note=note)
+
+
+def _timeline(incident: Incident) -> Part:
+    rows = [_consolidation_row(incident, run) for run in incident.consolidations]
+    columns = ("Started", "Batch", "Game date", "State", "Took", "Rows", "Duplicates", "Instance")
+    return _part("Consolidations", columns, rows, "None was logged.", _unread_logs(incident))
+
+
+def _consolidation_row(incident: Incident, run: Consolidation) -> tuple[str, ...]:
+    state = f"{incident.history.progress(run)}{', without the lock' if run.merged_without_lock else ''}"
+    return (
+        _when(incident, run.started_at),
+        run.batch_id or "not told",
+        text_of(run.likely_game_date),
+        state,
+        in_words(run.work_seconds),
+        text_of(run.rows),
+        text_of(run.duplicates),
+        f"{run.service} {run.instance}".strip(),
+    )
+
+
+def _log_lines(incident: Incident) -> Part:
+    rows = [
+        (_when(incident, entry.timestamp), f"{entry.service} {entry.instance}".strip(), entry.severity, entry.message)
+        for entry in incident.lines
+    ]
+    columns = ("When", "Who", "Severity", "Line")
+    note = "Lines of the lock, the MERGE and the validation, and errors."
+    return _part("Log lines", columns, rows, "None was logged.", _unread_logs(incident), note=note)
+
+
+def _unread_logs(incident: Incident) -> list[str]:
+    return [reason for source, reason in incident.unread.items() if source == "logs"]
+
+
+def _part(
+    heading: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    empty: str,
+    unread: Sequence[str] = (),
+    note: str = "",
+) -> Part:
+    """The part, its newest rows; who could not look must not say that there is nothing."""
+    hidden = len(rows) - _MOST_ROWS
+    notes = [note, *(f"Could not look: {reason}" for reason in unread)]
+    notes += [f"{hidden:,} earlier ones are not shown."] if hidden > 0 else []
+    empty = "" if unread else empty
+    return Part(heading, columns, rows[-_MOST_ROWS:], empty, " ".join(filter(None, notes)))

@@ -1,0 +1,120 @@
+"""Who is told of a verdict, and when.
+
+A verdict is compared with the one before: that of the newest earlier run of the same question,
+which is the runbook, the environment and all parameters. So a run of another date, or of a
+repair, neither hides nor repeats what the scheduled run finds. A channel is told when the verdict
+is bad enough for it and worse than before, and once more when it no longer is bad enough. The
+first run of a question is compared with PASS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from urllib.parse import quote
+
+from lib.environment import Channel, NotificationSettings
+from lib.operations.verdict import Check, Verdict
+from lib.runbooks.archive import REPORT, Archive, Run, write_record
+from lib.runbooks.notification_channels import Message, send
+from lib.runbooks.record import RunRecord, RunStatus, utc_now
+from lib.runbooks.redaction import Redactor
+from lib.runbooks.templating import in_zone
+
+_NEWS_FOR = timedelta(days=1)
+_MOST_CHECKS = 3
+_MOST_FIGURES = 4
+
+
+def notified(run: Run, archive: Archive, settings: NotificationSettings, redactor: Redactor) -> Run:
+    """Tell of the verdict of a run that has ended, where it has to be told; at once when not.
+
+    Returns:
+        The run, its record with what came of it (not written yet).
+    """
+    if not settings.channels or _is_mistyped_approval(run.record):
+        return run
+    before = _verdict_before(run.record, archive)
+    verdict = run.record.verdict or Verdict.UNKNOWN
+    channels = [channel for channel in settings.channels if is_told(channel, before, verdict)]
+    message = _message(run, before, settings)
+    told = send(message, channels, redactor, timeout_seconds=settings.timeout_seconds)
+    return Run(run.folder, replace(run.record, notifications=told))
+
+
+def tell_of_lost_runs(environment: str, archive: Archive, settings: NotificationSettings, redactor: Redactor) -> None:
+    """Tell of runs that were killed: they could not do so themselves, so the next run does.
+
+    Their records then say for good that they were abandoned.
+    """
+    if not settings.channels:
+        return
+    for run in archive.runs():
+        if isinstance(run, Run) and run.record.environment == environment and _is_untold(run.record):
+            lost = Run(run.folder, replace(run.record, finished_at=run.record.heartbeat_at))
+            write_record(notified(lost, archive, settings, redactor))
+
+
+def is_told(channel: Channel, before: Verdict, now: Verdict) -> bool:
+    """Whether the channel has to hear of this verdict after that one."""
+    minimum = Verdict(channel.minimum).badness
+    if now.badness >= minimum:
+        return now.badness > before.badness
+    return before.badness >= minimum
+
+
+def _is_mistyped_approval(record: RunRecord) -> bool:
+    """Whoever approved a change sits in front of it, and is told there that it was refused."""
+    return record.was_refused and any(record.parameters.get(name) for name in ("plan", "reason"))
+
+
+def _is_untold(record: RunRecord) -> bool:
+    is_news = utc_now() - record.heartbeat_at < _NEWS_FOR
+    return is_news and record.status is RunStatus.ABANDONED and record.finished_at is None
+
+
+def _verdict_before(record: RunRecord, archive: Archive) -> Verdict:
+    earlier = (
+        run.record
+        for run in archive.runs()
+        if isinstance(run, Run) and run.record.started_at < record.started_at and _asks_the_same(run.record, record)
+    )
+    return next((other.verdict for other in earlier if other.verdict), Verdict.PASS)
+
+
+def _asks_the_same(one: RunRecord, other: RunRecord) -> bool:
+    return (one.runbook, one.environment, one.parameters) == (other.runbook, other.environment, other.parameters)
+
+
+def _message(run: Run, before: Verdict, settings: NotificationSettings) -> Message:
+    record = run.record
+    verdict = record.verdict or Verdict.UNKNOWN
+    turn = "worse than" if verdict.badness > before.badness else "recovered from"
+    lines = [
+        record.headline,
+        *(line for check in record.checks[:_MOST_CHECKS] if check.verdict is not Verdict.PASS for line in _told(check)),
+        "",
+        f"Before: {before}. Now: {verdict}, {in_zone(record.finished_at or record.heartbeat_at, record.timezone)}.",
+        f"Report: {_link(run, settings.reports_url)}",
+    ]
+    title = f"{verdict}: {record.title} ({record.environment}), {turn} {before}"
+    return Message(title, "\n".join(lines), verdict)
+
+
+def _told(check: Check) -> Iterator[str]:
+    yield ""
+    yield f"{check.verdict}  {check.name}: {check.summary}"
+    figures = [f"{label}: {value}" for label, value in list(check.evidence.items())[:_MOST_FIGURES]]
+    if figures:
+        yield f"  {'; '.join(figures)}"
+    if check.next_step:
+        yield f"  Next: {check.next_step}"
+
+
+def _link(run: Run, reports_url: str) -> str:
+    """The report's address; of a run that was killed there is but its record's folder."""
+    if not reports_url:
+        return str(run.report if run.report.exists() else run.folder)
+    place = "/".join(map(quote, run.folder.parts[-3:]))
+    return f"{reports_url.rstrip('/')}/{place}/{REPORT if run.report.exists() else ''}"

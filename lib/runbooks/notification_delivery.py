@@ -1,0 +1,68 @@
+"""One message to one channel through Apprise, in a process of its own.
+
+``python -m lib.runbooks.notification_delivery`` reads the call as JSON from standard input, since
+arguments can be seen by all users of a machine, and prints why the channel was not told. A server
+that answers drop by drop holds a thread of Apprise for good, and Python waits for threads when it
+ends: this process does not, and can be killed.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import sys
+
+from lib.operations.verdict import Verdict
+from lib.runbooks.templating import printable
+
+# Names that some chats take for everyone in the room, in text from outside too.
+_MENTION = re.compile(r"@(?=everyone|here|channel|all\b)", re.IGNORECASE)
+_LOOKS = {Verdict.PASS: "success", Verdict.WARN: "warning", Verdict.UNKNOWN: "warning", Verdict.FAIL: "failure"}
+
+
+def refusal(address: str, title: str, body: str, verdict: Verdict, timeout_seconds: float) -> str:
+    """Tell the channel at this Apprise URL; returns why that failed, or nothing.
+
+    Title and body are plain text: whatever markup the channel knows, they stay text there.
+    """
+    import apprise
+
+    # Without a handler Python would print its warnings, which may quote the address.
+    logging.getLogger("apprise").addHandler(logging.NullHandler())
+    channel = apprise.Apprise()
+    if not channel.add(address):
+        return "its value is no address that Apprise knows"
+    result = channel.notify(
+        title=_inert(title),
+        body=_inert(body),
+        body_format=apprise.NotifyFormat.TEXT,
+        notify_type=_LOOKS[verdict],
+        interpret_escapes=False,
+        timeout=timeout_seconds,
+    )
+    if result:
+        return ""
+    if result.status is apprise.AppriseResultStatus.TIMEOUT:
+        return f"no answer within {timeout_seconds:g} s"
+    return " ".join(entry.message for entry in result.logs()) or "it was refused"
+
+
+def _inert(text: str) -> str:
+    return _MENTION.sub("@\N{ZERO WIDTH SPACE}", printable(text))
+
+
+def main() -> None:
+    """Entry point of the process."""
+    call = json.load(sys.stdin)
+    try:
+        reason = refusal(**{**call, "verdict": Verdict(call["verdict"])})
+    except Exception as error:  # whatever a plugin does, it is but a channel that was not told
+        reason = f"{type(error).__name__}: {error}"
+    print(reason, flush=True)  # noqa: T201 - its answer
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,188 @@
+"""The incident report: all that is known in two files, hostile text inert, no secret, no source silently missing."""
+
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from lib.cli import cli
+from lib.embedded.adapters import EmbeddedAdapters
+from lib.embedded.logs import append_entries, log_path
+from lib.environment import Environment
+from lib.errors import UserError
+from lib.locking import LeaseLost
+from lib.operations.ports import LogEntry
+from lib.operations.verdict import Check, Conclusion, Verdict
+from lib.platform import Platform
+from lib.runbooks.archive import Archive, Run, write_record
+from lib.runbooks.incident import gather
+from lib.runbooks.incident_page import write_incident
+from lib.runbooks.record import Outcome, RunRecord, RunStatus
+from lib.runbooks.templating import as_markdown
+
+NOW = datetime.now(UTC)
+EVIL = "<script>alert(1)</script> [x](javascript:alert(2)) `|` **b** <img src=x onerror=alert(3)>\n# h\n| a | b |"
+LEAK = "password=CANARY-in-an-incident"
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Iterator[Platform]:
+    library = logging.getLogger("lib")
+    handlers, level = list(library.handlers), library.level
+    environment = Environment(name="local", platform="embedded", project_id="local")
+    yield Platform(environment, EmbeddedAdapters(tmp_path / "state", environment))
+    library.handlers[:] = handlers
+    library.setLevel(level)
+
+
+def filed(archive: Archive, verdict: Verdict, summary: str, minutes: float, runbook: str = "day1_monitoring") -> Run:
+    """A run that ended that many minutes ago."""
+    at = NOW - timedelta(minutes=minutes)
+    folder = archive.new_folder("local", runbook, at)
+    record = RunRecord(
+        run_id=folder.name,
+        runbook=runbook,
+        title=f"Title of {runbook}",
+        environment="local",
+        timezone="America/New_York",
+        parameters={},
+        started_at=at,
+        heartbeat_at=at,
+        code_version="v1",
+        versions={},
+        who="operator",
+        host="host",
+        pid=1,
+    )
+    check = Check("Duplicates", verdict, summary, {"keys": summary}, f"Repair: {summary}")
+    outcome = Outcome(RunStatus.COMPLETED, f"Duplicates: {summary}", Conclusion((check,), f"Duplicates: {summary}"))
+    run = Run(folder, record.finished(outcome, at))
+    write_record(run)
+    return run
+
+
+def log(home: Path, message: str, minutes: float, severity: str = "DEFAULT") -> None:
+    entry = LogEntry(NOW - timedelta(minutes=minutes), message, "prediction-coordinator", "r1", "i1", severity)
+    append_entries(home, entry.service, [entry])
+
+
+class Page(HTMLParser):
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_both_files_tell_what_happened_what_was_done_and_what_is_open(platform: Platform, tmp_path: Path) -> None:
+    archive = Archive(tmp_path / "outputs")
+    filed(archive, Verdict.FAIL, "5 keys of 587", 30)
+    filed(archive, Verdict.WARN, "1 key is left", 10)
+    filed(archive, Verdict.FAIL, "long ago", 60 * 48)
+    log(tmp_path / "state", "✅ MERGE complete: 587 rows affected in 8234.5ms (batch=20260117_120000)", 20)
+    log(tmp_path / "state", "the database is away", 20, "ERROR")
+    with pytest.raises(LeaseLost), platform.locks.acquire(game_date="2026-01-17", batch_id="b1"):
+        platform.locks.force_release("2026-01-17", "its holder hangs", steal=True)
+    incident = gather(platform, archive)
+    assert incident.verdict is Verdict.FAIL
+    page, text = write_incident(incident, tmp_path / "reports")
+    for content in (Page(page.read_text(encoding="utf-8")).text, text.read_text(encoding="utf-8")):
+        for part in (
+            "Duplicates: 5 keys of 587",
+            "587",
+            "Repair: 1 key is left",
+            "20260117",
+            "the database is away",
+            "its holder hangs",
+            "forced release of consolidation_2026-01-17",
+            "UTC)",
+        ):
+            assert part in content
+        assert "Repair: 5 keys" not in content  # the newest run says what is open
+        assert "long ago" not in content
+
+
+def test_hostile_text_is_inert_and_secrets_are_masked(platform: Platform, tmp_path: Path) -> None:
+    archive = Archive(tmp_path / "outputs")
+    filed(archive, Verdict.FAIL, f"{EVIL} {LEAK}", 5)
+    log(tmp_path / "state", f"ERROR {EVIL} {LEAK}", 4, "ERROR")
+    page, text = write_incident(gather(platform, archive, title=f"{EVIL} {LEAK}"), tmp_path / "reports")
+    html = page.read_text(encoding="utf-8")
+    found = Page(html)
+    assert set(found.tags).isdisjoint({"script", "img", "iframe", "object", "link", "form"})
+    assert not [name for name, _ in found.attributes if name.startswith("on")]
+    assert all(not value.startswith("javascript") for name, value in found.attributes if name == "href")
+    assert "default-src 'none'" in html
+    markdown = text.read_text(encoding="utf-8")
+    rendered = Page(MarkdownIt("commonmark", {"html": True}).enable("table").render(markdown))
+    assert set(rendered.tags).isdisjoint({"script", "img", "a", "code"})
+    assert rendered.tags.count("h1") == 1
+    assert "CANARY" not in html + markdown
+    assert "[masked]" in found.text
+
+
+@given(st.text())
+def test_text_in_markdown_stays_that_text(text: str) -> None:
+    shown = Page(MarkdownIt("commonmark", {"html": True}).enable("table").render(f"- {as_markdown(text)}"))
+    assert set(shown.tags) <= {"ul", "li"}
+
+
+def test_unreadable_source_is_named_and_the_rest_is_told(platform: Platform, tmp_path: Path) -> None:
+    archive = Archive(tmp_path / "outputs")
+    filed(archive, Verdict.FAIL, "5 keys", 5)
+    log_path(tmp_path / "state", "prediction-coordinator").mkdir(parents=True)
+    incident = gather(platform, archive)
+    assert "logs" in incident.unread
+    page, text = write_incident(incident, tmp_path / "reports")
+    assert "Could not look at the logs" in Page(page.read_text(encoding="utf-8")).text
+    markdown = text.read_text(encoding="utf-8")
+    assert "**Could not look** at the logs" in markdown
+    assert "None was logged" not in markdown
+    assert "Error lines" not in markdown
+
+
+def test_chosen_runs_are_told_and_unknown_ones_refused(platform: Platform, tmp_path: Path) -> None:
+    archive = Archive(tmp_path / "outputs")
+    old = filed(archive, Verdict.FAIL, "5 keys", 60 * 72)
+    filed(archive, Verdict.PASS, "none", 5)
+    incident = gather(platform, archive, [old.record.run_id])
+    assert [run.record.run_id for run in incident.runs] == [old.record.run_id]
+    assert incident.since == old.record.started_at - timedelta(hours=24)
+    with pytest.raises(UserError, match=r"no run '20260101T000000Z-0000' that has ended"):
+        gather(platform, archive, ["20260101T000000Z-0000"])
+    with pytest.raises(UserError, match="there is no time"):
+        gather(platform, archive, since=NOW, until=NOW - timedelta(hours=1))
+
+
+def test_nothing_is_overwritten(platform: Platform, tmp_path: Path) -> None:
+    incident = gather(platform, Archive(tmp_path / "outputs"))
+    files = [path for _ in range(3) for path in write_incident(incident, tmp_path / "reports")]
+    assert len(set(files)) == 6
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match="cannot be made"):
+        write_incident(incident, tmp_path / "file")
+
+
+def test_command_refuses_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNBOOK_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("RUNBOOK_OUTPUTS", str(tmp_path / "outputs"))
+    for words in (["nosuch"], ["--since", "soon"], ["--since", "2026-01-17", "--until", "2026-01-16"]):
+        answer = CliRunner().invoke(cli, ["incident", *words])
+        assert answer.exit_code == 2
+        assert len(answer.stderr.splitlines()) == 1
+    assert not (tmp_path / "outputs/incidents").exists()

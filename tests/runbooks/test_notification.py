@@ -1,0 +1,242 @@
+"""People are told of a turn for the worse and of the recovery, by real clients, and never at a run's cost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from email import message_from_bytes, policy
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.smtp import SMTP
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib.environment import Channel, load_environment
+from lib.operations.verdict import Verdict
+from lib.runbooks.archive import Archive, Run, write_record
+from lib.runbooks.catalogue import find_runbook
+from lib.runbooks.execution import execute
+from lib.runbooks.notification import is_told, notified
+from lib.runbooks.notification_channels import Message, send
+from lib.runbooks.notification_delivery import refusal
+from lib.runbooks.record import RunError, RunStatus
+from lib.runbooks.redaction import Redactor, redactor_of
+from lib.runbooks.stopping import Limits
+
+# Apprise looks at attachments with it, which we never send.
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+
+NOTEBOOKS = Path(__file__).parent / "notebooks"
+HOSTILE = Message(
+    "FAIL <script>alert(1)</script> <!channel> @everyone",
+    "<img src=x onerror=alert(1)> <https://evil.example|click> *bold* @here\npassword=CANARY-in-a-message",
+    Verdict.FAIL,
+)
+VERDICTS = st.sampled_from(Verdict)
+
+
+class Inbox:
+    """A web server that takes whatever is posted to it, or answers as it is told."""
+
+    def __init__(self) -> None:
+        self.posted: list[Any] = []
+        self.answer = 200
+        self.hold = threading.Event()
+        self.hold.set()
+        inbox = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                inbox.posted.append(json.loads(body))
+                inbox.hold.wait(30)
+                self.send_response(inbox.answer)
+                self.end_headers()
+                self.wfile.write(b"ok")
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"127.0.0.1:{self.server.server_port}"
+
+
+@pytest.fixture
+def inbox() -> Iterator[Inbox]:
+    found = Inbox()
+    thread = threading.Thread(target=found.server.serve_forever, args=(0.01,))
+    thread.start()
+    yield found
+    found.hold.set()
+    found.server.shutdown()
+    thread.join()
+    found.server.server_close()
+
+
+@pytest.fixture
+def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inbox: Inbox) -> Archive:
+    """An environment whose channel is the inbox, and another that is down."""
+    (tmp_path / "environments").mkdir()
+    settings = {
+        "platform": "embedded",
+        "project_id": "local",
+        "notifications": {
+            "reports_url": "https://reports.example/runs/",
+            "timeout_seconds": 5,
+            "channels": [{"variable": "INBOX_URL"}, {"variable": "DOWN_URL", "minimum": "FAIL"}],
+        },
+    }
+    (tmp_path / "environments/noisy.yaml").write_text(json.dumps(settings))
+    monkeypatch.setenv("RUNBOOK_ENVIRONMENTS", str(tmp_path / "environments"))
+    monkeypatch.setenv("INBOX_URL", f"json://{inbox.address}/CANARY-in-an-address")
+    monkeypatch.setenv("DOWN_URL", "json://user:CANARY-of-a-user@127.0.0.1:1/CANARY-in-a-path")
+    return Archive(tmp_path / "outputs")
+
+
+def run(name: str, archive: Archive, limits: Limits | None = None) -> Run:
+    return execute(find_runbook(name, NOTEBOOKS), environment="noisy", archive=archive, limits=limits)
+
+
+def file_earlier(found: Run, archive: Archive, name: str) -> None:
+    """File the run as one of that runbook, as it runs by default, an hour earlier."""
+    parameters = {each.name: each.default for each in find_runbook(name, NOTEBOOKS).parameters}
+    if "environment" in parameters:
+        parameters["environment"] = "noisy"
+    started_at = found.record.started_at - timedelta(hours=1)
+    earlier = replace(found.record, runbook=name, parameters=parameters, started_at=started_at)
+    folder = archive.new_folder("noisy", name, earlier.started_at)
+    write_record(Run(folder, replace(earlier, run_id=folder.name)))
+
+
+@pytest.mark.parametrize(("parameters", "is_told_of"), [({"plan": "x", "reason": ""}, False), ({"days": 7}, True)])
+def test_a_mistyped_approval_pages_nobody(
+    told: Archive, inbox: Inbox, parameters: dict[str, object], is_told_of: bool
+) -> None:
+    ended = replace(run("healthy", told).record, parameters=parameters, verdict=Verdict.UNKNOWN)
+    refused = Run(told.root, replace(ended, error=RunError("step-1", "UserError", "names no lock")))
+    settings = load_environment("noisy").notifications
+    notified(refused, told, settings, redactor_of(load_environment("noisy")))
+    assert bool(inbox.posted) is is_told_of
+
+
+@given(VERDICTS, VERDICTS, st.sampled_from(["WARN", "UNKNOWN", "FAIL"]))
+def test_a_channel_hears_of_what_gets_worse_and_of_its_end(before: Verdict, now: Verdict, minimum: str) -> None:
+    channel = Channel("X", minimum)  # type: ignore[arg-type]
+    least = Verdict(minimum).badness
+    assert not is_told(channel, now, now)
+    assert is_told(channel, before, Verdict.PASS) is (before.badness >= least)
+    if now.badness > before.badness:
+        assert is_told(channel, before, now) is (now.badness >= least)
+
+
+def test_worse_is_told_once(told: Archive, inbox: Inbox) -> None:
+    first = run("broken_rule", told)
+    assert first.record.notifications[0] == "told INBOX_URL"
+    assert first.record.notifications[1].startswith("could not notify DOWN_URL: ")
+    assert first.exit_code == 1
+    [message] = inbox.posted
+    assert message["title"] == "FAIL: Duplicates (noisy), worse than PASS"
+    for part in ("5 keys of 587", "Next: Repair them"):
+        assert part in message["message"]
+    assert f"https://reports.example/runs/noisy/broken_rule/{first.record.run_id}/report.html" in message["message"]
+    assert "could not notify DOWN_URL" in first.report.read_text(encoding="utf-8")
+    assert [path for path in told.root.rglob("*") if path.is_file() and b"CANARY" in path.read_bytes()] == []
+
+    assert run("broken_rule", told).record.notifications == ()
+    assert len(inbox.posted) == 1
+
+
+def test_recovery_is_told(told: Archive, inbox: Inbox) -> None:
+    file_earlier(run("broken_rule", told), told, "warns")
+    found = run("warns", told)
+    # A WARN is the end of it for whoever hears of FAIL only, and not for others.
+    assert [line.split(":")[0] for line in found.record.notifications] == ["could not notify DOWN_URL"]
+    file_earlier(found, told, "healthy")
+    assert run("healthy", told).record.notifications == ("told INBOX_URL",)
+    assert inbox.posted[-1]["title"] == "PASS: All is well (noisy), recovered from WARN"
+
+
+def test_run_without_a_verdict_is_told_as_unknown(told: Archive, inbox: Inbox) -> None:
+    found = run("healthy", told, Limits(run_seconds=0))
+    assert found.record.status is RunStatus.TIMED_OUT
+    assert inbox.posted[0]["title"].startswith("UNKNOWN: ")
+
+
+def test_killed_run_is_told_by_the_next_one(told: Archive, inbox: Inbox) -> None:
+    found = run("healthy", told)
+    lost = replace(found.record, status=RunStatus.RUNNING, verdict=None, finished_at=None, pid=2**22 + 1)
+    write_record(Run(found.folder, lost))
+    for _ in range(2):
+        run("no_verdict", told)
+    titles = [message["title"] for message in inbox.posted]
+    assert [title.split(" (")[0] for title in titles] == ["UNKNOWN: All is well", "UNKNOWN: no_verdict"]
+    again = next(each for each in told.runs() if each.folder == found.folder)
+    assert isinstance(again, Run)
+    assert (again.record.status, again.record.notifications) == (RunStatus.ABANDONED, ("told INBOX_URL",))
+
+
+def test_channel_that_does_not_answer_is_not_waited_for(inbox: Inbox) -> None:
+    inbox.hold.clear()
+    variables = {"SLOW": f"json://{inbox.address}/?rto=600", "BAD": "no address", "UNSET": ""}
+    channels = [Channel(name) for name in variables]
+    lines = send(HOSTILE, channels, Redactor(), timeout_seconds=0.3, variables=variables)
+    inbox.hold.set()
+    assert lines == (
+        "could not notify SLOW: no answer within 0.3 s",
+        "could not notify BAD: its value is no address that Apprise knows",
+        "could not notify UNSET: the variable is not set",
+    )
+
+
+@pytest.mark.parametrize("scheme", ["json", "slack"])
+def test_hostile_text_stays_text_in_chats(inbox: Inbox, scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from apprise.plugins.slack import NotifySlack
+
+    monkeypatch.setattr(NotifySlack, "webhook_url", f"http://{inbox.address}")
+    place = "T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#general" if scheme == "slack" else inbox.address
+    assert refusal(f"{scheme}://{place}", HOSTILE.title, HOSTILE.body, HOSTILE.verdict, 5) == ""
+    sent = json.dumps(inbox.posted, ensure_ascii=False)
+    assert "@everyone" not in sent
+    if scheme == "slack":
+        assert "<!channel>" not in sent
+        assert "<https://evil.example" not in sent
+
+
+def received_by_mail(message: Message) -> tuple[bytes, tuple[str, ...]]:
+    """Send the message to a real mail server; returns the mail and the lines of the sender."""
+    received: list[bytes] = []
+
+    class Handler:
+        async def handle_DATA(self, _server: object, _session: object, envelope: Any) -> str:
+            received.append(envelope.content)
+            return "250 OK"
+
+    async def exchange() -> tuple[str, ...]:
+        server = await asyncio.get_running_loop().create_server(lambda: SMTP(Handler()), "127.0.0.1", 0)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            address = f"mailto://127.0.0.1:{port}/?from=runbooks@example.org&to=on-call@example.org&mode=insecure"
+            variables = {"MAIL": address}
+            return await asyncio.to_thread(
+                send, message, [Channel("MAIL")], Redactor(), timeout_seconds=10, variables=variables
+            )
+
+    lines = asyncio.run(exchange())
+    return received[0], lines
+
+
+def test_hostile_text_stays_text_in_mail() -> None:
+    content, lines = received_by_mail(HOSTILE)
+    assert lines == ("told MAIL",)
+    mail = message_from_bytes(content, policy=policy.default)
+    html = mail.get_body(("html",))
+    assert html is None or ("<script>" not in html.get_content() and "<img" not in html.get_content())
+    assert "alert(1)" in mail.get_body(("plain", "html")).get_content()  # type: ignore[union-attr]
+    assert "CANARY" not in str(mail)
