@@ -12,13 +12,22 @@ import traceback
 
 import click
 
-from lib.cli.batches import consolidate, duplicates, repair, stage
+from lib.cli.audit import audit
+from lib.cli.batches import consolidate, duplicates, stage
 from lib.cli.demo import demo
 from lib.cli.doctor import doctor
+from lib.cli.drill import drill
+from lib.cli.incident import incident
 from lib.cli.locks import locks
+from lib.cli.logs import logs
+from lib.cli.notify import notify
+from lib.cli.repair import repair
 from lib.cli.runs import list_runbooks, params, run, site
-from lib.cli.terminal import printable
+from lib.cli.terminal import printable, redactor
 from lib.errors import RunbookError
+
+# A name that is refused may be a megabyte.
+_LONGEST_LINE = 2_000
 
 
 class _OneLineErrors(click.Group):
@@ -28,12 +37,14 @@ class _OneLineErrors(click.Group):
         try:
             return super().invoke(context)
         except RunbookError as error:
-            click.echo(f"runbook: {printable(str(error))}", err=True)
+            click.echo(f"runbook: {printable(str(error))[:_LONGEST_LINE]}", err=True)
             context.exit(error.exit_code)
+        except click.UsageError as error:
+            raise click.UsageError(redactor().text(error.format_message()), error.ctx) from None
         except BrokenPipeError:
             raise  # the reader has seen enough; click ends quietly
         except OSError as error:
-            click.echo(f"runbook: {printable(str(error))}", err=True)
+            click.echo(f"runbook: {printable(str(error))[:_LONGEST_LINE]}", err=True)
             context.exit(RunbookError.exit_code)
         except KeyboardInterrupt:
             click.echo(
@@ -49,7 +60,24 @@ def cli() -> None:
     """Runbooks for a pipeline that once wrote duplicates, and the library that prevents them."""
 
 
-for command in (run, list_runbooks, params, demo, stage, consolidate, duplicates, repair, locks, doctor, site):
+for command in (
+    run,
+    list_runbooks,
+    params,
+    demo,
+    drill,
+    stage,
+    consolidate,
+    duplicates,
+    repair,
+    locks,
+    logs,
+    audit,
+    doctor,
+    incident,
+    notify,
+    site,
+):
     cli.add_command(command)
 
 
@@ -64,5 +92,5 @@ def main() -> None:
         cli()
     except Exception:
         # A mistake of ours. Python's own exit code for it would be that of a FAIL verdict.
-        traceback.print_exc()
+        click.echo(redactor().text(traceback.format_exc()), err=True)
         sys.exit(RunbookError.exit_code)

@@ -1,10 +1,18 @@
-"""Batches whose rows still wait in staging tables."""
+"""Batches whose rows still wait in staging tables.
+
+The ledger tells which tables were merged by this library. Of the others an anti-join with the
+main table proves it, row by row; age proves nothing.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from lib.consolidation.cleanup import Proof, ProvenTable, prove_tables
+from lib.consolidation.errors import SourceVanished, WarehouseUnavailable
 from lib.consolidation.staging import BatchBacklog, staging_backlog
 from lib.operations import by_hand
 from lib.operations.dates import date_in, spoken_seconds
@@ -20,6 +28,35 @@ _NAME = "Staging backlog"
 _STILL_WANTED = timedelta(hours=24)
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """A batch's staging tables, held against the main table.
+
+    Attributes:
+        batch: All of them together.
+        proofs: Those that the ledger does not name.
+    """
+
+    batch: BatchBacklog
+    proofs: tuple[ProvenTable, ...]
+
+    @property
+    def name(self) -> str:
+        return self.batch.batch_id or "not told"
+
+    @property
+    def unmerged(self) -> list[ProvenTable]:
+        return [proven for proven in self.proofs if not proven.proof.is_merged]
+
+    @property
+    def rows_nowhere_else(self) -> int:
+        """Rows that the main table has not, or has with other values."""
+        return sum(
+            proven.rows if proven.proof is Proof.UNREADABLE else proven.missing + proven.differing
+            for proven in self.unmerged
+        )
+
+
 @section(_NAME)
 def backlog(platform: Platform, now: datetime, *, stuck_after_minutes: float) -> Section:
     """Staging tables, rows and age of each batch, and whether they were merged.
@@ -29,7 +66,7 @@ def backlog(platform: Platform, now: datetime, *, stuck_after_minutes: float) ->
         now: The moment of the run (UTC).
         stuck_after_minutes: A batch that nobody has added to for so long should be merged.
     """
-    batches = staging_backlog(platform.warehouse, platform.table)
+    batches = look_at_staging(platform)
     check = _backlog_check(platform.environment, batches, now, timedelta(minutes=stuck_after_minutes))
     return Section((check,), (_table(batches, now),))
 
@@ -37,53 +74,95 @@ def backlog(platform: Platform, now: datetime, *, stuck_after_minutes: float) ->
 @section(_NAME)
 def staging_state(platform: Platform, now: datetime) -> Section:
     """The same tables; judges nothing."""
-    return Section((), (_table(staging_backlog(platform.warehouse, platform.table), now),))
+    return Section((), (_table(look_at_staging(platform), now),))
 
 
-def _table(batches: list[BatchBacklog], now: datetime) -> Table:
+def look_at_staging(platform: Platform) -> list[Waiting]:
+    """All batches with staging tables, those that wait longest first.
+
+    Raises:
+        WarehouseUnavailable: It cannot be read, or consolidations drop tables faster than they are looked at.
+    """
+    try:
+        return _held_against_the_table(platform)
+    except SourceVanished:
+        # A consolidation has dropped its tables since they were listed.
+        pass
+    try:
+        return _held_against_the_table(platform)
+    except SourceVanished as error:
+        raise WarehouseUnavailable(f"staging changes while it is looked at: {error}; look again") from error
+
+
+def _held_against_the_table(platform: Platform) -> list[Waiting]:
+    batches = staging_backlog(platform.warehouse, platform.table)
+    waiting = [table for batch in batches for table in batch.waiting]
+    proven = {one.table: one for one in prove_tables(platform.warehouse, platform.table, waiting, {})}
+    return [Waiting(batch, tuple(proven[table] for table in batch.waiting)) for batch in batches]
+
+
+def _table(batches: Sequence[Waiting], now: datetime) -> Table:
     rows = [
         (
-            batch.batch_id or "not told",
-            batch.unmerged_tables,
-            batch.merged_tables,
-            batch.rows,
-            spoken_seconds(_age_seconds(batch, now)),
+            waiting.name,
+            len(waiting.unmerged),
+            waiting.rows_nowhere_else,
+            len(waiting.proofs) - len(waiting.unmerged),
+            waiting.batch.merged_tables,
+            waiting.batch.rows,
+            spoken_seconds(_age_seconds(waiting.batch, now)),
         )
-        for batch in batches
+        for waiting in batches
     ]
-    columns = ("Batch", "Tables not merged", "Tables merged, to be dropped", "Rows", "Newest table's age")
-    note = "Only tables that the ledger names count as merged; age says nothing about it."
+    columns = (
+        "Batch",
+        "Tables not merged",
+        "Rows nowhere else",
+        "Tables merged, by their rows",
+        "Tables merged, by the ledger",
+        "Rows",
+        "Newest table's age",
+    )
+    note = "Merged by their rows: each is in the table, value for value. Age proves nothing."
     return Table("Staging tables by batch", columns, rows, note, shown=20)
 
 
 def _backlog_check(
-    environment: Environment, batches: list[BatchBacklog], now: datetime, stuck_after: timedelta
+    environment: Environment, batches: Sequence[Waiting], now: datetime, stuck_after: timedelta
 ) -> Check:
-    waiting = [batch for batch in batches if batch.unmerged_tables]
-    tables = sum(batch.unmerged_tables for batch in waiting)
-    evidence = {
-        batch.batch_id or "not told": f"{batch.unmerged_tables} tables not merged, {batch.rows:,} rows, "
-        f"newest {spoken_seconds(_age_seconds(batch, now))} old"
-        for batch in waiting[:10]
-    }
-    stuck = [batch for batch in waiting if _is_older(batch, now, stuck_after)]
-    wanted = [batch for batch in stuck if not _is_older(batch, now, _STILL_WANTED)]
+    waiting = [found for found in batches if found.unmerged]
+    tables = sum(len(found.unmerged) for found in waiting)
+    leftovers = sum(found.batch.tables - len(found.unmerged) for found in batches)
+    evidence = {found.name: _described(found, now) for found in waiting[:10]}
+    if leftovers:
+        evidence["merged, only to be dropped"] = f"{leftovers} tables"
+    stuck = [found for found in waiting if _is_older(found.batch, now, stuck_after)]
+    wanted = [found for found in stuck if not _is_older(found.batch, now, _STILL_WANTED)]
     if wanted:
+        rows = sum(found.rows_nowhere_else for found in wanted)
         summary = (
-            f"{len(wanted)} batches wait for longer than {spoken_seconds(stuck_after.total_seconds())}, {tables} tables"
+            f"{len(wanted)} batches wait for longer than {spoken_seconds(stuck_after.total_seconds())}: "
+            f"{rows:,} rows in {sum(len(found.unmerged) for found in wanted)} tables are not merged"
         )
-        commands = [_consolidate(environment, batch) for batch in wanted[:10]]
+        commands = [_consolidate(environment, found.batch) for found in wanted[:10]]
         step = f"Their rows are in no other place. See what it will do (--dry-run), then do it: {commands[0]}"
         return Check(_NAME, Verdict.FAIL, summary, evidence, step, commands)
     if stuck:
-        summary = f"{len(stuck)} old batches were never merged, {tables} tables"
+        summary = f"{len(stuck)} old batches were never merged, {tables} tables; {leftovers} tables are merged"
         step = "Decide on each: consolidate it, or drop it. Their rows are in no other place."
-        commands = [_consolidate(environment, batch) for batch in stuck[:10]]
+        commands = [_consolidate(environment, found.batch) for found in stuck[:10]]
         return Check(_NAME, Verdict.WARN, summary, evidence, step, commands)
     if waiting:
         summary = f"{len(waiting)} batches are being staged, {tables} tables, none for long"
         return Check(_NAME, Verdict.PASS, summary, evidence)
     return Check(_NAME, Verdict.PASS, "no batch waits", evidence)
+
+
+def _described(found: Waiting, now: datetime) -> str:
+    return (
+        f"{len(found.unmerged)} tables not merged, {found.rows_nowhere_else:,} rows nowhere else, "
+        f"newest {spoken_seconds(_age_seconds(found.batch, now))} old"
+    )
 
 
 def _age_seconds(batch: BatchBacklog, now: datetime) -> float | None:

@@ -1,5 +1,7 @@
 """The guide's commands: what an operator types to ask the same question without a runbook.
 
+On the embedded platform there is nothing that gcloud could ask; there they are commands of ``runbook``.
+
 Values are quoted for a POSIX shell, since some come from outside.
 """
 
@@ -7,7 +9,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 
 from lib.consolidation.table_spec import TableSpec
 from lib.environment import Environment
@@ -37,8 +39,16 @@ def undo_repair(environment: Environment, game_date: date, backup_table: str) ->
     return command(environment, "repair", "undo", "--game-date", game_date, "--backup", backup_table)
 
 
+def restore_dropped(spec: TableSpec, dropped_at: datetime) -> str:
+    """How a table that was dropped comes back, by BigQuery's time travel (seven days)."""
+    before = int(dropped_at.timestamp() * 1000)
+    return f"bq cp {_q(f'{spec.table.dataset}.TABLE@{before}')} {_q(f'{spec.table.dataset}.TABLE')}"
+
+
 def list_roles(environment: Environment, service_account: str) -> str:
     """Guide, step 1."""
+    if _is_embedded(environment):
+        return runbook("deploy_verify", environment)
     return _gcloud(
         f"projects get-iam-policy {_q(environment.project_id)} --flatten='bindings[].members'",
         f"--filter={_q(f'bindings.members:serviceAccount:{service_account}')} --format='table(bindings.role)'",
@@ -62,30 +72,45 @@ def describe_role(role: str) -> str:
 
 def describe_service(environment: Environment, service: str) -> str:
     """Guide, step 3."""
+    if _is_embedded(environment):
+        return runbook("deploy_verify", environment)
     return _gcloud(f"run services describe {_q(service)}", _place(environment))
 
 
 def send_all_traffic(environment: Environment, service: str, revision: str) -> str:
     """Guide, rollback option B."""
+    if _is_embedded(environment):
+        return runbook("rollback", environment)
     return _gcloud(
         f"run services update-traffic {_q(service)} --to-revisions={_q(f'{revision}=100')}", _place(environment)
     )
 
 
-def ask_health(url: str, *, with_token: bool = False) -> str:
+def set_variable(environment: Environment, service: str, name: str, value: str) -> str:
+    """Guide, rollback option A, without a change of the code."""
+    return _gcloud(f"run services update {_q(service)} --update-env-vars={_q(f'{name}={value}')}", _place(environment))
+
+
+def ask_health(environment: Environment, url: str, *, with_token: bool = False) -> str:
     """Guide, step 3."""
+    if _is_embedded(environment):  # its services answer only while a runbook asks
+        return runbook("deploy_verify", environment)
     token = '-H "Authorization: Bearer $(gcloud auth print-identity-token)" ' if with_token else ""
     return f"curl -sS {token}{_q(url)}"
 
 
 def read_logs(environment: Environment, service: str) -> str:
     """Guide, step 4: the lines of the lock, the MERGE and the validation."""
+    if _is_embedded(environment):
+        return command(environment, "logs", service)
     lines = "(?i)consolidation lock|executing merge|merge complete|consolidation validation"
     return _read_lines(environment, service, f' AND textPayload=~"{lines}"')
 
 
 def read_errors(environment: Environment, service: str) -> str:
     """Error lines, of plain text too."""
+    if _is_embedded(environment):
+        return command(environment, "logs", service, "--errors")
     return _read_lines(
         environment, service, ' AND (severity>=ERROR OR textPayload=~"ERROR|CRITICAL|Traceback|Exception")'
     )
@@ -93,6 +118,8 @@ def read_errors(environment: Environment, service: str) -> str:
 
 def read_any_log(environment: Environment, service: str) -> str:
     """Whether the service logs anything at all."""
+    if _is_embedded(environment):
+        return command(environment, "logs", service, "--any")
     return _read_lines(environment, service, "", limit=5)
 
 
@@ -101,8 +128,11 @@ def _read_lines(environment: Environment, service: str, condition: str, *, limit
     return _gcloud(f"logging read {_q(wanted)}", f"--project={_q(environment.project_id)} --limit={limit}")
 
 
-def count_duplicates(spec: TableSpec, since: date) -> str:
+def count_duplicates(environment: Environment, since: date) -> str:
     """Guide, day 1: duplicates by the exact key."""
+    if _is_embedded(environment):
+        return command(environment, "duplicates", "--game-date", since)
+    spec = environment.table_spec
     key = ", ".join(spec.key_columns)
     active = f" AND {spec.active_column}" if spec.active_column else ""
     # Shown to people, never run; the names are checked identifiers.
@@ -114,8 +144,36 @@ def count_duplicates(spec: TableSpec, since: date) -> str:
     return f"bq query --use_legacy_sql=false {_q(query)}"
 
 
+def count_rows(environment: Environment, game_date: date) -> str:
+    """Guide, days 2 to 7: the rows of a date, and those that readers see."""
+    if _is_embedded(environment):
+        return command(environment, "duplicates", "--game-date", game_date)
+    spec = environment.table_spec
+    active = f", COUNTIF({spec.active_column}) AS active_rows" if spec.active_column else ""
+    query = (
+        f"SELECT COUNT(*) AS row_count{active} FROM {spec.table.sql} "  # noqa: S608 - as above
+        f'WHERE {spec.date_column} = "{game_date}"'
+    )
+    return f"bq query --use_legacy_sql=false {_q(query)}"
+
+
+def rows_as_of(environment: Environment, game_date: date, moment: datetime) -> str:
+    """How many rows the date had then, by BigQuery's time travel; DuckDB knows only what is there now."""
+    if _is_embedded(environment):
+        return count_rows(environment, game_date)
+    spec = environment.table_spec
+    query = (
+        f"SELECT COUNT(*) AS row_count FROM {spec.table.sql} "  # noqa: S608 - as above
+        f'FOR SYSTEM_TIME AS OF TIMESTAMP "{moment.isoformat(timespec="seconds")}" '
+        f'WHERE {spec.date_column} = "{game_date}"'
+    )
+    return f"bq query --use_legacy_sql=false {_q(query)}"
+
+
 def list_locks(environment: Environment) -> str:
     """Guide, step 6. The gcloud command of the guide was never released; this asks the same."""
+    if _is_embedded(environment):
+        return command(environment, "locks", "list")
     url = (
         f"https://firestore.googleapis.com/v1/projects/{environment.project_id}"
         f"/databases/{environment.google.firestore_database}/documents/consolidation_locks"
@@ -124,8 +182,21 @@ def list_locks(environment: Environment) -> str:
 
 
 def list_jobs(environment: Environment) -> str:
-    """Whether a MERGE still runs in BigQuery after its holder died."""
+    """Whether a MERGE still runs in BigQuery after its holder died; DuckDB's dies with its process."""
+    if _is_embedded(environment):
+        return command(environment, "locks", "list")
     return f"bq ls --jobs --all --max_results=50 --project_id={_q(environment.project_id)}"
+
+
+def cancel_job(environment: Environment, job_id: str) -> str:
+    """Asks BigQuery to end a job; it may commit all the same, if it is nearly done."""
+    location = environment.google.bigquery_location
+    place = f"--location={_q(location)} " if location else ""  # outside US and EU it is not found without
+    return f"bq {place}--project_id={_q(environment.project_id)} cancel {_q(job_id)}"
+
+
+def _is_embedded(environment: Environment) -> bool:
+    return environment.platform == "embedded"
 
 
 def _gcloud(*parts: str) -> str:

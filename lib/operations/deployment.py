@@ -54,14 +54,25 @@ def _access_check(platform: Platform, account: str, services: list[str], binding
         summary = f"it holds {custom[0]}, a role of your own; whether that allows Firestore documents can't be seen"
         step = f"See whether it includes datastore.entities.*: {by_hand.describe_role(custom[0])}"
         return Check(name, Verdict.UNKNOWN, summary, evidence, step, commands)
+    if bindings.unseen:
+        summary = f"{account} lacks {by_hand.DATASTORE_USER} in the project; a role from {bindings.unseen} is not seen"
+        step = f"Unless it has the role from there, add it: {_addition(platform, account)}"
+        return Check(name, Verdict.UNKNOWN, summary, evidence, step, commands)
     return Check(
         name,
         Verdict.FAIL,
         f"{account} lacks {by_hand.DATASTORE_USER}: no lock can be taken",
         evidence,
-        f"Add the role: {by_hand.add_role(platform.environment, account)}",
+        f"Add the role: {_addition(platform, account)}",
         commands,
     )
+
+
+def _addition(platform: Platform, account: str) -> str:
+    plan = by_hand.runbook("deploy_verify", platform.environment, {"role_binding": "add", "account": account})
+    if platform.environment.platform == "embedded":
+        return plan
+    return f"{plan} shows the plan; or by hand: {by_hand.add_role(platform.environment, account)}"
 
 
 @section("Revisions and traffic")
@@ -126,8 +137,9 @@ def _together_check(platform: Platform, services: list[ServiceStatus]) -> Check:
         return Check(name, Verdict.UNKNOWN, "when they were deployed is not told", evidence, step, commands)
     apart = known[-1][0] - known[0][0]
     if apart > _DEPLOYED_TOGETHER:
-        summary = f"{known[0][1]} is {spoken_seconds(apart.total_seconds())} older than {known[-1][1]}"
-        step = f"If {known[0][1]} carries the lock too, deploy it now: it may still run without it."
+        older, newer = known[0][1], known[-1][1]
+        summary = f"only {newer} was deployed: {older} is {spoken_seconds(apart.total_seconds())} older"
+        step = f"If {older} is to carry the lock too, deploy it now: until then it may run without."
         return Check(name, Verdict.WARN, summary, evidence, step)
     return Check(name, Verdict.PASS, f"deployed within {spoken_seconds(apart.total_seconds())} of each other", evidence)
 
@@ -151,7 +163,7 @@ def health(platform: Platform, service: str) -> Section:
                     "answered in": f"{response.duration_ms:.0f} ms",
                 },
                 judgement.next_step,
-                [by_hand.ask_health(f"{url}{path}", with_token=needs_token)],
+                [by_hand.ask_health(platform.environment, f"{url}{path}", with_token=needs_token)],
             )
         )
         if judgement.parts:

@@ -1,4 +1,4 @@
-"""Duplicates of the business key: counted, explained, repaired.
+"""Duplicates of the business key: counted and explained.
 
 The exact key judges. The guide's own query rounds the line, so its figure is shown
 beside: two lines half a point apart are no duplicate.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from lib.consolidation.duplicates import (
     DuplicateCount,
@@ -18,8 +18,6 @@ from lib.consolidation.duplicates import (
     count_duplicates,
     explain_duplicates,
 )
-from lib.consolidation.repair import apply_repair, plan_repair
-from lib.errors import UserError
 from lib.operations import by_hand
 from lib.operations.dates import local_time
 from lib.operations.section import Section, section
@@ -27,7 +25,7 @@ from lib.operations.tables import Table
 from lib.operations.verdict import Check, Verdict
 
 if TYPE_CHECKING:
-    from lib.consolidation.repair import RepairPlan, RepairResult
+    from lib.operations.history import LogHistory
     from lib.platform import Platform
 
 _CAUSES = {
@@ -38,8 +36,15 @@ _CAUSES = {
 
 
 @section("Duplicates")
-def duplicates(platform: Platform, since: date, until: date) -> Section:
-    """Duplicate keys of each date from `since` to `until`, both included."""
+def duplicates(platform: Platform, since: date, until: date, *, history: LogHistory | None = None) -> Section:
+    """Duplicate keys of each date from `since` to `until`, both included.
+
+    Args:
+        platform: Whose table.
+        since: First game date.
+        until: Last one.
+        history: Tells whether there were games, in case there are no rows.
+    """
     counts = count_duplicates(platform.warehouse, platform.table, since, until)
     rows = [
         (count.game_date, count.rows, count.keys, count.duplicate_keys, count.excess_rows, count.guide_keys)
@@ -47,18 +52,25 @@ def duplicates(platform: Platform, since: date, until: date) -> Section:
     ]
     columns = ("Game date", "Rows", "Keys", "Duplicate keys", "Rows too many", "The guide's count")
     note = "The guide's count rounds the line and counts superseded rows too; it decides nothing."
-    return Section((duplicates_check(platform, counts, since, until),), (Table("Duplicates", columns, rows, note),))
+    off_day = history.off_day if history and not counts else ""
+    return Section(
+        (duplicates_check(platform, counts, since, until, off_day),), (Table("Duplicates", columns, rows, note),)
+    )
 
 
-def duplicates_check(platform: Platform, counts: Sequence[DuplicateCount], since: date, until: date) -> Check:
-    """FAIL with the number of duplicate keys; UNKNOWN when there are no rows to judge."""
+def duplicates_check(
+    platform: Platform, counts: Sequence[DuplicateCount], since: date, until: date, off_day: str = ""
+) -> Check:
+    """FAIL with the number of duplicate keys; UNKNOWN when there are no rows to judge, and should be."""
     period = f"{since}" if since == until else f"{since} to {until}"
     name = f"Duplicates {period}"
     environment = platform.environment
     commands = [
         *(by_hand.command(environment, "duplicates", "--game-date", count.game_date) for count in counts[-3:]),
-        by_hand.count_duplicates(platform.table, since),
+        by_hand.count_duplicates(environment, since),
     ]
+    if not counts and off_day:
+        return Check(name, Verdict.PASS, f"no rows, and none expected: {off_day}", {}, commands=commands)
     if not counts:
         step = "See whether there were games; if so, whether their batch waits in the backlog of day1_monitoring."
         return Check(name, Verdict.UNKNOWN, f"{platform.table.table} has no rows of {period}", {}, step, commands)
@@ -83,11 +95,19 @@ def duplicates_check(platform: Platform, counts: Sequence[DuplicateCount], since
 
 
 @section("Duplicates")
-def remaining_duplicates(platform: Platform, game_date: date) -> Section:
-    """The count once more at the end of a diagnosis; the next step is the repair."""
+def remaining_duplicates(platform: Platform, game_date: date, planned: Section) -> Section:
+    """The count once more at the end of a diagnosis; the next step is that of the plan that was shown."""
     counted = duplicates(platform, game_date, game_date)
-    step = f"When the cause is understood, do what the plan says: {_apply_command(platform, game_date)}"
-    checks = [replace(check, next_step=step) if check.verdict is Verdict.FAIL else check for check in counted.checks]
+    steps = [check.next_step for check in planned.checks if check.next_step]
+    preview = by_hand.runbook("duplicate_diagnosis", platform.environment, {"game_date": game_date})
+    step = steps[0] if steps else f"See the repair that would be done: {preview}"
+    key = ", ".join(platform.table.key_columns)
+    next_steps = {
+        Verdict.FAIL: step,
+        # Whoever sees picks twice although the table is clean has to look elsewhere.
+        Verdict.PASS: f"If picks are shown several times, look downstream, at a join that leaves out one of {key}.",
+    }
+    checks = [replace(check, next_step=next_steps.get(check.verdict, check.next_step)) for check in counted.checks]
     return replace(counted, checks=tuple(checks))
 
 
@@ -110,16 +130,12 @@ def explanation(platform: Platform, game_date: date) -> Section:
         for group in explained.groups
     ]
     columns = (*key, "Rows", "Kind", "Gap, ms", "Batches", "Kept by a repair", "Created")
-    return Section(
-        (_cause_check(explained, game_date),),
-        (Table(f"Duplicate keys of {game_date}", columns, rows, shown=20),),
-    )
+    # Whether there are any is another check's answer; an undo brings them back after this.
+    checks = (_cause_check(explained),) if explained.groups else ()
+    return Section(checks, (Table(f"Duplicate keys of {game_date}", columns, rows, shown=20),))
 
 
-def _cause_check(explained: Explanation, game_date: date) -> Check:
-    name = "Cause of the duplicates"
-    if not explained.groups:
-        return Check(name, Verdict.PASS, f"{game_date} has no duplicates to explain")
+def _cause_check(explained: Explanation) -> Check:
     kinds = {kind: number for kind, number in explained.by_kind.items() if number}
     gaps = [group.gap_ms for group in explained.groups if group.gap_ms is not None]
     batches = sorted({batch for group in explained.groups for batch in group.batches})
@@ -129,80 +145,10 @@ def _cause_check(explained: Explanation, game_date: date) -> Check:
     summary = ", ".join(f"{number} keys: {kind} ({_CAUSES[kind]})" for kind, number in kinds.items())
     step = "Find the two consolidations in the timeline below, and whether they ran without the lock."
     # That there are duplicates is another check's FAIL; a repair removes them and not their cause.
-    return Check(name, Verdict.WARN, summary, evidence, step)
-
-
-def checked_repair(repair: Literal["no", "preview", "apply"], repair_date: str, game_date: date) -> None:
-    """Refuse a repair that does not name what it changes.
-
-    Raises:
-        UserError: ``apply`` without the date it is for, or for another one.
-    """
-    if repair == "apply" and repair_date != game_date.isoformat():
-        raise UserError(
-            f"repair=apply changes rows of {game_date}: confirm it with repair_date={game_date} "
-            f"(it is {repair_date or 'empty'!r:.40}); nothing was changed"
-        )
-
-
-@section("Repair")
-def repair(platform: Platform, game_date: date, mode: Literal["no", "preview", "apply"]) -> Section:
-    """Plan the repair of the date and, with ``apply``, do it."""
-    if mode == "no":
-        return Section(())
-    plan = plan_repair(platform.warehouse, platform.table, game_date)
-    if plan.is_empty:
-        return Section((Check("Repair", Verdict.PASS, f"{game_date} needs none"),))
-    if mode == "preview":
-        return Section((), (_plan_table(plan), _how_to_apply(platform, game_date)))
-    result = apply_repair(platform.warehouse, platform.locks, platform.table, plan)
-    undo = by_hand.undo_repair(platform.environment, game_date, result.backup_table.table)
-    return Section((_repair_check(result, undo),), (_plan_table(plan), _undo_table(undo)))
+    return Check("Cause of the duplicates", Verdict.WARN, summary, evidence, step)
 
 
 def still_open(found: Section, after: Section) -> tuple[Check, ...]:
     """The findings that stand at the end: what a repair has settled is history."""
     settled = all(check.verdict is Verdict.PASS for check in after.checks)
     return () if settled else found.checks
-
-
-def _plan_table(plan: RepairPlan) -> Table:
-    rows = [
-        ("duplicate keys", plan.duplicate_keys),
-        ("rows of those keys", plan.rows_found),
-        ("rows to remove", plan.rows_to_remove),
-        ("rows to keep, the newest of each key", plan.rows_found - plan.rows_to_remove),
-        ("rows of the date now", plan.rows_of_date),
-        ("rows of the date afterwards", plan.rows_of_date - plan.rows_to_remove),
-    ]
-    return Table(f"Repair plan of {plan.game_date}", ("What", "Rows"), rows)
-
-
-def _how_to_apply(platform: Platform, game_date: date) -> Table:
-    command = _apply_command(platform, game_date)
-    note = "It backs the rows up first, refuses if the table has changed meanwhile, and prints its undo."
-    return Table("To do what the plan says", ("Command",), [(command,)], note)
-
-
-def _apply_command(platform: Platform, game_date: date) -> str:
-    parameters = {"game_date": game_date, "repair": "apply", "repair_date": game_date}
-    return by_hand.runbook("duplicate_diagnosis", platform.environment, parameters)
-
-
-def _undo_table(undo: str) -> Table:
-    return Table("To undo the repair", ("Command",), [(undo,)])
-
-
-def _repair_check(result: RepairResult, undo: str) -> Check:
-    evidence = {
-        "removed": result.removed,
-        "kept": result.kept,
-        "backup": result.backup_table,
-        "undo": undo,
-        "duplicate keys afterwards": result.duplicate_keys_after,
-    }
-    summary = f"{result.removed} rows removed, backed up in {result.backup_table}"
-    if result.duplicate_keys_after:
-        summary += f"; {result.duplicate_keys_after} duplicate keys are there again"
-        return Check("Repair", Verdict.FAIL, summary, evidence, "Something writes duplicates now: see the timeline.")
-    return Check("Repair", Verdict.PASS, summary, evidence, f"To undo it: {undo}")

@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from lib.errors import Unavailable
 from lib.operations import by_hand
 from lib.operations.dates import local_time, spoken_seconds
 from lib.operations.freshness import no_consolidation_seen
 from lib.operations.history import LogHistory
 from lib.operations.log_lines import EXPECTED_ORDER, EventKind
-from lib.operations.section import Section, section
+from lib.operations.section import COULD_NOT_LOOK, Section, section
 from lib.operations.tables import Table
 from lib.operations.timeline import Consolidation, Progress
 from lib.operations.verdict import Check, Verdict
@@ -29,7 +28,7 @@ def since_deployment(platform: Platform, earliest: datetime) -> datetime:
     """
     try:
         deployed_at = platform.services.describe(platform.environment.services.coordinator).deployed_at
-    except Unavailable:
+    except COULD_NOT_LOOK:
         return earliest
     return max(earliest, deployed_at) if deployed_at else earliest
 

@@ -23,12 +23,15 @@ def log_freshness(history: LogHistory) -> Section:
 def freshness_check(history: LogHistory, service: str) -> Check:
     """PASS when the service logged in the period, else UNKNOWN. Raises `SourceUnavailable`.
 
+    Workers run only when there is work: on a day without games their silence is in order.
     A line of the future is UNKNOWN too: behind it nobody sees whether newer ones come.
     """
     name = f"Logs of {service}"
     environment = history.platform.environment
     newest = history.newest(service)
     commands = [by_hand.read_any_log(environment, service)]
+    if service != environment.services.coordinator and history.off_day and (newest is None or newest < history.since):
+        return Check(name, Verdict.PASS, f"silent, as it should be: {history.off_day}", {}, commands=commands)
     if newest is None:
         step = "Find out why its logs are not collected; until then the log checks of every runbook are blind."
         return Check(name, Verdict.UNKNOWN, "nothing was ever logged by it", {}, step, commands)
@@ -47,10 +50,15 @@ def freshness_check(history: LogHistory, service: str) -> Check:
 
 
 def no_consolidation_seen(history: LogHistory, name: str) -> Check:
-    """UNKNOWN, and whether that is because nothing is logged at all. Raises `SourceUnavailable`."""
+    """UNKNOWN, and whether that is because nothing is logged at all. Raises `SourceUnavailable`.
+
+    PASS when the coordinator says that there were no games.
+    """
     environment = history.platform.environment
     service = environment.services.coordinator
     period = f"since {local_time(history.since, environment.timezone)}"
+    if history.off_day:
+        return Check(name, Verdict.PASS, f"none {period}: {history.off_day}")
     fresh = freshness_check(history, service)
     if fresh.verdict is Verdict.PASS:
         summary = f"no consolidation was logged {period}, though {service} logs"

@@ -19,7 +19,7 @@ from lib.operations.log_lines import (
     parse_events,
     without_copies,
 )
-from lib.operations.tables import Table
+from lib.operations.tables import Table, text_of
 from lib.operations.timeline import Consolidation, Progress, build_timeline
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ _LOCK_SERVICE_WORDS = (
     "Quota exceeded",
     "insufficient permissions",
 )
+# What the coordinator says on a day without games; a reader finds lines letter by letter.
+_NO_GAMES = ("no games", "No games", "NO GAMES")
 _CLOCKS_DIFFER_BY = timedelta(minutes=5)
 
 
@@ -62,7 +64,7 @@ class LogHistory:
                 self.platform.environment.services.both,
                 since=self.since,
                 until=self.until,
-                containing=(*ANCHORS, *ERROR_WORDS, *_LOCK_SERVICE_WORDS),
+                containing=(*ANCHORS, *ERROR_WORDS, *_LOCK_SERVICE_WORDS, *_NO_GAMES),
                 or_errors=True,
             )
             return list(without_copies(found))
@@ -108,6 +110,20 @@ class LogHistory:
     @property
     def lock_service_errors(self) -> list[LogEntry]:
         return [entry for entry in self.entries if is_lock_service_error(entry)]
+
+    @cached_property
+    def off_day(self) -> str:
+        """Why there was nothing to consolidate, in the coordinator's words; empty: there may have been.
+
+        That nothing was started is no reason: so it looks, too, when the scheduler is down.
+        """
+        coordinator = self.platform.environment.services.coordinator
+        told = [
+            entry
+            for entry in self.entries
+            if entry.service == coordinator and any(words in entry.message for words in _NO_GAMES)
+        ]
+        return f"{coordinator} says: {text_of(told[-1].message[:120])}" if told and not self.consolidations else ""
 
     def count(self, kind: EventKind) -> int:
         return Counter(event.kind for event in self.events)[kind]

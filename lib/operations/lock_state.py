@@ -18,6 +18,7 @@ from lib.locking.store import Observation
 from lib.operations.criteria import threshold
 from lib.operations.dates import spoken_seconds
 from lib.operations.ports import LogEntry
+from lib.operations.warehouse_activity import WarehouseJob
 
 # `lib.locking.LeaseTiming` beats six times in a lease.
 _MISSED_BEATS_OF_LEASE = 1 / 3
@@ -41,12 +42,16 @@ class LockReport:
         last_line: The holder's last log line; None: none found, or the log is not readable.
         committed: The holder's consolidation in the ledger; None: not there.
         unknown: Why the log or the ledger could not be read; empty: both were.
+        job: The warehouse's job of its batch that may still commit; None: none is known.
+        job_unseen: Why the jobs could not be listed; empty: they were, or nobody had to ask.
     """
 
     seen: Observation
     last_line: LogEntry | None = None
     committed: LedgerRun | None = None
     unknown: str = ""
+    job: WarehouseJob | None = None
+    job_unseen: str = ""
 
     @property
     def lock_key(self) -> str:
@@ -73,7 +78,9 @@ class LockReport:
         if not self.seen.is_expired:
             slow_after = timedelta(seconds=threshold("normal_duration"))
             return LockState.SLOW if self.held_for > slow_after else LockState.LIVE
-        return LockState.EXPIRED if self.logged_after_expiry or self.unknown else LockState.STUCK
+        # That its job can't be seen is no reason to wait: the fence refuses what it would commit.
+        is_at_work = self.logged_after_expiry or self.job is not None
+        return LockState.EXPIRED if is_at_work or self.unknown else LockState.STUCK
 
     @property
     def reason(self) -> str:
@@ -90,11 +97,14 @@ class LockReport:
         over = f"its lease is over for {left} and nobody has taken it over"
         if self.committed is not None:
             return f"{over}; its consolidation was committed, only the release is missing"
+        if self.job is not None:
+            return f"{over}, but its job {self.job.job_id} is still {self.job.state} in the warehouse"
         if self.unknown:
             return f"{over}; whether its holder lives can't be seen: {self.unknown}"
         if self.logged_after_expiry:
             return f"{over}, but its holder still logs: it was paused, or is cut off from the lock service"
-        return f"{over}; its holder is silent and its consolidation is not in the ledger"
+        unseen = f"; whether a job of it still runs can't be seen: {self.job_unseen}" if self.job_unseen else ""
+        return f"{over}; its holder is silent and its consolidation is not in the ledger{unseen}"
 
 
 def last_line_of_holder(seen: Observation, entries: Sequence[LogEntry]) -> LogEntry | None:

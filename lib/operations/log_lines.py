@@ -56,7 +56,9 @@ ANCHORS: Mapping[str, EventKind] = {
 ERROR_WORDS = ("ERROR", "CRITICAL", "Traceback (most recent call last)", "Exception")
 
 _LONGEST_MESSAGE = 4_000
-_COPIES_WITHIN = timedelta(seconds=1)
+_LONGEST_WAIT_MS = 1e12
+_COPIES_WITHIN = timedelta(seconds=0.1)
+_RETOLD_WITHIN = timedelta(seconds=5)
 _WARNED = frozenset(tuple(EventKind)[7:12])
 _LINE = re.compile("|".join(map(re.escape, ANCHORS)))
 _BATCH = re.compile(r"(?:batch=|Batch )([A-Za-z0-9_-]{1,128})", re.ASCII)
@@ -69,6 +71,8 @@ _WAITED_SECONDS = re.compile(r"\(waited (\d{1,9}(?:\.\d{1,9})?)s\)", re.ASCII)
 _LOCK_SERVICE = re.compile(r"firestore|consolidation_lock|heartbeat of consolidation|lock (?:file|service|store)", re.I)
 _REFUSAL = re.compile(r"quota exceeded|resource.?exhausted|permission.?denied|insufficient permissions", re.I)
 _FAULT = re.compile(r"quota|unavailable|failed|cannot be used", re.I)
+# An image without the client library is a fault of the deployment: the lock service was never asked.
+_NOT_INSTALLED = re.compile(r"ModuleNotFoundError|ImportError")
 
 
 @dataclass(frozen=True)
@@ -126,26 +130,54 @@ def parse_event(entry: LogEntry) -> Event | None:
 
 
 def parse_events(entries: Iterable[LogEntry]) -> list[Event]:
-    """The events among the lines, in their order; copies are left out."""
-    return [event for entry in without_copies(entries) if (event := parse_event(entry))]
+    """The events among the lines, in their order; what is told twice counts once."""
+    events = (event for entry in without_copies(entries) if (event := parse_event(entry)))
+    return list(_each_failure_once(events))
+
+
+def _each_failure_once(events: Iterable[Event]) -> Iterator[Event]:
+    """The lock says that it could not be acquired, and then its caller does, in other words."""
+    told: dict[tuple[str, str], Event] = {}
+    for event in events:
+        source = (event.entry.service, event.entry.instance)
+        if event.kind is EventKind.ACQUIRING:
+            told.pop(source, None)
+        elif event.kind is EventKind.ACQUISITION_FAILED:
+            before = told.pop(source, None)
+            if before is not None and _is_retold(before, event):
+                continue
+            told[source] = event
+        yield event
+
+
+def _is_retold(before: Event, event: Event) -> bool:
+    if event.at - before.at > _RETOLD_WITHIN or _words(before.entry) == _words(event.entry):
+        return False
+    return before.batch_id == event.batch_id or not (before.batch_id and event.batch_id)
+
+
+def _words(entry: LogEntry) -> str:
+    found = _LINE.search(entry.message[:_LONGEST_MESSAGE])
+    return found.group() if found else ""
 
 
 def without_copies(entries: Iterable[LogEntry]) -> Iterator[LogEntry]:
-    """The lines, each warning once: services write those to stdout and to stderr."""
+    """The lines, each warning once: services write those to stdout and to stderr, two copies of each."""
     last_seen: dict[tuple[str, str, str], datetime] = {}
     for entry in entries:
         if is_warning(entry):
             line = (entry.service, entry.instance, entry.message)
-            before, last_seen[line] = last_seen.get(line), entry.timestamp
+            before = last_seen.pop(line, None)
             if before is not None and entry.timestamp - before <= _COPIES_WITHIN:
                 continue
+            last_seen[line] = entry.timestamp
         yield entry
 
 
 def is_warning(entry: LogEntry) -> bool:
     """Whether the line was logged as a warning or worse, by severity or by its words."""
-    found = _LINE.search(entry.message[:_LONGEST_MESSAGE])
-    told = found is not None and ANCHORS[found.group()] in _WARNED
+    words = _words(entry)
+    told = bool(words) and ANCHORS[words] in _WARNED
     return told or entry.severity == "WARNING" or is_error(entry)
 
 
@@ -164,7 +196,7 @@ def is_lock_service_error(entry: LogEntry) -> bool:
     message = entry.message[:_LONGEST_MESSAGE]
     if (found := _LINE.search(message)) and ANCHORS[found.group()] is EventKind.ACQUISITION_FAILED:
         message = message if "is held by" not in message else ""
-    if not _LOCK_SERVICE.search(message):
+    if not _LOCK_SERVICE.search(message) or _NOT_INSTALLED.search(message):
         return False
     # Services write plain text without a severity; a refusal is one whatever it was logged as.
     return bool(_REFUSAL.search(message)) or (is_warning(entry) and bool(_FAULT.search(message)))
@@ -191,6 +223,7 @@ def _number(pattern: re.Pattern[str], message: str) -> float | None:
 
 def _waited_seconds(entry: LogEntry, message: str) -> float | None:
     waited_ms = entry.fields.get("waited_ms")
-    if isinstance(waited_ms, int | float) and not isinstance(waited_ms, bool):
-        return float(waited_ms) / 1000
+    # A field is as little to be trusted as a line: NaN fits in no range, and a number may have any size.
+    if isinstance(waited_ms, int | float) and not isinstance(waited_ms, bool) and 0 <= waited_ms < _LONGEST_WAIT_MS:
+        return waited_ms / 1000
     return _number(_WAITED_SECONDS, message)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from lib.consolidation.duplicates import count_duplicates
-from lib.errors import Unavailable
 from lib.operations.history import LogHistory
 from lib.operations.log_lines import EventKind
+from lib.operations.section import COULD_NOT_LOOK
 from lib.operations.timeline import Consolidation, Progress
 
 
@@ -25,11 +25,13 @@ class Measurement:
         value: The figure; None: it could not be had.
         basis: What it was made of, or why there is none.
         is_partial: Whether some of what it should be made of was not to be had.
+        is_moot: There is no figure, and there was none to be expected.
     """
 
     value: float | None
     basis: str
     is_partial: bool = False
+    is_moot: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,13 @@ class Evidence:
 
 
 def measure(metric: str, evidence: Evidence) -> Measurement:
-    """The figure of that name."""
+    """The figure of that name; on a day without games it may be moot."""
     try:
-        return METRICS[metric](evidence)
-    except Unavailable as error:
+        found = METRICS[metric](evidence)
+        off_day = evidence.history.off_day if found.value is None else ""
+    except COULD_NOT_LOOK as error:
         return Measurement(None, f"could not look: {error}")
+    return Measurement(None, f"{found.basis}; {off_day}", is_moot=True) if off_day else found
 
 
 def _validation_duplicates(evidence: Evidence) -> Measurement:

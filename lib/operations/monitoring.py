@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from lib.operations.ports import LogEntry
 
 _REPAIRS = ("repair_", "undo_")
+_LAST_HOUR = timedelta(hours=1)
 _VARIABLE_PART = re.compile(r"\d+|[0-9a-f]{8,}")
 
 
@@ -96,16 +99,21 @@ def _ended_check(history: LogHistory) -> Check:
     idle = [run for run in runs if history.progress(run) is Progress.NO_MERGE and not run.batch_id.startswith(_REPAIRS)]
     failed = [run for run in runs if history.progress(run) is Progress.FAILED]
     evidence: dict[str, object] = {str(state): count for state, count in states.items()}
-    evidence["two at once for one date"] = len(at_once)
+    evidence["two at once for one date"] = "; ".join(map(_told_of_both, at_once[:5])) or "none"
     commands = [by_hand.read_logs(history.platform.environment, history.platform.environment.services.coordinator)]
     if invalid:
         summary = f"the validation of {len(invalid)} found duplicates: {_named(invalid)}"
         step = "Their staging tables are kept: run duplicate_diagnosis for the date."
         return Check(name, Verdict.FAIL, summary, evidence, step, commands)
     see_locks = by_hand.runbook("stuck_lock_release", history.platform.environment)
+    diagnose = _diagnose(history, at_once)
     troubles = [
         (unfinished, "ended without a word", f"See who holds the lock: {see_locks}"),
-        ([pair[0] for pair in at_once], "ran at once with another of their date", "See the instances below."),
+        (
+            [pair[0] for pair in at_once],
+            "ran at once with another of their date",
+            f"Find what started both, and whether rows are there twice: {diagnose}",
+        ),
         (idle, "released the lock without a MERGE", "Read their log for the reason; their staging is kept."),
         (failed, "did not get the lock, or lost it", "See that their batches do not wait in staging."),
     ]
@@ -118,6 +126,20 @@ def _ended_check(history: LogHistory) -> Check:
         step = "Run this again when one has ended."
         return Check(name, Verdict.UNKNOWN, f"none has ended yet{running}", evidence, step, commands)
     return Check(name, Verdict.PASS, f"{completed} completed{running}", evidence, commands=commands)
+
+
+def _told_of_both(pair: tuple[Consolidation, Consolidation]) -> str:
+    """Which batches, on which instances, and how far apart."""
+    first, second = pair
+    apart = spoken_seconds(abs((second.started_at - first.started_at).total_seconds()))
+    both = " and ".join(f"{run.batch_id or 'a batch'} on {run.instance or 'an unknown instance'}" for run in pair)
+    return f"{both}, started {apart} apart"
+
+
+def _diagnose(history: LogHistory, at_once: Sequence[tuple[Consolidation, Consolidation]]) -> str:
+    game_date = at_once[0][0].likely_game_date if at_once else None
+    parameters = {"game_date": game_date} if game_date else {}
+    return by_hand.runbook("duplicate_diagnosis", history.platform.environment, parameters)
 
 
 @section("Errors")
@@ -141,9 +163,19 @@ def _error_check(history: LogHistory, service: str) -> Check:
     found = [entry for entry in history.errors if entry.service == service]
     commands = [by_hand.read_errors(history.platform.environment, service)]
     if found:
-        evidence = {"lines": len(found), "last": text_of(found[-1].message)}
-        step = "Read the lines below; an error that came with the deployment is a reason to roll back."
-        return Check(name, Verdict.WARN, f"{len(found)} error lines", evidence, step, commands)
+        recent = sum(entry.timestamp > history.until - _LAST_HOUR for entry in found)
+        hours_before = max(1.0, (history.until - history.since) / _LAST_HOUR - 1)
+        evidence = {
+            "lines": len(found),
+            "in the last hour": recent,
+            "an hour before that, on average": f"{(len(found) - recent) / hours_before:.1f}",
+            "last": text_of(found[-1].message),
+        }
+        verify = by_hand.runbook("deploy_verify", history.platform.environment)
+        step = f"See whether its newest revision runs; errors that came with it are a reason to roll back: {verify}"
+        return Check(
+            name, Verdict.WARN, f"{len(found)} error lines, {recent} in the last hour", evidence, step, commands
+        )
     fresh = freshness_check(history, service)
     if fresh.verdict is not Verdict.PASS:
         summary = f"none seen, which means nothing: {fresh.summary}"

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from lib import project
 from lib.errors import UserError
 from lib.operations.dates import local_time, resolve_game_date, start_of, zone
 from lib.operations.first_consolidation import since_deployment
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _LONGEST_HOURS = 24 * 400
 _DAYS_ROUND_A_DATE = (1, 7)
+_JUST_NOW = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,11 @@ class Scope:
         today = resolve_game_date("today", self.platform.environment.timezone, now=self.now)
         return Evidence(self.history, self.day_before, self.game_date, today)
 
+    @property
+    def _told(self) -> str:
+        """Whoever reads a run of another moment than its own has to know."""
+        return "" if abs(datetime.now(UTC) - self.now) < _JUST_NOW else " (as it was told, not by the clock)"
+
     def _repr_html_(self) -> str:
         timezone = self.platform.environment.timezone
         return facts(
@@ -73,7 +80,7 @@ class Scope:
                 "table": self.platform.table.table,
                 "game date": f"{self.game_date} (a day in {timezone})",
                 "logs since": local_time(self.since, timezone),
-                "now": local_time(self.now, timezone),
+                "now": f"{local_time(self.now, timezone)}{self._told}",
             },
         )._repr_html_()
 
@@ -93,16 +100,19 @@ def scope_of(
         game_date: ``YYYY-MM-DD``, ``today`` or ``yesterday``.
         hours: How far back the logs are read.
         timezone: The zone whose day is meant; the environment's when empty.
-        now: The moment of the run; the clock's by default.
+        now: The moment of the run; `project.now` by default.
 
     Raises:
         UserError: No such date or zone, or an impossible number of hours.
     """
     if not 0 < hours <= _LONGEST_HOURS:
-        raise UserError(f"the logs of {hours:g} hours can't be looked at; write 1 to {_LONGEST_HOURS}")
+        raise UserError(
+            f"the logs of {hours:g} hours ({hours / 24:g} days) can't be looked at; "
+            f"write 1 to {_LONGEST_HOURS} hours, which are {_LONGEST_HOURS // 24} days"
+        )
     if timezone:
         zone(timezone)
         platform = replace(platform, environment=replace(platform.environment, timezone=timezone))
-    moment = now or datetime.now(UTC)
+    moment = now or project.now()
     resolved = resolve_game_date(game_date, platform.environment.timezone, now=moment)
     return Scope(platform, resolved, moment - timedelta(hours=hours), moment)

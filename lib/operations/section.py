@@ -1,7 +1,8 @@
 """A step of a runbook: what it asked, what it found, and what to look at.
 
 A step whose source cannot be read is UNKNOWN with the reason, and the steps after it go
-on. That rule stands here once, as `section`.
+on. That rule stands here once, as `section`. A source that is damaged, or is not there,
+cannot be read either.
 """
 
 from __future__ import annotations
@@ -12,9 +13,14 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, ParamSpec
 
-from lib.errors import Unavailable
+from lib.consolidation.errors import TableNotFound
+from lib.errors import CorruptState, RunbookError, Unavailable
+from lib.operations.live import style
 from lib.operations.tables import text_of
 from lib.operations.verdict import Check, Verdict
+
+# Of a source that does not answer, is damaged, or lacks its table, nothing is known.
+COULD_NOT_LOOK = (Unavailable, CorruptState, TableNotFound)
 
 _P = ParamSpec("_P")
 
@@ -46,7 +52,7 @@ class _Answers:
     checks: Sequence[Check]
 
     def _repr_html_(self) -> str:
-        return "".join(map(_answer, self.checks))
+        return style() + "".join(map(_answer, self.checks))
 
 
 def _answer(check: Check) -> str:
@@ -69,7 +75,7 @@ def section(question: str) -> Callable[[Callable[_P, Section]], Callable[_P, Sec
         def guarded(*args: _P.args, **kwargs: _P.kwargs) -> Section:
             try:
                 return step(*args, **kwargs)
-            except Unavailable as error:
+            except COULD_NOT_LOOK as error:
                 return Section((could_not_look(question, error),))
 
         return guarded
@@ -77,7 +83,7 @@ def section(question: str) -> Callable[[Callable[_P, Section]], Callable[_P, Sec
     return decorate
 
 
-def could_not_look(question: str, error: Unavailable) -> Check:
+def could_not_look(question: str, error: RunbookError) -> Check:
     """The answer when the source could not be read."""
     return Check(
         question,

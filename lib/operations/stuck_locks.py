@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from lib.consolidation.ledger import LedgerRun, ledger_runs
-from lib.errors import Unavailable
 from lib.locking.store import Observation
 from lib.operations import by_hand
 from lib.operations.dates import local_time, spoken_seconds
+from lib.operations.jobs import open_consolidations
+from lib.operations.lock_release import release_plan
 from lib.operations.lock_state import (
     LockReport,
     LockState,
@@ -18,12 +19,13 @@ from lib.operations.lock_state import (
     last_line_of_holder,
     oldest_acquisition,
 )
-from lib.operations.section import Section, section
+from lib.operations.section import COULD_NOT_LOOK, Section, section
 from lib.operations.tables import Table, facts
 from lib.operations.verdict import Check, Verdict
 
 if TYPE_CHECKING:
     from lib.operations.ports import LogEntry
+    from lib.operations.warehouse_activity import WarehouseJob
     from lib.platform import Platform
 
 
@@ -53,6 +55,7 @@ def _details(report: LockReport, zone: str) -> Table:
             "lease": _lease_left(report.seen.seconds_until_expiry),
             "holder's last line": _last_words(report.last_line, zone),
             "in the ledger": "committed" if report.committed else "not there",
+            "job still at work": report.job.job_id if report.job else report.job_unseen or "none known",
         },
     )
 
@@ -72,8 +75,16 @@ def look_at_locks(platform: Platform) -> list[LockReport]:
         return []
     entries, log_fault = _lines_since(platform, locks)
     runs, ledger_fault = _ledger(platform, locks)
+    jobs, job_unseen = _open_jobs(platform, locks)
     return [
-        LockReport(seen, last_line_of_holder(seen, entries), committed_run(seen, runs), log_fault or ledger_fault)
+        LockReport(
+            seen,
+            last_line_of_holder(seen, entries),
+            committed_run(seen, runs),
+            log_fault or ledger_fault,
+            jobs.get(seen.record.claim.batch_id) if seen.record else None,
+            job_unseen,
+        )
         for seen in locks
     ]
 
@@ -89,15 +100,27 @@ def _lines_since(platform: Platform, locks: Sequence[Observation]) -> tuple[list
             containing=[f"batch={batch_id}" for batch_id in batches],
         )
         return list(found), ""
-    except Unavailable as error:
+    except COULD_NOT_LOOK as error:
         return [], str(error)
+
+
+def _open_jobs(platform: Platform, locks: Sequence[Observation]) -> tuple[dict[str, WarehouseJob], str]:
+    """Asked only of locks that look stuck: what a live holder does needs no proof."""
+    expired = [seen for seen in locks if seen.is_expired]
+    if not expired:
+        return {}, ""
+    try:
+        since = oldest_acquisition(expired, expired[0].read_at) - timedelta(minutes=5)
+        return open_consolidations(platform, since), ""
+    except COULD_NOT_LOOK as error:
+        return {}, str(error)
 
 
 def _ledger(platform: Platform, locks: Sequence[Observation]) -> tuple[list[LedgerRun], str]:
     since = oldest_acquisition(locks, locks[0].read_at) - timedelta(minutes=5)
     try:
         return ledger_runs(platform.warehouse, platform.table, since=since), ""
-    except Unavailable as error:
+    except COULD_NOT_LOOK as error:
         return [], str(error)
 
 
@@ -132,5 +155,6 @@ def _keys(reports: Sequence[LockReport]) -> str:
 
 
 def _release_command(platform: Platform, report: LockReport) -> str:
-    parameters = {"release": report.lock_key, "reason": "why it is safe"}
-    return by_hand.runbook("stuck_lock_release", platform.environment, parameters)
+    """It carries the digest of the lock as it was just seen."""
+    plan = release_plan(platform, report.seen)
+    return plan.command(platform.environment, plan.digest(platform, datetime.now(UTC)))

@@ -14,6 +14,10 @@ from enum import StrEnum
 from html import escape
 from typing import Any
 
+from lib.operations.live import style
+from lib.operations.next_runbook import as_html
+from lib.operations.tables import one_line
+
 MEDIA_TYPE = "application/vnd.consolidation-runbooks.verdict+json"
 SCHEMA_VERSION = 1
 
@@ -62,7 +66,7 @@ class Check:
         data = asdict(self)
         data["verdict"] = str(self.verdict)
         data["evidence"] = {label: str(value) for label, value in self.evidence.items()}
-        data["commands"] = list(self.commands)
+        data["commands"] = list(dict.fromkeys(self.commands))
         return data
 
 
@@ -95,15 +99,19 @@ class Conclusion:
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><td><b>{escape(check.verdict)}</b></td><td>{escape(check.name)}</td>"
-            f"<td>{escape(check.summary)}</td><td>{escape(check.next_step)}</td></tr>"
+            f"<tr><td>{_marked(check.verdict)}</td><td>{escape(one_line(check.name))}</td>"
+            f"<td>{escape(one_line(check.summary))}</td><td>{as_html(check.next_step)}</td></tr>"
             for check in self.checks
         )
         return (
-            f"<h2>{escape(self.verdict)}: {escape(self.headline)}</h2>"
-            "<table><tr><th>Verdict</th><th>Check</th><th>Found</th><th>Next step</th></tr>"
+            f"{style()}<h2>{_marked(self.verdict)}: {escape(one_line(self.headline))}</h2>"
+            '<table class="verdicts"><tr><th>Verdict</th><th>Check</th><th>Found</th><th>Next step</th></tr>'
             f"{rows}</table>"
         )
+
+
+def _marked(verdict: Verdict) -> str:
+    return f'<span class="verdict {verdict.lower()}"><b>{verdict}</b></span>'
 
 
 def conclude(checks: Sequence[Check]) -> Conclusion:

@@ -8,7 +8,7 @@ way waits for it first.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -27,8 +27,8 @@ _FIX_DEPLOYED = time(5)
 
 
 @dataclass(frozen=True)
-class _Consolidation:
-    """One of the past; times in seconds."""
+class PastConsolidation:
+    """A consolidation of which only the log tells; times in seconds."""
 
     batch_id: str
     game_date: date
@@ -80,9 +80,18 @@ def write_history(platform: Platform, today: date, *, seed: int = 0) -> tuple[in
     return before, after
 
 
+def append_past(platform: Platform, done: Iterable[PastConsolidation]) -> None:
+    """Log consolidations of the fixed code, whenever they were."""
+    from lib.embedded.logs import append_entries
+
+    service = platform.environment.services.coordinator
+    entries = [line for consolidation in done for line in _lines(consolidation, service)]
+    append_entries(embedded_warehouse(platform).path.parent, service, entries)
+
+
 def _consolidations_of(
     game_date: date, zone: ZoneInfo, generator: random.Random, *, is_fixed: bool
-) -> Iterator[_Consolidation]:
+) -> Iterator[PastConsolidation]:
     """The day's batches, and since the fix now and then one that has to wait."""
     for kind, start in _STARTS.items():
         local = datetime.combine(game_date, start, zone) + timedelta(seconds=generator.uniform(0, 3600))
@@ -92,8 +101,8 @@ def _consolidations_of(
             yield _waiting_for(first, generator)
 
 
-def _consolidation(kind: str, game_date: date, started_at: datetime, generator: random.Random) -> _Consolidation:
-    return _Consolidation(
+def _consolidation(kind: str, game_date: date, started_at: datetime, generator: random.Random) -> PastConsolidation:
+    return PastConsolidation(
         batch_id=batch_name(kind, game_date, started_at=started_at),
         game_date=game_date,
         started_at=started_at,
@@ -105,17 +114,17 @@ def _consolidation(kind: str, game_date: date, started_at: datetime, generator: 
     )
 
 
-def _waiting_for(first: _Consolidation, generator: random.Random) -> _Consolidation:
+def _waiting_for(first: PastConsolidation, generator: random.Random) -> PastConsolidation:
     started_at = first.started_at + timedelta(seconds=generator.uniform(0.2, 3))
     rival = _consolidation("linecheck", first.game_date, started_at, generator)
     return replace(rival, waited_seconds=(first.ended_at - started_at).total_seconds())
 
 
-def _old_line(done: _Consolidation, service: str) -> LogEntry:
+def _old_line(done: PastConsolidation, service: str) -> LogEntry:
     return LogEntry(done.ended_at, _merge_complete(done), service, OLD_COORDINATOR, "coordinator-1")
 
 
-def _lines(done: _Consolidation, service: str) -> Iterator[LogEntry]:
+def _lines(done: PastConsolidation, service: str) -> Iterator[LogEntry]:
     key = f"consolidation_{done.game_date}"
     batch = f"batch={done.batch_id}"
     acquired = done.waited_seconds + 0.005
@@ -139,5 +148,5 @@ def _lines(done: _Consolidation, service: str) -> Iterator[LogEntry]:
         yield LogEntry(at, line, service, NEW_COORDINATOR, instance)
 
 
-def _merge_complete(done: _Consolidation) -> str:
+def _merge_complete(done: PastConsolidation) -> str:
     return f"✅ MERGE complete: {done.rows} rows affected in {done.merge_seconds * 1000:.1f}ms (batch={done.batch_id})"

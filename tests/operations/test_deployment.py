@@ -1,5 +1,6 @@
 """A bad deployment is seen for what it is, over the real local services."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -58,10 +59,16 @@ def test_a_damaged_file_is_one_line_and_unknown(platform: Platform, home: Path, 
         assert verdict(section) is Verdict.UNKNOWN
 
 
+def as_google(platform: Platform) -> Platform:
+    """The same answers, and commands that ask a Google Cloud project."""
+    return replace(platform, environment=replace(platform.environment, platform="google"))
+
+
 def test_a_missing_role_names_the_command_that_adds_it(platform: Platform, home: Path) -> None:
     Deployment().with_roles(SERVICE_ACCOUNT, ["roles/viewer"]).save(home)
-    (check,) = firestore_access(platform).checks
+    (check,) = firestore_access(as_google(platform)).checks
     assert check.verdict is Verdict.FAIL
+    assert "runbook run deploy_verify -p role_binding=add" in check.next_step
     assert "gcloud projects add-iam-policy-binding local" in check.next_step
     assert f"--member=serviceAccount:{SERVICE_ACCOUNT} --role=roles/datastore.user" in check.next_step
 
@@ -81,7 +88,7 @@ def test_a_role_through_a_group_is_unknown(platform: Platform, home: Path) -> No
 def test_a_revision_that_does_not_start_is_told_with_the_way_back(platform: Platform, home: Path) -> None:
     broken = Revision(f"{WORKER}-00067-bad", is_ready=False, reason="No module named google.cloud.firestore")
     Deployment().with_revision(WORKER, broken, traffic_percent=0).save(home)
-    check = check_of(revisions(platform), f"Revision of {WORKER}")
+    check = check_of(revisions(as_google(platform)), f"Revision of {WORKER}")
     assert check.verdict is Verdict.FAIL
     assert "No module named google.cloud.firestore" in check.summary
     assert f"--to-revisions={WORKER}-00066-abc=100" in check.next_step
@@ -99,7 +106,7 @@ def test_only_one_of_the_two_services_deployed(platform: Platform, home: Path) -
     Deployment().with_revision(WORKER, Revision("new", today - timedelta(hours=1))).save(home)
     check = check_of(revisions(platform), "Both services")
     assert check.verdict is Verdict.WARN
-    assert check.summary.startswith(COORDINATOR)
+    assert check.summary.startswith(f"only {WORKER} was deployed: {COORDINATOR} is")
 
 
 @pytest.mark.parametrize(
@@ -137,7 +144,7 @@ def test_an_endpoint_that_never_answers_is_told_by_the_time_it_took(home: Path) 
 
 def test_403_comes_with_the_command_that_asks_with_a_token(platform: Platform, home: Path) -> None:
     Deployment().with_health(WORKER, "/health", 403).save(home)
-    (command,) = check_of(health(platform, WORKER), "Health of").commands
+    (command,) = check_of(health(as_google(platform), WORKER), "Health of").commands
     assert "print-identity-token" in command
 
 

@@ -83,6 +83,22 @@ def test_a_warning_on_stdout_and_stderr_counts_once_and_a_repeated_attempt_twice
     assert kinds.count(EventKind.ACQUIRING) == 2
 
 
+def test_a_failure_that_the_lock_and_its_caller_tell_counts_once() -> None:
+    by_lock = "❌ Cannot acquire consolidation lock: consolidation_2026-01-17 after 300s (batch=b)"
+    by_caller = "❌ Lock acquisition failed for batch=b"
+    of_another = "❌ Lock acquisition failed for batch=c"
+    entries = [entry(by_lock), entry(by_caller, 0.2), entry(of_another, 0.3), entry(by_caller, 60)]
+    told = [event.batch_id for event in parse_events(entries) if event.kind is EventKind.ACQUISITION_FAILED]
+    assert told == ["b", "c", "b"]
+
+
+def test_a_missing_client_library_is_no_error_of_the_lock_service() -> None:
+    assert not is_lock_service_error(
+        entry("ERROR boot failed: ModuleNotFoundError: No module named 'google.cloud.firestore'")
+    )
+    assert is_lock_service_error(entry("ERROR Firestore failed: quota exceeded"))
+
+
 def test_errors_are_told_by_severity_or_in_plain_text_by_their_words() -> None:
     assert is_error(entry("anything", severity="CRITICAL"))
     assert is_error(entry("Traceback (most recent call last):"))

@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 
 from lib.embedded.logs import append_entries, log_path
+from lib.operations.action import apply_plan
 from lib.operations.backlog import backlog
 from lib.operations.criteria import evaluate, load_criteria, threshold
-from lib.operations.duplicates import duplicates, explanation, repair, still_open
+from lib.operations.duplicates import duplicates, explanation, still_open
 from lib.operations.first_consolidation import first_consolidation
 from lib.operations.freshness import log_freshness
 from lib.operations.metrics import METRICS
 from lib.operations.monitoring import consolidations, errors, lock_activity
 from lib.operations.ports import LogEntry
+from lib.operations.repair import Repair
 from lib.operations.scope import Scope, scope_of
 from lib.operations.section import Section, all_checks
 from lib.operations.timeline import Progress
@@ -122,6 +124,12 @@ def test_logs_that_cannot_be_read_leave_the_other_steps_their_answers(platform: 
         assert "cannot be read" in section.checks[0].summary
 
 
+def repaired(platform: Platform) -> Section:
+    """As its plan says, and at once."""
+    action = Repair(platform, DAY)
+    return apply_plan(platform, action, action.plan(), reason="a test made them")
+
+
 def test_duplicates_fail_with_their_number_then_are_explained_and_repaired(platform: Platform) -> None:
     consolidate(platform)
     write_duplicates(platform, 5)
@@ -131,17 +139,14 @@ def test_duplicates_fail_with_their_number_then_are_explained_and_repaired(platf
     cause = explanation(platform, DAY)
     assert "5 keys: same id twice" in the_check(cause).summary
 
-    preview = repair(platform, DAY, "preview")
-    assert preview.checks == ()
-    assert the_check(duplicates(platform, DAY, DAY)).verdict is Verdict.FAIL
-
-    done = repair(platform, DAY, "apply")
+    done = repaired(platform)
     assert the_check(done).verdict is Verdict.PASS
     assert "runbook repair undo" in the_check(done).next_step
     after = duplicates(platform, DAY, DAY)
     assert the_check(after).verdict is Verdict.PASS
     assert still_open(cause, before) == cause.checks
     assert still_open(cause, after) == ()
+    assert explanation(platform, DAY).checks == ()
 
 
 def test_two_lines_half_a_point_apart_are_no_duplicate_whatever_the_guide_counts(platform: Platform) -> None:
@@ -179,10 +184,13 @@ def test_more_than_a_tenth_of_failed_acquisitions_is_a_reason_to_roll_back(
 
 def test_errors_are_counted_once_and_alike_ones_together(platform: Platform, home: Path) -> None:
     log(home, WORKER, ["ready"])
-    log(home, COORDINATOR, ["boom 17", "boom 17", "boom 18", "<script>alert(1)</script>"], severity="ERROR")
+    lines = ["boom 17", "boom 18", "<script>alert(1)</script>"]
+    at = datetime.now(UTC) - timedelta(minutes=5)
+    for _ in ("stdout", "stderr"):
+        append_entries(home, COORDINATOR, [LogEntry(at, line, COORDINATOR, "i-1", severity="ERROR") for line in lines])
     section = errors(scope(platform).history)
     check = the_check(section, COORDINATOR)
-    assert (check.verdict, check.summary) == (Verdict.WARN, "3 error lines")
+    assert (check.verdict, check.summary) == (Verdict.WARN, "3 error lines, 3 in the last hour")
     (table,) = section.exhibits
     assert [row[1] for row in table.rows] == [2, 1]
     assert "<script>" not in table._repr_html_()
@@ -227,16 +235,16 @@ def test_a_command_asks_the_environment_that_was_looked_at(platform: Platform) -
     elsewhere = replace(platform, environment=replace(platform.environment, name="production"))
     batch = f"late_{DAY}_1768650000"
     consolidate(elsewhere)
-    elsewhere.staging_writer().write(rows(), batch_id=batch, worker_id="w1", game_date=DAY)
+    elsewhere.staging_writer().write(rows(predicted_points=1.5), batch_id=batch, worker_id="w1", game_date=DAY)
     waiting = backlog(elsewhere, datetime.now(UTC) + timedelta(hours=2), stuck_after_minutes=60)
     write_duplicates(elsewhere, 5)
     found = duplicates(elsewhere, DAY, DAY)
-    done = repair(elsewhere, DAY, "apply")
+    done = repaired(elsewhere)
     commands = [
         command for check in all_checks([waiting, found, done]) for command in [check.next_step, *check.commands]
     ]
     ours = [command for command in commands if "runbook " in command]
-    assert len(ours) == 5
+    assert len(ours) == 6
     assert all(command.endswith(" --env production") for command in ours), ours
 
 
@@ -248,7 +256,19 @@ def test_a_batch_that_waits_is_named_with_the_command_that_consolidates_it(platf
         section = backlog(platform, now + timedelta(hours=hours), stuck_after_minutes=60)
         assert the_check(section).verdict is expected
     assert the_check(section).commands == [f"runbook consolidate --batch {batch} --game-date {DAY}"]
-    assert section.exhibits[0].rows[0][:4] == (batch, 4, 0, 20)
+    assert section.exhibits[0].rows[0][:6] == (batch, 4, 20, 0, 0, 20)
+
+
+def test_a_waiting_table_whose_name_tells_no_batch_does_not_count_as_merged(platform: Platform) -> None:
+    consolidate(platform)
+    with platform.warehouse.connection() as connection:  # type: ignore[attr-defined]
+        connection.execute(
+            "CREATE TABLE nba_predictions._staging_orphan AS SELECT * REPLACE ('late' AS player_lookup) "
+            "FROM nba_predictions.player_prop_predictions LIMIT 3"
+        )
+    later = datetime.now(UTC) + timedelta(hours=48)
+    check = the_check(backlog(platform, later, stuck_after_minutes=60))
+    assert (check.verdict, "1 tables not merged" in check.evidence["not told"]) == (Verdict.WARN, True)
 
 
 def test_the_first_consolidation_shows_all_seven_lines(platform: Platform) -> None:

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from lib.errors import UserError
 from lib.operations.dates import resolve_game_date, spoken_seconds
-from lib.operations.duplicates import checked_repair
 from lib.operations.scope import scope_of
 from lib.operations.tables import Table
 from lib.platform import Platform
@@ -52,14 +51,6 @@ def test_a_scope_takes_the_zone_it_is_given(platform: Platform) -> None:
     moment = datetime(2026, 1, 18, 3, 30, tzinfo=UTC)
     assert scope_of(platform, now=moment).game_date == date(2026, 1, 17)
     assert scope_of(platform, now=moment, timezone="Asia/Tokyo").game_date == date(2026, 1, 18)
-
-
-def test_apply_needs_the_date_it_is_for() -> None:
-    checked_repair("preview", "", date(2026, 1, 17))
-    checked_repair("apply", "2026-01-17", date(2026, 1, 17))
-    for given_date in ("", "2026-01-16"):
-        with pytest.raises(UserError, match="repair_date=2026-01-17"):
-            checked_repair("apply", given_date, date(2026, 1, 17))
 
 
 class _Tags(HTMLParser):
