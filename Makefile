@@ -13,7 +13,7 @@ ifneq ($(shell test -x .venv/bin/python && cat $(READY) 2>/dev/null),$(CURDIR))
 .PHONY: $(READY)
 endif
 
-.PHONY: help demo test lab check model lock clean
+.PHONY: help demo test lab check proof model lock clean
 .DEFAULT_GOAL := help
 
 help: ## show these targets
@@ -32,6 +32,9 @@ check: $(READY) ## lint, formatting (notebooks too) and types
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy --strict lib
+
+proof: $(READY) ## simulation, model and real processes; writes docs/PROOF.md (needs spin and gcc)
+	@.venv/bin/python -m tests.proof run
 
 model: $(READY) ## check every state of the lock's and the fence's protocol (needs spin and gcc)
 	@.venv/bin/python -m tests.proof.model

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import date
@@ -32,7 +33,7 @@ from lib.consolidation.identifiers import checked_batch_id, checked_game_date
 from lib.consolidation.ledger import LEDGER_COLUMNS, ledger_runs
 from lib.consolidation.merge import INACTIVE_ROWS, WRONG_DATE, consolidation_steps, dry_run_sql
 from lib.consolidation.refusal import Overtaken, refusal
-from lib.consolidation.result import ConsolidationResult, ConsolidationStatus
+from lib.consolidation.result import ConsolidationResult, ConsolidationStatus, log_committed
 from lib.consolidation.staged_batch import GatheredRows, StagedBatch, find_staged, gather_rows
 from lib.consolidation.staging import batch_tables
 from lib.consolidation.table_spec import TableSpec
@@ -61,6 +62,8 @@ class BatchConsolidator:
         spec: The main table.
         transaction_timeout_seconds: After this a transaction is cancelled and its end
             awaited, so that its holder does not keep the lock for ever.
+        takes_lock: Asked before each consolidation; while it says no, ``use_lock`` counts
+            for nothing, so that every caller is reached.
     """
 
     def __init__(
@@ -70,11 +73,13 @@ class BatchConsolidator:
         spec: TableSpec,
         *,
         transaction_timeout_seconds: float = 1800.0,
+        takes_lock: Callable[[], bool] = lambda: True,
     ) -> None:
         self._warehouse = warehouse
         self._locks = locks
         self._spec = spec
         self._transaction_timeout_seconds = transaction_timeout_seconds
+        self._takes_lock = takes_lock
 
     def consolidate_batch(
         self,
@@ -124,8 +129,9 @@ class BatchConsolidator:
         return replace(result, total_ms=(perf_counter() - started) * 1000)
 
     def _lock(self, batch: _Batch, use_lock: bool, max_wait_seconds: float) -> AbstractContextManager[Lease | None]:
-        if not use_lock:
-            logger.warning("Consolidating batch=%s without the lock; the fence still guards it", batch.batch_id)
+        if not use_lock or not self._takes_lock():
+            why = "it is switched off" if use_lock else "as asked"
+            logger.warning("Consolidating batch=%s without the lock, %s; the fence guards it", batch.batch_id, why)
             return nullcontext()
         return self._locks.acquire(
             game_date=batch.game_date, batch_id=batch.batch_id, max_wait_seconds=max_wait_seconds
@@ -164,7 +170,7 @@ class BatchConsolidator:
             lease.ensure_held()
         outcome = self._transact(batch, lease, run_id, found, gathered)
         result = self._committed(batch, run_id, outcome)
-        _log_committed(result)
+        log_committed(result)
         if cleanup:
             result = replace(result, staging_dropped=self._drop_unchanged(found))
         return result
@@ -207,14 +213,16 @@ class BatchConsolidator:
         found: StagedBatch,
         gathered: GatheredRows,
     ) -> TransactionOutcome:
-        job_id = f"consolidation_{batch.batch_id}_{run_id}"
+        token = lease.token if lease else 0
+        # Of its own token: an older holder's job, still pending, is for the fence to refuse, not for us to wait for.
+        job_id = f"consolidation_{batch.batch_id}_{run_id}_{token}"
         parameters: Parameters = {
             "game_date": batch.game_date,
             "batch_id": batch.batch_id,
             "run_id": run_id,
             "lock_key": batch.lock_key,
             "moved_by": run_id,
-            "token": lease.token if lease else 0,
+            "token": token,
             "job_id": job_id,
             "holder_id": lease.holder_id if lease else "",
             "host": f"{socket.gethostname()}:{os.getpid()}",
@@ -250,6 +258,7 @@ class BatchConsolidator:
             run_id=run_id,
             token=run.token,
             job_id=outcome.job_id,
+            locked=bool(run.holder_id),
             merge_ms=outcome.elapsed_ms.get("merge", 0.0),
             statistics=outcome.statistics,
         )
@@ -273,24 +282,4 @@ class BatchConsolidator:
             duplicates_before=found["duplicates_before"],
             duplicates_after=found["duplicates_before"],
             staging_tables=tuple(table.table for table in staged.to_merge),
-        )
-
-
-def _log_committed(result: ConsolidationResult) -> None:
-    logger.info(
-        "✅ MERGE complete: %d rows affected in %.1fms (batch=%s)",
-        result.inserted + result.updated,
-        result.merge_ms,
-        result.batch_id,
-        extra=result.as_data(),
-    )
-    logger.info("🔍 Running post-consolidation validation for game_date=%s...", result.game_date)
-    # The check ran inside the transaction; it could not have been committed otherwise.
-    logger.info("✅ Post-consolidation validation PASSED (0 duplicates)")
-    if result.duplicates_after:
-        logger.warning(
-            "%d duplicate business keys of game_date=%s are older than batch=%s",
-            result.duplicates_after,
-            result.game_date,
-            result.batch_id,
         )

@@ -90,7 +90,7 @@ def consolidation_steps(staged: StagedRows, *, has_lease: bool) -> list[Step]:
         Require(WRONG_DATE, "(SELECT wrong_date_rows FROM staged_counts) = 0"),
         Require(INACTIVE_ROWS, "(SELECT inactive_rows FROM staged_counts) = 0"),
         Execute("keys before", f"CREATE TEMP TABLE keys_before AS {_keys(spec)}"),
-        Execute("merge", _merge(staged)),
+        Execute("merge", _merge(staged, "merge_source"), standalone=_merge(staged, f"({source_sql(staged)})")),
         Execute("keys after", f"CREATE TEMP TABLE keys_after AS {_keys(spec)}"),
         Require(STAGED_KEY_MISSING, f"NOT EXISTS ({_staged_keys_missing(spec)})"),
         Require(NEW_DUPLICATES, f"NOT EXISTS ({_new_duplicates(spec)})"),
@@ -134,7 +134,7 @@ def _keys(spec: TableSpec) -> str:
     )
 
 
-def _merge(staged: StagedRows) -> str:
+def _merge(staged: StagedRows, source: str) -> str:
     spec = staged.spec
     names = [column.name for column in staged.columns]
     values = [f"S.{quoted(name)}" for name in names]
@@ -143,7 +143,7 @@ def _merge(staged: StagedRows) -> str:
     elif spec.active_column:
         names, values = [*names, spec.active_column], [*values, "TRUE"]
     return (
-        f"MERGE INTO {spec.table.sql} AS T USING merge_source AS S "
+        f"MERGE INTO {spec.table.sql} AS T USING {source} AS S "
         f"ON {counted_rows(spec, 'T')} AND {same_key(spec, 'T', 'S')}"
         f"{_when_matched(staged)} "
         f"WHEN NOT MATCHED THEN INSERT ({column_list(names)}) VALUES ({', '.join(values)})"

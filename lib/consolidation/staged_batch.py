@@ -40,18 +40,24 @@ class StagedBatch:
         """The warehouse's time before anything that was read of the tables."""
         return min(table.listed_at for table in self.listed)
 
+    @property
+    def _versions(self) -> dict[TableName, str]:
+        return {table.name: table.version for table in self.listed}
+
     def unchanged(self, listed_now: Iterable[StagingTable]) -> list[TableName]:
         """Those that are still as they were: the only ones that a run of them may drop."""
-        versions = {table.name: table.version for table in self.listed}
+        versions = self._versions
         return [table.name for table in listed_now if versions.get(table.name) == table.version]
 
     def run_id(self, game_date: date) -> str:
-        """Names the merging of exactly these tables: whoever repeats it finds the same name.
+        """Names the merging of exactly these tables as they were listed: whoever repeats it finds the same name.
 
-        A table made anew under the name of one that was merged is another table; the runs
-        known by then tell the two apart.
+        A table that was written again is another table: whoever finds the run of the one must not
+        take it for the run of the other, and drop rows that it has not merged. One made anew just
+        as it was is told apart by the runs known by then.
         """
-        named = "\n".join([self.batch_id, str(game_date), *sorted(map(str, self.to_merge)), *sorted(self.known_runs)])
+        tables = [f"{table} {self._versions[table]}" for table in self.to_merge]
+        named = "\n".join([self.batch_id, str(game_date), *sorted(tables), *sorted(self.known_runs)])
         return hashlib.sha256(named.encode()).hexdigest()[:32]
 
 

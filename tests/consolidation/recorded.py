@@ -11,10 +11,11 @@ from lib.consolidation.consolidator import BatchConsolidator
 from lib.consolidation.duplicates import explain_duplicates
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.ledger import ledger_runs
-from lib.consolidation.repair import apply_repair, plan_repair, undo_repair
 from lib.consolidation.staging import staging_backlog
 from lib.consolidation.warehouse import Column, Execute, Parameters, Row, Step, TransactionOutcome
 from lib.embedded.duckdb_warehouse import DuckdbWarehouse
+from tests.consolidation.changes import change_everything
+from tests.consolidation.days import look_at_the_days
 from tests.consolidation.world import DAY, NOON, World, later, prediction
 
 HOSTILE = "'; DROP TABLE x; -- `\"😀"
@@ -56,7 +57,7 @@ class RecordingWarehouse(DuckdbWarehouse):
 
 
 def record_a_whole_life(folder: Path) -> list[Statement]:
-    """Mixed revisions, with and without the lock, dry run, forced release, duplicates, repair, undo."""
+    """Mixed revisions, with and without the lock, dry run, forced release, duplicates, repair, undo, cleanup."""
     world = World(folder)
     world.insert([prediction(prediction_id=name, player_lookup=HOSTILE) for name in ("a", "b")])
     warehouse = RecordingWarehouse(world.warehouse.path)
@@ -73,7 +74,7 @@ def record_a_whole_life(folder: Path) -> list[Statement]:
             )
     ledger_runs(warehouse, world.spec, batch_id="batch_0", game_date=DAY, since=NOON)
     staging_backlog(warehouse, world.spec)
+    look_at_the_days(warehouse, world.spec)
     explain_duplicates(warehouse, world.spec, DAY)
-    repaired = apply_repair(warehouse, world.locks, world.spec, plan_repair(warehouse, world.spec, DAY))
-    undo_repair(warehouse, world.locks, world.spec, DAY, repaired.backup_table.table)
+    change_everything(warehouse, world.locks, world.spec, "batch_0")
     return warehouse.statements

@@ -26,6 +26,7 @@ from lib.embedded.sqlite_locks import SqliteLockStore
 from lib.errors import RunbookError
 from lib.locking.lease import LeaseTiming
 from lib.locking.lock import ConsolidationLock
+from lib.locking.store import LockStore
 
 DAY = date(2026, 1, 17)
 NOON = datetime(2026, 1, 17, 12, tzinfo=UTC)
@@ -109,12 +110,14 @@ class World:
         return warehouse
 
     @cached_property
+    def lock_store(self) -> LockStore:
+        return SqliteLockStore(self.folder / "locks.sqlite", request_timeout_seconds=min(5.0, self.lease_seconds / 4))
+
+    @cached_property
     def locks(self) -> ConsolidationLock:
         return ConsolidationLock(
             "test",
-            store=SqliteLockStore(
-                self.folder / "locks.sqlite", request_timeout_seconds=min(5.0, self.lease_seconds / 4)
-            ),
+            store=self.lock_store,
             timing=LeaseTiming(self.lease_seconds),
             max_wait_seconds=60,
             key_for=self.spec.lock_key,

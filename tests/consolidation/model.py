@@ -1,0 +1,67 @@
+"""What consolidations do to the table, in a few lines of Python."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from lib.embedded.schema import MAIN_TABLE
+from tests.consolidation.world import DAY
+
+KEY = ("game_id", "player_lookup", "system_id", "current_points_line")
+NEWEST = ("updated_at", "created_at")
+OTHERS = ("prediction_id", "predicted_points", "confidence_score", "recommendation", "game_date", "is_active")
+NEVER_UPDATED = {*KEY, "game_date", "is_active", "created_at"}
+
+Staged = dict[str, Any]
+
+
+def key(row: Staged) -> tuple[Any, ...]:
+    return tuple(row[name] for name in KEY)
+
+
+def preference(row: Staged, columns: Sequence[str]) -> tuple[Any, ...]:
+    """Newest first, then the rest ascending, then whoever claims fewer columns; NULL is the smallest."""
+
+    def newest_first(name: str) -> tuple[bool, float]:
+        value = row.get(name)
+        return value is None, 0 if value is None else -value.timestamp()
+
+    def ascending(name: str) -> tuple[bool, Any]:
+        value = row.get(name)
+        return value is not None, value
+
+    rest = [ascending(name) for name in OTHERS if name in columns]
+    return [newest_first(name) for name in NEWEST if name in columns], rest, [name in row for name in columns]
+
+
+def consolidated(table: list[Staged], staged: list[Staged], day: date = DAY) -> tuple[list[Staged], dict[str, int]]:
+    """What the table is afterwards, and the figures."""
+    columns = [column.name for column in MAIN_TABLE if any(column.name in row for row in staged)]
+    winners: dict[tuple[Any, ...], Staged] = {}
+    for row in sorted(staged, key=lambda row: preference(row, columns)):
+        winners.setdefault(key(row), row)
+    after, updated = [dict(row) for row in table], 0
+    for winner in winners.values():
+        present = [row for row in after if row["game_date"] == day and row["is_active"] and key(row) == key(winner)]
+        updated += bool(present)
+        for row in present:
+            row.update({name: value for name, value in winner.items() if name not in NEVER_UPDATED})
+        if not present:
+            new = {column.name: winner.get(column.name) for column in MAIN_TABLE}
+            after.append({**new, "is_active": True})
+    figures = {
+        "staged": len(staged),
+        "inserted": len(winners) - updated,
+        "updated": updated,
+        "deduplicated": len(staged) - len(winners),
+        "duplicates_before": duplicate_keys(table, day),
+        "duplicates_after": duplicate_keys(after, day),
+    }
+    return after, figures
+
+
+def duplicate_keys(table: list[Staged], day: date = DAY) -> int:
+    keys = [key(row) for row in table if row["is_active"] and row["game_date"] == day]
+    return len({found for found in keys if keys.count(found) > 1})

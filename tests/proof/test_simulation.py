@@ -1,0 +1,47 @@
+"""A smaller part of the proof: no schedule of ours breaks a promise; what docs/PROOF.md tells can be played again."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.proof.__main__ import DOCUMENT
+from tests.proof.campaign import broken_promises, tally
+from tests.proof.guide import GUIDE
+from tests.proof.variants import DEFENCES_OFF
+
+_TOLD = re.compile(r"^\| `(?P<name>[a-z-]+)` \|.*\| (?P<what>[a-z ]+) \| [\d,]+ \| (?P<seed>\d+) \|$", re.MULTILINE)
+_FOUND = [(row["name"], row["what"], int(row["seed"])) for row in _TOLD.finditer(DOCUMENT.read_text("utf-8"))]
+_FIRST_SEED = 1_000_000  # others than those of `make proof`
+
+
+@pytest.mark.parametrize("part", range(16))
+def test_no_schedule_of_ours_breaks_a_promise(part: int) -> None:
+    first = _FIRST_SEED + 20 * part
+    assert tally("ours", range(first, first + 20)).broken == []
+
+
+@pytest.mark.parametrize(("name", "what", "seed"), _FOUND)
+def test_a_variant_breaks_as_it_is_told(name: str, what: str, seed: int) -> None:
+    assert what in broken_promises(name, seed, 1)
+
+
+def test_every_defence_was_found_to_be_one() -> None:
+    assert {variant.name for variant in (*DEFENCES_OFF, GUIDE)} <= {name for name, _, _ in _FOUND}
+
+
+def test_a_seed_tells_the_same_story_everywhere() -> None:
+    """Also where sets and dicts of text are in another order."""
+
+    def told(hash_seed: int) -> str:
+        command = [sys.executable, "-m", "tests.proof", "replay", "ours", "42"]
+        environment = {**os.environ, "PYTHONHASHSEED": str(hash_seed), "PYTHONIOENCODING": "utf-8"}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+    story = told(1)
+    assert "COMMIT" in story
+    assert told(2) == story

@@ -1,0 +1,294 @@
+"""Ours with one defence taken away at a time, each by the smallest change that takes it away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import lib.consolidation.consolidator
+import lib.consolidation.merge
+import lib.consolidation.staged_batch
+from lib.consolidation.consolidator import BatchConsolidator
+from lib.consolidation.fence import STALE_TOKEN
+from lib.consolidation.staged_batch import StagedBatch
+from lib.consolidation.table_spec import TableSpec
+from lib.consolidation.warehouse import Execute, Require, Step
+from lib.errors import RunbookError
+from lib.locking.errors import LockAcquisitionError, LockServiceUnavailable
+from lib.locking.lease import Lease, LeaseTiming
+from lib.locking.lock import ConsolidationLock
+from lib.locking.store import LockRecord
+from tests.proof.lock_store import SimulatedLockStore
+from tests.proof.standard_library import true_time
+from tests.proof.variant import Variant
+from tests.proof.warehouse import SimulatedWarehouse
+
+_steps_of_the_fence = lib.consolidation.merge.fence_steps
+_steps = lib.consolidation.consolidator.consolidation_steps
+_transact = BatchConsolidator._transact
+_run_transaction = SimulatedWarehouse.transact
+_is_lost = Lease.is_lost
+_acquire = lib.locking.lock.Acquisition.run
+
+
+def _fence(change: Callable[[list[Step]], list[Step]]) -> tuple[Any, str, Any]:
+    def steps(spec: TableSpec, *, has_lease: bool) -> list[Step]:
+        return change(_steps_of_the_fence(spec, has_lease=has_lease))
+
+    return lib.consolidation.merge, "fence_steps", steps
+
+
+def _only_newest_row(steps: list[Step]) -> list[Step]:
+    fences = TableSpec().fences.sql
+    newest = f" AND moved_at = (SELECT MAX(moved_at) FROM {fences} WHERE lock_key = @lock_key)"
+    return [replace(step, sql=step.sql + newest) if isinstance(step, Execute) else step for step in steps]
+
+
+def _ledger_afterwards(self: Any, steps: Sequence[Step], parameters: Any, **options: Any) -> Any:
+    """Two transactions, where there should be one."""
+    names = {step.name if isinstance(step, Execute) else step.code for step in steps}
+    if "ledger" not in names:
+        return _run_transaction(self, steps, parameters, **options)
+
+    def only(chosen: set[str]) -> list[Step]:
+        return [step for step in steps if (step.name if isinstance(step, Execute) else step.code) in chosen]
+
+    outcome = _run_transaction(self, only(names - {"ledger"}), parameters, **options)
+    options["job_id"] = f"{options['job_id']}_ledger"
+    _run_transaction(self, only({"source", "count", "keys before", "keys after", "ledger"}), parameters, **options)
+    return outcome
+
+
+def _drop_whatever_became(self: Any, batch: Any, lease: Any, run_id: str, found: StagedBatch, gathered: Any) -> Any:
+    try:
+        return _transact(self, batch, lease, run_id, found, gathered)
+    except RunbookError:
+        self._drop_unchanged(found)
+        raise
+
+
+def _without_requirement(code: str) -> tuple[Any, str, Any]:
+    def steps(staged: Any, *, has_lease: bool) -> list[Step]:
+        found = _steps(staged, has_lease=has_lease)
+        return [step for step in found if not (isinstance(step, Require) and step.code == code)]
+
+    return lib.consolidation.consolidator, "consolidation_steps", steps
+
+
+def _named_by_tables(self: StagedBatch, game_date: date) -> str:
+    return "_".join([str(game_date), *map(str, self.to_merge), *self.known_runs]).replace(".", "_")
+
+
+def _job_of_any_holder(self: Any, steps: Any, parameters: Any, **options: Any) -> Any:
+    job_id = options.pop("job_id", "").removesuffix(f"_{parameters.get('token')}")
+    return _run_transaction(self, steps, parameters, **options, job_id=job_id)
+
+
+def _release_whoever_holds(self: SimulatedLockStore, record: LockRecord) -> bool:
+    def effect() -> bool:
+        self.server.remove(record)
+        return True
+
+    return self._call(f"delete {record.claim.lock_key}, whoever's", effect)
+
+
+def _take_over_whatever_is_there(self: SimulatedLockStore, expired: LockRecord, claim: Any) -> LockRecord | None:
+    return self._call(f"take over {claim.lock_key}, whoever's", lambda: self.server.write(claim))
+
+
+def _renew_whoever_holds(self: SimulatedLockStore, record: LockRecord) -> LockRecord | None:
+    def effect() -> LockRecord:
+        renewed = replace(record, renewed_at=self.server.commit_time())
+        self.server.records[record.claim.lock_key] = renewed
+        return renewed
+
+    return self._call(f"renew {record.claim.lock_key}, whoever's", effect)
+
+
+def _own_clock(self: SimulatedLockStore) -> datetime:
+    simulation = self.server.simulation
+    assert simulation.current is not None
+    return true_time(simulation) + timedelta(seconds=simulation.current.process.offset_seconds)
+
+
+def _trust_the_whole_lease(self: LeaseTiming) -> None:
+    object.__setattr__(self, "renewal_deadline_seconds", self.lease_seconds)
+    object.__setattr__(self, "heartbeat_seconds", self.lease_seconds / 6)
+
+
+def _unavailable_is_held(self: Any, max_wait_seconds: float) -> Lease:
+    try:
+        return _acquire(self, max_wait_seconds)
+    except LockServiceUnavailable as error:
+        raise LockAcquisitionError(
+            self._claim.lock_key, held_by="another", held_until=_own_clock(self._store), waited_seconds=0.0
+        ) from error
+
+
+def _leave_job_running(self: Any, steps: Any, parameters: Any, **options: Any) -> Any:
+    return _run_transaction(self, steps, parameters, **options, abandon_after_seconds=300.0)
+
+
+def _job_of_its_own(self: Any, steps: Any, parameters: Any, **options: Any) -> Any:
+    return _run_transaction(self, steps, parameters, **{**options, "job_id": f"job_{self.server.simulation.now}"})
+
+
+DEFENCES_OFF = (
+    Variant(
+        "no-fence",
+        "the fence is left out of the transaction",
+        [_fence(lambda steps: [])],
+        not_asked=frozenset({"fence"}),
+    ),
+    Variant(
+        "fence-only-read",
+        "the fence is read and checked, not moved",
+        [_fence(lambda steps: [step for step in steps if isinstance(step, Require)])],
+        not_asked=frozenset({"fence"}),
+    ),
+    Variant(
+        "stale-token-accepted",
+        "an older token than the fence's is not refused",
+        [_fence(lambda steps: [step for step in steps if getattr(step, "code", "") != STALE_TOKEN])],
+    ),
+    Variant("one-fence-row", "the fence's UPDATE touches the newest of its rows only", [_fence(_only_newest_row)]),
+    Variant(
+        "forced-release-leaves-fence",
+        "a forced release does not move the fence",
+        [(ConsolidationLock, "_shut_out", lambda self, entry: None)],
+    ),
+    Variant(
+        "release-whoever-holds",
+        "a release deletes the record, whoever holds it",
+        [(SimulatedLockStore, "delete", _release_whoever_holds)],
+    ),
+    Variant(
+        "take-over-whatever-is-there",
+        "an expired lease is taken over without looking whether it still is the same",
+        [(SimulatedLockStore, "take_over", _take_over_whatever_is_there)],
+    ),
+    Variant(
+        "renew-whoever-holds",
+        "a heartbeat writes the record, whoever holds it",
+        [(SimulatedLockStore, "renew", _renew_whoever_holds)],
+    ),
+    Variant(
+        "expiry-by-client-clock",
+        "whether a lease is over is judged by the waiter's clock",
+        [(SimulatedLockStore, "now", _own_clock)],
+    ),
+    Variant("no-heartbeat", "a lease is not renewed", [(Lease, "start_heartbeat", lambda self: None)]),
+    Variant(
+        "trusts-the-whole-lease",
+        "a holder trusts its lease to the end, not two thirds of it",
+        [
+            (LeaseTiming, "__post_init__", _trust_the_whole_lease),
+            (LeaseTiming, "check_request_timeout", lambda self, seconds: None),
+        ],
+    ),
+    Variant(
+        "trusts-for-ever",
+        "a holder trusts its lease until it hears otherwise",
+        [(Lease, "is_lost", property(lambda self: bool(self._lost_because)))],
+    ),
+    Variant(
+        "holder-is-batch",
+        "the holder is the batch, not the attempt",
+        [(LockRecord, "is_held_by", lambda self, claim: self.claim.batch_id == claim.batch_id)],
+    ),
+    Variant(
+        "no-read-back",
+        "after a lost answer nobody looks whether the record is its own",
+        [(LockRecord, "is_held_by", lambda self, claim: False)],
+    ),
+    Variant(
+        "unavailable-is-held",
+        "a lock service that does not answer is taken for a lock that is held",
+        [(lib.locking.lock.Acquisition, "run", _unavailable_is_held)],
+    ),
+    Variant(
+        "ledger-in-its-own-transaction",
+        "the ledger is written after the MERGE was committed",
+        [(SimulatedWarehouse, "transact", _ledger_afterwards)],
+    ),
+    Variant(
+        "drops-whatever-became",
+        "staging is dropped also when the transaction's outcome is not known",
+        [(BatchConsolidator, "_transact", _drop_whatever_became)],
+    ),
+    Variant(
+        "drops-what-is-there-now",
+        "the cleanup lists the staging tables anew and drops them",
+        [(StagedBatch, "unchanged", lambda self, now: [table.name for table in now])],
+    ),
+    Variant(
+        "drops-by-name",
+        "the cleanup drops what has the name of a merged table, written again or not",
+        [(StagedBatch, "unchanged", lambda self, now: [table.name for table in self.listed])],
+    ),
+    Variant(
+        "merged-by-name",
+        "a table whose name the ledger knows counts as merged, written again or not",
+        [(lib.consolidation.staged_batch, "is_merged", lambda table, merged: table.name.table in merged)],
+    ),
+    Variant(
+        "ledger-not-asked",
+        "the ledger is not asked which tables are merged",
+        [(lib.consolidation.staged_batch, "is_merged", lambda table, merged: False)],
+    ),
+    Variant(
+        "rival-not-noticed",
+        "the transaction does not look whether a rival has merged its tables",
+        [(lib.consolidation.merge, "_none_merged_yet", lambda spec: "TRUE")],
+    ),
+    Variant(
+        "run-named-by-tables",
+        "a run is named by the names of its tables, not by what is in them",
+        [(StagedBatch, "run_id", _named_by_tables)],
+    ),
+    Variant(
+        "job-of-any-holder",
+        "a holder takes the pending job of an older one for its own",
+        [(SimulatedWarehouse, "transact", _job_of_any_holder)],
+    ),
+    Variant(
+        "no-retry",
+        "a consolidation whose transaction was rolled back is not tried again",
+        [(lib.consolidation.consolidator, "stop_after_delay", lambda seconds: lambda state: True)],
+    ),
+)
+
+SECOND_LINES = (
+    Variant(
+        "no-lock",
+        "nobody takes the lock",
+        [(BatchConsolidator, "_lock", lambda self, *args: lib.consolidation.consolidator.nullcontext())],
+    ),
+    Variant(
+        "lease-not-asked",
+        "nobody asks before writing whether the lease is held",
+        [(Lease, "ensure_held", lambda self: None)],
+    ),
+    Variant(
+        "leaves-job-running",
+        "who has waited for the transaction's job long enough lets the lock go, and the job run",
+        [(SimulatedWarehouse, "transact", _leave_job_running)],
+    ),
+    Variant(
+        "job-without-a-name",
+        "a transaction's job has a new id each time",
+        [(SimulatedWarehouse, "transact", _job_of_its_own)],
+    ),
+    Variant(
+        "no-check-of-keys",
+        "the transaction does not look for missing staged keys",
+        [_without_requirement("staged_key_missing")],
+    ),
+    Variant(
+        "no-check-of-duplicates",
+        "the transaction does not look for new duplicates",
+        [_without_requirement("new_duplicates")],
+    ),
+)
