@@ -19,6 +19,9 @@ RUNBOOKS = {
     "duplicate_diagnosis",
     "stuck_lock_release",
     "week2_performance_review",
+    "rollback",
+    "daily_quality",
+    "consolidation_timeout",
 }
 MAX_CODE_LINES = 10
 # A parameter with a closed set of values needs it for its annotation.
