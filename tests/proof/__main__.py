@@ -44,7 +44,7 @@ def run(schedules: int, most: int, kills: int, seed: int, jobs: int) -> None:
         lambda: process_campaign(kills, seed),
     ):
         result = part()
-        click.echo(f"{'holds ' if result.holds else 'BROKEN'}  {result.title}: {result.summary}")
+        click.echo(f"{'holds ' if result.holds else 'NOT SHOWN'}  {result.title}: {result.summary}")
         results.append(result)
     DOCUMENT.write_text(_document(results), encoding="utf-8")
     click.echo(f"Written: {DOCUMENT}")
@@ -53,7 +53,7 @@ def run(schedules: int, most: int, kills: int, seed: int, jobs: int) -> None:
 
 def _document(results: list[PartResult]) -> str:
     summary = [
-        f"| {result.title} | {result.summary} | {'holds' if result.holds else '**broken**'} |" for result in results
+        f"| {result.title} | {result.summary} | {'holds' if result.holds else '**not shown**'} |" for result in results
     ]
     sections = [f"## {result.title}\n\n{result.markdown}\n" for result in results]
     return "\n".join([_HEAD, "| part | found | |", "| --- | --- | --- |", *summary, "", *sections])

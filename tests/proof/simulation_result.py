@@ -56,6 +56,8 @@ def _markdown(ours: Tally, broken: dict[str, Broken | None], guide: dict[str, Br
             *(f"- {count:,} {event}" for event, count in sorted(ours.events.items())),
             "",
             f"Violations: **{len(ours.broken)}**.",
+            "One thing is kept out of the schedules: that another writer refills a table between the cleanup's listing",
+            "and its drop, a second apart. BigQuery has no conditional drop; our own writer never uses a name twice.",
             *(f"- seed {seed}: {how}" for seed, how in ours.broken[:20]),
             "",
             "What was looked at, at each step, at each commit and at the end:",

@@ -135,7 +135,7 @@ class SimulatedWarehouse(DuckdbWarehouse):
     ) -> TransactionOutcome:
         for relation, tables in gather.items():
             self._call(f"copy to {relation.table}", partial(self._copy, relation, tables))
-        job_id = job_id or f"job {len(self.server.jobs)}"
+        job_id = job_id or f"job {next(self.server.serials)}"
         job: Job = self._call("insert job", lambda: self._insert(job_id, steps, parameters, tuple(gather)))
         simulation, began_at = self.server.simulation, self.server.simulation.now
         while not job.is_done:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -79,6 +80,7 @@ class WarehouseServer:
         self.database = _database()
         self.process = Process("warehouse")
         self.jobs: dict[str, Job] = {}
+        self.serials = itertools.count()  # of jobs that nobody has named
         self.open: list[OpenTransaction] = []
         self.commits: list[Commit] = []
         self.cleaning: set[Process] = set()
