@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from tests.proof.guide import GUIDE
 from tests.proof.variant import OURS, Variant
 from tests.proof.variants import DEFENCES_OFF, SECOND_LINES
+from tests.proof.witness import Violation
 from tests.proof.world import World
 
 _AT_ONCE = 50
@@ -69,15 +70,24 @@ class Tally:
 
 def tally(name: str, seeds: Sequence[int]) -> Tally:
     """Play these schedules of a variant."""
-    logging.disable(logging.CRITICAL)
     total = Tally()
     for seed in seeds:
-        world = World(seed, variants()[name])
-        violations = world.play()
+        world, violations = _played(seed, variants()[name])
         total.schedules += 1
         total.events += _events(world)
         total.broken += [(seed, f"{violation.what}: {violation.how}") for violation in violations[:1]]
     return total
+
+
+def _played(seed: int, variant: Variant) -> tuple[World, list[Violation]]:
+    """In silence: thousands of schedules log a line at each of their faults."""
+    world = World(seed, variant)
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        return world, world.play()
+    finally:
+        logging.disable(before)
 
 
 def _events(world: World) -> Counter[str]:
@@ -98,10 +108,9 @@ def broken_promises(name: str, first_seed: int, most: int) -> dict[str, Broken]:
 
 
 def _broken(name: str, first_seed: int, most: int) -> Iterator[Broken]:
-    logging.disable(logging.CRITICAL)
     variant = variants()[name]
     for tried, seed in enumerate(range(first_seed, first_seed + most), start=1):
-        for violation in World(seed, variant).play():
+        for violation in _played(seed, variant)[1]:
             if violation.what not in variant.not_asked:
                 yield Broken(seed, tried, violation.what, violation.how)
 

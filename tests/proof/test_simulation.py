@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import subprocess
@@ -36,6 +37,13 @@ def test_every_defence_was_found_to_be_one_or_is_told_as_not_found() -> None:
     for variant in (*DEFENCES_OFF, GUIDE):
         assert variant.name in found or f"| `{variant.name}` | {variant.title} | nothing in " in told
     assert {"no-fence", "fence-only-read", "forced-release-leaves-fence", "ledger-not-asked", "guide"} <= found
+
+
+def test_other_tests_can_log_afterwards() -> None:
+    """The library's log lines are evidence that runbooks read."""
+    tally("ours", range(_FIRST_SEED, _FIRST_SEED + 1))
+    broken_promises("guide", 0, 1)
+    assert logging.getLogger("lib").isEnabledFor(logging.ERROR)
 
 
 def test_a_seed_tells_the_same_story_everywhere() -> None:
