@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -26,6 +25,7 @@ from lib.runbooks.incident import gather
 from lib.runbooks.incident_page import write_incident
 from lib.runbooks.record import Outcome, RunRecord, RunStatus
 from lib.runbooks.templating import as_markdown
+from tests.runbooks.page import Page
 
 NOW = datetime.now(UTC)
 EVIL = "<script>alert(1)</script> [x](javascript:alert(2)) `|` **b** <img src=x onerror=alert(3)>\n# h\n| a | b |"
@@ -71,22 +71,6 @@ def filed(archive: Archive, verdict: Verdict, summary: str, minutes: float, runb
 def log(home: Path, message: str, minutes: float, severity: str = "DEFAULT") -> None:
     entry = LogEntry(NOW - timedelta(minutes=minutes), message, "prediction-coordinator", "r1", "i1", severity)
     append_entries(home, entry.service, [entry])
-
-
-class Page(HTMLParser):
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str]] = []
-        self.text = ""
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += [(name, value or "") for name, value in attrs]
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 def test_both_files_tell_what_happened_what_was_done_and_what_is_open(platform: Platform, tmp_path: Path) -> None:

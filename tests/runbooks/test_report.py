@@ -1,7 +1,6 @@
 """Reports and index: self-contained, small, and hostile text stays text."""
 
 import json
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -9,26 +8,9 @@ import pytest
 from lib.runbooks.archive import Archive, Run
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
+from tests.runbooks.page import Page
 
 NOTEBOOKS = Path(__file__).parent / "notebooks"
-
-
-class Page(HTMLParser):
-    """What a browser would make of a page: its tags, attributes and text."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str]] = []
-        self.text = ""
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += [(name, value or "") for name, value in attrs]
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 def executed(name: str, folder: Path) -> Run:
