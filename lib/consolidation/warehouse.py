@@ -50,8 +50,9 @@ class StagingTable:
         batch_id: The batch that its writer recorded; empty when none did.
         rows: How many rows it holds.
         changed_at: When it was last written, in the warehouse's time; None: not known.
-        version: Differs once the table was made anew by `Warehouse.load`, or its rows
-            became more or fewer; opaque, only compared for equality.
+        version: Differs once the table was made anew by `Warehouse.load`, its rows became
+            more or fewer, or, where `changed_at` is not known, its rows are others; opaque,
+            only compared for equality.
         listed_at: The warehouse's time when the listing began.
     """
 

@@ -18,6 +18,7 @@ from lib.consolidation.result import ConsolidationStatus
 from lib.consolidation.rows import convert
 from lib.consolidation.staging import staging_backlog
 from lib.consolidation.warehouse import Execute
+from lib.embedded.schema import MAIN_TABLE
 from lib.locking.errors import LeaseLost, LockAcquisitionError
 from tests.consolidation.world import DAY, HookedWarehouse, World, later, prediction, predictions, quoted
 
@@ -241,6 +242,36 @@ def test_rows_that_another_writer_adds_to_a_merged_table_are_not_dropped(world: 
     assert (backlog.merged_tables, backlog.unmerged_tables) == (0, 1)
     assert world.consolidate().staging_dropped == 1
     assert {row["player_lookup"] for row in world.table()} == {"player0", "late"}
+
+
+@pytest.mark.parametrize("moment", ["before the drop", "before the next call"])
+def test_a_table_without_a_note_that_is_written_anew_with_as_many_rows_is_not_dropped(
+    world: World, moment: str
+) -> None:
+    """Another writer's: nothing but its rows tells that it is not the one that was merged."""
+    table = world.spec.table.sibling("_staging_batch_1_common")
+
+    def write(player: str) -> None:
+        world.warehouse.copy_structure(world.spec.table, table)
+        rows = convert(pandas.DataFrame([prediction(player_lookup=player)]), list(MAIN_TABLE), source=player)
+        with world.warehouse.connection() as connection:
+            connection.register("rows_to_write", rows)
+            connection.execute(f"INSERT INTO {quoted(table)} FROM rows_to_write")
+
+    def write_anew() -> None:
+        world.warehouse.drop([table])
+        write("late")
+
+    write("early")
+    if moment == "before the drop":
+        world.warehouse.after_commit = write_anew
+        assert world.consolidate().staging_dropped == 0
+        world.warehouse.after_commit = lambda: None
+    else:
+        world.consolidate(cleanup=False)
+        write_anew()
+    assert world.consolidate().staging_dropped == 1
+    assert {row["player_lookup"] for row in world.table()} == {"early", "late"}
 
 
 def test_a_table_of_which_nobody_knows_its_age_is_merged_and_dropped(world: World) -> None:

@@ -57,6 +57,9 @@ class Scenario:
         dates: The game date of each batch.
         steals_at: When an operator releases the lock by force, however alive its holder is.
         repairs_at: When an operator removes the duplicates that were there before.
+        lease_seconds: A short one is over while an ordinary pause, delay or job lasts.
+        drift: How far a process's clocks may run fast or slow, as a share; a holder's trust in two
+            thirds of its lease is right up to a third.
     """
 
     as_jobs: bool
@@ -66,6 +69,7 @@ class Scenario:
     coordinations: tuple[Coordination, ...]
     steals_at: tuple[float, ...]
     repairs_at: tuple[float, ...]
+    lease_seconds: float
     skew_seconds: float
     drift: float
     rates: FaultRates
@@ -83,10 +87,11 @@ def drawn(seed: int) -> Scenario:
         old_rows=_old_rows(chance),
         writes=tuple(_writes(chance, dates, style)),
         coordinations=tuple(_coordinations(chance, batches, style)),
-        steals_at=_moments(chance, 0.25, style),
+        steals_at=_moments(chance, 0.3, style),
         repairs_at=_moments(chance, 0.15, style),
+        lease_seconds=chance.choice([300.0, 45.0, 45.0]),
         skew_seconds=chance.choice([0.0, 3600.0]),
-        drift=chance.choice([0.0, 0.05]),
+        drift=chance.choice([0.0, 0.05, 0.3]),
         rates=_rates(chance, style),
     )
 
@@ -117,7 +122,7 @@ def _writes(chance: random.Random, dates: dict[str, date], style: Style) -> list
     latest = 600.0 if style is Style.SLOW else 90.0
     writes = []
     for batch, day in dates.items():
-        has_common_table = chance.random() < 0.3
+        has_common_table = chance.random() < 0.4
         for number in range(chance.choice([1, 2, 3])):
             at = 0.0 if number == 0 or chance.random() < 0.5 else chance.uniform(0, latest)
             worker = f"w{number}"
@@ -129,9 +134,9 @@ def _writes(chance: random.Random, dates: dict[str, date], style: Style) -> list
 def _coordinations(chance: random.Random, batches: list[str], style: Style) -> list[Coordination]:
     """Each batch once at least; redelivered events ask again."""
     wanted = list(batches)
-    wanted += [chance.choice(batches) for _ in range(chance.choice([0, 1, 1, 2]) + 2 * (style is Style.SLOW))]
-    without_lock = style is Style.CROWD or chance.random() < 0.3
-    within_seconds = {Style.CROWD: 0.3, Style.SLOW: 600.0}.get(style, chance.choice([1.0, 1.0, 60.0]))
+    wanted += [chance.choice(batches) for _ in range(chance.choice([0, 1, 1, 2]) + 2 * (style is not Style.USUAL))]
+    without_lock = style is Style.CROWD or chance.random() < {Style.SLOW: 0.6}.get(style, 0.3)
+    within_seconds = {Style.CROWD: 0.1, Style.SLOW: 600.0}.get(style, chance.choice([1.0, 1.0, 60.0]))
     return [
         Coordination(
             batch,

@@ -13,7 +13,7 @@ from lib.consolidation.staging import BatchStagingWriter
 from lib.consolidation.table_spec import TableSpec
 from lib.embedded.schema import MAIN_TABLE
 from lib.errors import RunbookError
-from lib.locking.lease import Lease
+from lib.locking.lease import Lease, LeaseTiming
 from tests.consolidation.world import DAY, quoted
 from tests.proof.checks import check_at_each_step, check_at_the_end, check_commit
 from tests.proof.faults import FaultRates, Faults
@@ -81,6 +81,7 @@ class World:
             store=store,
             key_for=self.spec.lock_key,
             fence=WarehouseFence(lambda: warehouse, self.spec),
+            timing=LeaseTiming(self.scenario.lease_seconds),
             monotonic=monotonic_of(self.simulation, process),
             on_lease=lambda lease: self._leased(program, lease),
             on_refusal=lambda day: check_refusal(program, day),
