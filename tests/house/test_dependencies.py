@@ -13,7 +13,7 @@ from lib.project import ROOT
 # conda-forge publishes these under another name.
 CONDA_NAMES = {"duckdb": "python-duckdb"}
 # conda-forge does not have these.
-PIP_ONLY = {"zetasql"}
+PIP_ONLY = {"axe-playwright-python", "playwright", "zetasql"}
 
 
 def declared() -> dict[str, Requirement]:
