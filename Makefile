@@ -13,7 +13,7 @@ ifneq ($(shell test -x .venv/bin/python && cat $(READY) 2>/dev/null),$(CURDIR))
 .PHONY: $(READY)
 endif
 
-.PHONY: help demo test lab check proof model lock clean
+.PHONY: help demo test lab check proof model airflow lock clean
 .DEFAULT_GOAL := help
 
 help: ## show these targets
@@ -39,6 +39,8 @@ proof: $(READY) ## simulation, model and real processes; writes docs/PROOF.md (n
 model: $(READY) ## check every state of the lock's and the fence's protocol (needs spin and gcc)
 	@.venv/bin/python -m tests.proof.model
 
+airflow: .venv-airflow/ready ## Airflow in an environment of its own, on which tests try the DAGs made for it
+
 lock: $(READY) ## renew requirements.lock from the ranges in pyproject.toml
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && \
 	.venv/bin/python -m venv "$$fresh" && \
@@ -47,8 +49,16 @@ lock: $(READY) ## renew requirements.lock from the ranges in pyproject.toml
 	LC_ALL=C sort -f "$$fresh/pins" > requirements.lock
 
 clean: ## remove .venv and caches; runs and state stay
-	@rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf .venv .venv-* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find lib tests -name __pycache__ -prune -exec rm -rf {} +
+
+# It pins most of its libraries to other versions than ours. It is for tests alone.
+.venv-airflow/ready:
+	@echo "Setting up .venv-airflow (once, half a minute)..."; \
+	$(PYTHON) -m venv --clear .venv-airflow && \
+	{ .venv-airflow/bin/python -m pip -qq --disable-pip-version-check --no-input install 'apache-airflow>=3.3,<4' \
+		> .venv-airflow/install.log 2>&1 || { tail -n 5 .venv-airflow/install.log >&2; exit 1; }; } && \
+	touch $@
 
 # The lock on this file lets a second make wait for the first one's set-up and then
 # find it done. Without the mark of a finished set-up, half of one may lie there: anew.

@@ -1,0 +1,29 @@
+# The `runbook` command as a container: docs/DEPLOYING.md.
+FROM python:3.11-slim
+
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+WORKDIR /app
+
+# Before the code, so that a change of the code does not install everything anew. The lock
+# holds what the tests need as well: as a constraint, only what the command needs is taken.
+COPY pyproject.toml requirements.lock README.md LICENSE ./
+COPY lib/__init__.py lib/__init__.py
+RUN pip install --constraint requirements.lock --editable .
+
+COPY lib lib
+COPY notebooks notebooks
+COPY params params
+
+# Compiled once here instead of at each start; the user below cannot write beside the code.
+RUN python -m compileall -q lib \
+    && useradd --create-home --uid 10001 runbook \
+    && mkdir /data && chown runbook /data
+USER runbook
+
+# RUNBOOK_OUTPUTS=gs://bucket/prefix where the container's disk ends with it.
+ENV RUNBOOK_HOME=/data/state RUNBOOK_OUTPUTS=/data/outputs
+
+# In exec form the command is process 1 and hears SIGTERM itself: a run then stops in good order.
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["runbook"]
+CMD ["--help"]

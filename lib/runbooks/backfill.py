@@ -1,0 +1,168 @@
+"""A runbook over many dates: each date a run, each run a process, a few at once."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import date
+
+from lib.archive.record import RunStatus
+from lib.environment import load_environment
+from lib.errors import UserError, worst_exit_code
+from lib.runbooks.catalogue import Runbook
+from lib.runbooks.date_series import DateSeries
+from lib.runbooks.execution import checked_values
+from lib.runbooks.parameters import APPROVALS, assignment_words
+from lib.runbooks.stopping import StopRequest, signals_as_requests
+
+# -P: a folder named lib where the caller stands is none of ours.
+_COMMAND = (sys.executable, "-P", "-m", "lib.cli", "run")
+_POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class DateRun:
+    """What came of one date.
+
+    Attributes:
+        day: The date.
+        exit_code: That of `runbook run`.
+        verdict: UNKNOWN when it could not run.
+        headline: One line; hostile input.
+        run_id: Empty when it was not even archived.
+        report: For people; empty when there is none.
+    """
+
+    day: date
+    exit_code: int
+    verdict: str
+    headline: str
+    run_id: str = ""
+    report: str = ""
+
+
+@dataclass(frozen=True)
+class Backfill:
+    """What came of all of them.
+
+    Attributes:
+        runs: By the order of the dates asked for.
+        not_run: Dates that were not begun, because the backfill was told to stop.
+    """
+
+    runs: tuple[DateRun, ...]
+    not_run: tuple[date, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """That of the worst date: 1 a FAIL verdict, then 3 no answer, then 2 bad input; a date not run has none."""
+        return worst_exit_code([run.exit_code for run in self.runs] + [3 for _ in self.not_run])
+
+
+def ensure_fit(runbook: Runbook, series: DateSeries, parameters: Mapping[str, str], environment: str) -> None:
+    """See that a backfill could run.
+
+    Raises:
+        UserError: There is no such environment, a parameter does not fit, or would approve a change.
+    """
+    load_environment(environment)
+    if series.parameter in parameters:
+        raise UserError(f"parameter {series.parameter} is given twice: it takes the dates")
+    for name in APPROVALS:
+        if name in parameters:
+            raise UserError(f"parameter {name} approves one plan, and each date has its own: change one date at a time")
+    checked_values(runbook, parameters, environment)
+
+
+def backfill(
+    runbook: Runbook,
+    series: DateSeries,
+    parameters: Mapping[str, str],
+    *,
+    environment: str,
+    jobs: int,
+    timeout_seconds: float,
+    on_end: Callable[[DateRun], None],
+) -> Backfill:
+    """Run the runbook for each date; what one date comes to does not stop the others.
+
+    SIGINT, SIGTERM and SIGHUP begin no further date and stop the running ones in good order.
+
+    Args:
+        runbook: See `lib.runbooks.catalogue.find_runbook`.
+        series: The dates, and the parameter that takes them.
+        parameters: The other parameters, as text; the same for each date.
+        environment: Name of the environment.
+        jobs: How many runs there are at once, at most.
+        timeout_seconds: Of each run.
+        on_end: Called with each run as it ends, in this thread.
+
+    Raises:
+        UserError: See `ensure_fit`; nothing was started.
+    """
+    ensure_fit(runbook, series, parameters, environment)
+    command = [*_COMMAND, runbook.name, "--env", environment, "--timeout-seconds", f"{timeout_seconds:g}", "--json"]
+    command += assignment_words(parameters)
+    request = StopRequest()
+
+    def run(day: date) -> DateRun | None:
+        return None if request.reason else _run([*command, *assignment_words({series.parameter: day})], day, request)
+
+    with signals_as_requests(request), ThreadPoolExecutor(jobs) as pool:
+        futures = [pool.submit(run, day) for day in series.dates]
+        try:
+            _tell_as_they_end(futures, on_end)
+        except BaseException:
+            request.make(RunStatus.INTERRUPTED)  # whom should the others be told to?
+            raise
+    ended = [future.result() for future in futures]
+    return Backfill(
+        tuple(run for run in ended if run),
+        tuple(day for day, run in zip(series.dates, ended, strict=True) if run is None),
+    )
+
+
+def _tell_as_they_end(futures: list[Future[DateRun | None]], on_end: Callable[[DateRun], None]) -> None:
+    for future in as_completed(futures):
+        if run := future.result():
+            on_end(run)
+
+
+def _run(command: list[str], day: date, request: StopRequest) -> DateRun | None:
+    # In a session of its own: Ctrl-C at a terminal would otherwise reach it as well, as a second request.
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+    told = False
+    while True:
+        try:
+            output, errors = process.communicate(timeout=_POLL_SECONDS)
+        except subprocess.TimeoutExpired:
+            if request.reason and not told:
+                process.terminate()
+                told = True
+            continue
+        run = _archived(day, process.returncode, output)
+        if run or told:  # stopped before it had begun, it left nothing
+            return run
+        last = next((line for line in reversed(errors.splitlines()) if line.strip()), "it said nothing")
+        return DateRun(day, process.returncode, "UNKNOWN", f"Could not run: {last.removeprefix('runbook: ')}")
+
+
+def _archived(day: date, exit_code: int, output: str) -> DateRun | None:
+    try:
+        told = json.loads(output.splitlines()[-1])
+        verdict = told["verdict"] or "UNKNOWN"
+        return DateRun(day, exit_code, verdict, told["headline"], told["run_id"], told["report"])
+    except (IndexError, ValueError, KeyError, TypeError):
+        return None

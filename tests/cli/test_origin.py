@@ -1,0 +1,49 @@
+"""What a run comes from, as an engine tells it on the command line."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from lib.archive.archive import Archive, Run
+from lib.archive.record import Origin
+
+Shell = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def test_a_planned_run_and_its_retry_are_on_record(shell: Shell, tmp_path: Path) -> None:
+    """A date that is said as a word is that of the planned moment, in the environment's zone."""
+    planned = ("--planned-at", "2026-01-18T04:30:00+00:00", "--schedule", "quality")
+    assert shell("run", "daily_quality", *planned).returncode == 3
+    archive = Archive(tmp_path / "outputs")
+    [first] = archive.runs()
+    assert isinstance(first, Run)
+    assert "of the 28 days before 2026-01-16" in first.record.headline  # yesterday, in New York
+
+    assert shell("run", "daily_quality", *planned, "--retry-of", first.run_id).returncode == 3
+    [second] = [run for run in archive.runs() if run != first]
+    assert isinstance(second, Run)
+    assert second.record.origin == Origin(
+        schedule="quality",
+        planned_at=datetime(2026, 1, 18, 4, 30, tzinfo=UTC),
+        retry_of=first.run_id,
+        attempt=2,
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--planned-at", "2026-01-18T09:00:00"), "write a moment such as"),
+        (("--retry-of", "nothing"), "there is no run 'nothing'"),
+        (("--planned-at", "2026-01-18T09:00:00Z", "--over", "game_date=2026-01-17"), "are about one run"),
+    ],
+)
+def test_what_cannot_be_is_refused(words: tuple[str, ...], told: str, shell: Shell, tmp_path: Path) -> None:
+    result = shell("run", "daily_quality", *words)
+    assert (result.returncode, list(Archive(tmp_path / "outputs").runs())) == (2, [])
+    assert told in result.stderr
