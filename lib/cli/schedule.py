@@ -1,0 +1,180 @@
+"""Commands on the schedule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lib.cli import options
+from lib.cli.terminal import printable, styled_verdict
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from lib.schedule.occurrence import Occurrence
+    from lib.schedule.overview import Overview
+
+_stop_grace_seconds = click.option(
+    "--stop-grace-seconds",
+    default=60.0,
+    show_default=True,
+    type=options.seconds(zero=True),
+    help="When told to stop: how long what runs may go on before it is stopped.",
+)
+
+
+@click.group()
+def schedule() -> None:
+    """Run what params/schedule.yaml plans, each firing once."""
+
+
+@schedule.command("list")
+@click.option("--count", default=3, show_default=True, type=click.IntRange(0, 100), help="Firings to come, of each.")
+@options.as_json
+def list_entries(count: int, as_json: bool) -> None:
+    """Each entry: its next firings, what became of the last one, and what was missed."""
+    from lib import project
+    from lib.archive.archive import Archive
+    from lib.schedule.overview import overviews
+    from lib.schedule.settings import load_schedule
+
+    found = list(overviews(load_schedule(), Archive().store, project.now(), count))
+    if as_json:
+        options.echo_json({"entries": [_as_data(overview) for overview in found]})
+        return
+    for overview in found:
+        _show(overview)
+
+
+@schedule.command()
+@click.option("--entry", metavar="NAME", help="Only this one.")
+@_stop_grace_seconds
+@options.as_json
+def once(entry: str | None, stop_grace_seconds: float, as_json: bool) -> None:
+    """Run what is due now, wait for it, and exit with the code of the worst run.
+
+    For cron and Cloud Scheduler: a firing that came a little before is due as long as its
+    entry's catch_up_seconds say. Exits 0 when nothing is.
+    """
+    from lib import project
+    from lib.archive.archive import Archive
+    from lib.errors import worst_exit_code
+    from lib.schedule.firing import Runner
+    from lib.schedule.once import run_due
+    from lib.schedule.settings import load_schedule
+
+    planned = load_schedule()
+    planned = planned.only(entry) if entry is not None else planned
+    ended = run_due(planned, Runner(Archive(), stop_grace_seconds), project.now(), _tell)
+    if as_json:
+        options.echo_json({"occurrences": [_occurrence_as_data(occurrence) for occurrence in ended]})
+    elif not ended:
+        click.echo("Nothing is due.")
+    raise click.exceptions.Exit(worst_exit_code([occurrence.exit_code for occurrence in ended]))
+
+
+@schedule.command()
+@_stop_grace_seconds
+def run(stop_grace_seconds: float) -> None:
+    """Run every firing when it is planned, until told to stop (SIGTERM, Ctrl-C).
+
+    It may run on several machines: each firing is run by one of them.
+    """
+    from lib.archive.archive import Archive
+    from lib.schedule.firing import Runner
+    from lib.schedule.loop import run_until_stopped
+    from lib.schedule.settings import load_schedule
+
+    planned, archive = load_schedule(), Archive()
+    click.echo(f"Running {len(planned.entries)} entries; archive: {printable(archive.address)}", err=True)
+    run_until_stopped(planned, Runner(archive, stop_grace_seconds), _tell, _tell_problem)
+    click.echo("Stopped; nothing runs any more.", err=True)
+
+
+@schedule.command()
+@click.argument("entry", metavar="NAME")
+def resume(entry: str) -> None:
+    """Let an entry run again that its on_failure has paused; what came meanwhile is not caught up with."""
+    from lib import project
+    from lib.archive.archive import Archive
+    from lib.schedule.ledger import Ledger
+    from lib.schedule.settings import load_schedule
+
+    [resumed] = load_schedule().only(entry).entries.values()
+    Ledger(Archive().store).expect(resumed, project.now())
+    click.echo(f"{resumed.name} runs again")
+
+
+def _tell(occurrence: Occurrence) -> None:
+    click.echo(_occurrence_as_line(occurrence), err=True)
+
+
+def _tell_problem(line: str) -> None:
+    click.echo(f"runbook: {printable(line)}", err=True)
+
+
+def _show(overview: Overview) -> None:
+    entry = overview.entry
+    rests = f"  {click.style(overview.rests, fg='yellow')}" if overview.rests else ""
+    click.echo(f"{click.style(entry.name, bold=True)}  {entry.runbook} ({entry.environment}){rests}")
+    for upcoming in overview.upcoming:
+        values = " ".join(f"{name}={value}" for name, value in upcoming.parameters.items())
+        click.echo(f"  next    {_local(upcoming.planned_at, entry.timezone)}  {printable(values)}")
+    if overview.last:
+        click.echo(f"  last    {_occurrence_as_line(overview.last)}")
+    for run in overview.missed:
+        told = printable(f"{_local(run.planned_at, entry.timezone)}: {run.reason}")
+        click.echo(f"  {click.style('missed', fg='red')}  {told}")
+
+
+def _occurrence_as_line(occurrence: Occurrence) -> str:
+    if not occurrence.attempts:
+        told = f"{occurrence.state}: {occurrence.reason}" if occurrence.reason else str(occurrence.state)
+        return printable(f"{occurrence.entry}, planned {_utc(occurrence.planned_at)}: {told}")
+    last = occurrence.attempts[-1]
+    tries = f" (attempt {len(occurrence.attempts)})" if len(occurrence.attempts) > 1 else ""
+    told = printable(f"{occurrence.entry}, planned {_utc(occurrence.planned_at)}{tries}: {last.headline}")
+    return f"{styled_verdict(last.verdict)} {told}"
+
+
+def _local(moment: datetime, timezone: str) -> str:
+    from lib.operations.dates import local_time
+
+    return f"{local_time(moment, timezone)} ({moment:%H:%M} UTC)"
+
+
+def _utc(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def _as_data(overview: Overview) -> dict[str, Any]:
+    entry = overview.entry
+    return {
+        "entry": entry.name,
+        "runbook": entry.runbook,
+        "environment": entry.environment,
+        "cron": entry.cron,
+        "timezone": entry.timezone,
+        "rests": overview.rests,
+        "next": [
+            {"planned_at": upcoming.planned_at.isoformat(), "parameters": upcoming.parameters}
+            for upcoming in overview.upcoming
+        ],
+        "last": _occurrence_as_data(overview.last) if overview.last else None,
+        "missed": [{"planned_at": run.planned_at.isoformat(), "reason": run.reason} for run in overview.missed],
+    }
+
+
+def _occurrence_as_data(occurrence: Occurrence) -> dict[str, Any]:
+    return {
+        "entry": occurrence.entry,
+        "runbook": occurrence.runbook,
+        "environment": occurrence.environment,
+        "planned_at": occurrence.planned_at.isoformat(),
+        "state": occurrence.state,
+        "reason": occurrence.reason,
+        "verdict": occurrence.verdict,
+        "exit_code": occurrence.exit_code,
+        "run_ids": [attempt.run_id for attempt in occurrence.attempts],
+    }

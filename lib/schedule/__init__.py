@@ -1,0 +1,1 @@
+"""Runbooks at planned times: each firing once, whoever looks and however often."""

@@ -1,0 +1,115 @@
+"""The record of every firing, beside the runs in the archive: ``_schedule/<entry>/``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING
+
+from lib.archive.store import Store
+from lib.schedule.occurrence import Occurrence, State, file_name, from_json, planned_at_of, to_json
+from lib.schedule.settings import Entry
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+KEPT_FOR = timedelta(days=90)
+_FOLDER = "_schedule"
+_SINCE = "since.json"
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """Since when an entry's times are expected to happen.
+
+    Attributes:
+        since: Times up to that moment (UTC) are not.
+        times: What says which times those are; an entry that says something else is a new one.
+    """
+
+    since: datetime
+    times: tuple[str, ...]
+
+
+class Ledger:
+    """All occurrences in an archive's store.
+
+    What the store cannot tell is `lib.errors.Unavailable`, in every call.
+
+    Args:
+        store: See `lib.archive.store`.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._ended: dict[str, Occurrence] = {}
+
+    def since(self, entry: Entry) -> datetime | None:
+        """Since when the entry's times are expected; None: nobody has begun to run it as it now is."""
+        try:
+            expectation = _adapter().validate_json(self._store.read(self._name(entry, _SINCE)))
+        except (FileNotFoundError, ValueError):
+            return None
+        return expectation.since if expectation.times == _times(entry) else None
+
+    def expect(self, entry: Entry, since: datetime) -> None:
+        """Let the entry's times after that moment be expected, and no earlier ones."""
+        expectation = Expectation(since, _times(entry))
+        self._store.write(self._name(entry, _SINCE), _adapter().dump_json(expectation, indent=2))
+
+    def planned_times(self, entry: Entry) -> list[datetime]:
+        """The planned times (UTC) that are on record, newest first."""
+        names = self._store.children(f"{_FOLDER}/{entry.name}")
+        return sorted(filter(None, map(planned_at_of, names)), reverse=True)
+
+    def read(self, entry: Entry, planned_at: datetime) -> Occurrence:
+        """What became of that time; DAMAGED when the record does not tell."""
+        name = self._name(entry, file_name(planned_at))
+        if name in self._ended:
+            return self._ended[name]
+        try:
+            occurrence = from_json(self._store.read(name))
+        except (FileNotFoundError, ValueError) as error:
+            reason = f"its record cannot be read: {str(error).splitlines()[0]:.120}"
+            return Occurrence.of(entry, planned_at, State.DAMAGED, planned_at, reason)
+        if occurrence.ended_at:
+            self._ended[name] = occurrence  # it does not change any more
+        return occurrence
+
+    def newest(self, entry: Entry) -> Iterator[Occurrence]:
+        """What became of its times, newest first; each is read when it is asked for."""
+        return (self.read(entry, planned_at) for planned_at in self.planned_times(entry))
+
+    def claim(self, occurrence: Occurrence) -> bool:
+        """Put it on record; of all who try, on any machine, one is told True."""
+        return self._store.create(self._file(occurrence), to_json(occurrence))
+
+    def write(self, occurrence: Occurrence) -> None:
+        """Replace its record; only for whoever has claimed it, or closes it for one who is gone."""
+        self._store.write(self._file(occurrence), to_json(occurrence))
+
+    def forget(self, entry: Entry, before: datetime) -> None:
+        """Remove the records of times before that moment."""
+        for planned_at in self.planned_times(entry):
+            if planned_at < before:
+                self._store.delete(self._name(entry, file_name(planned_at)))
+
+    def _file(self, occurrence: Occurrence) -> str:
+        return f"{_FOLDER}/{occurrence.entry}/{file_name(occurrence.planned_at)}"
+
+    def _name(self, entry: Entry, name: str) -> str:
+        return f"{_FOLDER}/{entry.name}/{name}"
+
+
+def _times(entry: Entry) -> tuple[str, ...]:
+    days = (entry.days_since_deploy, f"{entry.deployed_at}") if entry.days_since_deploy else ()
+    return (entry.runbook, entry.environment, entry.cron, entry.timezone, *days)
+
+
+@cache
+def _adapter() -> TypeAdapter[Expectation]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Expectation)

@@ -1,0 +1,96 @@
+"""What a scheduler does first, each time it looks: close what others left, and find what is due."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from lib.archive.archive import Archive
+from lib.archive.record import RunStatus
+from lib.schedule.ledger import KEPT_FOR, Ledger
+from lib.schedule.missed import tell_of_missed
+from lib.schedule.occurrence import Attempt, Occurrence, State, runs_of
+from lib.schedule.planning import Firing, due, first_expected
+from lib.schedule.settings import Entry
+from lib.site.build import build_site
+
+# An open occurrence is among the newest: the next time of its entry comes, and closes it.
+_NEWEST = 10
+
+
+def look(entries: Iterable[Entry], archive: Archive, ledger: Ledger, now: datetime) -> list[Firing]:
+    """Put on record what will not run any more, show and tell what was missed, and return what is due.
+
+    Args:
+        entries: Of the schedule.
+        archive: Where runs are kept.
+        ledger: The occurrences there.
+        now: The moment (UTC).
+
+    Raises:
+        Unavailable: The archive cannot be read or written.
+    """
+    firings: list[Firing] = []
+    lost: list[Occurrence] = []
+    for entry in entries:
+        lost += _closed_orphans(entry, ledger, archive, now)
+        firing, lapsed = _due(entry, ledger, now)
+        lost += lapsed
+        if firing:
+            firings.append(firing)
+    if missing := [occurrence for occurrence in lost if occurrence.state is State.MISSED]:
+        tell_of_missed(missing)
+        build_site(archive)
+    return firings
+
+
+def forget_old(entries: Iterable[Entry], ledger: Ledger, now: datetime) -> None:
+    """Remove the records of occurrences that nobody asks for any more; their runs stay."""
+    for entry in entries:
+        ledger.forget(entry, now - KEPT_FOR)
+
+
+def _due(entry: Entry, ledger: Ledger, now: datetime) -> tuple[Firing | None, list[Occurrence]]:
+    since = ledger.since(entry)
+    if since is None:
+        since = first_expected(entry, now)
+        ledger.expect(entry, since)
+    paused = why_paused(entry, ledger)
+    firing, lapses = due(entry, since, set(ledger.planned_times(entry)), now, paused=paused)
+    occurrences = (Occurrence.of(entry, lapse.planned_at, lapse.state, now, lapse.reason) for lapse in lapses)
+    return firing, [occurrence for occurrence in occurrences if ledger.claim(occurrence)]
+
+
+def why_paused(entry: Entry, ledger: Ledger) -> str:
+    """Why the entry does not run until it is told to resume; empty when it does."""
+    since = ledger.since(entry)
+    if entry.on_failure != "pause" or since is None:
+        return ""
+    for occurrence in ledger.newest(entry):
+        if occurrence.planned_at <= since:
+            return ""
+        if occurrence.state is State.ENDED:
+            told = f"paused since {occurrence.planned_at:%Y-%m-%d %H:%M} UTC, when its run came to {occurrence.verdict}"
+            return f"{told}: runbook schedule resume {entry.name}" if occurrence.exit_code else ""
+    return ""
+
+
+def _closed_orphans(entry: Entry, ledger: Ledger, archive: Archive, now: datetime) -> list[Occurrence]:
+    """Occurrences whose scheduler is gone, closed by what their runs tell."""
+    closed = []
+    for planned_at in ledger.planned_times(entry)[:_NEWEST]:
+        occurrence = ledger.read(entry, planned_at)
+        if occurrence.is_orphaned(now) and (end := _end_of(occurrence, archive, now)):
+            ledger.write(end)
+            closed.append(end)
+    return closed
+
+
+def _end_of(orphan: Occurrence, archive: Archive, now: datetime) -> Occurrence | None:
+    runs = runs_of(archive, orphan)
+    if any(run.record.status is RunStatus.RUNNING for run in runs):
+        return None
+    if not runs:
+        return orphan.ended(State.MISSED, now, "its scheduler was killed before it ran")
+    attempts = tuple(map(Attempt.of, runs))
+    return orphan.ended(State.ENDED, now, "its scheduler was killed; this is what the archive tells", attempts)

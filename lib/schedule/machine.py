@@ -1,0 +1,37 @@
+"""Which machine this is, and whether a process of it is gone.
+
+A host's name does not tell: every container of Cloud Run is ``localhost``, and a process of one
+must not be looked for in another.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import uuid
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+from lib.archive.record import process_exists
+
+# Of a task of Cloud Run; machines that come from one snapshot may share all else.
+_EXECUTION = ("CLOUD_RUN_EXECUTION", "CLOUD_RUN_TASK_INDEX", "CLOUD_RUN_TASK_ATTEMPT")
+
+
+@cache
+def this_machine() -> str:
+    """A name that no other machine or container has; it begins with the host's."""
+    parts = [os.environ.get(name, "") for name in _EXECUTION]
+    if platform.system() == "Linux":
+        try:
+            boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+            parts += [boot, str(os.stat("/proc/self/ns/pid").st_ino)]
+        except OSError:
+            parts.append(uuid.uuid4().hex)  # nothing is known to be the same one
+    return f"{platform.node()}-{sha256('/'.join(parts).encode()).hexdigest()[:8]}"
+
+
+def is_gone(machine: str, pid: int) -> bool:
+    """Whether the process was on this machine and is no longer; of another machine's nothing is known."""
+    return machine == this_machine() and not process_exists(pid)

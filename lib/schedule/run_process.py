@@ -1,0 +1,110 @@
+"""One scheduled run, in a process of its own: ``python -m lib.schedule.run_process``.
+
+It reads the call as a line of JSON from standard input, which the scheduler then holds open: when
+the scheduler is killed the system closes it, and the run is stopped in good order and archived as
+interrupted, since nobody is left to judge or to repeat it. The process itself holds the lease on
+the runbook, so that no other run begins while this one goes on, whatever becomes of the scheduler.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from lib.archive.record import Origin
+from lib.environment import load_environment
+from lib.errors import RunbookError
+from lib.locking.errors import LockAcquisitionError
+from lib.operations.verdict import Verdict
+from lib.runbooks.catalogue import Runbook
+from lib.runbooks.execution import execute
+from lib.runbooks.redaction import redactor_of
+from lib.runbooks.stopping import Limits
+from lib.schedule.occurrence import Attempt
+from lib.schedule.run_lock import only_run
+
+_STANDARD_INPUT = 0
+
+
+@dataclass(frozen=True)
+class Call:
+    """What is to be run.
+
+    Attributes:
+        notebook: The runbook's file.
+        environment: Where it looks.
+        parameters: See `lib.schedule.values`.
+        timeout_seconds: Of the run.
+        schedule: The entry's name.
+        planned_at: When it was to run, in ISO 8601.
+        retry_of: Id of the run that it tries again; empty when it is the first.
+        attempt: 1, and more for a retry.
+    """
+
+    notebook: str
+    environment: str
+    parameters: dict[str, Any]
+    timeout_seconds: float
+    schedule: str
+    planned_at: str
+    retry_of: str = ""
+    attempt: int = 1
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of it.
+
+    Attributes:
+        attempt: The run; None when it did not begin.
+        held_by: Who else runs the runbook; empty when nobody does.
+    """
+
+    attempt: Attempt | None
+    held_by: str = ""
+
+
+def main() -> None:
+    """Entry point of the process; its last line on standard output is an `Answer` as JSON."""
+    call = Call(**json.loads(sys.stdin.buffer.readline()))
+    threading.Thread(target=_end_with_the_scheduler, daemon=True).start()
+    print(json.dumps(asdict(_answer(call))), flush=True)  # noqa: T201 - its answer
+
+
+def _answer(call: Call) -> Answer:
+    environment = load_environment(call.environment)
+    runbook = Runbook(Path(call.notebook))
+    origin = Origin(call.schedule, datetime.fromisoformat(call.planned_at), call.retry_of, attempt=call.attempt)
+    try:
+        with only_run(runbook.name, environment, f"{call.schedule} planned at {call.planned_at}"):
+            run = execute(
+                runbook,
+                call.parameters,
+                environment=environment.name,
+                limits=Limits(run_seconds=call.timeout_seconds),
+                origin=origin,
+                progress=False,
+            )
+    except LockAcquisitionError as error:
+        return Answer(None, error.held_by)
+    except RunbookError as error:
+        told = redactor_of(environment).text(str(error))
+        return Answer(Attempt("", error.exit_code, Verdict.UNKNOWN, told, is_final=error.exit_code != 3))
+    return Answer(Attempt.of(run))
+
+
+def _end_with_the_scheduler() -> None:
+    while os.read(_STANDARD_INPUT, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,220 @@
+"""What runs when: ``params/schedule.yaml``, checked whole before anything starts."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from lib import project
+from lib.environment import load_environment
+from lib.errors import UserError
+from lib.operations.dates import start_of, zone
+from lib.runbooks.catalogue import Runbook, find_runbook
+from lib.runbooks.execution import checked_values
+from lib.runbooks.parameters import APPROVALS
+from lib.schedule.cron import Cron
+from lib.schedule.values import planned_values
+from lib.settings_file import checked_settings, read_yaml
+
+_STRICT = {"extra": "forbid", "allow_inf_nan": False}
+# It becomes a folder's name, and part of the names of jobs elsewhere.
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,47}", re.ASCII)
+_DAYS = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?", re.ASCII)
+_WEEK_SECONDS = 7 * 86_400
+_BOUNDS = {
+    "retries": (0, 10),
+    "retry_delay_seconds": (0, 86_400),
+    "timeout_seconds": (1, _WEEK_SECONDS),
+    # A firing is always a little late.
+    "catch_up_seconds": (60, _WEEK_SECONDS),
+}
+# What the file's head says for all entries.
+_SHARED = ("timezone", "environment", "deployed_at")
+_ALWAYS = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A runbook at planned times.
+
+    Attributes:
+        name: Its key in the file.
+        runbook: Which runbook.
+        cron: When, see `lib.schedule.cron`.
+        timezone: Whose clocks `cron` is about.
+        environment: Where the runbook looks.
+        parameters: As the file has them: dates may be ``today`` or ``yesterday``.
+        days_since_deploy: ``2-7``: only on these days, the deployment's own being day 0; empty: always.
+        deployed_at: When the deployment was; None: not known.
+        retries: How often a run that could not run or look is tried again.
+        retry_delay_seconds: How long before that.
+        timeout_seconds: Of each run.
+        catch_up_seconds: How late it may still begin.
+        on_failure: Whether an entry whose run did not come out healthy goes on, or pauses until
+            it is told to resume.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    name: str
+    runbook: str
+    cron: str
+    timezone: str
+    environment: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    days_since_deploy: str = ""
+    deployed_at: datetime | None = None
+    retries: int = 0
+    retry_delay_seconds: float = 60
+    timeout_seconds: float = 3600
+    catch_up_seconds: float = 3600
+    on_failure: Literal["continue", "pause"] = "continue"
+
+    def __post_init__(self) -> None:
+        for setting, (least, most) in _BOUNDS.items():
+            if not least <= getattr(self, setting) <= most:
+                raise UserError(f"{self._where(setting)}: {getattr(self, setting):g} is not within {least} and {most}")
+        if self.deployed_at is not None and self.deployed_at.tzinfo is None:
+            raise UserError("deployed_at: write the moment with its zone, such as 2026-01-17T14:00:00-05:00")
+        if self.days_since_deploy and self._days is None:
+            raise UserError(
+                f"{self._where('days_since_deploy')}: {self.days_since_deploy!r:.40} is not of the form 2-7 or 14"
+            )
+        try:
+            Cron(self.cron, self.timezone)
+        except UserError as error:
+            raise UserError(f"{self._where('cron')}: {error}") from error
+
+    @cached_property
+    def times(self) -> Cron:
+        """When it is planned, but for `window`."""
+        return Cron(self.cron, self.timezone)
+
+    @property
+    def window(self) -> tuple[datetime, datetime] | None:
+        """From when (UTC) until before when its times count; None: they never do, since no deployment is known."""
+        if not self._days:
+            return _ALWAYS
+        if self.deployed_at is None:
+            return None
+        first, last = self._days
+        day = self.deployed_at.astimezone(zone(self.timezone)).date()
+        return (
+            start_of(day + timedelta(days=first), self.timezone),
+            start_of(day + timedelta(days=last + 1), self.timezone),
+        )
+
+    @property
+    def _days(self) -> tuple[int, int] | None:
+        found = _DAYS.fullmatch(self.days_since_deploy)
+        if not found:
+            return None
+        first, last = int(found[1]), int(found[2] or found[1])
+        return (first, last) if first <= last else None
+
+    def checked_runbook(self) -> Runbook:
+        """Its runbook, when it can be run by a schedule with these parameters.
+
+        Raises:
+            UserError: There is no such runbook, parameter or environment, a value does not fit,
+                or a change would be approved.
+        """
+        for name in APPROVALS:
+            if name in self.parameters:
+                raise UserError(
+                    f"{self._where('parameters')}.{name}: approves a change, and that cannot be scheduled: "
+                    "a person has to look at the plan"
+                )
+        try:
+            load_environment(self.environment)
+            runbook = find_runbook(self.runbook)
+            checked_values(runbook, self.parameters, self.environment)
+            planned_values(self, runbook, datetime.now(UTC))  # a time zone may be among them
+        except UserError as error:
+            raise UserError(f"entries.{self.name}: {error}") from error
+        return runbook
+
+    def _where(self, setting: str) -> str:
+        return f"entries.{self.name}.{setting}"
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """All entries.
+
+    Attributes:
+        entries: By name.
+        concurrency: How many runs there are at once, at most.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    entries: Mapping[str, Entry]
+    concurrency: int = 2
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.concurrency <= 64:
+            raise UserError(f"concurrency: {self.concurrency} is not within 1 and 64")
+
+    def only(self, name: str) -> Schedule:
+        """With no other entry than that one.
+
+        Raises:
+            UserError: There is none of that name.
+        """
+        if name not in self.entries:
+            raise UserError(f"the schedule has no entry {name!r:.80}; it has {', '.join(self.entries) or 'none'}")
+        return Schedule({name: self.entries[name]}, self.concurrency)
+
+
+def schedule_path() -> Path:
+    """The schedule's file: ``RUNBOOK_SCHEDULE``, or ``params/schedule.yaml`` in the checkout."""
+    return Path(os.environ.get("RUNBOOK_SCHEDULE") or project.PARAMS / "schedule.yaml").absolute()
+
+
+def load_schedule(path: Path | None = None) -> Schedule:
+    """Read and check a schedule, down to each parameter of each runbook.
+
+    Args:
+        path: The file; by default `schedule_path`.
+
+    Raises:
+        UserError: It cannot be read or does not fit; names the first thing that does not.
+    """
+    path = path or schedule_path()
+    content = read_yaml(path)
+    if not isinstance(content, dict) or not isinstance(content.get("entries"), dict):
+        raise UserError(f"{path} holds no entries; see params/schedule.yaml of the checkout")
+    shared = {"timezone": "UTC", "environment": "local"} | {
+        name: content.pop(name) for name in _SHARED if content.get(name) is not None
+    }
+    content = {name: value for name, value in content.items() if name not in _SHARED}
+    entries = {name: _completed(path, name, entry, shared) for name, entry in content["entries"].items()}
+    schedule: Schedule = checked_settings(path, Schedule, {**content, "entries": entries})
+    for entry in schedule.entries.values():
+        try:
+            entry.checked_runbook()
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from error
+    return schedule
+
+
+def _completed(path: Path, name: object, entry: object, shared: Mapping[str, Any]) -> dict[str, Any]:
+    """The entry with what the file's head says for all."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise UserError(f"{path}: entries: {name!r:.80} is no name; write up to 48 of a-z, 0-9, _ and -")
+    if not isinstance(entry, dict) or "name" in entry:
+        raise UserError(f"{path}: entries.{name}: write its settings below it, each in a line of its own")
+    # YAML takes 14 for a number and 2026-01-17 for a date; here they are text.
+    days = entry.get("days_since_deploy")
+    parameters = entry.get("parameters") or {}
+    if isinstance(parameters, dict):
+        parameters = {key: value.isoformat() if isinstance(value, date) else value for key, value in parameters.items()}
+    texts = {"days_since_deploy": "" if days is None else str(days), "parameters": parameters}
+    return {**shared, **entry, **texts, "name": name}

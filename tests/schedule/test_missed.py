@@ -1,0 +1,146 @@
+"""A run that should have happened and did not is seen, also when nothing works, and told once."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lib.archive.archive import Archive
+from lib.operations.verdict import Verdict
+from lib.schedule.ledger import Ledger
+from lib.schedule.look import look
+from lib.schedule.missed import missed
+from lib.schedule.occurrence import Attempt, Occurrence, State
+from lib.schedule.settings import Entry, Schedule
+
+START = datetime(2026, 1, 17, 9, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+HOURLY = Entry("hourly", "day1_monitoring", "0 * * * *", "UTC", "local")
+SCHEDULE = Schedule({"hourly": HOURLY})
+
+Posted = list[dict[str, Any]]
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    return Archive(tmp_path / "outputs")
+
+
+@pytest.fixture
+def posted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Posted]:
+    """What the channel of the environment `noisy` was told."""
+    told: Posted = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    (tmp_path / "environments").mkdir()
+    settings = {
+        "platform": "embedded",
+        "project_id": "local",
+        "notifications": {"channels": [{"variable": "TOLD"}]},
+    }
+    (tmp_path / "environments" / "noisy.yaml").write_text(yaml.safe_dump(settings))
+    monkeypatch.setenv("RUNBOOK_ENVIRONMENTS", str(tmp_path / "environments"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        monkeypatch.setenv("TOLD", f"json://127.0.0.1:{server.server_port}")
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield told
+        server.shutdown()
+        thread.join()
+
+
+def run_at(archive: Archive, entry: Entry, now: datetime) -> None:
+    """A scheduler that looks at that moment, and whose runs pass at once."""
+    ledger = Ledger(archive.store)
+    for firing in look([entry], archive, ledger, now):
+        claimed = Occurrence.of(entry, firing.planned_at, State.CLAIMED, now)
+        assert ledger.claim(claimed)
+        ledger.write(claimed.ended(State.ENDED, now, attempts=(Attempt("", 0, Verdict.PASS, "all is well"),)))
+
+
+def hours_missed(archive: Archive, now: datetime, schedule: Schedule = SCHEDULE) -> list[int]:
+    return [(run.planned_at - START) // HOUR for run in missed(schedule, archive.store, now)]
+
+
+def test_a_dead_scheduler_is_seen_without_one(archive: Archive) -> None:
+    run_at(archive, HOURLY, START)
+    assert hours_missed(archive, START + HOUR) == []
+    assert hours_missed(archive, START + 2 * HOUR) == []  # the first may still begin
+    assert hours_missed(archive, START + 3.5 * HOUR) == [2, 1]
+    assert "no scheduler" in missed(SCHEDULE, archive.store, START + 3 * HOUR)[0].reason
+
+
+def test_nothing_is_missed_that_nobody_expected(archive: Archive) -> None:
+    assert hours_missed(archive, START + 100 * HOUR) == []  # nobody has ever run it
+    run_at(archive, HOURLY, START)
+    at_half_past = Schedule({"hourly": replace(HOURLY, cron="30 * * * *")})
+    later = START + 5 * HOUR
+    assert hours_missed(archive, later, at_half_past) == []  # since it runs so, nobody has
+    run_at(archive, at_half_past.entries["hourly"], later)
+    assert hours_missed(archive, later, at_half_past) == []
+
+
+def test_a_miss_is_shown_for_a_day_and_until_it_runs_again(archive: Archive) -> None:
+    run_at(archive, HOURLY, START)
+    after_a_night = START + 8 * HOUR
+    run_at(archive, HOURLY, after_a_night)
+    assert hours_missed(archive, after_a_night) == [6, 5, 4, 3, 2, 1]
+    for hour in range(9, 40):
+        run_at(archive, HOURLY, START + hour * HOUR)
+    assert hours_missed(archive, START + 29 * HOUR) == [6, 5]
+    assert hours_missed(archive, START + 39 * HOUR) == []
+
+    weekly = Entry("weekly", "day1_monitoring", "0 9 * * 6", "UTC", "local")
+    run_at(archive, weekly, START)
+    run_at(archive, weekly, START + 173 * HOUR)
+    assert hours_missed(archive, START + 300 * HOUR, Schedule({"weekly": weekly})) == [168]
+
+
+def test_a_scheduler_that_was_killed_before_its_run_began_is_seen(archive: Archive) -> None:
+    ledger = Ledger(archive.store)
+    ledger.expect(HOURLY, START - HOUR)
+    claimed = Occurrence.of(HOURLY, START, State.CLAIMED, START)
+    assert ledger.claim(replace(claimed, machine="elsewhere"))
+    assert hours_missed(archive, START + HOUR) == []
+    given_up = claimed.give_up_at + timedelta(seconds=1)
+    assert [run.reason for run in missed(SCHEDULE, archive.store, given_up)] == ["its scheduler was killed"]
+    look([HOURLY], archive, ledger, given_up)
+    assert ledger.read(HOURLY, START).reason == "its scheduler was killed before it ran"
+
+
+def test_a_record_that_cannot_be_read_is_no_run(archive: Archive) -> None:
+    run_at(archive, HOURLY, START)
+    archive.store.write("_schedule/hourly/20260117T090000Z.json", b"{")
+    [run] = missed(SCHEDULE, archive.store, START)
+    assert run.reason.startswith("its record cannot be read")
+    look([HOURLY], archive, Ledger(archive.store), START)  # and it is not run again
+
+
+def test_misses_are_told_once_and_together(archive: Archive, posted: Posted) -> None:
+    noisy = replace(HOURLY, environment="noisy")
+    run_at(archive, noisy, START)
+    assert posted == []
+    run_at(archive, noisy, START + 4 * HOUR)
+    run_at(archive, noisy, START + 4.5 * HOUR)
+    [message] = posted
+    assert message["title"] == "UNKNOWN: 2 scheduled runs did not happen (noisy)"
+    assert message["message"].splitlines()[0] == (
+        "day1_monitoring (hourly), planned for 2026-01-17 05:00:00 EST: nobody ran the schedule then"
+    )

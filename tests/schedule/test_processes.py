@@ -1,0 +1,166 @@
+"""The real thing: schedulers and runs are processes, and they are killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from lib.archive.archive import Archive, Run
+from lib.archive.record import RunStatus
+from lib.environment import load_environment
+from lib.schedule.ledger import Ledger
+from lib.schedule.occurrence import Occurrence
+from lib.schedule.run_lock import only_run
+from lib.schedule.settings import Schedule
+
+WriteSchedule = Callable[..., Schedule]
+WAIT_SECONDS = 60
+# Due once while a test runs, unless it runs at that midnight.
+DAILY = {"cron": "0 0 * * *", "catch_up_seconds": 86_400}
+DAY = timedelta(days=1)
+
+
+def runs(tmp_path: Path) -> list[Run]:
+    """The archived runs, the first one first."""
+    return [run for run in reversed(Archive(tmp_path / "outputs").runs()) if isinstance(run, Run)]
+
+
+def occurrences(tmp_path: Path, schedule: Schedule, name: str) -> list[Occurrence]:
+    """What is on record of an entry, oldest first."""
+    ledger = Ledger(Archive(tmp_path / "outputs").store)
+    return list(ledger.newest(schedule.entries[name]))[::-1]
+
+
+def once(*options: str, now: datetime | None = None) -> dict[str, Any]:
+    """`runbook schedule once`: what it told, with its exit code."""
+    moment = {"RUNBOOK_NOW": now.isoformat()} if now else {}
+    ended = subprocess.run(
+        [sys.executable, "-m", "lib.cli", "schedule", "once", "--json", *options],
+        env={**os.environ, **moment},
+        capture_output=True,
+        text=True,
+        timeout=WAIT_SECONDS,
+        check=False,
+    )
+    assert ended.stdout, ended.stderr
+    return {"exit_code": ended.returncode, **json.loads(ended.stdout.splitlines()[-1])}
+
+
+@contextmanager
+def scheduler_in_a_run(tmp_path: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """`runbook schedule run`, once the cell of its run says through a named pipe that it runs."""
+    os.mkfifo(tmp_path / "ready")
+    pipe = os.open(tmp_path / "ready", os.O_RDONLY | os.O_NONBLOCK)
+    command = [sys.executable, "-m", "lib.cli", "schedule", "run", *options]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as scheduler:
+        try:
+            readable, _, _ = select.select([pipe], [], [], WAIT_SECONDS)
+            assert readable
+            (tmp_path / "ready").unlink()
+            yield scheduler
+        finally:
+            os.close(pipe)
+            scheduler.kill()
+
+
+def is_alive(pid: int) -> bool:
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+def await_end(processes: list[psutil.Process]) -> None:
+    _, alive = psutil.wait_procs(processes, timeout=WAIT_SECONDS)
+    assert alive == []
+
+
+@pytest.mark.parametrize("also", ["scheduler", "scheduler and run"])
+def test_killed_in_a_run_it_goes_on_with_the_next(tmp_path: Path, write_schedule: WriteSchedule, also: str) -> None:
+    entry = {"runbook": "holds_once", **DAILY, "parameters": {"folder": str(tmp_path)}, "retries": 1}
+    schedule = write_schedule({"watch": entry})
+    with scheduler_in_a_run(tmp_path) as scheduler:
+        family = psutil.Process(scheduler.pid).children(recursive=True)
+        runner = next(process for process in family if "lib.schedule.run_process" in process.cmdline())
+        scheduler.kill()
+        if also == "scheduler and run":
+            runner.kill()
+        await_end(family)  # nothing that it began goes on without it
+    [killed] = runs(tmp_path)
+    by_itself = also == "scheduler"  # the run noticed, and could still archive itself
+    assert killed.record.status is (RunStatus.INTERRUPTED if by_itself else RunStatus.ABANDONED)
+
+    [claimed] = occurrences(tmp_path, schedule, "watch")
+    assert once()["occurrences"] == []  # it is closed, and not run again
+    [closed] = occurrences(tmp_path, schedule, "watch")
+    assert (closed.state, closed.verdict, closed.exit_code) == ("ended", "UNKNOWN", 3)
+    assert [attempt.run_id for attempt in closed.attempts] == [killed.run_id]
+
+    told = once(now=claimed.planned_at + DAY)
+    assert [run["exit_code"] for run in told["occurrences"]] == [0]
+    _, following = occurrences(tmp_path, schedule, "watch")
+    assert following.planned_at == closed.planned_at + DAY
+    assert once(now=following.planned_at)["occurrences"] == []
+    assert [run.record.origin.planned_at for run in runs(tmp_path)] == [closed.planned_at, following.planned_at]
+    # It asks about the moment that it was planned for.
+    assert runs(tmp_path)[-1].record.checks[0].summary.startswith(f"{following.planned_at:%Y-%m-%d %H:%M}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_told_to_stop_it_archives_what_ran(
+    tmp_path: Path, write_schedule: WriteSchedule, number: signal.Signals
+) -> None:
+    entry = {"runbook": "holds_once", **DAILY, "parameters": {"folder": str(tmp_path)}, "retries": 3}
+    schedule = write_schedule({"watch": entry}, concurrency=1)
+    with scheduler_in_a_run(tmp_path, "--stop-grace-seconds", "0") as scheduler:
+        family = psutil.Process(scheduler.pid).children(recursive=True)
+        scheduler.send_signal(number)
+        assert scheduler.wait(WAIT_SECONDS) == 0
+    await_end(family)
+    [stopped] = runs(tmp_path)
+    assert stopped.record.status is RunStatus.INTERRUPTED
+    [occurrence] = occurrences(tmp_path, schedule, "watch")
+    assert (occurrence.state, occurrence.exit_code) == ("ended", 3)
+    assert [attempt.run_id for attempt in occurrence.attempts] == [stopped.run_id]
+
+
+def test_only_what_could_not_look_is_tried_again(tmp_path: Path, write_schedule: WriteSchedule) -> None:
+    retried = {**DAILY, "retries": 1, "retry_delay_seconds": 0}
+    schedule = write_schedule(
+        {
+            "blind": {"runbook": "could_not_look", **retried},
+            "bad": {"runbook": "broken_rule", **retried},
+            "good": {"runbook": "healthy", "parameters": {"game_date": "yesterday"}, **retried},
+        }
+    )
+    told = once()
+    assert told["exit_code"] == 1
+    assert {run["entry"]: run["exit_code"] for run in told["occurrences"]} == {"blind": 3, "bad": 1, "good": 0}
+    [blind] = occurrences(tmp_path, schedule, "blind")
+    by_id = {run.run_id: run.record.origin for run in runs(tmp_path)}
+    tries = [by_id[attempt.run_id] for attempt in blind.attempts]
+    assert [(origin.attempt, origin.retry_of) for origin in tries] == [(1, ""), (2, blind.attempts[0].run_id)]
+    assert {(origin.schedule, origin.planned_at) for origin in tries} == {("blind", blind.planned_at)}
+    assert len(by_id) == 2 + 1 + 1
+    assert once("--entry", "good", now=blind.planned_at) == {"exit_code": 0, "occurrences": []}
+
+
+def test_a_runbook_does_not_overlap_with_itself(tmp_path: Path, write_schedule: WriteSchedule) -> None:
+    entry = {"runbook": "healthy", **DAILY}
+    schedule = write_schedule({"watch": entry})
+    with only_run("healthy", load_environment("local"), "a run that goes on"):
+        told = once()
+    assert told["exit_code"] == 0
+    [occurrence] = occurrences(tmp_path, schedule, "watch")
+    assert occurrence.state == "skipped"
+    assert occurrence.reason.startswith("healthy was still running: batch a run that goes on on ")
+    assert runs(tmp_path) == []

@@ -1,0 +1,101 @@
+"""A schedule that could not be kept is refused whole, in one line, before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lib.errors import UserError
+from lib.project import PARAMS
+from lib.runbooks.catalogue import find_runbook
+from lib.schedule.planning import next_times, why_inactive
+from lib.schedule.settings import Schedule, load_schedule
+from lib.schedule.values import planned_values
+
+WriteSchedule = Callable[..., Schedule]
+HOURLY = {"runbook": "healthy", "cron": "0 * * * *"}
+NOW = datetime(2026, 1, 17, 12, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("entry", "complaint"),
+    [
+        ({"runbook": "helthy"}, r"entries\.tried: there is no runbook 'helthy'; did you mean healthy"),
+        ({"environment": "../local"}, r"entries\.tried: there is no environment"),
+        ({"parameters": {"limt": 1}}, r"entries\.tried: there is no parameter 'limt'; did you mean limit"),
+        ({"parameters": {"limit": "many"}}, r"entries\.tried: parameter limit: 'many' is not a whole number"),
+        ({"parameters": {"plan": "3f2a"}}, r"entries\.tried\.parameters\.plan: approves a change"),
+        ({"parameters": {"environment": "local"}}, r"entries\.tried: parameter environment follows"),
+        ({"parameters": ["limit"]}, r"entries\.tried\.parameters: Input should be a valid dictionary"),
+        ({"cron": "0 * * *"}, r"entries\.tried\.cron: '0 \* \* \*' is no cron expression"),
+        ({"cron": "61 * * * *"}, r"entries\.tried\.cron: '61 \* \* \* \*' is no cron expression: Bad minute"),
+        ({"cron": "0 0 31 2 *"}, r"entries\.tried\.cron: '0 0 31 2 \*' is no cron expression"),
+        ({"cron": "0 0 0 * * *"}, r"five fields"),
+        ({"timezone": "Mars/Olympus"}, r"time zone 'Mars/Olympus' is not known"),
+        ({"days_since_deploy": "7-2"}, r"entries\.tried\.days_since_deploy: '7-2'"),
+        ({"retries": 99}, r"entries\.tried\.retries: 99 is not within 0 and 10"),
+        ({"timeout_seconds": float("nan")}, r"entries\.tried\.timeout_seconds"),
+        ({"catch_up_seconds": 0}, r"entries\.tried\.catch_up_seconds: 0 is not within 60"),
+        ({"on_failure": "explode"}, r"entries\.tried\.on_failure: Input should be 'continue' or 'pause'"),
+        ({"retry": 1}, r"entries\.tried\.retry: Unexpected keyword argument"),
+        ({"deployed_at": "2026-01-17T14:00:00"}, r"deployed_at: write the moment with its zone"),
+        ({"runbook": "daily_quality", "parameters": {"timezone": "Mars"}}, r"entries\.tried: time zone 'Mars'"),
+        ({"name": "other"}, r"entries\.tried: write its settings below it"),
+    ],
+)
+def test_what_does_not_fit_is_refused(write_schedule: WriteSchedule, entry: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(UserError, match=complaint) as refused:
+        write_schedule({"good": HOURLY, "tried": {**HOURLY, **entry}})
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["", "Upper", "../up", "a" * 49, "<script>", 7])
+def test_a_name_that_could_be_no_folder_is_refused(write_schedule: WriteSchedule, name: object) -> None:
+    with pytest.raises(UserError, match="is no name"):
+        write_schedule({name: HOURLY})  # type: ignore[dict-item]
+
+
+def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
+    for content in ("", "[]", "entries: []", "a: [", "entries: {a: 1}", "concurrency: 0\nentries: {}"):
+        (tmp_path / "schedule.yaml").write_text(content)
+        with pytest.raises(UserError, match=r"schedule\.yaml"):
+            load_schedule(tmp_path / "schedule.yaml")
+
+
+def test_the_shipped_schedule_is_hourly_then_daily_then_weekly(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("RUNBOOK_SCHEDULE", raising=False)
+    shipped = load_schedule()
+    assert {why_inactive(entry, NOW) for entry in shipped.entries.values()} == {"", "deployed_at is not set"}
+
+    deployed = (PARAMS / "schedule.yaml").read_text().replace("null", "2026-01-05T14:00:00-05:00")
+    (tmp_path / "deployed.yaml").write_text(deployed)
+    entries = load_schedule(tmp_path / "deployed.yaml").entries
+    deployed_at = datetime(2026, 1, 5, 19, tzinfo=UTC)
+    timed = [entry for entry in entries.values() if entry.days_since_deploy]
+    counts = {entry.name: len(list(next_times(entry, deployed_at))) for entry in timed}
+    # 14:00 of day 0 to the end of day 1, both in New York; Monday of week 2 is the 19th.
+    assert counts == {"day1_hourly": 9 + 24, "days2to7_daily": 6, "week2_review": 1}
+
+
+def test_dates_are_those_of_the_planned_time_in_the_environment(write_schedule: WriteSchedule) -> None:
+    entry = write_schedule({"daily": {**HOURLY, "parameters": {"game_date": "yesterday", "limit": 7}}}).entries["daily"]
+    just_after_midnight_utc = datetime(2026, 1, 17, 0, 30, tzinfo=UTC)  # the evening before in New York
+    values = planned_values(entry, find_runbook("healthy"), just_after_midnight_utc)
+    assert values == {"game_date": "2026-01-15", "limit": 7}
+
+    # A default that is a word is resolved too; an empty one says nothing.
+    holds = write_schedule({"holds": {**HOURLY, "runbook": "holds_once"}, "plain": HOURLY}).entries
+    assert planned_values(holds["holds"], find_runbook("holds_once"), NOW) == {"game_date": "2026-01-17"}
+    assert planned_values(holds["plain"], find_runbook("healthy"), NOW) == {}
+
+
+def test_a_date_that_yaml_takes_for_one_is_text(write_schedule: WriteSchedule, tmp_path: Path) -> None:
+    write_schedule({})
+    (tmp_path / "schedule.yaml").write_text(
+        "entries: {daily: {runbook: healthy, cron: 0 9 * * *, parameters: {game_date: 2026-01-17}}}"
+    )
+    assert load_schedule().entries["daily"].parameters == {"game_date": "2026-01-17"}
