@@ -116,7 +116,8 @@ class BatchConsolidator:
         wait = self._locks.max_wait_seconds if max_wait_seconds is None else max_wait_seconds
         date_ = checked_game_date(game_date)
         batch = _Batch(checked_batch_id(batch_id), date_, self._spec.lock_key(date_))
-        found = find_staged(self._warehouse, self._spec, batch.batch_id)
+        with self._warehouse.session():
+            found = find_staged(self._warehouse, self._spec, batch.batch_id)
         if not found.to_merge:
             result = self._already_consolidated(batch, found, cleanup and not dry_run)
         elif dry_run:
@@ -140,9 +141,6 @@ class BatchConsolidator:
     def _consolidate(
         self, batch: _Batch, lease: Lease | None, cleanup: bool, retry_seconds: float
     ) -> ConsolidationResult:
-        self._warehouse.create_table(self._spec.fences, FENCE_COLUMNS)
-        self._warehouse.create_table(self._spec.ledger, LEDGER_COLUMNS)
-        ensure_fence(self._warehouse, self._spec, batch.lock_key)
         retrying = Retrying(
             retry=retry_if_exception_type((TransactionConflict, SourceVanished, Overtaken)),
             wait=wait_random_exponential(0.02, max=2),
@@ -160,6 +158,13 @@ class BatchConsolidator:
         return replace(result, attempts=attempts if result.run_id else 0)
 
     def _attempt(self, batch: _Batch, lease: Lease | None, cleanup: bool) -> ConsolidationResult:
+        with self._warehouse.session():
+            return self._merge(batch, lease, cleanup)
+
+    def _merge(self, batch: _Batch, lease: Lease | None, cleanup: bool) -> ConsolidationResult:
+        self._warehouse.create_table(self._spec.fences, FENCE_COLUMNS)
+        self._warehouse.create_table(self._spec.ledger, LEDGER_COLUMNS)
+        ensure_fence(self._warehouse, self._spec, batch.lock_key)
         found = find_staged(self._warehouse, self._spec, batch.batch_id)
         if not found.to_merge:
             return self._already_consolidated(batch, found, cleanup)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from lib.consolidation.fence import current_token, fence_steps
 from lib.consolidation.identifiers import TableName
-from lib.consolidation.key import column_list, counted_rows, newest_of_each_key, quoted, same_key
+from lib.consolidation.key import column_list, counted_rows, quoted, rank_in_key, same_key
 from lib.consolidation.ledger import LEDGER_COLUMNS
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column, Execute, Require, Step
@@ -82,17 +82,18 @@ def _ownership(name: str) -> str:
 def consolidation_steps(staged: StagedRows, *, has_lease: bool) -> list[Step]:
     """Fence, MERGE, checks and ledger: all of it, or nothing."""
     spec = staged.spec
+    estimated = _newest_of(f"({ranked_sql(staged)})")
     return [
         *fence_steps(spec, has_lease=has_lease),
         Require(ALREADY_MERGED, _none_merged_yet(spec)),
-        Execute("source", f"CREATE TEMP TABLE merge_source AS {source_sql(staged)}"),
-        Execute("count", f"CREATE TEMP TABLE staged_counts AS {staged_counts_sql(staged)}"),
-        Require(WRONG_DATE, "(SELECT wrong_date_rows FROM staged_counts) = 0"),
-        Require(INACTIVE_ROWS, "(SELECT inactive_rows FROM staged_counts) = 0"),
-        Execute("keys before", f"CREATE TEMP TABLE keys_before AS {_keys(spec)}"),
-        Execute("merge", _merge(staged, "merge_source"), standalone=_merge(staged, f"({source_sql(staged)})")),
-        Execute("keys after", f"CREATE TEMP TABLE keys_after AS {_keys(spec)}"),
-        Require(STAGED_KEY_MISSING, f"NOT EXISTS ({_staged_keys_missing(spec)})"),
+        Execute("rank", f"CREATE TEMP TABLE staged_rows AS {ranked_sql(staged)}"),
+        Execute("count", f"CREATE TEMP TABLE counts AS {counts_sql(staged)}"),
+        Require(WRONG_DATE, "(SELECT wrong_date_rows FROM counts) = 0"),
+        Require(INACTIVE_ROWS, "(SELECT inactive_rows FROM counts) = 0"),
+        Execute("duplicates before", f"CREATE TEMP TABLE duplicates_before AS {_duplicates(spec)}"),
+        Execute("merge", _merge(staged, _STAGED_ONCE), standalone=_merge(staged, estimated)),
+        Execute("duplicates after", f"CREATE TEMP TABLE duplicates_after AS {_duplicates(spec)}"),
+        Require(STAGED_KEY_MISSING, f"NOT EXISTS ({_missing_keys(spec)})"),
         Require(NEW_DUPLICATES, f"NOT EXISTS ({_new_duplicates(spec)})"),
         Execute("ledger", _ledger(spec)),
     ]
@@ -107,30 +108,47 @@ def _none_merged_yet(spec: TableSpec) -> str:
     )
 
 
-def source_sql(staged: StagedRows) -> str:
-    """One row a key. Two rows may differ in nothing but the columns that they own."""
+def ranked_sql(staged: StagedRows) -> str:
+    """All staged rows, each with its rank among those of its key: the newest is the first.
+
+    Two rows of a rank may differ in nothing but the columns that they own.
+    """
     owned = [Column(f"staged__{name}", "BOOL") for name in staged.partly_staged]
-    newest = newest_of_each_key(staged.spec, [*staged.columns, *owned])
-    return f"SELECT * FROM ({staged.sql}) AS staged WHERE TRUE {newest}"
+    return f"SELECT *, {rank_in_key(staged.spec, [*staged.columns, *owned])} AS {_RANK} FROM ({staged.sql}) AS staged"
 
 
-def staged_counts_sql(staged: StagedRows) -> str:
-    """How many rows were staged, and how many of them must not have been."""
+def _newest_of(ranked: str) -> str:
+    """One row a key."""
+    return f"(SELECT * FROM {ranked} AS ranked WHERE {_RANK} = 1)"
+
+
+_RANK = "rank__staged"
+_STAGED_ONCE = _newest_of("staged_rows")
+
+
+def counts_sql(staged: StagedRows) -> str:
+    """How many rows are staged, how many of them must not have been, and how many are there before the MERGE."""
     spec = staged.spec
     names = {column.name for column in staged.columns}
     date = quoted(spec.date_column)
     inactive = f"COUNTIF(NOT {quoted(spec.active_column)})" if spec.active_column in names else "0"
     return (
-        f"SELECT COUNT(*) AS staged_rows, COUNTIF({date} IS DISTINCT FROM @game_date) AS wrong_date_rows, "
-        f"{inactive} AS inactive_rows FROM ({staged.sql}) AS staged"
+        f"SELECT COUNT(*) AS staged_rows, COUNTIF({_RANK} = 1) AS staged_keys, "
+        f"COUNTIF({date} IS DISTINCT FROM @game_date) AS wrong_date_rows, {inactive} AS inactive_rows, "
+        f"{_row_count(spec)} AS rows_before FROM staged_rows"
     )
 
 
-def _keys(spec: TableSpec) -> str:
-    """The keys of the date with the number of their rows."""
+def _row_count(spec: TableSpec) -> str:
+    return f"(SELECT COUNT(*) FROM {spec.table.sql} AS T WHERE {counted_rows(spec, 'T')})"
+
+
+def _duplicates(spec: TableSpec) -> str:
+    """The keys of the date that have several rows, with their number."""
     keys = column_list(spec.key_columns, "T")
     return (
-        f"SELECT {keys}, COUNT(*) AS copies FROM {spec.table.sql} AS T WHERE {counted_rows(spec, 'T')} GROUP BY {keys}"
+        f"SELECT {keys}, COUNT(*) AS copies FROM {spec.table.sql} AS T WHERE {counted_rows(spec, 'T')} "
+        f"GROUP BY {keys} HAVING COUNT(*) > 1"
     )
 
 
@@ -165,29 +183,29 @@ def _when_matched(staged: StagedRows) -> str:
     return f" WHEN MATCHED THEN UPDATE SET {', '.join(updates)}" if updates else ""
 
 
-def _staged_keys_missing(spec: TableSpec) -> str:
-    """A set operation: NULL equals NULL in it, and it needs no outer join."""
+def _missing_keys(spec: TableSpec) -> str:
+    """Staged keys that the main table has not.
+
+    A set operation: NULL equals NULL in it, and it needs no outer join.
+    """
     keys = column_list(spec.key_columns)
-    return f"(SELECT {keys} FROM merge_source) EXCEPT DISTINCT (SELECT {keys} FROM keys_after)"
+    there = f"SELECT {column_list(spec.key_columns, 'T')} FROM {spec.table.sql} AS T WHERE {counted_rows(spec, 'T')}"
+    return f"(SELECT {keys} FROM {_STAGED_ONCE} AS S) EXCEPT DISTINCT ({there})"
 
 
 def _new_duplicates(spec: TableSpec) -> str:
     """Keys with several rows that had not as many before; a MERGE takes none away."""
     counted = f"SELECT {column_list(spec.key_columns)}, copies FROM"
-    return f"({counted} keys_after WHERE copies > 1) EXCEPT DISTINCT ({counted} keys_before)"
+    return f"({counted} duplicates_after) EXCEPT DISTINCT ({counted} duplicates_before)"
 
 
-def counted_sql(spec: TableSpec) -> str:
+def _figures(inserted: str) -> str:
     """Staged, inserted, updated, deduplicated: every staged row is exactly one of them."""
-    updated = (
-        f"SELECT COUNT(*) AS updated_rows FROM merge_source AS S JOIN keys_before AS B ON {same_key(spec, 'S', 'B')}"
-    )
     return (
-        "SELECT c.staged_rows, s.source_rows - u.updated_rows AS inserted_rows, u.updated_rows, "
-        "c.staged_rows - s.source_rows AS deduplicated_rows, "
-        "(SELECT COUNT(*) FROM keys_before WHERE copies > 1) AS duplicates_before "
-        "FROM staged_counts AS c CROSS JOIN (SELECT COUNT(*) AS source_rows FROM merge_source) AS s "
-        f"CROSS JOIN ({updated}) AS u"
+        "SELECT c.staged_rows, c.inserted_rows, c.staged_keys - c.inserted_rows AS updated_rows, "
+        "c.staged_rows - c.staged_keys AS deduplicated_rows, c.wrong_date_rows, c.inactive_rows, "
+        "(SELECT COUNT(*) FROM duplicates_before) AS duplicates_before "
+        f"FROM (SELECT *, {inserted} AS inserted_rows FROM counts) AS c"
     )
 
 
@@ -202,25 +220,25 @@ def _ledger(spec: TableSpec) -> str:
     }
     computed = {
         "token": current_token(spec),
-        "duplicates_after": "(SELECT COUNT(*) FROM keys_after WHERE copies > 1)",
+        "duplicates_after": "(SELECT COUNT(*) FROM duplicates_after)",
         "committed_at": "CURRENT_TIMESTAMP()",
     }
+    grown = f"{_row_count(spec)} - rows_before"
     names = [column.name for column in LEDGER_COLUMNS]
-    values = [f"counts.{name}" if name in counted else computed.get(name, f"@{name}") for name in names]
+    values = [f"figures.{name}" if name in counted else computed.get(name, f"@{name}") for name in names]
     return (
         f"INSERT INTO {spec.ledger.sql} ({', '.join(names)}) SELECT {', '.join(values)} "
-        f"FROM ({counted_sql(spec)}) AS counts"
+        f"FROM ({_figures(grown)}) AS figures"
     )
 
 
 def dry_run_sql(staged: StagedRows) -> str:
     """The same figures without writing: one SELECT over the gathered rows."""
     spec = staged.spec
+    new_keys = f"(SELECT COUNT(*) FROM ({_missing_keys(spec)}))"
     return (
-        f"WITH merge_source AS ({source_sql(staged)}), staged_counts AS ({staged_counts_sql(staged)}), "
-        f"keys_before AS ({_keys(spec)}) "
-        f"SELECT counts.*, checked.wrong_date_rows, checked.inactive_rows FROM ({counted_sql(spec)}) AS counts "
-        "CROSS JOIN staged_counts AS checked"
+        f"WITH staged_rows AS ({ranked_sql(staged)}), counts AS ({counts_sql(staged)}), "
+        f"duplicates_before AS ({_duplicates(spec)}) {_figures(new_keys)}"
     )
 
 

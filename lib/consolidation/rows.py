@@ -14,6 +14,7 @@ from lib.consolidation.errors import StagedDataError
 from lib.consolidation.warehouse import Column
 
 if TYPE_CHECKING:
+    import numpy
     import pandas
     import pyarrow
 
@@ -64,18 +65,38 @@ def _arrow_type(type_: str) -> pyarrow.DataType:
     return known[type_]()
 
 
-def _converted(series: pandas.Series[Any], column: Column, source: str) -> list[Any]:
+def _converted(series: pandas.Series[Any], column: Column, source: str) -> pyarrow.Array:
+    import pyarrow
+
     read = _READERS[column.type]
+    places, values = _distinct(series)
     converted = []
-    for row, (value, is_missing) in enumerate(zip(series, series.isna(), strict=True), start=1):
+    for number, value in enumerate(values):
         try:
-            converted.append(None if is_missing or _is_blank(value) else read(value))
+            converted.append(None if value is None or _is_blank(value) else read(value))
         # Values of other libraries have limits of their own: years past 9999, nesting, digits.
         except (ValueError, TypeError, ArithmeticError, NotImplementedError, RecursionError):
+            row = int((places == number).argmax()) + 1
             raise StagedDataError(
                 f"{source}: row {row}, column {column.name}: {_shown(value)} is not a {column.type}"
             ) from None
-    return converted
+    distinct = pyarrow.array(converted, _arrow_type(column.type))
+    return distinct.take(pyarrow.array(places, mask=places < 0))
+
+
+def _distinct(series: pandas.Series[Any]) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """Each value once, in the order of the rows, and the place of each row's value; -1 for none.
+
+    Where equal values may be read differently, as ``1`` and ``True`` or ``0.0`` and ``-0.0``, each row keeps its own.
+    """
+    import numpy
+    import pandas
+
+    values = series.astype(object).to_numpy(copy=True)
+    if series.dtype.kind in "biuM" or pandas.api.types.infer_dtype(series) == "string":
+        return pandas.factorize(values)
+    values[series.isna().to_numpy()] = None
+    return numpy.arange(len(values)), values
 
 
 def _shown(value: Any) -> str:

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 
 from lib.consolidation.errors import SourceVanished
 from lib.consolidation.identifiers import TableName
@@ -40,7 +41,7 @@ class StagedBatch:
         """The warehouse's time before anything that was read of the tables."""
         return min(table.listed_at for table in self.listed)
 
-    @property
+    @cached_property
     def _versions(self) -> dict[TableName, str]:
         return {table.name: table.version for table in self.listed}
 

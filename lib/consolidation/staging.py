@@ -139,13 +139,14 @@ class BatchStagingWriter:
             if key not in self._spec.nullable_keys and (nulls := table.column(key).is_null().index(True).as_py()) >= 0:
                 raise StagedDataError(f"{source}: row {nulls + 1}, column {key}: empty, and a key must not be")
         expected = None if game_date is None else checked_game_date(game_date)
-        for row, found in enumerate(table.column(day).to_pylist(), start=1):
+        for found in table.column(day).unique().to_pylist():
             if found is None or (expected is not None and found != expected):
                 wanted = f"the batch's date {expected}" if expected else "a date"
+                row = table.column(day).to_pylist().index(found) + 1
                 raise StagedDataError(f"{source}: row {row}, column {day}: {found or 'empty'} is not {wanted}")
-        if active in table.column_names and False in (flags := table.column(active).to_pylist()):
+        if active in table.column_names and (inactive := table.column(active).index(False).as_py()) >= 0:
             raise StagedDataError(
-                f"{source}: row {flags.index(False) + 1}, column {active}: a staged row must be active; rows are "
+                f"{source}: row {inactive + 1}, column {active}: a staged row must be active; rows are "
                 "superseded in the main table, not by staging"
             )
 

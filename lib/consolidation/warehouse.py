@@ -12,6 +12,7 @@ none does.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -112,6 +113,14 @@ class Warehouse(Protocol):
     Every call raises `WarehouseUnavailable` when the warehouse does not answer and
     `TableNotFound` when a table that it names does not exist.
     """
+
+    def session(self) -> AbstractContextManager[None]:
+        """Spares the calls made meanwhile what each of them would open for itself; no transaction.
+
+        An adapter may shut other processes out for as long, so it is for one burst of calls:
+        nobody waits for anyone in it.
+        """
+        ...
 
     def query(
         self,

@@ -14,6 +14,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -96,6 +97,10 @@ class BigqueryWarehouse:
         if self._maximum_bytes_billed is not None:
             options = {"maximum_bytes_billed": self._maximum_bytes_billed, **options}
         return bigquery.QueryJobConfig(query_parameters=query_parameters(sql, parameters), **options)
+
+    def session(self) -> AbstractContextManager[None]:
+        """The client keeps its connections as it is."""
+        return nullcontext()
 
     def query(
         self,

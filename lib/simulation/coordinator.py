@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from lib.consolidation.consolidator import BatchConsolidator
@@ -27,6 +28,9 @@ from lib.simulation.stage import embedded_warehouse
 
 class _SlowWarehouse(DuckdbWarehouse):
     """Takes its time before a MERGE. The file is not open meanwhile: others work on."""
+
+    def session(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def transact(
         self,

@@ -220,6 +220,17 @@ class WarehouseSuite(abc.ABC):
         assert self.names(warehouse, table) == ["first", "first"]
         assert {"insert first", "keep", "twice"} == set(outcome.elapsed_ms)
 
+    def test_a_session_is_no_transaction(self, warehouse: Warehouse, table: TableName) -> None:
+        """What was done in it is done, for everyone, whatever becomes of the calls that follow."""
+        with warehouse.session():
+            warehouse.transact([self.insert(table, "kept")], {})
+            assert self.names(self.another(warehouse), table) == ["kept"]
+            with pytest.raises(RequirementFailed):
+                warehouse.transact([self.insert(table, "undone"), Require("never", "1 = 2")], {})
+        with warehouse.session(), warehouse.session():
+            warehouse.transact([self.insert(table, "kept too")], {})
+        assert self.names(warehouse, table) == ["kept", "kept too"]
+
     def test_gathered_tables_read_as_one_for_that_call_only(self, warehouse: Warehouse, table: TableName) -> None:
         parts = [table.sibling(f"{table.table}_{number}") for number in range(30)]
         warehouse.load({part: named(f"n{number:02}") for number, part in enumerate(parts)}, COLUMNS, batch_id="b")

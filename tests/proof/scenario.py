@@ -166,5 +166,5 @@ def _rates(chance: random.Random, style: Style) -> FaultRates:
         lost_answer=some(0.05),
         duplicate=some(0.1),
         abort=some(0.2),
-        slow=0.5 if style is Style.SLOW else some(0.1),
+        slow={Style.SLOW: 0.5, Style.CROWD: some(0.4)}.get(style, some(0.1)),
     )

@@ -15,7 +15,7 @@ See https://cloud.google.com/bigquery/docs/transactions#transaction_concurrency
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -66,6 +66,10 @@ class SimulatedWarehouse(DuckdbWarehouse):
         with self.server.cursor() as cursor, translated_errors(self.path):
             yield cursor
 
+    def session(self) -> AbstractContextManager[None]:
+        """Every call stands alone, so that rivals come between any two."""
+        return nullcontext()
+
     def query(self, sql: str, parameters: Parameters | None = None, **options: Any) -> list[Row]:
         return self._call("query", lambda: DuckdbWarehouse.query(self, sql, parameters, **options))
 
@@ -79,9 +83,21 @@ class SimulatedWarehouse(DuckdbWarehouse):
         self._call(f"create table {target.table}", lambda: DuckdbWarehouse.copy_structure(self, source, target))
 
     def staging_tables(self, dataset: str, prefix: str) -> list[StagingTable]:
-        listed = self._call("list staging", lambda: DuckdbWarehouse.staging_tables(self, dataset, prefix))
-        self.server.cleaning.add(self._process)
-        return listed
+        is_waited_for = True
+
+        def effect() -> list[StagingTable]:
+            # From when it was listed, however long the answer takes.
+            if is_waited_for:
+                self.server.cleaning.add(self._process)
+            return DuckdbWarehouse.staging_tables(self, dataset, prefix)
+
+        try:
+            return self._call("list staging", effect)
+        except RunbookError:
+            self.server.cleaned(self._process)
+            raise
+        finally:
+            is_waited_for = False
 
     def load(self, tables: Mapping[TableName, Any], columns: Sequence[Column], *, batch_id: str) -> None:
         names = ", ".join(table.table for table in tables)
@@ -95,9 +111,9 @@ class SimulatedWarehouse(DuckdbWarehouse):
     def append(self, table: TableName, rows: Any) -> None:
         """As a writer that is not ours does it: the same table again, and no note of when."""
         server = self.server
-        server.simulation.wait(lambda: all(other.is_dead for other in server.cleaning), None)
 
         def effect() -> None:
+            server.simulation.wait(lambda: all(other.is_dead for other in server.cleaning), None)
             with self.connection() as cursor:
                 cursor.register("rows_to_append", rows)
                 name = quoted(table)
