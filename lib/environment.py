@@ -207,6 +207,8 @@ class Environment:
     table_spec: TableSpec = TableSpec()
 
     def __post_init__(self) -> None:
+        if self.name.startswith("_"):
+            raise UserError("name: an environment cannot be called _ and more: such folders of the archive are its own")
         for setting in ("project_id", "region", "timezone"):
             if not getattr(self, setting).isprintable():
                 raise UserError(f"{setting}: {getattr(self, setting)!r:.80} is not printable text")

@@ -12,6 +12,8 @@ can catch either the exact error or one of these three.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class RunbookError(Exception):
     """Base of all errors raised by this library."""
@@ -39,3 +41,14 @@ class Finding(RunbookError):
     """The work was refused because a check found something bad."""
 
     exit_code = 1
+
+
+_LEAST_BAD_FIRST = (0, 2, 3, 1)
+
+
+def worst_exit_code(codes: Iterable[int]) -> int:
+    """Of many runs: 1 a FAIL verdict, before 3 no answer, before 2 bad input; 0 when there is none.
+
+    A code that is none of ours, such as that of a killed process, is no answer.
+    """
+    return max((code if code in _LEAST_BAD_FIRST else 3 for code in codes), key=_LEAST_BAD_FIRST.index, default=0)

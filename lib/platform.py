@@ -138,6 +138,22 @@ def connect(name: str = "local") -> Platform:
     return Platform(environment, _adapters(environment))
 
 
+def run_lock_store(environment: Environment) -> LockStore:
+    """Where scheduled runs keep each other out.
+
+    Apart from the consolidations' locks, of which an empty list means that all are released; and
+    without a platform, whose log would take these for theirs.
+    """
+    if environment.platform == "embedded":
+        from lib.embedded.sqlite_locks import SqliteLockStore
+
+        return SqliteLockStore(project.home() / "run_locks.sqlite")
+    from lib.gcp.firestore_locks import FirestoreLockStore
+
+    database = environment.google.firestore_database
+    return FirestoreLockStore(environment.project_id, database=database, collection="runbook_locks")
+
+
 def _adapters(environment: Environment) -> Adapters:
     if environment.platform == "embedded":
         from lib.embedded.adapters import EmbeddedAdapters

@@ -9,7 +9,6 @@ from pathlib import Path
 from lib.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
-NOTEBOOKS = ROOT / "notebooks"
 PARAMS = ROOT / "params"
 
 
@@ -20,6 +19,11 @@ def home() -> Path:
     JupyterLab runs in ``notebooks/`` and must see the same state as the shell.
     """
     return Path(os.environ.get("RUNBOOK_HOME") or ROOT / ".runbook").absolute()
+
+
+def notebooks() -> Path:
+    """The runbooks: ``RUNBOOK_NOTEBOOKS``, or ``notebooks/`` in the checkout."""
+    return Path(os.environ.get("RUNBOOK_NOTEBOOKS") or ROOT / "notebooks").absolute()
 
 
 def environments() -> Path:
@@ -36,15 +40,22 @@ def now() -> datetime:
         UserError: ``RUNBOOK_NOW`` is not an ISO 8601 moment with its zone, of the years 1970 to 9998.
     """
     told = os.environ.get("RUNBOOK_NOW")
-    if not told:
-        return datetime.now(UTC)
+    return moment(told, "RUNBOOK_NOW") if told else datetime.now(UTC)
+
+
+def moment(text: str, name: str) -> datetime:
+    """The moment (UTC) that a text says; `name` is whose text, for errors.
+
+    Raises:
+        UserError: It is not an ISO 8601 moment with its zone, of the years 1970 to 9998.
+    """
     try:
-        moment = datetime.fromisoformat(told)
+        told = datetime.fromisoformat(text)
     except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None or not 1970 <= moment.year < MAXYEAR:
-        raise UserError(f"RUNBOOK_NOW is {told!r:.60}; write a moment such as 2026-01-17T23:30:00-05:00")
-    return moment.astimezone(UTC)
+        told = None
+    if told is None or told.tzinfo is None or not 1970 <= told.year < MAXYEAR:
+        raise UserError(f"{name} is {text!r:.60}; write a moment such as 2026-01-17T23:30:00-05:00")
+    return told.astimezone(UTC)
 
 
 def outputs() -> str:

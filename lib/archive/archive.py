@@ -1,23 +1,23 @@
-"""The archive: ``<root>/<environment>/<runbook>/<run id>/`` with all that a run leaves.
+"""The archive: ``<environment>/<runbook>/<run id>/`` with all that a run leaves.
 
 ``run.json`` is there from the start, so that a run killed later can be seen;
 ``notebook.ipynb`` and ``report.html`` appear whole, and before the record says
-that the run has ended.
+that the run has ended. Until it is sealed (`lib.archive.sealing`) its place is also
+named below ``_unsealed/``, so that a killed one is found without reading all others.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lib import project
+from lib.archive.record import RunRecord, from_json, to_json, utc_now
+from lib.archive.store import open_store
 from lib.errors import Unavailable, UserError
-from lib.runbooks.record import RunRecord, from_json, to_json, utc_now
 
 RECORD = "run.json"
 NOTEBOOK = "notebook.ipynb"
@@ -29,22 +29,27 @@ class Run:
     """A run in the archive.
 
     Attributes:
-        folder: Where its files are.
+        place: ``environment/runbook/run id``: where its files are.
         record: What became of it.
     """
 
-    folder: Path
+    place: str
     record: RunRecord
 
     @property
-    def notebook(self) -> Path:
-        """The executed notebook; there once the run has ended."""
-        return self.folder / NOTEBOOK
+    def run_id(self) -> str:
+        """The last part of its place, whatever its record says."""
+        return self.place.rsplit("/", 1)[-1]
 
     @property
-    def report(self) -> Path:
-        """The report; there once the run has ended."""
-        return self.folder / REPORT
+    def notebook(self) -> str:
+        """The executed notebook's name in the store; there once the run has ended."""
+        return f"{self.place}/{NOTEBOOK}"
+
+    @property
+    def report(self) -> str:
+        """The report's name in the store; there once the run has ended."""
+        return f"{self.place}/{REPORT}"
 
     @property
     def exit_code(self) -> int:
@@ -57,84 +62,114 @@ class DamagedRun:
     """A run whose record is missing or cannot be read.
 
     Attributes:
-        folder: Where its files are.
+        place: Where its files are.
         reason: One line.
     """
 
-    folder: Path
+    place: str
     reason: str
 
 
 class Archive:
-    """All runs below one folder.
+    """All runs in one store.
+
+    Args:
+        root: A folder or an fsspec URL; by default where ``RUNBOOK_OUTPUTS`` says.
 
     Raises:
-        UserError: The root is a URL; only folders are supported as yet.
+        UserError: It is a URL for which there is no file system.
     """
 
     def __init__(self, root: str | Path | None = None) -> None:
-        place = str(root) if root is not None else project.outputs()
-        if "://" in place:
-            raise UserError(f"RUNBOOK_OUTPUTS is {place!r:.120}: only a folder is supported as yet")
-        self.root = Path(place).absolute()
+        self.store = open_store(str(root) if root is not None else project.outputs())
 
-    def new_folder(self, environment: str, runbook: str, started_at: datetime) -> Path:
-        """Make the folder of a new run; its name is the run's id.
+    @property
+    def address(self) -> str:
+        """Where it is, for people."""
+        return self.store.address()
+
+    def begin(self, record: RunRecord) -> Run:
+        """Give a new run its id and its place, and file its record there.
+
+        Args:
+            record: Of the run; its id is replaced.
 
         Raises:
             UserError: The archive cannot be written.
         """
-        parent = self.root / environment / runbook
+        while True:
+            named = replace(record, run_id=f"{record.started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}")
+            run = Run(f"{record.environment}/{record.runbook}/{named.run_id}", named)
+            try:
+                self.store.write(f"{UNSEALED}/{run.place}", b"")
+                if self.store.create(f"{run.place}/{RECORD}", to_json(named)):
+                    return run
+            except Unavailable as error:
+                raise UserError(f"the archive cannot be written: {error}") from error
+
+    def write_record(self, run: Run) -> None:
+        """Replace the run's record.
+
+        Raises:
+            Unavailable: It cannot be written.
+        """
+        self.store.write(f"{run.place}/{RECORD}", to_json(run.record))
+
+    def places(self, folder: str = "") -> list[str]:
+        """Where each run is, newest first; of an environment, or of ``environment/runbook``, when one is named."""
+        return sorted(self._places(folder), key=lambda place: (place.rsplit("/", 1)[-1], place), reverse=True)
+
+    def read(self, place: str) -> Run | DamagedRun:
+        """A run as a reader must show it now: one that nobody beats for is ABANDONED."""
         try:
-            parent.mkdir(parents=True, exist_ok=True)
-            while True:
-                folder = parent / f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
-                try:
-                    folder.mkdir()
-                    return folder
-                except FileExistsError:
-                    continue
-        except OSError as error:
-            raise UserError(f"the outputs folder {self.root} cannot be written: {error.strerror}") from error
+            record = from_json(self.store.read(f"{place}/{RECORD}"))
+        except FileNotFoundError:
+            return DamagedRun(place, f"{RECORD} is missing")
+        except (Unavailable, ValueError) as error:
+            return DamagedRun(place, f"{RECORD} cannot be read: {str(error).splitlines()[0]:.200}")
+        return Run(place, record.observed(utc_now()))
 
     def runs(self) -> list[Run | DamagedRun]:
-        """Every run, newest first, as a reader must show it now."""
-        now = utc_now()
-        folders = sorted(self._run_folders(), key=lambda folder: folder.name, reverse=True)
-        return [_read(folder, now) for folder in folders]
+        """Every run, newest first."""
+        return [self.read(place) for place in self.places()]
 
-    def _run_folders(self) -> Iterator[Path]:
-        return (folder for folder in self.root.glob("*/*/*") if _RUN_ID.fullmatch(folder.name) and folder.is_dir())
+    def run(self, reference: str) -> Run:
+        """The run of that id, of an id that begins so, or at that place.
+
+        Raises:
+            UserError: There is none, more than one, or its record is damaged.
+        """
+        run = self.read(self.place(reference))
+        if isinstance(run, DamagedRun):
+            raise UserError(f"the run {run.place} is damaged: {run.reason}")
+        return run
+
+    def place(self, reference: str) -> str:
+        """Where that run is, see `run`; its record may be damaged.
+
+        Raises:
+            UserError: There is none, or more than one.
+        """
+        found = [
+            place for place in self.places() if place == reference or place.rsplit("/", 1)[-1].startswith(reference)
+        ]
+        if len(found) != 1 or not reference:
+            several = f"there are {len(found)} runs" if found else "there is no run"
+            raise UserError(f"{several} {reference!r:.80} in {self.address}; see runbook runs list")
+        return found[0]
+
+    def _places(self, folder: str) -> Iterator[str]:
+        parts = folder.split("/") if folder else []
+        if len(parts) < _RUNBOOK_DEPTH:
+            for name in self.store.children(folder):
+                if parts or not name.startswith(_OF_ITS_OWN):
+                    yield from self._places("/".join([*parts, name]))
+            return
+        yield from (f"{folder}/{name}" for name in self.store.children(folder) if RUN_ID.fullmatch(name))
 
 
-_RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}")
-
-
-def write_record(run: Run) -> None:
-    """Replace the run's record on disk."""
-    write_atomically(run.folder / RECORD, to_json(run.record))
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file that readers see whole or not at all.
-
-    Raises:
-        Unavailable: It cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise Unavailable(f"{path} cannot be written: {error.strerror}") from error
-
-
-def _read(folder: Path, now: datetime) -> Run | DamagedRun:
-    try:
-        record = from_json((folder / RECORD).read_bytes())
-    except FileNotFoundError:
-        return DamagedRun(folder, f"{RECORD} is missing")
-    except (OSError, ValueError) as error:
-        return DamagedRun(folder, f"{RECORD} cannot be read: {str(error).splitlines()[0]:.200}")
-    return Run(folder, record.observed(now))
+# What is not of one run: the chain, the schedule's occurrences, the site.
+_OF_ITS_OWN = "_"
+UNSEALED = "_unsealed"
+RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}", re.ASCII)
+_RUNBOOK_DEPTH = 2  # environment/runbook

@@ -80,6 +80,25 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """What a run comes from; of one that a person started, nothing is set.
+
+    Attributes:
+        schedule: The entry of the schedule.
+        planned_at: When it was to run (UTC): the moment that it looks from, however late it is.
+        retry_of: Id of the run that it tries again.
+        rerun_of: Id of the run whose question it asks again.
+        attempt: 1, and more for a retry.
+    """
+
+    schedule: str = ""
+    planned_at: datetime | None = None
+    retry_of: str = ""
+    rerun_of: str = ""
+    attempt: int = 1
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """One run.
 
@@ -98,6 +117,7 @@ class RunRecord:
         heartbeat_at: When the runner last said that it lives.
         finished_at: None while it runs.
         error: Where it stopped, when it did not complete.
+        origin: What it comes from.
         notifications: Who was told of it and who could not be, a line a channel.
         code_version: ``git describe`` of the checkout, or the package's version.
         versions: Of the libraries that executed it.
@@ -127,6 +147,7 @@ class RunRecord:
     finished_at: datetime | None = None
     seconds: float | None = None
     error: RunError | None = None
+    origin: Origin = Origin()
     notifications: tuple[str, ...] = ()
 
     @property
@@ -174,7 +195,7 @@ class RunRecord:
 
     def observed(self, now: datetime) -> RunRecord:
         """The record as a reader must show it: a run that nobody beats for is ABANDONED."""
-        if self.status is not RunStatus.RUNNING or not self._is_silent(now):
+        if self.status is not RunStatus.RUNNING or not self.is_silent(now):
             return self
         return replace(
             self,
@@ -183,8 +204,9 @@ class RunRecord:
             headline=f"Killed or lost: last heard of at {self.heartbeat_at:%Y-%m-%d %H:%M:%S} UTC",
         )
 
-    def _is_silent(self, now: datetime) -> bool:
-        if self.host == platform.node() and not _process_exists(self.pid):
+    def is_silent(self, now: datetime) -> bool:
+        """Whether its runner is gone, as far as can be told from here."""
+        if self.host == platform.node() and not process_exists(self.pid):
             return True
         return now - self.heartbeat_at > timedelta(seconds=ABANDONED_AFTER_SECONDS)
 
@@ -206,6 +228,11 @@ def from_json(text: bytes) -> RunRecord:
     return record
 
 
+def started_at(run_id: str) -> datetime:
+    """When the run of that id began (UTC), to the second."""
+    return datetime.strptime(run_id[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+
+
 def utc_now() -> datetime:
     """Now, in UTC."""
     return datetime.now(UTC)
@@ -223,7 +250,8 @@ def _names_with_kinds(error: type[Exception]) -> set[str]:
     return {error.__name__}.union(*map(_names_with_kinds, error.__subclasses__()))
 
 
-def _process_exists(pid: int) -> bool:
+def process_exists(pid: int) -> bool:
+    """Whether there is a process of that id on this machine."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

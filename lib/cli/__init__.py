@@ -12,9 +12,11 @@ import traceback
 
 import click
 
+from lib.cli.archive import runs
 from lib.cli.audit import audit
 from lib.cli.batches import consolidate, duplicates, stage
 from lib.cli.demo import demo
+from lib.cli.deploy import deploy
 from lib.cli.doctor import doctor
 from lib.cli.drill import drill
 from lib.cli.incident import incident
@@ -22,7 +24,9 @@ from lib.cli.locks import locks
 from lib.cli.logs import logs
 from lib.cli.notify import notify
 from lib.cli.repair import repair
-from lib.cli.runs import list_runbooks, params, run, site
+from lib.cli.runs import list_runbooks, params, run
+from lib.cli.schedule import schedule
+from lib.cli.site import site
 from lib.cli.terminal import printable, redactor
 from lib.errors import RunbookError
 
@@ -64,6 +68,7 @@ for command in (
     run,
     list_runbooks,
     params,
+    runs,
     demo,
     drill,
     stage,
@@ -76,7 +81,9 @@ for command in (
     doctor,
     incident,
     notify,
+    schedule,
     site,
+    deploy,
 ):
     cli.add_command(command)
 

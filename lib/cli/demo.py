@@ -14,10 +14,11 @@ import click
 
 from lib import project
 from lib.cli.terminal import styled_verdict
+from lib.errors import UserError
 
 if TYPE_CHECKING:
+    from lib.archive.archive import Run
     from lib.operations.verdict import Check
-    from lib.runbooks.archive import Run
     from lib.simulation.story import Act, RunRunbook, Step
 
 _ENVIRONMENT = "local"
@@ -29,11 +30,11 @@ def demo() -> None:
 
     Exits 1 when a runbook says anything but the truth.
     """
+    from lib.archive.archive import Archive
     from lib.platform import connect
-    from lib.runbooks.archive import Archive
-    from lib.runbooks.index import build_index
     from lib.simulation.fresh_home import move_aside
     from lib.simulation.story import told
+    from lib.site.build import build_site
 
     started = time.monotonic()
     if aside := move_aside(project.home()):
@@ -43,7 +44,7 @@ def demo() -> None:
     with told(connect(_ENVIRONMENT)) as steps:
         for group in _groups(steps):
             surprises += _carry_out(group, said)
-    index = build_index(Archive())
+    index = build_site(Archive())
     click.echo(f"\nAll runs, with their reports: {_shown(index)}   ({time.monotonic() - started:.0f} s)")
     click.echo("Work on with `make lab`, or `source .venv/bin/activate` and then `runbook list`, `runbook locks list`…")
     if surprises:
@@ -90,7 +91,7 @@ def _start(step: RunRunbook) -> subprocess.Popen[str]:
 def _report(step: RunRunbook, process: subprocess.Popen[str], said: list[Check]) -> bool:
     """Show what the runbook said, and add it; whether that is a surprise."""
     out, err = process.communicate()
-    run = _archived(out)
+    run, report = _archived(out)
     if run is None:
         click.echo(f"  {styled_verdict(None)}  {step.runbook} did not run: {err.strip()[-300:]}", err=True)
         return True
@@ -99,23 +100,26 @@ def _report(step: RunRunbook, process: subprocess.Popen[str], said: list[Check])
     parameters = " ".join(f"{name}={value}" for name, value in step.parameters.items())
     click.echo(f"  {styled_verdict(run.record.verdict)}  {step.runbook} {parameters}")
     click.echo(f"           {run.record.headline}")
-    click.echo(f"           {_shown(run.report)}")
+    click.echo(f"           {_shown(report)}")
     for surprise in surprises:
         click.echo(f"           SURPRISE: {surprise}; expected is {step.expected}, since {step.because}", err=True)
     return bool(surprises)
 
 
-def _archived(output: str) -> Run | None:
-    from lib.runbooks.archive import Run
-    from lib.runbooks.record import from_json
+def _archived(output: str) -> tuple[Run | None, str]:
+    """The run that the command tells of, and where its report is."""
+    from lib.archive.archive import Archive
 
     try:
-        folder = Path(json.loads(output.splitlines()[-1])["report"]).parent
-        return Run(folder, from_json((folder / "run.json").read_bytes()))
-    except (IndexError, KeyError, ValueError, OSError):
-        return None
+        told = json.loads(output.splitlines()[-1])
+        return Archive().run(told["run_id"]), told["report"]
+    except (IndexError, KeyError, ValueError, UserError):
+        return None, ""
 
 
-def _shown(path: Path) -> str:
+def _shown(place: str | Path) -> str:
     """Relative to where the operator stands, when that is shorter to read."""
+    path = Path(place)
+    if "://" in str(place):
+        return str(place)
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from lib.cli import options
-from lib.errors import UserError
 
 
 @click.command()
@@ -33,8 +31,8 @@ def incident(
     RUN_ID names the runs that looked at it; without any, all runs of the period do. Times
     without a zone are in the environment's.
     """
+    from lib.archive.archive import Archive
     from lib.platform import connect
-    from lib.runbooks.archive import Archive
     from lib.runbooks.incident import gather
     from lib.runbooks.incident_page import write_incident
 
@@ -42,23 +40,16 @@ def incident(
     archive = Archive()
     timezone = platform.environment.timezone
     found = gather(
-        platform, archive, run_ids, since=_moment(since, timezone), until=_moment(until, timezone), title=title
+        platform,
+        archive,
+        run_ids,
+        since=options.moment(since, timezone),
+        until=options.moment(until, timezone),
+        title=title,
     )
-    page, text = write_incident(found, output or archive.root / "incidents")
+    page, text = write_incident(found, archive, output)
     if as_json:
-        options.echo_json({"verdict": found.verdict, "html": str(page), "markdown": str(text), "runs": len(found.runs)})
+        options.echo_json({"verdict": found.verdict, "html": page, "markdown": text, "runs": len(found.runs)})
         return
     click.echo(f"Incident report: {page}")
     click.echo(f"As Markdown:     {text}")
-
-
-def _moment(text: str | None, timezone: str) -> datetime | None:
-    from lib.operations.dates import zone
-
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=zone(timezone))).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise UserError(f"{text!r:.60} is no time; write one such as 2026-01-17T18:00 or 2026-01-17") from None

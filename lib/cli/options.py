@@ -7,11 +7,13 @@ import logging
 import math
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import click
 
 from lib.cli.terminal import redactor
+from lib.errors import UserError
 
 environment = click.option(
     "--env", "environment", default="local", show_default=True, help="A file of params/environments."
@@ -39,6 +41,23 @@ class NumberRange(click.FloatRange):
 def seconds(*, zero: bool) -> NumberRange:
     """Up to a week; whether 0 is one too."""
     return NumberRange(min=0, min_open=not zero, max=_LONGEST_SECONDS)
+
+
+def moment(text: str | None, timezone: str) -> datetime | None:
+    """The moment (UTC) that was written; one without a zone is in that one.
+
+    Raises:
+        UserError: It is no moment.
+    """
+    from lib.operations.dates import zone
+
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+        return (found if found.tzinfo else found.replace(tzinfo=zone(timezone))).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise UserError(f"{text!r:.60} is no time; write one such as 2026-01-17T18:00 or 2026-01-17") from None
 
 
 def echo_json(data: Mapping[str, Any]) -> None:

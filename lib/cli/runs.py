@@ -2,48 +2,101 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from lib.cli import options
+from lib.cli.backfill import run_over
 from lib.cli.terminal import printable, styled_verdict
 
 if TYPE_CHECKING:
-    from lib.runbooks.archive import Run
+    from lib.archive.archive import Archive, Run
+    from lib.archive.record import Origin
 
 
 @click.command()
 @click.argument("name")
 @click.option("-p", "--parameter", "assignments", multiple=True, metavar="KEY=VALUE", help="See `runbook params NAME`.")
 @click.option("--timeout-seconds", default=3600.0, show_default=True, type=options.seconds(zero=False))
+@click.option("--over", metavar="DATES", help="One run a date: game_date=2026-01-01..2026-01-31, or dates by commas.")
+@click.option("--jobs", default=1, show_default=True, type=click.IntRange(1, 64), help="With --over: runs at once.")
+@click.option("--cloud-run-task", is_flag=True, help="With --over: only the dates of this task of a Cloud Run job.")
+@click.option("--planned-at", metavar="MOMENT", help="It looks from then, however late: 2026-01-18T09:00:00-05:00.")
+@click.option("--schedule", "entry", default="", metavar="ENTRY", help="For the record: what planned it.")
+@click.option("--retry-of", metavar="ID", help="For the record: the run that it tries again.")
 @options.environment
 @options.as_json
-def run(name: str, assignments: tuple[str, ...], timeout_seconds: float, environment: str, as_json: bool) -> None:
-    """Execute the runbook NAME, archive it, and tell its verdict.
+def run(
+    name: str,
+    assignments: tuple[str, ...],
+    timeout_seconds: float,
+    over: str | None,
+    jobs: int,
+    cloud_run_task: bool,
+    planned_at: str | None,
+    entry: str,
+    retry_of: str | None,
+    environment: str,
+    as_json: bool,
+) -> None:
+    """Execute the runbook NAME, archive it, and tell its verdict; with --over, that of each date.
 
     Exits 0 when healthy, 1 on a FAIL verdict, 2 on bad input, 3 when it could not run
     or could not look.
     """
+    from lib.archive.archive import Archive
     from lib.runbooks.catalogue import find_runbook
     from lib.runbooks.execution import execute
     from lib.runbooks.parameters import parse_assignments
     from lib.runbooks.stopping import Limits
 
+    runbook, parameters = find_runbook(name), parse_assignments(list(assignments))
+    if over is not None:
+        if planned_at or entry or retry_of:
+            raise click.UsageError("--planned-at, --schedule and --retry-of are about one run, and --over about many")
+        run_over(
+            runbook,
+            over,
+            parameters,
+            environment=environment,
+            jobs=jobs,
+            timeout_seconds=timeout_seconds,
+            is_task=cloud_run_task,
+            as_json=as_json,
+        )
+    if cloud_run_task or jobs != 1:
+        raise click.UsageError("--jobs and --cloud-run-task go with --over")
+    archive = Archive()
     finished = execute(
-        find_runbook(name),
-        parse_assignments(list(assignments)),
+        runbook,
+        parameters,
         environment=environment,
+        archive=archive,
         limits=Limits(run_seconds=timeout_seconds),
+        origin=_origin(archive, planned_at, entry, retry_of),
     )
     if as_json:
-        options.echo_json(_as_data(finished))
+        options.echo_json(as_data(finished, archive))
     else:
-        _show(finished)
+        show_run(finished, archive)
     raise click.exceptions.Exit(finished.exit_code)
 
 
-def _as_data(finished: Run) -> dict[str, Any]:
+def _origin(archive: Archive, planned_at: str | None, entry: str, retry_of: str | None) -> Origin:
+    from lib import project
+    from lib.archive.record import Origin
+
+    origin = Origin(entry, project.moment(planned_at, "--planned-at") if planned_at else None)
+    if retry_of is None:
+        return origin
+    first = archive.run(retry_of)
+    return replace(origin, retry_of=first.run_id, attempt=first.record.origin.attempt + 1)
+
+
+def as_data(finished: Run, archive: Archive) -> dict[str, Any]:
+    """What `--json` tells of a run that has ended."""
     record = finished.record
     return {
         "runbook": record.runbook,
@@ -51,20 +104,21 @@ def _as_data(finished: Run) -> dict[str, Any]:
         "status": str(record.status),
         "verdict": record.verdict,
         "headline": record.headline,
-        "report": str(finished.report),
-        "notebook": str(finished.notebook),
+        "report": archive.store.address(finished.report),
+        "notebook": archive.store.address(finished.notebook),
         "seconds": record.seconds,
     }
 
 
-def _show(finished: Run) -> None:
+def show_run(finished: Run, archive: Archive) -> None:
+    """Tell a person of a run that has ended."""
     record = finished.record
     click.echo(f"{styled_verdict(record.verdict)}  {record.runbook}: {printable(record.headline)}")
     for check in record.checks:
         click.echo(f"  {styled_verdict(check.verdict)}  {printable(check.name)}: {printable(check.summary)}")
         if check.next_step:
             click.echo(f"           → {printable(check.next_step)}")
-    click.echo(f"Report: {finished.report}")
+    click.echo(f"Report: {archive.store.address(finished.report)}")
 
 
 @click.command("list")
@@ -88,17 +142,3 @@ def params(name: str) -> None:
         click.echo(f"{parameter.name}: {parameter.type.text} = {parameter.default!r}")
         if parameter.help:
             click.echo(f"    {parameter.help}")
-
-
-@click.group()
-def site() -> None:
-    """The index of all runs."""
-
-
-@site.command()
-def build() -> None:
-    """Write the index of all archived runs anew."""
-    from lib.runbooks.archive import Archive
-    from lib.runbooks.index import build_index
-
-    click.echo(f"Index: {build_index(Archive())}")

@@ -1,4 +1,4 @@
-"""The runbooks there are: every notebook in ``notebooks/``."""
+"""The runbooks there are: every notebook of a folder."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ class Runbook:
             raise UserError(f"{self.path} is not a notebook: {' '.join(str(error).split())}") from error
 
 
-def runbooks(folder: Path = project.NOTEBOOKS) -> list[Runbook]:
-    """All runbooks, by name."""
-    return [Runbook(path) for path in sorted(folder.glob("*.ipynb"))]
+def runbooks(folder: Path | None = None) -> list[Runbook]:
+    """All runbooks of a folder, by name; by default of `lib.project.notebooks`."""
+    return [Runbook(path) for path in sorted((folder or project.notebooks()).glob("*.ipynb"))]
 
 
-def find_runbook(name: str, folder: Path = project.NOTEBOOKS) -> Runbook:
+def find_runbook(name: str, folder: Path | None = None) -> Runbook:
     """The runbook of that name.
 
     Raises:

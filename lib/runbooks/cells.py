@@ -132,7 +132,8 @@ def _sanitised(html: str) -> Markup:
         url_schemes={"http", "https", "mailto"},
     )
     note = _pre(_shortening(len(html), _MAX_HTML), "stream") if len(html) > _MAX_HTML else Markup()
-    return Markup('<div class="rich">{}</div>{}').format(Markup(clean), note)  # noqa: S704 - sanitised
+    # Where it is wider than the page, it is scrolled by keyboard too.
+    return Markup('<div class="rich" tabindex="0">{}</div>{}').format(Markup(clean), note)  # noqa: S704 - sanitised
 
 
 def _markdown(text: str) -> Markup:

@@ -9,21 +9,23 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from lib.archive.archive import Archive, Run
+from lib.archive.chain import Event
+from lib.archive.record import Origin, RunRecord, utc_now
+from lib.archive.sealing import lost_runs, seal
 from lib.environment import Environment, load_environment
 from lib.errors import Unavailable, UserError
-from lib.runbooks.archive import Archive, Run, write_atomically, write_record
 from lib.runbooks.catalogue import Runbook
 from lib.runbooks.heartbeat import Heartbeat
-from lib.runbooks.index import build_index
 from lib.runbooks.masking import masked_record
 from lib.runbooks.notebook_run import run_notebook
-from lib.runbooks.notification import notified, tell_of_lost_runs
+from lib.runbooks.notification import is_news, notified
 from lib.runbooks.parameters import resolve_values
 from lib.runbooks.provenance import code_version, library_versions, user
-from lib.runbooks.record import RunRecord, utc_now
-from lib.runbooks.redaction import redactor_of
+from lib.runbooks.redaction import Redactor, redactor_of
 from lib.runbooks.report import render_report
 from lib.runbooks.stopping import Limits, StopRequest, signals_as_requests
+from lib.site.build import build_site
 
 ENVIRONMENT_PARAMETER = "environment"
 
@@ -35,6 +37,7 @@ def execute(
     environment: str = "local",
     archive: Archive | None = None,
     limits: Limits | None = None,
+    origin: Origin | None = None,
     progress: bool | None = None,
 ) -> Run:
     """Run a runbook to whatever end it comes to; that end is in the result, not an exception.
@@ -47,6 +50,7 @@ def execute(
         environment: Name of the environment; the notebook's parameter of that name.
         archive: Where the run is kept; by default where ``RUNBOOK_OUTPUTS`` says.
         limits: How long the run and each cell may take.
+        origin: What the run comes from; a planned one looks from the moment that it was planned for.
         progress: Show a progress bar on standard error; by default when it is a terminal.
 
     Returns:
@@ -59,16 +63,15 @@ def execute(
     """
     settings = load_environment(environment)
     redactor = redactor_of(settings)
-    values = _values(runbook, parameters or {}, environment)
+    values = checked_values(runbook, parameters or {}, environment)
     archive = archive or Archive()
     request = StopRequest()
     with signals_as_requests(request):
-        run = _new_run(archive, runbook, values, settings)
-        run = Run(run.folder, masked_record(run.record, redactor))
-        with Heartbeat(run):
+        run = archive.begin(masked_record(_new_record(runbook, values, settings, origin or Origin()), redactor))
+        with Heartbeat(archive, run):
             with suppress(Unavailable):  # the run matters more, and at its end comes the next index
-                tell_of_lost_runs(environment, archive, settings.notifications, redactor)
-                build_index(archive)
+                _close_lost_runs(archive, settings, redactor)
+                build_site(archive)
             notebook, outcome = run_notebook(
                 runbook.path,
                 values,
@@ -76,18 +79,37 @@ def execute(
                 limits=limits or Limits(),
                 redactor=redactor,
                 progress=sys.stderr.isatty() if progress is None else progress,
+                variables=_looking_from(run.record.origin),
             )
-        run = Run(run.folder, masked_record(run.record.finished(outcome, utc_now()), redactor))
-        _archive(run, notebook)
+        run = Run(run.place, masked_record(run.record.finished(outcome, utc_now()), redactor))
+        _archive(archive, run, notebook)
         told = notified(run, archive, settings.notifications, redactor)
         if told != run:
             run = told
-            _archive(run, notebook)
-        build_index(archive)
+            _archive(archive, run, notebook)
+        seal(archive, run.place)
+        build_site(archive)
     return run
 
 
-def _values(runbook: Runbook, given: Mapping[str, object], environment: str) -> dict[str, Any]:
+def _close_lost_runs(archive: Archive, settings: Environment, redactor: Redactor) -> None:
+    """Of runs that were killed: tell of them, and seal them, which they could not do themselves."""
+    for lost in lost_runs(archive, settings.name):
+        run = notified(lost, archive, settings.notifications, redactor) if is_news(lost.record) else lost
+        archive.write_record(run)
+        seal(archive, run.place, Event.ADOPTED)
+
+
+def _looking_from(origin: Origin) -> dict[str, str]:
+    return {"RUNBOOK_NOW": origin.planned_at.isoformat()} if origin.planned_at else {}
+
+
+def checked_values(runbook: Runbook, given: Mapping[str, object], environment: str) -> dict[str, Any]:
+    """The value of every parameter that a run there would have.
+
+    Raises:
+        UserError: One is wrong.
+    """
     if ENVIRONMENT_PARAMETER in given:
         raise UserError(f"parameter {ENVIRONMENT_PARAMETER} follows the run's environment; choose that instead (--env)")
     values = resolve_values(runbook.parameters, given)
@@ -96,11 +118,10 @@ def _values(runbook: Runbook, given: Mapping[str, object], environment: str) -> 
     return values
 
 
-def _new_run(archive: Archive, runbook: Runbook, values: dict[str, Any], environment: Environment) -> Run:
+def _new_record(runbook: Runbook, values: dict[str, Any], environment: Environment, origin: Origin) -> RunRecord:
     now = utc_now()
-    folder = archive.new_folder(environment.name, runbook.name, now)
-    record = RunRecord(
-        run_id=folder.name,
+    return RunRecord(
+        run_id="",
         runbook=runbook.name,
         title=runbook.title,
         environment=environment.name,
@@ -113,18 +134,16 @@ def _new_run(archive: Archive, runbook: Runbook, values: dict[str, Any], environ
         who=user(),
         host=platform.node(),
         pid=os.getpid(),
+        origin=origin,
     )
-    return Run(folder, record)
 
 
-def _archive(run: Run, notebook: Mapping[str, Any]) -> None:
+def _archive(archive: Archive, run: Run, notebook: Mapping[str, Any]) -> None:
     import nbformat
 
-    try:
-        text = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
-        # Outputs may hold half a surrogate pair, which is no text that a file can hold.
-        write_atomically(run.notebook, text.encode("utf-8", "replace"))
-        write_atomically(run.report, render_report(run.record, notebook).encode("utf-8", "replace"))
-    finally:
-        # Last, so that whoever reads that the run has ended finds its files; but in any case.
-        write_record(run)
+    text = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
+    # Outputs may hold half a surrogate pair, which is no text that a file can hold.
+    archive.store.write(run.notebook, text.encode("utf-8", "replace"))
+    archive.store.write(run.report, render_report(run.record, notebook).encode("utf-8", "replace"))
+    # Last, so that whoever reads that the run has ended finds its files.
+    archive.write_record(run)

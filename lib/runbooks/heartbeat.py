@@ -5,21 +5,21 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 
+from lib.archive.archive import Archive, Run
+from lib.archive.record import HEARTBEAT_SECONDS, utc_now
 from lib.errors import Unavailable
-from lib.runbooks.archive import Run, write_record
-from lib.runbooks.record import HEARTBEAT_SECONDS, utc_now
 
 
 class Heartbeat:
     """Renews ``heartbeat_at`` from a thread while its ``with`` block runs."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, archive: Archive, run: Run) -> None:
+        self._archive = archive
         self._run = run
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="runbook-heartbeat", daemon=True)
 
     def __enter__(self) -> Heartbeat:
-        write_record(self._run)
         self._thread.start()
         return self
 
@@ -31,4 +31,4 @@ class Heartbeat:
         while not self._ended.wait(HEARTBEAT_SECONDS):
             # A beat that cannot be written must not end the run; the next one may be.
             with suppress(Unavailable):
-                write_record(Run(self._run.folder, self._run.record.beaten(utc_now())))
+                self._archive.write_record(Run(self._run.place, self._run.record.beaten(utc_now())))

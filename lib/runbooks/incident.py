@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
+from lib.archive.archive import Archive, Run
+from lib.archive.record import RunStatus, utc_now
 from lib.errors import RunbookError, UserError
 from lib.operations.audit import changes, releases
 from lib.operations.history import LogHistory
 from lib.operations.verdict import Verdict, worst
-from lib.runbooks.archive import Archive, Run
-from lib.runbooks.record import RunStatus, utc_now
 
 if TYPE_CHECKING:
     from lib.consolidation.audit import ActionRecord
@@ -102,7 +102,7 @@ def gather(
     runs = _ended_runs(platform, archive)
     until = until or utc_now()
     if run_ids:
-        runs = _chosen(runs, run_ids, f"environment {platform.name} in {archive.root}")
+        runs = _chosen(runs, run_ids, f"environment {platform.name} in {archive.address}")
     first = min((run.record.started_at for run in runs), default=until) if run_ids else until
     since = since or first - _BEFORE_THE_RUNS
     if since >= until:
@@ -143,10 +143,10 @@ def _ended_runs(platform: Platform, archive: Archive) -> list[Run]:
 
 
 def _chosen(runs: Sequence[Run], run_ids: Sequence[str], where: str) -> list[Run]:
-    missing = sorted(set(run_ids) - {run.folder.name for run in runs})
+    missing = sorted(set(run_ids) - {run.run_id for run in runs})
     if missing:
         raise UserError(f"there is no run {missing[0]!r:.80} that has ended, of {where}")
-    return [run for run in runs if run.folder.name in run_ids]
+    return [run for run in runs if run.run_id in run_ids]
 
 
 def _read(source: str, read: Callable[[], list[_T]], unread: dict[str, str]) -> list[_T]:

@@ -9,26 +9,28 @@ import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from os.path import relpath
+from os.path import dirname, relpath
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from lib.archive.archive import REPORT, Archive, Run
+from lib.archive.local_store import LocalStore
+from lib.archive.record import utc_now
 from lib.consolidation.audit import ActionStatus
-from lib.errors import UserError
+from lib.errors import Unavailable, UserError
 from lib.operations.action import as_text
 from lib.operations.audit import spoken_state
 from lib.operations.log_lines import is_error
 from lib.operations.tables import text_of
 from lib.operations.timeline import Consolidation, Progress
 from lib.operations.verdict import Verdict
-from lib.runbooks.archive import Run, write_atomically
 from lib.runbooks.incident import Incident, verdict_of
 from lib.runbooks.provenance import user
-from lib.runbooks.record import utc_now
 from lib.runbooks.redaction import redactor_of
 from lib.runbooks.templating import in_words, in_zone, render, render_markdown
 
+_FOLDER = "incidents"
 _MOST_ROWS = 300
 
 
@@ -51,42 +53,47 @@ class Part:
     note: str = ""
 
 
-def write_incident(incident: Incident, folder: Path) -> tuple[Path, Path]:
-    """Write ``incident-<UTC time>-<random>.html`` and ``.md``, over nothing that is there.
+def write_incident(incident: Incident, archive: Archive, folder: Path | None = None) -> tuple[str, str]:
+    """Write ``incident-<UTC time>-<random>.html`` and ``.md``.
 
     Args:
         incident: What to tell.
-        folder: Where; made when it is missing.
+        archive: Where its runs are.
+        folder: Where to write them, made when it is missing; by default ``incidents`` in the archive.
 
     Returns:
-        Their paths.
+        Their addresses.
 
     Raises:
-        UserError: They are there already, or the folder cannot be made.
-        Unavailable: A file cannot be written.
+        UserError: They cannot be written there.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"the folder {folder} cannot be made: {error.strerror}") from error
+    store = LocalStore(folder) if folder else archive.store
     made_at = utc_now()
     name = f"incident-{made_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
-    page, text = folder / f"{name}.html", folder / f"{name}.md"
-    for path in (page, text):
-        if path.exists():
-            raise UserError(f"{path} is there already; nothing was written")
-    values = _values(incident, folder.absolute(), made_at)
-    write_atomically(page, render("incident.html.jinja", values).encode("utf-8", "replace"))
-    write_atomically(text, render_markdown("incident.md.jinja", values).encode("utf-8", "replace"))
-    return page, text
+    page, text = (f"{name}.{ending}" if folder else f"{_FOLDER}/{name}.{ending}" for ending in ("html", "md"))
+    values = _values(incident, archive, store.address(page), made_at)
+    try:
+        store.write(page, render("incident.html.jinja", values).encode("utf-8", "replace"))
+        store.write(text, render_markdown("incident.md.jinja", values).encode("utf-8", "replace"))
+    except Unavailable as error:
+        raise UserError(str(error)) from error
+    return store.address(page), store.address(text)
 
 
-def _values(incident: Incident, folder: Path, made_at: datetime) -> dict[str, Any]:
+def _link(run: Run, archive: Archive, page: str) -> str:
+    """From the page to the run's report; of a run that was killed there is but its record's folder."""
+    target = archive.store.address(run.report if REPORT in archive.store.children(run.place) else run.place)
+    if "://" in target and "://" not in page:
+        return quote(target, safe=":/")
+    return quote(relpath(target, dirname(page)))
+
+
+def _values(incident: Incident, archive: Archive, page: str, made_at: datetime) -> dict[str, Any]:
     redactor = redactor_of(incident.platform.environment)
     worst_run = incident.worst_run
     headline = worst_run.record.headline if worst_run else "No run looked at this period"
     parts = [_actions(incident), _open(incident), _findings(incident), _timeline(incident), _log_lines(incident)]
-    links = [quote(relpath(run.report if run.report.exists() else run.folder, folder)) for run in incident.runs]
+    links = [_link(run, archive, page) for run in incident.runs]
     return {
         "links": links,
         "verdict": str(incident.verdict),
@@ -119,7 +126,7 @@ def _run_row(incident: Incident, run: Run) -> dict[str, str]:
     return {
         "verdict": str(verdict_of(run)),
         "title": record.title,
-        "run_id": run.folder.name,
+        "run_id": run.run_id,
         "headline": record.headline,
         "when": _when(incident, record.started_at),
         "who": f"{record.who} on {record.host}",
@@ -146,7 +153,7 @@ def _impact(incident: Incident) -> Iterator[tuple[str, str]]:
 
 def _findings(incident: Incident) -> Part:
     rows = [
-        (str(check.verdict), check.name, check.summary, as_text(check.evidence), run.folder.name)
+        (str(check.verdict), check.name, check.summary, as_text(check.evidence), run.run_id)
         for run in incident.runs
         for check in run.record.checks
         if check.verdict is not Verdict.PASS

@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -50,11 +50,11 @@ class Kernel:
 
 
 @contextmanager
-def started_kernel(working_folder: Path) -> Iterator[Kernel]:
+def started_kernel(working_folder: Path, variables: Mapping[str, str]) -> Iterator[Kernel]:
     """A kernel that was launched, not awaited: it boots while its caller imports papermill.
 
     On leaving it is shut down gracefully, so that its ``atexit`` hooks run, and
-    whatever is left of its process group is killed.
+    whatever is left of its process group is killed. The variables are added to its environment.
 
     Over TCP its traffic would be open to every user of the machine, and its
     ports could be taken before it binds them.
@@ -72,7 +72,7 @@ def started_kernel(working_folder: Path) -> Iterator[Kernel]:
         clients = _recorded_clients(manager)
         run_sync(manager.start_kernel)(
             cwd=str(working_folder),
-            env=_environment(),
+            env={**_environment(), **variables},
             stdout=log,
             stderr=log,
             extra_arguments=["--HistoryManager.hist_file=:memory:"],

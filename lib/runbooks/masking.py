@@ -11,8 +11,8 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
+from lib.archive.record import RunError, RunRecord
 from lib.operations.verdict import Check
-from lib.runbooks.record import RunError, RunRecord
 from lib.runbooks.redaction import Redactor
 
 # Base64; a mask would break the image.
@@ -28,6 +28,7 @@ def masked_record(record: RunRecord, redactor: Redactor) -> RunRecord:
         headline=redactor.text(record.headline),
         parameters=redactor.data(record.parameters),
         checks=tuple(_masked_check(check, redactor) for check in record.checks),
+        origin=replace(record.origin, schedule=redactor.text(record.origin.schedule)),
         error=error and RunError(error.cell, error.name, redactor.text(error.message)),
     )
 

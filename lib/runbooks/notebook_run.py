@@ -10,10 +10,10 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from lib.archive.record import Outcome, RunStatus
 from lib.runbooks.kernel import KERNEL_NAME, started_kernel
 from lib.runbooks.masking import masked_notebook
 from lib.runbooks.outcome import failed_to_execute, read_outcome
-from lib.runbooks.record import Outcome, RunStatus
 from lib.runbooks.redaction import Redactor
 from lib.runbooks.stopping import Limits, StoppedBetweenCells, StopRequest, Watchdog
 
@@ -30,6 +30,7 @@ def run_notebook(
     limits: Limits,
     redactor: Redactor,
     progress: bool,
+    variables: Mapping[str, str],
 ) -> tuple[dict[str, Any], Outcome]:
     """Execute a notebook until its end, an error, or a request to stop.
 
@@ -40,6 +41,7 @@ def run_notebook(
         limits: End the run early too.
         redactor: Masks the secrets in what is returned.
         progress: Show a progress bar on standard error.
+        variables: Added to the environment of the kernel.
 
     Returns:
         The notebook as far as it was executed, and how it ended.
@@ -48,7 +50,7 @@ def run_notebook(
     executed: list[dict[str, Any]] = []
     cut_short: RunStatus | None = None
     broken: Exception | None = None
-    with started_kernel(path.parent) as kernel, Watchdog(kernel, request, limits) as watchdog:
+    with started_kernel(path.parent, variables) as kernel, Watchdog(kernel, request, limits) as watchdog:
         with _fast_import():
             import papermill
             from nbclient.exceptions import CellTimeoutError, DeadKernelError

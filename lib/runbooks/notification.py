@@ -1,8 +1,9 @@
 """Who is told of a verdict, and when.
 
 A verdict is compared with the one before: that of the newest earlier run of the same question,
-which is the runbook, the environment and all parameters. So a run of another date, or of a
-repair, neither hides nor repeats what the scheduled run finds. A channel is told when the verdict
+which is the runbook, the environment and all parameters; an entry of the schedule asks one question,
+whichever date each of its runs is about. So a run of another date, or of a repair, neither hides
+nor repeats what the scheduled run finds. A channel is told when the verdict
 is bad enough for it and worse than before, and once more when it no longer is bad enough. The
 first run of a question is compared with PASS.
 """
@@ -14,11 +15,12 @@ from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import quote
 
+from lib.archive.archive import REPORT, Archive, Run
+from lib.archive.record import RunRecord, RunStatus, utc_now
 from lib.environment import Channel, NotificationSettings
 from lib.operations.verdict import Check, Verdict
-from lib.runbooks.archive import REPORT, Archive, Run, write_record
 from lib.runbooks.notification_channels import Message, send
-from lib.runbooks.record import RunRecord, RunStatus, utc_now
+from lib.runbooks.parameters import APPROVALS
 from lib.runbooks.redaction import Redactor
 from lib.runbooks.templating import in_zone
 
@@ -38,22 +40,14 @@ def notified(run: Run, archive: Archive, settings: NotificationSettings, redacto
     before = _verdict_before(run.record, archive)
     verdict = run.record.verdict or Verdict.UNKNOWN
     channels = [channel for channel in settings.channels if is_told(channel, before, verdict)]
-    message = _message(run, before, settings)
+    message = _message(run, before, archive, settings)
     told = send(message, channels, redactor, timeout_seconds=settings.timeout_seconds)
-    return Run(run.folder, replace(run.record, notifications=told))
+    return Run(run.place, replace(run.record, notifications=told))
 
 
-def tell_of_lost_runs(environment: str, archive: Archive, settings: NotificationSettings, redactor: Redactor) -> None:
-    """Tell of runs that were killed: they could not do so themselves, so the next run does.
-
-    Their records then say for good that they were abandoned.
-    """
-    if not settings.channels:
-        return
-    for run in archive.runs():
-        if isinstance(run, Run) and run.record.environment == environment and _is_untold(run.record):
-            lost = Run(run.folder, replace(run.record, finished_at=run.record.heartbeat_at))
-            write_record(notified(lost, archive, settings, redactor))
+def is_news(record: RunRecord) -> bool:
+    """Whether people would still want to hear of a run that was killed."""
+    return record.status is RunStatus.ABANDONED and utc_now() - record.heartbeat_at < _NEWS_FOR
 
 
 def is_told(channel: Channel, before: Verdict, now: Verdict) -> bool:
@@ -66,28 +60,26 @@ def is_told(channel: Channel, before: Verdict, now: Verdict) -> bool:
 
 def _is_mistyped_approval(record: RunRecord) -> bool:
     """Whoever approved a change sits in front of it, and is told there that it was refused."""
-    return record.was_refused and any(record.parameters.get(name) for name in ("plan", "reason"))
-
-
-def _is_untold(record: RunRecord) -> bool:
-    is_news = utc_now() - record.heartbeat_at < _NEWS_FOR
-    return is_news and record.status is RunStatus.ABANDONED and record.finished_at is None
+    return record.was_refused and any(record.parameters.get(name) for name in APPROVALS)
 
 
 def _verdict_before(record: RunRecord, archive: Archive) -> Verdict:
     earlier = (
         run.record
-        for run in archive.runs()
+        for run in map(archive.read, archive.places(f"{record.environment}/{record.runbook}"))
         if isinstance(run, Run) and run.record.started_at < record.started_at and _asks_the_same(run.record, record)
     )
     return next((other.verdict for other in earlier if other.verdict), Verdict.PASS)
 
 
 def _asks_the_same(one: RunRecord, other: RunRecord) -> bool:
-    return (one.runbook, one.environment, one.parameters) == (other.runbook, other.environment, other.parameters)
+    if (one.runbook, one.environment) != (other.runbook, other.environment):
+        return False
+    is_of_one_entry = bool(one.origin.schedule) and one.origin.schedule == other.origin.schedule
+    return is_of_one_entry or one.parameters == other.parameters
 
 
-def _message(run: Run, before: Verdict, settings: NotificationSettings) -> Message:
+def _message(run: Run, before: Verdict, archive: Archive, settings: NotificationSettings) -> Message:
     record = run.record
     verdict = record.verdict or Verdict.UNKNOWN
     turn = "worse than" if verdict.badness > before.badness else "recovered from"
@@ -96,7 +88,7 @@ def _message(run: Run, before: Verdict, settings: NotificationSettings) -> Messa
         *(line for check in record.checks[:_MOST_CHECKS] if check.verdict is not Verdict.PASS for line in _told(check)),
         "",
         f"Before: {before}. Now: {verdict}, {in_zone(record.finished_at or record.heartbeat_at, record.timezone)}.",
-        f"Report: {_link(run, settings.reports_url)}",
+        f"Report: {_link(run, archive, settings.reports_url)}",
     ]
     title = f"{verdict}: {record.title} ({record.environment}), {turn} {before}"
     return Message(title, "\n".join(lines), verdict)
@@ -112,9 +104,7 @@ def _told(check: Check) -> Iterator[str]:
         yield f"  Next: {check.next_step}"
 
 
-def _link(run: Run, reports_url: str) -> str:
+def _link(run: Run, archive: Archive, reports_url: str) -> str:
     """The report's address; of a run that was killed there is but its record's folder."""
-    if not reports_url:
-        return str(run.report if run.report.exists() else run.folder)
-    place = "/".join(map(quote, run.folder.parts[-3:]))
-    return f"{reports_url.rstrip('/')}/{place}/{REPORT if run.report.exists() else ''}"
+    name = run.report if REPORT in archive.store.children(run.place) else f"{run.place}/"
+    return f"{reports_url.rstrip('/')}/{quote(name)}" if reports_url else archive.store.address(name)

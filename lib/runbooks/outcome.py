@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from lib.archive.record import Outcome, RunError, RunStatus
 from lib.operations.verdict import MEDIA_TYPE, SCHEMA_VERSION, Conclusion
-from lib.runbooks.record import Outcome, RunError, RunStatus
 
 
 def read_outcome(

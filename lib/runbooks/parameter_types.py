@@ -29,12 +29,14 @@ class ParameterType:
         expected: As an error names it, e.g. ``a whole number or empty``.
         python_type: What pydantic checks against.
         convert: Turns text into what `python_type` is checked against.
+        is_date: Whether it takes a date.
     """
 
     text: str
     expected: str
     python_type: Any
     convert: Callable[[str], Any] = str
+    is_date: bool = False
 
     def parse(self, given: object) -> Any:
         """The typed value; text is converted, anything else must fit as it is.
@@ -62,7 +64,7 @@ def parameter_type(name: str, annotation: ast.expr) -> ParameterType:
     text = ast.unparse(annotation)
     match annotation:
         case ast.Name(id="str") if name == "date" or name.endswith("_date"):
-            return ParameterType(text, "a date as YYYY-MM-DD, today, yesterday or empty", str, _date_text)
+            return ParameterType(text, "a date as YYYY-MM-DD, today, yesterday or empty", str, _date_text, is_date=True)
         case ast.Name(id=scalar) if scalar in _SCALARS:
             python_type, expected = _SCALARS[scalar]
             return ParameterType(text, expected, python_type)

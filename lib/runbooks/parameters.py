@@ -19,6 +19,9 @@ from lib.errors import UserError
 from lib.runbooks.parameter_types import ParameterType, parameter_type
 from lib.runbooks.redaction import says_secret
 
+# What approves a change: of the plan that a person has looked at, within its time.
+APPROVALS = ("plan", "reason")
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -82,6 +85,11 @@ def parse_assignments(assignments: list[str]) -> dict[str, str]:
     return values
 
 
+def assignment_words(values: Mapping[str, object]) -> list[str]:
+    """The words of a command line from which `parse_assignments` and a runbook's types read the same values."""
+    return [word for name, value in values.items() for word in ("-p", f"{name}={_as_text(value)}")]
+
+
 def resolve_values(declared: tuple[Parameter, ...], given: Mapping[str, object]) -> dict[str, Any]:
     """Every declared parameter's value: the given one, checked, or its default.
 
@@ -96,6 +104,12 @@ def resolve_values(declared: tuple[Parameter, ...], given: Mapping[str, object])
         parameter.name: parameter.value(given[parameter.name]) if parameter.name in given else parameter.default
         for parameter in declared
     }
+
+
+def _as_text(value: object) -> str:
+    if value is None:
+        return ""
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _unknown(name: str, names: list[str]) -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lib.archive.record import RunRecord, RunStatus
 from lib.runbooks.cells import render_cells
-from lib.runbooks.record import RunRecord, RunStatus
 from lib.runbooks.templating import render
 
 

@@ -17,7 +17,7 @@ from time import monotonic
 from types import FrameType
 from typing import Any, Protocol
 
-from lib.runbooks.record import RunStatus
+from lib.archive.record import RunStatus
 
 GRACE_SECONDS = 10.0
 _POLL_SECONDS = 0.05

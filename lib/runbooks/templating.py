@@ -15,7 +15,7 @@ from lib.operations.next_runbook import parts_of
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-_TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = (Path(__file__).parent / "templates", Path(__file__).parents[1] / "site" / "templates")
 # Control characters, halves of surrogate pairs, and marks that turn the reading direction.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
 
@@ -24,12 +24,12 @@ _LIST_MARK = re.compile(r"^\d{1,9}(?=[.)])|^(?=[-+=:])")
 
 
 def render(template: str, values: Mapping[str, Any]) -> str:
-    """Fill a template of ``templates/``; every value is escaped unless it is Markup."""
+    """Fill a template of `TEMPLATES`; every value is escaped unless it is Markup."""
     return _environment().get_template(template).render(values)
 
 
 def render_markdown(template: str, values: Mapping[str, Any]) -> str:
-    """Fill a Markdown template of ``templates/``; every value is one line and stays mere text."""
+    """Fill a Markdown template of `TEMPLATES`; every value is one line and stays mere text."""
     return _markdown_environment().get_template(template).render(values)
 
 
@@ -71,7 +71,7 @@ def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_finalized,
@@ -87,7 +87,7 @@ def _markdown_environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     return Environment(  # noqa: S701 - its output is no HTML; each value is escaped for Markdown
-        loader=FileSystemLoader(_TEMPLATES),
+        loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
         finalize=lambda value: as_markdown(str(value)),
         trim_blocks=True,

@@ -9,11 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.errors import UserError
-from lib.operations.verdict import Check, Conclusion, Verdict
-from lib.runbooks.archive import Archive, DamagedRun, Run, write_record
-from lib.runbooks.index import build_index
-from lib.runbooks.record import (
+from lib.archive.archive import Archive, DamagedRun, Run
+from lib.archive.record import (
     ABANDONED_AFTER_SECONDS,
     Outcome,
     RunError,
@@ -22,6 +19,8 @@ from lib.runbooks.record import (
     from_json,
     to_json,
 )
+from lib.errors import UserError
+from lib.operations.verdict import Check, Conclusion, Verdict
 
 START = datetime(2026, 11, 24, 19, 53, 40, tzinfo=UTC)
 ELSEWHERE = RunRecord(
@@ -50,9 +49,7 @@ CHECKS = st.builds(
 
 
 def archived(archive: Archive, record: RunRecord) -> Run:
-    run = Run(archive.new_folder(record.environment, record.runbook, record.started_at), record)
-    write_record(run)
-    return run
+    return archive.begin(record)
 
 
 @given(st.lists(CHECKS), st.text())
@@ -93,53 +90,19 @@ def test_damaged_runs_are_shown_and_hide_no_other(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
     good = archived(archive, ELSEWHERE)
     contents = [b"", b"{", b"\xff", b'{"schema_version": 1}', to_json(ELSEWHERE).replace(b": 1,", b": 99,")]
-    for content in contents:
-        (archive.new_folder("local", "day1_monitoring", START) / "run.json").write_bytes(content)
-    (archive.new_folder("local", "day1_monitoring", START) / "run.json").mkdir()
-    archive.new_folder("local", "day1_monitoring", START)
+    for number, content in enumerate(contents):
+        archive.store.write(f"local/day1_monitoring/20261124T195340Z-000{number}/run.json", content)
+    (tmp_path / "local/day1_monitoring/20261124T195340Z-0008/run.json").mkdir(parents=True)
+    (tmp_path / "local/day1_monitoring/20261124T195340Z-0009").mkdir()
     (tmp_path / "local/day1_monitoring/notes.txt").write_text("not a run")
     runs = archive.runs()
     assert len([run for run in runs if isinstance(run, DamagedRun)]) == len(contents) + 2
-    assert [run.folder for run in runs if isinstance(run, Run)] == [good.folder]
-    page = build_index(archive).read_text(encoding="utf-8")
-    assert page.count("damaged") >= len(contents) + 2
-    assert "run.json is missing" in page
-
-
-def test_index_shows_the_newest_of_each_first(tmp_path: Path) -> None:
-    archive = Archive(tmp_path)
-    for hours, verdict in enumerate([Verdict.FAIL, Verdict.PASS]):
-        at = START + timedelta(hours=hours)
-        conclusion = Conclusion((Check("c", verdict, f"headline {verdict}"),), f"headline {verdict}")
-        outcome = Outcome(RunStatus.COMPLETED, conclusion.headline, conclusion)
-        archived(archive, replace(ELSEWHERE, started_at=at).finished(outcome, at))
-    page = build_index(archive).read_text(encoding="utf-8")
-    newest, all_runs = page.split("All runs (2)")
-    assert "headline PASS" in newest
-    assert "headline FAIL" not in newest
-    assert all_runs.index("headline PASS") < all_runs.index("headline FAIL")
-
-
-def test_a_refused_run_does_not_hide_what_was_found_last(tmp_path: Path) -> None:
-    archive = Archive(tmp_path)
-    found = Conclusion((Check("c", Verdict.FAIL, "24 keys"),), "24 keys")
-    archived(archive, ELSEWHERE.finished(Outcome(RunStatus.COMPLETED, found.headline, found), START))
-    mistyped = Outcome(RunStatus.FAILED, "names no lock", error=RunError("step-3", "UserError", "names no lock"))
-    later = START + timedelta(hours=1)
-    archived(archive, replace(ELSEWHERE, started_at=later).finished(mistyped, later))
-    newest, all_runs = build_index(archive).read_text(encoding="utf-8").split("All runs (2)")
-    assert "24 keys" in newest
-    assert "names no lock" not in newest
-    assert "names no lock" in all_runs
-
-
-def test_empty_archive_has_an_index(tmp_path: Path) -> None:
-    assert "No runs yet" in build_index(Archive(tmp_path / "new")).read_text(encoding="utf-8")
+    assert [run.place for run in runs if isinstance(run, Run)] == [good.place]
 
 
 def test_archive_that_cannot_be_used_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(UserError, match=r"outputs folder .*file cannot be written: Not a directory"):
-        Archive(tmp_path / "file").new_folder("local", "x", START)
-    with pytest.raises(UserError, match="only a folder is supported"):
-        Archive("gs://bucket/prefix")
+    with pytest.raises(UserError, match=r"archive cannot be written: .*/file/.* cannot be written: Not a dir"):
+        Archive(tmp_path / "file").begin(ELSEWHERE)
+    with pytest.raises(UserError, match="'nowhere://bucket' cannot be an archive: Protocol not known"):
+        Archive("nowhere://bucket")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from pathlib import Path
 
+from tests.browser.chromium import Budget, chromium, visit
 from tests.cli.conftest import Shell
 
 
@@ -25,3 +27,16 @@ def test_the_demo_tells_the_truth(shell: Shell, tmp_path: Path, home: Path) -> N
     assert verdicts["week2_performance_review"] == ["PASS"]
     index = (tmp_path / "outputs" / "index.html").read_text(encoding="utf-8")
     assert all(record["run_id"] in index for record in records)
+    assert_pages_are_good(tmp_path / "outputs")
+
+
+def assert_pages_are_good(outputs: Path) -> None:
+    """In a browser; what has been asserted so far holds without one."""
+    newest = {path.parent.parent.name: path for path in sorted(outputs.glob("local/*/*/report.html"))}
+    with chromium() as browser:
+        for page, width in product((outputs / "index.html", *newest.values()), (1_280, 400)):
+            with visit(browser, viewport={"width": width, "height": 800}) as opened:
+                opened.open(page.as_uri())
+                opened.assert_well_behaved()
+                opened.assert_within(Budget(bytes=500_000, nodes=6_000))
+                opened.assert_accessible()

@@ -67,7 +67,7 @@ def test_it_is_unknown_and_says_why(runbook: str, source: str, tmp_path: Path) -
     (finding,) = rehearse(drill, tmp_path)
 
     assert finding.surprises == (), finding.headline
-    record = finding.report.with_name("run.json").read_text(encoding="utf-8")
+    record = Path(finding.report).with_name("run.json").read_text(encoding="utf-8")
     assert Path(source).name in record
     shutil.rmtree(tmp_path)
 

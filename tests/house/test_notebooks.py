@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from lib.project import NOTEBOOKS
+from lib.project import ROOT
 
 RUNBOOKS = {
     "deploy_verify",
@@ -34,7 +34,7 @@ LOGIC = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.Tr
 
 Notebook = nbformat.NotebookNode
 
-PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
+PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
 @pytest.fixture(params=PATHS, ids=lambda path: path.stem)

@@ -11,13 +11,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from lib.archive.archive import Archive, Run
+from lib.archive.record import RunStatus
 from lib.errors import UserError
 from lib.operations.verdict import Verdict
 from lib.project import ROOT
-from lib.runbooks.archive import Archive, Run
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
-from lib.runbooks.record import RunStatus
 from lib.runbooks.stopping import Limits
 
 NOTEBOOKS = Path(__file__).parent / "notebooks"
@@ -25,7 +25,7 @@ WAIT_SECONDS = 60
 DRIVER = """
 import sys
 from pathlib import Path
-from lib.runbooks.archive import Archive
+from lib.archive.archive import Archive
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
 from lib.runbooks.stopping import Limits
@@ -96,8 +96,12 @@ def test_run_is_judged_and_archived(
     assert (run.record.status, run.record.verdict, run.exit_code) == (status, verdict, exit_code)
     assert run.record.headline.startswith(headline)
     assert only_run(tmp_path) == run
-    assert {path.name for path in run.folder.iterdir()} == {"run.json", "notebook.ipynb", "report.html"}
-    assert str(verdict) in run.report.read_text(encoding="utf-8")
+    assert {path.name for path in (tmp_path / "outputs" / run.place).iterdir()} == {
+        "run.json",
+        "notebook.ipynb",
+        "report.html",
+    }
+    assert str(verdict) in (tmp_path / "outputs" / run.report).read_text(encoding="utf-8")
     assert f"local/{name}/{run.record.run_id}/report.html" in (tmp_path / "outputs/index.html").read_text()
 
 
@@ -151,7 +155,7 @@ def test_signal_stops_in_good_order(tmp_path: Path, number: signal.Signals) -> N
     assert (runner.returncode, run.record.status) == (3, RunStatus.INTERRUPTED)
     assert run.record.error
     assert run.record.error.cell == "step-hold"
-    assert run.notebook.exists()
+    assert (tmp_path / "outputs" / run.notebook).exists()
     assert output == ("", "")
 
 
@@ -197,7 +201,7 @@ def test_cell_out_of_time_is_interrupted(tmp_path: Path) -> None:
     assert not (tmp_path / "lock").exists()
     assert living(tmp_path) == []
     assert (run.record.status, run.exit_code) == (RunStatus.TIMED_OUT, 3)
-    assert json.loads(run.notebook.read_text())["cells"][-1]["outputs"] == []
+    assert json.loads((tmp_path / "outputs" / run.notebook).read_text())["cells"][-1]["outputs"] == []
 
 
 def test_run_out_of_time_starts_no_further_cell(tmp_path: Path) -> None:
@@ -212,4 +216,4 @@ def test_two_runs_at_once_are_quiet_and_both_in_the_index(tmp_path: Path) -> Non
     index = (tmp_path / "outputs/index.html").read_text()
     runs = Archive(tmp_path / "outputs").runs()
     assert len(runs) == 2
-    assert all(f"{run.folder.name}/report.html" in index for run in runs)
+    assert all(f"{run.run_id}/report.html" in index for run in runs)

@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from lib.archive.archive import Archive, Run
+from lib.archive.record import Outcome, RunRecord, RunStatus
 from lib.cli import cli
 from lib.embedded.adapters import EmbeddedAdapters
 from lib.embedded.logs import append_entries, log_path
@@ -20,10 +22,8 @@ from lib.locking import LeaseLost
 from lib.operations.ports import LogEntry
 from lib.operations.verdict import Check, Conclusion, Verdict
 from lib.platform import Platform
-from lib.runbooks.archive import Archive, Run, write_record
 from lib.runbooks.incident import gather
 from lib.runbooks.incident_page import write_incident
-from lib.runbooks.record import Outcome, RunRecord, RunStatus
 from lib.runbooks.templating import as_markdown
 from tests.runbooks.page import Page
 
@@ -45,9 +45,8 @@ def platform(tmp_path: Path) -> Iterator[Platform]:
 def filed(archive: Archive, verdict: Verdict, summary: str, minutes: float, runbook: str = "day1_monitoring") -> Run:
     """A run that ended that many minutes ago."""
     at = NOW - timedelta(minutes=minutes)
-    folder = archive.new_folder("local", runbook, at)
     record = RunRecord(
-        run_id=folder.name,
+        run_id="",
         runbook=runbook,
         title=f"Title of {runbook}",
         environment="local",
@@ -63,9 +62,7 @@ def filed(archive: Archive, verdict: Verdict, summary: str, minutes: float, runb
     )
     check = Check("Duplicates", verdict, summary, {"keys": summary}, f"Repair: {summary}")
     outcome = Outcome(RunStatus.COMPLETED, f"Duplicates: {summary}", Conclusion((check,), f"Duplicates: {summary}"))
-    run = Run(folder, record.finished(outcome, at))
-    write_record(run)
-    return run
+    return archive.begin(record.finished(outcome, at))
 
 
 def log(home: Path, message: str, minutes: float, severity: str = "DEFAULT") -> None:
@@ -84,7 +81,7 @@ def test_both_files_tell_what_happened_what_was_done_and_what_is_open(platform: 
         platform.locks.force_release("2026-01-17", "its holder hangs", steal=True)
     incident = gather(platform, archive)
     assert incident.verdict is Verdict.FAIL
-    page, text = write_incident(incident, tmp_path / "reports")
+    page, text = map(Path, write_incident(incident, archive, tmp_path / "reports"))
     for content in (Page(page.read_text(encoding="utf-8")).text, text.read_text(encoding="utf-8")):
         for part in (
             "Duplicates: 5 keys of 587",
@@ -105,7 +102,8 @@ def test_hostile_text_is_inert_and_secrets_are_masked(platform: Platform, tmp_pa
     archive = Archive(tmp_path / "outputs")
     filed(archive, Verdict.FAIL, f"{EVIL} {LEAK}", 5)
     log(tmp_path / "state", f"ERROR {EVIL} {LEAK}", 4, "ERROR")
-    page, text = write_incident(gather(platform, archive, title=f"{EVIL} {LEAK}"), tmp_path / "reports")
+    incident = gather(platform, archive, title=f"{EVIL} {LEAK}")
+    page, text = map(Path, write_incident(incident, archive, tmp_path / "reports"))
     html = page.read_text(encoding="utf-8")
     found = Page(html)
     assert set(found.tags).isdisjoint({"script", "img", "iframe", "object", "link", "form"})
@@ -132,7 +130,7 @@ def test_unreadable_source_is_named_and_the_rest_is_told(platform: Platform, tmp
     log_path(tmp_path / "state", "prediction-coordinator").mkdir(parents=True)
     incident = gather(platform, archive)
     assert "logs" in incident.unread
-    page, text = write_incident(incident, tmp_path / "reports")
+    page, text = map(Path, write_incident(incident, archive, tmp_path / "reports"))
     assert "Could not look at the logs" in Page(page.read_text(encoding="utf-8")).text
     markdown = text.read_text(encoding="utf-8")
     assert "**Could not look** at the logs" in markdown
@@ -154,12 +152,13 @@ def test_chosen_runs_are_told_and_unknown_ones_refused(platform: Platform, tmp_p
 
 
 def test_nothing_is_overwritten(platform: Platform, tmp_path: Path) -> None:
-    incident = gather(platform, Archive(tmp_path / "outputs"))
-    files = [path for _ in range(3) for path in write_incident(incident, tmp_path / "reports")]
+    archive = Archive(tmp_path / "outputs")
+    incident = gather(platform, archive)
+    files = [path for _ in range(3) for path in write_incident(incident, archive, tmp_path / "reports")]
     assert len(set(files)) == 6
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(UserError, match="cannot be made"):
-        write_incident(incident, tmp_path / "file")
+    with pytest.raises(UserError, match="cannot be written"):
+        write_incident(incident, archive, tmp_path / "file")
 
 
 def test_command_refuses_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from lib.archive.archive import Archive, Run
+from lib.archive.record import RunStatus
 from lib.embedded.sqlite_locks import SqliteLockStore
 from lib.project import ROOT
-from lib.runbooks.archive import Archive, Run
-from lib.runbooks.record import RunStatus
 
 NOTEBOOKS = Path(__file__).parent / "notebooks"
 WAIT_SECONDS = 60

@@ -18,15 +18,15 @@ from aiosmtpd.smtp import SMTP
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lib.archive.archive import Archive, Run
+from lib.archive.record import Origin, RunError, RunStatus
 from lib.environment import Channel, load_environment
 from lib.operations.verdict import Verdict
-from lib.runbooks.archive import Archive, Run, write_record
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
 from lib.runbooks.notification import is_told, notified
 from lib.runbooks.notification_channels import Message, send
 from lib.runbooks.notification_delivery import refusal
-from lib.runbooks.record import RunError, RunStatus
 from lib.runbooks.redaction import Redactor, redactor_of
 from lib.runbooks.stopping import Limits
 
@@ -111,8 +111,7 @@ def file_earlier(found: Run, archive: Archive, name: str) -> None:
         parameters["environment"] = "noisy"
     started_at = found.record.started_at - timedelta(hours=1)
     earlier = replace(found.record, runbook=name, parameters=parameters, started_at=started_at)
-    folder = archive.new_folder("noisy", name, earlier.started_at)
-    write_record(Run(folder, replace(earlier, run_id=folder.name)))
+    archive.begin(earlier)
 
 
 @pytest.mark.parametrize(("parameters", "is_told_of"), [({"plan": "x", "reason": ""}, False), ({"days": 7}, True)])
@@ -120,7 +119,7 @@ def test_a_mistyped_approval_pages_nobody(
     told: Archive, inbox: Inbox, parameters: dict[str, object], is_told_of: bool
 ) -> None:
     ended = replace(run("healthy", told).record, parameters=parameters, verdict=Verdict.UNKNOWN)
-    refused = Run(told.root, replace(ended, error=RunError("step-1", "UserError", "names no lock")))
+    refused = Run("local/healthy/x", replace(ended, error=RunError("step-1", "UserError", "names no lock")))
     settings = load_environment("noisy").notifications
     notified(refused, told, settings, redactor_of(load_environment("noisy")))
     assert bool(inbox.posted) is is_told_of
@@ -146,8 +145,8 @@ def test_worse_is_told_once(told: Archive, inbox: Inbox) -> None:
     for part in ("5 keys of 587", "Next: Repair them"):
         assert part in message["message"]
     assert f"https://reports.example/runs/noisy/broken_rule/{first.record.run_id}/report.html" in message["message"]
-    assert "could not notify DOWN_URL" in first.report.read_text(encoding="utf-8")
-    assert [path for path in told.root.rglob("*") if path.is_file() and b"CANARY" in path.read_bytes()] == []
+    assert "could not notify DOWN_URL" in told.store.read(first.report).decode()
+    assert [name for name in told.store.names() if b"CANARY" in told.store.read(name)] == []
 
     assert run("broken_rule", told).record.notifications == ()
     assert len(inbox.posted) == 1
@@ -163,6 +162,19 @@ def test_recovery_is_told(told: Archive, inbox: Inbox) -> None:
     assert inbox.posted[-1]["title"] == "PASS: All is well (noisy), recovered from WARN"
 
 
+def test_an_entry_of_the_schedule_asks_one_question_each_day(told: Archive, inbox: Inbox) -> None:
+    found = run("broken_rule", told).record
+    first = replace(found, parameters={"game_date": "2026-01-16"}, origin=Origin(schedule="daily"))
+    second = replace(first, parameters={"game_date": "2026-01-17"}, started_at=found.started_at + timedelta(days=1))
+    by_hand = replace(second, origin=Origin())
+    told.begin(first)
+    noisy = load_environment("noisy")
+    del inbox.posted[:]
+    for record, messages in ((second, 0), (by_hand, 1)):
+        notified(Run("noisy/broken_rule/x", record), told, noisy.notifications, redactor_of(noisy))
+        assert len(inbox.posted) == messages
+
+
 def test_run_without_a_verdict_is_told_as_unknown(told: Archive, inbox: Inbox) -> None:
     found = run("healthy", told, Limits(run_seconds=0))
     assert found.record.status is RunStatus.TIMED_OUT
@@ -172,12 +184,12 @@ def test_run_without_a_verdict_is_told_as_unknown(told: Archive, inbox: Inbox) -
 def test_killed_run_is_told_by_the_next_one(told: Archive, inbox: Inbox) -> None:
     found = run("healthy", told)
     lost = replace(found.record, status=RunStatus.RUNNING, verdict=None, finished_at=None, pid=2**22 + 1)
-    write_record(Run(found.folder, lost))
+    killed = told.begin(lost)
     for _ in range(2):
         run("no_verdict", told)
     titles = [message["title"] for message in inbox.posted]
     assert [title.split(" (")[0] for title in titles] == ["UNKNOWN: All is well", "UNKNOWN: no_verdict"]
-    again = next(each for each in told.runs() if each.folder == found.folder)
+    again = next(each for each in told.runs() if each.place == killed.place)
     assert isinstance(again, Run)
     assert (again.record.status, again.record.notifications) == (RunStatus.ABANDONED, ("told INBOX_URL",))
 

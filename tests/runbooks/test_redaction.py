@@ -14,14 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lib.archive.archive import Archive, Run
+from lib.archive.record import RunStatus
 from lib.environment import Environment, RedactionSettings, load_environment
 from lib.errors import UserError
 from lib.project import ROOT
-from lib.runbooks.archive import Archive, Run
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
 from lib.runbooks.parameters import declared_parameters
-from lib.runbooks.record import RunStatus
 from lib.runbooks.redaction import MASK, Redactor, redactor_of
 
 NOTEBOOKS = Path(__file__).parent / "notebooks"
@@ -37,7 +37,7 @@ redact:
 DRIVER = """
 import sys
 from pathlib import Path
-from lib.runbooks.archive import Archive
+from lib.archive.archive import Archive
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
 
@@ -74,9 +74,9 @@ def test_no_secret_is_archived(leaky: Path, end: str, status: RunStatus) -> None
     run = execute(find_runbook("leaks", NOTEBOOKS), values, environment="leaky", archive=Archive(leaky))
     assert run.record.status is status
     assert list(leaks(leaky)) == []
-    notebook = json.loads(run.notebook.read_text(encoding="utf-8"))
+    notebook = json.loads((leaky / run.notebook).read_text(encoding="utf-8"))
     nbformat.validate(notebook)
-    assert MASK in run.report.read_text(encoding="utf-8")
+    assert MASK in (leaky / run.report).read_text(encoding="utf-8")
     assert run.record.parameters["note"] == f"password={MASK}"
 
 

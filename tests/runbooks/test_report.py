@@ -1,11 +1,9 @@
-"""Reports and index: self-contained, small, and hostile text stays text."""
+"""Reports: self-contained, small, and hostile text stays text."""
 
 import json
 from pathlib import Path
 
-import pytest
-
-from lib.runbooks.archive import Archive, Run
+from lib.archive.archive import Archive, Run
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
 from tests.runbooks.page import Page
@@ -17,11 +15,9 @@ def executed(name: str, folder: Path) -> Run:
     return execute(find_runbook(name, NOTEBOOKS), archive=Archive(folder))
 
 
-@pytest.mark.parametrize("page_of", ["report", "index"])
-def test_hostile_text_is_inert(tmp_path: Path, page_of: str) -> None:
+def test_hostile_text_is_inert(tmp_path: Path) -> None:
     run = executed("hostile", tmp_path)
-    path = run.report if page_of == "report" else tmp_path / "index.html"
-    html = path.read_text(encoding="utf-8")
+    html = (tmp_path / run.report).read_text(encoding="utf-8")
     page = Page(html)
     assert set(page.tags).isdisjoint({"script", "iframe", "object", "embed", "base", "form", "link"})
     assert page.tags.count("style") == 1
@@ -38,7 +34,7 @@ def test_hostile_text_is_inert(tmp_path: Path, page_of: str) -> None:
 
 def test_report_of_a_trivial_run_is_small_and_says_it_all(tmp_path: Path) -> None:
     run = executed("broken_rule", tmp_path)
-    html = run.report.read_text(encoding="utf-8")
+    html = (tmp_path / run.report).read_text(encoding="utf-8")
     text = " ".join(Page(html).text.split())
     assert len(html) < 60_000
     for part in ("FAIL", "5 keys of 587", "Repair them", "runbook duplicates --game-date 2026-01-17", "About this run"):
@@ -48,7 +44,7 @@ def test_report_of_a_trivial_run_is_small_and_says_it_all(tmp_path: Path) -> Non
 
 
 def test_verdict_shown_before_an_error_is_not_the_runs(tmp_path: Path) -> None:
-    text = Page(executed("cell_error", tmp_path).report.read_text(encoding="utf-8")).text
+    text = Page((tmp_path / executed("cell_error", tmp_path).report).read_text(encoding="utf-8")).text
     assert "The run did not complete: failed" in text
     assert "not run" in text
     assert text.index("UNKNOWN") < text.index("too early")
@@ -57,5 +53,5 @@ def test_verdict_shown_before_an_error_is_not_the_runs(tmp_path: Path) -> None:
 def test_notebook_in_the_archive_is_valid(tmp_path: Path) -> None:
     import nbformat
 
-    notebook = json.loads(executed("broken_rule", tmp_path).notebook.read_text(encoding="utf-8"))
+    notebook = json.loads((tmp_path / executed("broken_rule", tmp_path).notebook).read_text(encoding="utf-8"))
     nbformat.validate(notebook)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from lib.operations.verdict import Check, Verdict
 
 if TYPE_CHECKING:
-    from lib.runbooks.record import RunRecord
+    from lib.archive.record import RunRecord
     from lib.simulation.drills.stage import Stage
 
 _CHECKS_ON_FIRST_SCREEN = 3

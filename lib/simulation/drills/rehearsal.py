@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lib import project
-from lib.runbooks.archive import Archive, Run
+from lib.archive.archive import Archive, Run
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
 from lib.simulation.drills.drill import Drill, Look, Scene
@@ -39,7 +39,7 @@ class Finding:
     verdict: str
     headline: str
     surprises: tuple[str, ...]
-    report: Path
+    report: str
     seconds: float
 
     @property
@@ -66,20 +66,21 @@ def rehearse(drill: Drill, folder: Path) -> list[Finding]:
         scene = drill.set_up(Stage(home))
         told = {"RUNBOOK_NOW": scene.now.isoformat()} if scene.now else {}
         with _environment_variables(told):
-            return [_finding(drill, look, _look(scene, look, outputs)) for look in scene.looks]
+            archive = Archive(outputs)
+            return [_finding(drill, look, _look(scene, look, archive), archive) for look in scene.looks]
 
 
-def _look(scene: Scene, look: Look, outputs: Path) -> Run:
+def _look(scene: Scene, look: Look, archive: Archive) -> Run:
     return execute(
         find_runbook(look.runbook),
         look.parameters,
         environment=scene.environment,
-        archive=Archive(outputs),
+        archive=archive,
         progress=False,
     )
 
 
-def _finding(drill: Drill, look: Look, run: Run) -> Finding:
+def _finding(drill: Drill, look: Look, run: Run, archive: Archive) -> Finding:
     record = run.record
     return Finding(
         drill.name,
@@ -88,7 +89,7 @@ def _finding(drill: Drill, look: Look, run: Run) -> Finding:
         str(record.verdict or record.status),
         record.headline,
         tuple(look.surprises(record)),
-        run.report,
+        archive.store.address(run.report),
         record.seconds or 0.0,
     )
 

@@ -1,0 +1,104 @@
+"""A store at any URL that fsspec knows, such as ``gs://bucket/prefix``.
+
+An object is put there by one request, so that it is there whole or not at all. See
+https://filesystem-spec.readthedocs.io/en/latest/api.html#fsspec.spec.AbstractFileSystem.pipe_file
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import PurePosixPath
+from typing import Any
+
+import fsspec
+
+from lib.archive.media_types import media_type
+from lib.errors import Unavailable, UserError
+
+
+class FsspecStore:
+    """A `Store` whose names are objects below a URL.
+
+    Args:
+        url: Where.
+
+    Raises:
+        UserError: There is no file system for such URLs, or it does not take this one.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+        try:
+            self._files, root = fsspec.core.url_to_fs(self._url, use_listings_cache=False)
+        except (ImportError, ValueError, TypeError) as error:
+            raise UserError(f"{url!r:.120} cannot be an archive: {_one_line(error)}") from error
+        self._root = root.rstrip("/")
+
+    def read(self, name: str) -> bytes:
+        with self._translated(name, "read"):
+            return bytes(self._files.cat_file(self._path(name)))
+
+    def write(self, name: str, content: bytes) -> None:
+        with self._translated(name, "written"):
+            self._files.pipe_file(self._path(name), content, **self._about(name))
+
+    def create(self, name: str, content: bytes) -> bool:
+        try:
+            with self._translated(name, "written"):
+                self._files.pipe_file(self._path(name), content, mode="create", **self._about(name))
+        except FileExistsError:
+            return False
+        return True
+
+    def delete(self, name: str) -> None:
+        try:
+            with self._translated(name, "deleted"):
+                self._files.rm_file(self._path(name))
+        except FileNotFoundError:
+            pass
+
+    def children(self, folder: str = "") -> list[str]:
+        path = self._path(folder)
+        try:
+            with self._translated(folder, "listed"):
+                self._files.invalidate_cache(path)
+                found = {str(name).rstrip("/") for name in self._files.ls(path, detail=False)}
+        except FileNotFoundError:
+            return []
+        # A bucket may list a folder as a part of itself.
+        return sorted(name.rsplit("/", 1)[-1] for name in found - {path})
+
+    def names(self, folder: str = "") -> Iterator[str]:
+        with self._translated(folder, "listed"):
+            self._files.invalidate_cache(self._root)
+            found = self._files.find(self._path(folder))
+        yield from (name[len(self._root) :].lstrip("/") for name in found)
+
+    def address(self, name: str = "") -> str:
+        return f"{self._url}/{name}" if name else self._url
+
+    def _path(self, name: str) -> str:
+        if name.startswith("/") or "\0" in name or ".." in PurePosixPath(name).parts:
+            raise FileNotFoundError(name)
+        return f"{self._root}/{name}" if name else self._root
+
+    def _about(self, name: str) -> dict[str, Any]:
+        """What a bucket tells browsers: what it is, and to ask each time whether it has changed."""
+        if "gs" not in self._files.protocol:
+            return {}
+        return {"content_type": media_type(name), "fixed_key_metadata": {"cache_control": "no-cache"}}
+
+    @contextmanager
+    def _translated(self, name: str, what: str) -> Iterator[None]:
+        """Each file system has errors of its own."""
+        try:
+            yield
+        except (FileNotFoundError, FileExistsError):
+            raise
+        except Exception as error:
+            raise Unavailable(f"{self.address(name)} cannot be {what}: {_one_line(error)}") from error
+
+
+def _one_line(error: Exception) -> str:
+    return f"{' '.join(str(error).split()) or type(error).__name__:.300}"

@@ -1,0 +1,96 @@
+"""Which runs may go, and their removal: told to the chain first, so that it stays a whole story."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from lib.archive.archive import NOTEBOOK, RECORD, REPORT, UNSEALED, Archive, DamagedRun, Run
+from lib.archive.chain import Chain, Event
+from lib.archive.record import RunStatus
+from lib.errors import UserError
+from lib.operations.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How much is kept; a run goes only when both allow it.
+
+    Attributes:
+        older_than: A run that started within that time stays; None: its age does not matter.
+        keep_last: So many runs of a runbook in an environment stay; None: their number does not matter.
+
+    Raises:
+        UserError: Neither is given.
+    """
+
+    older_than: timedelta | None = None
+    keep_last: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.older_than is None and self.keep_last is None:
+            raise UserError("say what may go: --older-than-days, --keep-last or both")
+
+    def removable(self, runs: Iterable[Run | DamagedRun], now: datetime) -> list[Run]:
+        """The runs that may go.
+
+        Of a runbook in an environment the newest run, the last FAIL and the last PASS always
+        stay, and so does what is running or cannot be read.
+
+        Args:
+            runs: All of them, newest first.
+            now: From when age is counted (UTC).
+        """
+        groups = defaultdict(list)
+        for run in runs:
+            if isinstance(run, Run) and run.record.status is not RunStatus.RUNNING:
+                groups[run.place.rsplit("/", 1)[0]].append(run)
+        return [run for group in groups.values() for run in self._of_group(group, now)]
+
+    def _of_group(self, runs: Sequence[Run], now: datetime) -> Sequence[Run]:
+        last = [next((run for run in runs if run.record.verdict is verdict), runs[0]) for verdict in _ALWAYS_KEPT]
+        kept = {run.place for run in [runs[0], *last, *runs[: self.keep_last or 0]]}
+        return [run for run in runs if run.place not in kept and self._is_old(run, now)]
+
+    def _is_old(self, run: Run, now: datetime) -> bool:
+        return self.older_than is None or now - run.record.started_at > self.older_than
+
+
+_ALWAYS_KEPT = (Verdict.FAIL, Verdict.PASS)
+
+
+def half_removed(archive: Archive) -> list[str]:
+    """Places of runs whose removal was cut short.
+
+    Raises:
+        Unavailable: The chain cannot be read.
+    """
+    told = {entry.place for entry in Chain(archive.store).read().entries if entry.event is Event.REMOVED}
+    return [place for place in archive.places() if place in told]
+
+
+def remove(archive: Archive, place: str) -> None:
+    """Remove a run; when that is cut short, `delete_files` ends it.
+
+    The chain is told first: files that go before it knows would be missing.
+
+    Raises:
+        Unavailable: The archive cannot be written.
+    """
+    Chain(archive.store).append(Event.REMOVED, place, {})
+    delete_files(archive, place)
+
+
+def delete_files(archive: Archive, place: str) -> None:
+    """Delete what a run left, its record last: whoever reads meanwhile still reads what the run was.
+
+    Raises:
+        Unavailable: The archive cannot be written.
+    """
+    # By name also where a killed runner came no further than a temporary file.
+    names = {*archive.store.names(place), *(f"{place}/{name}" for name in (NOTEBOOK, REPORT, RECORD))}
+    for name in sorted(names, key=lambda name: (name == f"{place}/{RECORD}", name)):
+        archive.store.delete(name)
+    archive.store.delete(f"{UNSEALED}/{place}")

@@ -1,0 +1,126 @@
+"""Finding runs: by what they were, and by what stands in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from lib.archive.archive import Archive, DamagedRun, Run
+from lib.archive.record import RunRecord
+from lib.operations.verdict import Verdict
+
+_AROUND_CHARS = 40
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which runs are meant; what is not set does not matter.
+
+    Attributes:
+        runbook: Its name.
+        environment: Its name.
+        verdict: As it must be shown now.
+        since: First moment of the start (UTC).
+        until: First moment that is too late (UTC).
+    """
+
+    runbook: str = ""
+    environment: str = ""
+    verdict: Verdict | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def runs(self, archive: Archive) -> Iterator[Run | DamagedRun]:
+        """Those runs, newest first, each read when it is asked for.
+
+        One that cannot be read is among them unless its verdict matters.
+        """
+        for place in archive.places():
+            if self._may_be(place):
+                run = archive.read(place)
+                if self._fits(run):
+                    yield run
+
+    def _may_be(self, place: str) -> bool:
+        environment, runbook, run_id = place.split("/")
+        return (
+            self.environment in ("", environment)
+            and self.runbook in ("", runbook)
+            and (self.since is None or run_id[:_MOMENT] >= f"{self.since:{_RUN_ID_MOMENT}}")
+            and (self.until is None or run_id[:_MOMENT] <= f"{self.until:{_RUN_ID_MOMENT}}")
+        )
+
+    def _fits(self, run: Run | DamagedRun) -> bool:
+        if isinstance(run, DamagedRun):
+            return self.verdict is None
+        started_at = run.record.started_at
+        return (
+            self.verdict in (None, run.record.verdict)
+            and (self.since is None or started_at >= self.since)
+            and (self.until is None or started_at < self.until)
+        )
+
+
+_RUN_ID_MOMENT = "%Y%m%dT%H%M%SZ"
+_MOMENT = 16  # its length
+
+
+class Hit(NamedTuple):
+    """Where a word stands.
+
+    Attributes:
+        field: Of the record, such as ``headline`` or ``Duplicates today: next step``.
+        text: The words around it.
+    """
+
+    field: str
+    text: str
+
+
+def hits(record: RunRecord, text: str) -> list[Hit]:
+    """Where the words stand in what a run found; case does not matter.
+
+    Args:
+        record: Of the run.
+        text: Words; each has to stand somewhere in the record.
+
+    Returns:
+        The first place of each word; empty when one of them is nowhere, or there are none.
+    """
+    fields = list(_fields(record))
+    found: dict[Hit, None] = {}
+    for word in text.split():
+        pattern = re.compile(re.escape(word), re.IGNORECASE)
+        first = next(((name, match) for name, value in fields if (match := pattern.search(value))), None)
+        if first is None:
+            return []
+        found[Hit(first[0], _around(first[1]))] = None
+    return list(found)
+
+
+def _around(match: re.Match[str]) -> str:
+    whole, start, end = match.string, max(0, match.start() - _AROUND_CHARS), match.end() + _AROUND_CHARS
+    cut = " ".join(whole[start:end].split())
+    return f"{'…' if start else ''}{cut}{'…' if end < len(whole) else ''}"
+
+
+def _fields(record: RunRecord) -> Iterator[tuple[str, str]]:
+    yield "headline", record.headline
+    for check in record.checks:
+        yield check.name, f"{check.name}: {check.summary}"
+        for label, value in check.evidence.items():
+            yield f"{check.name}: {label}", f"{label}: {value}"
+        yield f"{check.name}: next step", check.next_step
+        for command in check.commands:
+            yield f"{check.name}: command", command
+    if record.error:
+        yield "error", f"{record.error.name} in {record.error.cell}: {record.error.message}"
+    for name, value in record.parameters.items():
+        yield "parameter", f"{name}={value}"
+    for line in record.notifications:
+        yield "notification", line
+    for name in ("title", "runbook", "environment", "run_id", "status", "who", "host"):
+        yield name, str(getattr(record, name))

@@ -1,0 +1,66 @@
+"""The port of an archive's storage: a place of named byte strings, in a folder or in a bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+
+class Store(Protocol):
+    """Byte strings by name; a name is ``a/b/c.json``.
+
+    A reader sees what was written whole, or as it was before. What cannot be reached, read or
+    written is `lib.errors.Unavailable`.
+    """
+
+    def read(self, name: str) -> bytes:
+        """What is there under the name.
+
+        Raises:
+            FileNotFoundError: Nothing is.
+        """
+        ...
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put it there, in place of what was there before."""
+        ...
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Put it there unless something is there already.
+
+        Returns:
+            Whether it was; of many that try at once, on any machine, one is told so.
+        """
+        ...
+
+    def delete(self, name: str) -> None:
+        """Remove it; no error when nothing is there."""
+        ...
+
+    def children(self, folder: str = "") -> list[str]:
+        """The last parts of the names and folders directly below a folder, sorted; empty when there is none."""
+        ...
+
+    def names(self, folder: str = "") -> Iterator[str]:
+        """Every name below a folder, in no order."""
+        ...
+
+    def address(self, name: str = "") -> str:
+        """Where it is, for people: a path or a URL."""
+        ...
+
+
+def open_store(place: str) -> Store:
+    """The store at a folder, or at an fsspec URL such as ``gs://bucket/prefix``.
+
+    Raises:
+        UserError: There is no file system for such URLs.
+    """
+    if "://" in place and not place.startswith("file://"):
+        from lib.archive.fsspec_store import FsspecStore
+
+        return FsspecStore(place)
+    from lib.archive.local_store import LocalStore
+
+    return LocalStore(Path(place.removeprefix("file://")))

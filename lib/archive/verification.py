@@ -1,0 +1,202 @@
+"""Whether the archive still holds what the chain says: no file altered, lost or slipped in, no entry cut out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lib.archive.archive import RUN_ID, Archive, DamagedRun
+from lib.archive.chain import Chain, Entry, Event, Fingerprint, Head
+from lib.archive.record import RunStatus, utc_now
+from lib.archive.sealing import seal, unsealed_places
+from lib.errors import Finding, Unavailable
+
+
+class FaultKind(StrEnum):
+    """What is not as the chain says, or cannot be told."""
+
+    CHAIN = "chain"
+    ALTERED = "altered"
+    MISSING = "missing"
+    UNEXPECTED = "unexpected"
+    NOT_ON_CHAIN = "not on the chain"
+    HALF_REMOVED = "half removed"
+    UNSEALED = "unsealed"
+    UNREAD = "unread"
+
+
+_UNKNOWN = (FaultKind.UNSEALED, FaultKind.UNREAD)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One of them.
+
+    Attributes:
+        kind: What it is.
+        place: Of which run; empty for the chain itself.
+        text: One line.
+    """
+
+    kind: FaultKind
+    place: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was found.
+
+    Attributes:
+        head: Of the chain; to be noted elsewhere.
+        unchanged: How many runs are what the chain says.
+        running: How many runs have not ended, or are just being sealed.
+        removed: How many runs the chain knows to have been removed.
+        faults: What is not so.
+    """
+
+    head: Head
+    unchanged: int
+    running: int
+    removed: int
+    faults: tuple[Fault, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 all is as it was sealed, 1 something is not, 3 something could not be told."""
+        if any(fault.kind not in _UNKNOWN for fault in self.faults):
+            return Finding.exit_code
+        return Unavailable.exit_code if self.faults else 0
+
+
+def verify(archive: Archive, *, place: str = "", noted_head: str = "") -> Verification:
+    """Hold every file of every run to the chain, and the chain to itself.
+
+    Args:
+        archive: Whose runs.
+        place: Of the one run that is looked at; by default all are.
+        noted_head: SHA-256 of a head that was noted earlier: the chain still has to hold it.
+
+    Raises:
+        Unavailable: The archive cannot be listed, or the chain not be read.
+    """
+    # In this order: of a run that ends meanwhile the chain then knows more, never less.
+    unsealed = set(unsealed_places(archive.store))
+    found = _names_by_place(archive, place)
+    links = Chain(archive.store).read()
+    faults = [Fault(FaultKind.CHAIN, "", text) for text in links.faults]
+    if noted_head and noted_head not in links.hashes:
+        cut = f"no entry has the noted hash {noted_head:.64}: its end was cut off, or it was written anew"
+        faults.append(Fault(FaultKind.CHAIN, "", cut))
+    entries = defaultdict(list)
+    for entry in links.entries:
+        entries[entry.place].append(entry)
+    looks = [
+        _Look(archive, each, found[each], entries[each], is_unsealed=each in unsealed)
+        for each in ([place] if place else sorted({*found, *entries}))
+    ]
+    faults += [fault for look in looks for fault in look.faults]
+    sound = [look for look in looks if not look.faults]
+    removed = sum(look.is_removed for look in sound)
+    running = sum(look.is_running for look in sound)
+    return Verification(links.head, len(sound) - removed - running, running, removed, tuple(faults))
+
+
+def adopt(archive: Archive, faults: Sequence[Fault]) -> list[str]:
+    """Put runs that are not on the chain on it, as they are now; the chain says that they were adopted.
+
+    Returns:
+        The places of those runs.
+
+    Raises:
+        Unavailable: The archive cannot be read or written.
+    """
+    places = [fault.place for fault in faults if fault.kind is FaultKind.NOT_ON_CHAIN]
+    for place in places:
+        seal(archive, place, Event.ADOPTED)
+    return places
+
+
+class _Look:
+    """One run, held to its entries."""
+
+    def __init__(
+        self, archive: Archive, place: str, names: set[str], entries: Sequence[Entry], *, is_unsealed: bool
+    ) -> None:
+        self._archive = archive
+        self._place = place
+        self._names = names
+        self._is_unsealed = is_unsealed
+        self._seal: Entry | None = None
+        self.is_running = False
+        self.faults = list(self._contradictions(entries))
+        self.is_removed = self._seal is not None and self._seal.event is Event.REMOVED
+        self.faults += self._faults()
+
+    def _contradictions(self, entries: Sequence[Entry]) -> Iterator[Fault]:
+        """Finds the entry that holds: whoever adopts a run may be followed by its own runner, late."""
+        for entry in entries:
+            if self._seal is None or self._seal.event is Event.ADOPTED or entry.event is Event.REMOVED:
+                self._seal = entry
+            elif entry.files != self._seal.files:
+                text = f"entries {self._seal.sequence} and {entry.sequence} say different things of it"
+                yield self._fault(FaultKind.CHAIN, text)
+
+    def _faults(self) -> Iterator[Fault]:
+        if self._seal is None or self._seal.event is Event.ADOPTED:
+            run = self._archive.read(self._place)
+            is_silent = isinstance(run, DamagedRun) or run.record.is_silent(utc_now())
+            status = None if isinstance(run, DamagedRun) else run.record.status
+            if status is RunStatus.RUNNING or (self._is_unsealed and not is_silent):
+                self.is_running = True
+                return
+        if self._seal is None:
+            yield self._unsealed()
+        elif self.is_removed:
+            yield from self._remains()
+        else:
+            for name in sorted({*self._names, *self._seal.files}):
+                yield from self._of_file(name, self._seal)
+
+    def _unsealed(self) -> Fault:
+        if self._is_unsealed:
+            text = "its runner was killed before it could seal it; the environment's next run does that"
+            return self._fault(FaultKind.UNSEALED, text)
+        text = "the chain does not know it: it was put here by something else, or the chain's end was cut off"
+        return self._fault(FaultKind.NOT_ON_CHAIN, text)
+
+    def _remains(self) -> Iterator[Fault]:
+        if self._names and (left := list(self._archive.store.names(self._place))):
+            text = f"it was removed, but for {len(left)} of its files; runbook runs prune --apply ends that"
+            yield self._fault(FaultKind.HALF_REMOVED, text)
+
+    def _of_file(self, name: str, sealed: Entry) -> Iterator[Fault]:
+        expected = sealed.files.get(name)
+        if expected is None:
+            yield self._fault(FaultKind.UNEXPECTED, f"{name} was not there when it was sealed")
+            return
+        try:
+            content = self._archive.store.read(f"{self._place}/{name}")
+        except FileNotFoundError:
+            yield self._fault(FaultKind.MISSING, f"{name} is missing")
+        except Unavailable as error:
+            yield self._fault(FaultKind.UNREAD, str(error))
+        else:
+            if Fingerprint.of(content) != expected:
+                size = f"{len(content)} bytes instead of {expected.size}"
+                told = size if len(content) != expected.size else "other content of the same size"
+                yield self._fault(FaultKind.ALTERED, f"{name} was altered: {told}")
+
+    def _fault(self, kind: FaultKind, text: str) -> Fault:
+        return Fault(kind, self._place, text)
+
+
+def _names_by_place(archive: Archive, folder: str) -> defaultdict[str, set[str]]:
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for name in archive.store.names(folder):
+        parts = name.split("/", maxsplit=3)
+        if len(parts) > 3 and RUN_ID.fullmatch(parts[2]) and not name.startswith("_"):
+            found["/".join(parts[:3])].add(parts[3])
+    return found

@@ -1,0 +1,200 @@
+"""`runbook runs`: what the archive holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lib.cli import options
+from lib.cli.keeping import prune, rerun, verify
+from lib.cli.runs import as_data, show_run
+from lib.cli.terminal import printable, styled_verdict
+
+if TYPE_CHECKING:
+    from lib.archive.archive import Archive, DamagedRun, Run
+    from lib.archive.comparison import Change
+    from lib.archive.search import Selection
+
+_VERDICTS = ("PASS", "WARN", "UNKNOWN", "FAIL")
+_LONGEST_SIDE = 100
+
+
+@click.group()
+def runs() -> None:
+    """Archived runs: find, compare, repeat, check and clear them away."""
+
+
+def _selecting(command: Callable[..., None]) -> Callable[..., None]:
+    for option in (
+        options.as_json,
+        click.option("--limit", default=20, show_default=True, type=click.IntRange(min=1), help="At most so many."),
+        click.option("--until", metavar="TIME", help="Started before, such as 2026-01-17T18:00; UTC unless it says."),
+        click.option("--since", metavar="TIME", help="Started then or later."),
+        click.option("--verdict", type=click.Choice(_VERDICTS, case_sensitive=False)),
+        click.option("--environment", "--env", default="", metavar="NAME"),
+        click.option("--runbook", default="", metavar="NAME"),
+    ):
+        command = option(command)
+    return command
+
+
+@runs.command("list")
+@_selecting
+def list_runs(limit: int, as_json: bool, **chosen: Any) -> None:
+    """Runs, newest first."""
+    from itertools import islice
+
+    from lib.archive.archive import Archive
+
+    archive = Archive()
+    found = list(islice(_selection(**chosen).runs(archive), limit))
+    if as_json:
+        options.echo_json({"runs": [_as_row(run, archive) for run in found]})
+        return
+    for run in found:
+        click.echo(_as_line(run))
+    if not found:
+        click.echo("No such run.")
+
+
+@runs.command()
+@click.argument("text")
+@_selecting
+def search(text: str, limit: int, as_json: bool, **chosen: Any) -> None:
+    """Runs in which every word of TEXT stands, newest first, with where it stands.
+
+    Looked through are headline, checks, figures, next steps, errors and parameters; case
+    does not matter.
+    """
+    from itertools import islice
+
+    from lib.archive.archive import Archive, Run
+    from lib.archive.search import hits
+
+    archive = Archive()
+    looked_at = (run for run in _selection(**chosen).runs(archive) if isinstance(run, Run))
+    found = list(islice(((run, where) for run in looked_at if (where := hits(run.record, text))), limit))
+    if as_json:
+        rows = [{**_as_row(run, archive), "hits": [hit._asdict() for hit in where]} for run, where in found]
+        options.echo_json({"runs": rows})
+        return
+    for run, where in found:
+        click.echo(_as_line(run))
+        for hit in where:
+            click.echo(f"         {printable(hit.field)}: {printable(hit.text)}")
+    if not found:
+        click.echo("No such run.")
+
+
+@runs.command()
+@click.argument("run_id")
+@options.as_json
+def show(run_id: str, as_json: bool) -> None:
+    """What RUN_ID found; the first digits of an id are enough."""
+    import json
+
+    from lib.archive.archive import Archive
+    from lib.archive.record import to_json
+
+    archive = Archive()
+    run = archive.run(run_id)
+    if as_json:
+        options.echo_json({**json.loads(to_json(run.record)), **as_data(run, archive)})
+        return
+    click.echo(_as_line(run))
+    for name, value in run.record.parameters.items():
+        click.echo(f"         {printable(name)} = {printable(str(value))}")
+    show_run(run, archive)
+
+
+@runs.command()
+@click.argument("run_id")
+@click.argument("other", required=False)
+@click.option("--week-before", is_flag=True, help="With the run of the same weekday a week before.")
+@click.option(
+    "--tolerance-percent",
+    default=10.0,
+    show_default=True,
+    type=options.NumberRange(0, 1_000),
+    help="A figure that differs by less does not matter.",
+)
+@click.option("--all", "shows_all", is_flag=True, help="Show also what does not matter.")
+@options.as_json
+def diff(
+    run_id: str, other: str | None, week_before: bool, tolerance_percent: float, shows_all: bool, as_json: bool
+) -> None:
+    """What changed in RUN_ID since OTHER, by default the last run of its runbook that passed.
+
+    Exits 1 when a verdict got worse or a new check does not pass, else 0.
+    """
+    from lib.archive import baseline
+    from lib.archive.archive import Archive
+    from lib.archive.comparison import compare
+
+    if other is not None and week_before:
+        raise click.UsageError("name OTHER, or take --week-before")
+    archive = Archive()
+    run = baseline.ended(archive.run(run_id))
+    if other is not None:
+        before = baseline.ended(archive.run(other))
+    else:
+        before = baseline.week_before(archive, run) if week_before else baseline.last_green(archive, run)
+    found = compare(before.record, run.record, tolerance_percent / 100)
+    shown = [change for change in found.changes if shows_all or change.matters]
+    if as_json:
+        changes = [change.__dict__ for change in shown]
+        options.echo_json({"run": run.place, "before": before.place, "is_worse": found.is_worse, "changes": changes})
+    else:
+        click.echo(f"before   {_as_line(before)}\nafter    {_as_line(run)}")
+        for change in shown:
+            click.echo(_as_change(change))
+        hidden = len(found.changes) - len(shown)
+        click.echo(f"{len(shown)} changes" + (f"; {hidden} more do not matter (--all shows them)" if hidden else ""))
+    raise click.exceptions.Exit(int(found.is_worse))
+
+
+for _command in (verify, rerun, prune):
+    runs.add_command(_command)
+
+
+def _selection(runbook: str, environment: str, verdict: str | None, since: str | None, until: str | None) -> Selection:
+    from lib.archive.search import Selection
+    from lib.operations.verdict import Verdict
+
+    return Selection(
+        runbook=runbook,
+        environment=environment,
+        verdict=Verdict(verdict) if verdict else None,
+        since=options.moment(since, "UTC"),
+        until=options.moment(until, "UTC"),
+    )
+
+
+def _as_row(run: Run | DamagedRun, archive: Archive) -> dict[str, Any]:
+    from lib.archive.archive import DamagedRun
+
+    environment, runbook, run_id = run.place.split("/")
+    row: dict[str, Any] = {"place": run.place, "environment": environment, "runbook": runbook, "run_id": run_id}
+    if isinstance(run, DamagedRun):
+        return {**row, "status": "damaged", "verdict": "UNKNOWN", "headline": run.reason}
+    started_at = run.record.started_at.isoformat()
+    return {**row, **as_data(run, archive), "runbook": runbook, "run_id": run_id, "started_at": started_at}
+
+
+def _as_line(run: Run | DamagedRun) -> str:
+    from lib.archive.archive import DamagedRun
+
+    environment, runbook, run_id = run.place.split("/")
+    if isinstance(run, DamagedRun):
+        verdict, told = "UNKNOWN", f"damaged: {run.reason}"
+    else:
+        verdict = str(run.record.verdict or "RUNNING")
+        told = run.record.headline or run.record.status.words
+    return f"{styled_verdict(verdict)}  {run_id}  {printable(f'{runbook} ({environment}): {told}')}"
+
+
+def _as_change(change: Change) -> str:
+    before, after = (printable(side)[:_LONGEST_SIDE] or "-" for side in (change.before, change.after))
+    return f"{change.kind:<8} {printable(change.where)}: {before} → {after}"

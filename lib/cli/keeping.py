@@ -1,0 +1,136 @@
+"""Commands that keep the archive: whether it is unaltered, a run once more, and what may go."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from lib.cli import options
+from lib.cli.runs import as_data, show_run
+from lib.cli.terminal import printable, styled_verdict
+from lib.errors import UserError
+
+if TYPE_CHECKING:
+    from lib.archive.verification import Verification
+
+_SHA256_LENGTH = 64
+
+
+@click.command()
+@click.argument("run_id", required=False)
+@click.option("--head", "noted_head", default="", metavar="HASH", help="A head that you noted: it must still be there.")
+@click.option("--adopt", "adopts", is_flag=True, help="Put runs that the chain does not know on it, as they are now.")
+@options.as_json
+def verify(run_id: str | None, noted_head: str, adopts: bool, as_json: bool) -> None:
+    """Hold every file of every run, or of RUN_ID, to the archive's chain of hashes.
+
+    Exits 0 when all is as it was sealed, 1 when not, 3 when it could not be told. Note the
+    head somewhere else: who can write the archive could write the whole chain anew.
+    """
+    from lib.archive.archive import Archive
+    from lib.archive.verification import adopt
+    from lib.archive.verification import verify as look
+
+    if noted_head and (len(noted_head) != _SHA256_LENGTH or set(noted_head) - set("0123456789abcdef")):
+        raise UserError(f"{noted_head!r:.80} is no head; write the 64 digits that an earlier verify printed")
+    archive = Archive()
+    place = archive.place(run_id) if run_id is not None else ""
+    found = look(archive, place=place, noted_head=noted_head)
+    if adopts and (adopted := adopt(archive, found.faults)):
+        for each in adopted:
+            click.echo(f"Adopted {printable(each)}", err=True)
+        found = look(archive, place=place, noted_head=noted_head)
+    if as_json:
+        options.echo_json(_as_data(found))
+    else:
+        _show(found)
+    raise click.exceptions.Exit(found.exit_code)
+
+
+def _as_data(found: Verification) -> dict[str, object]:
+    return {
+        "verdict": _VERDICTS[found.exit_code],
+        "unchanged": found.unchanged,
+        "running": found.running,
+        "removed": found.removed,
+        "faults": [{"kind": fault.kind, "place": fault.place, "text": fault.text} for fault in found.faults],
+        "entries": found.head.sequence,
+        "head": found.head.sha256,
+    }
+
+
+_VERDICTS = {0: "PASS", 1: "FAIL", 3: "UNKNOWN"}
+
+
+def _show(found: Verification) -> None:
+    for fault in found.faults:
+        click.echo(f"{fault.kind:<16}  {printable(fault.place or 'the chain')}: {printable(fault.text)}")
+    told = (
+        f"{found.unchanged} runs are as they were sealed, {found.running} have not ended, {found.removed} were removed"
+    )
+    click.echo(f"{styled_verdict(_VERDICTS[found.exit_code])}  {told}; {len(found.faults)} faults")
+    click.echo(f"Head of {found.head.sequence} entries: {found.head.sha256}")
+
+
+@click.command()
+@click.argument("run_id")
+@click.option("--timeout-seconds", default=3600.0, show_default=True, type=options.seconds(zero=False))
+@options.as_json
+def rerun(run_id: str, timeout_seconds: float, as_json: bool) -> None:
+    """Run RUN_ID again: its parameters, its environment, and the moment that it looked from.
+
+    One that approved a change is refused: a change is asked for anew. Exits as `runbook run`.
+    """
+    from lib.archive.archive import Archive
+    from lib.runbooks.catalogue import find_runbook
+    from lib.runbooks.rerun import rerun as run_again
+    from lib.runbooks.stopping import Limits
+
+    archive = Archive()
+    before = archive.run(run_id)
+    finished = run_again(
+        before, find_runbook(before.record.runbook), archive=archive, limits=Limits(run_seconds=timeout_seconds)
+    )
+    if as_json:
+        options.echo_json(as_data(finished, archive))
+    else:
+        show_run(finished, archive)
+    raise click.exceptions.Exit(finished.exit_code)
+
+
+@click.command()
+@click.option("--older-than-days", type=click.IntRange(0, 36_500), help="Only runs that started longer ago.")
+@click.option("--keep-last", type=click.IntRange(0), help="Keep so many runs of each runbook and environment.")
+@click.option("--apply", "applies", is_flag=True, help="Remove them; without it they are only shown.")
+@options.as_json
+def prune(older_than_days: int | None, keep_last: int | None, applies: bool, as_json: bool) -> None:
+    """Show or remove old runs, and end removals that were cut short; the chain keeps that they were there.
+
+    Of each runbook and environment the newest run, the last FAIL and the last PASS stay, and
+    so does what is running or damaged.
+    """
+    from lib.archive.archive import Archive
+    from lib.archive.record import utc_now
+    from lib.archive.retention import Retention, delete_files, half_removed, remove
+    from lib.site.build import build_site
+
+    older_than = None if older_than_days is None else timedelta(days=older_than_days)
+    retention = Retention(older_than, keep_last)
+    archive = Archive()
+    unfinished = half_removed(archive)
+    going = [run.place for run in retention.removable(archive.runs(), utc_now()) if run.place not in unfinished]
+    if applies:
+        for place in unfinished:
+            delete_files(archive, place)
+        for place in going:
+            remove(archive, place)
+        build_site(archive)
+    if as_json:
+        options.echo_json({"applied": applies, "removed": going, "ended": unfinished})
+        return
+    for place in [*unfinished, *going]:
+        click.echo(printable(place))
+    count = len(unfinished) + len(going)
+    click.echo(f"Removed {count} runs." if applies else f"{count} runs would be removed; --apply removes them.")

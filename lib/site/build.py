@@ -1,0 +1,95 @@
+"""Building the site: ``index.html`` at the archive's root, all the rest below ``_site/``.
+
+Only the pages that a run changes are written. Whoever builds looks again afterwards, so that
+of several that build at once the last one to write has seen every run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+
+from lib.archive.archive import Archive
+from lib.archive.record import utc_now
+from lib.archive.store import Store
+from lib.site.expected import expected_runs
+from lib.site.feed import feed
+from lib.site.groups import History, Shard, histories, shards
+from lib.site.kept import ROWS, keep, kept_rows, observe
+from lib.site.pages import runbook_page, runs_page, script, shard_page, shard_script, status_page, style
+from lib.site.rows import Row
+
+INDEX = "index.html"
+SITE = "_site"
+# Another one for each time that something came in between; so that it ends in any case.
+_MOST_ROUNDS = 50
+
+# What it is a function of, and what makes it.
+_Page = tuple[object, Callable[[], str]]
+
+
+def build_site(archive: Archive, *, fresh: bool = False, now: datetime | None = None) -> str:
+    """Write the pages that have changed.
+
+    Args:
+        archive: Whose runs are shown.
+        fresh: Read every run and write every page, as if there were no site yet.
+        now: As of when (UTC); by default now.
+
+    Returns:
+        Where the index is, for people.
+
+    Raises:
+        Unavailable: The archive cannot be read or written.
+    """
+    store = archive.store
+    now = now or utc_now()
+    kept = None if fresh else kept_rows(store)
+    rows = observe(archive, kept or [])
+    for _ in range(_MOST_ROUNDS):
+        _write(store, kept, rows, now)
+        kept, rows = rows, observe(archive, rows)
+        if rows == kept:
+            break
+    return store.address(INDEX)
+
+
+def _write(store: Store, kept: Sequence[Row] | None, rows: Sequence[Row], now: datetime) -> None:
+    """What is kept comes last: of a build that was cut short, all pages are written again."""
+    before = {} if kept is None else _pages(shards(kept), histories(kept))
+    of_months, of_runbooks = shards(rows), histories(rows)
+    pages = _pages(of_months, of_runbooks)
+    timezone = rows[0].timezone if rows else "UTC"
+    expected = expected_runs(store, now)
+    of_all = {
+        f"{SITE}/runs.html": runs_page(rows, of_months, now, timezone),
+        f"{SITE}/feed.xml": feed(rows, store.address()),
+        INDEX: status_page(rows, of_runbooks, expected, now, timezone),
+    }
+    for name, (source, made) in pages.items():
+        if name not in before or before[name][0] != source:
+            _write_text(store, name, made())
+    for name, text in of_all.items():
+        _write_text(store, name, text)
+    keep(store, rows)
+    known = before.keys() if kept is not None else {*store.names(SITE)} - {ROWS}
+    for name in known - pages.keys() - of_all.keys():
+        store.delete(name)
+
+
+def _pages(of_months: Sequence[Shard], of_runbooks: Sequence[History]) -> dict[str, _Page]:
+    """Those that change with some of the runs only, or never."""
+    pages: dict[str, _Page] = {f"{SITE}/style.css": (None, style)}
+    for name in ("ages.js", "search.js"):
+        pages[f"{SITE}/{name}"] = None, partial(script, name)
+    for shard in of_months:
+        pages[shard.page] = shard, partial(shard_page, shard)
+        pages[shard.script] = shard, partial(shard_script, shard)
+    for history in of_runbooks:
+        pages[history.page] = history, partial(runbook_page, history)
+    return pages
+
+
+def _write_text(store: Store, name: str, text: str) -> None:
+    store.write(name, text.encode("utf-8", "replace"))

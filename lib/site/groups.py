@@ -1,0 +1,120 @@
+"""How runs are put together into pages: by month, and by environment and runbook.
+
+A page is a function of its group alone, so that whoever knows the groups of the last build
+knows which pages are to be written anew.
+"""
+
+from __future__ import annotations
+
+from calendar import month_name
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from lib.site.rows import Row
+
+_RUNS_IN_HISTORY = 60
+_RUNS_IN_SHARD = 500
+
+
+class Shard(NamedTuple):
+    """The runs of a month (UTC), or a part of it: one page, and one file for the search.
+
+    Attributes:
+        name: ``2026-11-1``: the month and the part.
+        rows: Newest first, 500 at most.
+        older: The shard before; empty at the end.
+        newer: The one after it.
+        parts: Into how many the month is parted.
+    """
+
+    name: str
+    rows: tuple[Row, ...]
+    older: str
+    newer: str
+    parts: int
+
+    @property
+    def page(self) -> str:
+        """Its page, from the archive's root."""
+        return f"_site/runs/{self.name}.html"
+
+    @property
+    def script(self) -> str:
+        """Its rows for the search, from the archive's root."""
+        return f"_site/runs/{self.name}.js"
+
+    @property
+    def title(self) -> str:
+        """Such as ``November 2026``, with the part when there are several."""
+        year, month, part = self.name.split("-")
+        # A folder may be named after a 13th month.
+        words = f"{month_name[int(month)]} {year}" if 1 <= int(month) <= 12 else f"{year}-{month}"
+        return f"{words}, part {part}" if self.parts > 1 else words
+
+
+class History(NamedTuple):
+    """The newest runs of a runbook in an environment.
+
+    Attributes:
+        rows: Newest first, 60 at most.
+        total: How many there are.
+    """
+
+    rows: tuple[Row, ...]
+    total: int
+
+    @property
+    def page(self) -> str:
+        """Its page, from the archive's root."""
+        return f"_site/runbooks/{self.newest.environment}/{self.newest.runbook}/index.html"
+
+    @property
+    def newest(self) -> Row:
+        """The one that tells how things stand.
+
+        That is the last that ended; somebody's mistyped approval must not hide what was found last.
+        """
+        return min(self.rows, key=lambda row: (row.badness < 0, row.was_refused))
+
+    @property
+    def running(self) -> Row | None:
+        """The newest run, when it has not ended."""
+        return self.rows[0] if self.rows[0].badness < 0 and self.rows[0] is not self.newest else None
+
+
+def shards(rows: Sequence[Row]) -> list[Shard]:
+    """The runs by month, newest first; parts fill from the month's start, so that old ones stay as they are.
+
+    Args:
+        rows: All runs, newest first.
+    """
+    by_month: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        by_month[row.started_at[:7]].append(row)
+    found = [shard for month, of_month in by_month.items() for shard in _parted(month, of_month)]
+    names = ["", *(shard.name for shard in found), ""]
+    neighbours = zip(found, names, names[2:], strict=False)
+    return [shard._replace(newer=newer, older=older) for shard, newer, older in neighbours]
+
+
+def histories(rows: Sequence[Row]) -> list[History]:
+    """Of each runbook in each environment, in the order of their names.
+
+    Args:
+        rows: All runs, newest first.
+    """
+    found: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row.place.rsplit("/", 1)[0]].append(row)
+    return [History(tuple(of_one[:_RUNS_IN_HISTORY]), len(of_one)) for _, of_one in sorted(found.items())]
+
+
+def _parted(month: str, rows: Sequence[Row]) -> list[Shard]:
+    starts = range(0, len(rows), _RUNS_IN_SHARD)
+    oldest_first = rows[::-1]
+    parts = [oldest_first[start : start + _RUNS_IN_SHARD] for start in starts]
+    return [
+        Shard(f"{month}-{number}", tuple(reversed(part)), "", "", len(parts))
+        for number, part in reversed(list(enumerate(parts, start=1)))
+    ]

@@ -1,0 +1,72 @@
+"""What is kept of the runs between two builds: ``_site/rows.json``, a row for each.
+
+A run that has ended is read once. Any other is read each time, and so is a damaged one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+from lib.archive.archive import Archive
+from lib.archive.store import Store
+from lib.runbooks.templating import TEMPLATES
+from lib.site.groups import histories
+from lib.site.rows import Row, from_json, row_of
+
+ROWS = "_site/rows.json"
+
+
+def kept_rows(store: Store) -> list[Row] | None:
+    """The runs as the last build saw them, newest first.
+
+    Returns:
+        None when there is no site, or when its pages were made by other code than this:
+        all of them are to be made anew.
+
+    Raises:
+        Unavailable: The archive cannot be read.
+    """
+    try:
+        kept = json.loads(store.read(ROWS))
+        return [from_json(values) for values in kept["rows"]] if kept["made_by"] == _this_code() else None
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
+        return None
+
+
+def keep(store: Store, rows: Sequence[Row]) -> None:
+    """Keep them for the next build, once its pages are written."""
+    store.write(ROWS, json.dumps({"made_by": _this_code(), "rows": rows}, separators=(",", ":")).encode())
+
+
+def observe(archive: Archive, kept: Sequence[Row]) -> list[Row]:
+    """Every run as it is now, newest first; figures only where a page follows them.
+
+    Raises:
+        Unavailable: The archive cannot be read.
+    """
+    ended = {row.place: row for row in kept if row.ended_at}
+    rows = [ended.get(place) or row_of(archive.read(place)) for place in archive.places()]
+    followed = {row.place for history in histories(rows) for row in history.rows}
+    return list(_with_figures_of(followed, rows, archive))
+
+
+def _with_figures_of(followed: set[str], rows: Sequence[Row], archive: Archive) -> Iterator[Row]:
+    for row in rows:
+        if (row.figures is not None) == (row.place in followed):
+            yield row
+        elif row.figures is None:
+            yield row_of(archive.read(row.place))
+        else:
+            yield row._replace(figures=None)
+
+
+@cache
+def _this_code() -> str:
+    """A digest of all that the looks of a page depend on."""
+    folders = (*TEMPLATES, Path(__file__).parent, Path(__file__).parent / "static")
+    files = sorted(path for folder in folders for path in folder.iterdir() if path.is_file())
+    return sha256(b"".join(path.read_bytes() for path in files)).hexdigest()

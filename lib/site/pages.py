@@ -1,0 +1,113 @@
+"""The pages of the site, each a function of what it shows."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from lib.runbooks.templating import in_zone, printable, render
+from lib.site.expected import Expected
+from lib.site.groups import History, Shard
+from lib.site.plots import HEIGHT, WIDTH, followed
+from lib.site.rows import Row
+from lib.site.status import statuses
+
+_STATIC = Path(__file__).parent / "static"
+_RECENT_RUNS = 25
+_RUNS_BEFORE_THE_SEARCH = 50
+
+
+def status_page(
+    rows: Sequence[Row], histories: Sequence[History], expected: Expected, now: datetime, timezone: str
+) -> str:
+    """``index.html``: how each environment is, why, and what to do; then what ran last.
+
+    Args:
+        rows: All runs, newest first.
+        histories: By environment and runbook.
+        expected: What the schedule leads to expect.
+        now: As of when (UTC).
+        timezone: That people read it in.
+    """
+    found = statuses(histories, expected.missed)
+    values = {
+        "here": "status",
+        "up": "",
+        "verdict": found[0].verdict if found else "",
+        "statuses": found,
+        "problem": expected.problem,
+        "built_at": _iso(now),
+        "expected_at": _iso(expected.next_at) if expected.next_at else "",
+        "expected": in_zone(expected.next_at, timezone),
+        "rows": rows[:_RECENT_RUNS],
+        "total": len(rows),
+        "now": in_zone(now, timezone),
+    }
+    return render("index.html.jinja", values)
+
+
+def runs_page(rows: Sequence[Row], shards: Sequence[Shard], now: datetime, timezone: str) -> str:
+    """``_site/runs.html``: the search of all runs; without script the newest of them, and the months."""
+    values = {
+        "here": "runs",
+        "up": "../",
+        "verdict": "",
+        "rows": rows[:_RUNS_BEFORE_THE_SEARCH],
+        "total": len(rows),
+        "shards": shards,
+        "runbooks": sorted({row.runbook for row in rows}),
+        "environments": sorted({row.environment for row in rows}),
+        "now": in_zone(now, timezone),
+    }
+    return render("runs.html.jinja", values)
+
+
+def shard_page(shard: Shard) -> str:
+    """The runs of a month, or of a part of it."""
+    return render("shard.html.jinja", {"here": "", "up": "../../", "verdict": "", "shard": shard})
+
+
+def shard_script(shard: Shard) -> str:
+    """The same runs for the search: a script, since a page that lies in a folder may load nothing else."""
+    lines = ",\n".join(json.dumps(_searched(row)) for row in shard.rows)
+    return f"showRuns([\n{lines}\n]);\n"
+
+
+def runbook_page(history: History) -> str:
+    """The verdicts of a runbook in an environment, and its figures over time."""
+    values = {
+        "here": "",
+        "up": "../../../../",
+        "verdict": history.newest.verdict,
+        "newest": history.newest,
+        "rows": history.rows,
+        "total": history.total,
+        "tally": Counter(row.verdict for row in sorted(history.rows, key=lambda row: -row.badness)).items(),
+        "followed": followed(history.rows),
+        "width": WIDTH,
+        "height": HEIGHT,
+    }
+    return render("runbook.html.jinja", values)
+
+
+def style() -> str:
+    """``_site/style.css``: that of the reports, and what only the site has."""
+    return render("style.css", {}) + (_STATIC / "site.css").read_text("utf-8")
+
+
+def script(name: str) -> str:
+    """``_site/ages.js`` or ``_site/search.js``; the pages are whole without them."""
+    return (_STATIC / name).read_text("utf-8")
+
+
+def _searched(row: Row) -> list[Any]:
+    texts = (row.place, row.link, row.verdict, row.status, row.headline, row.where, row.parameters, row.when, row.took)
+    return [*map(printable, texts)]
+
+
+def _iso(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

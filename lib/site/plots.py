@@ -1,0 +1,128 @@
+"""The figures of a runbook over time, as lines for small SVG drawings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from math import floor, log10
+
+from lib.site.rows import Row
+
+WIDTH, HEIGHT = 320, 72
+_MARGIN = 8
+_MOST_PLOTS = 12
+
+
+@dataclass(frozen=True)
+class Point:
+    """A run's figure: where it is drawn, and the run that it links to."""
+
+    x: float
+    y: float
+    text: str
+    row: Row
+
+
+@dataclass(frozen=True)
+class Plot:
+    """One figure over the runs, oldest on the left.
+
+    Attributes:
+        name: Of the figure.
+        newest: Its newest value.
+        unit: Of all of them; empty when the name says it.
+        low: The smallest.
+        high: The largest.
+        points: In drawing units, `WIDTH` by `HEIGHT`.
+        lines: Points to be joined, as SVG has them; a run without the figure leaves a gap.
+    """
+
+    name: str
+    newest: str
+    unit: str
+    low: str
+    high: str
+    points: tuple[Point, ...]
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What is worth looking at, and what is not.
+
+    Attributes:
+        plots: Of the figures that changed, 12 at most.
+        constant: Name and text of those that did not.
+    """
+
+    plots: tuple[Plot, ...]
+    constant: tuple[tuple[str, str], ...]
+
+
+def followed(rows: Sequence[Row]) -> Followed:
+    """The figures of the runs, in the order in which the newest run with each tells them.
+
+    Args:
+        rows: Runs of one runbook, newest first.
+    """
+    names = dict.fromkeys(figure.name for row in rows for figure in row.figures or ())
+    told = {name: _series(name, rows) for name in names}
+    changing = [name for name, series in told.items() if len({value for value, _, _, _ in series}) > 1]
+    still = [name for name in told if name not in changing]
+    return Followed(
+        tuple(_plot(name, told[name], len(rows)) for name in changing[:_MOST_PLOTS]),
+        tuple((name, f"{_text(told[name][-1][0])} {told[name][-1][1]}") for name in still if len(told[name]) > 1),
+    )
+
+
+_Value = tuple[float, str, int, Row]
+
+
+def _series(name: str, rows: Sequence[Row]) -> list[_Value]:
+    """Value, unit, position and run, oldest first."""
+    return [
+        (figure.value, figure.unit, position, row)
+        for position, row in enumerate(reversed(rows))
+        for figure in row.figures or ()
+        if figure.name == name
+    ]
+
+
+def _plot(name: str, series: Sequence[_Value], positions: int) -> Plot:
+    values = [value for value, _, _, _ in series]
+    low, high = min(values), max(values)
+    step = (WIDTH - 2 * _MARGIN) / max(positions - 1, 1)
+    points = [
+        Point(
+            x=round(_MARGIN + position * step, 1),
+            y=round(HEIGHT - _MARGIN - (value - low) / (high - low) * (HEIGHT - 2 * _MARGIN), 1),
+            text=_text(value),
+            row=row,
+        )
+        for value, _, position, row in series
+    ]
+    unit = series[-1][1]
+    return Plot(
+        name=name,
+        newest=points[-1].text,
+        unit="" if name.endswith(unit) else unit,
+        low=_text(low),
+        high=_text(high),
+        points=tuple(points),
+        lines=tuple(_lines(series, points)),
+    )
+
+
+def _lines(series: Sequence[_Value], points: Sequence[Point]) -> Iterator[str]:
+    # In a stretch without a gap, position and count grow alike.
+    numbered = enumerate(zip(series, points, strict=True))
+    for _, stretch in groupby(numbered, key=lambda item: item[0] - item[1][0][2]):
+        yield " ".join(f"{point.x},{point.y}" for _, (_, point) in stretch)
+
+
+def _text(value: float) -> str:
+    """To three digits, or to the last one before the point."""
+    digits = max(0, 2 - floor(log10(abs(value)))) if value else 0
+    text = f"{value:,.{min(digits, 9)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

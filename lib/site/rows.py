@@ -1,0 +1,165 @@
+"""What the site tells of one run. Of a run that has ended it never changes, so it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from lib.archive.archive import RECORD, REPORT, DamagedRun, Run
+from lib.archive.record import RunRecord, RunStatus
+from lib.operations.verdict import Verdict
+from lib.runbooks.templating import in_words, in_zone
+from lib.site.figures import Figure, figures_of
+
+RUNNING = "RUNNING"
+# A run without a verdict is no news.
+BADNESS = {RUNNING: -1, **{str(verdict): verdict.badness for verdict in Verdict}}
+_LONGEST_TEXT = 300
+_DAMAGED = "See what is damaged, and whether it was altered: runbook runs verify"
+
+
+class Row(NamedTuple):
+    """One run; a tuple, so that it is kept as a line of JSON.
+
+    Attributes:
+        place: ``environment/runbook/run id``: where it lies, whatever its record says.
+        title: Of the runbook.
+        verdict: PASS, WARN, UNKNOWN, FAIL; RUNNING while it has none.
+        status: What became of it, in words.
+        headline: One line.
+        where: The cell that stopped it, unless the headline says so.
+        next_step: What to do now: of its worst check that says so, or to run it again.
+        parameters: ``name=value``, separated by commas; to be searched.
+        origin: What started it, when that was not a person.
+        started_at: UTC, ISO 8601, to the second.
+        ended_at: The same; empty while it has not ended, also when it was killed.
+        when: The start as its operators think of it.
+        timezone: The zone that they think in.
+        took: How long, in words.
+        has_report: Whether there is one.
+        was_refused: It asked for what could not be done, and tells nothing of how things are.
+        figures: To be followed over time; None when they are not kept.
+    """
+
+    place: str
+    title: str
+    verdict: str
+    status: str
+    headline: str
+    where: str
+    next_step: str
+    parameters: str
+    origin: str
+    started_at: str
+    ended_at: str
+    when: str
+    timezone: str
+    took: str
+    has_report: bool
+    was_refused: bool
+    figures: tuple[Figure, ...] | None
+
+    @property
+    def environment(self) -> str:
+        return self.place.split("/")[0]
+
+    @property
+    def runbook(self) -> str:
+        return self.place.split("/")[1]
+
+    @property
+    def run_id(self) -> str:
+        return self.place.split("/")[2]
+
+    @property
+    def link(self) -> str:
+        """Its report, or its record when there is none; from the archive's root, quoted."""
+        return quote(f"{self.place}/{REPORT if self.has_report else RECORD}")
+
+    @property
+    def badness(self) -> int:
+        """0 for PASS up to 3 for FAIL; -1 while it runs."""
+        return BADNESS[self.verdict]
+
+
+def from_json(values: list[Any]) -> Row:
+    """The row again, from what JSON makes of it."""
+    *rest, figures = values
+    return Row._make([*rest, None if figures is None else tuple(Figure(*figure) for figure in figures)])
+
+
+def row_of(run: Run | DamagedRun) -> Row:
+    """What the site tells of a run, as observed by whoever read it."""
+    return _damaged(run) if isinstance(run, DamagedRun) else _row(run)
+
+
+def _row(run: Run) -> Row:
+    record = run.record
+    has_report = record.status not in (RunStatus.RUNNING, RunStatus.ABANDONED)
+    return Row(
+        place=run.place,
+        title=record.title[:_LONGEST_TEXT],
+        verdict=str(record.verdict or RUNNING),
+        status=record.status.words,
+        headline=record.headline[:_LONGEST_TEXT],
+        where=record.error.cell if record.error and record.error.says_it_all else "",
+        next_step=_next_step(record, run.place.split("/")[1]),
+        parameters=_in_words(record.parameters),
+        origin=_origin(record),
+        started_at=f"{record.started_at:%Y-%m-%dT%H:%M:%SZ}",
+        ended_at=f"{record.finished_at:%Y-%m-%dT%H:%M:%SZ}" if record.finished_at else "",
+        when=in_zone(record.started_at, record.timezone),
+        timezone=record.timezone,
+        took=in_words(record.seconds),
+        has_report=has_report,
+        was_refused=record.was_refused,
+        figures=_figures(record),
+    )
+
+
+def _damaged(run: DamagedRun) -> Row:
+    _, runbook, run_id = run.place.split("/")
+    started_at = f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}T{run_id[9:11]}:{run_id[11:13]}:{run_id[13:15]}Z"
+    return Row(
+        place=run.place,
+        title=runbook,
+        verdict=str(Verdict.UNKNOWN),
+        status="damaged",
+        headline=run.reason[:_LONGEST_TEXT],
+        where="",
+        next_step=_DAMAGED,
+        parameters="",
+        origin="",
+        started_at=started_at,
+        ended_at="",
+        when=f"{started_at[:10]} {started_at[11:19]} UTC",
+        timezone="UTC",
+        took="-",
+        has_report=False,
+        was_refused=False,
+        figures=(),
+    )
+
+
+def _next_step(record: RunRecord, runbook: str) -> str:
+    steps = [check.next_step for check in record.checks if check.verdict is not Verdict.PASS and check.next_step]
+    if steps:
+        return steps[0][:_LONGEST_TEXT]
+    ended_early = record.status not in (RunStatus.RUNNING, RunStatus.COMPLETED)
+    return f"Run it again: runbook run {runbook} --env {record.environment}" if ended_early else ""
+
+
+def _in_words(parameters: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in parameters.items() if value not in (None, ""))[:_LONGEST_TEXT]
+
+
+def _origin(record: RunRecord) -> str:
+    origin = record.origin
+    words = [f"schedule {origin.schedule}" if origin.schedule else "", "a retry" if origin.retry_of else ""]
+    return ", ".join(filter(None, [*words, "a rerun" if origin.rerun_of else ""]))
+
+
+def _figures(record: RunRecord) -> tuple[Figure, ...]:
+    took = () if record.seconds is None else (Figure("Took", record.seconds, "s"),)
+    return (*took, *figures_of(record.checks))

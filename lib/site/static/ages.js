@@ -1,0 +1,36 @@
+"use strict";
+// How long ago things were, and whether the page has outlived what keeps it up to date.
+
+(() => {
+  const MINUTE = 60_000;
+  const GRACE = 10 * MINUTE; // between a firing and the page that tells of it
+
+  const age = (moment) => {
+    const minutes = Math.max(0, Math.round((Date.now() - moment) / MINUTE));
+    if (minutes < 1) return "just now";
+    if (minutes < 60) return `${minutes} min ago`;
+    if (minutes < 48 * 60) return `${Math.round(minutes / 60)} h ago`;
+    return `${Math.round(minutes / 1440)} days ago`;
+  };
+
+  const showAges = () => {
+    for (const time of document.querySelectorAll("time[data-age]")) {
+      time.dataset.at ??= time.textContent;
+      time.textContent = `${time.dataset.at} · ${age(Date.parse(time.dateTime))}`;
+    }
+  };
+
+  const showStaleness = () => {
+    const stale = document.getElementById("stale");
+    if (!stale || Date.now() < Date.parse(document.body.dataset.expectedAt) + GRACE) return;
+    stale.hidden = false;
+    document.body.classList.add("is-stale");
+  };
+
+  const tick = () => {
+    showAges();
+    showStaleness();
+  };
+  tick();
+  setInterval(tick, MINUTE);
+})();

@@ -1,0 +1,151 @@
+"use strict";
+// The search of all runs. Text from runs only ever becomes text, never markup.
+
+(() => {
+  const form = document.getElementById("filters");
+  if (!form) return;
+  const STEP = 100;
+  const ANSWER_AFTER = 120; // milliseconds without a key
+  const SVG = "http://www.w3.org/2000/svg";
+  const up = document.body.dataset.up;
+  const body = document.querySelector(".runs tbody");
+  const count = document.getElementById("count");
+  const more = document.getElementById("more");
+  const waiting = [...document.querySelectorAll("[data-shard]")].map((link) => link.dataset.shard);
+  const missing = [];
+  const runs = [];
+  let shown = STEP;
+  let timer;
+
+  const element = (name, className, ...children) => {
+    const made = document.createElement(name);
+    if (className) made.className = className;
+    made.append(...children);
+    return made;
+  };
+
+  const badge = (verdict) => {
+    const svg = document.createElementNS(SVG, "svg");
+    svg.setAttribute("aria-hidden", "true");
+    const use = document.createElementNS(SVG, "use");
+    use.setAttribute("href", `#${verdict}`);
+    svg.append(use);
+    return element("span", `badge ${verdict.toLowerCase()}`, svg, verdict);
+  };
+
+  const line = (run) => {
+    const link = element("a", "", run.runbook);
+    link.href = up + run.link;
+    const headline = element("td", "headline");
+    if (run.status !== "completed") headline.append(element("span", "status", run.status), " ");
+    headline.append(run.headline);
+    if (run.where) headline.append(" ", element("small", "muted", `in ${run.where}`));
+    return element(
+      "tr",
+      "",
+      element("td", "", badge(run.verdict)),
+      element("td", "name", link, " ", element("span", "muted", run.environment)),
+      headline,
+      element("td", "when", run.when),
+      element("td", "number", run.took),
+    );
+  };
+
+  // Each shard is a script that calls this; a page that lies in a folder may load nothing else.
+  window.showRuns = (rows) => {
+    for (const [place, link, verdict, status, headline, where, parameters, when, took] of rows) {
+      const [environment, runbook, id] = place.split("/");
+      const text = [runbook, environment, status, headline, where, parameters, id].join(" ").toLowerCase();
+      runs.push({ link, environment, runbook, verdict, status, headline, where, when, took, text, day: when.slice(0, 10) });
+    }
+  };
+
+  const asked = () => {
+    const fields = new FormData(form);
+    return {
+      words: fields.get("text").toLowerCase().split(/\s+/).filter(Boolean),
+      runbook: fields.get("runbook"),
+      environment: fields.get("environment"),
+      from: fields.get("from"),
+      to: fields.get("to"),
+      verdicts: fields.getAll("verdict"),
+    };
+  };
+
+  const matches = (run, { words, runbook, environment, from, to, verdicts }) =>
+    (!runbook || run.runbook === runbook) &&
+    (!environment || run.environment === environment) &&
+    (!verdicts.length || verdicts.includes(run.verdict)) &&
+    (!from || run.day >= from) &&
+    (!to || run.day <= to) &&
+    words.every((word) => run.text.includes(word));
+
+  const show = () => {
+    const question = asked();
+    const found = runs.filter((run) => matches(run, question));
+    body.replaceChildren(...found.slice(0, shown).map(line));
+    const loading = waiting.length ? ", still reading older ones" : "";
+    const lost = missing.length ? `; ${missing.length} files of runs could not be read` : "";
+    const number = (value) => value.toLocaleString("en");
+    count.textContent = `${number(found.length)} of ${number(runs.length)} runs${loading}${lost}`;
+    more.hidden = found.length <= shown;
+  };
+
+  const showSoon = () => {
+    clearTimeout(timer);
+    timer = setTimeout(show, ANSWER_AFTER);
+  };
+
+  // The view is in the address, so that it can be shared.
+  const keepInAddress = () => {
+    const set = [...new FormData(form)].filter(([, value]) => value);
+    const hash = new URLSearchParams(set).toString();
+    history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
+  };
+
+  const takeFromAddress = () => {
+    const set = new URLSearchParams(location.hash.slice(1));
+    for (const name of ["text", "runbook", "environment", "from", "to"]) form.elements[name].value = set.get(name) ?? "";
+    for (const box of form.querySelectorAll("[name=verdict]")) box.checked = set.getAll("verdict").includes(box.value);
+  };
+
+  const change = () => {
+    shown = STEP;
+    keepInAddress();
+    showSoon();
+  };
+
+  const readNext = () => {
+    const name = waiting.shift();
+    if (!name) return;
+    const shard = document.createElement("script");
+    const next = () => {
+      if (waiting.length) showSoon();
+      else show();
+      readNext();
+    };
+    shard.onload = next;
+    shard.onerror = () => {
+      missing.push(name);
+      next();
+    };
+    shard.src = name;
+    document.head.append(shard);
+  };
+
+  form.addEventListener("input", change);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("reset", () => setTimeout(change));
+  more.addEventListener("click", () => {
+    shown += STEP;
+    show();
+  });
+  window.addEventListener("hashchange", () => {
+    takeFromAddress();
+    shown = STEP;
+    show();
+  });
+  form.hidden = false;
+  takeFromAddress();
+  readNext();
+})();

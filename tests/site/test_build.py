@@ -1,0 +1,236 @@
+"""The site of an archive: what it says, and that building it bit by bit comes to the same."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Sequence
+from datetime import timedelta
+from html import unescape
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lib.archive.archive import Archive
+from lib.archive.record import RunError, RunStatus
+from lib.cli import cli
+from lib.operations.verdict import Verdict
+from lib.site.build import build_site
+from tests.runbooks.page import Page
+from tests.site.runs import HOSTILE, HOSTILE_RUNBOOKS, START, archive_run, many_runs, record
+from tests.site.schedules import begin_hourly_schedule
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    return Archive(tmp_path / "outputs")
+
+
+def text_of(archive: Archive, name: str = "index.html") -> str:
+    markup = archive.store.read(name).decode()
+    return " ".join(unescape(re.sub("<[^>]*>", " ", markup)).split())
+
+
+def built(archive: Archive, name: str = "index.html") -> str:
+    """The words of a page of the site, built anew."""
+    build_site(archive, now=START)
+    return text_of(archive, name)
+
+
+def files_of(archive: Archive) -> dict[str, bytes]:
+    names = {"index.html", *archive.store.names("_site")}
+    return {name: archive.store.read(name) for name in names}
+
+
+def test_empty_archive_has_a_site(archive: Archive) -> None:
+    assert "No runs yet" in built(archive)
+    assert "No runs yet" in text_of(archive, "_site/runs.html")
+
+
+def test_status_is_the_worst_of_the_newest_and_says_what_to_do(archive: Archive) -> None:
+    archive_run(archive, record(Verdict.FAIL, headline="24 keys twice", started_at=START - HOUR))
+    archive_run(archive, record(Verdict.PASS, headline="none twice"))
+    archive_run(archive, record(Verdict.WARN, runbook="deploy_verify", headline="one is old", next_step="Deploy it"))
+    status, recent = built(archive).split("Recent runs", maxsplit=1)
+    assert "WARN local 1 of 2 passed one is old" in status
+    assert "Next: Deploy it" in status
+    assert "24 keys twice" not in status
+    assert recent.index("none twice") < recent.index("24 keys twice")
+
+
+def test_environment_is_healthy_only_when_the_newest_of_each_passed(archive: Archive) -> None:
+    archive_run(archive, record(Verdict.PASS))
+    archive_run(archive, record(Verdict.PASS, runbook="deploy_verify"))
+    assert "PASS local 2 of 2 passed Healthy" in built(archive)
+    archive_run(archive, record(status=RunStatus.INTERRUPTED, started_at=START + HOUR, headline="Interrupted"))
+    page = built(archive)
+    assert "Healthy" not in page
+    assert "UNKNOWN local 1 of 2 passed Interrupted" in page
+    assert "Next: Run it again: runbook run day1_monitoring --env local" in page
+
+
+def test_a_refused_run_does_not_hide_what_was_found_last(archive: Archive) -> None:
+    archive_run(archive, record(Verdict.FAIL, headline="24 keys twice"))
+    mistyped = RunError("step-3", "UserError", "names no lock")
+    archive_run(
+        archive, record(status=RunStatus.FAILED, error=mistyped, headline="names no lock", started_at=START + HOUR)
+    )
+    status, recent = built(archive).split("Recent runs", maxsplit=1)
+    assert "FAIL local 0 of 1 passed 24 keys twice" in status
+    assert "names no lock" not in status
+    assert "names no lock" in recent
+
+
+def test_running_and_lost_runs_are_shown_as_such_and_seen_again_each_time(archive: Archive) -> None:
+    archive_run(archive, record(Verdict.PASS, started_at=START - HOUR))
+    archive_run(archive, record(status=RunStatus.RUNNING, runbook="deploy_verify"))
+    running = archive.begin(record(status=RunStatus.RUNNING, started_at=START + timedelta(days=36_500)))
+    page = built(archive)
+    assert "another one is running" in page
+    assert "abandoned Killed or lost" in page
+    archive.write_record(type(running)(running.place, record(Verdict.FAIL, headline="it found something")))
+    assert "it found something" in built(archive)
+
+
+def test_damaged_runs_are_rows_that_say_so_and_never_pass(archive: Archive) -> None:
+    archive.store.write("local/day1_monitoring/20261124T195340Z-3fa2/run.json", b"{")
+    archive.store.write("local/deploy_verify/20269999T999999Z-3fa2/notebook.ipynb", b"")
+    page = built(archive)
+    assert page.count("damaged") >= 4
+    assert "run.json is missing" in page
+    assert "UNKNOWN local 0 of 2 passed" in page
+    assert "runbook runs verify" in page
+    assert "2026-99" in text_of(archive, "_site/runs.html")
+
+
+def test_missed_runs_are_red_rows_and_the_environment_is_not_healthy(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive_run(archive, record(Verdict.PASS))
+    begin_hourly_schedule(archive, tmp_path, START - timedelta(hours=4), monkeypatch)
+    page = built(archive)
+    assert "UNKNOWN local 1 of 1 passed day1_monitoring should have run at 2026-11-24 12:00:00 EST" in page
+    assert page.count("MISSED day1_monitoring") == 2
+    html = archive.store.read("index.html").decode()
+    assert 'data-expected-at="2026-11-24T20:00:00Z"' in html
+
+    (tmp_path / "schedule.yaml").write_text("entries: 7", encoding="utf-8")
+    assert "Whether runs are missing is not known:" in built(archive)
+
+
+def test_hostile_text_is_inert_on_every_page(archive: Archive) -> None:
+    for runbook, text in zip(HOSTILE_RUNBOOKS, HOSTILE, strict=False):
+        archive_run(archive, record(Verdict.FAIL, runbook=runbook, headline=text, next_step=text))
+    for run in many_runs(100):
+        archive_run(archive, run)
+    build_site(archive, now=START)
+    for name, content in files_of(archive).items():
+        html = content.decode()
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", html), name
+        if not name.endswith(".html"):
+            continue
+        page = Page(html)
+        assert set(page.tags).isdisjoint({"iframe", "object", "embed", "base", "style", "img"}), name
+        assert not [key for key, _ in page.attributes if key.startswith("on") or key == "style"], name
+        addresses = [value for key, value in page.attributes if key in ("href", "src")]
+        assert all(value.startswith("data:image/svg+xml,") or ":" not in value for value in addresses), name
+        assert all(not value.startswith("/") for value in addresses), name
+
+
+def test_a_runs_figures_are_followed_over_time(archive: Archive) -> None:
+    for number in range(3):
+        evidence = {
+            "2026-11-24": f"{number} duplicate keys, 816 keys",
+            "longest": f"{number} min 20 s",
+            "id": "8d4af7a6",
+        }
+        archive_run(archive, record(started_at=START - number * HOUR, evidence=evidence))
+    build_site(archive, now=START)
+    html = archive.store.read("_site/runbooks/local/day1_monitoring/index.html").decode()
+    assert "Duplicates: duplicate keys: from 0 to 2, newest 0" in html
+    assert "Duplicates: longest: from 20 to 140, newest 20 s" in html
+    assert "8d4af7a6" not in html
+    assert "<dt>Took</dt><dd>4.2 s</dd>" in html, "what never changed needs no drawing"
+
+
+RUNS = st.lists(
+    st.builds(
+        record,
+        st.sampled_from(Verdict),
+        runbook=st.sampled_from(["day1_monitoring", "deploy_verify"]),
+        environment=st.sampled_from(["local", "production"]),
+        started_at=st.integers(0, 70).map(lambda days: START - timedelta(days=days)),
+        headline=st.sampled_from(HOSTILE),
+        status=st.sampled_from([RunStatus.COMPLETED, RunStatus.RUNNING, RunStatus.FAILED]),
+        evidence=st.dictionaries(st.sampled_from(["keys", "rows"]), st.sampled_from(["1 key", "7.5 %", "none"])),
+    ),
+    max_size=6,
+)
+
+
+@settings(max_examples=25)
+@given(st.lists(st.tuples(RUNS, st.integers(0, 3)), min_size=1, max_size=4))
+def test_site_built_bit_by_bit_is_the_one_built_at_once(steps: list[tuple[Sequence, int]]) -> None:  # type: ignore[type-arg]
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lib.site.groups._RUNS_IN_SHARD", 3)
+        patch.setattr("lib.site.groups._RUNS_IN_HISTORY", 2)
+        archive = Archive(folder)
+        for runs, pruned in steps:
+            for run in runs:
+                archive_run(archive, run)
+            for place in archive.places()[:pruned]:
+                archive.store.delete(f"{place}/run.json")
+            build_site(archive, now=START)
+        bit_by_bit = files_of(archive)
+        build_site(archive, fresh=True, now=START)
+        assert files_of(archive) == bit_by_bit
+
+
+def test_runs_that_end_at_once_do_not_lose_each_other(archive: Archive) -> None:
+    runs = list(many_runs(24, seed=7))
+
+    def work(mine: list) -> None:  # type: ignore[type-arg]
+        for run in mine:
+            archive_run(archive, run)
+            build_site(archive, now=START)
+
+    threads = [threading.Thread(target=work, args=(runs[number::4],)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    together = files_of(archive)
+    build_site(archive, fresh=True, now=START)
+    assert together == files_of(archive)
+
+
+def test_command_builds_the_site_or_says_why_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNBOOK_OUTPUTS", str(tmp_path / "outputs"))
+    archive_run(Archive(), record())
+    for words in (["site", "build"], ["site", "build", "--fresh"]):
+        assert CliRunner().invoke(cli, words).output == f"Site: {tmp_path}/outputs/index.html\n"
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("RUNBOOK_OUTPUTS", str(tmp_path / "file"))
+    result = CliRunner().invoke(cli, ["site", "build"])
+    assert result.exit_code == 3
+    assert result.stderr.startswith("runbook: ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_bucket_has_the_same_site_as_a_folder(archive: Archive) -> None:
+    bucket = Archive(f"memory://{archive.address.strip('/').replace('/', '-')}")
+    for run in many_runs(5):
+        place = archive_run(archive, run)
+        bucket.store.write(f"{place}/run.json", archive.store.read(f"{place}/run.json"))
+    for one in (archive, bucket):
+        build_site(one, now=START)
+    in_folder, in_bucket = files_of(archive), files_of(bucket)
+    assert in_folder.keys() == in_bucket.keys()
+    # A feed's id is its own.
+    assert {name for name in in_folder if in_folder[name] != in_bucket[name]} == {"_site/feed.xml"}
