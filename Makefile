@@ -13,11 +13,11 @@ ifneq ($(shell test -x .venv/bin/python && cat $(READY) 2>/dev/null),$(CURDIR))
 .PHONY: $(READY)
 endif
 
-.PHONY: help demo test lab check proof model airflow lock clean
+.PHONY: help demo test lab check proof model bench bench-quick airflow lock clean
 .DEFAULT_GOAL := help
 
 help: ## show these targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
 
 demo: $(READY) ## replay the incident, run the runbooks, build the index of reports
 	@.venv/bin/runbook demo
@@ -39,6 +39,12 @@ proof: $(READY) ## simulation, model and real processes; writes docs/PROOF.md (n
 model: $(READY) ## check every state of the lock's and the fence's protocol (needs spin and gcc)
 	@.venv/bin/python -m tests.proof.model
 
+bench: $(READY) .venv-dbt/ready ## compare with what people would use instead; writes docs/BENCHMARKS.md
+	@.venv/bin/python -m bench
+
+bench-quick: $(READY) .venv-dbt/ready ## the same in smaller sizes, in two minutes
+	@.venv/bin/python -m bench --quick
+
 airflow: .venv-airflow/ready ## Airflow in an environment of its own, on which tests try the DAGs made for it
 
 lock: $(READY) ## renew requirements.lock from the ranges in pyproject.toml
@@ -58,6 +64,14 @@ clean: ## remove .venv and caches; runs and state stay
 	$(PYTHON) -m venv --clear .venv-airflow && \
 	{ .venv-airflow/bin/python -m pip -qq --disable-pip-version-check --no-input install 'apache-airflow>=3.3,<4' \
 		> .venv-airflow/install.log 2>&1 || { tail -n 5 .venv-airflow/install.log >&2; exit 1; }; } && \
+	touch $@
+
+# An opponent of the benchmarks.
+.venv-dbt/ready: bench/dbt_project/requirements.txt
+	@echo "Setting up .venv-dbt (once, half a minute)..."; \
+	$(PYTHON) -m venv --clear .venv-dbt && \
+	{ .venv-dbt/bin/python -m pip -qq --disable-pip-version-check --no-input install -r $< \
+		> .venv-dbt/install.log 2>&1 || { tail -n 5 .venv-dbt/install.log >&2; exit 1; }; } && \
 	touch $@
 
 # The lock on this file lets a second make wait for the first one's set-up and then

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lib.errors import UserError
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 _LONGEST_PLACE = 200
 
@@ -39,16 +43,23 @@ def read_yaml(path: Path) -> Any:
         raise UserError(f"{path} cannot be read: {told[:_LONGEST_PLACE]}") from error
 
 
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
+
+
 def checked_settings(path: Path, kind: Any, content: Any) -> Any:
     """The content of a settings file as the type that it must be; `path` names it in errors.
 
     Raises:
         UserError: It does not fit; names the first thing that does not.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     try:
-        return TypeAdapter(kind).validate_python(content)
+        return _adapter(kind).validate_python(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

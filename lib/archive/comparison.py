@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lib.archive.quantities import Reading
+from lib.archive.quantities import Reading, undated
 from lib.archive.record import RunRecord
+from lib.errors import UserError
 from lib.operations.verdict import Check, Verdict
 
 DEFAULT_TOLERANCE = 0.1
-_DATES = re.compile(r"\s*\d{4}-\d\d-\d\d(?: to \d{4}-\d\d-\d\d)?\s*", re.ASCII)
 
 
 class ChangeKind(StrEnum):
@@ -55,7 +54,7 @@ class Comparison:
 
     Attributes:
         changes: All of them; what stayed the very same is not among them.
-        is_worse: A verdict got worse, or there is a new check that does not pass.
+        is_worse: A verdict got worse, or there is a check that does not pass and was not made before.
     """
 
     changes: tuple[Change, ...]
@@ -69,15 +68,22 @@ def compare(before: RunRecord, after: RunRecord, tolerance: float = DEFAULT_TOLE
         before: The run that is compared with.
         after: The run in question.
         tolerance: The share of a figure that it may differ by without mattering.
+
+    Raises:
+        UserError: They are of different runbooks.
     """
+    if before.runbook != after.runbook:
+        raise UserError(f"a run of {after.runbook} cannot be compared with one of {before.runbook}")
     changes = [*_of_runs(before, after, tolerance), *_of_checks(before, after, tolerance)]
     ordered = tuple(sorted(changes, key=lambda change: list(ChangeKind).index(change.kind)))
-    is_worse = any(
-        change.kind is ChangeKind.WORSE
-        or (change.kind is ChangeKind.APPEARED and not change.after.startswith(Verdict.PASS))
-        for change in ordered
-    )
-    return Comparison(ordered, is_worse)
+    is_worse = any(change.kind is ChangeKind.WORSE for change in ordered)
+    return Comparison(ordered, is_worse or _has_new_trouble(before, after))
+
+
+def _has_new_trouble(before: RunRecord, after: RunRecord) -> bool:
+    old, new = _by_question(before), _by_question(after)
+    # Next to a run that reached no check, each is new.
+    return bool(old) and any(new[question].verdict is not Verdict.PASS for question in new.keys() - old.keys())
 
 
 def _of_runs(before: RunRecord, after: RunRecord, tolerance: float) -> Iterator[Change]:
@@ -142,7 +148,7 @@ def _by_question(record: RunRecord) -> dict[tuple[str, int], Check]:
     seen: Counter[str] = Counter()
     found = {}
     for check in record.checks:
-        name = _undated(check.name)
+        name = undated(check.name)
         found[name, seen[name]] = check
         seen[name] += 1
     return found
@@ -152,11 +158,7 @@ def _by_label(check: Check) -> dict[str, str]:
     seen: Counter[str] = Counter()
     found = {}
     for label, value in check.evidence.items():
-        name = _undated(label)
+        name = undated(label)
         seen[name] += 1
         found[name if seen[name] == 1 else f"{name} ({seen[name]})"] = str(value)
     return found
-
-
-def _undated(text: str) -> str:
-    return _DATES.sub(" ", text).strip()

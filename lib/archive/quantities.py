@@ -12,6 +12,7 @@ from dataclasses import dataclass
 _SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3_600.0, "d": 86_400.0}
 _SECONDS |= {"second": 1.0, "minute": 60.0, "hour": 3_600.0, "day": 86_400.0}
 _BYTES = {"B": 1.0, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
+_DATES = re.compile(r"\s*\d{4}-\d\d-\d\d(?: to \d{4}-\d\d-\d\d)?\s*", re.ASCII)
 # What nobody would notice, whatever share of the whole it is.
 _LEAST_SECONDS = 0.5
 
@@ -37,9 +38,10 @@ class Quantity:
     unit: str
 
     def is_near(self, other: Quantity, tolerance: float) -> bool:
-        """Whether the other differs by at most that share of this one, or by less than half a second."""
+        """Whether they differ by at most that share of the larger one, or by less than half a second."""
         difference = abs(other.value - self.value)
-        return difference <= tolerance * abs(self.value) or (self.unit == "s" and difference < _LEAST_SECONDS)
+        larger = max(abs(self.value), abs(other.value))
+        return difference <= tolerance * larger or (self.unit == "s" and difference < _LEAST_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,11 @@ class Reading:
         form = _PART.sub(place, " ".join(text.split()))
         # 1 table, 3 tables
         return cls(_PLURAL.sub("", form), tuple(quantities))
+
+
+def undated(text: str) -> str:
+    """A check's name, or a label, as it is on any day."""
+    return _DATES.sub(" ", text).strip()
 
 
 def _quantity(match: re.Match[str]) -> Quantity:

@@ -72,7 +72,7 @@ class Hit(NamedTuple):
     """Where a word stands.
 
     Attributes:
-        field: Of the record, such as ``headline`` or ``Duplicates today: next step``.
+        field: What it is of the record, such as ``headline`` or ``next step``.
         text: The words around it.
     """
 
@@ -110,12 +110,12 @@ def _around(match: re.Match[str]) -> str:
 def _fields(record: RunRecord) -> Iterator[tuple[str, str]]:
     yield "headline", record.headline
     for check in record.checks:
-        yield check.name, f"{check.name}: {check.summary}"
+        yield "check", f"{check.name}: {check.summary}"
         for label, value in check.evidence.items():
-            yield f"{check.name}: {label}", f"{label}: {value}"
-        yield f"{check.name}: next step", check.next_step
+            yield "evidence", f"{check.name}: {label}: {value}"
+        yield "next step", f"{check.name}: {check.next_step}"
         for command in check.commands:
-            yield f"{check.name}: command", command
+            yield "command", command
     if record.error:
         yield "error", f"{record.error.name} in {record.error.cell}: {record.error.message}"
     for name, value in record.parameters.items():

@@ -94,7 +94,7 @@ def verify(archive: Archive, *, place: str = "", noted_head: str = "") -> Verifi
     for entry in links.entries:
         entries[entry.place].append(entry)
     looks = [
-        _Look(archive, each, found[each], entries[each], is_unsealed=each in unsealed)
+        _look(archive, each, found[each], entries[each], is_unsealed=each in unsealed)
         for each in ([place] if place else sorted({*found, *entries}))
     ]
     faults += [fault for look in looks for fault in look.faults]
@@ -119,78 +119,78 @@ def adopt(archive: Archive, faults: Sequence[Fault]) -> list[str]:
     return places
 
 
+@dataclass(frozen=True)
 class _Look:
     """One run, held to its entries."""
 
-    def __init__(
-        self, archive: Archive, place: str, names: set[str], entries: Sequence[Entry], *, is_unsealed: bool
-    ) -> None:
-        self._archive = archive
-        self._place = place
-        self._names = names
-        self._is_unsealed = is_unsealed
-        self._seal: Entry | None = None
-        self.is_running = False
-        self.faults = list(self._contradictions(entries))
-        self.is_removed = self._seal is not None and self._seal.event is Event.REMOVED
-        self.faults += self._faults()
+    faults: tuple[Fault, ...]
+    is_running: bool = False
+    is_removed: bool = False
 
-    def _contradictions(self, entries: Sequence[Entry]) -> Iterator[Fault]:
-        """Finds the entry that holds: whoever adopts a run may be followed by its own runner, late."""
-        for entry in entries:
-            if self._seal is None or self._seal.event is Event.ADOPTED or entry.event is Event.REMOVED:
-                self._seal = entry
-            elif entry.files != self._seal.files:
-                text = f"entries {self._seal.sequence} and {entry.sequence} say different things of it"
-                yield self._fault(FaultKind.CHAIN, text)
 
-    def _faults(self) -> Iterator[Fault]:
-        if self._seal is None or self._seal.event is Event.ADOPTED:
-            run = self._archive.read(self._place)
-            is_silent = isinstance(run, DamagedRun) or run.record.is_silent(utc_now())
-            status = None if isinstance(run, DamagedRun) else run.record.status
-            if status is RunStatus.RUNNING or (self._is_unsealed and not is_silent):
-                self.is_running = True
-                return
-        if self._seal is None:
-            yield self._unsealed()
-        elif self.is_removed:
-            yield from self._remains()
-        else:
-            for name in sorted({*self._names, *self._seal.files}):
-                yield from self._of_file(name, self._seal)
+def _look(archive: Archive, place: str, names: set[str], entries: Sequence[Entry], *, is_unsealed: bool) -> _Look:
+    told, contradictions = _what_holds(place, entries)
+    if (told is None or told.event is Event.ADOPTED) and _still_runs(archive, place, is_unsealed=is_unsealed):
+        return _Look(contradictions, is_running=True)
+    if told is None:
+        return _Look((*contradictions, _not_told(place, is_unsealed=is_unsealed)))
+    if told.event is Event.REMOVED:
+        return _Look((*contradictions, *_remains(archive, place, names)), is_removed=True)
+    changed = (fault for name in sorted({*names, *told.files}) for fault in _of_file(archive, place, name, told))
+    return _Look((*contradictions, *changed))
 
-    def _unsealed(self) -> Fault:
-        if self._is_unsealed:
-            text = "its runner was killed before it could seal it; the environment's next run does that"
-            return self._fault(FaultKind.UNSEALED, text)
-        text = "the chain does not know it: it was put here by something else, or the chain's end was cut off"
-        return self._fault(FaultKind.NOT_ON_CHAIN, text)
 
-    def _remains(self) -> Iterator[Fault]:
-        if self._names and (left := list(self._archive.store.names(self._place))):
-            text = f"it was removed, but for {len(left)} of its files; runbook runs prune --apply ends that"
-            yield self._fault(FaultKind.HALF_REMOVED, text)
+def _what_holds(place: str, entries: Sequence[Entry]) -> tuple[Entry | None, tuple[Fault, ...]]:
+    """The entry that counts: whoever adopts a run may be followed by its own runner, late."""
+    told: Entry | None = None
+    contradictions = []
+    for entry in entries:
+        if told is None or told.event is Event.ADOPTED or entry.event is Event.REMOVED:
+            told = entry
+        elif entry.files != told.files:
+            text = f"entries {told.sequence} and {entry.sequence} say different things of it"
+            contradictions.append(Fault(FaultKind.CHAIN, place, text))
+    return told, tuple(contradictions)
 
-    def _of_file(self, name: str, sealed: Entry) -> Iterator[Fault]:
-        expected = sealed.files.get(name)
-        if expected is None:
-            yield self._fault(FaultKind.UNEXPECTED, f"{name} was not there when it was sealed")
-            return
-        try:
-            content = self._archive.store.read(f"{self._place}/{name}")
-        except FileNotFoundError:
-            yield self._fault(FaultKind.MISSING, f"{name} is missing")
-        except Unavailable as error:
-            yield self._fault(FaultKind.UNREAD, str(error))
-        else:
-            if Fingerprint.of(content) != expected:
-                size = f"{len(content)} bytes instead of {expected.size}"
-                told = size if len(content) != expected.size else "other content of the same size"
-                yield self._fault(FaultKind.ALTERED, f"{name} was altered: {told}")
 
-    def _fault(self, kind: FaultKind, text: str) -> Fault:
-        return Fault(kind, self._place, text)
+def _still_runs(archive: Archive, place: str, *, is_unsealed: bool) -> bool:
+    """Or has ended just now, and is about to be sealed."""
+    run = archive.read(place)
+    if isinstance(run, DamagedRun):
+        return False
+    return run.record.status is RunStatus.RUNNING or (is_unsealed and not run.record.is_silent(utc_now()))
+
+
+def _not_told(place: str, *, is_unsealed: bool) -> Fault:
+    if is_unsealed:
+        text = "its runner was killed before it could seal it; the environment's next run does that"
+        return Fault(FaultKind.UNSEALED, place, text)
+    text = "the chain does not know it: it was put here by something else, or the chain's end was cut off"
+    return Fault(FaultKind.NOT_ON_CHAIN, place, text)
+
+
+def _remains(archive: Archive, place: str, names: set[str]) -> Iterator[Fault]:
+    if names and (left := list(archive.store.names(place))):
+        text = f"it was removed, but for {len(left)} of its files; runbook runs prune --apply ends that"
+        yield Fault(FaultKind.HALF_REMOVED, place, text)
+
+
+def _of_file(archive: Archive, place: str, name: str, sealed: Entry) -> Iterator[Fault]:
+    expected = sealed.files.get(name)
+    if expected is None:
+        yield Fault(FaultKind.UNEXPECTED, place, f"{name} was not there when it was sealed")
+        return
+    try:
+        content = archive.store.read(f"{place}/{name}")
+    except FileNotFoundError:
+        yield Fault(FaultKind.MISSING, place, f"{name} is missing")
+    except Unavailable as error:
+        yield Fault(FaultKind.UNREAD, place, str(error))
+    else:
+        if Fingerprint.of(content) != expected:
+            size = f"{len(content)} bytes instead of {expected.size}"
+            told = size if len(content) != expected.size else "other content of the same size"
+            yield Fault(FaultKind.ALTERED, place, f"{name} was altered: {told}")
 
 
 def _names_by_place(archive: Archive, folder: str) -> defaultdict[str, set[str]]:

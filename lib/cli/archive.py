@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from lib.cli import options
 from lib.cli.keeping import prune, rerun, verify
-from lib.cli.runs import as_data, show_run
-from lib.cli.terminal import printable, styled_verdict
+from lib.cli.runs import as_data
+from lib.cli.terminal import echo_checks, printable, styled_verdict
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from lib.archive.archive import Archive, DamagedRun, Run
     from lib.archive.comparison import Change
+    from lib.archive.record import RunRecord
     from lib.archive.search import Selection
 
 _VERDICTS = ("PASS", "WARN", "UNKNOWN", "FAIL")
@@ -92,7 +95,7 @@ def search(text: str, limit: int, as_json: bool, **chosen: Any) -> None:
 @click.argument("run_id")
 @options.as_json
 def show(run_id: str, as_json: bool) -> None:
-    """What RUN_ID found; the first digits of an id are enough."""
+    """What RUN_ID found, with its figures; the first digits of an id are enough."""
     import json
 
     from lib.archive.archive import Archive
@@ -104,9 +107,13 @@ def show(run_id: str, as_json: bool) -> None:
         options.echo_json({**json.loads(to_json(run.record)), **as_data(run, archive)})
         return
     click.echo(_as_line(run))
+    for label, value in _facts(run.record):
+        click.echo(f"{label:<11}{printable(value)}")
     for name, value in run.record.parameters.items():
-        click.echo(f"         {printable(name)} = {printable(str(value))}")
-    show_run(run, archive)
+        click.echo(f"{'parameter':<11}{printable(f'{name} = {value}')}")
+    echo_checks(run.record.checks)
+    for name in archive.store.children(run.place):
+        click.echo(f"{'file':<11}{printable(archive.store.address(f'{run.place}/{name}'))}")
 
 
 @runs.command()
@@ -127,7 +134,8 @@ def diff(
 ) -> None:
     """What changed in RUN_ID since OTHER, by default the last run of its runbook that passed.
 
-    Exits 1 when a verdict got worse or a new check does not pass, else 0.
+    Exits 1 when a verdict got worse or a new check does not pass, 3 when there is nothing to
+    compare with, else 0.
     """
     from lib.archive import baseline
     from lib.archive.archive import Archive
@@ -193,6 +201,25 @@ def _as_line(run: Run | DamagedRun) -> str:
         verdict = str(run.record.verdict or "RUNNING")
         told = run.record.headline or run.record.status.words
     return f"{styled_verdict(verdict)}  {run_id}  {printable(f'{runbook} ({environment}): {told}')}"
+
+
+def _facts(record: RunRecord) -> Iterator[tuple[str, str]]:
+    took = "" if record.seconds is None else f", took {record.seconds:.1f} s"
+    yield "run", f"{record.status.words}; started {_utc(record.started_at)} by {record.who} on {record.host}{took}"
+    origin = record.origin
+    if origin.planned_at:
+        yield "planned", f"for {_utc(origin.planned_at)}" + (f" by {origin.schedule}" if origin.schedule else "")
+    if origin.retry_of:
+        yield "retry", f"attempt {origin.attempt}, after {origin.retry_of}"
+    if origin.rerun_of:
+        yield "rerun", f"of {origin.rerun_of}"
+    if record.error:
+        yield "stopped by", f"{record.error.name} in {record.error.cell or 'no cell'}: {record.error.message}"
+    yield "code", record.code_version
+
+
+def _utc(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _as_change(change: Change) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
 from re import Pattern
@@ -13,6 +14,7 @@ from lib.errors import UserError
 
 if TYPE_CHECKING:
     from lib.operations.section import Section
+    from lib.operations.verdict import Check
     from lib.runbooks.redaction import Redactor
 
 _COLOURS = {"PASS": "green", "WARN": "yellow", "UNKNOWN": "magenta", "FAIL": "red"}
@@ -47,12 +49,17 @@ def echo_section(section: Section) -> None:
     """What a step found, a line each; ends with the exit code of its worst check."""
     from lib.operations.verdict import worst
 
-    for check in section.checks:
+    echo_checks(section.checks)
+    code = {"PASS": 0, "WARN": 0, "FAIL": 1, "UNKNOWN": 3}[worst([check.verdict for check in section.checks])]
+    if code:
+        raise click.exceptions.Exit(code)
+
+
+def echo_checks(checks: Iterable[Check]) -> None:
+    """Each check with its evidence and its next step."""
+    for check in checks:
         click.echo(f"{styled_verdict(check.verdict)} {printable(check.name)}: {printable(check.summary)}")
         for label, value in check.evidence.items():
             click.echo(f"        {printable(label)}: {printable(str(value))}")
         if check.next_step:
             click.echo(f"        {printable(check.next_step)}")
-    code = {"PASS": 0, "WARN": 0, "FAIL": 1, "UNKNOWN": 3}[worst([check.verdict for check in section.checks])]
-    if code:
-        raise click.exceptions.Exit(code)

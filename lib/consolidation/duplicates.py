@@ -45,7 +45,7 @@ class DuplicateCount:
         keys: Distinct business keys among them.
         duplicate_keys: Keys with several rows.
         excess_rows: Rows beyond the first of each key.
-        guide_keys: What the guide's query counts: all rows, line rounded.
+        guide_keys: What the guide's query counts: all rows, line rounded; None when that was not asked for.
     """
 
     game_date: date
@@ -53,7 +53,7 @@ class DuplicateCount:
     keys: int
     duplicate_keys: int
     excess_rows: int
-    guide_keys: int
+    guide_keys: int | None = None
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,18 @@ class Explanation:
         return dict(Counter(group.kind for group in self.groups))
 
 
-def count_duplicates(warehouse: Warehouse, spec: TableSpec, since: date, until: date) -> list[DuplicateCount]:
-    """Duplicates of each date from `since` to `until` that has rows, oldest first."""
+def count_duplicates(
+    warehouse: Warehouse, spec: TableSpec, since: date, until: date, *, with_guide: bool = False
+) -> list[DuplicateCount]:
+    """Duplicates of each date from `since` to `until` that has rows, oldest first.
+
+    Args:
+        warehouse: Where the table is.
+        spec: The table.
+        since: First game date.
+        until: Last one.
+        with_guide: Count as the guide does, too; that takes as long again.
+    """
     day = quoted(spec.date_column)
     keys = column_list(spec.key_columns)
     counted = f"{day} BETWEEN @since AND @until"
@@ -105,18 +115,13 @@ def count_duplicates(warehouse: Warehouse, spec: TableSpec, since: date, until: 
     exact = (
         f"SELECT {day} AS day, COUNT(*) AS copies FROM {spec.table.sql} WHERE {counted}{active} GROUP BY {day}, {keys}"
     )
-    guide_keys = ", ".join(_guide_key(spec, name) for name in spec.key_columns)
-    guide = (
-        f"SELECT {day} AS day, COUNT(*) AS copies FROM (SELECT {day}, {guide_keys} FROM {spec.table.sql} "
-        f"WHERE {counted}) AS rounded GROUP BY {day}, {keys}"
-    )
-    rows = warehouse.query(
-        "SELECT e.*, COALESCE(g.guide_keys, 0) AS guide_keys FROM ("
+    by_day = (
         "SELECT day AS game_date, SUM(copies) AS row_count, COUNT(*) AS key_count, "
         "COUNTIF(copies > 1) AS duplicate_keys, SUM(copies - 1) AS excess_rows "
-        f"FROM ({exact}) AS exact_keys GROUP BY day) AS e LEFT JOIN ("
-        f"SELECT day, COUNTIF(copies > 1) AS guide_keys FROM ({guide}) AS guide_keys GROUP BY day) AS g "
-        "ON g.day = e.game_date ORDER BY e.game_date",
+        f"FROM ({exact}) AS exact_keys GROUP BY day"
+    )
+    rows = warehouse.query(
+        f"{_beside_guide(spec, by_day, counted) if with_guide else by_day} ORDER BY game_date",
         {"since": since, "until": until},
     )
     return [
@@ -126,10 +131,24 @@ def count_duplicates(warehouse: Warehouse, spec: TableSpec, since: date, until: 
             row["key_count"],
             row["duplicate_keys"],
             int(row["excess_rows"]),
-            row["guide_keys"],
+            row.get("guide_keys"),
         )
         for row in rows
     ]
+
+
+def _beside_guide(spec: TableSpec, by_day: str, counted: str) -> str:
+    day = quoted(spec.date_column)
+    rounded = ", ".join(_guide_key(spec, name) for name in spec.key_columns)
+    guide = (
+        f"SELECT {day} AS day, COUNT(*) AS copies FROM (SELECT {day}, {rounded} FROM {spec.table.sql} "
+        f"WHERE {counted}) AS rounded GROUP BY {day}, {column_list(spec.key_columns)}"
+    )
+    return (
+        f"SELECT e.*, COALESCE(g.guide_keys, 0) AS guide_keys FROM ({by_day}) AS e LEFT JOIN ("
+        f"SELECT day, COUNTIF(copies > 1) AS guide_keys FROM ({guide}) AS guide_keys GROUP BY day) AS g "
+        "ON g.day = e.game_date"
+    )
 
 
 def _guide_key(spec: TableSpec, name: str) -> str:
@@ -155,7 +174,7 @@ def duplicated_rows(spec: TableSpec, columns: str = "T.*") -> str:
 def explain_duplicates(warehouse: Warehouse, spec: TableSpec, game_date: date) -> Explanation:
     """Every duplicate key of a date: its class, rows, times, and where the rows came from."""
     counts = count_duplicates(warehouse, spec, game_date, game_date)
-    count = counts[0] if counts else DuplicateCount(game_date, 0, 0, 0, 0, 0)
+    count = counts[0] if counts else DuplicateCount(game_date, 0, 0, 0, 0)
     if count.duplicate_keys == 0:
         return Explanation(count, ())
     available = {column.name for column in warehouse.columns(spec.table)}

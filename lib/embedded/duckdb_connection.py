@@ -39,6 +39,19 @@ def open_connection(path: Path, *, patience_seconds: float) -> duckdb.DuckDBPyCo
         connection: duckdb.DuckDBPyConnection = retrying(duckdb.connect, str(path))
     except (duckdb.Error, OSError) as error:
         raise _opening_error(path, error) from error
+    return _prepared(connection)
+
+
+def second_connection(first: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """Another one to the file that the first has open, with transactions and temporary tables of its own.
+
+    Not by opening the file again: where threads open and close it at once, DuckDB at times no longer
+    finds that it has it open, and refuses.
+    """
+    return _prepared(first.cursor())
+
+
+def _prepared(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     connection.execute("SET TimeZone = 'UTC'")
     # A table's rows have no order; to write them in one anyway nearly doubles the time of large writes.
     connection.execute("SET preserve_insertion_order = false")

@@ -17,10 +17,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lib.embedded.log_format import decode, encode
+from lib.embedded.log_format import decode, encode, parse_time
 from lib.operations.ports import ERROR_SEVERITIES, LogEntry, SourceUnavailable
 
 _LONGEST_LINE_BYTES = 1_000_000
+_OUR_TIME = re.compile(rb'\{"timestamp": "(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00)", ')
 _STANDARD_FIELDS = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"})
 
 
@@ -120,22 +121,23 @@ class FileLogReader:
         return sorted(found, key=lambda entry: entry.timestamp)
 
     def newest(self, service: str) -> datetime | None:
-        return max((entry.timestamp for entry in self._matching(service, (), False)), default=None)
+        moments = (_time_of(line, service) for line in _lines(log_path(self._home, service)))
+        return max((moment for moment in moments if moment), default=None)
 
     def _matching(self, service: str, containing: Sequence[str], or_errors: bool) -> Iterator[LogEntry]:
-        words = _telling_words(containing, or_errors)
+        telling = _telling_words(containing, or_errors)
         dated, at = b"", None
         for line in _lines(log_path(self._home, service)):
-            if words and not any(word in line for word in words):
+            if not telling.search(line):
                 dated = line if line.startswith(b"{") else dated
                 continue
-            if dated:
+            entry = decode(line, service, None)
+            if entry is None:  # it has no time but that of the line before
                 before = decode(dated, service, at)
-                dated, at = b"", before.timestamp if before else at
-            entry = decode(line, service, at)
+                entry = decode(line, service, before.timestamp if before else at)
             if entry is None:
                 continue
-            at = entry.timestamp
+            dated, at = b"", entry.timestamp
             if _is_asked_for(entry, containing, or_errors):
                 yield entry
 
@@ -150,16 +152,22 @@ def _lines(path: Path) -> Iterator[bytes]:
         raise SourceUnavailable(f"the log {path} cannot be read: {error.strerror or error}") from error
 
 
-def _telling_words(containing: Sequence[str], or_errors: bool) -> list[bytes]:
-    """A line that is asked for has one of these in it; none: any line may be.
+def _time_of(line: bytes, service: str) -> datetime | None:
+    """The line's own time; of a line as we write them, the rest need not be read."""
+    if ours := _OUR_TIME.match(line):
+        return parse_time(ours[1].decode())
+    entry = decode(line, service, None)
+    return entry.timestamp if entry else None
+
+
+def _telling_words(containing: Sequence[str], or_errors: bool) -> re.Pattern[bytes]:
+    """It is found in each line that is asked for, and in few others; one empty word is found in any.
 
     Only plain words: JSON may spell any other character differently.
     """
     words = [max(re.findall(r"[A-Za-z0-9 ]+", text, re.ASCII), key=len, default="") for text in containing]
-    if not all(words):
-        return []
     severities = sorted(ERROR_SEVERITIES) if words and or_errors else []
-    return [word.encode() for word in (*words, *severities)]
+    return re.compile("|".join((*words, *severities)).encode())
 
 
 def _is_asked_for(entry: LogEntry, containing: Sequence[str], or_errors: bool) -> bool:

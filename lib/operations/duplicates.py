@@ -45,7 +45,7 @@ def duplicates(platform: Platform, since: date, until: date, *, history: LogHist
         until: Last one.
         history: Tells whether there were games, in case there are no rows.
     """
-    counts = count_duplicates(platform.warehouse, platform.table, since, until)
+    counts = count_duplicates(platform.warehouse, platform.table, since, until, with_guide=True)
     rows = [
         (count.game_date, count.rows, count.keys, count.duplicate_keys, count.excess_rows, count.guide_keys)
         for count in counts

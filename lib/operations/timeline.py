@@ -17,6 +17,7 @@ from lib.operations.dates import date_in
 from lib.operations.log_lines import EXPECTED_ORDER, Event, EventKind
 
 _ENDED_BY = frozenset({EventKind.ACQUISITION_FAILED, EventKind.LOST})
+_COMPLETE = frozenset(EXPECTED_ORDER)
 _FOLLOWED = frozenset({*EXPECTED_ORDER, *_ENDED_BY, EventKind.VALIDATION_FAILED, EventKind.ALREADY_DONE})
 _MAY_COME_LATE = frozenset({EventKind.VALIDATING, EventKind.VALIDATED, EventKind.VALIDATION_FAILED})
 _ONE_CONSOLIDATION = timedelta(hours=1)
@@ -203,7 +204,10 @@ def _can_be_of(event: Event, run: Consolidation) -> bool:
 
 
 def _is_over(run: Consolidation, at: datetime) -> bool:
-    return bool(run.events.keys() & _ENDED_BY) or at - run.last_at > _ONE_CONSOLIDATION
+    """Whether no further line can be its own."""
+    if run.events.keys() & _ENDED_BY or run.events.keys() >= _COMPLETE:
+        return True
+    return at - run.last_at > _ONE_CONSOLIDATION
 
 
 def overlapping_merges(runs: Sequence[Consolidation]) -> list[tuple[Consolidation, Consolidation]]:

@@ -69,9 +69,6 @@ def execute(
     with signals_as_requests(request):
         run = archive.begin(masked_record(_new_record(runbook, values, settings, origin or Origin()), redactor))
         with Heartbeat(archive, run):
-            with suppress(Unavailable):  # the run matters more, and at its end comes the next index
-                _close_lost_runs(archive, settings, redactor)
-                build_site(archive)
             notebook, outcome = run_notebook(
                 runbook.path,
                 values,
@@ -80,6 +77,7 @@ def execute(
                 redactor=redactor,
                 progress=sys.stderr.isatty() if progress is None else progress,
                 variables=_looking_from(run.record.origin),
+                meanwhile=lambda: _tell_of_begin(archive, settings, redactor),
             )
         run = Run(run.place, masked_record(run.record.finished(outcome, utc_now()), redactor))
         _archive(archive, run, notebook)
@@ -90,6 +88,12 @@ def execute(
         seal(archive, run.place)
         build_site(archive)
     return run
+
+
+def _tell_of_begin(archive: Archive, settings: Environment, redactor: Redactor) -> None:
+    with suppress(Unavailable):  # the run matters more, and at its end comes the next index
+        _close_lost_runs(archive, settings, redactor)
+        build_site(archive)
 
 
 def _close_lost_runs(archive: Archive, settings: Environment, redactor: Redactor) -> None:

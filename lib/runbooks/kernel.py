@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -22,6 +23,11 @@ KERNEL_NAME = "python3"
 _MAX_FOLDER_LENGTH = 80
 _SHUTDOWN_POLL_SECONDS = 0.01
 _MAX_LAST_WORDS = 2_000
+# ipykernel without its debugger: no unattended run has a use for it, and it is a fifth of the start.
+_START = "import runpy, sys; sys.modules['debugpy'] = None; runpy.run_module('ipykernel_launcher', None, '__main__')"
+# The first `atexit` hook is the last to run: all that a cell registered runs before. Python would then
+# take half a second to take itself apart, and ipykernel's last flush hangs once in some fifty times.
+_EXIT_AT_ONCE = "__import__('atexit').register(__import__('os')._exit, 0)"
 
 
 class Kernel:
@@ -59,23 +65,26 @@ def started_kernel(working_folder: Path, variables: Mapping[str, str]) -> Iterat
     Over TCP its traffic would be open to every user of the machine, and its
     ports could be taken before it binds them.
     """
+    from jupyter_client.kernelspec import KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
     from jupyter_core.utils import run_sync
 
     with _socket_folder() as folder, (folder / "kernel.log").open("wb") as log:
         manager = AsyncKernelManager(
             kernel_name=KERNEL_NAME,
+            kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),  # not a kernel that someone has installed
             transport="ipc",
             ip=str(folder / "k"),
             connection_file=str(folder / "kernel.json"),
         )
+        cast(Any, manager.kernel_spec).argv = [sys.executable, "-c", _START, "-f", "{connection_file}"]
         clients = _recorded_clients(manager)
         run_sync(manager.start_kernel)(
             cwd=str(working_folder),
             env={**_environment(), **variables},
             stdout=log,
             stderr=log,
-            extra_arguments=["--HistoryManager.hist_file=:memory:"],
+            extra_arguments=["--HistoryManager.hist_file=:memory:", f"--IPKernelApp.exec_lines={_EXIT_AT_ONCE}"],
         )
         kernel = Kernel(manager, folder / "kernel.log")
         try:
@@ -101,9 +110,7 @@ def _recorded_clients(manager: AsyncKernelManager) -> list[Any]:
 
 
 async def _shut_down(manager: AsyncKernelManager, clients: list[Any]) -> None:
-    # Not `shutdown_kernel`, which interrupts first and then looks every 0.1 s. Once in some
-    # fifty times ipykernel's last flush hangs, after the `atexit` hooks; 2.5 s later
-    # `finish_shutdown` terminates it.
+    # Not `shutdown_kernel`, which interrupts first and then looks every 0.1 s.
     # Of a kernel that died while it started nbclient has closed even the sockets.
     if manager.has_kernel and await manager.is_alive():
         await manager.request_shutdown()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
@@ -20,6 +20,7 @@ from lib.runbooks.stopping import Limits, StoppedBetweenCells, StopRequest, Watc
 _START_TIMEOUT_SECONDS = 60
 # papermill gives up on a cell whose printed lines arrive this much later than its end.
 _OUTPUT_TIMEOUT_SECONDS = 60
+_UNUSED = ("gcsfs", "pyarrow", "rfc3986_validator", "rfc3987_syntax")
 
 
 def run_notebook(
@@ -31,6 +32,7 @@ def run_notebook(
     redactor: Redactor,
     progress: bool,
     variables: Mapping[str, str],
+    meanwhile: Callable[[], None],
 ) -> tuple[dict[str, Any], Outcome]:
     """Execute a notebook until its end, an error, or a request to stop.
 
@@ -42,6 +44,7 @@ def run_notebook(
         redactor: Masks the secrets in what is returned.
         progress: Show a progress bar on standard error.
         variables: Added to the environment of the kernel.
+        meanwhile: Called once, while the kernel boots.
 
     Returns:
         The notebook as far as it was executed, and how it ended.
@@ -51,6 +54,7 @@ def run_notebook(
     cut_short: RunStatus | None = None
     broken: Exception | None = None
     with started_kernel(path.parent, variables) as kernel, Watchdog(kernel, request, limits) as watchdog:
+        meanwhile()
         with _fast_import():
             import papermill
             from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -86,18 +90,17 @@ def run_notebook(
 
 @contextmanager
 def _fast_import() -> Iterator[None]:
-    """Import papermill without a grammar that it never uses and that takes a second to load.
+    """Import papermill without what it does not use here, and takes longer to load than all the rest.
 
-    jsonschema takes the module for absent, and then does not check the format of IRIs.
+    papermill takes the modules for absent, and then reads no notebook from a bucket; so does
+    jsonschema, and then does not check the format of addresses.
     """
-    name = "rfc3987_syntax"
-    absent = name not in sys.modules
-    if absent:
-        sys.modules[name] = None  # type: ignore[assignment]
+    absent = [name for name in _UNUSED if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]
     try:
         yield
     finally:
-        if absent:
+        for name in absent:
             del sys.modules[name]
 
 

@@ -10,8 +10,8 @@ does, however that ends, so it can't be left behind.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from lib.consolidation.consolidator import BatchConsolidator
@@ -29,8 +29,9 @@ from lib.simulation.stage import embedded_warehouse
 class _SlowWarehouse(DuckdbWarehouse):
     """Takes its time before a MERGE. The file is not open meanwhile: others work on."""
 
-    def session(self) -> AbstractContextManager[None]:
-        return nullcontext()
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        yield
 
     def transact(
         self,

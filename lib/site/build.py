@@ -16,7 +16,7 @@ from lib.archive.store import Store
 from lib.site.expected import expected_runs
 from lib.site.feed import feed
 from lib.site.groups import History, Shard, histories, shards
-from lib.site.kept import ROWS, keep, kept_rows, observe
+from lib.site.kept import keep, kept_rows, observe
 from lib.site.pages import runbook_page, runs_page, script, shard_page, shard_script, status_page, style
 from lib.site.rows import Row
 
@@ -45,19 +45,21 @@ def build_site(archive: Archive, *, fresh: bool = False, now: datetime | None = 
     """
     store = archive.store
     now = now or utc_now()
-    kept = None if fresh else kept_rows(store)
-    rows = observe(archive, kept or [])
+    kept = kept_rows(store)
+    anew = fresh or kept is None
+    kept = kept or []
+    rows = observe(archive, [] if anew else kept)
     for _ in range(_MOST_ROUNDS):
-        _write(store, kept, rows, now)
-        kept, rows = rows, observe(archive, rows)
+        _write(store, kept, rows, now, anew=anew)
+        kept, rows, anew = rows, observe(archive, rows), False
         if rows == kept:
             break
     return store.address(INDEX)
 
 
-def _write(store: Store, kept: Sequence[Row] | None, rows: Sequence[Row], now: datetime) -> None:
+def _write(store: Store, kept: Sequence[Row], rows: Sequence[Row], now: datetime, *, anew: bool) -> None:
     """What is kept comes last: of a build that was cut short, all pages are written again."""
-    before = {} if kept is None else _pages(shards(kept), histories(kept))
+    before = _pages(shards(kept), histories(kept))
     of_months, of_runbooks = shards(rows), histories(rows)
     pages = _pages(of_months, of_runbooks)
     timezone = rows[0].timezone if rows else "UTC"
@@ -68,13 +70,12 @@ def _write(store: Store, kept: Sequence[Row] | None, rows: Sequence[Row], now: d
         INDEX: status_page(rows, of_runbooks, expected, now, timezone),
     }
     for name, (source, made) in pages.items():
-        if name not in before or before[name][0] != source:
+        if anew or name not in before or before[name][0] != source:
             _write_text(store, name, made())
     for name, text in of_all.items():
         _write_text(store, name, text)
     keep(store, rows)
-    known = before.keys() if kept is not None else {*store.names(SITE)} - {ROWS}
-    for name in known - pages.keys() - of_all.keys():
+    for name in before.keys() - pages.keys():
         store.delete(name)
 
 

@@ -10,10 +10,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from lib.archive.quantities import undated
 from lib.operations.verdict import Check
 
-_DATE = r"\d{4}-\d\d-\d\d"
-_DATES = re.compile(rf" *{_DATE}(?: to {_DATE})? *")
 _FIGURE = re.compile(
     r"(?:(?:PASS|WARN|UNKNOWN|FAIL): )?"
     r"(?P<number>-?\d{1,3}(?:,\d{3}){1,5}|-?\d{1,15}(?:\.\d{1,9})?)"
@@ -58,12 +57,8 @@ def _of_check(check: Check) -> Iterator[Figure]:
         # How old a log's last line is tells when the run looked.
         if label != "age" and (read := _number(str(text)[:200])):
             value, unit = read
-            words = (_undated(check.name), _undated(label) or unit)
+            words = (undated(check.name), undated(label) or unit)
             yield Figure(": ".join(filter(None, words))[:_LONGEST_NAME], value, unit)
-
-
-def _undated(text: str) -> str:
-    return _DATES.sub(" ", text).strip()
 
 
 def _number(text: str) -> tuple[float, str] | None:

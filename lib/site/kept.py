@@ -17,7 +17,7 @@ from lib.runbooks.templating import TEMPLATES
 from lib.site.groups import histories
 from lib.site.rows import Row, from_json, row_of
 
-ROWS = "_site/rows.json"
+_ROWS = "_site/rows.json"
 
 
 def kept_rows(store: Store) -> list[Row] | None:
@@ -31,7 +31,7 @@ def kept_rows(store: Store) -> list[Row] | None:
         Unavailable: The archive cannot be read.
     """
     try:
-        kept = json.loads(store.read(ROWS))
+        kept = json.loads(store.read(_ROWS))
         return [from_json(values) for values in kept["rows"]] if kept["made_by"] == _this_code() else None
     except (FileNotFoundError, ValueError, TypeError, KeyError):
         return None
@@ -39,7 +39,7 @@ def kept_rows(store: Store) -> list[Row] | None:
 
 def keep(store: Store, rows: Sequence[Row]) -> None:
     """Keep them for the next build, once its pages are written."""
-    store.write(ROWS, json.dumps({"made_by": _this_code(), "rows": rows}, separators=(",", ":")).encode())
+    store.write(_ROWS, json.dumps({"made_by": _this_code(), "rows": rows}, separators=(",", ":")).encode())
 
 
 def observe(archive: Archive, kept: Sequence[Row]) -> list[Row]:

@@ -161,7 +161,7 @@ def test_signal_stops_in_good_order(tmp_path: Path, number: signal.Signals) -> N
 
 def is_kernel(process: psutil.Process) -> bool:
     try:
-        return "ipykernel_launcher" in process.cmdline()
+        return "ipykernel_launcher" in " ".join(process.cmdline())
     except psutil.Error:
         return False
 

@@ -1,0 +1,146 @@
+"""One staged batch in a warehouse's file, and both ways to merge it, each in a process of its own.
+
+    python -m bench.batch ours|by_hand FOLDER ROWS TABLES
+
+A process first merges a small batch, as a service has long done, and then writes the seconds
+of the one that is measured to FOLDER/seconds.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import date
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.measure import Sample, command, timed
+from lib.consolidation.table_spec import TableSpec
+from lib.embedded.schema import MAIN_TABLE
+
+if TYPE_CHECKING:
+    import pyarrow
+
+ID = "bench"
+DAY = date(2026, 1, 17)
+SPEC = TableSpec()
+_PREDICTIONS = """
+SELECT 'p' || i AS prediction_id, '20260117_G' || (i % 15) AS game_id, 'player' || i AS player_lookup,
+  'ensemble' AS system_id, (i % 60) / 2 + 0.5 AS current_points_line, (i % 997) / 30 AS predicted_points,
+  (i % 101) / 100 AS confidence_score, 'OVER' AS recommendation, DATE '2026-01-17' AS game_date, TRUE AS is_active,
+  TIMESTAMPTZ '2026-01-17 12:00:00Z' AS created_at, TIMESTAMPTZ '2026-01-17 12:00:00Z' AS updated_at
+FROM range({first}, {first} + {count}) AS r(i)
+"""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows staged in so many tables, beside as many rows of the date, half of which have the key of a staged one.
+
+    Attributes:
+        folder: Where the file that each repetition starts from is; made once.
+    """
+
+    folder: Path
+    rows: int
+    tables: int
+
+    @property
+    def _file(self) -> Path:
+        return self.folder / "warehouse.duckdb"
+
+    @property
+    def staging_tables(self) -> list[str]:
+        return [f"_staging_{ID}_w{number:03}" for number in range(self.tables)]
+
+    def make(self) -> Batch:
+        from lib.embedded.duckdb_warehouse import DuckdbWarehouse
+
+        warehouse = DuckdbWarehouse(self._file)
+        warehouse.create_table(SPEC.table, MAIN_TABLE)
+        with warehouse.connection() as connection:
+            connection.register("before", _predictions(self.rows // 2, self.rows))
+            connection.execute(f"INSERT INTO {SPEC.table} FROM before")
+        staged = _predictions(0, self.rows)
+        bounds = pairwise(self.rows * number // self.tables for number in range(self.tables + 1))
+        parts = [staged.slice(start, end - start) for start, end in bounds]
+        tables = map(SPEC.table.sibling, self.staging_tables)
+        warehouse.load(dict(zip(tables, parts, strict=True)), MAIN_TABLE, batch_id=ID)
+        return self
+
+    def copy(self, folder: Path) -> Batch:
+        """The same in another folder, which is emptied before."""
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        shutil.copy(self._file, folder)
+        return replace(self, folder=folder)
+
+    def merged(self, how: str, folder: Path) -> Sample:
+        """One repetition; `how` is the name of one of the methods below."""
+        self.copy(folder)
+        arguments = [how, str(folder), str(self.rows), str(self.tables)]
+        sample = command([sys.executable, "-m", "bench.batch", *arguments], cwd=Path(__file__).parents[1])
+        return replace(sample, seconds=float((folder / "seconds").read_text()))
+
+    def ours(self) -> None:
+        """Lock, fence, MERGE, checks and ledger. The hand drops no tables either."""
+        from lib.consolidation.consolidator import BatchConsolidator
+        from lib.embedded.duckdb_warehouse import DuckdbWarehouse
+        from lib.embedded.sqlite_locks import SqliteLockStore
+        from lib.locking.lock import ConsolidationLock
+
+        locks = ConsolidationLock("bench", store=SqliteLockStore(self.folder / "locks.sqlite"), key_for=SPEC.lock_key)
+        consolidator = BatchConsolidator(DuckdbWarehouse(self._file), locks, SPEC)
+        result = consolidator.consolidate_batch(batch_id=ID, game_date=DAY, cleanup=False)
+        assert result.staged == self.rows
+
+    def by_hand(self) -> None:
+        """The same MERGE, and nothing else."""
+        import duckdb
+
+        with closing(duckdb.connect(str(self._file))) as connection:
+            connection.execute(self._typed_merge)
+
+    @property
+    def _typed_merge(self) -> str:
+        staged = " UNION ALL ".join(f"FROM {SPEC.table.sibling(name)}" for name in self.staging_tables)
+        keys = ", ".join(SPEC.key_columns)
+        same_key = " AND ".join(f"T.{key} IS NOT DISTINCT FROM S.{key}" for key in SPEC.key_columns)
+        names = [column.name for column in MAIN_TABLE]
+        kept = {*SPEC.key_columns, *SPEC.never_update, SPEC.date_column, SPEC.active_column}
+        updates = ", ".join(f"{name} = S.{name}" for name in names if name not in kept)
+        return f"""
+        MERGE INTO {SPEC.table} AS T
+        USING (
+            FROM ({staged})
+            QUALIFY ROW_NUMBER() OVER (PARTITION BY {keys} ORDER BY updated_at DESC, created_at DESC) = 1
+        ) AS S
+        ON T.game_date = DATE '{DAY}' AND T.is_active AND {same_key}
+        WHEN MATCHED THEN UPDATE SET {updates}
+        WHEN NOT MATCHED THEN INSERT ({", ".join(names)}) VALUES ({", ".join(f"S.{name}" for name in names)})
+        """
+
+
+def _predictions(first: int, count: int) -> pyarrow.Table:
+    import duckdb
+
+    return duckdb.sql(_PREDICTIONS.format(first=first, count=count)).to_arrow_table()
+
+
+def main(how: str, folder: str, rows: str, tables: str) -> None:
+    batch = Batch(Path(folder), int(rows), int(tables))
+
+    def merge(one: Batch) -> Callable[[], None]:
+        work: Callable[[], None] = getattr(one, how)
+        return work
+
+    merge(Batch(batch.folder / "first", 15, 1).make())()
+    (batch.folder / "seconds").write_text(str(timed(merge(batch)).seconds))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

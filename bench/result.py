@@ -1,0 +1,149 @@
+"""A figure beside its target, and how the table of them is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.measure import Side, Work, duration, in_turn
+
+UNKNOWN = "UNKNOWN"
+HEADINGS = ("what", "against", "ours", "theirs", "target", "figure", "")
+
+
+@dataclass(frozen=True)
+class Result:
+    """One row of the table.
+
+    Attributes:
+        what: What was measured.
+        against: With what it is compared.
+        ours: Our figure, in words.
+        theirs: The other's; empty when there is no other.
+        target: What to reach, in words.
+        figure: What was reached, in the target's terms.
+        is_reached: Whether it is.
+        why: What the profile says where it is not.
+        rows: How many rows it worked on, where memory may grow with them.
+        peaks_mb: The most memory that ours and theirs held.
+    """
+
+    what: str
+    against: str
+    ours: str
+    theirs: str
+    target: str
+    figure: str
+    is_reached: bool
+    why: str = ""
+    rows: int = 0
+    peaks_mb: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        return (self.what, self.against, self.ours, self.theirs, self.target, self.figure, self.standing)
+
+    @property
+    def standing(self) -> str:
+        if self.figure == UNKNOWN:
+            return UNKNOWN
+        return "reached" if self.is_reached else "NOT REACHED"
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Our time is at most so many times theirs; `at_most` below 1 is a number of times faster."""
+
+    at_most: float
+
+    def __str__(self) -> str:
+        return f"{1 / self.at_most:g} times faster" if self.at_most < 1 else f"within {self.at_most:g} times"
+
+    def figure(self, ours: float, theirs: float) -> str:
+        ratio = ours / theirs
+        return f"{1 / ratio:.1f} times faster" if self.at_most < 1 else f"{ratio:.2f} times"
+
+    def is_reached(self, ours: float, theirs: float) -> bool:
+        return ours <= self.at_most * theirs
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Our time is at most so many seconds more than theirs."""
+
+    at_most_seconds: float
+
+    def __str__(self) -> str:
+        return f"at most {duration(self.at_most_seconds)} more"
+
+    def figure(self, ours: float, theirs: float) -> str:
+        return f"{'+' if ours >= theirs else '-'}{duration(abs(ours - theirs))}"
+
+    def is_reached(self, ours: float, theirs: float) -> bool:
+        return ours - theirs <= self.at_most_seconds
+
+
+def compared(
+    what: str,
+    against: str,
+    target: Ratio | Difference,
+    ours: Work,
+    theirs: Work,
+    *,
+    rounds: int,
+    why: str = "",
+    rows: int = 0,
+) -> Result:
+    """Both sides measured in turn."""
+    us, them = in_turn(ours, theirs, rounds)
+    return from_sides(what, against, target, us, them, why=why, rows=rows)
+
+
+def from_sides(
+    what: str, against: str, target: Ratio | Difference, ours: Side, theirs: Side, *, why: str = "", rows: int = 0
+) -> Result:
+    """The row of two sides that were measured already."""
+    return Result(
+        what,
+        against,
+        str(ours),
+        str(theirs),
+        str(target),
+        target.figure(ours.seconds, theirs.seconds),
+        target.is_reached(ours.seconds, theirs.seconds),
+        why,
+        rows,
+        (ours.peak_mb, theirs.peak_mb),
+    )
+
+
+def within(what: str, limit_seconds: float, ours: Side, *, why: str = "") -> Result:
+    """A time that is compared with nothing but its target."""
+    reached = ours.seconds <= limit_seconds
+    return Result(what, "-", str(ours), "", f"under {duration(limit_seconds)}", duration(ours.seconds), reached, why)
+
+
+def as_markdown(results: Sequence[Result]) -> str:
+    """The table, and the reasons below it."""
+    rows = [HEADINGS, tuple("---" for _ in HEADINGS), *(result.cells for result in results)]
+    table = "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows)
+    reasons = [f"- **{result.what}**: {result.why}" for result in results if not result.is_reached and result.why]
+    return "\n".join([table, *(["", "What was not reached, and why:", "", *reasons] if reasons else [])])
+
+
+def memory_growth(results: Sequence[Result]) -> list[str]:
+    """Of results that differ only in their number of rows: what each further row costs, in peak memory."""
+    by_work: dict[tuple[str, str], list[Result]] = {}
+    for result in results:
+        if result.rows:
+            by_work.setdefault((result.what.partition(f"{result.rows:,}")[0], result.against), []).append(result)
+    return [_growth(series[0], series[-1]) for series in by_work.values() if len(series) > 1]
+
+
+def _growth(small: Result, large: Result) -> str:
+    ours, theirs = (
+        f"{small.peaks_mb[side]:.0f} to {large.peaks_mb[side]:.0f} MB "
+        f"({(large.peaks_mb[side] - small.peaks_mb[side]) * 1e6 / (large.rows - small.rows):.0f} bytes a row)"
+        for side in (0, 1)
+    )
+    return f"{large.what}, from {small.rows:,}: ours {ours}; {large.against} {theirs}"

@@ -1,0 +1,96 @@
+"""Executing runbooks: five, rendered, against papermill's and nbconvert's commands; one, against its calls alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+
+from bench.measure import Sample, command
+from bench.result import Difference, Ratio, Result, compared
+from bench.setting import RUNBOOK, Setting
+from lib.project import ROOT
+
+FIVE = ("deploy_verify", "day1_monitoring", "duplicate_diagnosis", "stuck_lock_release", "week2_performance_review")
+_BIN = Path(sys.executable).parent
+_NOTEBOOKS = ROOT / "notebooks"
+_FAIL_IS_AN_ANSWER = (0, 1)
+_USUAL_NIGHT = """
+from lib import project
+from lib.simulation.drills.catalogue import find_drill
+from lib.simulation.drills.stage import Stage
+from lib.simulation.history import write_history
+stage = Stage(project.home())
+write_history(stage.platform, stage.today)
+find_drill("usual_night").set_up(stage)
+"""
+
+
+def results(setting: Setting) -> Iterator[Result]:
+    _play_a_usual_night(setting)
+    names = FIVE[:2] if setting.quick else FIVE
+    yield compared(
+        f"{len(names)} runbooks, executed and rendered",
+        "`papermill` and `jupyter nbconvert`, one after another",
+        Ratio(1 / 4),
+        partial(_all_ours, setting, names),
+        partial(_all_theirs, setting, names),
+        rounds=1 if setting.quick else 3,
+        why="what is left is the kernel: its start, and the cells' own imports",
+    )
+    yield compared(
+        f"one runbook, `{FIVE[1]}`",
+        "the same calls as a plain script",
+        Difference(1.0),
+        partial(_run, setting, FIVE[1]),
+        partial(command, [sys.executable, str(_script(setting, FIVE[1]))], variables=setting.variables, cwd=_NOTEBOOKS),
+        rounds=setting.rounds(5),
+        why="half of it is the kernel's start, a third what the runner imports before it; the rest is report and site",
+    )
+
+
+def _play_a_usual_night(setting: Setting) -> None:
+    command([sys.executable, "-c", _USUAL_NIGHT], variables=setting.variables)
+
+
+def _all_ours(setting: Setting, names: Sequence[str]) -> Sample:
+    """As many at a time as there are cores, each in a process of its own."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return _together(lambda: list(pool.map(partial(_run, setting), names)))
+
+
+def _run(setting: Setting, name: str) -> Sample:
+    return command([RUNBOOK, "run", name], variables=setting.variables, expected=_FAIL_IS_AN_ANSWER)
+
+
+def _all_theirs(setting: Setting, names: Sequence[str]) -> Sample:
+    return _together(lambda: [_with_papermill(setting, name) for name in names])
+
+
+def _with_papermill(setting: Setting, name: str) -> Sample:
+    executed = setting.folder / f"{name}.ipynb"
+    execute = [str(_BIN / "papermill"), str(_NOTEBOOKS / f"{name}.ipynb"), str(executed), "--cwd", str(_NOTEBOOKS)]
+    first = command(execute, variables=setting.variables)
+    render = [str(_BIN / "jupyter"), "nbconvert", "--to", "html", str(executed), "--log-level", "ERROR"]
+    second = command(render, variables=setting.variables)
+    return max(first, second, key=lambda sample: sample.peak_mb)
+
+
+def _together(work: Callable[[], Sequence[Sample]]) -> Sample:
+    started = perf_counter()
+    samples = work()
+    return Sample(perf_counter() - started, max(sample.peak_mb for sample in samples))
+
+
+def _script(setting: Setting, name: str) -> Path:
+    """The notebook's code, cell after cell."""
+    cells = json.loads((_NOTEBOOKS / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    path = setting.folder / f"{name}.py"
+    path.write_text("\n\n".join(["display = print", *code]), encoding="utf-8")
+    return path

@@ -1,0 +1,187 @@
+"""What changed between two runs, and which run another is compared with."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib.archive import baseline
+from lib.archive.archive import Archive, Run
+from lib.archive.comparison import Change, ChangeKind, compare
+from lib.archive.record import Origin, RunError, RunRecord, RunStatus
+from lib.errors import Unavailable, UserError
+from lib.operations.verdict import Check, Verdict
+from tests.site.runs import START, record
+
+PHRASES = st.one_of(
+    st.builds("{:,} of {:,} rows".format, st.integers(0, 10**9), st.integers(0, 10**9)),
+    st.builds("{} min {} s".format, st.integers(0, 99), st.integers(0, 59)),
+    st.builds("{:.2f} {}".format, st.floats(0, 1e6), st.sampled_from(["s", "%", "MB", "keys"])),
+    st.datetimes().map(str),
+    st.text(),
+)
+CHECKS = st.builds(
+    Check,
+    name=st.sampled_from(["Duplicates", "Locks", "Rows"]),
+    verdict=st.sampled_from(Verdict),
+    summary=PHRASES,
+    evidence=st.dictionaries(st.sampled_from(["rows", "longest", "batch"]), PHRASES),
+)
+RECORDS = st.builds(
+    lambda verdict, checks, error, parameters: replace(
+        record(verdict, error=error), checks=tuple(checks), parameters=parameters
+    ),
+    st.sampled_from(Verdict),
+    st.lists(CHECKS, max_size=4),
+    st.none() | st.builds(RunError, st.text(), st.text(), st.text()),
+    st.dictionaries(st.sampled_from(["game_date", "hours"]), PHRASES),
+)
+MIRRORED = {
+    ChangeKind.WORSE: ChangeKind.BETTER,
+    ChangeKind.BETTER: ChangeKind.WORSE,
+    ChangeKind.APPEARED: ChangeKind.GONE,
+    ChangeKind.GONE: ChangeKind.APPEARED,
+}
+
+
+@given(RECORDS)
+def test_run_is_the_same_as_itself(run: RunRecord) -> None:
+    found = compare(run, run, tolerance=0)
+    assert (found.changes, found.is_worse) == ((), False)
+
+
+@given(RECORDS, RECORDS, st.floats(0, 2))
+def test_what_got_worse_one_way_got_better_the_other_way(one: RunRecord, other: RunRecord, tolerance: float) -> None:
+    there, back = compare(one, other, tolerance), compare(other, one, tolerance)
+    mirrored = [
+        (MIRRORED.get(kind, kind), where, after, before) for kind, where, before, after in map(_told, back.changes)
+    ]
+    assert Counter(map(_told, there.changes)) == Counter(mirrored)
+
+
+def _told(change: Change) -> tuple[ChangeKind, str, str, str]:
+    return change.kind, change.where, change.before, change.after
+
+
+@given(st.integers(0, 10**9), st.integers(0, 10**9))
+def test_figure_matters_beyond_the_tolerance(before: int, after: int) -> None:
+    changes = compare(_summing(f"{before:,} rows"), _summing(f"{after} rows"), 0.1).changes
+    assert any(change.matters for change in changes) == (abs(before - after) > 0.1 * max(before, after))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kind"),
+    [
+        ("0 duplicate keys", "1 duplicate key", ChangeKind.FIGURE),
+        ("PASS: 3 min 20 s", "PASS: 205 s", ChangeKind.NEAR),
+        ("3 min 20 s", "4 min 0 s", ChangeKind.FIGURE),
+        ("0.1 s", "0.4 s", ChangeKind.NEAR),  # nobody would notice
+        ("2 h 05 min", "9 h 05 min", ChangeKind.FIGURE),
+        ("1.5 GB", "1,490 MB", ChangeKind.NEAR),
+        ("1,234 bytes", "1,300 bytes", ChangeKind.NEAR),
+        ("12 %", "20 %", ChangeKind.FIGURE),
+        ("12 s", "12 %", ChangeKind.TEXT),
+        ("at 2026-01-17T18:00:00Z, 5 rows", "at 2026-01-24 19:31:07 EST, 5 rows", ChangeKind.NEAR),
+        ("5 rows of 2026-01-17", "50 rows of 2026-01-18", ChangeKind.FIGURE),
+        ("worker-00042-abc", "worker-00043-abc", ChangeKind.TEXT),
+        ("v1.2.3", "v1.2.4", ChangeKind.TEXT),
+        ("the lock is free", "the lock is held", ChangeKind.TEXT),
+    ],
+)
+def test_figures_are_read_with_their_units(before: str, after: str, kind: ChangeKind) -> None:
+    [change] = compare(_summing(before), _summing(after), 0.1).changes
+    assert change.kind is kind
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_worse"),
+    [
+        ([Verdict.PASS], [Verdict.WARN], True),
+        ([Verdict.UNKNOWN], [Verdict.FAIL], True),
+        ([Verdict.FAIL], [Verdict.PASS], False),
+        ([Verdict.PASS], [Verdict.PASS, Verdict.WARN], True),
+        ([Verdict.FAIL], [Verdict.FAIL, Verdict.WARN], True),
+        ([Verdict.PASS], [Verdict.PASS, Verdict.PASS], False),
+        ([Verdict.PASS, Verdict.FAIL], [Verdict.PASS], False),
+        ([], [Verdict.WARN], False),  # that run reached no check, so none is new
+    ],
+)
+def test_worse_is_a_worse_verdict_or_new_trouble(
+    before: list[Verdict], after: list[Verdict], *, is_worse: bool
+) -> None:
+    assert compare(_of(before), _of(after)).is_worse is is_worse
+
+
+def test_new_figure_of_a_check_that_passes_is_nothing_worse() -> None:
+    found = compare(_summing("fine"), _summing("fine", {"rows": "5"}))
+    assert [(change.kind, change.where) for change in found.changes] == [(ChangeKind.APPEARED, "Duplicates: rows")]
+    assert not found.is_worse
+
+
+def test_checks_of_another_day_are_the_same_question() -> None:
+    before, after = (
+        replace(record(), checks=(Check(f"Rows of {day}", Verdict.PASS, "fine", {f"{day} longest": "5 s"}),))
+        for day in ("2026-01-17", "2026-01-18")
+    )
+    assert not [change for change in compare(before, after).changes if change.matters]
+
+
+def test_runs_of_two_runbooks_cannot_be_compared() -> None:
+    with pytest.raises(UserError, match="of daily_quality cannot be compared with one of day1_monitoring"):
+        compare(record(), record(runbook="daily_quality"))
+
+
+def _summing(summary: str, evidence: dict[str, str] | None = None) -> RunRecord:
+    return replace(record(), checks=(Check("Duplicates", Verdict.PASS, summary, evidence or {}),))
+
+
+def _of(verdicts: list[Verdict]) -> RunRecord:
+    checks = [Check(f"Check {'abc'[number]}", verdict, "so") for number, verdict in enumerate(verdicts)]
+    verdict = max(verdicts, key=lambda verdict: verdict.badness, default=Verdict.UNKNOWN)
+    return replace(record(verdict), checks=tuple(checks))
+
+
+def _archived(archive: Archive, *days_before: float, verdict: Verdict = Verdict.PASS, **of_run: str) -> list[Run]:
+    return [
+        archive.begin(record(verdict, started_at=START - timedelta(days=days), **of_run))  # type: ignore[arg-type]
+        for days in days_before
+    ]
+
+
+def test_last_green_run_passed_before_it_and_asked_the_same(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    [run] = _archived(archive, 0, verdict=Verdict.FAIL)
+    with pytest.raises(Unavailable, match="no run of day1_monitoring in local passed before"):
+        baseline.last_green(archive, run)
+    _archived(archive, 1, environment="production")
+    _archived(archive, 1, runbook="daily_quality")
+    _archived(archive, -1)
+    [warned] = _archived(archive, 2, verdict=Verdict.WARN)
+    assert baseline.last_green(archive, run).place == warned.place
+    [passed, _] = _archived(archive, 3, 4)
+    assert baseline.last_green(archive, run).place == passed.place
+
+
+def test_week_before_goes_by_the_planned_moment(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    late = archive.begin(record(started_at=START + timedelta(hours=20), origin=Origin("hourly", START)))
+    _archived(archive, 5, 6, 6.4, 7.6, 8)
+    with pytest.raises(Unavailable, match=r"was at 2026-11-17 19:00 UTC, a week before"):
+        baseline.week_before(archive, late)
+    [near, _] = _archived(archive, 7.1, 7.3)
+    assert baseline.week_before(archive, late).place == near.place
+    week = timedelta(days=7)
+    late_too = archive.begin(record(started_at=START - week / 2, origin=Origin("hourly", START - week)))
+    assert baseline.week_before(archive, late).place == late_too.place
+
+
+def test_run_that_goes_on_is_not_compared_yet() -> None:
+    running = record(status=RunStatus.RUNNING)
+    with pytest.raises(Unavailable, match="has not ended yet"):
+        baseline.ended(Run("local/day1_monitoring/20261124T190000Z-0000", running))

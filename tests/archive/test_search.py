@@ -1,0 +1,117 @@
+"""Finding runs: by what they were, and by words in what they found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib.archive.archive import Archive, DamagedRun, Run
+from lib.archive.local_store import LocalStore
+from lib.archive.record import RunError, RunStatus
+from lib.archive.search import Selection, hits
+from lib.operations.verdict import Check, Verdict
+from tests.site.runs import HOSTILE, START, record
+
+FOUND = record(
+    Verdict.FAIL,
+    headline="Duplicates today: 5 of 587",
+    evidence={"batch": "batch-00042"},
+    next_step="Release the stuck lock",
+    parameters={"game_date": "2026-01-17"},
+)
+STOPPED = record(Verdict.UNKNOWN, status=RunStatus.FAILED, error=RunError("step-3", "ValueError", "no such partition"))
+WORDS = st.text(st.characters(exclude_categories=("Z", "C")), min_size=1)
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Archive:
+    return Archive(tmp_path if request.param == "folder" else f"memory://{uuid4().hex}")
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ("587", ["headline"]),
+        ("BATCH-00042", ["evidence"]),
+        ("release LOCK", ["next step"]),
+        ("5 stuck", ["headline", "next step"]),
+        ("game_date=2026-01-17", ["parameter"]),
+        ("5 nowhere", []),
+        ("5.8", []),  # a word is no pattern
+        (" ", []),
+    ],
+)
+def test_every_word_has_to_stand_somewhere(text: str, fields: list[str]) -> None:
+    assert [hit.field for hit in hits(FOUND, text)] == fields
+
+
+def test_what_stopped_a_run_is_found() -> None:
+    assert [hit.text for hit in hits(STOPPED, "partition")] == ["ValueError in step-3: no such partition"]
+
+
+@given(word=WORDS, around=st.text(), where=st.sampled_from(["name", "summary", "label", "value", "next step"]))
+def test_word_is_found_wherever_a_check_holds_it(word: str, around: str, where: str) -> None:
+    said = {where: f"{around} {word} {around}"}
+    check = Check(
+        said.get("name", "a"),
+        Verdict.PASS,
+        said.get("summary", "a"),
+        {said.get("label", "a"): said.get("value", "a")},
+        said.get("next step", ""),
+    )
+    assert hits(replace(FOUND, checks=(check,)), word)
+
+
+def test_selection_is_newest_first_and_counts_a_damaged_run_in(archive: Archive) -> None:
+    days = [archive.begin(record(started_at=START - timedelta(days=day))).place for day in range(5)]
+    archive.begin(record(runbook="daily_quality"))
+    archive.begin(record(environment="production"))
+    failed = archive.begin(record(Verdict.FAIL, started_at=START - timedelta(days=9))).place
+    damaged = f"local/day1_monitoring/{START:%Y}0101T000000Z-0000"
+    archive.store.write(f"{damaged}/run.json", b"{")
+
+    def places(**chosen: object) -> list[str]:
+        wanted = {"runbook": "day1_monitoring", "environment": "local", **chosen}
+        return [run.place for run in Selection(**wanted).runs(archive)]  # type: ignore[arg-type]
+
+    assert places() == [*days, failed, damaged]
+    assert places(verdict=Verdict.FAIL) == [failed]
+    assert places(since=START - timedelta(days=3), until=START) == days[1:4]
+    assert len(list(Selection().runs(archive))) == len(days) + 4
+
+
+def test_run_that_nobody_beats_for_is_no_running_one(archive: Archive) -> None:
+    archive.begin(record(status=RunStatus.RUNNING))
+    [run] = Selection(verdict=Verdict.UNKNOWN).runs(archive)
+    assert isinstance(run, Run)
+    assert run.record.status is RunStatus.ABANDONED
+
+
+def test_no_more_is_read_than_asked_for(tmp_path: Path) -> None:
+    class Noting(LocalStore):
+        def read(self, name: str) -> bytes:
+            read.append(name)
+            return super().read(name)
+
+    read: list[str] = []
+    archive = Archive(tmp_path)
+    for day in range(30):
+        archive.begin(record(started_at=START - timedelta(days=day)))
+    archive.store = Noting(tmp_path)
+    assert len(list(islice(Selection(since=START - timedelta(days=20)).runs(archive), 3))) == 3
+    assert len(read) == 3
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_is_found_as_written(text: str, archive: Archive) -> None:
+    place = archive.begin(record(headline=text)).place
+    [run] = Selection().runs(archive)
+    assert not isinstance(run, DamagedRun)
+    assert (run.place, bool(hits(run.record, text))) == (place, True)
