@@ -6,6 +6,7 @@ https://filesystem-spec.readthedocs.io/en/latest/api.html#fsspec.spec.AbstractFi
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import PurePosixPath
@@ -15,6 +16,8 @@ import fsspec
 
 from lib.archive.media_types import media_type
 from lib.errors import Unavailable, UserError
+
+_CREATING = threading.Lock()
 
 
 class FsspecStore:
@@ -45,7 +48,8 @@ class FsspecStore:
 
     def create(self, name: str, content: bytes) -> bool:
         try:
-            with self._translated(name, "written"):
+            # A bucket decides by itself who was first; a file system of this process only looks, and then writes.
+            with _CREATING, self._translated(name, "written"):
                 self._files.pipe_file(self._path(name), content, mode="create", **self._about(name))
         except FileExistsError:
             return False

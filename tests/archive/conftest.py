@@ -1,0 +1,65 @@
+"""Archives in a folder and in a bucket, and stores that fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from lib.archive.archive import Archive
+from lib.archive.store import Store
+from lib.errors import Unavailable
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Of an empty archive."""
+    return str(tmp_path / "archive") if request.param == "folder" else f"memory://{uuid4().hex}"
+
+
+@pytest.fixture
+def archive(place: str) -> Archive:
+    return Archive(place)
+
+
+class FailingStore:
+    """A store that stops working: every change after the first few is refused.
+
+    Attributes:
+        changes_left: How many will still be made.
+    """
+
+    def __init__(self, store: Store, changes_left: int) -> None:
+        self._store = store
+        self.changes_left = changes_left
+
+    def read(self, name: str) -> bytes:
+        return self._store.read(name)
+
+    def write(self, name: str, content: bytes) -> None:
+        self._count()
+        self._store.write(name, content)
+
+    def create(self, name: str, content: bytes) -> bool:
+        self._count()
+        return self._store.create(name, content)
+
+    def delete(self, name: str) -> None:
+        self._count()
+        self._store.delete(name)
+
+    def children(self, folder: str = "") -> list[str]:
+        return self._store.children(folder)
+
+    def names(self, folder: str = "") -> Iterator[str]:
+        return self._store.names(folder)
+
+    def address(self, name: str = "") -> str:
+        return self._store.address(name)
+
+    def _count(self) -> None:
+        if not self.changes_left:
+            raise Unavailable("the store is gone")
+        self.changes_left -= 1

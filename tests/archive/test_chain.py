@@ -1,0 +1,178 @@
+"""The chain of hashes: unbroken whoever appends, and nothing can be altered, lost or slipped in unseen."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lib.archive.archive import RECORD, Archive, Run
+from lib.archive.chain import Chain, Event, Fingerprint
+from lib.archive.record import RunStatus
+from lib.archive.retention import remove
+from lib.archive.sealing import seal
+from lib.archive.verification import FaultKind, Verification, adopt, verify
+from lib.cli import cli
+from lib.errors import Unavailable, UserError
+from lib.operations.verdict import Verdict
+from tests.archive.conftest import FailingStore
+from tests.site.runs import START, record
+
+
+def ended(archive: Archive, hours: float = 0, verdict: Verdict = Verdict.PASS) -> Run:
+    """A run with its files, sealed."""
+    run = unsealed(archive, hours, verdict)
+    seal(archive, run.place)
+    return run
+
+
+def unsealed(archive: Archive, hours: float = 0, verdict: Verdict = Verdict.PASS) -> Run:
+    run = archive.begin(record(started_at=START - timedelta(hours=hours), verdict=verdict))
+    archive.store.write(run.notebook, b'{"cells": []}')
+    archive.store.write(run.report, b"<!doctype html>")
+    return run
+
+
+def told(found: Verification) -> set[FaultKind]:
+    return {fault.kind for fault in found.faults}
+
+
+def test_an_untouched_archive_is_as_it_was_sealed(archive: Archive) -> None:
+    assert verify(archive).exit_code == 0
+    first = ended(archive, 2)
+    noted = verify(archive).head.sha256
+    ended(archive, 1)
+    remove(archive, first.place)
+    found = verify(archive, noted_head=noted)
+    assert (found.faults, found.unchanged, found.removed, found.head.sequence) == ((), 1, 1, 3)
+
+
+def test_whoever_appends_at_the_same_time_the_chain_is_one(archive: Archive) -> None:
+    chain = Chain(archive.store)
+
+    def append(number: int) -> None:
+        for part in range(5):
+            chain.append(Event.SEALED, f"local/x/{number}-{part}", {})
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(append, range(8)))
+    links = chain.read()
+    assert links.faults == ()
+    assert [entry.sequence for entry in links.entries] == list(range(1, 41))
+    assert len({entry.place for entry in links.entries}) == 40
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_no_change_goes_unseen(data: st.DataObject) -> None:
+    """Whatever file is altered, deleted, exchanged or put there, of a run or of the chain itself."""
+    with TemporaryDirectory() as folder:
+        archive = Archive(folder)
+        for hours in range(3):
+            ended(archive, hours)
+        head = verify(archive).head.sha256
+        names = sorted(archive.store.names())
+        name = data.draw(st.sampled_from(names))
+        content = archive.store.read(name)
+        match data.draw(st.sampled_from(["alter", "delete", "exchange", "add"])):
+            case "alter":
+                at = data.draw(st.integers(0, len(content) - 1))
+                changed = bytes([content[at] ^ data.draw(st.integers(1, 255))])
+                archive.store.write(name, content[:at] + changed + content[at + 1 :])
+            case "delete":
+                archive.store.delete(name)
+            case "exchange":
+                other = data.draw(st.sampled_from([other for other in names if archive.store.read(other) != content]))
+                archive.store.write(name, archive.store.read(other))
+            case "add":
+                archive.store.write(f"{name}.bak", content)
+                # Beside the chain's entries it is no entry, and says nothing.
+                if name.startswith("_chain/"):
+                    return
+        assert verify(archive, noted_head=head).exit_code == 1
+
+
+def test_a_cut_end_is_seen_by_the_head_that_was_noted(archive: Archive) -> None:
+    ended(archive, 2)
+    last = ended(archive, 1)
+    head = verify(archive).head.sha256
+    for name in [*archive.store.names(last.place), max(archive.store.names("_chain"))]:
+        archive.store.delete(name)
+    assert verify(archive).exit_code == 0
+    assert told(verify(archive, noted_head=head)) == {FaultKind.CHAIN}
+
+
+def test_a_run_that_was_put_there_is_not_on_the_chain_until_it_is_adopted(archive: Archive) -> None:
+    ended(archive, 1)
+    put = unsealed(archive)
+    archive.store.delete(f"_unsealed/{put.place}")
+    found = verify(archive)
+    assert (told(found), found.exit_code) == ({FaultKind.NOT_ON_CHAIN}, 1)
+    assert adopt(archive, found.faults) == [put.place]
+    assert verify(archive).exit_code == 0
+
+
+def test_a_run_whose_runner_was_killed_before_its_seal_cannot_be_judged(archive: Archive) -> None:
+    unsealed(archive)
+    found = verify(archive)
+    assert (told(found), found.exit_code) == ({FaultKind.UNSEALED}, 3)
+
+
+def test_what_goes_on_is_no_fault(archive: Archive) -> None:
+    now = datetime.now(UTC)
+    archive.begin(record(started_at=now, status=RunStatus.RUNNING))
+    found = verify(archive)
+    assert (found.exit_code, found.running) == (0, 1)
+
+
+@pytest.mark.parametrize("writes", range(12))
+def test_a_write_that_fails_never_leaves_half_a_run(archive: Archive, writes: int) -> None:
+    """At each of the changes that archiving, sealing and removing a run make."""
+    store = archive.store
+    archive.store = FailingStore(store, writes)
+    with suppress(Unavailable, UserError):
+        run = ended(archive)
+        remove(archive, run.place)
+    archive.store = store
+    for place in archive.places():
+        names = {name.rsplit("/", 1)[-1] for name in store.names(place)}
+        assert RECORD in names
+    for place in archive.places():
+        if told(verify(archive)) == {FaultKind.HALF_REMOVED}:
+            remove(archive, place)
+    assert FaultKind.HALF_REMOVED not in told(verify(archive))
+    assert told(verify(archive)) <= {FaultKind.UNSEALED}
+
+
+def test_the_command_tells_and_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNBOOK_OUTPUTS", str(tmp_path))
+    archive = Archive(tmp_path)
+    run = ended(archive)
+
+    def answer(*words: str) -> tuple[int, str]:
+        found = CliRunner().invoke(cli, ["runs", "verify", *words])
+        return found.exit_code, found.output
+
+    code, output = answer()
+    assert code == 0
+    assert "1 runs are as they were sealed" in output
+    head = output.split()[-1]
+    assert answer("--head", head)[0] == 0
+    assert answer("--head", "0" * 64)[0] == 1
+    assert answer("--head", "nonsense")[0] == 2
+    assert answer("20200101T000000Z-0000")[0] == 2
+    archive.store.write(run.report, b"<!doctype html>!")
+    code, output = answer(run.run_id)
+    assert code == 1
+    assert "report.html was altered: 16 bytes instead of 15" in output
+
+
+def test_a_fingerprint_is_of_content() -> None:
+    assert Fingerprint.of(b"") == Fingerprint("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", 0)

@@ -1,0 +1,105 @@
+"""What may go, and what stays whatever the rules say."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib.archive.archive import Archive, DamagedRun, Run
+from lib.archive.record import RunStatus
+from lib.archive.retention import Retention
+from lib.archive.sealing import seal
+from lib.archive.verification import verify
+from lib.cli import cli
+from lib.errors import UserError
+from lib.operations.verdict import Verdict
+from tests.site.runs import START, record
+
+DAY = timedelta(days=1)
+some = st.tuples(
+    st.sampled_from(["local", "production"]),
+    st.sampled_from([*Verdict, None]),
+    st.integers(0, 400),
+    st.booleans(),
+)
+
+
+def listed(drawn: list[tuple[str, Verdict | None, int, bool]]) -> list[Run | DamagedRun]:
+    """Newest first; a verdict of None: it still runs."""
+    runs: list[Run | DamagedRun] = []
+    for number, (environment, verdict, days, damaged) in enumerate(sorted(drawn, key=lambda one: one[2])):
+        place = f"{environment}/day1_monitoring/{number}"
+        if damaged:
+            runs.append(DamagedRun(place, "run.json is missing"))
+        elif verdict is None:
+            runs.append(Run(place, record(started_at=START - days * DAY, status=RunStatus.RUNNING)))
+        else:
+            runs.append(Run(place, record(started_at=START - days * DAY, verdict=verdict)))
+    return runs
+
+
+@given(
+    st.lists(some, max_size=30),
+    st.one_of(st.none(), st.integers(0, 300)),
+    st.one_of(st.none(), st.integers(0, 10)),
+)
+def test_what_tells_how_things_stand_never_goes(
+    drawn: list[tuple[str, Verdict | None, int, bool]], older_than_days: int | None, keep_last: int | None
+) -> None:
+    older_than = None if older_than_days is None else older_than_days * DAY
+    if older_than is None and keep_last is None:
+        with pytest.raises(UserError, match="say what may go"):
+            Retention(older_than, keep_last)
+        return
+    runs = listed(drawn)
+    going = {run.place for run in Retention(older_than, keep_last).removable(runs, START)}
+    for environment in ("local", "production"):
+        ended = [
+            run
+            for run in runs
+            if isinstance(run, Run) and run.place.startswith(environment) and run.record.verdict is not None
+        ]
+        kept = [run for run in ended if run.place not in going]
+        assert ended[:1] == kept[:1]
+        for verdict in (Verdict.FAIL, Verdict.PASS):
+            last = [run for run in ended if run.record.verdict is verdict][:1]
+            assert all(run in kept for run in last)
+        assert all(run in kept for run in ended[: keep_last or 0])
+        if older_than is not None:
+            assert all(START - run.record.started_at > older_than for run in ended if run.place in going)
+    unjudged = [run.place for run in runs if isinstance(run, DamagedRun) or run.record.verdict is None]
+    assert going.isdisjoint(unjudged)
+
+
+def test_the_command_shows_first_and_then_removes_so_that_the_chain_tells(
+    place: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("RUNBOOK_OUTPUTS", place)
+    monkeypatch.setenv("RUNBOOK_HOME", str(tmp_path / "home"))
+    archive = Archive(place)
+    places = []
+    for days, verdict in enumerate([Verdict.PASS, Verdict.PASS, Verdict.FAIL, Verdict.PASS, Verdict.FAIL]):
+        run = archive.begin(record(started_at=START - days * DAY, verdict=verdict))
+        archive.store.write(run.report, b"report")
+        seal(archive, run.place)
+        places.append(run.place)
+
+    def prune(*words: str) -> str:
+        result = CliRunner().invoke(cli, ["runs", "prune", *words])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    assert CliRunner().invoke(cli, ["runs", "prune"]).exit_code == 2
+    shown = prune("--keep-last", "1")
+    assert "3 runs would be removed" in shown
+    assert archive.places() == places
+    assert "Removed 3 runs" in prune("--keep-last", "1", "--apply")
+    assert archive.places() == [places[0], places[2]]
+    assert "Removed 0 runs" in prune("--keep-last", "1", "--apply")
+    found = verify(archive)
+    assert (found.exit_code, found.unchanged, found.removed) == (0, 2, 3)
