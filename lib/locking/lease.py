@@ -1,4 +1,4 @@
-"""A lease on a lock, kept alive by a heartbeat.
+"""A lease on a lock.
 
 What a lease does not guarantee: that its holder is the only one who writes. A
 holder that was paused may wake up after its lease has passed to another. The
@@ -8,17 +8,13 @@ only keeps two of them from working at once for nothing.
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from lib.errors import UserError
-from lib.locking.errors import LeaseLost, LockOutcomeUnknown, LockServiceUnavailable
+from lib.locking.errors import LeaseLost, LockOutcomeUnknown
 from lib.locking.store import LockRecord, LockStore
-
-logger = logging.getLogger(__name__)
 
 LOCK_TIMEOUT_SECONDS = 300
 
@@ -86,8 +82,7 @@ class Lease:
         self._monotonic = monotonic
         self._trusted_until = sent_at + timing.renewal_deadline_seconds
         self._lost_because = ""
-        self._stopped = threading.Event()
-        self._heart = threading.Thread(target=self._beat, name=f"heartbeat {self.lock_key}", daemon=True)
+        self._is_released = False
         self.token = record.token
         self.waited_seconds = waited_seconds
 
@@ -122,7 +117,7 @@ class Lease:
             )
 
     def renew(self) -> None:
-        """One heartbeat. Marks the lease lost when the record is no longer ours.
+        """One beat of its `Heartbeat`. Marks the lease lost when the record is no longer ours.
 
         Raises:
             LockServiceUnavailable: The store did not answer; the lease lasts on until
@@ -145,24 +140,8 @@ class Lease:
             return None
         return self._store.renew(found)
 
-    def start_heartbeat(self) -> None:
-        self._heart.start()
-
-    def _beat(self) -> None:
-        while not self._stopped.wait(self._timing.heartbeat_seconds):
-            try:
-                self.renew()
-            except LockServiceUnavailable as error:
-                logger.warning("Heartbeat of %s failed, trying again: %s", self.lock_key, error)
-            except Exception:
-                # A thread that dies in silence would let the lease run out unnoticed.
-                logger.exception("Heartbeat of %s failed", self.lock_key)
-            if self.is_lost:
-                logger.error("❌ Lost consolidation lock: %s (batch=%s)", self.lock_key, self.batch_id)
-                return
-
     def release(self) -> bool:
-        """Stop the heartbeat and remove the record if it is still ours.
+        """Remove the record if it is still ours.
 
         Returns:
             False when the record was no longer ours.
@@ -170,9 +149,7 @@ class Lease:
         Raises:
             LockServiceUnavailable: The store did not answer; the record expires by itself.
         """
-        self._stopped.set()
-        if self._heart.is_alive():
-            self._heart.join()
+        self._is_released = True
         answer_was_lost = False
         try:
             if self._store.delete(self._record):

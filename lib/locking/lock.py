@@ -22,6 +22,7 @@ from lib.locking.errors import (
     LockServiceUnavailable,
     NothingToRelease,
 )
+from lib.locking.heartbeat import Heartbeat
 from lib.locking.lease import Lease, LeaseTiming
 from lib.locking.store import AuditEntry, Claim, LockRecord, LockStore, Observation
 
@@ -76,6 +77,7 @@ class ConsolidationLock:
         self.key_for = key_for
         self._fence = fence
         self._monotonic = monotonic
+        self._heartbeat = Heartbeat(self.timing.heartbeat_seconds)
 
     @contextmanager
     def acquire(
@@ -97,9 +99,9 @@ class ConsolidationLock:
         lease = self._take(_as_date(game_date), batch_id, wait)
         still_ours = True
         try:
-            lease.start_heartbeat()
-            yield lease
-            lease.ensure_held()
+            with self._heartbeat.keeps(lease):
+                yield lease
+                lease.ensure_held()
         finally:
             still_ours = self._let_go(lease)
         if not still_ours:

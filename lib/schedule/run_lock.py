@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from lib.environment import Environment
 from lib.locking.acquisition import Acquisition
 from lib.locking.errors import LockServiceUnavailable
+from lib.locking.heartbeat import Heartbeat
 from lib.locking.lease import Lease, LeaseTiming
 from lib.locking.store import Claim, LockStore
 from lib.platform import run_lock_store
@@ -47,9 +48,9 @@ def only_run(runbook: str, environment: Environment, work: str) -> Iterator[Leas
     )
     wait_seconds = _wait_seconds(store, claim, timing)
     lease = Acquisition(store, claim, timing, time.monotonic).run(wait_seconds)
-    lease.start_heartbeat()
     try:
-        yield lease
+        with Heartbeat(timing.heartbeat_seconds).keeps(lease):
+            yield lease
     finally:
         with suppress(LockServiceUnavailable):  # it expires by itself
             lease.release()

@@ -30,13 +30,18 @@ class FaultRates:
 
 
 class Faults:
-    """Strikes in a simulation."""
+    """Strikes in a simulation.
+
+    Attributes:
+        on_their_way: What was asked by senders who have given up, and has not arrived yet.
+    """
 
     def __init__(self, simulation: Simulation, rates: FaultRates) -> None:
         self._simulation = simulation
         self.rates = rates
         self._network = Process("network")
         self._out_of_order_until: dict[str, float] = {}
+        self.on_their_way: list[str] = []
 
     def happens(self, chance: float) -> bool:
         is_over = self._simulation.now >= self.rates.over_at
@@ -103,7 +108,16 @@ class Faults:
             return
         seconds = simulation.random.uniform(0.1, 120)
         simulation.note(f"{name} -> delayed by {seconds:.0f} s")
-        simulation.start(self._network, "network", effect, delay_seconds=seconds)
+        self.on_their_way.append(name)
+
+        def arrive() -> None:
+            try:
+                effect()
+            finally:
+                self.on_their_way.remove(name)
+                simulation.changed()
+
+        simulation.start(self._network, "network", arrive, delay_seconds=seconds)
 
     def _is_down(self, service: str) -> bool:
         now = self._simulation.now

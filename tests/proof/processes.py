@@ -98,8 +98,10 @@ class Crowd:
         """Nothing goes wrong any more: wait until all is done; whoever did not end well, in words."""
         self._let_go_on(everyone=True)
         self._fill_up()
-        self._site.over.touch()
         deadline = time.monotonic() + FINISHED_WITHIN_SECONDS
+        for process in self._playing[write]:
+            process.join(max(0.0, deadline - time.monotonic()))
+        self._site.over.touch()
         for process in self._started:
             process.join(max(0.0, deadline - time.monotonic()))
         ends = {process.name: process.exitcode for process in self._started}

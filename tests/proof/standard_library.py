@@ -68,23 +68,34 @@ def _time_and_chance(simulation: Simulation) -> list[tuple[Any, str, Any]]:
 
 
 def _threads(simulation: Simulation) -> list[tuple[Any, str, Any]]:
-    return [(threading, "Thread", partial(_Thread, simulation)), (threading, "Event", partial(_Event, simulation))]
+    return [
+        (threading, "Thread", partial(_Thread, simulation)),
+        (threading, "Condition", partial(_Condition, simulation)),
+    ]
 
 
-class _Event:
+class _Condition:
+    """Nobody else runs between two steps, so there is nothing to lock."""
+
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
-        self._is_set = False
+        self._notified = 0
 
-    def set(self) -> None:
-        self._is_set = True
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def notify_all(self) -> None:
+        self._notified += 1
         self._simulation.changed()
 
-    def is_set(self) -> bool:
-        return self._is_set
+    def wait(self, timeout: float) -> None:
+        """No clock is so exact that a wait of nothing at all would get anywhere."""
+        before = self._notified
+        self._simulation.wait(lambda: self._notified != before, max(timeout, 0.001))
 
-    def wait(self, timeout: float | None = None) -> bool:
-        return self._simulation.wait(self.is_set, timeout)
+    def wait_for(self, predicate: Callable[[], bool]) -> None:
+        self._simulation.wait(predicate, None)
 
 
 class _Thread:
@@ -99,6 +110,3 @@ class _Thread:
 
     def is_alive(self) -> bool:
         return self._thread is not None and not self._thread.is_done
-
-    def join(self) -> None:
-        self._simulation.wait(lambda: not self.is_alive(), None)

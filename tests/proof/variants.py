@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -17,6 +18,7 @@ from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Execute, Require, Step
 from lib.errors import RunbookError
 from lib.locking.errors import LockAcquisitionError, LockServiceUnavailable
+from lib.locking.heartbeat import Heartbeat
 from lib.locking.lease import Lease, LeaseTiming
 from lib.locking.lock import ConsolidationLock
 from lib.locking.store import LockRecord
@@ -181,7 +183,7 @@ DEFENCES_OFF = (
         "whether a lease is over is judged by the waiter's clock",
         [(SimulatedLockStore, "now", _own_clock)],
     ),
-    Variant("no-heartbeat", "a lease is not renewed", [(Lease, "start_heartbeat", lambda self: None)]),
+    Variant("no-heartbeat", "a lease is not renewed", [(Heartbeat, "keeps", lambda self, lease: nullcontext())]),
     Variant(
         "trusts-the-whole-lease",
         "a holder trusts its lease to the end, not two thirds of it",

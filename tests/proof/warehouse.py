@@ -110,10 +110,13 @@ class SimulatedWarehouse(DuckdbWarehouse):
 
     def append(self, table: TableName, rows: Any) -> None:
         """As a writer that is not ours does it: the same table again, and no note of when."""
-        server = self.server
+        server, drop = self.server, f"drop {table.table}"
+
+        def is_cleaned() -> bool:
+            return drop not in self._faults.on_their_way and all(other.is_dead for other in server.cleaning)
 
         def effect() -> None:
-            server.simulation.wait(lambda: all(other.is_dead for other in server.cleaning), None)
+            server.simulation.wait(is_cleaned, None)
             with self.connection() as cursor:
                 cursor.register("rows_to_append", rows)
                 name = quoted(table)

@@ -45,7 +45,7 @@ class HeldLease:
     @property
     def is_believed(self) -> bool:
         """Whether its holder, asked now, would go on; asking changes nothing."""
-        if self.process.is_dead or self.lease._stopped.is_set():
+        if self.process.is_dead or self.lease._is_released:
             return False
         before = self.lease._lost_because
         is_lost = self.lease.is_lost
