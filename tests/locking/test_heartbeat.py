@@ -55,7 +55,7 @@ def test_several_leases_are_kept_by_one_thread(tmp_path: Path) -> None:
 def test_the_others_are_kept_when_one_is_released_or_lost(tmp_path: Path) -> None:
     store = SqliteLockStore(tmp_path / "locks.sqlite")
     locks = a_lock(store)
-    with pytest.raises(LeaseLost), ExitStack() as stack:
+    with pytest.raises(LeaseLost), ExitStack() as stack:  # noqa: PT012
         lost, kept = [stack.enter_context(locks.acquire(game_date=day, batch_id="batch")) for day in DATES[:2]]
         with locks.acquire(game_date=DATES[2], batch_id="batch"):
             pass
