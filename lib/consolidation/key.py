@@ -40,12 +40,7 @@ def counted_rows(spec: TableSpec, alias: str) -> str:
 
 
 def newest_of_each_key(spec: TableSpec, columns: Sequence[Column]) -> str:
-    """A QUALIFY clause that keeps one row a key: the newest."""
-    return f"QUALIFY {rank_in_key(spec, columns)} = 1"
-
-
-def rank_in_key(spec: TableSpec, columns: Sequence[Column]) -> str:
-    """GoogleSQL that numbers the rows of each key from 1, the newest first.
+    """The end of a SELECT that keeps one row a key: the newest.
 
     Rows that are equally new are told apart by their other columns, so that the same
     rows always lead to the same choice.
@@ -59,7 +54,8 @@ def rank_in_key(spec: TableSpec, columns: Sequence[Column]) -> str:
     order = [f"{quoted(name)} DESC" for name in newest] + [quoted(name) for name in rest]
     partition = ", ".join(_groupable(name, types[name]) for name in spec.key_columns)
     ordering = f" ORDER BY {', '.join(order)}" if order else ""
-    return f"ROW_NUMBER() OVER (PARTITION BY {partition}{ordering})"
+    # The analyzer takes no QUALIFY without a WHERE.
+    return f"WHERE TRUE QUALIFY ROW_NUMBER() OVER (PARTITION BY {partition}{ordering}) = 1"
 
 
 def comparable(column: Column) -> str:

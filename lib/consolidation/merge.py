@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from lib.consolidation.fence import current_token, fence_steps
 from lib.consolidation.identifiers import TableName
-from lib.consolidation.key import column_list, counted_rows, quoted, rank_in_key, same_key
+from lib.consolidation.key import column_list, counted_rows, newest_of_each_key, quoted, same_key
 from lib.consolidation.ledger import LEDGER_COLUMNS
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column, Execute, Require, Step
@@ -82,18 +82,17 @@ def _ownership(name: str) -> str:
 def consolidation_steps(staged: StagedRows, *, has_lease: bool) -> list[Step]:
     """Fence, MERGE, checks and ledger: all of it, or nothing."""
     spec = staged.spec
-    estimated = _newest_of(f"({ranked_sql(staged)})")
+    merge = _merge(staged)
     return [
         *fence_steps(spec, has_lease=has_lease),
         Require(ALREADY_MERGED, _none_merged_yet(spec)),
-        Execute("rank", f"CREATE TEMP TABLE staged_rows AS {ranked_sql(staged)}"),
-        Execute("count", f"CREATE TEMP TABLE counts AS {counts_sql(staged)}"),
+        Execute("count", f"CREATE TEMP TABLE counts AS {_counts(staged)}"),
         Require(WRONG_DATE, "(SELECT wrong_date_rows FROM counts) = 0"),
         Require(INACTIVE_ROWS, "(SELECT inactive_rows FROM counts) = 0"),
-        Execute("duplicates before", f"CREATE TEMP TABLE duplicates_before AS {_duplicates(spec)}"),
-        Execute("merge", _merge(staged, _STAGED_ONCE), standalone=_merge(staged, estimated)),
-        Execute("duplicates after", f"CREATE TEMP TABLE duplicates_after AS {_duplicates(spec)}"),
-        Require(STAGED_KEY_MISSING, f"NOT EXISTS ({_missing_keys(spec)})"),
+        Execute("keys before", f"CREATE TEMP TABLE duplicates_before AS {_duplicates(spec)}"),
+        Execute("merge", merge, standalone=merge),
+        Execute("keys after", f"CREATE TEMP TABLE keys_after AS {_keys(staged)}"),
+        Require(STAGED_KEY_MISSING, f"NOT EXISTS (SELECT 1 FROM keys_after WHERE {_MISSING})"),
         Require(NEW_DUPLICATES, f"NOT EXISTS ({_new_duplicates(spec)})"),
         Execute("ledger", _ledger(spec)),
     ]
@@ -108,34 +107,15 @@ def _none_merged_yet(spec: TableSpec) -> str:
     )
 
 
-def ranked_sql(staged: StagedRows) -> str:
-    """All staged rows, each with its rank among those of its key: the newest is the first.
-
-    Two rows of a rank may differ in nothing but the columns that they own.
-    """
-    owned = [Column(f"staged__{name}", "BOOL") for name in staged.partly_staged]
-    return f"SELECT *, {rank_in_key(staged.spec, [*staged.columns, *owned])} AS {_RANK} FROM ({staged.sql}) AS staged"
-
-
-def _newest_of(ranked: str) -> str:
-    """One row a key."""
-    return f"(SELECT * FROM {ranked} AS ranked WHERE {_RANK} = 1)"
-
-
-_RANK = "rank__staged"
-_STAGED_ONCE = _newest_of("staged_rows")
-
-
-def counts_sql(staged: StagedRows) -> str:
+def _counts(staged: StagedRows) -> str:
     """How many rows are staged, how many of them must not have been, and how many are there before the MERGE."""
     spec = staged.spec
     names = {column.name for column in staged.columns}
-    date = quoted(spec.date_column)
     inactive = f"COUNTIF(NOT {quoted(spec.active_column)})" if spec.active_column in names else "0"
     return (
-        f"SELECT COUNT(*) AS staged_rows, COUNTIF({_RANK} = 1) AS staged_keys, "
-        f"COUNTIF({date} IS DISTINCT FROM @game_date) AS wrong_date_rows, {inactive} AS inactive_rows, "
-        f"{_row_count(spec)} AS rows_before FROM staged_rows"
+        f"SELECT COUNT(*) AS staged_rows, COUNTIF({quoted(spec.date_column)} IS DISTINCT FROM @game_date) "
+        f"AS wrong_date_rows, {inactive} AS inactive_rows, {_row_count(spec)} AS rows_before "
+        f"FROM ({staged.sql}) AS staged"
     )
 
 
@@ -152,7 +132,33 @@ def _duplicates(spec: TableSpec) -> str:
     )
 
 
-def _merge(staged: StagedRows, source: str) -> str:
+def _keys(staged: StagedRows) -> str:
+    """Each staged key, and each other one that has several rows: its staged rows, and those in the main table.
+
+    Grouped, because then NULL equals NULL, and in one go, because to look for keys that are
+    missing and for keys that are there twice are the costliest of the checks.
+    """
+    spec = staged.spec
+    keys = column_list(spec.key_columns)
+    return (
+        f"SELECT {keys}, COUNTIF(staged__key) AS staged__copies, COUNTIF(NOT staged__key) AS copies FROM ("
+        f"SELECT {keys}, TRUE AS staged__key FROM ({staged.sql}) AS staged UNION ALL "
+        f"SELECT {column_list(spec.key_columns, 'T')}, FALSE FROM {spec.table.sql} AS T WHERE {counted_rows(spec, 'T')}"
+        f") AS seen GROUP BY {keys} HAVING COUNTIF(staged__key) > 0 OR COUNTIF(NOT staged__key) > 1"
+    )
+
+
+_MISSING = "staged__copies > 0 AND copies = 0"
+
+
+def _newest(staged: StagedRows) -> str:
+    """One row a key. Two rows of a rank may differ in nothing but the columns that they own."""
+    owned = [Column(f"staged__{name}", "BOOL") for name in staged.partly_staged]
+    newest = newest_of_each_key(staged.spec, [*staged.columns, *owned])
+    return f"(SELECT * FROM ({staged.sql}) AS staged {newest})"
+
+
+def _merge(staged: StagedRows) -> str:
     spec = staged.spec
     names = [column.name for column in staged.columns]
     values = [f"S.{quoted(name)}" for name in names]
@@ -161,7 +167,7 @@ def _merge(staged: StagedRows, source: str) -> str:
     elif spec.active_column:
         names, values = [*names, spec.active_column], [*values, "TRUE"]
     return (
-        f"MERGE INTO {spec.table.sql} AS T USING {source} AS S "
+        f"MERGE INTO {spec.table.sql} AS T USING {_newest(staged)} AS S "
         f"ON {counted_rows(spec, 'T')} AND {same_key(spec, 'T', 'S')}"
         f"{_when_matched(staged)} "
         f"WHEN NOT MATCHED THEN INSERT ({column_list(names)}) VALUES ({', '.join(values)})"
@@ -183,29 +189,21 @@ def _when_matched(staged: StagedRows) -> str:
     return f" WHEN MATCHED THEN UPDATE SET {', '.join(updates)}" if updates else ""
 
 
-def _missing_keys(spec: TableSpec) -> str:
-    """Staged keys that the main table has not.
-
-    A set operation: NULL equals NULL in it, and it needs no outer join.
-    """
-    keys = column_list(spec.key_columns)
-    there = f"SELECT {column_list(spec.key_columns, 'T')} FROM {spec.table.sql} AS T WHERE {counted_rows(spec, 'T')}"
-    return f"(SELECT {keys} FROM {_STAGED_ONCE} AS S) EXCEPT DISTINCT ({there})"
-
-
 def _new_duplicates(spec: TableSpec) -> str:
     """Keys with several rows that had not as many before; a MERGE takes none away."""
     counted = f"SELECT {column_list(spec.key_columns)}, copies FROM"
-    return f"({counted} duplicates_after) EXCEPT DISTINCT ({counted} duplicates_before)"
+    return f"({counted} keys_after WHERE copies > 1) EXCEPT DISTINCT ({counted} duplicates_before)"
 
 
-def _figures(inserted: str) -> str:
+def _figures(keys: str, inserted: str) -> str:
     """Staged, inserted, updated, deduplicated: every staged row is exactly one of them."""
     return (
         "SELECT c.staged_rows, c.inserted_rows, c.staged_keys - c.inserted_rows AS updated_rows, "
-        "c.staged_rows - c.staged_keys AS deduplicated_rows, c.wrong_date_rows, c.inactive_rows, "
+        "c.staged_rows - c.staged_keys AS deduplicated_rows, c.wrong_date_rows, c.inactive_rows, c.duplicates_after, "
         "(SELECT COUNT(*) FROM duplicates_before) AS duplicates_before "
-        f"FROM (SELECT *, {inserted} AS inserted_rows FROM counts) AS c"
+        f"FROM (SELECT counts.*, k.*, {inserted} AS inserted_rows FROM counts CROSS JOIN ("
+        f"SELECT COUNTIF(staged__copies > 0) AS staged_keys, COUNTIF({_MISSING}) AS missing_keys, "
+        f"COUNTIF(copies > 1) AS duplicates_after FROM {keys}) AS k) AS c"
     )
 
 
@@ -217,28 +215,23 @@ def _ledger(spec: TableSpec) -> str:
         "updated_rows",
         "deduplicated_rows",
         "duplicates_before",
+        "duplicates_after",
     }
-    computed = {
-        "token": current_token(spec),
-        "duplicates_after": "(SELECT COUNT(*) FROM duplicates_after)",
-        "committed_at": "CURRENT_TIMESTAMP()",
-    }
+    computed = {"token": current_token(spec), "committed_at": "CURRENT_TIMESTAMP()"}
     grown = f"{_row_count(spec)} - rows_before"
     names = [column.name for column in LEDGER_COLUMNS]
     values = [f"figures.{name}" if name in counted else computed.get(name, f"@{name}") for name in names]
     return (
         f"INSERT INTO {spec.ledger.sql} ({', '.join(names)}) SELECT {', '.join(values)} "
-        f"FROM ({_figures(grown)}) AS figures"
+        f"FROM ({_figures('keys_after', grown)}) AS figures"
     )
 
 
 def dry_run_sql(staged: StagedRows) -> str:
     """The same figures without writing: one SELECT over the gathered rows."""
-    spec = staged.spec
-    new_keys = f"(SELECT COUNT(*) FROM ({_missing_keys(spec)}))"
     return (
-        f"WITH staged_rows AS ({ranked_sql(staged)}), counts AS ({counts_sql(staged)}), "
-        f"duplicates_before AS ({_duplicates(spec)}) {_figures(new_keys)}"
+        f"WITH keys_before AS ({_keys(staged)}), counts AS ({_counts(staged)}), "
+        f"duplicates_before AS ({_duplicates(staged.spec)}) {_figures('keys_before', 'missing_keys')}"
     )
 
 

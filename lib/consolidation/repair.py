@@ -162,7 +162,7 @@ def _repair_steps(spec: TableSpec, columns: Sequence[Column], backup: TableName)
         Execute("find", f"CREATE TEMP TABLE repair_rows AS {duplicated_rows(spec)}"),
         Require("other_rows_found", "(SELECT COUNT(*) FROM repair_rows) = @rows_found"),
         Require("rows_were_changed", f"{rows_digest('SELECT * FROM repair_rows', columns)} = @rows_digest"),
-        Execute("keep", f"CREATE TEMP TABLE repair_keep AS SELECT * FROM repair_rows WHERE TRUE {newest}"),
+        Execute("keep", f"CREATE TEMP TABLE repair_keep AS SELECT * FROM repair_rows {newest}"),
         Require("other_keys_found", "(SELECT COUNT(*) FROM repair_keep) = @duplicate_keys"),
         Execute("back up", f"INSERT INTO {backup.sql} ({names}) SELECT {names} FROM repair_rows"),
         Execute("remove", delete_keys_of(spec, "repair_keep")),

@@ -57,7 +57,7 @@ def plan_undo(warehouse: Warehouse, spec: TableSpec, game_date: date, backup_tab
     columns = warehouse.columns_of([backup]).get(backup)
     if columns is None:
         raise TableNotFound(f"there is no backup {backup_table}; nothing was put back")
-    kept = f"(SELECT * FROM {backup.sql} WHERE TRUE {newest_of_each_key(spec, columns)})"
+    kept = f"(SELECT * FROM {backup.sql} {newest_of_each_key(spec, columns)})"
     found = warehouse.query(
         f"SELECT COUNT(*) AS row_count, COUNTIF({quoted(spec.date_column)} = @game_date) AS of_date, "
         f"{rows_digest(f'SELECT * FROM {backup.sql}', columns)} AS content, "
@@ -126,7 +126,7 @@ def _steps(spec: TableSpec, columns: Sequence[Column], backup: TableName) -> lis
         Require("the_backup_was_changed", f"{rows_digest(f'SELECT * FROM {backup.sql}', columns)} = @backup_digest"),
         Execute(
             "kept",
-            f"CREATE TEMP TABLE undo_kept AS SELECT * FROM {backup.sql} WHERE TRUE {newest_of_each_key(spec, columns)}",
+            f"CREATE TEMP TABLE undo_kept AS SELECT * FROM {backup.sql} {newest_of_each_key(spec, columns)}",
         ),
         Require("rows_were_added_or_removed", _as_many(spec, "undo_kept")),
         Require("rows_were_changed", _unchanged(spec, columns, "undo_kept")),

@@ -41,7 +41,9 @@ _NAMES = {
 @lru_cache(maxsize=512)
 def translate(sql: str) -> tuple[str, frozenset[str]]:
     """The statement in DuckDB's SQL, and the names of the parameters in it."""
-    tree = sqlglot.parse_one(sql, read="bigquery").transform(_null_safe_equality).transform(_counted)
+    tree = sqlglot.parse_one(sql, read="bigquery")
+    for rewritten in (_null_safe_equality, _counted, _partitioned_by_number):
+        tree = tree.transform(rewritten)
     names = frozenset(parameter.name for parameter in tree.find_all(exp.Parameter))
     return tree.sql(dialect="duckdb"), names
 
@@ -60,6 +62,15 @@ def _counted(node: exp.Expr) -> exp.Expr:
     if not isinstance(node, exp.CountIf):
         return node
     return exp.Count(this=exp.Case(ifs=[exp.If(this=node.this, true=exp.Literal.number(1))]))
+
+
+def _partitioned_by_number(node: exp.Expr) -> exp.Expr:
+    """``PARTITION BY CAST(number + 0 AS STRING)``: only BigQuery needs the text, and it takes DuckDB a fifth longer."""
+    if isinstance(node, exp.Window):
+        for part in node.args.get("partition_by") or []:
+            if isinstance(part, exp.Cast) and part.is_type("text") and isinstance(part.this, exp.Add):
+                part.replace(part.this)
+    return node
 
 
 def bind(sql: str, parameters: Parameters) -> tuple[str, dict[str, Value]]:

@@ -59,9 +59,7 @@ def _ledger_afterwards(self: Any, steps: Sequence[Step], parameters: Any, **opti
 
     outcome = _run_transaction(self, only(names - {"ledger"}), parameters, **options)
     options["job_id"] = f"{options['job_id']}_ledger"
-    _run_transaction(
-        self, only({"rank", "count", "duplicates before", "duplicates after", "ledger"}), parameters, **options
-    )
+    _run_transaction(self, only({"count", "keys before", "keys after", "ledger"}), parameters, **options)
     return outcome
 
 
