@@ -14,8 +14,8 @@ _SMALL = (
     "lock, and about twenty statements are planned, where the hand opens it once for one"
 )
 _LARGE = (
-    "all staged rows are ranked into a table of their own, so that one reading serves the counts, the MERGE and the "
-    "check, and the date's keys are grouped before and after the MERGE"
+    "the date's keys are grouped before the MERGE, and together with the staged ones after it, which is what shows "
+    "that none is missing and none is there twice; and rows that are equally new are told apart by all of their columns"
 )
 
 
