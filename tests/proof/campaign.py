@@ -72,15 +72,15 @@ def tally(name: str, seeds: Sequence[int]) -> Tally:
     """Play these schedules of a variant."""
     total = Tally()
     for seed in seeds:
-        world, violations = _played(seed, variants()[name])
+        world, violations = played(seed, variants()[name])
         total.schedules += 1
         total.events += _events(world)
         total.broken += [(seed, f"{violation.what}: {violation.how}") for violation in violations[:1]]
     return total
 
 
-def _played(seed: int, variant: Variant) -> tuple[World, list[Violation]]:
-    """In silence: thousands of schedules log a line at each of their faults."""
+def played(seed: int, variant: Variant) -> tuple[World, list[Violation]]:
+    """One schedule, in silence: thousands of schedules log a line at each of their faults."""
     world = World(seed, variant)
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
@@ -110,7 +110,7 @@ def broken_promises(name: str, first_seed: int, most: int) -> dict[str, Broken]:
 def _broken(name: str, first_seed: int, most: int) -> Iterator[Broken]:
     variant = variants()[name]
     for tried, seed in enumerate(range(first_seed, first_seed + most), start=1):
-        for violation in _played(seed, variant)[1]:
+        for violation in played(seed, variant)[1]:
             if violation.what not in variant.not_asked:
                 yield Broken(seed, tried, violation.what, violation.how)
 

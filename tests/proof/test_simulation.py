@@ -11,9 +11,10 @@ import sys
 import pytest
 
 from tests.proof.__main__ import DOCUMENT
-from tests.proof.campaign import broken_promises, tally
+from tests.proof.campaign import broken_promises, played, tally
 from tests.proof.guide import GUIDE
-from tests.proof.variants import DEFENCES_OFF
+from tests.proof.variant import Variant
+from tests.proof.variants import DEFENCES_OFF, RACED_FENCE_ROWS
 
 _TOLD = re.compile(r"^\| `(?P<name>[a-z-]+)` \|.*\| (?P<what>[a-z ]+) \| [\d,]+ \| (?P<seed>\d+) \|$", re.MULTILINE)
 _FOUND = [(row["name"], row["what"], int(row["seed"])) for row in _TOLD.finditer(DOCUMENT.read_text("utf-8"))]
@@ -24,6 +25,12 @@ _FIRST_SEED = 1_000_000  # others than those of `make proof`
 def test_no_schedule_of_ours_breaks_a_promise(part: int) -> None:
     first = _FIRST_SEED + 20 * part
     assert tally("ours", range(first, first + 20)).broken == []
+
+
+def test_fence_rows_that_raced_do_no_harm() -> None:
+    raced = Variant("raced", "each consolidation inserts a fence row", [RACED_FENCE_ROWS])
+    seeds = range(_FIRST_SEED, _FIRST_SEED + 40)
+    assert {seed: found for seed in seeds if (found := played(seed, raced)[1])} == {}
 
 
 @pytest.mark.parametrize(("name", "what", "seed"), _FOUND)
