@@ -77,7 +77,8 @@ class Archive:
         root: A folder or an fsspec URL; by default where ``RUNBOOK_OUTPUTS`` says.
 
     Raises:
-        UserError: It is a URL for which there is no file system.
+        UserError: It can be no archive, see `lib.archive.store.open_store`.
+        Unavailable: There are no credentials for it.
     """
 
     def __init__(self, root: str | Path | None = None) -> None:
@@ -95,7 +96,7 @@ class Archive:
             record: Of the run; its id is replaced.
 
         Raises:
-            UserError: The archive cannot be written.
+            Unavailable: The archive cannot be written.
         """
         while True:
             named = replace(record, run_id=f"{record.started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}")
@@ -105,7 +106,7 @@ class Archive:
                 if self.store.create(f"{run.place}/{RECORD}", to_json(named)):
                     return run
             except Unavailable as error:
-                raise UserError(f"the archive cannot be written: {error}") from error
+                raise Unavailable(f"the archive cannot be written: {error}") from error
 
     def write_record(self, run: Run) -> None:
         """Replace the run's record.

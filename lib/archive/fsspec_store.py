@@ -14,9 +14,13 @@ from typing import Any
 
 import fsspec
 
+from lib.archive import google_bucket
 from lib.archive.media_types import media_type
 from lib.errors import Unavailable, UserError
 
+# One that has never answered may not be there at all; afterwards a failure of the network is waited out.
+_FIRST_ANSWER_SECONDS = 10.0
+_ANSWER_SECONDS = 120.0
 _CREATING = threading.Lock()
 
 
@@ -28,29 +32,36 @@ class FsspecStore:
 
     Raises:
         UserError: There is no file system for such URLs, or it does not take this one.
+        Unavailable: There are no credentials for it.
     """
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
+        self._is_bucket = url.startswith(google_bucket.SCHEMES)
+        options = google_bucket.open_options(url) if self._is_bucket else {}
         try:
-            self._files, root = fsspec.core.url_to_fs(self._url, use_listings_cache=False)
+            self._files, root = fsspec.core.url_to_fs(self._url, use_listings_cache=False, **options)
         except (ImportError, ValueError, TypeError) as error:
             raise UserError(f"{url!r:.120} cannot be an archive: {_one_line(error)}") from error
+        except Exception as error:
+            raise Unavailable(f"{url!r:.120} cannot be opened: {_one_line(error)}") from error
         self._root = root.rstrip("/")
+        self._is_remote: bool = self._files.async_impl
+        self._has_answered = False
 
     def read(self, name: str) -> bytes:
         with self._translated(name, "read"):
-            return bytes(self._files.cat_file(self._path(name)))
+            return bytes(self._files.cat_file(self._path(name), **self._patience))
 
     def write(self, name: str, content: bytes) -> None:
         with self._translated(name, "written"):
-            self._files.pipe_file(self._path(name), content, **self._about(name))
+            self._files.pipe_file(self._path(name), content, **self._about(name), **self._patience)
 
     def create(self, name: str, content: bytes) -> bool:
         try:
             # A bucket decides by itself who was first; a file system of this process only looks, and then writes.
             with _CREATING, self._translated(name, "written"):
-                self._files.pipe_file(self._path(name), content, mode="create", **self._about(name))
+                self._files.pipe_file(self._path(name), content, mode="create", **self._about(name), **self._patience)
         except FileExistsError:
             return False
         return True
@@ -58,7 +69,7 @@ class FsspecStore:
     def delete(self, name: str) -> None:
         try:
             with self._translated(name, "deleted"):
-                self._files.rm_file(self._path(name))
+                self._files.rm_file(self._path(name), **self._patience)
         except FileNotFoundError:
             pass
 
@@ -67,7 +78,7 @@ class FsspecStore:
         try:
             with self._translated(folder, "listed"):
                 self._files.invalidate_cache(path)
-                found = {str(name).rstrip("/") for name in self._files.ls(path, detail=False)}
+                found = {str(name).rstrip("/") for name in self._files.ls(path, detail=False, **self._patience)}
         except FileNotFoundError:
             return []
         # A bucket may list a folder as a part of itself.
@@ -76,7 +87,7 @@ class FsspecStore:
     def names(self, folder: str = "") -> Iterator[str]:
         with self._translated(folder, "listed"):
             self._files.invalidate_cache(self._root)
-            found = self._files.find(self._path(folder))
+            found = self._files.find(self._path(folder), **self._patience)
         yield from (name[len(self._root) :].lstrip("/") for name in found)
 
     def address(self, name: str = "") -> str:
@@ -89,19 +100,38 @@ class FsspecStore:
 
     def _about(self, name: str) -> dict[str, Any]:
         """What a bucket tells browsers: what it is, and to ask each time whether it has changed."""
-        if "gs" not in self._files.protocol:
+        if not self._is_bucket:
             return {}
         return {"content_type": media_type(name), "fixed_key_metadata": {"cache_control": "no-cache"}}
+
+    @property
+    def _patience(self) -> dict[str, float]:
+        """How long it is waited for a server; a file system of this process takes no such word."""
+        return {"timeout": _ANSWER_SECONDS if self._has_answered else _FIRST_ANSWER_SECONDS} if self._is_remote else {}
+
+    def _is_missing(self) -> bool:
+        """Whether nothing was found because there is no bucket."""
+        if self._is_bucket and not self._has_answered:
+            self._has_answered = not google_bucket.is_missing(self._files, self._root, _FIRST_ANSWER_SECONDS)
+            return not self._has_answered
+        return False
 
     @contextmanager
     def _translated(self, name: str, what: str) -> Iterator[None]:
         """Each file system has errors of its own."""
         try:
             yield
-        except (FileNotFoundError, FileExistsError):
+        except FileNotFoundError as error:
+            if self._is_missing():
+                raise Unavailable(f"{self.address(name)} cannot be {what}: there is no such bucket") from error
             raise
+        except FileExistsError:
+            raise
+        except fsspec.FSTimeoutError as error:
+            raise Unavailable(f"{self.address(name)} cannot be {what}: there is no answer from its server") from error
         except Exception as error:
             raise Unavailable(f"{self.address(name)} cannot be {what}: {_one_line(error)}") from error
+        self._has_answered = True
 
 
 def _one_line(error: Exception) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from glob import escape
 from pathlib import Path, PurePosixPath
 
@@ -13,6 +13,9 @@ from lib.errors import Unavailable
 
 # Of a file that is being written; readers do not see it.
 _TEMPORARY = "."
+# Somebody has deleted the name, with what was being written to it, or the folder while it was empty.
+_DELETED_MEANWHILE = (FileNotFoundError, FileExistsError)
+_MOST_ATTEMPTS = 1_000
 
 
 class LocalStore:
@@ -34,16 +37,10 @@ class LocalStore:
             raise Unavailable(f"{self.address(name)} cannot be read: {error.strerror}") from error
 
     def write(self, name: str, content: bytes) -> None:
-        write_whole(self._path(name), content)
+        _put(self._path(name), content, _replace)
 
     def create(self, name: str, content: bytes) -> bool:
-        path = self._path(name)
-        with _written_beside(path, content) as temporary:
-            try:
-                os.link(temporary, path)
-            except FileExistsError:
-                return False
-        return True
+        return _put(self._path(name), content, _link)
 
     def delete(self, name: str) -> None:
         path = self._path(name)
@@ -51,7 +48,7 @@ class LocalStore:
             path.unlink(missing_ok=True)
             for leftover in path.parent.glob(f"{_TEMPORARY}{escape(path.name)}.*"):  # of a writer that was killed
                 leftover.unlink(missing_ok=True)
-        except NotADirectoryError:
+        except (FileNotFoundError, NotADirectoryError):  # nor is its folder there
             return
         except OSError as error:
             raise Unavailable(f"{path} cannot be deleted: {error.strerror}") from error
@@ -82,35 +79,35 @@ class LocalStore:
         return self.root / name
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that readers see whole or not at all.
-
-    Raises:
-        Unavailable: It cannot be written.
-    """
-    with _written_beside(path, content) as temporary:
-        temporary.replace(path)
-
-
-@contextmanager
-def _written_beside(path: Path, content: bytes) -> Iterator[Path]:
-    temporary = path.with_name(f"{_TEMPORARY}{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
-    try:
-        _write(temporary, content)
-        yield temporary
-    except OSError as error:
-        raise Unavailable(f"{path} cannot be written: {error.strerror}") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-
-
-def _write(path: Path, content: bytes) -> None:
+def _put(path: Path, content: bytes, move: Callable[[Path, Path], bool]) -> bool:
+    """Write a file beside it and move it there, so that readers see it whole or not at all."""
+    attempts_left = _MOST_ATTEMPTS
     while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileNotFoundError):  # the folder was empty, and somebody has just deleted it
-            path.write_bytes(content)
-            return
+        attempts_left -= 1
+        temporary = path.with_name(f"{_TEMPORARY}{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(content)
+            return move(temporary, path)
+        except OSError as error:
+            if not attempts_left or not isinstance(error, _DELETED_MEANWHILE):
+                raise Unavailable(f"{path} cannot be written: {error.strerror}") from error
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+def _replace(temporary: Path, path: Path) -> bool:
+    temporary.replace(path)
+    return True
+
+
+def _link(temporary: Path, path: Path) -> bool:
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _raise(error: OSError) -> None:

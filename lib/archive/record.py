@@ -7,8 +7,6 @@ nobody beats for any more is shown as abandoned.
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -21,6 +19,7 @@ import lib.consolidation.errors
 import lib.locking.errors
 import lib.operations.action_digest
 import lib.operations.ports  # noqa: F401
+from lib.archive.machine import is_gone
 from lib.errors import Finding, RunbookError, UserError
 from lib.operations.verdict import Check, Conclusion, Verdict
 
@@ -122,8 +121,8 @@ class RunRecord:
         code_version: ``git describe`` of the checkout, or the package's version.
         versions: Of the libraries that executed it.
         who: The user.
-        host: The machine.
-        pid: The runner's process on that host.
+        host: The machine, see `lib.archive.machine`.
+        pid: The runner's process there.
     """
 
     run_id: str
@@ -206,9 +205,7 @@ class RunRecord:
 
     def is_silent(self, now: datetime) -> bool:
         """Whether its runner is gone, as far as can be told from here."""
-        if self.host == platform.node() and not process_exists(self.pid):
-            return True
-        return now - self.heartbeat_at > timedelta(seconds=ABANDONED_AFTER_SECONDS)
+        return is_gone(self.host, self.pid) or now - self.heartbeat_at > timedelta(seconds=ABANDONED_AFTER_SECONDS)
 
 
 def to_json(record: RunRecord) -> bytes:
@@ -248,14 +245,3 @@ def _adapter() -> TypeAdapter[RunRecord]:
 def _names_with_kinds(error: type[Exception]) -> set[str]:
     """A kernel tells only the name of an error's class."""
     return {error.__name__}.union(*map(_names_with_kinds, error.__subclasses__()))
-
-
-def process_exists(pid: int) -> bool:
-    """Whether there is a process of that id on this machine."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True  # another user's
-    return True

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from lib.archive.archive import NOTEBOOK, RECORD, REPORT, UNSEALED, Archive, DamagedRun, Run
+from lib.archive.archive import NOTEBOOK, RECORD, REPORT, Archive, DamagedRun, Run
 from lib.archive.chain import Chain, Event
 from lib.archive.record import RunStatus
+from lib.archive.sealing import forget_unsealed
 from lib.errors import UserError
 from lib.operations.verdict import Verdict
 
@@ -89,8 +90,8 @@ def delete_files(archive: Archive, place: str) -> None:
     Raises:
         Unavailable: The archive cannot be written.
     """
+    forget_unsealed(archive.store, place)
     # By name also where a killed runner came no further than a temporary file.
     names = {*archive.store.names(place), *(f"{place}/{name}" for name in (NOTEBOOK, REPORT, RECORD))}
     for name in sorted(names, key=lambda name: (name == f"{place}/{RECORD}", name)):
         archive.store.delete(name)
-    archive.store.delete(f"{UNSEALED}/{place}")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
+
+from lib.errors import UserError
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # of two letters at least: one is a drive of Windows
 
 
 class Store(Protocol):
@@ -55,12 +60,18 @@ def open_store(place: str) -> Store:
     """The store at a folder, or at an fsspec URL such as ``gs://bucket/prefix``.
 
     Raises:
-        UserError: There is no file system for such URLs.
+        UserError: It can be none: a file, a URL gone wrong, or one for which there is no file system.
+        Unavailable: There are no credentials for it.
     """
+    if _SCHEME.match(place) and "://" not in place:
+        raise UserError(f"{place!r:.120} cannot be an archive: write a folder, or a URL such as gs://bucket/prefix")
     if "://" in place and not place.startswith("file://"):
         from lib.archive.fsspec_store import FsspecStore
 
         return FsspecStore(place)
     from lib.archive.local_store import LocalStore
 
-    return LocalStore(Path(place.removeprefix("file://")))
+    folder = Path(place.removeprefix("file://")).absolute()
+    if file := next((each for each in (folder, *folder.parents) if each.is_file()), None):
+        raise UserError(f"{place!r:.120} cannot be an archive: {file} is a file")
+    return LocalStore(folder)

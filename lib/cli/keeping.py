@@ -109,18 +109,24 @@ def prune(older_than_days: int | None, keep_last: int | None, applies: bool, as_
     """Show or remove old runs, and end removals that were cut short; the chain keeps that they were there.
 
     Of each runbook and environment the newest run, the last FAIL and the last PASS stay, and
-    so does what is running or damaged.
+    so does what is running, damaged or not sealed yet. With neither --older-than-days nor
+    --keep-last only removals that were cut short are ended.
     """
     from lib.archive.archive import Archive
     from lib.archive.record import utc_now
     from lib.archive.retention import Retention, delete_files, half_removed, remove
+    from lib.archive.sealing import unsealed_places
     from lib.site.build import build_site
 
-    older_than = None if older_than_days is None else timedelta(days=older_than_days)
-    retention = Retention(older_than, keep_last)
     archive = Archive()
     unfinished = half_removed(archive)
-    going = [run.place for run in retention.removable(archive.runs(), utc_now()) if run.place not in unfinished]
+    going: list[str] = []
+    if not unfinished or older_than_days is not None or keep_last is not None:
+        older_than = None if older_than_days is None else timedelta(days=older_than_days)
+        # A runner that seals its run late would contradict the chain.
+        unsettled = {*unfinished, *unsealed_places(archive.store)}
+        settled = [run for run in archive.runs() if run.place not in unsettled]
+        going = [run.place for run in Retention(older_than, keep_last).removable(settled, utc_now())]
     if applies:
         for place in unfinished:
             delete_files(archive, place)

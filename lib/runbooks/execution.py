@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -11,6 +10,7 @@ from typing import Any
 
 from lib.archive.archive import Archive, Run
 from lib.archive.chain import Event
+from lib.archive.machine import this_machine
 from lib.archive.record import Origin, RunRecord, utc_now
 from lib.archive.sealing import lost_runs, seal
 from lib.environment import Environment, load_environment
@@ -57,9 +57,9 @@ def execute(
         The run, archived: its record, notebook and report.
 
     Raises:
-        UserError: A parameter or the environment is wrong, or the archive cannot be
-            written; nothing was started.
-        Unavailable: The archive could no longer be written when the run had ended.
+        UserError: A parameter or the environment is wrong; nothing was started.
+        Unavailable: The archive cannot be written, and nothing was started; or it no longer
+            could be when the run had ended.
     """
     settings = load_environment(environment)
     redactor = redactor_of(settings)
@@ -136,7 +136,7 @@ def _new_record(runbook: Runbook, values: dict[str, Any], environment: Environme
         code_version=code_version(),
         versions=library_versions(),
         who=user(),
-        host=platform.node(),
+        host=this_machine(),
         pid=os.getpid(),
         origin=origin,
     )

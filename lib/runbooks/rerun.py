@@ -40,9 +40,11 @@ def rerun(run: Run, runbook: Runbook, *, archive: Archive | None = None, limits:
         )
     if masked := [name for name, value in parameters.items() if MASK in str(value)]:
         raise UserError(f"{run.run_id} cannot be run again: parameter {masked[0]} held a secret, which was not kept")
+    # A default is not read as given text is: an empty text, where None is another value.
+    defaults = {parameter.name: parameter.default for parameter in runbook.parameters}
     return execute(
         runbook,
-        parameters,
+        {name: value for name, value in parameters.items() if name not in defaults or value != defaults[name]},
         environment=record.environment,
         archive=archive,
         limits=limits,

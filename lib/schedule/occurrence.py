@@ -10,10 +10,10 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from lib.archive.archive import Archive, Run
+from lib.archive.machine import is_gone, this_machine
 from lib.archive.record import RunStatus
 from lib.errors import RunbookError
 from lib.operations.verdict import Verdict
-from lib.schedule.machine import is_gone, this_machine
 from lib.schedule.settings import Entry
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Occurrence:
         recorded_at: Since when it is on record.
         ended_at: When it was over; None: it is not yet.
         give_up_at: When whoever claimed it must be done with it.
-        machine: Which one claimed it, see `lib.schedule.machine`.
+        machine: Which one claimed it, see `lib.archive.machine`.
         pid: The process there.
     """
 

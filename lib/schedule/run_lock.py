@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from lib.archive.machine import is_gone, this_machine
 from lib.environment import Environment
 from lib.locking.acquisition import Acquisition
 from lib.locking.errors import LockServiceUnavailable
@@ -15,7 +16,6 @@ from lib.locking.heartbeat import Heartbeat
 from lib.locking.lease import Lease, LeaseTiming
 from lib.locking.store import Claim, LockStore
 from lib.platform import run_lock_store
-from lib.schedule.machine import is_gone, this_machine
 
 _LONGEST_LEASE_SECONDS = 60.0
 

@@ -25,17 +25,19 @@ def archive(place: str) -> Archive:
 
 
 class FailingStore:
-    """A store that stops working: every change after the first few is refused.
+    """A store that stops working: every change after the first few is refused, and on demand every call.
 
     Attributes:
-        changes_left: How many will still be made.
+        calls_left: How many will still be answered.
     """
 
-    def __init__(self, store: Store, changes_left: int) -> None:
+    def __init__(self, store: Store, calls_left: int, *, reads_too: bool = False) -> None:
         self._store = store
-        self.changes_left = changes_left
+        self._reads_too = reads_too
+        self.calls_left = calls_left
 
     def read(self, name: str) -> bytes:
+        self._count_read()
         return self._store.read(name)
 
     def write(self, name: str, content: bytes) -> None:
@@ -51,15 +53,21 @@ class FailingStore:
         self._store.delete(name)
 
     def children(self, folder: str = "") -> list[str]:
+        self._count_read()
         return self._store.children(folder)
 
     def names(self, folder: str = "") -> Iterator[str]:
+        self._count_read()
         return self._store.names(folder)
 
     def address(self, name: str = "") -> str:
         return self._store.address(name)
 
     def _count(self) -> None:
-        if not self.changes_left:
+        if not self.calls_left:
             raise Unavailable("the store is gone")
-        self.changes_left -= 1
+        self.calls_left -= 1
+
+    def _count_read(self) -> None:
+        if self._reads_too:
+            self._count()

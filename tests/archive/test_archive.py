@@ -1,5 +1,6 @@
 """The archive and its records: whole files, tolerant readers, no run taken for better than it is."""
 
+import os
 import platform
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.archive.archive import Archive, DamagedRun, Run
+from lib.archive.machine import this_machine
 from lib.archive.record import (
     ABANDONED_AFTER_SECONDS,
     Outcome,
@@ -19,7 +21,7 @@ from lib.archive.record import (
     from_json,
     to_json,
 )
-from lib.errors import UserError
+from lib.errors import Unavailable, UserError
 from lib.operations.verdict import Check, Conclusion, Verdict
 
 START = datetime(2026, 11, 24, 19, 53, 40, tzinfo=UTC)
@@ -82,8 +84,22 @@ def test_silent_run_is_abandoned_and_a_beating_one_is_not() -> None:
     assert ELSEWHERE.observed(START + silence).status is RunStatus.RUNNING
     lost = ELSEWHERE.observed(START + silence + timedelta(seconds=1))
     assert (lost.status, lost.verdict) == (RunStatus.ABANDONED, Verdict.UNKNOWN)
-    dead_here = replace(ELSEWHERE, host=platform.node(), pid=2**22 + 1)
-    assert dead_here.observed(START).status is RunStatus.ABANDONED
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        (this_machine(), RunStatus.ABANDONED),
+        (f"{platform.node()}-00000000", RunStatus.RUNNING),  # of another container that has the same name
+        (platform.node(), RunStatus.RUNNING),  # as older records tell
+    ],
+)
+def test_a_process_is_looked_for_only_on_its_own_machine(host: str, status: RunStatus) -> None:
+    no_process = 2**22 + 1
+    assert replace(ELSEWHERE, host=host, pid=no_process).observed(START).status is status
+    assert replace(ELSEWHERE, host=host, pid=os.getpid()).observed(START).status is RunStatus.RUNNING
+    long_after = START + timedelta(seconds=ABANDONED_AFTER_SECONDS + 1)
+    assert replace(ELSEWHERE, host=host, pid=os.getpid()).observed(long_after).status is RunStatus.ABANDONED
 
 
 def test_damaged_runs_are_shown_and_hide_no_other(tmp_path: Path) -> None:
@@ -102,7 +118,12 @@ def test_damaged_runs_are_shown_and_hide_no_other(tmp_path: Path) -> None:
 
 def test_archive_that_cannot_be_used_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(UserError, match=r"archive cannot be written: .*/file/.* cannot be written: Not a dir"):
-        Archive(tmp_path / "file").begin(ELSEWHERE)
+    for place in (tmp_path / "file", tmp_path / "file/outputs"):
+        with pytest.raises(UserError, match=r"/file.*' cannot be an archive: /.*/file is a file"):
+            Archive(place)
+    archive = Archive(tmp_path)
+    (tmp_path / "local").write_text("in the way")
+    with pytest.raises(Unavailable, match=r"archive cannot be written: .*/local/.* cannot be written: Not a dir"):
+        archive.begin(ELSEWHERE)
     with pytest.raises(UserError, match="'nowhere://bucket' cannot be an archive: Protocol not known"):
         Archive("nowhere://bucket")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import get_ident
 
 import pytest
 from click.testing import CliRunner
@@ -17,7 +20,7 @@ from lib.archive.archive import RECORD, Archive, Run
 from lib.archive.chain import Chain, Event, Fingerprint
 from lib.archive.record import RunStatus
 from lib.archive.retention import remove
-from lib.archive.sealing import seal
+from lib.archive.sealing import lost_runs, seal
 from lib.archive.verification import FaultKind, Verification, adopt, verify
 from lib.cli import cli
 from lib.errors import Unavailable, UserError
@@ -123,6 +126,49 @@ def test_a_run_whose_runner_was_killed_before_its_seal_cannot_be_judged(archive:
     unsealed(archive)
     found = verify(archive)
     assert (told(found), found.exit_code) == ({FaultKind.UNSEALED}, 3)
+
+
+def close_lost_runs(archive: Archive) -> list[str]:
+    """As each runner does when it begins."""
+    closed = []
+    for run in lost_runs(archive, "local"):
+        archive.write_record(Run(run.place, replace(run.record, notifications=(f"told by {get_ident()}",))))
+        seal(archive, run.place, Event.ADOPTED)
+        closed.append(run.place)
+    return closed
+
+
+def test_a_lost_run_is_closed_by_one_runner(archive: Archive) -> None:
+    lost = [archive.begin(record(status=RunStatus.RUNNING)).place for _ in range(20)]
+    start = threading.Barrier(4)
+
+    def close() -> list[str]:
+        start.wait()
+        return close_lost_runs(archive)
+
+    with ThreadPoolExecutor(4) as pool:
+        closed = [future.result() for future in [pool.submit(close) for _ in range(4)]]
+    assert sorted(place for places in closed for place in places) == sorted(lost)
+    assert sorted(entry.place for entry in Chain(archive.store).read().entries) == sorted(lost)
+    found = verify(archive)
+    assert (found.faults, found.unchanged) == ((), len(lost))
+    assert {name.split("/")[0] for name in archive.store.names()} == {"_chain", "local"}
+
+
+@pytest.mark.parametrize("writes", range(8))
+def test_a_lost_run_whose_closer_is_killed_too_is_closed_by_a_later_one(
+    archive: Archive, writes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive.begin(record(status=RunStatus.RUNNING))
+    store = archive.store
+    archive.store = FailingStore(store, writes)
+    with suppress(Unavailable):
+        close_lost_runs(archive)
+    archive.store = store
+    monkeypatch.setattr("lib.archive.sealing.utc_now", lambda: datetime.now(UTC) + timedelta(minutes=11))
+    close_lost_runs(archive)
+    found = verify(archive)
+    assert (found.faults, found.unchanged) == ((), 1)
 
 
 def test_what_goes_on_is_no_fault(archive: Archive) -> None:

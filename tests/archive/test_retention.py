@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,10 +17,12 @@ from lib.archive.archive import Archive, DamagedRun, Run
 from lib.archive.record import RunStatus
 from lib.archive.retention import Retention
 from lib.archive.sealing import seal
-from lib.archive.verification import verify
+from lib.archive.store import Store, open_store
+from lib.archive.verification import FaultKind, verify
 from lib.cli import cli
 from lib.errors import UserError
 from lib.operations.verdict import Verdict
+from tests.archive.conftest import FailingStore
 from tests.site.runs import START, record
 
 DAY = timedelta(days=1)
@@ -103,3 +108,61 @@ def test_the_command_shows_first_and_then_removes_so_that_the_chain_tells(
     assert "Removed 0 runs" in prune("--keep-last", "1", "--apply")
     found = verify(archive)
     assert (found.exit_code, found.unchanged, found.removed) == (0, 2, 3)
+
+
+def some_weeks(archive: Archive) -> tuple[list[str], list[str]]:
+    """Runs of two runbooks, one of them silent and never sealed; the places that stay, and those that may go."""
+    staying, going = [], []
+    for runbook in ("day1_monitoring", "daily_quality"):
+        for days, verdict in enumerate([Verdict.PASS, Verdict.FAIL, Verdict.PASS, Verdict.FAIL]):
+            run = archive.begin(record(verdict, runbook=runbook, started_at=START - days * DAY))
+            archive.store.write(run.notebook, b"{}")
+            archive.store.write(run.report, b"report")
+            seal(archive, run.place)
+            (staying if days < 2 else going).append(run.place)
+    silent = archive.begin(record(started_at=START - 5 * DAY, status=RunStatus.RUNNING))
+    return sorted([*staying, silent.place]), sorted(going)
+
+
+def prune_with(store: Store, monkeypatch: pytest.MonkeyPatch, *words: str) -> Result:
+    monkeypatch.setattr("lib.archive.archive.open_store", lambda _: store)
+    return CliRunner().invoke(cli, ["runs", "prune", *words])
+
+
+def test_a_prune_that_is_cut_short_at_any_step_is_ended_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    for calls in count():
+        store = open_store(f"memory://{uuid4().hex}")
+        monkeypatch.setattr("lib.archive.archive.open_store", lambda _, store=store: store)
+        archive = Archive()
+        staying, going = some_weeks(archive)
+        failing = FailingStore(store, calls, reads_too=True)
+        result = prune_with(failing, monkeypatch, "--keep-last", "1", "--apply")
+        assert set(staying) <= set(archive.places())
+        found = verify(archive)
+        if result.exit_code == 0:
+            break
+        assert (result.exit_code, result.stderr) == (3, "runbook: the store is gone\n")
+        assert {fault.kind for fault in found.faults} <= {FaultKind.HALF_REMOVED, FaultKind.UNSEALED}
+        for fault in found.faults:
+            if fault.kind is FaultKind.HALF_REMOVED:
+                assert fault.text.endswith("runbook runs prune --apply ends that")
+                assert prune_with(store, monkeypatch, "--apply").exit_code == 0
+                assert fault.place not in archive.places()
+                assert fault.place in going
+        assert prune_with(store, monkeypatch, "--keep-last", "1", "--apply").exit_code == 0
+        assert sorted(archive.places()) == staying
+        assert [fault.kind for fault in verify(archive).faults] == [FaultKind.UNSEALED]
+    assert calls > 50
+    assert (sorted(archive.places()), found.removed) == (staying, len(going))
+
+
+def test_a_run_that_only_seemed_to_be_lost_is_still_there_when_its_runner_seals_it(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = archive.begin(record(started_at=START - DAY, status=RunStatus.RUNNING))
+    seal(archive, archive.begin(record()).place)
+    assert prune_with(archive.store, monkeypatch, "--keep-last", "0", "--apply").exit_code == 0
+    archive.write_record(Run(silent.place, replace(record(started_at=START - DAY), run_id=silent.run_id)))
+    seal(archive, silent.place)
+    found = verify(archive)
+    assert (found.faults, found.unchanged) == ((), 2)

@@ -104,6 +104,40 @@ def test_readers_see_the_old_or_the_new_content_and_no_other_file(place: str) ->
     writer.join()
 
 
+def test_a_write_is_not_broken_by_whoever_deletes_at_the_same_time(store: Store) -> None:
+    is_over = threading.Event()
+
+    def delete() -> None:
+        while not is_over.is_set():
+            store.delete("folder/page")
+
+    def write(number: int) -> None:
+        for _ in range(50):
+            store.write("folder/page", b"%d" % number)
+            store.create("folder/page", b"%d" % number)
+
+    with ThreadPoolExecutor(4) as pool:
+        deleters = [pool.submit(delete) for _ in range(2)]
+        writers = [pool.submit(write, number) for number in range(2)]
+        try:
+            for writer in writers:
+                writer.result()
+        finally:
+            is_over.set()
+        for deleter in deleters:
+            deleter.result()
+    store.write("folder/page", b"at last")
+    assert (store.read("folder/page"), list(store.names())) == (b"at last", ["folder/page"])
+
+
+def test_what_a_killed_writer_left_goes_with_its_name(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "archive")
+    store.write("folder/page", b"")
+    (tmp_path / "archive/folder/.page.1-00000000").write_bytes(b"hal")
+    store.delete("folder/page")
+    assert store.children() == []
+
+
 def test_a_place_that_cannot_be_used_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="'nowhere://bucket' cannot be an archive: Protocol not known"):
         open_store("nowhere://bucket")

@@ -106,5 +106,5 @@ def test_an_archive_that_cannot_be_written_is_one_line(
     (tmp_path / "file").touch()
     monkeypatch.setenv("RUNBOOK_OUTPUTS", str(tmp_path / "file"))
     result = call("once")
-    assert result.exit_code == 3
+    assert result.exit_code == 2
     assert len(result.stderr.splitlines()) == 1

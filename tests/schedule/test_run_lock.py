@@ -12,11 +12,11 @@ from uuid import uuid4
 
 import pytest
 
+from lib.archive.machine import this_machine
 from lib.environment import Environment, load_environment
 from lib.locking.errors import LockAcquisitionError
 from lib.locking.store import Claim
 from lib.platform import connect, run_lock_store
-from lib.schedule.machine import this_machine
 from lib.schedule.run_lock import only_run
 from tests.locking.emulator import HOST_VARIABLE, running_emulator
 

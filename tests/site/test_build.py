@@ -218,7 +218,7 @@ def test_command_builds_the_site_or_says_why_not(tmp_path: Path, monkeypatch: py
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("RUNBOOK_OUTPUTS", str(tmp_path / "file"))
     result = CliRunner().invoke(cli, ["site", "build"])
-    assert result.exit_code == 3
+    assert result.exit_code == 2
     assert result.stderr.startswith("runbook: ")
     assert result.stderr.count("\n") == 1
 

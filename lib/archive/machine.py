@@ -13,8 +13,6 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-from lib.archive.record import process_exists
-
 # Of a task of Cloud Run; machines that come from one snapshot may share all else.
 _EXECUTION = ("CLOUD_RUN_EXECUTION", "CLOUD_RUN_TASK_INDEX", "CLOUD_RUN_TASK_ATTEMPT")
 
@@ -34,4 +32,14 @@ def this_machine() -> str:
 
 def is_gone(machine: str, pid: int) -> bool:
     """Whether the process was on this machine and is no longer; of another machine's nothing is known."""
-    return machine == this_machine() and not process_exists(pid)
+    return machine == this_machine() and not _exists(pid)
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # another user's
+    return True

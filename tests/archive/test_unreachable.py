@@ -1,0 +1,125 @@
+"""An archive that cannot be reached, or is none: one clear line within seconds, and no run is started."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from click.testing import CliRunner
+
+from lib.cli import cli
+from lib.project import ROOT
+
+COMMANDS = (["runs", "list"], ["run", "day1_monitoring"])
+PATIENCE_SECONDS = 60
+
+
+def answer(words: list[str], **variables: str) -> tuple[int, str]:
+    """Of a process that has opened no bucket before, and has little patience."""
+    code = "import lib.archive.fsspec_store as store; store._FIRST_ANSWER_SECONDS = 0.5; import lib.cli; lib.cli.main()"
+    process = subprocess.run(
+        [sys.executable, "-c", code, *words],
+        cwd=ROOT,
+        env={**os.environ, "RUNBOOK_OUTPUTS": "gs://some-bucket/prefix", **variables},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert process.stdout == ""
+    return process.returncode, process.stderr
+
+
+@pytest.fixture
+def silent_server() -> Iterator[str]:
+    """Takes every connection and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture
+def closed_server() -> str:
+    """Where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_no_credentials_are_told_at_once(words: list[str], tmp_path: Path) -> None:
+    code, told = answer(words, GOOGLE_APPLICATION_CREDENTIALS=str(tmp_path / "none.json"))
+    assert code == 3
+    assert told.startswith("runbook: 'gs://some-bucket/prefix' cannot be opened: File ")
+    assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("server", ["silent_server", "closed_server"])
+def test_a_server_that_does_not_answer_is_not_waited_for(
+    words: list[str], server: str, request: pytest.FixtureRequest
+) -> None:
+    code, told = answer(words, STORAGE_EMULATOR_HOST=request.getfixturevalue(server))
+    assert code == 3
+    assert told.endswith("there is no answer from its server\n")
+    assert told.count("\n") == 1
+
+
+@pytest.fixture
+def server_without_buckets() -> Iterator[str]:
+    class Storage(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(404)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_POST = do_GET
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Storage)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize("words", [*COMMANDS, ["runs", "verify"], ["runs", "prune", "--keep-last", "1"]], ids=" ".join)
+def test_a_bucket_that_is_not_there_is_no_empty_one(words: list[str], server_without_buckets: str) -> None:
+    code, told = answer(words, STORAGE_EMULATOR_HOST=server_without_buckets)
+    assert code == 3
+    assert told.endswith(": there is no such bucket\n")
+    assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("foo://bucket/x", "Protocol not known: foo"),
+        ("GS://bucket/x", "Protocol not known: GS"),
+        ("gs:/bucket/x", "write a folder, or a URL such as gs://bucket/prefix"),
+        ("gs:bucket", "write a folder, or a URL such as gs://bucket/prefix"),
+        ("file:/folder", "write a folder, or a URL such as gs://bucket/prefix"),
+        ("gs://", "'' is no bucket; write gs://bucket/prefix"),
+        ("gs:///bucket/x", "'' is no bucket; write gs://bucket/prefix"),
+        ("gs://My Bucket/x", "'My Bucket' is no bucket; write gs://bucket/prefix"),
+        ("gcs://b", "'b' is no bucket; write gs://bucket/prefix"),
+    ],
+)
+def test_a_place_gone_wrong_is_refused(
+    words: list[str], place: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNBOOK_OUTPUTS", place)
+    result = CliRunner().invoke(cli, words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == f"runbook: {place!r} cannot be an archive: {reason}\n"
