@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.option("--planned-at", metavar="MOMENT", help="It looks from then, however late: 2026-01-18T09:00:00-05:00.")
 @click.option("--schedule", "entry", default="", metavar="ENTRY", help="For the record: what planned it.")
 @click.option("--retry-of", metavar="ID", help="For the record: the run that it tries again.")
+@click.option("--stop-with-caller", "has_caller", is_flag=True, hidden=True, help="Stop when standard input ends.")
 @options.environment
 @options.as_json
 def run(
@@ -38,6 +39,7 @@ def run(
     planned_at: str | None,
     entry: str,
     retry_of: str | None,
+    has_caller: bool,
     environment: str,
     as_json: bool,
 ) -> None:
@@ -50,8 +52,10 @@ def run(
     from lib.runbooks.catalogue import find_runbook
     from lib.runbooks.execution import execute
     from lib.runbooks.parameters import parse_assignments
-    from lib.runbooks.stopping import Limits
+    from lib.runbooks.stopping import Limits, stop_with_caller
 
+    if has_caller:
+        stop_with_caller()
     runbook, parameters = find_runbook(name), parse_assignments(list(assignments))
     if over is not None:
         if planned_at or entry or retry_of:

@@ -74,15 +74,15 @@ class Target:
         return f"projects/{self.environment.project_id}/locations/{self.environment.region}"
 
 
-def job_name(*words: str) -> str:
-    """The name of a job: ``runbook-`` and the words.
+def job_name(kind: str, name: str) -> str:
+    """``KIND-NAME``, as a job can be called.
 
     Raises:
         UserError: Cloud Run takes no such name.
     """
-    name = "-".join(("runbook", *words)).replace("_", "-")
-    _check(_JOB, name, "the job's name", "a name of at most 63 lower-case letters, digits and hyphens")
-    return name
+    called = f"{kind}-{name}".replace("_", "-")
+    _check(_JOB, called, "the job's name", "a name of at most 63 lower-case letters, digits and hyphens")
+    return called
 
 
 def job(
@@ -93,7 +93,6 @@ def job(
     timeout_seconds: float,
     labels: Mapping[str, str],
     tasks: int = 1,
-    parallelism: int = 1,
 ) -> run_v2.Job:
     """The job that calls ``runbook`` with the arguments.
 
@@ -106,8 +105,7 @@ def job(
         arguments: The command line after ``runbook``.
         timeout_seconds: Of each task, in seconds.
         labels: What to find it by.
-        tasks: How many containers share the work.
-        parallelism: How many of them run at once.
+        tasks: How many containers share the work, all at once.
 
     Raises:
         UserError: Cloud Run does not take it.
@@ -130,7 +128,7 @@ def job(
         timeout=timedelta(seconds=timeout_seconds),
         service_account=target.service_account,
     )
-    execution = run_v2.ExecutionTemplate(labels=labels, task_count=tasks, parallelism=parallelism, template=task)
+    execution = run_v2.ExecutionTemplate(labels=labels, task_count=tasks, parallelism=tasks, template=task)
     return run_v2.Job(name=f"{target.parent}/jobs/{name}", labels=labels, template=execution)
 
 

@@ -17,11 +17,7 @@ if TYPE_CHECKING:
 _RUN = "https://run.googleapis.com/v2"
 _SCHEDULER = "https://cloudscheduler.googleapis.com/v1"
 
-# gcloud has no command that takes the API's own messages.
-_CALL = """call() {
-    curl --silent --show-error --fail-with-body --request "$1" --data @"$3" --header 'Content-Type: application/json' \\
-        --header "Authorization: Bearer $(gcloud auth print-access-token)" "$2"
-}"""
+_FUNCTIONS = Path(__file__).with_name("cloud_run.sh")
 
 
 @dataclass(frozen=True)
@@ -58,17 +54,18 @@ def write_files(deployments: Sequence[Deployment], folder: Path) -> None:
 
 
 def commands(deployments: Sequence[Deployment], folder: Path, target: Target) -> Iterator[str]:
-    """The lines of a shell script that creates or updates all of them; applied twice, it changes nothing."""
-    yield _CALL
+    """The lines of a shell script that creates or updates all of them, and starts what has no trigger."""
+    yield _FUNCTIONS.read_text(encoding="utf-8")
     for deployment in deployments:
         job = _quoted(f"{_RUN}/{deployment.job.name}?allowMissing=true")
-        yield f"call PATCH {job} {_quoted(_job_file(folder, deployment))}"
+        yield f"apply {job} {_quoted(_job_file(folder, deployment))}"
+    place = f"--project {target.environment.project_id} --region {target.environment.region}"
     for deployment in deployments:
         if deployment.trigger is None:
-            yield f"gcloud run jobs execute {deployment.name} {_place(target, '--region')}"
+            yield f"gcloud run jobs execute {deployment.name} {place}"
             continue
         yield (
-            f"gcloud run jobs add-iam-policy-binding {deployment.name} {_place(target, '--region')}"
+            f"gcloud run jobs add-iam-policy-binding {deployment.name} {place}"
             f" --member serviceAccount:{target.service_account} --role roles/run.invoker"
         )
         file = _quoted(_trigger_file(folder, deployment))
@@ -76,10 +73,6 @@ def commands(deployments: Sequence[Deployment], folder: Path, target: Target) ->
             f"call PATCH {_SCHEDULER}/{deployment.trigger.name} {file}"
             f" || call POST {_SCHEDULER}/{target.parent}/jobs {file}"
         )
-
-
-def _place(target: Target, region_option: str) -> str:
-    return f"--project {target.environment.project_id} {region_option} {target.environment.region}"
 
 
 def _json(message: Any) -> str:

@@ -73,19 +73,19 @@ def over_dates(
             timeout_seconds=ceil(len(series.dates) / tasks) * (timeout_seconds + _OVERHEAD_SECONDS),
             labels=_labels(target, runbook.name),
             tasks=tasks,
-            parallelism=tasks,
         )
     )
 
 
 def _scheduled(target: Target, entry: Entry) -> Deployment:
-    name = job_name(entry.name)
+    name = job_name("runbook", entry.name)
     attempts = 1 + entry.retries
     return Deployment(
         job(
             target,
             name,
-            ["schedule", "once", "--entry", entry.name],
+            # Cloud Run kills a task ten seconds after SIGTERM: its run has to hear of it at once.
+            ["schedule", "once", "--entry", entry.name, "--stop-grace-seconds", "0"],
             timeout_seconds=ceil(
                 attempts * (entry.timeout_seconds + _OVERHEAD_SECONDS) + entry.retries * entry.retry_delay_seconds
             ),

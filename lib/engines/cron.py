@@ -7,7 +7,10 @@ import re
 from lib.errors import UserError
 
 _NAMES = "JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC|SUN|MON|TUE|WED|THU|FRI|SAT"
-_FIELD = rf"(?:[\d*,/-]|{_NAMES})+"
+_VALUE = rf"(?:\d+|{_NAMES})"
+# A step needs its range: as weekdays, `1/2` reaches Sunday by its other number, 7, only for some.
+_PART = rf"(?:\*(?:/\d+)?|{_VALUE}(?:-{_VALUE}(?:/\d+)?)?)"
+_FIELD = rf"{_PART}(?:,{_PART})*"
 _COMMON = re.compile(rf"{_FIELD}(?: +{_FIELD}){{4}}", re.ASCII | re.IGNORECASE)
 
 
@@ -21,5 +24,12 @@ def common_cron(expression: str) -> str:
         raise UserError(
             f"cron {expression!r:.80} has more than minute, hour, day, month and weekday in plain form, "
             "which not every engine understands"
+        )
+    _, _, day, _, weekday = expression.split()
+    # To Debian's cron a field that begins with a star has to fit as well as the other; elsewhere one is enough.
+    if "*" not in (day, weekday) and (day.startswith("*") or weekday.startswith("*")):
+        raise UserError(
+            f"cron {expression!r:.80} has a step from * beside another day: for some engines both have to fit, "
+            "for others one; write the days out, such as 1-31/2"
         )
     return expression

@@ -7,12 +7,18 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from itertools import takewhile
+from tempfile import TemporaryFile
+from typing import IO
 
-from lib.archive.record import RunStatus
+from lib.archive.archive import Archive, Run
+from lib.archive.machine import this_machine
+from lib.archive.record import RunStatus, utc_now
 from lib.environment import load_environment
-from lib.errors import UserError, worst_exit_code
+from lib.errors import RunbookError, UserError, worst_exit_code
 from lib.runbooks.catalogue import Runbook
 from lib.runbooks.date_series import DateSeries
 from lib.runbooks.execution import checked_values
@@ -20,7 +26,7 @@ from lib.runbooks.parameters import APPROVALS, assignment_words
 from lib.runbooks.stopping import StopRequest, signals_as_requests
 
 # -P: a folder named lib where the caller stands is none of ours.
-_COMMAND = (sys.executable, "-P", "-m", "lib.cli", "run")
+_COMMAND = (sys.executable, "-P", "-m", "lib.cli", "run", "--json", "--stop-with-caller")
 _POLL_SECONDS = 0.1
 
 
@@ -30,7 +36,7 @@ class DateRun:
 
     Attributes:
         day: The date.
-        exit_code: That of `runbook run`.
+        exit_code: That of `runbook run`; negative: the signal that killed it.
         verdict: UNKNOWN when it could not run.
         headline: One line; hostile input.
         run_id: Empty when it was not even archived.
@@ -105,12 +111,15 @@ def backfill(
         UserError: See `ensure_fit`; nothing was started.
     """
     ensure_fit(runbook, series, parameters, environment)
-    command = [*_COMMAND, runbook.name, "--env", environment, "--timeout-seconds", f"{timeout_seconds:g}", "--json"]
+    command = [*_COMMAND, runbook.name, "--env", environment, "--timeout-seconds", f"{timeout_seconds:g}"]
     command += assignment_words(parameters)
+    folder = f"{environment}/{runbook.name}"
     request = StopRequest()
 
     def run(day: date) -> DateRun | None:
-        return None if request.reason else _run([*command, *assignment_words({series.parameter: day})], day, request)
+        if request.reason:
+            return None
+        return _run([*command, *assignment_words({series.parameter: day})], day, folder, request)
 
     with signals_as_requests(request), ThreadPoolExecutor(jobs) as pool:
         futures = [pool.submit(run, day) for day in series.dates]
@@ -132,37 +141,56 @@ def _tell_as_they_end(futures: list[Future[DateRun | None]], on_end: Callable[[D
             on_end(run)
 
 
-def _run(command: list[str], day: date, request: StopRequest) -> DateRun | None:
-    # In a session of its own: Ctrl-C at a terminal would otherwise reach it as well, as a second request.
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
-    told = False
-    while True:
-        try:
-            output, errors = process.communicate(timeout=_POLL_SECONDS)
-        except subprocess.TimeoutExpired:
-            if request.reason and not told:
-                process.terminate()
-                told = True
-            continue
-        run = _archived(day, process.returncode, output)
-        if run or told:  # stopped before it had begun, it left nothing
+def _run(command: list[str], day: date, folder: str, request: StopRequest) -> DateRun | None:
+    started_at = utc_now()
+    # Files, since whatever a killed run has left behind would hold a pipe open. Its input ends with this
+    # process, however that ends, and the run with it. And a session of its own: Ctrl-C at a terminal would
+    # otherwise reach it as well, as a second request.
+    with TemporaryFile() as output, TemporaryFile() as errors, subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=output, stderr=errors, start_new_session=True
+    ) as process:  # fmt: skip
+        exit_code = _wait(process, request)
+        run = _told(day, exit_code, _lines(output)) or _archived(day, folder, process.pid, started_at)
+        if run or request.reason:  # stopped before it had begun, it left nothing
             return run
-        last = next((line for line in reversed(errors.splitlines()) if line.strip()), "it said nothing")
-        return DateRun(day, process.returncode, "UNKNOWN", f"Could not run: {last.removeprefix('runbook: ')}")
+        if exit_code < 0:
+            return DateRun(day, exit_code, "UNKNOWN", f"Killed by signal {-exit_code}")
+        said = (line.decode(errors="replace") for line in reversed(_lines(errors)) if line.strip())
+        last = next(said, f"it ended with code {exit_code}").removeprefix("runbook: ")
+        return DateRun(day, exit_code, "UNKNOWN", f"Could not run: {last}")
 
 
-def _archived(day: date, exit_code: int, output: str) -> DateRun | None:
+def _wait(process: subprocess.Popen[bytes], request: StopRequest) -> int:
+    while not request.reason:
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(_POLL_SECONDS)
+    process.terminate()
+    return process.wait()
+
+
+def _told(day: date, exit_code: int, output: list[bytes]) -> DateRun | None:
+    """What the run itself said at its end."""
     try:
-        told = json.loads(output.splitlines()[-1])
+        told = json.loads(output[-1])
         verdict = told["verdict"] or "UNKNOWN"
         return DateRun(day, exit_code, verdict, told["headline"], told["run_id"], told["report"])
     except (IndexError, ValueError, KeyError, TypeError):
         return None
+
+
+def _archived(day: date, folder: str, pid: int, started_at: datetime) -> DateRun | None:
+    """What the archive tells of the run of that process, which was killed."""
+    earliest = f"{folder}/{started_at:%Y%m%dT%H%M%SZ}"
+    with suppress(RunbookError):  # an archive that does not answer tells nothing
+        archive = Archive()
+        for run in map(archive.read, takewhile(lambda place: place >= earliest, archive.places(folder))):
+            if isinstance(run, Run) and (run.record.host, run.record.pid) == (this_machine(), pid):
+                record = run.record
+                report = archive.store.address(run.report) if record.finished_at else ""
+                return DateRun(day, run.exit_code, record.verdict or "UNKNOWN", record.headline, run.run_id, report)
+    return None
+
+
+def _lines(file: IO[bytes]) -> list[bytes]:
+    file.seek(0)
+    return file.read().splitlines()

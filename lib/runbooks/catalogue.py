@@ -83,7 +83,7 @@ def find_runbook(name: str, folder: Path | None = None) -> Runbook:
     if name in known:
         return known[name]
     near = get_close_matches(name, known, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
+    hint = f"; did you mean {near[0]}?" if near else "."
     raise UserError(f"there is no runbook {name!r:.80}{hint} Known are: {', '.join(known) or 'none'}")
 
 

@@ -73,7 +73,7 @@ def parameter_type(name: str, annotation: ast.expr) -> ParameterType:
         case ast.Subscript(value=ast.Name(id="Literal"), slice=choices):
             return _choice(text, ast.literal_eval(choices))
         case ast.Subscript(value=ast.Name(id="list"), slice=ast.Name(id="str")):
-            return ParameterType(text, "texts separated by commas", list[str], _comma_separated)
+            return ParameterType(text, "texts separated by commas", list[str], comma_separated)
     raise ValueError(f"type {text} is not supported")
 
 
@@ -95,7 +95,8 @@ def _choice(text: str, choices: Any) -> ParameterType:
     )
 
 
-def _comma_separated(given: str) -> list[str]:
+def comma_separated(given: str) -> list[str]:
+    """The texts between the commas, without blanks around them; empty ones are left out."""
     return [part.strip() for part in given.split(",") if part.strip()]
 
 

@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from lib.errors import UserError
-from lib.runbooks.parameter_types import ParameterType, parameter_type
+from lib.runbooks.parameter_types import ParameterType, comma_separated, parameter_type
 from lib.runbooks.redaction import says_secret
 
 # What approves a change: of the plan that a person has looked at, within its time.
@@ -86,8 +86,12 @@ def parse_assignments(assignments: list[str]) -> dict[str, str]:
 
 
 def assignment_words(values: Mapping[str, object]) -> list[str]:
-    """The words of a command line from which `parse_assignments` and a runbook's types read the same values."""
-    return [word for name, value in values.items() for word in ("-p", f"{name}={_as_text(value)}")]
+    """The words of a command line from which `parse_assignments` and a runbook's types read the same values.
+
+    Raises:
+        UserError: A list holds a text that a command line cannot.
+    """
+    return [word for name, value in values.items() for word in ("-p", f"{name}={_as_text(name, value)}")]
 
 
 def resolve_values(declared: tuple[Parameter, ...], given: Mapping[str, object]) -> dict[str, Any]:
@@ -106,10 +110,18 @@ def resolve_values(declared: tuple[Parameter, ...], given: Mapping[str, object])
     }
 
 
-def _as_text(value: object) -> str:
+def _as_text(name: str, value: object) -> str:
     if value is None:
         return ""
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    if not isinstance(value, list):
+        return str(value)
+    text = ",".join(value)
+    if comma_separated(text) != value:
+        raise UserError(
+            f"parameter {name}: {value!r:.80} cannot be handed on: a text in it is empty, "
+            "has a comma, or has blanks around it"
+        )
+    return text
 
 
 def _unknown(name: str, names: list[str]) -> str:

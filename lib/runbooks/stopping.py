@@ -8,6 +8,7 @@ has not ended the run within the grace.
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from lib.archive.record import RunStatus
 
 GRACE_SECONDS = 10.0
 _POLL_SECONDS = 0.05
+_STANDARD_INPUT = 0
 
 
 class Interruptible(Protocol):
@@ -87,6 +89,17 @@ def signals_as_requests(request: StopRequest) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def stop_with_caller() -> None:
+    """Have this process told to stop when the one that holds its standard input open ends, even by SIGKILL."""
+    threading.Thread(target=_stop_at_end_of_input, daemon=True).start()
+
+
+def _stop_at_end_of_input() -> None:
+    while os.read(_STANDARD_INPUT, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Watchdog:

@@ -9,10 +9,7 @@ the runbook, so that no other run begins while this one goes on, whatever become
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sys
-import threading
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,11 +23,9 @@ from lib.operations.verdict import Verdict
 from lib.runbooks.catalogue import Runbook
 from lib.runbooks.execution import execute
 from lib.runbooks.redaction import redactor_of
-from lib.runbooks.stopping import Limits
+from lib.runbooks.stopping import Limits, stop_with_caller
 from lib.schedule.occurrence import Attempt
 from lib.schedule.run_lock import only_run
-
-_STANDARD_INPUT = 0
 
 
 @dataclass(frozen=True)
@@ -74,7 +69,7 @@ class Answer:
 def main() -> None:
     """Entry point of the process; its last line on standard output is an `Answer` as JSON."""
     call = Call(**json.loads(sys.stdin.buffer.readline()))
-    threading.Thread(target=_end_with_the_scheduler, daemon=True).start()
+    stop_with_caller()
     print(json.dumps(asdict(_answer(call))), flush=True)  # noqa: T201 - its answer
 
 
@@ -98,12 +93,6 @@ def _answer(call: Call) -> Answer:
         told = redactor_of(environment).text(str(error))
         return Answer(Attempt("", error.exit_code, Verdict.UNKNOWN, told, is_final=error.exit_code != 3))
     return Answer(Attempt.of(run))
-
-
-def _end_with_the_scheduler() -> None:
-    while os.read(_STANDARD_INPUT, 1):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,11 +21,13 @@ from hypothesis import strategies as st
 from lib.archive.archive import Archive, Run
 from lib.archive.record import RunStatus
 from lib.errors import UserError
+from lib.project import ROOT
 from lib.runbooks.backfill import Backfill, DateRun
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.date_series import DateSeries
 
 Shell = Callable[..., "subprocess.CompletedProcess[str]"]
+WAIT_SECONDS = 60
 QUALITY = find_runbook("daily_quality")
 
 
@@ -79,6 +84,60 @@ def test_told_to_stop_it_begins_no_other_date(number: signal.Signals, tmp_path: 
     assert 1 <= len(begun) < len(dates)
     assert f"Not run: {', '.join(dates[len(begun) :])}" in output
     assert not {run.record.status for run in archived(tmp_path)} & {RunStatus.RUNNING, RunStatus.ABANDONED}
+
+
+@contextmanager
+def backfill_in_a_run(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], list[psutil.Process]]]:
+    """A backfill of two dates once the first one's cell says that it runs, and all that it has started by then."""
+    os.mkfifo(tmp_path / "ready")
+    ready = os.open(tmp_path / "ready", os.O_RDONLY | os.O_NONBLOCK)
+    over = ("--over", "game_date=2026-01-17,2026-01-18", "-p", f"folder={tmp_path}", "--json")
+    place = {
+        "RUNBOOK_HOME": str(tmp_path / "home"),
+        "RUNBOOK_OUTPUTS": str(tmp_path / "outputs"),
+        "RUNBOOK_NOTEBOOKS": str(ROOT / "tests" / "schedule" / "notebooks"),
+    }
+    with subprocess.Popen(
+        [sys.executable, "-m", "lib.cli", "run", "holds_once", *over],
+        env={**os.environ, **place},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as backfill:
+        try:
+            readable, _, _ = select.select([ready], [], [], WAIT_SECONDS)
+            assert readable
+            yield backfill, psutil.Process(backfill.pid).children(recursive=True)
+        finally:
+            os.close(ready)
+            backfill.kill()
+
+
+def test_when_it_is_killed_its_runs_notice(tmp_path: Path) -> None:
+    with backfill_in_a_run(tmp_path) as (backfill, family):
+        backfill.kill()
+        _, alive = psutil.wait_procs(family, timeout=WAIT_SECONDS)
+        for process in alive:
+            process.kill()
+    assert alive == []
+    [run] = archived(tmp_path)
+    assert run.record.status is RunStatus.INTERRUPTED
+
+
+def test_a_run_that_is_killed_is_told_of_and_stops_no_other(tmp_path: Path) -> None:
+    with backfill_in_a_run(tmp_path) as (backfill, family):
+        family[0].kill()
+        output, _ = backfill.communicate(timeout=WAIT_SECONDS)
+    killed, healthy = json.loads(output.splitlines()[-1])["runs"]
+    assert [run.record.status for run in archived(tmp_path)] == [RunStatus.ABANDONED, RunStatus.COMPLETED]
+    assert [killed["run_id"], healthy["run_id"]] == [run.run_id for run in archived(tmp_path)]
+    assert (backfill.returncode, killed["exit_code"], killed["verdict"], healthy["verdict"]) == (
+        3,
+        3,
+        "UNKNOWN",
+        "PASS",
+    )
+    assert killed["headline"].startswith("Killed or lost")
+    assert killed["report"] == ""
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_an_entry_is_a_job_and_what_starts_it(tmp_path: Path, schedule_of: Sched
     [container] = task.containers
     assert job.name == f"{PLACE}/jobs/runbook-day1-hourly"
     # What the image's entry point, `runbook`, is called with.
-    assert list(container.args) == ["schedule", "once", "--entry", "day1_hourly"]
+    assert list(container.args) == ["schedule", "once", "--entry", "day1_hourly", "--stop-grace-seconds", "0"]
     assert container.image == IMAGE
     # Three attempts, two delays, and room around each.
     assert task.timeout.total_seconds() == 3 * (900 + 300) + 2 * 60
@@ -103,24 +103,47 @@ def test_secrets_are_named_and_never_written(tmp_path: Path, schedule_of: Schedu
     assert not any("not-to-be-seen" in text for text in [*texts, result.output])
 
 
-def test_the_commands_hand_each_file_to_its_api(
-    tmp_path: Path, schedule_of: ScheduleOf, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Run by a real shell; there is no such Cloud Scheduler job yet, so its update fails."""
-    schedule_of("production", {"hourly": HOURLY, "nightly": {**HOURLY, "cron": "0 4 * * *"}})
-    folder, tools = tmp_path / "my deploy", tmp_path / "tools"
-    tools.mkdir()
-    for name, answer in {"curl": "case $* in *PATCH*cloudscheduler*) exit 22;; esac", "gcloud": "echo token"}.items():
-        tool = tools / name
-        tool.write_text(
-            f'#!/bin/sh\nprintf "%s|" {name} "$@" >> {tmp_path}/calls\necho >> {tmp_path}/calls\n{answer}\n'
-        )
-        tool.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
-    script = deploy(folder, "cloud-run").output
-    subprocess.run(["sh", "-eu"], input=script, text=True, check=True, capture_output=True)
+# No such Cloud Scheduler job is there yet, so its update fails; a job's operation is done at the second look.
+CURL = r"""#!/bin/sh
+printf "%s|" curl "$@" >> calls; echo >> calls
+operation=projects/p/locations/l/operations/o-1
+case $* in
+    *PATCH*cloudscheduler*) exit 22 ;;
+    *PATCH*) echo "{\"name\": \"$operation\", \"metadata\": {\"name\": \"projects/p/locations/l/jobs/j\"}}" ;;
+    *:wait*) if [ -e looked ]; then rm looked; cat end; else touch looked; echo "{\"name\": \"$operation\"}"; fi ;;
+esac
+"""
+GCLOUD = """#!/bin/sh
+printf "%s|" gcloud "$@" >> calls; echo >> calls
+echo token
+"""
+DONE = '{"done": true, "response": {}}'
 
-    called = [line.split("|") for line in (tmp_path / "calls").read_text().splitlines()]
+
+def run_script(folder: Path, script: str, end: str = DONE) -> tuple[subprocess.CompletedProcess[str], list[list[str]]]:
+    """Run it with a real shell, and stand-ins for curl and gcloud; how it ended, and what it called."""
+    for name, text in {"curl": CURL, "gcloud": GCLOUD, "end": end}.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    path = f"{folder}:{os.environ['PATH']}"
+    ended = subprocess.run(
+        ["sh", "-eu"],
+        input=script,
+        cwd=folder,
+        env={**os.environ, "PATH": path},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    return ended, [line.split("|") for line in (folder / "calls").read_text().splitlines()]
+
+
+def test_the_commands_hand_each_file_to_its_api(tmp_path: Path, schedule_of: ScheduleOf) -> None:
+    schedule_of("production", {"hourly": HOURLY, "nightly": {**HOURLY, "cron": "0 4 * * *"}})
+    folder = tmp_path / "my deploy"
+    script = deploy(folder, "cloud-run").output
+    ended, called = run_script(tmp_path, script)
+    assert ended.returncode == 0, ended.stderr
     sent = [
         (words[words.index("--request") + 1], words[-2], words[words.index("--data") + 1])
         for words in called
@@ -137,6 +160,29 @@ def test_the_commands_hand_each_file_to_its_api(
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
+def test_a_job_is_started_once_it_is_as_it_was_written(tmp_path: Path) -> None:
+    """Until its operation is done it would run as it was before."""
+    script = deploy(tmp_path / "out", *BACKFILL).output
+    ended, called = run_script(tmp_path, script)
+    assert ended.returncode == 0, ended.stderr
+    wait = "https://run.googleapis.com/v2/projects/p/locations/l/operations/o-1:wait"
+    told = [words[-2] if words[0] == "curl" else words[3] for words in called if "print-access-token" not in words]
+    assert told == [
+        f"https://run.googleapis.com/v2/{PLACE}/jobs/backfill-daily-quality?allowMissing=true",
+        wait,
+        wait,
+        "execute",
+    ]
+
+
+def test_a_job_that_was_refused_is_not_started(tmp_path: Path) -> None:
+    script = deploy(tmp_path / "out", *BACKFILL).output
+    ended, called = run_script(tmp_path, script, end='{"done": true, "error": {"message": "no such image"}}')
+    assert ended.returncode == 1
+    assert "no such image" in ended.stderr
+    assert not any("execute" in words for words in called)
+
+
 def test_a_backfill_is_shared_by_tasks(tmp_path: Path) -> None:
     result = deploy(tmp_path / "out", *BACKFILL, "--tasks", "4", "--timeout-seconds", "600", "-p", "days=14")
     assert result.exit_code == 0, result.output
@@ -148,7 +194,17 @@ def test_a_backfill_is_shared_by_tasks(tmp_path: Path) -> None:
     assert arguments[:4] == ["run", "daily_quality", "--env", "production"]
     assert "--cloud-run-task" in arguments
     assert arguments[-2:] == ["-p", "days=14"]
-    assert "gcloud run jobs execute runbook-backfill-daily-quality " in result.output
+    assert "gcloud run jobs execute backfill-daily-quality " in result.output
+
+
+def test_an_entry_and_a_backfill_are_never_the_same_job(tmp_path: Path, schedule_of: ScheduleOf) -> None:
+    schedule_of("production", {"backfill-daily-quality": HOURLY})
+    assert deploy(tmp_path, "cloud-run").exit_code == 0
+    before = {path.name: path.read_bytes() for path in tmp_path.glob("*.json")}
+    assert deploy(tmp_path, *BACKFILL).exit_code == 0
+    after = {path.name: path.read_bytes() for path in tmp_path.glob("*.json")}
+    assert {**after, **before} == after
+    assert len(after) == len(before) + 1
 
 
 @pytest.mark.parametrize(

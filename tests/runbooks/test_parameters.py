@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.errors import UserError
-from lib.runbooks.parameters import Parameter, declared_parameters, parse_assignments, resolve_values
+from lib.runbooks.parameters import (
+    Parameter,
+    assignment_words,
+    declared_parameters,
+    parse_assignments,
+    resolve_values,
+)
 
 CELL = """\
 from typing import Literal
@@ -112,6 +118,18 @@ def test_what_python_writes_is_read_back(whole: int, number: float, flag: bool, 
     values = resolved(**texts)
     assert (values["limit"], values["threshold"], values["dry_run"]) == (whole, number, flag)
     assert values["game_date"] == day.isoformat()
+
+
+@given(st.lists(st.text(alphabet="ab \n").map(str.strip).filter(bool)))
+def test_a_list_is_handed_on_as_it_is(players: list[str]) -> None:
+    _, assignment = assignment_words({"players": players})
+    assert resolved(**parse_assignments([assignment])) == resolved(players=players)
+
+
+@pytest.mark.parametrize("players", [["a,b"], ["a", " c"], ["a", ""]])
+def test_a_list_that_would_become_another_is_not_handed_on(players: list[str]) -> None:
+    with pytest.raises(UserError, match=r"parameter players: .* cannot be handed on"):
+        assignment_words({"players": players})
 
 
 @given(st.text())
