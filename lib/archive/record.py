@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 SCHEMA_VERSION = 1
+_FINITE = {"allow_inf_nan": False}
+_YEARS = range(1970, 3000)  # moments at the ends of time cannot be moved to another zone
 HEARTBEAT_SECONDS = 5.0
 ABANDONED_AFTER_SECONDS = 6 * HEARTBEAT_SECONDS
 
@@ -125,6 +127,8 @@ class RunRecord:
         pid: The runner's process there.
     """
 
+    __pydantic_config__ = _FINITE
+
     run_id: str
     runbook: str
     title: str
@@ -217,11 +221,14 @@ def from_json(text: bytes) -> RunRecord:
     """Read a record.
 
     Raises:
-        ValueError: The bytes are not a record that this version knows.
+        ValueError: The bytes are not a record that this version knows, or a moment in it cannot be.
     """
     record = _adapter().validate_json(text)
     if record.schema_version != SCHEMA_VERSION:
         raise ValueError(f"schema_version is {record.schema_version}, not {SCHEMA_VERSION}")
+    for moment in (record.started_at, record.heartbeat_at, record.finished_at, record.origin.planned_at):
+        if moment is not None and (moment.tzinfo is None or moment.year not in _YEARS):
+            raise ValueError(f"{moment.isoformat()} is no moment of a run")
     return record
 
 

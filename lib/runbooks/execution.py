@@ -14,7 +14,7 @@ from lib.archive.machine import this_machine
 from lib.archive.record import Origin, RunRecord, utc_now
 from lib.archive.sealing import lost_runs, seal
 from lib.environment import Environment, load_environment
-from lib.errors import Unavailable, UserError
+from lib.errors import RunbookError, Unavailable, UserError
 from lib.runbooks.catalogue import Runbook
 from lib.runbooks.heartbeat import Heartbeat
 from lib.runbooks.masking import masked_record
@@ -59,7 +59,7 @@ def execute(
     Raises:
         UserError: A parameter or the environment is wrong; nothing was started.
         Unavailable: The archive cannot be written, and nothing was started; or it no longer
-            could be when the run had ended.
+            could be when the run had ended. A site that cannot be built is one line on standard error.
     """
     settings = load_environment(environment)
     redactor = redactor_of(settings)
@@ -86,13 +86,24 @@ def execute(
             run = told
             _archive(archive, run, notebook)
         seal(archive, run.place)
-        build_site(archive)
+        _show(archive, redactor)
     return run
 
 
+def _show(archive: Archive, redactor: Redactor) -> None:
+    """Build the site; whatever other runs left that it fails at, this one has its result."""
+    try:
+        build_site(archive)
+    except Exception as error:
+        reason = redactor.text(str(error) if isinstance(error, RunbookError) else repr(error))
+        sys.stderr.write(f"runbook: the site could not be built: {' '.join(reason.split()):.300}\n")
+
+
 def _tell_of_begin(archive: Archive, settings: Environment, redactor: Redactor) -> None:
-    with suppress(Unavailable):  # the run matters more, and at its end comes the next index
+    # The run matters more, and at its end comes the next site, with a word when that fails.
+    with suppress(Unavailable):
         _close_lost_runs(archive, settings, redactor)
+    with suppress(Exception):
         build_site(archive)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from lib.operations.next_runbook import parts_of
 
@@ -56,12 +56,12 @@ def in_words(seconds: float | None) -> str:
 
 
 def in_zone(moment: datetime | None, timezone: str = "UTC") -> str:
-    """A moment for people, with its zone, e.g. ``2026-11-24 14:53:40 EST``."""
+    """A moment for people, with its zone, e.g. ``2026-11-24 14:53:40 EST``; in UTC when there is no such zone."""
     if moment is None:
         return "-"
     try:
         zone = ZoneInfo(timezone)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (KeyError, ValueError, OSError):
         zone = ZoneInfo("UTC")
     return f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
 

@@ -16,7 +16,7 @@ from lib.archive.store import Store
 from lib.site.expected import expected_runs
 from lib.site.feed import feed
 from lib.site.groups import History, Shard, histories, shards
-from lib.site.kept import keep, kept_rows, observe
+from lib.site.kept import ROWS, keep, kept_rows, observe
 from lib.site.pages import runbook_page, runs_page, script, shard_page, shard_script, status_page, style
 from lib.site.rows import Row
 
@@ -34,7 +34,7 @@ def build_site(archive: Archive, *, fresh: bool = False, now: datetime | None = 
 
     Args:
         archive: Whose runs are shown.
-        fresh: Read every run and write every page, as if there were no site yet.
+        fresh: Read every run, write every page, and remove any other.
         now: As of when (UTC); by default now.
 
     Returns:
@@ -58,7 +58,11 @@ def build_site(archive: Archive, *, fresh: bool = False, now: datetime | None = 
 
 
 def _write(store: Store, kept: Sequence[Row], rows: Sequence[Row], now: datetime, *, anew: bool) -> None:
-    """What is kept comes last: of a build that was cut short, all pages are written again."""
+    """What is kept comes last: what a build that was cut short did not write, the next one does.
+
+    Of one that another had overtaken, an older page may stay in place of the other's; until one of
+    the page's runs changes, or a build that is fresh.
+    """
     before = _pages(shards(kept), histories(kept))
     of_months, of_runbooks = shards(rows), histories(rows)
     pages = _pages(of_months, of_runbooks)
@@ -75,7 +79,8 @@ def _write(store: Store, kept: Sequence[Row], rows: Sequence[Row], now: datetime
     for name, text in of_all.items():
         _write_text(store, name, text)
     keep(store, rows)
-    for name in before.keys() - pages.keys():
+    known = {*store.names(SITE)} if anew else {*before}
+    for name in known - {*pages, *of_all, ROWS}:
         store.delete(name)
 
 

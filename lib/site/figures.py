@@ -1,6 +1,6 @@
 """The figures of a run that can be followed over time, read from the evidence of its checks.
 
-Evidence is text for people: a figure is what begins with a number, such as ``0.4 s (longest of
+Evidence is text for people: a figure is what begins with a quantity, such as ``0.4 s (longest of
 6)``, ``1,645 rows`` or ``PASS: 0 failures``. A date, an id or a sentence is none.
 """
 
@@ -10,16 +10,18 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from lib.archive.quantities import undated
+from lib.archive.quantities import Reading, undated
 from lib.operations.verdict import Check
 
+# Of a reading's form. A share has no words of its own: 4% faster is not 4% slower.
 _FIGURE = re.compile(
-    r"(?:(?:PASS|WARN|UNKNOWN|FAIL): )?"
-    r"(?P<number>-?\d{1,3}(?:,\d{3}){1,5}|-?\d{1,15}(?:\.\d{1,9})?)"
-    r" ?(?P<unit>%|[A-Za-z][A-Za-z ]{0,30})?(?=$|[,;:(]| \(| of \d)",
+    r"(?:(?:PASS|WARN|UNKNOWN|FAIL): )?<number (?:%>|[^>%]*>(?P<words> [A-Za-z][A-Za-z ]{0,30})?)"
+    r"(?=$|[,;:(]| \(| of <number )",
     re.ASCII,
 )
-_SPOKEN = re.compile(r"(?:(?P<hours>\d{1,6}) h (?P<rest>\d\d) min|(?P<minutes>\d{1,6}) min (?P<seconds>\d\d?) s)")
+# As they stand in the text: a form knows no plural.
+_WORDS = re.compile(r"\d (?P<words>[A-Za-z][A-Za-z ]{0,30})", re.ASCII)
+_LONGEST_TEXT = 200
 _MOST_FIGURES = 40
 _LONGEST_NAME = 80
 
@@ -30,7 +32,8 @@ class Figure(NamedTuple):
     Attributes:
         name: The check's and the label of its evidence, without the dates in them.
         value: In that unit.
-        unit: As it was written: ``s``, ``%``, ``duplicate keys``; may be empty.
+        unit: ``s``, ``B``, ``%``, ``s a week``; else what is counted, as it was written: ``duplicate keys``.
+            May be empty.
     """
 
     name: str
@@ -53,18 +56,16 @@ def figures_of(checks: Sequence[Check]) -> tuple[Figure, ...]:
 
 
 def _of_check(check: Check) -> Iterator[Figure]:
-    for label, text in check.evidence.items():
+    for label, given in check.evidence.items():
+        text = str(given)[:_LONGEST_TEXT]
+        reading = Reading.of(text)
+        form = _FIGURE.match(reading.form)
         # How old a log's last line is tells when the run looked.
-        if label != "age" and (read := _number(str(text)[:200])):
-            value, unit = read
-            words = (undated(check.name), undated(label) or unit)
-            yield Figure(": ".join(filter(None, words))[:_LONGEST_NAME], value, unit)
-
-
-def _number(text: str) -> tuple[float, str] | None:
-    if spoken := _SPOKEN.match(text):
-        hours, rest, minutes, seconds = (int(part or 0) for part in spoken.groups())
-        return 3600.0 * hours + 60.0 * (rest + minutes) + seconds, "s"
-    if not (found := _FIGURE.match(text)):
-        return None
-    return float(found["number"].replace(",", "")), (found["unit"] or "").strip()
+        if form is None or label == "age" or not reading.quantities:
+            continue
+        quantity = reading.quantities[0]
+        words = form["words"] or ""
+        written = _WORDS.search(text) if words and not quantity.unit else None
+        unit = written["words"].strip() if written else (quantity.unit + words).strip()
+        name = ": ".join(filter(None, (undated(check.name), undated(label) or words.strip() or unit)))
+        yield Figure(name[:_LONGEST_NAME], quantity.value, unit)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from lib.site.rows import Row
+from lib.site.standing import lead_of
 
 _RUNS_IN_HISTORY = 60
 _RUNS_IN_SHARD = 500
@@ -59,28 +60,28 @@ class History(NamedTuple):
     Attributes:
         rows: Newest first, 60 at most.
         total: How many there are.
+        lead: The one that tells how things stand, see `lib.site.standing`; it may be older than those.
     """
 
     rows: tuple[Row, ...]
     total: int
+    lead: Row
 
     @property
     def page(self) -> str:
         """Its page, from the archive's root."""
-        return f"_site/runbooks/{self.newest.environment}/{self.newest.runbook}/index.html"
-
-    @property
-    def newest(self) -> Row:
-        """The one that tells how things stand.
-
-        That is the last that ended; somebody's mistyped approval must not hide what was found last.
-        """
-        return min(self.rows, key=lambda row: (row.badness < 0, row.was_refused))
+        return f"_site/runbooks/{self.lead.environment}/{self.lead.runbook}/index.html"
 
     @property
     def running(self) -> Row | None:
         """The newest run, when it has not ended."""
-        return self.rows[0] if self.rows[0].badness < 0 and self.rows[0] is not self.newest else None
+        return self.rows[0] if self.rows[0].badness < 0 and self.rows[0] is not self.lead else None
+
+    @property
+    def is_outstanding(self) -> bool:
+        """Whether something is wrong that newer runs, about something else, did not answer."""
+        ended = [row for row in self.rows if row.badness >= 0 and not row.was_refused]
+        return self.lead.badness > 0 and ended[:1] != [self.lead]
 
 
 def shards(rows: Sequence[Row]) -> list[Shard]:
@@ -107,7 +108,8 @@ def histories(rows: Sequence[Row]) -> list[History]:
     found: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         found[row.place.rsplit("/", 1)[0]].append(row)
-    return [History(tuple(of_one[:_RUNS_IN_HISTORY]), len(of_one)) for _, of_one in sorted(found.items())]
+    groups = (of_one for _, of_one in sorted(found.items()))
+    return [History(tuple(of_one[:_RUNS_IN_HISTORY]), len(of_one), lead_of(of_one)) for of_one in groups]
 
 
 def _parted(month: str, rows: Sequence[Row]) -> list[Shard]:

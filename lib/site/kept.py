@@ -1,6 +1,7 @@
 """What is kept of the runs between two builds: ``_site/rows.json``, a row for each.
 
-A run that has ended is read once. Any other is read each time, and so is a damaged one.
+A run that has ended is read once. Any other is read each time: so is a damaged one, and one that
+was closed as abandoned, since its runner may only have slept.
 """
 
 from __future__ import annotations
@@ -11,13 +12,20 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
+from lib.archive import baseline, quantities, record
 from lib.archive.archive import Archive
+from lib.archive.record import RunStatus
 from lib.archive.store import Store
+from lib.operations import dates, next_runbook
+from lib.runbooks import templating
 from lib.runbooks.templating import TEMPLATES
 from lib.site.groups import histories
 from lib.site.rows import Row, from_json, row_of
 
-_ROWS = "_site/rows.json"
+ROWS = "_site/rows.json"
+_ABANDONED = RunStatus.ABANDONED.words
+# What else than this package makes them.
+_READERS = (baseline, dates, next_runbook, quantities, record, templating)
 
 
 def kept_rows(store: Store) -> list[Row] | None:
@@ -31,7 +39,7 @@ def kept_rows(store: Store) -> list[Row] | None:
         Unavailable: The archive cannot be read.
     """
     try:
-        kept = json.loads(store.read(_ROWS))
+        kept = json.loads(store.read(ROWS))
         return [from_json(values) for values in kept["rows"]] if kept["made_by"] == _this_code() else None
     except (FileNotFoundError, ValueError, TypeError, KeyError):
         return None
@@ -39,7 +47,7 @@ def kept_rows(store: Store) -> list[Row] | None:
 
 def keep(store: Store, rows: Sequence[Row]) -> None:
     """Keep them for the next build, once its pages are written."""
-    store.write(_ROWS, json.dumps({"made_by": _this_code(), "rows": rows}, separators=(",", ":")).encode())
+    store.write(ROWS, json.dumps({"made_by": _this_code(), "rows": rows}, separators=(",", ":")).encode())
 
 
 def observe(archive: Archive, kept: Sequence[Row]) -> list[Row]:
@@ -48,7 +56,7 @@ def observe(archive: Archive, kept: Sequence[Row]) -> list[Row]:
     Raises:
         Unavailable: The archive cannot be read.
     """
-    ended = {row.place: row for row in kept if row.ended_at}
+    ended = {row.place: row for row in kept if row.ended_at and row.status != _ABANDONED}
     rows = [ended.get(place) or row_of(archive.read(place)) for place in archive.places()]
     followed = {row.place for history in histories(rows) for row in history.rows}
     return list(_with_figures_of(followed, rows, archive))
@@ -66,7 +74,8 @@ def _with_figures_of(followed: set[str], rows: Sequence[Row], archive: Archive) 
 
 @cache
 def _this_code() -> str:
-    """A digest of all that the looks of a page depend on."""
+    """A digest of what makes rows of runs, and pages of rows."""
     folders = (*TEMPLATES, Path(__file__).parent, Path(__file__).parent / "static")
     files = sorted(path for folder in folders for path in folder.iterdir() if path.is_file())
+    files += [Path(str(module.__file__)) for module in _READERS]
     return sha256(b"".join(path.read_bytes() for path in files)).hexdigest()

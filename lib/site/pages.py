@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from lib.operations.verdict import Verdict
 from lib.runbooks.templating import in_zone, printable, render
 from lib.site.expected import Expected
 from lib.site.groups import History, Shard
@@ -33,15 +34,16 @@ def status_page(
         now: As of when (UTC).
         timezone: That people read it in.
     """
-    found = statuses(histories, expected.missed)
+    found = statuses(histories, expected)
     values = {
         "here": "status",
         "up": "",
-        "verdict": found[0].verdict if found else "",
+        "verdict": found[0].verdict if found else str(Verdict.UNKNOWN) if expected.problem else "",
         "statuses": found,
         "problem": expected.problem,
         "built_at": _iso(now),
         "expected_at": _iso(expected.next_at) if expected.next_at else "",
+        "is_overdue": expected.next_at is not None and expected.next_at < now,
         "expected": in_zone(expected.next_at, timezone),
         "rows": rows[:_RECENT_RUNS],
         "total": len(rows),
@@ -82,8 +84,9 @@ def runbook_page(history: History) -> str:
     values = {
         "here": "",
         "up": "../../../../",
-        "verdict": history.newest.verdict,
-        "newest": history.newest,
+        "verdict": history.lead.verdict,
+        "lead": history.lead,
+        "is_outstanding": history.is_outstanding,
         "rows": history.rows,
         "total": history.total,
         "tally": Counter(row.verdict for row in sorted(history.rows, key=lambda row: -row.badness)).items(),

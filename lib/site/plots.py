@@ -12,11 +12,15 @@ from lib.site.rows import Row
 WIDTH, HEIGHT = 320, 72
 _MARGIN = 8
 _MOST_PLOTS = 12
+_LARGER: dict[str, dict[str, float]] = {
+    "s": {"d": 86_400, "h": 3_600, "min": 60},
+    "B": {"TB": 1e12, "GB": 1e9, "MB": 1e6, "KB": 1e3},
+}
 
 
 @dataclass(frozen=True)
 class Point:
-    """A run's figure: where it is drawn, and the run that it links to."""
+    """A run's figure: where it is drawn, as text, and whose it is."""
 
     x: float
     y: float
@@ -31,7 +35,7 @@ class Plot:
     Attributes:
         name: Of the figure.
         newest: Its newest value.
-        unit: Of all of them; empty when the name says it.
+        unit: Of all of them, as large as fits; empty when the name says it.
         low: The smallest.
         high: The largest.
         points: In drawing units, `WIDTH` by `HEIGHT`.
@@ -67,7 +71,7 @@ def followed(rows: Sequence[Row]) -> Followed:
         rows: Runs of one runbook, newest first.
     """
     names = dict.fromkeys(figure.name for row in rows for figure in row.figures or ())
-    told = {name: _series(name, rows) for name in names}
+    told = {name: _scaled(_series(name, rows)) for name in names}
     changing = [name for name, series in told.items() if len({value for value, _, _, _ in series}) > 1]
     still = [name for name in told if name not in changing]
     return Followed(
@@ -87,6 +91,15 @@ def _series(name: str, rows: Sequence[Row]) -> list[_Value]:
         for figure in row.figures or ()
         if figure.name == name
     ]
+
+
+def _scaled(series: Sequence[_Value]) -> Sequence[_Value]:
+    """In the largest unit of which the largest value has ten or more: no bytes where there are megabytes."""
+    highest = max(abs(value) for value, _, _, _ in series)
+    for larger, size in _LARGER.get(series[-1][1], {}).items():
+        if highest >= 10 * size:
+            return [(value / size, larger, position, row) for value, _, position, row in series]
+    return series
 
 
 def _plot(name: str, series: Sequence[_Value], positions: int) -> Plot:

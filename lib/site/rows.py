@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from lib.archive.archive import RECORD, REPORT, DamagedRun, Run
+from lib.archive.baseline import moment
 from lib.archive.record import RunRecord, RunStatus
+from lib.errors import UserError
+from lib.operations.dates import resolve_game_date
 from lib.operations.verdict import Verdict
+from lib.runbooks.parameter_types import DATE_WORDS
 from lib.runbooks.templating import in_words, in_zone
 from lib.site.figures import Figure, figures_of
 
@@ -32,6 +38,9 @@ class Row(NamedTuple):
         next_step: What to do now: of its worst check that says so, or to run it again.
         parameters: ``name=value``, separated by commas; to be searched.
         origin: What started it, when that was not a person.
+        entry: Of the schedule, when that started it.
+        date: The date that it asked about; empty when its runbook has none.
+        looked_from: The moment that it looked from, as `started_at`.
         started_at: UTC, ISO 8601, to the second.
         ended_at: The same; empty while it has not ended, also when it was killed.
         when: The start as its operators think of it.
@@ -51,6 +60,9 @@ class Row(NamedTuple):
     next_step: str
     parameters: str
     origin: str
+    entry: str
+    date: str
+    looked_from: str
     started_at: str
     ended_at: str
     when: str
@@ -85,8 +97,8 @@ class Row(NamedTuple):
 
 def from_json(values: list[Any]) -> Row:
     """The row again, from what JSON makes of it."""
-    *rest, figures = values
-    return Row._make([*rest, None if figures is None else tuple(Figure(*figure) for figure in figures)])
+    figures = values[-1]
+    return Row._make(values if figures is None else [*values[:-1], tuple(Figure(*figure) for figure in figures)])
 
 
 def row_of(run: Run | DamagedRun) -> Row:
@@ -104,9 +116,12 @@ def _row(run: Run) -> Row:
         status=record.status.words,
         headline=record.headline[:_LONGEST_TEXT],
         where=record.error.cell if record.error and record.error.says_it_all else "",
-        next_step=_next_step(record, run.place.split("/")[1]),
+        next_step=_next_step(run),
         parameters=_in_words(record.parameters),
         origin=_origin(record),
+        entry="" if record.origin.rerun_of else record.origin.schedule,
+        date=_date(run),
+        looked_from=f"{moment(run).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
         started_at=f"{record.started_at:%Y-%m-%dT%H:%M:%SZ}",
         ended_at=f"{record.finished_at:%Y-%m-%dT%H:%M:%SZ}" if record.finished_at else "",
         when=in_zone(record.started_at, record.timezone),
@@ -131,6 +146,9 @@ def _damaged(run: DamagedRun) -> Row:
         next_step=_DAMAGED,
         parameters="",
         origin="",
+        entry="",
+        date="",
+        looked_from=started_at,
         started_at=started_at,
         ended_at="",
         when=f"{started_at[:10]} {started_at[11:19]} UTC",
@@ -142,12 +160,13 @@ def _damaged(run: DamagedRun) -> Row:
     )
 
 
-def _next_step(record: RunRecord, runbook: str) -> str:
+def _next_step(run: Run) -> str:
+    record = run.record
     steps = [check.next_step for check in record.checks if check.verdict is not Verdict.PASS and check.next_step]
     if steps:
         return steps[0][:_LONGEST_TEXT]
     ended_early = record.status not in (RunStatus.RUNNING, RunStatus.COMPLETED)
-    return f"Run it again: runbook run {runbook} --env {record.environment}" if ended_early else ""
+    return f"Run it again: runbook runs rerun {run.run_id}" if ended_early else ""
 
 
 def _in_words(parameters: Mapping[str, Any]) -> str:
@@ -158,6 +177,16 @@ def _origin(record: RunRecord) -> str:
     origin = record.origin
     words = [f"schedule {origin.schedule}" if origin.schedule else "", "a retry" if origin.retry_of else ""]
     return ", ".join(filter(None, [*words, "a rerun" if origin.rerun_of else ""]))
+
+
+def _date(run: Run) -> str:
+    parameters = run.record.parameters
+    given = next((value for name, value in parameters.items() if name == "date" or name.endswith("_date")), "")
+    if given in DATE_WORDS:
+        zone = str(parameters.get("timezone") or run.record.timezone)
+        with suppress(UserError):  # there is no such zone
+            return resolve_game_date(given, zone, now=moment(run)).isoformat()
+    return str(given)[:_LONGEST_TEXT]
 
 
 def _figures(record: RunRecord) -> tuple[Figure, ...]:

@@ -96,8 +96,6 @@ class _Refusal(RequestHandler):
         # A page elsewhere may have its own name point here: what it asks for names that host.
         if self.request.host not in self._hosts:
             raise HTTPError(421, reason="Misdirected Request")
-        if self.request.method not in self.SUPPORTED_METHODS:
-            raise HTTPError(405)
 
     async def get(self, path: str = "") -> None:
         raise HTTPError(404)
@@ -138,9 +136,10 @@ def is_servable(store: Store, name: str) -> bool:
     parts = name.split("/")
     if not name.isprintable() or "\\" in name or any(part == "" or part.startswith(".") for part in parts):
         return False
-    if "://" in store.address():
+    protocol, _, folder = store.address().rpartition("://")
+    if protocol and not protocol.endswith(("file", "local")):
         return True
-    root = Path(store.address()).resolve()
+    root = Path(folder).resolve()
     try:
         path = (root / name).resolve()
         return path.is_relative_to(root) and path.is_file()

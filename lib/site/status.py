@@ -1,4 +1,4 @@
-"""How an environment is: the worst that the newest run of each of its runbooks says."""
+"""How an environment is: as its worst runbook, and never better than what could be looked at."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lib.operations.verdict import Verdict
-from lib.site.expected import Missed
+from lib.site.expected import Expected, Missed
 from lib.site.groups import History
-from lib.site.rows import BADNESS, RUNNING, Row
+from lib.site.rows import BADNESS, Row
 
-_LOOK_AT_THE_SCHEDULE = "Look whether the scheduler lives, and what is due: runbook schedule list"
+_NOT_KNOWN = "Whether runs are missing is not known"
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,11 @@ class Status:
 
     Attributes:
         environment: Its name.
-        verdict: The worst; RUNNING when no run has ended yet. With a missed run UNKNOWN at best.
+        verdict: The worst; RUNNING when no run has ended yet. UNKNOWN at best when a run was missed
+            or an entry is paused, or when neither can be told.
         headline: Why.
         next_step: What to do now; may be empty.
-        lead: The run that says so; None when it is that a run is missing.
+        lead: The run that says so; of those that passed, the oldest. None when no run does.
         others: The other runs that did not pass, worst first.
         histories: Of its runbooks, worst first.
         missed: Runs that should have happened, newest first.
@@ -40,53 +41,47 @@ class Status:
     @property
     def tally(self) -> str:
         """How many of its runbooks passed."""
-        passed = sum(history.newest.verdict == Verdict.PASS for history in self.histories)
-        return f"{passed} of {len(self.histories)} passed"
+        return f"{len(_passed(self.histories))} of {len(self.histories)} passed"
 
 
-def statuses(histories: Sequence[History], missed: Sequence[Missed]) -> list[Status]:
+def statuses(histories: Sequence[History], expected: Expected) -> list[Status]:
     """Of each environment that has runs or should have some, worst first."""
-    names = {history.newest.environment for history in histories} | {run.environment for run in missed}
+    names = {history.lead.environment for history in histories} | {run.environment for run in expected.missed}
     found = [
         _status(
             name,
-            [history for history in histories if history.newest.environment == name],
-            [run for run in missed if run.environment == name],
+            [history for history in histories if history.lead.environment == name],
+            [run for run in expected.missed if run.environment == name],
+            is_known=not expected.problem,
         )
         for name in names
     ]
     return sorted(found, key=lambda status: (-BADNESS[status.verdict], status.environment))
 
 
-def _status(environment: str, histories: Sequence[History], missed: Sequence[Missed]) -> Status:
-    ordered = sorted(histories, key=lambda history: (-history.newest.badness, history.newest.runbook))
-    bad = [history.newest for history in ordered if history.newest.badness > 0]
-    lead = ordered[0].newest if ordered else None
-    if missed and (lead is None or lead.badness < Verdict.UNKNOWN.badness):
-        return Status(
-            environment=environment,
-            verdict=str(Verdict.UNKNOWN),
-            headline=f"{missed[0].runbook} should have run at {missed[0].when} and did not",
-            next_step=_LOOK_AT_THE_SCHEDULE,
-            lead=None,
-            others=tuple(bad),
-            histories=tuple(ordered),
-            missed=tuple(missed),
-        )
-    assert lead is not None
-    return Status(
-        environment=environment,
-        verdict=lead.verdict,
-        headline=lead.headline if bad else _all_well(lead, len(ordered)),
-        next_step=lead.next_step,
-        lead=lead if bad else None,
-        others=tuple(bad[1:]),
-        histories=tuple(ordered),
-        missed=tuple(missed),
-    )
+def _status(environment: str, histories: Sequence[History], missed: Sequence[Missed], *, is_known: bool) -> Status:
+    ordered = sorted(histories, key=lambda history: (-history.lead.badness, history.lead.runbook))
+    bad = [history.lead for history in ordered if history.lead.badness > 0]
+    if (missed or not is_known) and (not bad or bad[0].badness < Verdict.UNKNOWN.badness):
+        verdict, lead, others = str(Verdict.UNKNOWN), None, bad
+        headline, next_step = (missed[0].headline, missed[0].next_step) if missed else (_NOT_KNOWN, "")
+    elif bad:
+        lead, *others = bad
+        verdict, headline, next_step = lead.verdict, lead.headline, lead.next_step
+    else:
+        lead = min(_passed(ordered), key=lambda row: row.started_at, default=ordered[0].lead)
+        verdict, headline, next_step, others = lead.verdict, _all_well(ordered), "", []
+    return Status(environment, verdict, headline, next_step, lead, tuple(others), tuple(ordered), tuple(missed))
 
 
-def _all_well(lead: Row, count: int) -> str:
-    if lead.verdict == RUNNING:
+def _passed(histories: Sequence[History]) -> list[Row]:
+    return [history.lead for history in histories if history.lead.verdict == Verdict.PASS]
+
+
+def _all_well(histories: Sequence[History]) -> str:
+    passed = _passed(histories)
+    if not passed:
         return "No run has ended yet"
-    return f"Healthy: the newest run of each of {count} runbooks passed" if count > 1 else f"{lead.title} It passed."
+    if count := len(histories) - len(passed):
+        return f"Healthy as far as is known: {len(passed)} passed, {count} {'has' if count == 1 else 'have'} yet to end"
+    return f"Healthy: each of {len(passed)} runbooks passed" if len(passed) > 1 else f"{passed[0].title} It passed."

@@ -17,12 +17,15 @@ entries:
   hourly_watch:
     runbook: day1_monitoring
     cron: "0 * * * *"
+    {settings}
 """
 
 
-def begin_hourly_schedule(archive: Archive, folder: Path, since: datetime, patch: pytest.MonkeyPatch) -> None:
+def begin_hourly_schedule(
+    archive: Archive, folder: Path, since: datetime, patch: pytest.MonkeyPatch, settings: str = ""
+) -> None:
     """An entry, ``hourly_watch``, whose runs are expected after that moment."""
     path = folder / "schedule.yaml"
-    path.write_text(_SCHEDULE, encoding="utf-8")
+    path.write_text(_SCHEDULE.format(settings=settings), encoding="utf-8")
     patch.setenv("RUNBOOK_SCHEDULE", str(path))
     Ledger(archive.store).expect(load_schedule().entries["hourly_watch"], since)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
-from html import unescape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,14 +15,14 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib.archive.archive import Archive
+from lib.archive.archive import Archive, Run
 from lib.archive.record import RunError, RunStatus
 from lib.cli import cli
 from lib.operations.verdict import Verdict
 from lib.site.build import build_site
 from tests.runbooks.page import Page
+from tests.site.pages import built, text_of
 from tests.site.runs import HOSTILE, HOSTILE_RUNBOOKS, START, archive_run, many_runs, record
-from tests.site.schedules import begin_hourly_schedule
 
 HOUR = timedelta(hours=1)
 
@@ -30,17 +30,6 @@ HOUR = timedelta(hours=1)
 @pytest.fixture
 def archive(tmp_path: Path) -> Archive:
     return Archive(tmp_path / "outputs")
-
-
-def text_of(archive: Archive, name: str = "index.html") -> str:
-    markup = archive.store.read(name).decode()
-    return " ".join(unescape(re.sub("<[^>]*>", " ", markup)).split())
-
-
-def built(archive: Archive, name: str = "index.html") -> str:
-    """The words of a page of the site, built anew."""
-    build_site(archive, now=START)
-    return text_of(archive, name)
 
 
 def files_of(archive: Archive) -> dict[str, bytes]:
@@ -72,7 +61,7 @@ def test_environment_is_healthy_only_when_the_newest_of_each_passed(archive: Arc
     page = built(archive)
     assert "Healthy" not in page
     assert "UNKNOWN local 1 of 2 passed Interrupted" in page
-    assert "Next: Run it again: runbook run day1_monitoring --env local" in page
+    assert "Next: Run it again: runbook runs rerun 2026112" in page
 
 
 def test_a_refused_run_does_not_hide_what_was_found_last(archive: Archive) -> None:
@@ -109,21 +98,6 @@ def test_damaged_runs_are_rows_that_say_so_and_never_pass(archive: Archive) -> N
     assert "2026-99" in text_of(archive, "_site/runs.html")
 
 
-def test_missed_runs_are_red_rows_and_the_environment_is_not_healthy(
-    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    archive_run(archive, record(Verdict.PASS))
-    begin_hourly_schedule(archive, tmp_path, START - timedelta(hours=4), monkeypatch)
-    page = built(archive)
-    assert "UNKNOWN local 1 of 1 passed day1_monitoring should have run at 2026-11-24 12:00:00 EST" in page
-    assert page.count("MISSED day1_monitoring") == 2
-    html = archive.store.read("index.html").decode()
-    assert 'data-expected-at="2026-11-24T20:00:00Z"' in html
-
-    (tmp_path / "schedule.yaml").write_text("entries: 7", encoding="utf-8")
-    assert "Whether runs are missing is not known:" in built(archive)
-
-
 def test_hostile_text_is_inert_on_every_page(archive: Archive) -> None:
     for runbook, text in zip(HOSTILE_RUNBOOKS, HOSTILE, strict=False):
         archive_run(archive, record(Verdict.FAIL, runbook=runbook, headline=text, next_step=text))
@@ -149,14 +123,39 @@ def test_a_runs_figures_are_followed_over_time(archive: Archive) -> None:
             "2026-11-24": f"{number} duplicate keys, 816 keys",
             "longest": f"{number} min 20 s",
             "id": "8d4af7a6",
+            "size": ["1.2 GB", "950.0 MB", "900.0 MB"][number],
         }
         archive_run(archive, record(started_at=START - number * HOUR, evidence=evidence))
     build_site(archive, now=START)
     html = archive.store.read("_site/runbooks/local/day1_monitoring/index.html").decode()
-    assert "Duplicates: duplicate keys: from 0 to 2, newest 0" in html
+    assert "Duplicates: duplicate key: from 0 to 2, newest 0 duplicate keys" in html
     assert "Duplicates: longest: from 20 to 140, newest 20 s" in html
+    assert "Duplicates: size: from 900 to 1,200, newest 1,200 MB" in html
     assert "8d4af7a6" not in html
     assert "<dt>Took</dt><dd>4.2 s</dd>" in html, "what never changed needs no drawing"
+
+
+def test_closed_as_abandoned_is_read_again_since_its_runner_may_have_slept(archive: Archive) -> None:
+    run = archive.begin(record(status=RunStatus.RUNNING))
+    observed = archive.read(run.place)
+    assert isinstance(observed, Run)
+    archive.write_record(Run(run.place, replace(observed.record, finished_at=START)))
+    assert "Killed or lost" in built(archive)
+    archive.write_record(Run(run.place, record(Verdict.FAIL, headline="24 keys twice")))
+    assert "FAIL local 0 of 1 passed 24 keys twice" in built(archive)
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_pages_of_runs_that_are_gone_go_too_when_nobody_knows_of_them(archive: Archive, fresh: bool) -> None:
+    months_ago = record(runbook="deploy_verify", headline="of old", started_at=START - timedelta(days=90))
+    place = archive_run(archive, months_ago)
+    archive_run(archive, record())
+    build_site(archive, now=START)
+    assert [name for name, page in files_of(archive).items() if b"of old" in page]
+    archive.store.delete(f"{place}/run.json")
+    archive.store.delete("_site/rows.json")
+    build_site(archive, fresh=fresh, now=START)
+    assert [name for name, page in files_of(archive).items() if b"of old" in page] == []
 
 
 RUNS = st.lists(

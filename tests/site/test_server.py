@@ -131,7 +131,9 @@ def test_site_runs_its_own_script_only_and_reports_run_none(port: int, folder: P
 def test_any_store_is_served(folder: Path) -> None:
     with serving(f"local://{folder}") as (_, port):
         assert answer(port, "/index.html")[0] == 200
-        assert answer(port, "/../secret.html")[0] == 404
+        assert answer(port, "/inside.html")[0] == 200
+        for target in ("/../secret.html", "/link.html", "/links/secret.html", "/pipe.html"):
+            assert answer(port, target)[0] == 404
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -1,0 +1,54 @@
+"""Records that nobody's runner writes: each is a damaged run, and none keeps the others from being shown."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lib.archive.archive import Archive, DamagedRun, Run
+from lib.site.build import build_site
+from tests.site.runs import START, archive_run, record
+
+RUNNING = {"status": "running", "verdict": None, "finished_at": None, "seconds": None}
+
+
+def odd_run(archive: Archive, changes: dict[str, Any]) -> Run | DamagedRun:
+    place = archive_run(archive, record())
+    values = json.loads(archive.store.read(f"{place}/run.json"))
+    archive.store.write(f"{place}/run.json", json.dumps(values | changes).encode())
+    return archive.read(place)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"started_at": "0001-01-01T00:00:00Z"},
+        {"started_at": "9999-12-31T23:59:59Z", "timezone": "Asia/Tokyo"},
+        {"finished_at": "0001-01-01T00:00:00+14:00"},
+        {"started_at": "2026-11-24T19:00:00"},
+        RUNNING | {"heartbeat_at": "2026-11-24T19:00:00"},
+        {"origin": {"planned_at": "2026-11-24T19:00:00"}},
+        {"seconds": float("inf")},
+        {"seconds": float("nan")},
+        {"seconds": "1e999"},
+    ],
+    ids=str,
+)
+def test_moments_and_durations_that_cannot_be_are_damage(tmp_path: Path, changes: dict[str, Any]) -> None:
+    archive = Archive(tmp_path)
+    damaged = odd_run(archive, changes)
+    assert isinstance(damaged, DamagedRun)
+    assert "\n" not in damaged.reason
+    build_site(archive, now=START)
+    assert "run.json cannot be read" in archive.store.read("index.html").decode()
+
+
+@pytest.mark.parametrize("timezone", ["America", "a" * 5_000, "../../etc/passwd", "\0", ""])
+def test_a_zone_that_is_none_is_shown_in_utc(tmp_path: Path, timezone: str) -> None:
+    archive = Archive(tmp_path)
+    assert isinstance(odd_run(archive, {"timezone": timezone}), Run)
+    build_site(archive, now=START)
+    assert "2026-11-24 19:00:00 UTC" in archive.store.read("index.html").decode()

@@ -1,0 +1,96 @@
+"""What the schedule leads to expect: no page is green for want of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from lib.archive.archive import Archive
+from lib.operations.verdict import Verdict
+from lib.schedule.ledger import Ledger
+from lib.schedule.occurrence import Attempt, Occurrence, State
+from lib.schedule.settings import Entry, load_schedule
+from tests.site.pages import built
+from tests.site.runs import START, archive_run, record
+from tests.site.schedules import begin_hourly_schedule
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    archive = Archive(tmp_path / "outputs")
+    archive_run(archive, record(Verdict.PASS))
+    return archive
+
+
+@pytest.fixture
+def begin(archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Entry]:
+    def begun(since: datetime, settings: str = "") -> Entry:
+        begin_hourly_schedule(archive, tmp_path, since, monkeypatch, settings)
+        return load_schedule().entries["hourly_watch"]
+
+    return begun
+
+
+def expected_at(archive: Archive) -> str:
+    html = archive.store.read("index.html").decode()
+    return html.partition('data-expected-at="')[2].partition('"')[0]
+
+
+def test_missed_runs_are_red_rows_and_the_environment_is_not_healthy(
+    archive: Archive, begin: Callable[..., Entry]
+) -> None:
+    begin(START - 4 * HOUR)
+    page = built(archive)
+    assert "UNKNOWN local 1 of 1 passed day1_monitoring should have run at 2026-11-24 12:00:00 EST" in page
+    assert page.count("MISSED day1_monitoring") == 2
+
+
+def test_paused_entry_is_not_green_though_a_later_run_passed(archive: Archive, begin: Callable[..., Entry]) -> None:
+    entry = begin(START - 30 * HOUR, "on_failure: pause")
+    ledger = Ledger(archive.store)
+    failed = Occurrence.of(entry, START - 29 * HOUR, State.CLAIMED, START - 29 * HOUR)
+    ledger.write(failed.ended(State.ENDED, START - 29 * HOUR, attempts=(Attempt("run", 1, Verdict.FAIL, "twice"),)))
+    for hours in range(29):
+        ledger.claim(Occurrence.of(entry, START - hours * HOUR, State.SKIPPED, START - hours * HOUR, "paused"))
+    page = built(archive)
+    assert page.startswith("UNKNOWN · ")
+    assert "UNKNOWN local 1 of 1 passed day1_monitoring does not run: its entry hourly_watch is paused" in page
+    assert "runbook schedule resume hourly_watch" in page
+    assert page.count("MISSED day1_monitoring") == 1
+    assert expected_at(archive) == ""
+
+
+def test_overdue_run_that_may_still_begin_is_waited_for(archive: Archive, begin: Callable[..., Entry]) -> None:
+    entry = begin(START - HOUR / 2, "catch_up_seconds: 21600")
+    later = START + HOUR / 2
+    page = built(archive, now=later)
+    assert expected_at(archive) == "2026-11-24T19:00:00Z"
+    assert "A run has been due since 2026-11-24 14:00:00 EST" in page
+    Ledger(archive.store).claim(Occurrence.of(entry, START, State.CLAIMED, later))
+    page = built(archive, now=later)
+    assert expected_at(archive) == "2026-11-24T20:00:00Z"
+    assert "Next run due 2026-11-24 15:00:00 EST" in page
+
+
+@pytest.mark.parametrize(
+    ("schedule", "reason"),
+    [
+        ("entries: 7", "schedule.yaml holds no entries"),
+        ("entries: {other: {runbook: day1_monitoring, cron: '0 * * * *'}}", "it is not the one here"),
+    ],
+)
+def test_schedule_that_cannot_be_known_leaves_nothing_green(
+    archive: Archive, begin: Callable[..., Entry], tmp_path: Path, schedule: str, reason: str
+) -> None:
+    begin(START - HOUR / 2)
+    assert built(archive).startswith("PASS · ")
+    (tmp_path / "schedule.yaml").write_text(schedule, encoding="utf-8")
+    page = built(archive)
+    assert page.startswith("UNKNOWN · ")
+    assert "UNKNOWN local 1 of 1 passed Whether runs are missing is not known" in page
+    assert reason in page

@@ -1,0 +1,25 @@
+"""A site that cannot be built takes no run's result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lib.archive.archive import Archive
+from lib.operations.verdict import Verdict
+from lib.runbooks.catalogue import find_runbook
+from lib.runbooks.execution import execute
+
+NOTEBOOKS = Path(__file__).parents[1] / "runbooks" / "notebooks"
+
+
+def test_run_has_its_verdict_though_its_site_cannot_be_built(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "_site").write_text("in the way")
+    run = execute(find_runbook("healthy", NOTEBOOKS), archive=Archive(tmp_path), progress=False)
+    assert (run.record.verdict, run.exit_code) == (Verdict.PASS, 0)
+    told = capsys.readouterr().err
+    assert told.startswith("runbook: the site could not be built: ")
+    assert told.count("\n") == 1
