@@ -10,6 +10,7 @@ from lib.errors import UserError
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
+    from yaml import SafeLoader
 
 _LONGEST_PLACE = 200
 
@@ -31,16 +32,37 @@ def read_yaml(path: Path) -> Any:
     """What the file holds, unchecked.
 
     Raises:
-        UserError: It cannot be read.
+        UserError: It cannot be read, or says a key twice.
     """
     import yaml
 
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.load(path.read_text(encoding="utf-8"), _loader())  # noqa: S506 - a safe one
     except Exception as error:
         # PyYAML lets through whatever its conversions raise: `!!bool x` is a KeyError.
         told = " ".join(str(error).split()) or type(error).__name__
         raise UserError(f"{path} cannot be read: {told[:_LONGEST_PLACE]}") from error
+
+
+@cache
+def _loader() -> type[SafeLoader]:
+    """A safe loader that refuses a key which is there twice: of the two, YAML's would silently drop the first."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+            node = super().compose_mapping_node(anchor)
+            lines: dict[tuple[str, str], int] = {}
+            for key, _ in node.value:
+                if not isinstance(key, yaml.ScalarNode):
+                    continue
+                line = key.start_mark.line + 1
+                if before := lines.get((key.tag, key.value)):
+                    raise yaml.YAMLError(f"the key {key.value!r:.80} is there twice, in lines {before} and {line}")
+                lines[key.tag, key.value] = line
+            return node
+
+    return Loader
 
 
 @cache

@@ -12,6 +12,7 @@ from lib.cli.terminal import printable, styled_verdict
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from lib.errors import RunbookError
     from lib.schedule.occurrence import Occurrence
     from lib.schedule.overview import Overview
 
@@ -55,7 +56,7 @@ def once(entry: str | None, stop_grace_seconds: float, as_json: bool) -> None:
     """Run what is due now, wait for it, and exit with the code of the worst run.
 
     For cron and Cloud Scheduler: a firing that came a little before is due as long as its
-    entry's catch_up_seconds say. Exits 0 when nothing is.
+    entry's catch_up_seconds say. When nothing is, it says nothing and exits 0.
     """
     from lib import project
     from lib.archive.archive import Archive
@@ -66,12 +67,14 @@ def once(entry: str | None, stop_grace_seconds: float, as_json: bool) -> None:
 
     planned = load_schedule()
     planned = planned.only(entry) if entry is not None else planned
-    ended = run_due(planned, Runner(Archive(), stop_grace_seconds), project.now(), _tell)
+    problems: list[RunbookError] = []
+    ended = run_due(planned, Runner(Archive(), stop_grace_seconds), project.now(), _tell, problems.append)
     if as_json:
         options.echo_json({"occurrences": [_occurrence_as_data(occurrence) for occurrence in ended]})
-    elif not ended:
-        click.echo("Nothing is due.")
-    raise click.exceptions.Exit(worst_exit_code([occurrence.exit_code for occurrence in ended]))
+    for problem in problems:
+        _tell_problem(str(problem))
+    codes = [occurrence.exit_code for occurrence in ended] + [problem.exit_code for problem in problems]
+    raise click.exceptions.Exit(worst_exit_code(codes))
 
 
 @schedule.command()
@@ -100,9 +103,12 @@ def resume(entry: str) -> None:
     from lib.archive.archive import Archive
     from lib.schedule.ledger import Ledger
     from lib.schedule.settings import load_schedule
+    from lib.site.build import build_site
 
     [resumed] = load_schedule().only(entry).entries.values()
-    Ledger(Archive().store).expect(resumed, project.now())
+    archive = Archive()
+    Ledger(archive.store).resume(resumed, project.now())
+    build_site(archive)
     click.echo(f"{resumed.name} runs again")
 
 

@@ -6,34 +6,42 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from functools import cached_property
 from math import inf
 from pathlib import Path
 from tempfile import TemporaryFile
 from time import monotonic
-from typing import IO
+from typing import IO, TypeVar
 
+from lib import project
 from lib.archive.archive import Archive
 from lib.archive.record import utc_now
 from lib.environment import load_environment
-from lib.errors import RunbookError
+from lib.errors import RunbookError, Unavailable
 from lib.operations.verdict import Verdict
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.redaction import redactor_of
 from lib.runbooks.stopping import StopRequest
 from lib.schedule.ledger import Ledger
+from lib.schedule.look import why_paused
 from lib.schedule.occurrence import Attempt, Occurrence, State, runs_of
-from lib.schedule.planning import Firing
+from lib.schedule.planning import Firing, is_too_late
 from lib.schedule.run_process import Answer, Call
 from lib.schedule.values import planned_values
+from lib.site.build import build_site
 
 # -P: a folder named lib where the caller stands is none of ours.
 _COMMAND = (sys.executable, "-P", "-m", "lib.schedule.run_process")
 _POLL_SECONDS = 0.1
+_TRY_AGAIN_SECONDS = 1.0
 _LONGEST_LINE = 300
 STOP_GRACE_SECONDS = 60.0
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -60,12 +68,14 @@ class Runner:
         """Run what is due, unless another scheduler was first.
 
         Returns:
-            What became of it; None when it is another's, or nothing is to be begun any more.
+            What became of it; None when it is another's, or is not to begin any more: the scheduler
+            is to stop, or while this waited for its turn it got too late, or its entry was paused.
 
         Raises:
             UserError: The runbook's or environment's file no longer fits; nothing was claimed.
-            Unavailable: The archive cannot be written; what was claimed is closed by whoever
-                looks next.
+            Unavailable: The archive cannot be reached. Before the claim, nothing was changed. After it
+                that is waited for, until the scheduler is to stop or the occurrence's `give_up_at`:
+                then whoever looks next closes it.
         """
         entry = firing.entry
         runbook = find_runbook(entry.runbook)
@@ -78,10 +88,15 @@ class Runner:
             planned_at=firing.planned_at.isoformat(),
         )
         claimed = Occurrence.of(entry, firing.planned_at, State.CLAIMED, utc_now())
+        if is_too_late(entry, firing.planned_at, project.now()) or why_paused(entry, self.ledger):
+            return None
         if self.request.reason or not self.ledger.claim(claimed):
             return None
         ended = self._run(call, claimed, entry.retries, entry.retry_delay_seconds)
-        self.ledger.write(ended)
+        self._once_reached(lambda: self.ledger.write(ended), claimed.give_up_at)
+        if ended.state is State.SKIPPED:
+            with suppress(Unavailable):  # no run has built it, and the next one will
+                build_site(self.archive)
         return ended
 
     def _run(self, call: Call, claimed: Occurrence, retries: int, delay_seconds: float) -> Occurrence:
@@ -104,7 +119,8 @@ class Runner:
         except (IndexError, ValueError):
             pass
         # It was killed, and could not say what became of its run.
-        runs = [run for run in runs_of(self.archive, claimed) if run.record.origin.attempt == call.attempt]
+        found = self._once_reached(lambda: runs_of(self.archive, claimed), claimed.give_up_at)
+        runs = [run for run in found if run.record.origin.attempt == call.attempt]
         if not runs and self.request.reason:
             return Answer(None)
         last = next((line for line in reversed(errors.splitlines()) if line.strip()), f"it ended with code {exit_code}")
@@ -144,6 +160,15 @@ class Runner:
                 if monotonic() >= stop_at:
                     process.terminate()
                     return process.wait()
+
+    def _once_reached(self, call: Callable[[], _T], give_up_at: datetime) -> _T:
+        """What the call to the archive answers, as soon as it does; until others may close what was claimed."""
+        while True:
+            try:
+                return call()
+            except Unavailable:
+                if utc_now() > give_up_at or self._is_stopped_within(_TRY_AGAIN_SECONDS):
+                    raise
 
     def _is_stopped_within(self, seconds: float) -> bool:
         end = monotonic() + seconds

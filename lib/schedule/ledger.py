@@ -1,4 +1,4 @@
-"""The record of every firing, beside the runs in the archive: ``_schedule/<entry>/``."""
+"""The record of every firing, beside the runs in the archive: ``_schedule/<environment>/<entry>/``."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 KEPT_FOR = timedelta(days=90)
 _FOLDER = "_schedule"
 _SINCE = "since.json"
+_RESUMED = "resumed.txt"
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,21 @@ class Ledger:
         expectation = Expectation(since, _times(entry))
         self._store.write(self._name(entry, _SINCE), _adapter().dump_json(expectation, indent=2))
 
+    def resume(self, entry: Entry, now: datetime) -> None:
+        """Let the entry run again, whatever came of the times up to that moment; those are not expected any more."""
+        self._store.write(self._name(entry, _RESUMED), now.isoformat().encode())
+        self.expect(entry, now)
+
+    def resumed_at(self, entry: Entry) -> datetime | None:
+        """When somebody last resumed the entry (UTC); None: never."""
+        try:
+            return datetime.fromisoformat(self._store.read(self._name(entry, _RESUMED)).decode())
+        except (FileNotFoundError, ValueError):
+            return None
+
     def planned_times(self, entry: Entry) -> list[datetime]:
         """The planned times (UTC) that are on record, newest first."""
-        names = self._store.children(f"{_FOLDER}/{entry.name}")
+        names = self._store.children(f"{_FOLDER}/{entry.environment}/{entry.name}")
         return sorted(filter(None, map(planned_at_of, names)), reverse=True)
 
     def read(self, entry: Entry, planned_at: datetime) -> Occurrence:
@@ -87,25 +100,36 @@ class Ledger:
         return self._store.create(self._file(occurrence), to_json(occurrence))
 
     def write(self, occurrence: Occurrence) -> None:
-        """Replace its record; only for whoever has claimed it, or closes it for one who is gone."""
+        """Replace its record; only for whoever has claimed it."""
         self._store.write(self._file(occurrence), to_json(occurrence))
+
+    def close(self, occurrence: Occurrence) -> bool:
+        """Replace the record of one who is gone; of all who do, on any machine, one is told True."""
+        self.write(occurrence)
+        return self._store.create(_closed(self._file(occurrence)), b"")
 
     def forget(self, entry: Entry, before: datetime) -> None:
         """Remove the records of times before that moment."""
         for planned_at in self.planned_times(entry):
             if planned_at < before:
-                self._store.delete(self._name(entry, file_name(planned_at)))
+                name = self._name(entry, file_name(planned_at))
+                self._store.delete(name)
+                self._store.delete(_closed(name))
 
     def _file(self, occurrence: Occurrence) -> str:
-        return f"{_FOLDER}/{occurrence.entry}/{file_name(occurrence.planned_at)}"
+        return f"{_FOLDER}/{occurrence.environment}/{occurrence.entry}/{file_name(occurrence.planned_at)}"
 
     def _name(self, entry: Entry, name: str) -> str:
-        return f"{_FOLDER}/{entry.name}/{name}"
+        return f"{_FOLDER}/{entry.environment}/{entry.name}/{name}"
+
+
+def _closed(name: str) -> str:
+    return f"{name.removesuffix('.json')}.closed"
 
 
 def _times(entry: Entry) -> tuple[str, ...]:
     days = (entry.days_since_deploy, f"{entry.deployed_at}") if entry.days_since_deploy else ()
-    return (entry.runbook, entry.environment, entry.cron, entry.timezone, *days)
+    return (entry.runbook, entry.cron, entry.timezone, *days)
 
 
 @cache

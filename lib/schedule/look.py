@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 
 from lib.archive.archive import Archive
 from lib.archive.record import RunStatus
+from lib.errors import Unavailable
 from lib.schedule.ledger import KEPT_FOR, Ledger
 from lib.schedule.missed import tell_of_missed
 from lib.schedule.occurrence import Attempt, Occurrence, State, runs_of
 from lib.schedule.planning import Firing, due, first_expected
 from lib.schedule.settings import Entry
 from lib.site.build import build_site
-
-# An open occurrence is among the newest: the next time of its entry comes, and closes it.
-_NEWEST = 10
 
 
 def look(entries: Iterable[Entry], archive: Archive, ledger: Ledger, now: datetime) -> list[Firing]:
@@ -31,16 +30,24 @@ def look(entries: Iterable[Entry], archive: Archive, ledger: Ledger, now: dateti
         Unavailable: The archive cannot be read or written.
     """
     firings: list[Firing] = []
-    lost: list[Occurrence] = []
+    over: list[Occurrence] = []
+    has_new_entry = False
     for entry in entries:
-        lost += _closed_orphans(entry, ledger, archive, now)
-        firing, lapsed = _due(entry, ledger, now)
-        lost += lapsed
+        over += _closed_orphans(entry, ledger, archive, now)
+        since = ledger.since(entry)
+        if since is None:
+            has_new_entry = True
+            since = first_expected(entry, now)
+            ledger.expect(entry, since)
+        firing, lapsed = _due(entry, since, ledger, now)
+        over += lapsed
         if firing:
             firings.append(firing)
-    if missing := [occurrence for occurrence in lost if occurrence.state is State.MISSED]:
+    if missing := [occurrence for occurrence in over if occurrence.state is State.MISSED]:
         tell_of_missed(missing)
-        build_site(archive)
+    if over or has_new_entry:
+        with suppress(Unavailable):  # what is due matters more, and its run builds it too
+            build_site(archive)
     return firings
 
 
@@ -50,11 +57,7 @@ def forget_old(entries: Iterable[Entry], ledger: Ledger, now: datetime) -> None:
         ledger.forget(entry, now - KEPT_FOR)
 
 
-def _due(entry: Entry, ledger: Ledger, now: datetime) -> tuple[Firing | None, list[Occurrence]]:
-    since = ledger.since(entry)
-    if since is None:
-        since = first_expected(entry, now)
-        ledger.expect(entry, since)
+def _due(entry: Entry, since: datetime, ledger: Ledger, now: datetime) -> tuple[Firing | None, list[Occurrence]]:
     paused = why_paused(entry, ledger)
     firing, lapses = due(entry, since, set(ledger.planned_times(entry)), now, paused=paused)
     occurrences = (Occurrence.of(entry, lapse.planned_at, lapse.state, now, lapse.reason) for lapse in lapses)
@@ -63,11 +66,11 @@ def _due(entry: Entry, ledger: Ledger, now: datetime) -> tuple[Firing | None, li
 
 def why_paused(entry: Entry, ledger: Ledger) -> str:
     """Why the entry does not run until it is told to resume; empty when it does."""
-    since = ledger.since(entry)
-    if entry.on_failure != "pause" or since is None:
+    if entry.on_failure != "pause":
         return ""
+    resumed_at = ledger.resumed_at(entry)
     for occurrence in ledger.newest(entry):
-        if occurrence.planned_at <= since:
+        if resumed_at is not None and occurrence.planned_at <= resumed_at:
             return ""
         if occurrence.state is State.ENDED:
             told = f"paused since {occurrence.planned_at:%Y-%m-%d %H:%M} UTC, when its run came to {occurrence.verdict}"
@@ -76,13 +79,18 @@ def why_paused(entry: Entry, ledger: Ledger) -> str:
 
 
 def _closed_orphans(entry: Entry, ledger: Ledger, archive: Archive, now: datetime) -> list[Occurrence]:
-    """Occurrences whose scheduler is gone, closed by what their runs tell."""
+    """Occurrences whose scheduler is gone, closed by what their runs tell; not those that others were first at."""
     closed = []
-    for planned_at in ledger.planned_times(entry)[:_NEWEST]:
+    planned_times = ledger.planned_times(entry)
+    for planned_at in planned_times:
         occurrence = ledger.read(entry, planned_at)
-        if occurrence.is_orphaned(now) and (end := _end_of(occurrence, archive, now)):
-            ledger.write(end)
-            closed.append(end)
+        if occurrence.is_orphaned(now):
+            # Once more: it may have been ended after it was read and before its scheduler was gone.
+            found = ledger.read(entry, planned_at)
+            if found.state is State.CLAIMED and (end := _end_of(found, archive, now)) and ledger.close(end):
+                closed.append(end)
+        if occurrence.give_up_at < planned_times[0]:
+            break  # whoever looked at that time has closed all that are older
     return closed
 
 

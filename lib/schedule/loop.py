@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.executors.pool import ThreadPoolExecutor as Executor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.interval import IntervalTrigger
@@ -17,7 +21,7 @@ from lib.runbooks.stopping import signals_as_requests
 from lib.schedule.firing import Runner
 from lib.schedule.look import forget_old, look
 from lib.schedule.occurrence import Occurrence
-from lib.schedule.planning import next_times
+from lib.schedule.planning import Firing, next_times
 from lib.schedule.settings import Entry, Schedule
 
 # What an unreachable archive or a sleeping machine let pass is found again by then.
@@ -39,29 +43,10 @@ def run_until_stopped(
         on_problem: Called with a line when the archive or a file of settings cannot be read.
     """
     everything = list(schedule.entries.values())
-
-    def run_due(entries: list[Entry]) -> None:
-        if runner.request.reason:
-            return
-        try:
-            for firing in look(entries, runner.archive, runner.ledger, utc_now()):
-                if occurrence := runner.fire(firing):
-                    on_end(occurrence)
-        except RunbookError as error:
-            on_problem(f"{error}; looking again within {_LOOK_AGAIN_SECONDS} s")
-
-    scheduler = BackgroundScheduler(
-        executors={"default": ThreadPoolExecutor(schedule.concurrency)},
-        # A time that comes while the run before goes on gets its turn too: to be put on record.
-        job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": schedule.concurrency + 1},
-        timezone=UTC,
-    )
-    for entry in everything:
-        scheduler.add_job(run_due, EntryTrigger(entry), [[entry]], id=entry.name, next_run_time=utc_now())
-    again = IntervalTrigger(seconds=_LOOK_AGAIN_SECONDS, timezone=UTC)
-    scheduler.add_job(run_due, again, [everything], name="what was let pass", max_instances=1)
-    with signals_as_requests(runner.request):
+    with signals_as_requests(runner.request), ThreadPoolExecutor(schedule.concurrency) as pool:
         forget_old(everything, runner.ledger, utc_now())
+        watch = _Watch(runner, pool, on_end, on_problem)
+        scheduler = _looking(watch.look_at, everything)
         scheduler.start()
         try:
             while not runner.request.reason:
@@ -69,6 +54,60 @@ def run_until_stopped(
         finally:
             runner.request.make(RunStatus.INTERRUPTED)
             scheduler.shutdown()
+
+
+def _looking(look_at: Callable[[list[Entry]], None], entries: list[Entry]) -> BackgroundScheduler:
+    """Looks at each entry when it is planned, and at all of them every so often; one look at a time."""
+    # A look is left out only where another one waits already, and that finds the same.
+    logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
+    scheduler = BackgroundScheduler(
+        executors={"default": Executor(1)},
+        job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 2},
+        timezone=UTC,
+    )
+    for entry in entries:
+        scheduler.add_job(look_at, EntryTrigger(entry), [[entry]], id=entry.name, next_run_time=utc_now())
+    again = IntervalTrigger(seconds=_LOOK_AGAIN_SECONDS, timezone=UTC)
+    scheduler.add_job(look_at, again, [entries], name="what was let pass")
+    return scheduler
+
+
+@dataclass(frozen=True)
+class _Watch:
+    """Hands each firing that is due to the pool; it goes on looking while all workers are busy."""
+
+    runner: Runner
+    pool: ThreadPoolExecutor
+    on_end: Callable[[Occurrence], None]
+    on_problem: Callable[[str], None]
+    waiting: set[tuple[str, datetime]] = field(default_factory=set)
+
+    def look_at(self, entries: list[Entry]) -> None:
+        if self.runner.request.reason:
+            return
+        with self._problems_told():
+            for firing in look(entries, self.runner.archive, self.runner.ledger, utc_now()):
+                if _key(firing) not in self.waiting:
+                    self.waiting.add(_key(firing))
+                    # Whatever is no RunbookError would otherwise be lost: the callback's error is logged.
+                    self.pool.submit(self._begin, firing).add_done_callback(Future.result)
+
+    def _begin(self, firing: Firing) -> None:
+        self.waiting.discard(_key(firing))
+        with self._problems_told():
+            if occurrence := self.runner.fire(firing):
+                self.on_end(occurrence)
+
+    @contextmanager
+    def _problems_told(self) -> Iterator[None]:
+        try:
+            yield
+        except RunbookError as error:
+            self.on_problem(f"{error}; looking again within {_LOOK_AGAIN_SECONDS} s")
+
+
+def _key(firing: Firing) -> tuple[str, datetime]:
+    return firing.entry.name, firing.planned_at
 
 
 class EntryTrigger(BaseTrigger):  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""What became of one planned time of one entry: ``_schedule/<entry>/<planned time>.json``."""
+"""What became of one planned time of one entry: ``_schedule/<environment>/<entry>/<planned time>.json``."""
 
 from __future__ import annotations
 
@@ -135,10 +135,9 @@ class Occurrence:
 
 def runs_of(archive: Archive, occurrence: Occurrence) -> list[Run]:
     """Its runs in the archive, the first one first, as they must be shown now."""
-    folder = f"{occurrence.environment}/{occurrence.runbook}/"
-    earliest = f"{folder}{occurrence.planned_at:%Y%m%dT%H%M%SZ}"
-    places = (place for place in reversed(archive.places()) if place.startswith(folder) and place >= earliest)
-    found = (archive.read(place) for place in places)
+    folder = f"{occurrence.environment}/{occurrence.runbook}"
+    earliest = f"{folder}/{occurrence.planned_at:%Y%m%dT%H%M%SZ}"
+    found = (archive.read(place) for place in reversed(archive.places(folder)) if place >= earliest)
     return [run for run in found if isinstance(run, Run) and _is_of(run, occurrence)]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import datetime
 
+from lib.errors import RunbookError
 from lib.runbooks.stopping import signals_as_requests
 from lib.schedule.firing import Runner
 from lib.schedule.look import forget_old, look
@@ -14,7 +15,11 @@ from lib.schedule.settings import Schedule
 
 
 def run_due(
-    schedule: Schedule, runner: Runner, now: datetime, on_end: Callable[[Occurrence], None]
+    schedule: Schedule,
+    runner: Runner,
+    now: datetime,
+    on_end: Callable[[Occurrence], None],
+    on_problem: Callable[[RunbookError], None],
 ) -> list[Occurrence]:
     """Run what is due and wait for it; SIGINT, SIGTERM and SIGHUP stop it in good order.
 
@@ -23,13 +28,14 @@ def run_due(
         runner: What runs it.
         now: The moment (UTC).
         on_end: Called with each occurrence as it ends, in this thread.
+        on_problem: Called with the error of each firing that could not be run or put on record; the
+            others go on.
 
     Returns:
         What became of each; those that another scheduler was first at are not among them.
 
     Raises:
-        UserError: A runbook's or environment's file no longer fits.
-        Unavailable: The archive cannot be read or written.
+        Unavailable: The archive cannot be read or written, so that nothing was run.
     """
     entries = schedule.entries.values()
     ended = []
@@ -37,7 +43,12 @@ def run_due(
         forget_old(entries, runner.ledger, now)
         firings = look(entries, runner.archive, runner.ledger, now)
         for future in as_completed([pool.submit(runner.fire, firing) for firing in firings]):
-            if occurrence := future.result():
+            try:
+                occurrence = future.result()
+            except RunbookError as error:
+                on_problem(error)
+                continue
+            if occurrence:
                 on_end(occurrence)
                 ended.append(occurrence)
     return ended

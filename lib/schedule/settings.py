@@ -34,6 +34,8 @@ _BOUNDS = {
     # A firing is always a little late.
     "catch_up_seconds": (60, _WEEK_SECONDS),
 }
+# So that the most days that there can be since still lead to a date.
+_YEARS = range(1970, 3000)
 # What the file's head says for all entries.
 _SHARED = ("timezone", "environment", "deployed_at")
 _ALWAYS = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
@@ -82,6 +84,8 @@ class Entry:
                 raise UserError(f"{self._where(setting)}: {getattr(self, setting):g} is not within {least} and {most}")
         if self.deployed_at is not None and self.deployed_at.tzinfo is None:
             raise UserError("deployed_at: write the moment with its zone, such as 2026-01-17T14:00:00-05:00")
+        if self.deployed_at is not None and self.deployed_at.year not in _YEARS:
+            raise UserError(f"deployed_at: the year {self.deployed_at.year} is not within {_YEARS[0]} and {_YEARS[-1]}")
         if self.days_since_deploy and self._days is None:
             raise UserError(
                 f"{self._where('days_since_deploy')}: {self.days_since_deploy!r:.40} is not of the form 2-7 or 14"

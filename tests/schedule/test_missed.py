@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,11 +18,12 @@ import pytest
 import yaml
 
 from lib.archive.archive import Archive
+from lib.archive.local_store import LocalStore
 from lib.operations.verdict import Verdict
 from lib.schedule.ledger import Ledger
 from lib.schedule.look import look
 from lib.schedule.missed import missed
-from lib.schedule.occurrence import Attempt, Occurrence, State
+from lib.schedule.occurrence import Attempt, Occurrence, State, to_json
 from lib.schedule.settings import Entry, Schedule
 
 START = datetime(2026, 1, 17, 9, tzinfo=UTC)
@@ -125,9 +129,81 @@ def test_a_scheduler_that_was_killed_before_its_run_began_is_seen(archive: Archi
     assert ledger.read(HOURLY, START).reason == "its scheduler was killed before it ran"
 
 
+def test_what_another_machine_left_is_closed_however_often_its_entry_runs(archive: Archive) -> None:
+    often = replace(HOURLY, cron="*/5 * * * *")
+    ledger = Ledger(archive.store)
+    ledger.expect(often, START - timedelta(minutes=1))
+    assert ledger.claim(replace(Occurrence.of(often, START, State.CLAIMED, START), machine="elsewhere"))
+    for minutes in range(5, 120, 5):
+        run_at(archive, often, START + timedelta(minutes=minutes))
+    assert ledger.read(often, START).state is State.MISSED
+
+
+class InStep(LocalStore):
+    """The first looks of two schedulers at a record read it at the same moments."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        super().__init__(folder)
+        self._name = name
+        self._both = threading.Barrier(2)
+        self._reads = threading.local()
+
+    def read(self, name: str) -> bytes:
+        content = super().read(name)
+        count = getattr(self._reads, "count", 0)
+        if name == self._name and count < 2:
+            self._reads.count = count + 1
+            self._both.wait(60)
+        return content
+
+
+def test_of_two_that_find_a_killed_scheduler_one_tells(archive: Archive, posted: Posted, tmp_path: Path) -> None:
+    noisy = replace(HOURLY, environment="noisy")
+    ledger = Ledger(archive.store)
+    ledger.expect(noisy, START - HOUR)
+    claimed = Occurrence.of(noisy, START, State.CLAIMED, START)
+    assert ledger.claim(replace(claimed, machine="elsewhere"))
+    archive.store = InStep(tmp_path / "outputs", "_schedule/noisy/hourly/20260117T090000Z.json")
+    given_up = claimed.give_up_at + timedelta(seconds=1)
+    with ThreadPoolExecutor(2) as pool:
+        looks = [pool.submit(look, [noisy], archive, Ledger(archive.store), given_up) for _ in range(2)]
+    assert [future.exception() for future in looks] == [None, None]
+    assert [message["title"] for message in posted] == ["UNKNOWN: a scheduled run did not happen (noisy)"]
+
+
+class EndedBehindTheReader(LocalStore):
+    """Whoever has claimed a record ends it and is gone, just after somebody has read it."""
+
+    def __init__(self, folder: Path, name: str, ended: Occurrence, owner: subprocess.Popen[bytes]) -> None:
+        super().__init__(folder)
+        self._name, self._ended, self._owner = name, ended, owner
+
+    def read(self, name: str) -> bytes:
+        content = super().read(name)
+        if name == self._name and self._owner.returncode is None:
+            self.write(name, to_json(self._ended))
+            self._owner.kill()
+            self._owner.wait()
+        return content
+
+
+def test_a_record_that_was_ended_meanwhile_stays_as_it_is(archive: Archive, tmp_path: Path) -> None:
+    Ledger(archive.store).expect(HOURLY, START - HOUR)
+    # It waits for its input, and so ends also when this test fails.
+    with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE) as owner:
+        claimed = replace(Occurrence.of(HOURLY, START, State.CLAIMED, START), pid=owner.pid)
+        assert Ledger(archive.store).claim(claimed)
+        skipped = claimed.ended(State.SKIPPED, START, "day1_monitoring was still running")
+        name = "_schedule/local/hourly/20260117T090000Z.json"
+        archive.store = EndedBehindTheReader(tmp_path / "outputs", name, skipped, owner)
+        look([HOURLY], archive, Ledger(archive.store), START + timedelta(minutes=1))
+        assert owner.returncode is not None
+    assert Ledger(archive.store).read(HOURLY, START) == skipped
+
+
 def test_a_record_that_cannot_be_read_is_no_run(archive: Archive) -> None:
     run_at(archive, HOURLY, START)
-    archive.store.write("_schedule/hourly/20260117T090000Z.json", b"{")
+    archive.store.write("_schedule/local/hourly/20260117T090000Z.json", b"{")
     [run] = missed(SCHEDULE, archive.store, START)
     assert run.reason.startswith("its record cannot be read")
     look([HOURLY], archive, Ledger(archive.store), START)  # and it is not run again

@@ -16,8 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib.archive.archive import Archive
+from lib.archive.record import utc_now
 from lib.operations.verdict import Verdict
 from lib.schedule.cron import Cron
+from lib.schedule.firing import Runner
 from lib.schedule.ledger import Ledger
 from lib.schedule.look import forget_old, look
 from lib.schedule.occurrence import Attempt, Occurrence, State
@@ -178,9 +180,33 @@ def test_a_failure_pauses_until_it_is_resumed(tmp_path: Path) -> None:
     assert reason.startswith("paused since 2026-01-17 14:00 UTC")
     assert reason.endswith("runbook schedule resume hourly")
 
-    scheduler.ledger.expect(entry, moment("2026-01-17T11:30"))
+    edited = Virtual(scheduler.archive, replace(entry, cron="30 * * * *"))
+    edited.wake(moment("2026-01-17T11:30"))
+    assert edited.fired == []
+
+    scheduler.ledger.resume(entry, moment("2026-01-17T11:30"))
     scheduler.wake(moment("2026-01-17T12:00"))
     assert scheduler.fired[-1] == ("hourly", moment("2026-01-17T12:00"))
+
+
+def test_what_had_to_wait_for_its_turn_is_not_begun_too_late_or_while_paused(tmp_path: Path) -> None:
+    entry = replace(HOURLY, on_failure="pause")
+    runner = Runner(Archive(tmp_path))
+    too_late = Firing(entry, utc_now() - 2 * HOUR)
+    assert runner.fire(too_late) is None
+    failed = Occurrence.of(entry, utc_now() - HOUR, State.CLAIMED, utc_now())
+    assert runner.ledger.claim(failed.ended(State.ENDED, utc_now(), attempts=(Attempt("", 1, Verdict.FAIL, ""),)))
+    assert runner.fire(Firing(entry, utc_now())) is None
+    assert runner.ledger.planned_times(entry) == [failed.planned_at.replace(microsecond=0)]
+
+
+def test_entries_of_two_environments_know_nothing_of_each_other(tmp_path: Path) -> None:
+    entries = [HOURLY, replace(HOURLY, environment="production")]
+    schedulers = [Virtual(Archive(tmp_path), entry) for entry in entries]
+    for hour in ("09:00", "10:00"):
+        for scheduler in schedulers:
+            scheduler.wake(moment(f"2026-01-17T{hour}"))
+    assert [len(scheduler.fired) for scheduler in schedulers] == [2, 2]
 
 
 def test_records_are_kept_for_a_while(tmp_path: Path) -> None:

@@ -10,18 +10,23 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from lib import project
 from lib.archive.archive import Archive, Run
+from lib.archive.local_store import LocalStore
 from lib.archive.record import RunStatus
 from lib.environment import load_environment
+from lib.errors import RunbookError, Unavailable
+from lib.schedule.firing import Runner
 from lib.schedule.ledger import Ledger
 from lib.schedule.occurrence import Occurrence
+from lib.schedule.once import run_due
 from lib.schedule.run_lock import only_run
 from lib.schedule.settings import Schedule
 
@@ -101,6 +106,7 @@ def test_killed_in_a_run_it_goes_on_with_the_next(tmp_path: Path, write_schedule
 
     [claimed] = occurrences(tmp_path, schedule, "watch")
     assert once()["occurrences"] == []  # it is closed, and not run again
+    assert killed.record.headline in (tmp_path / "outputs" / "index.html").read_text()
     [closed] = occurrences(tmp_path, schedule, "watch")
     assert (closed.state, closed.verdict, closed.exit_code) == ("ended", "UNKNOWN", 3)
     assert [attempt.run_id for attempt in closed.attempts] == [killed.run_id]
@@ -120,12 +126,18 @@ def test_told_to_stop_it_archives_what_ran(
     tmp_path: Path, write_schedule: WriteSchedule, number: signal.Signals
 ) -> None:
     entry = {"runbook": "holds_once", **DAILY, "parameters": {"folder": str(tmp_path)}, "retries": 3}
-    schedule = write_schedule({"watch": entry}, concurrency=1)
+    # Behind it in the file, and not due.
+    yearly = {"runbook": "healthy", "cron": "0 0 29 2 *"}
+    schedule = write_schedule({"watch": entry, "yearly": yearly}, concurrency=1)
     with scheduler_in_a_run(tmp_path, "--stop-grace-seconds", "0") as scheduler:
         family = psutil.Process(scheduler.pid).children(recursive=True)
         scheduler.send_signal(number)
         assert scheduler.wait(WAIT_SECONDS) == 0
+        assert scheduler.stderr is not None
+        assert len(scheduler.stderr.read().splitlines()) == 3  # begun, the run, stopped
     await_end(family)
+    # It went on looking while all its workers were busy.
+    assert Ledger(Archive(tmp_path / "outputs").store).since(schedule.entries["yearly"]) is not None
     [stopped] = runs(tmp_path)
     assert stopped.record.status is RunStatus.INTERRUPTED
     [occurrence] = occurrences(tmp_path, schedule, "watch")
@@ -164,3 +176,39 @@ def test_a_runbook_does_not_overlap_with_itself(tmp_path: Path, write_schedule: 
     assert occurrence.state == "skipped"
     assert occurrence.reason.startswith("healthy was still running: batch a run that goes on on ")
     assert runs(tmp_path) == []
+    following = f"{occurrence.planned_at + DAY:%Y-%m-%dT%H:%M:%SZ}"
+    assert f'data-expected-at="{following}"' in (tmp_path / "outputs" / "index.html").read_text()
+
+
+class PartlyAway(LocalStore):
+    """A bucket that cannot create one name, and once cannot write another."""
+
+    def __init__(self, folder: Path, closed: str, away_once: str) -> None:
+        super().__init__(folder)
+        self._closed, self._away_once = closed, [away_once]
+
+    def create(self, name: str, content: bytes) -> bool:
+        if name.startswith(self._closed):
+            raise Unavailable("the bucket is away")
+        return super().create(name, content)
+
+    def write(self, name: str, content: bytes) -> None:
+        if name in self._away_once:
+            self._away_once.remove(name)
+            raise Unavailable("the bucket is away")
+        super().write(name, content)
+
+
+def test_an_archive_that_is_away_hides_no_other_run(tmp_path: Path, write_schedule: WriteSchedule) -> None:
+    schedule = write_schedule(
+        {"shut": {"runbook": "could_not_look", **DAILY}, "watch": {"runbook": "healthy", **DAILY}}
+    )
+    archive = Archive(tmp_path / "outputs")
+    today = f"{datetime.now(UTC):%Y%m%d}T000000Z.json"
+    archive.store = PartlyAway(tmp_path / "outputs", "_schedule/local/shut/", f"_schedule/local/watch/{today}")
+    ended: list[Occurrence] = []
+    problems: list[RunbookError] = []
+    told = run_due(schedule, Runner(archive), project.now(), ended.append, problems.append)
+    assert [str(problem) for problem in problems] == ["the bucket is away"]
+    assert [(occurrence.entry, occurrence.exit_code) for occurrence in told] == [("watch", 0)]
+    assert ended == told == occurrences(tmp_path, schedule, "watch")

@@ -43,6 +43,8 @@ NOW = datetime(2026, 1, 17, 12, 30, tzinfo=UTC)
         ({"on_failure": "explode"}, r"entries\.tried\.on_failure: Input should be 'continue' or 'pause'"),
         ({"retry": 1}, r"entries\.tried\.retry: Unexpected keyword argument"),
         ({"deployed_at": "2026-01-17T14:00:00"}, r"deployed_at: write the moment with its zone"),
+        ({"deployed_at": "9999-12-31T00:00:00Z", "days_since_deploy": "2-9999"}, r"deployed_at: the year 9999"),
+        ({"deployed_at": "0001-01-01T00:00:00Z", "days_since_deploy": "2-9999"}, r"deployed_at: the year 1 "),
         ({"runbook": "daily_quality", "parameters": {"timezone": "Mars"}}, r"entries\.tried: time zone 'Mars'"),
         ({"name": "other"}, r"entries\.tried: write its settings below it"),
     ],
@@ -64,6 +66,24 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
         (tmp_path / "schedule.yaml").write_text(content)
         with pytest.raises(UserError, match=r"schedule\.yaml"):
             load_schedule(tmp_path / "schedule.yaml")
+
+
+def test_a_key_that_is_there_twice_is_refused(write_schedule: WriteSchedule, tmp_path: Path) -> None:
+    write_schedule({})
+    entry = "{runbook: healthy, cron: 0 9 * * *}"
+    for content, told in {
+        f"entries:\n  daily: {entry}\n  daily: {entry}\n": "the key 'daily' is there twice, in lines 2 and 3",
+        "entries:\n  daily: {cron: 0 9 * * *, cron: 1 9 * * *}": "the key 'cron' is there twice, in lines 2 and 2",
+    }.items():
+        (tmp_path / "schedule.yaml").write_text(content)
+        with pytest.raises(UserError) as refused:
+            load_schedule()
+        assert str(refused.value) == f"{tmp_path / 'schedule.yaml'} cannot be read: {told}"
+    (tmp_path / "schedule.yaml").write_text(
+        f"entries:\n  daily: &daily {entry}\n  later: &later {{<<: *daily, cron: 0 12 * * *}}\n"
+        "  last: {<<: *later, retries: 1}\n"
+    )
+    assert [entry.cron for entry in load_schedule().entries.values()] == ["0 9 * * *", "0 12 * * *", "0 12 * * *"]
 
 
 def test_the_shipped_schedule_is_hourly_then_daily_then_weekly(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
