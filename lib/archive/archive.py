@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -159,14 +158,13 @@ class Archive:
             raise UserError(f"{several} {reference!r:.80} in {self.address}; see runbook runs list")
         return found[0]
 
-    def _places(self, folder: str) -> Iterator[str]:
+    def _places(self, folder: str) -> list[str]:
         parts = folder.split("/") if folder else []
-        if len(parts) < _RUNBOOK_DEPTH:
-            for name in self.store.children(folder):
-                if parts or not name.startswith(_OF_ITS_OWN):
-                    yield from self._places("/".join([*parts, name]))
-            return
-        yield from (f"{folder}/{name}" for name in self.store.children(folder) if RUN_ID.fullmatch(name))
+        names = self.store.children(folder)
+        if len(parts) >= _RUNBOOK_DEPTH:
+            return [f"{folder}/{name}" for name in names if RUN_ID.fullmatch(name)]
+        inside = ["/".join([*parts, name]) for name in names if parts or not name.startswith(_OF_ITS_OWN)]
+        return [place for name in inside for place in self._places(name)]
 
 
 # What is not of one run: the chain, the schedule's occurrences, the site.
