@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -36,10 +35,12 @@ LEDGER = "^INSERT INTO .*consolidation_runs"
 INSERT_JOB = "POST .*/projects/test/jobs$"
 NUMBERS = TableName("nba_predictions", "numbers")
 
+# A shell's background job is born deaf to Ctrl-C.
 _CLIENT = """
-import sys
+import signal, sys
 from pathlib import Path
 from tests.gcp.bigquery.world import BigqueryWorld
+signal.signal(signal.SIGINT, signal.default_int_handler)
 BigqueryWorld(Path(sys.argv[1]), address=sys.argv[2]).consolidate()
 """
 
@@ -53,16 +54,6 @@ def client_process(world: BigqueryWorld) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.kill()
-
-
-def interrupt(process: subprocess.Popen[str], until: threading.Event) -> None:
-    """Once, as a rule: Python ignores a signal that falls into a destructor, and people press Ctrl-C again."""
-    for _ in range(6):
-        process.send_signal(signal.SIGINT)
-        if until.wait(10):
-            return
-    process.kill()
-    pytest.fail(f"the job was not cancelled: {process.communicate()[1]}")
 
 
 def is_locked(world: BigqueryWorld) -> bool:
@@ -121,7 +112,8 @@ def test_interrupted_client_waits_for_its_jobs_end(world: BigqueryWorld, double:
     cancelled = double.awaited("POST .*/cancel$")
     with client_process(world) as process:
         assert gate.reached.wait(60)
-        interrupt(process, cancelled)
+        process.send_signal(signal.SIGINT)
+        assert cancelled.wait(60)
         assert is_locked(world)
         assert process.poll() is None
         gate.open()
