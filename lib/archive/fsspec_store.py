@@ -120,12 +120,13 @@ class FsspecStore:
     def _translated(self, name: str, what: str) -> Iterator[None]:
         """Each file system has errors of its own."""
         try:
-            yield
-        except FileNotFoundError as error:
-            if self._is_missing():
-                raise Unavailable(f"{self.address(name)} cannot be {what}: there is no such bucket") from error
-            raise
-        except FileExistsError:
+            try:
+                yield
+            except FileNotFoundError as error:
+                if self._is_missing():
+                    raise Unavailable(f"{self.address(name)} cannot be {what}: there is no such bucket") from error
+                raise
+        except (FileNotFoundError, FileExistsError, Unavailable):
             raise
         except fsspec.FSTimeoutError as error:
             raise Unavailable(f"{self.address(name)} cannot be {what}: there is no answer from its server") from error

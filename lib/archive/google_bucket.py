@@ -35,11 +35,17 @@ def open_options(url: str) -> dict[str, Any]:
 
 
 def is_missing(files: Any, root: str, timeout_seconds: float) -> bool:
-    """Whether there is no such bucket; listing a folder tells no more of that than of an empty folder."""
+    """Whether there is no such bucket; listing a folder tells no more of that than of an empty folder.
+
+    Raises:
+        Exception: It could not be looked for.
+    """
     try:
         files.ls(root.partition("/")[0], max_results=1, timeout=timeout_seconds)
     except FileNotFoundError:
         return True
-    except Exception:  # who may see but a part of it is told so elsewhere
-        return False
+    except OSError as error:
+        # Whoever may see but a part of it is refused; gcsfs has no other word for that.
+        if not str(error).startswith("Forbidden"):
+            raise
     return False

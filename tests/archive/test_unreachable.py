@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 from click.testing import CliRunner
@@ -98,6 +98,43 @@ def test_a_bucket_that_is_not_there_is_no_empty_one(words: list[str], server_wit
     code, told = answer(words, STORAGE_EMULATOR_HOST=server_without_buckets)
     assert code == 3
     assert told.endswith(": there is no such bucket\n")
+    assert told.count("\n") == 1
+
+
+@pytest.fixture
+def server_that_falls_silent() -> Iterator[str]:
+    """There is nothing below the prefix; whether there is a bucket, it does not say."""
+    is_over = Event()
+
+    class Storage(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if "prefix" in self.path.replace("prefix=&", ""):
+                self.send_response(404)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+            else:
+                is_over.wait()
+
+        do_POST = do_GET
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Storage)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    is_over.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_bucket_that_could_not_be_looked_for_is_no_empty_one(server_that_falls_silent: str) -> None:
+    code, told = answer(["runs", "list"], STORAGE_EMULATOR_HOST=server_that_falls_silent)
+    assert code == 3
+    assert told.endswith("there is no answer from its server\n")
     assert told.count("\n") == 1
 
 
