@@ -69,7 +69,7 @@ class Batch:
         bounds = pairwise(self.rows * number // self.tables for number in range(self.tables + 1))
         parts = [staged.slice(start, end - start) for start, end in bounds]
         tables = map(SPEC.table.sibling, self.staging_tables)
-        warehouse.load(dict(zip(tables, parts, strict=True)), MAIN_TABLE, batch_id=ID)
+        warehouse.load(dict(zip(tables, parts, strict=True)), MAIN_TABLE, note=staging_note(ID, SPEC.table))
         return self
 
     def copy(self, folder: Path) -> Batch:
