@@ -123,7 +123,7 @@ def change_spec(warehouse: Warehouse, spec: TableSpec, recorded: Sequence[str], 
     others = f"SELECT 1 FROM {fences} WHERE spec NOT IN UNNEST(@recorded)"
     steps: list[Step] = [
         Require(SPEC_CHANGED, f"NOT EXISTS ({others})"),
-        Execute("fence", f"UPDATE {fences} SET spec = @spec, moved_at = CURRENT_TIMESTAMP() WHERE TRUE"),
+        Execute("spec", f"UPDATE {fences} SET spec = @spec, moved_at = CURRENT_TIMESTAMP() WHERE TRUE"),
         record.step(spec),
     ]
     try:

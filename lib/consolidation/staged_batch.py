@@ -14,7 +14,7 @@ from lib.consolidation.identifiers import TableName
 from lib.consolidation.ledger import ledger_runs
 from lib.consolidation.merge import StagedRows, group_by_columns
 from lib.consolidation.schema import check_spec, check_staged_columns
-from lib.consolidation.staging import batch_tables, is_merged, merged_names
+from lib.consolidation.staging import batch_tables, check_marks, is_merged, merged_names
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import StagingTable, Warehouse
 
@@ -71,8 +71,13 @@ class GatheredRows:
 
 
 def find_staged(warehouse: Warehouse, spec: TableSpec, batch_id: str) -> StagedBatch:
-    """List the batch's staging tables, held against the ledger."""
+    """List the batch's staging tables, held against the ledger.
+
+    Raises:
+        UnmarkedStaging: One could be another main table's.
+    """
     listed = batch_tables(warehouse, spec, batch_id)
+    check_marks(warehouse, spec, batch_id, listed)
     runs = ledger_runs(warehouse, spec, batch_id=batch_id) if listed else []
     merged = merged_names(runs)
     return StagedBatch(

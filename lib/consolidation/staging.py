@@ -191,12 +191,12 @@ def staging_of(warehouse: Warehouse, spec: TableSpec, prefix: str = STAGING_PREF
 
 
 def batch_tables(warehouse: Warehouse, spec: TableSpec, batch_id: str) -> list[StagingTable]:
-    """The staging tables of a batch, by name.
+    """The staging tables of a batch, by name."""
+    return [table for table in staging_of(warehouse, spec, staging_prefix(batch_id)) if belongs_to(table, batch_id)]
 
-    Raises:
-        UnmarkedStaging: One does not record its main table, and the dataset has several.
-    """
-    tables = [table for table in staging_of(warehouse, spec, staging_prefix(batch_id)) if belongs_to(table, batch_id)]
+
+def check_marks(warehouse: Warehouse, spec: TableSpec, batch_id: str, tables: Sequence[StagingTable]) -> None:
+    """Raise `UnmarkedStaging` if one of the batch's does not record its main table, and the dataset has several."""
     unmarked = next((table for table in tables if not table.main_table), None)
     if unmarked and (others := _other_main_tables(warehouse, spec)):
         raise UnmarkedStaging(
@@ -204,7 +204,6 @@ def batch_tables(warehouse: Warehouse, spec: TableSpec, batch_id: str) -> list[S
             f"several: {spec.table}, {', '.join(others)}; nothing was changed; if it is for {spec.table}, set its "
             f"friendly name (BigQuery) or comment (DuckDB) to: {staging_note(batch_id, spec.table)}"
         )
-    return tables
 
 
 def _other_main_tables(warehouse: Warehouse, spec: TableSpec) -> list[str]:

@@ -187,7 +187,7 @@ def test_two_tables_of_one_dataset_share_nothing(world: World) -> None:
 
 def unmarked(world: World, name: str, note: str = "") -> None:
     """A staging table of another writer."""
-    [ours] = world.stage(predictions(ROWS), "nightly")
+    [ours] = world.stage(predictions(ROWS), "night-1")
     with world.warehouse.connection() as connection:
         connection.execute(f'CREATE TABLE "shop"."{name}" AS FROM {quoted(ours)}')
         connection.execute(f'COMMENT ON TABLE "shop"."{name}" IS \'{note}\'')
@@ -197,25 +197,25 @@ def unmarked(world: World, name: str, note: str = "") -> None:
 @pytest.mark.parametrize("evidence", ["fence", "staging"])
 def test_a_table_that_could_be_anothers_is_refused_until_it_is_marked(world: World, evidence: str) -> None:
     orders, refunds = of_table(world, "orders"), of_table(world, "refunds")
-    unmarked(orders, "_staging_nightly_w1")
+    unmarked(orders, "_staging_night_1_w1")
     refunds.stage(predictions(1), "else")
     if evidence == "fence":
         refunds.consolidate("else")
     for act in (orders.consolidate, lambda batch: prove_merged(orders.warehouse, orders.spec, batch)):
-        with pytest.raises(UnmarkedStaging, match=r"shop\._staging_nightly_w1 does not .*shop\.orders, shop\.refunds"):
-            act("nightly")
+        with pytest.raises(UnmarkedStaging, match=r"shop\._staging_night_1_w1 does not .*shop\.orders, shop\.refunds"):
+            act("night-1")
     assert orders.table() == []
     with orders.warehouse.connection() as connection:
-        note = staging_note("nightly", orders.spec.table)
-        connection.execute(f"COMMENT ON TABLE shop._staging_nightly_w1 IS '{note}'")
-    assert orders.consolidate("nightly").inserted == ROWS
+        note = staging_note("night-1", orders.spec.table)
+        connection.execute(f"COMMENT ON TABLE shop._staging_night_1_w1 IS '{note}'")
+    assert orders.consolidate("night-1").inserted == ROWS
 
 
 @pytest.mark.parametrize("note", ["", "nightly load of the web shop", "{", "staging of batch x for y"])
 def test_a_dataset_with_one_table_needs_no_marks(world: World, note: str) -> None:
     orders = of_table(world, "orders")
-    unmarked(orders, "_staging_nightly_w1", note)
-    assert orders.consolidate("nightly").inserted == ROWS
+    unmarked(orders, "_staging_night_1_w1", note)
+    assert orders.consolidate("night-1").inserted == ROWS
 
 
 MISFITS = {
