@@ -45,10 +45,12 @@ class SpecMismatch(UserError):
     """The table's settings do not fit the table.
 
     Attributes:
+        table: The table.
         faults: What does not fit, a line for each.
     """
 
     def __init__(self, table: object, faults: Sequence[str]) -> None:
+        self.table = table
         self.faults = tuple(faults)
         super().__init__(f"the settings of {table} do not fit the table, nothing was changed: {'; '.join(faults)}")
 
