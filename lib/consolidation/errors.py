@@ -52,7 +52,7 @@ class SpecMismatch(UserError):
     def __init__(self, table: object, faults: Sequence[str]) -> None:
         self.table = table
         self.faults = tuple(faults)
-        super().__init__(f"the settings of {table} do not fit the table, nothing was changed: {'; '.join(faults)}")
+        super().__init__(f"the settings of {table} do not fit the table: {'; '.join(faults)}")
 
 
 class SpecChanged(UserError):
