@@ -139,12 +139,21 @@ def test_many_at_once_lose_no_row(world: BigqueryWorld) -> None:
     assert sum(run.updated_rows for run in runs) == ROWS
 
 
-def test_aborted_once_then_done(world: BigqueryWorld, double: BigqueryDouble) -> None:
-    """In BigQuery's other words for it."""
-    message = (
-        "Could not serialize access to table test:nba_predictions.player_prop_predictions due to concurrent update"
-    )
-    double.jobs.faults.append(Fault("^MERGE", "invalidQuery", message, times=2))
+@pytest.mark.parametrize("statement", ["^MERGE", "^COMMIT"])
+@pytest.mark.parametrize(
+    ("message", "script_says"),
+    [
+        ("Transaction is aborted due to concurrent update against table test:nba_predictions.t.", ""),
+        ("Could not serialize access to table test:nba_predictions.t due to concurrent update", ""),
+        ("Transaction is aborted due to concurrent update against table test:nba_predictions.t.", "Script failed"),
+    ],
+    ids=["aborted", "in other words", "only its statement tells"],
+)
+def test_aborted_twice_then_done(
+    world: BigqueryWorld, double: BigqueryDouble, statement: str, message: str, script_says: str
+) -> None:
+    """The conflict is recognised wherever BigQuery finds it and whichever of its jobs says so."""
+    double.jobs.faults.append(Fault(statement, "invalidQuery", message, times=2, script_says=script_says))
     world.stage(predictions(ROWS))
     result = world.consolidate()
     assert (result.inserted, result.attempts) == (ROWS, 3)

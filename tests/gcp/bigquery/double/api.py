@@ -66,7 +66,7 @@ class Api:
 
     def _query(self, body: Resource, query: Query) -> Resource:
         """As jobs.query: inserted and, if it is quick, answered."""
-        job = self._jobs.insert({"configuration": {"query": body}})
+        job = self._jobs.insert({"configuration": {"query": body}, "jobReference": {"location": body.get("location")}})
         return self._results(job, body.get("timeoutMs", 10_000) / 1000)
 
     def _results(self, job: Job, wait_seconds: float) -> Resource:

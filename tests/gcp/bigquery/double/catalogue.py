@@ -18,6 +18,7 @@ from tests.gcp.bigquery.double.faults import ApiError
 
 Resource = dict[str, Any]
 Answer = TypeVar("Answer")
+LOCATION = "US"
 _KEPT = ("friendlyName", "description", "expirationTime", "labels", "timePartitioning")
 
 
@@ -55,15 +56,15 @@ class Catalogue:
 
     def dataset(self, dataset: str) -> Resource:
         if dataset not in self.datasets:
-            raise ApiError("notFound", f"Not found: Dataset {self.project}:{dataset} was not found in location US")
-        return {"datasetReference": {"projectId": self.project, "datasetId": dataset}, "location": "US"}
+            raise ApiError("notFound", f"Not found: Dataset {self.project}:{dataset}")
+        return {"datasetReference": {"projectId": self.project, "datasetId": dataset}, "location": LOCATION}
 
     def require(self, dataset: str, table: str) -> Resource:
         """What is kept of a table that must be there."""
         self.dataset(dataset)
         if (dataset, table) not in self.tables:
             name = f"{self.project}:{dataset}.{table}"
-            raise ApiError("notFound", f"Not found: Table {name} was not found in location US")
+            raise ApiError("notFound", f"Not found: Table {name}")
         return self.tables[dataset, table]
 
     def add_table(self, dataset: str, table: str, fields: Sequence[Mapping[str, Any]], kept: Resource) -> Resource:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 import uuid
@@ -12,7 +13,7 @@ from typing import Any
 import pyarrow.parquet
 
 from tests.gcp.bigquery.double import script, wire
-from tests.gcp.bigquery.double.catalogue import Catalogue, Resource, quoted
+from tests.gcp.bigquery.double.catalogue import LOCATION, Catalogue, Resource, quoted
 from tests.gcp.bigquery.double.engine import Engine, Result, Transaction
 from tests.gcp.bigquery.double.faults import ApiError, Fault, Gate
 
@@ -34,6 +35,7 @@ class Job:
     project: str
     job_id: str
     configuration: Resource
+    location: str = LOCATION
     statistics: Resource = field(default_factory=lambda: {"creationTime": _now_ms(), "startTime": _now_ms()})
     error: ApiError | None = None
     result: Result = field(default_factory=Result)
@@ -48,8 +50,8 @@ class Job:
         is_done = self.done.is_set()
         errors = {"errorResult": self.error.result, "errors": [self.error.result]} if is_done and self.error else {}
         return {
-            "id": f"{self.project}:US.{self.job_id}",
-            "jobReference": {"projectId": self.project, "jobId": self.job_id, "location": "US"},
+            "id": f"{self.project}:{self.location}.{self.job_id}",
+            "jobReference": {"projectId": self.project, "jobId": self.job_id, "location": self.location},
             "configuration": self.configuration,
             "statistics": self.statistics,
             "status": {"state": "DONE" if is_done else "PENDING" if self.is_queued else "RUNNING", **errors},
@@ -83,7 +85,8 @@ class Jobs:
         """A query runs on a thread of its own, the rest at once."""
         configuration = dict(resource["configuration"])
         job_id = resource.get("jobReference", {}).get("jobId") or uuid.uuid4().hex
-        job = Job(self.catalogue.project, job_id, configuration)
+        location = resource.get("jobReference", {}).get("location") or LOCATION
+        job = Job(self.catalogue.project, job_id, configuration, location)
         for look in self.on_insert:
             look(job)
         if configuration.get("dryRun"):
@@ -124,6 +127,7 @@ class Jobs:
 
     def _run(self, job: Job, content: bytes) -> None:
         try:
+            self._find_datasets(job)
             if "query" in job.configuration:
                 self._query(job)
             elif "load" in job.configuration:
@@ -131,12 +135,18 @@ class Jobs:
             else:
                 self._copy(job.configuration["copy"])
         except ApiError as error:
-            job.error = error
+            job.error = ApiError(error.reason, f"{error.script_says}{_where(error, job)}")
         except Exception as error:
             job.error = ApiError("internalError", f"the double failed: {error!r}")
             raise
         finally:
             job.end()
+
+    def _find_datasets(self, job: Job) -> None:
+        """A job finds only the datasets of its own location."""
+        found = re.search(r"(?:`|datasetId': ')(\w+)", str(job.configuration))
+        if job.location != LOCATION and found:
+            raise ApiError("notFound", f"Not found: Dataset {self.catalogue.project}:{found[1]}")
 
     def _query(self, job: Job) -> None:
         query = job.configuration["query"]
@@ -158,7 +168,7 @@ class Jobs:
             script.run(nodes, execute, holds)
             job.statistics["query"].setdefault("statementType", job.result.kind)
         finally:
-            self.engine.roll_back(transaction)
+            self.engine.end(transaction)
             transaction.cursor.close()
 
     def _statement(
@@ -169,10 +179,10 @@ class Jobs:
         parameters: Mapping[str, Any],
         is_script: bool,
     ) -> Result:
-        self._disturb(job, statement.sql)
         child = Job(self.catalogue.project, f"script_job_{uuid.uuid4().hex}", {"query": {"query": statement.sql}})
+        kind = _TRANSACTION_WORDS.get(statement.sql.upper())
         try:
-            kind = _TRANSACTION_WORDS.get(statement.sql.upper())
+            self._disturb(job, statement.sql)
             if kind:
                 _in_transaction(self.engine, transaction, kind)
                 result = Result(kind=kind)
@@ -181,6 +191,8 @@ class Jobs:
                 result = self.engine.execute(transaction, statement.sql, parameters)
         except ApiError as error:
             child.error = error
+            if error.ends_transaction or kind == "COMMIT_TRANSACTION":
+                self.engine.end(transaction)
             raise
         finally:
             child.statistics["parentJobId"] = job.job_id
@@ -245,6 +257,12 @@ class Jobs:
         wanted = settings.get("writeDisposition")
         if wanted == "WRITE_EMPTY" and is_there and self.catalogue.row_count(dataset, table):
             raise ApiError("duplicate", f"Already Exists: Table {self.catalogue.project}:{dataset}.{table}")
+
+
+def _where(error: ApiError, job: Job) -> str:
+    """A job says in which location it has looked."""
+    is_missing = re.match("Not found: (Table|Dataset)", error.message)
+    return f" was not found in location {job.location}" if is_missing else ""
 
 
 def _name(reference: Mapping[str, str]) -> tuple[str, str]:
