@@ -10,6 +10,7 @@ Finding
 └── RepairRefused          the repair would touch other rows than it was shown for
 Unavailable
 ├── WarehouseUnavailable   the warehouse did not answer
+│   └── DatasetNotFound    no dataset where it was looked for; nothing is known of its tables
 └── ConsolidationConflict  rivals kept winning until the time was over
 RunbookError
 └── StaleToken             a newer consolidation has passed the fence
@@ -50,6 +51,10 @@ class RepairRefused(Finding):
 
 class WarehouseUnavailable(Unavailable):
     """The warehouse could not be reached or answered with a fault."""
+
+
+class DatasetNotFound(WarehouseUnavailable):
+    """The dataset does not exist, or is in another location; that a table is missing does not follow."""
 
 
 class ConsolidationConflict(Unavailable):

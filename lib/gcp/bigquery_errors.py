@@ -15,14 +15,14 @@ import requests
 from google.api_core import exceptions
 from google.auth.exceptions import GoogleAuthError
 
-from lib.consolidation.errors import TableNotFound, TransactionConflict, WarehouseUnavailable
+from lib.consolidation.errors import DatasetNotFound, TableNotFound, TransactionConflict, WarehouseUnavailable
 from lib.errors import RunbookError
 from lib.gcp.errors import without_secrets
 
 _CONFLICT = re.compile(
     r"aborted due to concurrent update|could not serialize access|too many dml statements outstanding", re.IGNORECASE
 )
-_MISSING = re.compile(r"not found: (table|dataset)", re.IGNORECASE)
+_MISSING = re.compile(r"not found: (table|dataset)(?:.* in location ([\w-]+))?", re.IGNORECASE)
 # The client adds the job and its place on lines of their own, and repeats the error as "; reason: …".
 _APPENDIX = re.compile(r"\n|; reason: ")
 
@@ -70,7 +70,8 @@ def bigquery_errors(project_id: str) -> Iterator[None]:
 
     Raises:
         TransactionConflict: A rival transaction won.
-        TableNotFound: A table or its dataset is not there.
+        TableNotFound: A table is not there.
+        DatasetNotFound: A dataset is not there, or is in another location than was asked.
         WarehouseUnavailable: Anything else; the message says what to do.
     """
     try:
@@ -89,13 +90,21 @@ def translated(error: Exception, project_id: str) -> RunbookError:
     if missing and missing[1].lower() == "table":
         return TableNotFound(f"there is no such table in project {project_id}: {said}")
     if missing:
-        return TableNotFound(
-            f"there is no such dataset in project {project_id}: {said}; "
-            f"make it with: bq mk --location=REGION --dataset {project_id}:DATASET"
-        )
+        return DatasetNotFound(_no_dataset(said, missing[2], project_id))
     message = f"BigQuery of project {project_id} did not answer as it should ({_name(cause)}): {said:.300}"
     fix = _fix(cause)
     return WarehouseUnavailable(f"{message}; {fix.format(project=project_id)}" if fix else message)
+
+
+def _no_dataset(said: str, location: str | None, project_id: str) -> str:
+    """BigQuery has the same words for a dataset that is elsewhere and for one that does not exist."""
+    make = f"make it with: bq mk --location={location or 'REGION'} --dataset {project_id}:DATASET"
+    if not location:
+        return f"there is no such dataset in project {project_id}: {said}; {make}"
+    return (
+        f"no such dataset in location {location} of project {project_id}: {said}; if it is in another location "
+        f"(bq show {project_id}:DATASET), set google.bigquery_location to that; if it does not exist, {make}"
+    )
 
 
 def _first_line(error: BaseException) -> str:

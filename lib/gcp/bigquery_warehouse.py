@@ -119,14 +119,19 @@ class BigqueryWarehouse:
         return [dict(row.items()) for row in self._run(sql, self._query_config(sql, parameters))]
 
     def _run(self, sql: str, config: bigquery.QueryJobConfig) -> RowIterator:
-        return self._client.query_and_wait(
-            sql,
-            job_config=config,
-            api_timeout=REQUEST_SECONDS,
-            wait_timeout=self._job_timeout_seconds,
-            retry=self._jobs.retry,
-            job_retry=None,  # type: ignore[arg-type]
-        )
+        try:
+            return self._client.query_and_wait(
+                sql,
+                job_config=config,
+                api_timeout=REQUEST_SECONDS,
+                wait_timeout=self._job_timeout_seconds,
+                retry=self._jobs.retry,
+                job_retry=None,  # type: ignore[arg-type]
+            )
+        except TimeoutError as error:  # The client has asked BigQuery to cancel it.
+            raise WarehouseUnavailable(
+                f"a query took longer than {self._job_timeout_seconds:g}s and was cancelled; ask about less or retry"
+            ) from error
 
     def estimate(self, sql: str, parameters: Parameters | None = None) -> int:
         """How many bytes one statement would read at most. Runs and costs nothing."""

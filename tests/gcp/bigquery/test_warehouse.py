@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow
 import pytest
 
-from lib.consolidation.errors import TableNotFound, WarehouseUnavailable
+from lib.consolidation.audit import AuditTrail
+from lib.consolidation.cleanup import prove_merged
+from lib.consolidation.errors import DatasetNotFound, TableNotFound, WarehouseUnavailable
 from lib.consolidation.identifiers import TableName
-from lib.consolidation.warehouse import Column
+from lib.consolidation.ledger import ledger_runs
+from lib.consolidation.warehouse import Column, Execute
 from lib.gcp import bigquery_gathering
+from lib.gcp.bigquery_warehouse import BigqueryWarehouse
 from tests.consolidation.world import predictions
 from tests.gcp.bigquery.double import BigqueryDouble, Fault
-from tests.gcp.bigquery.world import BigqueryWorld
+from tests.gcp.bigquery.world import PROJECT, BigqueryWorld
 
 DATASET = "nba_predictions"
 HOSTILE = "'; DROP TABLE x; -- `\"\n😀\\"
@@ -78,8 +84,24 @@ def test_columns_one_by_one_and_many_at_once(world: BigqueryWorld) -> None:
         world.warehouse.columns(gone)
     with pytest.raises(TableNotFound, match=r"test:nba_predictions\.gone"):
         world.warehouse.query(f"SELECT * FROM {gone.sql}")
-    with pytest.raises(TableNotFound, match="bq mk --location=REGION --dataset test:DATASET"):
+    with pytest.raises(DatasetNotFound, match="bq mk --location=REGION --dataset test:DATASET"):
         world.warehouse.create_table(TableName("elsewhere", "t"), EVERY_TYPE)
+
+
+def test_a_wrong_location_is_not_an_empty_ledger(double: BigqueryDouble, tmp_path: Path) -> None:
+    """BigQuery finds the dataset nowhere but in its own location, and says so in the words of a missing one."""
+    world = BigqueryWorld(tmp_path, address=double.address).set_up()
+    elsewhere = BigqueryWarehouse(PROJECT, client=double.client("EU"))
+    asks: list[Callable[[], Any]] = [
+        lambda: ledger_runs(elsewhere, world.spec),
+        lambda: AuditTrail(elsewhere, world.spec).records(),
+        lambda: prove_merged(elsewhere, world.spec, "b"),
+        lambda: elsewhere.transact([Execute("read", f"SELECT 1 FROM {world.spec.table.sql}")], {}),
+    ]
+    for ask in asks:
+        with pytest.raises(DatasetNotFound, match=r"in location EU .*set google\.bigquery_location"):
+            ask()
+    assert ledger_runs(world.warehouse, world.spec) == []
 
 
 def test_staging_tables_tell_batch_rows_and_age(world: BigqueryWorld, double: BigqueryDouble) -> None:
