@@ -37,6 +37,7 @@ from lib.gcp.bigquery_gathering import gathered
 from lib.gcp.bigquery_jobs import REQUEST_SECONDS, BigqueryJobs, Job, failure, fresh_job_id
 from lib.gcp.bigquery_listing import BATCH_NOTE, staging_tables_of, staging_tables_sql
 from lib.gcp.bigquery_script import script_of
+from lib.gcp.bigquery_streaming import with_streaming_seen
 from lib.gcp.bigquery_transaction import Transaction
 from lib.gcp.bigquery_types import columns_of_schema, parquet, plain_type, query_parameters, schema_fields
 
@@ -142,8 +143,11 @@ class BigqueryWarehouse:
 
     def columns(self, table: TableName) -> tuple[Column, ...]:
         """By tables.get, which tells "no access" from "not there"; INFORMATION_SCHEMA shows neither."""
+        return columns_of_schema(self._table(table).schema)
+
+    def _table(self, table: TableName) -> bigquery.Table:
         with bigquery_errors(self._project_id):
-            return columns_of_schema(self._client.get_table(self._path(table), **self._request).schema)
+            return self._client.get_table(self._path(table), **self._request)
 
     def columns_of(self, tables: Sequence[TableName]) -> dict[TableName, tuple[Column, ...]]:
         """By one query a dataset: a request a table would take a minute for 600 tables."""
@@ -168,12 +172,13 @@ class BigqueryWarehouse:
 
     def copy_structure(self, source: TableName, target: TableName) -> None:
         """The schema only: a partition filter or an expiry would be no good to a backup."""
+        schema = self._table(source).schema
         with bigquery_errors(self._project_id):
-            schema = self._client.get_table(self._path(source), **self._request).schema
             self._client.create_table(bigquery.Table(self._path(target), schema), **self._request)
 
     def staging_tables(self, dataset: str, prefix: str) -> list[StagingTable]:
-        return staging_tables_of(dataset, self.query(staging_tables_sql(dataset), {"prefix": prefix}))
+        listed = staging_tables_of(dataset, self.query(staging_tables_sql(dataset), {"prefix": prefix}))
+        return with_streaming_seen(listed, self._table)
 
     def load(self, tables: Mapping[TableName, pyarrow.Table], columns: Sequence[Column], *, batch_id: str) -> None:
         """All tables or none, except that a process killed meanwhile may leave some of several."""

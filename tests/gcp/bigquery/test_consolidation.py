@@ -11,13 +11,16 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from lib.consolidation.cleanup import Proof, drop_merged, prove_merged
 from lib.consolidation.duplicates import DuplicateKind, count_duplicates, explain_duplicates
+from lib.consolidation.errors import RowsStillStreaming
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.ledger import ledger_runs
 from lib.consolidation.repair import apply_repair, plan_repair
 from lib.consolidation.result import ConsolidationResult, ConsolidationStatus
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.undo import plan_undo, undo_repair
+from lib.embedded.schema import MAIN_TABLE
 from tests.consolidation.test_against_a_model import batches, consolidated, old_rows
 from tests.consolidation.world import DAY, in_order, later, prediction, predictions
 from tests.gcp.bigquery.double import BigqueryDouble, Fault, Gate
@@ -158,6 +161,46 @@ def test_aborted_twice_then_done(
     result = world.consolidate()
     assert (result.inserted, result.attempts) == (ROWS, 3)
     assert len(world.table()) == ROWS
+
+
+def test_a_table_with_streamed_rows_is_left_as_it_is(world: BigqueryWorld, double: BigqueryDouble) -> None:
+    """Neither merged nor taken for merged nor dropped, before a first merge or after one, until it can be copied."""
+    foreign = staged_by_another(world, double, ["flushed"])
+
+    def stream(player: str) -> None:
+        row = {name: str(value) for name, value in prediction(player_lookup=player).items()}
+        assert world.client.insert_rows_json(str(foreign), [row]) == []
+
+    def check_left_alone() -> None:
+        for options in ({}, {"dry_run": True}):
+            with pytest.raises(RowsStillStreaming, match=rf"{foreign.table} .*cannot be copied yet.*Try again by 20"):
+                world.consolidate(**options)
+        [proven] = prove_merged(world.warehouse, world.spec, "batch_1")
+        assert proven.proof is Proof.STREAMING
+        assert drop_merged(world.warehouse, world.spec, "batch_1", [proven, before]) == []
+        assert world.staged() == [foreign]
+
+    [before] = prove_merged(world.warehouse, world.spec, "batch_1")
+    stream("first")
+    check_left_alone()
+    double.catalogue.flush(foreign.dataset, foreign.table)
+    assert world.consolidate(cleanup=False).inserted == 2
+    [before] = prove_merged(world.warehouse, world.spec, "batch_1")
+    assert before.proof.is_merged
+    stream("second")
+    check_left_alone()
+    double.catalogue.flush(foreign.dataset, foreign.table)
+    assert world.consolidate().inserted == 1
+    assert sorted(row["player_lookup"] for row in world.table()) == ["first", "flushed", "second"]
+
+
+def staged_by_another(world: BigqueryWorld, double: BigqueryDouble, players: list[str]) -> TableName:
+    """A staging table that is not of our writer."""
+    table = world.spec.table.sibling("_staging_batch_1_w1")
+    world.warehouse.create_table(table, MAIN_TABLE)
+    rows = [prediction(player_lookup=player) for player in players]
+    double.catalogue.insert(table.dataset, table.table, rows)
+    return table
 
 
 def test_duplicates_are_explained_repaired_and_undone(world: BigqueryWorld) -> None:

@@ -105,7 +105,7 @@ def test_a_wrong_location_is_not_an_empty_ledger(double: BigqueryDouble, tmp_pat
 
 
 def test_staging_tables_tell_batch_rows_and_age(world: BigqueryWorld, double: BigqueryDouble) -> None:
-    """One query, however many there are; a friendly name of someone else is no batch."""
+    """One query, however many there are, and a look at each table that is not of our writer."""
     since = datetime.now(UTC).replace(microsecond=0)
     world.stage(predictions(6), "batch_2026-01-17_1", tables=3)
     world.stage(predictions(1), "other-batch")
@@ -114,7 +114,9 @@ def test_staging_tables_tell_batch_rows_and_age(world: BigqueryWorld, double: Bi
     double.catalogue.patch_table(DATASET, foreign.table, {"friendlyName": HOSTILE})
     before = len(double.requests)
     listed = world.warehouse.staging_tables(DATASET, "_staging_")
-    assert len(double.requests) == before + 1
+    assert double.requests[before + 1 :] == [
+        f"GET /bigquery/v2/projects/test/datasets/{DATASET}/tables/{foreign.table}"
+    ]
     assert [(table.batch_id, table.rows) for table in listed] == [
         ("batch_2026-01-17_1", 2),
         ("batch_2026-01-17_1", 2),

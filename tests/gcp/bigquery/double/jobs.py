@@ -248,7 +248,10 @@ class Jobs:
                 kept = {"expirationTime": copy["destinationExpirationTime"]}
                 self.catalogue.add_table(dataset, table, sources[0]["schema"]["fields"], kept)
             names = [_name(source["tableReference"]) for source in sources]
-            union = " UNION ALL ".join(f"FROM {quoted(*name)}" for name in names)
+            # Streamed rows are the last ones.
+            union = " UNION ALL ".join(
+                f"(FROM {quoted(*name)} ORDER BY rowid LIMIT {self.catalogue.row_count(*name)})" for name in names
+            )
             self.catalogue.connection.cursor().execute(f"INSERT INTO {quoted(dataset, table)} {union}")
 
     def _writable(self, dataset: str, table: str, settings: Resource) -> None:

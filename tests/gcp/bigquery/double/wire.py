@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -60,6 +61,11 @@ def declared(field: Mapping[str, Any]) -> str:
     if "precision" in field:
         return f'"{column.name}" DECIMAL({field["precision"]}, {field.get("scale", 0)})'
     return f'"{column.name}" {to_duckdb_type(column.type)}'
+
+
+def stored(googlesql_type: str, value: Any) -> Any:
+    """A value of a JSON row as DuckDB takes it."""
+    return json.dumps(value) if googlesql_type == "JSON" and value is not None else value
 
 
 def cells(row: Sequence[Any]) -> dict[str, Any]:
