@@ -37,10 +37,13 @@ class Column:
         name: As the warehouse spells it.
         type: Its GoogleSQL type without parameters: ``STRING``, ``INT64``, ``FLOAT64``,
             ``NUMERIC``, ``BOOL``, ``DATE``, ``TIMESTAMP``, ``ARRAY<STRING>``, …
+        storage: What else the warehouse keeps of it, as `Warehouse.columns_of` lists it; opaque. Tables
+            are gathered as one only where it is equal.
     """
 
     name: str
     type: str
+    storage: str = ""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from google.cloud.bigquery import ArrayQueryParameter, ScalarQueryParameter, SchemaField
 
-from lib.consolidation.warehouse import Column, Parameters, Value
+from lib.consolidation.identifiers import TableName
+from lib.consolidation.warehouse import Column, Parameters, Row, Value
 
 if TYPE_CHECKING:
     import pyarrow
@@ -69,6 +71,44 @@ def _type_of(field: SchemaField) -> str:
 
 def _kind_name(kind: object) -> str:
     return str(getattr(kind, "value", kind))
+
+
+def columns_sql(dataset: str) -> str:
+    """The columns of the dataset's tables named in @tables, and what a copy job compares of them."""
+    return (
+        "SELECT table_name, column_name, data_type, is_hidden, is_nullable, is_partitioning_column, "
+        f"clustering_ordinal_position FROM `{dataset}`.INFORMATION_SCHEMA.COLUMNS "
+        "WHERE table_name IN (SELECT name FROM UNNEST(@tables) AS name) "
+        "AND (is_hidden = 'NO' OR is_partitioning_column = 'YES') ORDER BY table_name, ordinal_position"
+    )
+
+
+def columns_by_table(dataset: str, rows: Sequence[Row]) -> dict[TableName, tuple[Column, ...]]:
+    """The port's columns of that query's rows."""
+    by_ingestion = {row["table_name"] for row in rows if row["is_hidden"] == "YES"}
+    columns: dict[TableName, list[Column]] = defaultdict(list)
+    for row in rows:
+        if row["is_hidden"] == "NO":
+            storage = f"{_storage(row)}{' by ingestion' if row['table_name'] in by_ingestion else ''}"
+            column = Column(row["column_name"], plain_type(row["data_type"]), storage)
+            columns[TableName(dataset, row["table_name"])].append(column)
+    return {table: tuple(found) for table, found in columns.items()}
+
+
+def _storage(row: Row) -> str:
+    """What must be equal in all sources of a copy job; empty for a plain nullable column.
+
+    Source: https://cloud.google.com/bigquery/docs/managing-tables#copy_multiple_source_tables
+    """
+    data_type = str(row["data_type"])
+    clustering = row["clustering_ordinal_position"]
+    kept = {
+        data_type: plain_type(data_type) != data_type,
+        "REQUIRED": row["is_nullable"] == "NO" and not data_type.startswith("ARRAY<"),
+        "partitions": row["is_partitioning_column"] == "YES",
+        f"clusters {clustering}": clustering is not None,
+    }
+    return ", ".join(name for name, is_so in kept.items() if is_so)
 
 
 def plain_type(data_type: str) -> str:

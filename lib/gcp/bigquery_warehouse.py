@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import io
 import logging
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
@@ -39,7 +38,14 @@ from lib.gcp.bigquery_listing import BATCH_NOTE, staging_tables_of, staging_tabl
 from lib.gcp.bigquery_script import script_of
 from lib.gcp.bigquery_streaming import with_streaming_seen
 from lib.gcp.bigquery_transaction import Transaction
-from lib.gcp.bigquery_types import columns_of_schema, parquet, plain_type, query_parameters, schema_fields
+from lib.gcp.bigquery_types import (
+    columns_by_table,
+    columns_of_schema,
+    columns_sql,
+    parquet,
+    query_parameters,
+    schema_fields,
+)
 
 if TYPE_CHECKING:
     import pyarrow
@@ -151,19 +157,11 @@ class BigqueryWarehouse:
 
     def columns_of(self, tables: Sequence[TableName]) -> dict[TableName, tuple[Column, ...]]:
         """By one query a dataset: a request a table would take a minute for 600 tables."""
-        columns: dict[TableName, list[Column]] = defaultdict(list)
+        columns: dict[TableName, tuple[Column, ...]] = {}
         for dataset in {table.dataset for table in tables}:
             names = [table.table for table in tables if table.dataset == dataset]
-            found = self.query(
-                f"SELECT table_name, column_name, data_type FROM `{dataset}`.INFORMATION_SCHEMA.COLUMNS "
-                "WHERE table_name IN (SELECT name FROM UNNEST(@tables) AS name) AND is_hidden = 'NO' "
-                "ORDER BY table_name, ordinal_position",
-                {"tables": names},
-            )
-            for row in found:
-                column = Column(row["column_name"], plain_type(row["data_type"]))
-                columns[TableName(dataset, row["table_name"])].append(column)
-        return {table: tuple(found) for table, found in columns.items()}
+            columns |= columns_by_table(dataset, self.query(columns_sql(dataset), {"tables": names}))
+        return columns
 
     def create_table(self, table: TableName, columns: Sequence[Column]) -> None:
         made = bigquery.Table(self._path(table), schema_fields(columns))

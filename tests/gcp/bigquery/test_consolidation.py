@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from lib.consolidation.result import ConsolidationResult, ConsolidationStatus
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.undo import plan_undo, undo_repair
 from lib.embedded.schema import MAIN_TABLE
+from lib.gcp.bigquery_types import schema_fields
 from tests.consolidation.test_against_a_model import batches, consolidated, old_rows
 from tests.consolidation.world import DAY, in_order, later, prediction, predictions
 from tests.gcp.bigquery.double import BigqueryDouble, Fault, Gate
@@ -194,10 +196,41 @@ def test_a_table_with_streamed_rows_is_left_as_it_is(world: BigqueryWorld, doubl
     assert sorted(row["player_lookup"] for row in world.table()) == ["first", "flushed", "second"]
 
 
-def staged_by_another(world: BigqueryWorld, double: BigqueryDouble, players: list[str]) -> TableName:
+LAYOUTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "mode": ({"game_id": {"mode": "REQUIRED"}}, {}),
+    "precision": ({"current_points_line": {"type": "NUMERIC", "precision": "4", "scale": "1"}}, {}),
+    "another precision": ({"current_points_line": {"type": "NUMERIC", "precision": "6", "scale": "2"}}, {}),
+    "partitioning": ({}, {"timePartitioning": {"type": "DAY", "field": "game_date"}}),
+    "ingestion time": ({}, {"timePartitioning": {"type": "DAY"}}),
+    "clustering": ({}, {"clustering": {"fields": ["game_id", "system_id"]}}),
+    "other clustering": ({}, {"clustering": {"fields": ["system_id", "game_id"]}}),
+}
+
+
+def test_tables_that_are_stored_differently_are_copied_apart(world: BigqueryWorld, double: BigqueryDouble) -> None:
+    """All sources of a copy job must be stored alike; each of these staged the same columns of the same types."""
+    world.stage([prediction(player_lookup="plain")])
+    for number, (name, (fields, layout)) in enumerate(LAYOUTS.items()):
+        for worker in "ab":
+            staged_by_another(world, double, [f"{name} {worker}"], f"w{number}{worker}", fields, layout)
+    result = world.consolidate()
+    assert (result.inserted, result.staging_dropped) == (2 * len(LAYOUTS) + 1,) * 2
+    copies = [job for job in double.jobs.by_id.values() if "copy" in job.configuration]
+    assert len(copies) == len(LAYOUTS) + 1
+
+
+def staged_by_another(
+    world: BigqueryWorld,
+    double: BigqueryDouble,
+    players: list[str],
+    worker: str = "w1",
+    fields: Mapping[str, Any] = MappingProxyType({}),
+    layout: Mapping[str, Any] = MappingProxyType({}),
+) -> TableName:
     """A staging table that is not of our writer."""
-    table = world.spec.table.sibling("_staging_batch_1_w1")
-    world.warehouse.create_table(table, MAIN_TABLE)
+    table = world.spec.table.sibling(f"_staging_batch_1_{worker}")
+    declared = [field.to_api_repr() | fields.get(field.name, {}) for field in schema_fields(MAIN_TABLE)]
+    double.catalogue.add_table(table.dataset, table.table, declared, dict(layout))
     rows = [prediction(player_lookup=player) for player in players]
     double.catalogue.insert(table.dataset, table.table, rows)
     return table

@@ -19,7 +19,13 @@ from tests.gcp.bigquery.double.faults import ApiError
 Resource = dict[str, Any]
 Answer = TypeVar("Answer")
 LOCATION = "US"
-_KEPT = ("friendlyName", "description", "expirationTime", "labels", "timePartitioning")
+_LAYOUT = ("timePartitioning", "rangePartitioning", "clustering")
+_KEPT = ("friendlyName", "description", "expirationTime", "labels", *_LAYOUT)
+_COLUMNS = (
+    *("table_name", "column_name", "data_type", "ordinal_position", "is_hidden", "is_nullable"),
+    *("is_partitioning_column", "clustering_ordinal_position"),
+)
+_DECLARED = ("mode", "precision", "scale")
 
 
 def quoted(dataset: str, table: str) -> str:
@@ -45,6 +51,7 @@ class Catalogue:
     connection: duckdb.DuckDBPyConnection
     datasets: set[str] = field(default_factory=set)
     tables: dict[tuple[str, str], Resource] = field(default_factory=dict)
+    declared: dict[tuple[str, str], dict[str, Resource]] = field(default_factory=dict)
     buffered: dict[tuple[str, str], int] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -76,6 +83,9 @@ class Catalogue:
             columns = ", ".join(map(wire.declared, fields))
             self.connection.cursor().execute(f"CREATE TABLE {quoted(dataset, table)} ({columns})")
             self.tables[dataset, table] = {name: kept[name] for name in _KEPT if name in kept}
+            self.declared[dataset, table] = {
+                field["name"]: {key: field[key] for key in _DECLARED if key in field} for field in fields
+            }
             self.tables[dataset, table]["creationTime"] = str(time.time_ns() // 1_000_000)
             self.modified(dataset, table)
         return self.table(dataset, table)
@@ -127,11 +137,21 @@ class Catalogue:
             "id": f"{self.project}:{dataset}.{table}",
             "tableReference": {"projectId": self.project, "datasetId": dataset, "tableId": table},
             "type": "TABLE",
-            "schema": {"fields": [wire.field_of(name, kind) for name, kind in self.columns(dataset, table)]},
+            "schema": {"fields": self.fields(dataset, table)},
             **self._streaming_buffer(dataset, table),
             "numRows": str(self.row_count(dataset, table)),
             "numBytes": str(self.bytes_of(dataset, table)),
         }
+
+    def fields(self, dataset: str, table: str) -> list[Resource]:
+        declared = self.declared[dataset, table]
+        return [wire.field_of(name, kind) | declared.get(name, {}) for name, kind in self.columns(dataset, table)]
+
+    @_locked
+    def layout(self, dataset: str, table: str) -> Resource:
+        """What all sources of a copy job, and a table that it appends to, must have in common."""
+        kept = self.require(dataset, table)
+        return {"fields": self.fields(dataset, table), **{name: kept.get(name) for name in _LAYOUT}}
 
     def _streaming_buffer(self, dataset: str, table: str) -> Resource:
         rows = self.buffered.get((dataset, table))
@@ -187,11 +207,30 @@ class Catalogue:
                 if "friendlyName" in self.tables[dataset, table]
             ]
         if name == "INFORMATION_SCHEMA.COLUMNS":
-            columns = ["table_name", "column_name", "data_type", "ordinal_position", "is_hidden"]
-            return columns, list(self._column_rows(dataset, tables))
+            return list(_COLUMNS), [
+                tuple(row.get(name) for name in _COLUMNS)
+                for table in tables
+                for row in self._column_rows(dataset, table)
+            ]
         raise ApiError("notFound", f"Not found: Table {self.project}:{dataset}.{name}")
 
-    def _column_rows(self, dataset: str, tables: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-        for table in tables:
-            for position, (name, kind) in enumerate(self.columns(dataset, table), start=1):
-                yield table, name, kind, position, "NO"
+    def _column_rows(self, dataset: str, table: str) -> Iterator[Resource]:
+        kept = self.tables[dataset, table]
+        partitioning = kept.get("timePartitioning") or kept.get("rangePartitioning") or {}
+        clustered = kept.get("clustering", {}).get("fields", [])
+        by = partitioning.get("field", "_PARTITIONTIME") if partitioning else ""
+        for position, column in enumerate(self.fields(dataset, table), start=1):
+            name = column["name"]
+            yield {
+                "table_name": table,
+                "column_name": name,
+                "data_type": wire.data_type(column),
+                "ordinal_position": position,
+                "is_hidden": "NO",
+                "is_nullable": "YES" if column["mode"] == "NULLABLE" else "NO",
+                "is_partitioning_column": "YES" if name == by else "NO",
+                "clustering_ordinal_position": clustered.index(name) + 1 if name in clustered else None,
+            }
+        if by == "_PARTITIONTIME":
+            hidden = {"is_hidden": "YES", "is_nullable": "YES", "is_partitioning_column": "YES"}
+            yield {"table_name": table, "column_name": by, "data_type": "TIMESTAMP", **hidden}

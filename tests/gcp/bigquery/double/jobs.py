@@ -244,10 +244,13 @@ class Jobs:
         with self.catalogue.lock:
             sources = [self.catalogue.table(*_name(source)) for source in copy["sourceTables"]]
             self._writable(dataset, table, copy)
-            if (dataset, table) not in self.catalogue.tables:
-                kept = {"expirationTime": copy["destinationExpirationTime"]}
-                self.catalogue.add_table(dataset, table, sources[0]["schema"]["fields"], kept)
             names = [_name(source["tableReference"]) for source in sources]
+            if (dataset, table) not in self.catalogue.tables:
+                kept = {**sources[0], "expirationTime": copy["destinationExpirationTime"]}
+                self.catalogue.add_table(dataset, table, sources[0]["schema"]["fields"], kept)
+            layouts = [self.catalogue.layout(*name) for name in [(dataset, table), *names]]
+            if any(layout != layouts[0] for layout in layouts):
+                raise ApiError("invalid", "Incompatible table schemas or partitioning of the sources of a copy job")
             # Streamed rows are the last ones.
             union = " UNION ALL ".join(
                 f"(FROM {quoted(*name)} ORDER BY rowid LIMIT {self.catalogue.row_count(*name)})" for name in names

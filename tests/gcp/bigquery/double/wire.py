@@ -55,6 +55,12 @@ def column_of(field: Mapping[str, Any]) -> Column:
     return Column(field["name"], f"ARRAY<{kind}>" if field.get("mode") == "REPEATED" else kind)
 
 
+def data_type(field: Mapping[str, Any]) -> str:
+    """A field's type as INFORMATION_SCHEMA writes it."""
+    scale = f", {field['scale']}" if "scale" in field else ""
+    return f"{column_of(field).type}({field['precision']}{scale})" if "precision" in field else column_of(field).type
+
+
 def declared(field: Mapping[str, Any]) -> str:
     """A field of a schema as DuckDB declares it."""
     column = column_of(field)
