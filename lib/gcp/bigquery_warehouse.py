@@ -42,7 +42,7 @@ from lib.gcp.bigquery_types import (
     columns_by_table,
     columns_of_schema,
     columns_sql,
-    parquet,
+    load_file,
     query_parameters,
     schema_fields,
 )
@@ -183,16 +183,17 @@ class BigqueryWarehouse:
         jobs: dict[TableName, Job] = {}
         try:
             for table, rows in tables.items():
-                jobs[table] = self._submit_load(table, parquet(rows), columns, batch_id)
+                jobs[table] = self._submit_load(table, rows, columns, batch_id)
             for job in jobs.values():
                 self._jobs.finish(job, self._job_timeout_seconds)
         except BaseException:
             self._undo_loads(jobs)
             raise
 
-    def _submit_load(self, table: TableName, content: bytes, columns: Sequence[Column], batch_id: str) -> Job:
+    def _submit_load(self, table: TableName, rows: pyarrow.Table, columns: Sequence[Column], batch_id: str) -> Job:
+        source_format, content = load_file(rows, columns)
         config = bigquery.LoadJobConfig(
-            source_format=bigquery.SourceFormat.PARQUET,
+            source_format=source_format,
             schema=schema_fields(columns),
             create_disposition=bigquery.CreateDisposition.CREATE_IF_NEEDED,
             write_disposition=bigquery.WriteDisposition.WRITE_EMPTY,

@@ -24,6 +24,7 @@ from lib.consolidation.undo import plan_undo, undo_repair
 from lib.embedded.schema import MAIN_TABLE
 from lib.gcp.bigquery_types import schema_fields
 from tests.consolidation.test_against_a_model import batches, consolidated, old_rows
+from tests.consolidation.test_rows import check_every_type_is_staged_and_merged
 from tests.consolidation.world import DAY, in_order, later, prediction, predictions
 from tests.gcp.bigquery.double import BigqueryDouble, Fault, Gate
 from tests.gcp.bigquery.world import FENCE, PROJECT, BigqueryWorld
@@ -234,6 +235,11 @@ def staged_by_another(
     rows = [prediction(player_lookup=player) for player in players]
     double.catalogue.insert(table.dataset, table.table, rows)
     return table
+
+
+def test_every_type_is_staged_and_merged(world: BigqueryWorld) -> None:
+    """Rows with JSON, ARRAY or DATETIME are loaded as JSON lines: Parquet cannot carry them."""
+    check_every_type_is_staged_and_merged(world)
 
 
 def test_duplicates_are_explained_repaired_and_undone(world: BigqueryWorld) -> None:

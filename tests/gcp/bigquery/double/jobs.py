@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 import time
@@ -228,15 +229,19 @@ class Jobs:
 
     def _load(self, load: Resource, content: bytes) -> None:
         dataset, table = _name(load["destinationTable"])
-        rows = pyarrow.parquet.read_table(pyarrow.BufferReader(content))
+        _check_format(load)
         with self.catalogue.lock:
             self._writable(dataset, table, load)
             if (dataset, table) not in self.catalogue.tables:
                 properties = load.get("destinationTableProperties", {})
                 self.catalogue.add_table(dataset, table, load["schema"]["fields"], properties)
-            cursor = self.catalogue.connection.cursor()
-            cursor.register("loaded", rows)
-            cursor.execute(f"INSERT INTO {quoted(dataset, table)} BY NAME FROM loaded")
+            if load["sourceFormat"] == "PARQUET":
+                cursor = self.catalogue.connection.cursor()
+                cursor.register("loaded", pyarrow.parquet.read_table(pyarrow.BufferReader(content)))
+                cursor.execute(f"INSERT INTO {quoted(dataset, table)} BY NAME FROM loaded")
+            else:
+                rows = [json.loads(line) for line in content.decode().split("\n") if line]
+                self.catalogue.insert(dataset, table, rows)
             self.catalogue.modified(dataset, table)
 
     def _copy(self, copy: Resource) -> None:
@@ -263,6 +268,14 @@ class Jobs:
         wanted = settings.get("writeDisposition")
         if wanted == "WRITE_EMPTY" and is_there and self.catalogue.row_count(dataset, table):
             raise ApiError("duplicate", f"Already Exists: Table {self.catalogue.project}:{dataset}.{table}")
+
+
+def _check_format(load: Resource) -> None:
+    """Parquet carries no JSON, and lists only as structs unless they are inferred."""
+    infers_lists = load.get("parquetOptions", {}).get("enableListInference")
+    for column in load.get("schema", {}).get("fields", []) if load["sourceFormat"] == "PARQUET" else []:
+        if column["type"] == "JSON" or (column.get("mode") == "REPEATED" and not infers_lists):
+            raise ApiError("invalid", f"Unsupported field type in Parquet: {column['name']} {column['type']}")
 
 
 def _where(error: ApiError, job: Job) -> str:
