@@ -34,17 +34,20 @@ from tests.gcp.rollouts import Refused, etag_of, updated
 
 @dataclass(frozen=True)
 class Fault:
-    """An error in place of an answer. `reason` is Google's machine-readable one."""
+    """An error in place of an answer, with Google's machine-readable reason and whom the request is counted for."""
 
     code: grpc.StatusCode
     message: str = "something went wrong"
     reason: str = ""
+    consumer: str = ""
 
     def raise_in(self, context: grpc.ServicerContext) -> None:
         status = status_pb2.Status(code=self.code.value[0], message=self.message)
         if self.reason:
             detail = AnyMessage()
-            detail.Pack(error_details_pb2.ErrorInfo(reason=self.reason, domain="googleapis.com"))
+            metadata = {"consumer": self.consumer} if self.consumer else {}
+            info = error_details_pb2.ErrorInfo(reason=self.reason, domain="googleapis.com", metadata=metadata)
+            detail.Pack(info)
             status.details.append(detail)
         context.abort_with_status(rpc_status.to_status(status))
 
