@@ -32,7 +32,7 @@ def renewal_fields(claim: Claim) -> dict[str, Any]:
     """The fields that a heartbeat sets.
 
     ``expires_at`` and ``purge_after`` are by this machine's clock: people read them, and
-    the TTL policy has days of room. No lock is judged by them.
+    the TTL policy has days of room. No lock of ours is judged by them.
     """
     expires_at = datetime.now(UTC) + timedelta(seconds=claim.lease_seconds)
     return {
