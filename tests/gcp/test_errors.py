@@ -42,7 +42,11 @@ READS: dict[str, tuple[str, Callable[[GoogleClients], Any], str]] = {
         lambda clients: list(CloudLoggingReader(clients).entries(["worker"], since=EVER, until=EVER)),
         "roles/logging.viewer",
     ),
-    "newest": ("ListLogEntries", lambda clients: CloudLoggingReader(clients).newest("worker"), "roles/logging.viewer"),
+    "newest": (
+        "ListLogEntries",
+        lambda clients: CloudLoggingReader(clients).newest("worker", since=EVER),
+        "roles/logging.viewer",
+    ),
     "service": (
         "GetService",
         lambda clients: CloudRunServices(clients, "us-west2").describe("worker"),

@@ -227,7 +227,7 @@ TAKEN_AWAY: dict[str, Case] = {
         lambda project: project.google.log.pop(),
         "Logs of prediction-coordinator",
         "UNKNOWN",
-        "nothing was ever logged",
+        "nothing was logged by it in 30 days",
         "logs are not collected",
     ),
     "service": (
