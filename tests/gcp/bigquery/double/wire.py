@@ -11,6 +11,7 @@ from typing import Any
 
 from lib.consolidation.warehouse import Column
 from lib.embedded.googlesql import to_duckdb_type, to_googlesql_type
+from tests.gcp.bigquery.double.faults import ApiError
 
 _LEGACY = {"INT64": "INTEGER", "FLOAT64": "FLOAT", "BOOL": "BOOLEAN"}
 _STANDARD = {legacy: standard for standard, legacy in _LEGACY.items()}
@@ -71,6 +72,8 @@ def declared(field: Mapping[str, Any]) -> str:
 
 def stored(googlesql_type: str, value: Any) -> Any:
     """A value of a JSON row as DuckDB takes it."""
+    if googlesql_type.startswith("ARRAY<") and (value is None or None in value):
+        raise ApiError("invalid", "Only optional fields can be set to NULL")
     return json.dumps(value) if googlesql_type == "JSON" and value is not None else value
 
 
