@@ -18,7 +18,6 @@ from tests.gcp.bigquery.double.faults import ApiError
 
 Resource = dict[str, Any]
 Answer = TypeVar("Answer")
-LOCATION = "US"
 _LAYOUT = ("timePartitioning", "rangePartitioning", "clustering")
 _KEPT = ("friendlyName", "description", "expirationTime", "labels", *_LAYOUT)
 _COLUMNS = (
@@ -49,6 +48,7 @@ class Catalogue:
 
     project: str
     connection: duckdb.DuckDBPyConnection
+    location: str = "US"
     datasets: set[str] = field(default_factory=set)
     tables: dict[tuple[str, str], Resource] = field(default_factory=dict)
     declared: dict[tuple[str, str], dict[str, Resource]] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class Catalogue:
     def dataset(self, dataset: str) -> Resource:
         if dataset not in self.datasets:
             raise ApiError("notFound", f"Not found: Dataset {self.project}:{dataset}")
-        return {"datasetReference": {"projectId": self.project, "datasetId": dataset}, "location": LOCATION}
+        return {"datasetReference": {"projectId": self.project, "datasetId": dataset}, "location": self.location}
 
     def require(self, dataset: str, table: str) -> Resource:
         """What is kept of a table that must be there."""

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow.parquet
 
 from tests.gcp.bigquery.double import script, wire
-from tests.gcp.bigquery.double.catalogue import LOCATION, Catalogue, Resource, quoted
+from tests.gcp.bigquery.double.catalogue import Catalogue, Resource, quoted
 from tests.gcp.bigquery.double.engine import Engine, Result, Transaction
 from tests.gcp.bigquery.double.faults import ApiError, Fault, Gate
 
@@ -36,7 +36,7 @@ class Job:
     project: str
     job_id: str
     configuration: Resource
-    location: str = LOCATION
+    location: str
     statistics: Resource = field(default_factory=lambda: {"creationTime": _now_ms(), "startTime": _now_ms()})
     error: ApiError | None = None
     result: Result = field(default_factory=Result)
@@ -86,7 +86,7 @@ class Jobs:
         """A query runs on a thread of its own, the rest at once."""
         configuration = dict(resource["configuration"])
         job_id = resource.get("jobReference", {}).get("jobId") or uuid.uuid4().hex
-        location = resource.get("jobReference", {}).get("location") or LOCATION
+        location = resource.get("jobReference", {}).get("location") or self.catalogue.location
         job = Job(self.catalogue.project, job_id, configuration, location)
         for look in self.on_insert:
             look(job)
@@ -122,6 +122,7 @@ class Jobs:
             thread.join()
 
     def _dry_run(self, job: Job) -> None:
+        self._find_datasets(job)
         total = self.engine.bytes_of(job.configuration["query"]["query"])
         job.statistics["query"] = {"totalBytesProcessed": str(total), "statementType": "SELECT"}
         job.end()
@@ -146,7 +147,7 @@ class Jobs:
     def _find_datasets(self, job: Job) -> None:
         """A job finds only the datasets of its own location."""
         found = re.search(r"(?:`|datasetId': ')(\w+)", str(job.configuration))
-        if job.location != LOCATION and found:
+        if job.location != self.catalogue.location and found:
             raise ApiError("notFound", f"Not found: Dataset {self.catalogue.project}:{found[1]}")
 
     def _query(self, job: Job) -> None:
@@ -180,7 +181,8 @@ class Jobs:
         parameters: Mapping[str, Any],
         is_script: bool,
     ) -> Result:
-        child = Job(self.catalogue.project, f"script_job_{uuid.uuid4().hex}", {"query": {"query": statement.sql}})
+        child_id, configuration = f"script_job_{uuid.uuid4().hex}", {"query": {"query": statement.sql}}
+        child = Job(self.catalogue.project, child_id, configuration, job.location)
         kind = _TRANSACTION_WORDS.get(statement.sql.upper())
         try:
             self._disturb(job, statement.sql)

@@ -33,13 +33,13 @@ class BigqueryDouble:
         jobs: The jobs, with what befalls statements.
     """
 
-    def __init__(self, project: str = "test") -> None:
+    def __init__(self, project: str = "test", location: str = "US") -> None:
         self.project = project
         self.requests: list[str] = []
         self.faults: list[Fault] = []
         self._on_request: list[tuple[str, Callable[[], object]]] = []
         self._connection = duckdb.connect()
-        self.catalogue = Catalogue(project, self._connection)
+        self.catalogue = Catalogue(project, self._connection, location)
         self.jobs = Jobs(self.catalogue)
         self.api = Api(self.catalogue, self.jobs)
         self.sessions = uploads.Sessions()
