@@ -94,6 +94,7 @@ POLICY_CHANGE = Source(
 SERVICE_USAGE = Source("Service Usage", "serviceusage.googleapis.com", "roles/serviceusage.serviceUsageViewer")
 FIRESTORE = Source("Firestore", "firestore.googleapis.com", "roles/datastore.user")
 BIGQUERY = Source("BigQuery", "bigquery.googleapis.com", "roles/bigquery.metadataViewer")
+# Rows need two roles, and so two commands.
 BIGQUERY_ROWS = Source(
     "BigQuery",
     "bigquery.googleapis.com",
