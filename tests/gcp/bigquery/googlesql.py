@@ -15,6 +15,7 @@ from zetasql.types import (
     LanguageOptions,
     ProductMode,
     ResolvedCreateTableAsSelectStmt,
+    ResolvedStatement,
     SimpleCatalog,
     SimpleTable,
     Type,
@@ -67,20 +68,20 @@ class Sent:
     schemas: Schemas
 
 
-def analyze(sent: Sent) -> list[str]:
-    """The kinds of its statements; raises what the analyzer objects to."""
+def analyze(sent: Sent) -> list[ResolvedStatement]:
+    """Its statements, resolved; raises what the analyzer objects to."""
     language = _language()
     Parser.parse_script_static(sent.sql, language)
     catalog = _catalog(sent.schemas, language)
     parameters = [AnalyzerOptions.QueryParameter(name=name, type=_type(kind)) for name, kind in sent.parameters.items()]
     options = AnalyzerOptions(language_options=language, query_parameters=parameters)
-    kinds = []
+    statements = []
     for sql in _statements(script.parse(sent.sql)):
         resolved = Analyzer(options, catalog).analyze_statement(sql)
-        kinds.append(type(resolved).__name__)
+        statements.append(resolved)
         if isinstance(resolved, ResolvedCreateTableAsSelectStmt):
             catalog.table.append(_created(resolved))
-    return kinds
+    return statements
 
 
 def _language() -> LanguageOptions:

@@ -11,15 +11,15 @@ The real client library talks to it over HTTP. What it does as BigQuery does:
   and so is one whose table a rival has changed since it began. Inserting conflicts with
   nothing, and neither does a MERGE that in fact only inserts;
 - tables and datasets: insert, get, list, patch, delete; `__TABLES__` and the columns and
-  options of INFORMATION_SCHEMA; dry runs; `maximumBytesBilled`;
+  options of INFORMATION_SCHEMA; dry runs; `maximumBytesBilled`; `requirePartitionFilter`;
 - errors with BigQuery's codes, reasons and words.
 
 What it does not do: it accepts SQL that BigQuery refuses (the analysis by zetasql is the
 judge of that) and DuckDB's arithmetic, rounding and collation are its own; a MERGE whose
 source has two rows for one target row passes; DML outside a transaction is not queued;
-nobody needs credentials; tables do not expire; bytes are eight a cell; there is one
-location, no quota, no cache, no session, no partition and no time travel. It shows that
-our protocol is right if BigQuery keeps its word, and no more.
+nobody needs credentials; tables do not expire; bytes are eight a cell; of partitions it knows
+only the required filter; there is one location, no quota, no cache, no session and no time
+travel. It shows that our protocol is right if BigQuery keeps its word, and no more.
 """
 
 from tests.gcp.bigquery.double.faults import Fault, Gate

@@ -18,7 +18,7 @@ from tests.gcp.bigquery.double.faults import ApiError
 
 Resource = dict[str, Any]
 Answer = TypeVar("Answer")
-_KEPT = ("friendlyName", "description", "expirationTime", "labels", "timePartitioning")
+_KEPT = ("friendlyName", "description", "expirationTime", "labels", "timePartitioning", "requirePartitionFilter")
 
 
 def quoted(dataset: str, table: str) -> str:
