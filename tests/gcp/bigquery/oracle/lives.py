@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from lib.consolidation.cleanup import prove_merged
-from lib.consolidation.duplicates import count_duplicates, explain_duplicates
+from lib.consolidation.duplicates import explain_duplicates
 from lib.consolidation.errors import NothingToConsolidate, StagedDataError
 from lib.consolidation.ledger import ledger_runs
 from lib.consolidation.table_spec import TableSpec
@@ -138,7 +138,6 @@ def _live(world: JudgedWorld, life: Life) -> None:
         world.insert([prediction(player_lookup="twice", prediction_id=name) for name in ("p", "q")])
         ledger_runs(world.warehouse, world.spec, game_date=DAY, since=NOON)
         look_at_the_days(world.warehouse, world.spec)
-        count_duplicates(world.warehouse, world.spec, DAY.replace(day=16), DAY, with_guide=True)
         explain_duplicates(world.warehouse, world.spec, DAY)
         change_everything(world.warehouse, world.locks, world.spec, "batch_0")
         with suppress(LeaseLost), world.locks.acquire(game_date=DAY, batch_id="stuck"):
