@@ -8,10 +8,12 @@ main table (a newer batch may have updated the values).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 
 from lib.consolidation.errors import SourceVanished, TableNotFound
 from lib.consolidation.identifiers import TableName
@@ -22,6 +24,8 @@ from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column, StagingTable, Warehouse
 
 _TABLES_A_QUERY = 200
+_MOST_SPANS = 20
+_GAP = timedelta(days=7)
 
 
 class Proof(StrEnum):
@@ -129,37 +133,73 @@ def _counted(
         for start in range(0, len(members), _TABLES_A_QUERY):
             part = members[start : start + _TABLES_A_QUERY]
             try:
-                found = warehouse.query(_counts_sql(spec, shape, part))
+                yield from _compared(warehouse, spec, shape, part)
             except TableNotFound as error:
                 raise SourceVanished(f"a staging table is gone since it was listed: {error}") from error
-            by_name = {row["staging_table"]: row for row in found}
-            for table in part:
-                row = by_name.get(table.table)
-                rows, keyed, equal = (row["row_count"], row["keyed"], row["equal"]) if row else (0, 0, 0)
-                yield table, (rows, rows - keyed, keyed - equal)
 
 
-def _counts_sql(spec: TableSpec, columns: Sequence[Column], tables: Sequence[TableName]) -> str:
-    """Rows of each table, those whose key is in the main table, and those whose values are, too.
+def _compared(
+    warehouse: Warehouse, spec: TableSpec, columns: Sequence[Column], tables: Sequence[TableName]
+) -> Iterator[tuple[TableName, _Counts]]:
+    """Rows, rows without their key, and rows with other values, of tables of equal columns.
 
-    Counted over an inner join: BigQuery is not known to take an outer one by these conditions.
+    The staged dates are read first, from staging alone: BigQuery skips partitions only by constants.
     """
-    staged = " UNION ALL ".join(
-        f"SELECT '{table.table}' AS staging_table, ROW_NUMBER() OVER () AS staged_row, S.* FROM {table.sql} AS S"
-        for table in tables
-    )
+    rows, keyed, equal = Counter[str](), Counter[str](), Counter[str]()
+    holders: dict[date, list[TableName]] = {}
+    for row in warehouse.query(_dates_sql(spec, tables)):
+        name = row["staging_table"]
+        rows[name] += row["row_count"]
+        if row["day"] is not None:
+            holders.setdefault(row["day"], []).append(spec.table.sibling(name))
+    for first, last in _spans(sorted(holders)):
+        within = {table for day, found in holders.items() if first <= day <= last for table in found}
+        for row in warehouse.query(_found_sql(spec, columns, sorted(within)), {"first": first, "last": last}):
+            keyed[row["staging_table"]] += row["keyed"]
+            equal[row["staging_table"]] += row["equal"]
+    for table in tables:
+        name = table.table
+        if keyed[name] > rows[name]:
+            raise SourceVanished(f"staging table {table} was written while it was compared")
+        yield table, (rows[name], rows[name] - keyed[name], keyed[name] - equal[name])
+
+
+def _spans(days: Sequence[date]) -> list[tuple[date, date]]:
+    """Sorted dates as first and last dates of few spans: a week too much costs less than another query."""
+    gaps = [number for number in range(1, len(days)) if days[number] - days[number - 1] > _GAP]
+    widest = sorted(gaps, key=lambda number: days[number - 1] - days[number])[: _MOST_SPANS - 1]
+    bounds = [0, *sorted(widest), len(days)]
+    return [(days[start], days[end - 1]) for start, end in pairwise(bounds)] if days else []
+
+
+def _dates_sql(spec: TableSpec, tables: Sequence[TableName]) -> str:
+    """How many rows of each date each table holds."""
+    staged = _union(tables, f"CAST(S.{quoted(spec.date_column)} AS DATE) AS day")
+    return f"SELECT D.staging_table, D.day, COUNT(*) AS row_count FROM ({staged}) AS D GROUP BY D.staging_table, D.day"
+
+
+def _found_sql(spec: TableSpec, columns: Sequence[Column], tables: Sequence[TableName]) -> str:
+    """Of each table the rows whose key is in the main table, and those whose values are, too.
+
+    Parameters: first and last, dates. Counted over an inner join: BigQuery is not known to take an outer one
+    by these conditions.
+    """
+    staged = _union(tables, "ROW_NUMBER() OVER () AS staged_row, S.*")
     equal = " AND ".join(_same_value(spec, column) for column in columns if column.name not in spec.never_update)
+    day = quoted(spec.date_column)
     active = f" AND T.{quoted(spec.active_column)}" if spec.active_column else ""
-    found = (
+    return (
         "SELECT S.staging_table, COUNT(DISTINCT S.staged_row) AS keyed, "
         f"COUNT(DISTINCT IF({equal}, S.staged_row, NULL)) AS equal FROM ({staged}) AS S "
-        f"JOIN {spec.table.sql} AS T ON {same_key(spec, 'S', 'T')} "
-        f"AND S.{quoted(spec.date_column)} = T.{quoted(spec.date_column)}{active} GROUP BY S.staging_table"
+        f"JOIN {spec.table.sql} AS T ON {same_key(spec, 'S', 'T')} AND S.{day} = T.{day} "
+        f"WHERE T.{day} BETWEEN @first AND @last{active} GROUP BY S.staging_table"
     )
-    return (
-        "SELECT A.staging_table, A.row_count, COALESCE(F.keyed, 0) AS keyed, COALESCE(F.equal, 0) AS equal FROM "
-        f"(SELECT S.staging_table, COUNT(*) AS row_count FROM ({staged}) AS S GROUP BY S.staging_table) AS A "
-        f"LEFT JOIN ({found}) AS F ON A.staging_table = F.staging_table"
+
+
+def _union(tables: Sequence[TableName], items: str) -> str:
+    """These items of the rows S of all tables, each with its table's name."""
+    return " UNION ALL ".join(
+        f"SELECT '{table.table}' AS staging_table, {items} FROM {table.sql} AS S" for table in tables
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from lib.consolidation.column_rules import ColumnRule
 from lib.consolidation.day_profiles import (
     activity_by_day,
@@ -9,6 +11,7 @@ from lib.consolidation.day_profiles import (
     profile_days,
     rows_by_game_and_system,
 )
+from lib.consolidation.duplicates import count_duplicates
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Warehouse
 from tests.consolidation.world import DAY
@@ -24,3 +27,4 @@ def look_at_the_days(warehouse: Warehouse, spec: TableSpec) -> None:
     coverage_by_system(warehouse, spec, DAY, DAY, game_column="game_id", system_column="system_id")
     rows_by_game_and_system(warehouse, spec, DAY, game_column="game_id", system_column="system_id")
     activity_by_day(warehouse, spec, DAY, DAY)
+    count_duplicates(warehouse, spec, DAY - timedelta(days=1), DAY, with_guide=True)

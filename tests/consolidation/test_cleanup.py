@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,18 +12,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib.consolidation.cleanup import Proof, drop_merged, prove_merged
-from tests.consolidation.world import World, prediction, quoted
+from tests.consolidation.world import DAY, World, prediction, quoted
 
 BATCH = "batch_1"
-# Key, value: few enough to meet often, among them lines that only rounding makes one.
-Row = tuple[str, float | None, float | None]
-rows = st.tuples(st.sampled_from("ab"), st.sampled_from([None, 24.5, 25.0]), st.sampled_from([None, 1.0, 2.0]))
+# Key, date, value: few enough to meet often, among them lines that only rounding makes one.
+Row = tuple[str, float | None, date, float | None]
+rows = st.tuples(
+    st.sampled_from("ab"),
+    st.sampled_from([None, 24.5, 25.0]),
+    st.sampled_from([DAY, DAY, DAY - timedelta(days=1), DAY - timedelta(days=400)]),
+    st.sampled_from([None, 1.0, 2.0]),
+)
 
 
 def predictions(found: Iterable[Row]) -> list[dict[str, Any]]:
     return [
-        prediction(player_lookup=player, current_points_line=line, predicted_points=value)
-        for player, line, value in found
+        prediction(player_lookup=player, current_points_line=line, game_date=day, predicted_points=value)
+        for player, line, day, value in found
     ]
 
 
@@ -34,10 +40,10 @@ def test_merged_is_what_is_in_the_main_table_value_for_value(main: list[Row], ta
         world.insert(predictions(main))
         staged = {world.stage(predictions(table), BATCH)[0]: table for table in tables}
         world.stage(predictions(tables[0]), f"{BATCH}_2")
-        keys = {row[:2] for row in main}
+        keys = {row[:3] for row in main}
         proven = prove_merged(world.warehouse, world.spec, BATCH)
         assert {one.table.name: (one.proof is Proof.EQUAL, one.missing) for one in proven} == {
-            name: (set(table) <= set(main), sum(row[:2] not in keys for row in table)) for name, table in staged.items()
+            name: (set(table) <= set(main), sum(row[:3] not in keys for row in table)) for name, table in staged.items()
         }
         drop_merged(world.warehouse, world.spec, BATCH, proven)
         kept = [one.table.name for one in prove_merged(world.warehouse, world.spec, BATCH)]

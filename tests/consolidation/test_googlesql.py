@@ -29,14 +29,3 @@ def test_every_statement_parses_as_bigquerys_and_binds_its_values(statements: li
         texts = {literal.this for literal in tree.find_all(exp.Literal) if literal.is_string}
         assert not [text for text in texts if HOSTILE in text or text == "batch_0" or "2026" in text]
     assert kinds >= {exp.Select, exp.Merge, exp.Update, exp.Insert, exp.Create}
-
-
-def test_a_date_is_constant_wherever_the_main_table_is_read(statements: list[Statement]) -> None:
-    """Without it every consolidation scans the whole table, whose partitions are its dates."""
-    for statement in statements:
-        for scan in sqlglot.parse_one(statement.sql, read="bigquery").find_all(exp.Table):
-            if scan.name != "player_prop_predictions" or isinstance(scan.parent, exp.Schema | exp.Insert):
-                continue
-            around = scan.find_ancestor(exp.Select, exp.Merge, exp.Update, exp.Delete)
-            assert around is not None
-            assert any(column.name == "game_date" for column in around.find_all(exp.Column)), statement.sql

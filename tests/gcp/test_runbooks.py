@@ -13,7 +13,6 @@ import pytest
 from lib.consolidation.duplicates import count_duplicates
 from lib.consolidation.staging import staging_backlog
 from lib.embedded.deployment import Deployment
-from lib.embedded.schema import MAIN_TABLE
 from lib.operations.dates import resolve_game_date
 from lib.operations.lock_switch import VARIABLE
 from lib.operations.verdict import Verdict
@@ -23,6 +22,7 @@ from lib.runbooks.execution import execute
 from lib.simulation.acts import Acts
 from lib.simulation.story import Act, told
 from tests.gcp.bigquery.double import BigqueryDouble
+from tests.gcp.bigquery.world import create_main_table
 from tests.gcp.conftest import PROJECT
 from tests.gcp.double import GoogleDouble
 from tests.gcp.http_server import serving_json
@@ -45,7 +45,7 @@ def acts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, google: GoogleDouble, 
         forget_documents(firestore)
         platform, embedded = connect("production"), connect("local")
         bigquery.client().create_dataset(platform.table.table.dataset)
-        platform.warehouse.create_table(platform.table.table, MAIN_TABLE)
+        create_main_table(bigquery.client(), platform.table)
         today = resolve_game_date("today", platform.environment.timezone)
         yield GoogleActs(platform, today, 0, stack, google, Acts(embedded, today, 0, stack), url)
 
@@ -113,4 +113,4 @@ def the_timeout_runbook_sees_queue_and_layout() -> None:
     assert "UNKNOWN" not in verdicts.values()
     assert verdicts["Job queue"] == verdicts["Loads a table in a day"] == "PASS"
     [layout] = [check for check in run.checks if check.name == "Table layout"]
-    assert "each MERGE scans all of it" in layout.summary
+    assert "partitioned by game_date" in layout.summary

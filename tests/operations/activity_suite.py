@@ -33,7 +33,9 @@ class Scene:
 
 
 class ActivitySuite:
-    """A subclass gives the fixture `scene`."""
+    """A subclass gives the fixture `scene`, and the column that its main table is partitioned by."""
+
+    partition_column = ""
 
     @pytest.fixture
     def since(self) -> datetime:
@@ -56,6 +58,6 @@ class ActivitySuite:
     def test_layout_counts_the_rows(self, scene: Scene) -> None:
         scene.world.insert(predictions(7))
         found = scene.activity.layout(scene.world.spec.table)
-        assert (found.rows, found.partition_column) == (7, "")
+        assert (found.rows, found.partition_column) == (7, self.partition_column)
         with pytest.raises(TableNotFound):
             scene.activity.layout(scene.world.spec.table.sibling("player_prop"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from zetasql.api import Analyzer, Parser, TableBuilder, TypeFactory
 from zetasql.types import (
@@ -15,6 +16,7 @@ from zetasql.types import (
     LanguageOptions,
     ProductMode,
     ResolvedCreateTableAsSelectStmt,
+    ResolvedStatement,
     SimpleCatalog,
     SimpleTable,
     Type,
@@ -70,26 +72,29 @@ class Sent:
     schemas: Schemas
 
 
-def analyze(sent: Sent) -> list[str]:
-    """The kinds of its statements; raises what the analyzer objects to."""
-    language = _language()
+def analyze(sent: Sent) -> list[ResolvedStatement]:
+    """Its statements, resolved; raises what the analyzer objects to."""
+    language = language_options()
     Parser.parse_script_static(sent.sql, language)
     catalog = _catalog(sent.schemas, language)
-    parameters = [AnalyzerOptions.QueryParameter(name=name, type=_type(kind)) for name, kind in sent.parameters.items()]
+    parameters = [
+        AnalyzerOptions.QueryParameter(name=name, type=type_of(kind)) for name, kind in sent.parameters.items()
+    ]
     options = AnalyzerOptions(language_options=language, query_parameters=parameters)
-    kinds = []
+    statements = []
     for sql in _statements(script.parse(sent.sql)):
         resolved = Analyzer(options, catalog).analyze_statement(sql)
-        kinds.append(type(resolved).__name__)
+        statements.append(resolved)
         if isinstance(resolved, ResolvedCreateTableAsSelectStmt):
             catalog.table.append(_created(resolved))
-    return kinds
+    return statements
 
 
-def _language() -> LanguageOptions:
+@cache
+def language_options() -> LanguageOptions:
+    """GoogleSQL as BigQuery has it, with statements of every kind."""
     language = LanguageOptions.maximum_features()
     language.product_mode = ProductMode.PRODUCT_EXTERNAL
-    # Empty: statements of every kind.
     language.supported_statement_kinds = []
     return language
 
@@ -117,22 +122,23 @@ def _catalog(schemas: Schemas, language: LanguageOptions) -> SimpleCatalog:
 
 def _dataset(dataset: str, schemas: Schemas) -> SimpleCatalog:
     tables = [
-        _table(table, {column.name: column.type for column in columns})
+        simple_table(table, {column.name: column.type for column in columns})
         for (owner, table), columns in schemas.items()
         if owner == dataset
     ]
-    views = [_table(name, columns) for name, columns in _INFORMATION_SCHEMA.items()]
+    views = [simple_table(name, columns) for name, columns in _INFORMATION_SCHEMA.items()]
     return SimpleCatalog(
         name=dataset,
-        table=[*tables, _table("__TABLES__", _TABLES)],
+        table=[*tables, simple_table("__TABLES__", _TABLES)],
         catalog=[SimpleCatalog(name="INFORMATION_SCHEMA", table=views)],
     )
 
 
-def _table(name: str, columns: Mapping[str, str]) -> SimpleTable:
+def simple_table(name: str, columns: Mapping[str, str]) -> SimpleTable:
+    """A table of these columns, for a catalog."""
     builder = TableBuilder(name)
     for column, kind in columns.items():
-        builder.add_column(column, _type(kind))
+        builder.add_column(column, type_of(kind))
     return builder.build()
 
 
@@ -143,7 +149,8 @@ def _created(resolved: ResolvedCreateTableAsSelectStmt) -> SimpleTable:
     return builder.build()
 
 
-def _type(kind: str) -> Type:
+def type_of(kind: str) -> Type:
+    """Of ``STRING``, ``ARRAY<STRING>`` and the like."""
     if kind.startswith("ARRAY<"):
-        return TypeFactory.create_array_type(_type(kind[6:-1]))
+        return TypeFactory.create_array_type(type_of(kind[6:-1]))
     return TypeFactory.create_simple_type(_KINDS[kind])

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from google.cloud import bigquery
 
+from lib.embedded.schema import MAIN_TABLE
 from lib.gcp import bigquery_activity
 from lib.gcp.bigquery_activity import BigqueryActivity
 from lib.gcp.clients import GoogleClients
@@ -45,6 +45,8 @@ def consolidating(world: BigqueryWorld, double: BigqueryDouble) -> Iterator[None
 
 
 class TestBigqueryActivity(ActivitySuite):
+    partition_column = "game_date"
+
     @pytest.fixture
     def scene(self, world: BigqueryWorld, double: BigqueryDouble, activity: BigqueryActivity) -> Scene:
         return Scene(world, activity, lambda: consolidating(world, double))
@@ -56,7 +58,7 @@ def test_each_kind_of_job_tells_its_table_and_what_it_read(
     since = datetime.now(UTC) - timedelta(minutes=1)
     [staged] = world.stage(predictions(3), BATCH)
     world.consolidate(BATCH)
-    world.client.query(f"SELECT * FROM {world.spec.table.sql}").result()
+    world.client.query(f"SELECT * FROM {world.spec.table.sql} WHERE game_date >= '2026-01-01'").result()
     jobs = activity.jobs("nba_predictions", since=since)
     assert [job.created_at for job in jobs] == sorted((job.created_at for job in jobs), reverse=True)
     assert {job.statement for job in jobs} >= {"LOAD", "COPY", "SCRIPT"}
@@ -93,10 +95,8 @@ def test_more_jobs_than_can_be_listed_are_no_short_answer(
         activity.jobs("nba_predictions", since=datetime.now(UTC) - timedelta(minutes=1))
 
 
-def test_partitions_are_told(world: BigqueryWorld, activity: BigqueryActivity) -> None:
-    name = world.spec.table.sibling("by_day")
-    table = bigquery.Table(f"{PROJECT}.{name}", [bigquery.SchemaField("game_date", "DATE")])
-    table.time_partitioning = bigquery.TimePartitioning(field="game_date")
-    world.client.create_table(table)
-    assert activity.layout(name).partition_column == "game_date"
+def test_a_table_without_partitions_has_no_partition_column(world: BigqueryWorld, activity: BigqueryActivity) -> None:
+    whole = world.spec.table.sibling("whole")
+    world.warehouse.create_table(whole, MAIN_TABLE)
+    assert activity.layout(whole).partition_column == ""
     assert activity.layout(world.spec.table).size_bytes == 0

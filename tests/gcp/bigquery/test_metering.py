@@ -70,7 +70,7 @@ def test_a_consolidation_passes_the_gate_and_tells_what_it_read(full: BigqueryWo
     platform = platform_with(1)
     full.stage(predictions(3))
     with pytest.raises(QueryOverLimit):
-        platform.warehouse.query(f"SELECT * FROM {full.spec.table.sql}")
+        platform.warehouse.query(f"SELECT * FROM {full.spec.table.sql} WHERE game_date = @day", {"day": DAY})
     consolidated = full.consolidate(use_lock=False)
     figures = consolidated.statistics
     assert consolidated.updated == 3

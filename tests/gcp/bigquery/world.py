@@ -11,12 +11,14 @@ from typing import Any
 import pandas
 from google.cloud import bigquery
 
+from lib.consolidation.identifiers import TableName
 from lib.consolidation.rows import convert
-from lib.consolidation.warehouse import Execute, Parameters, Step, TransactionOutcome
+from lib.consolidation.table_spec import TableSpec
+from lib.consolidation.warehouse import Execute, Parameters, Row, Step, TransactionOutcome
 from lib.embedded.schema import MAIN_TABLE
-from lib.gcp.bigquery_types import parquet
+from lib.gcp.bigquery_types import parquet, schema_fields
 from lib.gcp.bigquery_warehouse import BigqueryWarehouse
-from tests.consolidation.world import World
+from tests.consolidation.world import World, in_order
 from tests.gcp.bigquery.double.server import client
 
 PROJECT = "test"
@@ -67,11 +69,17 @@ class BigqueryWorld(World):
     def set_up(self) -> BigqueryWorld:
         """Dataset and main table."""
         self.client.create_dataset(self.spec.table.dataset)
-        self.warehouse.create_table(self.spec.table, MAIN_TABLE)
+        create_main_table(self.client, self.spec)
         return self
 
     def again(self) -> BigqueryWorld:
         return replace(self)
+
+    def table(self, name: TableName | None = None) -> list[Row]:
+        if name is not None:
+            return super().table(name)
+        every_date = f"`{self.spec.date_column}` >= DATE '0001-01-01'"
+        return in_order(self.warehouse.query(f"SELECT * FROM {self.spec.table.sql} WHERE {every_date}"))
 
     def insert(self, rows: Sequence[Mapping[str, Any]]) -> None:
         if not rows:
@@ -81,3 +89,11 @@ class BigqueryWorld(World):
         content = io.BytesIO(parquet(convert(frame, columns, source="the test")))
         config = bigquery.LoadJobConfig(source_format="PARQUET", write_disposition="WRITE_APPEND")
         self.client.load_table_from_file(content, str(self.spec.table), job_config=config).result()
+
+
+def create_main_table(client: bigquery.Client, spec: TableSpec) -> None:
+    """Partitioned by its date, and no statement may read it without a filter of the date."""
+    table = bigquery.Table(f"{client.project}.{spec.table}", schema_fields(MAIN_TABLE))
+    table.time_partitioning = bigquery.TimePartitioning(field=spec.date_column)
+    table.require_partition_filter = True
+    client.create_table(table)

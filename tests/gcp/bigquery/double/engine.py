@@ -19,6 +19,7 @@ from sqlglot import exp
 from tests.gcp.bigquery.double import wire
 from tests.gcp.bigquery.double.catalogue import Catalogue
 from tests.gcp.bigquery.double.faults import ApiError
+from tests.gcp.bigquery.double.partition_filter import require_partition_filters
 
 _KINDS = {
     exp.Merge: "MERGE",
@@ -134,6 +135,7 @@ class Engine:
         for dataset, table in _tables(tree):
             if not _is_meta(table):
                 self.catalogue.require(dataset, table)
+        require_partition_filters(tree, self.catalogue.project, self.catalogue.tables)
 
     def _with_meta_tables(self, tree: exp.Expression) -> exp.Expression:
         def replaced(node: exp.Expression) -> exp.Expression:

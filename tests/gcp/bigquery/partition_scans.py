@@ -1,0 +1,139 @@
+"""Which scans of a partitioned table read all of it, by GoogleSQL's resolved tree.
+
+BigQuery prunes partitions by filters that compare the partition column with constants
+(https://cloud.google.com/bigquery/docs/querying-partitioned-tables). Counted here: =, <, <=,
+>, >= and BETWEEN against literals and parameters. Not counted, because no page of BigQuery's
+says that it prunes: IN UNNEST, a function of the column, a column of another table, OR.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from zetasql.api import ResolvedNodeVisitor
+from zetasql.types import (
+    ResolvedCast,
+    ResolvedColumnRef,
+    ResolvedDeleteStmt,
+    ResolvedExpr,
+    ResolvedFilterScan,
+    ResolvedFunctionCallBase,
+    ResolvedInsertStmt,
+    ResolvedJoinScan,
+    ResolvedJoinScanEnums,
+    ResolvedLiteral,
+    ResolvedMergeStmt,
+    ResolvedNode,
+    ResolvedOrderByScan,
+    ResolvedParameter,
+    ResolvedProjectScan,
+    ResolvedScan,
+    ResolvedTableScan,
+    ResolvedUpdateStmt,
+    ResolvedWithScan,
+)
+
+_COMPARISONS = {"$equal", "$less", "$less_or_equal", "$greater", "$greater_or_equal", "$between"}
+# A filter above these is a filter of what is below them; above a window or a LIMIT it is not.
+_INPUTS: dict[type, tuple[str, ...]] = {
+    ResolvedFilterScan: ("input_scan",),
+    ResolvedProjectScan: ("input_scan",),
+    ResolvedOrderByScan: ("input_scan",),
+    ResolvedJoinScan: ("left_scan", "right_scan"),
+    ResolvedWithScan: ("query",),
+}
+
+
+def unfiltered_scans(statement: ResolvedNode, table: str, column: str) -> int:
+    """How many scans of the table have no filter that compares the column with constants."""
+    scans = _Scans(table, column)
+    scans.visit(statement)
+    return sum(column_id not in scans.filtered for column_id in scans.read)
+
+
+class _Scans(ResolvedNodeVisitor):
+    """The partition column's id in each scan (None: the scan does not have it), and the ids that are filtered."""
+
+    def __init__(self, table: str, column: str) -> None:
+        self.read: list[int | None] = []
+        self.filtered: set[int | None] = set()
+        self._table, self._column = table, column
+
+    def visit_ResolvedTableScan(self, node: ResolvedTableScan) -> None:
+        self.read += self._ids(node)
+
+    def visit_ResolvedFilterScan(self, node: ResolvedFilterScan) -> None:
+        self._filter(node.filter_expr, node.input_scan)
+        self.descend(node)
+
+    def visit_ResolvedJoinScan(self, node: ResolvedJoinScan) -> None:
+        kinds = ResolvedJoinScanEnums.JoinType
+        # ON keeps all rows of an outer join's preserved side.
+        if node.join_type in (None, kinds.INNER, kinds.LEFT):
+            self._filter(node.join_expr, node.right_scan)
+        if node.join_type in (None, kinds.INNER, kinds.RIGHT):
+            self._filter(node.join_expr, node.left_scan)
+        self.descend(node)
+
+    def visit_ResolvedMergeStmt(self, node: ResolvedMergeStmt) -> None:
+        self._filter(node.merge_expr, node.table_scan)
+        self.descend(node)
+
+    def visit_ResolvedUpdateStmt(self, node: ResolvedUpdateStmt) -> None:
+        self._filter(node.where_expr, node.table_scan, node.from_scan)
+        self.descend(node)
+
+    def visit_ResolvedDeleteStmt(self, node: ResolvedDeleteStmt) -> None:
+        self._filter(node.where_expr, node.table_scan)
+        self.descend(node)
+
+    def visit_ResolvedInsertStmt(self, node: ResolvedInsertStmt) -> None:
+        """Its target is written and not read."""
+        for part in (node.query, *node.row_list):
+            self.visit(part)
+
+    def _filter(self, condition: ResolvedExpr | None, *inputs: ResolvedScan | None) -> None:
+        compared = {column_id for one in _conjuncts(condition) if (column_id := _compared_with_constants(one))}
+        self.filtered |= compared & {column_id for scan in inputs for column_id in self._ids(scan)}
+
+    def _ids(self, scan: ResolvedScan | None) -> Sequence[int | None]:
+        """The partition column's id in each scan of the table that filters above this scan reach."""
+        if isinstance(scan, ResolvedTableScan):
+            if scan.table is None or scan.table.name != self._table:
+                return []
+            return [next((one.column_id for one in scan.column_list if one.name == self._column), None)]
+        inputs = _INPUTS.get(type(scan), ())
+        return [column_id for name in inputs for column_id in self._ids(getattr(scan, name))]
+
+
+def _conjuncts(condition: ResolvedExpr | None) -> Iterator[ResolvedExpr]:
+    if condition is None:
+        return
+    if _function(condition) != "$and":
+        yield condition
+        return
+    assert isinstance(condition, ResolvedFunctionCallBase)
+    for part in condition.argument_list:
+        yield from _conjuncts(part)
+
+
+def _compared_with_constants(condition: ResolvedExpr) -> int | None:
+    """The id of the only column in a comparison; None: it is another kind of condition."""
+    if _function(condition) not in _COMPARISONS:
+        return None
+    assert isinstance(condition, ResolvedFunctionCallBase)
+    columns = [one for one in condition.argument_list if isinstance(one, ResolvedColumnRef) and not one.is_correlated]
+    if len(columns) != 1 or sum(map(_is_constant, condition.argument_list)) != len(condition.argument_list) - 1:
+        return None
+    return columns[0].column.column_id if columns[0].column else None
+
+
+def _is_constant(value: ResolvedExpr | None) -> bool:
+    if isinstance(value, ResolvedCast):
+        return _is_constant(value.expr)
+    return isinstance(value, ResolvedLiteral | ResolvedParameter)
+
+
+def _function(value: ResolvedExpr) -> str:
+    named = value.function.name if isinstance(value, ResolvedFunctionCallBase) and value.function else None
+    return (named or "").rpartition(":")[2]
