@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lib.consolidation.errors import StagedDataError
+from lib.consolidation.parquet_file import read_parquet
 
 if TYPE_CHECKING:
     import pandas
@@ -22,7 +23,7 @@ def read_rows(path: Path) -> pandas.DataFrame:
     """
     readers = {
         ".csv": _read_csv,
-        ".parquet": _read_parquet,
+        ".parquet": read_parquet,
         ".jsonl": _read_json_lines,
         ".ndjson": _read_json_lines,
     }
@@ -61,24 +62,6 @@ def _read_csv(path: Path) -> pandas.DataFrame:
     except (csv.Error, pyarrow.ArrowInvalid) as error:
         raise StagedDataError(f"{path} is not a CSV file: {_one_line(error)}") from error
     frame: pandas.DataFrame = table.to_pandas()
-    return frame
-
-
-def _read_parquet(path: Path) -> pandas.DataFrame:
-    """Integers stay integers beside a NULL: as floats they would lose digits.
-
-    What pandas once noted in the file is ignored: it is as little to be trusted as the rest.
-    """
-    import pyarrow
-    from pyarrow import parquet
-
-    try:
-        with path.open("rb") as file:
-            table = parquet.ParquetFile(file).read().replace_schema_metadata()
-        table.validate(full=True)
-        frame: pandas.DataFrame = table.to_pandas(integer_object_nulls=True, date_as_object=False)
-    except (pyarrow.ArrowException, LookupError, ValueError) as error:
-        raise StagedDataError(f"{path} is not a Parquet file: {_one_line(error)}") from error
     return frame
 
 

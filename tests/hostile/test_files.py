@@ -105,6 +105,11 @@ CONTENTS: dict[str, tuple[str, str | bytes | pyarrow.Table, str]] = {
     "parquet no zone": ("a.parquet", table(created_at=moment(2**40, "Nowhere/Land")), "not a Parquet file"),
     "parquet no UTF-8": ("a.parquet", table(game_id=NO_UTF8), "not a Parquet file"),
     "parquet nested": ("a.parquet", table(game_id=[{"a": [1]}]), "row 1, column game_id"),
+    "parquet name of a time": (
+        "a.parquet",
+        table(**{"x\n\u202ey": pyarrow.array([1], pyarrow.duration("s"))}),
+        r"row 1, column 'x\n\u202ey': a value of type 'duration[s]'",
+    ),
     "parquet binary": ("a.parquet", table(game_id=[b"\xff\0"]), "row 1, column game_id"),
 }
 
