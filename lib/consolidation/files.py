@@ -5,22 +5,29 @@ from __future__ import annotations
 import csv
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lib.consolidation.errors import StagedDataError
 from lib.consolidation.parquet_file import read_parquet
+from lib.consolidation.places import Place
 
 if TYPE_CHECKING:
     import pandas
 
 
-def read_rows(path: Path) -> pandas.DataFrame:
-    """The file's rows as they stand there; types are checked when they are staged.
+def read_rows(path: Path) -> pandas.DataFrame | pandas.Series[Any]:
+    """Read a file's rows as they are; types are checked when the rows are staged.
+
+    Returns:
+        A frame of a CSV or Parquet file. Of JSON lines, a series with a mapping for each row, because rows of
+        one file may have different fields. The index holds the lines of a text file (`Place.LINE`).
 
     Raises:
-        StagedDataError: Not a file of these kinds, not readable, or empty.
+        StagedDataError: The file is not one of these kinds, cannot be read, can be read in two ways, or is empty.
     """
+    readers: dict[str, Callable[[Path], pandas.DataFrame | pandas.Series[Any]]]
     readers = {
         ".csv": _read_csv,
         ".parquet": read_parquet,
@@ -31,14 +38,14 @@ def read_rows(path: Path) -> pandas.DataFrame:
     if reader is None:
         raise StagedDataError(f"{path}: unknown kind of file; use {', '.join(readers)}")
     try:
-        frame = reader(path)
+        rows = reader(path)
     except OSError as error:
         raise StagedDataError(f"{path} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise StagedDataError(f"{path} is not UTF-8 text: byte {error.start}") from error
-    if frame.empty:
+    if rows.empty:
         raise StagedDataError(f"{path} has no rows; nothing was staged")
-    return frame
+    return rows
 
 
 def _read_csv(path: Path) -> pandas.DataFrame:
@@ -65,10 +72,10 @@ def _read_csv(path: Path) -> pandas.DataFrame:
     return frame
 
 
-def _read_json_lines(path: Path) -> pandas.DataFrame:
+def _read_json_lines(path: Path) -> pandas.Series[Any]:
     import pandas
 
-    rows = []
+    rows, places = [], []
     with path.open(encoding="utf-8-sig") as lines:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
@@ -76,11 +83,13 @@ def _read_json_lines(path: Path) -> pandas.DataFrame:
             try:
                 row = json.loads(line, object_pairs_hook=_unambiguous, parse_float=_finite)
             except (ValueError, RecursionError) as error:
-                raise StagedDataError(f"{path}: line {number} is not JSON: {_one_line(error)}") from error
+                problem = " ".join(str(error).split())[:200]
+                raise StagedDataError(f"{path}: line {number} is not JSON: {problem}") from error
             if not isinstance(row, dict):
                 raise StagedDataError(f"{path}: line {number} is not a JSON object")
             rows.append(row)
-    return pandas.DataFrame(rows, dtype=object)
+            places.append(number)
+    return pandas.Series(rows, pandas.Index(places, name=Place.LINE), dtype=object)
 
 
 def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -93,7 +102,7 @@ def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _finite(number: str) -> float:
-    """JSON's reader takes a number that is too large for infinity, which means "no value" here."""
+    """Refuse a number too large for a float: JSON's reader makes it infinity, which means "no value" here."""
     value = float(number)
     if math.isinf(value):
         raise ValueError(f"{number:.80} is too large a number")

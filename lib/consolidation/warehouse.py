@@ -156,7 +156,10 @@ class Warehouse(Protocol):
         ...
 
     def load(self, tables: Mapping[TableName, pyarrow.Table], columns: Sequence[Column], *, batch_id: str) -> None:
-        """Make new tables of these rows and record their batch; all of them or none."""
+        """Make new tables of these rows and record their batch; all of them or none.
+
+        Of `columns`, which give the types, a table has those that its rows have.
+        """
         ...
 
     def transact(

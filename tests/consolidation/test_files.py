@@ -154,7 +154,7 @@ def test_a_value_of_another_type_is_named_with_its_place(wide: World, tmp_path: 
     )
     with pytest.raises(StagedDataError) as refused:
         wide.staging_writer.write_batch(read_rows(path), batch_id="batch_1", workers=2, source="rows.jsonl")
-    assert str(refused.value).startswith(f"rows.jsonl: row 2, column {column}: ")
+    assert str(refused.value).startswith(f"rows.jsonl: line 2, column {column}: ")
     assert "\n" not in str(refused.value)
     assert wide.staged() == []
 
@@ -286,3 +286,62 @@ def test_a_parquet_value_is_read_as_it_is_or_refused(
         return
     wide.consolidate()
     assert [str(row[column]) for row in wide.table() if row["player_lookup"] == "b"] == [stored]
+
+
+KEYS = {"game_id": "g", "system_id": "s", "current_points_line": 1.5}
+
+
+@pytest.mark.parametrize("from_a_file", [True, False])
+def test_a_row_updates_only_the_fields_that_it_has(world: World, tmp_path: Path, from_a_file: bool) -> None:
+    """An absent field leaves the value alone, null makes it NULL, an absent line or date is filled in."""
+
+    def stage(batch_id: str, rows: list[dict[str, Any]], workers: int = 1) -> list[int]:
+        path = tmp_path / f"{batch_id}.jsonl"
+        path.write_text("\n".join(map(json.dumps, rows)))
+        staged = read_rows(path) if from_a_file else rows
+        writes = world.staging_writer.write_batch(staged, batch_id=batch_id, workers=workers, game_date=DAY)
+        world.consolidate(batch_id)
+        return [write.rows for write in writes]
+
+    first = [{**KEYS, "player_lookup": name, "predicted_points": 20.5, "confidence_score": 0.7} for name in "abc"]
+    assert stage("b1", first) == [3]
+    second = [
+        {**KEYS, "player_lookup": "a", "predicted_points": 21.5},
+        {**KEYS, "player_lookup": "b", "predicted_points": None, "confidence_score": 0.6},
+        {"game_id": "g", "system_id": "s", "player_lookup": "d", "predicted_points": 2**53 + 1},
+        {**KEYS, "player_lookup": "c", "predicted_points": 22.5, "game_date": str(DAY)},
+    ]
+    assert stage("b2", second) == [3, 1]
+    found = {row["player_lookup"]: (row["predicted_points"], row["confidence_score"]) for row in world.table()}
+    assert found == {"a": (21.5, 0.7), "b": (None, 0.6), "c": (22.5, 0.7), "d": (2.0**53, None)}
+    assert [row["current_points_line"] for row in world.table() if row["player_lookup"] == "d"] == [None]
+    many = [
+        {**KEYS, "player_lookup": f"p{number}", **({"confidence_score": 1} if number else {})} for number in range(9)
+    ]
+    assert stage("b3", many, workers=4) == [1, 2, 2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ([{**KEYS, "player_lookup": "a"}, KEYS], "3 lacks player_lookup, which every row needs"),
+        ([{**KEYS, "player_lookup": "a"}, {}], "3 lacks game_id, player_lookup, system_id, which every row needs"),
+        (
+            [{**KEYS, "game_date": str(DAY), "player_lookup": "a"}, {**KEYS, "player_lookup": "a"}],
+            "3 lacks game_date, ",
+        ),
+        ([KEYS, KEYS], "lacks columns that every row of .* needs: player_lookup"),
+        ([{}], "lacks columns that every row of .* needs: game_id"),
+        ([{"game_id": "g", "player_lookup": "a", "system_id": "s"}], "lacks columns .*: current_points_line"),
+        ([{**KEYS, f"c{number}": 1} for number in range(51)], "52 has yet another set of fields, .* at most 50"),
+    ],
+)
+def test_a_row_without_a_field_that_it_needs_is_named(world: World, tmp_path: Path, rows: Any, told: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n" + "\n".join(map(json.dumps, rows)))
+    writer, has_date = world.staging_writer, "game_date" in told
+    for kind, counted, source in (("line", told, read_rows(path)), ("row", told, rows)):
+        expected = re.sub(r"^(\d+)", lambda found, k=kind: f"{k} {int(found[1]) - (k == 'row')}", counted)
+        with pytest.raises(StagedDataError, match=expected):
+            writer.write_batch(source, batch_id="b", workers=1, game_date=None if has_date else DAY)
+    assert world.staged("b") == []

@@ -89,9 +89,9 @@ CONTENTS: dict[str, tuple[str, str | bytes | pyarrow.Table, str]] = {
     "json too large": ("a.jsonl", json.dumps(ROW).replace("1.5", "1e999"), "line 1 is not JSON: 1e999 is too large"),
     "json too low": ("a.jsonl", json.dumps(ROW).replace("1.5", "-1e999"), "-1e999 is too large"),
     "json digits": ("a.jsonl", json.dumps(ROW).replace("1.5", "9" * 10_000), "line 1 is not JSON"),
-    "json fewer digits": ("a.jsonl", json.dumps(ROW).replace("1.5", "9" * 4_000), "row 1, column current_points_line"),
+    "json fewer digits": ("a.jsonl", json.dumps(ROW).replace("1.5", "9" * 4_000), "line 1, column current_points_line"),
     "json deep": ("a.jsonl", "[" * 100_000, "line 1 is not JSON"),
-    "json deep cell": ("a.jsonl", json.dumps(ROW).replace('"g"', "[" * 900 + "]" * 900), "row 1, column game_id"),
+    "json deep cell": ("a.jsonl", json.dumps(ROW).replace('"g"', "[" * 900 + "]" * 900), "line 1, column game_id"),
     "json half a pair": ("a.jsonl", json.dumps({**ROW, "game_id": "\ud800"}), r"'\ud800' is not a STRING"),
     "json column of half a pair": ("a.jsonl", json.dumps({**ROW, "\ud800": 1}), "line 1 is not JSON"),
     "json long column": ("a.jsonl", json.dumps({**ROW, "x" * MEGABYTE: 1}), "lacks: "),
@@ -146,12 +146,18 @@ def test_a_damaged_parquet_file_has_rows_or_is_told(
 
 
 @pytest.mark.parametrize(
-    "value",
-    [10**5_000, float("inf"), object(), b"\xff", {"a": float("nan")}, [[]] * 3],
-    ids=lambda value: type(value).__name__,
+    ("row", "told"),
+    [
+        *(
+            ({**ROW, "game_date": DAY, "prediction_id": value}, "row 2, column prediction_id")
+            for value in (10**5_000, float("inf"), object(), b"\xff", {"a": float("nan")}, [[]] * 3)
+        ),
+        (["g"], "row 2 is not a mapping"),
+        ({**ROW, 1: 2}, "lacks: '1'|lacks: 1"),
+    ],
 )
-def test_a_value_from_a_program_is_told_too(tmp_path: Path, value: Any) -> None:
+def test_a_value_from_a_program_is_told_too(tmp_path: Path, row: Any, told: str) -> None:
     world = World(tmp_path)
-    with pytest.raises(StagedDataError, match="row 1, column prediction_id"):
-        world.stage([{**ROW, "game_date": DAY, "prediction_id": value}])
+    with pytest.raises(StagedDataError, match=told):
+        world.stage([{**ROW, "game_date": DAY}, row])
     assert world.staged() == []
