@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lib.consolidation.csv_file import read_csv
 from lib.consolidation.errors import StagedDataError
 from lib.consolidation.parquet_file import read_parquet
 from lib.consolidation.places import Place
@@ -28,12 +28,7 @@ def read_rows(path: Path) -> pandas.DataFrame | pandas.Series[Any]:
         StagedDataError: The file is not one of these kinds, cannot be read, can be read in two ways, or is empty.
     """
     readers: dict[str, Callable[[Path], pandas.DataFrame | pandas.Series[Any]]]
-    readers = {
-        ".csv": _read_csv,
-        ".parquet": read_parquet,
-        ".jsonl": _read_json_lines,
-        ".ndjson": _read_json_lines,
-    }
+    readers = {".csv": read_csv, ".parquet": read_parquet, ".jsonl": _read_json_lines, ".ndjson": _read_json_lines}
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise StagedDataError(f"{path}: unknown kind of file; use {', '.join(readers)}")
@@ -42,34 +37,22 @@ def read_rows(path: Path) -> pandas.DataFrame | pandas.Series[Any]:
     except OSError as error:
         raise StagedDataError(f"{path} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise StagedDataError(f"{path} is not UTF-8 text: byte {error.start}") from error
+        raise StagedDataError(f"{path}: line {_line_of_no_text(path)} is not UTF-8 text") from error
     if rows.empty:
         raise StagedDataError(f"{path} has no rows; nothing was staged")
     return rows
 
 
-def _read_csv(path: Path) -> pandas.DataFrame:
-    """All text: an id of digits keeps its leading zeros, and a player may be called NA."""
-    import pandas
-    import pyarrow
-    from pyarrow import csv as arrow_csv
-
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as lines:
-            names = next(filter(None, csv.reader(lines)), [])
-            if not any(map(str.strip, lines)):
-                return pandas.DataFrame(columns=names)
-        table = arrow_csv.read_csv(
-            path,
-            parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
-            convert_options=arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pyarrow.string()), strings_can_be_null=False
-            ),
-        )
-    except (csv.Error, pyarrow.ArrowInvalid) as error:
-        raise StagedDataError(f"{path} is not a CSV file: {_one_line(error)}") from error
-    frame: pandas.DataFrame = table.to_pandas()
-    return frame
+def _line_of_no_text(path: Path) -> int:
+    """Count in Latin-1, which reads any byte and ends its lines where UTF-8 does."""
+    number = 1
+    with path.open(encoding="latin-1") as lines:
+        for number, line in enumerate(lines, start=1):  # noqa: B007 - the last line, if no line alone is at fault
+            try:
+                line.encode("latin-1").decode()
+            except UnicodeDecodeError:
+                break
+    return number
 
 
 def _read_json_lines(path: Path) -> pandas.Series[Any]:
@@ -107,7 +90,3 @@ def _finite(number: str) -> float:
     if math.isinf(value):
         raise ValueError(f"{number:.80} is too large a number")
     return value
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

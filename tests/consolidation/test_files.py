@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 from collections.abc import Sequence
@@ -12,6 +14,8 @@ from typing import Any
 
 import pyarrow
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pyarrow import parquet
 
 from lib.consolidation.errors import StagedDataError
@@ -172,17 +176,27 @@ GOOD = ",".join(prediction()), ",".join(str(value) for value in prediction().val
         ("rows.jsonl", b"\n", "has no rows"),
         ("rows.txt", b"x", r"unknown kind of file; use \.csv, \.parquet, \.jsonl"),
         ("rows", b"x", "unknown kind of file"),
-        ("rows.csv", f"{GOOD[0]}\n{GOOD[1]},more".encode(), "is not a CSV file: .*Expected 12 columns, got 13"),
-        ("rows.csv", f"{GOOD[0]}\n{GOOD[1].rpartition(',')[0]}".encode(), "is not a CSV file: .*got 11"),
-        ("rows.csv", f'{GOOD[0]}\n"{GOOD[1]}'.encode(), "is not a CSV file"),
+        ("rows.csv", f"{GOOD[0]}\n{GOOD[1]},more".encode(), "line 2: 13 values, and the header has 12"),
+        ("rows.csv", f"{GOOD[0]}\n{GOOD[1].rpartition(',')[0]}".encode(), "line 2: 11 values, and the header has 12"),
         ("rows.csv", f"{GOOD[0]},game_id\n{GOOD[1]},x".encode(), "has the column game_id twice"),
-        ("rows.csv", f"{GOOD[0]},\n{GOOD[1]},".encode(), "lacks: ''$"),
+        ("rows.csv", f"{GOOD[0]},\n{GOOD[1]},".encode(), "lacks: '' \\(.*pandas' index"),
         ("rows.csv", f"{GOOD[0]},points_line\n{GOOD[1]},1".encode(), r"points_line \(did you mean current_points_line"),
         ("rows.csv", f"{GOOD[0].replace('system_id', 'player')}\n{GOOD[1]}".encode(), "lacks: player"),
         ("rows.csv", b"game_id\ng", "needs: player_lookup, system_id, current_points_line"),
-        ("rows.csv", f"{GOOD[0]}\n{GOOD[1]}".encode("utf-16"), "is not UTF-8 text"),
-        ("rows.csv", f"{GOOD[0]}\n{GOOD[1]}\xe9".encode("latin-1"), "UTF-?8"),
-        ("rows.jsonl", b'{"game_id": "\xe9"}', "is not UTF-8 text"),
+        ("rows.csv", f"Unnamed: 0,{GOOD[0]}\n0,{GOOD[1]}".encode(), "'Unnamed: 0' .*index=False"),
+        ("rows.csv", f"{GOOD[0].upper()}\n{GOOD[1]}".encode(), r"GAME_ID \(write it game_id\)"),
+        (
+            "rows.csv",
+            f"{GOOD[0]}\n{GOOD[1]}".replace(",", ";").encode(),
+            "separated by semicolons; save .* with commas",
+        ),
+        ("rows.csv", f'"{GOOD[0]}"'.replace(",", '"|"').encode(), "separated by vertical bars"),
+        ("rows.csv", f"{GOOD[0]}\n{GOOD[1]}".replace(",", "\t").encode(), "separated by tabs"),
+        ("rows.csv", f"sep=;\n{GOOD[0]}\n{GOOD[1]}".encode(), "first line is Excel's 'sep=;'; remove it"),
+        ("rows.csv", f"{GOOD[0]}\n{GOOD[1]}".encode("utf-16"), "line 1 is not UTF-8 text"),
+        ("rows.csv", f"{GOOD[0]}\n\n{GOOD[1]}\xe9\n{GOOD[1]}".encode("latin-1"), "line 3 is not UTF-8 text"),
+        ("rows.csv", f"{GOOD[0]}\r{GOOD[1]}é".encode()[:-1], "line 2 is not UTF-8 text"),
+        ("rows.jsonl", b'{"game_id": "g"}\n{"game_id": "\xe9"}', "line 2 is not UTF-8 text"),
         ("rows.jsonl", b'{"game_id": "g", "game_id": "h"}', "line 1 is not JSON: a name stands in it twice"),
         ("rows.jsonl", b'{"a": 1}\n\n[1]', "line 3 is not a JSON object"),
         ("rows.jsonl", b'{"a": 1}\n{"a":', "line 2 is not JSON"),
@@ -202,6 +216,95 @@ def test_a_file_that_is_none_is_one_clear_line(
     assert "\n" not in str(refused.value)
     assert str(path) in str(refused.value)
     assert world.staged("b") == []
+
+
+SHORT = "game_id,player_lookup,system_id,current_points_line,recommendation"
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ('g,a,s,1,"OVER\ng,b,s,2,UNDER\ng,c,s,2,UNDER\n', "line 2: a quote is opened and never closed; .* was cut"),
+        ('g,a,s,1,OVER\n\ng,b,s,2,"UND', "line 4: a quote is opened and never closed"),
+        ('g,a,s,1,OVER\n"g,b,s,2,UNDER\n', "line 3: a quote is opened and never closed"),
+        ('g,a,s,1,"O"VER\n', "line 2: text after a closing quote"),
+        ('g,"a" ,s,1,OVER\n', "line 2: text after a closing quote"),
+        ('g,a,s,1,"OVER\ng,b,s,2,"UNDER"\n', r"line 2: text after a closing quote \(on line 3\)"),
+        ('g,a,s,1,"say \\"OVER\\""\n', "line 2: text after a closing quote"),
+        ('g,a,s,1,"{\\"a\\":1}"\n', "line 2: text after a closing quote"),
+        ('g, "a",s,1,OVER\n', "line 2: a quote inside a value that does not begin with one"),
+        ('g,a,s,1,"O\nVER"\ng,a,s,1,6\' 8"\n', "line 4: a quote inside a value that does not begin with one"),
+        ('"g","a","s","1",OVER"\n', "line 2: a quote inside a value that does not begin with one"),
+        # One row, or two whose first lacks a quote at its end.
+        ('g,a,s,1,"OVER\n\ng,b,s,2,UNDER"\n', "line 2: a quote that is closed on line 4, .* one row or several"),
+        ('g,a,s,1,x\n"g,a,s,1,OVER\ng",b,s,2,UNDER\n', "line 3: a quote that is closed on line 4"),
+        # The values are `1\\` and `,2\\`, or `1",` and `2"`.
+        ('g,a,s,5,OVER\ng,a,s,"1\\",",2\\"\n', "line 3: a backslash before a quote has two readings"),
+        ('g,a,s,1,"C:\\\\dir\\\\"\n', "line 2: a backslash before a quote has two readings"),
+        ('g,a,s,1,OVER,"x\ny"\n', "line 2: 6 values, and the header has 5"),
+        ('g,a,s,1,"x\ny"\n\n\ng,a,s,many,OVER\n', "line 6, column current_points_line: 'many' is not a FLOAT64"),
+        ('g,a,s,1,"x\ny"\ng,,s,2,OVER\n', "line 4, column player_lookup: empty"),
+    ],
+)
+def test_a_csv_file_with_another_reading_is_refused_with_its_line(
+    world: World, tmp_path: Path, rows: str, told: str
+) -> None:
+    path = tmp_path / "rows.csv"
+    for end in ("\n", "\r\n", "\r"):
+        path.write_bytes(f"{SHORT}\n{rows}".replace("\n", end).encode())
+        with pytest.raises(StagedDataError, match=told) as refused:
+            world.staging_writer.write_batch(read_rows(path), batch_id="b", workers=1, game_date=DAY, source=str(path))
+        assert "\n" not in str(refused.value)
+    assert world.staged("b") == []
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ('s,"OV\nER"', "OV\nER"),
+        ('s,"a,b,c,d,e\n\nf"', "a,b,c,d,e\n\nf"),
+        ('s,"say ""OVER"""', 'say "OVER"'),
+        ('s,"{""a"":""x\\""y""}"', '{"a":"x\\"y"}'),
+        ('s,"{""a"":""C:\\\\""}"', '{"a":"C:\\\\"}'),
+        ('s,"C:\\dir\\"', "C:\\dir\\"),
+        ("s,C:\\dir\\", "C:\\dir\\"),
+        ('s,""', None),
+        ("s,'OVER'", "'OVER'"),
+        ('"s\\","a,b"', "a,b"),
+        ('s,"C:\\dir\\"\ng,c,2,s,""', "C:\\dir\\"),
+    ],
+)
+def test_a_csv_value_with_one_reading_is_taken(world: World, tmp_path: Path, written: str, value: str | None) -> None:
+    names = "game_id,player_lookup,current_points_line,system_id,recommendation"
+    (tmp_path / "rows.csv").write_text(f"{names}\ng,a,1,{written}\n \ng,b,1,s,OVER\n", newline="")
+    world.staging_writer.write_batch(read_rows(tmp_path / "rows.csv"), batch_id="batch_1", workers=1, game_date=DAY)
+    world.consolidate()
+    assert [row["recommendation"] for row in world.table() if row["player_lookup"] in "ab"] == [value, "OVER"]
+
+
+texts = st.text(st.sampled_from('ab,"\n\r\\\0é ')) | st.text(st.characters(codec="utf-8"), max_size=5)
+
+
+@given(rows=st.lists(st.tuples(texts, texts, texts), min_size=1, max_size=4), drawn=st.data())
+def test_csv_comes_back_as_it_was_written_or_is_refused(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str]], drawn: st.DataObject
+) -> None:
+    """Without one of its quotes it is always refused."""
+    path = tmp_path_factory.mktemp("csv") / "rows.csv"
+    content = io.StringIO()
+    csv.writer(content, quoting=csv.QUOTE_ALL).writerows([("x", "y", "z"), *rows])
+    path.write_bytes(content.getvalue().encode())
+    try:
+        found = read_rows(path).to_numpy().tolist()
+    except StagedDataError as error:
+        assert re.search("two readings|one row or several", str(error))  # noqa: PT017 - it need not be raised
+    else:
+        assert found == [list(row) for row in rows]
+    quotes = [place for place, character in enumerate(content.getvalue()) if character == '"']
+    left_out = drawn.draw(st.sampled_from(quotes))
+    path.write_bytes((content.getvalue()[:left_out] + content.getvalue()[left_out + 1 :]).encode())
+    with pytest.raises(StagedDataError, match="line "):
+        read_rows(path)
 
 
 @pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl", "rows.parquet"])
