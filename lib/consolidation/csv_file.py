@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from itertools import islice, zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from lib.consolidation.errors import StagedDataError
 from lib.consolidation.places import Place
@@ -30,12 +30,8 @@ _ENCLOSED = re.compile(r'("[^"]*"|[^",]*)(,("[^"]*"|[^",]*))*')
 _OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 
-class _Record(NamedTuple):
-    """A record, the line of the file on which it begins, and the text of its lines; none if there is no quote."""
-
-    line: int
-    values: list[str]
-    text: tuple[str, ...]
+# The line of the file on which a record begins, its values, and the text of its lines; none if there is no quote.
+_Record = tuple[int, list[str], tuple[str, ...]]
 
 
 def read_csv(path: Path) -> pandas.DataFrame:
@@ -57,10 +53,10 @@ def read_csv(path: Path) -> pandas.DataFrame:
     chunks, lines = [], []
     with _opened(path) as file:
         records = _with_one_reading(path, file)
-        names = next(records, _Record(0, [], ())).values
+        _, names, _ = next(records, (0, [], ()))
         while chunk := list(islice(records, _ROWS_AT_ONCE)):
-            lines.append(numpy.array([record.line for record in chunk]))
-            columns = zip(*(record.values for record in chunk), strict=True)
+            lines.append(numpy.array([line for line, _, _ in chunk]))
+            columns = zip(*(values for _, values, _ in chunk), strict=True)
             arrays = [pyarrow.array(column, pyarrow.large_string()) for column in columns]
             chunks.append(pyarrow.Table.from_arrays(arrays, names))
     if not chunks:
@@ -124,7 +120,7 @@ def _records(path: Path, file: TextIO, **dialect: Any) -> Iterator[_Record]:
         if values is None:
             return
         if len(values) > 1 or text or "".join(values).strip():
-            yield _Record(line, values, tuple(text))
+            yield line, values, tuple(text)
 
 
 def _check(path: Path, record: _Record, width: int) -> None:
@@ -145,21 +141,25 @@ def _check(path: Path, record: _Record, width: int) -> None:
 
 
 def _has_stray_quote(text: str) -> bool:
-    """Whether a quote opens where no value begins. Between an even number of quotes and the next one is no value."""
+    """Whether a quote opens where no value begins.
+
+    Every second piece between quotes is outside of them; before a quote it ends with a comma, or is empty at the
+    record's start and between the two quotes that stand for one.
+    """
     return any(before and before[-1] != "," for before in text.split('"')[:-1:2])
 
 
 def _refuse_escaped_reading(path: Path, width: int) -> None:
-    """Raise if all of the file also has a reading in which a backslash escapes a quote, and it is another one."""
+    """Raise if the whole file is also valid, and reads differently, with quotes escaped by backslashes."""
     line = 0
     with _opened(path) as file, _opened(path) as again:
         escaped = _records(path, again, escapechar="\\", doublequote=False)
         try:
             for record, other in zip_longest(_records(path, file), escaped):
-                if other and not (len(other.values) == width and _encloses_with_escapes("".join(other.text))):
+                if other and not (len(other[1]) == width and _encloses_with_escapes("".join(other[2]))):
                     return
-                if not line and not (record and other and record.values == other.values):
-                    line = (record or other).line
+                if not line and not (record and other and record[1] == other[1]):
+                    line = (record or other)[0]
         except StagedDataError:
             return
     if line:
