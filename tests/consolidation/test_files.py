@@ -271,6 +271,7 @@ def test_a_csv_file_with_another_reading_is_refused_with_its_line(
         ('s,""', None),
         ("s,'OVER'", "'OVER'"),
         ('"s\\","a,b"', "a,b"),
+        ('"s\\",",x,y\\"', ",x,y\\"),
         ('s,"C:\\dir\\"\ng,c,2,s,""', "C:\\dir\\"),
     ],
 )
