@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.measure import Sample, command, timed
+from lib.consolidation.staging_note import staging_note
 from lib.consolidation.table_spec import TableSpec
 from lib.embedded.schema import MAIN_TABLE
 
@@ -69,7 +70,7 @@ class Batch:
         bounds = pairwise(self.rows * number // self.tables for number in range(self.tables + 1))
         parts = [staged.slice(start, end - start) for start, end in bounds]
         tables = map(SPEC.table.sibling, self.staging_tables)
-        warehouse.load(dict(zip(tables, parts, strict=True)), MAIN_TABLE, batch_id=ID)
+        warehouse.load(dict(zip(tables, parts, strict=True)), MAIN_TABLE, note=staging_note(ID, SPEC.table))
         return self
 
     def copy(self, folder: Path) -> Batch:

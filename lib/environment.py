@@ -100,6 +100,15 @@ class GoogleSettings:
         return max(1, int(self.query_limit_gb * 1e9))
 
 
+# What a table with a key of its own does not say, it does not have: the default table's columns are not its columns.
+_UNSAID: dict[str, Any] = {
+    "nullable_keys": (),
+    "row_id_column": "",
+    "newest_first": (),
+    "active_column": "",
+    "never_update": (),
+    "rounded_columns": (),
+}
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
@@ -255,5 +264,6 @@ def _table_spec(path: Path, table: Any) -> TableSpec:
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     settings = {name: value for name, value in table.items() if name != "name"}
-    spec: TableSpec = checked_settings(path, TableSpec, {**settings, **named})
+    unsaid = _UNSAID if "key_columns" in table else {}
+    spec: TableSpec = checked_settings(path, TableSpec, {**unsaid, **settings, **named})
     return spec

@@ -6,12 +6,14 @@ The only place that picks adapters. What an environment is stands in
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Protocol
 
 from lib import project
 from lib.environment import Environment, load_environment
+from lib.errors import CorruptState, Unavailable
 from lib.locking.lock import ConsolidationLock
 
 if TYPE_CHECKING:
@@ -82,6 +84,17 @@ class Platform:
     def query_costs(self) -> Sequence[QueryCost] | None:
         """What the queries of this process read so far; None: reading is not billed here."""
         return self.adapters.query_costs
+
+    def check_table(self) -> None:
+        """Raise `SpecMismatch` when the settings of the table do not fit it: answers about its rows would be wrong.
+
+        A table that cannot be looked at is left to the steps that look at it, which are UNKNOWN then.
+        """
+        from lib.consolidation.errors import TableNotFound
+        from lib.consolidation.schema import check_spec
+
+        with suppress(TableNotFound, Unavailable, CorruptState):
+            check_spec(self.table, self.warehouse.columns(self.table.table))
 
     @property
     def activity(self) -> WarehouseActivity:

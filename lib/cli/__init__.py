@@ -9,6 +9,7 @@ from __future__ import annotations
 import signal
 import sys
 import traceback
+from collections.abc import Sequence
 
 import click
 
@@ -19,6 +20,7 @@ from lib.cli.demo import demo
 from lib.cli.deploy import deploy
 from lib.cli.doctor import doctor
 from lib.cli.drill import drill
+from lib.cli.fence import fence
 from lib.cli.incident import incident
 from lib.cli.locks import locks
 from lib.cli.logs import logs
@@ -28,6 +30,7 @@ from lib.cli.runs import list_runbooks, params, run
 from lib.cli.schedule import schedule
 from lib.cli.site import site
 from lib.cli.terminal import printable, redactor
+from lib.consolidation.errors import SpecMismatch
 from lib.errors import RunbookError
 
 # A name that is refused may be a megabyte.
@@ -41,7 +44,8 @@ class _OneLineErrors(click.Group):
         try:
             return super().invoke(context)
         except RunbookError as error:
-            click.echo(f"runbook: {printable(str(error))[:_LONGEST_LINE]}", err=True)
+            for said in _lines(error):
+                click.echo(f"runbook: {printable(said)[:_LONGEST_LINE]}", err=True)
             context.exit(error.exit_code)
         except click.UsageError as error:
             raise click.UsageError(redactor().text(error.format_message()), error.ctx) from None
@@ -56,6 +60,10 @@ class _OneLineErrors(click.Group):
                 err=True,
             )
             context.exit(3)
+
+
+def _lines(error: RunbookError) -> Sequence[str]:
+    return error.faults if isinstance(error, SpecMismatch) else [str(error)]
 
 
 @click.group(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
@@ -76,6 +84,7 @@ for command in (
     duplicates,
     repair,
     locks,
+    fence,
     logs,
     audit,
     doctor,

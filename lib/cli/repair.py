@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from lib.cli import options
-from lib.cli.terminal import echo_section
-
-if TYPE_CHECKING:
-    from lib.operations.action import Action
-    from lib.platform import Platform
+from lib.cli.changes import apply_plan, show_plan
 
 
 @click.group()
@@ -30,7 +24,7 @@ def plan(game_date: str, environment: str) -> None:
 
     day = checked_game_date(game_date)
     platform = connect(environment)
-    _show(platform, Repair(platform, day), ("repair", "apply", "--game-date", game_date))
+    show_plan(platform, Repair(platform, day), ("repair", "apply", "--game-date", game_date))
 
 
 @repair.command()
@@ -46,7 +40,7 @@ def apply(game_date: str, plan: str, reason: str, environment: str) -> None:
 
     day = checked_game_date(game_date)
     platform = connect(environment)
-    _carry_out(platform, Repair(platform, day), "--game-date", str(day), plan, reason)
+    apply_plan(platform, Repair(platform, day), "--game-date", str(day), plan, reason)
 
 
 @repair.command()
@@ -65,32 +59,6 @@ def undo(game_date: str, backup: str, plan: str | None, reason: str | None, envi
     platform = connect(environment)
     action = UndoRepair(platform, day, backup)
     if plan is None and reason is None:
-        _show(platform, action, ("repair", "undo", "--game-date", game_date, "--backup", backup))
+        show_plan(platform, action, ("repair", "undo", "--game-date", game_date, "--backup", backup))
     else:
-        _carry_out(platform, action, "--backup", backup, plan or "", reason or "")
-
-
-def _show(platform: Platform, action: Action, words: tuple[str, ...]) -> None:
-    from datetime import UTC, datetime
-
-    from lib.operations import by_hand
-    from lib.operations.action_plan import WHY
-
-    found = action.plan()
-    if found.nothing_to_do:
-        click.echo(found.nothing_to_do)
-        return
-    digest = found.digest(platform, datetime.now(UTC))
-    click.echo(f"It would {found.summary}.")
-    for fact, value in found.state.items():
-        click.echo(f"  {fact}: {value}")
-    click.echo(f"Nothing was changed. The plan holds until {digest.expires_at:%Y-%m-%d %H:%M} UTC: {digest.text}")
-    click.echo(f"Next: {by_hand.command(platform.environment, *words, '--plan', digest.text, '--reason', WHY)}")
-
-
-def _carry_out(platform: Platform, action: Action, parameter: str, target: str, plan: str, reason: str) -> None:
-    from lib.operations.action import carry_out
-    from lib.operations.action_plan import Approval
-
-    approval = Approval(parameter, target, plan, reason).checked()
-    echo_section(carry_out(platform, action, approval))
+        apply_plan(platform, action, "--backup", backup, plan or "", reason or "")

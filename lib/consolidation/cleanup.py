@@ -17,7 +17,7 @@ from lib.consolidation.errors import SourceVanished, TableNotFound
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.key import comparable_value, quoted, same_key
 from lib.consolidation.ledger import ledger_runs
-from lib.consolidation.staging import batch_tables, is_merged, merged_names
+from lib.consolidation.staging import batch_tables, check_marks, is_merged, merged_names
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column, StagingTable, Warehouse
 
@@ -63,8 +63,10 @@ def prove_merged(warehouse: Warehouse, spec: TableSpec, batch_id: str) -> list[P
 
     Raises:
         SourceVanished: A table went meanwhile: a consolidation is at work.
+        UnmarkedStaging: One could be another main table's.
     """
     listed = batch_tables(warehouse, spec, batch_id)
+    check_marks(warehouse, spec, batch_id, listed)
     in_ledger = merged_names(ledger_runs(warehouse, spec, batch_id=batch_id)) if listed else {}
     return prove_tables(warehouse, spec, listed, in_ledger)
 

@@ -28,7 +28,7 @@ from lib.consolidation.errors import (
     TransactionConflict,
     WarehouseUnavailable,
 )
-from lib.consolidation.fence import FENCE_COLUMNS, ensure_fence
+from lib.consolidation.fence import SPEC_CHANGED, ensure_fence, recorded_specs, spec_changed
 from lib.consolidation.identifiers import checked_batch_id, checked_game_date
 from lib.consolidation.ledger import LEDGER_COLUMNS, ledger_runs
 from lib.consolidation.merge import INACTIVE_ROWS, WRONG_DATE, consolidation_steps, dry_run_sql
@@ -105,6 +105,9 @@ class BatchConsolidator:
         Raises:
             NothingToConsolidate: No staging tables, and the ledger does not know it.
             StagedDataError: Staged rows do not fit the main table or the date.
+            SpecMismatch: The settings do not fit the main table.
+            SpecChanged: The table is consolidated with another key, date or active column.
+            UnmarkedStaging: A staging table could be for another main table.
             LockAcquisitionError: Another consolidation holds the lock.
             StaleToken: Another has taken over; nothing was written.
             LeaseLost: Nothing was written, unless the lease was lost after the commit: the
@@ -162,9 +165,8 @@ class BatchConsolidator:
             return self._merge(batch, lease, cleanup)
 
     def _merge(self, batch: _Batch, lease: Lease | None, cleanup: bool) -> ConsolidationResult:
-        self._warehouse.create_table(self._spec.fences, FENCE_COLUMNS)
         self._warehouse.create_table(self._spec.ledger, LEDGER_COLUMNS)
-        ensure_fence(self._warehouse, self._spec, batch.lock_key)
+        ensure_fence(self._warehouse, self._spec, batch.game_date)
         found = find_staged(self._warehouse, self._spec, batch.batch_id)
         if not found.to_merge:
             return self._already_consolidated(batch, found, cleanup)
@@ -226,6 +228,7 @@ class BatchConsolidator:
             "batch_id": batch.batch_id,
             "run_id": run_id,
             "lock_key": batch.lock_key,
+            "spec": self._spec.identity,
             "moved_by": run_id,
             "token": token,
             "job_id": job_id,
@@ -244,6 +247,8 @@ class BatchConsolidator:
                 timeout_seconds=self._transaction_timeout_seconds,
             )
         except RequirementFailed as error:
+            if error.code == SPEC_CHANGED:
+                raise spec_changed(self._warehouse, self._spec) from error
             raise refusal(error, self._spec, batch.batch_id, batch.game_date) from error
 
     def _committed(self, batch: _Batch, run_id: str, outcome: TransactionOutcome) -> ConsolidationResult:
@@ -269,6 +274,8 @@ class BatchConsolidator:
         )
 
     def _dry_run(self, batch: _Batch, staged: StagedBatch) -> ConsolidationResult:
+        if set(recorded_specs(self._warehouse, self._spec)) - {self._spec.identity}:
+            raise spec_changed(self._warehouse, self._spec)
         gathered = gather_rows(self._warehouse, self._spec, staged)
         found = self._warehouse.query(
             dry_run_sql(gathered.rows), {"game_date": batch.game_date}, gather=gathered.sources

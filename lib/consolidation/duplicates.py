@@ -17,8 +17,8 @@ from typing import Any
 from lib.consolidation.errors import TableNotFound
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.key import column_list, counted_rows, quoted, same_key
-from lib.consolidation.staging import batch_of
-from lib.consolidation.table_spec import STAGING_PREFIX, TableSpec
+from lib.consolidation.staging import batch_of, staging_of
+from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Row, StagingTable, Warehouse
 
 _TABLES_A_QUERY = 200
@@ -227,7 +227,7 @@ def _kind(row_ids: Sequence[str]) -> DuplicateKind:
 
 def _staging_holders(warehouse: Warehouse, spec: TableSpec, game_date: date) -> _Holders:
     """Which staging tables still hold each duplicate key; keys as the main table spells them."""
-    tables = {table.name: table for table in warehouse.staging_tables(spec.table.dataset, STAGING_PREFIX)}
+    tables = {table.name: table for table in staging_of(warehouse, spec)}
     columns = warehouse.columns_of(list(tables)) if tables else {}
     needed = {*spec.key_columns, spec.date_column}
     readable = [name for name, found in columns.items() if needed <= {column.name for column in found}]

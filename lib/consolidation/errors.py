@@ -4,6 +4,9 @@ UserError
 ├── InvalidIdentifier      a batch, worker or table name that is not one
 ├── StagedDataError        rows that do not fit the main table; names column and row
 ├── TableNotFound          the table is not there
+├── SpecMismatch           the table's settings name columns that it lacks, or that are of another type
+├── SpecChanged            the table is consolidated with another key, date column or active column
+├── UnmarkedStaging        a staging table that could be for several main tables
 └── NothingToConsolidate   neither staging tables nor a ledger row for the batch
 Finding
 ├── ValidationFailed       the check after the MERGE failed; all was rolled back
@@ -21,6 +24,8 @@ own conditions was false) and `SourceVanished` (a table it reads is gone).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lib.errors import Finding, RunbookError, Unavailable, UserError
 
 
@@ -34,6 +39,26 @@ class StagedDataError(UserError):
 
 class TableNotFound(UserError):
     """The table does not exist."""
+
+
+class SpecMismatch(UserError):
+    """The table's settings do not fit the table.
+
+    Attributes:
+        faults: What does not fit, a line for each.
+    """
+
+    def __init__(self, table: object, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__(f"the settings of {table} do not fit the table, nothing was changed: {'; '.join(faults)}")
+
+
+class SpecChanged(UserError):
+    """The fence table records another spec (see `lib.consolidation.fence`); nothing was written."""
+
+
+class UnmarkedStaging(UserError):
+    """A staging table does not record its main table, and the dataset has several."""
 
 
 class NothingToConsolidate(UserError):

@@ -9,7 +9,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_r
 
 from lib.consolidation.audit import ActionRecord
 from lib.consolidation.errors import RepairRefused, RequirementFailed, StaleToken, TransactionConflict
-from lib.consolidation.fence import FENCE_COLUMNS, STALE_TOKEN, ensure_fence, fence_steps
+from lib.consolidation.fence import SPEC_CHANGED, STALE_TOKEN, ensure_fence, fence_steps, spec_changed
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Parameters, Step, Warehouse
 from lib.locking.lock import ConsolidationLock
@@ -29,13 +29,12 @@ def transact_fenced(
 
     Raises:
         RepairRefused: A requirement of the steps was false; nothing was changed.
+        SpecChanged: The table is consolidated with another spec; nothing was changed.
         StaleToken: The lock was lost; nothing was changed.
         LeaseLost: The lock was lost; after the commit, should that be on record.
         LockAcquisitionError: Another holds the lock.
     """
-    lock_key = spec.lock_key(game_date)
-    warehouse.create_table(spec.fences, FENCE_COLUMNS)
-    ensure_fence(warehouse, spec, lock_key)
+    ensure_fence(warehouse, spec, game_date)
     filed = [record.step(spec)] if record else []
     with locks.acquire(game_date=game_date, batch_id=f"{purpose}_{game_date}") as lease:
         retrying = Retrying(
@@ -49,13 +48,15 @@ def transact_fenced(
             **parameters,
             **(record.parameters if record else {}),
             "game_date": game_date,
-            "lock_key": lock_key,
+            "spec": spec.identity,
             "moved_by": purpose,
             "token": lease.token,
         }
         try:
             retrying(warehouse.transact, [*fence_steps(spec, has_lease=True), *steps, *filed], bound)
         except RequirementFailed as error:
+            if error.code == SPEC_CHANGED:
+                raise spec_changed(warehouse, spec) from error
             if error.code == STALE_TOKEN:
                 raise StaleToken(f"the lock of {game_date} was lost; nothing was changed") from error
             raise RepairRefused(

@@ -47,7 +47,7 @@ def newest_of_each_key(spec: TableSpec, columns: Sequence[Column]) -> str:
     """
     types = {column.name: column.type for column in columns}
     newest = [name for name in spec.newest_first if name in types]
-    rest = [name for name in types if name not in (*newest, *spec.key_columns) and _is_orderable(types[name])]
+    rest = [name for name in types if name not in (*newest, *spec.key_columns) and is_orderable(types[name])]
     if spec.row_id_column in rest:
         rest.remove(spec.row_id_column)
         rest.insert(0, spec.row_id_column)
@@ -67,7 +67,7 @@ def comparable(column: Column) -> str:
 def comparable_value(column: Column, alias: str = "") -> str:
     """Its value as ``=`` can compare it: BigQuery refuses ARRAY, JSON and the like there."""
     value = f"{alias}.{quoted(column.name)}" if alias else quoted(column.name)
-    return value if _is_orderable(column.type) else f"TO_JSON_STRING({value})"
+    return value if is_orderable(column.type) else f"TO_JSON_STRING({value})"
 
 
 def rows_digest(rows: str, columns: Sequence[Column]) -> str:
@@ -84,5 +84,6 @@ def _groupable(name: str, type_: str) -> str:
     return f"CAST({quoted(name)} + 0 AS STRING)" if type_ == "FLOAT64" else quoted(name)
 
 
-def _is_orderable(type_: str) -> bool:
+def is_orderable(type_: str) -> bool:
+    """Whether values of the GoogleSQL type can be compared, grouped and ordered."""
     return not type_.startswith(("ARRAY", "STRUCT", "JSON", "GEOGRAPHY"))

@@ -1,6 +1,6 @@
 """The consolidation's transaction, step by step, in GoogleSQL.
 
-Parameters of the steps: game_date, batch_id, run_id, lock_key, moved_by, token (with a
+Parameters of the steps: game_date, batch_id, run_id, lock_key, spec, moved_by, token (with a
 lease), job_id, holder_id, host, staging_tables, known_runs (of this batch when its tables
 were listed), started_at.
 """

@@ -1,12 +1,14 @@
-"""Whether staged columns fit the main table, told column by column."""
+"""Whether a table's settings fit its columns, and whether staged columns do, column by column."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
-from lib.consolidation.errors import StagedDataError
+from lib.consolidation.errors import SpecMismatch, StagedDataError
 from lib.consolidation.identifiers import is_plain_identifier, shown_name
+from lib.consolidation.key import is_orderable
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column
 
@@ -18,6 +20,57 @@ _NUMBERS = {"INT64", "FLOAT64", "NUMERIC", "BIGNUMERIC"}
 _PANDAS_INDEX = {"", "Unnamed: 0", "__index_level_0__"}
 _MOST_NAMED = 20
 _LONGEST_NAME = 300
+
+
+def check_spec(spec: TableSpec, columns: Sequence[Column]) -> None:
+    """Raise `SpecMismatch` unless the settings fit the main table's columns."""
+    if faults := spec_faults(spec, columns):
+        raise SpecMismatch(spec.table, faults)
+
+
+def spec_faults(spec: TableSpec, columns: Sequence[Column]) -> list[str]:
+    """What is wrong with the settings, a line for each fault."""
+    types = {column.name: column.type for column in columns}
+    faults: dict[str, str] = {}
+    for demand in _demands(spec):
+        for name in demand.names:
+            if name not in types:
+                faults.setdefault(name, f"{demand.setting}: the table lacks {_named(name, types)}")
+            elif not demand.fits(types[name]):
+                faults[name] = f"{demand.setting}: {name} must be {demand.wanted}, and is {types[name]}"
+    return list(faults.values())
+
+
+def spec_additions(spec: TableSpec, columns: Sequence[Column]) -> list[Column]:
+    """The columns that the table lacks, of the type that they most likely have."""
+    present = {column.name for column in columns}
+    likely = {name: demand.likely for demand in _demands(spec) for name in demand.names}
+    return [Column(name, type_) for name, type_ in likely.items() if name not in present]
+
+
+@dataclass(frozen=True)
+class _Demand:
+    """What a setting asks of the columns that it names."""
+
+    setting: str
+    names: Sequence[str]
+    fits: Callable[[str], bool]
+    wanted: str
+    likely: str
+
+
+def _demands(spec: TableSpec) -> list[_Demand]:
+    comparable = "of a type that can be compared"
+    demands = [
+        _Demand("key_columns", spec.key_columns, is_orderable, comparable, "STRING"),
+        _Demand("date_column", [spec.date_column], lambda type_: type_ == "DATE", "a DATE", "DATE"),
+        _Demand("row_id_column", [spec.row_id_column], is_orderable, comparable, "STRING"),
+        _Demand("never_update", spec.never_update, lambda _: True, "", "STRING"),
+        _Demand("newest_first", spec.newest_first, is_orderable, comparable, "TIMESTAMP"),
+        _Demand("active_column", [spec.active_column], lambda type_: type_ == "BOOL", "a BOOL", "BOOL"),
+        _Demand("rounded_columns", spec.rounded_columns, lambda type_: type_ in _NUMBERS, "a number", "FLOAT64"),
+    ]
+    return [replace(demand, names=[name for name in demand.names if name]) for demand in demands]
 
 
 def check_staged_columns(spec: TableSpec, main: Sequence[Column], staged: Sequence[Column], *, source: str) -> None:
@@ -66,7 +119,7 @@ def _unknown(spec: TableSpec, types: dict[str, str], unknown: Sequence[Column], 
     return f"{source} has columns that {spec.table} lacks: {', '.join(named)}{remedy}"
 
 
-def _named(name: str, types: dict[str, str]) -> str:
+def _named(name: str, types: Iterable[str]) -> str:
     shown = shown_name(name)
     if name in _PANDAS_INDEX:
         return f"{shown} (a column without a name; if it is pandas' index, write the file with index=False)"

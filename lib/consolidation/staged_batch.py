@@ -13,8 +13,8 @@ from lib.consolidation.errors import SourceVanished
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.ledger import ledger_runs
 from lib.consolidation.merge import StagedRows, group_by_columns
-from lib.consolidation.schema import check_staged_columns
-from lib.consolidation.staging import batch_tables, is_merged, merged_names
+from lib.consolidation.schema import check_spec, check_staged_columns
+from lib.consolidation.staging import batch_tables, check_marks, is_merged, merged_names
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import StagingTable, Warehouse
 
@@ -71,8 +71,13 @@ class GatheredRows:
 
 
 def find_staged(warehouse: Warehouse, spec: TableSpec, batch_id: str) -> StagedBatch:
-    """List the batch's staging tables, held against the ledger."""
+    """List the batch's staging tables, held against the ledger.
+
+    Raises:
+        UnmarkedStaging: One could be another main table's.
+    """
     listed = batch_tables(warehouse, spec, batch_id)
+    check_marks(warehouse, spec, batch_id, listed)
     runs = ledger_runs(warehouse, spec, batch_id=batch_id) if listed else []
     merged = merged_names(runs)
     return StagedBatch(
@@ -88,11 +93,13 @@ def gather_rows(warehouse: Warehouse, spec: TableSpec, batch: StagedBatch) -> Ga
     """Check the tables' columns against the main table's, and group equal ones.
 
     Raises:
+        SpecMismatch: The settings do not fit the main table.
         StagedDataError: A table does not fit; names the columns.
         SourceVanished: A rival has dropped a table meanwhile.
     """
     columns = warehouse.columns_of([spec.table, *batch.to_merge])
     main = columns.get(spec.table) or warehouse.columns(spec.table)
+    check_spec(spec, main)
     if gone := [table for table in batch.to_merge if table not in columns]:
         raise SourceVanished(f"{len(gone)} staging tables of batch {batch.batch_id} are gone")
     relation = spec.table.sibling(f"_gathered_{uuid.uuid4().hex[:12]}")

@@ -11,14 +11,15 @@ from datetime import date, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from lib.consolidation.errors import InvalidIdentifier, StagedDataError
+from lib.consolidation.errors import InvalidIdentifier, StagedDataError, UnmarkedStaging
 from lib.consolidation.identifiers import TableName, checked_batch_id, checked_game_date
 from lib.consolidation.ledger import LedgerRun, ledger_runs
 from lib.consolidation.places import place
 from lib.consolidation.row_groups import grouped_by_columns
 from lib.consolidation.rows import convert
-from lib.consolidation.schema import check_staged_columns
-from lib.consolidation.table_spec import STAGING_PREFIX, TableSpec
+from lib.consolidation.schema import check_spec, check_staged_columns
+from lib.consolidation.staging_note import staging_note
+from lib.consolidation.table_spec import FENCES_PREFIX, STAGING_PREFIX, TableSpec
 from lib.consolidation.warehouse import Column, StagingTable, Warehouse
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class BatchStagingWriter:
         )
 
     def _load(self, tables: Mapping[TableName, pyarrow.Table], batch_id: str) -> list[StagingWrite]:
-        self._warehouse.load(tables, self._main_columns, batch_id=batch_id)
+        self._warehouse.load(tables, self._main_columns, note=staging_note(batch_id, self._spec.table))
         for name, rows in tables.items():
             logger.info("📝 Wrote %d rows to staging table %s (batch=%s)", rows.num_rows, name.table, batch_id)
         return [StagingWrite(name, rows.num_rows) for name, rows in tables.items()]
@@ -120,6 +121,7 @@ class BatchStagingWriter:
     def _check_columns(self, frames: Sequence[pandas.DataFrame], source: str) -> None:
         if not self._main_columns:
             self._main_columns = self._warehouse.columns(self._spec.table)
+            check_spec(self._spec, self._main_columns)
         types = {column.name: column.type for column in self._main_columns}
         names = dict.fromkeys(str(name) for frame in frames for name in frame.columns)
         staged = [Column(name, types.get(name, "")) for name in names]
@@ -181,10 +183,35 @@ def belongs_to(table: StagingTable, batch_id: str) -> bool:
     return table.name.table.rpartition("_")[0] + "_" == staging_prefix(batch_id)
 
 
+def staging_of(warehouse: Warehouse, spec: TableSpec, prefix: str = STAGING_PREFIX) -> list[StagingTable]:
+    """The staging tables of the dataset that are not recorded as another main table's, by name."""
+    listed = warehouse.staging_tables(spec.table.dataset, prefix)
+    return [table for table in listed if table.main_table in ("", str(spec.table))]
+
+
 def batch_tables(warehouse: Warehouse, spec: TableSpec, batch_id: str) -> list[StagingTable]:
     """The staging tables of a batch, by name."""
-    listed = warehouse.staging_tables(spec.table.dataset, staging_prefix(batch_id))
-    return [table for table in listed if belongs_to(table, batch_id)]
+    return [table for table in staging_of(warehouse, spec, staging_prefix(batch_id)) if belongs_to(table, batch_id)]
+
+
+def check_marks(warehouse: Warehouse, spec: TableSpec, batch_id: str, tables: Sequence[StagingTable]) -> None:
+    """Raise `UnmarkedStaging` if one of the batch's does not record its main table, and the dataset has several."""
+    unmarked = next((table for table in tables if not table.main_table), None)
+    if unmarked and (others := _other_main_tables(warehouse, spec)):
+        raise UnmarkedStaging(
+            f"staging table {unmarked.name} does not record its main table, and dataset {spec.table.dataset} has "
+            f"several: {spec.table}, {', '.join(others)}; nothing was changed; if it is for {spec.table}, set its "
+            f"friendly name (BigQuery) or comment (DuckDB) to: {staging_note(batch_id, spec.table)}"
+        )
+
+
+def _other_main_tables(warehouse: Warehouse, spec: TableSpec) -> list[str]:
+    """Other tables of the dataset that something was consolidated into, or staged for."""
+    dataset = spec.table.dataset
+    fenced = [table.name.table for table in warehouse.staging_tables(dataset, FENCES_PREFIX)]
+    found = {f"{dataset}.{name.removeprefix(FENCES_PREFIX)}" for name in fenced}
+    found |= {table.main_table for table in warehouse.staging_tables(dataset, STAGING_PREFIX)}
+    return sorted(found - {"", str(spec.table)})
 
 
 def merged_names(runs: Sequence[LedgerRun]) -> dict[str, datetime]:
@@ -232,7 +259,7 @@ class BatchBacklog:
 def staging_backlog(warehouse: Warehouse, spec: TableSpec) -> list[BatchBacklog]:
     """All staging tables by batch, those that wait longest first."""
     batches: dict[str, list[StagingTable]] = {}
-    for table in warehouse.staging_tables(spec.table.dataset, STAGING_PREFIX):
+    for table in staging_of(warehouse, spec):
         batches.setdefault(batch_of(table), []).append(table)
     if not batches:
         return []

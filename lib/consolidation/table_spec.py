@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
-from typing import Literal
 
 from lib.consolidation.identifiers import TableName, plain_identifier
 from lib.errors import UserError
 
-DEFAULT_DATASET = "nba_predictions"
 STAGING_PREFIX = "_staging_"
+FENCES_PREFIX = "consolidation_fences__"
+_DEFAULT_TABLE = TableName("nba_predictions", "player_prop_predictions")
+_LONGEST_TABLE = 250  # its fence table's name is longer
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,11 @@ class TableSpec:
         active_column: BOOL column without which a row does not count; empty: all count.
         never_update: Columns that a MERGE sets on insert and leaves alone on update.
         rounded_columns: Key columns that the guide's own query casts to an integer.
-        lock_scope: ``date`` locks a date, ``table`` the whole table (for backfills).
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
 
-    table: TableName = field(default_factory=lambda: TableName(DEFAULT_DATASET, "player_prop_predictions"))
+    table: TableName = _DEFAULT_TABLE
     key_columns: tuple[str, ...] = ("game_id", "player_lookup", "system_id", "current_points_line")
     nullable_keys: tuple[str, ...] = ("current_points_line",)
     date_column: str = "game_date"
@@ -42,13 +42,14 @@ class TableSpec:
     active_column: str = "is_active"
     never_update: tuple[str, ...] = ("created_at",)
     rounded_columns: tuple[str, ...] = ("current_points_line",)
-    lock_scope: Literal["date", "table"] = "date"
 
     def __post_init__(self) -> None:
         if not self.key_columns:
             raise UserError(f"the table {self.table} has no key columns; name them in the environment's file")
-        if len(set(self.key_columns)) < len(self.key_columns):
+        if len({name.lower() for name in self.key_columns}) < len(self.key_columns):
             raise UserError(f"the table {self.table} has a key column twice: {', '.join(self.key_columns)!s:.200}")
+        if len(self.table.table) > _LONGEST_TABLE:
+            raise UserError(f"the table {self.table!s:.80}... has a name of over {_LONGEST_TABLE} characters")
         optional = [name for name in (self.row_id_column, self.active_column) if name]
         for name in (
             *self.key_columns,
@@ -63,21 +64,29 @@ class TableSpec:
 
     @property
     def fences(self) -> TableName:
-        """One row per lock key, moved to the token of each consolidation."""
-        return self.table.sibling("consolidation_fences")
+        """One row per date, moved to the token of each consolidation: see `lib.consolidation.fence`."""
+        return self.table.sibling(f"{FENCES_PREFIX}{self.table.table}")
 
     @property
     def ledger(self) -> TableName:
         """One row per committed consolidation."""
-        return self.table.sibling("consolidation_runs")
+        return self.table.sibling(f"consolidation_runs__{self.table.table}")
 
     @property
     def actions(self) -> TableName:
         """What operators changed: see `lib.consolidation.audit`."""
-        return self.table.sibling("consolidation_actions")
+        return self.table.sibling(f"consolidation_actions__{self.table.table}")
+
+    @property
+    def identity(self) -> str:
+        """What decides which rows are one: two consolidations of one table must agree on it.
+
+        The fence table records it. Warehouses do not tell columns apart by case, so neither does this.
+        """
+        keys = ",".join(sorted(name.lower() for name in self.key_columns))
+        return f"date={self.date_column.lower()} key={keys} active={self.active_column.lower() or '-'}"
 
     def lock_key(self, game_date: date) -> str:
-        """``consolidation_<date>``; other datasets than the default carry their name."""
-        dataset = "" if self.table.dataset == DEFAULT_DATASET else f"{self.table.dataset}_"
-        scope = game_date.isoformat() if self.lock_scope == "date" else self.table.table
-        return f"consolidation_{dataset}{scope}"
+        """``consolidation_<date>``; of any other table than the default one it carries dataset and table."""
+        table = "" if self.table == _DEFAULT_TABLE else f"{self.table}_"
+        return f"consolidation_{table}{game_date.isoformat()}"

@@ -19,6 +19,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lib.consolidation.identifiers import TableName
+from lib.consolidation.staging_note import read_staging_note
 
 if TYPE_CHECKING:
     import pyarrow
@@ -48,7 +49,7 @@ class StagingTable:
 
     Attributes:
         name: The table.
-        batch_id: The batch that its writer recorded; empty when none did.
+        note: The text that its writer gave `Warehouse.load`, or that another writer left; may be empty.
         rows: How many rows it holds.
         changed_at: When it was last written, in the warehouse's time; None: not known.
         version: Differs once the table was made anew by `Warehouse.load`, its rows became
@@ -58,11 +59,21 @@ class StagingTable:
     """
 
     name: TableName
-    batch_id: str
+    note: str
     rows: int
     changed_at: datetime | None
     version: str
     listed_at: datetime
+
+    @property
+    def batch_id(self) -> str:
+        """The batch that its writer recorded; empty when none did."""
+        return read_staging_note(self.note)[0]
+
+    @property
+    def main_table(self) -> str:
+        """The table that it is for, ``dataset.table``, as its writer recorded it; empty when none did."""
+        return read_staging_note(self.note)[1]
 
 
 @dataclass(frozen=True)
@@ -155,8 +166,8 @@ class Warehouse(Protocol):
         """The columns of many tables at once; tables that are gone are left out."""
         ...
 
-    def load(self, tables: Mapping[TableName, pyarrow.Table], columns: Sequence[Column], *, batch_id: str) -> None:
-        """Make new tables of these rows and record their batch; all of them or none.
+    def load(self, tables: Mapping[TableName, pyarrow.Table], columns: Sequence[Column], *, note: str) -> None:
+        """Make new tables of these rows, each with the note; all of them or none.
 
         Of `columns`, which give the types, a table has those that its rows have.
         """

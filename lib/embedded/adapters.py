@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lib.consolidation.schema import spec_faults
 from lib.embedded.duckdb_warehouse import DuckdbWarehouse
 from lib.embedded.logs import FileLogReader, JsonLinesHandler, log_path
 from lib.embedded.schema import MAIN_TABLE
@@ -40,8 +41,10 @@ class EmbeddedAdapters:
 
     @cached_property
     def warehouse(self) -> DuckdbWarehouse:
-        warehouse = DuckdbWarehouse(self._home / "warehouse.duckdb")
-        warehouse.create_table(self._environment.table_spec.table, MAIN_TABLE)
+        warehouse, spec = DuckdbWarehouse(self._home / "warehouse.duckdb"), self._environment.table_spec
+        # A table with other columns is its owner's to make.
+        if not spec_faults(spec, MAIN_TABLE):
+            warehouse.create_table(spec.table, MAIN_TABLE)
         return warehouse
 
     @property

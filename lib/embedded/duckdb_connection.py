@@ -6,6 +6,7 @@ who finds it busy waits for its turn.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,15 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 from lib.consolidation.errors import TableNotFound, TransactionConflict, WarehouseUnavailable
 from lib.errors import CorruptState, UserError
 
-_DAMAGED = ("not a valid DuckDB", "Is a directory", "Could not read enough bytes")
+_NO_DATABASE = ("not a valid DuckDB", "Is a directory", "Could not read enough bytes")
+_CHECKSUM = "does not match stored checksum"
+# What DuckDB says of rivals. A commit that fails on a full disk is a TransactionException too, and a message may
+# hold any name, so each is matched from its beginning.
+_CONFLICT = re.compile(
+    r"\w+ Error: (Failed to commit: )?(Conflict on (update|tuple deletion)|Catalog write-write conflict|"
+    r"Transaction conflict:|Attempting to modify table .* but another transaction|Could not commit (DROP|creation)|"
+    r"Failed to alter table .* by a concurrent transaction)"
+)
 _BUSY = ("Conflicting lock is held", "Could not set lock", "Unique file handle conflict")
 
 
@@ -70,10 +79,10 @@ def _opening_error(path: Path, error: Exception) -> UserError | WarehouseUnavail
     said = _one_line(error)
     if _is_busy(error):
         return WarehouseUnavailable(f"the warehouse file {path} stayed busy: {said}")
-    if isinstance(error, FileExistsError | NotADirectoryError) or any(text in said for text in _DAMAGED):
+    if isinstance(error, FileExistsError | NotADirectoryError) or any(text in said for text in _NO_DATABASE):
         return CorruptState(f"{path} is no warehouse: {said}; restore it, or move it away to start with an empty one")
-    if isinstance(error, duckdb.SerializationException | duckdb.FatalException | duckdb.InternalException):
-        return CorruptState(f"{path} is damaged: {said}; restore it, or move it away")
+    if isinstance(error, duckdb.FatalException | duckdb.InternalException) or _is_damage(error):
+        return _damaged(path, error)
     return WarehouseUnavailable(f"the warehouse file {path} cannot be opened: {said}")
 
 
@@ -82,12 +91,12 @@ def translated_errors(path: Path) -> Iterator[None]:
     """Turn DuckDB's errors into the port's."""
     try:
         yield
-    except duckdb.TransactionException as error:
-        raise TransactionConflict(f"a rival transaction won: {_one_line(error)}") from error
-    except duckdb.CatalogException as error:
-        if "write-write conflict" in str(error):
+    except (duckdb.TransactionException, duckdb.CatalogException) as error:
+        if _CONFLICT.match(_one_line(error)):
             raise TransactionConflict(f"a rival transaction won: {_one_line(error)}") from error
-        raise TableNotFound(f"{_one_line(error)} ({path})") from error
+        if isinstance(error, duckdb.CatalogException):
+            raise TableNotFound(f"{_one_line(error)} ({path})") from error
+        raise _failed(path, error) from error
     except duckdb.InterruptException as error:
         raise WarehouseUnavailable("the statement was cancelled and rolled back") from error
     except RuntimeError as error:
@@ -96,7 +105,21 @@ def translated_errors(path: Path) -> Iterator[None]:
             raise KeyboardInterrupt from error
         raise
     except duckdb.Error as error:
-        raise WarehouseUnavailable(f"the warehouse {path} failed: {_one_line(error)}") from error
+        raise _failed(path, error) from error
+
+
+def _failed(path: Path, error: duckdb.Error) -> CorruptState | WarehouseUnavailable:
+    if _is_damage(error):
+        return _damaged(path, error)
+    return WarehouseUnavailable(f"the warehouse {path} failed: {_one_line(error)}")
+
+
+def _is_damage(error: Exception) -> bool:
+    return isinstance(error, duckdb.SerializationException) or _CHECKSUM in str(error)
+
+
+def _damaged(path: Path, error: Exception) -> CorruptState:
+    return CorruptState(f"{path} is damaged: {_one_line(error)}; restore it, or move it away")
 
 
 @contextmanager

@@ -141,12 +141,12 @@ class DuckdbWarehouse:
             ]
             return [table if table.changed_at else _told_by_its_rows(connection, table) for table in listed]
 
-    def load(self, tables: Mapping[TableName, pyarrow.Table], columns: Sequence[Column], *, batch_id: str) -> None:
+    def load(self, tables: Mapping[TableName, pyarrow.Table], columns: Sequence[Column], *, note: str) -> None:
         created_at = datetime.now(UTC).isoformat()
         with self.connection() as connection, _transaction(connection):
             for table, rows in tables.items():
-                note = json.dumps({"batch_id": batch_id, "rows": rows.num_rows, "created_at": created_at})
-                escaped = note.replace("'", "''")
+                comment = json.dumps({"note": note, "rows": rows.num_rows, "created_at": created_at})
+                escaped = comment.replace("'", "''")
                 selected = ", ".join(
                     f'CAST("{column.name}" AS {to_duckdb_type(column.type)}) AS "{column.name}"'
                     for column in columns
@@ -257,14 +257,14 @@ def _in_utc(value: Any) -> Any:
 
 def _staging_table(name: TableName, comment: str, rows: int, listed_at: datetime) -> StagingTable:
     """Our writer notes when it wrote how many rows; while there are as many, that still holds."""
-    batch_id, changed_at = "", None
+    note, changed_at = comment, None
     try:
-        note = json.loads(comment)
-        batch_id = str(note.get("batch_id", ""))
-        changed_at = datetime.fromisoformat(note["created_at"]) if note["rows"] == rows else None
-    except (ValueError, AttributeError, TypeError, KeyError):
+        told = json.loads(comment)
+        note = str(told["note"])
+        changed_at = datetime.fromisoformat(told["created_at"]) if told["rows"] == rows else None
+    except (ValueError, TypeError, KeyError):
         pass  # another writer's comment, or none
-    return StagingTable(name, batch_id, rows, changed_at, version=f"{rows} {comment}", listed_at=listed_at)
+    return StagingTable(name, note, rows, changed_at, version=f"{rows} {comment}", listed_at=listed_at)
 
 
 def _told_by_its_rows(connection: duckdb.DuckDBPyConnection, table: StagingTable) -> StagingTable:

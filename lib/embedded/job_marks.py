@@ -83,7 +83,9 @@ class _Mark:
             self._write()
             made.rename(self._path)
         except OSError:
+            # On a full disk, say. Nobody else would ever remove it.
             os.close(self._file)
+            made.unlink(missing_ok=True)
             raise
 
     def begin(self) -> None:

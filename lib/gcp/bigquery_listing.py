@@ -3,7 +3,7 @@
 ``__TABLES__`` is the only listing that has a table's rows and its last change together and
 at once: tables.list has no rows, INFORMATION_SCHEMA.TABLE_STORAGE lags behind, and
 INFORMATION_SCHEMA.PARTITIONS refuses beyond 1,000 tables, of which there have been
-1,600. The batch stands in the friendly name, because a label can't hold every batch id.
+1,600. Batch and main table stand in the friendly name, because a label can't hold every batch id.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ from collections.abc import Iterable
 
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.warehouse import Row, StagingTable
-
-BATCH_NOTE = "staging of batch "
 
 
 def staging_tables_sql(dataset: str) -> str:
@@ -34,7 +32,7 @@ def staging_tables_of(dataset: str, rows: Iterable[Row]) -> list[StagingTable]:
     return [
         StagingTable(
             name=TableName(dataset, row["table_id"]),
-            batch_id=_batch_id(row["friendly_name"]),
+            note=_text(row["friendly_name"]),
             rows=row["row_count"],
             changed_at=row["changed_at"],
             version=f"{row['created_at']} {row['changed_at']} {row['row_count']}",
@@ -44,10 +42,9 @@ def staging_tables_of(dataset: str, rows: Iterable[Row]) -> list[StagingTable]:
     ]
 
 
-def _batch_id(friendly_name: str | None) -> str:
+def _text(option_value: str | None) -> str:
     """The option's value is a GoogleSQL literal. Other writers may name tables as they like."""
     try:
-        name = str(json.loads(friendly_name or '""'))
+        return str(json.loads(option_value or '""'))
     except ValueError:
         return ""
-    return name.removeprefix(BATCH_NOTE) if name.startswith(BATCH_NOTE) else ""

@@ -35,7 +35,7 @@ from lib.consolidation.warehouse import (
 from lib.gcp.bigquery_errors import bigquery_errors
 from lib.gcp.bigquery_gathering import gathered
 from lib.gcp.bigquery_jobs import REQUEST_SECONDS, BigqueryJobs, Job, failure, fresh_job_id
-from lib.gcp.bigquery_listing import BATCH_NOTE, staging_tables_of, staging_tables_sql
+from lib.gcp.bigquery_listing import staging_tables_of, staging_tables_sql
 from lib.gcp.bigquery_script import script_of
 from lib.gcp.bigquery_transaction import Transaction
 from lib.gcp.bigquery_types import columns_of_schema, parquet, plain_type, query_parameters, schema_fields
@@ -170,26 +170,26 @@ class BigqueryWarehouse:
     def staging_tables(self, dataset: str, prefix: str) -> list[StagingTable]:
         return staging_tables_of(dataset, self.query(staging_tables_sql(dataset), {"prefix": prefix}))
 
-    def load(self, tables: Mapping[TableName, pyarrow.Table], columns: Sequence[Column], *, batch_id: str) -> None:
+    def load(self, tables: Mapping[TableName, pyarrow.Table], columns: Sequence[Column], *, note: str) -> None:
         """All tables or none, except that a process killed meanwhile may leave some of several."""
         jobs: dict[TableName, Job] = {}
         try:
             for table, rows in tables.items():
                 present = [column for column in columns if column.name in rows.column_names]
-                jobs[table] = self._submit_load(table, parquet(rows), present, batch_id)
+                jobs[table] = self._submit_load(table, parquet(rows), present, note)
             for job in jobs.values():
                 self._jobs.finish(job, self._job_timeout_seconds)
         except BaseException:
             self._undo_loads(jobs)
             raise
 
-    def _submit_load(self, table: TableName, content: bytes, columns: Sequence[Column], batch_id: str) -> Job:
+    def _submit_load(self, table: TableName, content: bytes, columns: Sequence[Column], note: str) -> Job:
         config = bigquery.LoadJobConfig(
             source_format=bigquery.SourceFormat.PARQUET,
             schema=schema_fields(columns),
             create_disposition=bigquery.CreateDisposition.CREATE_IF_NEEDED,
             write_disposition=bigquery.WriteDisposition.WRITE_EMPTY,
-            destination_table_friendly_name=f"{BATCH_NOTE}{batch_id}",
+            destination_table_friendly_name=note,
         )
 
         def insert(job_id: str) -> Job:

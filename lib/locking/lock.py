@@ -32,10 +32,10 @@ MAX_WAIT_SECONDS = 300.0
 
 
 class Fence(Protocol):
-    """The resource's memory of the newest token (see `lib.consolidation.fence`)."""
+    """The resource's memory of the newest token of a date (see `lib.consolidation.fence`)."""
 
-    def advance(self, lock_key: str, token: int) -> None:
-        """Refuse every token older than this one from now on."""
+    def advance(self, game_date: date, token: int) -> None:
+        """Refuse every token of the date that is older than this one from now on."""
         ...
 
 
@@ -179,7 +179,8 @@ class ConsolidationLock:
             LeaseStillLive: The lease is alive, or came alive meanwhile.
             FenceNotMoved: The lock was released, but the fence could not be moved.
         """
-        lock_key = self.key_for(_as_date(game_date))
+        day = _as_date(game_date)
+        lock_key = self.key_for(day)
         if not reason.strip():
             raise UserError(f"a forced release of {lock_key} needs a reason; it is kept in the audit record")
         seen = self.releasable(game_date, steal=steal)
@@ -204,19 +205,19 @@ class ConsolidationLock:
             seen.record.claim.batch_id,
             reason,
         )
-        self._shut_out(entry)
+        self._shut_out(day, entry)
         return entry
 
-    def _shut_out(self, entry: AuditEntry) -> None:
+    def _shut_out(self, game_date: date, entry: AuditEntry) -> None:
         if self._fence is None:
             return
-        lock_key = entry.removed.claim.lock_key
         try:
-            self._fence.advance(lock_key, entry.token)
+            self._fence.advance(game_date, entry.token)
         except RunbookError as error:
             raise FenceNotMoved(
-                f"{lock_key} was released, and that is on record, but its fence was not moved: {error}; until the next "
-                "consolidation of that lock moves it, the old holder could still write if it woke up"
+                f"{entry.removed.claim.lock_key} was released, and that is on record, but its fence was not moved: "
+                f"{error}; until the next consolidation of that date moves it, the old holder could still write if it "
+                "woke up"
             ) from error
 
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from lib.consolidation.audit import ActionRecord, AuditTrail, new_record
 from lib.errors import Finding, RunbookError, UserError
-from lib.operations import by_hand
 from lib.operations.audit import record_of, record_table, told
 from lib.operations.dates import local_time
 from lib.operations.section import Section
@@ -172,13 +171,12 @@ def _broken_off(platform: Platform, plan: Plan, record: ActionRecord, error: Run
         known = told(filed) if filed else "nothing"
     except RunbookError:
         known = "not readable now"
-    again = by_hand.runbook(plan.runbook, platform.environment, plan.parameters)
     return Check(
         _title(plan),
         Verdict.UNKNOWN,
         f"broken off: {error}; on record: {known}",
         {**plan.state, "undo": plan.undo},
-        f"Look at the state again before anything else: {again}",
+        f"Look at the state again before anything else: {plan.look(platform.environment)}",
     )
 
 

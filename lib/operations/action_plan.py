@@ -23,7 +23,7 @@ class Plan:
     """What an action would do, and what it saw.
 
     Attributes:
-        runbook: The notebook that applies it.
+        runbook: The notebook that applies it; empty: a command does.
         action: What is done, such as ``repair``; stands in the record.
         target: What it is done to; the operator has to name exactly this.
         parameters: The notebook's parameters that ask for it, without plan and reason.
@@ -33,6 +33,7 @@ class Plan:
         exhibits: Tables to look at before approving.
         nothing_to_do: Why there is nothing to do; empty: there is.
         found: What the action has found, for its `apply`.
+        words: Of the command that shows it, and applies it with plan and reason; empty: a notebook does.
     """
 
     runbook: str
@@ -45,6 +46,7 @@ class Plan:
     exhibits: tuple[Any, ...] = ()
     nothing_to_do: str = ""
     found: Any = None
+    words: tuple[str, ...] = ()
 
     def digest(self, platform: Platform, now: datetime) -> PlanDigest:
         """What a person hands back to approve this plan."""
@@ -61,7 +63,15 @@ class Plan:
 
     def command(self, environment: Environment, digest: PlanDigest) -> str:
         """What applies it."""
+        if self.words:
+            return by_hand.command(environment, *self.words, "--plan", digest.text, "--reason", WHY)
         return by_hand.runbook(self.runbook, environment, {**self.parameters, "plan": digest.text, "reason": WHY})
+
+    def look(self, environment: Environment) -> str:
+        """What shows it again, and changes nothing."""
+        if self.words:
+            return by_hand.command(environment, *self.words)
+        return by_hand.runbook(self.runbook, environment, self.parameters)
 
     def _identity(self, platform: Platform) -> Mapping[str, str]:
         return {

@@ -10,16 +10,13 @@ from lib.consolidation.errors import TableNotFound
 from lib.consolidation.fence import FENCE_COLUMNS
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.ledger import LEDGER_COLUMNS
-from lib.consolidation.table_spec import TableSpec
+from lib.consolidation.schema import spec_additions, spec_faults
 from lib.consolidation.warehouse import Column
 from lib.operations.section import Section
 from lib.operations.verdict import Check, Verdict
 
 if TYPE_CHECKING:
     from lib.platform import Platform
-
-_NUMBERS = ("FLOAT64", "NUMERIC", "BIGNUMERIC", "INT64")
-_MOMENTS = ("TIMESTAMP", "DATETIME")
 
 
 def main_table(platform: Platform) -> Section:
@@ -30,7 +27,8 @@ def main_table(platform: Platform) -> Section:
     except TableNotFound as error:
         step = f"Create it as the pipeline declares it, or correct table.name of environment {platform.name}."
         return Section((Check("Main table", Verdict.FAIL, str(error), {}, step, [_show(spec.table)]),))
-    return Section((_schema_check("Main table", spec.table, columns, _wanted(spec)),))
+    faults, additions = spec_faults(spec, columns), spec_additions(spec, columns)
+    return Section((_check("Main table", spec.table, columns, faults, additions),))
 
 
 def fences(platform: Platform) -> Section:
@@ -49,39 +47,28 @@ def _own_table(platform: Platform, name: str, table: TableName, wanted: Sequence
     except TableNotFound:
         step = "Nothing to do: the first consolidation makes it."
         return Section((Check(name, Verdict.WARN, f"{table} is not there yet", {}, step, [_show(table)]),))
-    return Section((_schema_check(name, table, found, {column.name: (column.type,) for column in wanted}),))
-
-
-def _wanted(spec: TableSpec) -> dict[str, tuple[str, ...]]:
-    """Types that fit, by column; none: any type does."""
-    wanted: dict[str, tuple[str, ...]] = dict.fromkeys((*spec.key_columns, *spec.never_update), ())
-    wanted |= dict.fromkeys(spec.newest_first, _MOMENTS) | dict.fromkeys(spec.rounded_columns, _NUMBERS)
-    wanted |= {spec.date_column: ("DATE",), spec.row_id_column: ("STRING",), spec.active_column: ("BOOL",)}
-    wanted.pop("", None)
-    return wanted
-
-
-def _schema_check(name: str, table: TableName, found: Sequence[Column], wanted: dict[str, tuple[str, ...]]) -> Check:
     types = {column.name: column.type for column in found}
-    missing = [column for column in wanted if column not in types]
-    unfit = [
-        f"{column} is {types[column]}, not {' or '.join(fitting)}"
-        for column, fitting in wanted.items()
-        if column in types and fitting and types[column] not in fitting
+    faults = [
+        f"the table lacks {column.name}" if column.name not in types else f"{column.name} must be {column.type}"
+        for column in wanted
+        if types.get(column.name) != column.type
     ]
+    additions = [column for column in wanted if column.name not in types]
+    return Section((_check(name, table, found, faults, additions),))
+
+
+def _check(
+    name: str, table: TableName, found: Sequence[Column], faults: Sequence[str], additions: Sequence[Column]
+) -> Check:
     evidence = {"table": table, "columns": len(found)}
-    if not missing and not unfit:
-        summary = f"{table} has the {len(wanted)} columns that are needed, among {len(found)}"
-        return Check(name, Verdict.PASS, summary, evidence, commands=[_show(table)])
-    lacking = [f"it lacks {', '.join(missing)}"] if missing else []
-    step = _addition(table, missing, wanted) if missing else "Correct the column, or the table's settings."
-    return Check(name, Verdict.FAIL, f"{table}: {'; '.join([*lacking, *unfit])}", evidence, step, [_show(table)])
-
-
-def _addition(table: TableName, missing: Sequence[str], wanted: dict[str, tuple[str, ...]]) -> str:
-    columns = ", ".join(f"ADD COLUMN {column} {(wanted[column] or ('STRING',))[0]}" for column in missing)
-    statement = shlex.quote(f"ALTER TABLE {table} {columns}")
-    return f"Correct the table's settings, or add them: bq query --use_legacy_sql=false {statement}"
+    if not faults:
+        return Check(name, Verdict.PASS, f"{table} has the columns that are needed", evidence, commands=[_show(table)])
+    step = "Correct the column, or the table's settings."
+    if additions:
+        columns = ", ".join(f"ADD COLUMN {column.name} {column.type}" for column in additions)
+        statement = shlex.quote(f"ALTER TABLE {table} {columns}")
+        step = f"Correct the table's settings, or add them: bq query --use_legacy_sql=false {statement}"
+    return Check(name, Verdict.FAIL, f"{table}: {'; '.join(faults)}", evidence, step, [_show(table)])
 
 
 def _show(table: TableName) -> str:

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, ParamSpec
 
-from lib.consolidation.errors import TableNotFound
+from lib.consolidation.errors import TableNotFound, UnmarkedStaging
 from lib.errors import CorruptState, RunbookError, Unavailable
 from lib.operations.live import style
 from lib.operations.tables import text_of
 from lib.operations.verdict import Check, Verdict
 
-# Of a source that does not answer, is damaged, or lacks its table, nothing is known.
-COULD_NOT_LOOK = (Unavailable, CorruptState, TableNotFound)
+# Nothing is known of a source that does not answer, is damaged, lacks its table, or could be another table's.
+COULD_NOT_LOOK = (Unavailable, CorruptState, TableNotFound, UnmarkedStaging)
 
 _P = ParamSpec("_P")
 

@@ -8,8 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from lib.consolidation.ledger import ledger_runs
-from lib.consolidation.staging import batch_of, is_merged, merged_names
-from lib.consolidation.table_spec import STAGING_PREFIX
+from lib.consolidation.staging import batch_of, is_merged, merged_names, staging_of
 from lib.operations import by_hand
 from lib.operations.dates import spoken_seconds
 from lib.operations.section import Section, section
@@ -61,7 +60,7 @@ def staged_sizes(platform: Platform) -> list[StagedSize]:
     """All batches that have staging tables, the one with most tables first."""
     warehouse, spec = platform.warehouse, platform.table
     batches: dict[str, list[StagingTable]] = {}
-    for table in warehouse.staging_tables(spec.table.dataset, STAGING_PREFIX):
+    for table in staging_of(warehouse, spec):
         batches.setdefault(batch_of(table), []).append(table)
     merged = merged_names(ledger_runs(warehouse, spec)) if batches else {}
     sizes = [

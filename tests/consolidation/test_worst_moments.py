@@ -17,6 +17,7 @@ from lib.consolidation.ledger import ledger_runs
 from lib.consolidation.result import ConsolidationStatus
 from lib.consolidation.rows import convert
 from lib.consolidation.staging import staging_backlog
+from lib.consolidation.staging_note import staging_note
 from lib.consolidation.warehouse import Execute
 from lib.embedded.schema import MAIN_TABLE
 from lib.locking.errors import LeaseLost, LockAcquisitionError
@@ -206,7 +207,7 @@ def test_a_table_made_again_under_a_merged_name_is_merged_too(world: World) -> N
 
     def write(**changes: object) -> None:
         rows = convert(pandas.DataFrame([prediction(**changes)], dtype=object), columns, source="w7")
-        world.warehouse.load({again: rows}, columns, batch_id="batch_1")
+        world.warehouse.load({again: rows}, columns, note=staging_note("batch_1", world.spec.table))
 
     write()
     assert world.consolidate().inserted == 1

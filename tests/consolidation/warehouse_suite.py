@@ -112,19 +112,19 @@ class WarehouseSuite(abc.ABC):
         assert warehouse.columns(arrays) == (Column("names", "ARRAY<STRING>"),)
 
     def test_what_is_loaded_comes_back_as_it_was(self, warehouse: Warehouse, table: TableName) -> None:
-        """Every type, NULLs, only the columns that there are, and the batch that was recorded."""
+        """Every type, NULLs, only the columns that there are, and the note."""
         first, second = (table.sibling(f"_staging_b_{name}{table.table}") for name in "ab")
         before = datetime.now(UTC)
         some = arrow(ROW).select(["name", "day"])
-        warehouse.load({first: arrow(ROW, NOTHING), second: some}, COLUMNS, batch_id="it's-a_batch")
+        warehouse.load({first: arrow(ROW, NOTHING), second: some}, COLUMNS, note="it's a note")
         assert warehouse.query(f"SELECT * FROM {second.sql}") == [{"name": ROW["name"], "day": ROW["day"]}]
         rows = warehouse.query(f"SELECT * FROM {first.sql} ORDER BY name IS NULL")
         assert rows == [ROW, NOTHING]
         assert rows[0]["moment"].tzinfo is UTC
         listed = [found for found in warehouse.staging_tables("suite", "_staging_b_") if found.name in (first, second)]
-        assert [(found.name, found.batch_id, found.rows) for found in listed] == [
-            (first, "it's-a_batch", 2),
-            (second, "it's-a_batch", 1),
+        assert [(found.name, found.note, found.rows) for found in listed] == [
+            (first, "it's a note", 2),
+            (second, "it's a note", 1),
         ]
         for found in listed:
             assert found.changed_at is not None
@@ -145,27 +145,27 @@ class WarehouseSuite(abc.ABC):
             assert found.version != before[staged].version
             assert found.changed_at is None or found.changed_at >= before[staged].listed_at - timedelta(milliseconds=1)
 
-        warehouse.load({staged: named("first"), untouched: named("x")}, COLUMNS, batch_id="d")
+        warehouse.load({staged: named("first"), untouched: named("x")}, COLUMNS, note="d")
         before = listed()
         assert listed()[staged].version == before[staged].version
         warehouse.transact([Execute("append", f"INSERT INTO {staged.sql} (name) SELECT 'second'")], {})
         check_written_again(rows=2)
         warehouse.drop([staged])
-        warehouse.load({staged: named("third")}, COLUMNS, batch_id="d")
+        warehouse.load({staged: named("third")}, COLUMNS, note="d")
         check_written_again(rows=1)
         assert listed()[untouched].version == before[untouched].version
 
     def test_a_load_is_whole_or_not_at_all(self, warehouse: Warehouse, table: TableName) -> None:
         fresh = table.sibling(f"_staging_c_{table.table}")
         with pytest.raises(RunbookError):
-            warehouse.load({fresh: named("new"), table: named("there already")}, COLUMNS, batch_id="c")
+            warehouse.load({fresh: named("new"), table: named("there already")}, COLUMNS, note="c")
         assert warehouse.staging_tables("suite", fresh.table) == []
         assert self.names(warehouse, table) == []
 
     def test_a_prefix_is_taken_literally(self, warehouse: Warehouse, table: TableName) -> None:
         """`_` is no wildcard, and only this dataset is listed."""
         tables = [table.sibling(f"{name}_{table.table}") for name in ("a_b", "axb", "a_bc")]
-        warehouse.load({name: named("x") for name in tables}, COLUMNS, batch_id="b")
+        warehouse.load({name: named("x") for name in tables}, COLUMNS, note="b")
         assert [found.name for found in warehouse.staging_tables("suite", "a_b_")] == [tables[0]]
         assert warehouse.staging_tables("elsewhere", "a_b_") == []
 
@@ -235,7 +235,7 @@ class WarehouseSuite(abc.ABC):
 
     def test_gathered_tables_read_as_one_for_that_call_only(self, warehouse: Warehouse, table: TableName) -> None:
         parts = [table.sibling(f"{table.table}_{number}") for number in range(30)]
-        warehouse.load({part: named(f"n{number:02}") for number, part in enumerate(parts)}, COLUMNS, batch_id="b")
+        warehouse.load({part: named(f"n{number:02}") for number, part in enumerate(parts)}, COLUMNS, note="b")
         all_of_them = table.sibling(f"{table.table}_all")
         names = f"SELECT name FROM {all_of_them.sql}"
         assert len(warehouse.query(names, gather={all_of_them: parts})) == 30

@@ -109,9 +109,15 @@ class World:
         warehouse.create_table(self.spec.table, MAIN_TABLE)
         return warehouse
 
+    @property
+    def lock_folder(self) -> Path:
+        return self.folder
+
     @cached_property
     def lock_store(self) -> LockStore:
-        return SqliteLockStore(self.folder / "locks.sqlite", request_timeout_seconds=min(5.0, self.lease_seconds / 4))
+        return SqliteLockStore(
+            self.lock_folder / "locks.sqlite", request_timeout_seconds=min(5.0, self.lease_seconds / 4)
+        )
 
     @cached_property
     def locks(self) -> ConsolidationLock:
@@ -130,7 +136,7 @@ class World:
 
     def again(self) -> World:
         """Another process's view, as far as objects go: the same folder, nothing shared."""
-        return World(self.folder, self.spec, self.lease_seconds)
+        return type(self)(self.folder, self.spec, self.lease_seconds)
 
     def stage(
         self, rows: Iterable[Mapping[str, Any]], batch_id: str = "batch_1", *, tables: int = 1

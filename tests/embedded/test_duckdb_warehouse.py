@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
-from lib.consolidation.errors import WarehouseUnavailable
+from lib.consolidation.errors import TableNotFound, WarehouseUnavailable
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.warehouse import Column, Execute, Warehouse
 from lib.embedded.duckdb_warehouse import DuckdbWarehouse
+from lib.embedded.job_marks import marked
 from lib.errors import CorruptState
 from tests.consolidation.warehouse_suite import WarehouseSuite
+from tests.consolidation.world import World
 
 TABLE = TableName("suite", "numbers")
 INSERT = Execute("insert", f"INSERT INTO {TABLE.sql} (n) VALUES (1)")
@@ -88,6 +93,68 @@ def test_a_damaged_file_is_named_as_such_and_left_alone(tmp_path: Path, damage: 
     assert "\n" not in str(corrupt.value)
     assert corrupt.value.exit_code == 2
     assert (path.read_bytes() if path.is_file() else b"") == content
+
+
+def test_a_block_that_does_not_match_its_checksum_is_damage(tmp_path: Path) -> None:
+    """The file opens; the fault is found by the query that reads the block."""
+    path = tmp_path / "warehouse.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE SCHEMA suite")
+        connection.execute("CREATE TABLE suite.numbers AS SELECT random() AS n FROM range(200000)")
+    content = bytearray(path.read_bytes())
+    for place in range(len(content) // 2, len(content), 50_000):
+        content[place] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(CorruptState, match=r"is damaged: .*checksum.*; restore it"):
+        DuckdbWarehouse(path).query(f"SELECT SUM(n) AS n FROM {TABLE.sql}")
+
+
+_WRITES_UNTIL_THE_DISK_IS_FULL = """
+import resource, sys
+from pathlib import Path
+from lib.errors import RunbookError
+from tests.consolidation.world import World, predictions
+world = World(Path(sys.argv[1]))
+world.stage(predictions(40_000), tables=2)
+size = world.warehouse.path.stat().st_size
+resource.setrlimit(resource.RLIMIT_FSIZE, (size + 4096, resource.RLIM_INFINITY))
+try:
+    world.consolidate()
+except RunbookError as error:
+    print(type(error).__name__, error)
+"""
+
+
+def test_a_full_disk_is_no_rival(tmp_path: Path) -> None:
+    """It is not tried again for as long as rivals would be, with the lock held; the lock is free afterwards."""
+    said = subprocess.run(
+        [sys.executable, "-c", _WRITES_UNTIL_THE_DISK_IS_FULL, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert said.startswith("WarehouseUnavailable the warehouse "), said
+    assert "File too large" in said
+    world = World(tmp_path)
+    assert (world.table(), world.lock_store.read_all()) == ([], [])
+    assert not list(world.warehouse.job_marks.iterdir())
+    assert world.consolidate().inserted == 40_000
+
+
+def test_a_mark_that_cannot_be_written_is_not_left_half_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with marked(tmp_path / "jobs", "a job", ["dataset"]):
+        assert list((tmp_path / "jobs").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["conflict", "Transaction_conflict"])
+def test_a_table_that_is_called_a_conflict_is_only_missing(tmp_path: Path, name: str) -> None:
+    warehouse = DuckdbWarehouse(tmp_path / "warehouse.duckdb")
+    with pytest.raises(TableNotFound):
+        warehouse.query(f"SELECT 1 AS one FROM {TABLE.sibling(name).sql}")
 
 
 def test_types_have_counterparts_both_ways(tmp_path: Path) -> None:

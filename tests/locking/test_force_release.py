@@ -1,5 +1,7 @@
 """A forced release: guarded, recorded, and final for the old holder."""
 
+from datetime import date
+
 import pytest
 
 from lib.errors import UserError
@@ -10,10 +12,10 @@ from tests.locking.faults import AnswersLost
 
 class RecordingFence:
     def __init__(self) -> None:
-        self.moves: list[tuple[str, int]] = []
+        self.moves: list[tuple[date, int]] = []
 
-    def advance(self, lock_key: str, token: int) -> None:
-        self.moves.append((lock_key, token))
+    def advance(self, game_date: date, token: int) -> None:
+        self.moves.append((game_date, token))
 
 
 def dead(store: LockStore) -> None:
@@ -39,7 +41,7 @@ def test_a_dead_lease_is_released_with_a_record_of_it(store: LockStore) -> None:
     assert (entry.removed, entry.reason, entry.actor, entry.was_live) == (removed, "host is gone", "ann", False)
     assert store.read_all() == []
     assert store.audit_entries() == [entry]
-    assert fence.moves == [(KEY, entry.token)]
+    assert fence.moves == [(date.fromisoformat(DATE), entry.token)]
     assert entry.token > entry.removed.token
 
 
@@ -52,7 +54,7 @@ def test_a_live_lease_can_be_stolen_and_its_holder_finds_out(store: LockStore) -
             assert lease.token < entry.token <= successor.token
     assert entry.was_live
     assert entry.actor
-    assert fence.moves == [(KEY, entry.token)]
+    assert fence.moves == [(date.fromisoformat(DATE), entry.token)]
 
 
 @pytest.mark.parametrize("reason", ["", "  \n"])
@@ -76,4 +78,4 @@ def test_a_release_whose_answer_is_lost_is_found_in_the_audit(store: LockStore) 
     lock = a_lock(AnswersLost(store, delete_audited=1), fence=fence)
     entry = lock.force_release(DATE, "host is gone")
     assert store.audit_entries() == [entry]
-    assert fence.moves == [(KEY, entry.token)]
+    assert fence.moves == [(date.fromisoformat(DATE), entry.token)]

@@ -14,6 +14,7 @@ from lib.operations.action_plan import Approval
 from lib.operations.lock_release import LockRelease
 from lib.operations.repair import Repair, UndoRepair
 from lib.operations.section import Section
+from lib.operations.spec_change import SpecChange
 from lib.operations.staging_cleanup import StagingCleanup
 from lib.platform import Platform
 
@@ -102,6 +103,14 @@ def _cleanup(platform: Platform) -> Action:
     return StagingCleanup(platform, BATCH)
 
 
+def _spec(platform: Platform) -> Action:
+    """Consolidated by an earlier key, which had no system."""
+    stage(platform, [row(number) for number in range(6)])
+    consolidate(platform)
+    run(platform, f"UPDATE {platform.table.fences} SET spec = 'date=game_date key=player_lookup active=-'")
+    return SpecChange(platform)
+
+
 def hold(platform: Platform, lease_seconds: float) -> None:
     claim = Claim(platform.table.lock_key(DAY), "holder", BATCH, lease_seconds, "coordinator:7")
     assert platform.locks.store.create(claim) is not None
@@ -124,6 +133,7 @@ CASES = {
         lambda platform: run(platform, f"UPDATE {MAIN} SET predicted_points = 7 WHERE player_lookup = 'player0'"),
     ),
     "release": Case(_release, beat),
+    "spec": Case(_spec, lambda platform: run(platform, f"UPDATE {platform.table.fences} SET spec = 'a third'")),
     "cleanup": Case(_cleanup, lambda platform: stage(platform, [row(100)])),
 }
 

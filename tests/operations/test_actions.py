@@ -184,7 +184,7 @@ def test_a_release_works_while_the_warehouse_is_down(platform: Platform, home: P
 
 def test_nothing_is_changed_that_cannot_be_put_on_record(platform: Platform) -> None:
     action = CASES["repair"].set_up(platform)
-    run(platform, "CREATE VIEW nba_predictions.consolidation_actions AS SELECT 1 AS action_id")
+    run(platform, f"CREATE VIEW {platform.table.actions} AS SELECT 1 AS action_id")
     before = main_rows(platform)
     with pytest.raises(RunbookError):
         approved(platform, action)

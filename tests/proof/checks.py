@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lib.consolidation.warehouse import Row
 from tests.consolidation.model import consolidated, key, preference
 from tests.consolidation.world import in_order, quoted
+from tests.proof.scenario import LOADED_AFTER
 from tests.proof.warehouse_server import Commit
 
 if TYPE_CHECKING:
@@ -47,15 +48,15 @@ def check_at_each_step(world: World) -> None:
 
 def check_commit(world: World, commit: Commit) -> None:
     """The fence has moved, and not back; who was shut out has not passed it."""
-    lock_key = str(commit.parameters.get("lock_key"))
+    day: Any = commit.parameters.get("game_date")
     if not {"fence", "merge"} & set(commit.steps) or not world.variant.has_ledger:
         return
-    [[token]] = _rows(world, f"SELECT MAX(token) FROM {quoted(world.spec.fences)} WHERE lock_key = ?", [lock_key])
-    before = world.witness.fences.get(lock_key, 0)
+    [[token]] = _rows(world, f"SELECT MAX(token) FROM {quoted(world.spec.fences)} WHERE game_date = ?", [day])
+    before = world.witness.fences.get(day, 0)
     if token < before or (token == before and "merge" in commit.steps):
-        world.violated("fence", f"it went from {before} to {token} on {lock_key}")
-    world.witness.fences[lock_key] = max(before, token)
-    if "merge" in commit.steps and 0 < int(str(commit.parameters["token"])) < world.witness.shut_out.get(lock_key, 0):
+        world.violated("fence", f"it went from {before} to {token} on {day}")
+    world.witness.fences[day] = max(before, token)
+    if "merge" in commit.steps and 0 < int(str(commit.parameters["token"])) < world.witness.shut_out.get(day, 0):
         world.violated("shut out", f"{commit.parameters['run_id']} was committed under a lease released by force")
 
 
@@ -100,13 +101,15 @@ def _check_ledger(world: World, table: list[Row]) -> None:
         return
     expected: list[Row] = [dict(row) for row in world.scenario.old_rows]
     for commit in commits:
-        expected = _after(commit, expected)
+        expected = _after(world, commit, expected)
     if in_order(map(_in_utc, expected)) != in_order(map(_in_utc, table)):
         world.violated("ledger", "the runs that it tells of do not give the table that is there")
 
 
-def _after(commit: Commit, table: list[Row]) -> list[Row]:
+def _after(world: World, commit: Commit, table: list[Row]) -> list[Row]:
     day: Any = commit.parameters.get("game_date")
+    if commit.parameters.get("spec") == world.strangers_spec.identity and day:
+        day -= LOADED_AFTER
     if "merge" in commit.steps:
         return consolidated(table, list(commit.merged), day)[0]
     return _repaired(table, day) if "remove" in commit.steps else table
@@ -122,8 +125,9 @@ def _repaired(table: list[Row], day: Any) -> list[Row]:
 
 
 def _in_utc(row: Row) -> Row:
-    """One time has many spellings, and rows are put in order by theirs."""
-    return {name: value.astimezone(UTC) if isinstance(value, datetime) else value for name, value in row.items()}
+    """One time has many spellings, and rows are put in order by theirs. Strangers' date follows from ours."""
+    known = {name: value for name, value in row.items() if name != "loaded_on"}
+    return {name: value.astimezone(UTC) if isinstance(value, datetime) else value for name, value in known.items()}
 
 
 def _table(world: World) -> list[Row]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import date
 
 from lib.consolidation.ledger import LedgerRun, ledger_runs
 from lib.consolidation.staging import staging_backlog
@@ -44,14 +45,14 @@ def _replayed(world: SharedWorld, runs: list[LedgerRun]) -> Iterator[str]:
 
 
 def _tokens_going_back(world: SharedWorld, runs: list[LedgerRun]) -> Iterator[str]:
-    newest: dict[str, int] = {}
+    newest: dict[date, int] = {}
     for run in runs:
-        if run.token <= newest.get(run.lock_key, 0):
-            yield f"fence: {run.lock_key} went from {newest[run.lock_key]} to {run.token}"
-        newest[run.lock_key] = run.token
-    for row in world.warehouse.query(f"SELECT lock_key, token FROM {world.spec.fences.sql}"):
-        if row["token"] < newest.get(row["lock_key"], 0):
-            yield f"fence: {row['lock_key']} stands at {row['token']}, behind the ledger"
+        if run.token <= newest.get(run.game_date, 0):
+            yield f"fence: {run.game_date} went from {newest[run.game_date]} to {run.token}"
+        newest[run.game_date] = run.token
+    for row in world.warehouse.query(f"SELECT game_date, token FROM {world.spec.fences.sql}"):
+        if row["token"] < newest.get(row["game_date"], 0):
+            yield f"fence: {row['game_date']} stands at {row['token']}, behind the ledger"
 
 
 def _not_merged_once(site: Site, runs: list[LedgerRun]) -> Iterator[str]:

@@ -9,19 +9,22 @@ from typing import TYPE_CHECKING
 
 import pandas
 
+from lib.consolidation.audit import new_record
 from lib.consolidation.consolidator import BatchConsolidator
-from lib.consolidation.errors import ConsolidationConflict, NothingToConsolidate, StaleToken
+from lib.consolidation.errors import ConsolidationConflict, NothingToConsolidate, SpecChanged, StaleToken
+from lib.consolidation.fence import change_spec, recorded_specs
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.repair import apply_repair, plan_repair
 from lib.consolidation.rows import convert
 from lib.consolidation.staging import BatchStagingWriter, batch_tables, staging_prefix
+from lib.consolidation.warehouse import Column
 from lib.embedded.schema import MAIN_TABLE
 from lib.errors import RunbookError
 from lib.locking.errors import LeaseLost
 from lib.locking.lock import ConsolidationLock
 from tests.consolidation.world import DAY
 from tests.proof.lock_store import SimulatedLockStore
-from tests.proof.scenario import Coordination, Write
+from tests.proof.scenario import LOADED_AFTER, Coordination, Write
 from tests.proof.scheduler import Process
 from tests.proof.variant import Consolidator
 from tests.proof.warehouse import SimulatedWarehouse
@@ -29,6 +32,8 @@ from tests.proof.witness import Staged
 
 if TYPE_CHECKING:
     from tests.proof.world import World
+
+COLUMNS = (*MAIN_TABLE, Column("loaded_on", "DATE"))
 
 
 @dataclass(eq=False)
@@ -53,16 +58,18 @@ class Program:
             writer = BatchStagingWriter(self.warehouse, spec)
             writer.write(list(write.rows), batch_id=write.batch_id, worker_id=write.worker, game_date=day)
         else:
-            rows = convert(pandas.DataFrame(list(write.rows)), list(MAIN_TABLE), source=write.worker)
+            rows = convert(pandas.DataFrame(list(write.rows)), COLUMNS, source=write.worker)
             self.warehouse.append(TableName(spec.table.dataset, f"{staging_prefix(write.batch_id)}common"), rows)
         self.world.witness.staged.append(Staged(write.batch_id, write.rows, write.once))
 
     def coordinate(self, wanted: Coordination) -> None:
         """A coordinator consolidates, and after an error tries again."""
         simulation = self.world.simulation
+        if wanted.is_stranger and self.world.variant.consolidator:
+            return  # the guide's knows one table only
         for _ in range(wanted.tries):
             try:
-                self._consolidate(wanted.batch_id, use_lock=wanted.use_lock)
+                self._consolidate(wanted.batch_id, use_lock=wanted.use_lock, is_stranger=wanted.is_stranger)
             except RunbookError as error:
                 self._tell(wanted.batch_id, error)
                 simulation.sleep(simulation.random.uniform(0.1, 30))
@@ -72,7 +79,7 @@ class Program:
     def release_by_force(self) -> None:
         """An operator does away with whoever holds the lock, and is told that it is shut out."""
         entry = self.locks.force_release(DAY, "simulated", steal=True, actor="operator")
-        self.world.witness.shut_out[entry.removed.claim.lock_key] = entry.token
+        self.world.witness.shut_out[DAY] = entry.token
 
     def repair(self) -> None:
         """An operator removes the duplicates that were there before."""
@@ -90,24 +97,33 @@ class Program:
                         break
                 except NothingToConsolidate:
                     break
+                except SpecChanged as error:
+                    self._tell(batch_id, error)
+                    self._settle_the_spec()
                 except RunbookError as error:
                     self._tell(batch_id, error)
                 self.world.simulation.sleep(10.0 * tries)
 
-    def _consolidate(self, batch_id: str, *, use_lock: bool) -> None:
+    def _settle_the_spec(self) -> None:
+        """A stranger came first: an operator records our spec in place of its."""
+        spec, recorded = self.world.spec, recorded_specs(self.warehouse, self.world.spec)
+        record = new_record(action="spec", target="", environment="", reason="simulated", digest="", before={}, undo="")
+        change_spec(self.warehouse, spec, recorded, record)
+
+    def _consolidate(self, batch_id: str, *, use_lock: bool, is_stranger: bool = False) -> None:
         world = self.world
         staged_before = world.witness.staged_ids(batch_id)
-        result = self._consolidator().consolidate_batch(
-            batch_id=batch_id, game_date=world.scenario.dates[batch_id], use_lock=use_lock
-        )
+        day = world.scenario.dates[batch_id] + LOADED_AFTER * is_stranger
+        result = self._consolidator(is_stranger).consolidate_batch(batch_id=batch_id, game_date=day, use_lock=use_lock)
         world.simulation.note(f"{batch_id}: {result.status}, {result.inserted} inserted, {result.updated} updated")
         if missing := staged_before - world.warehouse_server.merged_ids().keys():
             world.violated("no lie", f"{batch_id} was reported as {result.status} without {sorted(missing)}")
 
-    def _consolidator(self) -> Consolidator:
-        if self.world.variant.consolidator:
-            return self.world.variant.consolidator(self)
-        return BatchConsolidator(self.warehouse, self.locks, self.world.spec)
+    def _consolidator(self, is_stranger: bool) -> Consolidator:
+        world = self.world
+        if world.variant.consolidator:
+            return world.variant.consolidator(self)
+        return BatchConsolidator(self.warehouse, self.locks, world.strangers_spec if is_stranger else world.spec)
 
     def _tell(self, batch_id: str, error: RunbookError) -> None:
         world, rates = self.world, self.world.scenario.rates
@@ -115,7 +131,7 @@ class Program:
         disturbs_lease = rates.pause or rates.unavailable or rates.lost_answer or world.scenario.steals_at
         if isinstance(error, LeaseLost) and not disturbs_lease:
             world.violated("no needless failure", f"{batch_id} lost a lease that nothing disturbed")
-        newest = world.witness.fences.get(world.spec.lock_key(world.scenario.dates[batch_id]), 0)
+        newest = max(world.witness.fences.values(), default=0)
         if isinstance(error, StaleToken) and self.token >= newest:
             world.violated("no lie", f"{batch_id} was told that a newer consolidation has passed it: none has")
         if isinstance(error, ConsolidationConflict) and not (rates.pause or rates.slow):
@@ -124,7 +140,7 @@ class Program:
 
 def check_refusal(program: Program, day: date) -> None:
     """Who is told that another holds the lock is told the truth."""
-    world, lock_key = program.world, program.world.spec.lock_key(day)
+    world, lock_key = program.world, program.locks.key_for(day)
     store, records = program.store, world.lock_server.records
     if store.seen is not None and store.seen.claim is store.claim:
         world.violated("no lie", f"{program.process.name} was told that another holds {lock_key}: it held it itself")

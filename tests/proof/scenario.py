@@ -11,6 +11,7 @@ from typing import Any
 from tests.consolidation.world import DAY, NOON, prediction
 from tests.proof.faults import FaultRates
 
+LOADED_AFTER = timedelta(days=7)
 Rows = tuple[dict[str, Any], ...]
 
 
@@ -40,12 +41,17 @@ class Write:
 
 @dataclass(frozen=True)
 class Coordination:
-    """One request to consolidate a batch, and how often it is repeated after an error."""
+    """One request to consolidate a batch, and how often it is repeated after an error.
+
+    Attributes:
+        is_stranger: Its settings name another date column, by which the same rows have another date.
+    """
 
     batch_id: str
     at: float
     tries: int
     use_lock: bool
+    is_stranger: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,7 @@ def drawn(seed: int) -> Scenario:
         dates=dates,
         old_rows=_old_rows(chance),
         writes=tuple(_writes(chance, dates, style)),
-        coordinations=tuple(_coordinations(chance, batches, style)),
+        coordinations=(*_coordinations(chance, batches, style), *_strangers(seed, batches, style)),
         steals_at=_moments(chance, 0.3, style),
         repairs_at=_moments(chance, 0.15, style),
         lease_seconds=chance.choice([300.0, 45.0, 45.0]),
@@ -106,6 +112,7 @@ def _rows(chance: random.Random, label: str, day: date) -> Rows:
             current_points_line=chance.choice([None, 24.5]),
             predicted_points=float(chance.randrange(40)),
             game_date=day,
+            loaded_on=day + LOADED_AFTER,
             updated_at=NOON + timedelta(seconds=chance.randrange(100)),
         )
         for player in players
@@ -146,6 +153,16 @@ def _coordinations(chance: random.Random, batches: list[str], style: Style) -> l
         )
         for batch in wanted
     ]
+
+
+def _strangers(seed: int, batches: list[str], style: Style) -> list[Coordination]:
+    """Drawn apart: now and then one comes, at times before all others."""
+    chance = random.Random(f"strangers {seed}")
+    if chance.random() > 0.2:
+        return []
+    within_seconds = 600.0 if style is Style.SLOW else 2.0
+    at = 4.9 + chance.uniform(0, within_seconds)
+    return [Coordination(chance.choice(batches), at, tries=2, use_lock=chance.random() < 0.7, is_stranger=True)]
 
 
 def _moments(chance: random.Random, share: float, style: Style) -> tuple[float, ...]:

@@ -12,7 +12,7 @@ import lib.consolidation.consolidator
 import lib.consolidation.merge
 import lib.consolidation.staged_batch
 from lib.consolidation.consolidator import BatchConsolidator
-from lib.consolidation.fence import STALE_TOKEN
+from lib.consolidation.fence import SPEC_CHANGED, STALE_TOKEN, ensure_fence
 from lib.consolidation.staged_batch import StagedBatch
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Execute, Require, Step
@@ -23,9 +23,11 @@ from lib.locking.lease import Lease, LeaseTiming
 from lib.locking.lock import ConsolidationLock
 from lib.locking.store import LockRecord
 from tests.proof.lock_store import SimulatedLockStore
+from tests.proof.scheduler import Process
 from tests.proof.standard_library import true_time
 from tests.proof.variant import Variant
 from tests.proof.warehouse import SimulatedWarehouse
+from tests.proof.world import World
 
 _steps_of_the_fence = lib.consolidation.merge.fence_steps
 _steps = lib.consolidation.consolidator.consolidation_steps
@@ -44,20 +46,49 @@ def _fence(change: Callable[[list[Step]], list[Step]]) -> tuple[Any, str, Any]:
 
 def _only_newest_row(steps: list[Step]) -> list[Step]:
     fences = TableSpec().fences.sql
-    newest = f" AND moved_at = (SELECT MAX(moved_at) FROM {fences} WHERE lock_key = @lock_key)"
+    newest = f" AND moved_at = (SELECT MAX(moved_at) FROM {fences} WHERE game_date = @game_date)"
     return [replace(step, sql=step.sql + newest) if isinstance(step, Execute) else step for step in steps]
 
 
-def _insert_fence_row(warehouse: Any, spec: TableSpec, lock_key: str) -> None:
+def _insert_fence_row(warehouse: Any, spec: TableSpec, game_date: date) -> None:
     insert = (
-        f"INSERT INTO {spec.fences.sql} (lock_key, token, moved_by, moved_at) "
-        "VALUES (@lock_key, 0, '', CURRENT_TIMESTAMP())"
+        f"INSERT INTO {spec.fences.sql} (game_date, token, spec, moved_by, moved_at) "
+        "VALUES (@game_date, 0, @spec, '', CURRENT_TIMESTAMP())"
     )
-    warehouse.transact([Execute("insert fence", insert)], {"lock_key": lock_key})
+    warehouse.transact([Execute("insert fence", insert)], {"game_date": game_date, "spec": spec.identity})
 
 
 # What two that insert the first row at once leave behind, every time.
 RACED_FENCE_ROWS = (lib.consolidation.consolidator, "ensure_fence", _insert_fence_row)
+
+
+_ALL_DATES = date(1, 1, 1)
+
+
+def _locks_the_table(process: Process) -> bool:
+    """Every other program is set to lock the table as a whole, as `lock_scope` once said, and not the date."""
+    return process.name.endswith(("1", "3", "5"))
+
+
+def _lock_of_its_scope(self: World, process: Process, day: date) -> str:
+    return self.spec.lock_key(_ALL_DATES if _locks_the_table(process) else day)
+
+
+def _insert_both_fence_rows(warehouse: Any, spec: TableSpec, game_date: date) -> None:
+    for day in (game_date, _ALL_DATES):
+        ensure_fence(warehouse, spec, day)
+
+
+def _fence_of_its_scope(self: SimulatedWarehouse, steps: Sequence[Step], parameters: Any, **options: Any) -> Any:
+    """The lock that is held is the fence that is moved."""
+    if not _locks_the_table(self._process):
+        return _run_transaction(self, steps, parameters, **options)
+
+    def moved(step: Step) -> Step:
+        fenced = TableSpec().fences.sql in step.sql and not step.sql.startswith("INSERT INTO")
+        return replace(step, sql=step.sql.replace("@game_date", "@all_dates")) if fenced else step
+
+    return _run_transaction(self, list(map(moved, steps)), {**parameters, "all_dates": _ALL_DATES}, **options)
 
 
 def _ledger_afterwards(self: Any, steps: Sequence[Step], parameters: Any, **options: Any) -> Any:
@@ -153,7 +184,7 @@ DEFENCES_OFF = (
     Variant(
         "no-fence",
         "the fence is left out of the transaction",
-        [_fence(lambda steps: [])],
+        [RACED_FENCE_ROWS, _fence(lambda steps: [])],
         not_asked=frozenset({"fence"}),
     ),
     Variant(
@@ -173,9 +204,27 @@ DEFENCES_OFF = (
         [RACED_FENCE_ROWS, _fence(_only_newest_row)],
     ),
     Variant(
+        "mixed-scope",
+        "a setting says whether the fence is that of the date or of the table, and programs differ in it",
+        [
+            (World, "lock_key", _lock_of_its_scope),
+            (lib.consolidation.consolidator, "ensure_fence", _insert_both_fence_rows),
+            (SimulatedWarehouse, "transact", _fence_of_its_scope),
+        ],
+        not_asked=frozenset({"fence"}),
+    ),
+    Variant(
+        "mixed-spec",
+        "settings that name another date column are not refused",
+        [
+            RACED_FENCE_ROWS,
+            _fence(lambda steps: [step for step in steps if getattr(step, "code", "") != SPEC_CHANGED]),
+        ],
+    ),
+    Variant(
         "forced-release-leaves-fence",
         "a forced release does not move the fence",
-        [(ConsolidationLock, "_shut_out", lambda self, entry: None)],
+        [(ConsolidationLock, "_shut_out", lambda self, game_date, entry: None)],
     ),
     Variant(
         "release-whoever-holds",

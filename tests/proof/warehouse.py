@@ -99,9 +99,9 @@ class SimulatedWarehouse(DuckdbWarehouse):
         finally:
             is_waited_for = False
 
-    def load(self, tables: Mapping[TableName, Any], columns: Sequence[Column], *, batch_id: str) -> None:
+    def load(self, tables: Mapping[TableName, Any], columns: Sequence[Column], *, note: str) -> None:
         names = ", ".join(table.table for table in tables)
-        self._call(f"load {names}", lambda: DuckdbWarehouse.load(self, tables, columns, batch_id=batch_id))
+        self._call(f"load {names}", lambda: DuckdbWarehouse.load(self, tables, columns, note=note))
 
     def drop(self, tables: Sequence[TableName]) -> None:
         for table in tables:  # one request each, as on BigQuery

@@ -85,14 +85,14 @@ class Witness:
     """All that was seen.
 
     Attributes:
-        fences: The newest token that the fence has stood at, by lock key.
-        shut_out: The token of the last forced release that was reported as done, by lock key.
+        fences: The newest token that the fence has stood at, by date.
+        shut_out: The token of the last forced release that was reported as done, by date.
     """
 
     staged: list[Staged] = field(default_factory=list)
     leases: list[HeldLease | GuideLease] = field(default_factory=list)
-    fences: dict[str, int] = field(default_factory=dict)
-    shut_out: dict[str, int] = field(default_factory=dict)
+    fences: dict[date, int] = field(default_factory=dict)
+    shut_out: dict[date, int] = field(default_factory=dict)
     violations: list[Violation] = field(default_factory=list)
 
     def staged_ids(self, batch_id: str) -> set[Any]:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
+from datetime import date
 from functools import partial
 from unittest.mock import patch
 
+from lib.consolidation.audit import ACTION_COLUMNS
 from lib.consolidation.fence import FENCE_COLUMNS, WarehouseFence
 from lib.consolidation.ledger import LEDGER_COLUMNS
 from lib.consolidation.staging import BatchStagingWriter
 from lib.consolidation.table_spec import TableSpec
-from lib.embedded.schema import MAIN_TABLE
 from lib.errors import RunbookError
 from lib.locking.lease import Lease, LeaseTiming
 from tests.consolidation.world import DAY, quoted
 from tests.proof.checks import check_at_each_step, check_at_the_end, check_commit
 from tests.proof.faults import FaultRates, Faults
 from tests.proof.lock_store import LockServer, SimulatedLockStore
-from tests.proof.program import Program, check_refusal
+from tests.proof.program import COLUMNS, Program, check_refusal
 from tests.proof.scenario import Scenario, drawn
 from tests.proof.scheduler import Process, Simulation, Stuck
 from tests.proof.standard_library import monotonic_of, simulated
@@ -37,6 +39,7 @@ class World:
         self.scenario = scenario or drawn(seed)
         self.variant = variant
         self.spec = TableSpec()
+        self.strangers_spec = replace(self.spec, date_column="loaded_on")
         self.simulation = Simulation(seed)
         self.faults = Faults(self.simulation, self.scenario.rates)
         self.lock_server = LockServer(self.simulation)
@@ -79,7 +82,7 @@ class World:
         locks = ObservedLock(
             "simulated",
             store=store,
-            key_for=self.spec.lock_key,
+            key_for=partial(self.lock_key, process),
             fence=WarehouseFence(lambda: warehouse, self.spec),
             timing=LeaseTiming(self.scenario.lease_seconds),
             monotonic=monotonic_of(self.simulation, process),
@@ -88,6 +91,10 @@ class World:
         )
         program = Program(self, process, warehouse, store, locks)
         return program
+
+    def lock_key(self, process: Process, day: date) -> str:
+        """Which lock a program takes for a date: all take the same one."""
+        return self.spec.lock_key(day)
 
     def _leased(self, program: Program, lease: Lease) -> None:
         program.token = lease.token
@@ -130,9 +137,10 @@ class World:
     def _fill(self, program: Program) -> None:
         """The tables, and the rows that were there before."""
         warehouse, spec = program.warehouse, self.spec
-        warehouse.create_table(spec.table, MAIN_TABLE)
+        warehouse.create_table(spec.table, COLUMNS)
         warehouse.create_table(spec.fences, FENCE_COLUMNS)
         warehouse.create_table(spec.ledger, LEDGER_COLUMNS)
+        warehouse.create_table(spec.actions, ACTION_COLUMNS)
         if not self.scenario.old_rows:
             return
         writer = BatchStagingWriter(warehouse, spec)

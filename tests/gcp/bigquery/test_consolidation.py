@@ -71,8 +71,8 @@ def test_a_consolidation_tells_its_job_and_what_it_cost(world: BigqueryWorld, do
     assert run.job_id == result.job_id
     assert {table for _, table in double.catalogue.tables} == {
         "player_prop_predictions",
-        "consolidation_fences",
-        "consolidation_runs",
+        "consolidation_fences__player_prop_predictions",
+        "consolidation_runs__player_prop_predictions",
     }
 
 

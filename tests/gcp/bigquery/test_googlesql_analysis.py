@@ -25,7 +25,7 @@ from tests.gcp.bigquery.double.jobs import Job
 from tests.gcp.bigquery.googlesql import Sent, analyze
 from tests.gcp.bigquery.world import PROJECT, BigqueryWorld
 
-BARE = TableSpec(active_column="", row_id_column="", newest_first=(), never_update=(), lock_scope="table")
+BARE = TableSpec(active_column="", row_id_column="", newest_first=(), never_update=())
 
 
 def live_through_everything(world: BigqueryWorld) -> None:

@@ -62,7 +62,7 @@ def test_types_and_values_come_back_as_they_were(world: BigqueryWorld) -> None:
     loaded = [{column.name: row[column.name] for column in scalars} for row in (ROW, NULLS)]
     table = named("loaded")
     rows, part = pyarrow.Table.from_pylist(loaded, schema=schema), named("part")
-    world.warehouse.load({table: rows, part: rows.select([scalars[1].name])}, scalars, batch_id="b")
+    world.warehouse.load({table: rows, part: rows.select([scalars[1].name])}, scalars, note="b")
     assert world.warehouse.columns_of([table, part]) == {table: scalars, part: scalars[1:2]}
     assert world.warehouse.query(f"SELECT * FROM {table.sql} ORDER BY whole DESC") == loaded
 
@@ -110,7 +110,7 @@ def test_staging_tables_tell_batch_rows_and_age(world: BigqueryWorld, double: Bi
 def test_load_is_whole(world: BigqueryWorld, double: BigqueryDouble, size: int) -> None:
     """A small file goes in one request with its job, a large one piece by piece."""
     text = random.Random(0).randbytes(size // 2).hex()
-    world.warehouse.load({named("t"): texts(text)}, [Column("text", "STRING")], batch_id="b")
+    world.warehouse.load({named("t"): texts(text)}, [Column("text", "STRING")], note="b")
     assert world.warehouse.query(f"SELECT text FROM {named('t').sql}") == [{"text": text}]
     assert ("PUT /upload/bigquery/v2/projects/test/jobs" in double.requests) == (size > 1_000_000)
 
@@ -118,10 +118,10 @@ def test_load_is_whole(world: BigqueryWorld, double: BigqueryDouble, size: int) 
 def test_load_of_several_is_all_or_none(world: BigqueryWorld) -> None:
     """A table that is in the way stays; those beside it are taken back."""
     columns = [Column("text", "STRING")]
-    world.warehouse.load({named("b"): texts("old")}, columns, batch_id="old")
+    world.warehouse.load({named("b"): texts("old")}, columns, note="old")
     tables = {named(name): texts(name) for name in "abc"}
     with pytest.raises(WarehouseUnavailable, match="Already Exists"):
-        world.warehouse.load(tables, columns, batch_id="new")
+        world.warehouse.load(tables, columns, note="new")
     assert set(world.warehouse.columns_of(list(tables))) == {named("b")}
     assert world.warehouse.query(f"SELECT text FROM {named('b').sql}") == [{"text": "old"}]
 

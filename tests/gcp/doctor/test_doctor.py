@@ -19,6 +19,7 @@ from google.iam.v1.policy_pb2 import Binding, Policy
 from lib.cli.doctor import doctor
 from lib.consolidation.fence import FENCE_COLUMNS
 from lib.consolidation.ledger import LEDGER_COLUMNS
+from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column
 from lib.embedded.schema import MAIN_TABLE
 from lib.gcp.needs import APIS, NEEDS
@@ -29,9 +30,7 @@ from tests.gcp.http_server import Answer, serving_json
 
 SERVICES = ("prediction-worker", "prediction-coordinator")
 ACCOUNT = f"predictions@{PROJECT}.iam.gserviceaccount.com"
-MAIN, FENCES, LEDGER = (
-    f"nba_predictions.{table}" for table in ("player_prop_predictions", "consolidation_fences", "consolidation_runs")
-)
+MAIN, FENCES, LEDGER = map(str, (TableSpec().table, TableSpec().fences, TableSpec().ledger))
 HEALTHY = {
     "/health": {"status": "healthy"},
     "/health/deep": {"status": "healthy", "checks": [{"check": "bigquery_access", "status": "pass"}]},
@@ -205,14 +204,14 @@ TAKEN_AWAY: dict[str, Case] = {
         with_columns(*(column for column in MAIN_TABLE if column.name != "system_id")),
         "Main table",
         "FAIL",
-        "it lacks system_id",
+        "key_columns: the table lacks system_id",
         f"'ALTER TABLE {MAIN} ADD COLUMN system_id STRING'",
     ),
     "type": (
         with_columns(*(Column(column.name, "STRING") for column in MAIN_TABLE)),
         "Main table",
         "FAIL",
-        "game_date is STRING, not DATE",
+        "date_column: game_date must be a DATE, and is STRING",
         "Correct the column",
     ),
     "fences": (lambda project: project.tables.pop(FENCES), "Fences", "WARN", FENCES, "first consolidation makes it"),
@@ -220,7 +219,7 @@ TAKEN_AWAY: dict[str, Case] = {
         lambda project: project.tables.update({LEDGER: described(LEDGER_COLUMNS[1:])}),
         "Ledger",
         "FAIL",
-        "it lacks run_id",
+        "the table lacks run_id",
         "ADD COLUMN run_id STRING",
     ),
     "logs": (

@@ -35,6 +35,7 @@ OURS = (
     Configuration("two coordinators of two batches; the same events", _sized(2, 2, "PAUSES=1")),
     Configuration("three coordinators of two batches; pauses, lost answers", _sized(3, 2, "NO_STEAL", "NO_CRASH")),
     Configuration("three coordinators without the lock; crashes", _sized(3, 2, "NO_LOCK")),
+    Configuration("three coordinators, two of which name another date column", _sized(3, 2, "NO_LOCK", "MIXED_SPECS")),
     Configuration("two coordinators; a lease never ends by itself", _sized(2, 2, "NO_EXPIRY", "NO_CRASH")),
     Configuration("progress: pauses, lost answers, a crash", _sized(2, 1, "PAUSES=1", "NO_STEAL"), liveness=True),
     Configuration("progress without the lock", _sized(2, 2, "NO_LOCK"), liveness=True),
@@ -49,6 +50,10 @@ WITHOUT = (
     Configuration("the fence is read, not updated", (*_ALL_EVENTS, "READ_FENCE"), *_TWO_ROWS),
     Configuration(
         "of two raced fence rows one is updated, no lock", _sized(2, 1, "NO_LOCK", "ONE_FENCE_ROW"), *_TWO_ROWS
+    ),
+    Configuration("a setting says which fence row is moved", _sized(2, 2, "NO_LOCK", "MIXED_SCOPE"), *_TWO_ROWS),
+    Configuration(
+        "another spec than the recorded one is taken", _sized(2, 2, "NO_LOCK", "MIXED_SPECS", "ANY_SPEC"), *_TWO_ROWS
     ),
     Configuration("a stale token is not refused", (*_ALL_EVENTS, "ANY_TOKEN"), *_FENCE_BACK),
     Configuration(

@@ -22,7 +22,9 @@
      ANY_TOKEN      a stale token is not refused                 TRUST_TOO_LONG a lease is trusted to its end and beyond
      DELETE_ANY     a release deletes whoever's record           NO_READ_BACK   who missed the answer does not look again
      STEAL_ONLY     a forced release leaves the fence alone      DROP_FIRST     staging is dropped before the commit
-     NO_LEDGER      what is merged already is not looked up */
+     NO_LEDGER      what is merged already is not looked up      MIXED_SCOPE    a setting says which fence row is moved, and
+     MIXED_SPECS    settings name two date columns                              which lock is taken: every other one differs
+     ANY_SPEC       another spec than the recorded is taken */
 
 #ifndef BATCHES
 #define BATCHES 2
@@ -73,7 +75,22 @@
 #else
 #define updates(row) seen_fence[row]
 #endif
+/* With two scopes, or two specs and so two dates, each has a fence row of its own. */
+#if defined(MIXED_SCOPE) || defined(MIXED_SPECS)
+#define HAS_OWN_ROW
+#define own_row (me % 2)
+#define other_row (1 - own_row)
+#define is_own(row) ((row) == own_row)
+#define newest_token fence[own_row]
+#else
+#define is_own(row) true
 #define newest_token ((fence[0] > fence[1]) -> fence[0] : fence[1])
+#endif
+#if defined(MIXED_SPECS) && !defined(ANY_SPEC)
+#define other_spec_is_there fence_is_there[other_row]
+#else
+#define other_spec_is_there false
+#endif
 
 /* Firestore: one document, and the commit time. */
 byte holder = NOBODY;
@@ -157,6 +174,15 @@ inline release() {
 
 /* INSERT of the fence row where none is seen. Two may race, and both rows stay. */
 inline ensure_fence() {
+#ifdef HAS_OWN_ROW
+    seen_row = fence_is_there[own_row] || other_spec_is_there;
+    atomic {
+        if
+        :: !seen_row -> fence_is_there[own_row] = true
+        :: else
+        fi
+    }
+#else
     seen_row = fence_is_there[0] || fence_is_there[1];
     atomic {
         if
@@ -165,13 +191,16 @@ inline ensure_fence() {
         :: else
         fi
     }
+#endif
 }
 
 inline take_snapshot() {
     atomic {
         printf("coordinator %d begins its transaction for batch %d: it sees %d rows of the key\n", me, batch, copies);
         began = commits; seen_copies = copies; seen_merged = is_in_ledger[batch];
-        seen_fence[0] = fence_is_there[0]; seen_fence[1] = fence_is_there[1]; seen_token = newest_token;
+        seen_fence[0] = is_own(0) && fence_is_there[0]; seen_fence[1] = is_own(1) && fence_is_there[1];
+        seen_other = other_spec_is_there;
+        seen_token = newest_token;
         if
         :: seen_fence[0] -> chosen_row = 0
         :: seen_fence[1] -> chosen_row = 1
@@ -186,9 +215,12 @@ inline take_snapshot() {
 inline commit_transaction() {
     atomic {
         if
-        :: LOOKS_AT_LEDGER && seen_merged -> outcome = OVERTAKEN
-        :: !(LOOKS_AT_LEDGER && seen_merged) && TAKES_LOCK && REFUSES_STALE && token < seen_token -> outcome = STALE
-        :: !(LOOKS_AT_LEDGER && seen_merged) && !(TAKES_LOCK && REFUSES_STALE && token < seen_token) && CONFLICTS ->
+        :: seen_other -> outcome = OTHER_SPEC
+        :: !seen_other && LOOKS_AT_LEDGER && seen_merged -> outcome = OVERTAKEN
+        :: !seen_other && !(LOOKS_AT_LEDGER && seen_merged) && TAKES_LOCK && REFUSES_STALE && token < seen_token ->
+            outcome = STALE
+        :: !seen_other && !(LOOKS_AT_LEDGER && seen_merged) &&
+           !(TAKES_LOCK && REFUSES_STALE && token < seen_token) && CONFLICTS ->
             outcome = CONFLICT
         :: else ->
             outcome = COMMITTED; commits++;
@@ -228,7 +260,7 @@ inline may_die() {
 #endif
 }
 
-mtype = { COMMITTED, CONFLICT, OVERTAKEN, STALE };
+mtype = { COMMITTED, CONFLICT, OVERTAKEN, STALE, OTHER_SPEC };
 
 proctype Coordinator(byte me) {
     byte batch = me % BATCHES;
@@ -239,6 +271,7 @@ proctype Coordinator(byte me) {
     byte seen_copies = 0;
     bool seen_merged = false;
     bool seen_fence[2];
+    bool seen_other = false;
     byte seen_token = 0;
     byte chosen_row = 0;
     byte believers = 0;
@@ -276,13 +309,17 @@ next_batch:
         may_die();
         atomic {
             began = 0; seen_copies = 0; seen_merged = false; seen_fence[0] = false; seen_fence[1] = false;
-            seen_token = 0; chosen_row = 0; seen_row = false; outcome = CONFLICT
+            seen_token = 0; chosen_row = 0; seen_row = false; seen_other = false
         };
         if
         :: TAKES_LOCK -> release()
         :: else
         fi;
-        token = 0
+        token = 0;
+        if
+        :: outcome == OTHER_SPEC -> outcome = CONFLICT; goto clean_up
+        :: else -> outcome = CONFLICT
+        fi
     od;
 
 clean_up:
