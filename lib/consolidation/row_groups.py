@@ -1,6 +1,6 @@
-"""Rows by the columns that they own.
+"""Rows grouped by the columns that they own.
 
-An absent field is not NULL: a consolidation leaves the columns alone that a row does not own.
+An absent field is not NULL: a consolidation updates only the columns that a row owns.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ _MOST_GROUPS = 50
 def grouped_by_columns(rows: Rows, spec: TableSpec, game_date: date | None, *, source: str) -> list[pandas.DataFrame]:
     """Return a frame for each set of columns, in the order in which they appear.
 
-    A frame's rows own all its columns. Of mappings, an absent date is the batch's, and an absent key that may be
-    NULL is NULL if other rows have it, since many serialisers leave out what is null.
+    A frame's rows own all its columns. A mapping owns its fields, and two that are filled in: an absent date is the
+    batch's, and an absent key that may be NULL is NULL if other rows have it, since many serialisers omit nulls.
 
     Args:
         rows: A frame, or mappings; a series of mappings has their places as its index.
         spec: Names the keys and the date column.
-        game_date: The batch's date, for rows without one; None: they stay without.
+        game_date: The batch's date; None: absent dates are not filled in.
         source: What the rows are called in messages.
 
     Raises:
-        StagedDataError: There are no rows, one is not a mapping, or more than 50 sets of columns.
+        StagedDataError: There are no rows, a row is not a mapping, or there are more than 50 sets of columns.
     """
     import pandas
 
@@ -71,12 +71,12 @@ def _frames(rows: pandas.Series[Any], spec: TableSpec, dates: Mapping[str, Any],
         places, members = groups.setdefault(frozenset(whole), ([], []))
         if len(groups) > _MOST_GROUPS:
             raise StagedDataError(
-                f"{source}: {rows.index.name} {where} has yet another set of fields, and at most {_MOST_GROUPS} can be "
-                "staged at once; write null where a value is missing, or split the rows"
+                f"{source}: {rows.index.name} {where} has one more set of fields than the {_MOST_GROUPS} that "
+                "can be staged at once; write null where a value is missing, or split the rows"
             )
         places.append(where)
         members.append(whole)
-    # Objects: inferred types would make floats of integers beside a NULL, and lose digits.
+    # As objects: an inferred type would turn integers beside a NULL into floats, and lose digits.
     return [
         pandas.DataFrame(members, pandas.Index(places, name=rows.index.name), dtype=object)
         for places, members in groups.values()
