@@ -419,11 +419,9 @@ def test_a_row_updates_only_the_fields_that_it_has(world: World, tmp_path: Path,
     found = {row["player_lookup"]: (row["predicted_points"], row["confidence_score"]) for row in world.table()}
     assert found == {"a": (21.5, 0.7), "b": (None, 0.6), "c": (22.5, 0.7), "d": (2.0, None)}
     assert [row["current_points_line"] for row in world.table() if row["player_lookup"] == "d"] == [None]
-    many = [
-        {**KEYS, "player_lookup": f"p{number}", **({"prediction_id": [None, 2**53 + 1][number % 2]} if number else {})}
-        for number in range(9)
-    ]
-    assert stage("b3", many, workers=4) == [1, 2, 2, 2, 2]
+    ids: list[dict[str, Any]] = [{}, {"prediction_id": None}, {}, {"prediction_id": 2**53 + 1}]
+    many = [{**KEYS, "player_lookup": f"p{number}", **ids[number % 4]} for number in range(10)]
+    assert stage("b3", many, workers=4) == [2, 3, 2, 3]
     assert {row["prediction_id"] for row in world.table()} == {None, str(2**53 + 1)}
 
 
