@@ -23,7 +23,8 @@ _LONGEST_VALUE = 2**31 - 1
 _ROWS_AT_ONCE = 1000
 _NEVER_CLOSED = "a quote is opened and never closed; a quote is missing, or the file was cut"
 _AFTER_A_QUOTE = (
-    "text after a closing quote (on line {line}); enclose the whole value, and write a quote inside it twice"
+    "text after a closing quote (on line {line}); enclose the whole value, and write a quote inside it twice, "
+    "not with a backslash"
 )
 _ESCAPED = re.compile(r"\\.", re.DOTALL)
 _ENCLOSED = re.compile(r'("[^"]*"|[^",]*)(,("[^"]*"|[^",]*))*')

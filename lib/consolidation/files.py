@@ -66,13 +66,18 @@ def _read_json_lines(path: Path) -> pandas.Series[Any]:
             try:
                 row = json.loads(line, object_pairs_hook=_unambiguous, parse_float=_finite)
             except (ValueError, RecursionError) as error:
-                problem = " ".join(str(error).split())[:200]
-                raise StagedDataError(f"{path}: line {number} is not JSON: {problem}") from error
+                raise StagedDataError(f"{path}: line {number} is not JSON: {_problem(error)}") from error
             if not isinstance(row, dict):
                 raise StagedDataError(f"{path}: line {number} is not a JSON object")
             rows.append(row)
             places.append(number)
     return pandas.Series(rows, pandas.Index(places, name=Place.LINE), dtype=object)
+
+
+def _problem(error: Exception) -> str:
+    """One line without the line number of JSON's reader, which counts in the line that it was given."""
+    told = f"{error.msg}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
+    return " ".join(told.split())[:200]
 
 
 def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
