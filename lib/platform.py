@@ -6,7 +6,6 @@ The only place that picks adapters. What an environment is stands in
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Protocol
@@ -78,23 +77,32 @@ class Platform:
 
     @property
     def warehouse(self) -> Warehouse:
+        """What runbooks ask about rows.
+
+        Raises:
+            SpecMismatch: The settings of the table do not fit it, so answers about its rows would be wrong.
+        """
+        if self._faults_of_settings:
+            from lib.consolidation.errors import SpecMismatch
+
+            raise SpecMismatch(self.table.table, self._faults_of_settings)
         return self.adapters.metered_warehouse
+
+    @cached_property
+    def _faults_of_settings(self) -> Sequence[str]:
+        """None of a table that cannot be looked at: the steps that look at it are UNKNOWN then."""
+        from lib.consolidation.errors import TableNotFound
+        from lib.consolidation.schema import spec_faults
+
+        try:
+            return spec_faults(self.table, self.adapters.metered_warehouse.columns(self.table.table))
+        except (TableNotFound, Unavailable, CorruptState):
+            return ()
 
     @property
     def query_costs(self) -> Sequence[QueryCost] | None:
         """What the queries of this process read so far; None: reading is not billed here."""
         return self.adapters.query_costs
-
-    def check_table(self) -> None:
-        """Raise `SpecMismatch` when the settings of the table do not fit it: answers about its rows would be wrong.
-
-        A table that cannot be looked at is left to the steps that look at it, which are UNKNOWN then.
-        """
-        from lib.consolidation.errors import TableNotFound
-        from lib.consolidation.schema import check_spec
-
-        with suppress(TableNotFound, Unavailable, CorruptState):
-            check_spec(self.table, self.warehouse.columns(self.table.table))
 
     @property
     def activity(self) -> WarehouseActivity:
@@ -123,7 +131,7 @@ class Platform:
             timing=self.environment.lock.timing,
             max_wait_seconds=self.environment.lock.max_wait_seconds,
             key_for=self.table.lock_key,
-            fence=WarehouseFence(lambda: self.warehouse, self.table),
+            fence=WarehouseFence(lambda: self.adapters.warehouse, self.table),
         )
 
     def consolidator(self) -> BatchConsolidator:

@@ -63,7 +63,9 @@ class _OneLineErrors(click.Group):
 
 
 def _lines(error: RunbookError) -> Sequence[str]:
-    return error.faults if isinstance(error, SpecMismatch) else [str(error)]
+    if isinstance(error, SpecMismatch):
+        return [f"{error.table} does not fit its settings: {fault}" for fault in error.faults]
+    return [str(error)]
 
 
 @click.group(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})

@@ -100,7 +100,6 @@ def duplicates(game_date: str, environment: str, as_json: bool) -> None:
 
     day = checked_game_date(game_date)
     platform = connect(environment)
-    platform.check_table()
     counts = count_duplicates(platform.warehouse, platform.table, day, day, with_guide=True)
     found = {
         "game_date": game_date,

@@ -32,6 +32,7 @@ class Proof(StrEnum):
     EMPTY = "merged: it has no rows"
     MISSING = "NOT MERGED: keys of it are not in the main table"
     OTHER_VALUES = "not proven: its keys are in the main table with other values, and the ledger does not name it"
+    STREAMING = "not proven: rows were streamed into it that copies may miss for up to 90 minutes; look again then"
     UNREADABLE = "not proven: it lacks key columns, or has columns that the main table has not"
 
     @property
@@ -98,7 +99,9 @@ def _proven(table: StagingTable, counts: _Counts | None, is_in_ledger: bool) -> 
     if counts is None:
         return ProvenTable(table, Proof.UNREADABLE, table.rows, 0, 0)
     rows, missing, differing = counts
-    if missing:
+    if table.is_streaming:
+        proof = Proof.STREAMING
+    elif missing:
         proof = Proof.MISSING
     elif differing:
         proof = Proof.LEDGER if is_in_ledger else Proof.OTHER_VALUES

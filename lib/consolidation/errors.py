@@ -13,6 +13,8 @@ Finding
 └── RepairRefused          the repair would touch other rows than it was shown for
 Unavailable
 ├── WarehouseUnavailable   the warehouse did not answer
+│   └── DatasetNotFound    no dataset where it was looked for; nothing is known of its tables
+├── RowsStillStreaming     rows of a staging table cannot be copied yet
 └── ConsolidationConflict  rivals kept winning until the time was over
 RunbookError
 └── StaleToken             a newer consolidation has passed the fence
@@ -45,12 +47,14 @@ class SpecMismatch(UserError):
     """The table's settings do not fit the table.
 
     Attributes:
+        table: The table.
         faults: What does not fit, a line for each.
     """
 
     def __init__(self, table: object, faults: Sequence[str]) -> None:
+        self.table = table
         self.faults = tuple(faults)
-        super().__init__(f"the settings of {table} do not fit the table, nothing was changed: {'; '.join(faults)}")
+        super().__init__(f"the settings of {table} do not fit the table: {'; '.join(faults)}")
 
 
 class SpecChanged(UserError):
@@ -75,6 +79,14 @@ class RepairRefused(Finding):
 
 class WarehouseUnavailable(Unavailable):
     """The warehouse could not be reached or answered with a fault."""
+
+
+class DatasetNotFound(WarehouseUnavailable):
+    """The dataset does not exist, or is in another location; that a table is missing does not follow."""
+
+
+class RowsStillStreaming(Unavailable):
+    """Rows were streamed into a staging table that the warehouse cannot copy yet; nothing was merged."""
 
 
 class ConsolidationConflict(Unavailable):

@@ -90,7 +90,7 @@ def spec_changed(warehouse: Warehouse, spec: TableSpec) -> SpecChanged:
     return SpecChanged(
         f"{spec.table} is consolidated with {recorded}, and not with [{spec.identity}]; nothing was written, as two "
         "consolidations that differ in this would not notice each other; correct the table's settings, or see "
-        "what a change of the recorded spec would do: runbook fence spec"
+        "what a change of the recorded spec would do: runbook fence spec --env ENVIRONMENT"
     )
 
 

@@ -26,6 +26,8 @@ def same_key(spec: TableSpec, left: str, right: str) -> str:
     known to accept an outer join
     (https://cloud.google.com/bigquery/docs/reference/standard-sql/dml-syntax#merge_statement).
     """
+    # Keep both sides plain columns, never CAST or COALESCE: BigQuery takes this form in the ON of a
+    # MERGE, and refuses expressions and IS NOT DISTINCT FROM there (tried live, August 2026).
     return " AND ".join(_same(f"{left}.{quoted(name)}", f"{right}.{quoted(name)}") for name in spec.key_columns)
 
 

@@ -238,7 +238,7 @@ def dry_run_sql(staged: StagedRows) -> str:
 def group_by_columns(
     tables: Sequence[tuple[TableName, tuple[Column, ...]]], relation_prefix: TableName
 ) -> dict[StagedGroup, list[TableName]]:
-    """Tables with equal columns, each group under a name of its own."""
+    """Tables with equal columns, stored alike, each group under a name of its own."""
     by_columns: dict[tuple[Column, ...], list[TableName]] = {}
     for table, columns in tables:
         by_columns.setdefault(columns, []).append(table)

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
+from functools import partial
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,8 @@ def _arrow_type(type_: str) -> pyarrow.DataType:
         "DATETIME": lambda: pyarrow.timestamp("us"),
         "JSON": pyarrow.string,
     }
+    if type_.startswith("ARRAY<"):
+        return pyarrow.list_(_arrow_type(type_[6:-1]))
     if type_ not in known:
         raise StagedDataError(f"columns of type {type_} cannot be staged")
     return known[type_]()
@@ -69,7 +72,7 @@ def _arrow_type(type_: str) -> pyarrow.DataType:
 def _converted(series: pandas.Series[Any], column: Column, source: str) -> pyarrow.Array:
     import pyarrow
 
-    read = _READERS[column.type]
+    read = _reader(column.type)
     places, values = _distinct(series)
     converted = []
     for number, value in enumerate(values):
@@ -202,6 +205,23 @@ def _iso_text(value: Any) -> str:
 
 def _datetime(value: Any) -> datetime:
     return _timestamp(value).replace(tzinfo=None)
+
+
+def _array(read: Callable[[Any], Any], value: Any) -> list[Any]:
+    """Text is JSON. A value that would become NULL is refused: no warehouse keeps one in an array."""
+    if isinstance(value, str):
+        value = json.loads(value, parse_constant=_no_json)
+    items = value.tolist() if hasattr(value, "tolist") else value
+    if not isinstance(items, list | tuple):
+        raise ValueError
+    values = [None if _is_blank(item) else read(item) for item in items]
+    if None in values:
+        raise ValueError
+    return values
+
+
+def _reader(type_: str) -> Callable[[Any], Any]:
+    return partial(_array, _READERS[type_[6:-1]]) if type_.startswith("ARRAY<") else _READERS[type_]
 
 
 _READERS: dict[str, Callable[[Any], Any]] = {

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
 
-from lib.consolidation.errors import SourceVanished
+from lib.consolidation.errors import RowsStillStreaming, SourceVanished
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.ledger import ledger_runs
 from lib.consolidation.merge import StagedRows, group_by_columns
 from lib.consolidation.schema import check_spec, check_staged_columns
 from lib.consolidation.staging import batch_tables, check_marks, is_merged, merged_names
 from lib.consolidation.table_spec import TableSpec
-from lib.consolidation.warehouse import StagingTable, Warehouse
+from lib.consolidation.warehouse import STREAMING_LAG, StagingTable, Warehouse
 
 
 @dataclass(frozen=True)
@@ -89,14 +89,27 @@ def find_staged(warehouse: Warehouse, spec: TableSpec, batch_id: str) -> StagedB
     )
 
 
+def _check_whole(batch: StagedBatch) -> None:
+    """Raise while a table would be merged without its last rows, and then be dropped with them."""
+    streaming = [table for table in batch.listed if table.is_streaming]
+    if streaming:
+        first, more = streaming[0].name, f" and {len(streaming) - 1} more" if streaming[1:] else ""
+        raise RowsStillStreaming(
+            f"staging table {first}{more} of batch {batch.batch_id}: rows were streamed into it that cannot be copied "
+            f"yet; nothing was merged. Try again by {batch.listed_at + STREAMING_LAG:%Y-%m-%d %H:%M} UTC at the latest"
+        )
+
+
 def gather_rows(warehouse: Warehouse, spec: TableSpec, batch: StagedBatch) -> GatheredRows:
     """Check the tables' columns against the main table's, and group equal ones.
 
     Raises:
         SpecMismatch: The settings do not fit the main table.
+        RowsStillStreaming: A table has rows that cannot be copied yet; says when to try again.
         StagedDataError: A table does not fit; names the columns.
         SourceVanished: A rival has dropped a table meanwhile.
     """
+    _check_whole(batch)
     columns = warehouse.columns_of([spec.table, *batch.to_merge])
     main = columns.get(spec.table) or warehouse.columns(spec.table)
     check_spec(spec, main)

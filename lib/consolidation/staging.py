@@ -18,7 +18,7 @@ from lib.consolidation.places import place
 from lib.consolidation.row_groups import grouped_by_columns
 from lib.consolidation.rows import convert
 from lib.consolidation.schema import check_spec, check_staged_columns
-from lib.consolidation.staging_note import staging_note
+from lib.consolidation.staging_note import loaded_note, staging_note
 from lib.consolidation.table_spec import FENCES_PREFIX, STAGING_PREFIX, TableSpec
 from lib.consolidation.warehouse import Column, StagingTable, Warehouse
 
@@ -99,7 +99,7 @@ class BatchStagingWriter:
         )
 
     def _load(self, tables: Mapping[TableName, pyarrow.Table], batch_id: str) -> list[StagingWrite]:
-        self._warehouse.load(tables, self._main_columns, note=staging_note(batch_id, self._spec.table))
+        self._warehouse.load(tables, self._main_columns, note=loaded_note(batch_id, self._spec.table))
         for name, rows in tables.items():
             logger.info("📝 Wrote %d rows to staging table %s (batch=%s)", rows.num_rows, name.table, batch_id)
         return [StagingWrite(name, rows.num_rows) for name, rows in tables.items()]
@@ -207,11 +207,10 @@ def check_marks(warehouse: Warehouse, spec: TableSpec, batch_id: str, tables: Se
 
 def _other_main_tables(warehouse: Warehouse, spec: TableSpec) -> list[str]:
     """Other tables of the dataset that something was consolidated into, or staged for."""
-    dataset = spec.table.dataset
+    dataset, ours = spec.table.dataset, {"", str(spec.table)}
     fenced = [table.name.table for table in warehouse.staging_tables(dataset, FENCES_PREFIX)]
-    found = {f"{dataset}.{name.removeprefix(FENCES_PREFIX)}" for name in fenced}
-    found |= {table.main_table for table in warehouse.staging_tables(dataset, STAGING_PREFIX)}
-    return sorted(found - {"", str(spec.table)})
+    found = {f"{dataset}.{name.removeprefix(FENCES_PREFIX)}" for name in fenced} - ours
+    return sorted(found or {table.main_table for table in warehouse.staging_tables(dataset, STAGING_PREFIX)} - ours)
 
 
 def merged_names(runs: Sequence[LedgerRun]) -> dict[str, datetime]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Value = str | int | float | bool | Decimal | date | datetime | Sequence[str]
 Parameters = Mapping[str, Value]
 Row = dict[str, Any]
+STREAMING_LAG = timedelta(minutes=90)
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,13 @@ class Column:
         name: As the warehouse spells it.
         type: Its GoogleSQL type without parameters: ``STRING``, ``INT64``, ``FLOAT64``,
             ``NUMERIC``, ``BOOL``, ``DATE``, ``TIMESTAMP``, ``ARRAY<STRING>``, …
+        storage: What else the warehouse keeps of it, as `Warehouse.columns_of` lists it; opaque. Tables
+            are gathered as one only where it is equal.
     """
 
     name: str
     type: str
+    storage: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ class StagingTable:
             more or fewer, or, where `changed_at` is not known, its rows are others; opaque,
             only compared for equality.
         listed_at: The warehouse's time when the listing began.
+        is_streaming: Rows were streamed into it that copies of it may still miss, for as long
+            as `STREAMING_LAG`; then `changed_at` is not known and `rows` may be too few.
     """
 
     name: TableName
@@ -64,6 +70,7 @@ class StagingTable:
     changed_at: datetime | None
     version: str
     listed_at: datetime
+    is_streaming: bool = False
 
     @property
     def batch_id(self) -> str:

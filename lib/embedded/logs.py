@@ -120,9 +120,9 @@ class FileLogReader:
         ]
         return sorted(found, key=lambda entry: entry.timestamp)
 
-    def newest(self, service: str) -> datetime | None:
+    def newest(self, service: str, *, since: datetime) -> datetime | None:
         moments = (_time_of(line, service) for line in _lines(log_path(self._home, service)))
-        return max((moment for moment in moments if moment), default=None)
+        return max((moment for moment in moments if moment and moment >= since), default=None)
 
     def _matching(self, service: str, containing: Sequence[str], or_errors: bool) -> Iterator[LogEntry]:
         telling = _telling_words(containing, or_errors)

@@ -16,8 +16,9 @@ from typing import Any
 
 from google.api_core.exceptions import NotFound
 
-from lib.consolidation.errors import InvalidIdentifier, TableNotFound
+from lib.consolidation.errors import InvalidIdentifier
 from lib.consolidation.identifiers import TableName
+from lib.gcp.bigquery_errors import translated
 from lib.gcp.clients import GoogleClients
 from lib.gcp.errors import BIGQUERY, BIGQUERY_JOBS, without_secrets
 from lib.operations.ports import SourceUnavailable
@@ -55,7 +56,7 @@ class BigqueryActivity:
             try:
                 found = client.get_table(f"{client.project}.{table}", **self._clients.reading)
             except NotFound as error:
-                raise TableNotFound(f"there is no table {table} in project {client.project}") from error
+                raise translated(error, client.project) from error
         by_range, by_time = found.range_partitioning, found.time_partitioning
         column = by_range.field if by_range else (by_time.field or "_PARTITIONTIME") if by_time else ""
         return TableLayout(int(found.num_rows or 0), int(found.num_bytes or 0), column or "")

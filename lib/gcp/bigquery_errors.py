@@ -15,49 +15,17 @@ import requests
 from google.api_core import exceptions
 from google.auth.exceptions import GoogleAuthError
 
-from lib.consolidation.errors import TableNotFound, TransactionConflict, WarehouseUnavailable
+from lib.consolidation.errors import DatasetNotFound, TableNotFound, TransactionConflict, WarehouseUnavailable
 from lib.errors import RunbookError
-from lib.gcp.errors import without_secrets
+from lib.gcp.errors import BIGQUERY_ROWS, advice, bigquery_reason, without_secrets
 
 _CONFLICT = re.compile(
     r"aborted due to concurrent update|could not serialize access|too many dml statements outstanding", re.IGNORECASE
 )
-_MISSING = re.compile(r"not found: (table|dataset)", re.IGNORECASE)
+_MISSING = re.compile(r"not found: (table|dataset)(?:.* in location ([\w-]+))?", re.IGNORECASE)
 # The client adds the job and its place on lines of their own, and repeats the error as "; reason: …".
 _APPENDIX = re.compile(r"\n|; reason: ")
 
-_GRANT = (
-    "grant access with: gcloud projects add-iam-policy-binding {project} --member=serviceAccount:ACCOUNT "
-    "--role=roles/bigquery.dataEditor, and the same with --role=roles/bigquery.jobUser"
-)
-_LOG_IN = "log in with: gcloud auth application-default login; or run as a service account"
-_ENABLE = "enable it with: gcloud services enable bigquery.googleapis.com --project={project}"
-_TRY_LATER = "see https://status.cloud.google.com and the network, then try again"
-_QUOTA = "a quota is used up: wait, or raise it under IAM & Admin > Quotas of {project}"
-_BY_REASON = {
-    "accessDenied": _GRANT,
-    "accessNotConfigured": _ENABLE,
-    "SERVICE_DISABLED": _ENABLE,
-    "quotaExceeded": _QUOTA,
-    "rateLimitExceeded": "too many requests at once: wait a minute and try again",
-    "jobRateLimitExceeded": "too many requests at once: wait a minute and try again",
-    "billingNotEnabled": "enable billing for {project}",
-    "bytesBilledLimitExceeded": "it would read more than maximum_bytes_billed allows: raise that, or read less",
-    "resourcesExceeded": "the statement needs more than BigQuery gives it: split the batch",
-    "stopped": "it was cancelled and rolled back; try again",
-    "timeout": "it took longer than it may and was rolled back; try again",
-}
-# The first that fits counts.
-_BY_KIND: tuple[tuple[type[Exception], str], ...] = (
-    (exceptions.Unauthorized, _LOG_IN),
-    (exceptions.Forbidden, _GRANT),
-    (exceptions.TooManyRequests, _QUOTA),
-    (exceptions.ServerError, _TRY_LATER),
-    (exceptions.RetryError, _TRY_LATER),
-    (requests.RequestException, _TRY_LATER),
-    (OSError, _TRY_LATER),
-    (GoogleAuthError, _LOG_IN),
-)
 CLIENT_ERRORS = (exceptions.GoogleAPIError, GoogleAuthError, requests.RequestException, ConnectionError)
 
 
@@ -70,7 +38,8 @@ def bigquery_errors(project_id: str) -> Iterator[None]:
 
     Raises:
         TransactionConflict: A rival transaction won.
-        TableNotFound: A table or its dataset is not there.
+        TableNotFound: A table is not there.
+        DatasetNotFound: A dataset is not there, or is in another location than was asked.
         WarehouseUnavailable: Anything else; the message says what to do.
     """
     try:
@@ -89,29 +58,24 @@ def translated(error: Exception, project_id: str) -> RunbookError:
     if missing and missing[1].lower() == "table":
         return TableNotFound(f"there is no such table in project {project_id}: {said}")
     if missing:
-        return TableNotFound(
-            f"there is no such dataset in project {project_id}: {said}; "
-            f"make it with: bq mk --location=REGION --dataset {project_id}:DATASET"
-        )
-    message = f"BigQuery of project {project_id} did not answer as it should ({_name(cause)}): {said:.300}"
-    fix = _fix(cause)
-    return WarehouseUnavailable(f"{message}; {fix.format(project=project_id)}" if fix else message)
+        return DatasetNotFound(_no_dataset(said, missing[2], project_id))
+    name = bigquery_reason(cause) or type(cause).__name__
+    message = f"BigQuery of project {project_id} did not answer as it should ({name}): {said:.300}"
+    fix = advice(cause, BIGQUERY_ROWS, project_id)
+    return WarehouseUnavailable(f"{message}; {fix}" if fix else message)
+
+
+def _no_dataset(said: str, location: str | None, project_id: str) -> str:
+    """BigQuery has the same words for a dataset that is elsewhere and for one that does not exist."""
+    make = f"make it with: bq mk --location={location or 'REGION'} --dataset {project_id}:DATASET"
+    if not location:
+        return f"there is no such dataset in project {project_id}: {said}; {make}"
+    return (
+        f"no such dataset in location {location} of project {project_id}: {said}; if it is in another location "
+        f"(bq show {project_id}:DATASET), set google.bigquery_location to that; if it does not exist, {make}"
+    )
 
 
 def _first_line(error: BaseException) -> str:
     text = error.message if isinstance(error, exceptions.GoogleAPICallError) else str(error)
     return without_secrets(" ".join(_APPENDIX.split(str(text).strip())[0].split()))
-
-
-def _name(error: BaseException) -> str:
-    return _reason(error) or type(error).__name__
-
-
-def _reason(error: BaseException) -> str:
-    details = getattr(error, "errors", None) or [{}]
-    return str(details[0].get("reason", "")) if isinstance(details[0], dict) else ""
-
-
-def _fix(error: BaseException) -> str:
-    told = _BY_REASON.get(_reason(error)) or _BY_REASON.get(str(getattr(error, "reason", "")))
-    return told or next((fix for kind, fix in _BY_KIND if isinstance(error, kind)), "")

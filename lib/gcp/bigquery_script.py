@@ -14,9 +14,10 @@ from lib.consolidation.errors import RequirementFailed
 from lib.consolidation.identifiers import plain_identifier
 from lib.consolidation.warehouse import Execute, Step
 
-_OPENING = ("BEGIN", "BEGIN TRANSACTION;")
-# RAISE alone passes the error on as it was, with its reason.
-_CLOSING = ("COMMIT TRANSACTION;", "EXCEPTION WHEN ERROR THEN", "ROLLBACK TRANSACTION;", "RAISE;", "END;")
+# No handler: an error ends the script, and BigQuery rolls the transaction back by itself. A ROLLBACK in
+# a handler fails after a conflict, which has ended the transaction already, and hides the conflict.
+_OPENING = ("BEGIN TRANSACTION;",)
+_CLOSING = ("COMMIT TRANSACTION;",)
 _REQUIREMENT = re.compile(r"requirement:(\w+)")
 
 

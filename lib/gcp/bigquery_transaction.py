@@ -11,7 +11,7 @@ from google.cloud.bigquery import Client, QueryJob
 
 from lib.consolidation.warehouse import Step, TransactionOutcome
 from lib.errors import RunbookError
-from lib.gcp.bigquery_errors import CLIENT_ERRORS
+from lib.gcp.bigquery_errors import CLIENT_ERRORS, translated
 from lib.gcp.bigquery_jobs import REQUEST_SECONDS, BigqueryJobs, Job, failure
 from lib.gcp.bigquery_script import failed_requirement, names_by_line
 
@@ -41,9 +41,8 @@ class Transaction:
             # An error after the COMMIT, or a cancellation that came too late, undoes nothing.
             if self._is_committed(job):
                 return self._outcome(job)
-            message = str((job.error_result or {}).get("message", ""))
-            if refused := failed_requirement(message, self.steps):
-                raise refused from error
+            if cause := self._cause(job):
+                raise cause from error
             raise
         return self._outcome(job)
 
@@ -54,6 +53,16 @@ class Transaction:
             if not found or failure(job) is None or self._is_committed(job):
                 return job
         raise AssertionError
+
+    def _cause(self, job: Job) -> RunbookError | None:
+        """Why the script failed, by the statement that failed; None: it was cancelled, or nothing more is known."""
+        message = str((job.error_result or {}).get("message", ""))
+        if refused := failed_requirement(message, self.steps):
+            return refused
+        by_start = sorted(self._children(job), key=lambda child: child.created)
+        failed = (failure(child) for child in by_start if (child.error_result or {}).get("reason") != "stopped")
+        first = next(filter(None, failed), None)
+        return translated(first, self.client.project) if first else None
 
     def _is_committed(self, job: Job) -> bool:
         return any(child.statement_type == "COMMIT_TRANSACTION" and not failure(child) for child in self._children(job))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from google.cloud.bigquery import ArrayQueryParameter, ScalarQueryParameter, SchemaField
+from google.cloud.bigquery import ArrayQueryParameter, ScalarQueryParameter, SchemaField, SourceFormat
 
-from lib.consolidation.warehouse import Column, Parameters, Value
+from lib.consolidation.identifiers import TableName
+from lib.consolidation.warehouse import Column, Parameters, Row, Value
 
 if TYPE_CHECKING:
     import pyarrow
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 QueryParameter = ScalarQueryParameter | ArrayQueryParameter
 
 _PARAMETER = re.compile(r"(?<!@)@(\w+)")
+_IN_PARQUET = frozenset({"STRING", "INT64", "FLOAT64", "NUMERIC", "BOOL", "DATE", "TIMESTAMP"})
+_LEGACY = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL", "RECORD": "STRUCT"}
 _TYPE_PARAMETERS = re.compile(r"\s*\([^()]*\)")
 # The first that fits counts: True is an int, and a datetime is a date.
 _TYPES: tuple[tuple[type, str], ...] = (
@@ -60,20 +65,82 @@ def columns_of_schema(schema: Iterable[SchemaField]) -> tuple[Column, ...]:
 
 def _type_of(field: SchemaField) -> str:
     """REST names types as legacy SQL does: ``FLOAT`` is ``FLOAT64``."""
-    kind = field.to_standard_sql().type
-    assert kind is not None
-    if kind.array_element_type is not None:
-        return f"ARRAY<{_kind_name(kind.array_element_type.type_kind)}>"
-    return _kind_name(kind.type_kind)
+    kind = _LEGACY.get(field.field_type, field.field_type)
+    return f"ARRAY<{kind}>" if field.mode == "REPEATED" else kind
 
 
-def _kind_name(kind: object) -> str:
-    return str(getattr(kind, "value", kind))
+def columns_sql(dataset: str) -> str:
+    """The columns of the dataset's tables named in @tables, and what a copy job compares of them."""
+    return (
+        "SELECT table_name, column_name, data_type, is_hidden, is_nullable, is_partitioning_column, "
+        f"clustering_ordinal_position FROM `{dataset}`.INFORMATION_SCHEMA.COLUMNS "
+        "WHERE table_name IN (SELECT name FROM UNNEST(@tables) AS name) "
+        "AND (is_hidden = 'NO' OR is_partitioning_column = 'YES') ORDER BY table_name, ordinal_position"
+    )
+
+
+def columns_by_table(dataset: str, rows: Sequence[Row]) -> dict[TableName, tuple[Column, ...]]:
+    """The port's columns of that query's rows."""
+    by_ingestion = {row["table_name"] for row in rows if row["is_hidden"] == "YES"}
+    columns: dict[TableName, list[Column]] = defaultdict(list)
+    for row in rows:
+        if row["is_hidden"] == "NO":
+            storage = f"{_storage(row)}{' by ingestion' if row['table_name'] in by_ingestion else ''}"
+            column = Column(row["column_name"], plain_type(row["data_type"]), storage)
+            columns[TableName(dataset, row["table_name"])].append(column)
+    return {table: tuple(found) for table, found in columns.items()}
+
+
+def _storage(row: Row) -> str:
+    """What must be equal in all sources of a copy job; empty for a plain nullable column.
+
+    Source: https://cloud.google.com/bigquery/docs/managing-tables#copy_multiple_source_tables
+    """
+    data_type = str(row["data_type"])
+    clustering = row["clustering_ordinal_position"]
+    kept = {
+        data_type: plain_type(data_type) != data_type,
+        "REQUIRED": row["is_nullable"] == "NO" and not data_type.startswith("ARRAY<"),
+        "partitions": row["is_partitioning_column"] == "YES",
+        f"clusters {clustering}": clustering is not None,
+    }
+    return ", ".join(name for name, is_so in kept.items() if is_so)
 
 
 def plain_type(data_type: str) -> str:
     """``NUMERIC(4, 1)`` → ``NUMERIC``."""
     return _TYPE_PARAMETERS.sub("", data_type)
+
+
+def load_file(rows: pyarrow.Table, columns: Sequence[Column]) -> tuple[str, bytes]:
+    """The rows as a file for a load job, with its `sourceFormat`.
+
+    Parquet, but for columns that it cannot carry as they are: loads refuse JSON there, and read a
+    list as a record (https://cloud.google.com/bigquery/docs/json-data#limitations).
+    """
+    if all(column.type in _IN_PARQUET for column in columns):
+        return SourceFormat.PARQUET, parquet(rows)
+    lines = (_json_line(row, columns) for row in rows.to_pylist())
+    return SourceFormat.NEWLINE_DELIMITED_JSON, "".join(lines).encode()
+
+
+def _json_line(row: Row, columns: Sequence[Column]) -> str:
+    """NULL is left out, because a repeated field takes none."""
+    present = [column for column in columns if row[column.name] is not None]
+    members = [f"{json.dumps(column.name)}: {_json_value(column.type, row[column.name])}" for column in present]
+    return f"{{{', '.join(members)}}}\n"
+
+
+def _json_value(type_: str, value: Any) -> str:
+    """Whole and exact numbers as text: BigQuery reads a number as a float where it is too long for one."""
+    if type_.startswith("ARRAY<"):
+        return f"[{', '.join(_json_value(type_[6:-1], item) for item in value)}]"
+    if type_ == "JSON":
+        # As it was written, but on one line: between its tokens a line's end means nothing.
+        return str(value).replace("\n", " ").replace("\r", " ")
+    if isinstance(value, bool | float | str):
+        return json.dumps(value)
+    return json.dumps(f"{value:f}" if isinstance(value, Decimal) else str(value))
 
 
 def parquet(rows: pyarrow.Table) -> bytes:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import io
 import logging
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
@@ -37,8 +36,16 @@ from lib.gcp.bigquery_gathering import gathered
 from lib.gcp.bigquery_jobs import REQUEST_SECONDS, BigqueryJobs, Job, failure, fresh_job_id
 from lib.gcp.bigquery_listing import staging_tables_of, staging_tables_sql
 from lib.gcp.bigquery_script import script_of
+from lib.gcp.bigquery_streaming import with_streaming_seen
 from lib.gcp.bigquery_transaction import Transaction
-from lib.gcp.bigquery_types import columns_of_schema, parquet, plain_type, query_parameters, schema_fields
+from lib.gcp.bigquery_types import (
+    columns_by_table,
+    columns_of_schema,
+    columns_sql,
+    load_file,
+    query_parameters,
+    schema_fields,
+)
 
 if TYPE_CHECKING:
     import pyarrow
@@ -119,14 +126,19 @@ class BigqueryWarehouse:
         return [dict(row.items()) for row in self._run(sql, self._query_config(sql, parameters))]
 
     def _run(self, sql: str, config: bigquery.QueryJobConfig) -> RowIterator:
-        return self._client.query_and_wait(
-            sql,
-            job_config=config,
-            api_timeout=REQUEST_SECONDS,
-            wait_timeout=self._job_timeout_seconds,
-            retry=self._jobs.retry,
-            job_retry=None,  # type: ignore[arg-type]
-        )
+        try:
+            return self._client.query_and_wait(
+                sql,
+                job_config=config,
+                api_timeout=REQUEST_SECONDS,
+                wait_timeout=self._job_timeout_seconds,
+                retry=self._jobs.retry,
+                job_retry=None,  # type: ignore[arg-type]
+            )
+        except TimeoutError as error:  # The client has asked BigQuery to cancel it.
+            raise WarehouseUnavailable(
+                f"a query took longer than {self._job_timeout_seconds:g}s and was cancelled; ask about less or retry"
+            ) from error
 
     def estimate(self, sql: str, parameters: Parameters | None = None) -> int:
         """How many bytes one statement would read at most. Runs and costs nothing."""
@@ -137,24 +149,19 @@ class BigqueryWarehouse:
 
     def columns(self, table: TableName) -> tuple[Column, ...]:
         """By tables.get, which tells "no access" from "not there"; INFORMATION_SCHEMA shows neither."""
+        return columns_of_schema(self._table(table).schema)
+
+    def _table(self, table: TableName) -> bigquery.Table:
         with bigquery_errors(self._project_id):
-            return columns_of_schema(self._client.get_table(self._path(table), **self._request).schema)
+            return self._client.get_table(self._path(table), **self._request)
 
     def columns_of(self, tables: Sequence[TableName]) -> dict[TableName, tuple[Column, ...]]:
         """By one query a dataset: a request a table would take a minute for 600 tables."""
-        columns: dict[TableName, list[Column]] = defaultdict(list)
+        columns: dict[TableName, tuple[Column, ...]] = {}
         for dataset in {table.dataset for table in tables}:
             names = [table.table for table in tables if table.dataset == dataset]
-            found = self.query(
-                f"SELECT table_name, column_name, data_type FROM `{dataset}`.INFORMATION_SCHEMA.COLUMNS "
-                "WHERE table_name IN (SELECT name FROM UNNEST(@tables) AS name) AND is_hidden = 'NO' "
-                "ORDER BY table_name, ordinal_position",
-                {"tables": names},
-            )
-            for row in found:
-                column = Column(row["column_name"], plain_type(row["data_type"]))
-                columns[TableName(dataset, row["table_name"])].append(column)
-        return {table: tuple(found) for table, found in columns.items()}
+            columns |= columns_by_table(dataset, self.query(columns_sql(dataset), {"tables": names}))
+        return columns
 
     def create_table(self, table: TableName, columns: Sequence[Column]) -> None:
         made = bigquery.Table(self._path(table), schema_fields(columns))
@@ -163,12 +170,13 @@ class BigqueryWarehouse:
 
     def copy_structure(self, source: TableName, target: TableName) -> None:
         """The schema only: a partition filter or an expiry would be no good to a backup."""
+        schema = self._table(source).schema
         with bigquery_errors(self._project_id):
-            schema = self._client.get_table(self._path(source), **self._request).schema
             self._client.create_table(bigquery.Table(self._path(target), schema), **self._request)
 
     def staging_tables(self, dataset: str, prefix: str) -> list[StagingTable]:
-        return staging_tables_of(dataset, self.query(staging_tables_sql(dataset), {"prefix": prefix}))
+        listed = staging_tables_of(dataset, self.query(staging_tables_sql(dataset), {"prefix": prefix}))
+        return with_streaming_seen(listed, self._table)
 
     def load(self, tables: Mapping[TableName, pyarrow.Table], columns: Sequence[Column], *, note: str) -> None:
         """All tables or none, except that a process killed meanwhile may leave some of several."""
@@ -176,16 +184,17 @@ class BigqueryWarehouse:
         try:
             for table, rows in tables.items():
                 present = [column for column in columns if column.name in rows.column_names]
-                jobs[table] = self._submit_load(table, parquet(rows), present, note)
+                jobs[table] = self._submit_load(table, rows, present, note)
             for job in jobs.values():
                 self._jobs.finish(job, self._job_timeout_seconds)
         except BaseException:
             self._undo_loads(jobs)
             raise
 
-    def _submit_load(self, table: TableName, content: bytes, columns: Sequence[Column], note: str) -> Job:
+    def _submit_load(self, table: TableName, rows: pyarrow.Table, columns: Sequence[Column], note: str) -> Job:
+        source_format, content = load_file(rows, columns)
         config = bigquery.LoadJobConfig(
-            source_format=bigquery.SourceFormat.PARQUET,
+            source_format=source_format,
             schema=schema_fields(columns),
             create_disposition=bigquery.CreateDisposition.CREATE_IF_NEEDED,
             write_disposition=bigquery.WriteDisposition.WRITE_EMPTY,

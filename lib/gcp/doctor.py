@@ -6,7 +6,8 @@ import shlex
 from typing import TYPE_CHECKING
 
 from google.auth.exceptions import GoogleAuthError
-from google.cloud.firestore_admin_v1.types import Database, Field
+from google.cloud.firestore_admin_v1.types import Database, Field, RealtimeUpdatesMode
+from google.oauth2.credentials import Credentials as PersonsCredentials
 
 from lib.environment import Environment
 from lib.gcp.clients import GoogleClients
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 _LOCKS = "consolidation_locks"
 _TTL_FIELD = "purge_after"
+_USE = "serviceusage.services.use"
+# Where BigQuery looks for jobs when it is not told where.
+_FOUND_ANYWAY = ("US", "EU")
 
 
 def credentials(clients: GoogleClients) -> Check:
@@ -110,12 +114,27 @@ def database(environment: Environment, clients: GoogleClients) -> Section:
     except ResourceMissing:
         step = f"Create it: {_creation(environment, environment.google.firestore_database)}"
         return Section((Check(name, Verdict.FAIL, "there is none", {}, step, commands),))
+    verdict, summary, step = _database_verdict(environment, found)
+    evidence = {"location": found.location_id, "mode": found.type_.name, "edition": found.database_edition.name}
+    return Section((Check(name, verdict, summary, evidence, step, commands),))
+
+
+def _database_verdict(environment: Environment, found: Database) -> tuple[Verdict, str, str]:
+    """Whether Firestore's own clients may use it; verdict, summary and next step."""
+    create = _creation(environment, "consolidation-locks")
+    another = f"Make one for the locks, and name it in google.firestore_database: {create}"
+    access, modes = found.firestore_data_access_mode, Database.DataAccessMode
     if found.type_ != Database.DatabaseType.FIRESTORE_NATIVE:
-        create = _creation(environment, "consolidation-locks")
-        step = f"Make one for the locks, and name it in google.firestore_database: {create}"
-        return Section((Check(name, Verdict.FAIL, "it is in Datastore mode", {}, step, commands),))
-    evidence = {"location": found.location_id, "mode": found.type_.name}
-    return Section((Check(name, Verdict.PASS, "Native mode", evidence, commands=commands),))
+        return Verdict.FAIL, "it is in Datastore mode", another
+    if access == modes.DATA_ACCESS_MODE_DISABLED:
+        return Verdict.FAIL, "it refuses Firestore's own clients (firestoreDataAccessMode is disabled)", another
+    if found.database_edition == Database.DatabaseEdition.ENTERPRISE and access != modes.DATA_ACCESS_MODE_ENABLED:
+        summary = "it is an Enterprise database that does not say whether Firestore's own clients may use it"
+        return Verdict.WARN, summary, f"If firestoreDataAccessMode is not enabled: {another}"
+    if found.realtime_updates_mode == RealtimeUpdatesMode.REALTIME_UPDATES_MODE_DISABLED:
+        summary = "realtime updates are off: a waiting consolidation polls its lock every second"
+        return Verdict.WARN, summary, f"{another} --edition=enterprise --enable-realtime-updates"
+    return Verdict.PASS, "Native mode, open to Firestore's own clients", ""
 
 
 def _creation(environment: Environment, database: str) -> str:
@@ -144,6 +163,50 @@ def expiry_policy(environment: Environment, clients: GoogleClients) -> Section:
         summary = f"no policy on {_TTL_FIELD}: a lock that nobody releases stays (it blocks nobody once expired)"
         check = Check(name, Verdict.WARN, summary, {}, step, commands)
     return Section((check,))
+
+
+def dataset_location(environment: Environment, clients: GoogleClients) -> Section:
+    """Whether the dataset is where jobs look for it: elsewhere BigQuery says that it is not found."""
+    name, setting = "Dataset location", environment.google.bigquery_location
+    dataset = environment.table_spec.table.dataset
+    place = shlex.quote(f"{environment.project_id}:{dataset}")
+    commands = [f"bq show --format=prettyjson {place}"]
+    try:
+        with clients.errors(BIGQUERY):
+            found = clients.bigquery.get_dataset(f"{environment.project_id}.{dataset}", **clients.reading).location
+    except ResourceMissing:
+        step = f"Create it: bq mk --location={shlex.quote(setting or environment.region)} --dataset {place}"
+        return Section((Check(name, Verdict.FAIL, f"there is no dataset {dataset}", {}, step, commands),))
+    location = str(found)
+    if location.casefold() == setting.casefold() or (not setting and location in _FOUND_ANYWAY):
+        return Section((Check(name, Verdict.PASS, f"{dataset} is in {location}", commands=commands),))
+    summary = f"{dataset} is in {location}, and google.bigquery_location is {setting or 'not set'}"
+    step = f"Set google.bigquery_location: {location} in the file of params/environments."
+    return Section((Check(name, Verdict.FAIL, summary, {}, step, commands),))
+
+
+def quota_project(environment: Environment, clients: GoogleClients) -> Section:
+    """Which project a person's requests are counted for; those of a service account are counted for its own."""
+    name, project = "Quota project", environment.project_id
+    choose = f"gcloud auth application-default set-quota-project {shlex.quote(project)}"
+    if not isinstance(clients.credentials, PersonsCredentials):
+        return Section((Check(name, Verdict.PASS, "not needed: these are not the credentials of a person"),))
+    found = str(clients.credentials.quota_project_id or "")
+    if not found:
+        summary = "the credentials name no quota project, which several APIs refuse"
+        return Section((Check(name, Verdict.FAIL, summary, {}, f"Name it: {choose}"),))
+    request = {"resource": f"projects/{found}", "permissions": [_USE]}
+    with clients.errors(RESOURCE_MANAGER):
+        held = clients.projects.test_iam_permissions(request, **clients.reading).permissions
+    if _USE not in held:
+        role = f"--member={clients.member} --role=roles/serviceusage.serviceUsageConsumer"
+        grant = f"gcloud projects add-iam-policy-binding {shlex.quote(found)} {role}"
+        step = f"Add the role: {grant}; or name another: {choose}"
+        return Section((Check(name, Verdict.FAIL, f"{found} may not be used: missing {_USE}", {}, step),))
+    if found != project:
+        summary = f"requests are counted for {found}: its APIs and quotas count, not those of {project}"
+        return Section((Check(name, Verdict.WARN, summary, {}, f"Unless that is meant: {choose}"),))
+    return Section((Check(name, Verdict.PASS, f"requests are counted for {found}"),))
 
 
 def partitioning(environment: Environment, clients: GoogleClients) -> Section:
@@ -186,7 +249,9 @@ def _database_option(environment: Environment) -> str:
 STEPS = {
     "Enabled APIs": apis,
     "Permissions": permissions,
+    "Quota project": quota_project,
     "Firestore database": database,
     "Expiry of old locks": expiry_policy,
+    "Dataset location": dataset_location,
     "Partitioning": partitioning,
 }

@@ -7,6 +7,7 @@ them are for people, dashboards and a TTL policy.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,6 +20,7 @@ from lib.locking.store import AuditEntry, Claim, LockRecord, Observation
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _KEPT_AFTER_EXPIRY = timedelta(days=7)
 _LONGEST_LEASE_SECONDS = 1e9
+_LONGEST_TEXT = 2_000
 
 
 def lock_fields(claim: Claim) -> dict[str, Any]:
@@ -30,7 +32,7 @@ def renewal_fields(claim: Claim) -> dict[str, Any]:
     """The fields that a heartbeat sets.
 
     ``expires_at`` and ``purge_after`` are by this machine's clock: people read them, and
-    the TTL policy has days of room. No lock is judged by them.
+    the TTL policy has days of room. No lock of ours is judged by them.
     """
     expires_at = datetime.now(UTC) + timedelta(seconds=claim.lease_seconds)
     return {
@@ -72,17 +74,20 @@ def renewed_record(record: LockRecord, committed_at: datetime) -> LockRecord:
 
 
 def audit_entry(document: DocumentSnapshot[Any]) -> AuditEntry:
-    """An audit document, read back."""
+    """An audit document, read back; what another program keeps in the collection is an entry that says so."""
     fields = document.to_dict() or {}
-    removed = LockRecord(
-        _claim(str(fields["lock_key"]), fields),
-        fields["token"],
-        plain(fields["acquired_at"]),
-        plain(fields["renewed_at"]),
-        fields["version"],
-    )
     released_at = plain(document.create_time)
-    return AuditEntry(removed, fields["actor"], fields["reason"], fields["was_live"], released_at, token(released_at))
+    number = fields.get("token")
+    removed = LockRecord(
+        _claim(_text(fields.get("lock_key"), document.id), document),
+        number if isinstance(number, int) else 0,
+        _moment(fields.get("acquired_at")) or released_at,
+        _moment(fields.get("renewed_at")) or released_at,
+        _text(fields.get("version")),
+    )
+    reason = _text(fields.get("reason"), f"not a forced release of this library: {_names(fields)}")
+    actor, was_live = _text(fields.get("actor"), "unknown"), fields.get("was_live") is True
+    return AuditEntry(removed, actor, reason, was_live, released_at, token(released_at))
 
 
 def plain(stamp: datetime) -> datetime:
@@ -102,23 +107,47 @@ def version(updated_at: datetime) -> str:
 
 def _lock_record(document: DocumentSnapshot[Any]) -> LockRecord:
     created_at, updated_at = plain(document.create_time), plain(document.update_time)
-    claim = _claim(document.id, document.to_dict() or {})
+    claim = _claim(document.id, document)
     return LockRecord(claim, token(created_at), created_at, updated_at, version(updated_at))
 
 
-def _claim(lock_key: str, fields: dict[str, Any]) -> Claim:
-    """Documents of the guide's own lock lack host and lease, and must be readable too."""
+def _claim(lock_key: str, document: DocumentSnapshot[Any]) -> Claim:
+    """Documents of the guide's own lock lack host and lease, and must be readable too; others are named as such."""
+    fields = document.to_dict() or {}
+    is_lock = isinstance(fields.get("holder_id"), str)
     return Claim(
         lock_key=lock_key,
-        holder_id=str(fields.get("holder_id", "")),
-        batch_id=str(fields.get("batch_id", "unknown")),
-        lease_seconds=_lease_seconds(fields.get("lease_seconds")),
-        host=str(fields.get("host", "unknown host")),
+        holder_id=_text(fields.get("holder_id")),
+        batch_id=_text(
+            fields.get("batch_id"), "unknown" if is_lock else f"(not a lock of this library: {_names(fields)})"
+        ),
+        lease_seconds=_lease_seconds(fields, plain(document.update_time)),
+        host=_text(fields.get("host"), "unknown host"),
     )
 
 
-def _lease_seconds(value: object) -> float:
-    """A field that is no sensible duration must not keep a date locked for good."""
-    if isinstance(value, int | float) and 0 < value <= _LONGEST_LEASE_SECONDS:
-        return value
+def _lease_seconds(fields: Mapping[str, Any], updated_at: datetime) -> float:
+    """A field that is no sensible duration must not keep a date locked for good.
+
+    The guide's own lock has no lease but tells when it ends, by the clock of its holder.
+    """
+    lease, ends_at = fields.get("lease_seconds"), _moment(fields.get("expires_at"))
+    if lease is None and ends_at is not None:
+        lease = (ends_at - updated_at).total_seconds()
+    if isinstance(lease, int | float) and not isinstance(lease, bool) and 0 < lease <= _LONGEST_LEASE_SECONDS:
+        return lease
     return LOCK_TIMEOUT_SECONDS
+
+
+def _moment(value: object) -> datetime | None:
+    return plain(value) if isinstance(value, datetime) else None
+
+
+def _text(value: object, otherwise: str = "") -> str:
+    return value[:_LONGEST_TEXT] if isinstance(value, str) else otherwise
+
+
+def _names(fields: Mapping[str, Any]) -> str:
+    """The fields of a document that is not ours, for people."""
+    named = ", ".join(f"{name!r:.40}" for name in sorted(fields)[:5])
+    return f"it has the fields {named}" if named else "it is empty"

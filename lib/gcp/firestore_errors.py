@@ -12,29 +12,17 @@ from contextlib import contextmanager
 from google.api_core import exceptions
 from google.auth.exceptions import GoogleAuthError
 
+from lib.gcp.errors import FIRESTORE, advice
 from lib.locking.errors import LockOutcomeUnknown, LockServiceUnavailable
 
-_LOG_IN = "log in with: gcloud auth application-default login; or run as a service account"
-_TRY_LATER = "see https://status.cloud.google.com and the network, then try again"
-# The first that fits counts.
+# What these mean here; the rest is in `lib.gcp.errors.advice`.
 _FIXES: tuple[tuple[type[Exception], str], ...] = (
-    (
-        exceptions.Forbidden,
-        "grant access with: gcloud projects add-iam-policy-binding {project} "
-        "--member=serviceAccount:ACCOUNT --role=roles/datastore.user",
-    ),
-    (exceptions.Unauthorized, _LOG_IN),
-    (GoogleAuthError, _LOG_IN),
-    (exceptions.TooManyRequests, "a quota is used up: wait, or raise it under IAM & Admin > Quotas of {project}"),
     (
         exceptions.NotFound,
         "create the database with: gcloud firestore databases create --project={project} --location=REGION",
     ),
-    (exceptions.FailedPrecondition, "the database must be in Native mode"),
-    (exceptions.ServerError, _TRY_LATER),
-    (exceptions.RetryError, _TRY_LATER),
+    (exceptions.FailedPrecondition, "the database must be in Native mode and open to Firestore's own clients"),
 )
-_ENABLE = "enable it with: gcloud services enable firestore.googleapis.com --project={project}"
 # After these a write may have taken effect, or (Aborted) may simply be sent again.
 _OUTCOME_UNKNOWN = (exceptions.ServerError, exceptions.RetryError, exceptions.Cancelled, exceptions.Aborted)
 
@@ -61,11 +49,6 @@ def firestore_errors(project_id: str, *, writing: bool = False) -> Iterator[None
 def _message(error: Exception, project_id: str) -> str:
     said = " ".join(str(error).split())
     message = f"Firestore of project {project_id} did not answer ({type(error).__name__}): {said:.300}"
-    fix = _fix(error)
-    return f"{message}; {fix.format(project=project_id)}" if fix else message
-
-
-def _fix(error: Exception) -> str:
-    if getattr(error, "reason", None) == "SERVICE_DISABLED":
-        return _ENABLE
-    return next((fix for kind, fix in _FIXES if isinstance(error, kind)), "")
+    own = next((fix for kind, fix in _FIXES if isinstance(error, kind)), "")
+    fix = own.format(project=project_id) or advice(error, FIRESTORE, project_id)
+    return f"{message}; {fix}" if fix else message

@@ -60,8 +60,13 @@ class CloudLoggingReader:
         found = map(_entry, self._stored(conditions, order="asc", page_size=self._page_size))
         return (entry for entry in found if _is_asked_for(entry, containing, or_errors))
 
-    def newest(self, service: str) -> datetime | None:
-        conditions = [_of_services([service]), *(f'NOT log_id("{log}")' for log in _PLATFORM_LOGS)]
+    def newest(self, service: str, *, since: datetime) -> datetime | None:
+        """Bounded, because Logging searches all that it keeps for an entry that may not be there."""
+        conditions = [
+            _of_services([service]),
+            f'timestamp>="{_moment(since)}"',
+            *(f'NOT log_id("{log}")' for log in _PLATFORM_LOGS),
+        ]
         found = self._stored(conditions, order="desc", page_size=1)
         return next((_entry(stored).timestamp for stored in found), None)
 

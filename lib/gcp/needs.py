@@ -58,6 +58,10 @@ NEEDS = (
         "read and write tables",
         "roles/bigquery.dataEditor",
         (
+            "bigquery.datasets.get",
+            # Of INFORMATION_SCHEMA.TABLE_OPTIONS, which tells the batches of staging tables.
+            "bigquery.routines.get",
+            "bigquery.routines.list",
             "bigquery.tables.create",
             "bigquery.tables.delete",
             "bigquery.tables.get",

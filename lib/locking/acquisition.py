@@ -6,7 +6,8 @@ The algorithm, whatever the store:
 2. There is one: read it. Ours after all (the answer to an earlier try was lost), gone,
    or expired by the store's own clock: take it. Expired means no heartbeat for as
    long as the record's lease; both times are the store's.
-3. Held by another: wait until the record changes or its lease is over, then from 1.
+3. Held by another: wait until the record changes or its lease is over, then from 1. A store
+   that stops answering meanwhile is asked again until the time is up.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import random
 import time
 from collections.abc import Callable
 
-from lib.locking.errors import LockAcquisitionError, LockOutcomeUnknown
+from lib.locking.errors import LockAcquisitionError, LockOutcomeUnknown, LockServiceUnavailable
 from lib.locking.lease import Lease, LeaseTiming
 from lib.locking.store import Claim, LockRecord, LockStore, Observation
 
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 _LONGEST_LOOK_AWAY_SECONDS = 5.0
 _AFTER_A_LOST_ANSWER_SECONDS = 0.1
+_AFTER_A_FAILURE_SECONDS = 0.5
 
 
 class Acquisition:
@@ -40,18 +42,20 @@ class Acquisition:
 
         Raises:
             LockAcquisitionError: Held by another for all of that time.
-            LockServiceUnavailable: The store does not answer.
+            LockServiceUnavailable: The store does not answer; in a wait, not until its time is up.
         """
         started = self._monotonic()
+        is_waiting = False
         while True:
             sent_at = self._monotonic()
             try:
                 record, seen = self._try_once()
-            except LockOutcomeUnknown as error:
-                if self._monotonic() - started >= max_wait_seconds:
+            except LockServiceUnavailable as error:
+                left_seconds = max_wait_seconds - (self._monotonic() - started)
+                # A store that has shown a holder answers, and may do so again; one that never did may never.
+                if left_seconds <= 0 or not (is_waiting or isinstance(error, LockOutcomeUnknown)):
                     raise
-                logger.warning("Acquiring %s got no answer, trying again: %s", self._claim.lock_key, error)
-                time.sleep(_AFTER_A_LOST_ANSWER_SECONDS)
+                self._rest(error, left_seconds)
                 continue
             waited_seconds = self._monotonic() - started
             if record is not None:
@@ -60,7 +64,13 @@ class Acquisition:
                 continue
             if waited_seconds >= max_wait_seconds:
                 raise self._held_by_another(seen.record, waited_seconds)
+            is_waiting = True
             self._wait(seen, max_wait_seconds - waited_seconds)
+
+    def _rest(self, error: LockServiceUnavailable, at_most_seconds: float) -> None:
+        logger.warning("Acquiring %s got no answer, trying again: %s", self._claim.lock_key, error)
+        is_lost = isinstance(error, LockOutcomeUnknown)
+        time.sleep(min(_AFTER_A_LOST_ANSWER_SECONDS if is_lost else _AFTER_A_FAILURE_SECONDS, at_most_seconds))
 
     def _try_once(self) -> tuple[LockRecord | None, Observation | None]:
         """The record if the lock is ours now, else what was seen in its place.

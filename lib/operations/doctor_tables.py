@@ -23,7 +23,7 @@ def main_table(platform: Platform) -> Section:
     """The table that batches are consolidated into: there, with the columns of its settings."""
     spec = platform.table
     try:
-        columns = platform.warehouse.columns(spec.table)
+        columns = platform.adapters.metered_warehouse.columns(spec.table)
     except TableNotFound as error:
         step = f"Create it as the pipeline declares it, or correct table.name of environment {platform.name}."
         return Section((Check("Main table", Verdict.FAIL, str(error), {}, step, [_show(spec.table)]),))
@@ -43,7 +43,7 @@ def ledger(platform: Platform) -> Section:
 
 def _own_table(platform: Platform, name: str, table: TableName, wanted: Sequence[Column]) -> Section:
     try:
-        found = platform.warehouse.columns(table)
+        found = platform.adapters.metered_warehouse.columns(table)
     except TableNotFound:
         step = "Nothing to do: the first consolidation makes it."
         return Section((Check(name, Verdict.WARN, f"{table} is not there yet", {}, step, [_show(table)]),))

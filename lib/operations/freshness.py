@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lib.operations import by_hand
 from lib.operations.dates import local_time, spoken_seconds
+from lib.operations.history import LOGS_ARE_KEPT
 from lib.operations.section import Section, section
 from lib.operations.verdict import Check, Verdict
 
@@ -34,7 +35,9 @@ def freshness_check(history: LogHistory, service: str) -> Check:
         return Check(name, Verdict.PASS, f"silent, as it should be: {history.off_day}", {}, commands=commands)
     if newest is None:
         step = "Find out why its logs are not collected; until then the log checks of every runbook are blind."
-        return Check(name, Verdict.UNKNOWN, "nothing was ever logged by it", {}, step, commands)
+        return Check(
+            name, Verdict.UNKNOWN, f"nothing was logged by it in {LOGS_ARE_KEPT.days} days", {}, step, commands
+        )
     if history.is_in_future(newest):
         ahead = spoken_seconds((newest - history.until).total_seconds())
         evidence = {"last line": local_time(newest, environment.timezone)}

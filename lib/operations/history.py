@@ -38,6 +38,8 @@ _LOCK_SERVICE_WORDS = (
 )
 # What the coordinator says on a day without games; a reader finds lines letter by letter.
 _NO_GAMES = ("no games", "No games", "NO GAMES")
+# As Cloud Logging keeps them unless told otherwise: https://cloud.google.com/logging/quotas#logs_retention_periods
+LOGS_ARE_KEPT = timedelta(days=30)
 _CLOCKS_DIFFER_BY = timedelta(minutes=5)
 
 
@@ -79,9 +81,10 @@ class LogHistory:
         return self._read
 
     def newest(self, service: str) -> datetime | None:
-        """When the service last logged anything; None: never. Raises `SourceUnavailable`."""
+        """When the service last logged anything; None: not while logs are kept. Raises `SourceUnavailable`."""
         if service not in self._newest:
-            self._newest[service] = self.platform.logs.newest(service)
+            since = min(self.since, self.until - LOGS_ARE_KEPT)
+            self._newest[service] = self.platform.logs.newest(service, since=since)
         return self._newest[service]
 
     def is_in_future(self, moment: datetime) -> bool:

@@ -76,8 +76,8 @@ class LogReader(Protocol):
         """
         ...
 
-    def newest(self, service: str) -> datetime | None:
-        """When the service last logged anything at all; None: never."""
+    def newest(self, service: str, *, since: datetime) -> datetime | None:
+        """When the service last logged anything at all; None: not since then (UTC)."""
         ...
 
 

@@ -102,8 +102,6 @@ class Repair:
     keeps_own_record: bool = False
 
     def plan(self) -> Plan:
-        """Raises `SpecMismatch` when the settings of the table do not fit it."""
-        self.platform.check_table()
         day = self.game_date.isoformat()
         found = plan_repair(self.platform.warehouse, self.platform.table, self.game_date)
         left = found.rows_of_date - found.rows_to_remove

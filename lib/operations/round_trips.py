@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ def round_trips(platform: Platform) -> Section:
     asked: dict[str, Callable[[], object]] = {
         "warehouse": lambda: platform.warehouse.query("SELECT 1 AS answered"),
         "lock service": lambda: platform.locks.locks(),
-        "logs": lambda: platform.logs.newest(coordinator),
+        "logs": lambda: platform.logs.newest(coordinator, since=datetime.now(UTC) - timedelta(hours=1)),
     }
     return Section(tuple(_check(f"Way to the {name}", ask) for name, ask in asked.items()))
 

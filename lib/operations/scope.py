@@ -104,7 +104,6 @@ def scope_of(
 
     Raises:
         UserError: No such date or zone, or an impossible number of hours.
-        SpecMismatch: The settings of the table do not fit it: every answer about rows would be wrong.
     """
     if not 0 < hours <= _LONGEST_HOURS:
         raise UserError(
@@ -114,7 +113,6 @@ def scope_of(
     if timezone:
         zone(timezone)
         platform = replace(platform, environment=replace(platform.environment, timezone=timezone))
-    platform.check_table()
     moment = now or project.now()
     resolved = resolve_game_date(game_date, platform.environment.timezone, now=moment)
     return Scope(platform, resolved, moment - timedelta(hours=hours), moment)

@@ -13,14 +13,15 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, ParamSpec
 
-from lib.consolidation.errors import TableNotFound, UnmarkedStaging
+from lib.consolidation.errors import SpecMismatch, TableNotFound, UnmarkedStaging
 from lib.errors import CorruptState, RunbookError, Unavailable
 from lib.operations.live import style
 from lib.operations.tables import text_of
 from lib.operations.verdict import Check, Verdict
 
-# Nothing is known of a source that does not answer, is damaged, lacks its table, or could be another table's.
-COULD_NOT_LOOK = (Unavailable, CorruptState, TableNotFound, UnmarkedStaging)
+# Nothing is known of a source that does not answer, is damaged, lacks its table, does not fit its settings, or could
+# be another table's.
+COULD_NOT_LOOK = (Unavailable, CorruptState, TableNotFound, SpecMismatch, UnmarkedStaging)
 
 _P = ParamSpec("_P")
 

@@ -81,12 +81,14 @@ def test_a_line_before_any_time_is_left_out(tmp_path: Path) -> None:
     log_path(tmp_path, SERVICE).parent.mkdir()
     log_path(tmp_path, SERVICE).write_text("no time\n")
     assert messages(tmp_path) == []
-    assert FileLogReader(tmp_path).newest(SERVICE) is None
+    assert FileLogReader(tmp_path).newest(SERVICE, since=NOON) is None
 
 
 def test_newest_is_the_greatest_time_not_the_last_line(tmp_path: Path) -> None:
     append_entries(tmp_path, SERVICE, [entry(9, "now"), entry(1, "history")])
-    assert FileLogReader(tmp_path).newest(SERVICE) == NOON + timedelta(seconds=9)
+    reader = FileLogReader(tmp_path)
+    assert reader.newest(SERVICE, since=NOON) == NOON + timedelta(seconds=9)
+    assert reader.newest(SERVICE, since=NOON + timedelta(seconds=10)) is None
 
 
 def test_a_service_that_never_logged_is_an_empty_answer_and_an_unreadable_log_none(tmp_path: Path) -> None:

@@ -34,17 +34,20 @@ from tests.gcp.rollouts import Refused, etag_of, updated
 
 @dataclass(frozen=True)
 class Fault:
-    """An error in place of an answer. `reason` is Google's machine-readable one."""
+    """An error in place of an answer, with Google's machine-readable reason and whom the request is counted for."""
 
     code: grpc.StatusCode
     message: str = "something went wrong"
     reason: str = ""
+    consumer: str = ""
 
     def raise_in(self, context: grpc.ServicerContext) -> None:
         status = status_pb2.Status(code=self.code.value[0], message=self.message)
         if self.reason:
             detail = AnyMessage()
-            detail.Pack(error_details_pb2.ErrorInfo(reason=self.reason, domain="googleapis.com"))
+            metadata = {"consumer": self.consumer} if self.consumer else {}
+            info = error_details_pb2.ErrorInfo(reason=self.reason, domain="googleapis.com", metadata=metadata)
+            detail.Pack(info)
             status.details.append(detail)
         context.abort_with_status(rpc_status.to_status(status))
 
@@ -55,6 +58,7 @@ class GoogleDouble:
 
     Attributes:
         log: Stored log entries, in any order.
+        empty_pages: How many pages of entries come empty, with a token, before the first that is not.
         services: By full name.
         revisions: Of all services; each tells its service by its own name.
         policy: The project's IAM policy.
@@ -67,6 +71,7 @@ class GoogleDouble:
     """
 
     log: list[logging.LogEntry] = field(default_factory=list)
+    empty_pages: int = 0
     services: dict[str, run.Service] = field(default_factory=dict)
     revisions: list[run.Revision] = field(default_factory=list)
     policy: policy_pb2.Policy = field(default_factory=policy_pb2.Policy)
@@ -83,6 +88,8 @@ class GoogleDouble:
         found = [entry for entry in self.log if matches(request.filter, logging.LogEntry.pb(entry))]
         found.sort(key=lambda entry: entry.timestamp, reverse=request.order_by == "timestamp desc")
         start = int(request.page_token or 0)
+        if self.calls["ListLogEntries"] <= self.empty_pages:
+            return logging.ListLogEntriesResponse(next_page_token=str(start))
         end = start + (request.page_size or 50)
         token = str(end) if end < len(found) else ""
         return logging.ListLogEntriesResponse(entries=found[start:end], next_page_token=token)

@@ -1,6 +1,7 @@
 """Each thing that Google's clients raise becomes one clear line with its fix."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,7 +9,10 @@ import grpc
 import pytest
 from google.api_core import exceptions
 from google.auth.exceptions import DefaultCredentialsError, RefreshError, TransportError
+from google.rpc.error_details_pb2 import ErrorInfo
 
+from lib.errors import Unavailable
+from lib.gcp.bigquery_errors import bigquery_errors
 from lib.gcp.clients import GoogleClients
 from lib.gcp.cloud_run import CloudRunServices
 from lib.gcp.errors import (
@@ -22,6 +26,7 @@ from lib.gcp.errors import (
     Unreachable,
     google_errors,
 )
+from lib.gcp.firestore_errors import firestore_errors
 from lib.gcp.iam import ProjectPermissions
 from lib.gcp.logging_reader import CloudLoggingReader
 from lib.operations.ports import SourceUnavailable
@@ -37,7 +42,11 @@ READS: dict[str, tuple[str, Callable[[GoogleClients], Any], str]] = {
         lambda clients: list(CloudLoggingReader(clients).entries(["worker"], since=EVER, until=EVER)),
         "roles/logging.viewer",
     ),
-    "newest": ("ListLogEntries", lambda clients: CloudLoggingReader(clients).newest("worker"), "roles/logging.viewer"),
+    "newest": (
+        "ListLogEntries",
+        lambda clients: CloudLoggingReader(clients).newest("worker", since=EVER),
+        "roles/logging.viewer",
+    ),
     "service": (
         "GetService",
         lambda clients: CloudRunServices(clients, "us-west2").describe("worker"),
@@ -130,6 +139,11 @@ def test_no_credential_reaches_a_message(secret: str) -> None:
             ApiDisabled,
             "gcloud services enable",
         ),
+        (
+            Fault(Code.PERMISSION_DENIED, "off", reason="SERVICE_DISABLED", consumer="projects/764086051850"),
+            AccessDenied,
+            "gcloud auth application-default set-quota-project nba-props-platform",
+        ),
         (Fault(Code.RESOURCE_EXHAUSTED, "Quota exceeded for quota metric"), QuotaExceeded, "raise the quota of"),
         (Fault(Code.NOT_FOUND, "Requested entity was not found"), ResourceMissing, "params/environments"),
         (Fault(Code.UNAVAILABLE, "try again"), Unreachable, "https://status.cloud.google.com"),
@@ -150,6 +164,77 @@ def test_each_fault_of_a_server_has_its_own_error(
     assert type(raised.value) is kind
     assert fix.format(member=clients.member, role=role) in str(raised.value)
     assert fault.message in str(raised.value)
+
+
+def refused(message: str, reason: str = "", consumer: str = "") -> exceptions.Forbidden:
+    """A 403 as Google words it; where it gives no reason of its own, BigQuery's says "accessDenied"."""
+    info = ErrorInfo(reason=reason, domain="googleapis.com", metadata={"consumer": f"projects/{consumer}"})
+    return exceptions.PermissionDenied(
+        message, errors=[{"reason": "accessDenied"}], error_info=info if reason else None
+    )
+
+
+SET_QUOTA_PROJECT = f"gcloud auth application-default set-quota-project {PROJECT}"
+REFUSALS: dict[str, tuple[exceptions.Forbidden, str]] = {
+    "no quota project": (
+        refused("The x API requires a quota project, which is not set by default.", "SERVICE_DISABLED", "764086051850"),
+        f"these credentials name no quota project: {SET_QUOTA_PROJECT}",
+    ),
+    "no quota project, in words": (
+        refused("The x API requires a quota project, which is not set by default."),
+        SET_QUOTA_PROJECT,
+    ),
+    "off in the quota project": (
+        refused("API has not been used in project other-project before or it is disabled", "SERVICE_DISABLED", "other"),
+        "--project=other; or count requests for this project: " + SET_QUOTA_PROJECT,
+    ),
+    "off in the project": (
+        refused("API has not been used in project before or it is disabled", "SERVICE_DISABLED", PROJECT),
+        f".googleapis.com --project={PROJECT}",
+    ),
+    "no use of the quota project": (
+        refused("Caller does not have required permission to use project other.", "USER_PROJECT_DENIED", "other"),
+        "roles/serviceusage.serviceUsageConsumer on project other, or name another",
+    ),
+    "perimeter": (
+        refused("Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: abcDEF"),
+        "VPC Service Controls refused it",
+    ),
+    "perimeter, by reason": (refused("prohibited", "SECURITY_POLICY_VIOLATED"), "VPC Service Controls refused it"),
+    "policy tag": (
+        refused('neither fine-grained reader nor masked get permission to get data protected by policy tag "t : p"'),
+        "roles/datacatalog.categoryFineGrainedReader",
+    ),
+    "billing": (
+        refused("This API method requires billing to be enabled.", "BILLING_DISABLED", "123"),
+        "gcloud billing projects link 123",
+    ),
+    "billing, in words": (
+        refused("This API method requires billing to be enabled."),
+        f"gcloud billing projects link {PROJECT}",
+    ),
+    "scope": (
+        refused("Request had insufficient authentication scopes.", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"),
+        "gcloud auth application-default login --scopes=",
+    ),
+}
+TRANSLATORS: dict[str, Callable[[], AbstractContextManager[None]]] = {
+    "others": lambda: google_errors(CLOUD_LOGGING, PROJECT, "user:me"),
+    "BigQuery": lambda: bigquery_errors(PROJECT),
+    "Firestore": lambda: firestore_errors(PROJECT),
+}
+
+
+@pytest.mark.parametrize("translator", TRANSLATORS)
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_each_kind_of_403_has_its_own_advice(refusal: str, translator: str) -> None:
+    """In none of these does a role on the project help."""
+    error, fix = REFUSALS[refusal]
+    with pytest.raises(Unavailable) as raised, TRANSLATORS[translator]():
+        raise error
+    assert fix in str(raised.value)
+    assert "add-iam-policy-binding" not in str(raised.value)
+    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("read", READS)

@@ -38,7 +38,7 @@ def acts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, google: GoogleDouble, 
     monkeypatch.setenv("RUNBOOK_GOOGLE_EMULATOR_HOST", address)
     with ExitStack() as stack:
         firestore = stack.enter_context(running_emulator(tmp_path / "emulator.log"))
-        bigquery = stack.enter_context(BigqueryDouble(PROJECT))
+        bigquery = stack.enter_context(BigqueryDouble(PROJECT, location="us-west2"))
         url = stack.enter_context(serving_json(health))
         monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore)
         monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", bigquery.address)

@@ -64,7 +64,7 @@ def test_any_log_is_read(tmp_path_factory: pytest.TempPathFactory, lines: list[b
     path.write_bytes(b"\n".join(lines))
     reader = FileLogReader(home)
     found = list(reader.entries([SERVICE], since=NOON - timedelta(days=1), until=NOON + timedelta(days=1)))
-    reader.newest(SERVICE)
+    reader.newest(SERVICE, since=NOON)
     for entry in found:
         entry.message.encode()
         is_error(entry)

@@ -59,6 +59,23 @@ class Switch:
         return getattr(self._store, name)
 
 
+class AwayWhileWaiting:
+    """Once somebody waits for a lock, so many calls find the service away."""
+
+    def __init__(self, store: LockStore, calls: float) -> None:
+        self._store = store
+        self._left = calls
+        self._is_waited_for = False
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "wait_for_change":
+            self._is_waited_for = True
+        elif self._is_waited_for and self._left and name != "request_timeout_seconds":
+            self._left -= 1
+            raise LockServiceUnavailable("the lock service is down")
+        return getattr(self._store, name)
+
+
 class Announced:
     """Says when somebody begins to wait."""
 

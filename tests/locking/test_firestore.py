@@ -1,5 +1,6 @@
 """What holds on Firestore only: requests, fields, clocks, faults of the service."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from google.auth.exceptions import DefaultCredentialsError, RefreshError
 from google.cloud import firestore as google_firestore
 
 from lib.gcp.firestore_errors import firestore_errors
-from lib.locking import ConsolidationLock, LockOutcomeUnknown, LockRecord, LockServiceUnavailable
+from lib.locking import ConsolidationLock, LockAcquisitionError, LockOutcomeUnknown, LockRecord, LockServiceUnavailable
 from lib.project import ROOT
 from tests.locking.backends import Backend
 from tests.locking.claims import BATCH, DATE, DEAD_AT_ONCE_SECONDS, KEY, a_claim, a_lock, created
@@ -102,6 +103,60 @@ def test_a_document_that_is_not_ours_is_read_with_the_guides_timeout(firestore: 
     assert seen.record.claim.lease_seconds == 300
     entry = lock.force_release(DATE, "left by the old lock", steal=True)
     assert lock.store.audit_entries() == [entry]
+
+
+@pytest.mark.parametrize(
+    ("expires_in", "lease_seconds"),
+    [(timedelta(hours=1), 3600), (timedelta(seconds=-5), 300), (timedelta(days=20_000), 300), ("soon", 300)],
+)
+def test_an_old_lock_lasts_as_long_as_it_says(firestore: Backend, expires_in: Any, lease_seconds: int) -> None:
+    """The service before this one wrote when a lock ends, and nothing of a lease."""
+    now = datetime.now(UTC)
+    ends = now + expires_in if isinstance(expires_in, timedelta) else expires_in
+    fields = {"batch_id": BATCH, "holder_id": BATCH, "acquired_at": now, "lock_key": KEY, "expires_at": ends}
+    google_firestore.Client(project=firestore.place).document(f"consolidation_locks/{KEY}").set(fields)
+    lock = a_lock(firestore.store())
+    [seen] = lock.locks()
+    assert seen.record is not None
+    assert seen.record.claim.lease_seconds == pytest.approx(lease_seconds, abs=60)
+    with pytest.raises(LockAcquisitionError), lock.acquire(game_date=DATE, batch_id="other", max_wait_seconds=0):
+        pass
+
+
+FOREIGN: tuple[dict[str, Any], ...] = (
+    {},
+    {"note": "do not\ndelete", "lock_key": 7},
+    {"holder_id": None, "batch_id": ["a"], "lease_seconds": True, "expires_at": 5, "host": b"x", "token": "x"},
+    {
+        "token": 1.5,
+        "acquired_at": "yesterday",
+        "renewed_at": 0,
+        "version": {},
+        "actor": 3,
+        "reason": None,
+        "was_live": 1,
+    },
+)
+
+
+def test_documents_of_others_break_nothing_and_are_shown_as_such(firestore: Backend) -> None:
+    client = google_firestore.Client(project=firestore.place)
+    for number, fields in enumerate(FOREIGN):
+        client.document(f"consolidation_locks/foreign {number}").set(fields)
+        client.document(f"consolidation_lock_audit/foreign{number}").set(fields)
+    lock = a_lock(firestore.store())
+    ours = created(lock.store)
+    entry = lock.force_release(DATE, "stuck", steal=True)
+    assert entry.removed == ours
+    seen = {one.record.claim.lock_key: one.record for one in lock.locks() if one.record}
+    assert {name.partition(" ")[0] for name in seen} == {"foreign"}
+    assert all("not a lock of this library" in record.claim.holder for record in seen.values())
+    assert "'note'" in seen["foreign 1"].claim.holder
+    assert "\n" not in seen["foreign 1"].claim.holder
+    entries = lock.store.audit_entries()
+    assert entries[0] == entry
+    assert [one.reason.partition(":")[0] for one in entries[1:]] == ["not a forced release of this library"] * 4
+    assert all(json.dumps(one.as_data()) for one in entries)
 
 
 WRONG_CLOCK = """

@@ -7,7 +7,7 @@ import pytest
 from lib.errors import Unavailable
 from lib.locking import LockOutcomeUnknown, LockServiceUnavailable, LockStore
 from tests.locking.claims import BATCH, DATE, KEY, a_claim, a_lock, created, lease_that_gets_lost
-from tests.locking.faults import AnswersLost, RequestsLost, Switch
+from tests.locking.faults import AnswersLost, AwayWhileWaiting, RequestsLost, Switch
 
 
 def test_an_acquisition_knows_its_own_record(store: LockStore) -> None:
@@ -104,3 +104,17 @@ def test_a_lease_outlasts_a_short_absence_of_the_service_only(store: LockStore) 
         lease.ensure_held()
         now = 201.0
         assert lease.is_lost
+
+
+def test_a_passing_failure_does_not_end_a_wait(store: LockStore) -> None:
+    dead_soon = created(store, a_claim(lease_seconds=0.05))
+    lock = a_lock(AwayWhileWaiting(store, calls=1))
+    with lock.acquire(game_date=DATE, batch_id=BATCH, max_wait_seconds=30) as lease:
+        assert lease.token > dead_soon.token
+
+
+def test_a_failure_that_outlasts_a_wait_is_no_holder(store: LockStore) -> None:
+    created(store)
+    lock = a_lock(AwayWhileWaiting(store, calls=math.inf))
+    with pytest.raises(LockServiceUnavailable), lock.acquire(game_date=DATE, batch_id=BATCH, max_wait_seconds=0.1):
+        pass

@@ -72,14 +72,14 @@ def silent_coordinator(stage: Stage) -> Scene:
     stage.deploy()
     stage.clean_night()
     log_path(stage.home, stage.coordinator).unlink()
-    says = ("no consolidation was logged", f"{stage.coordinator}: nothing was ever logged by it", "not collected")
+    says = ("no consolidation was logged", f"{stage.coordinator}: nothing was logged by it in 30 days", "not collected")
     day = {"game_date": str(stage.today)}
     return Scene(
         [
             Look(
                 "day1_monitoring",
                 Verdict.UNKNOWN,
-                (f"Logs of {stage.coordinator}: nothing was ever logged", *says[2:]),
+                (f"Logs of {stage.coordinator}: nothing was logged by it", *says[2:]),
                 day,
             ),
             Look("deploy_verify", Verdict.UNKNOWN, says, day),

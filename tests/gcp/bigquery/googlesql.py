@@ -52,6 +52,9 @@ _INFORMATION_SCHEMA = {
         "ordinal_position": "INT64",
         "data_type": "STRING",
         "is_hidden": "STRING",
+        "is_nullable": "STRING",
+        "is_partitioning_column": "STRING",
+        "clustering_ordinal_position": "INT64",
     },
     "TABLE_OPTIONS": {"table_name": "STRING", "option_name": "STRING", "option_value": "STRING"},
 }

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from lib.consolidation.cleanup import Proof, drop_merged, prove_merged
 from lib.consolidation.duplicates import DuplicateKind, count_duplicates, explain_duplicates
+from lib.consolidation.errors import RowsStillStreaming
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.ledger import ledger_runs
 from lib.consolidation.repair import apply_repair, plan_repair
 from lib.consolidation.result import ConsolidationResult, ConsolidationStatus
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.undo import plan_undo, undo_repair
+from lib.embedded.schema import MAIN_TABLE
+from lib.gcp.bigquery_types import schema_fields
 from tests.consolidation.test_against_a_model import batches, consolidated, old_rows
+from tests.consolidation.test_rows import check_every_type_is_staged_and_merged
 from tests.consolidation.world import DAY, in_order, later, prediction, predictions
 from tests.gcp.bigquery.double import BigqueryDouble, Fault, Gate
 from tests.gcp.bigquery.world import FENCE, PROJECT, BigqueryWorld
@@ -139,16 +145,101 @@ def test_many_at_once_lose_no_row(world: BigqueryWorld) -> None:
     assert sum(run.updated_rows for run in runs) == ROWS
 
 
-def test_aborted_once_then_done(world: BigqueryWorld, double: BigqueryDouble) -> None:
-    """In BigQuery's other words for it."""
-    message = (
-        "Could not serialize access to table test:nba_predictions.player_prop_predictions due to concurrent update"
-    )
-    double.jobs.faults.append(Fault("^MERGE", "invalidQuery", message, times=2))
+@pytest.mark.parametrize("statement", ["^MERGE", "^COMMIT"])
+@pytest.mark.parametrize(
+    ("message", "script_says"),
+    [
+        ("Transaction is aborted due to concurrent update against table test:nba_predictions.t.", ""),
+        ("Could not serialize access to table test:nba_predictions.t due to concurrent update", ""),
+        ("Transaction is aborted due to concurrent update against table test:nba_predictions.t.", "Script failed"),
+    ],
+    ids=["aborted", "in other words", "only its statement tells"],
+)
+def test_aborted_twice_then_done(
+    world: BigqueryWorld, double: BigqueryDouble, statement: str, message: str, script_says: str
+) -> None:
+    """The conflict is recognised wherever BigQuery finds it and whichever of its jobs says so."""
+    double.jobs.faults.append(Fault(statement, "invalidQuery", message, times=2, script_says=script_says))
     world.stage(predictions(ROWS))
     result = world.consolidate()
     assert (result.inserted, result.attempts) == (ROWS, 3)
     assert len(world.table()) == ROWS
+
+
+def test_a_table_with_streamed_rows_is_left_as_it_is(world: BigqueryWorld, double: BigqueryDouble) -> None:
+    """Neither merged nor taken for merged nor dropped, before a first merge or after one, until it can be copied."""
+    foreign = staged_by_another(world, double, ["flushed"])
+
+    def stream(player: str) -> None:
+        row = {name: str(value) for name, value in prediction(player_lookup=player).items()}
+        assert world.client.insert_rows_json(str(foreign), [row]) == []
+
+    def check_left_alone() -> None:
+        for options in ({}, {"dry_run": True}):
+            with pytest.raises(RowsStillStreaming, match=rf"{foreign.table} .*cannot be copied yet.*Try again by 20"):
+                world.consolidate(**options)
+        [proven] = prove_merged(world.warehouse, world.spec, "batch_1")
+        assert proven.proof is Proof.STREAMING
+        assert drop_merged(world.warehouse, world.spec, "batch_1", [proven, before]) == []
+        assert world.staged() == [foreign]
+
+    [before] = prove_merged(world.warehouse, world.spec, "batch_1")
+    stream("first")
+    check_left_alone()
+    double.catalogue.flush(foreign.dataset, foreign.table)
+    assert world.consolidate(cleanup=False).inserted == 2
+    [before] = prove_merged(world.warehouse, world.spec, "batch_1")
+    assert before.proof.is_merged
+    stream("second")
+    check_left_alone()
+    double.catalogue.flush(foreign.dataset, foreign.table)
+    assert world.consolidate().inserted == 1
+    assert sorted(row["player_lookup"] for row in world.table()) == ["first", "flushed", "second"]
+
+
+LAYOUTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "mode": ({"game_id": {"mode": "REQUIRED"}}, {}),
+    "precision": ({"current_points_line": {"type": "NUMERIC", "precision": "4", "scale": "1"}}, {}),
+    "another precision": ({"current_points_line": {"type": "NUMERIC", "precision": "6", "scale": "2"}}, {}),
+    "partitioning": ({}, {"timePartitioning": {"type": "DAY", "field": "game_date"}}),
+    "ingestion time": ({}, {"timePartitioning": {"type": "DAY"}}),
+    "clustering": ({}, {"clustering": {"fields": ["game_id", "system_id"]}}),
+    "other clustering": ({}, {"clustering": {"fields": ["system_id", "game_id"]}}),
+}
+
+
+def test_tables_that_are_stored_differently_are_copied_apart(world: BigqueryWorld, double: BigqueryDouble) -> None:
+    """All sources of a copy job must be stored alike; each of these staged the same columns of the same types."""
+    world.stage([prediction(player_lookup="plain")])
+    for number, (name, (fields, layout)) in enumerate(LAYOUTS.items()):
+        for worker in "ab":
+            staged_by_another(world, double, [f"{name} {worker}"], f"w{number}{worker}", fields, layout)
+    result = world.consolidate()
+    assert (result.inserted, result.staging_dropped) == (2 * len(LAYOUTS) + 1,) * 2
+    copies = [job for job in double.jobs.by_id.values() if "copy" in job.configuration]
+    assert len(copies) == len(LAYOUTS) + 1
+
+
+def staged_by_another(
+    world: BigqueryWorld,
+    double: BigqueryDouble,
+    players: list[str],
+    worker: str = "w1",
+    fields: Mapping[str, Any] = MappingProxyType({}),
+    layout: Mapping[str, Any] = MappingProxyType({}),
+) -> TableName:
+    """A staging table that is not of our writer."""
+    table = world.spec.table.sibling(f"_staging_batch_1_{worker}")
+    declared = [field.to_api_repr() | fields.get(field.name, {}) for field in schema_fields(MAIN_TABLE)]
+    double.catalogue.add_table(table.dataset, table.table, declared, dict(layout))
+    rows = [prediction(player_lookup=player) for player in players]
+    double.catalogue.insert(table.dataset, table.table, rows)
+    return table
+
+
+def test_every_type_is_staged_and_merged(world: BigqueryWorld) -> None:
+    """Rows with JSON, ARRAY or DATETIME are loaded as JSON lines: Parquet cannot carry them."""
+    check_every_type_is_staged_and_merged(world)
 
 
 def test_duplicates_are_explained_repaired_and_undone(world: BigqueryWorld) -> None:

@@ -10,7 +10,7 @@ import pytest
 from google.api_core import exceptions
 from google.auth.exceptions import DefaultCredentialsError
 
-from lib.consolidation.errors import TableNotFound, TransactionConflict, WarehouseUnavailable
+from lib.consolidation.errors import DatasetNotFound, TableNotFound, TransactionConflict, WarehouseUnavailable
 from lib.gcp.bigquery_errors import translated
 from tests.consolidation.world import predictions
 from tests.gcp.bigquery.double import BigqueryDouble, Fault
@@ -83,7 +83,12 @@ def test_nobody_there(world: BigqueryWorld) -> None:
     ("error", "kind", "said"),
     [
         (exceptions.NotFound("Not found: Table p:d.t was not found in location US"), TableNotFound, "no such table"),
-        (exceptions.NotFound("Not found: Dataset p:d was not found in location EU"), TableNotFound, "bq mk"),
+        (exceptions.NotFound("Not found: Dataset p:d"), DatasetNotFound, "bq mk --location=REGION --dataset p:"),
+        (
+            exceptions.NotFound("Not found: Dataset p:d was not found in location EU"),
+            DatasetNotFound,
+            "location EU of project p",
+        ),
         (exceptions.NotFound("Not found: Project p"), WarehouseUnavailable, "Not found: Project p"),
         (
             exceptions.BadRequest("Could not serialize access to table t due to concurrent update"),

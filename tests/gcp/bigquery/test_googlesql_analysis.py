@@ -117,7 +117,7 @@ def assert_mistakes_are_found(sent: Sequence[Sent]) -> None:
         said = objection(replace(one, parameters={**one.parameters, parameter: "BOOL"}))
         assert re.search(r"No matching signature|BOOL", said)
     one = longest(sent)
-    for word, instead in (("END;", ""), ("THEN", ""), ("RAISE;", "RAISE USING;"), ("COMMIT TRANSACTION", "COMMIT IT")):
+    for word, instead in (("END IF;", ""), ("THEN", ""), ("MESSAGE =", "="), ("COMMIT TRANSACTION", "COMMIT IT")):
         assert "Syntax error" in objection(replace(one, sql=instead.join(one.sql.rsplit(word, 1))))
 
 

@@ -24,6 +24,7 @@ from lib.consolidation.ledger import ledger_runs
 from lib.consolidation.result import ConsolidationResult, ConsolidationStatus
 from lib.consolidation.warehouse import Column, Execute, Require, Step
 from lib.embedded.sqlite_locks import SqliteLockStore
+from lib.gcp import bigquery_warehouse
 from lib.locking.errors import LockAcquisitionError
 from tests.consolidation.world import predictions
 from tests.gcp.bigquery.double import BigqueryDouble, Fault, Gate
@@ -79,7 +80,7 @@ def stored(world: BigqueryWorld) -> list[int]:
 def scripts(double: BigqueryDouble) -> list[str]:
     """Ids of the script jobs that were run."""
     queries = {job_id: job.configuration.get("query", {}) for job_id, job in double.jobs.by_id.items()}
-    return [job_id for job_id, query in queries.items() if query.get("query", "").startswith("BEGIN\n")]
+    return [job_id for job_id, query in queries.items() if query.get("query", "").startswith("BEGIN TRANSACTION;\n")]
 
 
 def test_client_killed_while_its_job_runs(world: BigqueryWorld, double: BigqueryDouble) -> None:
@@ -132,6 +133,20 @@ def test_slow_job_is_cancelled_and_rolled_back(numbers: BigqueryWorld, double: B
     assert job.error is not None
     assert job.error.reason == "stopped"
     assert stored(numbers) == []
+
+
+def test_slow_query_is_cancelled_and_tells_nothing(
+    numbers: BigqueryWorld, double: BigqueryDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client's own TimeoutError is an answer that could not be had, not a fault of the program."""
+    monkeypatch.setattr(bigquery_warehouse, "REQUEST_SECONDS", 0.1)
+    gate = Gate("^SELECT n")
+    double.jobs.gates.append(gate)
+    cancelled = double.awaited("POST .*/cancel$")
+    impatient = BigqueryWorld(numbers.folder, address=numbers.address, options={"job_timeout_seconds": 0.3})
+    with pytest.raises(WarehouseUnavailable, match=r"took longer than 0\.3s and was cancelled"):
+        stored(impatient)
+    assert cancelled.is_set()
 
 
 @pytest.mark.parametrize("trouble", ["cancelled too late", "failed after the commit"])

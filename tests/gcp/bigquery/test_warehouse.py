@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import random
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+import pandas
 import pyarrow
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from lib.consolidation.errors import TableNotFound, WarehouseUnavailable
+from lib.consolidation.audit import AuditTrail
+from lib.consolidation.cleanup import prove_merged
+from lib.consolidation.errors import DatasetNotFound, TableNotFound, WarehouseUnavailable
 from lib.consolidation.identifiers import TableName
-from lib.consolidation.warehouse import Column
+from lib.consolidation.ledger import ledger_runs
+from lib.consolidation.rows import convert
+from lib.consolidation.warehouse import Column, Execute
 from lib.gcp import bigquery_gathering
+from lib.gcp.bigquery_types import load_file
+from lib.gcp.bigquery_warehouse import BigqueryWarehouse
 from tests.consolidation.world import predictions
 from tests.gcp.bigquery.double import BigqueryDouble, Fault
-from tests.gcp.bigquery.world import BigqueryWorld
+from tests.gcp.bigquery.world import PROJECT, BigqueryWorld
 
 DATASET = "nba_predictions"
 HOSTILE = "'; DROP TABLE x; -- `\"\n😀\\"
@@ -79,12 +92,28 @@ def test_columns_one_by_one_and_many_at_once(world: BigqueryWorld) -> None:
         world.warehouse.columns(gone)
     with pytest.raises(TableNotFound, match=r"test:nba_predictions\.gone"):
         world.warehouse.query(f"SELECT * FROM {gone.sql}")
-    with pytest.raises(TableNotFound, match="bq mk --location=REGION --dataset test:DATASET"):
+    with pytest.raises(DatasetNotFound, match="bq mk --location=REGION --dataset test:DATASET"):
         world.warehouse.create_table(TableName("elsewhere", "t"), EVERY_TYPE)
 
 
+def test_a_wrong_location_is_not_an_empty_ledger(double: BigqueryDouble, tmp_path: Path) -> None:
+    """BigQuery finds the dataset nowhere but in its own location, and says so in the words of a missing one."""
+    world = BigqueryWorld(tmp_path, address=double.address).set_up()
+    elsewhere = BigqueryWarehouse(PROJECT, client=double.client("EU"))
+    asks: list[Callable[[], Any]] = [
+        lambda: ledger_runs(elsewhere, world.spec),
+        lambda: AuditTrail(elsewhere, world.spec).records(),
+        lambda: prove_merged(elsewhere, world.spec, "b"),
+        lambda: elsewhere.transact([Execute("read", f"SELECT 1 FROM {world.spec.table.sql}")], {}),
+    ]
+    for ask in asks:
+        with pytest.raises(DatasetNotFound, match=r"in location EU .*set google\.bigquery_location"):
+            ask()
+    assert ledger_runs(world.warehouse, world.spec) == []
+
+
 def test_staging_tables_tell_batch_rows_and_age(world: BigqueryWorld, double: BigqueryDouble) -> None:
-    """One query, however many there are; a friendly name of someone else is no batch."""
+    """One query, however many there are, and a look at each table that is not of our writer."""
     since = datetime.now(UTC).replace(microsecond=0)
     world.stage(predictions(6), "batch_2026-01-17_1", tables=3)
     world.stage(predictions(1), "other-batch")
@@ -93,7 +122,9 @@ def test_staging_tables_tell_batch_rows_and_age(world: BigqueryWorld, double: Bi
     double.catalogue.patch_table(DATASET, foreign.table, {"friendlyName": HOSTILE})
     before = len(double.requests)
     listed = world.warehouse.staging_tables(DATASET, "_staging_")
-    assert len(double.requests) == before + 1
+    assert double.requests[before + 1 :] == [
+        f"GET /bigquery/v2/projects/test/datasets/{DATASET}/tables/{foreign.table}"
+    ]
     assert [(table.batch_id, table.rows) for table in listed] == [
         ("batch_2026-01-17_1", 2),
         ("batch_2026-01-17_1", 2),
@@ -113,6 +144,39 @@ def test_load_is_whole(world: BigqueryWorld, double: BigqueryDouble, size: int) 
     world.warehouse.load({named("t"): texts(text)}, [Column("text", "STRING")], note="b")
     assert world.warehouse.query(f"SELECT text FROM {named('t').sql}") == [{"text": text}]
     assert ("PUT /upload/bigquery/v2/projects/test/jobs" in double.requests) == (size > 1_000_000)
+
+
+IN_LINES: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], Any]]] = {
+    "STRING": (st.text(st.characters(codec="utf-8", exclude_characters="\0")).filter(str.strip), str),
+    "INT64": (st.integers(-(2**63), 2**63 - 1), int),
+    "FLOAT64": (st.floats(allow_nan=False, allow_infinity=False), float),
+    "NUMERIC": (st.decimals(-(10**20), 10**20, places=9), Decimal),
+    "BOOL": (st.booleans(), bool),
+    "DATETIME": (st.datetimes(), datetime.fromisoformat),
+    "JSON": (
+        st.lists(st.text(st.characters(codec="utf-8")) | st.integers()).map(partial(json.dumps, indent=1)),
+        json.dumps,
+    ),
+}
+
+
+@pytest.mark.parametrize("type_", IN_LINES)
+@settings(max_examples=25)
+@given(data=st.data())
+def test_json_lines_hold_each_value_as_it_is(type_: str, data: st.DataObject) -> None:
+    """One line a row whatever is in it, and nothing lost on the way through JSON's numbers."""
+    values, read = IN_LINES[type_]
+    row = st.fixed_dictionaries({"one": values, "many": st.lists(values, max_size=3)})
+    rows = data.draw(st.lists(row, min_size=1, max_size=4))
+    columns = [Column("one", type_), Column("many", f"ARRAY<{type_}>")]
+    frame = pandas.DataFrame(rows, dtype=object)
+    source_format, content = load_file(convert(frame, columns, source="rows"), columns)
+    lines = [json.loads(line) for line in content.decode().removesuffix("\n").split("\n")]
+    assert source_format == "NEWLINE_DELIMITED_JSON"
+    same = (lambda value: json.dumps(json.loads(value))) if type_ == "JSON" else (lambda value: value)
+    assert [(read(line["one"]), list(map(read, line["many"]))) for line in lines] == [
+        (same(row["one"]), list(map(same, row["many"]))) for row in rows
+    ]
 
 
 def test_load_of_several_is_all_or_none(world: BigqueryWorld) -> None:

@@ -1,4 +1,4 @@
-"""Tables as BigQuery's ``tables.get`` tells of them, over HTTP; nothing else of BigQuery."""
+"""Tables and datasets as BigQuery's ``tables.get`` and ``datasets.get`` tell of them, over HTTP; nothing else."""
 
 from __future__ import annotations
 
@@ -33,16 +33,18 @@ def _field(column: Column) -> dict[str, str]:
 
 @contextmanager
 def serving_tables(tables: Tables) -> Iterator[str]:
-    """The address of a server that knows these tables, by ``dataset.table``."""
+    """The address of a server that knows these tables, by ``dataset.table``, and datasets, by ``dataset``."""
 
     def answer(path: str, _: HTTPMessage) -> Answer:
-        _, project, _, dataset, _, table = path.partition("?")[0].removeprefix("/bigquery/v2/").split("/")
-        found = tables.get(f"{dataset}.{table}")
+        parts = path.partition("?")[0].removeprefix("/bigquery/v2/").split("/")
+        project, names = parts[1], parts[3::2]
+        found = tables.get(".".join(names))
         if found is None:
-            missing = f"Not found: Table {project}:{dataset}.{table}"
+            missing = f"Not found: {'Table' if names[1:] else 'Dataset'} {project}:{'.'.join(names)}"
             error = {"code": 404, "message": missing, "errors": [{"reason": "notFound", "message": missing}]}
             return 404, {"error": error}
-        return 200, {**found, "tableReference": {"projectId": project, "datasetId": dataset, "tableId": table}}
+        reference = dict(zip(("datasetId", "tableId"), names, strict=False), projectId=project)
+        return 200, {**found, "tableReference" if names[1:] else "datasetReference": reference}
 
     with serving_json(answer) as address:
         yield address

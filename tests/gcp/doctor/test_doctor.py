@@ -11,10 +11,12 @@ from typing import Any
 import grpc
 import pytest
 from click.testing import CliRunner
-from google.cloud.firestore_admin_v1.types import Database, Field
+from google.auth.credentials import AnonymousCredentials
+from google.cloud.firestore_admin_v1.types import Database, Field, RealtimeUpdatesMode
 from google.cloud.logging_v2.types import LogEntry
 from google.cloud.run_v2.types import Condition, Revision, Service
 from google.iam.v1.policy_pb2 import Binding, Policy
+from google.oauth2.credentials import Credentials as UserCredentials
 
 from lib.cli.doctor import doctor
 from lib.consolidation.fence import FENCE_COLUMNS
@@ -22,6 +24,9 @@ from lib.consolidation.ledger import LEDGER_COLUMNS
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column
 from lib.embedded.schema import MAIN_TABLE
+from lib.environment import load_environment
+from lib.gcp.clients import GoogleClients
+from lib.gcp.doctor import quota_project
 from lib.gcp.needs import APIS, NEEDS
 from tests.gcp.conftest import PROJECT
 from tests.gcp.doctor.bigquery_tables import Tables, described, serving_tables
@@ -30,6 +35,7 @@ from tests.gcp.http_server import Answer, serving_json
 
 SERVICES = ("prediction-worker", "prediction-coordinator")
 ACCOUNT = f"predictions@{PROJECT}.iam.gserviceaccount.com"
+DATASET = "nba_predictions"
 MAIN, FENCES, LEDGER = map(str, (TableSpec().table, TableSpec().fences, TableSpec().ledger))
 HEALTHY = {
     "/health": {"status": "healthy"},
@@ -56,11 +62,16 @@ def path(service: str) -> str:
     return f"projects/{PROJECT}/locations/us-west2/services/{service}"
 
 
+def native(**more: Any) -> Database:
+    """A database as the locks need it."""
+    return Database(type_=Database.DatabaseType.FIRESTORE_NATIVE, location_id="us-west2", **more)
+
+
 def fill(project: Project, url: str) -> None:
     google = project.google
     google.permissions = {permission for need in NEEDS for permission in need.permissions}
     google.enabled_apis = set(APIS)
-    google.database = Database(type_=Database.DatabaseType.FIRESTORE_NATIVE, location_id="us-west2")
+    google.database = native()
     ttl = Field.TtlConfig(state=Field.TtlConfig.State.ACTIVE)
     google.ttl_fields = [Field(name="x/collectionGroups/consolidation_locks/fields/purge_after", ttl_config=ttl)]
     google.policy = Policy(bindings=[Binding(role="roles/datastore.user", members=[f"serviceAccount:{ACCOUNT}"])])
@@ -83,6 +94,7 @@ def fill(project: Project, url: str) -> None:
             )
         )
     project.tables |= {
+        DATASET: {"location": "us-west2"},
         MAIN: described(MAIN_TABLE, timePartitioning={"type": "DAY", "field": "game_date"}),
         FENCES: described(FENCE_COLUMNS),
         LEDGER: described(LEDGER_COLUMNS),
@@ -134,6 +146,14 @@ def in_datastore_mode(project: Project) -> None:
     project.google.database = Database(type_=Database.DatabaseType.DATASTORE_MODE)
 
 
+def with_database(**more: Any) -> Callable[[Project], None]:
+    return lambda project: setattr(project.google, "database", native(**more))
+
+
+def in_location(location: str) -> Callable[[Project], None]:
+    return lambda project: project.tables.update({DATASET: {"location": location}})
+
+
 def without_database(project: Project) -> None:
     project.google.database = None
 
@@ -143,6 +163,8 @@ def unhealthy(project: Project) -> None:
     project.endpoints["/health/deep"] = {"status": "unhealthy", "checks": [failing]}
 
 
+DISABLED, ENABLED = Database.DataAccessMode.DATA_ACCESS_MODE_DISABLED, Database.DataAccessMode.DATA_ACCESS_MODE_ENABLED
+ENTERPRISE = Database.DatabaseEdition.ENTERPRISE
 Case = tuple[Callable[[Project], object], str, str, str, str]
 TAKEN_AWAY: dict[str, Case] = {
     "api": (
@@ -176,6 +198,41 @@ TAKEN_AWAY: dict[str, Case] = {
         "FAIL",
         "Datastore mode",
         "gcloud firestore databases create --database=consolidation-locks",
+    ),
+    "access of Firestore's clients": (
+        with_database(database_edition=ENTERPRISE, firestore_data_access_mode=DISABLED),
+        "Firestore database",
+        "FAIL",
+        "it refuses Firestore's own clients",
+        "gcloud firestore databases create --database=consolidation-locks",
+    ),
+    "access of Firestore's clients, not told": (
+        with_database(database_edition=ENTERPRISE, mongodb_compatible_data_access_mode=ENABLED),
+        "Firestore database",
+        "WARN",
+        "an Enterprise database that does not say whether",
+        "firestoreDataAccessMode",
+    ),
+    "realtime updates": (
+        with_database(realtime_updates_mode=RealtimeUpdatesMode.REALTIME_UPDATES_MODE_DISABLED),
+        "Firestore database",
+        "WARN",
+        "realtime updates are off",
+        "--enable-realtime-updates",
+    ),
+    "location": (
+        in_location("EU"),
+        "Dataset location",
+        "FAIL",
+        "nba_predictions is in EU, and google.bigquery_location is us-west2",
+        "Set google.bigquery_location: EU",
+    ),
+    "dataset": (
+        lambda project: project.tables.pop(DATASET),
+        "Dataset location",
+        "FAIL",
+        "there is no dataset nba_predictions",
+        f"bq mk --location=us-west2 --dataset {PROJECT}:nba_predictions",
     ),
     "ttl policy": (
         lambda project: project.google.ttl_fields.clear(),
@@ -226,7 +283,7 @@ TAKEN_AWAY: dict[str, Case] = {
         lambda project: project.google.log.pop(),
         "Logs of prediction-coordinator",
         "UNKNOWN",
-        "nothing was ever logged",
+        "nothing was logged by it in 30 days",
         "logs are not collected",
     ),
     "service": (
@@ -271,6 +328,52 @@ def test_what_was_taken_away_is_named_with_its_fix(project: Project, taken: str)
     assert summary in check["summary"]
     assert fix in check["next_step"]
     assert code == {"WARN": 0, "FAIL": 1, "UNKNOWN": 3}[verdict]
+
+
+@pytest.mark.parametrize(
+    ("modes", "verdict"),
+    [
+        ({"database_edition": ENTERPRISE, "firestore_data_access_mode": ENABLED}, "PASS"),
+        ({"database_edition": Database.DatabaseEdition.STANDARD}, "PASS"),
+    ],
+)
+def test_a_database_that_takes_native_clients_passes(project: Project, modes: dict[str, Any], verdict: str) -> None:
+    project.google.database = native(**modes)
+    assert named(project.examine()[1], "Firestore database")["verdict"] == verdict
+
+
+def test_permissions_cover_what_listings_need(project: Project) -> None:
+    """INFORMATION_SCHEMA.TABLE_OPTIONS asks for those of routines."""
+    needed = {"bigquery.routines.get", "bigquery.routines.list", "bigquery.datasets.get", "bigquery.tables.list"}
+    assert needed <= {permission for need in NEEDS for permission in need.permissions}
+    project.google.permissions -= needed
+    check = named(project.examine()[1], "Permission: read and write tables")
+    assert all(permission in check["summary"] for permission in needed)
+
+
+def person(quota_project: str | None) -> UserCredentials:
+    return UserCredentials("token", quota_project_id=quota_project)  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize(
+    ("credentials", "permissions", "verdict", "said", "fix"),
+    [
+        (AnonymousCredentials(), (), "PASS", "not needed", ""),  # type: ignore[no-untyped-call]
+        (person(PROJECT), ("serviceusage.services.use",), "PASS", f"requests are counted for {PROJECT}", ""),
+        (person(None), (), "FAIL", "name no quota project", "application-default set-quota-project " + PROJECT),
+        (person("other"), (), "FAIL", "may not be used", "projects add-iam-policy-binding other --member="),
+        (person("other"), ("serviceusage.services.use",), "WARN", "counted for other", "set-quota-project " + PROJECT),
+    ],
+    ids=["a service account", "the project", "none", "not allowed", "another project"],
+)
+def test_the_quota_project_of_a_persons_login(
+    google: GoogleDouble, clients: GoogleClients, credentials: Any, permissions: tuple[str, ...], verdict: str,
+    said: str, fix: str,
+) -> None:  # fmt: skip
+    vars(clients)["credentials"] = credentials
+    google.permissions = set(permissions)
+    (check,) = quota_project(load_environment("production"), clients).checks
+    assert (check.verdict, said in check.summary, fix in check.next_step) == (verdict, True, True), check
 
 
 def test_a_service_that_refuses_everything_leaves_nothing_at_pass_unseen(project: Project) -> None:

@@ -134,9 +134,18 @@ def test_newest_is_what_the_service_itself_logged(google: GoogleDouble, clients:
         stored(901, "Default STARTUP TCP probe succeeded", log="run.googleapis.com%2Fvarlog%2Fsystem"),
         stored(902, log="cloudaudit.googleapis.com%2Factivity"),
     ]
-    assert reader.newest(COORDINATOR) is None
+    assert reader.newest(COORDINATOR, since=START) is None
     google.log += [stored(10, "older"), stored(20, "newer"), stored(30, "another's", service=WORKER)]
-    assert reader.newest(COORDINATOR) == START + timedelta(seconds=20)
+    assert reader.newest(COORDINATOR, since=START) == START + timedelta(seconds=20)
+    assert reader.newest(COORDINATOR, since=START + timedelta(seconds=21)) is None
+
+
+def test_an_empty_page_with_a_token_is_no_end(google: GoogleDouble, clients: GoogleClients) -> None:
+    """Logging hands out such pages while it still searches, so a search is bounded in time and goes on to its end."""
+    google.log, google.empty_pages = [stored(20, "there")], 2
+    assert CloudLoggingReader(clients).newest(COORDINATOR, since=START) == START + timedelta(seconds=20)
+    assert google.calls["ListLogEntries"] == 3
+    assert all('timestamp>="2026-01-17T12:00:00.250000' in request.filter for request in google.requests)
 
 
 def test_a_used_up_quota_is_waited_for(google: GoogleDouble, clients: GoogleClients) -> None:

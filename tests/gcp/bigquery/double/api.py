@@ -35,6 +35,7 @@ class Api:
             ("POST", f"{dataset}/tables", self._add_table),
             ("GET", table, lambda body, query, *name: catalogue.table(*name)),
             ("PATCH", table, lambda body, query, *name: catalogue.patch_table(*name, body)),
+            ("POST", f"{table}/insertAll", self._insert_all),
             ("DELETE", table, lambda body, query, *name: catalogue.drop_table(*name)),
         ]
 
@@ -64,9 +65,13 @@ class Api:
         name, fields = body["tableReference"]["tableId"], body["schema"]["fields"]
         return self._catalogue.add_table(dataset, name, fields, body)
 
+    def _insert_all(self, body: Resource, query: Query, dataset: str, table: str) -> Resource:
+        self._catalogue.stream(dataset, table, [row["json"] for row in body["rows"]])
+        return {}
+
     def _query(self, body: Resource, query: Query) -> Resource:
         """As jobs.query: inserted and, if it is quick, answered."""
-        job = self._jobs.insert({"configuration": {"query": body}})
+        job = self._jobs.insert({"configuration": {"query": body}, "jobReference": {"location": body.get("location")}})
         return self._results(job, body.get("timeoutMs", 10_000) / 1000)
 
     def _results(self, job: Job, wait_seconds: float) -> Resource:

@@ -18,7 +18,13 @@ from tests.gcp.bigquery.double.faults import ApiError
 
 Resource = dict[str, Any]
 Answer = TypeVar("Answer")
-_KEPT = ("friendlyName", "description", "expirationTime", "labels", "timePartitioning")
+_LAYOUT = ("timePartitioning", "rangePartitioning", "clustering")
+_KEPT = ("friendlyName", "description", "expirationTime", "labels", *_LAYOUT)
+_COLUMNS = (
+    *("table_name", "column_name", "data_type", "ordinal_position", "is_hidden", "is_nullable"),
+    *("is_partitioning_column", "clustering_ordinal_position"),
+)
+_DECLARED = ("mode", "precision", "scale")
 
 
 def quoted(dataset: str, table: str) -> str:
@@ -42,8 +48,11 @@ class Catalogue:
 
     project: str
     connection: duckdb.DuckDBPyConnection
+    location: str = "US"
     datasets: set[str] = field(default_factory=set)
     tables: dict[tuple[str, str], Resource] = field(default_factory=dict)
+    declared: dict[tuple[str, str], dict[str, Resource]] = field(default_factory=dict)
+    buffered: dict[tuple[str, str], int] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def add_dataset(self, dataset: str) -> Resource:
@@ -55,15 +64,15 @@ class Catalogue:
 
     def dataset(self, dataset: str) -> Resource:
         if dataset not in self.datasets:
-            raise ApiError("notFound", f"Not found: Dataset {self.project}:{dataset} was not found in location US")
-        return {"datasetReference": {"projectId": self.project, "datasetId": dataset}, "location": "US"}
+            raise ApiError("notFound", f"Not found: Dataset {self.project}:{dataset}")
+        return {"datasetReference": {"projectId": self.project, "datasetId": dataset}, "location": self.location}
 
     def require(self, dataset: str, table: str) -> Resource:
         """What is kept of a table that must be there."""
         self.dataset(dataset)
         if (dataset, table) not in self.tables:
             name = f"{self.project}:{dataset}.{table}"
-            raise ApiError("notFound", f"Not found: Table {name} was not found in location US")
+            raise ApiError("notFound", f"Not found: Table {name}")
         return self.tables[dataset, table]
 
     def add_table(self, dataset: str, table: str, fields: Sequence[Mapping[str, Any]], kept: Resource) -> Resource:
@@ -74,9 +83,35 @@ class Catalogue:
             columns = ", ".join(map(wire.declared, fields))
             self.connection.cursor().execute(f"CREATE TABLE {quoted(dataset, table)} ({columns})")
             self.tables[dataset, table] = {name: kept[name] for name in _KEPT if name in kept}
+            self.declared[dataset, table] = {
+                field["name"]: {key: field[key] for key in _DECLARED if key in field} for field in fields
+            }
             self.tables[dataset, table]["creationTime"] = str(time.time_ns() // 1_000_000)
             self.modified(dataset, table)
         return self.table(dataset, table)
+
+    @_locked
+    def insert(self, dataset: str, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Rows as JSON has them."""
+        kinds = dict(self.columns(dataset, table))
+        for row in rows:
+            values = [wire.stored(kinds[name], value) for name, value in row.items()]
+            names = ", ".join(f'"{name}"' for name in row)
+            marks = ", ".join("?" * len(values))
+            self.connection.cursor().execute(f"INSERT INTO {quoted(dataset, table)} ({names}) VALUES ({marks})", values)
+
+    @_locked
+    def stream(self, dataset: str, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Queries see the rows at once; counts, copies and the table's times do not, until they are flushed."""
+        self.require(dataset, table)
+        self.insert(dataset, table, rows)
+        self.buffered[dataset, table] = self.buffered.get((dataset, table), 0) + len(rows)
+
+    @_locked
+    def flush(self, dataset: str, table: str) -> None:
+        """What happens within 90 minutes."""
+        del self.buffered[dataset, table]
+        self.modified(dataset, table)
 
     def modified(self, dataset: str, table: str) -> None:
         """Rows were written to it."""
@@ -102,10 +137,29 @@ class Catalogue:
             "id": f"{self.project}:{dataset}.{table}",
             "tableReference": {"projectId": self.project, "datasetId": dataset, "tableId": table},
             "type": "TABLE",
-            "schema": {"fields": [wire.field_of(name, kind) for name, kind in self.columns(dataset, table)]},
+            "schema": {"fields": self.fields(dataset, table)},
+            **self._streaming_buffer(dataset, table),
             "numRows": str(self.row_count(dataset, table)),
             "numBytes": str(self.bytes_of(dataset, table)),
         }
+
+    def fields(self, dataset: str, table: str) -> list[Resource]:
+        declared = self.declared[dataset, table]
+        return [wire.field_of(name, kind) | declared.get(name, {}) for name, kind in self.columns(dataset, table)]
+
+    @_locked
+    def layout(self, dataset: str, table: str) -> Resource:
+        """What all sources of a copy job, and a table that it appends to, must have in common."""
+        kept = self.require(dataset, table)
+        return {"fields": self.fields(dataset, table), **{name: kept.get(name) for name in _LAYOUT}}
+
+    def _streaming_buffer(self, dataset: str, table: str) -> Resource:
+        rows = self.buffered.get((dataset, table))
+        buffer = {
+            "estimatedRows": str(rows),
+            "oldestEntryTime": str(time.time_ns() // 1_000_000),
+        }
+        return {"streamingBuffer": buffer} if rows else {}
 
     @_locked
     def listed(self, dataset: str) -> list[Resource]:
@@ -127,8 +181,9 @@ class Catalogue:
         return [(name, to_googlesql_type(kind)) for name, kind in found.fetchall()]
 
     def row_count(self, dataset: str, table: str) -> int:
+        """Without those in the streaming buffer."""
         counted = self.connection.cursor().execute(f"SELECT COUNT(*) FROM {quoted(dataset, table)}").fetchone()
-        return int(counted[0]) if counted else 0
+        return int(counted[0]) - self.buffered.get((dataset, table), 0) if counted else 0
 
     @_locked
     def bytes_of(self, dataset: str, table: str) -> int:
@@ -152,11 +207,30 @@ class Catalogue:
                 if "friendlyName" in self.tables[dataset, table]
             ]
         if name == "INFORMATION_SCHEMA.COLUMNS":
-            columns = ["table_name", "column_name", "data_type", "ordinal_position", "is_hidden"]
-            return columns, list(self._column_rows(dataset, tables))
+            return list(_COLUMNS), [
+                tuple(row.get(name) for name in _COLUMNS)
+                for table in tables
+                for row in self._column_rows(dataset, table)
+            ]
         raise ApiError("notFound", f"Not found: Table {self.project}:{dataset}.{name}")
 
-    def _column_rows(self, dataset: str, tables: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-        for table in tables:
-            for position, (name, kind) in enumerate(self.columns(dataset, table), start=1):
-                yield table, name, kind, position, "NO"
+    def _column_rows(self, dataset: str, table: str) -> Iterator[Resource]:
+        kept = self.tables[dataset, table]
+        partitioning = kept.get("timePartitioning") or kept.get("rangePartitioning") or {}
+        clustered = kept.get("clustering", {}).get("fields", [])
+        by = partitioning.get("field", "_PARTITIONTIME") if partitioning else ""
+        for position, column in enumerate(self.fields(dataset, table), start=1):
+            name = column["name"]
+            yield {
+                "table_name": table,
+                "column_name": name,
+                "data_type": wire.data_type(column),
+                "ordinal_position": position,
+                "is_hidden": "NO",
+                "is_nullable": "YES" if column["mode"] == "NULLABLE" else "NO",
+                "is_partitioning_column": "YES" if name == by else "NO",
+                "clustering_ordinal_position": clustered.index(name) + 1 if name in clustered else None,
+            }
+        if by == "_PARTITIONTIME":
+            hidden = {"is_hidden": "YES", "is_nullable": "YES", "is_partitioning_column": "YES"}
+            yield {"table_name": table, "column_name": by, "data_type": "TIMESTAMP", **hidden}

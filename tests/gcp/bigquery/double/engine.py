@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,6 +64,8 @@ class Engine:
         return Transaction(cursor)
 
     def begin(self, transaction: Transaction) -> None:
+        if transaction.is_open:
+            raise ApiError("invalidQuery", "Transaction control statements cannot be nested")
         with self._lock:
             transaction.cursor.begin()
             # DuckDB takes its snapshot when the transaction first looks.
@@ -72,6 +74,7 @@ class Engine:
             self._open.append(transaction)
 
     def commit(self, transaction: Transaction) -> None:
+        _require_open(transaction)
         with self._lock, _errors():
             transaction.cursor.commit()
             self._commits += 1
@@ -79,9 +82,17 @@ class Engine:
             self._close(transaction)
 
     def roll_back(self, transaction: Transaction) -> None:
+        """As ROLLBACK TRANSACTION, which fails where nothing is open."""
+        _require_open(transaction)
+        self.end(transaction)
+
+    def end(self, transaction: Transaction) -> None:
+        """What BigQuery does by itself: nothing of the transaction stays."""
         with self._lock:
             if transaction.is_open:
-                transaction.cursor.rollback()
+                # A failed commit has ended DuckDB's own transaction already.
+                with suppress(duckdb.TransactionException):
+                    transaction.cursor.rollback()
                 self._close(transaction)
 
     def _close(self, transaction: Transaction) -> None:
@@ -163,6 +174,11 @@ class Engine:
             "invalidQuery",
             f"Transaction is aborted due to concurrent update against table {self.catalogue.project}:{table}.",
         )
+
+
+def _require_open(transaction: Transaction) -> None:
+    if not transaction.is_open:
+        raise ApiError("invalidQuery", "There is no open transaction in progress")
 
 
 def _tables(tree: exp.Expression) -> set[tuple[str, str]]:

@@ -24,14 +24,20 @@ _STATUS = {
 class ApiError(Exception):
     """An error with BigQuery's reason; of a request, or of a job."""
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: str, message: str, script_says: str = "") -> None:
         self.reason = reason
         self.message = message
+        self.script_says = script_says or message
         super().__init__(message)
 
     @property
     def status(self) -> int:
         return _STATUS.get(self.reason, 500)
+
+    @property
+    def ends_transaction(self) -> bool:
+        """A rival's commit cancels a transaction at once, before any handler runs."""
+        return bool(re.search("concurrent update", self.message))
 
     @property
     def result(self) -> dict[str, Any]:
@@ -55,6 +61,7 @@ class Fault:
         message: BigQuery's words.
         times: How often; then all is well again.
         answer_lost: It is carried out first; a request is then left without an answer.
+        script_says: The message of the script around the statement, where that is another one.
     """
 
     on: str
@@ -62,6 +69,7 @@ class Fault:
     message: str = "Visibility check was unavailable. Please retry the request"
     times: int = 1
     answer_lost: bool = False
+    script_says: str = ""
 
     def strikes(self, text: str) -> bool:
         """Whether it befalls this; used up by asking."""
@@ -72,7 +80,7 @@ class Fault:
 
     @property
     def error(self) -> ApiError:
-        return ApiError(self.reason, self.message)
+        return ApiError(self.reason, self.message, self.script_says)
 
 
 @dataclass

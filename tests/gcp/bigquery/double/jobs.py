@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import threading
 import time
 import uuid
@@ -34,6 +36,7 @@ class Job:
     project: str
     job_id: str
     configuration: Resource
+    location: str
     statistics: Resource = field(default_factory=lambda: {"creationTime": _now_ms(), "startTime": _now_ms()})
     error: ApiError | None = None
     result: Result = field(default_factory=Result)
@@ -48,8 +51,8 @@ class Job:
         is_done = self.done.is_set()
         errors = {"errorResult": self.error.result, "errors": [self.error.result]} if is_done and self.error else {}
         return {
-            "id": f"{self.project}:US.{self.job_id}",
-            "jobReference": {"projectId": self.project, "jobId": self.job_id, "location": "US"},
+            "id": f"{self.project}:{self.location}.{self.job_id}",
+            "jobReference": {"projectId": self.project, "jobId": self.job_id, "location": self.location},
             "configuration": self.configuration,
             "statistics": self.statistics,
             "status": {"state": "DONE" if is_done else "PENDING" if self.is_queued else "RUNNING", **errors},
@@ -83,7 +86,8 @@ class Jobs:
         """A query runs on a thread of its own, the rest at once."""
         configuration = dict(resource["configuration"])
         job_id = resource.get("jobReference", {}).get("jobId") or uuid.uuid4().hex
-        job = Job(self.catalogue.project, job_id, configuration)
+        location = resource.get("jobReference", {}).get("location") or self.catalogue.location
+        job = Job(self.catalogue.project, job_id, configuration, location)
         for look in self.on_insert:
             look(job)
         if configuration.get("dryRun"):
@@ -118,12 +122,14 @@ class Jobs:
             thread.join()
 
     def _dry_run(self, job: Job) -> None:
+        self._find_datasets(job)
         total = self.engine.bytes_of(job.configuration["query"]["query"])
         job.statistics["query"] = {"totalBytesProcessed": str(total), "statementType": "SELECT"}
         job.end()
 
     def _run(self, job: Job, content: bytes) -> None:
         try:
+            self._find_datasets(job)
             if "query" in job.configuration:
                 self._query(job)
             elif "load" in job.configuration:
@@ -131,12 +137,18 @@ class Jobs:
             else:
                 self._copy(job.configuration["copy"])
         except ApiError as error:
-            job.error = error
+            job.error = ApiError(error.reason, f"{error.script_says}{_where(error, job)}")
         except Exception as error:
             job.error = ApiError("internalError", f"the double failed: {error!r}")
             raise
         finally:
             job.end()
+
+    def _find_datasets(self, job: Job) -> None:
+        """A job finds only the datasets of its own location."""
+        found = re.search(r"(?:`|datasetId': ')(\w+)", str(job.configuration))
+        if job.location != self.catalogue.location and found:
+            raise ApiError("notFound", f"Not found: Dataset {self.catalogue.project}:{found[1]}")
 
     def _query(self, job: Job) -> None:
         query = job.configuration["query"]
@@ -158,7 +170,7 @@ class Jobs:
             script.run(nodes, execute, holds)
             job.statistics["query"].setdefault("statementType", job.result.kind)
         finally:
-            self.engine.roll_back(transaction)
+            self.engine.end(transaction)
             transaction.cursor.close()
 
     def _statement(
@@ -169,10 +181,11 @@ class Jobs:
         parameters: Mapping[str, Any],
         is_script: bool,
     ) -> Result:
-        self._disturb(job, statement.sql)
-        child = Job(self.catalogue.project, f"script_job_{uuid.uuid4().hex}", {"query": {"query": statement.sql}})
+        child_id, configuration = f"script_job_{uuid.uuid4().hex}", {"query": {"query": statement.sql}}
+        child = Job(self.catalogue.project, child_id, configuration, job.location)
+        kind = _TRANSACTION_WORDS.get(statement.sql.upper())
         try:
-            kind = _TRANSACTION_WORDS.get(statement.sql.upper())
+            self._disturb(job, statement.sql)
             if kind:
                 _in_transaction(self.engine, transaction, kind)
                 result = Result(kind=kind)
@@ -181,6 +194,8 @@ class Jobs:
                 result = self.engine.execute(transaction, statement.sql, parameters)
         except ApiError as error:
             child.error = error
+            if error.ends_transaction or kind == "COMMIT_TRANSACTION":
+                self.engine.end(transaction)
             raise
         finally:
             child.statistics["parentJobId"] = job.job_id
@@ -216,15 +231,19 @@ class Jobs:
 
     def _load(self, load: Resource, content: bytes) -> None:
         dataset, table = _name(load["destinationTable"])
-        rows = pyarrow.parquet.read_table(pyarrow.BufferReader(content))
+        _check_format(load)
         with self.catalogue.lock:
             self._writable(dataset, table, load)
             if (dataset, table) not in self.catalogue.tables:
                 properties = load.get("destinationTableProperties", {})
                 self.catalogue.add_table(dataset, table, load["schema"]["fields"], properties)
-            cursor = self.catalogue.connection.cursor()
-            cursor.register("loaded", rows)
-            cursor.execute(f"INSERT INTO {quoted(dataset, table)} BY NAME FROM loaded")
+            if load["sourceFormat"] == "PARQUET":
+                cursor = self.catalogue.connection.cursor()
+                cursor.register("loaded", pyarrow.parquet.read_table(pyarrow.BufferReader(content)))
+                cursor.execute(f"INSERT INTO {quoted(dataset, table)} BY NAME FROM loaded")
+            else:
+                rows = [json.loads(line) for line in content.decode().split("\n") if line]
+                self.catalogue.insert(dataset, table, rows)
             self.catalogue.modified(dataset, table)
 
     def _copy(self, copy: Resource) -> None:
@@ -232,11 +251,17 @@ class Jobs:
         with self.catalogue.lock:
             sources = [self.catalogue.table(*_name(source)) for source in copy["sourceTables"]]
             self._writable(dataset, table, copy)
-            if (dataset, table) not in self.catalogue.tables:
-                kept = {"expirationTime": copy["destinationExpirationTime"]}
-                self.catalogue.add_table(dataset, table, sources[0]["schema"]["fields"], kept)
             names = [_name(source["tableReference"]) for source in sources]
-            union = " UNION ALL ".join(f"FROM {quoted(*name)}" for name in names)
+            if (dataset, table) not in self.catalogue.tables:
+                kept = {**sources[0], "expirationTime": copy["destinationExpirationTime"]}
+                self.catalogue.add_table(dataset, table, sources[0]["schema"]["fields"], kept)
+            layouts = [self.catalogue.layout(*name) for name in [(dataset, table), *names]]
+            if any(layout != layouts[0] for layout in layouts):
+                raise ApiError("invalid", "Incompatible table schemas or partitioning of the sources of a copy job")
+            # Streamed rows are the last ones.
+            union = " UNION ALL ".join(
+                f"(FROM {quoted(*name)} ORDER BY rowid LIMIT {self.catalogue.row_count(*name)})" for name in names
+            )
             self.catalogue.connection.cursor().execute(f"INSERT INTO {quoted(dataset, table)} {union}")
 
     def _writable(self, dataset: str, table: str, settings: Resource) -> None:
@@ -245,6 +270,20 @@ class Jobs:
         wanted = settings.get("writeDisposition")
         if wanted == "WRITE_EMPTY" and is_there and self.catalogue.row_count(dataset, table):
             raise ApiError("duplicate", f"Already Exists: Table {self.catalogue.project}:{dataset}.{table}")
+
+
+def _check_format(load: Resource) -> None:
+    """Parquet carries no JSON, and lists only as structs unless they are inferred."""
+    infers_lists = load.get("parquetOptions", {}).get("enableListInference")
+    for column in load.get("schema", {}).get("fields", []) if load["sourceFormat"] == "PARQUET" else []:
+        if column["type"] == "JSON" or (column.get("mode") == "REPEATED" and not infers_lists):
+            raise ApiError("invalid", f"Unsupported field type in Parquet: {column['name']} {column['type']}")
+
+
+def _where(error: ApiError, job: Job) -> str:
+    """A job says in which location it has looked."""
+    is_missing = re.match("Not found: (Table|Dataset)", error.message)
+    return f" was not found in location {job.location}" if is_missing else ""
 
 
 def _name(reference: Mapping[str, str]) -> tuple[str, str]:

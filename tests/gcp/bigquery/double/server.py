@@ -33,13 +33,13 @@ class BigqueryDouble:
         jobs: The jobs, with what befalls statements.
     """
 
-    def __init__(self, project: str = "test") -> None:
+    def __init__(self, project: str = "test", location: str = "US") -> None:
         self.project = project
         self.requests: list[str] = []
         self.faults: list[Fault] = []
         self._on_request: list[tuple[str, Callable[[], object]]] = []
         self._connection = duckdb.connect()
-        self.catalogue = Catalogue(project, self._connection)
+        self.catalogue = Catalogue(project, self._connection, location)
         self.jobs = Jobs(self.catalogue)
         self.api = Api(self.catalogue, self.jobs)
         self.sessions = uploads.Sessions()
@@ -79,8 +79,8 @@ class BigqueryDouble:
                 do()
         return next((fault for fault in self.faults if fault.strikes(request)), None)
 
-    def client(self) -> bigquery.Client:
-        return client(self.project, self.address)
+    def client(self, location: str | None = None) -> bigquery.Client:
+        return client(self.project, self.address, location)
 
     def sql(self, statement: str, parameters: Any = None) -> list[tuple[Any, ...]]:
         """DuckDB's own SQL, past all that is BigQuery."""
@@ -89,10 +89,13 @@ class BigqueryDouble:
         return cursor.execute(statement, parameters).fetchall()
 
 
-def client(project: str, address: str) -> bigquery.Client:
+def client(project: str, address: str, location: str | None = None) -> bigquery.Client:
     """The real client, without credentials."""
     return bigquery.Client(
-        project=project, credentials=AnonymousCredentials(), client_options=ClientOptions(api_endpoint=address)
+        project=project,
+        credentials=AnonymousCredentials(),
+        location=location,
+        client_options=ClientOptions(api_endpoint=address),
     )
 
 

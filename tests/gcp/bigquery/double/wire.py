@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -10,6 +11,7 @@ from typing import Any
 
 from lib.consolidation.warehouse import Column
 from lib.embedded.googlesql import to_duckdb_type, to_googlesql_type
+from tests.gcp.bigquery.double.faults import ApiError
 
 _LEGACY = {"INT64": "INTEGER", "FLOAT64": "FLOAT", "BOOL": "BOOLEAN"}
 _STANDARD = {legacy: standard for standard, legacy in _LEGACY.items()}
@@ -54,12 +56,25 @@ def column_of(field: Mapping[str, Any]) -> Column:
     return Column(field["name"], f"ARRAY<{kind}>" if field.get("mode") == "REPEATED" else kind)
 
 
+def data_type(field: Mapping[str, Any]) -> str:
+    """A field's type as INFORMATION_SCHEMA writes it."""
+    scale = f", {field['scale']}" if "scale" in field else ""
+    return f"{column_of(field).type}({field['precision']}{scale})" if "precision" in field else column_of(field).type
+
+
 def declared(field: Mapping[str, Any]) -> str:
     """A field of a schema as DuckDB declares it."""
     column = column_of(field)
     if "precision" in field:
         return f'"{column.name}" DECIMAL({field["precision"]}, {field.get("scale", 0)})'
     return f'"{column.name}" {to_duckdb_type(column.type)}'
+
+
+def stored(googlesql_type: str, value: Any) -> Any:
+    """A value of a JSON row as DuckDB takes it."""
+    if googlesql_type.startswith("ARRAY<") and (value is None or None in value):
+        raise ApiError("invalid", "Only optional fields can be set to NULL")
+    return json.dumps(value) if googlesql_type == "JSON" and value is not None else value
 
 
 def cells(row: Sequence[Any]) -> dict[str, Any]:
