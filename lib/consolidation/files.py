@@ -2,90 +2,63 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lib.consolidation.csv_file import read_csv
 from lib.consolidation.errors import StagedDataError
+from lib.consolidation.parquet_file import read_parquet
+from lib.consolidation.places import Place
 
 if TYPE_CHECKING:
     import pandas
 
 
-def read_rows(path: Path) -> pandas.DataFrame:
-    """The file's rows as they stand there; types are checked when they are staged.
+def read_rows(path: Path) -> pandas.DataFrame | pandas.Series[Any]:
+    """Read a file's rows as they are; types are checked when the rows are staged.
+
+    Returns:
+        A frame of a CSV or Parquet file. Of JSON lines, a series with a mapping for each row, because rows of
+        one file may have different fields. The index holds the lines of a text file (`Place.LINE`).
 
     Raises:
-        StagedDataError: Not a file of these kinds, not readable, or empty.
+        StagedDataError: The file is not one of these kinds, cannot be read, can be read in two ways, or is empty.
     """
-    readers = {
-        ".csv": _read_csv,
-        ".parquet": _read_parquet,
-        ".jsonl": _read_json_lines,
-        ".ndjson": _read_json_lines,
-    }
+    readers: dict[str, Callable[[Path], pandas.DataFrame | pandas.Series[Any]]]
+    readers = {".csv": read_csv, ".parquet": read_parquet, ".jsonl": _read_json_lines, ".ndjson": _read_json_lines}
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise StagedDataError(f"{path}: unknown kind of file; use {', '.join(readers)}")
     try:
-        frame = reader(path)
+        rows = reader(path)
     except OSError as error:
         raise StagedDataError(f"{path} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise StagedDataError(f"{path} is not UTF-8 text: byte {error.start}") from error
-    if frame.empty:
+        raise StagedDataError(f"{path}: line {_line_of_no_text(path)} is not UTF-8 text") from error
+    if rows.empty:
         raise StagedDataError(f"{path} has no rows; nothing was staged")
-    return frame
+    return rows
 
 
-def _read_csv(path: Path) -> pandas.DataFrame:
-    """All text: an id of digits keeps its leading zeros, and a player may be called NA."""
-    import pandas
-    import pyarrow
-    from pyarrow import csv as arrow_csv
-
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as lines:
-            names = next(filter(None, csv.reader(lines)), [])
-            if not any(map(str.strip, lines)):
-                return pandas.DataFrame(columns=names)
-        table = arrow_csv.read_csv(
-            path,
-            parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
-            convert_options=arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pyarrow.string()), strings_can_be_null=False
-            ),
-        )
-    except (csv.Error, pyarrow.ArrowInvalid) as error:
-        raise StagedDataError(f"{path} is not a CSV file: {_one_line(error)}") from error
-    frame: pandas.DataFrame = table.to_pandas()
-    return frame
+def _line_of_no_text(path: Path) -> int:
+    """Count in Latin-1, which reads any byte and ends its lines where UTF-8 does."""
+    number = 1
+    with path.open(encoding="latin-1") as lines:
+        for number, line in enumerate(lines, start=1):  # noqa: B007 - the last line, if no line alone is at fault
+            try:
+                line.encode("latin-1").decode()
+            except UnicodeDecodeError:
+                break
+    return number
 
 
-def _read_parquet(path: Path) -> pandas.DataFrame:
-    """Integers stay integers beside a NULL: as floats they would lose digits.
-
-    What pandas once noted in the file is ignored: it is as little to be trusted as the rest.
-    """
-    import pyarrow
-    from pyarrow import parquet
-
-    try:
-        with path.open("rb") as file:
-            table = parquet.ParquetFile(file).read().replace_schema_metadata()
-        table.validate(full=True)
-        frame: pandas.DataFrame = table.to_pandas(integer_object_nulls=True, date_as_object=False)
-    except (pyarrow.ArrowException, LookupError, ValueError) as error:
-        raise StagedDataError(f"{path} is not a Parquet file: {_one_line(error)}") from error
-    return frame
-
-
-def _read_json_lines(path: Path) -> pandas.DataFrame:
+def _read_json_lines(path: Path) -> pandas.Series[Any]:
     import pandas
 
-    rows = []
+    rows, places = [], []
     with path.open(encoding="utf-8-sig") as lines:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
@@ -93,11 +66,18 @@ def _read_json_lines(path: Path) -> pandas.DataFrame:
             try:
                 row = json.loads(line, object_pairs_hook=_unambiguous, parse_float=_finite)
             except (ValueError, RecursionError) as error:
-                raise StagedDataError(f"{path}: line {number} is not JSON: {_one_line(error)}") from error
+                raise StagedDataError(f"{path}: line {number} is not JSON: {_problem(error)}") from error
             if not isinstance(row, dict):
                 raise StagedDataError(f"{path}: line {number} is not a JSON object")
             rows.append(row)
-    return pandas.DataFrame(rows, dtype=object)
+            places.append(number)
+    return pandas.Series(rows, pandas.Index(places, name=Place.LINE), dtype=object)
+
+
+def _problem(error: Exception) -> str:
+    """One line without the line number of JSON's reader, which counts in the line that it was given."""
+    told = f"{error.msg}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
+    return " ".join(told.split())[:200]
 
 
 def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -110,12 +90,8 @@ def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _finite(number: str) -> float:
-    """JSON's reader takes a number that is too large for infinity, which means "no value" here."""
+    """Refuse a number too large for a float: JSON's reader makes it infinity, which means "no value" here."""
     value = float(number)
     if math.isinf(value):
         raise ValueError(f"{number:.80} is too large a number")
     return value
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

@@ -50,6 +50,11 @@ def is_plain_identifier(text: str) -> bool:
     return _PLAIN.fullmatch(text) is not None
 
 
+def shown_name(name: str) -> str:
+    """A name for a message of one line; quoted, escaped and cut where it is not a plain one."""
+    return name if is_plain_identifier(name) else f"{name!r:.80}"
+
+
 def plain_identifier(text: str, what: str) -> str:
     """The text, if it is a plain identifier."""
     if not is_plain_identifier(text):

@@ -12,6 +12,7 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from lib.consolidation.errors import StagedDataError
+from lib.consolidation.places import place
 from lib.consolidation.warehouse import Column
 
 if TYPE_CHECKING:
@@ -33,12 +34,12 @@ def convert(frame: pandas.DataFrame, columns: Sequence[Column], *, source: str) 
     column's type is refused, never guessed.
 
     Args:
-        frame: Only columns named in `columns`.
+        frame: Has each of `columns`, once; its index may hold the places of its rows (`Place`).
         columns: The types to convert to.
         source: What the rows are called in messages.
 
     Raises:
-        StagedDataError: Names the row, the column, the value and the type.
+        StagedDataError: Names the row or line, the column, the value and the type.
     """
     import pyarrow
 
@@ -79,9 +80,9 @@ def _converted(series: pandas.Series[Any], column: Column, source: str) -> pyarr
             converted.append(None if value is None or _is_blank(value) else read(value))
         # Values of other libraries have limits of their own: years past 9999, nesting, digits.
         except (ValueError, TypeError, ArithmeticError, NotImplementedError, RecursionError):
-            row = int((places == number).argmax()) + 1
+            where = place(series.index, int((places == number).argmax()))
             raise StagedDataError(
-                f"{source}: row {row}, column {column.name}: {_shown(value)} is not a {column.type}"
+                f"{source}: {where}, column {column.name}: {_shown(value)} is not a {column.type}"
             ) from None
     distinct = pyarrow.array(converted, _arrow_type(column.type))
     return distinct.take(pyarrow.array(places, mask=places < 0))

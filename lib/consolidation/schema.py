@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from lib.consolidation.errors import SpecMismatch, StagedDataError
-from lib.consolidation.identifiers import is_plain_identifier
+from lib.consolidation.identifiers import is_plain_identifier, shown_name
 from lib.consolidation.key import is_orderable
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column
@@ -16,6 +16,8 @@ from lib.consolidation.warehouse import Column
 # the line is declared NUMERIC(4,1) and lives as FLOAT64.
 _NUMBERS = {"INT64", "FLOAT64", "NUMERIC", "BIGNUMERIC"}
 
+# pandas' names of an index without a name: in CSV, in CSV that it read and wrote again, and in Parquet.
+_PANDAS_INDEX = {"", "Unnamed: 0", "__index_level_0__"}
 _MOST_NAMED = 20
 _LONGEST_NAME = 300
 
@@ -105,14 +107,23 @@ def _unknown(spec: TableSpec, types: dict[str, str], unknown: Sequence[Column], 
     named = [_named(column.name, types) for column in unknown[:_MOST_NAMED]]
     if more := len(unknown) - len(named):
         named.append(f"and {more} more")
-    # Whoever is told will paste it, so a name that is none must not be in it.
-    addable = [column for column in unknown if column.type and is_plain_identifier(column.name)]
+    # The statement will be pasted, so it must not hold a name that is not one, or that BigQuery takes for another's.
+    taken = {name.lower() for name in types}
+    addable = [
+        column
+        for column in unknown
+        if column.type and is_plain_identifier(column.name) and column.name.lower() not in taken
+    ]
     additions = ", ".join(f"ADD COLUMN {column.name} {column.type}" for column in addable)
     remedy = f"; if they are new: ALTER TABLE {spec.table} {additions}" if additions else ""
     return f"{source} has columns that {spec.table} lacks: {', '.join(named)}{remedy}"
 
 
 def _named(name: str, types: Iterable[str]) -> str:
+    shown = shown_name(name)
+    if name in _PANDAS_INDEX:
+        return f"{shown} (a column without a name; if it is pandas' index, write the file with index=False)"
+    if spelled := [known for known in types if known.lower() == name.strip().lower()]:
+        return f"{shown} (write it {spelled[0]})"
     close = get_close_matches(name[:_LONGEST_NAME], types, n=1)
-    shown = name if is_plain_identifier(name) else f"{name!r:.80}"
     return f"{shown} (did you mean {close[0]}?)" if close else shown

@@ -9,11 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lib.consolidation.errors import InvalidIdentifier, StagedDataError, UnmarkedStaging
 from lib.consolidation.identifiers import TableName, checked_batch_id, checked_game_date
 from lib.consolidation.ledger import LedgerRun, ledger_runs
+from lib.consolidation.places import place
+from lib.consolidation.row_groups import grouped_by_columns
 from lib.consolidation.rows import convert
 from lib.consolidation.schema import check_spec, check_staged_columns
 from lib.consolidation.staging_note import loaded_note, staging_note
@@ -23,6 +25,8 @@ from lib.consolidation.warehouse import Column, StagingTable, Warehouse
 if TYPE_CHECKING:
     import pandas
     import pyarrow
+
+    from lib.consolidation.row_groups import Rows
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +40,7 @@ class StagingWrite:
 
 
 class BatchStagingWriter:
-    """Writes a worker's rows into a staging table of their own.
+    """Writes a worker's rows into staging tables of their own.
 
     Args:
         warehouse: Where the tables are.
@@ -49,115 +53,110 @@ class BatchStagingWriter:
         self._main_columns: tuple[Column, ...] = ()
 
     def write(
-        self,
-        rows: pandas.DataFrame | Sequence[Mapping[str, Any]],
-        *,
-        batch_id: str,
-        worker_id: str,
-        game_date: str | date | None = None,
-    ) -> StagingWrite:
-        """Check the rows and write them into one table: all of them, or none.
+        self, rows: Rows, *, batch_id: str, worker_id: str, game_date: str | date | None = None
+    ) -> list[StagingWrite]:
+        """Check the rows and write a table for each set of columns that they own: all of them, or none.
 
-        NaN and infinities become NULL. Columns of the main table may be absent, except
-        the keys; a consolidation leaves absent columns of existing rows alone.
+        NaN and infinities become NULL. Columns of the main table may be absent, except the keys and the date; a
+        consolidation leaves absent columns of existing rows alone. A frame's rows own all its columns. A mapping
+        owns the fields that it has, and those that `grouped_by_columns` fills in.
 
         Args:
-            rows: One row a prediction.
+            rows: One row a prediction: a frame, or mappings.
             batch_id: The batch that the rows belong to.
             worker_id: Who writes; letters, digits, hyphens and underscores.
-            game_date: Fills an absent date column, and every row must agree with it.
+            game_date: Fills an absent date, and every row must agree with it.
 
         Raises:
             StagedDataError: The rows do not fit; nothing was written.
         """
-        table, columns = self._checked(rows, batch_id, game_date, "the staged data")
-        name = staging_table_name(self._spec, batch_id, worker_id)
-        return self._load({name: table}, columns, batch_id)[0]
+        tables = self._checked(rows, batch_id, game_date, "the staged data")
+        return self._load({staging_table_name(self._spec, batch_id, worker_id): table for table in tables}, batch_id)
 
     def write_batch(
         self,
-        rows: pandas.DataFrame | Sequence[Mapping[str, Any]],
+        rows: Rows,
         *,
         batch_id: str,
         workers: int,
         game_date: str | date | None = None,
         source: str = "the staged data",
     ) -> list[StagingWrite]:
-        """As `write`, split over as many tables as there are workers.
+        """As `write`, split over about as many tables as there are workers.
 
         All tables are written or none. `source` is what the rows are called in messages.
-        Fewer tables are written when there are fewer rows.
+        Fewer tables are written when there are fewer rows, more when there are more sets of columns.
         """
-        table, columns = self._checked(rows, batch_id, game_date, source)
-        tables = {
-            staging_table_name(self._spec, batch_id, f"w{number:03}"): table.slice(start, length)
-            for number, (start, length) in enumerate(_shares(table.num_rows, workers), start=1)
-        }
-        return self._load(tables, columns, batch_id)
+        tables = self._checked(rows, batch_id, game_date, source)
+        total = sum(table.num_rows for table in tables)
+        shares = (share for table in tables for share in _shares(table, round(workers * table.num_rows / total)))
+        return self._load(
+            {
+                staging_table_name(self._spec, batch_id, f"w{number:03}"): share
+                for number, share in enumerate(shares, start=1)
+            },
+            batch_id,
+        )
 
-    def _load(
-        self, tables: Mapping[TableName, pyarrow.Table], columns: Sequence[Column], batch_id: str
-    ) -> list[StagingWrite]:
-        self._warehouse.load(tables, columns, note=loaded_note(batch_id, self._spec.table))
+    def _load(self, tables: Mapping[TableName, pyarrow.Table], batch_id: str) -> list[StagingWrite]:
+        self._warehouse.load(tables, self._main_columns, note=loaded_note(batch_id, self._spec.table))
         for name, rows in tables.items():
             logger.info("📝 Wrote %d rows to staging table %s (batch=%s)", rows.num_rows, name.table, batch_id)
         return [StagingWrite(name, rows.num_rows) for name, rows in tables.items()]
 
-    def _checked(
-        self,
-        rows: pandas.DataFrame | Sequence[Mapping[str, Any]],
-        batch_id: str,
-        game_date: str | date | None,
-        source: str,
-    ) -> tuple[pyarrow.Table, list[Column]]:
-        import pandas
-
+    def _checked(self, rows: Rows, batch_id: str, game_date: str | date | None, source: str) -> list[pyarrow.Table]:
+        """A table for each set of columns, in the main table's types and order."""
         checked_batch_id(batch_id)
-        frame = rows if isinstance(rows, pandas.DataFrame) else pandas.DataFrame(list(rows))
-        if frame.empty:
-            raise StagedDataError(f"{source} has no rows; nothing was staged")
-        if game_date is not None and self._spec.date_column not in frame.columns:
-            frame = frame.assign(**{self._spec.date_column: checked_game_date(game_date).isoformat()})
-        columns = self._columns_of(frame, source)
-        table = convert(frame, columns, source=source)
-        self._check_rows(table, game_date, source)
-        return table, columns
+        day = None if game_date is None else checked_game_date(game_date)
+        frames = grouped_by_columns(rows, self._spec, day, source=source)
+        self._check_columns(frames, source)
+        tables = []
+        for frame in frames:
+            columns = [column for column in self._main_columns if column.name in frame.columns]
+            table = convert(frame, columns, source=source)
+            self._check_rows(table, frame.index, day, source)
+            tables.append(table)
+        return tables
 
-    def _columns_of(self, frame: pandas.DataFrame, source: str) -> list[Column]:
-        if not frame.columns.is_unique:
-            twice = frame.columns[frame.columns.duplicated()][0]
-            raise StagedDataError(f"{source} has the column {twice!s:.80} twice")
+    def _check_columns(self, frames: Sequence[pandas.DataFrame], source: str) -> None:
         if not self._main_columns:
             self._main_columns = self._warehouse.columns(self._spec.table)
             check_spec(self._spec, self._main_columns)
         types = {column.name: column.type for column in self._main_columns}
-        columns = [Column(str(name), types.get(str(name), "")) for name in frame.columns]
-        check_staged_columns(self._spec, self._main_columns, columns, source=source)
-        return columns
+        names = dict.fromkeys(str(name) for frame in frames for name in frame.columns)
+        staged = [Column(name, types.get(name, "")) for name in names]
+        check_staged_columns(self._spec, self._main_columns, staged, source=source)
+        for frame in frames:
+            if not frame.columns.is_unique:
+                twice = frame.columns[frame.columns.duplicated()][0]
+                raise StagedDataError(f"{source} has the column {twice!s:.80} twice")
+            needed = dict.fromkeys((*self._spec.key_columns, self._spec.date_column))
+            if missing := [name for name in needed if name not in frame.columns]:
+                where = place(frame.index, 0)
+                raise StagedDataError(f"{source}: {where} lacks {', '.join(missing)}, which every row needs")
 
-    def _check_rows(self, table: pyarrow.Table, game_date: str | date | None, source: str) -> None:
+    def _check_rows(self, table: pyarrow.Table, index: pandas.Index[int], expected: date | None, source: str) -> None:
         day, active = self._spec.date_column, self._spec.active_column
         for key in self._spec.key_columns:
-            if key not in self._spec.nullable_keys and (nulls := table.column(key).is_null().index(True).as_py()) >= 0:
-                raise StagedDataError(f"{source}: row {nulls + 1}, column {key}: empty, and a key must not be")
-        expected = None if game_date is None else checked_game_date(game_date)
+            if key not in self._spec.nullable_keys and (empty := table.column(key).is_null().index(True).as_py()) >= 0:
+                raise StagedDataError(f"{source}: {place(index, empty)}, column {key}: empty, and a key must not be")
         for found in table.column(day).unique().to_pylist():
             if found is None or (expected is not None and found != expected):
                 wanted = f"the batch's date {expected}" if expected else "a date"
-                row = table.column(day).to_pylist().index(found) + 1
-                raise StagedDataError(f"{source}: row {row}, column {day}: {found or 'empty'} is not {wanted}")
+                where = place(index, table.column(day).to_pylist().index(found))
+                raise StagedDataError(f"{source}: {where}, column {day}: {found or 'empty'} is not {wanted}")
         if active in table.column_names and (inactive := table.column(active).index(False).as_py()) >= 0:
             raise StagedDataError(
-                f"{source}: row {inactive + 1}, column {active}: a staged row must be active; rows are "
+                f"{source}: {place(index, inactive)}, column {active}: a staged row must be active; rows are "
                 "superseded in the main table, not by staging"
             )
 
 
-def _shares(rows: int, workers: int) -> Iterator[tuple[int, int]]:
-    """Start and length of each worker's rows, as even as can be."""
-    workers = max(1, min(workers, rows))
-    bounds = [rows * worker // workers for worker in range(workers + 1)]
-    return ((start, end - start) for start, end in pairwise(bounds))
+def _shares(table: pyarrow.Table, parts: int) -> Iterator[pyarrow.Table]:
+    """The table in so many parts, as even as can be; at least one, at most one a row."""
+    parts = max(1, min(parts, table.num_rows))
+    bounds = [table.num_rows * part // parts for part in range(parts + 1)]
+    return (table.slice(start, end - start) for start, end in pairwise(bounds))
 
 
 def staging_prefix(batch_id: str) -> str:

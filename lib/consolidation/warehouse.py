@@ -174,7 +174,10 @@ class Warehouse(Protocol):
         ...
 
     def load(self, tables: Mapping[TableName, pyarrow.Table], columns: Sequence[Column], *, note: str) -> None:
-        """Make new tables of these rows, each with the note; all of them or none."""
+        """Make new tables of these rows, each with the note; all of them or none.
+
+        Of `columns`, which give the types, a table has those that its rows have.
+        """
         ...
 
     def transact(

@@ -142,14 +142,16 @@ class DuckdbWarehouse:
             return [table if table.changed_at else _told_by_its_rows(connection, table) for table in listed]
 
     def load(self, tables: Mapping[TableName, pyarrow.Table], columns: Sequence[Column], *, note: str) -> None:
-        selected = ", ".join(
-            f'CAST("{column.name}" AS {to_duckdb_type(column.type)}) AS "{column.name}"' for column in columns
-        )
         created_at = datetime.now(UTC).isoformat()
         with self.connection() as connection, _transaction(connection):
             for table, rows in tables.items():
                 comment = json.dumps({"note": note, "rows": rows.num_rows, "created_at": created_at})
                 escaped = comment.replace("'", "''")
+                selected = ", ".join(
+                    f'CAST("{column.name}" AS {to_duckdb_type(column.type)}) AS "{column.name}"'
+                    for column in columns
+                    if column.name in rows.column_names
+                )
                 connection.register("rows_to_load", rows)
                 connection.execute(f"CREATE TABLE {_quoted(table)} AS SELECT {selected} FROM rows_to_load")
                 connection.execute(f"COMMENT ON TABLE {_quoted(table)} IS '{escaped}'")

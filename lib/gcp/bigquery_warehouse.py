@@ -183,7 +183,8 @@ class BigqueryWarehouse:
         jobs: dict[TableName, Job] = {}
         try:
             for table, rows in tables.items():
-                jobs[table] = self._submit_load(table, rows, columns, note)
+                present = [column for column in columns if column.name in rows.column_names]
+                jobs[table] = self._submit_load(table, rows, present, note)
             for job in jobs.values():
                 self._jobs.finish(job, self._job_timeout_seconds)
         except BaseException:

@@ -27,6 +27,9 @@ def stage_batch(
     # The file stays open meanwhile: to open and close it anew is most of the time of a small write.
     with embedded_warehouse(platform).connection():
         return [
-            writer.write(rows[bounds[part] : bounds[part + 1]], batch_id=batch_id, worker_id=f"worker-{part:03}")
+            write
             for part in range(parts)
+            for write in writer.write(
+                rows[bounds[part] : bounds[part + 1]], batch_id=batch_id, worker_id=f"worker-{part:03}"
+            )
         ]

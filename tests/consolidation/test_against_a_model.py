@@ -31,10 +31,10 @@ rows = st.fixed_dictionaries(
 
 @st.composite
 def staging_tables(draw: st.DrawFn) -> list[Staged]:
-    """One worker's rows; an older revision of the worker lacks some columns."""
-    absent = draw(st.sets(st.sampled_from(OPTIONAL)))
-    staged = draw(st.lists(rows, min_size=1, max_size=5))
-    return [{name: value for name, value in row.items() if name not in absent} for row in staged]
+    """One worker's rows, which lack some columns: all of them the same, or not."""
+    absent = st.sampled_from(draw(st.lists(st.sets(st.sampled_from(OPTIONAL)), min_size=1, max_size=2)))
+    staged = draw(st.lists(st.tuples(rows, absent), min_size=1, max_size=5))
+    return [{name: value for name, value in row.items() if name not in lacking} for row, lacking in staged]
 
 
 old_rows = st.builds(
@@ -54,6 +54,7 @@ silent = {name: value for name, value in claiming.items() if name != "predicted_
 @pytest.mark.parametrize("line_type", ["DOUBLE", "DECIMAL(4,1)"])
 @example(old=[prediction()], batches=[([[claiming], [silent]], True)])
 @example(old=[prediction()], batches=[([[silent], [claiming]], True)])
+@example(old=[prediction()], batches=[([[silent, {**claiming, "player_lookup": "a"}]], True)])
 @settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(old=st.lists(old_rows, max_size=4), batches=batches)
 def test_batches_do_what_the_model_says(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -11,6 +14,8 @@ from typing import Any
 
 import pyarrow
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pyarrow import parquet
 
 from lib.consolidation.errors import StagedDataError
@@ -153,7 +158,7 @@ def test_a_value_of_another_type_is_named_with_its_place(wide: World, tmp_path: 
     )
     with pytest.raises(StagedDataError) as refused:
         wide.staging_writer.write_batch(read_rows(path), batch_id="batch_1", workers=2, source="rows.jsonl")
-    assert str(refused.value).startswith(f"rows.jsonl: row 2, column {column}: ")
+    assert str(refused.value).startswith(f"rows.jsonl: line 2, column {column}: ")
     assert "\n" not in str(refused.value)
     assert wide.staged() == []
 
@@ -171,20 +176,30 @@ GOOD = ",".join(prediction()), ",".join(str(value) for value in prediction().val
         ("rows.jsonl", b"\n", "has no rows"),
         ("rows.txt", b"x", r"unknown kind of file; use \.csv, \.parquet, \.jsonl"),
         ("rows", b"x", "unknown kind of file"),
-        ("rows.csv", f"{GOOD[0]}\n{GOOD[1]},more".encode(), "is not a CSV file: .*Expected 12 columns, got 13"),
-        ("rows.csv", f"{GOOD[0]}\n{GOOD[1].rpartition(',')[0]}".encode(), "is not a CSV file: .*got 11"),
-        ("rows.csv", f'{GOOD[0]}\n"{GOOD[1]}'.encode(), "is not a CSV file"),
+        ("rows.csv", f"{GOOD[0]}\n{GOOD[1]},more".encode(), "line 2: 13 values, and the header has 12"),
+        ("rows.csv", f"{GOOD[0]}\n{GOOD[1].rpartition(',')[0]}".encode(), "line 2: 11 values, and the header has 12"),
         ("rows.csv", f"{GOOD[0]},game_id\n{GOOD[1]},x".encode(), "has the column game_id twice"),
-        ("rows.csv", f"{GOOD[0]},\n{GOOD[1]},".encode(), "lacks: ''$"),
+        ("rows.csv", f"{GOOD[0]},\n{GOOD[1]},".encode(), "lacks: '' \\(.*pandas' index"),
         ("rows.csv", f"{GOOD[0]},points_line\n{GOOD[1]},1".encode(), r"points_line \(did you mean current_points_line"),
         ("rows.csv", f"{GOOD[0].replace('system_id', 'player')}\n{GOOD[1]}".encode(), "lacks: player"),
         ("rows.csv", b"game_id\ng", "needs: player_lookup, system_id, current_points_line"),
-        ("rows.csv", f"{GOOD[0]}\n{GOOD[1]}".encode("utf-16"), "is not UTF-8 text"),
-        ("rows.csv", f"{GOOD[0]}\n{GOOD[1]}\xe9".encode("latin-1"), "UTF-?8"),
-        ("rows.jsonl", b'{"game_id": "\xe9"}', "is not UTF-8 text"),
+        ("rows.csv", f"Unnamed: 0,{GOOD[0]}\n0,{GOOD[1]}".encode(), "'Unnamed: 0' .*index=False"),
+        ("rows.csv", f"{GOOD[0].upper()}\n{GOOD[1]}".encode(), r"GAME_ID \(write it game_id\)"),
+        (
+            "rows.csv",
+            f"{GOOD[0]}\n{GOOD[1]}".replace(",", ";").encode(),
+            "separated by semicolons; save .* with commas",
+        ),
+        ("rows.csv", f'"{GOOD[0]}"'.replace(",", '"|"').encode(), "separated by vertical bars"),
+        ("rows.csv", f"{GOOD[0]}\n{GOOD[1]}".replace(",", "\t").encode(), "separated by tabs"),
+        ("rows.csv", f"sep=;\n{GOOD[0]}\n{GOOD[1]}".encode(), "first line is Excel's 'sep=;'; remove it"),
+        ("rows.csv", f"{GOOD[0]}\n{GOOD[1]}".encode("utf-16"), "line 1 is not UTF-8 text"),
+        ("rows.csv", f"{GOOD[0]}\n\n{GOOD[1]}\xe9\n{GOOD[1]}".encode("latin-1"), "line 3 is not UTF-8 text"),
+        ("rows.csv", f"{GOOD[0]}\r{GOOD[1]}é".encode()[:-1], "line 2 is not UTF-8 text"),
+        ("rows.jsonl", b'{"game_id": "g"}\n{"game_id": "\xe9"}', "line 2 is not UTF-8 text"),
         ("rows.jsonl", b'{"game_id": "g", "game_id": "h"}', "line 1 is not JSON: a name stands in it twice"),
         ("rows.jsonl", b'{"a": 1}\n\n[1]', "line 3 is not a JSON object"),
-        ("rows.jsonl", b'{"a": 1}\n{"a":', "line 2 is not JSON"),
+        ("rows.jsonl", b'{"a": 1}\n{"a":', "line 2 is not JSON: Expecting value, column 6$"),
         ("rows.jsonl", b"[" * 100_000, "line 1 is not JSON"),
         ("rows.jsonl", b'{"a": ' + b"9" * 5000 + b"}", "line 1 is not JSON"),
         ("rows.parquet", b"", "is not a Parquet file"),
@@ -201,6 +216,96 @@ def test_a_file_that_is_none_is_one_clear_line(
     assert "\n" not in str(refused.value)
     assert str(path) in str(refused.value)
     assert world.staged("b") == []
+
+
+SHORT = "game_id,player_lookup,system_id,current_points_line,recommendation"
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ('g,a,s,1,"OVER\ng,b,s,2,UNDER\ng,c,s,2,UNDER\n', "line 2: a quote is opened and never closed; .* was cut"),
+        ('g,a,s,1,OVER\n\ng,b,s,2,"UND', "line 4: a quote is opened and never closed"),
+        ('g,a,s,1,OVER\n"g,b,s,2,UNDER\n', "line 3: a quote is opened and never closed"),
+        ('g,a,s,1,"O"VER\n', "line 2: text after a closing quote"),
+        ('g,"a" ,s,1,OVER\n', "line 2: text after a closing quote"),
+        ('g,a,s,1,"OVER\ng,b,s,2,"UNDER"\n', r"line 2: text after a closing quote \(on line 3\)"),
+        ('g,a,s,1,"say \\"OVER\\""\n', "line 2: text after a closing quote"),
+        ('g,a,s,1,"{\\"a\\":1}"\n', "line 2: text after a closing quote .*not with a backslash"),
+        ('g, "a",s,1,OVER\n', "line 2: a quote inside a value that does not begin with one"),
+        ('g,a,s,1,"O\nVER"\ng,a,s,1,6\' 8"\n', "line 4: a quote inside a value that does not begin with one"),
+        ('"g","a","s","1",OVER"\n', "line 2: a quote inside a value that does not begin with one"),
+        # One row, or two whose first lacks a quote at its end.
+        ('g,a,s,1,"OVER\n\ng,b,s,2,UNDER"\n', "line 2: a quote that is closed on line 4, .* one row or several"),
+        ('g,a,s,1,x\n"g,a,s,1,OVER\ng",b,s,2,UNDER\n', "line 3: a quote that is closed on line 4"),
+        # The values are `1\\` and `,2\\`, or `1",` and `2"`.
+        ('g,a,s,5,OVER\ng,a,s,"1\\",",2\\"\n', "line 3: a backslash before a quote has two readings"),
+        ('g,a,s,1,"C:\\\\dir\\\\"\n', "line 2: a backslash before a quote has two readings"),
+        ('g,a,s,1,OVER,"x\ny"\n', "line 2: 6 values, and the header has 5"),
+        ('g,a,s,1,"x\ny"\n\n\ng,a,s,many,OVER\n', "line 6, column current_points_line: 'many' is not a FLOAT64"),
+        ('g,a,s,1,"x\ny"\ng,,s,2,OVER\n', "line 4, column player_lookup: empty"),
+    ],
+)
+def test_a_csv_file_with_another_reading_is_refused_with_its_line(
+    world: World, tmp_path: Path, rows: str, told: str
+) -> None:
+    path = tmp_path / "rows.csv"
+    for end in ("\n", "\r\n", "\r"):
+        path.write_bytes(f"{SHORT}\n{rows}".replace("\n", end).encode())
+        with pytest.raises(StagedDataError, match=told) as refused:
+            world.staging_writer.write_batch(read_rows(path), batch_id="b", workers=1, game_date=DAY, source=str(path))
+        assert "\n" not in str(refused.value)
+    assert world.staged("b") == []
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ('s,"OV\nER"', "OV\nER"),
+        ('s,"a,b,c,d,e\n\nf"', "a,b,c,d,e\n\nf"),
+        ('s,"say ""OVER"""', 'say "OVER"'),
+        ('s,"{""a"":""x\\""y""}"', '{"a":"x\\"y"}'),
+        ('s,"{""a"":""C:\\\\""}"', '{"a":"C:\\\\"}'),
+        ('s,"C:\\dir\\"', "C:\\dir\\"),
+        ("s,C:\\dir\\", "C:\\dir\\"),
+        ('s,""', None),
+        ("s,'OVER'", "'OVER'"),
+        ('"s\\","a,b"', "a,b"),
+        ('"s\\",",x,y\\"', ",x,y\\"),
+        ('s,"C:\\dir\\"\ng,c,2,s,""', "C:\\dir\\"),
+    ],
+)
+def test_a_csv_value_with_one_reading_is_taken(world: World, tmp_path: Path, written: str, value: str | None) -> None:
+    names = "game_id,player_lookup,current_points_line,system_id,recommendation"
+    (tmp_path / "rows.csv").write_text(f"{names}\ng,a,1,{written}\n \ng,b,1,s,OVER\n", newline="")
+    world.staging_writer.write_batch(read_rows(tmp_path / "rows.csv"), batch_id="batch_1", workers=1, game_date=DAY)
+    world.consolidate()
+    assert [row["recommendation"] for row in world.table() if row["player_lookup"] in "ab"] == [value, "OVER"]
+
+
+texts = st.text(st.sampled_from('ab,"\n\r\\\0é ')) | st.text(st.characters(codec="utf-8"), max_size=5)
+
+
+@given(rows=st.lists(st.tuples(texts, texts, texts), min_size=1, max_size=4), drawn=st.data())
+def test_csv_comes_back_as_it_was_written_or_is_refused(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str]], drawn: st.DataObject
+) -> None:
+    """Without one of its quotes it is always refused."""
+    path = tmp_path_factory.mktemp("csv") / "rows.csv"
+    content = io.StringIO()
+    csv.writer(content, quoting=csv.QUOTE_ALL).writerows([("x", "y", "z"), *rows])
+    path.write_bytes(content.getvalue().encode())
+    try:
+        found = read_rows(path).to_numpy().tolist()
+    except StagedDataError as error:
+        assert re.search("two readings|one row or several", str(error))  # noqa: PT017 - it need not be raised
+    else:
+        assert found == [list(row) for row in rows]
+    quotes = [place for place, character in enumerate(content.getvalue()) if character == '"']
+    left_out = drawn.draw(st.sampled_from(quotes))
+    path.write_bytes((content.getvalue()[:left_out] + content.getvalue()[left_out + 1 :]).encode())
+    with pytest.raises(StagedDataError, match="line "):
+        read_rows(path)
 
 
 @pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl", "rows.parquet"])
@@ -234,3 +339,113 @@ def test_parquet_keeps_what_pandas_would_bend(wide: World, tmp_path: Path) -> No
     parquet.write_table(rows.set_column(3, "system_id", [[["s"], ["t", "u"]]]), tmp_path / "lists.parquet")
     with pytest.raises(StagedDataError, match=r"row 1, column system_id: .* is not a STRING"):
         wide.staging_writer.write_batch(read_rows(tmp_path / "lists.parquet"), batch_id="b", workers=1, game_date=DAY)
+
+
+SPARK = {"use_deprecated_int96_timestamps": True, "flavor": "spark"}
+
+
+def moments(value: Any, unit: str = "us") -> pyarrow.Array:
+    return pyarrow.array([datetime(2020, 1, 1), value], pyarrow.timestamp(unit))  # noqa: DTZ001
+
+
+def seconds(value: int) -> pyarrow.Array:
+    return pyarrow.array([0, value], pyarrow.int64()).cast(pyarrow.timestamp("s"))
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "stored"),
+    [
+        ("created_at", moments(datetime(9999, 12, 31, 23, 59, 59, 999999)), "9999-12-31 23:59:59.999999+00:00"),  # noqa: DTZ001
+        ("created_at", moments(datetime(1, 1, 1)), "0001-01-01 00:00:00+00:00"),  # noqa: DTZ001
+        ("created_at", moments(None), "None"),
+        ("created_at", seconds(568_971_820_800), "row 2, column created_at: a time outside the years 1 to 9999"),
+        ("created_at", seconds(-62_135_596_801), "row 2, column created_at: a time outside the years 1 to 9999"),
+        # Its microseconds are more than 64 bits hold, and would be of the year 2173 or so.
+        ("created_at", seconds(2**45), "row 2, column created_at: a time outside the years 1 to 9999"),
+        ("minutes", pyarrow.array([1, 2**63 - 1], pyarrow.uint64()), str(2**63 - 1)),
+        ("minutes", pyarrow.array([None, 2**63], pyarrow.uint64()), "row 2, column minutes: "),
+        ("price", pyarrow.array([Decimal(1), Decimal("1e30")], pyarrow.decimal256(60, 2)), "row 2, column price: "),
+        ("predicted_points", pyarrow.array([0.0, 1.5], pyarrow.float16()), "1.5"),
+        ("created_at", pyarrow.array([None, 1], pyarrow.time64("ns")), "row 2, column created_at: .*time64"),
+        ("predicted_points", pyarrow.array([None, 1], pyarrow.duration("s")), "row 2, column predicted_points: .*dura"),
+        ("predicted_points", pyarrow.array([None, None], pyarrow.duration("s")), "None"),
+        ("details", pyarrow.array([None, {"a": 1}], pyarrow.struct({"a": pyarrow.int8()})), '{"a": 1}'),
+        # In a struct, nanoseconds come as a number.
+        ("details", pyarrow.array([None, {"a": 1}], pyarrow.struct({"a": pyarrow.timestamp("ns")})), "row 2, .*struct"),
+        ("details", pyarrow.array([None, [[1]]], pyarrow.list_(pyarrow.list_(pyarrow.date32()))), "row 2, .*list"),
+    ],
+)
+def test_a_parquet_value_is_read_as_it_is_or_refused(
+    wide: World, tmp_path: Path, column: str, values: pyarrow.Array, stored: str
+) -> None:
+    """None is wrapped into another one, least of all a far time of Spark or Impala (INT96)."""
+    keys = {"game_id": ["g", "g"], "player_lookup": ["a", "b"], "system_id": ["s", "s"]}
+    rows = pyarrow.table({**keys, "current_points_line": [1.5, 2.5], column: values})
+    path = tmp_path / "rows.parquet"
+    parquet.write_table(rows, path, **SPARK)
+    try:
+        wide.staging_writer.write_batch(read_rows(path), batch_id="batch_1", workers=1, game_date=DAY)
+    except StagedDataError as error:
+        assert re.search(stored, str(error))  # noqa: PT017 - it need not be raised
+        return
+    wide.consolidate()
+    assert [str(row[column]) for row in wide.table() if row["player_lookup"] == "b"] == [stored]
+
+
+KEYS = {"game_id": "g", "system_id": "s", "current_points_line": 1.5}
+
+
+@pytest.mark.parametrize("from_a_file", [True, False])
+def test_a_row_updates_only_the_fields_that_it_has(world: World, tmp_path: Path, from_a_file: bool) -> None:
+    """An absent field leaves the value alone, null makes it NULL, an absent line or date is filled in."""
+
+    def stage(batch_id: str, rows: list[dict[str, Any]], workers: int = 1) -> list[int]:
+        path = tmp_path / f"{batch_id}.jsonl"
+        path.write_text("\n".join(map(json.dumps, rows)))
+        staged = read_rows(path) if from_a_file else rows
+        writes = world.staging_writer.write_batch(staged, batch_id=batch_id, workers=workers, game_date=DAY)
+        world.consolidate(batch_id)
+        return [write.rows for write in writes]
+
+    first = [{**KEYS, "player_lookup": name, "predicted_points": 20.5, "confidence_score": 0.7} for name in "abc"]
+    assert stage("b1", first) == [3]
+    second = [
+        {**KEYS, "player_lookup": "a", "predicted_points": 21.5},
+        {**KEYS, "player_lookup": "b", "predicted_points": None, "confidence_score": 0.6},
+        {"game_id": "g", "system_id": "s", "player_lookup": "d", "predicted_points": 2},
+        {**KEYS, "player_lookup": "c", "predicted_points": 22.5, "game_date": str(DAY)},
+    ]
+    assert stage("b2", second) == [3, 1]
+    found = {row["player_lookup"]: (row["predicted_points"], row["confidence_score"]) for row in world.table()}
+    assert found == {"a": (21.5, 0.7), "b": (None, 0.6), "c": (22.5, 0.7), "d": (2.0, None)}
+    assert [row["current_points_line"] for row in world.table() if row["player_lookup"] == "d"] == [None]
+    ids: list[dict[str, Any]] = [{}, {"prediction_id": None}, {}, {"prediction_id": 2**53 + 1}]
+    many = [{**KEYS, "player_lookup": f"p{number}", **ids[number % 4]} for number in range(10)]
+    assert stage("b3", many, workers=4) == [2, 3, 2, 3]
+    assert {row["prediction_id"] for row in world.table()} == {None, str(2**53 + 1)}
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ([{**KEYS, "player_lookup": "a"}, KEYS], "3 lacks player_lookup, which every row needs"),
+        ([{**KEYS, "player_lookup": "a"}, {}], "3 lacks game_id, player_lookup, system_id, which every row needs"),
+        (
+            [{**KEYS, "game_date": str(DAY), "player_lookup": "a"}, {**KEYS, "player_lookup": "a"}],
+            "3 lacks game_date, ",
+        ),
+        ([KEYS, KEYS], "lacks columns that every row of .* needs: player_lookup"),
+        ([{}], "lacks columns that every row of .* needs: game_id"),
+        ([{"game_id": "g", "player_lookup": "a", "system_id": "s"}], "lacks columns .*: current_points_line"),
+        ([{**KEYS, f"c{number}": 1} for number in range(51)], "52 has one more set of fields than the 50 "),
+    ],
+)
+def test_a_row_without_a_field_that_it_needs_is_named(world: World, tmp_path: Path, rows: Any, told: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n" + "\n".join(map(json.dumps, rows)))
+    writer, has_date = world.staging_writer, "game_date" in told
+    for kind, counted, source in (("line", told, read_rows(path)), ("row", told, rows)):
+        expected = re.sub(r"^(\d+)", lambda found, k=kind: f"{k} {int(found[1]) - (k == 'row')}", counted)
+        with pytest.raises(StagedDataError, match=expected):
+            writer.write_batch(source, batch_id="b", workers=1, game_date=None if has_date else DAY)
+    assert world.staged("b") == []

@@ -28,6 +28,7 @@ def another_writer(world: World, columns: str) -> None:
             r"ALTER TABLE nba_predictions.player_prop_predictions ADD COLUMN minutes INT64, ADD COLUMN note STRING$",
         ),
         ("*, 1 AS confidence_scor", r"confidence_scor \(did you mean confidence_score\?\)"),
+        ("* EXCLUDE (recommendation), 'x' AS Recommendation", r"lacks: Recommendation \(write it recommendation\)$"),
         (
             "* REPLACE ('7' AS predicted_points, 1 AS recommendation)",
             "predicted_points is STRING and not FLOAT64; recommendation is INT64 and not STRING$",

@@ -119,7 +119,8 @@ class GoogleActs(Acts):
             self._write(rows[part::parts], batch_id)
 
     def _write(self, rows: Sequence[dict[str, Any]], batch_id: str) -> TableName:
-        return self.platform.staging_writer().write(rows, batch_id=batch_id, worker_id="worker").table
+        [written] = self.platform.staging_writer().write(rows, batch_id=batch_id, worker_id="worker")
+        return written.table
 
     def _embedded_rows(self, table: TableName) -> list[dict[str, Any]]:
         return self.embedded.platform.warehouse.query(f"SELECT * FROM {table.sql}")

@@ -116,7 +116,7 @@ def write(site: Site, number: int) -> None:
         is_late = table == TABLES_OF_A_WORKER - 1
         batch_id = batch_of(number - 1 if is_late else number)
         worker_id = f"w{number}t{table}"
-        written = world.staging_writer.write(
+        [written] = world.staging_writer.write(
             rows_of(batch_id, worker_id), batch_id=batch_id, worker_id=worker_id, game_date=day_of(batch_id)
         )
         with site.staged.open("a") as file:

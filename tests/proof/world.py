@@ -144,7 +144,7 @@ class World:
         if not self.scenario.old_rows:
             return
         writer = BatchStagingWriter(warehouse, spec)
-        written = writer.write(list(self.scenario.old_rows), batch_id="old", worker_id="old", game_date=DAY)
+        [written] = writer.write(list(self.scenario.old_rows), batch_id="old", worker_id="old", game_date=DAY)
         with warehouse.connection() as connection:
             connection.execute(f"INSERT INTO {quoted(spec.table)} BY NAME FROM {quoted(written.table)}")
         warehouse.drop([written.table])

@@ -87,11 +87,12 @@ class Stage:
 
     def insert(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Rows that are in the table, past any consolidation."""
-        written = self.platform.staging_writer().write(rows, batch_id="by-hand", worker_id="by-hand").table
+        writes = self.platform.staging_writer().write(rows, batch_id="by-hand", worker_id="by-hand")
         warehouse = self.platform.warehouse
-        names = ", ".join(column.name for column in warehouse.columns(written))
-        self.run_sql(f"INSERT INTO {self.platform.table.table.sql} ({names}) SELECT {names} FROM {written.sql}")  # noqa: S608 - own names
-        warehouse.drop([written])
+        for table in [write.table for write in writes]:
+            names = ", ".join(column.name for column in warehouse.columns(table))
+            self.run_sql(f"INSERT INTO {self.platform.table.table.sql} ({names}) SELECT {names} FROM {table.sql}")  # noqa: S608 - own names
+            warehouse.drop([table])
 
     def run_sql(self, statement: str) -> None:
         """A statement of GoogleSQL by hand, as someone once typed it."""

@@ -74,8 +74,9 @@ def test_types_and_values_come_back_as_they_were(world: BigqueryWorld) -> None:
     schema = pyarrow.schema(list(zip([column.name for column in scalars], kinds, strict=True)))
     loaded = [{column.name: row[column.name] for column in scalars} for row in (ROW, NULLS)]
     table = named("loaded")
-    world.warehouse.load({table: pyarrow.Table.from_pylist(loaded, schema=schema)}, scalars, note="b")
-    assert world.warehouse.columns(table) == scalars
+    rows, part = pyarrow.Table.from_pylist(loaded, schema=schema), named("part")
+    world.warehouse.load({table: rows, part: rows.select([scalars[1].name])}, scalars, note="b")
+    assert world.warehouse.columns_of([table, part]) == {table: scalars, part: scalars[1:2]}
     assert world.warehouse.query(f"SELECT * FROM {table.sql} ORDER BY whole DESC") == loaded
 
 

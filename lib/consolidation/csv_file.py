@@ -1,0 +1,175 @@
+"""A CSV file that has one reading: commas, and quotes that enclose a value and stand twice inside it.
+
+There is one parser, Python's own in strict mode; a second one could read the same file differently.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from itertools import islice, zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from lib.consolidation.errors import StagedDataError
+from lib.consolidation.places import Place
+
+if TYPE_CHECKING:
+    import pandas
+
+_LONGEST_VALUE = 2**31 - 1
+# More of them at once are slower: Python's garbage collector keeps looking through their values.
+_ROWS_AT_ONCE = 1000
+_NEVER_CLOSED = "a quote is opened and never closed; a quote is missing, or the file was cut"
+_AFTER_A_QUOTE = (
+    "text after a closing quote (on line {line}); enclose the whole value, and write a quote inside it twice, "
+    "not with a backslash"
+)
+_ESCAPED = re.compile(r"\\.", re.DOTALL)
+_ENCLOSED = re.compile(r'("[^"]*"|[^",]*)(,("[^"]*"|[^",]*))*')
+_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+
+
+# The line of the file on which a record begins, its values, and the text of its lines; none if there is no quote.
+_Record = tuple[int, list[str], tuple[str, ...]]
+
+
+def read_csv(path: Path) -> pandas.DataFrame:
+    """Read every value as text: an id of digits keeps its leading zeros, and a player may be called NA.
+
+    Returns:
+        One row for each record after the header, indexed by the line on which it begins (`Place.LINE`).
+
+    Raises:
+        StagedDataError: A line is not CSV, has more or fewer values than the header, or has two readings.
+    """
+    import numpy
+    import pandas
+    import pyarrow
+
+    # The limit is the process's. Restoring it could break a file that another thread is reading.
+    csv.field_size_limit(_LONGEST_VALUE)
+    _check_separator(path)
+    chunks, lines = [], []
+    with _opened(path) as file:
+        records = _with_one_reading(path, file)
+        _, names, _ = next(records, (0, [], ()))
+        while chunk := list(islice(records, _ROWS_AT_ONCE)):
+            lines.append(numpy.array([line for line, _, _ in chunk]))
+            columns = zip(*(values for _, values, _ in chunk), strict=True)
+            arrays = [pyarrow.array(column, pyarrow.large_string()) for column in columns]
+            chunks.append(pyarrow.Table.from_arrays(arrays, names))
+    if not chunks:
+        return pandas.DataFrame(columns=names)
+    frame: pandas.DataFrame = pyarrow.concat_tables(chunks).to_pandas()
+    return frame.set_axis(pandas.Index(numpy.concatenate(lines), name=Place.LINE))
+
+
+def _opened(path: Path) -> TextIO:
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+def _check_separator(path: Path) -> None:
+    """Look at the first line alone: quotes around other separators would be refused with a less helpful message."""
+    with _opened(path) as file:
+        first = next(filter(str.strip, file), "").strip("\r\n")
+    if first.lower().startswith("sep=") and len(first) <= len("sep=;"):
+        raise StagedDataError(f"{path}: the first line is Excel's {first!r}; remove it, and separate values by commas")
+    for separator, name in _OTHER_SEPARATORS.items():
+        if separator in first and "," not in first:
+            raise StagedDataError(f"{path}: values are separated by {name}; save the file with commas")
+
+
+def _with_one_reading(path: Path, file: TextIO) -> Iterator[_Record]:
+    """The header and the rows, once each is known to have one reading; the last check follows the last row."""
+    width = 0
+    has_escapes = False
+    for record in _records(path, file):
+        _, values, text = record
+        width = width or len(values)
+        if len(values) != width or text:
+            _check(path, record, width)
+            has_escapes = has_escapes or any('\\"' in line for line in text)
+        yield record
+    if has_escapes:
+        _refuse_escaped_reading(path, width)
+
+
+def _records(path: Path, file: TextIO, **dialect: Any) -> Iterator[_Record]:
+    """The records of a file, without blank lines."""
+    text: list[str] = []
+    is_at_end = False
+
+    def lines() -> Iterator[str]:
+        nonlocal is_at_end
+        for line in file:
+            if text or '"' in line:
+                text.append(line)
+            yield line
+        is_at_end = True
+
+    reader = csv.reader(lines(), strict=True, **dialect)
+    while True:
+        text.clear()
+        line = reader.line_num + 1
+        try:
+            values = next(reader, None)
+        except csv.Error as error:
+            problem = _NEVER_CLOSED if is_at_end else _AFTER_A_QUOTE.format(line=reader.line_num)
+            raise StagedDataError(f"{path}: line {line}: {problem}") from error
+        if values is None:
+            return
+        if len(values) > 1 or text or "".join(values).strip():
+            yield line, values, tuple(text)
+
+
+def _check(path: Path, record: _Record, width: int) -> None:
+    """Raise for a record that the parser takes, and that is not a row or may be several."""
+    line, values, text = record
+    if _has_stray_quote("".join(text)):
+        problem = "a quote inside a value that does not begin with one; enclose the value, and write that quote twice"
+    elif len(values) != width:
+        problem = f"{len(values)} values, and the header has {width}"
+    elif len(text) > 1 and all(part.count(",") == width - 1 for part in text if part.strip()):
+        problem = (
+            f"a quote that is closed on line {line + len(text) - 1}, and each of these lines is a whole row without "
+            "it: one row or several; add the missing quote, or remove the line breaks from the value"
+        )
+    else:
+        return
+    raise StagedDataError(f"{path}: line {line}: {problem}")
+
+
+def _has_stray_quote(text: str) -> bool:
+    """Whether a quote opens where no value begins.
+
+    Every second piece between quotes is outside of them; before a quote it ends with a comma, or is empty at the
+    record's start and between the two quotes that stand for one.
+    """
+    return any(before and before[-1] != "," for before in text.split('"')[:-1:2])
+
+
+def _refuse_escaped_reading(path: Path, width: int) -> None:
+    """Raise if the whole file is also valid, and reads differently, with quotes escaped by backslashes."""
+    line = 0
+    with _opened(path) as file, _opened(path) as again:
+        escaped = _records(path, again, escapechar="\\", doublequote=False)
+        try:
+            for record, other in zip_longest(_records(path, file), escaped):
+                if other and not (len(other[1]) == width and _encloses_with_escapes("".join(other[2]))):
+                    return
+                if not line and not (record and other and record[1] == other[1]):
+                    line = (record or other)[0]
+        except StagedDataError:
+            return
+    if line:
+        raise StagedDataError(
+            f"{path}: line {line}: a backslash before a quote has two readings; write a quote inside a value twice, "
+            "and no backslash at its end"
+        )
+
+
+def _encloses_with_escapes(text: str) -> bool:
+    """Whether quotes that no backslash escapes only enclose values; without doubled quotes the parser is not strict."""
+    return _ENCLOSED.fullmatch(_ESCAPED.sub("_", text).rstrip("\r\n")) is not None
