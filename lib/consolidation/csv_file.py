@@ -31,7 +31,7 @@ _ENCLOSED = re.compile(r'("[^"]*"|[^",]*)(,("[^"]*"|[^",]*))*')
 _OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 
-# The line of the file on which a record begins, its values, and the text of its lines; none if there is no quote.
+# The line of the file on which a record begins, its values, and the text of its lines; empty without a quote.
 _Record = tuple[int, list[str], tuple[str, ...]]
 
 

@@ -127,7 +127,7 @@ def _claim(lock_key: str, document: DocumentSnapshot[Any]) -> Claim:
 
 
 def _lease_seconds(fields: Mapping[str, Any], updated_at: datetime) -> float:
-    """A field that is no sensible duration must not keep a date locked for good.
+    """A field that is not a sensible duration must not keep a date locked for good.
 
     The guide's own lock has no lease but tells when it ends, by the clock of its holder.
     """
