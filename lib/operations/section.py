@@ -86,11 +86,14 @@ def section(question: str) -> Callable[[Callable[_P, Section]], Callable[_P, Sec
 
 def could_not_look(question: str, error: RunbookError) -> Check:
     """The answer when the source could not be read."""
+    mend = "Make the source readable"
+    if isinstance(error, SpecMismatch):
+        mend = "Correct the settings of the table, `table:` in the environment's file"
     return Check(
         question,
         Verdict.UNKNOWN,
         f"could not look: {error}",
-        next_step="Make the source readable and run this runbook again; until then nothing is known.",
+        next_step=f"{mend}, and run this runbook again; until then nothing is known.",
     )
 
 
