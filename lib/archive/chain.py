@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from hashlib import sha256
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 FOLDER = "_chain"
 NOTHING_BEFORE = "0" * 64
+_CLOCKS_DIFFER_BY = timedelta(days=1)
 _NAME = re.compile(r"(\d{9})\.json", re.ASCII)
 
 
@@ -117,6 +119,17 @@ class Chain:
             entry = Entry(last + 1, previous, utc_now(), event, place, files)
             if self._store.create(_name(last + 1), _adapter().dump_json(entry, indent=1)):
                 return
+
+    def knows(self, place: str, since: datetime) -> bool:
+        """Whether an entry is about the run that began then (UTC); much older ones are not read."""
+        for sequence in sorted(self._sequences(), reverse=True):
+            with suppress(ValueError):
+                entry = _adapter().validate_json(self._store.read(_name(sequence)))
+                if entry.place == place:
+                    return True
+                if since - entry.at > _CLOCKS_DIFFER_BY:
+                    return False
+        return False
 
     def read(self) -> Links:
         """All of it, each entry held to the one before."""

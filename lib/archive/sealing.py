@@ -59,6 +59,9 @@ def lost_runs(archive: Archive, environment: str) -> Iterator[Run]:
         if not _is_claimed(archive.store, place, now):
             continue
         record = run.record
+        if Chain(archive.store).knows(place, record.started_at):  # whoever sealed it was killed right afterwards
+            forget_unsealed(archive.store, place)
+            continue
         yield run if record.finished_at else Run(place, replace(record, finished_at=record.heartbeat_at))
 
 
@@ -67,7 +70,7 @@ def _is_claimed(store: Store, place: str, now: datetime) -> bool:
     folder = f"{_CLOSING}/{place}"
     last = max(map(int, filter(str.isdecimal, store.children(folder))), default=0)
     try:
-        if last and now - _moment(store.read(f"{folder}/{last}")) < _CLOSED_WITHIN:
+        if last and abs(now - _moment(store.read(f"{folder}/{last}"))) < _CLOSED_WITHIN:  # a clock may be ahead
             return False
         if not store.create(f"{folder}/{last + 1}", now.isoformat().encode()):
             return False

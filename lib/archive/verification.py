@@ -21,6 +21,7 @@ class FaultKind(StrEnum):
     ALTERED = "altered"
     MISSING = "missing"
     UNEXPECTED = "unexpected"
+    REWRITTEN = "rewritten"
     NOT_ON_CHAIN = "not on the chain"
     HALF_REMOVED = "half removed"
     UNSEALED = "unsealed"
@@ -129,28 +130,31 @@ class _Look:
 
 
 def _look(archive: Archive, place: str, names: set[str], entries: Sequence[Entry], *, is_unsealed: bool) -> _Look:
-    told, contradictions = _what_holds(place, entries)
-    if (told is None or told.event is Event.ADOPTED) and _still_runs(archive, place, is_unsealed=is_unsealed):
-        return _Look(contradictions, is_running=True)
+    told, rewritten = _what_holds(place, entries)
     if told is None:
-        return _Look((*contradictions, _not_told(place, is_unsealed=is_unsealed)))
+        if _still_runs(archive, place, is_unsealed=is_unsealed):
+            return _Look((), is_running=True)
+        return _Look((_not_told(place, is_unsealed=is_unsealed),))
     if told.event is Event.REMOVED:
-        return _Look((*contradictions, *_remains(archive, place, names)), is_removed=True)
+        return _Look((*rewritten, *_remains(archive, place, names)), is_removed=True)
     changed = (fault for name in sorted({*names, *told.files}) for fault in _of_file(archive, place, name, told))
-    return _Look((*contradictions, *changed))
+    return _Look((*rewritten, *changed))
 
 
 def _what_holds(place: str, entries: Sequence[Entry]) -> tuple[Entry | None, tuple[Fault, ...]]:
-    """The entry that counts: whoever adopts a run may be followed by its own runner, late."""
+    """The entry that counts: the first one, until the run is removed. A later one that differs is a fault."""
     told: Entry | None = None
-    contradictions = []
+    rewritten = []
     for entry in entries:
-        if told is None or told.event is Event.ADOPTED or entry.event is Event.REMOVED:
+        if told is None or entry.event is Event.REMOVED:
             told = entry
         elif entry.files != told.files:
-            text = f"entries {told.sequence} and {entry.sequence} say different things of it"
-            contradictions.append(Fault(FaultKind.CHAIN, place, text))
-    return told, tuple(contradictions)
+            text = (
+                f"entry {entry.sequence} ({entry.event}) differs from entry {told.sequence} ({told.event}), which "
+                "counts: its runner went on after it was taken for dead, or somebody has rewritten the run"
+            )
+            rewritten.append(Fault(FaultKind.REWRITTEN, place, text))
+    return told, tuple(rewritten)
 
 
 def _still_runs(archive: Archive, place: str, *, is_unsealed: bool) -> bool:

@@ -122,6 +122,41 @@ def test_a_run_that_was_put_there_is_not_on_the_chain_until_it_is_adopted(archiv
     assert verify(archive).exit_code == 0
 
 
+@pytest.mark.parametrize("later", [Event.SEALED, Event.ADOPTED])
+@pytest.mark.parametrize("first", [Event.SEALED, Event.ADOPTED, Event.REMOVED])
+@pytest.mark.parametrize("is_removed", [False, True], ids=["there", "removed later"])
+def test_no_later_entry_replaces_the_first_of_a_run(
+    archive: Archive, first: Event, later: Event, *, is_removed: bool
+) -> None:
+    run = unsealed(archive, verdict=Verdict.FAIL)
+    seal(archive, run.place, first)
+    noted = verify(archive).head.sha256
+    archive.write_record(Run(run.place, replace(record(), run_id=run.run_id)))
+    seal(archive, run.place, later)
+    if is_removed:
+        remove(archive, run.place)
+    found = verify(archive, noted_head=noted)
+    assert found.exit_code == 1
+    [text] = [fault.text for fault in found.faults if (fault.kind, fault.place) == (FaultKind.REWRITTEN, run.place)]
+    assert text.startswith(f"entry 2 ({later}) differs from entry 1 ({first})")
+
+
+def test_a_closed_run_that_claims_to_run_again_was_altered(archive: Archive) -> None:
+    run = unsealed(archive, verdict=Verdict.FAIL)
+    seal(archive, run.place, Event.ADOPTED)
+    running = record(started_at=datetime.now(UTC), status=RunStatus.RUNNING)
+    archive.write_record(Run(run.place, replace(running, run_id=run.run_id)))
+    found = verify(archive)
+    assert (told(found), found.exit_code, found.running) == ({FaultKind.ALTERED}, 1, 0)
+
+
+def test_an_entry_that_repeats_another_replaces_nothing(archive: Archive) -> None:
+    """As when the answer to a request was lost, and it was sent again."""
+    run = ended(archive)
+    seal(archive, run.place)
+    assert verify(archive).exit_code == 0
+
+
 def test_a_run_whose_runner_was_killed_before_its_seal_cannot_be_judged(archive: Archive) -> None:
     unsealed(archive)
     found = verify(archive)
@@ -153,6 +188,15 @@ def test_a_lost_run_is_closed_by_one_runner(archive: Archive) -> None:
     found = verify(archive)
     assert (found.faults, found.unchanged) == ((), len(lost))
     assert {name.split("/")[0] for name in archive.store.names()} == {"_chain", "local"}
+
+
+def test_a_run_that_was_sealed_is_not_closed_once_more(archive: Archive) -> None:
+    """Its runner was killed after it had sealed it, and before it could say so."""
+    run = ended(archive)
+    archive.store.write(f"_unsealed/{run.place}", b"")
+    assert close_lost_runs(archive) == []
+    found = verify(archive)
+    assert (found.faults, found.unchanged) == ((), 1)
 
 
 @pytest.mark.parametrize("writes", range(8))
