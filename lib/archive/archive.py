@@ -122,10 +122,15 @@ class Archive:
     def read(self, place: str) -> Run | DamagedRun:
         """A run as a reader must show it now: one that nobody beats for is ABANDONED."""
         try:
-            record = from_json(self.store.read(f"{place}/{RECORD}"))
+            content = self.store.read(f"{place}/{RECORD}")
+            if len(content) > _MOST_RECORD_BYTES:
+                return DamagedRun(place, f"{RECORD} is larger than {_MOST_RECORD_BYTES:,} bytes")
+            record = from_json(content)
         except FileNotFoundError:
             return DamagedRun(place, f"{RECORD} is missing")
-        except (Unavailable, ValueError) as error:
+        except Unavailable as error:
+            return DamagedRun(place, " ".join(str(error).split()))
+        except ValueError as error:
             return DamagedRun(place, f"{RECORD} cannot be read: {str(error).splitlines()[0]:.200}")
         return Run(place, record.observed(utc_now()))
 
@@ -171,4 +176,5 @@ class Archive:
 _OF_ITS_OWN = "_"
 UNSEALED = "_unsealed"
 RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}", re.ASCII)
+_MOST_RECORD_BYTES = 16 * 2**20
 _RUNBOOK_DEPTH = 2  # environment/runbook

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path, PurePosixPath
+from stat import S_ISREG
 
+from lib.archive.store import MOST_BYTES, Unreadable
 from lib.errors import Unavailable
 
 # Of a file that is being written; readers do not see it.
@@ -16,6 +19,7 @@ _TEMPORARY = "."
 # Somebody has deleted the name, with what was being written to it, or the folder while it was empty.
 _DELETED_MEANWHILE = (FileNotFoundError, FileExistsError)
 _MOST_ATTEMPTS = 1_000
+_NEVER_READABLE = (errno.ENXIO, errno.ELOOP)  # a socket, and a link to itself
 
 
 class LocalStore:
@@ -30,11 +34,19 @@ class LocalStore:
 
     def read(self, name: str) -> bytes:
         try:
-            return self._path(name).read_bytes()
+            with _opened(self._path(name)) as descriptor:
+                status = os.fstat(descriptor)
+                if not S_ISREG(status.st_mode):
+                    raise Unreadable(f"{self.address(name)} cannot be read: it is not a regular file")
+                if status.st_size > MOST_BYTES:
+                    raise Unreadable(f"{self.address(name)} cannot be read: it is larger than {MOST_BYTES:,} bytes")
+                with open(descriptor, "rb", closefd=False) as file:
+                    return file.read(status.st_size)
         except (FileNotFoundError, NotADirectoryError):
             raise FileNotFoundError(name) from None
         except OSError as error:
-            raise Unavailable(f"{self.address(name)} cannot be read: {error.strerror}") from error
+            kind = Unreadable if error.errno in _NEVER_READABLE else Unavailable
+            raise kind(f"{self.address(name)} cannot be read: {error.strerror}") from error
 
     def write(self, name: str, content: bytes) -> None:
         _put(self._path(name), content, _replace)
@@ -77,6 +89,16 @@ class LocalStore:
         if name.startswith("/") or "\0" in name or ".." in PurePosixPath(name).parts:
             raise FileNotFoundError(name)
         return self.root / name
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """A descriptor to read or to sync; whatever is there, opening it does not wait."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _put(path: Path, content: bytes, move: Callable[[Path, Path], bool]) -> bool:

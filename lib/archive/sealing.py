@@ -15,22 +15,26 @@ from datetime import UTC, datetime, timedelta
 from lib.archive.archive import RECORD, UNSEALED, Archive, DamagedRun, Run
 from lib.archive.chain import Chain, Event, Fingerprint
 from lib.archive.record import utc_now
-from lib.archive.store import Store
+from lib.archive.store import Store, Unreadable
 
 _CLOSING = "_closing"
 _CLOSED_WITHIN = timedelta(minutes=10)
 
 
-def seal(archive: Archive, place: str, event: Event = Event.SEALED) -> None:
+def seal(archive: Archive, place: str, event: Event = Event.SEALED) -> bool:
     """Put the files of a run that has ended on the chain.
+
+    Returns:
+        Whether they are; not when its record was removed meanwhile, or is not a file.
 
     Raises:
         Unavailable: The archive cannot be read or written; it stays unsealed.
     """
     files = fingerprints(archive.store, place)
-    if RECORD in files:  # else it was removed meanwhile
+    if RECORD in files:
         Chain(archive.store).append(event, place, files)
     forget_unsealed(archive.store, place)
+    return RECORD in files
 
 
 def forget_unsealed(store: Store, place: str) -> None:
@@ -95,5 +99,9 @@ def unsealed_places(store: Store, environment: str = "") -> list[str]:
 
 
 def fingerprints(store: Store, place: str) -> dict[str, Fingerprint]:
-    """What the run's files are, by their names in its folder."""
-    return {name.removeprefix(f"{place}/"): Fingerprint.of(store.read(name)) for name in sorted(store.names(place))}
+    """What the run's files are, by their names in its folder; a pipe or the like is not one of them."""
+    found = {}
+    for name in sorted(store.names(place)):
+        with suppress(Unreadable):
+            found[name.removeprefix(f"{place}/")] = Fingerprint.of(store.read(name))
+    return found

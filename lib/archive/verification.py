@@ -109,15 +109,13 @@ def adopt(archive: Archive, faults: Sequence[Fault]) -> list[str]:
     """Put runs that are not on the chain on it, as they are now; the chain says that they were adopted.
 
     Returns:
-        The places of those runs.
+        The places of those runs; one whose record cannot be read stays a fault.
 
     Raises:
         Unavailable: The archive cannot be read or written.
     """
     places = [fault.place for fault in faults if fault.kind is FaultKind.NOT_ON_CHAIN]
-    for place in places:
-        seal(archive, place, Event.ADOPTED)
-    return places
+    return [place for place in places if seal(archive, place, Event.ADOPTED)]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
 
-from lib.archive.store import Store
+from lib.archive.store import Store, Unreadable
 from lib.schedule.occurrence import Occurrence, State, file_name, from_json, planned_at_of, to_json
 from lib.schedule.settings import Entry
 
@@ -51,7 +51,7 @@ class Ledger:
         """Since when the entry's times are expected; None: nobody has begun to run it as it now is."""
         try:
             expectation = _adapter().validate_json(self._store.read(self._name(entry, _SINCE)))
-        except (FileNotFoundError, ValueError):
+        except (FileNotFoundError, Unreadable, ValueError):
             return None
         return expectation.since if expectation.times == _times(entry) else None
 
@@ -69,7 +69,7 @@ class Ledger:
         """When somebody last resumed the entry (UTC); None: never."""
         try:
             return datetime.fromisoformat(self._store.read(self._name(entry, _RESUMED)).decode())
-        except (FileNotFoundError, ValueError):
+        except (FileNotFoundError, Unreadable, ValueError):
             return None
 
     def planned_times(self, entry: Entry) -> list[datetime]:
@@ -84,7 +84,7 @@ class Ledger:
             return self._ended[name]
         try:
             occurrence = from_json(self._store.read(name))
-        except (FileNotFoundError, ValueError) as error:
+        except (FileNotFoundError, Unreadable, ValueError) as error:
             reason = f"its record cannot be read: {str(error).splitlines()[0]:.120}"
             return Occurrence.of(entry, planned_at, State.DAMAGED, planned_at, reason)
         if occurrence.ended_at:
