@@ -106,37 +106,35 @@ def rerun(run_id: str, timeout_seconds: float, as_json: bool) -> None:
 @click.option("--apply", "applies", is_flag=True, help="Remove them; without it they are only shown.")
 @options.as_json
 def prune(older_than_days: int | None, keep_last: int | None, applies: bool, as_json: bool) -> None:
-    """Show or remove old runs, and end removals that were cut short; the chain keeps that they were there.
+    """Show or remove old runs, folders of runs that never began, and what is left of removals that were cut short.
 
-    Of each runbook and environment the newest run, the last FAIL and the last PASS stay, and
-    so does what is running, damaged or not sealed yet. With neither --older-than-days nor
-    --keep-last only removals that were cut short are ended.
+    The chain keeps that a run was there. Of each runbook and environment the newest run, the
+    last FAIL and the last PASS stay, and so does what is running, damaged or not sealed yet.
+    With neither --older-than-days nor --keep-last no run that began is removed, except for
+    the rest of one whose removal was cut short. Age counts from the newest run's start, in
+    case the clock is ahead.
     """
     from lib.archive.archive import Archive
     from lib.archive.record import utc_now
-    from lib.archive.retention import Retention, delete_files, half_removed, remove
-    from lib.archive.sealing import unsealed_places
+    from lib.archive.retention import Retention, prunable
     from lib.site.build import build_site
 
     archive = Archive()
-    unfinished = half_removed(archive)
-    going: list[str] = []
-    if not unfinished or older_than_days is not None or keep_last is not None:
-        older_than = None if older_than_days is None else timedelta(days=older_than_days)
-        # A runner that seals its run late would contradict the chain.
-        unsettled = {*unfinished, *unsealed_places(archive.store)}
-        settled = [run for run in archive.runs() if run.place not in unsettled]
-        going = [run.place for run in Retention(older_than, keep_last).removable(settled, utc_now())]
+    retention = None
+    if older_than_days is not None or keep_last is not None:
+        retention = Retention(None if older_than_days is None else timedelta(days=older_than_days), keep_last)
+    found = prunable(archive, retention, utc_now())
     if applies:
-        for place in unfinished:
-            delete_files(archive, place)
-        for place in going:
-            remove(archive, place)
+        found.remove(archive)
         build_site(archive)
     if as_json:
-        options.echo_json({"applied": applies, "removed": going, "ended": unfinished})
+        data = {"removed": found.old, "ended": found.half_removed, "never_began": found.never_began}
+        options.echo_json({"applied": applies, **data})
         return
-    for place in [*unfinished, *going]:
+    for places, note in ((found.half_removed, "removal was cut short"), (found.never_began, "never began")):
+        for place in places:
+            click.echo(f"{printable(place)}  ({note})")
+    for place in found.old:
         click.echo(printable(place))
-    count = len(unfinished) + len(going)
+    count = len(found.old) + len(found.half_removed) + len(found.never_began)
     click.echo(f"Removed {count} runs." if applies else f"{count} runs would be removed; --apply removes them.")
