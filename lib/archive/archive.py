@@ -101,19 +101,20 @@ class Archive:
             named = replace(record, run_id=f"{record.started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}")
             run = Run(f"{record.environment}/{record.runbook}/{named.run_id}", named)
             try:
-                self.store.write(f"{UNSEALED}/{run.place}", b"")
+                if not self.store.create(f"{UNSEALED}/{run.place}", b""):
+                    continue
                 if self.store.create(f"{run.place}/{RECORD}", to_json(named)):
                     return run
             except Unavailable as error:
                 raise Unavailable(f"the archive cannot be written: {error}") from error
 
     def write_record(self, run: Run) -> None:
-        """Replace the run's record.
+        """Replace the run's record. It is durable also while the run goes on: else it may be empty after a power loss.
 
         Raises:
             Unavailable: It cannot be written.
         """
-        self.store.write(f"{run.place}/{RECORD}", to_json(run.record))
+        self.store.write(f"{run.place}/{RECORD}", to_json(run.record), durable=True)
 
     def places(self, folder: str = "") -> list[str]:
         """Where each run is, newest first; of an environment, or of ``environment/runbook``, when one is named."""

@@ -32,6 +32,7 @@ def seal(archive: Archive, place: str, event: Event = Event.SEALED) -> bool:
     """
     files = fingerprints(archive.store, place)
     if RECORD in files:
+        archive.store.sync(place)  # first: after a power loss the chain must not know what is not there
         Chain(archive.store).append(event, place, files)
     forget_unsealed(archive.store, place)
     return RECORD in files

@@ -34,16 +34,27 @@ class Store(Protocol):
         """
         ...
 
-    def write(self, name: str, content: bytes) -> None:
-        """Put it there, in place of what was there before."""
+    def write(self, name: str, content: bytes, *, durable: bool = False) -> None:
+        """Put it there, in place of what was there before.
+
+        Args:
+            name: Where.
+            content: What.
+            durable: It is still there after a power loss once this returns, and until then what was
+                there before is. Else the name may be empty after one: for what can be made again.
+        """
         ...
 
     def create(self, name: str, content: bytes) -> bool:
-        """Put it there unless something is there already.
+        """Put it there unless something is there already; durable, as in `write`.
 
         Returns:
-            Whether it was; of many that try at once, on any machine, one is told so.
+            Whether it was; of many that try at once, on any machine, one gets True.
         """
+        ...
+
+    def sync(self, folder: str) -> None:
+        """Make durable what is below a folder, whoever wrote it."""
         ...
 
     def delete(self, name: str) -> None:

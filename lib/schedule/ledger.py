@@ -58,11 +58,11 @@ class Ledger:
     def expect(self, entry: Entry, since: datetime) -> None:
         """Let the entry's times after that moment be expected, and no earlier ones."""
         expectation = Expectation(since, _times(entry))
-        self._store.write(self._name(entry, _SINCE), _adapter().dump_json(expectation, indent=2))
+        self._store.write(self._name(entry, _SINCE), _adapter().dump_json(expectation, indent=2), durable=True)
 
     def resume(self, entry: Entry, now: datetime) -> None:
         """Let the entry run again, whatever came of the times up to that moment; those are not expected any more."""
-        self._store.write(self._name(entry, _RESUMED), now.isoformat().encode())
+        self._store.write(self._name(entry, _RESUMED), now.isoformat().encode(), durable=True)
         self.expect(entry, now)
 
     def resumed_at(self, entry: Entry) -> datetime | None:
@@ -101,7 +101,7 @@ class Ledger:
 
     def write(self, occurrence: Occurrence) -> None:
         """Replace its record; only for whoever has claimed it."""
-        self._store.write(self._file(occurrence), to_json(occurrence))
+        self._store.write(self._file(occurrence), to_json(occurrence), durable=True)
 
     def close(self, occurrence: Occurrence) -> bool:
         """Replace the record of one who is gone; of all who do, on any machine, one is told True."""

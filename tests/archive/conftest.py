@@ -40,13 +40,16 @@ class FailingStore:
         self._count_read()
         return self._store.read(name)
 
-    def write(self, name: str, content: bytes) -> None:
+    def write(self, name: str, content: bytes, *, durable: bool = False) -> None:
         self._count()
-        self._store.write(name, content)
+        self._store.write(name, content, durable=durable)
 
     def create(self, name: str, content: bytes) -> bool:
         self._count()
         return self._store.create(name, content)
+
+    def sync(self, folder: str) -> None:
+        self._store.sync(folder)
 
     def delete(self, name: str) -> None:
         self._count()
