@@ -18,6 +18,7 @@ class FaultKind(StrEnum):
     """What is not as the chain says, or cannot be told."""
 
     CHAIN = "chain"
+    TORN = "torn"
     ALTERED = "altered"
     MISSING = "missing"
     UNEXPECTED = "unexpected"
@@ -28,6 +29,10 @@ class FaultKind(StrEnum):
     UNREAD = "unread"
 
 
+_TORN = (
+    "entry {} is torn, as by a power loss; runbook runs verify --mend records that, "
+    "and --adopt then puts its run on the chain once more"
+)
 _UNKNOWN = (FaultKind.UNSEALED, FaultKind.UNREAD)
 
 
@@ -55,6 +60,7 @@ class Verification:
         unchanged: How many runs are what the chain says.
         running: How many runs have not ended, or are just being sealed.
         removed: How many runs the chain knows to have been removed.
+        mended: Entries that were torn, and since when the chain says so; a line each.
         faults: What is not so.
     """
 
@@ -62,6 +68,7 @@ class Verification:
     unchanged: int
     running: int
     removed: int
+    mended: tuple[str, ...]
     faults: tuple[Fault, ...]
 
     @property
@@ -88,12 +95,14 @@ def verify(archive: Archive, *, place: str = "", noted_head: str = "") -> Verifi
     found = _names_by_place(archive, place)
     links = Chain(archive.store).read()
     faults = [Fault(FaultKind.CHAIN, "", text) for text in links.faults]
+    faults += [Fault(FaultKind.TORN, "", _TORN.format(sequence)) for sequence in links.torn]
     if noted_head and noted_head not in links.hashes:
         cut = f"no entry has the noted hash {noted_head:.64}: its end was cut off, or it was written anew"
         faults.append(Fault(FaultKind.CHAIN, "", cut))
     entries = defaultdict(list)
     for entry in links.entries:
-        entries[entry.place].append(entry)
+        if entry.event is not Event.MENDED:
+            entries[entry.place].append(entry)
     looks = [
         _look(archive, each, found[each], entries[each], is_unsealed=each in unsealed)
         for each in ([place] if place else sorted({*found, *entries}))
@@ -102,7 +111,11 @@ def verify(archive: Archive, *, place: str = "", noted_head: str = "") -> Verifi
     sound = [look for look in looks if not look.faults]
     removed = sum(look.is_removed for look in sound)
     running = sum(look.is_running for look in sound)
-    return Verification(links.head, len(sound) - removed - running, running, removed, tuple(faults))
+    mended = tuple(
+        f"{entry.place} was torn; entry {entry.sequence} of {entry.at:%Y-%m-%d %H:%M:%S} UTC records that"
+        for entry in links.mended
+    )
+    return Verification(links.head, len(sound) - removed - running, running, removed, mended, tuple(faults))
 
 
 def adopt(archive: Archive, faults: Sequence[Fault]) -> list[str]:

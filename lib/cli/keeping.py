@@ -22,14 +22,16 @@ _SHA256_LENGTH = 64
 @click.argument("run_id", required=False)
 @click.option("--head", "noted_head", default="", metavar="HASH", help="A head that you noted: it must still be there.")
 @click.option("--adopt", "adopts", is_flag=True, help="Put runs that the chain does not know on it, as they are now.")
+@click.option("--mend", "mends", is_flag=True, help="Record on the chain which of its entries a power loss has torn.")
 @options.as_json
-def verify(run_id: str | None, noted_head: str, adopts: bool, as_json: bool) -> None:
+def verify(run_id: str | None, noted_head: str, adopts: bool, mends: bool, as_json: bool) -> None:
     """Hold every file of every run, or of RUN_ID, to the archive's chain of hashes.
 
-    Exits 0 when all is as it was sealed, 1 when not, 3 when it could not be told. Note the
-    head somewhere else: who can write the archive could write the whole chain anew.
+    Exits 0 when all is as it was sealed, 1 when not, 3 when it cannot be determined. Note the
+    head somewhere else: who can write the archive could rewrite the whole chain.
     """
     from lib.archive.archive import Archive
+    from lib.archive.chain import Chain
     from lib.archive.verification import adopt
     from lib.archive.verification import verify as look
 
@@ -37,6 +39,8 @@ def verify(run_id: str | None, noted_head: str, adopts: bool, as_json: bool) -> 
         raise UserError(f"{noted_head!r:.80} is no head; write the 64 digits that an earlier verify printed")
     archive = Archive()
     place = archive.place(run_id) if run_id is not None else ""
+    for sequence in Chain(archive.store).mend() if mends else ():
+        click.echo(f"Recorded that entry {sequence} is torn", err=True)
     found = look(archive, place=place, noted_head=noted_head)
     if adopts and (adopted := adopt(archive, found.faults)):
         for each in adopted:
@@ -55,6 +59,7 @@ def _as_data(found: Verification) -> dict[str, object]:
         "unchanged": found.unchanged,
         "running": found.running,
         "removed": found.removed,
+        "mended": found.mended,
         "faults": [{"kind": fault.kind, "place": fault.place, "text": fault.text} for fault in found.faults],
         "entries": found.head.sequence,
         "head": found.head.sha256,
@@ -67,6 +72,8 @@ _VERDICTS = {0: "PASS", 1: "FAIL", 3: "UNKNOWN"}
 def _show(found: Verification) -> None:
     for fault in found.faults:
         click.echo(f"{fault.kind:<16}  {printable(fault.place or 'the chain')}: {printable(fault.text)}")
+    for line in found.mended:
+        click.echo(f"{'mended':<16}  the chain: {printable(line)}")
     told = (
         f"{found.unchanged} runs are as they were sealed, {found.running} have not ended, {found.removed} were removed"
     )

@@ -21,30 +21,12 @@ from lib.archive.chain import Chain, Event, Fingerprint
 from lib.archive.record import RunStatus
 from lib.archive.retention import remove
 from lib.archive.sealing import lost_runs, seal
-from lib.archive.verification import FaultKind, Verification, adopt, verify
+from lib.archive.verification import FaultKind, adopt, verify
 from lib.cli import cli
 from lib.errors import Unavailable, UserError
 from lib.operations.verdict import Verdict
-from tests.archive.conftest import FailingStore
-from tests.site.runs import START, record
-
-
-def ended(archive: Archive, hours: float = 0, verdict: Verdict = Verdict.PASS) -> Run:
-    """A run with its files, sealed."""
-    run = unsealed(archive, hours, verdict)
-    seal(archive, run.place)
-    return run
-
-
-def unsealed(archive: Archive, hours: float = 0, verdict: Verdict = Verdict.PASS) -> Run:
-    run = archive.begin(record(started_at=START - timedelta(hours=hours), verdict=verdict))
-    archive.store.write(run.notebook, b'{"cells": []}')
-    archive.store.write(run.report, b"<!doctype html>")
-    return run
-
-
-def told(found: Verification) -> set[FaultKind]:
-    return {fault.kind for fault in found.faults}
+from tests.archive.conftest import FailingStore, ended, told, unsealed
+from tests.site.runs import record
 
 
 def test_an_untouched_archive_is_as_it_was_sealed(archive: Archive) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -10,17 +11,20 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from click.testing import CliRunner
 
 from lib.archive.archive import Archive, DamagedRun, Run
-from lib.archive.chain import Event
+from lib.archive.chain import Chain, Event
 from lib.archive.record import Outcome, RunStatus
 from lib.archive.retention import remove
 from lib.archive.sealing import seal
-from lib.archive.verification import FaultKind, verify
+from lib.archive.verification import FaultKind, adopt, verify
+from lib.cli import cli
 from lib.operations.verdict import Conclusion, Verdict
 from lib.schedule.ledger import Ledger
 from lib.schedule.occurrence import Attempt, Occurrence, State
 from lib.schedule.settings import Entry
+from tests.archive.conftest import ended, told
 from tests.site.runs import record
 
 Contents = dict[str, bytes]
@@ -181,3 +185,74 @@ def test_a_run_costs_few_syncs(disk: Disk) -> None:
     whole_life(archive, Event.SEALED)
     syncs = [name for call, name in disk.calls[before:] if call == "fsync"]
     assert len(syncs) <= 20, syncs
+
+
+def verified(*words: str) -> tuple[int, dict[str, Any]]:
+    result = CliRunner().invoke(cli, ["runs", "verify", "--json", *words])
+    return result.exit_code, json.loads(result.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("goes_on", [False, True], ids=["the last one", "another was added since"])
+def test_a_torn_last_entry_is_recognised_and_mended_wherever_it_was_cut(
+    goes_on: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = f"memory://{uuid4().hex}"
+    monkeypatch.setenv("RUNBOOK_OUTPUTS", place)
+    archive = Archive(place)
+    ended(archive, 2)
+    earlier = verify(archive).head.sha256
+    run = ended(archive, 1)
+    whole = archive.store.read("_chain/000000002.json")
+    noted = verify(archive).head.sha256
+    for cut in range(len(whole)):
+        for name in archive.store.children("_chain")[2:]:
+            archive.store.delete(f"_chain/{name}")
+        archive.store.write("_chain/000000002.json", whole[:cut])
+        if goes_on:
+            Chain(archive.store).append(Event.REMOVED, "local/day1_monitoring/20260101T000000Z-0000", {})
+        found = verify(archive)
+        assert told(found) == {FaultKind.TORN, FaultKind.NOT_ON_CHAIN}
+        assert Chain(archive.store).mend() == [2]
+        assert Chain(archive.store).mend() == []
+        found = verify(archive, noted_head=earlier)
+        assert (told(found), found.exit_code) == ({FaultKind.NOT_ON_CHAIN}, 1)
+        assert adopt(archive, found.faults) == [run.place]
+        found = verify(archive, noted_head=earlier)
+        assert (found.faults, found.exit_code) == ((), 0)
+        assert found.mended[0].startswith(f"_chain/000000002.json was torn; entry {3 + goes_on} of ")
+        assert told(verify(archive, noted_head=noted)) == {FaultKind.CHAIN}  # it was whole when it was noted
+    assert verified()[1]["mended"] == list(found.mended)
+
+
+def test_the_command_mends_and_records_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNBOOK_OUTPUTS", str(tmp_path))
+    archive = Archive(tmp_path)
+    ended(archive)
+    archive.store.write("_chain/000000001.json", b"")
+    code, found = verified()
+    assert (code, [fault["kind"] for fault in found["faults"]]) == (1, ["torn", "not on the chain"])
+    assert "runbook runs verify --mend" in found["faults"][0]["text"]
+    code, found = verified("--mend", "--adopt")
+    assert (code, found["entries"], len(found["mended"])) == (0, 3, 1)
+    assert (tmp_path / "_chain/000000001.json").read_bytes() == b""
+    assert "mended" in CliRunner().invoke(cli, ["runs", "verify"]).output
+
+
+@pytest.mark.parametrize("how", ["cut", "altered after it was mended", "next is missing"])
+def test_an_entry_that_was_cut_by_somebody_cannot_be_mended(archive: Archive, how: str) -> None:
+    for hours in (3, 2, 1):
+        ended(archive, hours)
+    if how == "altered after it was mended":
+        archive.store.write("_chain/000000003.json", b"")
+        Chain(archive.store).mend()
+        archive.store.write("_chain/000000003.json", b"{")
+    else:
+        archive.store.write("_chain/000000002.json", b"{")
+    if how == "next is missing":
+        archive.store.delete("_chain/000000003.json")
+        Chain(archive.store).append(Event.REMOVED, "local/day1_monitoring/20260101T000000Z-0000", {})
+        content = archive.store.read("_chain/000000003.json")
+        archive.store.delete("_chain/000000003.json")
+        archive.store.write("_chain/000000004.json", content)
+    assert Chain(archive.store).mend() == []
+    assert FaultKind.CHAIN in told(verify(archive))
