@@ -108,10 +108,22 @@ class Ledger:
         self.write(occurrence)
         return self._store.create(_closed(self._file(occurrence)), b"")
 
-    def forget(self, entry: Entry, before: datetime) -> None:
-        """Remove the records of times before that moment."""
-        for planned_at in self.planned_times(entry):
-            if planned_at < before:
+    def forget(self, entry: Entry, now: datetime) -> None:
+        """Remove the records of times more than `KEPT_FOR` before the moment and before the newest record.
+
+        The clock may be ahead: so no time whose record is removed is expected any more. The last run's
+        record stays, since it says whether the entry is paused.
+        """
+        times = self.planned_times(entry)
+        old = [planned_at for planned_at in times if planned_at < min(now, times[0]) - KEPT_FOR]
+        since = self.since(entry)
+        if old and since is not None and since < old[0]:
+            self.expect(entry, old[0])
+        last = (
+            next((each.planned_at for each in self.newest(entry) if each.state is State.ENDED), None) if old else None
+        )
+        for planned_at in old:
+            if planned_at != last:
                 name = self._name(entry, file_name(planned_at))
                 self._store.delete(name)
                 self._store.delete(_closed(name))

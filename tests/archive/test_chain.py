@@ -181,17 +181,20 @@ def test_a_run_that_was_sealed_is_not_closed_once_more(archive: Archive) -> None
     assert (found.faults, found.unchanged) == ((), 1)
 
 
+@pytest.mark.parametrize("days_ahead", [0, 100])
 @pytest.mark.parametrize("writes", range(8))
 def test_a_lost_run_whose_closer_is_killed_too_is_closed_by_a_later_one(
-    archive: Archive, writes: int, monkeypatch: pytest.MonkeyPatch
+    archive: Archive, writes: int, days_ahead: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    now = datetime.now(UTC)
+    monkeypatch.setattr("lib.archive.sealing.utc_now", lambda: now + timedelta(days=days_ahead))
     archive.begin(record(status=RunStatus.RUNNING))
     store = archive.store
     archive.store = FailingStore(store, writes)
     with suppress(Unavailable):
         close_lost_runs(archive)
     archive.store = store
-    monkeypatch.setattr("lib.archive.sealing.utc_now", lambda: datetime.now(UTC) + timedelta(minutes=11))
+    monkeypatch.setattr("lib.archive.sealing.utc_now", lambda: now + timedelta(minutes=11))
     close_lost_runs(archive)
     found = verify(archive)
     assert (found.faults, found.unchanged) == ((), 1)
