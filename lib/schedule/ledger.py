@@ -116,17 +116,15 @@ class Ledger:
         """
         times = self.planned_times(entry)
         old = [planned_at for planned_at in times if planned_at < min(now, times[0]) - KEPT_FOR]
+        if not old:
+            return
         since = self.since(entry)
-        if old and since is not None and since < old[0]:
+        if since is not None and since < old[0]:
             self.expect(entry, old[0])
-        last = (
-            next((each.planned_at for each in self.newest(entry) if each.state is State.ENDED), None) if old else None
-        )
-        for planned_at in old:
-            if planned_at != last:
-                name = self._name(entry, file_name(planned_at))
-                self._store.delete(name)
-                self._store.delete(_closed(name))
+        last = next((each.planned_at for each in self.newest(entry) if each.state is State.ENDED), None)
+        for name in (self._name(entry, file_name(planned_at)) for planned_at in old if planned_at != last):
+            self._store.delete(name)
+            self._store.delete(_closed(name))
 
     def _file(self, occurrence: Occurrence) -> str:
         return f"{_FOLDER}/{occurrence.environment}/{occurrence.entry}/{file_name(occurrence.planned_at)}"
