@@ -1,5 +1,6 @@
-"""What every test shares: no state in the checkout, no deadlines."""
+"""What every test shares: no state in the checkout, no deadlines, no waiting for the disk."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -16,4 +17,12 @@ def _checkout_left_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RUNBOOK_HOME", str(state / "home"))
         patch.setenv("RUNBOOK_OUTPUTS", str(state / "outputs"))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_waiting_for_the_disk() -> Iterator[None]:
+    """No test survives a power loss; tests/archive/test_power_loss.py notes the calls."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
         yield

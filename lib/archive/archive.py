@@ -101,19 +101,20 @@ class Archive:
             named = replace(record, run_id=f"{record.started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}")
             run = Run(f"{record.environment}/{record.runbook}/{named.run_id}", named)
             try:
-                self.store.write(f"{UNSEALED}/{run.place}", b"")
+                if not self.store.create(f"{UNSEALED}/{run.place}", b""):
+                    continue
                 if self.store.create(f"{run.place}/{RECORD}", to_json(named)):
                     return run
             except Unavailable as error:
                 raise Unavailable(f"the archive cannot be written: {error}") from error
 
     def write_record(self, run: Run) -> None:
-        """Replace the run's record.
+        """Replace the run's record. It is durable also while the run goes on: else it may be empty after a power loss.
 
         Raises:
             Unavailable: It cannot be written.
         """
-        self.store.write(f"{run.place}/{RECORD}", to_json(run.record))
+        self.store.write(f"{run.place}/{RECORD}", to_json(run.record), durable=True)
 
     def places(self, folder: str = "") -> list[str]:
         """Where each run is, newest first; of an environment, or of ``environment/runbook``, when one is named."""
@@ -122,10 +123,15 @@ class Archive:
     def read(self, place: str) -> Run | DamagedRun:
         """A run as a reader must show it now: one that nobody beats for is ABANDONED."""
         try:
-            record = from_json(self.store.read(f"{place}/{RECORD}"))
+            content = self.store.read(f"{place}/{RECORD}")
+            if len(content) > _MOST_RECORD_BYTES:
+                return DamagedRun(place, f"{RECORD} is larger than {_MOST_RECORD_BYTES:,} bytes")
+            record = from_json(content)
         except FileNotFoundError:
             return DamagedRun(place, f"{RECORD} is missing")
-        except (Unavailable, ValueError) as error:
+        except Unavailable as error:
+            return DamagedRun(place, " ".join(str(error).split()))
+        except ValueError as error:
             return DamagedRun(place, f"{RECORD} cannot be read: {str(error).splitlines()[0]:.200}")
         return Run(place, record.observed(utc_now()))
 
@@ -171,4 +177,5 @@ class Archive:
 _OF_ITS_OWN = "_"
 UNSEALED = "_unsealed"
 RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}", re.ASCII)
+_MOST_RECORD_BYTES = 16 * 2**20
 _RUNBOOK_DEPTH = 2  # environment/runbook

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 
 from lib.archive.archive import Archive, Run
-from lib.archive.record import RunStatus, started_at
+from lib.archive.record import RunStatus
 from lib.errors import Unavailable
 from lib.operations.verdict import Verdict
 
@@ -66,7 +66,9 @@ def moment(run: Run) -> datetime:
 def _before(archive: Archive, run: Run) -> Iterator[Run]:
     """Runs that ended with an answer of some kind, newest first."""
     places = archive.places(run.place.rsplit("/", 1)[0])
-    earlier = (place for place in places if started_at(place.rsplit("/", 1)[-1]) <= run.record.started_at)
+    # As text: a folder's name may be of no moment at all.
+    latest = f"{run.record.started_at:%Y%m%dT%H%M%SZ}~"
+    earlier = (place for place in places if place.rsplit("/", 1)[-1] <= latest)
     return (
         other
         for other in map(archive.read, earlier)

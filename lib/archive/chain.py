@@ -8,12 +8,13 @@ shows it (`runbook runs verify --head`).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from hashlib import sha256
+from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING
 
 from lib.archive.record import utc_now
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 FOLDER = "_chain"
 NOTHING_BEFORE = "0" * 64
+_CLOCKS_DIFFER_BY = timedelta(days=1)
 _NAME = re.compile(r"(\d{9})\.json", re.ASCII)
 
 
@@ -33,6 +35,7 @@ class Event(StrEnum):
     SEALED = "sealed"  # by its own runner, when it had ended
     ADOPTED = "adopted"  # by somebody else, later: its files are what was found then
     REMOVED = "removed"
+    MENDED = "mended"  # of an entry, not of a run: it was torn
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,9 @@ class Entry:
         previous: SHA-256 of the bytes of the entry before; `NOTHING_BEFORE` for the first.
         at: When it was written (UTC).
         event: What it tells.
-        place: Of which run.
+        place: Of which run; the name of the torn entry when one was mended.
         files: What the run's files were, by their names in its folder; empty when it was removed.
+            What is left of a torn entry, by its name.
     """
 
     sequence: int
@@ -88,16 +92,61 @@ class Links:
     Attributes:
         entries: Those that can be read, in their order.
         hashes: Of every entry's bytes, in their order.
-        faults: What is wrong with the chain itself, a line each.
+        faults: What is wrong with the chain itself, a line each; not what is only torn.
+        torn: What is left of entries that cannot be read, and could not when the next one was added:
+            a power loss may do that. By their sequence; without those that were mended.
+        mended: Entries that say that another one is torn.
     """
 
     entries: tuple[Entry, ...]
     hashes: tuple[str, ...]
     faults: tuple[str, ...]
+    torn: Mapping[int, Fingerprint]
+    mended: tuple[Entry, ...]
 
     @property
     def head(self) -> Head:
         return Head(len(self.hashes), self.hashes[-1] if self.hashes else NOTHING_BEFORE)
+
+
+@dataclass(frozen=True)
+class _Link:
+    """An entry as it was read; without `entry` its bytes are none."""
+
+    sequence: int
+    left: Fingerprint
+    entry: Entry | None
+
+    @classmethod
+    def of(cls, sequence: int, content: bytes) -> _Link:
+        try:
+            entry = _adapter().validate_json(content)
+        except ValueError:
+            entry = None
+        return cls(sequence, Fingerprint.of(content), entry)
+
+    def is_before(self, other: _Link) -> bool:
+        """Whether the other one was added when this one was as it is now."""
+        entry, following = other.entry, self.sequence + 1
+        if entry is None or other.sequence != following:
+            return False
+        return (entry.sequence, entry.previous) == (following, self.left.sha256)
+
+    def is_torn_before(self, after: _Link | None) -> bool:
+        """Whether it cannot be read and nobody has altered it since another one was added."""
+        return self.entry is None and (after is None or self.is_before(after))
+
+
+def _with_next(links: Sequence[_Link]) -> Iterator[tuple[_Link, _Link | None]]:
+    return zip_longest(links, links[1:])
+
+
+def _breaks(links: Sequence[_Link]) -> Iterator[str]:
+    for before, link in pairwise([_Link(0, Fingerprint(NOTHING_BEFORE, 0), None), *links]):
+        if link.sequence != before.sequence + 1:
+            yield f"entries {before.sequence + 1} to {link.sequence - 1} are missing"
+        elif link.entry and not before.is_before(link):
+            yield f"entry {link.sequence} does not follow the entry before: one of the two was altered"
 
 
 class Chain:
@@ -118,28 +167,49 @@ class Chain:
             if self._store.create(_name(last + 1), _adapter().dump_json(entry, indent=1)):
                 return
 
+    def knows(self, place: str, since: datetime) -> bool:
+        """Whether an entry is about the run that began then (UTC); much older ones are not read."""
+        for sequence in sorted(self._sequences(), reverse=True):
+            entry = _Link.of(sequence, self._store.read(_name(sequence))).entry
+            if entry and entry.place == place:
+                return True
+            if entry and since - entry.at > _CLOCKS_DIFFER_BY:
+                return False
+        return False
+
+    def mend(self) -> list[int]:
+        """Put on the chain which of its entries are torn; they stay as they are, and what they said is lost.
+
+        Returns:
+            Their sequences.
+        """
+        torn = self.read().torn
+        for sequence, left in torn.items():
+            self.append(Event.MENDED, _name(sequence), {_name(sequence): left})
+        return list(torn)
+
     def read(self) -> Links:
         """All of it, each entry held to the one before."""
-        entries: list[Entry] = []
-        hashes: list[str] = []
-        faults: list[str] = []
-        expected, previous = 1, NOTHING_BEFORE
-        for sequence in sorted(self._sequences()):
-            if sequence != expected:
-                faults.append(f"entries {expected} to {sequence - 1} are missing")
-            content = self._store.read(_name(sequence))
-            try:
-                entry = _adapter().validate_json(content)
-            except ValueError:
-                faults.append(f"entry {sequence} cannot be read")
-            else:
-                entries.append(entry)
-                if (entry.sequence, entry.previous) != (sequence, previous) and sequence == expected:
-                    faults.append(f"entry {sequence} does not follow the entry before: one of the two was altered")
-            previous = sha256(content).hexdigest()
-            hashes.append(previous)
-            expected = sequence + 1
-        return Links(tuple(entries), tuple(hashes), tuple(faults))
+        links = [_Link.of(sequence, self._store.read(_name(sequence))) for sequence in sorted(self._sequences())]
+        entries = tuple(link.entry for link in links if link.entry)
+        torn = {link.sequence: link.left for link, after in _with_next(links) if link.is_torn_before(after)}
+        altered = [
+            f"entry {link.sequence} cannot be read"
+            for link in links
+            if link.entry is None and link.sequence not in torn
+        ]
+        told = {_name(sequence): {_name(sequence): left} for sequence, left in torn.items()}
+        mended = tuple(
+            entry for entry in entries if entry.event is Event.MENDED and told.get(entry.place) == entry.files
+        )
+        places = {entry.place for entry in mended}
+        return Links(
+            entries=entries,
+            hashes=tuple(link.left.sha256 for link in links),
+            faults=(*_breaks(links), *altered),
+            torn={sequence: left for sequence, left in torn.items() if _name(sequence) not in places},
+            mended=mended,
+        )
 
     def _sequences(self) -> list[int]:
         found = map(_NAME.fullmatch, self._store.children(FOLDER))

@@ -53,7 +53,7 @@ class FsspecStore:
         with self._translated(name, "read"):
             return bytes(self._files.cat_file(self._path(name), **self._patience))
 
-    def write(self, name: str, content: bytes) -> None:
+    def write(self, name: str, content: bytes, *, durable: bool = False) -> None:
         with self._translated(name, "written"):
             self._files.pipe_file(self._path(name), content, **self._about(name), **self._patience)
 
@@ -65,6 +65,9 @@ class FsspecStore:
         except FileExistsError:
             return False
         return True
+
+    def sync(self, folder: str) -> None:
+        """Nothing: an object is durable once its request was answered."""
 
     def delete(self, name: str) -> None:
         try:

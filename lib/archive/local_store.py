@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from glob import escape
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
+from stat import S_ISREG
 
+from lib.archive.store import MOST_BYTES, Unreadable
 from lib.errors import Unavailable
 
 # Of a file that is being written; readers do not see it.
@@ -16,6 +20,9 @@ _TEMPORARY = "."
 # Somebody has deleted the name, with what was being written to it, or the folder while it was empty.
 _DELETED_MEANWHILE = (FileNotFoundError, FileExistsError)
 _MOST_ATTEMPTS = 1_000
+_NEVER_READABLE = (errno.ENXIO, errno.ELOOP)  # a socket, and a link to itself
+# Gone meanwhile; a file system without it; no file or folder.
+_NOTHING_TO_SYNC = (errno.ENOENT, errno.EINVAL, errno.ENOTSUP, errno.ENXIO, errno.ELOOP)
 
 
 class LocalStore:
@@ -30,17 +37,33 @@ class LocalStore:
 
     def read(self, name: str) -> bytes:
         try:
-            return self._path(name).read_bytes()
+            with _opened(self._path(name)) as descriptor:
+                status = os.fstat(descriptor)
+                if not S_ISREG(status.st_mode):
+                    raise Unreadable(f"{self.address(name)} cannot be read: it is not a regular file")
+                if status.st_size > MOST_BYTES:
+                    raise Unreadable(f"{self.address(name)} cannot be read: it is larger than {MOST_BYTES:,} bytes")
+                with open(descriptor, "rb", closefd=False) as file:
+                    return file.read(status.st_size)
         except (FileNotFoundError, NotADirectoryError):
             raise FileNotFoundError(name) from None
         except OSError as error:
-            raise Unavailable(f"{self.address(name)} cannot be read: {error.strerror}") from error
+            kind = Unreadable if error.errno in _NEVER_READABLE else Unavailable
+            raise kind(f"{self.address(name)} cannot be read: {error.strerror}") from error
 
-    def write(self, name: str, content: bytes) -> None:
-        _put(self._path(name), content, _replace)
+    def write(self, name: str, content: bytes, *, durable: bool = False) -> None:
+        _put(self._path(name), content, _replace, durable=durable)
 
     def create(self, name: str, content: bytes) -> bool:
-        return _put(self._path(name), content, _link)
+        return _put(self._path(name), content, _link, durable=True)
+
+    def sync(self, folder: str) -> None:
+        for found, _, files in os.walk(self._path(folder), onerror=_raise):
+            for path in (*(Path(found, name) for name in files), Path(found)):
+                try:
+                    _sync(path)
+                except OSError as error:
+                    raise Unavailable(f"{path} cannot be made durable: {error.strerror}") from error
 
     def delete(self, name: str) -> None:
         path = self._path(name)
@@ -79,16 +102,33 @@ class LocalStore:
         return self.root / name
 
 
-def _put(path: Path, content: bytes, move: Callable[[Path, Path], bool]) -> bool:
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """A descriptor to read or to sync; whatever is there, opening it does not wait."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _put(path: Path, content: bytes, move: Callable[[Path, Path], bool], *, durable: bool) -> bool:
     """Write a file beside it and move it there, so that readers see it whole or not at all."""
     attempts_left = _MOST_ATTEMPTS
     while True:
         attempts_left -= 1
         temporary = path.with_name(f"{_TEMPORARY}{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
         try:
+            missing = list(takewhile(lambda folder: not folder.exists(), path.parents))
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_bytes(content)
-            return move(temporary, path)
+            if durable:
+                _sync(temporary)
+            is_there = move(temporary, path)
+            if durable and is_there:
+                for folder in (path.parent, *(each.parent for each in missing)):
+                    _sync(folder)
+            return is_there
         except OSError as error:
             if not attempts_left or not isinstance(error, _DELETED_MEANWHILE):
                 raise Unavailable(f"{path} cannot be written: {error.strerror}") from error
@@ -97,8 +137,22 @@ def _put(path: Path, content: bytes, move: Callable[[Path, Path], bool]) -> bool
                 temporary.unlink(missing_ok=True)
 
 
+def _sync(path: Path) -> None:
+    """Have a file's content, or a folder's list of names, survive a power loss.
+
+    Raises:
+        OSError: That failed; not when the file was deleted meanwhile or its file system cannot do it.
+    """
+    try:
+        with _opened(path) as descriptor:
+            os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NOTHING_TO_SYNC:
+            raise
+
+
 def _replace(temporary: Path, path: Path) -> bool:
-    temporary.replace(path)
+    os.replace(temporary, path)
     return True
 
 
@@ -106,7 +160,8 @@ def _link(temporary: Path, path: Path) -> bool:
     try:
         os.link(temporary, path)
     except FileExistsError:
-        return False
+        # NFS sends a request again whose answer was lost, and then finds its own link.
+        return temporary.stat().st_nlink > 1
     return True
 
 

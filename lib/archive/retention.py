@@ -1,16 +1,16 @@
-"""Which runs may go, and their removal: told to the chain first, so that it stays a whole story."""
+"""Which runs may go, and their removal: put on the chain first, so that it stays a whole story."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from lib.archive.archive import NOTEBOOK, RECORD, REPORT, Archive, DamagedRun, Run
+from lib.archive.archive import NOTEBOOK, RECORD, REPORT, RUN_ID, Archive, DamagedRun, Run
 from lib.archive.chain import Chain, Event
 from lib.archive.record import RunStatus
-from lib.archive.sealing import forget_unsealed
+from lib.archive.sealing import forget_unsealed, unsealed_places
 from lib.errors import UserError
 from lib.operations.verdict import Verdict
 
@@ -32,7 +32,7 @@ class Retention:
 
     def __post_init__(self) -> None:
         if self.older_than is None and self.keep_last is None:
-            raise UserError("say what may go: --older-than-days, --keep-last or both")
+            raise UserError("nothing selected; give --older-than-days, --keep-last or both")
 
     def removable(self, runs: Iterable[Run | DamagedRun], now: datetime) -> list[Run]:
         """The runs that may go.
@@ -60,16 +60,73 @@ class Retention:
 
 
 _ALWAYS_KEPT = (Verdict.FAIL, Verdict.PASS)
+_BEGUN_WITHIN = timedelta(hours=1)
 
 
-def half_removed(archive: Archive) -> list[str]:
-    """Places of runs whose removal was cut short.
+@dataclass(frozen=True)
+class Prunable:
+    """What may go: places of runs.
+
+    Attributes:
+        old: They ended, and the retention allows it.
+        half_removed: Their removal was cut short.
+        never_began: They were killed before they had a record; there is only a folder or a mark.
+    """
+
+    old: tuple[str, ...]
+    half_removed: tuple[str, ...]
+    never_began: tuple[str, ...]
+
+    def remove(self, archive: Archive) -> None:
+        """Remove them.
+
+        Raises:
+            Unavailable: The archive cannot be written.
+        """
+        for place in self.half_removed:
+            delete_files(archive, place)
+        for place in self.never_began:
+            if not archive.store.children(place):
+                delete_files(archive, place)
+        for place in self.old:
+            remove(archive, place)
+
+
+def prunable(archive: Archive, retention: Retention | None, now: datetime) -> Prunable:
+    """What may go now.
+
+    Args:
+        archive: Whose runs.
+        retention: Which of those that ended may; None: none.
+        now: The moment (UTC). Should the clock be ahead, age counts from the newest run's start.
 
     Raises:
-        Unavailable: The chain cannot be read.
+        Unavailable: The archive or its chain cannot be read.
     """
-    told = {entry.place for entry in Chain(archive.store).read().entries if entry.event is Event.REMOVED}
-    return [place for place in archive.places() if place in told]
+    runs = archive.runs()
+    now = min(now, max((run.record.started_at for run in runs if isinstance(run, Run)), default=now))
+    entries = Chain(archive.store).read().entries
+    removed = {entry.place for entry in entries if entry.event is Event.REMOVED}
+    half_removed = tuple(run.place for run in runs if run.place in removed)
+    unsealed = unsealed_places(archive.store)
+    # A runner that seals its run late would contradict the chain.
+    unsettled = {*half_removed, *unsealed}
+    settled = [run for run in runs if run.place not in unsettled]
+    old = tuple(run.place for run in retention.removable(settled, now)) if retention else ()
+    begun = {entry.place for entry in entries}.union(_places_with_files(archive))
+    unknown = sorted({*unsealed, *(run.place for run in runs)} - begun)
+    return Prunable(old, half_removed, tuple(place for place in unknown if _never_began(archive, place, now)))
+
+
+def _places_with_files(archive: Archive) -> Iterator[str]:
+    return ("/".join(name.split("/")[:3]) for name in archive.store.names())
+
+
+def _never_began(archive: Archive, place: str, now: datetime) -> bool:
+    """Whether nothing is there, and it was to begin so long ago that nobody is just making it."""
+    run_id = place.rsplit("/", 1)[-1]
+    is_over = bool(RUN_ID.fullmatch(run_id)) and run_id < f"{now - _BEGUN_WITHIN:%Y%m%dT%H%M%SZ}"
+    return is_over and not archive.store.children(place)
 
 
 def remove(archive: Archive, place: str) -> None:

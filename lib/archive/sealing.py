@@ -15,22 +15,27 @@ from datetime import UTC, datetime, timedelta
 from lib.archive.archive import RECORD, UNSEALED, Archive, DamagedRun, Run
 from lib.archive.chain import Chain, Event, Fingerprint
 from lib.archive.record import utc_now
-from lib.archive.store import Store
+from lib.archive.store import Store, Unreadable
 
 _CLOSING = "_closing"
 _CLOSED_WITHIN = timedelta(minutes=10)
 
 
-def seal(archive: Archive, place: str, event: Event = Event.SEALED) -> None:
+def seal(archive: Archive, place: str, event: Event = Event.SEALED) -> bool:
     """Put the files of a run that has ended on the chain.
+
+    Returns:
+        Whether they are; not when its record was removed meanwhile, or is not a file.
 
     Raises:
         Unavailable: The archive cannot be read or written; it stays unsealed.
     """
     files = fingerprints(archive.store, place)
-    if RECORD in files:  # else it was removed meanwhile
+    if RECORD in files:
+        archive.store.sync(place)  # first: after a power loss the chain must not know what is not there
         Chain(archive.store).append(event, place, files)
     forget_unsealed(archive.store, place)
+    return RECORD in files
 
 
 def forget_unsealed(store: Store, place: str) -> None:
@@ -59,6 +64,9 @@ def lost_runs(archive: Archive, environment: str) -> Iterator[Run]:
         if not _is_claimed(archive.store, place, now):
             continue
         record = run.record
+        if Chain(archive.store).knows(place, record.started_at):  # whoever sealed it was killed right afterwards
+            forget_unsealed(archive.store, place)
+            continue
         yield run if record.finished_at else Run(place, replace(record, finished_at=record.heartbeat_at))
 
 
@@ -67,7 +75,7 @@ def _is_claimed(store: Store, place: str, now: datetime) -> bool:
     folder = f"{_CLOSING}/{place}"
     last = max(map(int, filter(str.isdecimal, store.children(folder))), default=0)
     try:
-        if last and now - _moment(store.read(f"{folder}/{last}")) < _CLOSED_WITHIN:
+        if last and abs(now - _moment(store.read(f"{folder}/{last}"))) < _CLOSED_WITHIN:  # a clock may be ahead
             return False
         if not store.create(f"{folder}/{last + 1}", now.isoformat().encode()):
             return False
@@ -92,5 +100,9 @@ def unsealed_places(store: Store, environment: str = "") -> list[str]:
 
 
 def fingerprints(store: Store, place: str) -> dict[str, Fingerprint]:
-    """What the run's files are, by their names in its folder."""
-    return {name.removeprefix(f"{place}/"): Fingerprint.of(store.read(name)) for name in sorted(store.names(place))}
+    """What the run's files are, by their names in its folder; a pipe or the like is not one of them."""
+    found = {}
+    for name in sorted(store.names(place)):
+        with suppress(Unreadable):
+            found[name.removeprefix(f"{place}/")] = Fingerprint.of(store.read(name))
+    return found

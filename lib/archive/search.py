@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -78,6 +78,20 @@ class Hit(NamedTuple):
 
     field: str
     text: str
+
+
+def searched(runs: Iterable[Run | DamagedRun], text: str, limit: int) -> tuple[list[tuple[Run, list[Hit]]], int]:
+    """The first runs in which every word stands, with where it stands; and how many damaged ones were passed over."""
+    found: list[tuple[Run, list[Hit]]] = []
+    damaged = 0
+    for run in runs:
+        if isinstance(run, DamagedRun):
+            damaged += 1
+        elif where := hits(run.record, text):
+            found.append((run, where))
+            if len(found) == limit:
+                break
+    return found, damaged
 
 
 def hits(record: RunRecord, text: str) -> list[Hit]:

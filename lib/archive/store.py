@@ -7,9 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from lib.errors import UserError
+from lib.errors import Unavailable, UserError
 
+MOST_BYTES = 256 * 2**20  # of one name: content is read whole
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # of two letters at least: one is a drive of Windows
+_FOLDER = re.compile(r"^(file|local)://")
+
+
+class Unreadable(Unavailable):
+    """This one name cannot be read, now or later: a pipe, a folder, or too large. Others are not affected."""
 
 
 class Store(Protocol):
@@ -24,19 +30,31 @@ class Store(Protocol):
 
         Raises:
             FileNotFoundError: Nothing is.
+            Unreadable: In a folder, something else than a file of at most `MOST_BYTES` is.
         """
         ...
 
-    def write(self, name: str, content: bytes) -> None:
-        """Put it there, in place of what was there before."""
+    def write(self, name: str, content: bytes, *, durable: bool = False) -> None:
+        """Put it there, in place of what was there before.
+
+        Args:
+            name: Where.
+            content: What.
+            durable: It is still there after a power loss once this returns, and until then what was
+                there before is. Else the name may be empty after one: for what can be made again.
+        """
         ...
 
     def create(self, name: str, content: bytes) -> bool:
-        """Put it there unless something is there already.
+        """Put it there unless something is there already; durable, as in `write`.
 
         Returns:
-            Whether it was; of many that try at once, on any machine, one is told so.
+            Whether it was; of many that try at once, on any machine, one gets True.
         """
+        ...
+
+    def sync(self, folder: str) -> None:
+        """Make durable what is below a folder, whoever wrote it."""
         ...
 
     def delete(self, name: str) -> None:
@@ -65,13 +83,14 @@ def open_store(place: str) -> Store:
     """
     if _SCHEME.match(place) and "://" not in place:
         raise UserError(f"{place!r:.120} cannot be an archive: write a folder, or a URL such as gs://bucket/prefix")
-    if "://" in place and not place.startswith("file://"):
+    folder = _FOLDER.sub("", place)
+    if "://" in folder:
         from lib.archive.fsspec_store import FsspecStore
 
         return FsspecStore(place)
     from lib.archive.local_store import LocalStore
 
-    folder = Path(place.removeprefix("file://")).absolute()
-    if file := next((each for each in (folder, *folder.parents) if each.is_file()), None):
+    root = Path(folder).absolute()
+    if file := next((each for each in (root, *root.parents) if each.is_file()), None):
         raise UserError(f"{place!r:.120} cannot be an archive: {file} is a file")
-    return LocalStore(folder)
+    return LocalStore(root)

@@ -18,15 +18,21 @@ class FaultKind(StrEnum):
     """What is not as the chain says, or cannot be told."""
 
     CHAIN = "chain"
+    TORN = "torn"
     ALTERED = "altered"
     MISSING = "missing"
     UNEXPECTED = "unexpected"
+    REWRITTEN = "rewritten"
     NOT_ON_CHAIN = "not on the chain"
     HALF_REMOVED = "half removed"
     UNSEALED = "unsealed"
     UNREAD = "unread"
 
 
+_TORN = (
+    "entry {} is torn, as by a power loss; runbook runs verify --mend records that, "
+    "and --adopt then puts its run on the chain once more"
+)
 _UNKNOWN = (FaultKind.UNSEALED, FaultKind.UNREAD)
 
 
@@ -54,6 +60,7 @@ class Verification:
         unchanged: How many runs are what the chain says.
         running: How many runs have not ended, or are just being sealed.
         removed: How many runs the chain knows to have been removed.
+        mended: Entries that were torn, and since when the chain says so; a line each.
         faults: What is not so.
     """
 
@@ -61,6 +68,7 @@ class Verification:
     unchanged: int
     running: int
     removed: int
+    mended: tuple[str, ...]
     faults: tuple[Fault, ...]
 
     @property
@@ -87,12 +95,14 @@ def verify(archive: Archive, *, place: str = "", noted_head: str = "") -> Verifi
     found = _names_by_place(archive, place)
     links = Chain(archive.store).read()
     faults = [Fault(FaultKind.CHAIN, "", text) for text in links.faults]
+    faults += [Fault(FaultKind.TORN, "", _TORN.format(sequence)) for sequence in links.torn]
     if noted_head and noted_head not in links.hashes:
         cut = f"no entry has the noted hash {noted_head:.64}: its end was cut off, or it was written anew"
         faults.append(Fault(FaultKind.CHAIN, "", cut))
     entries = defaultdict(list)
     for entry in links.entries:
-        entries[entry.place].append(entry)
+        if entry.event is not Event.MENDED:
+            entries[entry.place].append(entry)
     looks = [
         _look(archive, each, found[each], entries[each], is_unsealed=each in unsealed)
         for each in ([place] if place else sorted({*found, *entries}))
@@ -101,22 +111,24 @@ def verify(archive: Archive, *, place: str = "", noted_head: str = "") -> Verifi
     sound = [look for look in looks if not look.faults]
     removed = sum(look.is_removed for look in sound)
     running = sum(look.is_running for look in sound)
-    return Verification(links.head, len(sound) - removed - running, running, removed, tuple(faults))
+    mended = tuple(
+        f"{entry.place} was torn; entry {entry.sequence} of {entry.at:%Y-%m-%d %H:%M:%S} UTC records that"
+        for entry in links.mended
+    )
+    return Verification(links.head, len(sound) - removed - running, running, removed, mended, tuple(faults))
 
 
 def adopt(archive: Archive, faults: Sequence[Fault]) -> list[str]:
     """Put runs that are not on the chain on it, as they are now; the chain says that they were adopted.
 
     Returns:
-        The places of those runs.
+        The places of those runs; one whose record cannot be read stays a fault.
 
     Raises:
         Unavailable: The archive cannot be read or written.
     """
     places = [fault.place for fault in faults if fault.kind is FaultKind.NOT_ON_CHAIN]
-    for place in places:
-        seal(archive, place, Event.ADOPTED)
-    return places
+    return [place for place in places if seal(archive, place, Event.ADOPTED)]
 
 
 @dataclass(frozen=True)
@@ -129,28 +141,31 @@ class _Look:
 
 
 def _look(archive: Archive, place: str, names: set[str], entries: Sequence[Entry], *, is_unsealed: bool) -> _Look:
-    told, contradictions = _what_holds(place, entries)
-    if (told is None or told.event is Event.ADOPTED) and _still_runs(archive, place, is_unsealed=is_unsealed):
-        return _Look(contradictions, is_running=True)
+    told, rewritten = _what_holds(place, entries)
     if told is None:
-        return _Look((*contradictions, _not_told(place, is_unsealed=is_unsealed)))
+        if _still_runs(archive, place, is_unsealed=is_unsealed):
+            return _Look((), is_running=True)
+        return _Look((_not_told(place, is_unsealed=is_unsealed),))
     if told.event is Event.REMOVED:
-        return _Look((*contradictions, *_remains(archive, place, names)), is_removed=True)
+        return _Look((*rewritten, *_remains(archive, place, names)), is_removed=True)
     changed = (fault for name in sorted({*names, *told.files}) for fault in _of_file(archive, place, name, told))
-    return _Look((*contradictions, *changed))
+    return _Look((*rewritten, *changed))
 
 
 def _what_holds(place: str, entries: Sequence[Entry]) -> tuple[Entry | None, tuple[Fault, ...]]:
-    """The entry that counts: whoever adopts a run may be followed by its own runner, late."""
+    """The entry that counts: the first one, until the run is removed. A later one that differs is a fault."""
     told: Entry | None = None
-    contradictions = []
+    rewritten = []
     for entry in entries:
-        if told is None or told.event is Event.ADOPTED or entry.event is Event.REMOVED:
+        if told is None or entry.event is Event.REMOVED:
             told = entry
         elif entry.files != told.files:
-            text = f"entries {told.sequence} and {entry.sequence} say different things of it"
-            contradictions.append(Fault(FaultKind.CHAIN, place, text))
-    return told, tuple(contradictions)
+            text = (
+                f"entry {entry.sequence} ({entry.event}) differs from entry {told.sequence} ({told.event}), which "
+                "counts: its runner went on after it was taken for dead, or somebody has rewritten the run"
+            )
+            rewritten.append(Fault(FaultKind.REWRITTEN, place, text))
+    return told, tuple(rewritten)
 
 
 def _still_runs(archive: Archive, place: str, *, is_unsealed: bool) -> bool:

@@ -71,14 +71,13 @@ def search(text: str, limit: int, as_json: bool, **chosen: Any) -> None:
     Looked through are headline, checks, figures, next steps, errors and parameters; case
     does not matter.
     """
-    from itertools import islice
-
-    from lib.archive.archive import Archive, Run
-    from lib.archive.search import hits
+    from lib.archive.archive import Archive
+    from lib.archive.search import searched
 
     archive = Archive()
-    looked_at = (run for run in _selection(**chosen).runs(archive) if isinstance(run, Run))
-    found = list(islice(((run, where) for run in looked_at if (where := hits(run.record, text))), limit))
+    found, damaged = searched(_selection(**chosen).runs(archive), text, limit)
+    if damaged:
+        click.echo(f"runbook: {damaged} damaged runs could not be searched; see runbook runs list", err=True)
     if as_json:
         rows = [{**_as_row(run, archive), "hits": [hit._asdict() for hit in where]} for run, where in found]
         options.echo_json({"runs": rows})

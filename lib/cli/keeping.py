@@ -22,14 +22,16 @@ _SHA256_LENGTH = 64
 @click.argument("run_id", required=False)
 @click.option("--head", "noted_head", default="", metavar="HASH", help="A head that you noted: it must still be there.")
 @click.option("--adopt", "adopts", is_flag=True, help="Put runs that the chain does not know on it, as they are now.")
+@click.option("--mend", "mends", is_flag=True, help="Record on the chain which of its entries a power loss has torn.")
 @options.as_json
-def verify(run_id: str | None, noted_head: str, adopts: bool, as_json: bool) -> None:
+def verify(run_id: str | None, noted_head: str, adopts: bool, mends: bool, as_json: bool) -> None:
     """Hold every file of every run, or of RUN_ID, to the archive's chain of hashes.
 
-    Exits 0 when all is as it was sealed, 1 when not, 3 when it could not be told. Note the
-    head somewhere else: who can write the archive could write the whole chain anew.
+    Exits 0 when all is as it was sealed, 1 when not, 3 when it cannot be determined. Note the
+    head somewhere else: who can write the archive could rewrite the whole chain.
     """
     from lib.archive.archive import Archive
+    from lib.archive.chain import Chain
     from lib.archive.verification import adopt
     from lib.archive.verification import verify as look
 
@@ -37,6 +39,8 @@ def verify(run_id: str | None, noted_head: str, adopts: bool, as_json: bool) -> 
         raise UserError(f"{noted_head!r:.80} is no head; write the 64 digits that an earlier verify printed")
     archive = Archive()
     place = archive.place(run_id) if run_id is not None else ""
+    for sequence in Chain(archive.store).mend() if mends else ():
+        click.echo(f"Recorded that entry {sequence} is torn", err=True)
     found = look(archive, place=place, noted_head=noted_head)
     if adopts and (adopted := adopt(archive, found.faults)):
         for each in adopted:
@@ -55,6 +59,7 @@ def _as_data(found: Verification) -> dict[str, object]:
         "unchanged": found.unchanged,
         "running": found.running,
         "removed": found.removed,
+        "mended": found.mended,
         "faults": [{"kind": fault.kind, "place": fault.place, "text": fault.text} for fault in found.faults],
         "entries": found.head.sequence,
         "head": found.head.sha256,
@@ -67,6 +72,8 @@ _VERDICTS = {0: "PASS", 1: "FAIL", 3: "UNKNOWN"}
 def _show(found: Verification) -> None:
     for fault in found.faults:
         click.echo(f"{fault.kind:<16}  {printable(fault.place or 'the chain')}: {printable(fault.text)}")
+    for line in found.mended:
+        click.echo(f"{'mended':<16}  the chain: {printable(line)}")
     told = (
         f"{found.unchanged} runs are as they were sealed, {found.running} have not ended, {found.removed} were removed"
     )
@@ -106,37 +113,35 @@ def rerun(run_id: str, timeout_seconds: float, as_json: bool) -> None:
 @click.option("--apply", "applies", is_flag=True, help="Remove them; without it they are only shown.")
 @options.as_json
 def prune(older_than_days: int | None, keep_last: int | None, applies: bool, as_json: bool) -> None:
-    """Show or remove old runs, and end removals that were cut short; the chain keeps that they were there.
+    """Show or remove old runs, folders of runs that never began, and what is left of removals that were cut short.
 
-    Of each runbook and environment the newest run, the last FAIL and the last PASS stay, and
-    so does what is running, damaged or not sealed yet. With neither --older-than-days nor
-    --keep-last only removals that were cut short are ended.
+    The chain keeps that a run was there. Of each runbook and environment the newest run, the
+    last FAIL and the last PASS stay, and so does what is running, damaged or not sealed yet.
+    With neither --older-than-days nor --keep-last no run that began is removed, except for
+    the rest of one whose removal was cut short. Age counts from the newest run's start, in
+    case the clock is ahead.
     """
     from lib.archive.archive import Archive
     from lib.archive.record import utc_now
-    from lib.archive.retention import Retention, delete_files, half_removed, remove
-    from lib.archive.sealing import unsealed_places
+    from lib.archive.retention import Retention, prunable
     from lib.site.build import build_site
 
     archive = Archive()
-    unfinished = half_removed(archive)
-    going: list[str] = []
-    if not unfinished or older_than_days is not None or keep_last is not None:
-        older_than = None if older_than_days is None else timedelta(days=older_than_days)
-        # A runner that seals its run late would contradict the chain.
-        unsettled = {*unfinished, *unsealed_places(archive.store)}
-        settled = [run for run in archive.runs() if run.place not in unsettled]
-        going = [run.place for run in Retention(older_than, keep_last).removable(settled, utc_now())]
+    retention = None
+    if older_than_days is not None or keep_last is not None:
+        retention = Retention(None if older_than_days is None else timedelta(days=older_than_days), keep_last)
+    found = prunable(archive, retention, utc_now())
     if applies:
-        for place in unfinished:
-            delete_files(archive, place)
-        for place in going:
-            remove(archive, place)
+        found.remove(archive)
         build_site(archive)
     if as_json:
-        options.echo_json({"applied": applies, "removed": going, "ended": unfinished})
+        data = {"removed": found.old, "ended": found.half_removed, "never_began": found.never_began}
+        options.echo_json({"applied": applies, **data})
         return
-    for place in [*unfinished, *going]:
+    for places, note in ((found.half_removed, "removal was cut short"), (found.never_began, "never began")):
+        for place in places:
+            click.echo(f"{printable(place)}  ({note})")
+    for place in found.old:
         click.echo(printable(place))
-    count = len(unfinished) + len(going)
+    count = len(found.old) + len(found.half_removed) + len(found.never_began)
     click.echo(f"Removed {count} runs." if applies else f"{count} runs would be removed; --apply removes them.")

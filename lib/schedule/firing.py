@@ -88,7 +88,8 @@ class Runner:
             planned_at=firing.planned_at.isoformat(),
         )
         claimed = Occurrence.of(entry, firing.planned_at, State.CLAIMED, utc_now())
-        if is_too_late(entry, firing.planned_at, project.now()) or why_paused(entry, self.ledger):
+        now = project.now()
+        if is_too_late(entry, firing.planned_at, now) or why_paused(entry, self.ledger, now):
             return None
         if self.request.reason or not self.ledger.claim(claimed):
             return None

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
 
-from lib.archive.store import Store
+from lib.archive.store import Store, Unreadable
 from lib.schedule.occurrence import Occurrence, State, file_name, from_json, planned_at_of, to_json
 from lib.schedule.settings import Entry
 
@@ -51,25 +51,25 @@ class Ledger:
         """Since when the entry's times are expected; None: nobody has begun to run it as it now is."""
         try:
             expectation = _adapter().validate_json(self._store.read(self._name(entry, _SINCE)))
-        except (FileNotFoundError, ValueError):
+        except (FileNotFoundError, Unreadable, ValueError):
             return None
         return expectation.since if expectation.times == _times(entry) else None
 
     def expect(self, entry: Entry, since: datetime) -> None:
         """Let the entry's times after that moment be expected, and no earlier ones."""
         expectation = Expectation(since, _times(entry))
-        self._store.write(self._name(entry, _SINCE), _adapter().dump_json(expectation, indent=2))
+        self._store.write(self._name(entry, _SINCE), _adapter().dump_json(expectation, indent=2), durable=True)
 
     def resume(self, entry: Entry, now: datetime) -> None:
         """Let the entry run again, whatever came of the times up to that moment; those are not expected any more."""
-        self._store.write(self._name(entry, _RESUMED), now.isoformat().encode())
+        self._store.write(self._name(entry, _RESUMED), now.isoformat().encode(), durable=True)
         self.expect(entry, now)
 
     def resumed_at(self, entry: Entry) -> datetime | None:
         """When somebody last resumed the entry (UTC); None: never."""
         try:
             return datetime.fromisoformat(self._store.read(self._name(entry, _RESUMED)).decode())
-        except (FileNotFoundError, ValueError):
+        except (FileNotFoundError, Unreadable, ValueError):
             return None
 
     def planned_times(self, entry: Entry) -> list[datetime]:
@@ -84,7 +84,7 @@ class Ledger:
             return self._ended[name]
         try:
             occurrence = from_json(self._store.read(name))
-        except (FileNotFoundError, ValueError) as error:
+        except (FileNotFoundError, Unreadable, ValueError) as error:
             reason = f"its record cannot be read: {str(error).splitlines()[0]:.120}"
             return Occurrence.of(entry, planned_at, State.DAMAGED, planned_at, reason)
         if occurrence.ended_at:
@@ -101,20 +101,30 @@ class Ledger:
 
     def write(self, occurrence: Occurrence) -> None:
         """Replace its record; only for whoever has claimed it."""
-        self._store.write(self._file(occurrence), to_json(occurrence))
+        self._store.write(self._file(occurrence), to_json(occurrence), durable=True)
 
     def close(self, occurrence: Occurrence) -> bool:
         """Replace the record of one who is gone; of all who do, on any machine, one is told True."""
         self.write(occurrence)
         return self._store.create(_closed(self._file(occurrence)), b"")
 
-    def forget(self, entry: Entry, before: datetime) -> None:
-        """Remove the records of times before that moment."""
-        for planned_at in self.planned_times(entry):
-            if planned_at < before:
-                name = self._name(entry, file_name(planned_at))
-                self._store.delete(name)
-                self._store.delete(_closed(name))
+    def forget(self, entry: Entry, now: datetime) -> None:
+        """Remove the records of times more than `KEPT_FOR` before the moment and before the newest record.
+
+        The clock may be ahead: so no time whose record is removed is expected any more. The last run's
+        record stays, since it says whether the entry is paused.
+        """
+        times = self.planned_times(entry)
+        old = [planned_at for planned_at in times if planned_at < min(now, times[0]) - KEPT_FOR]
+        if not old:
+            return
+        since = self.since(entry)
+        if since is not None and since < old[0]:
+            self.expect(entry, old[0])
+        last = next((each.planned_at for each in self.newest(entry) if each.state is State.ENDED), None)
+        for name in (self._name(entry, file_name(planned_at)) for planned_at in old if planned_at != last):
+            self._store.delete(name)
+            self._store.delete(_closed(name))
 
     def _file(self, occurrence: Occurrence) -> str:
         return f"{_FOLDER}/{occurrence.environment}/{occurrence.entry}/{file_name(occurrence.planned_at)}"

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from lib.archive.archive import Archive
 from lib.archive.record import RunStatus
 from lib.errors import Unavailable
-from lib.schedule.ledger import KEPT_FOR, Ledger
+from lib.schedule.ledger import Ledger
 from lib.schedule.missed import tell_of_missed
 from lib.schedule.occurrence import Attempt, Occurrence, State, runs_of
 from lib.schedule.planning import Firing, due, first_expected
 from lib.schedule.settings import Entry
 from lib.site.build import build_site
+
+_CLOCKS_DIFFER_BY = timedelta(days=1)
 
 
 def look(entries: Iterable[Entry], archive: Archive, ledger: Ledger, now: datetime) -> list[Firing]:
@@ -39,6 +41,10 @@ def look(entries: Iterable[Entry], archive: Archive, ledger: Ledger, now: dateti
             has_new_entry = True
             since = first_expected(entry, now)
             ledger.expect(entry, since)
+        elif since - now > _CLOCKS_DIFFER_BY:
+            # It was first seen by a clock that was ahead; which times that one has run is not known.
+            since = now
+            ledger.expect(entry, since)
         firing, lapsed = _due(entry, since, ledger, now)
         over += lapsed
         if firing:
@@ -54,25 +60,25 @@ def look(entries: Iterable[Entry], archive: Archive, ledger: Ledger, now: dateti
 def forget_old(entries: Iterable[Entry], ledger: Ledger, now: datetime) -> None:
     """Remove the records of occurrences that nobody asks for any more; their runs stay."""
     for entry in entries:
-        ledger.forget(entry, now - KEPT_FOR)
+        ledger.forget(entry, now)
 
 
 def _due(entry: Entry, since: datetime, ledger: Ledger, now: datetime) -> tuple[Firing | None, list[Occurrence]]:
-    paused = why_paused(entry, ledger)
+    paused = why_paused(entry, ledger, now)
     firing, lapses = due(entry, since, set(ledger.planned_times(entry)), now, paused=paused)
     occurrences = (Occurrence.of(entry, lapse.planned_at, lapse.state, now, lapse.reason) for lapse in lapses)
     return firing, [occurrence for occurrence in occurrences if ledger.claim(occurrence)]
 
 
-def why_paused(entry: Entry, ledger: Ledger) -> str:
-    """Why the entry does not run until it is told to resume; empty when it does."""
+def why_paused(entry: Entry, ledger: Ledger, now: datetime) -> str:
+    """Why the entry does not run until somebody resumes it; empty when it does. A time to come does not count."""
     if entry.on_failure != "pause":
         return ""
     resumed_at = ledger.resumed_at(entry)
     for occurrence in ledger.newest(entry):
         if resumed_at is not None and occurrence.planned_at <= resumed_at:
             return ""
-        if occurrence.state is State.ENDED:
+        if occurrence.state is State.ENDED and occurrence.planned_at <= now:
             told = f"paused since {occurrence.planned_at:%Y-%m-%d %H:%M} UTC, when its run came to {occurrence.verdict}"
             return f"{told}: runbook schedule resume {entry.name}" if occurrence.exit_code else ""
     return ""
@@ -82,6 +88,7 @@ def _closed_orphans(entry: Entry, ledger: Ledger, archive: Archive, now: datetim
     """Occurrences whose scheduler is gone, closed by what their runs tell; not those that others were first at."""
     closed = []
     planned_times = ledger.planned_times(entry)
+    newest = next((planned_at for planned_at in planned_times if planned_at <= now), now)
     for planned_at in planned_times:
         occurrence = ledger.read(entry, planned_at)
         if occurrence.is_orphaned(now):
@@ -89,7 +96,7 @@ def _closed_orphans(entry: Entry, ledger: Ledger, archive: Archive, now: datetim
             found = ledger.read(entry, planned_at)
             if found.state is State.CLAIMED and (end := _end_of(found, archive, now)) and ledger.close(end):
                 closed.append(end)
-        if occurrence.give_up_at < planned_times[0]:
+        if occurrence.give_up_at < newest:
             break  # whoever looked at that time has closed all that are older
     return closed
 

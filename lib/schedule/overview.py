@@ -69,7 +69,7 @@ def overviews(schedule: Schedule, store: Store, now: datetime, count: int) -> It
         times = islice(next_times(entry, now), count)
         yield Overview(
             entry=entry,
-            rests=why_inactive(entry, now) or why_paused(entry, ledger),
+            rests=why_inactive(entry, now) or why_paused(entry, ledger, now),
             upcoming=tuple(Upcoming(time, planned_values(entry, runbook, time)) for time in times),
             last=next(ledger.newest(entry), None),
             missed=tuple(run for run in missing if run.entry == entry),

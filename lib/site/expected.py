@@ -117,7 +117,7 @@ def _paused(entries: Sequence[Entry], ledger: Ledger, now: datetime) -> Iterator
     from lib.schedule.planning import why_inactive
 
     for entry in entries:
-        if (why := why_paused(entry, ledger)) and not why_inactive(entry, now):
+        if (why := why_paused(entry, ledger, now)) and not why_inactive(entry, now):
             yield _missed(entry, next(entry.times.until(now), None), why, is_paused=True)
 
 
@@ -126,7 +126,7 @@ def _next_times(entries: Sequence[Entry], ledger: Ledger, now: datetime) -> Iter
     from lib.schedule.planning import is_too_late, next_times, past_times
 
     for entry in entries:
-        if why_paused(entry, ledger):
+        if why_paused(entry, ledger, now):
             continue
         yield from islice(next_times(entry, now), 1)
         since = ledger.since(entry) or now

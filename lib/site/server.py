@@ -54,7 +54,7 @@ def serve(store: Store, port: int, ready: Callable[[str], None]) -> None:
 
 async def _serve(store: Store, sockets: list[socket.socket], ready: Callable[[str], None]) -> None:
     port = sockets[0].getsockname()[1]
-    about = {"store": store, "hosts": {f"{LOOPBACK}:{port}", f"localhost:{port}"}}
+    about = {"store": store, "port": port}
     application = Application(
         [(r"/(.*)", _File, about)], default_handler_class=_Refusal, default_handler_args=about, log_function=_silent
     )
@@ -83,8 +83,8 @@ class _Refusal(RequestHandler):
 
     SUPPORTED_METHODS = ("GET", "HEAD")
 
-    def initialize(self, store: Store, hosts: set[str]) -> None:
-        self._store, self._hosts = store, hosts
+    def initialize(self, store: Store, port: int) -> None:
+        self._store, self._port = store, port
 
     def set_default_headers(self) -> None:
         self.clear_header("Server")
@@ -94,7 +94,7 @@ class _Refusal(RequestHandler):
 
     def prepare(self) -> None:
         # A page elsewhere may have its own name point here: what it asks for names that host.
-        if self.request.host not in self._hosts:
+        if not is_own_host(self.request.host, self._port):
             raise HTTPError(421, reason="Misdirected Request")
 
     async def get(self, path: str = "") -> None:
@@ -129,6 +129,12 @@ class _File(_Refusal):
         self.finish(content)
 
     head = get
+
+
+def is_own_host(host: str, port: int) -> bool:
+    """Whether a request's ``Host`` names this machine's own server; a browser leaves port 80 out."""
+    name, _, number = host.lower().partition(":")
+    return name in (LOOPBACK, "localhost") and (number or "80") == str(port)
 
 
 def is_servable(store: Store, name: str) -> bool:

@@ -1,16 +1,21 @@
-"""Archives in a folder and in a bucket, and stores that fail."""
+"""Archives in a folder and in a bucket, runs in them, and stores that fail."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from lib.archive.archive import Archive
+from lib.archive.archive import Archive, Run
+from lib.archive.sealing import seal
 from lib.archive.store import Store
+from lib.archive.verification import FaultKind, Verification
 from lib.errors import Unavailable
+from lib.operations.verdict import Verdict
+from tests.site.runs import START, record
 
 
 @pytest.fixture(params=["folder", "bucket"])
@@ -22,6 +27,24 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def archive(place: str) -> Archive:
     return Archive(place)
+
+
+def ended(archive: Archive, hours: float = 0, verdict: Verdict = Verdict.PASS) -> Run:
+    """A run with its files, sealed."""
+    run = unsealed(archive, hours, verdict)
+    seal(archive, run.place)
+    return run
+
+
+def unsealed(archive: Archive, hours: float = 0, verdict: Verdict = Verdict.PASS) -> Run:
+    run = archive.begin(record(started_at=START - timedelta(hours=hours), verdict=verdict))
+    archive.store.write(run.notebook, b'{"cells": []}')
+    archive.store.write(run.report, b"<!doctype html>")
+    return run
+
+
+def told(found: Verification) -> set[FaultKind]:
+    return {fault.kind for fault in found.faults}
 
 
 class FailingStore:
@@ -40,13 +63,16 @@ class FailingStore:
         self._count_read()
         return self._store.read(name)
 
-    def write(self, name: str, content: bytes) -> None:
+    def write(self, name: str, content: bytes, *, durable: bool = False) -> None:
         self._count()
-        self._store.write(name, content)
+        self._store.write(name, content, durable=durable)
 
     def create(self, name: str, content: bytes) -> bool:
         self._count()
         return self._store.create(name, content)
+
+    def sync(self, folder: str) -> None:
+        self._store.sync(folder)
 
     def delete(self, name: str) -> None:
         self._count()

@@ -2,11 +2,15 @@
 
 import os
 import platform
+import socket
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +25,8 @@ from lib.archive.record import (
     from_json,
     to_json,
 )
+from lib.archive.sealing import seal
+from lib.cli import cli
 from lib.errors import Unavailable, UserError
 from lib.operations.verdict import Check, Conclusion, Verdict
 
@@ -82,8 +88,11 @@ def test_bad_input_and_a_refused_change_are_told_from_a_fault_by_the_errors_name
 def test_silent_run_is_abandoned_and_a_beating_one_is_not() -> None:
     silence = timedelta(seconds=ABANDONED_AFTER_SECONDS)
     assert ELSEWHERE.observed(START + silence).status is RunStatus.RUNNING
-    lost = ELSEWHERE.observed(START + silence + timedelta(seconds=1))
-    assert (lost.status, lost.verdict) == (RunStatus.ABANDONED, Verdict.UNKNOWN)
+    assert ELSEWHERE.observed(START - timedelta(hours=1)).status is RunStatus.RUNNING
+    # The second one was begun by a clock that was ahead.
+    for now in (START + silence + timedelta(seconds=1), START - timedelta(days=100)):
+        lost = ELSEWHERE.observed(now)
+        assert (lost.status, lost.verdict) == (RunStatus.ABANDONED, Verdict.UNKNOWN)
 
 
 @pytest.mark.parametrize(
@@ -114,6 +123,75 @@ def test_damaged_runs_are_shown_and_hide_no_other(tmp_path: Path) -> None:
     runs = archive.runs()
     assert len([run for run in runs if isinstance(run, DamagedRun)]) == len(contents) + 2
     assert [run.place for run in runs if isinstance(run, Run)] == [good.place]
+
+
+def _fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _folder(path: Path) -> None:
+    path.mkdir()
+    (path / "more").touch()
+
+
+def _device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def _loop(path: Path) -> None:
+    path.symlink_to(path)
+
+
+def _socket(path: Path) -> None:
+    # Its address may be 107 bytes long.
+    with socket.socket(socket.AF_UNIX) as server, TemporaryDirectory() as short:
+        server.bind(f"{short}/s")
+        os.rename(f"{short}/s", path)
+
+
+def _huge(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(2**40)
+
+
+def _large(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(17 * 2**20)
+
+
+@pytest.mark.parametrize(
+    ("make", "scheme"),
+    [(_fifo, ""), (_fifo, "local://"), *((make, "") for make in (_folder, _device, _loop, _socket, _huge, _large))],
+)
+def test_what_is_not_a_record_is_one_line_and_hides_no_other(
+    make: Callable[[Path], None], scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNBOOK_OUTPUTS", f"{scheme}{tmp_path}")
+    archive = Archive()
+    good = archived(archive, replace(ELSEWHERE, headline="duplicates").finished(Outcome(RunStatus.FAILED, "x"), START))
+    seal(archive, good.place)
+    bad = tmp_path / "local/duplicate_diagnosis/20261124T195340Z-0000"
+    bad.mkdir()
+    make(bad / "run.json")
+
+    def told(code: int, *words: str) -> str:
+        result = CliRunner().invoke(cli, words)
+        assert result.exit_code == code, result.output
+        return result.output
+
+    shown = told(0, "runs", "list")
+    assert len(shown.splitlines()) == 2
+    assert "damaged: " in shown
+    assert "run.json " in shown
+    assert "1 damaged runs could not be searched" in told(0, "runs", "search", "diagnosis")
+    assert len(told(2, "runs", "show", bad.name).splitlines()) == 1
+    assert "1 runs are as they were sealed" in told(1, "runs", "verify")
+    is_file = make is _large  # it can be on the chain, whatever is in it
+    adopted = told(0 if is_file else 1, "runs", "verify", "--adopt")
+    assert f"{1 + is_file} runs are as they were sealed" in adopted
+    told(0, "runs", "prune", "--keep-last", "1", "--apply")
+    told(0, "site", "build")
+    assert archive.places() == [good.place, f"local/duplicate_diagnosis/{bad.name}"]
 
 
 def test_archive_that_cannot_be_used_is_one_clear_line(tmp_path: Path) -> None:

@@ -21,30 +21,12 @@ from lib.archive.chain import Chain, Event, Fingerprint
 from lib.archive.record import RunStatus
 from lib.archive.retention import remove
 from lib.archive.sealing import lost_runs, seal
-from lib.archive.verification import FaultKind, Verification, adopt, verify
+from lib.archive.verification import FaultKind, adopt, verify
 from lib.cli import cli
 from lib.errors import Unavailable, UserError
 from lib.operations.verdict import Verdict
-from tests.archive.conftest import FailingStore
-from tests.site.runs import START, record
-
-
-def ended(archive: Archive, hours: float = 0, verdict: Verdict = Verdict.PASS) -> Run:
-    """A run with its files, sealed."""
-    run = unsealed(archive, hours, verdict)
-    seal(archive, run.place)
-    return run
-
-
-def unsealed(archive: Archive, hours: float = 0, verdict: Verdict = Verdict.PASS) -> Run:
-    run = archive.begin(record(started_at=START - timedelta(hours=hours), verdict=verdict))
-    archive.store.write(run.notebook, b'{"cells": []}')
-    archive.store.write(run.report, b"<!doctype html>")
-    return run
-
-
-def told(found: Verification) -> set[FaultKind]:
-    return {fault.kind for fault in found.faults}
+from tests.archive.conftest import FailingStore, ended, told, unsealed
+from tests.site.runs import record
 
 
 def test_an_untouched_archive_is_as_it_was_sealed(archive: Archive) -> None:
@@ -122,6 +104,41 @@ def test_a_run_that_was_put_there_is_not_on_the_chain_until_it_is_adopted(archiv
     assert verify(archive).exit_code == 0
 
 
+@pytest.mark.parametrize("later", [Event.SEALED, Event.ADOPTED])
+@pytest.mark.parametrize("first", [Event.SEALED, Event.ADOPTED, Event.REMOVED])
+@pytest.mark.parametrize("is_removed", [False, True], ids=["there", "removed later"])
+def test_no_later_entry_replaces_the_first_of_a_run(
+    archive: Archive, first: Event, later: Event, *, is_removed: bool
+) -> None:
+    run = unsealed(archive, verdict=Verdict.FAIL)
+    seal(archive, run.place, first)
+    noted = verify(archive).head.sha256
+    archive.write_record(Run(run.place, replace(record(), run_id=run.run_id)))
+    seal(archive, run.place, later)
+    if is_removed:
+        remove(archive, run.place)
+    found = verify(archive, noted_head=noted)
+    assert found.exit_code == 1
+    [text] = [fault.text for fault in found.faults if (fault.kind, fault.place) == (FaultKind.REWRITTEN, run.place)]
+    assert text.startswith(f"entry 2 ({later}) differs from entry 1 ({first})")
+
+
+def test_a_closed_run_that_claims_to_run_again_was_altered(archive: Archive) -> None:
+    run = unsealed(archive, verdict=Verdict.FAIL)
+    seal(archive, run.place, Event.ADOPTED)
+    running = record(started_at=datetime.now(UTC), status=RunStatus.RUNNING)
+    archive.write_record(Run(run.place, replace(running, run_id=run.run_id)))
+    found = verify(archive)
+    assert (told(found), found.exit_code, found.running) == ({FaultKind.ALTERED}, 1, 0)
+
+
+def test_an_entry_that_repeats_another_replaces_nothing(archive: Archive) -> None:
+    """As when the answer to a request was lost, and it was sent again."""
+    run = ended(archive)
+    seal(archive, run.place)
+    assert verify(archive).exit_code == 0
+
+
 def test_a_run_whose_runner_was_killed_before_its_seal_cannot_be_judged(archive: Archive) -> None:
     unsealed(archive)
     found = verify(archive)
@@ -155,17 +172,29 @@ def test_a_lost_run_is_closed_by_one_runner(archive: Archive) -> None:
     assert {name.split("/")[0] for name in archive.store.names()} == {"_chain", "local"}
 
 
+def test_a_run_that_was_sealed_is_not_closed_once_more(archive: Archive) -> None:
+    """Its runner was killed after it had sealed it, and before it could say so."""
+    run = ended(archive)
+    archive.store.write(f"_unsealed/{run.place}", b"")
+    assert close_lost_runs(archive) == []
+    found = verify(archive)
+    assert (found.faults, found.unchanged) == ((), 1)
+
+
+@pytest.mark.parametrize("days_ahead", [0, 100])
 @pytest.mark.parametrize("writes", range(8))
 def test_a_lost_run_whose_closer_is_killed_too_is_closed_by_a_later_one(
-    archive: Archive, writes: int, monkeypatch: pytest.MonkeyPatch
+    archive: Archive, writes: int, days_ahead: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    now = datetime.now(UTC)
+    monkeypatch.setattr("lib.archive.sealing.utc_now", lambda: now + timedelta(days=days_ahead))
     archive.begin(record(status=RunStatus.RUNNING))
     store = archive.store
     archive.store = FailingStore(store, writes)
     with suppress(Unavailable):
         close_lost_runs(archive)
     archive.store = store
-    monkeypatch.setattr("lib.archive.sealing.utc_now", lambda: datetime.now(UTC) + timedelta(minutes=11))
+    monkeypatch.setattr("lib.archive.sealing.utc_now", lambda: now + timedelta(minutes=11))
     close_lost_runs(archive)
     found = verify(archive)
     assert (found.faults, found.unchanged) == ((), 1)

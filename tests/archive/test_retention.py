@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -15,8 +17,8 @@ from hypothesis import strategies as st
 
 from lib.archive.archive import Archive, DamagedRun, Run
 from lib.archive.record import RunStatus
-from lib.archive.retention import Retention
-from lib.archive.sealing import seal
+from lib.archive.retention import Retention, prunable
+from lib.archive.sealing import seal, unsealed_places
 from lib.archive.store import Store, open_store
 from lib.archive.verification import FaultKind, verify
 from lib.cli import cli
@@ -58,7 +60,7 @@ def test_what_tells_how_things_stand_never_goes(
 ) -> None:
     older_than = None if older_than_days is None else older_than_days * DAY
     if older_than is None and keep_last is None:
-        with pytest.raises(UserError, match="say what may go"):
+        with pytest.raises(UserError, match="nothing selected"):
             Retention(older_than, keep_last)
         return
     runs = listed(drawn)
@@ -99,7 +101,9 @@ def test_the_command_shows_first_and_then_removes_so_that_the_chain_tells(
         assert result.exit_code == 0, result.output
         return result.output
 
-    assert CliRunner().invoke(cli, ["runs", "prune"]).exit_code == 2
+    for words in ([], ["--apply"]):
+        assert "0 runs" in prune(*words)
+    assert archive.places() == places
     shown = prune("--keep-last", "1")
     assert "3 runs would be removed" in shown
     assert archive.places() == places
@@ -108,6 +112,59 @@ def test_the_command_shows_first_and_then_removes_so_that_the_chain_tells(
     assert "Removed 0 runs" in prune("--keep-last", "1", "--apply")
     found = verify(archive)
     assert (found.exit_code, found.unchanged, found.removed) == (0, 2, 3)
+
+
+def begun_and_killed(archive: Archive, started_at: datetime) -> str:
+    """A run that came no further than its mark and, in a folder, a temporary file."""
+    run = archive.begin(record(started_at=started_at))
+    archive.store.delete(f"{run.place}/run.json")
+    folder = Path(archive.address, run.place)
+    if folder.is_absolute():
+        folder.mkdir()
+        (folder / ".run.json.1-00000000").write_bytes(b"{")
+    return run.place
+
+
+def test_a_run_that_never_began_goes_and_one_just_being_made_stays(
+    place: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("RUNBOOK_OUTPUTS", place)
+    monkeypatch.setenv("RUNBOOK_HOME", str(tmp_path / "home"))
+    archive = Archive(place)
+    now = datetime.now(UTC)
+    kept = archive.begin(record(started_at=now))
+    seal(archive, kept.place)
+    never, being_made = (begun_and_killed(archive, now - minutes * timedelta(minutes=1)) for minutes in (90, 10))
+    emptied = archive.begin(record(started_at=now - DAY))  # the chain knows that it was there
+    seal(archive, emptied.place)
+    archive.store.delete(f"{emptied.place}/run.json")
+    archive.store.write(f"{never}-not/notes.txt", b"")
+
+    def prune(*words: str) -> dict[str, Any]:
+        result = CliRunner().invoke(cli, ["runs", "prune", "--json", *words])
+        assert result.exit_code == 0, result.output
+        found: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
+        return found
+
+    before = sorted(archive.store.names())
+    assert prune() == {"applied": False, "removed": [], "ended": [], "never_began": [never]}
+    assert sorted(archive.store.names()) == before
+    assert prune("--apply", "--keep-last", "0")["never_began"] == [never]
+    assert prune()["never_began"] == []
+    left = {*archive.places(), *unsealed_places(archive.store)}
+    assert (never in left, {kept.place, being_made} <= left) == (False, True)
+    assert {fault.kind for fault in verify(archive).faults} == {FaultKind.MISSING}
+
+
+def test_a_clock_that_is_ahead_makes_no_run_old(archive: Archive) -> None:
+    for days in range(3):
+        seal(archive, archive.begin(record(started_at=START - days * DAY)).place)
+    being_made = begun_and_killed(archive, START)
+    wrong = START + 100 * DAY
+    found = prunable(archive, Retention(older_than=90 * DAY), wrong)
+    assert (found.old, found.never_began) == ((), ())
+    archive.begin(record(started_at=wrong))
+    assert prunable(archive, None, wrong).never_began == (being_made,)
 
 
 def some_weeks(archive: Archive) -> tuple[list[str], list[str]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -128,6 +130,21 @@ def test_a_write_is_not_broken_by_whoever_deletes_at_the_same_time(store: Store)
             deleter.result()
     store.write("folder/page", b"at last")
     assert (store.read("folder/page"), list(store.names())) == (b"at last", ["folder/page"])
+
+
+def test_a_link_whose_answer_was_lost_is_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on NFS, whose client sends the request again."""
+    link = os.link
+
+    def sent_twice(source: Path, target: Path) -> None:
+        with suppress(FileExistsError):
+            link(source, target)
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", sent_twice)
+    store = LocalStore(tmp_path)
+    assert [store.create("claim", b"mine"), store.create("claim", b"another's")] == [True, False]
+    assert (store.read("claim"), store.children()) == (b"mine", ["claim"])
 
 
 def test_what_a_killed_writer_left_goes_with_its_name(tmp_path: Path) -> None:

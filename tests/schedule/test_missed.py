@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -201,9 +202,14 @@ def test_a_record_that_was_ended_meanwhile_stays_as_it_is(archive: Archive, tmp_
     assert Ledger(archive.store).read(HOURLY, START) == skipped
 
 
-def test_a_record_that_cannot_be_read_is_no_run(archive: Archive) -> None:
+@pytest.mark.parametrize("is_pipe", [False, True])
+def test_a_record_that_cannot_be_read_is_no_run(archive: Archive, *, is_pipe: bool) -> None:
     run_at(archive, HOURLY, START)
-    archive.store.write("_schedule/local/hourly/20260117T090000Z.json", b"{")
+    name = "_schedule/local/hourly/20260117T090000Z.json"
+    archive.store.write(name, b"{")
+    if is_pipe:
+        archive.store.delete(name)
+        os.mkfifo(archive.store.address(name))
     [run] = missed(SCHEDULE, archive.store, START)
     assert run.reason.startswith("its record cannot be read")
     look([HOURLY], archive, Ledger(archive.store), START)  # and it is not run again

@@ -12,6 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -131,6 +132,66 @@ def test_each_planned_time_comes_to_one_end(
             assert ledger.read(entry, min(later)).recorded_at >= occurrence.recorded_at
 
 
+@settings(max_examples=20)
+@given(
+    cron=st.sampled_from(["30 1 * * *", "0 */8 * * *"]),
+    starts=st.lists(st.tuples(st.integers(0, 16 * 3600), st.sampled_from([0, 30, 100, 400])), min_size=3, max_size=8),
+)
+def test_a_clock_that_is_ahead_at_some_starts_runs_nothing_twice(cron: str, starts: list[tuple[int, int]]) -> None:
+    entry = replace(HOURLY, cron=cron, catch_up_seconds=86_400)
+    now, archive = moment("2026-06-01T09:00"), in_memory()
+    fired = []
+    for seconds, days_ahead in starts:
+        now += seconds * SECOND
+        scheduler = Virtual(archive, entry)
+        told = now + days_ahead * 24 * HOUR
+        forget_old([entry], scheduler.ledger, told)
+        scheduler.wake(told)
+        fired += scheduler.fired
+    assert len(fired) == len(set(fired))
+
+
+@pytest.mark.parametrize("starts", [1, 2])
+def test_what_a_clock_that_is_ahead_did_does_not_last(tmp_path: Path, starts: int) -> None:
+    entries = [replace(HOURLY, name=name, on_failure="pause") for name in ("failed", "fine", "orphaned")]
+    scheduler = Virtual(Archive(tmp_path), *entries)
+    failed, fine, orphaned = entries
+    scheduler.wake(moment("2026-01-17T09:00"))
+    Virtual(scheduler.archive, failed).wake(moment("2026-01-17T10:00"), exit_code=1)
+    Virtual(scheduler.archive, fine).wake(moment("2026-01-17T10:00"))
+    new = replace(HOURLY, name="new")
+    for hour in range(starts):
+        ahead = moment("2026-04-27T10:00") + hour * HOUR
+        forget_old(entries, scheduler.ledger, ahead)
+        Virtual(scheduler.archive, failed, fine, new).wake(ahead, exit_code=1)
+    scheduler = Virtual(scheduler.archive, *entries, new)
+    lost = Occurrence.of(orphaned, moment("2026-01-17T10:00"), State.CLAIMED, moment("2026-01-17T10:00"))
+    assert scheduler.ledger.claim(replace(lost, machine="elsewhere"))
+    scheduler.wake(moment("2026-01-17T11:00"))
+    assert [time for name, time in scheduler.fired if name == "fine"] == [moment("2026-01-17T11:00")]
+    assert not [time for name, time in scheduler.fired if name == "failed"]  # as it was when the clock was right
+    scheduler.wake(moment("2026-01-17T12:00"))
+    assert {time for name, time in scheduler.fired if name == "new"} == {moment("2026-01-17T12:00")}
+    scheduler.wake(moment("2026-01-17T18:00"))
+    assert scheduler.state(orphaned, lost.planned_at)[0] is State.MISSED
+    scheduler.ledger.resume(failed, moment("2026-01-17T18:10"))
+    scheduler.wake(moment("2026-01-17T19:00"))
+    assert ("failed", moment("2026-01-17T19:00")) in scheduler.fired
+
+
+def test_a_pause_outlasts_the_records(tmp_path: Path) -> None:
+    entry = replace(HOURLY, on_failure="pause")
+    scheduler = Virtual(Archive(tmp_path), entry)
+    scheduler.wake(moment("2026-01-17T09:00"), exit_code=1)
+    scheduler.wake(moment("2026-01-17T10:00"))
+    later = moment("2026-05-17T09:00")
+    scheduler.wake(later)
+    forget_old([entry], scheduler.ledger, later)
+    assert moment("2026-01-17T10:00") not in scheduler.ledger.planned_times(entry)
+    scheduler.wake(later + HOUR)
+    assert [time for _, time in scheduler.fired] == [moment("2026-01-17T09:00")]
+
+
 def test_two_schedulers_for_an_hour_fire_each_once(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
     crons = {"hourly": "0 * * * *", "often": "*/5 * * * *", "minutely": "* * * * *"}
@@ -213,7 +274,8 @@ def test_records_are_kept_for_a_while(tmp_path: Path) -> None:
     scheduler = Virtual(Archive(tmp_path), HOURLY)
     scheduler.wake(moment("2026-01-17T09:00"))
     scheduler.wake(moment("2026-04-20T09:00"))
-    forget_old([HOURLY], scheduler.ledger, moment("2026-04-20T09:00"))
+    forget_old([HOURLY], scheduler.ledger, moment("2027-04-20T09:00"))  # whatever the clock says
     assert min(scheduler.ledger.planned_times(HOURLY)) > moment("2026-04-01T00:00")
+    assert len(scheduler.ledger.planned_times(HOURLY)) > 100
     scheduler.wake(moment("2026-04-20T09:30"))
     assert len(scheduler.fired) == 2

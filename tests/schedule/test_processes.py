@@ -192,11 +192,11 @@ class PartlyAway(LocalStore):
             raise Unavailable("the bucket is away")
         return super().create(name, content)
 
-    def write(self, name: str, content: bytes) -> None:
+    def write(self, name: str, content: bytes, *, durable: bool = False) -> None:
         if name in self._away_once:
             self._away_once.remove(name)
             raise Unavailable("the bucket is away")
-        super().write(name, content)
+        super().write(name, content, durable=durable)
 
 
 def test_an_archive_that_is_away_hides_no_other_run(tmp_path: Path, write_schedule: WriteSchedule) -> None:

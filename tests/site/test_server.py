@@ -14,6 +14,7 @@ import pytest
 
 from lib.archive.archive import Archive
 from lib.site.build import build_site
+from lib.site.server import is_own_host
 from tests.site.runs import START, archive_run, record
 from tests.site.serving import serving
 
@@ -90,6 +91,23 @@ def test_names_of_other_machines_are_refused(port: int, host: str) -> None:
     status, _, body = answer(port, "/", host=host)
     assert status == 421
     assert "Consolidation" not in body
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "is_own"),
+    [
+        ("127.0.0.1", 80, True),
+        ("localhost", 80, True),
+        ("LocalHost:80", 80, True),
+        ("127.0.0.1", 8000, False),
+        ("127.0.0.1:8000", 80, False),
+        ("evil.example", 80, False),
+        ("127.0.0.1:80:80", 80, False),
+        ("", 80, False),
+    ],
+)
+def test_a_host_without_a_port_is_port_80(host: str, port: int, *, is_own: bool) -> None:
+    assert is_own_host(host, port) is is_own
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"])
