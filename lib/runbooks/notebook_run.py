@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -18,8 +19,8 @@ from lib.runbooks.redaction import Redactor
 from lib.runbooks.stopping import Limits, StoppedBetweenCells, StopRequest, Watchdog
 
 _START_TIMEOUT_SECONDS = 60
-# papermill gives up on a cell whose printed lines arrive this much later than its end.
-_OUTPUT_TIMEOUT_SECONDS = 60
+# nbclient wants one for all outputs that arrive after a cell's end; `lib.runbooks.published` limits each wait.
+_OUTPUT_TIMEOUT_SECONDS = 10**6
 _UNUSED = ("gcsfs", "pyarrow", "rfc3986_validator", "rfc3987_syntax")
 
 
@@ -51,6 +52,7 @@ def run_notebook(
     """
     started = monotonic()
     executed: list[dict[str, Any]] = []
+    sent: list[dict[str, Any]] = []
     cut_short: RunStatus | None = None
     broken: Exception | None = None
     with started_kernel(path.parent, variables) as kernel, Watchdog(kernel, request, limits) as watchdog:
@@ -70,22 +72,28 @@ def run_notebook(
                 km=kernel.manager,
                 iopub_timeout=_OUTPUT_TIMEOUT_SECONDS,
                 on_notebook_start=lambda notebook: executed.append(notebook),
-                on_cell_execute=watchdog.before_cell,
+                on_cell_execute=partial(_before_cell, watchdog, sent),
             )
         except (StoppedBetweenCells, papermill.PapermillExecutionError):
             pass  # the notebook tells
-        except CellTimeoutError:
-            cut_short = RunStatus.TIMED_OUT
+        except CellTimeoutError:  # no limit is set, so the kernel never said that it had published all
+            cut_short = RunStatus.FAILED
         except (DeadKernelError, RuntimeError):  # a kernel that does not start is a RuntimeError
             cut_short = RunStatus.KERNEL_DIED
         except Exception as error:  # whatever it is, the record has to tell it
             broken = error
         seconds = monotonic() - started
+        missing = kernel.complete_outputs(sent, is_over=cut_short is not None)
         last_words = redactor.text(kernel.last_words()) if cut_short else ""
     notebook = masked_notebook(executed[0] if executed else _unexecuted(path), redactor)
     if broken is not None:
         return notebook, failed_to_execute(type(broken).__name__, redactor.text(str(broken)))
-    return notebook, read_outcome(notebook, request.reason or cut_short, seconds, last_words)
+    return notebook, read_outcome(notebook, request.reason or cut_short, seconds, last_words, missing)
+
+
+def _before_cell(watchdog: Watchdog, sent: list[dict[str, Any]], cell: dict[str, Any], cell_index: int) -> None:
+    watchdog.before_cell(cell, cell_index)
+    sent.append(cell)
 
 
 @contextmanager
