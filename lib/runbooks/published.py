@@ -1,7 +1,7 @@
 """What a kernel publishes: all of it arrives, or it is known that some did not.
 
 ZeroMQ drops messages silently, so both ends queue without limit (`lib.runbooks.kernel_process` is
-the other one). That nothing was lost all the same is checked: a kernel numbers its messages.
+the other one). That nothing was lost all the same is checked: our kernel numbers its messages.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import zmq.asyncio
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.channels import AsyncZMQSocketChannel
 from traitlets import Type
+
+from lib.runbooks.kernel import MESSAGE_NUMBER
 
 _OUTPUTS = ("stream", "display_data", "execute_result", "error")
 # A kernel publishes that it is idle right after its reply; on a busy machine that may take a while.
@@ -68,7 +70,7 @@ class Arrivals:
         parent, kind = message["parent_header"], message["msg_type"]
         request = parent.get("msg_id", "")
         if parent.get("msg_type") == "execute_request" or self._kernel:
-            self._count(message["header"]["msg_id"])
+            self._count(message)
         if kind.endswith("_reply") and request in self._requests:
             self._replied = request
         elif kind in _OUTPUTS and (request in self._idle or not self.is_read):
@@ -86,13 +88,14 @@ class Arrivals:
             if cell is not None:
                 cell["outputs"].append(output_from_msg(message))  # type: ignore[no-untyped-call]
 
-    def _count(self, message_id: str) -> None:
-        # A number follows the names of session and process; a forked child has a process and numbers of its own.
-        kernel, _, number = message_id.rpartition("_")
+    def _count(self, message: Mapping[str, Any]) -> None:
+        # The id begins with the process: a forked child has numbers of its own.
+        kernel = message["header"]["msg_id"].rpartition("_")[0]
+        number = message["metadata"].get(MESSAGE_NUMBER, -1)
         if not self._kernel:
-            self._kernel, self._next = kernel, int(number)
-        if kernel == self._kernel and int(number) >= self._next:
-            self._ahead.add(int(number))
+            self._kernel, self._next = kernel, number
+        if kernel == self._kernel and number >= self._next:
+            self._ahead.add(number)
         while self._next in self._ahead:
             self._ahead.remove(self._next)
             self._next += 1
