@@ -22,6 +22,10 @@ from lib.runbooks.stopping import Limits
 
 NOTEBOOKS = Path(__file__).parent / "notebooks"
 WAIT_SECONDS = 60
+GROUP_HEADLINE = (
+    "ExceptionGroup in step-group: unhandled errors in a TaskGroup (2 sub-exceptions); "
+    "ValueError: quota exceeded; OSError: no route to host"
+)
 DRIVER = """
 import sys
 from pathlib import Path
@@ -85,10 +89,12 @@ def living(tmp_path: Path) -> list[int]:
         ("empty_verdict", RunStatus.COMPLETED, Verdict.UNKNOWN, 3, "No check was made"),
         ("no_verdict", RunStatus.NO_VERDICT, Verdict.UNKNOWN, 3, "Ended without a verdict"),
         ("cell_error", RunStatus.FAILED, Verdict.UNKNOWN, 3, "ValueError in step-broken: no such table"),
+        ("fails_in_group", RunStatus.FAILED, Verdict.UNKNOWN, 3, GROUP_HEADLINE),
+        ("half_a_pair", RunStatus.FAILED, Verdict.UNKNOWN, 3, "ValueError in step-pair: half a pair: ?"),
         ("early_exit", RunStatus.FAILED, Verdict.UNKNOWN, 3, "Left before its end by SystemExit in step-exit"),
         ("dies", RunStatus.KERNEL_DIED, Verdict.UNKNOWN, 3, "The kernel died"),
         ("dies_publishing", RunStatus.KERNEL_DIED, Verdict.UNKNOWN, 3, "The kernel died"),
-        ("loses_output", RunStatus.COMPLETED, Verdict.UNKNOWN, 3, "Output of the cells: 2 messages from the kernel"),
+        ("loses_output", RunStatus.COMPLETED, Verdict.UNKNOWN, 3, "Output of the cells: 1 message from the kernel"),
         ("loses_output_of_failure", RunStatus.COMPLETED, Verdict.FAIL, 1, "Echo: fine"),
     ],
 )
