@@ -8,6 +8,7 @@ from typing import Any
 
 from lib.archive.record import Outcome, RunError, RunStatus
 from lib.operations.verdict import MEDIA_TYPE, SCHEMA_VERSION, Check, Conclusion, Verdict, conclude
+from lib.runbooks.terminal_text import without_escapes
 
 
 def read_outcome(
@@ -74,7 +75,7 @@ def _error(notebook: Mapping[str, Any]) -> RunError | None:
         if cell["metadata"].get("papermill", {}).get("exception"):
             errors = [output for output in cell["outputs"] if output["output_type"] == "error"]
             name, message = (errors[-1]["ename"], errors[-1]["evalue"]) if errors else ("Error", "")
-            return RunError(cell.get("id", ""), name, message)
+            return RunError(cell.get("id", ""), name, without_escapes(message))
     return None
 
 
@@ -88,7 +89,7 @@ def _failure(error: RunError) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text[:_MAX_HEADLINE].split())
+    return " ".join(without_escapes(text)[:_MAX_HEADLINE].split())
 
 
 def _at(cell: str) -> str:
