@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from lib.operations.verdict import MEDIA_TYPE
 from lib.runbooks.markup import IMAGES, WHERE, data_address, joined, markdown, sanitised, sentence
 from lib.runbooks.templating import printable
-from lib.runbooks.terminal_text import Row, Screen
+from lib.runbooks.terminal_text import Row, rows_at_last
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _LIMITS = {"text": 50_000, "HTML": 500_000, "images": 5_000_000}
 # What an output costs however short it is.
 _MARKUP = 100
+_SPAN = 40
 _INTERACTIVE = {
     "application/vnd.plotly": "A Plotly figure",
     "application/vnd.vega": "A Vega chart",
@@ -39,10 +40,10 @@ class _Room:
         self._left = dict(_LIMITS)
         self._short: dict[str, int] = {}
 
-    def take(self, kind: str, text: str) -> str:
+    def take(self, kind: str, text: str, markup: int = _MARKUP) -> str:
         """As much of the text as there is room for."""
         left = self._left[kind]
-        self._left[kind] = max(0, left - len(text) - _MARKUP)
+        self._left[kind] = max(0, left - len(text) - markup)
         if len(text) > left:
             self._short[kind] = _LIMITS[kind]
         return text[:left]
@@ -60,13 +61,9 @@ def render_outputs(cell: Mapping[str, Any], *, with_verdicts: bool) -> list[Mark
         cell: A code cell. Hostile input.
         with_verdicts: Show conclusions too.
     """
-    room, screen = _Room(), Screen()
+    room = _Room()
     parts = [list(part) for _, part in groupby(cell["outputs"], key=lambda output: output["output_type"] == "stream")]
-    for box, part in enumerate(parts):
-        for name, written in groupby(part, key=lambda output: str(output.get("name", ""))):
-            # Joined, for an escape sequence may be cut in two.
-            screen.write("".join(joined(output.get("text", "")) for output in written), name, box)
-    rows = {box: list(lines) for box, lines in groupby(sorted(screen.rows, key=_box), key=_box)}
+    rows = {box: list(lines) for box, lines in groupby(sorted(rows_at_last([*_writes(parts)]), key=_box), key=_box)}
     shown: list[Markup] = []
     for box, part in enumerate(parts):
         if box in rows:
@@ -79,6 +76,14 @@ def render_outputs(cell: Mapping[str, Any], *, with_verdicts: bool) -> list[Mark
     return [markup for markup in [*shown, *room.notes()] if markup]
 
 
+def _writes(parts: Iterable[Iterable[Mapping[str, Any]]]) -> Iterator[tuple[int, str, str]]:
+    for box, part in enumerate(parts):
+        streams = (output for output in part if output["output_type"] == "stream")
+        for name, written in groupby(streams, key=lambda output: str(output["name"])):
+            # Joined, for an escape sequence may be cut in two.
+            yield box, name, "".join(joined(output["text"]) for output in written)
+
+
 def _box(row: Row) -> int:
     return row.box
 
@@ -87,15 +92,16 @@ def _printed(rows: list[Row], room: _Room) -> list[Markup]:
     from markupsafe import Markup
 
     runs = [
-        (stream, room.take("text", "\n".join(row.text.rstrip() for row in lines)))
+        (stream, room.take("text", "\n".join(row.text.rstrip() for row in lines), _SPAN))
         for stream, lines in groupby(rows, key=lambda row: row.stream)
     ]
     runs = [(stream, text) for stream, text in runs if text.strip()]
     streams = {stream for stream, _ in runs}
-    if len(streams) == 1:
-        return [Markup('<pre class="stream {}">{}</pre>').format(streams.pop(), printable(runs[0][1]))] if runs else []
-    spans = (Markup('<span class="{}">{}</span>').format(stream, printable(text)) for stream, text in runs)
-    return [Markup('<pre class="stream">{}</pre>').format(Markup("\n").join(spans))] if runs else []
+    if len(streams) > 1:
+        spans = (Markup('<span class="{}">{}</span>').format(stream, printable(text)) for stream, text in runs)
+        return [Markup('<pre class="stream">{}</pre>').format(Markup("\n").join(spans))]
+    text = printable("\n".join(text for _, text in runs))
+    return [Markup('<pre class="stream {}">{}</pre>').format(stream, text) for stream in streams]
 
 
 def _richest(data: Mapping[str, Any], cell_id: str, room: _Room) -> Markup:

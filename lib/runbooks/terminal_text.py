@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 # Colours and cursor moves, titles and links (OSC 8) with or without their end, and the short ones.
@@ -19,6 +20,8 @@ _PARTS = re.compile(
     rf"|(?P<escape>{_ESCAPE})|(?P<text>[^\r\n\x08\x1b\x90-\x9f]+|.)"
 )
 
+_MOVE = re.compile(r"[\r\x08]|\x1b\[\d*A")
+
 
 def without_escapes(text: str) -> str:
     """The text without escape sequences."""
@@ -27,7 +30,7 @@ def without_escapes(text: str) -> str:
 
 @dataclass(slots=True)
 class Row:
-    """One line on a screen.
+    """One line on a screen, or several that nothing was written over.
 
     Attributes:
         box: Number of the box that it stands in.
@@ -41,6 +44,17 @@ class Row:
     @property
     def text(self) -> str:
         return "".join(self.parts)
+
+
+def rows_at_last(writes: Sequence[tuple[int, str, str]]) -> list[Row]:
+    """What a screen shows at last of what was written: each time to a box, by a stream, a text."""
+    if not any(_MOVE.search(text) for _, _, text in writes):
+        # Most cells only print lines, and some print millions.
+        return [Row(box, stream, [without_escapes(text).removesuffix("\n")]) for box, stream, text in writes]
+    screen = Screen()
+    for box, stream, text in writes:
+        screen.write(text, stream, box)
+    return screen.rows
 
 
 @dataclass

@@ -48,6 +48,7 @@ def test_what_is_printed_bit_by_bit_is_one_box_with_its_last_state() -> None:
     assert shown(*lines, printed("\x1b[3"), printed("1mend")) == [
         '<pre class="stream stdout">line 0\nline 1\nline 2\nend</pre>'
     ]
+    assert shown(printed("a"), printed(" \r", "stderr"), printed("\nb")) == ['<pre class="stream stdout">a\nb</pre>']
     assert shown(*bar, lines[0], *bar, data(**{"text/plain": "between"}), *bar) == [
         '<pre class="stream"><span class="stderr">100%|</span>\n<span class="stdout">line 0</span></pre>',
         '<pre class="result">between</pre>',
