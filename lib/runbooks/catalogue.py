@@ -140,7 +140,7 @@ def runbooks(folder: Path | None = None) -> list[Runbook]:
 
 
 def hidden_notebooks(folder: Path | None = None) -> list[Path]:
-    """Files that are no runbooks although they end in ``.ipynb``: macOS and editors leave some."""
+    """Files that are not runbooks although they end in ``.ipynb``: macOS and editors leave some."""
     return sorted((folder or project.notebooks()).glob(".*.ipynb"))
 
 
