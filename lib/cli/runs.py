@@ -10,6 +10,7 @@ import click
 from lib.cli import options
 from lib.cli.backfill import run_over
 from lib.cli.terminal import printable, styled_verdict
+from lib.errors import UserError
 
 if TYPE_CHECKING:
     from lib.archive.archive import Archive, Run
@@ -128,12 +129,19 @@ def show_run(finished: Run, archive: Archive) -> None:
 @click.command("list")
 def list_runbooks() -> None:
     """The runbooks there are."""
-    from lib.runbooks.catalogue import runbooks
+    from lib.runbooks.catalogue import hidden_notebooks, runbooks
 
-    known = runbooks()
-    width = max((len(runbook.name) for runbook in known), default=0)
-    for runbook in known:
-        click.echo(f"{runbook.name:{width}}  {runbook.title}")
+    titles: dict[str, str] = {}
+    for path in hidden_notebooks():
+        click.echo(f"runbook: {printable(str(path))} is hidden, so it is not a runbook; delete it", err=True)
+    for runbook in runbooks():
+        try:
+            titles[runbook.name] = runbook.title
+        except UserError as error:
+            click.echo(f"runbook: {printable(str(error))}", err=True)
+    width = max(map(len, titles), default=0)
+    for name, title in titles.items():
+        click.echo(f"{printable(name):{width}}  {printable(title)}")
 
 
 @click.command()

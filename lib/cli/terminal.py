@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lib.errors import UserError
+from lib.runbooks.terminal_text import without_escapes
 
 if TYPE_CHECKING:
     from lib.operations.section import Section
@@ -28,7 +29,7 @@ def styled_verdict(verdict: str | None) -> str:
 
 def printable(text: str) -> str:
     """One line without control characters and secrets: names and log lines come from outside."""
-    one_line = " ".join(redactor().text(text).split())
+    one_line = " ".join(without_escapes(redactor().text(text)).split())
     return "".join(char if char.isprintable() else "�" for char in one_line)
 
 

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, cast
+from warnings import catch_warnings
 
 from lib import project
 from lib.errors import UserError
 from lib.runbooks.parameters import Parameter, declared_parameters
+
+_MAX_REASON = 300
+_UNUSED = (
+    *("gcsfs", "pyarrow"),
+    *("fqdn", "isoduration", "rfc3986_validator", "rfc3987_syntax", "uri_template", "webcolors"),
+)
+
+
+class _Cell(NamedTuple):
+    kind: str
+    source: str
+    tags: list[str]
 
 
 @dataclass(frozen=True)
@@ -33,7 +48,7 @@ class Runbook:
     def title(self) -> str:
         """The first heading; the name when there is none."""
         headings = (line for line in self._prose if line.startswith("#"))
-        return next(headings, self.name).lstrip("#").strip()
+        return next(headings, "").lstrip("#").strip() or self.name
 
     @property
     def purpose(self) -> str:
@@ -48,29 +63,85 @@ class Runbook:
             UserError: The notebook or that cell cannot be read.
         """
         for cell in self._cells:
-            if "parameters" in cell.get("metadata", {}).get("tags", []):
-                return declared_parameters(_source(cell), where=self.path.name)
+            if "parameters" in cell.tags:
+                return declared_parameters(cell.source, where=self.path.name)
         return ()
 
     @property
     def _prose(self) -> list[str]:
         for cell in self._cells:
-            if cell.get("cell_type") == "markdown":
-                return [line.strip() for line in _source(cell).splitlines() if line.strip()]
+            if cell.kind == "markdown":
+                return [line.strip() for line in cell.source.splitlines() if line.strip()]
         return []
 
+    def notebook(self) -> dict[str, Any]:
+        """The whole notebook, checked, as nbformat has it.
+
+        Raises:
+            UserError: It is not a Python notebook of nbformat 4.
+        """
+        _ = self._cells
+        with fast_import():
+            from nbformat import v4, validator
+        try:
+            notebook = v4.reads(self.path.read_text(encoding="utf-8"))  # type: ignore[no-untyped-call]
+            with catch_warnings(action="ignore"):  # of cells without ids, and of ids that two cells have
+                _, notebook = validator.normalize(notebook)
+                validator.validate(notebook)
+        except (OSError, ValueError, validator.ValidationError) as error:
+            place = "/".join(map(str, getattr(error, "absolute_path", ())))
+            raise self._not_a_notebook(f"{place or 'the file'}: {str(error.args[0]).splitlines()[0]}") from error
+        return cast(dict[str, Any], notebook)
+
     @cached_property
-    def _cells(self) -> list[Mapping[str, Any]]:
+    def _cells(self) -> list[_Cell]:
         # Not nbformat: its import takes longer than `runbook list` may.
         try:
-            return list(json.loads(self.path.read_text(encoding="utf-8"))["cells"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{self.path} is not a notebook: {' '.join(str(error).split())}") from error
+            if not self.path.is_file():  # reading a named pipe would never end
+                raise ValueError("no such file")
+            notebook = json.loads(self.path.read_text(encoding="utf-8"))
+            if notebook["nbformat"] != 4:
+                raise ValueError(f"its nbformat is {notebook['nbformat']!r:.20}, not 4")
+            cells = [_cell(cell) for cell in notebook["cells"]]
+            languages = _languages(notebook["metadata"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise self._not_a_notebook(f"{type(error).__name__}: {error}") from error
+        for language in languages:
+            if language.lower() != "python":
+                raise UserError(f"{self.path} is a notebook for {language!r:.40}; runbooks are written in Python")
+        return cells
+
+    def _not_a_notebook(self, reason: str) -> UserError:
+        reason = " ".join(reason[:_MAX_REASON].split())
+        return UserError(
+            f"{self.path} is not a notebook of nbformat 4: {reason}; correct it in JupyterLab, or delete it"
+        )
+
+
+@contextmanager
+def fast_import() -> Iterator[None]:
+    """Import nbformat or papermill without what they do not use here, and takes longer to load than all the rest.
+
+    papermill takes the modules for absent, and then reads no notebook from a bucket; so does
+    jsonschema, and then does not check the format of addresses.
+    """
+    absent = [name for name in _UNUSED if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]
 
 
 def runbooks(folder: Path | None = None) -> list[Runbook]:
-    """All runbooks of a folder, by name; by default of `lib.project.notebooks`."""
-    return [Runbook(path) for path in sorted((folder or project.notebooks()).glob("*.ipynb"))]
+    """All runbooks of a folder, by name, damaged ones too; by default of `lib.project.notebooks`."""
+    return [Runbook(path) for path in sorted((folder or project.notebooks()).glob("[!.]*.ipynb"))]
+
+
+def hidden_notebooks(folder: Path | None = None) -> list[Path]:
+    """Files that are not runbooks although they end in ``.ipynb``: macOS and editors leave some."""
+    return sorted((folder or project.notebooks()).glob(".*.ipynb"))
 
 
 def find_runbook(name: str, folder: Path | None = None) -> Runbook:
@@ -87,6 +158,10 @@ def find_runbook(name: str, folder: Path | None = None) -> Runbook:
     raise UserError(f"there is no runbook {name!r:.80}{hint} Known are: {', '.join(known) or 'none'}")
 
 
-def _source(cell: Mapping[str, Any]) -> str:
-    source = cell.get("source", "")
-    return source if isinstance(source, str) else "".join(source)
+def _cell(cell: Mapping[str, Any]) -> _Cell:
+    return _Cell(cell["cell_type"], "".join(cell["source"]), list(cell["metadata"].get("tags", ())))
+
+
+def _languages(metadata: Mapping[str, Any]) -> list[str]:
+    said = (metadata.get("kernelspec", {}).get("language"), metadata.get("language_info", {}).get("name"))
+    return [language for language in said if language]

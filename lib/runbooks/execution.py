@@ -57,20 +57,22 @@ def execute(
         The run, archived: its record, notebook and report.
 
     Raises:
-        UserError: A parameter or the environment is wrong; nothing was started.
+        UserError: A parameter, the environment or the notebook is wrong; nothing was started.
         Unavailable: The archive cannot be written, and nothing was started; or it no longer
             could be when the run had ended. A site that cannot be built is one line on standard error.
     """
     settings = load_environment(environment)
     redactor = redactor_of(settings)
     values = checked_values(runbook, parameters or {}, environment)
+    unexecuted = runbook.notebook()
     archive = archive or Archive()
     request = StopRequest()
     with signals_as_requests(request):
         run = archive.begin(masked_record(_new_record(runbook, values, settings, origin or Origin()), redactor))
         with Heartbeat(archive, run):
             notebook, outcome = run_notebook(
-                runbook.path,
+                runbook,
+                unexecuted,
                 values,
                 request=request,
                 limits=limits or Limits(),

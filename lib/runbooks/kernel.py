@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -18,13 +18,21 @@ from lib.operations.live import SESSION_VARIABLE
 if TYPE_CHECKING:
     from jupyter_client.manager import AsyncKernelManager
 
+    from lib.runbooks.published import ListeningClient
+
 KERNEL_NAME = "python3"
+# In the metadata of each message from the kernel, which no notebook keeps.
+MESSAGE_NUMBER = "runbook_number"
 # The path of a Unix socket may have 107 bytes; the names below the folder take some.
 _MAX_FOLDER_LENGTH = 80
 _SHUTDOWN_POLL_SECONDS = 0.01
 _MAX_LAST_WORDS = 2_000
 # ipykernel without its debugger: no unattended run has a use for it, and it is a fifth of the start.
-_START = "import runpy, sys; sys.modules['debugpy'] = None; runpy.run_module('ipykernel_launcher', None, '__main__')"
+# Nor with the notebook's folder first, where a file may have the name of a module that it needs.
+_START = (
+    "import sys; sys.modules['debugpy'] = None; sys.path = [*filter(None, sys.path)]; "
+    "from lib.runbooks.kernel_process import start; start()"
+)
 # The first `atexit` hook is the last to run: all that a cell registered runs before. Python would then
 # take half a second to take itself apart, and ipykernel's last flush hangs once in some fifty times.
 _EXIT_AT_ONCE = "__import__('atexit').register(__import__('os')._exit, 0)"
@@ -33,14 +41,32 @@ _EXIT_AT_ONCE = "__import__('atexit').register(__import__('os')._exit, 0)"
 class Kernel:
     """A running kernel process, the leader of a process group of its own."""
 
-    def __init__(self, manager: AsyncKernelManager, log: Path) -> None:
+    def __init__(self, manager: AsyncKernelManager, clients: Sequence[ListeningClient], log: Path) -> None:
         self.manager = manager
+        self._clients = clients
         self._process_group: int = cast(Any, manager.provisioner).pid
         self._log = log
 
     def last_words(self) -> str:
         """The end of what the process wrote outside of any cell, e.g. of a crash."""
         return self._log.read_text(encoding="utf-8", errors="replace").strip()[-_MAX_LAST_WORDS:]
+
+    def complete_outputs(self, cells: Sequence[dict[str, Any]], *, is_over: bool) -> int:
+        """Add to the executed cells what they printed after their end, as threads and child processes do.
+
+        Args:
+            cells: All that were sent to the kernel, in their order.
+            is_over: Wait for nothing; what has arrived is all there will be.
+
+        Returns:
+            How many messages of the kernel are missing.
+        """
+        from jupyter_core.utils import run_sync
+
+        for client in self._clients:
+            run_sync(client.settle)(is_over=is_over)
+            client.arrivals.hand_late_outputs_to(cells)
+        return sum(client.arrivals.missing for client in self._clients)
 
     def interrupt(self) -> None:
         """Raise KeyboardInterrupt in the running cell; nothing when no cell runs."""
@@ -69,6 +95,8 @@ def started_kernel(working_folder: Path, variables: Mapping[str, str]) -> Iterat
     from jupyter_client.manager import AsyncKernelManager
     from jupyter_core.utils import run_sync
 
+    from lib.runbooks.published import ListeningClient
+
     with _socket_folder() as folder, (folder / "kernel.log").open("wb") as log:
         manager = AsyncKernelManager(
             kernel_name=KERNEL_NAME,
@@ -76,6 +104,7 @@ def started_kernel(working_folder: Path, variables: Mapping[str, str]) -> Iterat
             transport="ipc",
             ip=str(folder / "k"),
             connection_file=str(folder / "kernel.json"),
+            client_factory=ListeningClient,
         )
         cast(Any, manager.kernel_spec).argv = [sys.executable, "-c", _START, "-f", "{connection_file}"]
         clients = _recorded_clients(manager)
@@ -86,7 +115,7 @@ def started_kernel(working_folder: Path, variables: Mapping[str, str]) -> Iterat
             stderr=log,
             extra_arguments=["--HistoryManager.hist_file=:memory:", f"--IPKernelApp.exec_lines={_EXIT_AT_ONCE}"],
         )
-        kernel = Kernel(manager, folder / "kernel.log")
+        kernel = Kernel(manager, clients, folder / "kernel.log")
         try:
             yield kernel
         finally:
@@ -96,9 +125,9 @@ def started_kernel(working_folder: Path, variables: Mapping[str, str]) -> Iterat
                 kernel.kill()
 
 
-def _recorded_clients(manager: AsyncKernelManager) -> list[Any]:
+def _recorded_clients(manager: AsyncKernelManager) -> list[ListeningClient]:
     """The clients that the manager will have made; nbclient leaves closing them to its caller."""
-    clients = []
+    clients: list[Any] = []
     make_client = manager.client
 
     def client(**options: Any) -> Any:

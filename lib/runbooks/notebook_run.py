@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
 from time import monotonic
 from typing import Any
 
 from lib.archive.record import Outcome, RunStatus
+from lib.runbooks.catalogue import Runbook, fast_import
 from lib.runbooks.kernel import KERNEL_NAME, started_kernel
 from lib.runbooks.masking import masked_notebook
 from lib.runbooks.outcome import failed_to_execute, read_outcome
@@ -18,13 +18,15 @@ from lib.runbooks.redaction import Redactor
 from lib.runbooks.stopping import Limits, StoppedBetweenCells, StopRequest, Watchdog
 
 _START_TIMEOUT_SECONDS = 60
-# papermill gives up on a cell whose printed lines arrive this much later than its end.
-_OUTPUT_TIMEOUT_SECONDS = 60
-_UNUSED = ("gcsfs", "pyarrow", "rfc3986_validator", "rfc3987_syntax")
+# nbclient wants one for all outputs that arrive after a cell's end; `lib.runbooks.published` limits each wait.
+_OUTPUT_TIMEOUT_SECONDS = 10**6
+# In Python's traceback of an ExceptionGroup a line of dashes follows each exception of it.
+_REASON_IN_GROUP = re.compile(r"^[ |]*\| (\S.*)\n[ |]*\+---", re.MULTILINE)
 
 
 def run_notebook(
-    path: Path,
+    runbook: Runbook,
+    unexecuted: Mapping[str, Any],
     parameters: Mapping[str, Any],
     *,
     request: StopRequest,
@@ -37,7 +39,8 @@ def run_notebook(
     """Execute a notebook until its end, an error, or a request to stop.
 
     Args:
-        path: The notebook; it is not changed.
+        runbook: The notebook's file is not changed.
+        unexecuted: Its notebook, to return when it cannot be executed at all.
         parameters: Checked values, injected after the cell tagged ``parameters``.
         request: Ends the run early.
         limits: End the run early too.
@@ -51,17 +54,18 @@ def run_notebook(
     """
     started = monotonic()
     executed: list[dict[str, Any]] = []
+    sent: list[dict[str, Any]] = []
     cut_short: RunStatus | None = None
     broken: Exception | None = None
-    with started_kernel(path.parent, variables) as kernel, Watchdog(kernel, request, limits) as watchdog:
+    with started_kernel(runbook.path.parent, variables) as kernel, Watchdog(kernel, request, limits) as watchdog:
         meanwhile()
-        with _fast_import():
+        with fast_import():
             import papermill
             from nbclient.exceptions import CellTimeoutError, DeadKernelError
         logging.getLogger("papermill").addHandler(logging.NullHandler())
         try:
             papermill.execute_notebook(
-                str(path).replace("{", "{{").replace("}", "}}"),
+                str(runbook.path).replace("{", "{{").replace("}", "}}"),
                 None,
                 parameters=dict(parameters),
                 kernel_name=KERNEL_NAME,
@@ -70,42 +74,45 @@ def run_notebook(
                 km=kernel.manager,
                 iopub_timeout=_OUTPUT_TIMEOUT_SECONDS,
                 on_notebook_start=lambda notebook: executed.append(notebook),
-                on_cell_execute=watchdog.before_cell,
+                on_cell_execute=partial(_before_cell, watchdog, sent),
+                on_cell_error=_keep_error,
             )
         except (StoppedBetweenCells, papermill.PapermillExecutionError):
             pass  # the notebook tells
-        except CellTimeoutError:
-            cut_short = RunStatus.TIMED_OUT
+        except CellTimeoutError:  # no limit is set, so the kernel never said that it had published all
+            cut_short = RunStatus.FAILED
         except (DeadKernelError, RuntimeError):  # a kernel that does not start is a RuntimeError
             cut_short = RunStatus.KERNEL_DIED
         except Exception as error:  # whatever it is, the record has to tell it
             broken = error
         seconds = monotonic() - started
+        missing = kernel.complete_outputs(sent, is_over=cut_short is not None)
         last_words = redactor.text(kernel.last_words()) if cut_short else ""
-    notebook = masked_notebook(executed[0] if executed else _unexecuted(path), redactor)
+    notebook = masked_notebook(executed[0] if executed else unexecuted, redactor)
     if broken is not None:
         return notebook, failed_to_execute(type(broken).__name__, redactor.text(str(broken)))
-    return notebook, read_outcome(notebook, request.reason or cut_short, seconds, last_words)
+    return notebook, read_outcome(notebook, request.reason or cut_short, seconds, last_words, missing)
 
 
-@contextmanager
-def _fast_import() -> Iterator[None]:
-    """Import papermill without what it does not use here, and takes longer to load than all the rest.
-
-    papermill takes the modules for absent, and then reads no notebook from a bucket; so does
-    jsonschema, and then does not check the format of addresses.
-    """
-    absent = [name for name in _UNUSED if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]
-    try:
-        yield
-    finally:
-        for name in absent:
-            del sys.modules[name]
+def _before_cell(watchdog: Watchdog, sent: list[dict[str, Any]], cell: dict[str, Any], cell_index: int) -> None:
+    watchdog.before_cell(cell, cell_index)
+    sent.append(cell)
 
 
-def _unexecuted(path: Path) -> dict[str, Any]:
-    import nbformat
+def _keep_error(cell: dict[str, Any], cell_index: int, execute_reply: dict[str, Any]) -> None:
+    """Keep the reason as an output: of an ExceptionGroup, IPython only prints the traceback."""
+    from nbformat.v4 import new_output
 
-    notebook: dict[str, Any] = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
-    return notebook
+    if any(output["output_type"] == "error" for output in cell["outputs"]):
+        return
+    reply = execute_reply["content"]
+    printed = "".join(output["text"] for output in cell["outputs"] if output["output_type"] == "stream")
+    reasons = [reply.get("evalue", ""), *dict.fromkeys(_REASON_IN_GROUP.findall(printed))]
+    cell["outputs"].append(
+        new_output(  # type: ignore[no-untyped-call]
+            "error",
+            ename=reply.get("ename", "Error"),
+            evalue="; ".join(reasons),
+            traceback=reply.get("traceback", []),
+        )
+    )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from lib.archive.record import Outcome, RunError, RunStatus
-from lib.operations.verdict import MEDIA_TYPE, SCHEMA_VERSION, Conclusion
+from lib.operations.verdict import MEDIA_TYPE, SCHEMA_VERSION, Check, Conclusion, Verdict, conclude
+from lib.runbooks.terminal_text import without_escapes
 
 
 def read_outcome(
-    notebook: Mapping[str, Any], stopped: RunStatus | None, seconds: float, last_words: str = ""
+    notebook: Mapping[str, Any], stopped: RunStatus | None, seconds: float, last_words: str = "", missing: int = 0
 ) -> Outcome:
     """Judge an execution by the notebook as far as it was executed.
 
@@ -19,11 +21,25 @@ def read_outcome(
         stopped: Why it was cut short; None when nothing but the notebook itself ended it.
         seconds: How long it took, for the headline.
         last_words: What the kernel wrote last outside of any cell.
+        missing: Messages of the kernel that did not arrive; with any, a run is at best UNKNOWN.
     """
+    outcome = _outcome(notebook, stopped, seconds, last_words)
+    if not missing:
+        return outcome
+    lost = f"{missing:,} {'message' if missing == 1 else 'messages'} from the kernel did not arrive; output is missing"
+    if outcome.conclusion is None:
+        return replace(outcome, headline=f"{outcome.headline}; {lost}")
+    check = Check("Output of the cells", Verdict.UNKNOWN, lost, next_step="Run it again.")
+    conclusion = conclude([*outcome.conclusion.checks, check])
+    return replace(outcome, headline=_one_line(conclusion.headline), conclusion=conclusion)
+
+
+def _outcome(notebook: Mapping[str, Any], stopped: RunStatus | None, seconds: float, last_words: str) -> Outcome:
     error = _error(notebook)
     if stopped and (error or not _is_finished(notebook)):
         error = error or RunError(_last_begun(notebook), stopped.words, last_words)
-        return Outcome(stopped, f"{_STOPPED[stopped]} after {seconds:.0f} s{_at(error.cell)}", error=error)
+        doubt = "; its last output may be missing" if stopped in _OUTPUT_IN_DOUBT else ""
+        return Outcome(stopped, f"{_STOPPED[stopped]} after {seconds:.0f} s{_at(error.cell)}{doubt}", error=error)
     if error:
         return Outcome(RunStatus.FAILED, _failure(error), error=error)
     conclusion = _conclusion(notebook)
@@ -43,12 +59,15 @@ _STOPPED = {
     RunStatus.TIMED_OUT: "Timed out",
     RunStatus.INTERRUPTED: "Interrupted",
     RunStatus.KERNEL_DIED: "The kernel died",
+    RunStatus.FAILED: "The output of the kernel stopped",
 }
+_OUTPUT_IN_DOUBT = (RunStatus.KERNEL_DIED, RunStatus.FAILED)
+_COMPLETE = {"shell.execute_reply", "iopub.status.idle"}
 
 
 def _is_finished(notebook: Mapping[str, Any]) -> bool:
     code = [cell for cell in _code_cells(notebook) if cell["source"].strip()]
-    return all("shell.execute_reply" in cell["metadata"].get("execution", {}) for cell in code)
+    return all(cell["metadata"].get("execution", {}).keys() >= _COMPLETE for cell in code)
 
 
 def _error(notebook: Mapping[str, Any]) -> RunError | None:
@@ -56,7 +75,7 @@ def _error(notebook: Mapping[str, Any]) -> RunError | None:
         if cell["metadata"].get("papermill", {}).get("exception"):
             errors = [output for output in cell["outputs"] if output["output_type"] == "error"]
             name, message = (errors[-1]["ename"], errors[-1]["evalue"]) if errors else ("Error", "")
-            return RunError(cell.get("id", ""), name, message)
+            return RunError(cell.get("id", ""), name, without_escapes(message))
     return None
 
 
@@ -70,7 +89,7 @@ def _failure(error: RunError) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text[:_MAX_HEADLINE].split())
+    return " ".join(without_escapes(text)[:_MAX_HEADLINE].split())
 
 
 def _at(cell: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from lib.operations.next_runbook import parts_of
+from lib.runbooks.terminal_text import without_escapes
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -40,8 +41,8 @@ def as_markdown(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """The text with a replacement character for what no page may hold."""
-    return _UNPRINTABLE.sub("\ufffd", text)
+    """The text without escape sequences of terminals, and with a replacement character for what no page may hold."""
+    return _UNPRINTABLE.sub("\ufffd", without_escapes(text).replace("\r\n", "\n"))
 
 
 def in_words(seconds: float | None) -> str:

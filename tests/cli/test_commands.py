@@ -36,6 +36,21 @@ def test_runbooks_and_their_parameters_are_listed(shell: Shell) -> None:
     assert "release: str = ''" in shell("params", "stuck_lock_release").stdout
 
 
+def test_a_bad_or_stray_file_hides_no_other_runbook(shell: Shell, tmp_path: Path) -> None:
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    (folder / "good.ipynb").write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
+    (folder / "torn.ipynb").write_text("{")
+    (folder / "v5.ipynb").write_text('{"cells": [], "metadata": {}, "nbformat": 5, "nbformat_minor": 5}')
+    (folder / "._good.ipynb").write_bytes(b"\0\5\x16\7")
+    (folder / ".#good.ipynb").symlink_to("nowhere")
+    os.mkfifo(folder / "pipe.ipynb")
+    listed = shell("list", environ={"RUNBOOK_NOTEBOOKS": str(folder)})
+    assert (listed.returncode, listed.stdout) == (0, "good  good\n")
+    named = [line.split(" is ")[0] for line in listed.stderr.splitlines()]
+    assert sorted(named) == sorted(f"runbook: {path}" for path in folder.iterdir() if path.name != "good.ipynb")
+
+
 def test_an_answer_that_cannot_be_printed_is_no_finding(home: Path) -> None:
     command = f"{sys.executable} -m lib.cli locks list > /dev/full"
     result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=environ(home), check=False)

@@ -22,6 +22,10 @@ from lib.runbooks.stopping import Limits
 
 NOTEBOOKS = Path(__file__).parent / "notebooks"
 WAIT_SECONDS = 60
+GROUP_HEADLINE = (
+    "ExceptionGroup in step-group: unhandled errors in a TaskGroup (2 sub-exceptions); "
+    "ValueError: quota exceeded; OSError: no route to host"
+)
 DRIVER = """
 import sys
 from pathlib import Path
@@ -85,8 +89,13 @@ def living(tmp_path: Path) -> list[int]:
         ("empty_verdict", RunStatus.COMPLETED, Verdict.UNKNOWN, 3, "No check was made"),
         ("no_verdict", RunStatus.NO_VERDICT, Verdict.UNKNOWN, 3, "Ended without a verdict"),
         ("cell_error", RunStatus.FAILED, Verdict.UNKNOWN, 3, "ValueError in step-broken: no such table"),
+        ("fails_in_group", RunStatus.FAILED, Verdict.UNKNOWN, 3, GROUP_HEADLINE),
+        ("half_a_pair", RunStatus.FAILED, Verdict.UNKNOWN, 3, "ValueError in step-pair: half a pair: ?"),
         ("early_exit", RunStatus.FAILED, Verdict.UNKNOWN, 3, "Left before its end by SystemExit in step-exit"),
         ("dies", RunStatus.KERNEL_DIED, Verdict.UNKNOWN, 3, "The kernel died"),
+        ("dies_publishing", RunStatus.KERNEL_DIED, Verdict.UNKNOWN, 3, "The kernel died"),
+        ("loses_output", RunStatus.COMPLETED, Verdict.UNKNOWN, 3, "Output of the cells: 1 message from the kernel"),
+        ("loses_output_of_failure", RunStatus.COMPLETED, Verdict.FAIL, 1, "Echo: fine"),
     ],
 )
 def test_run_is_judged_and_archived(
@@ -103,6 +112,16 @@ def test_run_is_judged_and_archived(
     }
     assert str(verdict) in (tmp_path / "outputs" / run.report).read_text(encoding="utf-8")
     assert f"local/{name}/{run.record.run_id}/report.html" in (tmp_path / "outputs/index.html").read_text()
+
+
+def test_every_line_that_a_cell_prints_is_archived(tmp_path: Path) -> None:
+    run = run_here("logs_a_lot", tmp_path)
+    cells = json.loads((tmp_path / "outputs" / run.notebook).read_text())["cells"]
+    outputs = [output for cell in cells for output in cell.get("outputs", ()) if output["output_type"] == "stream"]
+    lines = "".join(part for output in outputs for part in output["text"]).split("\n")
+    for name, count in (("merged", 3000), ("thread", 200)):
+        assert [line for line in lines if name in line] == [f"INFO:{name}:{number}" for number in range(count)]
+    assert run.record.verdict is Verdict.PASS
 
 
 def test_parameters_reach_the_notebook_and_the_record(tmp_path: Path) -> None:
@@ -161,7 +180,7 @@ def test_signal_stops_in_good_order(tmp_path: Path, number: signal.Signals) -> N
 
 def is_kernel(process: psutil.Process) -> bool:
     try:
-        return "ipykernel_launcher" in " ".join(process.cmdline())
+        return "lib.runbooks.kernel_process" in " ".join(process.cmdline())
     except psutil.Error:
         return False
 

@@ -1,0 +1,59 @@
+"""The kernel's side: ipykernel for a run that nobody watches."""
+
+from __future__ import annotations
+
+import json
+from itertools import count
+from typing import Any
+
+import zmq
+from ipykernel.kernelapp import IPKernelApp
+from jupyter_client.jsonutil import json_clean, json_default
+from jupyter_client.session import Session, json_packer
+
+from lib.runbooks.kernel import MESSAGE_NUMBER
+
+
+class _NumberedSession(Session):
+    """Numbers what is sent, so that the other side sees a gap.
+
+    The numbers of a message's id do not serve: some messages are made and not sent.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(pack=_packed, **options)
+        self._numbers = count()
+
+    def serialize(self, msg: dict[str, Any], ident: list[bytes] | bytes | None = None) -> list[bytes]:
+        """The parts of a message, ready to be sent."""
+        metadata = {**msg["metadata"], MESSAGE_NUMBER: next(self._numbers)}
+        return super().serialize({**msg, "metadata": metadata}, ident)
+
+
+class RunKernelApp(IPKernelApp):
+    """ipykernel that drops nothing of what a cell prints.
+
+    A socket queues 1,000 messages and drops the rest silently; a cell that logs a few thousand lines gets there.
+    """
+
+    def _session_default(self) -> Session:
+        return _NumberedSession(parent=self)
+
+    def init_iopub(self, context: zmq.Context[Any]) -> None:
+        """Bind the socket that outputs are published on, with a queue that has no limit."""
+        context.setsockopt(zmq.SNDHWM, 0)
+        super().init_iopub(context)  # type: ignore[no-untyped-call]
+
+
+def start() -> None:
+    """Run the kernel until it is shut down; its options are the process's arguments."""
+    RunKernelApp.launch_instance()
+
+
+def _packed(part: Any) -> bytes:
+    """JSON, with ``?`` for half a surrogate pair: UTF-8 cannot hold one, and the message would not be sent."""
+    try:
+        return json_packer(part)
+    except UnicodeEncodeError:
+        text = json.dumps(json_clean(part), default=json_default, ensure_ascii=False, allow_nan=False)
+        return text.encode("utf-8", "replace")
