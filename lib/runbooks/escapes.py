@@ -20,6 +20,15 @@ _ESCAPE = re.compile(
 # Of a regular expression: a backslash or an ampersand that begins no escape.
 PLAIN_BACKSLASH = r"\\(?![\\\"'/nrtbfux])"
 PLAIN_AMPERSAND = r"&(?!(?:amp|lt|gt|quot|apos|nbsp|hellip|#\w{1,8});)"
+# The end of a string in JSON: another string, or the end of its list or object, follows.
+_FOLLOWS = r"[,:]\s{0,9}[\"\[{]|[\]}]"
+_END_OF_STRING = re.compile(rf"(?<!\\)(?:\\\\)*(?P<quote>\")\s{{0,9}}(?:{_FOLLOWS})")
+# Below escapes the last quote of all is an end, too.
+_LAST_OF_STRING = re.compile(rf"(?<!\\)(?:\\\\)*(?P<quote>\")\s{{0,9}}(?:{_FOLLOWS}|$)")
+_BETWEEN_STRINGS = re.compile(r"\"\s{0,9}[,:]\s{0,9}[\"\[{]")
+_LOOK_AHEAD = 24
+# So many characters of punctuation alone are separators, not a secret.
+_LOOK_LIKE_TEXT = 6
 _LETTERS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 
 
@@ -32,11 +41,15 @@ class Layer:
         self._ends, self._ends_below = ends
 
     def origin(self, span: Span) -> Span:
-        """Where a part of this layer stands in the text that was read first; never within an escape."""
-        layer: Layer = self
+        """Where a part of this layer stands in the text that was read first.
+
+        It is never within an escape, nor beyond the string of JSON that it begins in; empty if nothing is left.
+        """
+        layer, span = self, _within_string(self.text, span)
         while layer._below:
             span = layer._down(span[0]), layer._down(span[1])
             layer = layer._below
+            span = _within_string(layer.text, span, is_below=True)
         return span
 
     def _down(self, at: int) -> int:
@@ -57,6 +70,17 @@ class Layer:
             ends[1].append(end)
             done = end
         return Layer("".join((*pieces, self.text[done:])), self, ends) if pieces else None
+
+
+def _within_string(text: str, span: Span, is_below: bool = False) -> Span:
+    start, stop = span
+    if start >= stop or _BETWEEN_STRINGS.match(text, max(0, start - 1), stop + _LOOK_AHEAD):
+        return start, start
+    end = (_LAST_OF_STRING if is_below else _END_OF_STRING).search(text, start, stop + _LOOK_AHEAD)
+    if end and end.start("quote") < stop:
+        stop = end.start("quote")
+    is_punctuation = stop - start < _LOOK_LIKE_TEXT and not any(map(str.isalnum, text[start:stop]))
+    return (start, start) if is_punctuation else (start, stop)
 
 
 def layers(text: str) -> Iterator[Layer]:

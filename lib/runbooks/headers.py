@@ -36,13 +36,19 @@ HEADERS = (
     starting("?code= &code=", r"(?i:.code)=(?P<code>[^&\s\"'`<>#\\]{16,}+)"),
     # Commands.
     starting(
-        "-u --user --proxy-user",
-        rf"(?<![\w-])(?i:-u|--user|--proxy-user)[ =]{{0,2}}{_QUOTE}?,? ?{_QUOTE}?{_NOT_YET}[^\s:\"'=/<>$]{{1,99}}:"
+        "-u --user --proxy-user --auth",
+        rf"(?<![\w-])(?i:-u|--user|--proxy-user|--auth)[ =]{{0,2}}{_QUOTE}?,? ?{_QUOTE}?{_NOT_YET}"
+        rf"[^\s:\"'=/<>$]{{1,99}}:"
         rf"(?!\d+(?![^\s\"']))(?P<user>(?![$:/]){_TOKEN})",
     ),
-    starting("sshpass", r"sshpass -p ?[\"']?(?P<sshpass>[^\s\"'$<-][^\s\"']*)"),
-    starting("mysql maria", r"(?:mysql|maria)\w{0,12}[^\r\n|;]{0,200}? -p(?P<mysql>[^\s\"'$<{-][^\s\"']*)"),
-    starting("redis-cli", r"redis-cli[^\r\n|;]{0,200}? -a ?(?P<redis>[^\s\"'$<{-][^\s\"']*)"),
+    starting(
+        "auth=( basicauth(",
+        r"(?i:auth=|basicauth)\(\s{0,9}[\"'][^\"'\r\n]{0,99}[\"']\s{0,9},\s{0,9}(?:password=)?[\"'](?P<auth>[^\"'\r\n]++)",
+    ),
+    starting("login", r"login [^\r\n|;]{0,99}?-u[^\r\n|;]{1,99}? -p[ =](?P<login>[^\s\"'$<{-][^\s\"'<>\\]*)"),
+    starting("sshpass", r"sshpass -p ?[\"']?(?P<sshpass>[^\s\"'$<-][^\s\"'<>\\]*)"),
+    starting("mysql maria", r"(?:mysql|maria)\w{0,12}[^\r\n|;]{0,200}? -p(?P<mysql>[^\s\"'$<{-][^\s\"'<>\\]*)"),
+    starting("redis-cli", r"redis-cli[^\r\n|;]{0,200}? -a ?(?P<redis>[^\s\"'$<{-][^\s\"'<>\\]*)"),
     starting("machine", r"machine\s+\S{1,253}+\s+login\s+\S{1,253}+\s+password\s+(?P<netrc>[^\s\"'<>\\]+)"),
     starting("identified", r"(?i:identified) +(?i:by) +(?i:password +)?'(?P<sql>[^'\r\n]+)'"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 
 from lib.runbooks.anchored import Kind, Span, starting
 from lib.runbooks.escapes import PLAIN_AMPERSAND, PLAIN_BACKSLASH
@@ -113,6 +114,11 @@ FORMATS = (
     starting("hooks.zapier.com/ hook.", r"(?:hooks\.zapier|hook\.(?:\w+\.)?make)\.com/([\w./-]{8,}+)"),
     starting("/bot", r"/bot(\d{6,12}:[\w-]{30,50})"),
     starting(":aa", r"(?<=\d):AA[\w-]{32,34}(?![\w-])"),
+    # A bot of Discord; what comes first is its number in base64.
+    starting(
+        " ".join(b64encode(str(number).encode()).decode().lower() for number in range(100, 1000)),
+        r"(?<![\w-])[MNO][A-Za-z\d]{23,27}\.[\w-]{6}\.[\w-]{27,40}(?![\w-])",
+    ),
     # Code hosts and package indexes.
     starting("ghp_ gho_ ghu_ ghs_ ghr_", r"gh[pousr]_[A-Za-z0-9]{16,}+"),
     starting("github_pat_", r"github_pat_\w{20,}+"),
@@ -134,6 +140,7 @@ FORMATS = (
         "accountkey= sharedaccesskey= sharedaccesssignature=",
         r"(?i:(?:account|sharedaccess)(?:key|signature)=)([^;\s\"'<>\\]{8,}+)",
     ),
+    starting("q~", r"(?<=\d)Q~[\w.~-]{31,34}(?![\w.~-])"),
     starting("doo_v1_ dop_v1_ dor_v1_", r"do[opr]_v1_[0-9a-f]{32,}+"),
     starting("eaaa", r"(?<![\w-])EAAA[\w-]{40,}+"),
     # Payment, mail, models.
@@ -149,7 +156,10 @@ FORMATS = (
         r"(?:xai|pplx|NRAK|sq0atp|sq0csp)-|dp\.pt\.)(?=[A-Za-z_-]*\d)[\w-]{20,}+",
     ),
     starting("secret_ key- pul-", r"(?<![\w-])(?:secret_[A-Za-z0-9]{43}|key-[0-9a-f]{32}|pul-[0-9a-f]{40})(?![\w-])"),
-    starting("sk", r"(?<![A-Za-z0-9])SK[0-9a-f]{32}(?![A-Za-z0-9])"),
+    starting(
+        " ".join(kind + digit for kind in ("ac", "sk") for digit in "0123456789abcdef"),
+        r"(?<![A-Za-z0-9])(?:AC|SK)[0-9a-f]{32}(?![A-Za-z0-9])",
+    ),
     starting("-us", r"(?:(?<=[0-9a-f]{32}))-us\d{1,2}(?!\w)"),
     starting("age-secret-key-", r"AGE-SECRET-KEY-1[A-Z0-9]{40,}+"),
     starting(

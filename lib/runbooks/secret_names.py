@@ -13,7 +13,10 @@ def _words_of(text: str) -> frozenset[str]:
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 # Words after the one that counts: `password_old`, `TOKEN_2`.
 _QUALIFIERS = _words_of("value plain raw old new current previous prod dev staging test base64 encoded")
-_PASSWORD = re.compile(r"(?:passwords?|passwd|passwort|passphrase|passcode|(?<!old)pwd|(?<!^)psk)$")
+_PASSWORD = re.compile(
+    r"(?:passwords?|passwd|passwort|passphrase|passcode|(?<!old)pwd|(?<!^)psk|(?:bind|root|user|admin)pw"
+    r"|(?:db|sql|user|smtp|mail|ftp|admin|root|redis|pg|http|proxy|key|store)pass)$"
+)
 _PASS_OF = _words_of(
     "db database user smtp mail email imap ftp sftp ssh root admin my mysql pg postgres sql redis mongo rabbitmq"
     " amqp ldap http proxy basic auth login key store truststore keystore sudo vault app service svc bind rpc api"

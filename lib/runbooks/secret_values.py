@@ -9,7 +9,6 @@ from lib.runbooks.escapes import PLAIN_AMPERSAND, PLAIN_BACKSLASH
 from lib.runbooks.secret_names import says_password, says_secret
 
 _SHORTEST = 6
-_SHORTEST_LOOSE = 8
 # How much of a value is looked at to judge it; what is a secret is masked to its end.
 _JUDGED = 256
 
@@ -29,7 +28,7 @@ _BARE = re.compile(
     rf"|{PLAIN_AMPERSAND}(?![\w.\[\]-]{{1,64}}=)|{PLAIN_BACKSLASH}"
     r")++)"
 )
-_ELEMENT = re.compile(r"[^<>]{1,8192}+(?=</)")
+_ELEMENT = re.compile(r"(?:<!\[CDATA\[)?(?P<content>(?:[^<>\]]|\](?!\]>)){1,8192}+)(?:\]\]>)?(?=</)")
 _PLACEHOLDER = re.compile(
     r"[\[{<].*|[)\]}>,;:.\s]+|\$[\w({].*|%[(\w]+[)%]?[sd]?|\*+|x{3,}|X{3,}|•+|_+|-+|\.\.+|…"
     r"|(?i:none|null|nil|true|false|str|string|bytes|int|bool|any|optional|required|missing|empty|unset|undefined|unknown|"
@@ -69,7 +68,7 @@ def bare(text: str, at: int, name: str, is_loose: bool) -> Span | None:
 def element(text: str, at: int, name: str) -> Span | None:
     """The content of the element that begins here, when it is a secret."""
     match = _ELEMENT.match(text, at)
-    return match.span() if match and is_secret(match[0].strip(), name) else None
+    return match.span("content") if match and is_secret(match["content"].strip(), name) else None
 
 
 def is_secret(value: str, name: str) -> bool:
@@ -98,7 +97,7 @@ def _is_bare_secret(value: str, name: str, is_loose: bool) -> bool:
         return False
     if not is_loose or says_password(name):
         return True
-    if "secret" in name.lower() or name.isupper():
-        return not value.islower() or not value.isalpha()
-    has_both = any(map(str.isdigit, value)) and any(map(str.isalpha, value))
-    return len(value) >= _SHORTEST_LOOSE and has_both
+    if any(map(str.isdigit, value)) and any(map(str.isalpha, value)):
+        return True
+    # Else words of a sentence: in small letters, capitals or with a capital first.
+    return value not in (value.lower(), value.upper() if is_word(value) else "", value.capitalize())

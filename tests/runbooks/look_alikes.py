@@ -70,6 +70,12 @@ max_tokens=4096
 has_password=true
 password_length: 12
 PASS: 12 checks
+PASS=12 FAIL=0
+token: expired
+token: EXPIRED, credentials: Missing
+the password is wrong
+the token is invalid
+login with -p as usual
 verdict=PASS, 12 checks passed
 tests passed: 12
 bypass=enabled
@@ -91,6 +97,9 @@ risk-{_HEX}
 | user | password | email |\n|---|---|---|
 user  password  email
 columns: user, password, email
+user,password,email
+token 1768650000123456
+password reset
 🔒 Acquiring consolidation lock for game_date=2026-01-17, batch=20260117_120000
 row_number() OVER (PARTITION BY game_id ORDER BY created_at)
 """.strip().splitlines()

@@ -105,6 +105,16 @@ DB_PASSWORD_2=«hunter2»
 passphrase: «correct-horse»
 webhook_url = "«https://x.example/hook/abc»"
 SecretKey: «Abcdef123456»
+Driver=x;UID=sa;PWD=«hunter2»;
+USER=bob PASS=«hunter2» ./run
+dbpass=«hunter2»
+bindpw: «hunter2»
+the password is «hunter2» today
+token: «TOKEN-of-bob»
+X-Api-Key: «abc123»
+requests.get(url, auth=("bob", "«hunter2»"))
+environ({'HOME': '/', 'DB_PASS': '«hunter2»', 'USER': 'bob'})
+{'auth': {'user': 'bob', 'pass': '«hunter2»'}}
 """
 
 _COMMANDS = r"""
@@ -121,6 +131,7 @@ curl --user bob:«hunter2» https://x.example
 curl -H "X-Api-Key: «abcdef123»" https://x.example
 curl -H 'Authorization: Bearer «abcdef.ghi-jkl»' https://x.example
 mysql -h db -u root -p«hunter2» x
+docker login -u bob -p «hunter2» registry.example
 sshpass -p «hunter2» ssh host
 redis-cli -h cache -a «hunter2» ping
 """
@@ -150,6 +161,8 @@ bearer «abcdefghijklmnop1234»
 
 _TABLES = r"""
 <password>«hunter2»</password>
+<password type="plain">«hunter2»</password>
+<password><![CDATA[«hunter2»]]></password>
 <ns:dbPassword>«hunter2»</ns:dbPassword>
 &lt;password&gt;«hunter2»&lt;/password&gt;
 <user name="bob" password="«hunter2»"/>
@@ -165,6 +178,8 @@ password | «hunter2»
 0  DB_PASSWORD  «hunter2»
 password    «hunter2»
 api_token\t«abcdef123»
+       name          value\nDB_PASSWORD «hunter2-long-1»\n     region       us-west2
+0,DB_PASSWORD,«hunter2»,us-west2
 │ password │ «hunter2» │
 """
 
@@ -189,6 +204,9 @@ _FORMATS = [
     f"«npm_{_ALNUM[:36]}»",
     f"«pypi-AgEIcHlwaS5vcmc{_ALNUM}»",
     f"«SK{_HEX}»",
+    f"«AC{_HEX}»",
+    f"«MTIzNDU2Nzg5MDEyMzQ1Njc4.Gabcde.{_ALNUM[:38]}»",
+    f"abc8«Q~{_ALNUM[:34]}»",
     f"«SG.{_ALNUM[:22]}.{_ALNUM}»",
     f"got «{_JWT}»",
     f"«hf_{_ALNUM[:34]}»",

@@ -105,9 +105,7 @@ def test_a_known_value_is_masked_in_any_code(value: str, code: Callable[[str], s
     ],
 )
 def test_variables_whose_names_say_secret_hold_known_values(name: str) -> None:
-    redactor = redactor_of(
-        None, {name: "postgres://bob:p%40ss-w0rd@db/x", "PWD": "/srv/folder", "LOCK_KEY": "game_id"}
-    )
+    redactor = redactor_of(None, {name: "postgres://bob:p%40ss-w0rd@db/x", "PWD": "/srv/folder", "LOCK_KEY": "game_id"})
     assert redactor.text("in /srv/folder by game_id") == "in /srv/folder by game_id"
     assert redactor.text("bob p%40ss-w0rd, read: p@ss-w0rd") == f"bob {MASK}, read: {MASK}"
 
