@@ -169,7 +169,7 @@ def _without_colours(pieces: Sequence[str]) -> list[str]:
 def _merged(found: Sequence[Span]) -> list[Span]:
     merged: list[Span] = []
     for start, end in sorted(span for span in found if span[0] < span[1]):
-        if merged and start < merged[-1][1]:
+        if merged and start <= merged[-1][1]:
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
             merged.append((start, end))
