@@ -33,6 +33,7 @@ GROUPS = (
     "site",
     "commands",
     "report_size",
+    "masking",
 )
 _LIBRARIES = ("duckdb", "sqlglot", "papermill", "nbconvert", "ipykernel", "google-cloud-firestore")
 _HEAD = """# How fast

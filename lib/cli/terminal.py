@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
-from re import Pattern
 from typing import TYPE_CHECKING
 
 import click
@@ -39,11 +38,12 @@ def redactor() -> Redactor:
     from lib.environment import environment_names, load_environment
     from lib.runbooks.redaction import Redactor, redactor_of
 
-    patterns: list[Pattern[str]] = []
+    redactors = [redactor_of(None)]
     for name in environment_names():
         with suppress(UserError):
-            patterns += redactor_of(load_environment(name)).patterns
-    return Redactor(tuple(dict.fromkeys(patterns)) or Redactor().patterns)
+            redactors.append(redactor_of(load_environment(name)))
+    patterns = dict.fromkeys(pattern for one in redactors for pattern in one.patterns)
+    return Redactor(tuple(patterns), frozenset().union(*(one.values for one in redactors)))
 
 
 def echo_section(section: Section) -> None:

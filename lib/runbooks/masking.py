@@ -6,6 +6,7 @@ secret could be escaped, shortened or split by markup, and no longer be found.
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
@@ -15,8 +16,8 @@ from lib.archive.record import RunError, RunRecord
 from lib.operations.verdict import Check
 from lib.runbooks.redaction import Redactor
 
-# Base64; a mask would break the image.
-_BINARY = ("image/png", "image/jpeg")
+# In base64; a mask would break them. SVG is text.
+_BINARY = ("image/", "audio/", "video/", "font/", "application/pdf", "application/octet-stream")
 
 
 def masked_record(record: RunRecord, redactor: Redactor) -> RunRecord:
@@ -29,7 +30,7 @@ def masked_record(record: RunRecord, redactor: Redactor) -> RunRecord:
         parameters=redactor.data(record.parameters),
         checks=tuple(_masked_check(check, redactor) for check in record.checks),
         origin=replace(record.origin, schedule=redactor.text(record.origin.schedule)),
-        error=error and RunError(error.cell, error.name, redactor.text(error.message)),
+        error=error and RunError(error.cell, redactor.text(error.name), redactor.text(error.message)),
     )
 
 
@@ -45,14 +46,27 @@ def _masked_check(check: Check, redactor: Redactor) -> Check:
 
 
 def masked_notebook(notebook: Mapping[str, Any], redactor: Redactor) -> Any:
-    """A copy of the notebook (nbformat 4) without secrets, as valid as it was."""
+    """A copy of the notebook (nbformat 4) without secrets, as valid as it was.
+
+    What an image, a sound or a PDF shows is not read.
+    """
     masked: Any = deepcopy(notebook)
-    masked["metadata"].update(redactor.data(dict(masked["metadata"])))
+    _mask(masked, "metadata", redactor)
     for cell in masked["cells"]:
         cell["source"] = _masked_text(cell["source"], redactor)
-        if cell["cell_type"] == "code":
-            _mask_outputs(cell["outputs"], redactor)
+        _mask(cell, "metadata", redactor)
+        for name, attachment in cell.get("attachments", {}).items():
+            cell["attachments"][name] = _masked_bundle(attachment, redactor)
+        _mask_outputs(cell.get("outputs", ()), redactor)
     return masked
+
+
+def _mask(owner: dict[str, Any], name: str, redactor: Redactor) -> None:
+    """In place: nbformat's own types are kept."""
+    if name in owner:
+        masked = redactor.data(dict(owner[name]))
+        owner[name].clear()
+        owner[name].update(masked)
 
 
 def _mask_outputs(outputs: Sequence[dict[str, Any]], redactor: Redactor) -> None:
@@ -62,20 +76,34 @@ def _mask_outputs(outputs: Sequence[dict[str, Any]], redactor: Redactor) -> None
         for output, text in zip(streams, texts, strict=True):
             output["text"] = text
     for output in outputs:
+        _mask(output, "metadata", redactor)
         if output["output_type"] == "error":
             output["ename"], output["evalue"] = redactor.text(output["ename"]), redactor.text(output["evalue"])
             output["traceback"] = redactor.pieces(output["traceback"])
         elif "data" in output:
-            output["data"].update(
-                {kind: _masked_content(kind, content, redactor) for kind, content in output["data"].items()}
-            )
+            output["data"].update(_masked_bundle(output["data"], redactor))
+
+
+def _masked_bundle(bundle: Mapping[str, Any], redactor: Redactor) -> dict[str, Any]:
+    """Contents by media type."""
+    return {kind: _masked_content(kind, content, redactor) for kind, content in bundle.items()}
 
 
 def _masked_content(media_type: str, content: Any, redactor: Redactor) -> Any:
-    if media_type in _BINARY:
+    if media_type.startswith(_BINARY) and _is_base64(content):
         return content
-    is_json = media_type.endswith("json")
-    return redactor.data(content) if is_json else _masked_text(content, redactor)
+    return _masked_text(content, redactor) if _is_text(content) else redactor.data(content)
+
+
+def _is_text(content: Any) -> bool:
+    return isinstance(content, str) or (isinstance(content, list) and all(isinstance(line, str) for line in content))
+
+
+def _is_base64(content: Any) -> bool:
+    try:
+        return bool(b64decode("".join("".join(content).split()), validate=True))
+    except (TypeError, ValueError):
+        return False
 
 
 def _masked_text(text: str | list[str], redactor: Redactor) -> Any:

@@ -1,9 +1,9 @@
 """Secrets in text: what is one, and how it is masked.
 
-Three kinds are found: the well-known formats of credentials; values given to a name that says
-secret (``password=…``); and what the environment lists, its own patterns and the values of
-environment variables. Nothing is guessed from how random a text looks: prediction ids, digests
-and run ids look like that too, and have to stay readable.
+Found are the well-known formats of credentials; what requests and commands carry; values given to a
+name that says secret (``password=…``); and what is known: an environment's own patterns, and the
+values of environment variables. Nothing is guessed from how random a text looks: prediction ids,
+digests and run ids look like that too, and have to stay readable.
 """
 
 from __future__ import annotations
@@ -12,85 +12,41 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
-from json import dumps
+from functools import cached_property
 from typing import Any
-from urllib.parse import quote
 
 from lib.environment import Environment
 from lib.errors import UserError
+from lib.runbooks.anchored import Search, Span
+from lib.runbooks.escapes import layers
+from lib.runbooks.given_values import GIVEN
+from lib.runbooks.headers import HEADERS
+from lib.runbooks.known_values import SHORTEST_VALUE, kinds_of, secrets_in
+from lib.runbooks.secret_formats import FORMATS
+from lib.runbooks.secret_names import says_password, says_secret
 
 MASK = "[masked]"
 
-_NAME = (
-    r"(?:passw(?:or)?d|passphrase|(?:client_?|app_?)?secret(?:_?key)?|api_?key|(?:access|account|private|signing|"
-    r"routing|integration|service)_?key(?:_id)?|(?:access_?|refresh_?|auth_?|id_?|bearer_?)?token|"
-    r"webhook(?:_?url)?|credentials?)"
-)
-_SECRET_NAME = re.compile(rf"(?:[\w-]*[_-])?{_NAME}", re.IGNORECASE)
-# A quote may have been escaped on its way: in JSON within JSON, or in HTML.
-_QUOTE = r"(?:\\{0,3}[\"']|&(?:quot|apos|#0?3[49]|#x2[27]);)"
-_GIVEN = rf"{_QUOTE}?\s{{0,3}}(?::=|=>|[:=])\s{{0,3}}"
-_FORMATS = (
-    # Blocks of keys, cut ones too.
-    r"-----BEGIN (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----(?:[A-Za-z0-9+/=:,.\s\\]|-(?!----))*"
-    r"(?:-----END[A-Z0-9 ]{1,60}-----)?",
-    # Google: API keys, access and refresh tokens, client secrets.
-    r"AIza[\w-]{20,}",
-    r"ya29\.[\w.-]{10,}",
-    r"(?<![\w/])1//0[\w-]{20,}",
-    r"GOCSPX-[\w-]{10,}",
-    # JSON web tokens.
-    r"(?<![\w-])eyJ[\w-]{10,}\.[\w-]{6,}(?:\.[\w-]*){0,3}",
-    # Slack, Discord, Teams, PagerDuty, and every address that Apprise takes for them.
-    r"xox[a-z](?:\.xox[a-z])?-[\w-]{8,}",
-    r"xapp-[\w-]{8,}",
-    r"hooks\.slack(?:-gov)?\.com/(?P<slack>[\w./-]{8,})",
-    r"discord(?:app)?\.com/api/webhooks/(?P<discord>[\w./-]{8,})",
-    r"\.office\.com/webhook(?:b2)?/(?P<teams>[\w./@-]{8,})",
-    r"(?:slack|discord|msteams|pagerduty|opsgenie|tgram|mailtos?)://(?P<apprise>[^\s\"'<>]+)",
-    # Code hosts, clouds, payment and mail services.
-    r"gh[pousr]_[A-Za-z0-9]{16,}",
-    r"github_pat_\w{20,}",
-    r"glpat-[\w-]{16,}",
-    r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])",
-    r"(?<![\w-])[sr]k_live_[A-Za-z0-9]{10,}",
-    r"(?<![\w.])SG\.[\w-]{16,}\.[\w-]{16,}",
-    # What a request carries: its headers, its query, the user in its address.
-    r"(?i:\bauthorization)"
-    + _GIVEN
-    + rf"{_QUOTE}?(?i:basic|bearer|token|apikey)\s{{1,3}}(?P<header>[A-Za-z0-9][^\s\"'<>&]*)",
-    r"(?i:\bbearer)\s{1,3}(?P<bearer>[A-Za-z0-9][\w.~+/=-]{15,})",
-    r"[?&](?:amp;)?(?i:key|sig|auth|[\w-]{0,40}(?:token|signature|api_?key|secret|password))="
-    r"(?P<query>[^&\s\"'<>#]+)",
-    r"://[^\s/:@<>\"']{0,256}:(?P<user>[^\s/@<>\"']{1,256})@",
-    # What is given to a name: a password whatever it is; others unless they are plain numbers,
-    # as fencing tokens are, or words of a sentence.
-    r"(?i:passw(?:or)?d|passphrase)" + _GIVEN + rf"(?:{_QUOTE}(?P<password_quoted>[^\r\n\"'&\\]{{1,512}})|"
-    r"(?P<password>[^\s\"'&<>,;\[\](){}$]{1,512}))",
-    rf"(?i:{_NAME}){_GIVEN}{_QUOTE}(?!\d+{_QUOTE})(?P<quoted>[^\r\n\"'&\\$]{{6,4096}}){_QUOTE}",
-    rf"(?i:{_NAME})=(?P<tight>(?!\d+(?![\w-]))[^\s\"'&<>,;\[\](){{}}$\\]{{6,4096}})",
-    rf"(?i:{_NAME}):\s{{0,3}}(?P<loose>(?=[\w.~+/=-]*[A-Za-z])(?=[\w.~+/=-]*\d)[\w.~+/=-]{{12,4096}})",
-)
-_KNOWN = tuple(map(re.compile, _FORMATS))
-_COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_SHORTEST_VALUE = 6
-
-
-def says_secret(name: str) -> bool:
-    """Whether what goes by this name is a secret: ``db_password``, ``SLACK_WEBHOOK``."""
-    return _SECRET_NAME.fullmatch(name) is not None
+# Stands for what is masked while more is looked for: hardly any secret holds it.
+_OPAQUE = "<" * len(MASK)
+# Colours and links of a terminal.
+_COLOUR = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|\][^\x07\x1b]*+(?:\x07|\x1b\\))")
+_NAMES = ("name", "key", "variable", "header", "field", "setting")
+_VALUES = ("value", "default", "content")
+_SHORTEST_PIN = 4
 
 
 @dataclass(frozen=True)
 class Redactor:
-    """Masks secrets; what it has masked it leaves alone.
+    """Masks secrets; what it has masked it leaves alone. It takes time in proportion to the text.
 
     Attributes:
-        patterns: What a secret looks like. Where a group matched, that is the secret, else all.
+        patterns: What else is a secret. Where a group matched, that is the secret, else all.
+        values: Secrets that are known, found in any form: escaped, in base64, over several lines.
     """
 
-    patterns: tuple[re.Pattern[str], ...] = _KNOWN
+    patterns: tuple[re.Pattern[str], ...] = ()
+    values: frozenset[str] = frozenset()
 
     def text(self, text: str) -> str:
         """The text with `MASK` for each secret; without any, the very same text."""
@@ -99,92 +55,120 @@ class Redactor:
     def pieces(self, pieces: Sequence[str]) -> list[str]:
         """One text in pieces, such as what a cell wrote bit by bit: a secret may be cut in two."""
         masked = list(pieces)
-        if "\x1b" in "".join(masked):
-            # Colours stand between a name and its value; they are given up where they hide a secret.
-            plain = [_COLOUR.sub("", piece) for piece in masked]
-            masked = plain if self._masked_once(plain) != plain else masked
-        while (again := self._masked_once(masked)) != masked:
-            masked = again
-        return masked
+        while True:
+            found = self._found(masked)
+            if found is None:
+                return masked
+            masked = found
 
     def data(self, value: Any) -> Any:
         """JSON-like data of the same shape; below a name that says secret every text is masked."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, Mapping):
-            return {self._key(key): self._named(key, item) for key, item in value.items()}
+            return {self._key(key): self._named(name, item) for key, name, item in _named_items(value)}
         if isinstance(value, list | tuple):
-            return type(value)(map(self.data, value))
+            return type(value)(self._items(value))
         return value
+
+    def _items(self, items: Sequence[Any]) -> list[Any]:
+        if len(items) == 2 and isinstance(items[0], str) and says_secret(items[0]):  # a name and its value
+            return [items[0], self._named(items[0], items[1])]
+        return [self.data(item) for item in items]
 
     def _key(self, key: Any) -> Any:
         return self.text(key) if isinstance(key, str) else key
 
-    def _named(self, key: Any, value: Any) -> Any:
-        is_secret = isinstance(key, str) and says_secret(key) and isinstance(value, str) and value
-        return MASK if is_secret and not value.isdigit() else self.data(value)
+    def _named(self, name: Any, value: Any) -> Any:
+        if not isinstance(name, str) or not (says_password(name) if " " in name else says_secret(name)):
+            return self.data(value)
+        return _masked_below(value, says_password(name))
 
-    def _masked_once(self, pieces: list[str]) -> list[str]:
+    def _found(self, pieces: list[str]) -> list[str] | None:
+        """The pieces with what is found in them masked; None: nothing is left to mask."""
         whole = "".join(pieces)
-        spans = _merged(self._secrets(whole))
-        return list(_with_masks(whole, pieces, spans)) if spans else pieces
+        if "\x1b" in whole:
+            # Colours stand between a name and its value; they are given up where they hide a secret.
+            plain = _COLOUR.sub("", whole)
+            if self._secrets(plain):
+                pieces, whole = _without_colours(pieces), plain
+        found = self._secrets(whole)
+        return list(_with_masks(whole, pieces, found)) if found else None
 
-    def _secrets(self, text: str) -> Iterator[tuple[int, int]]:
-        offset = 0
-        for part in text.split(MASK):
-            for pattern in self.patterns:
-                for match in pattern.finditer(part):
-                    start, end = match.span(match.lastindex or 0)
-                    if start < end:
-                        yield offset + start, offset + end
-            offset += len(part) + len(MASK)
+    def _secrets(self, text: str) -> list[Span]:
+        masks = [match.span() for match in re.finditer(re.escape(MASK), text)]
+        unmasked = text.replace(MASK, _OPAQUE) if masks else text
+        found = [*self._matches(unmasked)]
+        for layer in layers(unmasked):
+            found += map(layer.origin, self._search.spans(layer.text))
+        # A mask within a secret becomes a part of it; masks alone stay.
+        old = set(masks)
+        return [span for span in _merged([*found, *masks]) if span not in old] if found else []
+
+    def _matches(self, text: str) -> Iterator[Span]:
+        for pattern in self.patterns:
+            for match in pattern.finditer(text):
+                start, end = match.span(match.lastindex or 0)
+                if start < end:
+                    yield start, end
+
+    @cached_property
+    def _search(self) -> Search:
+        longest_first = sorted(self.values, key=lambda value: (-len(value), value))
+        known = [kind for value in longest_first for kind in kinds_of(value)]
+        return Search((*known, *FORMATS, *HEADERS, GIVEN))
 
 
-def redactor_of(environment: Environment, variables: Mapping[str, str] = os.environ) -> Redactor:
-    """What masks the environment's secrets: the well-known ones and those that it lists.
+def redactor_of(environment: Environment | None, variables: Mapping[str, str] = os.environ) -> Redactor:
+    """What masks an environment's secrets: the well-known ones and those that it lists.
 
     The values of variables whose names say secret are masked unasked, and so are those that
-    hold the addresses of the channels that are notified.
+    hold the addresses of the channels that are notified. Without an environment nothing is listed.
 
     Raises:
         UserError: A listed value is too short to be masked: it would be inside of ordinary words.
     """
-    listed = {*environment.redact.variables, *(channel.variable for channel in environment.notifications.channels)}
+    listed: set[str] = set()
+    if environment:
+        listed = {*environment.redact.variables, *(channel.variable for channel in environment.notifications.channels)}
     for name in sorted(listed):
-        if 0 < len(variables.get(name, "")) < _SHORTEST_VALUE:
-            raise UserError(f"redact.variables: the value of {name} has less than {_SHORTEST_VALUE} characters")
-    values = {value for name, value in variables.items() if name in listed or says_secret(name)}
-    return Redactor((*map(re.compile, environment.redact.patterns), *_value_patterns(values), *_KNOWN))
+        if 0 < len(variables.get(name, "")) < SHORTEST_VALUE:
+            raise UserError(f"redact.variables: the value of {name} has less than {SHORTEST_VALUE} characters")
+    values = secrets_in(value for name, value in variables.items() if name in listed or says_secret(name))
+    patterns = environment.redact.patterns if environment else ()
+    return Redactor(tuple(map(re.compile, patterns)), values)
 
 
-def _value_patterns(values: set[str]) -> Iterator[re.Pattern[str]]:
-    """Patterns of the values, longest first."""
-    for value in sorted(values, key=lambda value: (-len(value), value)):
-        if len(value) < _SHORTEST_VALUE:
-            continue
-        yield re.compile(_in_any_form(value))
-        # Tables cut long texts, and what is left of a value is a secret too.
-        yield re.compile(
-            rf"{_in_any_form(value[: len(value) // 2 + 1])}[^\r\n\"'<>]{{0,{6 * len(value)}}}?(?:…|\.\.\.)"
-        )
+def _named_items(value: Mapping[Any, Any]) -> Iterator[tuple[Any, Any, Any]]:
+    """Each key, the name that says what its value is, and the value: ``{"name": "DB_PASSWORD", "value": "…"}``."""
+    lowered = {key.lower(): item for key, item in value.items() if isinstance(key, str)}
+    named = next((lowered[key] for key in _NAMES if isinstance(lowered.get(key), str)), None)
+    for key, item in value.items():
+        is_value = named is not None and isinstance(key, str) and key.lower() in _VALUES
+        yield key, named if is_value else key, item
 
 
-def _in_any_form(value: str) -> str:
-    """A pattern of the value as it is, or escaped for HTML, JSON, Python or an address, wholly or in part."""
-    return "".join(char if char.isascii() and char.isalnum() else _escaped_or_not(char) for char in value)
+def _masked_below(value: Any, is_password: bool) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _masked_below(item, is_password) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_masked_below(item, is_password) for item in value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return MASK if is_password and len(str(value)) >= _SHORTEST_PIN else value
+    is_secret = isinstance(value, str) and value and (is_password or not value.isdigit())
+    return MASK if is_secret else value
 
 
-def _escaped_or_not(char: str) -> str:
-    in_html = {escape(char), f"&#{ord(char)};"}
-    in_address = {quote(char, safe="", errors="replace"), quote(char, safe="", errors="replace").lower()}
-    in_literals = {dumps(char)[1:-1], repr(char)[1:-1]}
-    forms = sorted({char, *in_html, *in_address, *in_literals}, key=lambda form: (-len(form), form))
-    return rf"\\{{0,3}}(?:{'|'.join(map(re.escape, forms))})"
+def _without_colours(pieces: Sequence[str]) -> list[str]:
+    """A colour may be cut in two by the end of a piece; then it is in neither."""
+    whole = "".join(pieces)
+    spans_of_colours = [match.span() for match in _COLOUR.finditer(whole)]
+    return list(_with_masks(whole, pieces, spans_of_colours, mask=""))
 
 
-def _merged(spans: Iterator[tuple[int, int]]) -> list[tuple[int, int]]:
-    merged: list[tuple[int, int]] = []
-    for start, end in sorted(spans):
+def _merged(found: Sequence[Span]) -> list[Span]:
+    merged: list[Span] = []
+    for start, end in sorted(span for span in found if span[0] < span[1]):
         if merged and start <= merged[-1][1]:
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
@@ -192,14 +176,17 @@ def _merged(spans: Iterator[tuple[int, int]]) -> list[tuple[int, int]]:
     return merged
 
 
-def _with_masks(whole: str, pieces: Sequence[str], spans: Sequence[tuple[int, int]]) -> Iterator[str]:
+def _with_masks(whole: str, pieces: Sequence[str], found: Sequence[Span], mask: str = MASK) -> Iterator[str]:
     """The pieces again, with the mask in the piece in which the secret begins."""
-    offset = 0
+    offset = index = 0
     for piece in pieces:
-        end, at, kept = offset + len(piece), offset, ""
-        for secret_start, secret_end in spans:
-            if secret_start < end and secret_end > offset:
-                kept += whole[at : max(secret_start, at)] + (MASK if secret_start >= offset else "")
-                at = min(secret_end, end)
-        yield kept + whole[at:end]
+        end, at, kept = offset + len(piece), offset, []
+        while index < len(found) and found[index][0] < end:
+            start, stop = found[index]
+            kept.append(whole[at : max(start, at)] + (mask if start >= offset else ""))
+            at = min(stop, end)
+            if stop > end:
+                break
+            index += 1
+        yield "".join(kept) + whole[at:end]
         offset = end

@@ -23,6 +23,8 @@ from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
 from lib.runbooks.parameters import declared_parameters
 from lib.runbooks.redaction import MASK, Redactor, redactor_of
+from tests.runbooks.look_alikes import LOOK_ALIKES
+from tests.runbooks.secret_forms import FORMS
 
 NOTEBOOKS = Path(__file__).parent / "notebooks"
 WAIT_SECONDS = 60
@@ -115,40 +117,14 @@ def test_errors_on_the_command_line_are_masked(leaky: Path) -> None:
         assert complaint.stderr.count(MASK) == 2
 
 
-SECRETS = st.sampled_from(
-    [
-        "AIza" + "Sy0_-x" * 6,
-        "ya29.a0AfH6SMBx-y_z0123456789",
-        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
-        "xoxb-1234567890-abcdef",
-        "https://hooks.slack.com/services/T000/B000/XXXX",
-        "ghp_0123456789abcdefghijABCDEFGHIJ",
-        "AKIAIOSFODNN7EXAMPLE",
-        "-----BEGIN RSA PRIVATE KEY-----\nMIIEow+/=\n-----END RSA PRIVATE KEY-----",
-        "Authorization: Bearer abc.def-ghi",
-        "https://user:pa55word@example.org/",
-        "DB_PASSWORD=pa55word",
-        'api_key = "0123456789abcdef"',
-        '{"client_secret": "s3cr3t-s3cr3t"}',
-        "https://storage.example/x?X-Goog-Signature=0123abcd&a=b",
-        "slack://TokenA/TokenB/TokenC",
-    ]
-)
+SECRETS = st.sampled_from([form.replace("«", "").replace("»", "") for form in FORMS])
 HARMLESS = st.one_of(
     st.uuids().map(str),
     st.datetimes().map("{:%Y%m%dT%H%M%SZ}-3fa2".format),
     st.binary(min_size=20, max_size=32).map(bytes.hex),
     st.integers(0, 2**62).map("token={}".format),
     st.dates().map("lock_key=consolidation_{}".format),
-    st.sampled_from(
-        [
-            "🔒 Acquiring consolidation lock for game_date=2026-01-17, batch=20260117_120000",
-            "batch_2026-01-17_1768650000: 587 rows, plan=3f9a1c2b4d5e-20261124T231500Z",
-            'curl -sS -H "Authorization: Bearer $(gcloud auth print-access-token)" https://host.example/health',
-            "a token that is older: the fence refuses it; no password is asked for",
-            "http://localhost:8080/health?id=1@2",
-        ]
-    ),
+    st.sampled_from(LOOK_ALIKES),
     st.text(alphabet=" \n\t<>&{}[]abcXYZ012.,;é🔒\x1b\x00", max_size=40),
 )
 SEPARATORS = st.sampled_from([" ", "\n", " | "])
@@ -170,12 +146,15 @@ def test_masking_is_idempotent_and_blind_to_cuts(parts: list[str], separator: st
     assert "".join(Redactor().pieces([text[:cut], text[cut:]])) == masked
 
 
-@given(SECRETS, st.text(alphabet="abc \n", max_size=20), st.dictionaries(st.text(), st.text()))
-def test_json_stays_json(secret: str, before: str, others: dict[str, str]) -> None:
-    text = json.dumps({**others, "lines": [before + " " + secret]})
-    masked = Redactor().text(text)
-    assert masked != text
-    json.loads(masked)
+@given(SECRETS, st.lists(st.one_of(HARMLESS, SECRETS, st.text())), st.sampled_from(["", " ", "\n"]))
+def test_json_stays_json(secret: str, others: list[str], separator: str) -> None:
+    for text in (
+        json.dumps({"all": separator.join(others), "lines": [*others, secret]}),
+        json.dumps(json.dumps([secret, *others])),
+    ):
+        masked = Redactor().text(text)
+        assert masked != text
+        json.loads(masked)
 
 
 def test_what_names_say_secret_is_no_parameter() -> None:

@@ -1,0 +1,56 @@
+"""How fast secrets are masked in a large output, and whether time grows with its size alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from time import process_time
+
+from bench.result import Result
+from bench.setting import Setting
+from lib.runbooks.redaction import Redactor
+
+_LINE = (
+    "2026-01-17T12:00:00.123Z INFO worker-7 🔒 Acquiring consolidation lock for game_date=2026-01-17, "
+    "batch=20260117_120000 token=1768650000{:06} rows=587\n"
+)
+_KNOWN = frozenset(f"s3cr3t-v@lue-{number}" for number in range(20))
+_MOST_SECONDS_PER_40_MB = 3.5
+# A search that reads a text once for each of its parts would need four times as long for twice as much.
+_MOST_GROWTH = 3.0
+# Beginnings of secrets without an end.
+_HOSTILE = ("password='", "token: ", "token={", "a://b:", "authorization", "mysql", "eyJ", "<token>", '\\"', "&quot;")
+
+
+def results(setting: Setting) -> Iterator[Result]:
+    megabytes = 4 if setting.quick else 40
+    lines = "".join(_LINE.format(number % 1_000_000) for number in range(megabytes * 1_000_000 // len(_LINE)))
+    for what, text in (("of log lines", lines), ("in one line", lines.replace("\n", " "))):
+        seconds = _seconds(text)
+        per_40 = seconds * 40 / megabytes
+        yield Result(
+            f"masking {megabytes} MB {what}, with 20 known values",
+            "-",
+            f"{seconds:.2f} s of CPU",
+            "",
+            f"under {_MOST_SECONDS_PER_40_MB} s for 40 MB",
+            f"{per_40:.2f} s for 40 MB",
+            per_40 < _MOST_SECONDS_PER_40_MB,
+        )
+    growth = max(_seconds(unit * (400_000 // len(unit))) / _seconds(unit * (200_000 // len(unit))) for unit in _HOSTILE)
+    yield Result(
+        "masking twice as much hostile text",
+        "-",
+        f"{growth:.1f} times as long",
+        "",
+        f"under {_MOST_GROWTH} times",
+        f"{growth:.1f} times",
+        growth < _MOST_GROWTH,
+    )
+
+
+def _seconds(text: str) -> float:
+    redactor = Redactor(values=_KNOWN)
+    redactor.text("")
+    started = process_time()
+    redactor.text(text)
+    return process_time() - started
