@@ -130,6 +130,7 @@ def apply_plan(platform: Platform, action: Action, plan: Plan, *, reason: str, d
         action=plan.action,
         target=plan.target,
         environment=platform.name,
+        actor=platform.actor,
         reason=reason,
         digest=digest,
         before=plan.state,
