@@ -44,9 +44,12 @@ def show_plan(platform: Platform, action: Action, words: tuple[str, ...], *, as_
     digest = found.digest(platform, datetime.now(UTC))
     following = by_hand.change(platform.environment, *words, "--plan", digest.text, "--reason", WHY)
     if as_json:
-        approval = {"plan": digest.text, "holds_until": digest.expires_at.isoformat(), "next": following}
         facts = {"changed": False, "action": found.action, "target": found.target, "state": found.state}
-        options.echo_json({**facts, "nothing_to_do": found.nothing_to_do, "summary": found.summary, **approval})
+        approval = {"plan": digest.text, "holds_until": digest.expires_at.isoformat(), "next": following}
+        planned = (
+            {"nothing_to_do": found.nothing_to_do} if found.nothing_to_do else {"summary": found.summary, **approval}
+        )
+        options.echo_json({**facts, **planned})
         return
     if found.nothing_to_do:
         click.echo(printable(found.nothing_to_do))
