@@ -33,7 +33,8 @@ class Adapters(Protocol):
 
     `warehouse` is what consolidations work with; `metered_warehouse` is the same, with what
     its queries read held against the environment's limit and counted in `query_costs`
-    (None: reading is not billed).
+    (None: reading is not billed). `principal` is who changes things with them, as the platform
+    knows them and not as an environment variable says; it raises `SourceUnavailable`.
     """
 
     @property
@@ -52,6 +53,8 @@ class Adapters(Protocol):
     def services(self) -> Services: ...
     @property
     def permissions(self) -> Permissions: ...
+    @property
+    def principal(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,11 @@ class Platform:
     def iam(self) -> Permissions:
         return self.adapters.permissions
 
+    @property
+    def actor(self) -> str:
+        """Who changes things here, for the record. Raises `SourceUnavailable` when that cannot be read."""
+        return self.adapters.principal
+
     @cached_property
     def locks(self) -> ConsolidationLock:
         """The consolidation lock, tied to the fence in the warehouse."""
@@ -132,6 +140,7 @@ class Platform:
             max_wait_seconds=self.environment.lock.max_wait_seconds,
             key_for=self.table.lock_key,
             fence=WarehouseFence(lambda: self.adapters.warehouse, self.table),
+            actor=lambda: self.actor,
         )
 
     def consolidator(self) -> BatchConsolidator:

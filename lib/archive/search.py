@@ -128,7 +128,7 @@ def _fields(record: RunRecord) -> Iterator[tuple[str, str]]:
         for label, value in check.evidence.items():
             yield "evidence", f"{check.name}: {label}: {value}"
         yield "next step", f"{check.name}: {check.next_step}"
-        for command in check.commands:
+        for command in (*check.commands, *check.changes):
             yield "command", command
     if record.error:
         yield "error", f"{record.error.name} in {record.error.cell}: {record.error.message}"

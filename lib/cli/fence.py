@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from lib.cli import options
-from lib.cli.changes import apply_plan, show_plan
+from lib.cli.changes import show_or_apply
 
 
 @click.group()
@@ -28,7 +28,5 @@ def spec(plan: str | None, reason: str | None, environment: str) -> None:
 
     platform = connect(environment)
     action = SpecChange(platform)
-    if plan is None and reason is None:
-        show_plan(platform, action, ("fence", "spec"))
-    else:
-        apply_plan(platform, action, "table", str(platform.table.table), plan or "", reason or "")
+    table = str(platform.table.table)
+    show_or_apply(platform, action, ("fence", "spec"), parameter="table", target=table, plan=plan, reason=reason)

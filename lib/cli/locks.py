@@ -56,35 +56,28 @@ def show(game_date: str, environment: str, as_json: bool) -> None:
 
 @locks.command()
 @click.argument("game_date", metavar="GAME_DATE")
-@click.option("--reason", required=True, help="Why; kept in the audit record.")
 @click.option("--steal", is_flag=True, help="Take it even from a holder whose lease is alive.")
-@click.option("--plan", metavar="DIGEST", help="Release it only if it is as it was when its release was planned.")
+@click.option("--plan", metavar="DIGEST", help="Of the plan that you looked at; without it the plan is shown.")
+@click.option("--reason", help="Why; kept in the record of changes.")
 @options.environment
 @options.as_json
-def release(game_date: str, reason: str, steal: bool, plan: str | None, environment: str, as_json: bool) -> None:
-    """Remove the lock of GAME_DATE by force, and file why.
+def release(game_date: str, steal: bool, plan: str | None, reason: str | None, environment: str, as_json: bool) -> None:
+    """Show what the release of GAME_DATE's lock would do; with --plan and --reason, do it.
 
-    The fence moves too, so that its holder can write nothing even if it wakes up. Without
-    --plan exactly the lock that is there now is released.
+    The lock is removed by force, and the fence moves, so that its holder can write nothing
+    even if it wakes up.
     """
-    from datetime import UTC, datetime
-
+    from lib.cli.changes import show_or_apply
     from lib.consolidation.identifiers import checked_game_date
     from lib.operations.lock_release import LockRelease
     from lib.platform import connect
 
-    platform = connect(environment)
-    day = checked_game_date(game_date)
-    found = LockRelease(platform, day, steal).plan()
-    if plan is not None:
-        found.ensure_unmoved(platform, plan, datetime.now(UTC))
-    entry = platform.locks.force_release(day, reason, steal=steal, expected=found.found)
-    if as_json:
-        options.echo_json(entry.as_data())
-        return
-    removed = entry.removed.claim
-    click.echo(printable(f"Released {removed.lock_key}, which {removed.holder} held."))
-    click.echo("The fence was moved: that holder can write nothing any more.")
+    platform, day = connect(environment), checked_game_date(game_date)
+    words = ("locks", "release", str(day), *(["--steal"] if steal else []))
+    action, target = LockRelease(platform, day, steal), platform.locks.key_for(day)
+    show_or_apply(
+        platform, action, words, parameter="GAME_DATE", target=target, plan=plan, reason=reason, as_json=as_json
+    )
 
 
 def _as_data(observation: Observation) -> dict[str, Any]:

@@ -23,6 +23,7 @@ def test(environment: str) -> None:
     """
     from lib.environment import load_environment
     from lib.operations.verdict import Verdict
+    from lib.runbooks.alert_managers import alert_key
     from lib.runbooks.notification_channels import Message, send
     from lib.runbooks.redaction import redactor_of
 
@@ -30,7 +31,8 @@ def test(environment: str) -> None:
     channels = settings.notifications.channels
     if not channels:
         raise UserError(f"environment {environment} has no notifications.channels; see params/environments")
-    message = Message(f"A test from {environment}", "Somebody tried whether this channel works.", Verdict.PASS)
+    text = "Somebody tried whether this channel works."
+    message = Message(f"A test from {environment}", text, Verdict.PASS, alert_key(environment, "test"))
     timeout_seconds = settings.notifications.timeout_seconds
     told = send(message, channels, redactor_of(settings), timeout_seconds=timeout_seconds)
     for line in told:

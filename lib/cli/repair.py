@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from lib.cli import options
-from lib.cli.changes import apply_plan, show_plan
+from lib.cli.changes import apply_plan, show_or_apply, show_plan
 
 
 @click.group()
@@ -57,8 +57,5 @@ def undo(game_date: str, backup: str, plan: str | None, reason: str | None, envi
 
     day = checked_game_date(game_date)
     platform = connect(environment)
-    action = UndoRepair(platform, day, backup)
-    if plan is None and reason is None:
-        show_plan(platform, action, ("repair", "undo", "--game-date", game_date, "--backup", backup))
-    else:
-        apply_plan(platform, action, "--backup", backup, plan or "", reason or "")
+    action, words = UndoRepair(platform, day, backup), ("repair", "undo", "--game-date", game_date, "--backup", backup)
+    show_or_apply(platform, action, words, parameter="--backup", target=backup, plan=plan, reason=reason)

@@ -48,9 +48,14 @@ def redactor() -> Redactor:
 
 def echo_section(section: Section) -> None:
     """What a step found, a line each; ends with the exit code of its worst check."""
+    echo_checks(section.checks)
+    exit_as(section)
+
+
+def exit_as(section: Section) -> None:
+    """End with the exit code of its worst check; go on when that is healthy."""
     from lib.operations.verdict import worst
 
-    echo_checks(section.checks)
     code = {"PASS": 0, "WARN": 0, "FAIL": 1, "UNKNOWN": 3}[worst([check.verdict for check in section.checks])]
     if code:
         raise click.exceptions.Exit(code)

@@ -8,7 +8,6 @@ jobs a day (https://cloud.google.com/bigquery/quotas#load_jobs), and they are th
 
 from __future__ import annotations
 
-import getpass
 import json
 import socket
 import uuid
@@ -49,7 +48,7 @@ class ActionRecord:
         action: What kind, such as ``repair``.
         target: What was changed.
         environment: Where.
-        actor: Who, as the machine knows them.
+        actor: Who, as the platform knows them.
         host: From which machine.
         reason: Why, in the operator's words.
         digest: Of the plan that was applied.
@@ -105,15 +104,23 @@ ACTION_COLUMNS = tuple(
 
 
 def new_record(
-    *, action: str, target: str, environment: str, reason: str, digest: str, before: Mapping[str, Any], undo: str
+    *,
+    action: str,
+    target: str,
+    environment: str,
+    actor: str,
+    reason: str,
+    digest: str,
+    before: Mapping[str, Any],
+    undo: str,
 ) -> ActionRecord:
-    """The record of an action that begins now, here, by this user."""
+    """The record of an action that begins now, on this machine."""
     return ActionRecord(
         action_id=uuid.uuid4().hex,
         action=action,
         target=target,
         environment=environment,
-        actor=_user(),
+        actor=actor,
         host=socket.gethostname(),
         reason=reason,
         digest=digest,
@@ -124,14 +131,6 @@ def new_record(
         filed_at=datetime.now(UTC),
         note="",
     )
-
-
-def _user() -> str:
-    """As the lock's audit entries name them; a machine may know no name."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"
 
 
 def as_json(state: Mapping[str, Any]) -> str:

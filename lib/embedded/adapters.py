@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lib.account import account
 from lib.consolidation.schema import spec_faults
 from lib.embedded.duckdb_warehouse import DuckdbWarehouse
 from lib.embedded.logs import FileLogReader, JsonLinesHandler, log_path
@@ -82,6 +83,11 @@ class EmbeddedAdapters:
         from lib.embedded.permissions import LocalPermissions
 
         return LocalPermissions(self._home)
+
+    @property
+    def principal(self) -> str:
+        """The account that this process runs under."""
+        return account()
 
 
 def _log_to(home: Path, environment: Environment) -> None:

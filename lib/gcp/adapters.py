@@ -97,6 +97,13 @@ class GoogleAdapters:
 
         return ProjectPermissions(self._clients)
 
+    @property
+    def principal(self) -> str:
+        """The e-mail address that the credentials belong to."""
+        from lib.gcp.principal import principal
+
+        return principal(self._clients)
+
     def access_check(self) -> Check:
         """Whether there are credentials to ask with."""
         from lib.gcp import doctor

@@ -20,6 +20,7 @@ from lib.gcp.errors import (
     without_secrets,
 )
 from lib.gcp.needs import APIS, CHANGE_NEEDS, NEEDS, Need
+from lib.operations.commands import Looking
 from lib.operations.section import Section
 from lib.operations.verdict import Check, Verdict
 
@@ -57,7 +58,7 @@ def apis(environment: Environment, clients: GoogleClients) -> Section:
     enabled = {service.name.rpartition("/")[2] for service in listed if service.state == State.ENABLED}
     missing = [api for api in APIS if api not in enabled]
     project = shlex.quote(environment.project_id)
-    command = f"gcloud services list --enabled --project={project}"
+    command = Looking(f"gcloud services list --enabled --project={project}")
     if not missing:
         return Section((Check("Enabled APIs", Verdict.PASS, f"all {len(APIS)} are enabled", commands=[command]),))
     fix = f"Enable: gcloud services enable {' '.join(missing)} --project={project}"
@@ -107,7 +108,7 @@ def _grant(environment: Environment, clients: GoogleClients, need: Need) -> str:
 def database(environment: Environment, clients: GoogleClients) -> Section:
     """Whether the database of the locks is there and keeps documents as the lock needs it."""
     name = "Firestore database"
-    commands = [f"gcloud firestore databases describe {_database_option(environment)}"]
+    commands = [Looking(f"gcloud firestore databases describe {_database_option(environment)}")]
     try:
         with clients.errors(FIRESTORE):
             found = clients.firestore_admin.get_database(name=_database_path(environment), **clients.reading)
@@ -148,7 +149,7 @@ def _creation(environment: Environment, database: str) -> str:
 def expiry_policy(environment: Environment, clients: GoogleClients) -> Section:
     """Whether Firestore removes lock documents that nobody released."""
     name, place = "Expiry of old locks", f"--collection-group={_LOCKS} {_database_option(environment)}"
-    commands = [f"gcloud firestore fields ttls list {place}"]
+    commands = [Looking(f"gcloud firestore fields ttls list {place}")]
     request = {"parent": f"{_database_path(environment)}/collectionGroups/{_LOCKS}", "filter": "ttlConfig:*"}
     with clients.errors(FIRESTORE):
         listed = list(clients.firestore_admin.list_fields(request, **clients.reading))
@@ -170,7 +171,7 @@ def dataset_location(environment: Environment, clients: GoogleClients) -> Sectio
     name, setting = "Dataset location", environment.google.bigquery_location
     dataset = environment.table_spec.table.dataset
     place = shlex.quote(f"{environment.project_id}:{dataset}")
-    commands = [f"bq show --format=prettyjson {place}"]
+    commands = [Looking(f"bq show --format=prettyjson {place}")]
     try:
         with clients.errors(BIGQUERY):
             found = clients.bigquery.get_dataset(f"{environment.project_id}.{dataset}", **clients.reading).location
@@ -212,7 +213,7 @@ def quota_project(environment: Environment, clients: GoogleClients) -> Section:
 def partitioning(environment: Environment, clients: GoogleClients) -> Section:
     """Whether the main table is partitioned by its date: if not, every MERGE reads all of it."""
     spec = environment.table_spec
-    commands = [f"bq show --format=prettyjson {shlex.quote(f'{environment.project_id}:{spec.table}')}"]
+    commands = [Looking(f"bq show --format=prettyjson {shlex.quote(f'{environment.project_id}:{spec.table}')}")]
     try:
         with clients.errors(BIGQUERY):
             table = clients.bigquery.get_table(f"{environment.project_id}.{spec.table}", **clients.reading)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import logging
 import os
 import socket
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Protocol
 
+from lib.account import account
 from lib.errors import RunbookError, UserError
 from lib.locking.acquisition import Acquisition
 from lib.locking.errors import (
@@ -56,6 +56,8 @@ class ConsolidationLock:
         key_for: The lock key of a date.
         fence: Moved by a forced release, so that the old holder is refused for good.
         monotonic: Seconds; only differences count.
+        actor: Who releases by force, for the audit record; by default whose credentials the default
+            store uses, and with a `store` the account that this process runs under.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class ConsolidationLock:
         key_for: Callable[[date], str] = guide_lock_key,
         fence: Fence | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        actor: Callable[[], str] | None = None,
     ) -> None:
         self.project_id = project_id
         self.store = store or _firestore(project_id)
@@ -77,6 +80,7 @@ class ConsolidationLock:
         self.key_for = key_for
         self._fence = fence
         self._monotonic = monotonic
+        self._actor = actor or (account if store else lambda: _google_principal(project_id))
         self._heartbeat = Heartbeat(self.timing.heartbeat_seconds)
 
     @contextmanager
@@ -170,7 +174,7 @@ class ConsolidationLock:
             game_date: Whose lock.
             reason: Why; kept in the audit record.
             steal: Take it even from a holder whose lease is alive.
-            actor: Who releases it; the user's name by default.
+            actor: Who releases it; by default as the platform knows them.
             expected: The record that may be removed, and no later version of it; any by default.
 
         Raises:
@@ -188,10 +192,9 @@ class ConsolidationLock:
         if expected is not None and seen.record != expected:
             raise LeaseStillLive(f"{lock_key} has changed since it was looked at; nothing was released; look again")
         is_live = not seen.is_expired
+        who = actor or self._actor()
         try:
-            entry = self.store.delete_audited(
-                seen.record, actor=actor or getpass.getuser(), reason=reason, was_live=is_live
-            )
+            entry = self.store.delete_audited(seen.record, actor=who, reason=reason, was_live=is_live)
         except LockOutcomeUnknown:
             # The entry is in the same commit as the release: it tells whether that took effect.
             entry = next((filed for filed in self.store.audit_entries() if filed.removed == seen.record), None)
@@ -225,6 +228,13 @@ def _firestore(project_id: str) -> LockStore:
     from lib.gcp.firestore_locks import FirestoreLockStore
 
     return FirestoreLockStore(project_id)
+
+
+def _google_principal(project_id: str) -> str:
+    from lib.gcp.clients import GoogleClients
+    from lib.gcp.principal import principal
+
+    return principal(GoogleClients(project_id))
 
 
 def _as_date(game_date: str | date) -> date:

@@ -108,8 +108,8 @@ def shown(platform: Platform, plan: Plan, now: datetime) -> Section:
         Verdict.PASS,
         f"planned, and nothing was changed: {plan.summary}",
         {"plan": digest.text, "holds until": f"{expires}, as long as none of this moves", **plan.state},
-        f"When you are sure, do what the plan says: {command}",
-        [command],
+        f"Apply the plan, with your own reason: {command}",
+        changes=[command],
     )
     state = facts(f"What the plan rests on: {plan.target}", plan.state)
     note = f"It holds until {expires}, and is refused when what it rests on has moved. To undo it: {plan.undo}"
@@ -130,6 +130,7 @@ def apply_plan(platform: Platform, action: Action, plan: Plan, *, reason: str, d
         action=plan.action,
         target=plan.target,
         environment=platform.name,
+        actor=platform.actor,
         reason=reason,
         digest=digest,
         before=plan.state,

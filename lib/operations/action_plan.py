@@ -13,6 +13,7 @@ from lib.operations.action_digest import PlanDigest, digest_of
 
 if TYPE_CHECKING:
     from lib.environment import Environment
+    from lib.operations.commands import Changing, Looking
     from lib.platform import Platform
 
 WHY = "why it is safe"
@@ -61,13 +62,13 @@ class Plan:
         """
         PlanDigest.parse(digest).check(self._identity(platform), self.state, now)
 
-    def command(self, environment: Environment, digest: PlanDigest) -> str:
+    def command(self, environment: Environment, digest: PlanDigest) -> Changing:
         """What applies it."""
         if self.words:
-            return by_hand.command(environment, *self.words, "--plan", digest.text, "--reason", WHY)
-        return by_hand.runbook(self.runbook, environment, {**self.parameters, "plan": digest.text, "reason": WHY})
+            return by_hand.change(environment, *self.words, "--plan", digest.text, "--reason", WHY)
+        return by_hand.runbook_change(self.runbook, environment, self.parameters, plan=digest.text, reason=WHY)
 
-    def look(self, environment: Environment) -> str:
+    def look(self, environment: Environment) -> Looking:
         """What shows it again, and changes nothing."""
         if self.words:
             return by_hand.command(environment, *self.words)

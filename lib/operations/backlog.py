@@ -15,6 +15,7 @@ from lib.consolidation.cleanup import Proof, ProvenTable, prove_tables
 from lib.consolidation.errors import SourceVanished, WarehouseUnavailable
 from lib.consolidation.staging import BatchBacklog, staging_backlog
 from lib.operations import by_hand
+from lib.operations.commands import Changing, Looking
 from lib.operations.dates import date_in, spoken_seconds
 from lib.operations.section import Section, section
 from lib.operations.tables import Table
@@ -144,14 +145,13 @@ def _backlog_check(
             f"{len(wanted)} batches wait for longer than {spoken_seconds(stuck_after.total_seconds())}: "
             f"{rows:,} rows in {sum(len(found.unmerged) for found in wanted)} tables are not merged"
         )
-        commands = [_consolidate(environment, found.batch) for found in wanted[:10]]
-        step = f"Their rows are in no other place. See what it will do (--dry-run), then do it: {commands[0]}"
-        return Check(_NAME, Verdict.FAIL, summary, evidence, step, commands)
+        looks, changes = _commands(environment, wanted)
+        step = f"Their rows are in no other place. See what it would do: {looks[0]}; then do it: {changes[0]}"
+        return Check(_NAME, Verdict.FAIL, summary, evidence, step, looks, changes)
     if stuck:
         summary = f"{len(stuck)} old batches were never merged, {tables} tables; {leftovers} tables are merged"
         step = "Decide on each: consolidate it, or drop it. Their rows are in no other place."
-        commands = [_consolidate(environment, found.batch) for found in stuck[:10]]
-        return Check(_NAME, Verdict.WARN, summary, evidence, step, commands)
+        return Check(_NAME, Verdict.WARN, summary, evidence, step, *_commands(environment, stuck))
     if waiting:
         summary = f"{len(waiting)} batches are being staged, {tables} tables, none for long"
         return Check(_NAME, Verdict.PASS, summary, evidence)
@@ -174,5 +174,8 @@ def _is_older(batch: BatchBacklog, now: datetime, age: timedelta) -> bool:
     return batch.newest is None or now - batch.newest > age
 
 
-def _consolidate(environment: Environment, batch: BatchBacklog) -> str:
-    return by_hand.consolidate(environment, batch.batch_id, date_in(batch.batch_id))
+def _commands(environment: Environment, waiting: Sequence[Waiting]) -> tuple[list[Looking], list[Changing]]:
+    """What shows the consolidation of each of the first ten batches, and what does it."""
+    batches = [(found.batch.batch_id, date_in(found.batch.batch_id)) for found in waiting[:10]]
+    looks = [by_hand.consolidate_dry_run(environment, *batch) for batch in batches]
+    return looks, [by_hand.consolidate(environment, *batch) for batch in batches]

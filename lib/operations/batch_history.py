@@ -137,10 +137,11 @@ def _batch_check(platform: Platform, runs: Sequence[LedgerRun], staged: StagedBa
     done = _told(platform, runs[0]) if runs else "never consolidated"
     if staged.to_merge:
         game_date = runs[0].game_date if runs else date_in(staged.batch_id)
-        consolidate = by_hand.consolidate(platform.environment, staged.batch_id, game_date)
+        batch = (platform.environment, staged.batch_id, game_date)
+        look, consolidate = by_hand.consolidate_dry_run(*batch), by_hand.consolidate(*batch)
         summary = f"{done}; {len(staged.to_merge)} staging tables with {rows:,} rows wait"
-        step = f"See what it would do (--dry-run), then do it: {consolidate}"
-        return Check(name, Verdict.WARN, summary, evidence, step, [f"{consolidate} --dry-run", consolidate])
+        step = f"See what it would do: {look}; then do it: {consolidate}"
+        return Check(name, Verdict.WARN, summary, evidence, step, [look], [consolidate])
     if runs:
         summary = f"already {done}; nothing of it waits in staging, and nothing is lost"
         return Check(name, Verdict.PASS, summary, evidence)

@@ -12,6 +12,7 @@ from lib.consolidation.identifiers import TableName
 from lib.consolidation.ledger import LEDGER_COLUMNS
 from lib.consolidation.schema import spec_additions, spec_faults
 from lib.consolidation.warehouse import Column
+from lib.operations.commands import Looking
 from lib.operations.section import Section
 from lib.operations.verdict import Check, Verdict
 
@@ -71,5 +72,5 @@ def _check(
     return Check(name, Verdict.FAIL, f"{table}: {'; '.join(faults)}", evidence, step, [_show(table)])
 
 
-def _show(table: TableName) -> str:
-    return f"bq show --schema --format=prettyjson {table}"
+def _show(table: TableName) -> Looking:
+    return Looking(f"bq show --schema --format=prettyjson {table}")

@@ -1,36 +1,14 @@
-"""What a health endpoint's answer means.
-
-Two documents are known (both in use): the worker's lists its checks, the coordinator's
-names them. An answer that says nothing about health is UNKNOWN, never PASS.
-"""
+"""What a health endpoint's answer means. One that says nothing about health is UNKNOWN, never PASS."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lib.operations.health_document import PartHealth, lists_checks, parts, whole
 from lib.operations.ports import HealthResponse
 from lib.operations.tables import text_of
 from lib.operations.verdict import Verdict
-
-_GOOD = frozenset({"healthy", "ok", "pass", "passed"})
-_BAD = frozenset({"unhealthy", "fail", "failed", "failing", "error"})
-
-
-@dataclass(frozen=True)
-class PartHealth:
-    """One check inside a deep health document.
-
-    Attributes:
-        name: What was checked.
-        status: In the service's words.
-        detail: The error or other details; may be empty.
-    """
-
-    name: str
-    status: str
-    detail: str
 
 
 @dataclass(frozen=True)
@@ -75,55 +53,32 @@ def judge_health(response: HealthResponse) -> HealthJudgement:
 
 
 def _judge_document(code: int, body: Any) -> HealthJudgement:
-    parts = _parts(body)
-    failing = [part for part in parts if part.status in _BAD]
-    if failing or code >= 500:
-        named = "; ".join(f"{part.name}: {part.detail or part.status}" for part in failing)
+    checks, status = parts(body), whole(body)
+    failing = [part for part in checks if part.verdict is Verdict.FAIL]
+    if failing or code >= 500 or status.verdict is Verdict.FAIL:
+        named = "; ".join(map(str, failing)) or (status.status and f"its document says {status.status}")
         return HealthJudgement(
             Verdict.FAIL,
-            text_of(f"HTTP {code}: {named or _status(body) or 'it gives no reason'}"),
+            text_of(f"HTTP {code}: {named or 'it gives no reason'}"),
             "Read the service's log for the failing check; roll back if the deployment brought it.",
-            parts,
+            checks,
         )
     if code != 200:
-        return _unclear(f"HTTP {code} says nothing about health", parts)
-    status = _status(body)
-    if status in _BAD:
-        return HealthJudgement(
-            Verdict.FAIL, f"HTTP 200, and its document says {status}", "Read the service's log.", parts
-        )
-    unclear = [part.name for part in parts if part.status not in _GOOD]
+        return _unclear(f"HTTP {code} says nothing about health", checks)
+    unclear = [part.name for part in checks if part.verdict is Verdict.UNKNOWN]
     if unclear:
-        return _unclear(f"HTTP 200, but the result of {', '.join(unclear)} is unclear", parts)
-    if status not in _GOOD:
-        return _unclear(f"HTTP 200, but no known health document: {text_of(body)[:80]}", parts)
-    if isinstance(body, Mapping) and "checks" in body and not parts:
-        return _unclear("HTTP 200, but its document lists no check", parts)
-    checked = f", {len(parts)} checks passed" if parts else ""
-    return HealthJudgement(Verdict.PASS, f"HTTP 200, {status}{checked}", parts=parts)
+        return _unclear(f"HTTP 200, but the result of {', '.join(unclear)} is unclear", checks)
+    if status.verdict is Verdict.UNKNOWN:
+        return _unclear(f"HTTP 200, but no known health document: {text_of(body)[:80]}", checks)
+    if lists_checks(body) and not checks:
+        return _unclear("HTTP 200, but its document lists no check", checks)
+    concerns = [part for part in (*checks, status) if part.verdict is Verdict.WARN]
+    if concerns:
+        summary = text_of(f"HTTP 200, with concerns: {'; '.join(map(str, concerns))}")
+        return HealthJudgement(Verdict.WARN, summary, "It works. Read the service's log for the concern.", checks)
+    checked = f", {len(checks)} checks passed" if checks else ""
+    return HealthJudgement(Verdict.PASS, f"HTTP 200, {status.status}{checked}", parts=checks)
 
 
-def _unclear(summary: str, parts: tuple[PartHealth, ...]) -> HealthJudgement:
-    return HealthJudgement(Verdict.UNKNOWN, text_of(summary), "Look at the document by hand (command below).", parts)
-
-
-def _status(body: Any) -> str:
-    return str(body.get("status", "")).strip().lower() if isinstance(body, Mapping) else ""
-
-
-def _parts(body: Any) -> tuple[PartHealth, ...]:
-    checks = body.get("checks") if isinstance(body, Mapping) else None
-    if isinstance(checks, Mapping):
-        return tuple(_part(str(name), result) for name, result in checks.items())
-    if isinstance(checks, Sequence) and not isinstance(checks, str):
-        return tuple(_part("", result) for result in checks)
-    return ()
-
-
-def _part(name: str, result: Any) -> PartHealth:
-    if not isinstance(result, Mapping):
-        return PartHealth(name or "a check", str(result).strip().lower(), "")
-    detail = result.get("error") or result.get("details") or ""
-    return PartHealth(
-        text_of(name or result.get("check") or "a check"), _status(result), text_of(detail) if detail else ""
-    )
+def _unclear(summary: str, checks: tuple[PartHealth, ...]) -> HealthJudgement:
+    return HealthJudgement(Verdict.UNKNOWN, text_of(summary), "Look at the document by hand (command below).", checks)

@@ -7,6 +7,8 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from concurrent.futures import Future
+from threading import Thread
 from time import perf_counter
 from typing import Any
 
@@ -20,26 +22,59 @@ def request_health(url: str, *, timeout_seconds: float, headers: Mapping[str, st
 
     Args:
         url: An ``http`` or ``https`` address.
-        timeout_seconds: Without an answer for so long, the endpoint counts as silent.
+        timeout_seconds: Without a whole answer within it, the endpoint counts as silent.
         headers: Such as an ``Authorization``.
+
+    Returns:
+        What it answered. One longer than a megabyte has no body, but an error instead.
     """
     request = urllib.request.Request(url, headers=dict(headers or {}))  # noqa: S310
     started = perf_counter()
     try:
-        status_code, body = _answer(request, timeout_seconds)
+        status_code, body = _within(timeout_seconds, request)
     except (OSError, http.client.HTTPException, ValueError) as error:
         elapsed_ms = (perf_counter() - started) * 1000
         return HealthResponse(None, error=_reason(error, timeout_seconds), duration_ms=elapsed_ms)
     return HealthResponse(status_code, body, duration_ms=(perf_counter() - started) * 1000)
 
 
+def _within(timeout_seconds: float, request: urllib.request.Request) -> tuple[int, Any]:
+    """A socket's own timeout counts from each byte: name, handshake, header and body could each take for ever.
+
+    The thread of an endpoint that drips on is left behind; it holds up no process that ends.
+    """
+    answer: Future[tuple[int, Any]] = Future()
+    Thread(target=_fulfil, args=(answer, request, timeout_seconds), daemon=True).start()
+    return answer.result(timeout_seconds)
+
+
+def _fulfil(answer: Future[tuple[int, Any]], request: urllib.request.Request, timeout_seconds: float) -> None:
+    try:
+        answer.set_result(_answer(request, timeout_seconds))
+    except Exception as error:  # it belongs to who waits for the answer
+        answer.set_exception(error)
+
+
 def _answer(request: urllib.request.Request, timeout_seconds: float) -> tuple[int, Any]:
+    ends_at = perf_counter() + timeout_seconds
     try:
         with _opener(request).open(request, timeout=timeout_seconds) as response:
-            return response.status, _parsed(response.read(_LONGEST_BODY_BYTES))
+            return response.status, _parsed(_read(response, ends_at))
     except urllib.error.HTTPError as refusal:
         with refusal:
-            return refusal.code, _parsed(refusal.read(_LONGEST_BODY_BYTES))
+            return refusal.code, _parsed(_read(refusal, ends_at))
+
+
+def _read(response: Any, ends_at: float) -> bytes:
+    """The body, as it comes."""
+    body = b""
+    while piece := response.read1(_LONGEST_BODY_BYTES):
+        body += piece
+        if len(body) > _LONGEST_BODY_BYTES:
+            raise ValueError(f"its answer is longer than {_LONGEST_BODY_BYTES:,} bytes")
+        if perf_counter() > ends_at:
+            raise TimeoutError
+    return body
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

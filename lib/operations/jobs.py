@@ -106,10 +106,11 @@ def _queue_check(scope: Scope, jobs: Sequence[WarehouseJob]) -> Check:
         summary = f"full: {waiting} DML statements wait for {fullest}, the next one is refused"
         return Check(_QUEUE, Verdict.FAIL, summary, evidence, step, commands)
     if left:
-        cancel = [by_hand.cancel_job(platform.environment, job.job_id) for job in left]
+        has_queue = platform.activity.has_queue  # elsewhere a job ends with its process
+        cancel = [by_hand.cancel_job(platform.environment, job.job_id) for job in left] if has_queue else []
         step = "Let it end, or cancel it; the fence refuses what is older than a newer consolidation of its date."
         summary = f"{len(left)} consolidations go on with no live lock: {', '.join(map(batch_of_job, left[:3]))}"
-        return Check(_QUEUE, Verdict.WARN, summary, evidence, step, [*cancel, *commands] if commands else [])
+        return Check(_QUEUE, Verdict.WARN, summary, evidence, step, commands, cancel)
     if unseen:
         step = "Make the lock service readable; until then nobody sees whether a job has lost its holder."
         return Check(_QUEUE, Verdict.UNKNOWN, f"whose lock is live can't be seen: {unseen}", evidence, step, commands)

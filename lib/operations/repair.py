@@ -14,6 +14,7 @@ from lib.errors import UserError
 from lib.operations import by_hand
 from lib.operations.action import Action, Applied, carry_out
 from lib.operations.action_plan import Approval, Plan
+from lib.operations.choices import ensure_one_of
 from lib.operations.section import Section, section
 from lib.operations.tables import Table
 
@@ -57,8 +58,9 @@ def checked_repair(
         reason: Why.
 
     Raises:
-        UserError: A change that does not name what it changes, or without its plan or reason.
+        UserError: Another mode, a change that does not name what it changes, or one without its plan or reason.
     """
+    ensure_one_of(Mode, repair=mode)
     backup = backup.strip()
     if mode == "undo":
         if not backup:

@@ -9,6 +9,7 @@ from lib.errors import UserError
 from lib.operations import by_hand
 from lib.operations.action import Applied, carry_out
 from lib.operations.action_plan import Approval, Plan
+from lib.operations.choices import ensure_one_of
 from lib.operations.lost_answer import ensure_made
 from lib.operations.section import Section, section
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 ACTION = "role binding"
 ROLE = by_hand.DATASTORE_USER
+Change = Literal["", "add", "remove"]
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def plan_command(platform: Platform, account: str, change: str) -> str:
 
 
 def checked_binding(
-    platform: Platform, change: Literal["", "add", "remove"], account: str, plan: str, reason: str
+    platform: Platform, change: Change, account: str, plan: str, reason: str
 ) -> tuple[RoleBinding | None, Approval]:
     """What the parameters ask for, checked before anything is looked at; None: nothing is to be changed.
 
@@ -101,8 +103,9 @@ def checked_binding(
         reason: Why.
 
     Raises:
-        UserError: They ask for a part of a change.
+        UserError: They ask for another change, or for a part of one.
     """
+    ensure_one_of(Change, role_binding=change)
     account = account.strip()
     if bool(change) != bool(account):
         raise UserError("role_binding and account belong together: what to do, and for whom; nothing was changed")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from lib.errors import UserError
 from lib.operations.action import Action, carry_out
 from lib.operations.action_plan import Approval
+from lib.operations.choices import ensure_one_of
 from lib.operations.rollback_lock import LockSwitching
 from lib.operations.rollback_traffic import TrafficRouting, wanted_traffic
 from lib.operations.section import Section, all_checks, section
@@ -17,6 +18,8 @@ from lib.operations.verdict import Conclusion, conclude
 if TYPE_CHECKING:
     from lib.operations.scope import Scope
     from lib.platform import Platform
+
+Lock = Literal["", "off", "on"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class RollbackRequest:
 def checked_rollback(
     platform: Platform,
     *,
-    lock: Literal["", "off", "on"] = "",
+    lock: Lock = "",
     service: str = "",
     revision: str = "",
     plan: str = "",
@@ -52,8 +55,10 @@ def checked_rollback(
         reason: Why.
 
     Raises:
-        UserError: They ask for both options, for a part of one, or name no service that there is.
+        UserError: They ask for both options, for a part of one, for another position of the lock,
+            or name no service that there is.
     """
+    ensure_one_of(Lock, lock=lock)
     service, revision = service.strip(), revision.strip()
     known = platform.environment.services.both
     if service and service not in known:
@@ -68,7 +73,7 @@ def checked_rollback(
     return RollbackRequest(_action(platform, lock, service, revision), approval)
 
 
-def _action(platform: Platform, lock: Literal["", "off", "on"], service: str, revision: str) -> Action | None:
+def _action(platform: Platform, lock: Lock, service: str, revision: str) -> Action | None:
     if lock:
         return LockSwitching(platform, lock)
     return TrafficRouting(platform, service, wanted_traffic(revision)) if revision else None

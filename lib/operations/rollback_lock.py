@@ -51,19 +51,22 @@ def lock_switch(platform: Platform, approval: Approval) -> Section:
     """
     environment, coordinator = platform.environment, platform.environment.services.coordinator
     costs = facts("Option A: the lock switched off", _OFF_COSTS)
+    commands = [by_hand.describe_service(environment, coordinator)]
     is_on = deployed_switch(platform)
     if approval.is_given:
         return Section((), (costs,))
     if is_on:
-        step = by_hand.runbook("rollback", environment, {"lock": "off"})
-        evidence = {"coordinator": coordinator, VARIABLE: "on or absent", "plan to switch it off": step}
-        commands = [by_hand.set_variable(environment, coordinator, VARIABLE, "off")]
-        check = Check("Lock switch", Verdict.PASS, "on: consolidations take the lock", evidence, commands=commands)
+        plan = by_hand.runbook("rollback", environment, {"lock": "off"})
+        evidence = {"coordinator": coordinator, VARIABLE: "on or absent", "plan to switch it off": plan}
+        off = [by_hand.set_variable(environment, coordinator, VARIABLE, "off")]
+        summary = "on: consolidations take the lock"
+        check = Check("Lock switch", Verdict.PASS, summary, evidence, commands=commands, changes=off)
         return Section((check,), (costs,))
     summary = "OFF: consolidations run without the lock, guarded by the fence alone"
     step = f"When the cause is mended, switch it on again: {by_hand.runbook('rollback', environment, {'lock': 'on'})}"
-    commands = [by_hand.set_variable(environment, coordinator, VARIABLE, "on")]
-    check = Check("Lock switch", Verdict.WARN, summary, {"coordinator": coordinator, VARIABLE: "off"}, step, commands)
+    evidence = {"coordinator": coordinator, VARIABLE: "off"}
+    on = [by_hand.set_variable(environment, coordinator, VARIABLE, "on")]
+    check = Check("Lock switch", Verdict.WARN, summary, evidence, step, commands, on)
     return Section((check,), (costs,))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lib.consolidation.ledger import LedgerRun, ledger_runs
 from lib.locking.store import Observation
 from lib.operations import by_hand
+from lib.operations.commands import Changing
 from lib.operations.dates import local_time, spoken_seconds
 from lib.operations.jobs import open_consolidations
 from lib.operations.lock_release import release_plan
@@ -135,7 +136,7 @@ def _locks_check(platform: Platform, reports: Sequence[LockReport]) -> Check:
         summary = f"{stuck} stuck: {', '.join(report.lock_key for report in by_state[LockState.STUCK][:12])}"
         step = f"Release only what is stuck, one by one{alone}: {releases[0]}"
         jobs = by_hand.list_jobs(platform.environment)
-        return Check("Locks", Verdict.FAIL, summary, evidence, step, [*releases[:12], jobs, *commands])
+        return Check("Locks", Verdict.FAIL, summary, evidence, step, [jobs, *commands], releases[:12])
     if expired := by_state[LockState.EXPIRED]:
         summary = f"{len(expired)} expired, holder not known to be gone: {_keys(expired)}"
         step = "The next consolidation takes it over by itself, and the fence refuses its old holder. Look again."
@@ -154,7 +155,7 @@ def _keys(reports: Sequence[LockReport]) -> str:
     return ", ".join(report.lock_key for report in reports[:12])
 
 
-def _release_command(platform: Platform, report: LockReport) -> str:
+def _release_command(platform: Platform, report: LockReport) -> Changing:
     """It carries the digest of the lock as it was just seen."""
     plan = release_plan(platform, report.seen)
     return plan.command(platform.environment, plan.digest(platform, datetime.now(UTC)))

@@ -14,6 +14,7 @@ from enum import StrEnum
 from html import escape
 from typing import Any
 
+from lib.operations.commands import Changing, Looking
 from lib.operations.live import style
 from lib.operations.next_runbook import as_html
 from lib.operations.tables import one_line
@@ -52,6 +53,10 @@ class Check:
         evidence: Label to value: the figures that the verdict rests on.
         next_step: What the operator should do now; empty when nothing is to be done.
         commands: The same question asked by hand (``gcloud``, ``bq``, ``runbook``).
+        changes: Commands that do something about the answer; shown apart from `commands`.
+
+    Raises:
+        TypeError: A command is in the field of the other kind, or is not text.
     """
 
     name: str
@@ -59,14 +64,19 @@ class Check:
     summary: str
     evidence: Mapping[str, Any] = field(default_factory=dict)
     next_step: str = ""
-    commands: Sequence[str] = ()
+    commands: Sequence[Looking] = ()
+    changes: Sequence[Changing] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "commands", Looking.all_of(self.commands, "Check.commands"))
+        object.__setattr__(self, "changes", Changing.all_of(self.changes, "Check.changes"))
 
     def as_data(self) -> dict[str, Any]:
         """JSON-ready: evidence values are rendered as text."""
         data = asdict(self)
         data["verdict"] = str(self.verdict)
         data["evidence"] = {label: str(value) for label, value in self.evidence.items()}
-        data["commands"] = list(dict.fromkeys(self.commands))
+        data["commands"], data["changes"] = list(self.commands), list(self.changes)
         return data
 
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from lib.archive.record import RunError, RunRecord
+from lib.operations.commands import Changing, Looking
 from lib.operations.verdict import Check
 from lib.runbooks.redaction import Redactor
 
@@ -41,7 +42,8 @@ def _masked_check(check: Check, redactor: Redactor) -> Check:
         summary=redactor.text(check.summary),
         evidence=redactor.data(check.evidence),
         next_step=redactor.text(check.next_step),
-        commands=[redactor.text(command) for command in check.commands],
+        commands=[Looking(redactor.text(command)) for command in check.commands],
+        changes=[Changing(redactor.text(command)) for command in check.changes],
     )
 
 

@@ -19,6 +19,7 @@ from lib.archive.archive import REPORT, Archive, Run
 from lib.archive.record import RunRecord, RunStatus, utc_now
 from lib.environment import Channel, NotificationSettings
 from lib.operations.verdict import Check, Verdict
+from lib.runbooks.alert_managers import alert_key
 from lib.runbooks.notification_channels import Message, send
 from lib.runbooks.parameters import APPROVALS
 from lib.runbooks.redaction import Redactor
@@ -40,6 +41,8 @@ def notified(run: Run, archive: Archive, settings: NotificationSettings, redacto
     before = _verdict_before(run.record, archive)
     verdict = run.record.verdict or Verdict.UNKNOWN
     channels = [channel for channel in settings.channels if is_told(channel, before, verdict)]
+    if not channels:
+        return run
     message = _message(run, before, archive, settings)
     told = send(message, channels, redactor, timeout_seconds=settings.timeout_seconds)
     return Run(run.place, replace(run.record, notifications=told))
@@ -64,12 +67,31 @@ def _is_mistyped_approval(record: RunRecord) -> bool:
 
 
 def _verdict_before(record: RunRecord, archive: Archive) -> Verdict:
-    earlier = (
-        run.record
-        for run in map(archive.read, archive.places(f"{record.environment}/{record.runbook}"))
-        if isinstance(run, Run) and run.record.started_at < record.started_at and _asks_the_same(run.record, record)
-    )
-    return next((other.verdict for other in earlier if other.verdict), Verdict.PASS)
+    same = (other for other in _judged_earlier(record, archive) if _asks_the_same(other, record))
+    return next((other.verdict for other in same if other.verdict), Verdict.PASS)
+
+
+def _judged_earlier(record: RunRecord, archive: Archive) -> Iterator[RunRecord]:
+    """Earlier runs of the runbook that have a verdict, newest first."""
+    for run in map(archive.read, archive.places(f"{record.environment}/{record.runbook}")):
+        if isinstance(run, Run) and run.record.started_at < record.started_at and run.record.verdict:
+            yield run.record
+
+
+def question_key(record: RunRecord, archive: Archive) -> str:
+    """Names environment, runbook and question: the same for a run that fails and for the one that recovers.
+
+    A run by hand may be the recovery of a scheduled one, whose question has another name. So it
+    is the name that the first of the bad runs before it had.
+    """
+    first = record
+    for other in _judged_earlier(record, archive):
+        if not _asks_the_same(other, first):
+            continue
+        if other.verdict is Verdict.PASS:
+            break
+        first = other
+    return alert_key(first.environment, first.runbook, first.origin.schedule or first.parameters)
 
 
 def _asks_the_same(one: RunRecord, other: RunRecord) -> bool:
@@ -91,7 +113,7 @@ def _message(run: Run, before: Verdict, archive: Archive, settings: Notification
         f"Report: {_link(run, archive, settings.reports_url)}",
     ]
     title = f"{verdict}: {record.title} ({record.environment}), {turn} {before}"
-    return Message(title, "\n".join(lines), verdict)
+    return Message(title, "\n".join(lines), verdict, question_key(record, archive))
 
 
 def _told(check: Check) -> Iterator[str]:

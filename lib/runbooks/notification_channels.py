@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from lib import project
@@ -32,11 +32,14 @@ class Message:
         title: One line.
         body: Plain text. Hostile input: it may hold anything.
         verdict: Decides the colour where a channel has colours.
+        key: Names the question, the same from the first bad verdict to the recovery, so that what
+            keeps alerts resolves the right one; empty: every message is on its own.
     """
 
     title: str
     body: str
     verdict: Verdict
+    key: str = ""
 
 
 def send(
@@ -61,7 +64,7 @@ def send(
     """
     if not channels:
         return ()
-    masked = Message(redactor.text(message.title), redactor.text(message.body), message.verdict)
+    masked = replace(message, title=redactor.text(message.title), body=redactor.text(message.body))
     deliver = partial(_deliver, masked, redactor, timeout_seconds, variables)
     with ThreadPoolExecutor(len(channels)) as pool:
         return tuple(pool.map(deliver, channels))
@@ -71,15 +74,16 @@ def _deliver(
     message: Message, redactor: Redactor, timeout_seconds: float, variables: Mapping[str, str], channel: Channel
 ) -> str:
     address = variables.get(channel.variable, "")
-    reason = _refusal(message, timeout_seconds, address) if address else "the variable is not set"
+    is_over = message.verdict.badness < Verdict(channel.minimum).badness
+    reason = _refusal(message, is_over, timeout_seconds, address) if address else "the variable is not set"
     if not reason:
         return f"told {channel.variable}"
     reason = " ".join(redactor.text(reason).split())
     return f"could not notify {channel.variable}: {reason[:_LONGEST_REASON]}"
 
 
-def _refusal(message: Message, timeout_seconds: float, address: str) -> str:
-    call = {"address": address, **vars(message), "timeout_seconds": timeout_seconds}
+def _refusal(message: Message, is_over: bool, timeout_seconds: float, address: str) -> str:
+    call = {"address": address, **vars(message), "is_over": is_over, "timeout_seconds": timeout_seconds}
     try:
         answer = subprocess.run(
             [sys.executable, "-m", "lib.runbooks.notification_delivery"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -20,12 +21,18 @@ _SCALARS: dict[str, tuple[Any, str]] = {
 }
 
 
+_CHOICES = re.compile(r"(?P<all>one of (?P<words>\w+(?:, \w+)*)(?P<empty> or empty)?): ")
+_WRITE_INSTEAD = (
+    "write str, int, float, bool, list[str] or Optional[...] of one; for choices str, and `# one of a, b: help`"
+)
+
+
 @dataclass(frozen=True)
 class ParameterType:
     """A type with the values it takes.
 
     Attributes:
-        text: As the notebook writes it, e.g. ``int | None``.
+        text: As the notebook writes it, e.g. ``Optional[int]``.
         expected: As an error names it, e.g. ``a whole number or empty``.
         python_type: What pydantic checks against.
         convert: Turns text into what `python_type` is checked against.
@@ -54,27 +61,30 @@ class ParameterType:
         return adapter.validate_python(self.convert(given))
 
 
-def parameter_type(name: str, annotation: ast.expr) -> ParameterType:
-    """The type that a parameter's annotation states; a ``str`` named ``..._date`` is a date.
+def parameter_type(name: str, annotation: ast.expr, help_text: str = "") -> ParameterType:
+    """The type that a parameter's annotation states, of those that papermill lists too.
+
+    A ``str`` named ``..._date`` is a date. One whose help begins with ``one of a, b:`` or
+    ``one of a, b or empty:`` takes these words only.
 
     Raises:
-        ValueError: It is none of ``str``, ``int``, ``float``, ``bool``, ``Literal[...]``,
-            ``list[str]`` and these ``| None``.
+        ValueError: It is none of ``str``, ``int``, ``float``, ``bool``, ``list[str]`` and
+            ``Optional[...]`` of these, or its help begins with ``one of`` and names no choices.
     """
     text = ast.unparse(annotation)
     match annotation:
         case ast.Name(id="str") if name == "date" or name.endswith("_date"):
             return ParameterType(text, "a date as YYYY-MM-DD, today, yesterday or empty", str, _date_text, is_date=True)
+        case ast.Name(id="str") if help_text.startswith("one of "):
+            return _choice(text, help_text)
         case ast.Name(id=scalar) if scalar in _SCALARS:
             python_type, expected = _SCALARS[scalar]
             return ParameterType(text, expected, python_type)
-        case ast.BinOp(left=left, op=ast.BitOr(), right=ast.Constant(value=None)):
-            return _optional(text, parameter_type(name, left))
-        case ast.Subscript(value=ast.Name(id="Literal"), slice=choices):
-            return _choice(text, ast.literal_eval(choices))
+        case ast.Subscript(value=ast.Name(id="Optional"), slice=inner):
+            return _optional(text, parameter_type(name, inner, help_text))
         case ast.Subscript(value=ast.Name(id="list"), slice=ast.Name(id="str")):
             return ParameterType(text, "texts separated by commas", list[str], comma_separated)
-    raise ValueError(f"type {text} is not supported")
+    raise ValueError(f"papermill does not list the type {text}; {_WRITE_INSTEAD}")
 
 
 def _optional(text: str, inner: ParameterType) -> ParameterType:
@@ -84,15 +94,12 @@ def _optional(text: str, inner: ParameterType) -> ParameterType:
     return ParameterType(text, f"{inner.expected} or empty", inner.python_type | None, convert)
 
 
-def _choice(text: str, choices: Any) -> ParameterType:
-    values = choices if isinstance(choices, tuple) else (choices,)
-    by_text = {str(value): value for value in values}
-    return ParameterType(
-        text,
-        f"one of {', '.join(by_text)}",
-        Literal[values],
-        lambda given: by_text.get(given, given),
-    )
+def _choice(text: str, help_text: str) -> ParameterType:
+    found = _CHOICES.match(help_text)
+    if found is None:
+        raise ValueError("its help must name the choices as `one of a, b: help` or `one of a, b or empty: help`")
+    values = (*found["words"].split(", "), *([""] if found["empty"] else []))
+    return ParameterType(text, found["all"], Literal[values])
 
 
 def comma_separated(given: str) -> list[str]:

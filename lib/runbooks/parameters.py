@@ -1,8 +1,8 @@
 """A runbook's parameters: what its notebook declares, and the values of a run.
 
-papermill injects a mistyped parameter with a mere warning and does not see
-``int | None`` at all, so names, types and dates are checked here, before a
-kernel starts.
+papermill injects a mistyped parameter with a mere warning, so names, types and
+dates are checked here, before a kernel starts. A declaration that papermill would not
+list is refused: the parameter would be missing in ``papermill --help-notebook``.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Parameter:
 def declared_parameters(source: str, *, where: str) -> tuple[Parameter, ...]:
     """Read the source of a ``parameters`` cell; `where` names it in errors.
 
-    An import, such as that of ``Literal``, may stand above the declarations.
+    An import, such as that of ``Optional``, may stand above the declarations.
 
     Raises:
         UserError: A line is not of the form that `Parameter` shows.
@@ -64,7 +64,9 @@ def declared_parameters(source: str, *, where: str) -> tuple[Parameter, ...]:
         comments = _comments(source)
     except (SyntaxError, tokenize.TokenError) as error:
         raise UserError(f"{where}: the parameters cell is not Python: {error}") from error
-    declarations = (statement for statement in statements if not isinstance(statement, ast.ImportFrom))
+    declarations = [statement for statement in statements if not isinstance(statement, ast.ImportFrom)]
+    for statement in declarations:
+        _ensure_listed(source.splitlines()[statement.lineno - 1 : statement.end_lineno], where)
     return tuple(_declared(statement, comments, where) for statement in declarations)
 
 
@@ -130,6 +132,13 @@ def _unknown(name: str, names: list[str]) -> str:
     return f"there is no parameter {name!r:.80}{hint} Known are: {', '.join(names) or 'none'}"
 
 
+def _ensure_listed(lines: list[str], where: str) -> None:
+    """papermill leaves out a line with a second ``=``, wherever it stands."""
+    for line in lines:
+        if line.count("=") > 1:
+            raise UserError(f"{where}: papermill does not list {line.strip()!r:.120}: write it with one = only")
+
+
 def _declared(statement: ast.stmt, comments: Mapping[int, str], where: str) -> Parameter:
     if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
         raise UserError(f"{where}: line {statement.lineno} of the parameters cell is not `name: type = default`")
@@ -139,13 +148,14 @@ def _declared(statement: ast.stmt, comments: Mapping[int, str], where: str) -> P
             f"{where}: parameter {name}: a run keeps its parameters, so none may be a secret; "
             "read it from an environment variable"
         )
+    help_text = comments.get(statement.end_lineno or 0, "")
     try:
-        kind = parameter_type(name, statement.annotation)
+        kind = parameter_type(name, statement.annotation, help_text)
         default = ast.literal_eval(statement.value) if statement.value else kind.parse(None)
         kind.parse(default)
     except ValueError as error:
         raise UserError(f"{where}: parameter {name}: {ast.unparse(statement)!r:.120} does not hold: {error}") from error
-    return Parameter(name, kind, default, comments.get(statement.end_lineno or 0, ""))
+    return Parameter(name, kind, default, help_text)
 
 
 def _comments(source: str) -> dict[int, str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 import platform
 import subprocess
 from importlib import metadata
 
 from lib import project
+from lib.account import account
 
 _DISTRIBUTION = "consolidation-runbooks"
 _LIBRARIES = ("papermill", "ipykernel", "duckdb", "pandas")
@@ -29,11 +29,8 @@ def library_versions() -> dict[str, str]:
 
 
 def user() -> str:
-    """The user's name; ``unknown`` when the machine knows none."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"
+    """The account that runs it; who may change what is asked of the platform (`Platform.actor`)."""
+    return account()
 
 
 def _version(distribution: str) -> str:

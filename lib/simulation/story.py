@@ -60,7 +60,7 @@ class RunRunbook:
         """The same with the newest plan that these checks have printed, if it approves one."""
         if not self.approves:
             return self
-        printed = (command for check in earlier for command in (check.next_step, *check.commands))
+        printed = (command for check in earlier for command in (check.next_step, *check.changes))
         digests = [found[1] for command in printed if self.approves in command and (found := _PLAN.search(command))]
         return replace(self, parameters={**self.parameters, "plan": digests[-1] if digests else "none was printed"})
 

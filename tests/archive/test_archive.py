@@ -28,6 +28,7 @@ from lib.archive.record import (
 from lib.archive.sealing import seal
 from lib.cli import cli
 from lib.errors import Unavailable, UserError
+from lib.operations.commands import Changing, Looking
 from lib.operations.verdict import Check, Conclusion, Verdict
 
 START = datetime(2026, 11, 24, 19, 53, 40, tzinfo=UTC)
@@ -52,7 +53,8 @@ CHECKS = st.builds(
     verdict=st.sampled_from(Verdict),
     summary=st.text(),
     evidence=st.dictionaries(st.text(), st.text()),
-    commands=st.lists(st.text()).map(tuple),
+    commands=st.lists(st.text().map(Looking)).map(tuple),
+    changes=st.lists(st.text().map(Changing)).map(tuple),
 )
 
 

@@ -27,7 +27,7 @@ def test_the_lock_is_switched_off_as_planned_and_on_again(shell: Shell, tmp_path
         """What the plan says to type, with a reason of the operator's own."""
         _, record = run("run", "rollback", "-p", f"lock={lock}")
         planned = next(check for check in record["checks"] if "nothing was changed" in check["summary"])
-        typed = planned["commands"][0].replace("why it is safe", "waiting for a store that is down")
+        typed = planned["changes"][0].replace("why it is safe", "waiting for a store that is down")
         return shlex.split(typed)[1:]
 
     off = command_of("off")

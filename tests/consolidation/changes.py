@@ -37,5 +37,12 @@ def change_everything(warehouse: Warehouse, locks: ConsolidationLock, spec: Tabl
 
 def _record(action: str) -> ActionRecord:
     return new_record(
-        action=action, target=HOSTILE, environment="test", reason=HOSTILE, digest="", before={}, undo=HOSTILE
+        action=action,
+        target=HOSTILE,
+        environment="test",
+        actor=HOSTILE,
+        reason=HOSTILE,
+        digest="",
+        before={},
+        undo=HOSTILE,
     )

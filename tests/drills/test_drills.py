@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from lib.archive.record import from_json
 from lib.simulation.drills.catalogue import drills, find_drill
 from lib.simulation.drills.drill import Drill
 from lib.simulation.drills.rehearsal import rehearse
+from tests.operations.commands import misplaced
 
 DRILLS = drills()
 INCIDENTS = 18
@@ -20,6 +22,8 @@ def test_the_runbooks_tell_what_is_true(drill: Drill, tmp_path: Path) -> None:
     findings = rehearse(drill, tmp_path)
 
     assert findings
+    records = [from_json(Path(finding.report).with_name("run.json").read_bytes()) for finding in findings]
+    assert [text for record in records for check in record.checks for text in misplaced(check)] == []
     assert {(finding.runbook, finding.headline): finding.surprises for finding in findings if finding.surprises} == {}
 
 

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from papermill import inspect_notebook
 
 from lib.project import ROOT
+from lib.runbooks.catalogue import Runbook
 
 RUNBOOKS = {
     "deploy_verify",
@@ -24,8 +26,8 @@ RUNBOOKS = {
     "consolidation_timeout",
 }
 MAX_CODE_LINES = 10
-# A parameter with a closed set of values needs it for its annotation.
-CHOICES = "from typing import Literal"
+# A parameter that may be left open needs it for its annotation.
+OPTIONAL = "from typing import Optional"
 STABLE_ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 # What Jupyter gives a new cell: eight hexadecimal digits, or a UUID.
 RANDOM_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){0,3}(-[0-9a-f]{12})?")
@@ -35,6 +37,8 @@ LOGIC = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.Tr
 Notebook = nbformat.NotebookNode
 
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+# It has a parameter of each type.
+HEALTHY = ROOT / "tests/runbooks/notebooks/healthy.ipynb"
 
 
 @pytest.fixture(params=PATHS, ids=lambda path: path.stem)
@@ -94,12 +98,24 @@ def test_parameters_are_annotated_literals_with_help(notebook: Notebook) -> None
     assert len(tagged) == 1
     source = tagged[0].source
     helped = comments(source)
-    statements = [item for item in ast.parse(source).body if ast.unparse(item) != CHOICES]
+    statements = [item for item in ast.parse(source).body if ast.unparse(item) != OPTIONAL]
     for statement in statements:
         assert isinstance(statement, ast.AnnAssign), ast.unparse(statement)
         assert statement.value is not None, ast.unparse(statement)
         ast.literal_eval(statement.value)
         assert helped.get(statement.end_lineno or 0), f"no help: {ast.unparse(statement)}"
+
+
+@pytest.mark.parametrize("path", [*PATHS, HEALTHY], ids=lambda path: path.stem)
+def test_papermill_lists_each_parameter_as_we_do(path: Path) -> None:
+    listed = inspect_notebook(path)
+    ours = {parameter.name: parameter for parameter in Runbook(path).parameters}
+    assert {name: (each["inferred_type_name"], each["help"]) for name, each in listed.items()} == {
+        name: (each.type.text, each.help) for name, each in ours.items()
+    }
+    assert {name: ast.literal_eval(each["default"]) for name, each in listed.items()} == {
+        name: each.default for name, each in ours.items()
+    }
 
 
 def test_cells_are_short_and_hold_no_logic(notebook: Notebook) -> None:
@@ -118,7 +134,7 @@ def test_imports_come_from_the_library_and_name_no_adapter(notebook: Notebook) -
     for cell in code_cells(notebook):
         for node in ast.walk(ast.parse(cell.source)):
             assert not isinstance(node, ast.Import), cell.id
-            if isinstance(node, ast.ImportFrom) and ast.unparse(node) != CHOICES:
+            if isinstance(node, ast.ImportFrom) and ast.unparse(node) != OPTIONAL:
                 package = f"{node.module}.".split(".")
                 assert package[0] == "lib", cell.id
                 assert package[1] not in {"gcp", "embedded"}, cell.id

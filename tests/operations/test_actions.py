@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -107,14 +109,18 @@ def test_a_plan_expires_and_is_of_one_target_and_environment_only(platform: Plat
     assert everything(platform) == before
 
 
-def test_the_record_says_who_when_why_from_what_to_what_and_how_to_undo_it(platform: Platform, case: Case) -> None:
+def test_the_record_says_who_when_why_from_what_to_what_and_how_to_undo_it(
+    platform: Platform, case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(variable, "somebody else")
     action = case.set_up(platform)
     asked = datetime.now(UTC) - timedelta(seconds=1)
     state = action.plan().state
     approved(platform, action, reason="it's <b>the race</b>; DROP TABLE x")
     (record,) = [*changes(platform), *releases(platform)]
     assert (record.reason, record.status) == ("it's <b>the race</b>; DROP TABLE x", ActionStatus.DONE)
-    assert record.actor
+    assert record.actor == pwd.getpwuid(os.getuid()).pw_name
     assert record.target
     assert asked < record.filed_at < datetime.now(UTC) + timedelta(seconds=1)
     assert json.loads(record.before) == state

@@ -241,7 +241,9 @@ def test_a_command_asks_the_environment_that_was_looked_at(platform: Platform) -
     found = duplicates(elsewhere, DAY, DAY)
     done = repaired(elsewhere)
     commands = [
-        command for check in all_checks([waiting, found, done]) for command in [check.next_step, *check.commands]
+        command
+        for check in all_checks([waiting, found, done])
+        for command in [check.next_step, *check.commands, *check.changes]
     ]
     ours = [command for command in commands if "runbook " in command]
     assert len(ours) == 6
@@ -255,7 +257,9 @@ def test_a_batch_that_waits_is_named_with_the_command_that_consolidates_it(platf
     for hours, expected in ((0, Verdict.PASS), (2, Verdict.FAIL), (48, Verdict.WARN)):
         section = backlog(platform, now + timedelta(hours=hours), stuck_after_minutes=60)
         assert the_check(section).verdict is expected
-    assert the_check(section).commands == [f"runbook consolidate --batch {batch} --game-date {DAY}"]
+    consolidate = f"runbook consolidate --batch {batch} --game-date {DAY}"
+    assert the_check(section).changes == (consolidate,)
+    assert the_check(section).commands == (f"{consolidate} --dry-run",)
     assert section.exhibits[0].rows[0][:6] == (batch, 4, 20, 0, 0, 20)
 
 

@@ -107,7 +107,9 @@ class Program:
     def _settle_the_spec(self) -> None:
         """A stranger came first: an operator records our spec in place of its."""
         spec, recorded = self.world.spec, recorded_specs(self.warehouse, self.world.spec)
-        record = new_record(action="spec", target="", environment="", reason="simulated", digest="", before={}, undo="")
+        record = new_record(
+            action="spec", target="", environment="", actor="", reason="simulated", digest="", before={}, undo=""
+        )
         change_spec(self.warehouse, spec, recorded, record)
 
     def _consolidate(self, batch_id: str, *, use_lock: bool, is_stranger: bool = False) -> None:

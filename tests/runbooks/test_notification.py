@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from email import message_from_bytes, policy
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +16,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.archive.archive import Archive, Run
-from lib.archive.record import Origin, RunError, RunStatus
+from lib.archive.record import Origin, RunError, RunRecord, RunStatus
 from lib.environment import Channel, load_environment
 from lib.operations.verdict import Verdict
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
-from lib.runbooks.notification import is_told, notified
+from lib.runbooks.notification import is_told, notified, question_key
 from lib.runbooks.notification_channels import Message, send
 from lib.runbooks.notification_delivery import refusal
 from lib.runbooks.redaction import Redactor, redactor_of
 from lib.runbooks.stopping import Limits
+from tests.runbooks.inbox import Inbox
 
 # Apprise looks at attachments with it, which we never send.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -40,44 +38,6 @@ HOSTILE = Message(
     Verdict.FAIL,
 )
 VERDICTS = st.sampled_from(Verdict)
-
-
-class Inbox:
-    """A web server that takes whatever is posted to it, or answers as it is told."""
-
-    def __init__(self) -> None:
-        self.posted: list[Any] = []
-        self.answer = 200
-        self.hold = threading.Event()
-        self.hold.set()
-        inbox = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                inbox.posted.append(json.loads(body))
-                inbox.hold.wait(30)
-                self.send_response(inbox.answer)
-                self.end_headers()
-                self.wfile.write(b"ok")
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"127.0.0.1:{self.server.server_port}"
-
-
-@pytest.fixture
-def inbox() -> Iterator[Inbox]:
-    found = Inbox()
-    thread = threading.Thread(target=found.server.serve_forever, args=(0.01,))
-    thread.start()
-    yield found
-    found.hold.set()
-    found.server.shutdown()
-    thread.join()
-    found.server.server_close()
 
 
 @pytest.fixture
@@ -202,7 +162,7 @@ def test_channel_that_does_not_answer_is_not_waited_for(inbox: Inbox) -> None:
     inbox.hold.set()
     assert lines == (
         "could not notify SLOW: no answer within 0.3 s",
-        "could not notify BAD: its value is no address that Apprise knows",
+        "could not notify BAD: its value is not an address that Apprise knows",
         "could not notify UNSET: the variable is not set",
     )
 
@@ -219,6 +179,31 @@ def test_hostile_text_stays_text_in_chats(inbox: Inbox, scheme: str, monkeypatch
     if scheme == "slack":
         assert "<!channel>" not in sent
         assert "<https://evil.example" not in sent
+
+
+def test_an_alert_has_one_name_from_the_first_failure_to_the_recovery(told: Archive) -> None:
+    run_ = run("healthy", told).record
+    failed = replace(
+        run_, verdict=Verdict.FAIL, parameters={"game_date": "2026-01-17"}, origin=Origin(schedule="daily")
+    )
+
+    def after(hours: int, record: RunRecord) -> RunRecord:
+        return replace(record, started_at=run_.started_at + timedelta(hours=hours))
+
+    by_hand = after(2, replace(failed, origin=Origin(), verdict=Verdict.WARN))
+    recovered = after(3, replace(by_hand, verdict=Verdict.PASS))
+    others = [
+        replace(recovered, parameters={"game_date": "2026-01-16"}),
+        replace(recovered, environment="another"),
+        replace(recovered, runbook="another"),
+    ]
+    told.begin(failed)
+    told.begin(by_hand)
+    key = question_key(failed, told)
+    assert [question_key(record, told) for record in (by_hand, recovered)] == [key, key]
+    assert len({key, *(question_key(record, told) for record in others)}) == 4
+    told.begin(recovered)
+    assert question_key(after(4, by_hand), told) != key
 
 
 def received_by_mail(message: Message) -> tuple[bytes, tuple[str, ...]]:

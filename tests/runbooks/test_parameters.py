@@ -17,13 +17,14 @@ from lib.runbooks.parameters import (
 )
 
 CELL = """\
-from typing import Literal
+from typing import Optional
 
 environment: str = ""
 game_date: str = "today"  # date of the games
-limit: int | None = None  # rows; empty: all
+limit: Optional[int] = None  # rows; empty: all
 threshold: float = 0.5
-mode: Literal["preview", "apply"] = "preview"
+mode: str = "preview"  # one of preview, apply: what to do
+lock: str = ""  # one of off, on or empty: the position
 dry_run: bool = True  # change nothing
 players: list[str] = []
 """
@@ -37,7 +38,7 @@ def resolved(**given_values: object) -> dict[str, Any]:
 def test_cell_is_read_with_types_defaults_and_help() -> None:
     assert [(p.name, p.type.text, p.default, p.help) for p in DECLARED][1:3] == [
         ("game_date", "str", "today", "date of the games"),
-        ("limit", "int | None", None, "rows; empty: all"),
+        ("limit", "Optional[int]", None, "rows; empty: all"),
     ]
     assert resolved() == {parameter.name: parameter.default for parameter in DECLARED}
 
@@ -53,6 +54,8 @@ def test_cell_is_read_with_types_defaults_and_help() -> None:
         ("limit", "-3", -3),
         ("threshold", "1e-3", 0.001),
         ("mode", "apply", "apply"),
+        ("lock", "", ""),
+        ("lock", "off", "off"),
         ("dry_run", "false", False),
         ("players", "a, b,,c", ["a", "b", "c"]),
     ],
@@ -69,6 +72,9 @@ def test_text_becomes_the_declared_type(name: str, text: str, value: object) -> 
         ("limit", True, "a whole number or empty"),
         ("threshold", "nan", "a number"),
         ("mode", "aply", "one of preview, apply"),
+        ("mode", "", "one of preview, apply"),
+        ("mode", True, "one of preview, apply"),
+        ("lock", "OFF", "one of off, on or empty"),
         ("dry_run", "maybe", "true or false"),
         ("game_date", "2026-02-30", "a date as YYYY-MM-DD"),
         ("game_date", "20260117", "a date as YYYY-MM-DD"),
@@ -98,7 +104,13 @@ def test_malformed_assignments_are_refused(assignments: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", ["x = 1", "x: dict = {}", "x: int = 'a'", "x: int = compute()", "x: int", "def", "x: str = 'open"]
+    "cell",
+    [
+        *("x = 1", "x: dict = {}", "x: int = 'a'", "x: int = compute()", "x: int", "def", "x: str = 'open"),
+        # What papermill would not list, or list wrongly.
+        *("x: int | None = None", "x: Literal['a'] = 'a'", "x: str = ''  # such as a=1", "x: str = 'a=1'"),
+        *("x: str = 'c'  # one of a, b: which", "x: str = ''  # one of a, b: which", "x: str = 'a'  # one of a, or b"),
+    ],
 )
 def test_cell_that_does_not_hold_is_refused(cell: str) -> None:
     with pytest.raises(UserError, match=r"test\.ipynb"):

@@ -155,6 +155,9 @@ def test_report_of_a_trivial_run_is_small_and_says_it_all(tmp_path: Path) -> Non
         assert part in text
     assert text.index("5 keys of 587") < text.index("none held")  # worst first
     assert "://" not in html
+    looking, changing = text.index("To check by hand"), text.index("These change something")
+    assert looking < text.index("runbook duplicates") < changing < text.index("runbook repair apply")
+    assert '<pre class="commands">runbook duplicates --game-date 2026-01-17</pre>' in html
 
 
 def test_verdict_shown_before_an_error_is_not_the_runs(tmp_path: Path) -> None:
