@@ -27,6 +27,7 @@ def spec(plan: str | None, reason: str | None, environment: str) -> None:
     from lib.platform import connect
 
     platform = connect(environment)
-    action = SpecChange(platform)
-    table = str(platform.table.table)
-    show_or_apply(platform, action, ("fence", "spec"), parameter="table", target=table, plan=plan, reason=reason)
+    target = str(platform.table.table)
+    show_or_apply(
+        platform, SpecChange(platform), ("fence", "spec"), parameter="table", target=target, plan=plan, reason=reason
+    )
