@@ -21,10 +21,7 @@ _SCALARS: dict[str, tuple[Any, str]] = {
 }
 
 
-_CHOICES = re.compile(r"(?P<all>one of (?P<words>\w+(?:, \w+)*)(?P<empty> or empty)?): ")
-_WRITE_INSTEAD = (
-    "write str, int, float, bool, list[str] or Optional[...] of one; for choices str, and `# one of a, b: help`"
-)
+_CHOICES = re.compile(r"(?P<all>one of (?P<words>\w+(?:, \w+)+)(?P<empty> or empty)?): ")
 
 
 @dataclass(frozen=True)
@@ -62,29 +59,36 @@ class ParameterType:
 
 
 def parameter_type(name: str, annotation: ast.expr, help_text: str = "") -> ParameterType:
-    """The type that a parameter's annotation states, of those that papermill lists too.
+    """The type that a parameter's annotation states.
 
     A ``str`` named ``..._date`` is a date. One whose help begins with ``one of a, b:`` or
-    ``one of a, b or empty:`` takes these words only.
+    ``one of a, b or empty:`` takes these words only. ``Literal[...]`` and ``int | None`` mean what they
+    say, but ``papermill --help-notebook`` does not list a parameter that is written so.
 
     Raises:
-        ValueError: It is none of ``str``, ``int``, ``float``, ``bool``, ``list[str]`` and
-            ``Optional[...]`` of these, or its help begins with ``one of`` and names no choices.
+        ValueError: It is none of ``str``, ``int``, ``float``, ``bool``, ``list[str]``, ``Literal[...]``,
+            and ``Optional[...]`` or ``... | None`` of these.
     """
     text = ast.unparse(annotation)
     match annotation:
         case ast.Name(id="str") if name == "date" or name.endswith("_date"):
             return ParameterType(text, "a date as YYYY-MM-DD, today, yesterday or empty", str, _date_text, is_date=True)
-        case ast.Name(id="str") if help_text.startswith("one of "):
-            return _choice(text, help_text)
+        case ast.Name(id="str") if named := _CHOICES.match(help_text):
+            words = (*named["words"].split(", "), *([""] if named["empty"] else []))
+            return ParameterType(text, named["all"], Literal[words])
         case ast.Name(id=scalar) if scalar in _SCALARS:
             python_type, expected = _SCALARS[scalar]
             return ParameterType(text, expected, python_type)
-        case ast.Subscript(value=ast.Name(id="Optional"), slice=inner):
+        case (
+            ast.Subscript(value=ast.Name(id="Optional"), slice=inner)
+            | ast.BinOp(left=inner, op=ast.BitOr(), right=ast.Constant(value=None))
+        ):
             return _optional(text, parameter_type(name, inner, help_text))
+        case ast.Subscript(value=ast.Name(id="Literal"), slice=choices):
+            return _literal(text, ast.literal_eval(choices))
         case ast.Subscript(value=ast.Name(id="list"), slice=ast.Name(id="str")):
             return ParameterType(text, "texts separated by commas", list[str], comma_separated)
-    raise ValueError(f"papermill does not list the type {text}; {_WRITE_INSTEAD}")
+    raise ValueError(f"type {text} is not supported")
 
 
 def _optional(text: str, inner: ParameterType) -> ParameterType:
@@ -94,12 +98,11 @@ def _optional(text: str, inner: ParameterType) -> ParameterType:
     return ParameterType(text, f"{inner.expected} or empty", inner.python_type | None, convert)
 
 
-def _choice(text: str, help_text: str) -> ParameterType:
-    found = _CHOICES.match(help_text)
-    if found is None:
-        raise ValueError("its help must name the choices as `one of a, b: help` or `one of a, b or empty: help`")
-    values = (*found["words"].split(", "), *([""] if found["empty"] else []))
-    return ParameterType(text, found["all"], Literal[values])
+def _literal(text: str, choices: Any) -> ParameterType:
+    values = choices if isinstance(choices, tuple) else (choices,)
+    by_text = {str(value): value for value in values}
+    expected = f"one of {', '.join(by_text)}"
+    return ParameterType(text, expected, Literal[values], lambda given: by_text.get(given, given))
 
 
 def comma_separated(given: str) -> list[str]:

@@ -1,8 +1,7 @@
 """A runbook's parameters: what its notebook declares, and the values of a run.
 
 papermill injects a mistyped parameter with a mere warning, so names, types and
-dates are checked here, before a kernel starts. A declaration that papermill would not
-list is refused: the parameter would be missing in ``papermill --help-notebook``.
+dates are checked here, before a kernel starts.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ class Parameter:
 def declared_parameters(source: str, *, where: str) -> tuple[Parameter, ...]:
     """Read the source of a ``parameters`` cell; `where` names it in errors.
 
-    An import, such as that of ``Optional``, may stand above the declarations.
+    An import, such as that of ``Optional`` or ``Literal``, may stand above the declarations.
 
     Raises:
         UserError: A line is not of the form that `Parameter` shows.
@@ -65,8 +64,6 @@ def declared_parameters(source: str, *, where: str) -> tuple[Parameter, ...]:
     except (SyntaxError, tokenize.TokenError) as error:
         raise UserError(f"{where}: the parameters cell is not Python: {error}") from error
     declarations = [statement for statement in statements if not isinstance(statement, ast.ImportFrom)]
-    for statement in declarations:
-        _ensure_listed(source.splitlines()[statement.lineno - 1 : statement.end_lineno], where)
     return tuple(_declared(statement, comments, where) for statement in declarations)
 
 
@@ -130,13 +127,6 @@ def _unknown(name: str, names: list[str]) -> str:
     near = get_close_matches(name, names, n=1)
     hint = f"; did you mean {near[0]}?" if near else "."
     return f"there is no parameter {name!r:.80}{hint} Known are: {', '.join(names) or 'none'}"
-
-
-def _ensure_listed(lines: list[str], where: str) -> None:
-    """papermill leaves out a line with a second ``=``, wherever it stands."""
-    for line in lines:
-        if line.count("=") > 1:
-            raise UserError(f"{where}: papermill does not list {line.strip()!r:.120}: write it with one = only")
 
 
 def _declared(statement: ast.stmt, comments: Mapping[int, str], where: str) -> Parameter:

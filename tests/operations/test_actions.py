@@ -221,7 +221,7 @@ def test_what_was_done_and_cannot_be_read_back_is_no_refusal(platform: Platform,
 
 def test_a_cleanup_drops_what_is_proven_and_nothing_else(platform: Platform) -> None:
     """Of the named batch: by values, by the ledger; not what lacks a key, and not what differs."""
-    stage(platform, [row(1), row(2, confidence_score=None)])
+    stage(platform, [row(1, confidence_score=None), row(2, confidence_score=None)])
     stage(platform, [row(3)])
     consolidate(platform, cleanup=False)
     # A newer batch has updated a row that the ledger knows to be merged.

@@ -25,7 +25,7 @@ from tests.consolidation.world import DAY, NOON, World, later, prediction, quote
 from tests.gcp.bigquery.oracle.judge import JudgedWarehouse
 from tests.gcp.bigquery.oracle.report import Report
 
-BARE = TableSpec(active_column="", row_id_column="", newest_first=(), never_update=(), lock_scope="table")
+BARE = TableSpec(active_column="", row_id_column="", newest_first=(), never_update=())
 _OTHER_WRITERS = st.sampled_from(
     [
         "SELECT 'nobody'",
