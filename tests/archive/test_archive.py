@@ -90,11 +90,8 @@ def test_bad_input_and_a_refused_change_are_told_from_a_fault_by_the_errors_name
 def test_silent_run_is_abandoned_and_a_beating_one_is_not() -> None:
     silence = timedelta(seconds=ABANDONED_AFTER_SECONDS)
     assert ELSEWHERE.observed(START + silence).status is RunStatus.RUNNING
-    assert ELSEWHERE.observed(START - timedelta(hours=1)).status is RunStatus.RUNNING
-    # The second one was begun by a clock that was ahead.
-    for now in (START + silence + timedelta(seconds=1), START - timedelta(days=100)):
-        lost = ELSEWHERE.observed(now)
-        assert (lost.status, lost.verdict) == (RunStatus.ABANDONED, Verdict.UNKNOWN)
+    lost = ELSEWHERE.observed(START + silence + timedelta(seconds=1))
+    assert (lost.status, lost.verdict) == (RunStatus.ABANDONED, Verdict.UNKNOWN)
 
 
 @pytest.mark.parametrize(
