@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlglot
+from zetasql.types import ResolvedInsertStmt, ResolvedMergeStmt, ResolvedUpdateStmt
 
 from lib.consolidation.duplicates import explain_duplicates
 from lib.consolidation.errors import NothingToConsolidate
@@ -21,10 +23,14 @@ from tests.consolidation.changes import change_everything
 from tests.consolidation.days import look_at_the_days
 from tests.consolidation.world import DAY, NOON, later, prediction, predictions
 from tests.gcp.bigquery.double import BigqueryDouble
+from tests.gcp.bigquery.double.faults import ApiError
 from tests.gcp.bigquery.double.jobs import Job
+from tests.gcp.bigquery.double.partition_filter import require_partition_filters
 from tests.gcp.bigquery.googlesql import Sent, analyze
+from tests.gcp.bigquery.partition_scans import unfiltered_scans
 from tests.gcp.bigquery.world import PROJECT, BigqueryWorld
 
+MAIN = TableSpec().table
 BARE = TableSpec(active_column="", row_id_column="", newest_first=(), never_update=())
 
 
@@ -87,10 +93,11 @@ def schemas(double: BigqueryDouble) -> dict[tuple[str, str], list[Column]]:
 def objection(one: Sent) -> str:
     """What the analyzer says against it; empty: nothing."""
     try:
-        analyze(one)
+        statements = analyze(one)
     except Exception as error:
         return str(error)
-    return ""
+    unfiltered = sum(unfiltered_scans(statement, MAIN.table, "game_date") for statement in statements)
+    return f"{unfiltered} scans of the main table have no constant date" if unfiltered else ""
 
 
 def test_all_that_is_sent_is_googlesql(tmp_path: Path) -> None:
@@ -100,9 +107,11 @@ def test_all_that_is_sent_is_googlesql(tmp_path: Path) -> None:
         sent = all_that_is_sent(tmp_path / name, spec, line_type)
         assert {one.sql: said for one in sent if (said := objection(one))} == {}, name
         first = longest(sent)
-        assert {"ResolvedUpdateStmt", "ResolvedMergeStmt", "ResolvedInsertStmt"} <= set(analyze(first))
+        kinds = {type(statement) for statement in analyze(first)}
+        assert {ResolvedUpdateStmt, ResolvedMergeStmt, ResolvedInsertStmt} <= kinds
         if name == "live":
             assert_mistakes_are_found(sent)
+            assert_unfiltered_scans_are_found(sent[-1])
 
 
 def assert_mistakes_are_found(sent: Sequence[Sent]) -> None:
@@ -119,6 +128,59 @@ def assert_mistakes_are_found(sent: Sequence[Sent]) -> None:
     one = longest(sent)
     for word, instead in (("END IF;", ""), ("THEN", ""), ("MESSAGE =", "="), ("COMMIT TRANSACTION", "COMMIT IT")):
         assert "Syntax error" in objection(replace(one, sql=instead.join(one.sql.rsplit(word, 1))))
+
+
+def assert_unfiltered_scans_are_found(one: Sent) -> None:
+    """The double, which runs statements without the analyzer, refuses the same ones."""
+    refused = (
+        "SELECT 1 FROM main",
+        "SELECT 1 FROM main WHERE game_id = 'g'",
+        "SELECT 1 FROM main WHERE game_date = @day OR is_active",
+        "SELECT 1 FROM main WHERE game_date IN UNNEST([@day])",
+        "SELECT 1 FROM main WHERE DATE_TRUNC(game_date, MONTH) = @day",
+        "SELECT 1 FROM main WHERE game_date = (SELECT MAX(game_date) FROM main WHERE game_date >= @day)",
+        "SELECT 1 FROM other AS S JOIN main AS T ON S.game_date = T.game_date WHERE S.game_date = @day",
+        "SELECT 1 FROM main AS T LEFT JOIN other AS S ON S.game_id = T.game_id AND T.game_date = @day",
+        "SELECT 1 FROM other AS S WHERE EXISTS (SELECT 1 FROM main AS T WHERE T.game_date = S.game_date)",
+        "SELECT 1 FROM other AS S WHERE EXISTS (SELECT 1 FROM main AS T WHERE S.game_date = @day)",
+        "SELECT 1 FROM (SELECT *, ROW_NUMBER() OVER () AS n FROM main) AS T WHERE T.game_date = @day",
+        "SELECT 1 FROM main WHERE game_date = @day UNION ALL SELECT 1 FROM main",
+        "MERGE INTO main AS T USING other AS S ON S.game_date = T.game_date WHEN MATCHED THEN DELETE",
+        "UPDATE main SET is_active = FALSE WHERE game_id = 'g'",
+        "DELETE FROM main WHERE TRUE",
+        "INSERT INTO other SELECT * FROM main",
+    )
+    passed = (
+        "SELECT 1 FROM main WHERE game_date = @day AND is_active",
+        "SELECT 1 FROM main WHERE (game_date BETWEEN @day AND '2026-12-31') AND (is_active OR game_id = 'g')",
+        "SELECT 1 FROM other AS S JOIN main AS T ON S.game_date = T.game_date WHERE T.game_date >= @day",
+        "SELECT 1 FROM other AS S LEFT JOIN main AS T ON S.game_id = T.game_id AND @day = T.game_date",
+        "WITH seen AS (SELECT game_id FROM main WHERE game_date = @day) SELECT 1 FROM seen",
+        "SELECT (SELECT COUNT(*) FROM main WHERE game_date < CAST('2026-01-17' AS DATE))",
+        "MERGE INTO main AS T USING other AS S ON T.game_date = @day AND S.is_active WHEN MATCHED THEN DELETE",
+        "UPDATE main SET is_active = FALSE WHERE game_date = @day",
+        "DELETE FROM main WHERE game_date = @day",
+        "INSERT INTO main SELECT * FROM other",
+    )
+    main, other = MAIN.sql, MAIN.sibling("other").sql
+    schemas = {**one.schemas, (MAIN.dataset, "other"): one.schemas[MAIN.dataset, MAIN.table]}
+    for sql in (*refused, *passed):
+        whole = re.sub(r"\b(main|other)\b", lambda name: {"main": main, "other": other}[name[0]], sql)
+        said = objection(Sent(whole, {"day": "DATE"}, schemas))
+        assert (bool(said), "constant date" in said) == (sql in refused,) * 2, f"{sql}: {said}"
+        message = f"Cannot query over table '{PROJECT}.{MAIN}' without a filter over column(s) 'game_date'"
+        assert refusal_of_the_double(whole).startswith(message) == (sql in refused), sql
+
+
+def refusal_of_the_double(sql: str) -> str:
+    partitioned = {"timePartitioning": {"field": "game_date"}, "requirePartitionFilter": True}
+    try:
+        require_partition_filters(
+            sqlglot.parse_one(sql, read="bigquery"), PROJECT, {(MAIN.dataset, MAIN.table): partitioned}
+        )
+    except ApiError as error:
+        return error.message
+    return ""
 
 
 def longest(sent: Iterable[Sent]) -> Sent:

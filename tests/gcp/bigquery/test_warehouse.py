@@ -27,7 +27,7 @@ from lib.consolidation.warehouse import Column, Execute
 from lib.gcp import bigquery_gathering
 from lib.gcp.bigquery_types import load_file
 from lib.gcp.bigquery_warehouse import BigqueryWarehouse
-from tests.consolidation.world import predictions
+from tests.consolidation.world import DAY, predictions
 from tests.gcp.bigquery.double import BigqueryDouble, Fault
 from tests.gcp.bigquery.world import PROJECT, BigqueryWorld
 
@@ -222,13 +222,13 @@ def test_drop_takes_what_is_there(world: BigqueryWorld) -> None:
 
 def test_estimate_reads_nothing_and_the_limit_holds(world: BigqueryWorld, double: BigqueryDouble) -> None:
     world.insert(predictions(100))
-    statement = f"SELECT * FROM {world.spec.table.sql} WHERE game_id = @game"
-    estimated = world.warehouse.estimate(statement, {"game": HOSTILE})
+    statement = f"SELECT * FROM {world.spec.table.sql} WHERE game_id = @game AND game_date = @day"
+    estimated = world.warehouse.estimate(statement, {"game": HOSTILE, "day": DAY})
     assert estimated > 0
     assert not [job for job in double.jobs.by_id.values() if "query" in job.configuration]
     thrifty = BigqueryWorld(world.folder, address=world.address, options={"maximum_bytes_billed": estimated - 1})
     with pytest.raises(WarehouseUnavailable, match="raise that, or read less"):
-        thrifty.warehouse.query(statement, {"game": ""})
+        thrifty.warehouse.query(statement, {"game": "", "day": DAY})
     thrifty.stage(predictions(1))
     with pytest.raises(WarehouseUnavailable, match="raise that, or read less"):
         thrifty.consolidate(use_lock=False)

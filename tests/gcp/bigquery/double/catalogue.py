@@ -19,7 +19,7 @@ from tests.gcp.bigquery.double.faults import ApiError
 Resource = dict[str, Any]
 Answer = TypeVar("Answer")
 _LAYOUT = ("timePartitioning", "rangePartitioning", "clustering")
-_KEPT = ("friendlyName", "description", "expirationTime", "labels", *_LAYOUT)
+_KEPT = ("friendlyName", "description", "expirationTime", "labels", "requirePartitionFilter", *_LAYOUT)
 _COLUMNS = (
     *("table_name", "column_name", "data_type", "ordinal_position", "is_hidden", "is_nullable"),
     *("is_partitioning_column", "clustering_ordinal_position"),

@@ -146,9 +146,9 @@ def _live(world: JudgedWorld, life: Life) -> None:
 
 def _stage(world: JudgedWorld, batch_id: str, tables: list[list[dict[str, Any]]], written_over: str) -> None:
     for number, rows in enumerate(tables):
-        staged = world.staging_writer.write(rows, batch_id=batch_id, worker_id=f"w{number}", game_date=DAY).table
+        writes = world.staging_writer.write(rows, batch_id=batch_id, worker_id=f"w{number}", game_date=DAY)
     with world.warehouse.connection() as connection:
-        connection.execute(written_over.format(quoted(staged)))
+        connection.execute(written_over.format(quoted(writes[-1].table)))
 
 
 def _consolidate(world: JudgedWorld, batch_id: str, *, use_lock: bool) -> None:
