@@ -49,7 +49,7 @@ class Arrivals:
     @property
     def missing(self) -> int:
         """How many messages have not arrived although later ones have."""
-        return max(self._ahead) + 1 - self._next - len(self._ahead) if self._ahead else 0
+        return max(self._ahead) + 1 - self._next - len(self._ahead) if self._kernel and self._ahead else 0
 
     @property
     def is_idle_due(self) -> bool:
@@ -92,11 +92,14 @@ class Arrivals:
         # The id begins with the process: a forked child has numbers of its own.
         kernel = message["header"]["msg_id"].rpartition("_")[0]
         number = message["metadata"].get(MESSAGE_NUMBER, -1)
-        if not self._kernel:
+        # Counted from the first that is published. A reply has a socket of its own, and may overtake it.
+        is_reply = message["msg_type"].endswith("_reply")
+        if not self._kernel and not is_reply:
             self._kernel, self._next = kernel, number
-        if kernel == self._kernel and number >= self._next:
+            self._ahead = {early for early in self._ahead if early > number}
+        if kernel == (self._kernel or kernel) and number >= self._next:
             self._ahead.add(number)
-        while self._next in self._ahead:
+        while self._kernel and self._next in self._ahead:
             self._ahead.remove(self._next)
             self._next += 1
 

@@ -1,0 +1,40 @@
+"""What arrives from a kernel is counted, in whatever order its sockets are read."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from lib.runbooks.kernel import MESSAGE_NUMBER
+from lib.runbooks.published import Arrivals
+
+PUBLISHED = ((2, "status", "busy"), (3, "execute_input", ""), (4, "stream", ""), (6, "status", "idle"))
+REPLY = (5, "execute_reply", "")
+
+
+def message(number: int, kind: str, state: str) -> dict[str, Any]:
+    return {
+        "parent_header": {"msg_type": "execute_request", "msg_id": "cell"},
+        "msg_type": kind,
+        "header": {"msg_id": f"kernel_{number}"},
+        "metadata": {MESSAGE_NUMBER: number},
+        "content": {"execution_state": state},
+    }
+
+
+@pytest.mark.parametrize("lost", [None, 3, 4])
+def test_a_lost_message_is_missed_wherever_the_reply_comes_between(lost: int | None) -> None:
+    """What is published comes in its order; the reply, on a socket of its own, may come before any of it."""
+    for order in set(permutations(range(5))):
+        arrivals = Arrivals()
+        arrivals.sent({"header": {"msg_type": "execute_request", "msg_id": "cell"}})
+        sent = [*PUBLISHED, REPLY]
+        arrived = [sent[place] for place in order]
+        if [one for one in arrived if one != REPLY] != list(PUBLISHED):
+            continue
+        for one in arrived:
+            if one[0] != lost:
+                arrivals.arrived(message(*one))
+        assert arrivals.missing == (lost is not None), arrived
