@@ -27,7 +27,7 @@ def cli() -> None:
 
 @cli.command()
 @click.option("--schedules", default=10_000, show_default=True, help="Simulated schedules of the library as it is.")
-@click.option("--most", default=5_000, show_default=True, help="Schedules to try before a variant counts as unbroken.")
+@click.option("--most", default=10_000, show_default=True, help="Schedules to try before a variant counts as unbroken.")
 @click.option("--kills", default=300, show_default=True, help="Real processes to kill.")
 @click.option("--seed", default=0, show_default=True, help="The first seed.")
 @click.option("--jobs", default=os.cpu_count() or 1, show_default=True, help="Processes at a time.")
