@@ -8,9 +8,11 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+import duckdb
 import pyarrow.parquet
 
 from tests.gcp.bigquery.double import script, wire
@@ -109,7 +111,9 @@ class Jobs:
         job = self.get(job_id)
         job.cancelled.set()
         if job.transaction and not job.done.is_set():
-            job.transaction.cursor.interrupt()
+            # It may end, and close its connection, just now.
+            with suppress(duckdb.ConnectionException):
+                job.transaction.cursor.interrupt()
         return job
 
     def close(self) -> None:
