@@ -24,13 +24,12 @@ from lib.runbooks.headers import HEADERS
 from lib.runbooks.known_values import SHORTEST_VALUE, kinds_of, secrets_in
 from lib.runbooks.secret_formats import FORMATS
 from lib.runbooks.secret_names import says_password, says_secret
+from lib.runbooks.terminal_text import ESCAPES, without_escapes
 
 MASK = "[masked]"
 
 # Stands for what is masked while more is looked for: hardly any secret holds it.
 _OPAQUE = "<" * len(MASK)
-# Colours and links of a terminal.
-_COLOUR = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|\][^\x07\x1b]*+(?:\x07|\x1b\\))")
 _NAMES = ("name", "key", "variable", "header", "field", "setting")
 _VALUES = ("value", "default", "content")
 _SHORTEST_PIN = 4
@@ -87,11 +86,10 @@ class Redactor:
     def _found(self, pieces: list[str]) -> list[str] | None:
         """The pieces with what is found in them masked; None: nothing is left to mask."""
         whole = "".join(pieces)
-        if "\x1b" in whole:
-            # Colours stand between a name and its value; they are given up where they hide a secret.
-            plain = _COLOUR.sub("", whole)
-            if self._secrets(plain):
-                pieces, whole = _without_colours(pieces), plain
+        plain = without_escapes(whole)
+        if plain != whole and self._secrets(plain):
+            # Colours may part a secret, and pages leave them out; they are given up where they hide one.
+            pieces, whole = _without_escapes(pieces), plain
         found = self._secrets(whole)
         return list(_with_masks(whole, pieces, found)) if found else None
 
@@ -159,11 +157,11 @@ def _masked_below(value: Any, is_password: bool) -> Any:
     return MASK if is_secret else value
 
 
-def _without_colours(pieces: Sequence[str]) -> list[str]:
-    """A colour may be cut in two by the end of a piece; then it is in neither."""
+def _without_escapes(pieces: Sequence[str]) -> list[str]:
+    """An escape sequence may be cut in two by the end of a piece; then it is in neither."""
     whole = "".join(pieces)
-    spans_of_colours = [match.span() for match in _COLOUR.finditer(whole)]
-    return list(_with_masks(whole, pieces, spans_of_colours, mask=""))
+    spans = [match.span() for match in ESCAPES.finditer(whole)]
+    return list(_with_masks(whole, pieces, spans, mask=""))
 
 
 def _merged(found: Sequence[Span]) -> list[Span]:

@@ -14,7 +14,7 @@ _ESCAPE = (
     r"|(?:\x1b[PX^_]|[\x90\x98\x9e\x9f])[^\x1b\x9c\n]*(?:\x1b\\|\x9c)?"
     r"|\x1b[ -/]{0,8}[0-~]?"
 )
-_ESCAPES = re.compile(_ESCAPE)
+ESCAPES = re.compile(_ESCAPE)
 _PARTS = re.compile(
     r"(?P<line>\r*\n)|(?P<start>\r)|(?P<back>\x08)|\x1b\[(?P<up>\d{0,4})A"
     rf"|(?P<escape>{_ESCAPE})|(?P<text>[^\r\n\x08\x1b\x90-\x9f]+|.)"
@@ -25,7 +25,7 @@ _MOVE = re.compile(r"[\r\x08]|\x1b\[\d*A")
 
 def without_escapes(text: str) -> str:
     """The text without escape sequences."""
-    return _ESCAPES.sub("", text)
+    return ESCAPES.sub("", text)
 
 
 @dataclass(slots=True)
