@@ -64,7 +64,7 @@ def lost_runs(archive: Archive, environment: str) -> Iterator[Run]:
         if not _is_claimed(archive.store, place, now):
             continue
         record = run.record
-        if Chain(archive.store).knows(place, record.started_at):  # whoever sealed it was killed right afterwards
+        if Chain(archive.store).knows(place, record.started_at):  # its runner was killed right after it had sealed it
             forget_unsealed(archive.store, place)
             continue
         yield run if record.finished_at else Run(place, replace(record, finished_at=record.heartbeat_at))

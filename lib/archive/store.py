@@ -54,7 +54,7 @@ class Store(Protocol):
         ...
 
     def sync(self, folder: str) -> None:
-        """Make durable what is below a folder, whoever wrote it."""
+        """Make durable everything below a folder, including what other processes wrote."""
         ...
 
     def delete(self, name: str) -> None:

@@ -49,10 +49,13 @@ def principal(clients: GoogleClients, request: Request | None = None) -> str:
 
 
 def _service_account(credentials: Credentials, request: Request) -> str:
-    if (
-        getattr(credentials, "service_account_email", None) == "default"
-    ):  # of the machine; a first token brings the name
+    # A machine's account is called "default" until its first token brings the name.
+    if _account_email(credentials) == "default":
         credentials.refresh(request)  # type: ignore[no-untyped-call]
+    return _account_email(credentials)
+
+
+def _account_email(credentials: Credentials) -> str:
     return str(getattr(credentials, "service_account_email", None) or "")
 
 

@@ -10,10 +10,11 @@ from threading import Barrier
 
 import pytest
 
+from lib.consolidation.audit import ACTION_COLUMNS, new_record
 from lib.consolidation.cleanup import prove_merged
 from lib.consolidation.duplicates import count_duplicates
 from lib.consolidation.errors import NothingToConsolidate, SpecChanged, SpecMismatch, UnmarkedStaging
-from lib.consolidation.fence import ensure_fence, recorded_specs
+from lib.consolidation.fence import change_spec, ensure_fence, recorded_specs
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.ledger import ledger_runs
 from lib.consolidation.repair import apply_repair, plan_repair
@@ -147,6 +148,21 @@ def test_two_specs_that_were_recorded_at_once_are_both_refused(world: World) -> 
         with pytest.raises(SpecChanged, match=r"with \[.*\] and \[.*\], and not with"):
             place.consolidate("batch_1", game_date=day)
     assert world.table() == []
+
+
+def test_a_change_of_the_spec_is_refused_once_another_was_recorded(world: World) -> None:
+    """What the plan saw is a condition of the very transaction, which also files the record."""
+    stranger, third = BY_LOAD_DATE, OTHER_SPECS["active column"]
+    ensure_fence(world.warehouse, OURS, DAY)
+    world.warehouse.create_table(OURS.actions, ACTION_COLUMNS)
+    record = new_record(
+        action="change of a table's spec", target="", environment="", actor="", reason="", digest="", before={}, undo=""
+    )
+    change_spec(world.warehouse, stranger, [OURS.identity], record)
+    with pytest.raises(SpecChanged):
+        change_spec(world.warehouse, third, [OURS.identity], record)
+    assert recorded_specs(world.warehouse, OURS) == [stranger.identity]
+    assert len(world.table(OURS.actions)) == 1
 
 
 def test_a_repair_with_another_spec_is_refused(world: World) -> None:
