@@ -11,11 +11,12 @@ COPY lib/__init__.py lib/__init__.py
 RUN pip install --constraint requirements.lock --editable .
 
 COPY lib lib
+COPY rehearsal rehearsal
 COPY notebooks notebooks
 COPY params params
 
 # Compiled once here instead of at each start; the user below cannot write beside the code.
-RUN python -m compileall -q lib \
+RUN python -m compileall -q lib rehearsal \
     && useradd --create-home --uid 10001 runbook \
     && mkdir /data && chown runbook /data
 USER runbook

@@ -31,13 +31,13 @@ lab: $(READY) ## open the notebooks in JupyterLab
 check: $(READY) ## lint, formatting (notebooks too) and types
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
-	@.venv/bin/mypy --strict lib
+	@.venv/bin/mypy --strict lib rehearsal
 
 proof: $(READY) ## simulation, model and real processes; writes docs/PROOF.md (needs spin and gcc)
-	@.venv/bin/python -m tests.proof run
+	@.venv/bin/python -m proof run
 
 model: $(READY) ## check every state of the lock's and the fence's protocol (needs spin and gcc)
-	@.venv/bin/python -m tests.proof.model
+	@.venv/bin/python -m proof.model
 
 bench: $(READY) .venv-dbt/ready ## compare with what people would use instead; writes docs/BENCHMARKS.md
 	@.venv/bin/python -m bench
@@ -56,7 +56,7 @@ lock: $(READY) ## renew requirements.lock from the ranges in pyproject.toml
 
 clean: ## remove .venv and caches; runs and state stay
 	@rm -rf .venv .venv-* .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	@find lib tests -name __pycache__ -prune -exec rm -rf {} +
+	@find lib rehearsal proof tests -name __pycache__ -prune -exec rm -rf {} +
 
 # It pins most of its libraries to other versions than ours. It is for tests alone.
 .venv-airflow/ready:

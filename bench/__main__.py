@@ -18,7 +18,7 @@ import click
 
 from bench.result import Result, as_markdown, memory_growth
 from bench.setting import Setting
-from lib.project import ROOT
+from lib.places import ROOT
 
 DOCUMENT = ROOT / "docs" / "BENCHMARKS.md"
 # In the order of the table; each has `results(setting)`.

@@ -16,7 +16,7 @@ from bench.batch import DAY, ID, Batch
 from bench.measure import Sample, command
 from bench.result import Ratio, Result, compared
 from bench.setting import RUNBOOK, Setting
-from lib.project import ROOT
+from lib.places import ROOT
 
 _ENVIRONMENT = ROOT / ".venv-dbt" / "bin"
 _PROJECT = ROOT / "bench" / "dbt_project"

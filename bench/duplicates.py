@@ -29,7 +29,7 @@ assert found == ({_DUPLICATE_KEYS},)
 """
 _CONNECTED = """
 from datetime import date
-from lib.consolidation.duplicates import count_duplicates
+from lib.consolidation.upkeep.duplicates import count_duplicates
 from lib.platform import connect
 platform = connect("local")
 day = date(2026, 1, 17)

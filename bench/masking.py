@@ -7,7 +7,7 @@ from time import process_time
 
 from bench.result import Result
 from bench.setting import Setting
-from lib.runbooks.redaction import Redactor
+from lib.words.secrets.redaction import Redactor
 
 _LINE = (
     "2026-01-17T12:00:00.123Z INFO worker-7 🔒 Acquiring consolidation lock for game_date=2026-01-17, "

@@ -15,7 +15,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import pandas
 from IPython.display import display
-from lib.operations.verdict import Check, Verdict, conclude
+from lib.verdict.verdict import Check, Verdict, conclude
 matplotlib.use("agg")
 matplotlib.rcParams["figure.dpi"] = 100
 for plot in range(3):

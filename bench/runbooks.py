@@ -14,18 +14,18 @@ from time import perf_counter
 from bench.measure import Sample, command
 from bench.result import Difference, Ratio, Result, compared
 from bench.setting import RUNBOOK, Setting
-from lib.project import ROOT
+from lib.places import ROOT
 
 FIVE = ("deploy_verify", "day1_monitoring", "duplicate_diagnosis", "stuck_lock_release", "week2_performance_review")
 _BIN = Path(sys.executable).parent
 _NOTEBOOKS = ROOT / "notebooks"
 _FAIL_IS_AN_ANSWER = (0, 1)
 _USUAL_NIGHT = """
-from lib import project
-from lib.simulation.drills.catalogue import find_drill
-from lib.simulation.drills.stage import Stage
-from lib.simulation.history import write_history
-stage = Stage(project.home())
+from lib import places
+from rehearsal.drills.catalogue import find_drill
+from rehearsal.drills.stage import Stage
+from rehearsal.history import write_history
+stage = Stage(places.home())
 write_history(stage.platform, stage.today)
 find_drill("usual_night").set_up(stage)
 """

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from lib.project import ROOT
+from lib.places import ROOT
 
 
 @dataclass(frozen=True)

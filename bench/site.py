@@ -10,7 +10,7 @@ from bench.result import Result, within
 from bench.setting import Setting
 from lib.archive.archive import Archive, Run
 from lib.archive.record import Outcome, RunRecord, RunStatus
-from lib.operations.verdict import Check, Conclusion, Verdict
+from lib.verdict.verdict import Check, Conclusion, Verdict
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 _RUNBOOKS = ("day1_monitoring", "daily_quality", "deploy_verify", "week2_performance_review")

@@ -14,7 +14,7 @@ from bench.setting import Setting
 _SERVICE = "prediction-coordinator"
 _CONNECTED = """
 from datetime import UTC, datetime
-from lib.operations.history import LogHistory
+from lib.operations.logs.history import LogHistory
 from lib.platform import connect
 history = LogHistory(connect("local"), datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
 """
@@ -55,7 +55,7 @@ def results(setting: Setting) -> Iterator[Result]:
 def _written(setting: Setting, lines: int) -> Path:
     """A log of which one line in ten is of a consolidation, as on a busy day."""
     from lib.embedded.logs import append_entries, log_path
-    from lib.operations.ports import LogEntry
+    from lib.ports.logs import LogEntry
 
     home = Path(setting.variables["RUNBOOK_HOME"])
     at = datetime(2026, 1, 2, tzinfo=UTC)

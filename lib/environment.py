@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from lib import project
+from lib import places
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.table_spec import TableSpec
 from lib.errors import UserError
@@ -231,7 +231,7 @@ class Environment:
 
 def environment_names() -> list[str]:
     """The environments that there are."""
-    return sorted(path.stem for path in project.environments().glob("*.yaml"))
+    return sorted(path.stem for path in places.environments().glob("*.yaml"))
 
 
 def load_environment(name: str) -> Environment:
@@ -243,9 +243,9 @@ def load_environment(name: str) -> Environment:
     if name not in environment_names():
         raise UserError(
             f"there is no environment {name!r:.80}; known are {', '.join(environment_names()) or 'none'} "
-            f"({project.environments()})"
+            f"({places.environments()})"
         )
-    path = project.environments() / f"{name}.yaml"
+    path = places.environments() / f"{name}.yaml"
     settings = read_yaml(path)
     if not isinstance(settings, dict):
         raise UserError(f"{path} holds no settings; see params/environments/local.yaml")

@@ -43,6 +43,14 @@ class Finding(RunbookError):
     exit_code = 1
 
 
+class SourceUnavailable(Unavailable):
+    """A source of evidence could not be read, so nothing is known about it."""
+
+
+class ChangedMeanwhile(Finding):
+    """It is not as it was when it was looked at; nothing was changed."""
+
+
 _LEAST_BAD_FIRST = (0, 2, 3, 1)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Protocol
 
-from lib import project
+from lib import places
 from lib.environment import Environment, load_environment
 from lib.errors import CorruptState, Unavailable
 from lib.locking.lock import ConsolidationLock
@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from lib.consolidation.table_spec import TableSpec
     from lib.consolidation.warehouse import Warehouse
     from lib.locking.store import LockStore
-    from lib.operations.ports import LogReader, Permissions, Services
-    from lib.operations.query_costs import QueryCost
-    from lib.operations.warehouse_activity import WarehouseActivity
+    from lib.operations.performance.query_costs import QueryCost
+    from lib.ports.jobs import WarehouseActivity
+    from lib.ports.logs import LogReader
+    from lib.ports.permissions import Permissions
+    from lib.ports.services import Services
 
 
 class Adapters(Protocol):
@@ -145,7 +147,7 @@ class Platform:
 
     def consolidator(self) -> BatchConsolidator:
         from lib.consolidation.consolidator import BatchConsolidator
-        from lib.operations.lock_switch import takes_lock
+        from lib.lock_switch import takes_lock
 
         return BatchConsolidator(self.adapters.warehouse, self.locks, self.table, takes_lock=partial(takes_lock, self))
 
@@ -177,7 +179,7 @@ def run_lock_store(environment: Environment) -> LockStore:
     if environment.platform == "embedded":
         from lib.embedded.sqlite_locks import SqliteLockStore
 
-        return SqliteLockStore(project.home() / "run_locks.sqlite")
+        return SqliteLockStore(places.home() / "run_locks.sqlite")
     from lib.gcp.firestore_locks import FirestoreLockStore
 
     database = environment.google.firestore_database
@@ -188,7 +190,7 @@ def _adapters(environment: Environment) -> Adapters:
     if environment.platform == "embedded":
         from lib.embedded.adapters import EmbeddedAdapters
 
-        return EmbeddedAdapters(project.home(), environment)
+        return EmbeddedAdapters(places.home(), environment)
     from lib.gcp.adapters import GoogleAdapters
 
     return GoogleAdapters(environment)

@@ -13,7 +13,7 @@ import secrets
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lib import project
+from lib import places
 from lib.archive.record import RunRecord, from_json, to_json, utc_now
 from lib.archive.store import open_store
 from lib.errors import Unavailable, UserError
@@ -81,7 +81,7 @@ class Archive:
     """
 
     def __init__(self, root: str | Path | None = None) -> None:
-        self.store = open_store(str(root) if root is not None else project.outputs())
+        self.store = open_store(str(root) if root is not None else places.outputs())
 
     @property
     def address(self) -> str:

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lib.archive.quantities import Reading, undated
 from lib.archive.record import RunRecord
 from lib.errors import UserError
-from lib.operations.verdict import Check, Verdict
+from lib.verdict.verdict import Check, Verdict
+from lib.words.quantities import Reading, undated
 
 DEFAULT_TOLERANCE = 0.1
 

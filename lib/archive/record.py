@@ -15,13 +15,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 # For the kinds of error in them.
-import lib.consolidation.errors
-import lib.locking.errors
-import lib.operations.action_digest
-import lib.operations.ports  # noqa: F401
 from lib.archive.machine import is_gone
 from lib.errors import Finding, RunbookError, UserError
-from lib.operations.verdict import Check, Conclusion, Verdict
+from lib.verdict.verdict import Check, Conclusion, Verdict
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter

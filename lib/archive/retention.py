@@ -12,7 +12,7 @@ from lib.archive.chain import Chain, Event
 from lib.archive.record import RunStatus
 from lib.archive.sealing import forget_unsealed, unsealed_places
 from lib.errors import UserError
-from lib.operations.verdict import Verdict
+from lib.verdict.verdict import Verdict
 
 
 @dataclass(frozen=True)

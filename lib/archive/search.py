@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from lib.archive.archive import Archive, DamagedRun, Run
 from lib.archive.record import RunRecord
-from lib.operations.verdict import Verdict
+from lib.verdict.verdict import Verdict
 
 _AROUND_CHARS = 40
 

@@ -136,18 +136,18 @@ def diff(
     Exits 1 when a verdict got worse or a new check does not pass, 3 when there is nothing to
     compare with, else 0.
     """
-    from lib.archive import baseline
+    from lib.archive import compare_with
     from lib.archive.archive import Archive
     from lib.archive.comparison import compare
 
     if other is not None and week_before:
         raise click.UsageError("name OTHER, or take --week-before")
     archive = Archive()
-    run = baseline.ended(archive.run(run_id))
+    run = compare_with.ended(archive.run(run_id))
     if other is not None:
-        before = baseline.ended(archive.run(other))
+        before = compare_with.ended(archive.run(other))
     else:
-        before = baseline.week_before(archive, run) if week_before else baseline.last_green(archive, run)
+        before = compare_with.week_before(archive, run) if week_before else compare_with.last_green(archive, run)
     found = compare(before.record, run.record, tolerance_percent / 100)
     shown = [change for change in found.changes if shows_all or change.matters]
     if as_json:
@@ -168,7 +168,7 @@ for _command in (verify, rerun, prune):
 
 def _selection(runbook: str, environment: str, verdict: str | None, since: str | None, until: str | None) -> Selection:
     from lib.archive.search import Selection
-    from lib.operations.verdict import Verdict
+    from lib.verdict.verdict import Verdict
 
     return Selection(
         runbook=runbook,

@@ -15,8 +15,8 @@ from lib.cli.terminal import printable
 @options.as_json
 def audit(environment: str, as_json: bool) -> None:
     """Every change on record, newest first: who, when, why, and how it is undone."""
-    from lib.consolidation.audit import ActionStatus
-    from lib.operations.audit import changes, releases
+    from lib.consolidation.upkeep.audit import ActionStatus
+    from lib.operations.changes.audit import changes, releases
     from lib.platform import connect
 
     platform = connect(environment)

@@ -93,8 +93,8 @@ def duplicates(game_date: str, environment: str, as_json: bool) -> None:
 
     Exits 1 when there are any, 3 when the date has no rows to look at.
     """
-    from lib.consolidation.duplicates import count_duplicates
     from lib.consolidation.identifiers import checked_game_date
+    from lib.consolidation.upkeep.duplicates import count_duplicates
     from lib.operations import by_hand
     from lib.platform import connect
 

@@ -10,7 +10,7 @@ from lib.cli import options
 from lib.cli.terminal import echo_section, exit_as, printable
 
 if TYPE_CHECKING:
-    from lib.operations.action import Action
+    from lib.operations.changes.action import Action
     from lib.platform import Platform
 
 
@@ -38,7 +38,7 @@ def show_plan(platform: Platform, action: Action, words: tuple[str, ...], *, as_
     from datetime import UTC, datetime
 
     from lib.operations import by_hand
-    from lib.operations.action_plan import WHY
+    from lib.operations.changes.plan import WHY
 
     found = action.plan()
     digest = found.digest(platform, datetime.now(UTC))
@@ -65,8 +65,8 @@ def apply_plan(
     platform: Platform, action: Action, parameter: str, target: str, plan: str, reason: str, *, as_json: bool = False
 ) -> None:
     """Do what the approved plan says; `parameter` is the option that names the target, for messages."""
-    from lib.operations.action import carry_out
-    from lib.operations.action_plan import Approval
+    from lib.operations.changes.action import carry_out
+    from lib.operations.changes.plan import Approval
 
     approval = Approval(parameter, target, plan, reason).checked()
     found = carry_out(platform, action, approval)

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lib import project
+from lib import places
 from lib.cli.terminal import styled_verdict
 from lib.errors import UserError
 
 if TYPE_CHECKING:
     from lib.archive.archive import Run
-    from lib.operations.verdict import Check
-    from lib.simulation.story import Act, RunRunbook, Step
+    from lib.verdict.verdict import Check
+    from rehearsal.demo import Act, RunRunbook, Step
 
 _ENVIRONMENT = "local"
 
@@ -32,12 +32,12 @@ def demo() -> None:
     """
     from lib.archive.archive import Archive
     from lib.platform import connect
-    from lib.simulation.fresh_home import move_aside
-    from lib.simulation.story import told
     from lib.site.build import build_site
+    from rehearsal.demo import told
+    from rehearsal.fresh_home import move_aside
 
     started = time.monotonic()
-    if aside := move_aside(project.home()):
+    if aside := move_aside(places.home()):
         click.echo(f"The state that was there is kept in {_shown(aside)}")
     surprises = 0
     said: list[Check] = []
@@ -66,7 +66,7 @@ def _groups(steps: Sequence[Step]) -> Iterator[list[Step]]:
 
 def _carry_out(group: Sequence[Step], said: list[Check]) -> int:
     """Returns how many runbooks surprised; adds to what all runbooks have said."""
-    from lib.simulation.story import Act
+    from rehearsal.demo import Act
 
     first = group[0]
     if isinstance(first, Act):
@@ -85,7 +85,7 @@ def _play(act: Act) -> None:
 def _start(step: RunRunbook) -> subprocess.Popen[str]:
     assignments = [part for name, value in step.parameters.items() for part in ("-p", f"{name}={value}")]
     command = [sys.executable, "-m", "lib.cli", "run", step.runbook, *assignments, "--env", _ENVIRONMENT, "--json"]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=project.ROOT)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=places.ROOT)
 
 
 def _report(step: RunRunbook, process: subprocess.Popen[str], said: list[Check]) -> bool:

@@ -12,8 +12,8 @@ from lib.cli import options
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from lib.engines.cloud_run import Target
-    from lib.engines.cloud_run_files import Deployment
+    from lib.deploy.cloud_run import Target
+    from lib.deploy.cloud_run_files import Deployment
 
 
 @click.group()
@@ -46,8 +46,8 @@ def cloud_run(image: str, outputs: str, service_account: str | None, output: Pat
 
     Prints the commands that create or update them, as a shell script.
     """
-    from lib.engines.cloud_run_jobs import scheduled
-    from lib.engines.entries import entries_of
+    from lib.deploy.cloud_run_jobs import scheduled
+    from lib.deploy.entries import entries_of
     from lib.schedule.settings import load_schedule
 
     target = _target(environment, image, outputs, service_account)
@@ -77,7 +77,7 @@ def cloud_run_backfill(
 
     Prints the commands that create and start it, as a shell script.
     """
-    from lib.engines.cloud_run_jobs import over_dates
+    from lib.deploy.cloud_run_jobs import over_dates
     from lib.runbooks.catalogue import find_runbook
     from lib.runbooks.parameters import parse_assignments
 
@@ -93,8 +93,8 @@ def cloud_run_backfill(
 @options.environment
 def airflow(command: str, output: Path | None, environment: str) -> None:
     """Write the schedule as Airflow DAGs: one Python file for the folder of DAGs."""
-    from lib.engines.airflow import dag_file
-    from lib.engines.entries import entries_of
+    from lib.deploy.airflow import dag_file
+    from lib.deploy.entries import entries_of
     from lib.schedule.settings import load_schedule
 
     text = dag_file(entries_of(load_schedule(), environment), command)
@@ -106,7 +106,7 @@ def airflow(command: str, output: Path | None, environment: str) -> None:
 
 
 def _target(environment: str, image: str, outputs: str, service_account: str | None) -> Target:
-    from lib.engines.cloud_run import Target
+    from lib.deploy.cloud_run import Target
     from lib.environment import load_environment
 
     settings = load_environment(environment)
@@ -115,7 +115,7 @@ def _target(environment: str, image: str, outputs: str, service_account: str | N
 
 
 def _write(deployments: Sequence[Deployment], target: Target, folder: Path | None) -> None:
-    from lib.engines.cloud_run_files import commands, write_files
+    from lib.deploy.cloud_run_files import commands, write_files
 
     folder = folder or Path("deploy", target.environment.name)
     write_files(deployments, folder)

@@ -10,7 +10,7 @@ from lib.cli import options
 from lib.cli.terminal import printable, styled_verdict
 
 if TYPE_CHECKING:
-    from lib.operations.verdict import Check, Conclusion
+    from lib.verdict.verdict import Check, Conclusion
 
 
 @click.command()
@@ -22,9 +22,9 @@ def doctor(environment: str, as_json: bool) -> None:
     Only looks. Exits 0 when nothing is in the way of a runbook, 1 when something is
     missing, 3 when something could not be looked at.
     """
-    from lib.operations.doctor import examine
-    from lib.operations.verdict import Verdict
+    from lib.operations.doctor.doctor import examine
     from lib.platform import connect
+    from lib.verdict.verdict import Verdict
 
     conclusion = examine(connect(environment))
     if as_json:

@@ -14,10 +14,10 @@ import click
 
 from lib.cli.terminal import printable, styled_verdict
 from lib.errors import UserError
-from lib.operations.verdict import Verdict
+from lib.verdict.verdict import Verdict
 
 if TYPE_CHECKING:
-    from lib.simulation.drills.rehearsal import Finding
+    from rehearsal.drills.rehearsal import Finding
 
 _WIDTH = 100
 
@@ -33,7 +33,7 @@ def drill(name: str | None, every: bool, listed: bool, jobs: int, keep: Path | N
 
     Your own state and outputs are not touched. Exits 1 when a runbook is wrong.
     """
-    from lib.simulation.drills.catalogue import drills, find_drill
+    from rehearsal.drills.catalogue import drills, find_drill
 
     if listed:
         for known in drills():
@@ -69,8 +69,8 @@ def _rehearsed(names: Sequence[str], folder: Path, jobs: int) -> Iterator[list[F
 
 
 def _rehearse(name: str, folder: Path) -> list[Finding]:
-    from lib.simulation.drills.catalogue import find_drill
-    from lib.simulation.drills.rehearsal import rehearse
+    from rehearsal.drills.catalogue import find_drill
+    from rehearsal.drills.rehearsal import rehearse
 
     return rehearse(find_drill(name), folder)
 

@@ -23,7 +23,7 @@ def spec(plan: str | None, reason: str | None, environment: str) -> None:
     All consolidations of a table have to agree on it. To change it, change the settings
     of every environment and service that consolidates the table, then apply the plan.
     """
-    from lib.operations.spec_change import SpecChange
+    from lib.operations.changes.spec_change import SpecChange
     from lib.platform import connect
 
     platform = connect(environment)

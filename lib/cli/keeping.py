@@ -93,7 +93,7 @@ def rerun(run_id: str, timeout_seconds: float, as_json: bool) -> None:
     from lib.archive.archive import Archive
     from lib.runbooks.catalogue import find_runbook
     from lib.runbooks.rerun import rerun as run_again
-    from lib.runbooks.stopping import Limits
+    from lib.runbooks.stop import Limits
 
     archive = Archive()
     before = archive.run(run_id)

@@ -69,7 +69,7 @@ def release(game_date: str, steal: bool, plan: str | None, reason: str | None, e
     """
     from lib.cli.changes import show_or_apply
     from lib.consolidation.identifiers import checked_game_date
-    from lib.operations.lock_release import LockRelease
+    from lib.operations.changes.lock_release import LockRelease
     from lib.platform import connect
 
     platform, day = connect(environment), checked_game_date(game_date)

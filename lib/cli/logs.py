@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import click
 
-from lib import project
+from lib import places
 from lib.cli import options
 from lib.cli.terminal import printable
 
@@ -20,12 +20,12 @@ from lib.cli.terminal import printable
 @options.environment
 def logs(service: str, errors: bool, any_line: bool, hours: float, limit: int, environment: str) -> None:
     """What SERVICE logged about the lock, the MERGE and the validation; oldest first."""
-    from lib.operations.dates import local_time
-    from lib.operations.log_lines import ANCHORS, ERROR_WORDS, is_error
+    from lib.operations.logs.lines import ANCHORS, ERROR_WORDS, is_error
     from lib.platform import connect
+    from lib.words.dates import local_time
 
     platform = connect(environment)
-    now = project.now()
+    now = places.now()
     wanted = () if any_line else ERROR_WORDS if errors else tuple(ANCHORS)
     found = platform.logs.entries(
         [service], since=now - timedelta(hours=hours), until=now, containing=wanted, or_errors=errors

@@ -49,7 +49,7 @@ def moment(text: str | None, timezone: str) -> datetime | None:
     Raises:
         UserError: It is no moment.
     """
-    from lib.operations.dates import zone
+    from lib.words.dates import zone
 
     if text is None:
         return None

@@ -19,7 +19,7 @@ def repair() -> None:
 def plan(game_date: str, environment: str) -> None:
     """Tell what a repair would do, and the digest that approves it; change nothing."""
     from lib.consolidation.identifiers import checked_game_date
-    from lib.operations.repair import Repair
+    from lib.operations.changes.repair import Repair
     from lib.platform import connect
 
     day = checked_game_date(game_date)
@@ -35,7 +35,7 @@ def plan(game_date: str, environment: str) -> None:
 def apply(game_date: str, plan: str, reason: str, environment: str) -> None:
     """Back up the rows of duplicate keys, and keep the newest of each."""
     from lib.consolidation.identifiers import checked_game_date
-    from lib.operations.repair import Repair
+    from lib.operations.changes.repair import Repair
     from lib.platform import connect
 
     day = checked_game_date(game_date)
@@ -52,7 +52,7 @@ def apply(game_date: str, plan: str, reason: str, environment: str) -> None:
 def undo(game_date: str, backup: str, plan: str | None, reason: str | None, environment: str) -> None:
     """Put the rows of a backup back in place of those that a repair kept."""
     from lib.consolidation.identifiers import checked_game_date
-    from lib.operations.repair import UndoRepair
+    from lib.operations.changes.repair import UndoRepair
     from lib.platform import connect
 
     day = checked_game_date(game_date)

@@ -53,7 +53,7 @@ def run(
     from lib.runbooks.catalogue import find_runbook
     from lib.runbooks.execution import execute
     from lib.runbooks.parameters import parse_assignments
-    from lib.runbooks.stopping import Limits, stop_with_caller
+    from lib.runbooks.stop import Limits, stop_with_caller
 
     if has_caller:
         stop_with_caller()
@@ -90,10 +90,10 @@ def run(
 
 
 def _origin(archive: Archive, planned_at: str | None, entry: str, retry_of: str | None) -> Origin:
-    from lib import project
+    from lib import places
     from lib.archive.record import Origin
 
-    origin = Origin(entry, project.moment(planned_at, "--planned-at") if planned_at else None)
+    origin = Origin(entry, places.moment(planned_at, "--planned-at") if planned_at else None)
     if retry_of is None:
         return origin
     first = archive.run(retry_of)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from lib.errors import RunbookError
-    from lib.schedule.occurrence import Occurrence
+    from lib.schedule.firing_record import Occurrence
     from lib.schedule.overview import Overview
 
 _stop_grace_seconds = click.option(
@@ -35,12 +35,12 @@ def schedule() -> None:
 @options.as_json
 def list_entries(count: int, as_json: bool) -> None:
     """Each entry: its next firings, what became of the last one, and what was missed."""
-    from lib import project
+    from lib import places
     from lib.archive.archive import Archive
     from lib.schedule.overview import overviews
     from lib.schedule.settings import load_schedule
 
-    found = list(overviews(load_schedule(), Archive().store, project.now(), count))
+    found = list(overviews(load_schedule(), Archive().store, places.now(), count))
     if as_json:
         options.echo_json({"entries": [_as_data(overview) for overview in found]})
         return
@@ -58,7 +58,7 @@ def once(entry: str | None, stop_grace_seconds: float, as_json: bool) -> None:
     For cron and Cloud Scheduler: a firing that came a little before is due as long as its
     entry's catch_up_seconds say. When nothing is, it says nothing and exits 0.
     """
-    from lib import project
+    from lib import places
     from lib.archive.archive import Archive
     from lib.errors import worst_exit_code
     from lib.schedule.firing import Runner
@@ -68,7 +68,7 @@ def once(entry: str | None, stop_grace_seconds: float, as_json: bool) -> None:
     planned = load_schedule()
     planned = planned.only(entry) if entry is not None else planned
     problems: list[RunbookError] = []
-    ended = run_due(planned, Runner(Archive(), stop_grace_seconds), project.now(), _tell, problems.append)
+    ended = run_due(planned, Runner(Archive(), stop_grace_seconds), places.now(), _tell, problems.append)
     if as_json:
         options.echo_json({"occurrences": [_occurrence_as_data(occurrence) for occurrence in ended]})
     for problem in problems:
@@ -99,15 +99,15 @@ def run(stop_grace_seconds: float) -> None:
 @click.argument("entry", metavar="NAME")
 def resume(entry: str) -> None:
     """Let an entry run again that its on_failure has paused; what came meanwhile is not caught up with."""
-    from lib import project
+    from lib import places
     from lib.archive.archive import Archive
-    from lib.schedule.ledger import Ledger
+    from lib.schedule.firings import Ledger
     from lib.schedule.settings import load_schedule
     from lib.site.build import build_site
 
     [resumed] = load_schedule().only(entry).entries.values()
     archive = Archive()
-    Ledger(archive.store).resume(resumed, project.now())
+    Ledger(archive.store).resume(resumed, places.now())
     build_site(archive)
     click.echo(f"{resumed.name} runs again")
 
@@ -145,7 +145,7 @@ def _occurrence_as_line(occurrence: Occurrence) -> str:
 
 
 def _local(moment: datetime, timezone: str) -> str:
-    from lib.operations.dates import local_time
+    from lib.words.dates import local_time
 
     return f"{local_time(moment, timezone)} ({moment:%H:%M} UTC)"
 

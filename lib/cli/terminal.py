@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from lib.errors import UserError
-from lib.runbooks.terminal_text import without_escapes
+from lib.words.terminal_text import without_escapes
 
 if TYPE_CHECKING:
-    from lib.operations.section import Section
-    from lib.operations.verdict import Check
-    from lib.runbooks.redaction import Redactor
+    from lib.verdict.section import Section
+    from lib.verdict.verdict import Check
+    from lib.words.secrets.redaction import Redactor
 
 _COLOURS = {"PASS": "green", "WARN": "yellow", "UNKNOWN": "magenta", "FAIL": "red"}
 
@@ -36,7 +36,7 @@ def printable(text: str) -> str:
 def redactor() -> Redactor:
     """Masks the secrets of every environment: a command may fail before it knows its own."""
     from lib.environment import environment_names, load_environment
-    from lib.runbooks.redaction import Redactor, redactor_of
+    from lib.words.secrets.redaction import Redactor, redactor_of
 
     redactors = [redactor_of(None)]
     for name in environment_names():
@@ -54,7 +54,7 @@ def echo_section(section: Section) -> None:
 
 def exit_as(section: Section) -> None:
     """End with the exit code of its worst check; go on when that is healthy."""
-    from lib.operations.verdict import worst
+    from lib.verdict.verdict import worst
 
     code = {"PASS": 0, "WARN": 0, "FAIL": 1, "UNKNOWN": 3}[worst([check.verdict for check in section.checks])]
     if code:

@@ -34,7 +34,7 @@ from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column, Execute, Parameters, Require, Step, Warehouse
 
 if TYPE_CHECKING:
-    from lib.consolidation.audit import ActionRecord
+    from lib.consolidation.upkeep.audit import ActionRecord
 
 FENCE_COLUMNS = (
     Column("game_date", "DATE"),

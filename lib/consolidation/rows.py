@@ -12,7 +12,7 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from lib.consolidation.errors import StagedDataError
-from lib.consolidation.places import place
+from lib.consolidation.row_places import place
 from lib.consolidation.warehouse import Column
 
 if TYPE_CHECKING:

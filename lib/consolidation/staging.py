@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from lib.consolidation.errors import InvalidIdentifier, StagedDataError, UnmarkedStaging
 from lib.consolidation.identifiers import TableName, checked_batch_id, checked_game_date
 from lib.consolidation.ledger import LedgerRun, ledger_runs
-from lib.consolidation.places import place
 from lib.consolidation.row_groups import grouped_by_columns
+from lib.consolidation.row_places import place
 from lib.consolidation.rows import convert
 from lib.consolidation.schema import check_spec, check_staged_columns
 from lib.consolidation.staging_note import loaded_note, staging_note

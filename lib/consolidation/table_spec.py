@@ -74,7 +74,7 @@ class TableSpec:
 
     @property
     def actions(self) -> TableName:
-        """What operators changed: see `lib.consolidation.audit`."""
+        """What operators changed: see `lib.consolidation.upkeep.audit`."""
         return self.table.sibling(f"consolidation_actions__{self.table.table}")
 
     @property

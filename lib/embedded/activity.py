@@ -9,8 +9,8 @@ from lib.consolidation.errors import TableNotFound
 from lib.consolidation.identifiers import TableName
 from lib.embedded.duckdb_warehouse import DuckdbWarehouse
 from lib.embedded.job_marks import JobMark, read_marks
-from lib.operations.ports import SourceUnavailable
-from lib.operations.warehouse_activity import JobState, TableLayout, WarehouseJob
+from lib.errors import SourceUnavailable
+from lib.ports.jobs import JobState, TableLayout, WarehouseJob
 
 
 class LocalActivity:

@@ -31,7 +31,7 @@ class EmbeddedAdapters:
     writes staging tables, the coordinator does all else.
 
     Args:
-        home: The folder (see `lib.project.home`).
+        home: The folder (see `lib.places.home`).
         environment: Its settings.
     """
 

@@ -16,7 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lib.operations.ports import LATEST, SourceUnavailable
+from lib.errors import SourceUnavailable
+from lib.ports.services import LATEST
 
 WORKER, COORDINATOR = "prediction-worker", "prediction-coordinator"
 SERVICE_ACCOUNT = "prediction-worker@local.iam.gserviceaccount.com"

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from lib.operations.ports import LogEntry
+from lib.ports.logs import LogEntry
 
 
 def encode(entry: LogEntry) -> bytes:

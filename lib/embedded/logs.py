@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from lib.embedded.log_format import decode, encode, parse_time
-from lib.operations.ports import ERROR_SEVERITIES, LogEntry, SourceUnavailable
+from lib.errors import SourceUnavailable
+from lib.ports.logs import ERROR_SEVERITIES, LogEntry
 
 _LONGEST_LINE_BYTES = 1_000_000
 _OUR_TIME = re.compile(rb'\{"timestamp": "(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00)", ')

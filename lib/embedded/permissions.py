@@ -6,7 +6,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from lib.embedded.deployment import Deployment
-from lib.operations.ports import ChangedMeanwhile, RoleBindings
+from lib.errors import ChangedMeanwhile
+from lib.ports.permissions import RoleBindings
 
 
 class LocalPermissions:

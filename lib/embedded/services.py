@@ -19,16 +19,9 @@ from pathlib import Path
 from uuid import uuid4
 
 from lib.embedded.deployment import DeployedService, Deployment, Endpoint, Revision
-from lib.operations.health_request import request_health
-from lib.operations.ports import (
-    LATEST,
-    ChangedMeanwhile,
-    DeployedRevision,
-    HealthResponse,
-    RevisionTraffic,
-    ServiceStatus,
-    SourceUnavailable,
-)
+from lib.errors import ChangedMeanwhile, SourceUnavailable
+from lib.ports.health_request import request_health
+from lib.ports.services import LATEST, DeployedRevision, HealthResponse, RevisionTraffic, ServiceStatus
 
 _HANGING_SECONDS = 30.0
 _NUMBER = re.compile(r"-(\d{5})-")

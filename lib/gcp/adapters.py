@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from lib.gcp.firestore_locks import FirestoreLockStore
     from lib.gcp.iam import ProjectPermissions
     from lib.gcp.logging_reader import CloudLoggingReader
-    from lib.operations.query_costs import QueryCost
-    from lib.operations.section import Section
-    from lib.operations.verdict import Check
+    from lib.operations.performance.query_costs import QueryCost
+    from lib.verdict.section import Section
+    from lib.verdict.verdict import Check
 
 
 class GoogleAdapters:

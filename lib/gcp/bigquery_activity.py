@@ -18,11 +18,11 @@ from google.api_core.exceptions import NotFound
 
 from lib.consolidation.errors import InvalidIdentifier
 from lib.consolidation.identifiers import TableName
+from lib.errors import SourceUnavailable
 from lib.gcp.bigquery_errors import translated
 from lib.gcp.clients import GoogleClients
 from lib.gcp.errors import BIGQUERY, BIGQUERY_JOBS, without_secrets
-from lib.operations.ports import SourceUnavailable
-from lib.operations.warehouse_activity import JobState, TableLayout, WarehouseJob
+from lib.ports.jobs import JobState, TableLayout, WarehouseJob
 
 MOST_JOBS = 20_000
 

@@ -13,7 +13,7 @@ from typing import Any
 from lib.consolidation.errors import WarehouseUnavailable
 from lib.consolidation.warehouse import Parameters, Row
 from lib.gcp.bigquery_warehouse import BigqueryWarehouse
-from lib.operations.query_costs import QueryCost, spoken_bytes
+from lib.operations.performance.query_costs import QueryCost, spoken_bytes
 
 
 class QueryOverLimit(WarehouseUnavailable):

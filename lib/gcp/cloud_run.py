@@ -14,18 +14,12 @@ from google.cloud.run_v2 import Condition, Container, EnvVar, Service, ServicesC
 from google.cloud.run_v2 import TrafficTargetAllocationType as Allocation
 from google.protobuf.field_mask_pb2 import FieldMask
 
+from lib.errors import SourceUnavailable
 from lib.gcp.clients import GoogleClients
 from lib.gcp.errors import CLOUD_RUN, CLOUD_RUN_CHANGE
 from lib.gcp.id_token import fetch_id_token
-from lib.operations.health_request import request_health
-from lib.operations.ports import (
-    LATEST,
-    DeployedRevision,
-    HealthResponse,
-    RevisionTraffic,
-    ServiceStatus,
-    SourceUnavailable,
-)
+from lib.ports.health_request import request_health
+from lib.ports.services import LATEST, DeployedRevision, HealthResponse, RevisionTraffic, ServiceStatus
 
 if TYPE_CHECKING:
     from google.cloud.run_v2 import Revision

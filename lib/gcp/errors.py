@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from google.api_core import exceptions
 from google.auth.exceptions import GoogleAuthError, TransportError
 
-from lib.operations.ports import ChangedMeanwhile, SourceUnavailable
+from lib.errors import ChangedMeanwhile, SourceUnavailable
 
 
 class AccessDenied(SourceUnavailable):

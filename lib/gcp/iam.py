@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from lib.errors import SourceUnavailable
 from lib.gcp.clients import GoogleClients
 from lib.gcp.errors import POLICY_CHANGE, RESOURCE_MANAGER
-from lib.operations.ports import RoleBindings, SourceUnavailable
+from lib.ports.permissions import RoleBindings
 
 # Whose members can't be listed from here, and may include a service account.
 _OPAQUE = ("group:", "principalSet:", "allUsers", "allAuthenticatedUsers")

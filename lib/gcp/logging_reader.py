@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 from google.logging.type.log_severity_pb2 import LogSeverity
 from google.protobuf.json_format import MessageToDict
 
+from lib.errors import SourceUnavailable
 from lib.gcp.clients import GoogleClients
 from lib.gcp.errors import CLOUD_LOGGING
-from lib.operations.ports import ERROR_SEVERITIES, LogEntry, SourceUnavailable
+from lib.ports.logs import ERROR_SEVERITIES, LogEntry
 
 if TYPE_CHECKING:
     from google.cloud.logging_v2.types import LogEntry as StoredEntry

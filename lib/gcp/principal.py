@@ -15,7 +15,7 @@ from google.auth.transport.requests import Request as HttpRequest
 from google.oauth2.credentials import Credentials as PersonsCredentials
 
 from lib.account import account
-from lib.operations.ports import SourceUnavailable
+from lib.errors import SourceUnavailable
 
 if TYPE_CHECKING:
     from google.auth.transport import Request

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from lib.consolidation.table_spec import TableSpec
 from lib.environment import Environment
-from lib.operations.commands import Changing, Looking
+from lib.verdict.commands import Changing, Looking
 
 DATASTORE_USER = "roles/datastore.user"
 

@@ -7,13 +7,13 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from lib import project
+from lib import places
 from lib.errors import UserError
-from lib.operations.dates import local_time, resolve_game_date, start_of, zone
-from lib.operations.first_consolidation import since_deployment
-from lib.operations.history import LogHistory
-from lib.operations.metrics import Evidence
-from lib.operations.tables import facts
+from lib.operations.criteria.metrics import Evidence
+from lib.operations.deployment.first_consolidation import since_deployment
+from lib.operations.logs.history import LogHistory
+from lib.verdict.table import facts
+from lib.words.dates import local_time, resolve_game_date, start_of, zone
 
 if TYPE_CHECKING:
     from lib.platform import Platform
@@ -113,6 +113,6 @@ def scope_of(
     if timezone:
         zone(timezone)
         platform = replace(platform, environment=replace(platform.environment, timezone=timezone))
-    moment = now or project.now()
+    moment = now or places.now()
     resolved = resolve_game_date(game_date, platform.environment.timezone, now=moment)
     return Scope(platform, resolved, moment - timedelta(hours=hours), moment)

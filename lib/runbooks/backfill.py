@@ -23,7 +23,7 @@ from lib.runbooks.catalogue import Runbook
 from lib.runbooks.date_series import DateSeries
 from lib.runbooks.execution import checked_values
 from lib.runbooks.parameters import APPROVALS, assignment_words
-from lib.runbooks.stopping import StopRequest, signals_as_requests
+from lib.runbooks.stop import StopRequest, signals_as_requests
 
 # -P: a folder named lib where the caller stands is none of ours.
 _COMMAND = (sys.executable, "-P", "-m", "lib.cli", "run", "--json", "--stop-with-caller")

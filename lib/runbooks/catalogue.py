@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 from warnings import catch_warnings
 
-from lib import project
+from lib import places
 from lib.errors import UserError
 from lib.runbooks.parameters import Parameter, declared_parameters
 
@@ -135,13 +135,13 @@ def fast_import() -> Iterator[None]:
 
 
 def runbooks(folder: Path | None = None) -> list[Runbook]:
-    """All runbooks of a folder, by name, damaged ones too; by default of `lib.project.notebooks`."""
-    return [Runbook(path) for path in sorted((folder or project.notebooks()).glob("[!.]*.ipynb"))]
+    """All runbooks of a folder, by name, damaged ones too; by default of `lib.places.notebooks`."""
+    return [Runbook(path) for path in sorted((folder or places.notebooks()).glob("[!.]*.ipynb"))]
 
 
 def hidden_notebooks(folder: Path | None = None) -> list[Path]:
     """Files that are not runbooks although they end in ``.ipynb``: macOS and editors leave some."""
-    return sorted((folder or project.notebooks()).glob(".*.ipynb"))
+    return sorted((folder or places.notebooks()).glob(".*.ipynb"))
 
 
 def find_runbook(name: str, folder: Path | None = None) -> Runbook:

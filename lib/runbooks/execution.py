@@ -22,10 +22,10 @@ from lib.runbooks.notebook_run import run_notebook
 from lib.runbooks.notification import is_news, notified
 from lib.runbooks.parameters import resolve_values
 from lib.runbooks.provenance import code_version, library_versions, user
-from lib.runbooks.redaction import Redactor, redactor_of
 from lib.runbooks.report import render_report
-from lib.runbooks.stopping import Limits, StopRequest, signals_as_requests
+from lib.runbooks.stop import Limits, StopRequest, signals_as_requests
 from lib.site.build import build_site
+from lib.words.secrets.redaction import Redactor, redactor_of
 
 ENVIRONMENT_PARAMETER = "environment"
 

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, TypeVar
 from lib.archive.archive import Archive, Run
 from lib.archive.record import RunStatus, utc_now
 from lib.errors import RunbookError, UserError
-from lib.operations.audit import changes, releases
-from lib.operations.history import LogHistory
-from lib.operations.verdict import Verdict, worst
+from lib.operations.changes.audit import changes, releases
+from lib.operations.logs.history import LogHistory
+from lib.verdict.verdict import Verdict, worst
 
 if TYPE_CHECKING:
-    from lib.consolidation.audit import ActionRecord
-    from lib.operations.ports import LogEntry
-    from lib.operations.timeline import Consolidation
+    from lib.consolidation.upkeep.audit import ActionRecord
+    from lib.operations.logs.timeline import Consolidation
     from lib.platform import Platform
+    from lib.ports.logs import LogEntry
 
 _BEFORE_THE_RUNS = timedelta(hours=24)
 _T = TypeVar("_T")

@@ -17,18 +17,18 @@ from urllib.parse import quote
 from lib.archive.archive import REPORT, Archive, Run
 from lib.archive.local_store import LocalStore
 from lib.archive.record import utc_now
-from lib.consolidation.audit import ActionStatus
+from lib.consolidation.upkeep.audit import ActionStatus
 from lib.errors import Unavailable, UserError
-from lib.operations.action import as_text
-from lib.operations.audit import spoken_state
-from lib.operations.log_lines import is_error
-from lib.operations.tables import text_of
-from lib.operations.timeline import Consolidation, Progress
-from lib.operations.verdict import Verdict
+from lib.operations.changes.action import as_text
+from lib.operations.changes.audit import spoken_state
+from lib.operations.logs.lines import is_error
+from lib.operations.logs.timeline import Consolidation, Progress
 from lib.runbooks.incident import Incident, verdict_of
 from lib.runbooks.provenance import user
-from lib.runbooks.redaction import redactor_of
-from lib.runbooks.templating import in_words, in_zone, render, render_markdown
+from lib.verdict.verdict import Verdict
+from lib.words.pages import in_words, in_zone, render, render_markdown
+from lib.words.secrets.redaction import redactor_of
+from lib.words.text import text_of
 
 _FOLDER = "incidents"
 _MOST_ROWS = 300

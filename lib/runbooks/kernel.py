@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from lib import project
-from lib.operations.live import SESSION_VARIABLE
+from lib import places
+from lib.verdict.live import SESSION_VARIABLE
 
 if TYPE_CHECKING:
     from jupyter_client.manager import AsyncKernelManager
@@ -151,7 +151,7 @@ async def _shut_down(manager: AsyncKernelManager, clients: list[Any]) -> None:
 
 def _environment() -> dict[str, str]:
     # The kernel must import this very library, wherever the run was started from.
-    search_path = [str(project.ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    search_path = [str(places.ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     # A run that someone starts in a notebook is archived like any other.
     inherited = {name: value for name, value in os.environ.items() if name != SESSION_VARIABLE}
     return {**inherited, "PYTHONPATH": os.pathsep.join(search_path)}

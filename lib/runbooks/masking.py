@@ -13,9 +13,9 @@ from dataclasses import replace
 from typing import Any
 
 from lib.archive.record import RunError, RunRecord
-from lib.operations.commands import Changing, Looking
-from lib.operations.verdict import Check
-from lib.runbooks.redaction import Redactor
+from lib.verdict.commands import Changing, Looking
+from lib.verdict.verdict import Check
+from lib.words.secrets.redaction import Redactor
 
 # In base64; a mask would break them. SVG is text.
 _BINARY = ("image/", "audio/", "video/", "font/", "application/pdf", "application/octet-stream")

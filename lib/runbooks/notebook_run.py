@@ -13,9 +13,9 @@ from lib.archive.record import Outcome, RunStatus
 from lib.runbooks.catalogue import Runbook, fast_import
 from lib.runbooks.kernel import KERNEL_NAME, started_kernel
 from lib.runbooks.masking import masked_notebook
-from lib.runbooks.outcome import failed_to_execute, read_outcome
-from lib.runbooks.redaction import Redactor
-from lib.runbooks.stopping import Limits, StoppedBetweenCells, StopRequest, Watchdog
+from lib.runbooks.reading import failed_to_execute, read_outcome
+from lib.runbooks.stop import Limits, StoppedBetweenCells, StopRequest, Watchdog
+from lib.words.secrets.redaction import Redactor
 
 _START_TIMEOUT_SECONDS = 60
 # nbclient wants one for all outputs that arrive after a cell's end; `lib.runbooks.published` limits each wait.

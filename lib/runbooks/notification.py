@@ -18,12 +18,12 @@ from urllib.parse import quote
 from lib.archive.archive import REPORT, Archive, Run
 from lib.archive.record import RunRecord, RunStatus, utc_now
 from lib.environment import Channel, NotificationSettings
-from lib.operations.verdict import Check, Verdict
 from lib.runbooks.alert_managers import alert_key
 from lib.runbooks.notification_channels import Message, send
 from lib.runbooks.parameters import APPROVALS
-from lib.runbooks.redaction import Redactor
-from lib.runbooks.templating import in_zone
+from lib.verdict.verdict import Check, Verdict
+from lib.words.pages import in_zone
+from lib.words.secrets.redaction import Redactor
 
 _NEWS_FOR = timedelta(days=1)
 _MOST_CHECKS = 3

@@ -15,10 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
-from lib import project
+from lib import places
 from lib.environment import Channel
-from lib.operations.verdict import Verdict
-from lib.runbooks.redaction import Redactor
+from lib.verdict.verdict import Verdict
+from lib.words.secrets.redaction import Redactor
 
 _LONGEST_REASON = 200
 _START_SECONDS = 15
@@ -88,7 +88,7 @@ def _refusal(message: Message, is_over: bool, timeout_seconds: float, address: s
         answer = subprocess.run(
             [sys.executable, "-m", "lib.runbooks.notification_delivery"],
             input=json.dumps(call),
-            cwd=project.ROOT,
+            cwd=places.ROOT,
             capture_output=True,
             text=True,
             timeout=timeout_seconds + _START_SECONDS,

@@ -14,10 +14,10 @@ import os
 import re
 import sys
 
-from lib.operations.verdict import Verdict
 from lib.runbooks.alert_managers import close_by_alias, key_argument, keyed
 from lib.runbooks.notification_answers import judged_answers
-from lib.runbooks.templating import printable
+from lib.verdict.verdict import Verdict
+from lib.words.pages import printable
 
 # Names that some chats take for everyone in the room, in text from outside too.
 _MENTION = re.compile(r"@(?=everyone|here|channel|all\b)", re.IGNORECASE)

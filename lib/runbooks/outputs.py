@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from lib.operations.verdict import MEDIA_TYPE
 from lib.runbooks.markup import IMAGES, WHERE, data_address, joined, markdown, sanitised, sentence
-from lib.runbooks.templating import printable
-from lib.runbooks.terminal_text import Row, rows_at_last
+from lib.verdict.verdict import MEDIA_TYPE
+from lib.words.pages import printable
+from lib.words.terminal_text import Row, rows_at_last
 
 if TYPE_CHECKING:
     from markupsafe import Markup

@@ -16,7 +16,7 @@ from typing import Any
 
 from lib.errors import UserError
 from lib.runbooks.parameter_types import ParameterType, comma_separated, parameter_type
-from lib.runbooks.secret_names import says_secret
+from lib.words.secrets.names import says_secret
 
 # What approves a change: of the plan that a person has looked at, within its time.
 APPROVALS = ("plan", "reason")

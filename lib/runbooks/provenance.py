@@ -6,7 +6,7 @@ import platform
 import subprocess
 from importlib import metadata
 
-from lib import project
+from lib import places
 from lib.account import account
 
 _DISTRIBUTION = "consolidation-runbooks"
@@ -15,7 +15,7 @@ _LIBRARIES = ("papermill", "ipykernel", "duckdb", "pandas")
 
 def code_version() -> str:
     """``git describe`` of the checkout, or the installed package's version."""
-    command = ["git", "-C", str(project.ROOT), "describe", "--always", "--dirty", "--tags"]
+    command = ["git", "-C", str(places.ROOT), "describe", "--always", "--dirty", "--tags"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):

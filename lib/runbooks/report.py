@@ -10,7 +10,7 @@ from typing import Any
 
 from lib.archive.record import RunRecord, RunStatus
 from lib.runbooks.cells import render_cells
-from lib.runbooks.templating import render
+from lib.words.pages import render
 
 
 def render_report(record: RunRecord, notebook: Mapping[str, Any]) -> str:

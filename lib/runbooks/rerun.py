@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from lib.archive.archive import Archive, Run
-from lib.archive.baseline import moment
+from lib.archive.compare_with import moment
 from lib.archive.record import Origin
 from lib.errors import UserError
 from lib.runbooks.catalogue import Runbook
 from lib.runbooks.execution import ENVIRONMENT_PARAMETER, execute
 from lib.runbooks.parameters import APPROVALS
-from lib.runbooks.redaction import MASK
-from lib.runbooks.stopping import Limits
+from lib.runbooks.stop import Limits
+from lib.words.secrets.redaction import MASK
 
 
 def rerun(run: Run, runbook: Runbook, *, archive: Archive | None = None, limits: Limits | None = None) -> Run:

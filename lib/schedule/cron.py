@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from cronsim import CronSim, CronSimError
 
 from lib.errors import UserError
-from lib.operations.dates import zone
+from lib.words.dates import zone
 
 _FIELDS = 5
 

@@ -17,22 +17,22 @@ from tempfile import TemporaryFile
 from time import monotonic
 from typing import IO, TypeVar
 
-from lib import project
+from lib import places
 from lib.archive.archive import Archive
 from lib.archive.record import utc_now
 from lib.environment import load_environment
 from lib.errors import RunbookError, Unavailable
-from lib.operations.verdict import Verdict
 from lib.runbooks.catalogue import find_runbook
-from lib.runbooks.redaction import redactor_of
-from lib.runbooks.stopping import StopRequest
-from lib.schedule.ledger import Ledger
-from lib.schedule.look import why_paused
-from lib.schedule.occurrence import Attempt, Occurrence, State, runs_of
+from lib.runbooks.stop import StopRequest
+from lib.schedule.due import why_paused
+from lib.schedule.firing_record import Attempt, Occurrence, State, runs_of
+from lib.schedule.firings import Ledger
 from lib.schedule.planning import Firing, is_too_late
 from lib.schedule.run_process import Answer, Call
 from lib.schedule.values import planned_values
 from lib.site.build import build_site
+from lib.verdict.verdict import Verdict
+from lib.words.secrets.redaction import redactor_of
 
 # -P: a folder named lib where the caller stands is none of ours.
 _COMMAND = (sys.executable, "-P", "-m", "lib.schedule.run_process")
@@ -88,7 +88,7 @@ class Runner:
             planned_at=firing.planned_at.isoformat(),
         )
         claimed = Occurrence.of(entry, firing.planned_at, State.CLAIMED, utc_now())
-        now = project.now()
+        now = places.now()
         if is_too_late(entry, firing.planned_at, now) or why_paused(entry, self.ledger, now):
             return None
         if self.request.reason or not self.ledger.claim(claimed):

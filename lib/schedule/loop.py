@@ -17,10 +17,10 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from lib.archive.record import RunStatus, utc_now
 from lib.errors import RunbookError
-from lib.runbooks.stopping import signals_as_requests
+from lib.runbooks.stop import signals_as_requests
+from lib.schedule.due import forget_old, look
 from lib.schedule.firing import Runner
-from lib.schedule.look import forget_old, look
-from lib.schedule.occurrence import Occurrence
+from lib.schedule.firing_record import Occurrence
 from lib.schedule.planning import Firing, next_times
 from lib.schedule.settings import Entry, Schedule
 

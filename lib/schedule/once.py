@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import datetime
 
 from lib.errors import RunbookError
-from lib.runbooks.stopping import signals_as_requests
+from lib.runbooks.stop import signals_as_requests
+from lib.schedule.due import forget_old, look
 from lib.schedule.firing import Runner
-from lib.schedule.look import forget_old, look
-from lib.schedule.occurrence import Occurrence
+from lib.schedule.firing_record import Occurrence
 from lib.schedule.settings import Schedule
 
 

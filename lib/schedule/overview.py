@@ -9,10 +9,10 @@ from itertools import islice
 from typing import Any
 
 from lib.archive.store import Store
-from lib.schedule.ledger import Ledger
-from lib.schedule.look import why_paused
+from lib.schedule.due import why_paused
+from lib.schedule.firing_record import Occurrence
+from lib.schedule.firings import Ledger
 from lib.schedule.missed import MissedRun, missed
-from lib.schedule.occurrence import Occurrence
 from lib.schedule.planning import next_times, why_inactive
 from lib.schedule.settings import Entry, Schedule
 from lib.schedule.values import planned_values

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice, takewhile
 
-from lib.schedule.occurrence import State
+from lib.schedule.firing_record import State
 from lib.schedule.settings import Entry
 
 # What is older than that, nobody asks for any more.

@@ -19,13 +19,13 @@ from lib.archive.record import Origin
 from lib.environment import load_environment
 from lib.errors import RunbookError
 from lib.locking.errors import LockAcquisitionError
-from lib.operations.verdict import Verdict
 from lib.runbooks.catalogue import Runbook
 from lib.runbooks.execution import execute
-from lib.runbooks.redaction import redactor_of
-from lib.runbooks.stopping import Limits, stop_with_caller
-from lib.schedule.occurrence import Attempt
+from lib.runbooks.stop import Limits, stop_with_caller
+from lib.schedule.firing_record import Attempt
 from lib.schedule.run_lock import only_run
+from lib.verdict.verdict import Verdict
+from lib.words.secrets.redaction import redactor_of
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from lib import project
+from lib import places
 from lib.environment import load_environment
 from lib.errors import UserError
-from lib.operations.dates import start_of, zone
 from lib.runbooks.catalogue import Runbook, find_runbook
 from lib.runbooks.execution import checked_values
 from lib.runbooks.parameters import APPROVALS
 from lib.schedule.cron import Cron
 from lib.schedule.values import planned_values
 from lib.settings_file import checked_settings, read_yaml
+from lib.words.dates import start_of, zone
 
 _STRICT = {"extra": "forbid", "allow_inf_nan": False}
 # It becomes a folder's name, and part of the names of jobs elsewhere.
@@ -179,7 +179,7 @@ class Schedule:
 
 def schedule_path() -> Path:
     """The schedule's file: ``RUNBOOK_SCHEDULE``, or ``params/schedule.yaml`` in the checkout."""
-    return Path(os.environ.get("RUNBOOK_SCHEDULE") or project.PARAMS / "schedule.yaml").absolute()
+    return Path(os.environ.get("RUNBOOK_SCHEDULE") or places.PARAMS / "schedule.yaml").absolute()
 
 
 def load_schedule(path: Path | None = None) -> Schedule:

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from lib.environment import load_environment
-from lib.operations.dates import resolve_game_date
 from lib.runbooks.catalogue import Runbook
 from lib.runbooks.parameter_types import DATE_WORDS
+from lib.words.dates import resolve_game_date
 
 if TYPE_CHECKING:
     from lib.schedule.settings import Entry

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from lib.archive.store import Store
 from lib.errors import UserError
-from lib.runbooks.redaction import Redactor
-from lib.runbooks.templating import in_zone
+from lib.words.pages import in_zone
+from lib.words.secrets.redaction import Redactor
 
 if TYPE_CHECKING:
-    from lib.schedule.ledger import Ledger
+    from lib.schedule.firings import Ledger
     from lib.schedule.settings import Entry
 
 _OCCURRENCES = "_schedule"
@@ -87,7 +87,7 @@ def expected_runs(store: Store, now: datetime) -> Expected:
     if not store.children(_OCCURRENCES):
         return Expected()
     # Not at the top: what runs a schedule runs runbooks, and those build the site.
-    from lib.schedule.ledger import Ledger
+    from lib.schedule.firings import Ledger
     from lib.schedule.missed import missed
     from lib.schedule.settings import load_schedule
 
@@ -113,7 +113,7 @@ def _missed(entry: Entry, planned_at: datetime | None, why: str, *, is_paused: b
 
 def _paused(entries: Sequence[Entry], ledger: Ledger, now: datetime) -> Iterator[Missed]:
     """Entries that should run again and will not."""
-    from lib.schedule.look import why_paused
+    from lib.schedule.due import why_paused
     from lib.schedule.planning import why_inactive
 
     for entry in entries:
@@ -122,7 +122,7 @@ def _paused(entries: Sequence[Entry], ledger: Ledger, now: datetime) -> Iterator
 
 
 def _next_times(entries: Sequence[Entry], ledger: Ledger, now: datetime) -> Iterator[datetime]:
-    from lib.schedule.look import why_paused
+    from lib.schedule.due import why_paused
     from lib.schedule.planning import is_too_late, next_times, past_times
 
     for entry in entries:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import NAMESPACE_URL, uuid5
 
-from lib.runbooks.templating import render
 from lib.site.rows import Row
+from lib.words.pages import render
 
 _ENTRIES = 50
 _NEVER = "1970-01-01T00:00:00Z"

@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from lib.site.lead import lead_of
 from lib.site.rows import Row
-from lib.site.standing import lead_of
 
 _RUNS_IN_HISTORY = 60
 _RUNS_IN_SHARD = 500
@@ -60,7 +60,7 @@ class History(NamedTuple):
     Attributes:
         rows: Newest first, 60 at most.
         total: How many there are.
-        lead: The one that tells how things stand, see `lib.site.standing`; it may be older than those.
+        lead: The one that tells how things stand, see `lib.site.lead`; it may be older than those.
     """
 
     rows: tuple[Row, ...]

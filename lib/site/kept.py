@@ -12,20 +12,20 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-from lib.archive import baseline, quantities, record
+from lib.archive import compare_with, record
 from lib.archive.archive import Archive
 from lib.archive.record import RunStatus
 from lib.archive.store import Store
-from lib.operations import dates, next_runbook
-from lib.runbooks import templating
-from lib.runbooks.templating import TEMPLATES
 from lib.site.groups import histories
 from lib.site.rows import Row, from_json, row_of
+from lib.verdict import next_runbook
+from lib.words import dates, pages, quantities
+from lib.words.pages import TEMPLATES
 
 ROWS = "_site/rows.json"
 _ABANDONED = RunStatus.ABANDONED.words
 # What else than this package makes them.
-_READERS = (baseline, dates, next_runbook, quantities, record, templating)
+_READERS = (compare_with, dates, next_runbook, pages, quantities, record)
 
 
 def kept_rows(store: Store) -> list[Row] | None:

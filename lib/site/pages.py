@@ -9,13 +9,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from lib.operations.verdict import Verdict
-from lib.runbooks.templating import in_zone, printable, render
 from lib.site.expected import Expected
 from lib.site.groups import History, Shard
 from lib.site.plots import HEIGHT, WIDTH, followed
 from lib.site.rows import Row
 from lib.site.status import statuses
+from lib.verdict.verdict import Verdict
+from lib.words.pages import in_zone, printable, render
 
 _STATIC = Path(__file__).parent / "static"
 _RECENT_RUNS = 25

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from lib.archive.archive import RECORD, REPORT, DamagedRun, Run
-from lib.archive.baseline import moment
+from lib.archive.compare_with import moment
 from lib.archive.record import RunRecord, RunStatus
 from lib.errors import UserError
-from lib.operations.dates import resolve_game_date
-from lib.operations.verdict import Verdict
 from lib.runbooks.parameter_types import DATE_WORDS
-from lib.runbooks.templating import in_words, in_zone
 from lib.site.figures import Figure, figures_of
+from lib.verdict.verdict import Verdict
+from lib.words.dates import resolve_game_date
+from lib.words.pages import in_words, in_zone
 
 RUNNING = "RUNNING"
 # A run without a verdict is no news.

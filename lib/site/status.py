@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lib.operations.verdict import Verdict
 from lib.site.expected import Expected, Missed
 from lib.site.groups import History
 from lib.site.rows import BADNESS, Row
+from lib.verdict.verdict import Verdict
 
 _NOT_KNOWN = "Whether runs are missing is not known"
 

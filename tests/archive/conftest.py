@@ -14,7 +14,7 @@ from lib.archive.sealing import seal
 from lib.archive.store import Store
 from lib.archive.verification import FaultKind, Verification
 from lib.errors import Unavailable
-from lib.operations.verdict import Verdict
+from lib.verdict.verdict import Verdict
 from tests.site.runs import START, record
 
 

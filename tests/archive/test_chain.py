@@ -24,7 +24,7 @@ from lib.archive.sealing import lost_runs, seal
 from lib.archive.verification import FaultKind, adopt, verify
 from lib.cli import cli
 from lib.errors import Unavailable, UserError
-from lib.operations.verdict import Verdict
+from lib.verdict.verdict import Verdict
 from tests.archive.conftest import FailingStore, ended, told, unsealed
 from tests.site.runs import record
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from lib.archive.archive import Archive
 from lib.archive.record import Origin, RunError, RunStatus
 from lib.cli import cli
-from lib.operations.verdict import Verdict
+from lib.verdict.verdict import Verdict
 from tests.site.runs import HOSTILE, START, record
 
 DAY = timedelta(days=1)

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from lib.archive.machine import is_gone, this_machine
-from lib.project import ROOT
+from lib.places import ROOT
 
 _CODE = "from lib.archive.machine import this_machine; print(this_machine())"
 _CONTAINER = ("unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc", sys.executable, "-c", _CODE)

@@ -20,10 +20,10 @@ from lib.archive.retention import remove
 from lib.archive.sealing import seal
 from lib.archive.verification import FaultKind, adopt, verify
 from lib.cli import cli
-from lib.operations.verdict import Conclusion, Verdict
-from lib.schedule.ledger import Ledger
-from lib.schedule.occurrence import Attempt, Occurrence, State
+from lib.schedule.firing_record import Attempt, Occurrence, State
+from lib.schedule.firings import Ledger
 from lib.schedule.settings import Entry
+from lib.verdict.verdict import Conclusion, Verdict
 from tests.archive.conftest import ended, told
 from tests.site.runs import record
 

@@ -18,7 +18,7 @@ from lib.archive.archive import Archive, Run
 from lib.archive.record import Origin, RunStatus
 from lib.archive.verification import verify
 from lib.cli import cli
-from lib.operations.verdict import Verdict
+from lib.verdict.verdict import Verdict
 from tests.site.runs import HOSTILE, START, record
 
 DECLARED = """
@@ -36,8 +36,8 @@ reason: str = ""
 """
 ECHO = """
 import json
-from lib.operations.verdict import Check, Verdict, conclude
-from lib.project import now
+from lib.verdict.verdict import Check, Verdict, conclude
+from lib.places import now
 values = dict(game_date=game_date, note=note, limit=limit, hours=hours, mode=mode, dry=dry, players=players)
 evidence = {"environment": environment, "values": json.dumps(values), "now": now().isoformat()}
 conclude([Check("Echo", Verdict.PASS, "as asked", evidence)])

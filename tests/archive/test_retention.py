@@ -23,7 +23,7 @@ from lib.archive.store import Store, open_store
 from lib.archive.verification import FaultKind, verify
 from lib.cli import cli
 from lib.errors import UserError
-from lib.operations.verdict import Verdict
+from lib.verdict.verdict import Verdict
 from tests.archive.conftest import FailingStore
 from tests.site.runs import START, record
 

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from lib.cli import cli
-from lib.project import ROOT
+from lib.places import ROOT
 
 COMMANDS = (["runs", "list"], ["run", "day1_monitoring"])
 PATIENCE_SECONDS = 60

@@ -14,8 +14,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from lib.archive.archive import Archive
 from lib.archive.record import RunStatus
-from lib.operations.verdict import Verdict
 from lib.site.build import build_site
+from lib.verdict.verdict import Verdict
 from tests.browser.chromium import Budget, Visit, chromium, visit
 from tests.site.runs import HOSTILE, HOSTILE_RUNBOOKS, START, TITLES, archive_run, many_runs, record
 from tests.site.schedules import begin_hourly_schedule

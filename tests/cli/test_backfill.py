@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from lib.archive.archive import Archive, Run
 from lib.archive.record import RunStatus
 from lib.errors import UserError
-from lib.project import ROOT
+from lib.places import ROOT
 from lib.runbooks.backfill import Backfill, DateRun
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.date_series import DateSeries

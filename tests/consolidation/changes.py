@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from lib.consolidation.audit import ActionRecord, AuditTrail, new_record
-from lib.consolidation.cleanup import drop_merged, prove_merged
-from lib.consolidation.repair import apply_repair, plan_repair
 from lib.consolidation.table_spec import TableSpec
-from lib.consolidation.undo import plan_undo, undo_repair
+from lib.consolidation.upkeep.audit import ActionRecord, AuditTrail, new_record
+from lib.consolidation.upkeep.cleanup import drop_merged, prove_merged
+from lib.consolidation.upkeep.repair import apply_repair, plan_repair
+from lib.consolidation.upkeep.undo import plan_undo, undo_repair
 from lib.consolidation.warehouse import Warehouse
 from lib.locking.lock import ConsolidationLock
 from tests.consolidation.world import DAY

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from lib.consolidation.column_rules import ColumnRule
-from lib.consolidation.day_profiles import (
+from lib.consolidation.table_spec import TableSpec
+from lib.consolidation.upkeep.column_rules import ColumnRule
+from lib.consolidation.upkeep.day_profiles import (
     activity_by_day,
     coverage_by_system,
     profile_days,
     rows_by_game_and_system,
 )
-from lib.consolidation.duplicates import count_duplicates
-from lib.consolidation.table_spec import TableSpec
+from lib.consolidation.upkeep.duplicates import count_duplicates
 from lib.consolidation.warehouse import Warehouse
 from tests.consolidation.world import DAY
 

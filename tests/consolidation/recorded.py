@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from lib.consolidation.consolidator import BatchConsolidator
-from lib.consolidation.duplicates import explain_duplicates
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.ledger import ledger_runs
 from lib.consolidation.staging import staging_backlog
+from lib.consolidation.upkeep.duplicates import explain_duplicates
 from lib.consolidation.warehouse import Column, Execute, Parameters, Row, Step, TransactionOutcome
 from lib.embedded.duckdb_warehouse import DuckdbWarehouse
 from tests.consolidation.changes import change_everything

@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib.consolidation.cleanup import Proof, drop_merged, prove_merged
+from lib.consolidation.upkeep.cleanup import Proof, drop_merged, prove_merged
 from tests.consolidation.world import DAY, World, prediction, quoted
 
 BATCH = "batch_1"

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from lib.consolidation.duplicates import DuplicateKind, count_duplicates, explain_duplicates
 from lib.consolidation.errors import RepairRefused, TableNotFound
-from lib.consolidation.repair import BACKUP_PREFIX, apply_repair, plan_repair
-from lib.consolidation.undo import plan_undo, undo_repair
+from lib.consolidation.upkeep.duplicates import DuplicateKind, count_duplicates, explain_duplicates
+from lib.consolidation.upkeep.repair import BACKUP_PREFIX, apply_repair, plan_repair
+from lib.consolidation.upkeep.undo import plan_undo, undo_repair
 from lib.errors import UserError
 from lib.locking.errors import LeaseLost
 from tests.consolidation.world import DAY, World, later, prediction, quoted

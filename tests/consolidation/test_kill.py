@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 from time import perf_counter
 
-from lib import project
+from lib import places
 from lib.consolidation.ledger import ledger_runs
 from tests.consolidation.world import World, predictions
 
@@ -35,7 +35,7 @@ class Coordinator:
     def __init__(self, folder: Path) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-c", _CONSOLIDATE, str(folder), str(LEASE_SECONDS)],
-            cwd=project.ROOT,
+            cwd=places.ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

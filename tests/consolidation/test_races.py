@@ -12,10 +12,10 @@ from threading import Barrier, BrokenBarrierError
 
 import pytest
 
-from lib import project
-from lib.consolidation.duplicates import count_duplicates
+from lib import places
 from lib.consolidation.ledger import ledger_runs
 from lib.consolidation.result import ConsolidationResult
+from lib.consolidation.upkeep.duplicates import count_duplicates
 from tests.consolidation.world import DAY, World, later, predictions
 
 ROWS = 6
@@ -74,7 +74,7 @@ def test_processes(world: World, lock: str) -> None:
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", _TRIES, str(world.folder), lock, *order],
-            cwd=project.ROOT,
+            cwd=places.ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -13,13 +13,13 @@ from threading import Event
 
 import pytest
 
-from lib import project
+from lib import places
 from lib.embedded.activity import LocalActivity
 from lib.embedded.job_marks import marked
-from lib.operations.ports import SourceUnavailable
-from lib.operations.warehouse_activity import JobState
+from lib.errors import SourceUnavailable
+from lib.ports.jobs import JobState
 from tests.consolidation.world import World, predictions
-from tests.operations.activity_suite import BATCH, ActivitySuite, Scene
+from tests.ports.activity_suite import BATCH, ActivitySuite, Scene
 
 _DIES = """
 import os, sys
@@ -70,7 +70,7 @@ def test_who_waits_for_the_file_is_pending_and_who_died_is_gone(tmp_path: Path) 
         [job] = activity_of(world).jobs("nba_predictions", since=since)
         assert (job.job_id, job.state, job.started_at) == ("waits", JobState.PENDING, None)
     world.stage(predictions(3), BATCH)
-    died = subprocess.run([sys.executable, "-c", _DIES, str(tmp_path), BATCH], cwd=project.ROOT)
+    died = subprocess.run([sys.executable, "-c", _DIES, str(tmp_path), BATCH], cwd=places.ROOT)
     assert died.returncode == 9
     [job] = activity_of(world).jobs("nba_predictions", since=since)
     assert job.state is JobState.GONE

@@ -10,9 +10,11 @@ import pytest
 from lib.embedded.deployment import Deployment, Revision
 from lib.embedded.permissions import LocalPermissions
 from lib.embedded.services import LocalServices
-from lib.operations.ports import LATEST, ChangedMeanwhile, Permissions, Services, SourceUnavailable
-from tests.operations.permissions_suite import ACCOUNT, VIEWER, PermissionsSuite
-from tests.operations.services_suite import NEW, OLD, SERVICE, ServicesSuite
+from lib.errors import ChangedMeanwhile, SourceUnavailable
+from lib.ports.permissions import Permissions
+from lib.ports.services import LATEST, Services
+from tests.ports.permissions_suite import ACCOUNT, VIEWER, PermissionsSuite
+from tests.ports.services_suite import NEW, OLD, SERVICE, ServicesSuite
 
 
 class TestLocalServices(ServicesSuite):

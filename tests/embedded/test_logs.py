@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from lib.embedded.log_format import decode, encode
 from lib.embedded.logs import FileLogReader, JsonLinesHandler, append_entries, log_path
-from lib.operations.ports import LogEntry, SourceUnavailable
+from lib.errors import SourceUnavailable
+from lib.ports.logs import LogEntry
 
 NOON = datetime(2026, 1, 17, 17, tzinfo=UTC)
 SERVICE = "prediction-coordinator"

@@ -27,18 +27,19 @@ from google.cloud.run_v2.types import (
 )
 from google.iam.v1.policy_pb2 import Binding, Policy
 
-from lib import project
+from lib import places
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.staging import batch_tables
 from lib.consolidation.warehouse import Execute
 from lib.embedded.deployment import DeployedService, Deployment
 from lib.embedded.deployment import Revision as LocalRevision
-from lib.operations.ports import LATEST, LogEntry
 from lib.platform import Platform
-from lib.simulation.acts import Acts
-from lib.simulation.batches import batch_name
-from lib.simulation.slates import slate_of
-from lib.simulation.story import Act
+from lib.ports.logs import LogEntry
+from lib.ports.services import LATEST
+from rehearsal.acts import Acts
+from rehearsal.batches import batch_name
+from rehearsal.demo import Act
+from rehearsal.slates import slate_of
 from tests.gcp.conftest import PROJECT
 from tests.gcp.double import GoogleDouble
 from tests.gcp.http_server import Answer
@@ -73,7 +74,7 @@ class GoogleActs(Acts):
 
     def history(self) -> str:
         told = self.embedded.history()
-        deploy(self.google, Deployment.load(project.home()), self.platform, self.url)
+        deploy(self.google, Deployment.load(places.home()), self.platform, self.url)
         return told
 
     def race(self) -> str:
@@ -177,7 +178,7 @@ def _revisions(path: str, service: DeployedService) -> Iterator[Revision]:
 def health(path: str, headers: HTTPMessage) -> Answer:
     """What the embedded platform's service answers; its name is the first part of the path."""
     service, _, endpoint_path = path.removeprefix("/").partition("/")
-    endpoint = Deployment.load(project.home()).service(service).endpoints[f"/{endpoint_path}"]
+    endpoint = Deployment.load(places.home()).service(service).endpoints[f"/{endpoint_path}"]
     return endpoint.status_code, endpoint.body
 
 

@@ -11,7 +11,7 @@ from google.api_core import exceptions
 from google.auth.exceptions import DefaultCredentialsError, RefreshError, TransportError
 from google.rpc.error_details_pb2 import ErrorInfo
 
-from lib.errors import Unavailable
+from lib.errors import SourceUnavailable, Unavailable
 from lib.gcp.bigquery_errors import bigquery_errors
 from lib.gcp.clients import GoogleClients
 from lib.gcp.cloud_run import CloudRunServices
@@ -29,7 +29,6 @@ from lib.gcp.errors import (
 from lib.gcp.firestore_errors import firestore_errors
 from lib.gcp.iam import ProjectPermissions
 from lib.gcp.logging_reader import CloudLoggingReader
-from lib.operations.ports import SourceUnavailable
 from tests.gcp.conftest import PROJECT
 from tests.gcp.double import Fault, GoogleDouble
 

@@ -17,9 +17,9 @@ from google.auth.identity_pool import Credentials as FederatedCredentials
 from google.auth.impersonated_credentials import Credentials as ImpersonatedCredentials
 from google.oauth2.credentials import Credentials as PersonsCredentials
 
+from lib.errors import SourceUnavailable
 from lib.gcp.clients import GoogleClients
 from lib.gcp.principal import principal
-from lib.operations.ports import SourceUnavailable
 from tests.gcp.conftest import PROJECT
 
 ROBOT = f"predictions@{PROJECT}.iam.gserviceaccount.com"

@@ -10,17 +10,17 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from lib.consolidation.duplicates import count_duplicates
 from lib.consolidation.staging import staging_backlog
+from lib.consolidation.upkeep.duplicates import count_duplicates
 from lib.embedded.deployment import Deployment
-from lib.operations.dates import resolve_game_date
-from lib.operations.lock_switch import VARIABLE
-from lib.operations.verdict import Verdict
+from lib.lock_switch import VARIABLE
 from lib.platform import connect
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
-from lib.simulation.acts import Acts
-from lib.simulation.story import Act, told
+from lib.verdict.verdict import Verdict
+from lib.words.dates import resolve_game_date
+from rehearsal.acts import Acts
+from rehearsal.demo import Act, told
 from tests.gcp.bigquery.double import BigqueryDouble
 from tests.gcp.bigquery.world import create_main_table
 from tests.gcp.conftest import PROJECT

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.embedded.logs import FileLogReader, log_path
-from lib.operations.log_lines import ANCHORS, is_error, is_lock_service_error, parse_events
+from lib.operations.logs.lines import ANCHORS, is_error, is_lock_service_error, parse_events
 from lib.platform import connect
 from tests.consolidation.world import DAY, prediction, quoted
 from tests.hostile.hostile import FRAGMENTS, call

@@ -11,10 +11,10 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lib import project
+from lib import places
 from lib.environment import Environment, load_environment
 from lib.errors import UserError
-from lib.operations.criteria import Criterion
+from lib.operations.criteria.criteria import Criterion
 from lib.settings_file import load_settings
 from tests.hostile.hostile import FRAGMENTS, MEGABYTE
 
@@ -127,4 +127,4 @@ def test_a_criterion_needs_a_threshold_that_can_be_met(tmp_path: Path, threshold
 def test_a_moment_to_look_from_is_one_that_a_period_can_end_at(monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
     monkeypatch.setenv("RUNBOOK_NOW", moment)
     with pytest.raises(UserError, match="RUNBOOK_NOW"):
-        project.now()
+        places.now()

@@ -10,7 +10,7 @@ import pytest
 from bench.__main__ import DOCUMENT, GROUPS
 from bench.measure import Sample, Side, command
 from bench.result import Difference, Ratio, Result, as_markdown, from_sides, memory_growth
-from lib.project import ROOT
+from lib.places import ROOT
 
 
 def side(*seconds: float, peak_mb: float = 10.0) -> Side:

@@ -8,7 +8,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from lib.project import ROOT
+from lib.places import ROOT
 
 # conda-forge publishes these under another name.
 CONDA_NAMES = {"duckdb": "python-duckdb"}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.project import ROOT
+from lib.places import ROOT
 
 LIB = ROOT / "lib"
 ADAPTERS = frozenset({"lib.gcp", "lib.embedded"})

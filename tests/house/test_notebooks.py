@@ -12,7 +12,7 @@ import nbformat
 import pytest
 from papermill import inspect_notebook
 
-from lib.project import ROOT
+from lib.places import ROOT
 from lib.runbooks.catalogue import Runbook
 
 RUNBOOKS = {

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from lib.project import ROOT
+from lib.places import ROOT
 
 NOT_OURS = {
     ".git", ".runbook", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache",

@@ -16,7 +16,7 @@ from google.cloud import firestore as google_firestore
 
 from lib.gcp.firestore_errors import firestore_errors
 from lib.locking import ConsolidationLock, LockAcquisitionError, LockOutcomeUnknown, LockRecord, LockServiceUnavailable
-from lib.project import ROOT
+from lib.places import ROOT
 from tests.locking.backends import Backend
 from tests.locking.claims import BATCH, DATE, DEAD_AT_ONCE_SECONDS, KEY, a_claim, a_lock, created
 from tests.locking.emulator import HOST_VARIABLE, free_port

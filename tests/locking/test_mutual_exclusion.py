@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lib.locking import LockAcquisitionError, LockStore
-from lib.project import ROOT
+from lib.places import ROOT
 from tests.locking.backends import Backend
 from tests.locking.claims import BATCH, DATE, KEY, a_lock
 

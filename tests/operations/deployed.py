@@ -13,8 +13,8 @@ from lib.embedded.deployment import Deployment, Revision
 from lib.gcp.clients import GoogleClients
 from lib.gcp.cloud_run import CloudRunServices
 from lib.gcp.iam import ProjectPermissions
-from lib.operations.ports import LATEST
 from lib.platform import Platform
+from lib.ports.services import LATEST
 from tests.gcp.double import GoogleDouble, serving
 from tests.gcp.story import deploy
 

@@ -13,8 +13,8 @@ from pydantic import TypeAdapter
 from lib.consolidation.table_spec import TableSpec
 from lib.environment import Environment
 from lib.operations import by_hand
-from lib.operations.commands import Changing, Looking
-from lib.operations.verdict import Check, Conclusion, Verdict
+from lib.verdict.commands import Changing, Looking
+from lib.verdict.verdict import Check, Conclusion, Verdict
 from tests.operations.commands import changes_something
 
 COMMANDS = [

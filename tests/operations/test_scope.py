@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.errors import UserError
-from lib.operations.dates import resolve_game_date, spoken_seconds
 from lib.operations.scope import scope_of
-from lib.operations.tables import Table
 from lib.platform import Platform
+from lib.verdict.table import Table
+from lib.words.dates import resolve_game_date
+from lib.words.durations import spoken_seconds
 
 EASTERN = "America/New_York"
 

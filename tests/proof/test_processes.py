@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from proof.process_checks import violations
+from proof.process_roles import Site, coordinate, write
+from proof.processes import firestore_site, sqlite_site, strike_site
 from tests.consolidation.world import quoted
-from tests.proof.process_checks import violations
-from tests.proof.process_roles import Site, coordinate, write
-from tests.proof.processes import firestore_site, sqlite_site, strike_site
 
 
 @pytest.fixture(params=["sqlite", "firestore"])

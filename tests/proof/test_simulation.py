@@ -10,11 +10,11 @@ import sys
 
 import pytest
 
-from tests.proof.__main__ import DOCUMENT
-from tests.proof.campaign import broken_promises, played, tally
-from tests.proof.guide import GUIDE
-from tests.proof.variant import Variant
-from tests.proof.variants import DEFENCES_OFF, RACED_FENCE_ROWS
+from proof.__main__ import DOCUMENT
+from proof.campaign import broken_promises, played, tally
+from proof.guide import GUIDE
+from proof.variant import Variant
+from proof.variants import DEFENCES_OFF, RACED_FENCE_ROWS
 
 _TOLD = re.compile(r"^\| `(?P<name>[a-z-]+)` \|.*\| (?P<what>[a-z ]+) \| [\d,]+ \| (?P<seed>\d+) \|$", re.MULTILINE)
 _FOUND = [(row["name"], row["what"], int(row["seed"])) for row in _TOLD.finditer(DOCUMENT.read_text("utf-8"))]

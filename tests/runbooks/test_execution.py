@@ -14,11 +14,11 @@ import pytest
 from lib.archive.archive import Archive, Run
 from lib.archive.record import RunStatus
 from lib.errors import UserError
-from lib.operations.verdict import Verdict
-from lib.project import ROOT
+from lib.places import ROOT
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
-from lib.runbooks.stopping import Limits
+from lib.runbooks.stop import Limits
+from lib.verdict.verdict import Verdict
 
 NOTEBOOKS = Path(__file__).parent / "notebooks"
 WAIT_SECONDS = 60
@@ -32,7 +32,7 @@ from pathlib import Path
 from lib.archive.archive import Archive
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
-from lib.runbooks.stopping import Limits
+from lib.runbooks.stop import Limits
 
 name, notebooks, outputs, folder = sys.argv[1:]
 values = {"folder": folder} if folder else {}

@@ -19,12 +19,12 @@ from lib.embedded.logs import append_entries, log_path
 from lib.environment import Environment
 from lib.errors import UserError
 from lib.locking import LeaseLost
-from lib.operations.ports import LogEntry
-from lib.operations.verdict import Check, Conclusion, Verdict
 from lib.platform import Platform
+from lib.ports.logs import LogEntry
 from lib.runbooks.incident import gather
 from lib.runbooks.incident_page import write_incident
-from lib.runbooks.templating import as_markdown
+from lib.verdict.verdict import Check, Conclusion, Verdict
+from lib.words.pages import as_markdown
 from tests.runbooks.page import Page
 
 NOW = datetime.now(UTC)

@@ -13,7 +13,7 @@ import pytest
 from lib.archive.archive import Archive, Run
 from lib.archive.record import RunStatus
 from lib.embedded.sqlite_locks import SqliteLockStore
-from lib.project import ROOT
+from lib.places import ROOT
 
 NOTEBOOKS = Path(__file__).parent / "notebooks"
 WAIT_SECONDS = 60
@@ -22,7 +22,7 @@ import sys
 from pathlib import Path
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
-from lib.runbooks.stopping import Limits
+from lib.runbooks.stop import Limits
 
 notebooks, folder, run_seconds = sys.argv[1:]
 limits = Limits(run_seconds=float(run_seconds), grace_seconds=8)

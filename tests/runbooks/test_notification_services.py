@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from lib.operations.verdict import Verdict
 from lib.runbooks.alert_managers import alert_key
 from lib.runbooks.notification_delivery import refusal
+from lib.verdict.verdict import Verdict
 from tests.runbooks.inbox import Inbox
 
 # Apprise looks at attachments with it, which we never send.

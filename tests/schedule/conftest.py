@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lib.project import ROOT
+from lib.places import ROOT
 from lib.schedule.settings import Schedule, load_schedule
 
 NOTEBOOKS = (Path(__file__).parent / "notebooks", Path(__file__).parents[1] / "runbooks" / "notebooks")

@@ -13,10 +13,10 @@ from click.testing import CliRunner, Result
 
 from lib.archive.archive import Archive
 from lib.cli import cli
-from lib.operations.verdict import Verdict
-from lib.schedule.ledger import Ledger
-from lib.schedule.occurrence import Attempt, Occurrence, State
+from lib.schedule.firing_record import Attempt, Occurrence, State
+from lib.schedule.firings import Ledger
 from lib.schedule.settings import Schedule
+from lib.verdict.verdict import Verdict
 
 WriteSchedule = Callable[..., Schedule]
 NOON = datetime(2026, 1, 17, 12, tzinfo=UTC)

@@ -20,12 +20,12 @@ import yaml
 
 from lib.archive.archive import Archive
 from lib.archive.local_store import LocalStore
-from lib.operations.verdict import Verdict
-from lib.schedule.ledger import Ledger
-from lib.schedule.look import look
+from lib.schedule.due import look
+from lib.schedule.firing_record import Attempt, Occurrence, State, to_json
+from lib.schedule.firings import Ledger
 from lib.schedule.missed import missed
-from lib.schedule.occurrence import Attempt, Occurrence, State, to_json
 from lib.schedule.settings import Entry, Schedule
+from lib.verdict.verdict import Verdict
 
 START = datetime(2026, 1, 17, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -18,14 +18,14 @@ from hypothesis import strategies as st
 
 from lib.archive.archive import Archive
 from lib.archive.record import utc_now
-from lib.operations.verdict import Verdict
 from lib.schedule.cron import Cron
+from lib.schedule.due import forget_old, look
 from lib.schedule.firing import Runner
-from lib.schedule.ledger import Ledger
-from lib.schedule.look import forget_old, look
-from lib.schedule.occurrence import Attempt, Occurrence, State
+from lib.schedule.firing_record import Attempt, Occurrence, State
+from lib.schedule.firings import Ledger
 from lib.schedule.planning import Firing, next_times, past_times
 from lib.schedule.settings import Entry
+from lib.verdict.verdict import Verdict
 
 NEW_YORK = "America/New_York"
 HOUR = timedelta(hours=1)

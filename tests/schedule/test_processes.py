@@ -17,15 +17,15 @@ from typing import Any
 import psutil
 import pytest
 
-from lib import project
+from lib import places
 from lib.archive.archive import Archive, Run
 from lib.archive.local_store import LocalStore
 from lib.archive.record import RunStatus
 from lib.environment import load_environment
 from lib.errors import RunbookError, Unavailable
 from lib.schedule.firing import Runner
-from lib.schedule.ledger import Ledger
-from lib.schedule.occurrence import Occurrence
+from lib.schedule.firing_record import Occurrence
+from lib.schedule.firings import Ledger
 from lib.schedule.once import run_due
 from lib.schedule.run_lock import only_run
 from lib.schedule.settings import Schedule
@@ -208,7 +208,7 @@ def test_an_archive_that_is_away_hides_no_other_run(tmp_path: Path, write_schedu
     archive.store = PartlyAway(tmp_path / "outputs", "_schedule/local/shut/", f"_schedule/local/watch/{today}")
     ended: list[Occurrence] = []
     problems: list[RunbookError] = []
-    told = run_due(schedule, Runner(archive), project.now(), ended.append, problems.append)
+    told = run_due(schedule, Runner(archive), places.now(), ended.append, problems.append)
     assert [str(problem) for problem in problems] == ["the bucket is away"]
     assert [(occurrence.entry, occurrence.exit_code) for occurrence in told] == [("watch", 0)]
     assert ended == told == occurrences(tmp_path, schedule, "watch")

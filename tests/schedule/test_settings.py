@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lib.errors import UserError
-from lib.project import PARAMS
+from lib.places import PARAMS
 from lib.runbooks.catalogue import find_runbook
 from lib.schedule.planning import next_times, why_inactive
 from lib.schedule.settings import Schedule, load_schedule

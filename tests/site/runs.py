@@ -9,7 +9,7 @@ from typing import Any
 
 from lib.archive.archive import Archive
 from lib.archive.record import Origin, Outcome, RunError, RunRecord, RunStatus
-from lib.operations.verdict import Check, Conclusion, Verdict
+from lib.verdict.verdict import Check, Conclusion, Verdict
 
 START = datetime(2026, 11, 24, 19, 0, tzinfo=UTC)
 TITLES = {

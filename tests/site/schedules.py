@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lib.archive.archive import Archive
-from lib.schedule.ledger import Ledger
+from lib.schedule.firings import Ledger
 from lib.schedule.settings import load_schedule
 
 _SCHEDULE = """

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from lib.archive.archive import Archive, Run
 from lib.archive.record import RunError, RunStatus
 from lib.cli import cli
-from lib.operations.verdict import Verdict
 from lib.site.build import build_site
+from lib.verdict.verdict import Verdict
 from tests.runbooks.page import Page
 from tests.site.pages import built, text_of
 from tests.site.runs import HOSTILE, HOSTILE_RUNBOOKS, START, archive_run, many_runs, record

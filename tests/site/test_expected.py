@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from lib.archive.archive import Archive
-from lib.operations.verdict import Verdict
-from lib.schedule.ledger import Ledger
-from lib.schedule.occurrence import Attempt, Occurrence, State
+from lib.schedule.firing_record import Attempt, Occurrence, State
+from lib.schedule.firings import Ledger
 from lib.schedule.settings import Entry, load_schedule
+from lib.verdict.verdict import Verdict
 from tests.site.pages import built
 from tests.site.runs import START, archive_run, record
 from tests.site.schedules import begin_hourly_schedule

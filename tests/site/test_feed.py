@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 
 from lib.archive.archive import Archive
 from lib.archive.record import RunStatus
-from lib.operations.verdict import Verdict
 from lib.site.build import build_site
+from lib.verdict.verdict import Verdict
 from tests.site.runs import HOSTILE, HOSTILE_RUNBOOKS, START, archive_run, many_runs, record
 
 ATOM = "{http://www.w3.org/2005/Atom}"

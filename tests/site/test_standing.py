@@ -9,7 +9,7 @@ import pytest
 
 from lib.archive.archive import Archive
 from lib.archive.record import Origin, RunRecord, RunStatus
-from lib.operations.verdict import Verdict
+from lib.verdict.verdict import Verdict
 from tests.site.pages import built
 from tests.site.runs import START, archive_run, record
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from lib.archive.archive import Archive
-from lib.operations.verdict import Verdict
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
+from lib.verdict.verdict import Verdict
 
 NOTEBOOKS = Path(__file__).parents[1] / "runbooks" / "notebooks"
 

@@ -10,16 +10,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lib.embedded.schema import MAIN_TABLE
+from lib.errors import SourceUnavailable
 from lib.gcp import bigquery_activity
 from lib.gcp.bigquery_activity import BigqueryActivity
 from lib.gcp.clients import GoogleClients
 from lib.gcp.errors import AccessDenied
-from lib.operations.ports import SourceUnavailable
-from lib.operations.warehouse_activity import JobState
+from lib.ports.jobs import JobState
 from tests.consolidation.world import predictions
 from tests.gcp.bigquery.double import BigqueryDouble, Fault, Gate
 from tests.gcp.bigquery.world import PROJECT, BigqueryWorld
-from tests.operations.activity_suite import BATCH, ActivitySuite, Scene
+from tests.ports.activity_suite import BATCH, ActivitySuite, Scene
 
 MERGE = "^MERGE"
 

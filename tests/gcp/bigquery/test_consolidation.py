@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from lib.consolidation.cleanup import Proof, drop_merged, prove_merged
-from lib.consolidation.duplicates import DuplicateKind, count_duplicates, explain_duplicates
 from lib.consolidation.errors import RowsStillStreaming
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.ledger import ledger_runs
-from lib.consolidation.repair import apply_repair, plan_repair
 from lib.consolidation.result import ConsolidationResult, ConsolidationStatus
 from lib.consolidation.table_spec import TableSpec
-from lib.consolidation.undo import plan_undo, undo_repair
+from lib.consolidation.upkeep.cleanup import Proof, drop_merged, prove_merged
+from lib.consolidation.upkeep.duplicates import DuplicateKind, count_duplicates, explain_duplicates
+from lib.consolidation.upkeep.repair import apply_repair, plan_repair
+from lib.consolidation.upkeep.undo import plan_undo, undo_repair
 from lib.embedded.schema import MAIN_TABLE
 from lib.gcp.bigquery_types import schema_fields
 from tests.consolidation.test_against_a_model import batches, consolidated, old_rows

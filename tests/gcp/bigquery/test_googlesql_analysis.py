@@ -12,11 +12,11 @@ import pytest
 import sqlglot
 from zetasql.types import ResolvedInsertStmt, ResolvedMergeStmt, ResolvedUpdateStmt
 
-from lib.consolidation.duplicates import explain_duplicates
 from lib.consolidation.errors import NothingToConsolidate
 from lib.consolidation.ledger import ledger_runs
 from lib.consolidation.staging import staging_backlog
 from lib.consolidation.table_spec import TableSpec
+from lib.consolidation.upkeep.duplicates import explain_duplicates
 from lib.consolidation.warehouse import Column
 from lib.locking.errors import LeaseLost
 from tests.consolidation.changes import change_everything

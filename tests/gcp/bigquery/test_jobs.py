@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lib import project
+from lib import places
 from lib.consolidation.errors import (
     RequirementFailed,
     SourceVanished,
@@ -50,7 +50,7 @@ BigqueryWorld(Path(sys.argv[1]), address=sys.argv[2]).consolidate()
 def client_process(world: BigqueryWorld) -> Iterator[subprocess.Popen[str]]:
     """A process of its own that consolidates batch_1 under the lock."""
     command = [sys.executable, "-c", _CLIENT, str(world.folder), world.address]
-    with subprocess.Popen(command, cwd=project.ROOT, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=places.ROOT, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield process
         finally:

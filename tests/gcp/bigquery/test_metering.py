@@ -9,10 +9,10 @@ from lib.errors import UserError
 from lib.gcp.adapters import GoogleAdapters
 from lib.gcp.bigquery_metering import QueryOverLimit
 from lib.gcp.clients import GoogleClients
-from lib.operations.duplicates import duplicates
-from lib.operations.query_costs import what_was_read
-from lib.operations.verdict import Verdict
+from lib.operations.performance.query_costs import what_was_read
+from lib.operations.quality.duplicates import duplicates
 from lib.platform import Platform
+from lib.verdict.verdict import Verdict
 from tests.consolidation.world import DAY, predictions
 from tests.gcp.bigquery.double import BigqueryDouble
 from tests.gcp.bigquery.world import PROJECT, BigqueryWorld

@@ -17,12 +17,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib.consolidation.audit import AuditTrail
-from lib.consolidation.cleanup import prove_merged
 from lib.consolidation.errors import DatasetNotFound, TableNotFound, WarehouseUnavailable
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.ledger import ledger_runs
 from lib.consolidation.rows import convert
+from lib.consolidation.upkeep.audit import AuditTrail
+from lib.consolidation.upkeep.cleanup import prove_merged
 from lib.consolidation.warehouse import Column, Execute
 from lib.gcp import bigquery_gathering
 from lib.gcp.bigquery_types import load_file

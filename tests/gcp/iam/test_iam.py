@@ -4,11 +4,12 @@ import pytest
 from google.iam.v1.policy_pb2 import Binding, Policy
 from google.type.expr_pb2 import Expr
 
+from lib.errors import SourceUnavailable
 from lib.gcp.clients import GoogleClients
 from lib.gcp.iam import ProjectPermissions
-from lib.operations.ports import Permissions, SourceUnavailable
+from lib.ports.permissions import Permissions
 from tests.gcp.double import GoogleDouble
-from tests.operations.permissions_suite import VIEWER, PermissionsSuite
+from tests.ports.permissions_suite import VIEWER, PermissionsSuite
 
 ACCOUNT = "worker@nba-props-platform.iam.gserviceaccount.com"
 USER = "roles/datastore.user"

@@ -9,9 +9,10 @@ from google.cloud.logging_v2.types import LogEntry as StoredEntry
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lib.errors import SourceUnavailable
 from lib.gcp.clients import GoogleClients
 from lib.gcp.logging_reader import CloudLoggingReader
-from lib.operations.ports import LogEntry, SourceUnavailable
+from lib.ports.logs import LogEntry
 from tests.gcp.conftest import PROJECT
 from tests.gcp.double import Fault, GoogleDouble, serving
 

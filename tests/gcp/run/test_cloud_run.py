@@ -12,7 +12,7 @@ from google.cloud.run_v2.types import Condition, Revision, Service
 from lib.gcp.clients import GoogleClients
 from lib.gcp.cloud_run import CloudRunServices
 from lib.gcp.errors import ResourceMissing
-from lib.operations.ports import RevisionTraffic
+from lib.ports.services import RevisionTraffic
 from tests.gcp.conftest import PROJECT
 from tests.gcp.double import GoogleDouble
 from tests.gcp.http_server import Answer, serving_json

@@ -15,14 +15,15 @@ from google.cloud.run_v2.types import (
     TrafficTargetStatus,
 )
 
+from lib.errors import SourceUnavailable
 from lib.gcp.clients import GoogleClients
 from lib.gcp.cloud_run import CloudRunServices
 from lib.gcp.errors import AccessDenied, Unreachable
-from lib.operations.ports import Services, SourceUnavailable
+from lib.ports.services import Services
 from tests.gcp.conftest import PROJECT
 from tests.gcp.double import Fault, GoogleDouble
 from tests.gcp.rollouts import LATEST as TO_LATEST
-from tests.operations.services_suite import NEW, OLD, SERVICE, ServicesSuite
+from tests.ports.services_suite import NEW, OLD, SERVICE, ServicesSuite
 
 PATH = f"projects/{PROJECT}/locations/us-west2/services/{SERVICE}"
 SECRET = {"secret_key_ref": {"secret": "lock", "version": "latest"}}

@@ -12,11 +12,11 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from lib.consolidation.cleanup import prove_merged
-from lib.consolidation.duplicates import explain_duplicates
 from lib.consolidation.errors import NothingToConsolidate, StagedDataError
 from lib.consolidation.ledger import ledger_runs
 from lib.consolidation.table_spec import TableSpec
+from lib.consolidation.upkeep.cleanup import prove_merged
+from lib.consolidation.upkeep.duplicates import explain_duplicates
 from lib.embedded.schema import MAIN_TABLE
 from lib.locking.errors import LeaseLost
 from tests.consolidation.changes import change_everything

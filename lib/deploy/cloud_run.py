@@ -1,0 +1,190 @@
+"""Runbooks as Cloud Run jobs, started by Cloud Scheduler: Google's own messages, filled in.
+
+A message has no field that the API does not know, and no secret: a container gets
+its secrets from Secret Manager, by name.
+
+https://cloud.google.com/run/docs/reference/rest/v2/projects.locations.jobs
+https://cloud.google.com/scheduler/docs/reference/rest/v1/projects.locations.jobs
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from lib.deploy.cron import common_cron
+from lib.environment import Environment
+from lib.errors import UserError
+
+if TYPE_CHECKING:
+    from google.cloud import run_v2, scheduler_v1
+
+LONGEST_TASK_SECONDS = 7 * 86_400
+"""Cloud Run stops a task after that, whatever it is told."""
+
+_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+# One kernel with pandas and a few plots; the container's disk is memory too.
+_RESOURCES = {"cpu": "1", "memory": "2Gi"}
+
+_PROJECT = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]", re.ASCII)
+_REGION = re.compile(r"[a-z]+-[a-z]+\d+", re.ASCII)
+_IMAGE = re.compile(r"[a-z0-9][a-z0-9._/:-]*[a-z0-9](?::[\w][\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?", re.ASCII)
+_OUTPUTS = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](?:/[\w.=-]+)*/?", re.ASCII)
+_ACCOUNT = re.compile(r"[a-z0-9][a-z0-9-]*@[a-z0-9.-]+\.gserviceaccount\.com", re.ASCII)
+_JOB = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+_LABEL = re.compile(r"[a-z0-9_-]{1,63}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where jobs run, from what, and as whom.
+
+    Attributes:
+        environment: Names the project, the region and whom to tell of verdicts.
+        image: The container image, as it was pushed.
+        outputs: The archive, ``gs://bucket/prefix``: a container's disk ends with it.
+        service_account: E-mail address of the account that the jobs run as, and that starts them.
+
+    Raises:
+        UserError: Cloud Run would refuse one of them.
+    """
+
+    environment: Environment
+    image: str
+    outputs: str
+    service_account: str
+
+    def __post_init__(self) -> None:
+        if self.environment.platform != "google":
+            raise UserError(
+                f"environment {self.environment.name} is {self.environment.platform}: its state is on this machine, "
+                "where no Cloud Run job sees it; name one whose platform is google"
+            )
+        _check(_PROJECT, self.environment.project_id, "project_id", "a Google Cloud project's id")
+        _check(_REGION, self.environment.region, "region", "a region such as us-west2")
+        _check(_IMAGE, self.image, "the image", "an image such as REPOSITORY/runbooks:1.0")
+        _check(_OUTPUTS, self.outputs, "the archive", "a bucket such as gs://bucket/prefix (--outputs)")
+        _check(_ACCOUNT, self.service_account, "the service account", "an account's e-mail address")
+
+    @property
+    def parent(self) -> str:
+        return f"projects/{self.environment.project_id}/locations/{self.environment.region}"
+
+
+def job_name(kind: str, name: str) -> str:
+    """``KIND-NAME``, as a job can be called.
+
+    Raises:
+        UserError: Cloud Run takes no such name.
+    """
+    called = f"{kind}-{name}".replace("_", "-")
+    _check(_JOB, called, "the job's name", "a name of at most 63 lower-case letters, digits and hyphens")
+    return called
+
+
+def job(
+    target: Target,
+    name: str,
+    arguments: Sequence[str],
+    *,
+    timeout_seconds: float,
+    labels: Mapping[str, str],
+    tasks: int = 1,
+) -> run_v2.Job:
+    """The job that calls ``runbook`` with the arguments.
+
+    Cloud Run itself tries nothing again: it cannot tell a FAIL verdict, which another
+    attempt would repeat, from a run that could not look. `runbook schedule once` can.
+
+    Args:
+        target: Where, from what and as whom.
+        name: See `job_name`.
+        arguments: The command line after ``runbook``.
+        timeout_seconds: Of each task, in seconds.
+        labels: What to find it by.
+        tasks: How many containers share the work, all at once.
+
+    Raises:
+        UserError: Cloud Run does not take it.
+    """
+    from google.cloud import run_v2
+
+    if timeout_seconds > LONGEST_TASK_SECONDS:
+        raise UserError(f"{name} may take {timeout_seconds:,.0f} s; Cloud Run ends a task after a week's seconds")
+    for label, value in labels.items():
+        _check(_LABEL, value, f"label {label}", "at most 63 lower-case letters, digits, hyphens and underscores")
+    container = run_v2.Container(
+        image=target.image,
+        args=list(arguments),
+        env=_environment_variables(target),
+        resources=run_v2.ResourceRequirements(limits=_RESOURCES),
+    )
+    task = run_v2.TaskTemplate(
+        containers=[container],
+        max_retries=0,
+        timeout=timedelta(seconds=timeout_seconds),
+        service_account=target.service_account,
+    )
+    execution = run_v2.ExecutionTemplate(labels=labels, task_count=tasks, parallelism=tasks, template=task)
+    return run_v2.Job(name=f"{target.parent}/jobs/{name}", labels=labels, template=execution)
+
+
+def trigger(target: Target, name: str, *, cron: str, timezone: str, description: str) -> scheduler_v1.Job:
+    """The Cloud Scheduler job that starts the Cloud Run job of that name.
+
+    It repeats a call that was not answered; a job started twice finds its firing claimed.
+
+    Args:
+        target: Where, and as whom.
+        name: See `job_name`.
+        cron: When.
+        timezone: The zone of `cron`.
+        description: For people.
+
+    Raises:
+        UserError: Cloud Scheduler does not read such an expression.
+    """
+    from google.cloud import scheduler_v1
+
+    return scheduler_v1.Job(
+        name=f"{target.parent}/jobs/{name}",
+        description=description[:500],
+        schedule=common_cron(cron),
+        time_zone=timezone,
+        attempt_deadline=timedelta(seconds=60),
+        retry_config=scheduler_v1.RetryConfig(
+            retry_count=3, min_backoff_duration=timedelta(seconds=10), max_backoff_duration=timedelta(seconds=60)
+        ),
+        http_target=scheduler_v1.HttpTarget(
+            uri=f"https://run.googleapis.com/v2/{target.parent}/jobs/{name}:run",
+            http_method=scheduler_v1.HttpMethod.POST,
+            oauth_token=scheduler_v1.OAuthToken(service_account_email=target.service_account, scope=_SCOPE),
+        ),
+    )
+
+
+def _environment_variables(target: Target) -> list[run_v2.EnvVar]:
+    from google.cloud import run_v2
+
+    # A secret is called what the variable is called that a notification's address is read from.
+    secrets = dict.fromkeys(channel.variable for channel in target.environment.notifications.channels)
+    return [
+        run_v2.EnvVar(name="RUNBOOK_OUTPUTS", value=target.outputs),
+        *(
+            run_v2.EnvVar(
+                name=name,
+                value_source=run_v2.EnvVarSource(
+                    secret_key_ref=run_v2.SecretKeySelector(secret=name, version="latest")
+                ),
+            )
+            for name in secrets
+        ),
+    ]
+
+
+def _check(pattern: re.Pattern[str], text: str, what: str, expected: str) -> None:
+    if not pattern.fullmatch(text):
+        raise UserError(f"{what} is {text!r:.100}; Cloud Run needs {expected}")

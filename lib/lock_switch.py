@@ -1,0 +1,55 @@
+"""The lock switch: configuration that every consolidation reads (guide, rollback option A).
+
+It is an environment variable of the coordinator, ``CONSOLIDATION_LOCK``: ``on`` or
+absent, or ``off``. On Cloud Run a process finds it in its own environment; any other
+one, such as a shell, goes by the code that serves as the coordinator, so that both
+agree. Without the lock the fence still keeps every consolidation from writing a key twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import TYPE_CHECKING
+
+from lib.errors import SourceUnavailable, Unavailable
+
+if TYPE_CHECKING:
+    from lib.platform import Platform
+
+logger = logging.getLogger(__name__)
+
+VARIABLE = "CONSOLIDATION_LOCK"
+# Cloud Run tells each of its processes which service it is.
+_ON_CLOUD_RUN = "K_SERVICE"
+
+
+def takes_lock(platform: Platform) -> bool:
+    """Whether consolidations of this process take the lock.
+
+    They do when the switch cannot be read: that costs waiting, the other way round work
+    would be done twice.
+    """
+    try:
+        if VARIABLE in os.environ or _ON_CLOUD_RUN in os.environ:
+            return _is_on(os.environ.get(VARIABLE))
+        return deployed_switch(platform)
+    except Unavailable as problem:
+        logger.warning("The lock switch cannot be read, so the lock is taken: %s", problem)
+        return True
+
+
+def deployed_switch(platform: Platform) -> bool:
+    """Whether the coordinator that serves takes the lock.
+
+    Raises:
+        SourceUnavailable: It cannot be seen, or holds another value than ``on`` and ``off``.
+    """
+    return _is_on(platform.services.variable(platform.environment.services.coordinator, VARIABLE))
+
+
+def _is_on(value: str | None) -> bool:
+    position = "on" if value is None else value.strip().casefold()
+    if position not in ("on", "off"):
+        raise SourceUnavailable(f"{VARIABLE}={value!r:.80} is neither on nor off")
+    return position == "on"

@@ -1,0 +1,195 @@
+"""The one shape of every change: planned, shown, approved by name, applied, read back, on record.
+
+A plan tells what would be done and carries a digest of the live state that it was made
+from. Nothing is done unless a person names the target, gives a reason and hands that
+digest back; then the state is looked at again, and if it has moved the change is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
+
+from lib.consolidation.upkeep.audit import ActionRecord, AuditTrail, new_record
+from lib.errors import Finding, RunbookError, UserError
+from lib.operations.changes.audit import record_of, record_table, told
+from lib.verdict.section import Section
+from lib.verdict.table import Table, facts
+from lib.verdict.verdict import Check, Verdict
+from lib.words.dates import local_time
+
+if TYPE_CHECKING:
+    from lib.operations.changes.plan import Approval, Plan
+    from lib.platform import Platform
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What an action has done.
+
+    Attributes:
+        after: Fact to its value afterwards.
+        undo: The command that undoes it, if it is known better now than when it was planned.
+        is_filed: It is on record as done, by the transaction that did it.
+    """
+
+    after: Mapping[str, object]
+    undo: str = ""
+    is_filed: bool = False
+
+
+class Action(Protocol):
+    """Something that an operator may have done."""
+
+    @property
+    def keeps_own_record(self) -> bool:
+        """Whether `apply` itself puts the change on record, in one commit with it."""
+        ...
+
+    def plan(self) -> Plan:
+        """Look at the live state. Changes nothing."""
+        ...
+
+    def apply(self, plan: Plan, record: ActionRecord) -> Applied:
+        """Do what the plan says, all of it or nothing.
+
+        What the plan rests on may move until the very change, which must be conditional on it.
+
+        Args:
+            plan: Just made.
+            record: Of the action that begins now; who keeps its own record files it.
+
+        Raises:
+            Finding: The state has moved; nothing was changed.
+            UserError: It cannot be done; nothing was changed.
+            Unavailable: It may or may not have taken effect.
+        """
+        ...
+
+    def verify(self, plan: Plan, applied: Applied) -> str:
+        """Read back what was changed; empty when it is as promised, else what is not."""
+        ...
+
+
+def carry_out(platform: Platform, action: Action, approval: Approval, *, now: datetime | None = None) -> Section:
+    """Show the plan or, when it is approved, do what it says, read it back and show the record.
+
+    Args:
+        platform: Where.
+        action: What.
+        approval: `Approval.checked`; its target must be the plan's.
+        now: The moment (UTC) that the plan's expiry is judged at; the clock's by default.
+
+    Raises:
+        UserError: Another target was named; nothing was changed.
+        PlanOutdated: The plan has expired or no longer holds; nothing was changed.
+        Finding: The change itself was refused; nothing was changed.
+    """
+    moment = now or datetime.now(UTC)
+    plan = action.plan()
+    if not approval.is_given:
+        return shown(platform, plan, moment)
+    approval.ensure_names(plan.target)
+    plan.ensure_unmoved(platform, approval.plan, moment)
+    return apply_plan(platform, action, plan, reason=approval.reason, digest=approval.plan)
+
+
+def shown(platform: Platform, plan: Plan, now: datetime) -> Section:
+    """The plan, its digest, and the command that applies it. Changes nothing."""
+    if plan.nothing_to_do:
+        return Section((Check(_title(plan), Verdict.PASS, plan.nothing_to_do),), plan.exhibits)
+    digest = plan.digest(platform, now)
+    command = plan.command(platform.environment, digest)
+    expires = local_time(digest.expires_at, platform.environment.timezone)
+    check = Check(
+        _title(plan),
+        Verdict.PASS,
+        f"planned, and nothing was changed: {plan.summary}",
+        {"plan": digest.text, "holds until": f"{expires}, as long as none of this moves", **plan.state},
+        f"Apply the plan, with your own reason: {command}",
+        changes=[command],
+    )
+    state = facts(f"What the plan rests on: {plan.target}", plan.state)
+    note = f"It holds until {expires}, and is refused when what it rests on has moved. To undo it: {plan.undo}"
+    how = Table("To do what the plan says", ("Command",), [(command,)], note)
+    return Section((check,), (*plan.exhibits, state, how))
+
+
+def apply_plan(platform: Platform, action: Action, plan: Plan, *, reason: str, digest: str = "") -> Section:
+    """Do what an approved plan says, read it back, and show what is on record.
+
+    Raises:
+        Finding: It was refused; nothing was changed.
+        UserError: It cannot be done, or there is nothing to do; nothing was changed.
+    """
+    if plan.nothing_to_do:
+        raise UserError(f"{plan.nothing_to_do}; nothing was changed")
+    record = new_record(
+        action=plan.action,
+        target=plan.target,
+        environment=platform.name,
+        actor=platform.actor,
+        reason=reason,
+        digest=digest,
+        before=plan.state,
+        undo=plan.undo,
+    )
+    try:
+        applied = _applied(platform, action, plan, record)
+    except (Finding, UserError):
+        raise
+    except RunbookError as error:
+        return Section((_broken_off(platform, plan, record, error),))
+    try:
+        return _verified(platform, action, plan, applied, record)
+    except RunbookError as error:  # whatever it is, it is no refusal any more
+        return Section((_broken_off(platform, plan, record, error),))
+
+
+def as_text(values: Mapping[str, object]) -> str:
+    """Facts in one line."""
+    return "; ".join(f"{name}: {value}" for name, value in values.items())
+
+
+def _title(plan: Plan) -> str:
+    return plan.action.capitalize()
+
+
+def _applied(platform: Platform, action: Action, plan: Plan, record: ActionRecord) -> Applied:
+    if action.keeps_own_record:
+        return action.apply(plan, record)
+    with AuditTrail(platform.warehouse, platform.table).filing(record) as filing:
+        applied = action.apply(plan, record)
+        filing.after, filing.undo, filing.is_filed = applied.after, applied.undo, applied.is_filed
+    return applied
+
+
+def _broken_off(platform: Platform, plan: Plan, record: ActionRecord, error: RunbookError) -> Check:
+    try:
+        filed = record_of(platform, record)
+        known = told(filed) if filed else "nothing"
+    except RunbookError:
+        known = "not readable now"
+    return Check(
+        _title(plan),
+        Verdict.UNKNOWN,
+        f"broken off: {error}; on record: {known}",
+        {**plan.state, "undo": plan.undo},
+        f"Look at the state again before anything else: {plan.look(platform.environment)}",
+    )
+
+
+def _verified(platform: Platform, action: Action, plan: Plan, applied: Applied, record: ActionRecord) -> Section:
+    wrong = action.verify(plan, applied)
+    filed = record_of(platform, record)
+    undo = applied.undo or plan.undo
+    evidence = {**applied.after, "undo": undo, "audit record": filed.action_id if filed else "missing"}
+    if wrong or filed is None:
+        summary = f"could not be verified: {wrong or 'it is not on record'}"
+        check = Check(_title(plan), Verdict.FAIL, summary, evidence, f"Look again before anything else. Undo: {undo}")
+    else:
+        summary = f"done, read back and on record: {as_text(applied.after)}"
+        check = Check(_title(plan), Verdict.PASS, summary, evidence, f"To undo it: {undo}")
+    return Section((check,), (record_table(platform, filed),) if filed else ())

@@ -1,0 +1,148 @@
+"""What people changed, from both places that remember it, in one table.
+
+Changes of rows and of services are on record in the warehouse. A forced release is on
+record in the lock store, in one commit with the release: it has to work while the
+warehouse is down.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from lib.consolidation.upkeep.audit import ActionRecord, ActionStatus, AuditTrail, as_json
+from lib.verdict.section import COULD_NOT_LOOK, Section, could_not_look
+from lib.verdict.table import Table, facts
+from lib.verdict.verdict import Check, Verdict
+from lib.words.dates import local_time
+
+if TYPE_CHECKING:
+    from lib.locking.store import AuditEntry, LockRecord
+    from lib.platform import Platform
+
+RELEASE = "forced release"
+NO_UNDO_OF_A_RELEASE = "none is needed: a holder that lives finds its lease lost, and its batch is consolidated again"
+
+
+def lock_facts(lock: LockRecord) -> dict[str, str]:
+    """What tells one holding of a lock from the next, and a heartbeat from the one before."""
+    return {
+        "holder": f"{lock.claim.holder}, {lock.claim.holder_id}",
+        "acquired": lock.acquired_at.isoformat(),
+        "last heartbeat": lock.renewed_at.isoformat(),
+        "version": lock.version,
+    }
+
+
+def releases(platform: Platform) -> list[ActionRecord]:
+    """Forced releases on record, newest first. Raises `LockServiceUnavailable`."""
+    return [_of_release(platform, entry) for entry in platform.locks.store.audit_entries()]
+
+
+def changes(platform: Platform) -> list[ActionRecord]:
+    """All other actions on record, newest first. Raises `WarehouseUnavailable`."""
+    return AuditTrail(platform.warehouse, platform.table).records()
+
+
+def record_of(platform: Platform, record: ActionRecord) -> ActionRecord | None:
+    """How an action that has just been done stands on record; None: it does not."""
+    if record.action == RELEASE:
+        holder = json.loads(record.before)["holder"]
+        found = (known for known in releases(platform) if json.loads(known.before)["holder"] == holder)
+        return next((replace(known, digest=record.digest) for known in found), None)
+    return next(iter(AuditTrail(platform.warehouse, platform.table).records(action_id=record.action_id)), None)
+
+
+def audit_trail(platform: Platform) -> Section:
+    """Every change on record, newest first. One whose end is not known is a WARN."""
+    known: list[ActionRecord] = []
+    checks: list[Check] = []
+    for what, read in (("Record of releases", releases), ("Record of changes", changes)):
+        try:
+            known += read(platform)
+        except COULD_NOT_LOOK as error:
+            checks.append(could_not_look(what, error))
+    known.sort(key=lambda record: record.filed_at, reverse=True)
+    return Section((*checks, *_unfinished(known)), (audit_table(platform, known),))
+
+
+def audit_table(platform: Platform, known: Sequence[ActionRecord]) -> Table:
+    """The records, a row each."""
+    zone = platform.environment.timezone
+    rows = [
+        (
+            local_time(record.filed_at, zone),
+            record.action,
+            record.target,
+            record.actor,
+            record.reason,
+            told(record),
+            record.undo,
+            spoken_state(record.before),
+            spoken_state(record.after),
+        )
+        for record in known
+    ]
+    columns = ("When", "Action", "Target", "Who", "Why", "State", "Undo", "Before", "After")
+    return Table("Changes on record", columns, rows, shown=10)
+
+
+def record_table(platform: Platform, record: ActionRecord) -> Table:
+    """One record, whole."""
+    return facts(
+        "Audit record",
+        {
+            "action": record.action,
+            "target": record.target,
+            "who": f"{record.actor} on {record.host}" if record.host else record.actor,
+            "when": local_time(record.filed_at, platform.environment.timezone),
+            "why": record.reason,
+            "before": spoken_state(record.before),
+            "after": spoken_state(record.after) or "-",
+            "undo": record.undo,
+            "plan": record.digest or "planned and done at once",
+            "state": told(record),
+        },
+    )
+
+
+def spoken_state(state: str) -> str:
+    """The JSON of a record's state as people read it."""
+    return "; ".join(f"{name}: {value}" for name, value in json.loads(state).items()) if state else ""
+
+
+def told(record: ActionRecord) -> str:
+    """How far it came, in words."""
+    words = ActionStatus(record.status).words
+    return f"{words}: {record.note}" if record.note else words
+
+
+def _unfinished(known: Sequence[ActionRecord]) -> tuple[Check, ...]:
+    begun = [record for record in known if record.status == ActionStatus.BEGUN]
+    if not begun:
+        return ()
+    summary = f"{len(begun)} begun, not known to have finished: {begun[0].action} of {begun[0].target}"
+    evidence = {f"{record.action} of {record.target}": f"by {record.actor}: {record.reason}" for record in begun}
+    step = "See whether it took effect: the state is as before it or as after it, never between."
+    return (Check("Changes on record", Verdict.WARN, summary, evidence, step),)
+
+
+def _of_release(platform: Platform, entry: AuditEntry) -> ActionRecord:
+    return ActionRecord(
+        action_id=f"release-{entry.token}",
+        action=RELEASE,
+        target=entry.removed.claim.lock_key,
+        environment=platform.name,
+        actor=entry.actor,
+        host="",
+        reason=entry.reason,
+        digest="",
+        before=as_json(lock_facts(entry.removed)),
+        after=as_json({"lock": "released", "lease": "was live" if entry.was_live else "was over"}),
+        undo=NO_UNDO_OF_A_RELEASE,
+        status=ActionStatus.DONE,
+        filed_at=entry.released_at,
+        note="",
+    )

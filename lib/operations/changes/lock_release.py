@@ -1,0 +1,147 @@
+"""The release of one lock: by name, with a reason, verified and on record."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from lib.errors import UserError
+from lib.operations import by_hand
+from lib.operations.changes.action import Applied, carry_out
+from lib.operations.changes.audit import NO_UNDO_OF_A_RELEASE, RELEASE, audit_table, lock_facts, releases
+from lib.operations.changes.plan import Approval, Plan
+from lib.verdict.section import Section, section
+from lib.words.dates import date_in
+
+if TYPE_CHECKING:
+    from lib.consolidation.upkeep.audit import ActionRecord
+    from lib.locking.lock import ConsolidationLock
+    from lib.locking.store import LockRecord, Observation
+    from lib.platform import Platform
+
+RUNBOOK = "stuck_lock_release"
+_DATE_AT_END = re.compile(r"(\d{4}-\d{2}-\d{2})\Z", re.ASCII)
+
+
+@dataclass(frozen=True)
+class ReleaseRequest:
+    """Which lock to release.
+
+    Attributes:
+        game_date: The date that it locks.
+        steal: Whether to take it from a live holder.
+        approval: Names its key; empty: no lock is to be released.
+    """
+
+    game_date: date
+    steal: bool
+    approval: Approval
+
+
+def checked_release(
+    locks: ConsolidationLock, release: str, reason: str, steal: bool = False, plan: str = ""
+) -> ReleaseRequest:
+    """What the parameters ask for, checked before anything is looked at.
+
+    Args:
+        locks: Whose lock.
+        release: A game date (``YYYY-MM-DD``) or a lock key; empty: release nothing.
+        reason: Why. Without it and `plan` the release is only planned.
+        steal: Take it even from a live holder.
+        plan: The digest of the plan that was looked at.
+
+    Raises:
+        UserError: No such name of a lock, or half an approval.
+    """
+    named = release.strip()
+    if not named and steal:
+        raise UserError("steal=True was given, but release names no lock; nothing was released")
+    game_date = _locked_date(locks, named) if named else date.min
+    lock_key = locks.key_for(game_date) if named else ""
+    return ReleaseRequest(game_date, steal, Approval("release", lock_key, plan, reason).checked())
+
+
+def _locked_date(locks: ConsolidationLock, release: str) -> date:
+    found = _DATE_AT_END.search(release)
+    try:
+        # A lock that is wider than a date has one key for all dates.
+        game_date = date.fromisoformat(found.group(1)) if found else date.min
+    except ValueError:
+        game_date = None
+    if game_date is None or release not in (game_date.isoformat(), locks.key_for(game_date)):
+        raise UserError(
+            f"release={release!r:.80} names no lock; write its game date (YYYY-MM-DD) or its key, such as "
+            f"{locks.key_for(date(2026, 1, 17))}; nothing was released"
+        )
+    return game_date
+
+
+@dataclass(frozen=True)
+class LockRelease:
+    """Removes the lock of a date, and shuts its holder out by the fence.
+
+    The lock store keeps its record, in one commit with the release: a release has to work
+    while the warehouse is down.
+    """
+
+    platform: Platform
+    game_date: date
+    steal: bool = False
+    keeps_own_record: bool = True
+
+    def plan(self) -> Plan:
+        """Raises `NothingToRelease` or `LeaseStillLive` when there is no lock that may be released."""
+        return release_plan(self.platform, self.platform.locks.releasable(self.game_date, steal=self.steal), self.steal)
+
+    def apply(self, plan: Plan, record: ActionRecord) -> Applied:
+        lock: LockRecord = plan.found
+        entry = self.platform.locks.force_release(
+            self.game_date, record.reason, steal=self.steal, actor=record.actor, expected=lock
+        )
+        lease = "live, and stolen" if entry.was_live else "over"
+        return Applied({"released": plan.target, "from": lock.claim.holder, "its lease was": lease})
+
+    def verify(self, plan: Plan, applied: Applied) -> str:
+        lock: LockRecord = plan.found
+        held = self.platform.locks.store.read(plan.target).record
+        return f"{plan.target} is still held by {held.claim.holder}" if held and held.is_held_by(lock.claim) else ""
+
+
+def release_plan(platform: Platform, seen: Observation, steal: bool = False) -> Plan:
+    """What a release of a lock that is held would do."""
+    lock = seen.record
+    assert lock is not None
+    key, batch_id = lock.claim.lock_key, lock.claim.batch_id
+    lease = "is over" if seen.is_expired else f"IS ALIVE for another {seen.seconds_until_expiry:.0f} s"
+    consolidate = by_hand.consolidate(platform.environment, batch_id, date_in(key) or date_in(batch_id))
+    return Plan(
+        runbook=RUNBOOK,
+        action=RELEASE,
+        target=key,
+        parameters={"release": key, **({"steal": True} if steal else {})},
+        summary=f"release {key}, held by {lock.claim.holder}, whose lease {lease}",
+        state=lock_facts(lock),
+        undo=f"{NO_UNDO_OF_A_RELEASE}: {consolidate}",
+        found=lock,
+    )
+
+
+@section("Release")
+def release_lock(platform: Platform, request: ReleaseRequest) -> Section:
+    """Plan the release that was asked for or, when it is approved, do it.
+
+    Raises:
+        UserError: There is no such lock, or it is alive and `steal` was not given.
+        PlanOutdated: The lock is not as it was when its release was planned.
+    """
+    if not request.approval.target:
+        return Section(())
+    return carry_out(platform, LockRelease(platform, request.game_date, request.steal), request.approval)
+
+
+@section("Earlier releases")
+def release_audit(platform: Platform) -> Section:
+    """Forced releases on record, newest first."""
+    return Section((), (audit_table(platform, releases(platform)),))

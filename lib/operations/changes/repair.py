@@ -1,0 +1,208 @@
+"""The repair of a date's duplicates, and its undo: planned, approved, done, verified, on record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Literal
+
+from lib.consolidation.errors import RepairRefused, TableNotFound
+from lib.consolidation.upkeep.duplicates import count_duplicates
+from lib.consolidation.upkeep.repair import apply_repair, new_backup, plan_repair
+from lib.consolidation.upkeep.undo import plan_undo, undo_repair
+from lib.errors import UserError
+from lib.operations import by_hand
+from lib.operations.changes.action import Action, Applied, carry_out
+from lib.operations.changes.plan import Approval, Plan
+from lib.verdict.section import Section, section
+from lib.verdict.table import Table
+from lib.words.choices import ensure_one_of
+
+if TYPE_CHECKING:
+    from lib.consolidation.upkeep.audit import ActionRecord
+    from lib.consolidation.upkeep.repair import RepairPlan
+    from lib.consolidation.upkeep.undo import UndoPlan
+    from lib.platform import Platform
+
+Mode = Literal["no", "preview", "apply", "undo"]
+
+RUNBOOK = "duplicate_diagnosis"
+
+
+@dataclass(frozen=True)
+class RepairRequest:
+    """What is to be done with the rows of a date.
+
+    Attributes:
+        mode: Nothing, show the plan, do it, or undo an earlier one.
+        backup: The backup table of the repair that is to be undone.
+        approval: Of the repair it names the date, of the undo the backup.
+    """
+
+    mode: Mode
+    backup: str
+    approval: Approval
+
+
+def checked_repair(
+    mode: Mode, game_date: date, *, repair_date: str = "", backup: str = "", plan: str = "", reason: str = ""
+) -> RepairRequest:
+    """What the parameters ask for, checked before anything is looked at.
+
+    Args:
+        mode: The parameter `repair`.
+        game_date: The date that the run is about.
+        repair_date: Names the date whose rows a repair may remove.
+        backup: Names the backup table that an undo puts back.
+        plan: The digest of the plan that was looked at.
+        reason: Why.
+
+    Raises:
+        UserError: Another mode, a change that does not name what it changes, or one without its plan or reason.
+    """
+    ensure_one_of(Mode, repair=mode)
+    backup = backup.strip()
+    if mode == "undo":
+        if not backup:
+            raise UserError("repair=undo needs backup=TABLE, which the repair named; nothing was changed")
+        return RepairRequest(mode, backup, Approval("backup", backup, plan, reason).checked())
+    approval = Approval("repair_date", repair_date, plan, reason).checked()
+    if mode == "apply":
+        approval.ensure_names(game_date.isoformat())
+        if not approval.is_given:
+            raise UserError(
+                f"repair=apply changes rows of {game_date} and needs plan=DIGEST and a reason; repair=preview shows "
+                "the plan; nothing was changed"
+            )
+    elif approval.is_given:
+        raise UserError(f"a plan or a reason was given, but repair={mode} changes nothing; write repair=apply")
+    return RepairRequest(mode, backup, approval)
+
+
+@section("Repair")
+def repair(platform: Platform, game_date: date, request: RepairRequest) -> Section:
+    """Show the plan that was asked for or, when it is approved, carry it out.
+
+    Raises:
+        UserError: There is no such backup; nothing was changed.
+        Finding: The plan no longer holds, or the rows were changed; nothing was changed.
+    """
+    if request.mode == "no":
+        return Section(())
+    action: Action = (
+        UndoRepair(platform, game_date, request.backup) if request.mode == "undo" else Repair(platform, game_date)
+    )
+    return carry_out(platform, action, request.approval)
+
+
+@dataclass(frozen=True)
+class Repair:
+    """Keeps the newest row of each duplicate key of a date; all rows of those keys are backed up."""
+
+    platform: Platform
+    game_date: date
+    keeps_own_record: bool = False
+
+    def plan(self) -> Plan:
+        day = self.game_date.isoformat()
+        found = plan_repair(self.platform.warehouse, self.platform.table, self.game_date)
+        left = found.rows_of_date - found.rows_to_remove
+        return Plan(
+            runbook=RUNBOOK,
+            action="repair",
+            target=day,
+            parameters={"game_date": day, "repair": "apply", "repair_date": day},
+            summary=f"remove {found.rows_to_remove} rows of {found.duplicate_keys} duplicate keys of {day}, keep the "
+            "newest of each",
+            state={
+                "duplicate keys": f"{found.duplicate_keys} in {found.rows_found} rows",
+                "rows of the date": f"{found.rows_of_date}, {left} afterwards",
+                "content of those rows": found.rows_digest,
+            },
+            undo="all rows of those keys are backed up first, and the repair tells the command that puts them back",
+            exhibits=() if found.is_empty else (_plan_table(found),),
+            nothing_to_do=f"{day} has no duplicate keys and needs no repair" if found.is_empty else "",
+            found=found,
+        )
+
+    def apply(self, plan: Plan, record: ActionRecord) -> Applied:
+        platform, found = self.platform, plan.found
+        backup = new_backup(platform.table, self.game_date)
+        undo = by_hand.undo_repair(platform.environment, self.game_date, backup.table)
+        kept = found.rows_found - found.rows_to_remove
+        after = {"rows removed": found.rows_to_remove, "rows kept": kept, "backup": backup.table}
+        done = record.done(after, undo=undo)
+        apply_repair(platform.warehouse, platform.locks, platform.table, found, backup=backup, record=done)
+        return Applied(after, undo, is_filed=True)
+
+    def verify(self, plan: Plan, applied: Applied) -> str:
+        warehouse, spec = self.platform.warehouse, self.platform.table
+        counts = count_duplicates(warehouse, spec, self.game_date, self.game_date)
+        if counts and counts[0].duplicate_keys:
+            return f"{counts[0].duplicate_keys} duplicate keys are there again: something writes duplicates now"
+        try:
+            backed_up = plan_undo(warehouse, spec, self.game_date, str(applied.after["backup"])).rows_to_put_back
+        except RepairRefused as error:
+            return f"it can't be undone any more: {error}"
+        whole = backed_up == plan.found.rows_found
+        return "" if whole else f"the backup has {backed_up} rows, not {plan.found.rows_found}"
+
+
+@dataclass(frozen=True)
+class UndoRepair:
+    """Puts the rows of a backup back in place of those that a repair kept. The backup stays."""
+
+    platform: Platform
+    game_date: date
+    backup: str
+    keeps_own_record: bool = False
+
+    def plan(self) -> Plan:
+        """Raises `UserError` when there is no such backup of the date."""
+        try:
+            found = plan_undo(self.platform.warehouse, self.platform.table, self.game_date, self.backup)
+        except TableNotFound as error:
+            # Named by the operator, so it is no source that could not be read.
+            raise UserError(str(error)) from error
+        return Plan(
+            runbook=RUNBOOK,
+            action="undo of a repair",
+            target=self.backup,
+            parameters={"game_date": self.game_date, "repair": "undo", "backup": self.backup},
+            summary=f"put {found.rows_to_put_back} rows of {self.game_date} back in place of {found.rows_to_replace}",
+            state={
+                "backup": f"{self.backup}, {found.rows_to_put_back} rows",
+                "rows to replace": f"{found.rows_to_replace}, as the repair kept them",
+                "content of the backup": found.rows_digest,
+            },
+            undo=f"repair the date again: {by_hand.runbook(RUNBOOK, self.platform.environment, self._look)}",
+            found=found,
+        )
+
+    @property
+    def _look(self) -> dict[str, object]:
+        return {"game_date": self.game_date, "repair": "preview"}
+
+    def apply(self, plan: Plan, record: ActionRecord) -> Applied:
+        platform, found = self.platform, plan.found
+        after = {"rows put back": found.rows_to_put_back, "rows replaced": found.rows_to_replace, "kept": self.backup}
+        undo_repair(platform.warehouse, platform.locks, platform.table, found, record=record.done(after))
+        return Applied(after, is_filed=True)
+
+    def verify(self, plan: Plan, applied: Applied) -> str:
+        found: UndoPlan = plan.found
+        now = plan_repair(self.platform.warehouse, self.platform.table, self.game_date).rows_found
+        fewer = now < found.rows_to_put_back
+        return f"only {now} of {found.rows_to_put_back} rows are there as duplicates" if fewer else ""
+
+
+def _plan_table(plan: RepairPlan) -> Table:
+    rows = [
+        ("duplicate keys", plan.duplicate_keys),
+        ("rows of those keys", plan.rows_found),
+        ("rows to remove", plan.rows_to_remove),
+        ("rows to keep, the newest of each key", plan.rows_found - plan.rows_to_remove),
+        ("rows of the date now", plan.rows_of_date),
+        ("rows of the date afterwards", plan.rows_of_date - plan.rows_to_remove),
+    ]
+    return Table(f"Repair plan of {plan.game_date}", ("What", "Rows"), rows)

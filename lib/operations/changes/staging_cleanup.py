@@ -1,0 +1,154 @@
+"""The cleanup of a batch's staging tables: only those that are proven to be merged."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from lib.consolidation.identifiers import checked_batch_id
+from lib.consolidation.staging import batch_tables
+from lib.consolidation.upkeep.cleanup import ProvenTable, drop_merged, prove_merged
+from lib.operations import by_hand
+from lib.operations.changes.action import Applied, carry_out
+from lib.operations.changes.plan import Approval, Plan
+from lib.verdict.section import Section, section
+from lib.verdict.table import Table
+from lib.verdict.verdict import Check, Verdict
+from lib.words.dates import date_in, local_time
+
+if TYPE_CHECKING:
+    from lib.consolidation.upkeep.audit import ActionRecord
+    from lib.platform import Platform
+
+RUNBOOK = "consolidation_timeout"
+
+
+def checked_cleanup(cleanup: str, *, plan: str = "", reason: str = "") -> Approval:
+    """What the parameters ask for, checked before anything is looked at.
+
+    Args:
+        cleanup: The batch whose merged staging tables may be dropped; empty: none.
+        plan: The digest of the plan that was looked at. Without it and `reason` it is only shown.
+        reason: Why.
+
+    Raises:
+        UserError: It is no batch's name, or half an approval.
+    """
+    batch_id = cleanup.strip()
+    if batch_id:
+        checked_batch_id(batch_id)
+    return Approval("cleanup", batch_id, plan, reason).checked()
+
+
+@section("Cleanup of staging tables")
+def clean_up(platform: Platform, approval: Approval) -> Section:
+    """Show which staging tables of the batch are merged and, when it is approved, drop those; the others stay.
+
+    Args:
+        platform: Whose tables.
+        approval: See `checked_cleanup`; names the batch.
+
+    Raises:
+        PlanOutdated: The tables are not those that were looked at; nothing was dropped.
+    """
+    if not approval.target:
+        return Section(())
+    return carry_out(platform, StagingCleanup(platform, approval.target), approval)
+
+
+@section("Unmerged staging tables")
+def unmerged(platform: Platform, approval: Approval) -> Section:
+    """The staging tables of the batch that no cleanup may drop: WARN while there are any."""
+    if not approval.target:
+        return Section(())
+    batch_id = approval.target
+    kept = [one for one in prove_merged(platform.warehouse, platform.table, batch_id) if not one.proof.is_merged]
+    name = f"Unmerged staging tables of {batch_id}"
+    if not kept:
+        return Section((Check(name, Verdict.PASS, "none: each is proven to be merged, or gone"),))
+    rows = sum(one.rows for one in kept)
+    evidence = {one.table.name.table: f"{one.proof}; {one.missing} keys missing" for one in kept[:10]}
+    consolidate = by_hand.consolidate(platform.environment, batch_id, date_in(batch_id))
+    step = f"They are kept, their rows may be nowhere else. See what merging them would do: {consolidate} --dry-run"
+    summary = f"{len(kept)} tables with {rows:,} rows are not proven to be merged"
+    return Section((Check(name, Verdict.WARN, summary, evidence, step),))
+
+
+@dataclass(frozen=True)
+class StagingCleanup:
+    """Drops the staging tables of one batch whose rows are proven to be in the main table."""
+
+    platform: Platform
+    batch_id: str
+    keeps_own_record: bool = False
+
+    def plan(self) -> Plan:
+        proven = prove_merged(self.platform.warehouse, self.platform.table, self.batch_id)
+        merged = [one for one in proven if one.proof.is_merged]
+        rows = sum(one.rows for one in merged)
+        nothing = f"no staging table of {self.batch_id} is proven to be merged; {len(proven)} are there and are kept"
+        return Plan(
+            runbook=RUNBOOK,
+            action="cleanup of staging tables",
+            target=self.batch_id,
+            parameters={"cleanup": self.batch_id},
+            summary=f"drop {len(merged)} merged staging tables of {self.batch_id} with {rows:,} rows, keep the other "
+            f"{len(proven) - len(merged)}",
+            state={
+                "merged": f"{len(merged)} tables, {rows} rows",
+                "not merged": f"{len(proven) - len(merged)} tables",
+                "tables": _digest(proven),
+            },
+            undo=self._undo(),
+            exhibits=(_table(self.platform, self.batch_id, proven),) if proven else (),
+            nothing_to_do="" if merged else nothing,
+            found=proven,
+        )
+
+    def apply(self, plan: Plan, record: ActionRecord) -> Applied:
+        undo = self._undo()
+        dropped = drop_merged(self.platform.warehouse, self.platform.table, self.batch_id, plan.found)
+        return Applied(
+            {"tables dropped": len(dropped), "names": ", ".join(name.table for name in dropped) or "none"}, undo
+        )
+
+    def verify(self, plan: Plan, applied: Applied) -> str:
+        merged = {one.table.name for one in plan.found if one.proof.is_merged}
+        there = {table.name for table in batch_tables(self.platform.warehouse, self.platform.table, self.batch_id)}
+        kept = {one.table.name for one in plan.found} - merged
+        if lost := kept - there:
+            return f"{len(lost)} tables that were to be kept are gone; a consolidation may have merged them"
+        return f"{len(merged & there)} tables are still there: written again since" if merged & there else ""
+
+    def _undo(self) -> str:
+        """Nothing is lost by it in any case."""
+        if self.platform.environment.platform == "embedded":
+            return "none is needed: every row is in the main table"
+        restore = by_hand.restore_dropped(self.platform.table, datetime.now(UTC))
+        return f"none is needed, every row is in the main table; for seven days, a table at a time: {restore}"
+
+
+def _digest(proven: Sequence[ProvenTable]) -> str:
+    """Of which tables there are, as they are, and what is proven of each."""
+    seen = [f"{one.table.name} {one.table.version} {one.proof}" for one in proven]
+    return hashlib.sha256("\n".join(sorted(seen)).encode()).hexdigest()[:16]
+
+
+def _table(platform: Platform, batch_id: str, proven: Sequence[ProvenTable]) -> Table:
+    zone = platform.environment.timezone
+    rows = [
+        (
+            one.table.name.table,
+            one.rows,
+            local_time(one.table.changed_at, zone),
+            one.proof,
+            one.missing,
+            one.differing,
+        )
+        for one in sorted(proven, key=lambda one: (one.proof.is_merged, one.table.name))
+    ]
+    columns = ("Table", "Rows", "Written", "Proven", "Keys not in the main table", "Other values there")
+    return Table(f"Staging tables of {batch_id}", columns, rows, "Only what is merged is dropped.", shown=20)

@@ -1,0 +1,152 @@
+"""Rollback, option B: the traffic of a service to a named revision, and back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lib.errors import UserError
+from lib.operations import by_hand
+from lib.operations.changes.action import Applied
+from lib.operations.changes.once import ensure_made
+from lib.operations.changes.plan import Plan
+from lib.operations.rollback.revisions import DANGER, Candidate, Fence, candidates
+from lib.ports.services import LATEST
+from lib.verdict.table import Table
+from lib.verdict.verdict import Check, Verdict
+from lib.words.dates import local_time
+
+if TYPE_CHECKING:
+    from lib.consolidation.upkeep.audit import ActionRecord
+    from lib.platform import Platform
+    from lib.ports.services import ServiceStatus
+
+ACTION = "traffic"
+_PERCENT = re.compile(r"[1-9][0-9]{0,2}")
+_FENCE_WORDS = {
+    Fence.NO: f"NO FENCE there, {DANGER}",
+    Fence.UNKNOWN: f"NOT KNOWN to have the fence; without it {DANGER}",
+    Fence.YES: "it has the fence",
+    Fence.NOT_NEEDED: "no fence is needed there",
+}
+
+
+def wanted_traffic(text: str) -> dict[str, int]:
+    """Percent by target: ``REVISION``, ``LATEST`` or ``REVISION=PERCENT,…`` as gcloud writes it.
+
+    Raises:
+        UserError: It is neither, or does not make 100 percent.
+    """
+    shares: dict[str, int] = {}
+    for part in text.split(","):
+        target, _, percent = part.strip().partition("=")
+        share = percent or "100"
+        if not target or target in shares or not _PERCENT.fullmatch(share):
+            raise UserError(f"revision={text!r:.80} is no split; write REVISION, LATEST or REVISION=60,REVISION=40")
+        shares[target] = int(share)
+    if sum(shares.values()) != 100:
+        raise UserError(f"revision={text!r:.80} does not make 100 percent; nothing was changed")
+    return shares
+
+
+def spoken_traffic(percent_by_target: Mapping[str, int]) -> str:
+    """As `wanted_traffic` reads it; ``nothing`` when nobody is served."""
+    if list(percent_by_target.values()) == [100]:
+        return next(iter(percent_by_target))
+    return ",".join(f"{target}={percent}" for target, percent in sorted(percent_by_target.items())) or "nothing"
+
+
+def traffic_now(platform: Platform, service: str) -> dict[str, str]:
+    """What serves, as the record of a change tells it."""
+    return {"serves": spoken_traffic(platform.services.describe(service).routed)}
+
+
+@dataclass(frozen=True)
+class TrafficRouting:
+    """Sends all requests of a service to these revisions, in one change."""
+
+    platform: Platform
+    service: str
+    wanted: Mapping[str, int]
+    keeps_own_record: bool = False
+
+    def plan(self) -> Plan:
+        """Raises `UserError` when there is no such revision, or it does not start."""
+        status = self.platform.services.describe(self.service)
+        chosen = self._chosen(status)
+        fences = "; ".join(dict.fromkeys(_FENCE_WORDS[candidate.fence] for candidate in chosen))
+        to = spoken_traffic(self.wanted)
+        environment = self.platform.environment
+        return Plan(
+            runbook="rollback",
+            action=ACTION,
+            target=self.service,
+            parameters={"service": self.service, "revision": to},
+            summary=f"send the traffic of {self.service} to {to} ({fences})",
+            state=_state(status),
+            undo=by_hand.runbook(
+                "rollback", environment, {"service": self.service, "revision": spoken_traffic(status.routed)}
+            ),
+            exhibits=(_costs(chosen, environment.timezone),),
+            nothing_to_do=f"{to} serves already" if status.routed == self.wanted else "",
+        )
+
+    def apply(self, plan: Plan, record: ActionRecord) -> Applied:
+        services, version = self.platform.services, plan.state["version"]
+        ensure_made(
+            lambda: services.route_traffic(self.service, self.wanted, version=version),
+            lambda: services.describe(self.service).routed == self.wanted,
+        )
+        return Applied({"serves": spoken_traffic(self.wanted)})
+
+    def verify(self, plan: Plan, applied: Applied) -> str:
+        serves, wanted = traffic_now(self.platform, self.service)["serves"], spoken_traffic(self.wanted)
+        return "" if serves == wanted else f"the traffic goes to {serves}, not to {wanted}"
+
+    def caution(self) -> Check | None:
+        """What the plan risks; None: nothing that the fence would not keep off."""
+        chosen = self._chosen(self.platform.services.describe(self.service))
+        risky = [candidate for candidate in chosen if candidate.fence in (Fence.NO, Fence.UNKNOWN)]
+        if not risky:
+            return None
+        lead = min(risky, key=lambda candidate: candidate.fence is not Fence.NO)
+        step = (
+            "Go there only if the code that serves is worse. Let no two consolidations of a date run meanwhile, "
+            f"and count duplicates after each: {by_hand.runbook('day1_monitoring', self.platform.environment)}"
+        )
+        summary = f"{lead.name}: {_FENCE_WORDS[lead.fence]}"
+        return Check("Fence after this change", Verdict.WARN, summary, {"judged by": lead.basis}, step)
+
+    def _chosen(self, status: ServiceStatus) -> list[Candidate]:
+        """The revisions that would serve."""
+        known = {candidate.name: candidate for candidate in candidates(self.platform, status)}
+        names = [status.latest_ready_revision if target == LATEST else target for target in self.wanted]
+        if missing := [name for name in names if name not in known]:
+            raise UserError(
+                f"{self.service} has no revision {missing[0]!r:.80}; there are {', '.join(known)}; nothing was changed"
+            )
+        if dead := [name for name in names if known[name].is_ready is False]:
+            raise UserError(f"{dead[0]} of {self.service} does not start; nothing was changed")
+        return [known[name] for name in names]
+
+
+def _state(status: ServiceStatus) -> dict[str, str]:
+    return {
+        "serves": spoken_traffic(status.routed),
+        "deployed last": status.latest_created_revision,
+        "version": status.version,
+    }
+
+
+def _costs(chosen: list[Candidate], timezone: str) -> Table:
+    rows = [
+        (candidate.name, local_time(candidate.deployed_at, timezone), candidate.fence, candidate.basis)
+        for candidate in chosen
+    ]
+    note = (
+        "Requests that run now end where they are. What the newer revisions mended is broken again, and a later "
+        "deployment gets no traffic until that goes to LATEST again."
+    )
+    return Table("Option B: what would serve", ("Revision", "Deployed at", "Fence", "Judged by"), rows, note)

@@ -1,0 +1,172 @@
+"""The figures that the criteria compare, each with what it was made of.
+
+A figure that there was nothing to make from is no figure: zero failures of zero
+acquisitions are not a success.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from lib.consolidation.upkeep.duplicates import count_duplicates
+from lib.operations.logs.history import LogHistory
+from lib.operations.logs.lines import EventKind
+from lib.operations.logs.timeline import Consolidation, Progress
+from lib.verdict.section import COULD_NOT_LOOK
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A figure.
+
+    Attributes:
+        value: The figure; None: it could not be had.
+        basis: What it was made of, or why there is none.
+        is_partial: Whether some of what it should be made of was not to be had.
+        is_moot: There is no figure, and there was none to be expected.
+    """
+
+    value: float | None
+    basis: str
+    is_partial: bool = False
+    is_moot: bool = False
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the figures are made of.
+
+    Attributes:
+        history: The logs of the period.
+        since: First game date whose rows are counted.
+        until: Last one.
+        today: Today's game date; earlier ones are past.
+    """
+
+    history: LogHistory
+    since: date
+    until: date
+    today: date
+
+
+def measure(metric: str, evidence: Evidence) -> Measurement:
+    """The figure of that name; on a day without games it may be moot."""
+    try:
+        found = METRICS[metric](evidence)
+        off_day = evidence.history.off_day if found.value is None else ""
+    except COULD_NOT_LOOK as error:
+        return Measurement(None, f"could not look: {error}")
+    return Measurement(None, f"{found.basis}; {off_day}", is_moot=True) if off_day else found
+
+
+def _validation_duplicates(evidence: Evidence) -> Measurement:
+    """A MERGE that ended without a validation leaves the figure partial."""
+    history = evidence.history
+    found = [run.duplicates for run in history.consolidations if run.duplicates is not None]
+    if not found:
+        return Measurement(None, "no validation was logged")
+    merged = [run for run in history.merges if EventKind.MERGED in run.events and run.duplicates is None]
+    missing = [run for run in merged if history.progress(run) is not Progress.RUNNING]
+    basis = f"{len(found)} of {len(found) + len(missing)} MERGEs validated"
+    return Measurement(sum(found), basis, is_partial=bool(missing))
+
+
+def _longest_consolidation_seconds(evidence: Evidence) -> Measurement:
+    """Without the time spent waiting for others.
+
+    One that fell silent in its MERGE has no duration. Unless others took its place, it may
+    still be at it, and the figure is partial.
+    """
+    history = evidence.history
+    spent = [seconds for run in history.merges if (seconds := _seconds_spent(history, run)) is not None]
+    unfinished = [run for run in history.merges if history.progress(run) is Progress.UNFINISHED]
+    silent = [run for run in unfinished if _seconds_spent(history, run) is None]
+    left_out = f"; {len(silent)} left out, ended without a word" if silent else ""
+    if not spent:
+        return Measurement(None, f"no consolidation with a duration was logged{left_out}")
+    basis = f"longest of {len(spent)} consolidations, without lock waits{left_out}"
+    return Measurement(max(spent), basis, is_partial=not all(map(history.is_replaced, silent)))
+
+
+def _seconds_spent(history: LogHistory, run: Consolidation) -> float | None:
+    """Of one that is still running up to now; None: it has no duration."""
+    if history.progress(run) is Progress.RUNNING:
+        return (history.until - (run.at(EventKind.ACQUIRED) or run.started_at)).total_seconds()
+    return run.work_seconds
+
+
+def _lock_cycle_faults(evidence: Evidence) -> Measurement:
+    history = evidence.history
+    if not history.merges:
+        return Measurement(None, "no consolidation was logged")
+    unlocked = [run for run in history.merges if run.merged_without_lock]
+    unreleased = [run for run in history.consolidations if history.progress(run) is Progress.UNFINISHED]
+    return Measurement(
+        len(unlocked) + len(unreleased),
+        f"{len(unlocked)} merged without the lock, {len(unreleased)} never released it, "
+        f"of {len(history.consolidations)}",
+    )
+
+
+def _lock_acquisition_failures(evidence: Evidence) -> Measurement:
+    failed, tried = _acquisitions(evidence)
+    return Measurement(failed, f"of {tried} tried") if tried else Measurement(None, "no acquisition was logged")
+
+
+def _lock_failure_percent(evidence: Evidence) -> Measurement:
+    failed, tried = _acquisitions(evidence)
+    if not tried:
+        return Measurement(None, "no acquisition was logged")
+    return Measurement(100 * failed / tried, f"{failed} of {tried} tried")
+
+
+def _acquisitions(evidence: Evidence) -> tuple[int, int]:
+    failed = evidence.history.count(EventKind.ACQUISITION_FAILED)
+    return failed, max(failed, evidence.history.count(EventKind.ACQUIRING))
+
+
+def _error_lines(evidence: Evidence) -> Measurement:
+    history = evidence.history
+    return _lines(history, len(history.errors), history.platform.environment.services.both)
+
+
+def _lock_service_errors(evidence: Evidence) -> Measurement:
+    """The coordinator is the one that takes the lock."""
+    history = evidence.history
+    return _lines(history, len(history.lock_service_errors), (history.platform.environment.services.coordinator,))
+
+
+def _lines(history: LogHistory, found: int, services: Sequence[str]) -> Measurement:
+    """A count of lines; none in a log that holds nothing says nothing."""
+    silent = [name for name in services if (newest := history.newest(name)) is None or newest < history.since]
+    if silent and not found:
+        return Measurement(None, f"nothing logged by {' and '.join(silent)}")
+    ahead = [name for name in services if (newest := history.newest(name)) and history.is_in_future(newest)]
+    if ahead and not found:
+        return Measurement(None, f"the last line of {' and '.join(ahead)} is in the future")
+    return Measurement(found, f"lines of {' and '.join(services)}")
+
+
+def _duplicate_keys_of_past_dates(evidence: Evidence) -> Measurement:
+    platform = evidence.history.platform
+    counts = count_duplicates(platform.warehouse, platform.table, evidence.since, evidence.until)
+    past = [count for count in counts if count.game_date < evidence.today]
+    if not past:
+        return Measurement(None, f"no rows of dates before {evidence.today}")
+    return Measurement(
+        sum(count.duplicate_keys for count in past), f"rows of {', '.join(str(count.game_date) for count in past)}"
+    )
+
+
+METRICS: Mapping[str, Callable[[Evidence], Measurement]] = {
+    "validation_duplicates": _validation_duplicates,
+    "longest_consolidation_seconds": _longest_consolidation_seconds,
+    "lock_cycle_faults": _lock_cycle_faults,
+    "lock_acquisition_failures": _lock_acquisition_failures,
+    "lock_failure_percent": _lock_failure_percent,
+    "error_lines": _error_lines,
+    "lock_service_errors": _lock_service_errors,
+    "duplicate_keys_of_past_dates": _duplicate_keys_of_past_dates,
+}

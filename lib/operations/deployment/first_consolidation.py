@@ -1,0 +1,91 @@
+"""The first consolidation after a deployment, line by line (guide, step 4)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from lib.operations import by_hand
+from lib.operations.logs.freshness import no_consolidation_seen
+from lib.operations.logs.history import LogHistory
+from lib.operations.logs.lines import EXPECTED_ORDER, EventKind
+from lib.operations.logs.timeline import Consolidation, Progress
+from lib.verdict.section import COULD_NOT_LOOK, Section, section
+from lib.verdict.table import Table
+from lib.verdict.verdict import Check, Verdict
+from lib.words.dates import local_time
+from lib.words.durations import spoken_seconds
+
+if TYPE_CHECKING:
+    from lib.platform import Platform
+
+_NAME = "First consolidation"
+
+
+def since_deployment(platform: Platform, earliest: datetime) -> datetime:
+    """When the coordinator was deployed, but not before `earliest`.
+
+    A coordinator that can't be looked at is another check's finding.
+    """
+    try:
+        deployed_at = platform.services.describe(platform.environment.services.coordinator).deployed_at
+    except COULD_NOT_LOOK:
+        return earliest
+    return max(earliest, deployed_at) if deployed_at else earliest
+
+
+@section(_NAME)
+def first_consolidation(history: LogHistory) -> Section:
+    """The lines of the first MERGE of the period against the order that the guide expects."""
+    if not history.merges:
+        return Section((no_consolidation_seen(history, _NAME),))
+    run = history.merges[0]
+    return Section((_order_check(history, run),), (_line_table(history, run),))
+
+
+def _order_check(history: LogHistory, run: Consolidation) -> Check:
+    progress = history.progress(run)
+    evidence = {
+        "batch": run.batch_id or "not told",
+        "game date": run.likely_game_date or "not told",
+        "lock wait": spoken_seconds(run.lock_wait_seconds),
+        "MERGE": spoken_seconds(run.merge_seconds),
+        "missing lines": ", ".join(run.missing) or "none",
+    }
+    commands = [by_hand.read_logs(history.platform.environment, run.service)]
+    verdict, summary, step = _judge(run, progress)
+    return Check(_NAME, verdict, summary, evidence, step, commands)
+
+
+def _judge(run: Consolidation, progress: Progress) -> tuple[Verdict, str, str]:
+    batch = run.batch_id or "a batch"
+    if EventKind.VALIDATION_FAILED in run.events:
+        step = "The staging tables are kept. See the duplicates step, then run duplicate_diagnosis."
+        return Verdict.FAIL, f"{batch}: the validation failed", step
+    if run.merged_without_lock:
+        step = "The old code may still serve: see the revisions and their traffic."
+        return Verdict.FAIL, f"{batch}: its MERGE ran without the lock", step
+    if progress is Progress.RUNNING:
+        return Verdict.UNKNOWN, f"{batch}: still running", "Run this again when it has ended."
+    if progress is not Progress.COMPLETED:
+        step = "See the lock's state below; run stuck_lock_release if its holder is gone."
+        return Verdict.FAIL, f"{batch}: {progress}", step
+    if not run.is_in_order:
+        return Verdict.WARN, f"{batch}: its lines came in another order than expected", "Read the lines below."
+    if run.missing:
+        return Verdict.WARN, f"{batch}: no line tells of {', '.join(run.missing)}", "Read the lines below."
+    return Verdict.PASS, f"{batch}: all seven lines, in order, in {spoken_seconds(run.work_seconds)}", ""
+
+
+def _line_table(history: LogHistory, run: Consolidation) -> Table:
+    rows: list[tuple[object, ...]] = []
+    before: datetime | None = None
+    for kind in EXPECTED_ORDER:
+        moment = run.at(kind)
+        gap = (moment - before).total_seconds() if moment and before else None
+        line = run.events[kind].entry.message if kind in run.events else "did not come"
+        rows.append((kind, local_time(moment, history.platform.environment.timezone), spoken_seconds(gap), line))
+        before = moment or before
+    return Table(
+        f"Lines of {run.batch_id or 'the batch'}, in the expected order", ("Expected", "Seen at", "After", "Line"), rows
+    )

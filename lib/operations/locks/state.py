@@ -1,0 +1,149 @@
+"""What a lock's record, its holder's log and the ledger together say about it.
+
+"Stuck" is told from what merely looks like it: a holder that is slow and alive, one that
+died a moment ago and whose lease runs out by itself, and one that is cut off from the
+lock service but still at work.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from lib.consolidation.ledger import LedgerRun
+from lib.locking.store import Observation
+from lib.operations.criteria.criteria import threshold
+from lib.ports.jobs import WarehouseJob
+from lib.ports.logs import LogEntry
+from lib.words.durations import spoken_seconds
+
+# `lib.locking.LeaseTiming` beats six times in a lease.
+_MISSED_BEATS_OF_LEASE = 1 / 3
+
+
+class LockState(StrEnum):
+    """From harmless to harmful."""
+
+    LIVE = "live"
+    SLOW = "live but slow"
+    EXPIRED = "expired"
+    STUCK = "stuck"
+
+
+@dataclass(frozen=True)
+class LockReport:
+    """A lock and what is known about its holder.
+
+    Attributes:
+        seen: The record and the store's time of the reading.
+        last_line: The holder's last log line; None: none found, or the log is not readable.
+        committed: The holder's consolidation in the ledger; None: not there.
+        unknown: Why the log or the ledger could not be read; empty: both were.
+        job: The warehouse's job of its batch that may still commit; None: none is known.
+        job_unseen: Why the jobs could not be listed; empty: they were, or nobody had to ask.
+    """
+
+    seen: Observation
+    last_line: LogEntry | None = None
+    committed: LedgerRun | None = None
+    unknown: str = ""
+    job: WarehouseJob | None = None
+    job_unseen: str = ""
+
+    @property
+    def lock_key(self) -> str:
+        assert self.seen.record is not None
+        return self.seen.record.claim.lock_key
+
+    @property
+    def held_for(self) -> timedelta:
+        assert self.seen.record is not None
+        return self.seen.read_at - self.seen.record.acquired_at
+
+    @property
+    def since_heartbeat(self) -> timedelta:
+        assert self.seen.record is not None
+        return self.seen.read_at - self.seen.record.renewed_at
+
+    @property
+    def logged_after_expiry(self) -> bool:
+        record = self.seen.record
+        return record is not None and self.last_line is not None and self.last_line.timestamp > record.expires_at
+
+    @property
+    def state(self) -> LockState:
+        if not self.seen.is_expired:
+            slow_after = timedelta(seconds=threshold("normal_duration"))
+            return LockState.SLOW if self.held_for > slow_after else LockState.LIVE
+        # That its job can't be seen is no reason to wait: the fence refuses what it would commit.
+        is_at_work = self.logged_after_expiry or self.job is not None
+        return LockState.EXPIRED if is_at_work or self.unknown else LockState.STUCK
+
+    @property
+    def reason(self) -> str:
+        """Why it is in that state, in a sentence."""
+        assert self.seen.record is not None
+        lease = timedelta(seconds=self.seen.record.claim.lease_seconds)
+        beat = spoken_seconds(self.since_heartbeat.total_seconds())
+        left = spoken_seconds(abs(self.seen.seconds_until_expiry))
+        if not self.seen.is_expired:
+            if self.since_heartbeat > lease * _MISSED_BEATS_OF_LEASE:
+                return f"no heartbeat for {beat}: its holder may be dead; the lease runs out by itself in {left}"
+            held = f", though it has been held for {spoken_seconds(self.held_for.total_seconds())}"
+            return f"heartbeat {beat} ago: its holder is alive{held if self.state is LockState.SLOW else ''}"
+        over = f"its lease is over for {left} and nobody has taken it over"
+        if self.committed is not None:
+            return f"{over}; its consolidation was committed, only the release is missing"
+        if self.job is not None:
+            return f"{over}, but its job {self.job.job_id} is still {self.job.state} in the warehouse"
+        if self.unknown:
+            return f"{over}; whether its holder lives can't be seen: {self.unknown}"
+        if self.logged_after_expiry:
+            return f"{over}, but its holder still logs: it was paused, or is cut off from the lock service"
+        unseen = f"; whether a job of it still runs can't be seen: {self.job_unseen}" if self.job_unseen else ""
+        return f"{over}; its holder is silent and its consolidation is not in the ledger{unseen}"
+
+
+def last_line_of_holder(seen: Observation, entries: Sequence[LogEntry]) -> LogEntry | None:
+    """The newest line of the holder: of its instance, else a line that names its batch.
+
+    Args:
+        seen: A lock that is held.
+        entries: Lines since the acquisition, oldest first.
+    """
+    assert seen.record is not None
+    claim, acquired_at = seen.record.claim, seen.record.acquired_at
+    # Another lock's work in the same process says nothing about this one.
+    names_batch = re.compile(rf"batch={re.escape(claim.batch_id)}(?![A-Za-z0-9_-])", re.ASCII)
+    of_batch = [entry for entry in entries if names_batch.search(entry.message)]
+    own = [entry for entry in of_batch if claim.host and entry.instance == claim.host]
+    candidates = own or [entry for entry in of_batch if not _is_of_other_process(entry, claim.host)]
+    recent = [entry for entry in candidates if entry.timestamp >= acquired_at - timedelta(seconds=5)]
+    return recent[-1] if recent else None
+
+
+def _is_of_other_process(entry: LogEntry, host: str) -> bool:
+    """Instances named as hosts are can be told apart; Cloud Run's instance ids can't."""
+    return ":" in entry.instance and ":" in host
+
+
+def committed_run(seen: Observation, runs: Sequence[LedgerRun]) -> LedgerRun | None:
+    """The ledger's row of what this holder did."""
+    assert seen.record is not None
+    claim, acquired_at = seen.record.claim, seen.record.acquired_at
+    return next((run for run in runs if run.holder_id == claim.holder_id), None) or next(
+        (
+            run
+            for run in runs
+            if not run.holder_id and run.batch_id == claim.batch_id and run.committed_at >= acquired_at
+        ),
+        None,
+    )
+
+
+def oldest_acquisition(locks: Sequence[Observation], default: datetime) -> datetime:
+    """From when on the holders' lines are of interest."""
+    return min((seen.record.acquired_at for seen in locks if seen.record), default=default)

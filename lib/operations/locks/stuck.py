@@ -1,0 +1,162 @@
+"""Every lock, its holder, and whether anything has to be done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from lib.consolidation.ledger import LedgerRun, ledger_runs
+from lib.locking.store import Observation
+from lib.operations import by_hand
+from lib.operations.changes.lock_release import release_plan
+from lib.operations.locks.state import (
+    LockReport,
+    LockState,
+    committed_run,
+    last_line_of_holder,
+    oldest_acquisition,
+)
+from lib.operations.timeout.jobs import open_consolidations
+from lib.verdict.commands import Changing
+from lib.verdict.section import COULD_NOT_LOOK, Section, section
+from lib.verdict.table import Table, facts
+from lib.verdict.verdict import Check, Verdict
+from lib.words.dates import local_time
+from lib.words.durations import spoken_seconds
+
+if TYPE_CHECKING:
+    from lib.platform import Platform
+    from lib.ports.jobs import WarehouseJob
+    from lib.ports.logs import LogEntry
+
+
+_MOST_DETAILS = 20
+
+
+@section("Locks")
+def lock_states(platform: Platform) -> Section:
+    """Every lock: its holder, age, heartbeat, last log line, ledger row, and its state."""
+    reports = look_at_locks(platform)
+    rows = [(report.lock_key, report.state, report.reason) for report in reports]
+    overview = Table("Locks", ("Lock", "State", "Why"), rows)
+    details = (_details(report, platform.environment.timezone) for report in reports[:_MOST_DETAILS])
+    return Section((_locks_check(platform, reports),), (overview, *details))
+
+
+def _details(report: LockReport, zone: str) -> Table:
+    record = report.seen.record
+    assert record is not None
+    return facts(
+        f"{report.lock_key}: {report.state}",
+        {
+            "holder": f"{record.claim.batch_id} on {record.claim.host}",
+            "acquired": local_time(record.acquired_at, zone),
+            "held for": spoken_seconds(report.held_for.total_seconds()),
+            "last heartbeat": f"{spoken_seconds(report.since_heartbeat.total_seconds())} ago",
+            "lease": _lease_left(report.seen.seconds_until_expiry),
+            "holder's last line": _last_words(report.last_line, zone),
+            "in the ledger": "committed" if report.committed else "not there",
+            "job still at work": report.job.job_id if report.job else report.job_unseen or "none known",
+        },
+    )
+
+
+def _lease_left(seconds: float) -> str:
+    return f"another {spoken_seconds(seconds)}" if seconds >= 0 else f"over for {spoken_seconds(-seconds)}"
+
+
+def _last_words(line: LogEntry | None, zone: str) -> str:
+    return f"{local_time(line.timestamp, zone)}: {line.message}" if line else "none found"
+
+
+def look_at_locks(platform: Platform) -> list[LockReport]:
+    """A report on each lock. Raises `LockServiceUnavailable`; other sources may be missing."""
+    locks = [seen for seen in platform.locks.locks() if seen.record is not None]
+    if not locks:
+        return []
+    entries, log_fault = _lines_since(platform, locks)
+    runs, ledger_fault = _ledger(platform, locks)
+    jobs, job_unseen = _open_jobs(platform, locks)
+    return [
+        LockReport(
+            seen,
+            last_line_of_holder(seen, entries),
+            committed_run(seen, runs),
+            log_fault or ledger_fault,
+            jobs.get(seen.record.claim.batch_id) if seen.record else None,
+            job_unseen,
+        )
+        for seen in locks
+    ]
+
+
+def _lines_since(platform: Platform, locks: Sequence[Observation]) -> tuple[list[LogEntry], str]:
+    now = max(seen.read_at for seen in locks)
+    batches = [seen.record.claim.batch_id for seen in locks if seen.record]
+    try:
+        found = platform.logs.entries(
+            platform.environment.services.both,
+            since=oldest_acquisition(locks, now) - timedelta(seconds=5),
+            until=now + timedelta(minutes=5),
+            containing=[f"batch={batch_id}" for batch_id in batches],
+        )
+        return list(found), ""
+    except COULD_NOT_LOOK as error:
+        return [], str(error)
+
+
+def _open_jobs(platform: Platform, locks: Sequence[Observation]) -> tuple[dict[str, WarehouseJob], str]:
+    """Asked only of locks that look stuck: what a live holder does needs no proof."""
+    expired = [seen for seen in locks if seen.is_expired]
+    if not expired:
+        return {}, ""
+    try:
+        since = oldest_acquisition(expired, expired[0].read_at) - timedelta(minutes=5)
+        return open_consolidations(platform, since), ""
+    except COULD_NOT_LOOK as error:
+        return {}, str(error)
+
+
+def _ledger(platform: Platform, locks: Sequence[Observation]) -> tuple[list[LedgerRun], str]:
+    since = oldest_acquisition(locks, locks[0].read_at) - timedelta(minutes=5)
+    try:
+        return ledger_runs(platform.warehouse, platform.table, since=since), ""
+    except COULD_NOT_LOOK as error:
+        return [], str(error)
+
+
+def _locks_check(platform: Platform, reports: Sequence[LockReport]) -> Check:
+    by_state = {state: [report for report in reports if report.state is state] for state in LockState}
+    evidence = {report.lock_key: f"{report.state}: {report.reason}" for report in reports}
+    commands = [by_hand.command(platform.environment, "locks", "list"), by_hand.list_locks(platform.environment)]
+    releases = [_release_command(platform, report) for report in by_state[LockState.STUCK]]
+    if releases:
+        stuck, others = len(releases), len(reports) - len(releases)
+        alone = f", and leave the other {others} alone" if others else ""
+        summary = f"{stuck} stuck: {', '.join(report.lock_key for report in by_state[LockState.STUCK][:12])}"
+        step = f"Release only what is stuck, one by one{alone}: {releases[0]}"
+        jobs = by_hand.list_jobs(platform.environment)
+        return Check("Locks", Verdict.FAIL, summary, evidence, step, [jobs, *commands], releases[:12])
+    if expired := by_state[LockState.EXPIRED]:
+        summary = f"{len(expired)} expired, holder not known to be gone: {_keys(expired)}"
+        step = "The next consolidation takes it over by itself, and the fence refuses its old holder. Look again."
+        verdict = Verdict.UNKNOWN if any(report.unknown for report in expired) else Verdict.WARN
+        return Check("Locks", verdict, summary, evidence, step, commands)
+    if slow := by_state[LockState.SLOW]:
+        summary = f"{len(slow)} held for long by a live holder: {_keys(slow)}"
+        step = "Leave it: it is alive. See the size of its batch, and the queue of the warehouse."
+        return Check("Locks", Verdict.WARN, summary, evidence, step, commands)
+    live = by_state[LockState.LIVE]
+    summary = f"{len(live)} held by live holders: {_keys(live)}" if live else "all released"
+    return Check("Locks", Verdict.PASS, summary, evidence, commands=commands)
+
+
+def _keys(reports: Sequence[LockReport]) -> str:
+    return ", ".join(report.lock_key for report in reports[:12])
+
+
+def _release_command(platform: Platform, report: LockReport) -> Changing:
+    """It carries the digest of the lock as it was just seen."""
+    plan = release_plan(platform, report.seen)
+    return plan.command(platform.environment, plan.digest(platform, datetime.now(UTC)))

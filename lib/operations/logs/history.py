@@ -1,0 +1,199 @@
+"""What the services logged in a period, read once for all the steps that ask about it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from lib.errors import Unavailable
+from lib.operations.logs.lines import (
+    ANCHORS,
+    ERROR_WORDS,
+    Event,
+    EventKind,
+    is_error,
+    is_lock_service_error,
+    parse_events,
+    without_copies,
+)
+from lib.operations.logs.timeline import Consolidation, Progress, build_timeline
+from lib.verdict.table import Table
+from lib.words.dates import local_time
+from lib.words.durations import spoken_seconds
+from lib.words.text import text_of
+
+if TYPE_CHECKING:
+    from lib.platform import Platform
+    from lib.ports.logs import LogEntry
+
+_LOCK_SERVICE_WORDS = (
+    "Heartbeat of",
+    "Could not release",
+    "RESOURCE_EXHAUSTED",
+    "PERMISSION_DENIED",
+    "PermissionDenied",
+    "ResourceExhausted",
+    "Quota exceeded",
+    "insufficient permissions",
+)
+# What the coordinator says on a day without games; a reader finds lines letter by letter.
+_NO_GAMES = ("no games", "No games", "NO GAMES")
+# As Cloud Logging keeps them unless told otherwise: https://cloud.google.com/logging/quotas#logs_retention_periods
+LOGS_ARE_KEPT = timedelta(days=30)
+_CLOCKS_DIFFER_BY = timedelta(minutes=5)
+
+
+class LogHistory:
+    """The consolidations, events and errors of a period.
+
+    Args:
+        platform: Whose services.
+        since: First moment (UTC).
+        until: First moment that is too late (UTC); whatever runs then may be running still.
+    """
+
+    def __init__(self, platform: Platform, since: datetime, until: datetime) -> None:
+        self.platform = platform
+        self.since = since
+        self.until = until
+        self._newest: dict[str, datetime | None] = {}
+
+    @cached_property
+    def _read(self) -> list[LogEntry] | Unavailable:
+        """A source that timed out once is not waited for again by every step."""
+        try:
+            found = self.platform.logs.entries(
+                self.platform.environment.services.both,
+                since=self.since,
+                until=self.until,
+                containing=(*ANCHORS, *ERROR_WORDS, *_LOCK_SERVICE_WORDS, *_NO_GAMES),
+                or_errors=True,
+            )
+            return list(without_copies(found))
+        except Unavailable as error:
+            return error
+
+    @property
+    def entries(self) -> list[LogEntry]:
+        """The lines that matter here, each warning once. Raises `SourceUnavailable`."""
+        if isinstance(self._read, Unavailable):
+            raise self._read
+        return self._read
+
+    def newest(self, service: str) -> datetime | None:
+        """When the service last logged anything; None: not while logs are kept. Raises `SourceUnavailable`."""
+        if service not in self._newest:
+            since = min(self.since, self.until - LOGS_ARE_KEPT)
+            self._newest[service] = self.platform.logs.newest(service, since=since)
+        return self._newest[service]
+
+    def is_in_future(self, moment: datetime) -> bool:
+        """Whether a line of that moment tells nothing: no clock is that much ahead."""
+        return moment > max(self.until, datetime.now(UTC)) + _CLOCKS_DIFFER_BY
+
+    @cached_property
+    def events(self) -> list[Event]:
+        return parse_events(self.entries)
+
+    @cached_property
+    def consolidations(self) -> list[Consolidation]:
+        """All of them by their start, waiting and failed ones included."""
+        return build_timeline(self.events)
+
+    @property
+    def merges(self) -> list[Consolidation]:
+        """Those that started a MERGE."""
+        kinds = {EventKind.MERGING, EventKind.MERGED}
+        return [run for run in self.consolidations if run.events.keys() & kinds]
+
+    @property
+    def errors(self) -> list[LogEntry]:
+        return [entry for entry in self.entries if is_error(entry)]
+
+    @property
+    def lock_service_errors(self) -> list[LogEntry]:
+        return [entry for entry in self.entries if is_lock_service_error(entry)]
+
+    @cached_property
+    def off_day(self) -> str:
+        """Why there was nothing to consolidate, in the coordinator's words; empty: there may have been.
+
+        That nothing was started is no reason: so it looks, too, when the scheduler is down.
+        """
+        coordinator = self.platform.environment.services.coordinator
+        told = [
+            entry
+            for entry in self.entries
+            if entry.service == coordinator and any(words in entry.message for words in _NO_GAMES)
+        ]
+        return f"{coordinator} says: {text_of(told[-1].message[:120])}" if told and not self.consolidations else ""
+
+    def count(self, kind: EventKind) -> int:
+        return Counter(event.kind for event in self.events)[kind]
+
+    def progress(self, run: Consolidation) -> Progress:
+        """How far it had come at the end of the period.
+
+        Silent for a lease, or replaced by others, means unfinished.
+        """
+        found = run.progress(self.until, self._lease_seconds)
+        return Progress.UNFINISHED if found is Progress.RUNNING and self.is_replaced(run) else found
+
+    def is_replaced(self, run: Consolidation) -> bool:
+        """Whether it held the lock, and others took that away or consolidated its batch since."""
+        acquired_at = run.at(EventKind.ACQUIRED)
+        if acquired_at is None or not run.batch_id:
+            return False
+        taken = {EventKind.TOOK_OVER, EventKind.FORCE_RELEASED}
+        if any(
+            event.kind in taken and event.batch_id == run.batch_id and event.at >= acquired_at for event in self.events
+        ):
+            return True
+        later = [
+            other
+            for other in self.consolidations
+            if other.batch_id == run.batch_id and (at := other.at(EventKind.ACQUIRED)) is not None and at > acquired_at
+        ]
+        ended = {Progress.COMPLETED, Progress.REPEATED}
+        return any(other.progress(self.until, self._lease_seconds) in ended for other in later)
+
+    @property
+    def _lease_seconds(self) -> float:
+        return self.platform.environment.lock.lease_seconds
+
+    def of_date(self, game_date: date) -> list[Consolidation]:
+        return [run for run in self.consolidations if run.likely_game_date == game_date]
+
+    def table(self, caption: str, runs: list[Consolidation]) -> Table:
+        """Consolidations with what each took, newest first."""
+        zone = self.platform.environment.timezone
+        columns = (
+            "Started",
+            "State",
+            "Batch",
+            "Lock wait",
+            "MERGE",
+            "Validation",
+            "Rows",
+            "Duplicates",
+            "Instance",
+            "Game date",
+        )
+        rows = [
+            (
+                local_time(run.started_at, zone),
+                f"{self.progress(run)}{', without the lock' if run.merged_without_lock else ''}",
+                run.batch_id or "not told",
+                spoken_seconds(run.lock_wait_seconds),
+                spoken_seconds(run.merge_seconds),
+                spoken_seconds(run.validation_seconds),
+                run.rows,
+                run.duplicates,
+                run.instance or "not told",
+                run.likely_game_date,
+            )
+            for run in reversed(runs)
+        ]
+        return Table(caption, columns, rows, shown=30)

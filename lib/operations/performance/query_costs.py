@@ -1,0 +1,63 @@
+"""What a run read from the warehouse: estimated before each query, and counted after it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lib.verdict.section import Section, section
+from lib.verdict.table import Table, facts
+
+if TYPE_CHECKING:
+    from lib.platform import Platform
+
+_UNITS = (("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000))
+
+
+@dataclass(frozen=True)
+class QueryCost:
+    """One query that a run asked.
+
+    Attributes:
+        statement: Its text.
+        estimated_bytes: What a dry run said that it would read at most.
+        read_bytes: What it read; None: it was refused or failed, and read nothing that is known.
+    """
+
+    statement: str
+    estimated_bytes: int
+    read_bytes: int | None
+
+
+@section("What this run read")
+def what_was_read(platform: Platform) -> Section:
+    """The queries of this run so far, the largest first, with estimated and actual bytes. Judges nothing."""
+    costs = platform.query_costs
+    caption = "What this run read"
+    if costs is None:
+        return Section((), (facts(caption, {"bytes": "not counted: this platform bills nothing for reading"}),))
+    estimated = sum(cost.estimated_bytes for cost in costs)
+    read = sum(cost.read_bytes or 0 for cost in costs)
+    refused = sum(cost.read_bytes is None for cost in costs)
+    counted = Counter(costs)
+    rows = [
+        (spoken_bytes(cost.estimated_bytes), spoken_bytes(cost.read_bytes), times, cost.statement[:200])
+        for cost, times in sorted(counted.items(), key=lambda pair: -pair[0].estimated_bytes * pair[1])
+    ]
+    note = (
+        f"{len(costs)} queries: {spoken_bytes(estimated)} estimated, {spoken_bytes(read)} read"
+        f"{f', {refused} refused or failed' if refused else ''}. "
+        "A consolidation's own transaction is not among them; its bytes stand in its result."
+    )
+    return Section((), (Table(caption, ("Estimated", "Read", "Times", "Query"), rows, note, shown=15),))
+
+
+def spoken_bytes(count: int | None) -> str:
+    """``1.4 GB``, ``12 kB``, ``0 B``; a dash for None. Units are decimal."""
+    if count is None:
+        return "-"
+    for unit, size in _UNITS:
+        if count >= size:
+            return f"{count / size:,.1f} {unit}"
+    return f"{count} B"

@@ -1,0 +1,193 @@
+"""The rows of one game date, beside those of the dates before it: what the daily check looks at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from lib.consolidation.staging import staging_backlog
+from lib.consolidation.upkeep.column_rules import ColumnRule
+from lib.consolidation.upkeep.day_profiles import (
+    Activity,
+    Coverage,
+    DayProfile,
+    activity_by_day,
+    coverage_by_system,
+    profile_days,
+)
+from lib.errors import UserError
+from lib.operations import by_hand
+from lib.operations.quality.duplicates import duplicates
+from lib.operations.quality.rules import QualityRules, load_rules
+from lib.verdict.section import Section
+from lib.words.dates import start_of
+
+if TYPE_CHECKING:
+    from lib.consolidation.warehouse import Column
+    from lib.operations.scope import Scope
+    from lib.platform import Platform
+
+_MOST_DAYS = 400
+
+
+@dataclass(frozen=True)
+class Night:
+    """A game date with its recent past. Everything is counted in the warehouse, and once.
+
+    Attributes:
+        scope: The run's platform and date.
+        days: How many days before the date are its past.
+        games: How many games there are, if someone told.
+        rules: What the rows are held against.
+    """
+
+    scope: Scope
+    days: int
+    games: int | None
+    rules: QualityRules
+
+    @property
+    def platform(self) -> Platform:
+        return self.scope.platform
+
+    @property
+    def game_date(self) -> date:
+        return self.scope.game_date
+
+    @property
+    def since(self) -> date:
+        """First date of the past."""
+        return self.game_date - timedelta(days=self.days)
+
+    @property
+    def starts_at(self) -> datetime:
+        """When the date begins where the operators are (UTC)."""
+        return start_of(self.game_date, self.platform.environment.timezone)
+
+    @property
+    def ends_at(self) -> datetime:
+        """When it is over there (UTC)."""
+        return start_of(self.game_date + timedelta(days=1), self.platform.environment.timezone)
+
+    @property
+    def is_over(self) -> bool:
+        return self.scope.now >= self.ends_at
+
+    @property
+    def monitoring(self) -> str:
+        """The command that tells which batches ran, and which wait."""
+        return by_hand.runbook("day1_monitoring", self.platform.environment, {"game_date": self.game_date})
+
+    @cached_property
+    def columns(self) -> dict[str, Column]:
+        """The table's columns by name."""
+        return {column.name: column for column in self.platform.warehouse.columns(self.platform.table.table)}
+
+    @property
+    def column_rules(self) -> list[ColumnRule]:
+        """Those that the table has columns for; what a key or date column must not be is known without them."""
+        table = self.platform.table
+        named = {rule.column for rule in self.rules.columns}
+        needed = [name for name in table.key_columns if name not in table.nullable_keys and name not in named]
+        rules = [*(ColumnRule(name, required=True) for name in needed), *self.rules.columns]
+        return [rule for rule in rules if rule.column in self.columns and rule.fits_type(self.columns[rule.column])]
+
+    @property
+    def rules_left_out(self) -> list[str]:
+        """Columns with a rule that the table lacks, or has with another type."""
+        applied = {rule.column for rule in self.column_rules}
+        return [rule.column for rule in self.rules.columns if rule.column not in applied]
+
+    @cached_property
+    def waiting_batches(self) -> list[str]:
+        """Batches whose name tells this date, and whose rows wait in staging."""
+        day = self.game_date
+        names = (day.isoformat(), f"{day:%Y%m%d}", f"{day:%Y_%m_%d}")
+        batches = staging_backlog(self.platform.warehouse, self.platform.table)
+        waiting = [batch.batch_id for batch in batches if batch.unmerged_tables]
+        return [batch for batch in waiting if any(name in batch for name in names)]
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether more rows of the date are to be expected: it is not over, and batches wait."""
+        return not self.is_over and bool(self.waiting_batches)
+
+    @cached_property
+    def profiles(self) -> dict[date, DayProfile]:
+        """By date, oldest first; dates without rows are left out."""
+        platform = self.platform
+        found = profile_days(platform.warehouse, platform.table, self.column_rules, self.since, self.game_date)
+        return {profile.game_date: profile for profile in found}
+
+    @property
+    def profile(self) -> DayProfile | None:
+        """Of the date; None: it has no rows."""
+        return self.profiles.get(self.game_date)
+
+    @property
+    def past(self) -> list[DayProfile]:
+        """The dates before it that have rows."""
+        return [profile for day, profile in self.profiles.items() if day < self.game_date]
+
+    @property
+    def has_past(self) -> bool:
+        return len(self.past) >= self.rules.fewest_dates
+
+    @property
+    def no_past(self) -> str:
+        """Why nothing can be compared."""
+        return f"only {len(self.past)} of the {self.days} days before have rows, {self.rules.fewest_dates} are needed"
+
+    @property
+    def has_systems(self) -> bool:
+        """Whether the table tells the games and systems of its rows."""
+        return {self.rules.game_column, self.rules.system_column} <= self.columns.keys()
+
+    @cached_property
+    def coverage(self) -> dict[date, list[Coverage]]:
+        """The systems of each date; nothing when the table does not tell them."""
+        by_date: dict[date, list[Coverage]] = {}
+        if self.has_systems:
+            platform, rules = self.platform, self.rules
+            for system in coverage_by_system(
+                platform.warehouse,
+                platform.table,
+                self.since,
+                self.game_date,
+                game_column=rules.game_column,
+                system_column=rules.system_column,
+            ):
+                by_date.setdefault(system.game_date, []).append(system)
+        return by_date
+
+    @cached_property
+    def activity(self) -> dict[date, Activity]:
+        """By date; what readers see of it."""
+        platform = self.platform
+        found = activity_by_day(platform.warehouse, platform.table, self.since, self.game_date)
+        return {activity.game_date: activity for activity in found}
+
+
+def night_of(scope: Scope, *, days: int, games: int | None = None) -> Night:
+    """What the daily check looks at.
+
+    Args:
+        scope: The run's platform and date.
+        days: How many days before the date its rows are compared with.
+        games: How many games there are on the date; None: the data have to tell.
+
+    Raises:
+        UserError: An impossible number, or ``params/quality.yaml`` does not fit.
+    """
+    if not 1 <= days <= _MOST_DAYS:
+        raise UserError(f"days={days} can't be looked at; write 1 to {_MOST_DAYS}")
+    if games is not None and games < 0:
+        raise UserError(f"games={games} is no number of games; leave it empty when nobody knows")
+    return Night(scope, days, games, load_rules())
+
+
+def duplicates_of(night: Night) -> Section:
+    """The exact key and, beside it, the guide's count; a date without rows has none to judge."""
+    return duplicates(night.platform, night.game_date, night.game_date) if night.profile else Section(())

@@ -1,0 +1,68 @@
+"""What the rows of a date are held against: data in ``params/quality.yaml``, with the reason of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from lib import places
+from lib.consolidation.identifiers import plain_identifier
+from lib.consolidation.upkeep.column_rules import ColumnRule
+from lib.settings_file import load_settings
+
+
+@dataclass(frozen=True)
+class QualityRules:
+    """The rules. Shares are of 1.
+
+    Attributes:
+        game_column: Names the game of a row.
+        system_column: Names its prediction system.
+        fewest_dates: So few earlier dates are no history.
+        volume_warn_below: Rows for a game and system, as a share of the usual ones.
+        volume_fail_below: The same, for a FAIL.
+        usual_system_share: A system is usual that was there on this share of the dates.
+        thin_below: A game's rows of a system, as a share of the system's usual ones.
+        null_share_rise: Of a column that may be empty.
+        unseen_warn_above: Subjects without an active row.
+        unseen_fail_above: The same, for a FAIL.
+        most_lines: Active lines of one subject.
+        usual_days_without_rows: Such a break before a date is usual.
+        most_days_without_rows: After a longer break the table counts as frozen.
+        written_at_most_hours_before: Hours between a date's rows and its start.
+        columns: What the values must be like.
+    """
+
+    __pydantic_config__ = {"extra": "forbid", "allow_inf_nan": False}  # noqa: RUF012
+
+    game_column: str
+    system_column: str
+    fewest_dates: int
+    volume_warn_below: float
+    volume_fail_below: float
+    usual_system_share: float
+    thin_below: float
+    null_share_rise: float
+    unseen_warn_above: float
+    unseen_fail_above: float
+    most_lines: int
+    usual_days_without_rows: int
+    most_days_without_rows: int
+    written_at_most_hours_before: float
+    columns: tuple[ColumnRule, ...]
+
+    def __post_init__(self) -> None:
+        for name in (self.game_column, self.system_column):
+            plain_identifier(name, "column name")
+
+
+@cache
+def load_rules(path: Path = places.PARAMS / "quality.yaml") -> QualityRules:
+    """The rules of the file.
+
+    Raises:
+        UserError: The file cannot be read, or does not fit.
+    """
+    rules: QualityRules = load_settings(path, QualityRules)
+    return rules

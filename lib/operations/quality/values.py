@@ -1,0 +1,161 @@
+"""Values: NULLs, ranges, and recommendations that their own row contradicts.
+
+A flaw that the recent dates have as well is told, but is no news; one that they have not is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING
+
+from lib.consolidation.upkeep.column_rules import CONTRADICTIONS, ColumnRule, greatest, nulls, unfit
+from lib.consolidation.upkeep.day_profiles import DayProfile
+from lib.operations import by_hand
+from lib.verdict.section import Section, section
+from lib.verdict.table import Table
+from lib.verdict.verdict import Check, Verdict, worst
+from lib.words.text import text_of
+
+if TYPE_CHECKING:
+    from lib.operations.quality.night import Night
+
+_NEWS = 2.0  # a share counts as risen from twice the usual
+
+
+@dataclass(frozen=True)
+class _Flaw:
+    """One thing that is wrong with a column, and how much.
+
+    Attributes:
+        column: Where.
+        what: In a few words.
+        rows: How many.
+        share: Of the active rows, 0 to 1.
+        usual_share: The recent dates' median; None: not known.
+        verdict: What follows.
+    """
+
+    column: str
+    what: str
+    rows: int
+    share: float
+    usual_share: float | None
+    verdict: Verdict
+
+    def __str__(self) -> str:
+        usual = "" if self.usual_share is None else f", {self.usual_share:.1%} are usual"
+        return f"{self.column}: {self.rows:,} {self.what} ({self.share:.1%}{usual})"
+
+
+@section("NULLs")
+def null_values(night: Night) -> Section:
+    """Columns without a value: where one is needed, and where more lack it than usual."""
+    if night.profile is None:
+        return Section(())
+    flaws = [_nulls_of(night, night.profile, rule) for rule in night.column_rules]
+    return Section((_check(night, "NULLs", flaws, "no value is missing that should be there"),), (_table(flaws),))
+
+
+@section("Ranges")
+def ranges(night: Night) -> Section:
+    """Values that make no sense, a scale that changed, recommendations that contradict their row."""
+    if night.profile is None:
+        return Section(())
+    profile = night.profile
+    flaws = [
+        _flaw(night, profile, rule.column, unfit(rule.column), _expected(rule))
+        for rule in night.column_rules
+        if unfit(rule.column) in profile.measured
+    ]
+    if CONTRADICTIONS in profile.measured:
+        flaws.append(_flaw(night, profile, "recommendation", CONTRADICTIONS, "contradict their line or points"))
+    scales = [check for rule in night.column_rules if rule.scales and (check := _scale_check(night, profile, rule))]
+    check = _check(night, "Ranges", flaws, "all values make sense")
+    return Section((check, *scales), (_table(flaws),))
+
+
+def _nulls_of(night: Night, profile: DayProfile, rule: ColumnRule) -> _Flaw:
+    """A key column may be empty where the table's settings say so."""
+    found = _flaw(night, profile, rule.column, nulls(rule.column), "NULLs")
+    if rule.required:
+        return found
+    usual = found.usual_share or 0
+    risen = found.share >= usual + night.rules.null_share_rise and found.share >= _NEWS * usual
+    verdict = Verdict.WARN if risen and found.usual_share is not None else Verdict.PASS
+    return _Flaw(found.column, found.what, found.rows, found.share, found.usual_share, verdict)
+
+
+def _flaw(night: Night, profile: DayProfile, column: str, measure: str, what: str) -> _Flaw:
+    """FAIL where it is news, WARN where the recent dates are no better."""
+    share = _share(profile, measure)
+    usual = _usual(night, lambda day: _share(day, measure))
+    verdict = Verdict.PASS
+    if share:
+        verdict = Verdict.FAIL if not usual or share >= _NEWS * usual else Verdict.WARN
+    return _Flaw(column, what, int(profile.measured[measure] or 0), share, usual, verdict)
+
+
+def _share(profile: DayProfile, measure: str) -> float:
+    return (profile.measured[measure] or 0) / profile.active_rows if profile.active_rows else 0.0
+
+
+def _usual(night: Night, figure: Callable[[DayProfile], float]) -> float | None:
+    return median(figure(day) for day in night.past) if night.has_past else None
+
+
+def _expected(rule: ColumnRule) -> str:
+    parts = []
+    if rule.lowest is not None or rule.highest is not None:
+        parts.append(f"{text_of(rule.lowest)} to {text_of(rule.highest)}")
+    parts += [f"a multiple of {rule.step:g}"] if rule.step is not None else []
+    parts += [f"one of {', '.join(rule.one_of)}"] if rule.one_of else []
+    return f"not {' and '.join(parts)}"
+
+
+def _scale_check(night: Night, profile: DayProfile, rule: ColumnRule) -> Check | None:
+    """Told only when it changed: 0.7 on a scale to 100 is in range and wrong."""
+    tops = [top for day in night.past if (top := day.measured[greatest(rule.column)]) is not None]
+    top = profile.measured[greatest(rule.column)]
+    if top is None or not tops or not night.has_past:
+        return None
+    usual, now = rule.scale_of(median(tops)), rule.scale_of(top)
+    if usual == now or now is None:
+        return None
+    evidence = {"greatest value": f"{top:g}", "usual greatest value": f"{median(tops):g}"}
+    summary = f"its values go up to {top:g}; on the dates before they went up to {median(tops):g}"
+    step = "Find out which revision of the workers wrote them; readers take one scale for the other."
+    return Check(f"Scale of {rule.column}", Verdict.FAIL, summary, evidence, step)
+
+
+def _check(night: Night, name: str, flaws: list[_Flaw], all_well: str) -> Check:
+    told = sorted((flaw for flaw in flaws if flaw.verdict is not Verdict.PASS), key=lambda flaw: -flaw.verdict.badness)
+    columns = ", ".join(dict.fromkeys(flaw.column for flaw in flaws))
+    evidence = {flaw.column: str(flaw) for flaw in told} or {"columns": columns or "none"}
+    if left_out := night.rules_left_out:
+        evidence["left out, not in this table or of another type"] = ", ".join(left_out)
+    commands = [by_hand.count_rows(night.platform.environment, night.game_date)]
+    if not flaws:
+        return Check(name, Verdict.UNKNOWN, "the table has none of the columns that are judged", evidence)
+    if not night.profile or not night.profile.active_rows:
+        return Check(name, Verdict.UNKNOWN, "there is no active row to look at", evidence)
+    if not told:
+        return Check(name, Verdict.PASS, f"{all_well} ({columns})", evidence, commands=commands)
+    step = "Look at such rows, and at the revision of the workers that wrote them."
+    return Check(name, worst([flaw.verdict for flaw in told]), "; ".join(map(str, told[:3])), evidence, step, commands)
+
+
+def _table(flaws: list[_Flaw]) -> Table:
+    rows = [
+        (
+            flaw.verdict,
+            flaw.column,
+            flaw.what,
+            flaw.rows,
+            f"{flaw.share:.1%}",
+            "not known" if flaw.usual_share is None else f"{flaw.usual_share:.1%}",
+        )
+        for flaw in flaws
+    ]
+    return Table("Of the active rows", ("Verdict", "Column", "What", "Rows", "Share", "Usual share"), rows)

@@ -1,0 +1,197 @@
+"""Enough rows for the games that there were; and without rows, whether there were games at all.
+
+A number of rows says nothing by itself: there are nights with one game and nights with
+fifteen. So what is compared is the rows of one game by one system.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from statistics import median
+from typing import TYPE_CHECKING
+
+from lib.consolidation.ledger import ledger_runs
+from lib.operations import by_hand
+from lib.verdict.figure import Figure, rows_over_dates
+from lib.verdict.section import Section, section
+from lib.verdict.table import Table
+from lib.verdict.verdict import Check, Verdict
+from lib.words.dates import local_time
+from lib.words.text import text_of
+
+if TYPE_CHECKING:
+    from lib.consolidation.upkeep.day_profiles import Coverage
+    from lib.operations.quality.night import Night
+    from lib.ports.logs import LogEntry
+
+_NAME = "Volume"
+_NO_GAMES = re.compile(r"\bno games\b", re.IGNORECASE)
+# Batches of a date are started on its eve at the earliest, and end in the night after it.
+_BEFORE, _AFTER = timedelta(hours=12), timedelta(hours=12)
+
+
+@section(_NAME)
+def volume(night: Night) -> Section:
+    """Rows against games and the recent dates. A date without rows needs a reason."""
+    check = _volume_check(night) if night.profile else _without_rows(night)
+    return Section((check,), (*_figures(night), _recent_dates(night)))
+
+
+def rows_for_each(systems: Sequence[Coverage]) -> float | None:
+    """Rows for a game and system of one date; None: there are none."""
+    cells = sum(system.games for system in systems)
+    return sum(system.rows for system in systems) / cells if cells else None
+
+
+def games_of(systems: Sequence[Coverage]) -> int:
+    """Games of a date: those of the system that has most."""
+    return max((system.games for system in systems), default=0)
+
+
+def _volume_check(night: Night) -> Check:
+    assert night.profile is not None
+    systems = night.coverage.get(night.game_date, [])
+    rows, games, found = night.profile.active_rows, games_of(systems), rows_for_each(systems)
+    past = [share for day in night.past if (share := rows_for_each(night.coverage.get(day.game_date, []))) is not None]
+    told = f"{rows:,} rows of {games} games by {len(systems)} systems" if night.has_systems else f"{rows:,} rows"
+    evidence = {
+        "rows for a game and system": text_of(found),
+        "usual": f"{median(past):,.1f}, the median of {len(past)} earlier dates" if past else "not known",
+        "games told": text_of(night.games),
+        "inactive rows": night.profile.rows - rows,
+    }
+    commands = [by_hand.count_rows(night.platform.environment, night.game_date)]
+    step = f"See whether its batches wait in staging: {night.monitoring}"
+    if night.games is not None and games < night.games:
+        summary = f"{told}; {night.games} games were told"
+        return so_far(night, Check(_NAME, Verdict.FAIL, summary, evidence, step, commands))
+    if not night.has_systems:
+        step = "Name the columns that tell the game and system, in params/quality.yaml."
+        summary = f"{told}; whether that is enough can't be told: the table names no game and system"
+        return Check(_NAME, Verdict.UNKNOWN, summary, evidence, step, commands)
+    if not night.has_past or not past:
+        step = "Read more days (days=…), or wait until there are some."
+        return Check(_NAME, Verdict.UNKNOWN, f"{told}; {night.no_past}", evidence, step, commands)
+    share = (found or 0) / median(past)
+    summary = f"{told}: {share:.0%} of the usual rows for a game and system"
+    verdict = _judge(share, night.rules.volume_warn_below, night.rules.volume_fail_below)
+    if verdict is Verdict.PASS:
+        return Check(_NAME, verdict, summary, evidence, commands=commands)
+    return so_far(night, Check(_NAME, verdict, summary, evidence, step, commands))
+
+
+def so_far(night: Night, check: Check) -> Check:
+    """What is missing while batches of the date still wait is no failure yet."""
+    if not night.is_under_way:
+        return check
+    summary = f"so far {check.summary}; its batches wait in staging: {', '.join(night.waiting_batches[:3])}"
+    verdict = Verdict.WARN if check.verdict is Verdict.FAIL else check.verdict
+    return replace(check, verdict=verdict, summary=summary)
+
+
+def _judge(share: float, warn_below: float, fail_below: float) -> Verdict:
+    if share < fail_below:
+        return Verdict.FAIL
+    return Verdict.WARN if share < warn_below else Verdict.PASS
+
+
+def _without_rows(night: Night) -> Check:
+    """No games, not yet, or lost? Only what speaks for an answer gives one."""
+    batches = _batches(night)
+    lines = _lines_about(night)
+    evidence: dict[str, object] = {
+        "games told": text_of(night.games),
+        "batches": ", ".join(batches) or "none staged, none in the ledger",
+        "log lines that name the date": len(lines),
+        "the same weekday before": _same_weekdays(night),
+    }
+    commands = [by_hand.count_rows(night.platform.environment, night.game_date)]
+    verdict, summary, step = _reason(night, batches, lines)
+    return Check(_NAME, verdict, f"no rows: {summary}", evidence, step, commands)
+
+
+def _reason(night: Night, batches: Sequence[str], lines: Sequence[LogEntry]) -> tuple[Verdict, str, str]:
+    monitoring = f"Find out what became of them: {night.monitoring}"
+    if night.games == 0:
+        return Verdict.PASS, "no games, as was told", ""
+    if batches and night.is_over:
+        return Verdict.FAIL, f"though batches ran: {', '.join(batches[:3])}", monitoring
+    if night.games and night.is_over:
+        return Verdict.FAIL, f"though {night.games} games were told", monitoring
+    if said := next((line for line in lines if _NO_GAMES.search(line.message)), None):
+        return Verdict.PASS, f"no games, says {said.service}: {text_of(said.message)[:120]}", ""
+    if not night.is_over:
+        return Verdict.UNKNOWN, "the date is not over", "Run this again when its batches are done."
+    if lines:
+        step = f"Read what was to be done: {night.monitoring}"
+        return Verdict.UNKNOWN, f"though the services speak of the date: {text_of(lines[-1].message)[:120]}", step
+    coordinator = night.platform.environment.services.coordinator
+    if not _coordinator_was_up(night):
+        step = "Find out whether there were games, and say so (games=0); then why nothing is logged."
+        return Verdict.UNKNOWN, f"and {coordinator} logged nothing that day", step
+    step = f"If there were games, no batch was ever started: run this with games=…, and {night.monitoring}"
+    return Verdict.PASS, f"no games: {coordinator} was up, and nothing was started for the date", step
+
+
+def _batches(night: Night) -> list[str]:
+    """Batches of the date, in the ledger and in staging."""
+    platform = night.platform
+    runs = ledger_runs(platform.warehouse, platform.table, game_date=night.game_date)
+    return list(dict.fromkeys([*(run.batch_id for run in runs if run.staged_rows), *night.waiting_batches]))
+
+
+def _lines_about(night: Night) -> list[LogEntry]:
+    platform = night.platform
+    found = platform.logs.entries(
+        platform.environment.services.both,
+        since=night.starts_at - _BEFORE,
+        until=night.ends_at + _AFTER,
+        containing=(night.game_date.isoformat(),),
+    )
+    return list(found)
+
+
+def _coordinator_was_up(night: Night) -> bool:
+    """Workers run only when there is work; the coordinator decides whether there is."""
+    platform = night.platform
+    service = platform.environment.services.coordinator
+    lines = platform.logs.entries((service,), since=night.starts_at - _BEFORE, until=night.ends_at + _AFTER)
+    return next(iter(lines), None) is not None
+
+
+def _same_weekdays(night: Night) -> str:
+    """``3 of 4 had rows``; says what is usual, and decides nothing: off-days keep to no weekday."""
+    weekdays = [night.game_date - timedelta(weeks=number) for number in range(1, night.days // 7 + 1)]
+    return f"{sum(day in night.profiles for day in weekdays)} of {len(weekdays)} had rows"
+
+
+def _figures(night: Night) -> list[Figure]:
+    """One bar shows nothing."""
+    counts = {day: (found.active_rows, found.rows - found.active_rows) for day, found in night.profiles.items()}
+    return [rows_over_dates(counts, game_date=night.game_date)] if len(counts) > 1 else []
+
+
+def _recent_dates(night: Night) -> Table:
+    zone = night.platform.environment.timezone
+
+    def row(day: date) -> tuple[object, ...]:
+        profile, systems = night.profiles[day], night.coverage.get(day, [])
+        return (
+            day,
+            f"{day:%a}",
+            profile.active_rows,
+            profile.rows - profile.active_rows,
+            games_of(systems),
+            len(systems),
+            rows_for_each(systems),
+            local_time(profile.newest, zone),
+        )
+
+    columns = ("Game date", "Day", "Rows", "Inactive", "Games", "Systems", "Rows for each", "Last written")
+    note = "Rows for each: for one game by one system. Dates without rows are left out."
+    return Table(
+        "The date and those before it", columns, [row(day) for day in reversed(night.profiles)], note, shown=30
+    )

@@ -1,0 +1,182 @@
+"""Batches whose rows still wait in staging tables.
+
+The ledger tells which tables were merged by this library. Of the others an anti-join with the
+main table proves it, row by row; age proves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from lib.consolidation.errors import SourceVanished, WarehouseUnavailable
+from lib.consolidation.staging import BatchBacklog, staging_backlog
+from lib.consolidation.upkeep.cleanup import Proof, ProvenTable, prove_tables
+from lib.operations import by_hand
+from lib.verdict.commands import Changing, Looking
+from lib.verdict.section import Section, section
+from lib.verdict.table import Table
+from lib.verdict.verdict import Check, Verdict
+from lib.words.dates import date_in
+from lib.words.durations import spoken_seconds
+
+if TYPE_CHECKING:
+    from lib.environment import Environment
+    from lib.platform import Platform
+
+_NAME = "Staging backlog"
+_STILL_WANTED = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A batch's staging tables, held against the main table.
+
+    Attributes:
+        batch: All of them together.
+        proofs: Those that the ledger does not name.
+    """
+
+    batch: BatchBacklog
+    proofs: tuple[ProvenTable, ...]
+
+    @property
+    def name(self) -> str:
+        return self.batch.batch_id or "not told"
+
+    @property
+    def unmerged(self) -> list[ProvenTable]:
+        return [proven for proven in self.proofs if not proven.proof.is_merged]
+
+    @property
+    def rows_nowhere_else(self) -> int:
+        """Rows that the main table has not, or has with other values."""
+        return sum(
+            proven.rows if proven.proof is Proof.UNREADABLE else proven.missing + proven.differing
+            for proven in self.unmerged
+        )
+
+
+@section(_NAME)
+def backlog(platform: Platform, now: datetime, *, stuck_after_minutes: float) -> Section:
+    """Staging tables, rows and age of each batch, and whether they were merged.
+
+    Args:
+        platform: Whose warehouse.
+        now: The moment of the run (UTC).
+        stuck_after_minutes: A batch that nobody has added to for so long should be merged.
+    """
+    batches = look_at_staging(platform)
+    check = _backlog_check(platform.environment, batches, now, timedelta(minutes=stuck_after_minutes))
+    return Section((check,), (_table(batches, now),))
+
+
+@section(_NAME)
+def staging_state(platform: Platform, now: datetime) -> Section:
+    """The same tables; judges nothing."""
+    return Section((), (_table(look_at_staging(platform), now),))
+
+
+def look_at_staging(platform: Platform) -> list[Waiting]:
+    """All batches with staging tables, those that wait longest first.
+
+    Raises:
+        WarehouseUnavailable: It cannot be read, or consolidations drop tables faster than they are looked at.
+    """
+    try:
+        return _held_against_the_table(platform)
+    except SourceVanished:
+        # A consolidation has dropped its tables since they were listed.
+        pass
+    try:
+        return _held_against_the_table(platform)
+    except SourceVanished as error:
+        raise WarehouseUnavailable(f"staging changes while it is looked at: {error}; look again") from error
+
+
+def _held_against_the_table(platform: Platform) -> list[Waiting]:
+    batches = staging_backlog(platform.warehouse, platform.table)
+    waiting = [table for batch in batches for table in batch.waiting]
+    proven = {one.table: one for one in prove_tables(platform.warehouse, platform.table, waiting, {})}
+    return [Waiting(batch, tuple(proven[table] for table in batch.waiting)) for batch in batches]
+
+
+def _table(batches: Sequence[Waiting], now: datetime) -> Table:
+    rows = [
+        (
+            waiting.name,
+            len(waiting.unmerged),
+            waiting.rows_nowhere_else,
+            len(waiting.proofs) - len(waiting.unmerged),
+            waiting.batch.merged_tables,
+            waiting.batch.rows,
+            spoken_seconds(_age_seconds(waiting.batch, now)),
+        )
+        for waiting in batches
+    ]
+    columns = (
+        "Batch",
+        "Tables not merged",
+        "Rows nowhere else",
+        "Tables merged, by their rows",
+        "Tables merged, by the ledger",
+        "Rows",
+        "Newest table's age",
+    )
+    note = "Merged by their rows: each is in the table, value for value. Age proves nothing."
+    return Table("Staging tables by batch", columns, rows, note, shown=20)
+
+
+def _backlog_check(
+    environment: Environment, batches: Sequence[Waiting], now: datetime, stuck_after: timedelta
+) -> Check:
+    waiting = [found for found in batches if found.unmerged]
+    tables = sum(len(found.unmerged) for found in waiting)
+    leftovers = sum(found.batch.tables - len(found.unmerged) for found in batches)
+    evidence = {found.name: _described(found, now) for found in waiting[:10]}
+    if leftovers:
+        evidence["merged, only to be dropped"] = f"{leftovers} tables"
+    stuck = [found for found in waiting if _is_older(found.batch, now, stuck_after)]
+    wanted = [found for found in stuck if not _is_older(found.batch, now, _STILL_WANTED)]
+    if wanted:
+        rows = sum(found.rows_nowhere_else for found in wanted)
+        summary = (
+            f"{len(wanted)} batches wait for longer than {spoken_seconds(stuck_after.total_seconds())}: "
+            f"{rows:,} rows in {sum(len(found.unmerged) for found in wanted)} tables are not merged"
+        )
+        looks, changes = _commands(environment, wanted)
+        step = f"Their rows are in no other place. See what it would do: {looks[0]}; then do it: {changes[0]}"
+        return Check(_NAME, Verdict.FAIL, summary, evidence, step, looks, changes)
+    if stuck:
+        summary = f"{len(stuck)} old batches were never merged, {tables} tables; {leftovers} tables are merged"
+        step = "Decide on each: consolidate it, or drop it. Their rows are in no other place."
+        return Check(_NAME, Verdict.WARN, summary, evidence, step, *_commands(environment, stuck))
+    if waiting:
+        summary = f"{len(waiting)} batches are being staged, {tables} tables, none for long"
+        return Check(_NAME, Verdict.PASS, summary, evidence)
+    return Check(_NAME, Verdict.PASS, "no batch waits", evidence)
+
+
+def _described(found: Waiting, now: datetime) -> str:
+    return (
+        f"{len(found.unmerged)} tables not merged, {found.rows_nowhere_else:,} rows nowhere else, "
+        f"newest {spoken_seconds(_age_seconds(found.batch, now))} old"
+    )
+
+
+def _age_seconds(batch: BatchBacklog, now: datetime) -> float | None:
+    return (now - batch.newest).total_seconds() if batch.newest else None
+
+
+def _is_older(batch: BatchBacklog, now: datetime, age: timedelta) -> bool:
+    """A table whose age is not recorded counts as old: someone has to look at it."""
+    return batch.newest is None or now - batch.newest > age
+
+
+def _commands(environment: Environment, waiting: Sequence[Waiting]) -> tuple[list[Looking], list[Changing]]:
+    """What shows the consolidation of each of the first ten batches, and what does it."""
+    batches = [(found.batch.batch_id, date_in(found.batch.batch_id)) for found in waiting[:10]]
+    looks = [by_hand.consolidate_dry_run(environment, *batch) for batch in batches]
+    return looks, [by_hand.consolidate(environment, *batch) for batch in batches]

@@ -1,0 +1,76 @@
+"""Do the waiting staging tables fit the main table? If not, their batches cannot be consolidated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from lib.consolidation.errors import StagedDataError
+from lib.consolidation.schema import check_staged_columns
+from lib.consolidation.staging import staging_backlog
+from lib.verdict.section import Section, section
+from lib.verdict.table import Table
+from lib.verdict.verdict import Check, Verdict
+
+if TYPE_CHECKING:
+    from lib.consolidation.identifiers import TableName
+    from lib.consolidation.warehouse import Column
+    from lib.platform import Platform
+
+_NAME = "Columns of staging tables"
+
+
+@section(_NAME)
+def schema_drift(platform: Platform) -> Section:
+    """The columns in which staging tables differ from the main table, and the statement that adds them."""
+    batches = staging_backlog(platform.warehouse, platform.table)
+    waiting = [table.name for batch in batches for table in batch.waiting]
+    if not waiting:
+        return Section((Check(_NAME, Verdict.PASS, "no staging table waits"),))
+    columns = platform.warehouse.columns_of(waiting)
+    main = platform.warehouse.columns(platform.table.table)
+    alike: dict[tuple[Column, ...], list[TableName]] = {}
+    for name, found in columns.items():
+        alike.setdefault(found, []).append(name)
+    faults = {found: _fault(platform, main, found) for found in alike}
+    rows = [(len(tables), len(found), len(main), faults[found] or "fits", tables[0]) for found, tables in alike.items()]
+    table = Table("Columns of the waiting tables", ("Tables", "Columns", "Of", "Fits", "Such as"), rows)
+    return Section((_check(platform, main, alike, faults),), (table,))
+
+
+def _fault(platform: Platform, main: Sequence[Column], staged: Sequence[Column]) -> str:
+    try:
+        check_staged_columns(platform.table, main, staged, source="one of them")
+    except StagedDataError as error:
+        return str(error)
+    return ""
+
+
+def _check(
+    platform: Platform,
+    main: Sequence[Column],
+    alike: dict[tuple[Column, ...], list[TableName]],
+    faults: dict[tuple[Column, ...], str],
+) -> Check:
+    tables = sum(len(members) for members in alike.values())
+    evidence = {
+        f"{len(members)} tables, such as {members[0].table}": f"{len(found)} columns, "
+        f"{platform.table.table.table} has {len(main)}"
+        for found, members in alike.items()
+    }
+    unfit = [found for found in alike if faults[found]]
+    if not unfit:
+        fewer = sum(len(members) for found, members in alike.items() if len(found) < len(main))
+        told = f"; {fewer} stage only some columns, which leaves the others as they are" if fewer else ""
+        return Check(_NAME, Verdict.PASS, f"{tables} tables fit{told}", evidence)
+    blocked = sum(len(alike[found]) for found in unfit)
+    fault = faults[unfit[0]]
+    summary = f"{blocked} of {tables} staging tables cannot be merged: {fault.partition('; if they are new')[0]}"
+    statement = "; ".join(dict.fromkeys(_remedy(faults[found]) for found in unfit if _remedy(faults[found])))
+    step = f"If the columns are new: {statement}" if statement else "Deploy workers that write the table's types."
+    return Check(_NAME, Verdict.FAIL, summary, evidence, step)
+
+
+def _remedy(fault: str) -> str:
+    """The ALTER TABLE at the end of the complaint; empty: columns are not what is missing."""
+    return fault.partition("if they are new: ")[2]

@@ -1,0 +1,178 @@
+"""The warehouse's queue: what waits, what runs, and what outlived who asked for it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from lib.consolidation.ledger import ledger_runs
+from lib.operations import by_hand
+from lib.operations.performance.query_costs import spoken_bytes
+from lib.ports.jobs import JobState, WarehouseJob
+from lib.verdict.section import COULD_NOT_LOOK, Section, section
+from lib.verdict.table import Table
+from lib.verdict.verdict import Check, Verdict
+from lib.words.dates import local_time
+from lib.words.durations import spoken_seconds
+
+if TYPE_CHECKING:
+    from lib.operations.scope import Scope
+    from lib.platform import Platform
+
+# https://cloud.google.com/bigquery/quotas: DML statements of a table that may wait, loads of a table a day.
+QUEUED_DML_A_TABLE = 20
+LOADS_A_TABLE_A_DAY = 1_500
+
+_QUEUE = "Job queue"
+_LOADS = "Loads a table in a day"
+_DML = frozenset({"MERGE", "UPDATE", "DELETE", "INSERT", "TRUNCATE_TABLE"})
+_LONG_WAIT = timedelta(minutes=5)
+_MUCH_OF_QUOTA = 0.8
+_CONSOLIDATION = re.compile(r"consolidation_(?P<batch>[A-Za-z0-9_-]+)_[0-9a-f]{32}(_\d+)?", re.ASCII)
+
+
+def batch_of_job(job: WarehouseJob) -> str:
+    """The batch that the job consolidates; empty: it is no consolidation of this library."""
+    found = _CONSOLIDATION.fullmatch(job.job_id)
+    return found["batch"] if found else ""
+
+
+def open_consolidations(platform: Platform, since: datetime) -> dict[str, WarehouseJob]:
+    """By batch, the newest job that may still commit: a MERGE outlives its holder in BigQuery.
+
+    Raises:
+        SourceUnavailable: The jobs cannot be listed.
+    """
+    jobs = platform.activity.jobs(platform.table.table.dataset, since=since)
+    return {batch: job for job in reversed(jobs) if job.is_open and (batch := batch_of_job(job))}
+
+
+@section(_QUEUE)
+def job_queue(scope: Scope) -> Section:
+    """The dataset's jobs of the period: those that wait or run, and those that took longest."""
+    platform = scope.platform
+    jobs = platform.activity.jobs(platform.table.table.dataset, since=scope.since)
+    still = [job for job in jobs if job.state is not JobState.DONE]
+    ended = sorted((job for job in jobs if job.ended_at), key=_seconds, reverse=True)
+    exhibits = (
+        _table(scope, "Jobs that wait or run", still, ""),
+        _table(scope, "Jobs that took longest", ended[:10], "Queueing included."),
+    )
+    return Section((_queue_check(scope, jobs),), exhibits if platform.activity.has_queue else exhibits[:1])
+
+
+@section(_LOADS)
+def load_quota(scope: Scope) -> Section:
+    """Load jobs by table in the last day: 1,500 one-row loads use up what a table admits."""
+    platform = scope.platform
+    if not platform.activity.has_queue:
+        return Section((Check(_LOADS, Verdict.PASS, "this platform has no such limit"),))
+    jobs = platform.activity.jobs(platform.table.table.dataset, since=scope.now - timedelta(days=1))
+    loads = Counter(str(job.target) for job in jobs if job.statement == "LOAD" and job.target)
+    rows = loads.most_common(10)
+    table = Table("Tables loaded most often", ("Table", "Loads"), rows, "Failed loads count against the limit, too.")
+    most = rows[0] if rows else ("none", 0)
+    evidence = {"loads": sum(loads.values()), "tables": len(loads), "most": f"{most[1]} into {most[0]}"}
+    summary = f"{most[1]:,} of {LOADS_A_TABLE_A_DAY:,} into {most[0]}"
+    step = "Write more rows a load, or load into a table of its own, as the staging writer of this library does."
+    if most[1] >= LOADS_A_TABLE_A_DAY:
+        return Section((Check(_LOADS, Verdict.FAIL, f"used up: {summary}", evidence, step),), (table,))
+    if most[1] >= LOADS_A_TABLE_A_DAY * _MUCH_OF_QUOTA:
+        return Section((Check(_LOADS, Verdict.WARN, f"nearly used up: {summary}", evidence, step),), (table,))
+    return Section((Check(_LOADS, Verdict.PASS, f"at most {summary}", evidence),), (table,))
+
+
+def _queue_check(scope: Scope, jobs: Sequence[WarehouseJob]) -> Check:
+    platform = scope.platform
+    pending = [job for job in jobs if job.state is JobState.PENDING]
+    running = [job for job in jobs if job.state is JobState.RUNNING]
+    queued = Counter(str(job.target) for job in pending if job.statement in _DML and job.target)
+    fullest, waiting = queued.most_common(1)[0] if queued else ("", 0)
+    left, unseen = _left_behind(platform, jobs)
+    died = _died(platform, scope.since, jobs)
+    longest = max((scope.now - job.created_at for job in pending), default=timedelta(0))
+    evidence = {
+        "waiting": len(pending),
+        "running": len(running),
+        "DML waiting for one table": f"{waiting} of {QUEUED_DML_A_TABLE}",
+        "longest wait": spoken_seconds(longest.total_seconds()),
+        "without a live lock": unseen or ", ".join(job.job_id for job in left) or "none",
+    }
+    commands = [by_hand.list_jobs(platform.environment)] if platform.activity.has_queue else []
+    if waiting >= QUEUED_DML_A_TABLE:
+        step = "Start no more of them; see the longest that runs, and cancel it only if its caller is gone."
+        summary = f"full: {waiting} DML statements wait for {fullest}, the next one is refused"
+        return Check(_QUEUE, Verdict.FAIL, summary, evidence, step, commands)
+    if left:
+        has_queue = platform.activity.has_queue  # elsewhere a job ends with its process
+        cancel = [by_hand.cancel_job(platform.environment, job.job_id) for job in left] if has_queue else []
+        step = "Let it end, or cancel it; the fence refuses what is older than a newer consolidation of its date."
+        summary = f"{len(left)} consolidations go on with no live lock: {', '.join(map(batch_of_job, left[:3]))}"
+        return Check(_QUEUE, Verdict.WARN, summary, evidence, step, commands, cancel)
+    if unseen:
+        step = "Make the lock service readable; until then nobody sees whether a job has lost its holder."
+        return Check(_QUEUE, Verdict.UNKNOWN, f"whose lock is live can't be seen: {unseen}", evidence, step, commands)
+    if died:
+        step = "Nothing of it was committed, and its staging tables are kept: consolidate the batch again."
+        summary = f"{len(died)} died with their process: {', '.join(map(batch_of_job, died[:3]))} ({died[0].user})"
+        return Check(_QUEUE, Verdict.WARN, summary, evidence, step)
+    if longest > _LONG_WAIT:
+        step = "The queue is what takes long. See what runs, and whether slots or the table's DML are used up."
+        summary = f"{len(pending)} wait, the longest for {evidence['longest wait']}"
+        return Check(_QUEUE, Verdict.WARN, summary, evidence, step, commands)
+    at_work = f"{len(running)} run, {len(pending)} wait"
+    summary = at_work if platform.activity.has_queue else f"{at_work}; this platform has no queue"
+    return Check(_QUEUE, Verdict.PASS, summary, evidence, commands=commands)
+
+
+def _left_behind(platform: Platform, jobs: Sequence[WarehouseJob]) -> tuple[list[WarehouseJob], str]:
+    """Open consolidations whose batch holds no live lock, or why that cannot be seen."""
+    consolidating = [job for job in jobs if job.is_open and batch_of_job(job)]
+    if not consolidating:
+        return [], ""
+    try:
+        locks = platform.locks.locks()
+    except COULD_NOT_LOOK as error:
+        return [], str(error)
+    live = {seen.record.claim.batch_id for seen in locks if seen.record and not seen.is_expired}
+    return [job for job in consolidating if batch_of_job(job) not in live], ""
+
+
+def _died(platform: Platform, since: datetime, jobs: Sequence[WarehouseJob]) -> list[WarehouseJob]:
+    """Jobs whose process died, but for batches that were consolidated since. May raise `WarehouseUnavailable`."""
+    gone = [job for job in jobs if job.state is JobState.GONE]
+    if not gone:
+        return []
+    runs = ledger_runs(platform.warehouse, platform.table, since=since)
+    done = {
+        batch: max(run.committed_at for run in runs if run.batch_id == batch) for batch in {r.batch_id for r in runs}
+    }
+    return [job for job in gone if (at := done.get(batch_of_job(job))) is None or at < job.created_at]
+
+
+def _table(scope: Scope, caption: str, jobs: Sequence[WarehouseJob], note: str) -> Table:
+    zone = scope.platform.environment.timezone
+    rows = [
+        (
+            local_time(job.created_at, zone),
+            job.state,
+            job.statement,
+            batch_of_job(job) or job.job_id,
+            str(job.target or "-"),
+            spoken_seconds(_seconds(job) if job.ended_at else (scope.now - job.created_at).total_seconds()),
+            spoken_bytes(job.bytes_processed),
+            None if job.slot_ms is None else spoken_seconds(job.slot_ms / 1000),
+            job.user,
+            job.error,
+        )
+        for job in jobs
+    ]
+    columns = ("Asked for", "State", "Does", "Job", "Table", "Since then", "Read", "Slot time", "By", "Error")
+    return Table(caption, columns, rows, note, shown=25)
+
+
+def _seconds(job: WarehouseJob) -> float:
+    return (job.ended_at - job.created_at).total_seconds() if job.ended_at else 0.0

@@ -1,0 +1,170 @@
+"""Which part of a consolidation takes the time: from its log lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from lib.operations import by_hand
+from lib.operations.criteria.criteria import threshold
+from lib.operations.logs.freshness import no_consolidation_seen
+from lib.operations.logs.lines import EventKind
+from lib.operations.logs.timeline import Consolidation, Progress
+from lib.verdict.section import Section, section
+from lib.verdict.table import Table
+from lib.verdict.verdict import Check, Verdict
+from lib.words.dates import local_time
+from lib.words.durations import spoken_seconds
+
+if TYPE_CHECKING:
+    from lib.operations.logs.history import LogHistory
+
+_NAME = "Where the time goes"
+
+
+class Phase(StrEnum):
+    """The parts of a consolidation, in their order."""
+
+    LOCK_WAIT = "waiting for the lock"
+    GATHERING = "gathering and checks"
+    MERGE = "MERGE"
+    VALIDATION = "validation"
+    CLEANUP = "cleanup"
+
+
+# After each line, the phase that its consolidation is in.
+_PHASE_AFTER: Mapping[EventKind, Phase] = {
+    EventKind.ACQUIRING: Phase.LOCK_WAIT,
+    EventKind.ACQUIRED: Phase.GATHERING,
+    EventKind.MERGING: Phase.MERGE,
+    EventKind.MERGED: Phase.VALIDATION,
+    EventKind.VALIDATING: Phase.VALIDATION,
+    EventKind.VALIDATED: Phase.CLEANUP,
+}
+_STEPS: Mapping[Phase, str] = {
+    Phase.LOCK_WAIT: "It waited behind another consolidation, and a smaller batch would have waited as long. "
+    "See who holds the lock: {locks}",
+    Phase.GATHERING: "The number of its staging tables decides: see their size below.",
+    Phase.MERGE: "See the job queue, and how the table is stored, below.",
+    Phase.VALIDATION: "It reads the keys of the date: see how the table is stored, below.",
+    Phase.CLEANUP: "Dropping takes a request a staging table: see their number below. The rows are committed.",
+}
+
+
+@dataclass(frozen=True)
+class TimedRun:
+    """A consolidation by the seconds that its phases took.
+
+    Attributes:
+        run: Its lines.
+        seconds: By phase; of one that runs, the present phase counts until now.
+        silent_in: The phase in which it fell silent for good; None: it ended, or still runs.
+    """
+
+    run: Consolidation
+    seconds: Mapping[Phase, float]
+    silent_in: Phase | None = None
+
+    @property
+    def total_seconds(self) -> float:
+        return sum(self.seconds.values())
+
+    @property
+    def longest(self) -> Phase:
+        return self.silent_in or max(Phase, key=lambda phase: self.seconds[phase])
+
+
+def timed_runs(history: LogHistory, batch_id: str = "") -> list[TimedRun]:
+    """The consolidations of the period, or those of one batch, the slowest first. Raises `SourceUnavailable`."""
+    runs = [run for run in history.consolidations if not batch_id or run.batch_id == batch_id]
+    timed = [_timed(history, run) for run in runs if EventKind.ALREADY_DONE not in run.events]
+    return sorted(timed, key=lambda one: (one.silent_in is None, -one.total_seconds))
+
+
+def _timed(history: LogHistory, run: Consolidation) -> TimedRun:
+    seconds = dict.fromkeys(Phase, 0.0)
+    seconds[Phase.LOCK_WAIT] = run.lock_wait_seconds or 0.0
+    seconds[Phase.MERGE] = run.merge_seconds or 0.0
+    seconds[Phase.VALIDATION] = run.validation_seconds or 0.0
+    to_commit = _between(run, EventKind.ACQUIRED, EventKind.MERGED)
+    if to_commit is not None:
+        seconds[Phase.GATHERING] = max(0.0, to_commit - seconds[Phase.MERGE])
+    else:
+        seconds[Phase.GATHERING] = _between(run, EventKind.ACQUIRED, EventKind.MERGING) or 0.0
+    seconds[Phase.CLEANUP] = _between(run, EventKind.VALIDATED, EventKind.RELEASED) or 0.0
+    progress, now_in = history.progress(run), _PHASE_AFTER.get(next(reversed(run.events)))
+    if progress is Progress.RUNNING and now_in:
+        seconds[now_in] += (history.until - run.last_at).total_seconds()
+    hangs = progress is Progress.UNFINISHED and not history.is_replaced(run)
+    return TimedRun(run, seconds, now_in if hangs else None)
+
+
+def _between(run: Consolidation, first: EventKind, last: EventKind) -> float | None:
+    started_at, ended_at = run.at(first), run.at(last)
+    return max(0.0, (ended_at - started_at).total_seconds()) if started_at and ended_at else None
+
+
+@section(_NAME)
+def phases(history: LogHistory, batch_id: str = "") -> Section:
+    """Each consolidation by phase, the slowest first, and which phase dominates.
+
+    Args:
+        history: The period.
+        batch_id: Look at this batch only; empty: at all.
+    """
+    timed = timed_runs(history, batch_id)
+    if not timed:
+        return Section((no_consolidation_seen(history, _NAME),))
+    return Section((_check(history, timed),), (_table(history, timed),))
+
+
+def _check(history: LogHistory, timed: Sequence[TimedRun]) -> Check:
+    environment = history.platform.environment
+    slowest, limit = timed[0], threshold("normal_duration")
+    locks = by_hand.runbook("stuck_lock_release", environment)
+    step = _STEPS[slowest.longest].format(locks=locks)
+    evidence = {
+        "consolidations": len(timed),
+        f"{limit:g} s or longer": sum(one.total_seconds >= limit for one in timed),
+        "never ended": sum(one.silent_in is not None for one in timed),
+        **{str(phase): spoken_seconds(slowest.seconds[phase]) for phase in Phase},
+    }
+    commands = [by_hand.read_logs(environment, environment.services.coordinator)]
+    name = slowest.run.batch_id or "a batch without a name"
+    if slowest.silent_in:
+        since = local_time(slowest.run.last_at, environment.timezone)
+        summary = f"{name} has not ended: silent since {since} in its phase {slowest.silent_in}"
+        step = f"See whether its holder lives: {locks}"
+        return Check(_NAME, Verdict.FAIL, summary, evidence, step, commands)
+    part = slowest.seconds[slowest.longest]
+    percent = 100 * part / slowest.total_seconds if slowest.total_seconds else 0.0
+    told = f"{spoken_seconds(slowest.total_seconds)}, {percent:.0f}% of it {slowest.longest}"
+    if slowest.total_seconds >= threshold("consolidation_times_out"):
+        return Check(_NAME, Verdict.FAIL, f"{name} took {told}", evidence, step, commands)
+    if slowest.total_seconds >= limit:
+        return Check(_NAME, Verdict.WARN, f"{name} took {told}", evidence, step, commands)
+    summary = f"all {len(timed)} took less than {limit:g} s; the longest {told}"
+    return Check(_NAME, Verdict.PASS, summary, evidence, commands=commands)
+
+
+def _table(history: LogHistory, timed: Sequence[TimedRun]) -> Table:
+    zone = history.platform.environment.timezone
+    rows = [
+        (
+            one.run.batch_id or "not told",
+            local_time(one.run.started_at, zone),
+            history.progress(one.run),
+            spoken_seconds(one.total_seconds),
+            *(spoken_seconds(one.seconds[phase]) for phase in Phase),
+            one.run.staging_tables,
+            one.run.rows,
+        )
+        for one in timed
+    ]
+    columns = ("Batch", "Started", "State", "Whole", *map(str, Phase), "Staging tables", "Rows")
+    note = (
+        "Gathering holds everything between the lock and the commit but the MERGE itself: retries after a rival, too."
+    )
+    return Table("Consolidations by phase, the slowest first", columns, rows, note, shown=15)

@@ -1,0 +1,41 @@
+"""The port to who may do what in the project."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class RoleBindings:
+    """The roles of one service account.
+
+    Attributes:
+        roles: Roles bound to the account itself at project level.
+        unresolved_members: Groups and other members that may hold further roles for
+            it and cannot be looked into: role name to member.
+        unseen: Where further roles may be bound that can't be seen from here; empty: nowhere.
+        version: Another one after each change of any binding; opaque.
+    """
+
+    roles: frozenset[str]
+    unresolved_members: Mapping[str, str] = field(default_factory=dict)
+    unseen: str = ""
+    version: str = ""
+
+
+class Permissions(Protocol):
+    """Who may do what in the project."""
+
+    def roles_of(self, service_account: str) -> RoleBindings:
+        """The project-level roles of a service account (guide, step 1)."""
+        ...
+
+    def grant(self, service_account: str, role: str, *, version: str) -> None:
+        """Bind the role to the account in the project, without a condition."""
+        ...
+
+    def revoke(self, service_account: str, role: str, *, version: str) -> None:
+        """Take that binding away; others of the role, and conditional ones, stay."""
+        ...

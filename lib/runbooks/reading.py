@@ -1,0 +1,131 @@
+"""What an executed notebook says about how its run ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from lib.archive.record import Outcome, RunError, RunStatus
+from lib.verdict.verdict import MEDIA_TYPE, SCHEMA_VERSION, Check, Conclusion, Verdict, conclude
+from lib.words.terminal_text import without_escapes
+
+
+def read_outcome(
+    notebook: Mapping[str, Any], stopped: RunStatus | None, seconds: float, last_words: str = "", missing: int = 0
+) -> Outcome:
+    """Judge an execution by the notebook as far as it was executed.
+
+    Args:
+        notebook: With the outputs, and papermill's and nbclient's metadata, in its cells.
+        stopped: Why it was cut short; None when nothing but the notebook itself ended it.
+        seconds: How long it took, for the headline.
+        last_words: What the kernel wrote last outside of any cell.
+        missing: Messages of the kernel that did not arrive; with any, a run is at best UNKNOWN.
+    """
+    outcome = _outcome(notebook, stopped, seconds, last_words)
+    if not missing:
+        return outcome
+    lost = f"{missing:,} {'message' if missing == 1 else 'messages'} from the kernel did not arrive; output is missing"
+    if outcome.conclusion is None:
+        return replace(outcome, headline=f"{outcome.headline}; {lost}")
+    check = Check("Output of the cells", Verdict.UNKNOWN, lost, next_step="Run it again.")
+    conclusion = conclude([*outcome.conclusion.checks, check])
+    return replace(outcome, headline=_one_line(conclusion.headline), conclusion=conclusion)
+
+
+def _outcome(notebook: Mapping[str, Any], stopped: RunStatus | None, seconds: float, last_words: str) -> Outcome:
+    error = _error(notebook)
+    if stopped and (error or not _is_finished(notebook)):
+        error = error or RunError(_last_begun(notebook), stopped.words, last_words)
+        doubt = "; its last output may be missing" if stopped in _OUTPUT_IN_DOUBT else ""
+        return Outcome(stopped, f"{_STOPPED[stopped]} after {seconds:.0f} s{_at(error.cell)}{doubt}", error=error)
+    if error:
+        return Outcome(RunStatus.FAILED, _failure(error), error=error)
+    conclusion = _conclusion(notebook)
+    if conclusion is None:
+        return Outcome(RunStatus.NO_VERDICT, "Ended without a verdict")
+    return Outcome(RunStatus.COMPLETED, _one_line(conclusion.headline), conclusion)
+
+
+def failed_to_execute(name: str, message: str) -> Outcome:
+    """The outcome when what executes notebooks failed with that exception, and not a notebook."""
+    headline = _one_line(f"Could not be executed: {name}: {message}")
+    return Outcome(RunStatus.FAILED, headline, error=RunError("", name, message))
+
+
+_MAX_HEADLINE = 300
+_STOPPED = {
+    RunStatus.TIMED_OUT: "Timed out",
+    RunStatus.INTERRUPTED: "Interrupted",
+    RunStatus.KERNEL_DIED: "The kernel died",
+    RunStatus.FAILED: "The output of the kernel stopped",
+}
+_OUTPUT_IN_DOUBT = (RunStatus.KERNEL_DIED, RunStatus.FAILED)
+_COMPLETE = {"shell.execute_reply", "iopub.status.idle"}
+
+
+def _is_finished(notebook: Mapping[str, Any]) -> bool:
+    code = [cell for cell in _code_cells(notebook) if cell["source"].strip()]
+    return all(cell["metadata"].get("execution", {}).keys() >= _COMPLETE for cell in code)
+
+
+def _error(notebook: Mapping[str, Any]) -> RunError | None:
+    for cell in _code_cells(notebook):
+        if cell["metadata"].get("papermill", {}).get("exception"):
+            errors = [output for output in cell["outputs"] if output["output_type"] == "error"]
+            name, message = (errors[-1]["ename"], errors[-1]["evalue"]) if errors else ("Error", "")
+            return RunError(cell.get("id", ""), name, without_escapes(message))
+    return None
+
+
+def _failure(error: RunError) -> str:
+    # SystemExit(0) skips the rest of a notebook, and papermill counts it as a success.
+    if error.name == "SystemExit":
+        return f"Left before its end by SystemExit{_at(error.cell)}"
+    if error.says_it_all and error.message:
+        return _one_line(error.message)
+    return _one_line(f"{error.name}{_at(error.cell)}: {error.message or 'no message'}")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(without_escapes(text)[:_MAX_HEADLINE].split())
+
+
+def _at(cell: str) -> str:
+    return f" in {cell}" if cell else ""
+
+
+def _last_begun(notebook: Mapping[str, Any]) -> str:
+    begun = [
+        cell.get("id", "") for cell in _code_cells(notebook) if cell["metadata"].get("papermill", {}).get("start_time")
+    ]
+    return begun[-1] if begun else ""
+
+
+def _conclusion(notebook: Mapping[str, Any]) -> Conclusion | None:
+    """The last one displayed; None when there is none or it does not hold.
+
+    The verdict that the payload states is not read: it follows from the checks.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    payloads = [
+        output["data"][MEDIA_TYPE]
+        for cell in _code_cells(notebook)
+        for output in cell["outputs"]
+        if MEDIA_TYPE in output.get("data", {})
+    ]
+    if not payloads:
+        return None
+    payload = payloads[-1]
+    if not isinstance(payload, dict) or payload.get("schema_version") != SCHEMA_VERSION:
+        return None
+    try:
+        return TypeAdapter(Conclusion).validate_python(payload)
+    except ValidationError:
+        return None
+
+
+def _code_cells(notebook: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    return (cell for cell in notebook["cells"] if cell["cell_type"] == "code")

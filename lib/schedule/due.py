@@ -1,0 +1,111 @@
+"""What a scheduler does first, each time it looks: close what others left, and find what is due."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from lib.archive.archive import Archive
+from lib.archive.record import RunStatus
+from lib.errors import Unavailable
+from lib.schedule.firing_record import Attempt, Occurrence, State, runs_of
+from lib.schedule.firings import Ledger
+from lib.schedule.missed import tell_of_missed
+from lib.schedule.planning import Firing, due, first_expected
+from lib.schedule.settings import Entry
+from lib.site.build import build_site
+
+_CLOCKS_DIFFER_BY = timedelta(days=1)
+
+
+def look(entries: Iterable[Entry], archive: Archive, ledger: Ledger, now: datetime) -> list[Firing]:
+    """Put on record what will not run any more, show and tell what was missed, and return what is due.
+
+    Args:
+        entries: Of the schedule.
+        archive: Where runs are kept.
+        ledger: The occurrences there.
+        now: The moment (UTC).
+
+    Raises:
+        Unavailable: The archive cannot be read or written.
+    """
+    firings: list[Firing] = []
+    over: list[Occurrence] = []
+    has_new_entry = False
+    for entry in entries:
+        over += _closed_orphans(entry, ledger, archive, now)
+        since = ledger.since(entry)
+        if since is None:
+            has_new_entry = True
+            since = first_expected(entry, now)
+            ledger.expect(entry, since)
+        elif since - now > _CLOCKS_DIFFER_BY:
+            # It was first seen by a clock that was ahead; which times that one has run is not known.
+            since = now
+            ledger.expect(entry, since)
+        firing, lapsed = _due(entry, since, ledger, now)
+        over += lapsed
+        if firing:
+            firings.append(firing)
+    if missing := [occurrence for occurrence in over if occurrence.state is State.MISSED]:
+        tell_of_missed(missing)
+    if over or has_new_entry:
+        with suppress(Unavailable):  # what is due matters more, and its run builds it too
+            build_site(archive)
+    return firings
+
+
+def forget_old(entries: Iterable[Entry], ledger: Ledger, now: datetime) -> None:
+    """Remove the records of occurrences that nobody asks for any more; their runs stay."""
+    for entry in entries:
+        ledger.forget(entry, now)
+
+
+def _due(entry: Entry, since: datetime, ledger: Ledger, now: datetime) -> tuple[Firing | None, list[Occurrence]]:
+    paused = why_paused(entry, ledger, now)
+    firing, lapses = due(entry, since, set(ledger.planned_times(entry)), now, paused=paused)
+    occurrences = (Occurrence.of(entry, lapse.planned_at, lapse.state, now, lapse.reason) for lapse in lapses)
+    return firing, [occurrence for occurrence in occurrences if ledger.claim(occurrence)]
+
+
+def why_paused(entry: Entry, ledger: Ledger, now: datetime) -> str:
+    """Why the entry does not run until somebody resumes it; empty when it does. A time to come does not count."""
+    if entry.on_failure != "pause":
+        return ""
+    resumed_at = ledger.resumed_at(entry)
+    for occurrence in ledger.newest(entry):
+        if resumed_at is not None and occurrence.planned_at <= resumed_at:
+            return ""
+        if occurrence.state is State.ENDED and occurrence.planned_at <= now:
+            told = f"paused since {occurrence.planned_at:%Y-%m-%d %H:%M} UTC, when its run came to {occurrence.verdict}"
+            return f"{told}: runbook schedule resume {entry.name}" if occurrence.exit_code else ""
+    return ""
+
+
+def _closed_orphans(entry: Entry, ledger: Ledger, archive: Archive, now: datetime) -> list[Occurrence]:
+    """Occurrences whose scheduler is gone, closed by what their runs tell; not those that others were first at."""
+    closed = []
+    planned_times = ledger.planned_times(entry)
+    newest = next((planned_at for planned_at in planned_times if planned_at <= now), now)
+    for planned_at in planned_times:
+        occurrence = ledger.read(entry, planned_at)
+        if occurrence.is_orphaned(now):
+            # Once more: it may have been ended after it was read and before its scheduler was gone.
+            found = ledger.read(entry, planned_at)
+            if found.state is State.CLAIMED and (end := _end_of(found, archive, now)) and ledger.close(end):
+                closed.append(end)
+        if occurrence.give_up_at < newest:
+            break  # whoever looked at that time has closed all that are older
+    return closed
+
+
+def _end_of(orphan: Occurrence, archive: Archive, now: datetime) -> Occurrence | None:
+    runs = runs_of(archive, orphan)
+    if any(run.record.status is RunStatus.RUNNING for run in runs):
+        return None
+    if not runs:
+        return orphan.ended(State.MISSED, now, "its scheduler was killed before it ran")
+    attempts = tuple(map(Attempt.of, runs))
+    return orphan.ended(State.ENDED, now, "its scheduler was killed; this is what the archive tells", attempts)

@@ -1,0 +1,149 @@
+"""The record of every firing, beside the runs in the archive: ``_schedule/<environment>/<entry>/``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING
+
+from lib.archive.store import Store, Unreadable
+from lib.schedule.firing_record import Occurrence, State, file_name, from_json, planned_at_of, to_json
+from lib.schedule.settings import Entry
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+KEPT_FOR = timedelta(days=90)
+_FOLDER = "_schedule"
+_SINCE = "since.json"
+_RESUMED = "resumed.txt"
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """Since when an entry's times are expected to happen.
+
+    Attributes:
+        since: Times up to that moment (UTC) are not.
+        times: What says which times those are; an entry that says something else is a new one.
+    """
+
+    since: datetime
+    times: tuple[str, ...]
+
+
+class Ledger:
+    """All occurrences in an archive's store.
+
+    What the store cannot tell is `lib.errors.Unavailable`, in every call.
+
+    Args:
+        store: See `lib.archive.store`.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._ended: dict[str, Occurrence] = {}
+
+    def since(self, entry: Entry) -> datetime | None:
+        """Since when the entry's times are expected; None: nobody has begun to run it as it now is."""
+        try:
+            expectation = _adapter().validate_json(self._store.read(self._name(entry, _SINCE)))
+        except (FileNotFoundError, Unreadable, ValueError):
+            return None
+        return expectation.since if expectation.times == _times(entry) else None
+
+    def expect(self, entry: Entry, since: datetime) -> None:
+        """Let the entry's times after that moment be expected, and no earlier ones."""
+        expectation = Expectation(since, _times(entry))
+        self._store.write(self._name(entry, _SINCE), _adapter().dump_json(expectation, indent=2), durable=True)
+
+    def resume(self, entry: Entry, now: datetime) -> None:
+        """Let the entry run again, whatever came of the times up to that moment; those are not expected any more."""
+        self._store.write(self._name(entry, _RESUMED), now.isoformat().encode(), durable=True)
+        self.expect(entry, now)
+
+    def resumed_at(self, entry: Entry) -> datetime | None:
+        """When somebody last resumed the entry (UTC); None: never."""
+        try:
+            return datetime.fromisoformat(self._store.read(self._name(entry, _RESUMED)).decode())
+        except (FileNotFoundError, Unreadable, ValueError):
+            return None
+
+    def planned_times(self, entry: Entry) -> list[datetime]:
+        """The planned times (UTC) that are on record, newest first."""
+        names = self._store.children(f"{_FOLDER}/{entry.environment}/{entry.name}")
+        return sorted(filter(None, map(planned_at_of, names)), reverse=True)
+
+    def read(self, entry: Entry, planned_at: datetime) -> Occurrence:
+        """What became of that time; DAMAGED when the record does not tell."""
+        name = self._name(entry, file_name(planned_at))
+        if name in self._ended:
+            return self._ended[name]
+        try:
+            occurrence = from_json(self._store.read(name))
+        except (FileNotFoundError, Unreadable, ValueError) as error:
+            reason = f"its record cannot be read: {str(error).splitlines()[0]:.120}"
+            return Occurrence.of(entry, planned_at, State.DAMAGED, planned_at, reason)
+        if occurrence.ended_at:
+            self._ended[name] = occurrence  # it does not change any more
+        return occurrence
+
+    def newest(self, entry: Entry) -> Iterator[Occurrence]:
+        """What became of its times, newest first; each is read when it is asked for."""
+        return (self.read(entry, planned_at) for planned_at in self.planned_times(entry))
+
+    def claim(self, occurrence: Occurrence) -> bool:
+        """Put it on record; of all who try, on any machine, one is told True."""
+        return self._store.create(self._file(occurrence), to_json(occurrence))
+
+    def write(self, occurrence: Occurrence) -> None:
+        """Replace its record; only for whoever has claimed it."""
+        self._store.write(self._file(occurrence), to_json(occurrence), durable=True)
+
+    def close(self, occurrence: Occurrence) -> bool:
+        """Replace the record of one who is gone; of all who do, on any machine, one is told True."""
+        self.write(occurrence)
+        return self._store.create(_closed(self._file(occurrence)), b"")
+
+    def forget(self, entry: Entry, now: datetime) -> None:
+        """Remove the records of times more than `KEPT_FOR` before the moment and before the newest record.
+
+        The clock may be ahead: so no time whose record is removed is expected any more. The last run's
+        record stays, since it says whether the entry is paused.
+        """
+        times = self.planned_times(entry)
+        old = [planned_at for planned_at in times if planned_at < min(now, times[0]) - KEPT_FOR]
+        if not old:
+            return
+        since = self.since(entry)
+        if since is not None and since < old[0]:
+            self.expect(entry, old[0])
+        last = next((each.planned_at for each in self.newest(entry) if each.state is State.ENDED), None)
+        for name in (self._name(entry, file_name(planned_at)) for planned_at in old if planned_at != last):
+            self._store.delete(name)
+            self._store.delete(_closed(name))
+
+    def _file(self, occurrence: Occurrence) -> str:
+        return f"{_FOLDER}/{occurrence.environment}/{occurrence.entry}/{file_name(occurrence.planned_at)}"
+
+    def _name(self, entry: Entry, name: str) -> str:
+        return f"{_FOLDER}/{entry.environment}/{entry.name}/{name}"
+
+
+def _closed(name: str) -> str:
+    return f"{name.removesuffix('.json')}.closed"
+
+
+def _times(entry: Entry) -> tuple[str, ...]:
+    days = (entry.days_since_deploy, f"{entry.deployed_at}") if entry.days_since_deploy else ()
+    return (entry.runbook, entry.cron, entry.timezone, *days)
+
+
+@cache
+def _adapter() -> TypeAdapter[Expectation]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Expectation)

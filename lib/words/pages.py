@@ -1,0 +1,103 @@
+"""Our own small templates: autoescaped, and hostile text made harmless."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from lib.verdict.next_runbook import parts_of
+from lib.words.terminal_text import without_escapes
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_LIB = Path(__file__).parents[1]
+TEMPLATES = (_LIB / "runbooks" / "templates", _LIB / "site" / "templates")
+# Control characters, halves of surrogate pairs, and marks that turn the reading direction.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
+
+_MARKUP = re.compile(r"[\\`*{}\[\]<>|~&#@!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=//)|(?<=www)\.")
+_LIST_MARK = re.compile(r"^\d{1,9}(?=[.)])|^(?=[-+=:])")
+
+
+def render(template: str, values: Mapping[str, Any]) -> str:
+    """Fill a template of `TEMPLATES`; every value is escaped unless it is Markup."""
+    return _environment().get_template(template).render(values)
+
+
+def render_markdown(template: str, values: Mapping[str, Any]) -> str:
+    """Fill a Markdown template of `TEMPLATES`; every value is one line and stays mere text."""
+    return _markdown_environment().get_template(template).render(values)
+
+
+def as_markdown(text: str) -> str:
+    """One line of CommonMark that shows just this text: no markup, link or HTML comes of it."""
+    escaped = _MARKUP.sub(r"\\\g<0>", " ".join(printable(text).split()))
+    return _LIST_MARK.sub(r"\g<0>\\", escaped)
+
+
+def printable(text: str) -> str:
+    """The text without escape sequences of terminals, and with a replacement character for what no page may hold."""
+    return _UNPRINTABLE.sub("\ufffd", without_escapes(text).replace("\r\n", "\n"))
+
+
+def in_words(seconds: float | None) -> str:
+    """A duration for people, e.g. ``8.2 s`` or ``3 min 20 s``."""
+    if seconds is None:
+        return "-"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
+def in_zone(moment: datetime | None, timezone: str = "UTC") -> str:
+    """A moment for people, with its zone, e.g. ``2026-11-24 14:53:40 EST``; in UTC when there is no such zone."""
+    if moment is None:
+        return "-"
+    try:
+        zone = ZoneInfo(timezone)
+    except (KeyError, ValueError, OSError):
+        zone = ZoneInfo("UTC")
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_finalized,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"in_words": in_words, "in_zone": in_zone, "parts_of": parts_of}
+    return environment
+
+
+@cache
+def _markdown_environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(  # noqa: S701 - its output is no HTML; each value is escaped for Markdown
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        finalize=lambda value: as_markdown(str(value)),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _finalized(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return type(value)(printable(value)) if hasattr(value, "__html__") else printable(value)

@@ -1,0 +1,149 @@
+"""Values given to a name that says secret: ``password=…``, ``"token": "…"``, ``--api-key …``, cells of a table."""
+
+from __future__ import annotations
+
+import re
+
+from lib.words.secrets.anchored import Kind, Span
+from lib.words.secrets.names import says_password, says_secret
+from lib.words.secrets.values import bare, element, is_code, is_secret, is_word, quoted
+
+# Each name that says secret holds one of these.
+_WORDS = (
+    "pass pwd psk secret token key credential creds jwt dsn cookie webhook bearer sessid _auth _pat _sas _salt"
+    " _url _uri -url -uri databaseurl databaseuri connectionstring connstr _pw bindpw rootpw userpw adminpw"
+)
+_IN_NAMES = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+_LONGEST_BEGINNING = 64
+_NO_PASSWORD = ("/", "~", *"0123456789")
+_QUOTES = ('"', "'", "`")
+_QUOTE = r"[\"'`]"
+_MARKUP = r"(?:\*\*(?!\*)|__|`|</?(?:b|i|em|strong|code|span|tt|label)(?: [^<>]{0,99})?>)"
+_BEGINS_CELL = re.compile(r"(?:^|[\n\t|│┃\"'>]|  |\d |,) ?[*`]{0,2}$")
+_ROW_ENDS = re.compile(r"[^\s]{1,256}+[ \t]*(?:\n|$)")
+_ENDS_PAIR = re.compile(rf"{_QUOTE}\s{{0,9}},?\s{{0,9}}[)\]]")
+_SEPARATED = re.compile(
+    r"(?P<name>[\w-]{3,48}+)(?:"
+    # An assignment, perhaps with a type; `a["password"] = …`.
+    rf"(?P<given>{_QUOTE}?(?:\s?\])?{_MARKUP}{{0,2}}[^\S\r\n]{{0,20}}"
+    rf"(?::\s?[A-Za-z_][\w.\[\]]{{0,40}}(?:\s?\|\s?[\w.\[\]]{{1,40}})?\s?=(?=\s?[\"'])|:=|=>|={{1,3}}|!=|:(?!//|:)){_MARKUP}{{0,2}})"
+    # A name, and its value under a name of its own: `{"name": "PASSWORD", "value": "…"}`.
+    rf"|(?P<named>{_QUOTE}?[\s,]{{1,40}}{_QUOTE}?(?:default_?)?[Vv]alue{_QUOTE}?\s{{0,9}}[:=])"
+    # Two arguments, two items: `getenv("PASSWORD", "…")`, `["--token", "…"]`.
+    rf"|(?P<pair>{_QUOTE}\s{{0,9}},\s{{0,9}}(?={_QUOTE}))"
+    # Elements and cells of HTML and XML.
+    r"|(?P<element>(?:\s[^<>]{0,200})?>(?!\s))"
+    r"|(?P<cell>\s{0,40}(?:</?(?:td|th|dt|dd|b|i|em|strong|code|span|string|p|div|li|value|key|name|option)"
+    r"(?: [^<>]{0,200})?>[\s:=]{0,60}){1,6})"
+    # Cells of plain tables and of Markdown's.
+    r"|(?P<column>[ \t]{0,99}(?:\||│|┃)[ \t]{0,99}|[ \t]*\t[ \t]*|[ ]{2,99}|,(?=[^\s,]))"
+    r"|(?P<word> {1,3}(?:is |was )?)"
+    r")"
+)
+
+
+def _span(text: str, at: int) -> Span | None:
+    """The value of the name in which a word that says secret begins here."""
+    match = _SEPARATED.match(text, at)
+    if not match:
+        return None
+    before = text[max(0, at - _LONGEST_BEGINNING) : at]
+    beginning = before.rstrip(_IN_NAMES)
+    name = before[len(beginning) :] + match["name"]
+    if name in ("PWD", "PASS") and match["given"] == "=" and not text.startswith(_NO_PASSWORD, match.end()):
+        name = name.lower()  # of ODBC; else the shell's folder, or a verdict
+    if not says_secret(name) or (name == "pass" and not _is_named_pass(match, beginning)):
+        return None
+    if match["given"] or match["named"]:
+        return _given(text, match, name, is_query=beginning.endswith(("?", "&")))
+    if match["pair"]:
+        return _in_pair(text, match.end(), name, beginning)
+    if match["word"]:
+        return _said(text, match, name, beginning)
+    return _in_cell(text, match, name, beginning)
+
+
+def _is_named_pass(match: re.Match[str], beginning: str) -> bool:
+    """`pass=…` and `"pass": …`; else it is a verb, or a verdict."""
+    return match["given"] is not None and (match["given"] == "=" or beginning.endswith(_QUOTES))
+
+
+def _given(text: str, match: re.Match[str], name: str, is_query: bool) -> Span | None:
+    at = match.end()
+    is_tight = text[at - 1] == "=" and not text[at : at + 1].isspace()
+    if found := quoted(text, at):
+        return _in_quotes(text, at, name, may_be_word=text[found[0] - 1] != "`" or is_tight)
+    if not (name.isupper() and is_tight) and is_code(text, at):
+        return None
+    if name == "pwd" and text[at : at + 2].strip().startswith(("/", "~")):
+        return None  # a folder
+    found = bare(text, at, name, is_loose=not is_tight)
+    if found and is_query:
+        end = text.find("#", *found)
+        return found if end < 0 else (found[0], end)
+    return found
+
+
+def _in_pair(text: str, at: int, name: str, beginning: str) -> Span | None:
+    """An option and its value, or just two items; among more the next may be one more name."""
+    if name.startswith("-"):
+        return _in_quotes(text, at, name)
+    found = _in_quotes(text, at, name, may_be_word=False)
+    begins = beginning.endswith(_QUOTES) and beginning.rstrip("rbfu\"'`").endswith(("(", "["))
+    return found if found and begins and _ENDS_PAIR.match(text, found[1]) else None
+
+
+def _in_quotes(text: str, at: int, name: str, may_be_word: bool = True) -> Span | None:
+    found = quoted(text, at)
+    value = text[slice(*found)] if found else ""
+    return found if is_secret(value, name) and (may_be_word or not is_word(value)) else None
+
+
+def _said(text: str, match: re.Match[str], name: str, beginning: str) -> Span | None:
+    """An option of a command, `PASSWORD 'x'` of SQL, `the password is x`, or the widest row of a table."""
+    at = match.end()
+    if found := quoted(text, at):
+        is_meant = name.startswith("--") or (says_password(name) and " " not in text[slice(*found)])
+        return _in_quotes(text, at, name) if is_meant else None
+    is_row = _begins_cell(beginning) and _ROW_ENDS.match(text, at)
+    if match["word"].strip() or (is_row and not name.startswith("--")):
+        found = bare(text, at, name, is_loose=True)
+        return None if found and is_word(text[slice(*found)]) else found
+    if not name.startswith("--") or text.startswith("-", at):
+        return None
+    found = bare(text, at, name, is_loose=False)
+    # In capitals it is the help's word for a value.
+    return found if found and not (text[slice(*found)].isupper() and is_word(text[slice(*found)])) else None
+
+
+def _in_cell(text: str, match: re.Match[str], name: str, beginning: str) -> Span | None:
+    if match["element"]:
+        return element(text, match.end(), name) if beginning.endswith(("<", ":", ".")) else None
+    if match["cell"] and "<th" in match["cell"]:
+        return None  # a heading and the next one
+    is_cell = says_password(name) or "\t" in (match["column"] or "") or _begins_cell(beginning)
+    if match["column"] and not is_cell:
+        return None  # a word of a sentence
+    if match["column"] == ",":
+        return _in_csv(text, match.end(), name, beginning)
+    if match["column"] == "|" and beginning not in ("|", "") and not beginning.endswith("\n|"):
+        return None  # alternatives
+    found = bare(text, match.end(), name, is_loose=True)
+    is_heading = found and match["column"] and is_word(text[slice(*found)])
+    return None if is_heading else found
+
+
+def _in_csv(text: str, at: int, name: str, beginning: str) -> Span | None:
+    found = bare(text, at, name, is_loose=True) if beginning.endswith((",", "\n")) or not beginning else None
+    if found is None:
+        return None
+    end = text.find(",", *found)
+    found = (found[0], end if end >= 0 else found[1])
+    return None if is_word(text[slice(*found)]) else found
+
+
+def _begins_cell(beginning: str) -> bool:
+    return _BEGINS_CELL.search(beginning, max(0, len(beginning) - 4)) is not None
+
+
+GIVEN = Kind(tuple(_WORDS.split()), _span)

@@ -1,0 +1,190 @@
+"""Secrets in text: what is one, and how it is masked.
+
+Found are the well-known formats of credentials; what requests and commands carry; values given to a
+name that says secret (``password=…``); and what is known: an environment's own patterns, and the
+values of environment variables. Nothing is guessed from how random a text looks: prediction ids,
+digests and run ids look like that too, and have to stay readable.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from lib.environment import Environment
+from lib.errors import UserError
+from lib.words.secrets.anchored import Search, Span
+from lib.words.secrets.escapes import layers
+from lib.words.secrets.formats import FORMATS
+from lib.words.secrets.given_values import GIVEN
+from lib.words.secrets.headers import HEADERS
+from lib.words.secrets.known_values import SHORTEST_VALUE, kinds_of, secrets_in
+from lib.words.secrets.names import says_password, says_secret
+from lib.words.terminal_text import ESCAPES, without_escapes
+
+MASK = "[masked]"
+
+# Stands for what is masked while more is looked for: hardly any secret holds it.
+_OPAQUE = "<" * len(MASK)
+_NAMES = ("name", "key", "variable", "header", "field", "setting")
+_VALUES = ("value", "default", "content")
+_SHORTEST_PIN = 4
+
+
+@dataclass(frozen=True)
+class Redactor:
+    """Masks secrets; what it has masked it leaves alone. It takes time in proportion to the text.
+
+    Attributes:
+        patterns: What else is a secret. Where a group matched, that is the secret, else all.
+        values: Secrets that are known, found in any form: escaped, in base64, over several lines.
+    """
+
+    patterns: tuple[re.Pattern[str], ...] = ()
+    values: frozenset[str] = frozenset()
+
+    def text(self, text: str) -> str:
+        """The text with `MASK` for each secret; without any, the very same text."""
+        return self.pieces([text])[0]
+
+    def pieces(self, pieces: Sequence[str]) -> list[str]:
+        """One text in pieces, such as what a cell wrote bit by bit: a secret may be cut in two."""
+        masked = list(pieces)
+        while True:
+            found = self._found(masked)
+            if found is None:
+                return masked
+            masked = found
+
+    def data(self, value: Any) -> Any:
+        """JSON-like data of the same shape; below a name that says secret every text is masked."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Mapping):
+            return {self._key(key): self._named(name, item) for key, name, item in _named_items(value)}
+        if isinstance(value, list | tuple):
+            return type(value)(self._items(value))
+        return value
+
+    def _items(self, items: Sequence[Any]) -> list[Any]:
+        if len(items) == 2 and isinstance(items[0], str) and says_secret(items[0]):  # a name and its value
+            return [items[0], self._named(items[0], items[1])]
+        return [self.data(item) for item in items]
+
+    def _key(self, key: Any) -> Any:
+        return self.text(key) if isinstance(key, str) else key
+
+    def _named(self, name: Any, value: Any) -> Any:
+        if not isinstance(name, str) or not (says_password(name) if " " in name else says_secret(name)):
+            return self.data(value)
+        return _masked_below(value, says_password(name))
+
+    def _found(self, pieces: list[str]) -> list[str] | None:
+        """The pieces with what is found in them masked; None: nothing is left to mask."""
+        whole = "".join(pieces)
+        plain = without_escapes(whole)
+        if plain != whole and self._secrets(plain):
+            # Colours may part a secret, and pages leave them out; they are given up where they hide one.
+            pieces, whole = _without_escapes(pieces), plain
+        found = self._secrets(whole)
+        return list(_with_masks(whole, pieces, found)) if found else None
+
+    def _secrets(self, text: str) -> list[Span]:
+        masks = [match.span() for match in re.finditer(re.escape(MASK), text)]
+        unmasked = text.replace(MASK, _OPAQUE) if masks else text
+        found = [*self._matches(unmasked)]
+        for layer in layers(unmasked):
+            found += map(layer.origin, self._search.spans(layer.text))
+        # A mask within a secret becomes a part of it; masks alone stay.
+        old = set(masks)
+        return [span for span in _merged([*found, *masks]) if span not in old] if found else []
+
+    def _matches(self, text: str) -> Iterator[Span]:
+        for pattern in self.patterns:
+            for match in pattern.finditer(text):
+                start, end = match.span(match.lastindex or 0)
+                if start < end:
+                    yield start, end
+
+    @cached_property
+    def _search(self) -> Search:
+        longest_first = sorted(self.values, key=lambda value: (-len(value), value))
+        known = [kind for value in longest_first for kind in kinds_of(value)]
+        return Search((*known, *FORMATS, *HEADERS, GIVEN))
+
+
+def redactor_of(environment: Environment | None, variables: Mapping[str, str] = os.environ) -> Redactor:
+    """What masks an environment's secrets: the well-known ones and those that it lists.
+
+    The values of variables whose names say secret are masked unasked, and so are those that
+    hold the addresses of the channels that are notified. Without an environment nothing is listed.
+
+    Raises:
+        UserError: A listed value is too short to be masked: it would be inside of ordinary words.
+    """
+    listed: set[str] = set()
+    if environment:
+        listed = {*environment.redact.variables, *(channel.variable for channel in environment.notifications.channels)}
+    for name in sorted(listed):
+        if 0 < len(variables.get(name, "")) < SHORTEST_VALUE:
+            raise UserError(f"redact.variables: the value of {name} has less than {SHORTEST_VALUE} characters")
+    values = secrets_in(value for name, value in variables.items() if name in listed or says_secret(name))
+    patterns = environment.redact.patterns if environment else ()
+    return Redactor(tuple(map(re.compile, patterns)), values)
+
+
+def _named_items(value: Mapping[Any, Any]) -> Iterator[tuple[Any, Any, Any]]:
+    """Each key, the name that says what its value is, and the value: ``{"name": "DB_PASSWORD", "value": "…"}``."""
+    lowered = {key.lower(): item for key, item in value.items() if isinstance(key, str)}
+    named = next((lowered[key] for key in _NAMES if isinstance(lowered.get(key), str)), None)
+    for key, item in value.items():
+        is_value = named is not None and isinstance(key, str) and key.lower() in _VALUES
+        yield key, named if is_value else key, item
+
+
+def _masked_below(value: Any, is_password: bool) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _masked_below(item, is_password) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_masked_below(item, is_password) for item in value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return MASK if is_password and len(str(value)) >= _SHORTEST_PIN else value
+    is_secret = isinstance(value, str) and value and (is_password or not value.isdigit())
+    return MASK if is_secret else value
+
+
+def _without_escapes(pieces: Sequence[str]) -> list[str]:
+    """An escape sequence may be cut in two by the end of a piece; then it is in neither."""
+    whole = "".join(pieces)
+    spans = [match.span() for match in ESCAPES.finditer(whole)]
+    return list(_with_masks(whole, pieces, spans, mask=""))
+
+
+def _merged(found: Sequence[Span]) -> list[Span]:
+    merged: list[Span] = []
+    for start, end in sorted(span for span in found if span[0] < span[1]):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _with_masks(whole: str, pieces: Sequence[str], found: Sequence[Span], mask: str = MASK) -> Iterator[str]:
+    """The pieces again, with the mask in the piece in which the secret begins."""
+    offset = index = 0
+    for piece in pieces:
+        end, at, kept = offset + len(piece), offset, []
+        while index < len(found) and found[index][0] < end:
+            start, stop = found[index]
+            kept.append(whole[at : max(start, at)] + (mask if start >= offset else ""))
+            at = min(stop, end)
+            if stop > end:
+                break
+            index += 1
+        yield "".join(kept) + whole[at:end]
+        offset = end

@@ -1,0 +1,152 @@
+"""Many schedules: how often ours was put to the test, and how soon each weakened variant breaks."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+
+from proof.guide import GUIDE
+from proof.variant import OURS, Variant
+from proof.variants import DEFENCES_OFF, SECOND_LINES
+from proof.witness import Violation
+from proof.world import World
+
+_AT_ONCE = 50
+# What the history calls it, and what it is called in the report.
+_EVENTS = {
+    "☠": "crashes",
+    "⏸": "pauses",
+    "lost on its way": "requests lost",
+    "delayed by": "requests that arrive when their sender has given up",
+    "arrives twice": "requests that arrive twice",
+    "answer lost": "answers lost",
+    "is not available": "requests to a service that is down",
+    "COMMIT": "transactions committed",
+    "rolled back": "transactions rolled back",
+    "lock: take over": "leases taken over",
+    "lock: force release": "forced releases",
+}
+
+
+def variants() -> dict[str, Variant]:
+    """All of them by name."""
+    return {variant.name: variant for variant in (OURS, *DEFENCES_OFF, *SECOND_LINES, GUIDE)}
+
+
+@dataclass(frozen=True)
+class Broken:
+    """The first schedule that broke a variant.
+
+    Attributes:
+        seed: It plays that schedule again.
+        tried: How many schedules it took.
+        what: Which promise was broken.
+        how: In which way.
+    """
+
+    seed: int
+    tried: int
+    what: str
+    how: str
+
+
+@dataclass
+class Tally:
+    """What many schedules of one variant came to."""
+
+    schedules: int = 0
+    events: Counter[str] = field(default_factory=Counter)
+    broken: list[tuple[int, str]] = field(default_factory=list)
+
+    def add(self, other: Tally) -> None:
+        self.schedules += other.schedules
+        self.events += other.events
+        self.broken += other.broken
+
+
+def tally(name: str, seeds: Sequence[int]) -> Tally:
+    """Play these schedules of a variant."""
+    total = Tally()
+    for seed in seeds:
+        world, violations = played(seed, variants()[name])
+        total.schedules += 1
+        total.events += _events(world)
+        total.broken += [(seed, f"{violation.what}: {violation.how}") for violation in violations[:1]]
+    return total
+
+
+def played(seed: int, variant: Variant) -> tuple[World, list[Violation]]:
+    """One schedule, in silence: thousands of schedules log a line at each of their faults."""
+    world = World(seed, variant)
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        return world, world.play()
+    finally:
+        logging.disable(before)
+
+
+def _events(world: World) -> Counter[str]:
+    return Counter({event: sum(sign in line for line in world.simulation.history) for sign, event in _EVENTS.items()})
+
+
+def first_broken(name: str, first_seed: int, most: int) -> Broken | None:
+    """Look for a schedule that breaks the variant; None: none of so many does."""
+    return next(_broken(name, first_seed, most), None)
+
+
+def broken_promises(name: str, first_seed: int, most: int) -> dict[str, Broken]:
+    """The first schedule that breaks each promise, of so many."""
+    found: dict[str, Broken] = {}
+    for broken in _broken(name, first_seed, most):
+        found.setdefault(broken.what, broken)
+    return found
+
+
+def _broken(name: str, first_seed: int, most: int) -> Iterator[Broken]:
+    variant = variants()[name]
+    for tried, seed in enumerate(range(first_seed, first_seed + most), start=1):
+        for violation in played(seed, variant)[1]:
+            if violation.what not in variant.not_asked:
+                yield Broken(seed, tried, violation.what, violation.how)
+
+
+def tally_in_parallel(name: str, seeds: range, processes: int) -> Tally:
+    """As `tally`, on several processes; the result does not depend on how many."""
+    total = Tally()
+    parts = [seeds[start : start + _AT_ONCE] for start in range(0, len(seeds), _AT_ONCE)]
+    with _pool(processes) as pool:
+        for part in pool.map(tally, [name] * len(parts), parts):
+            total.add(part)
+    return total
+
+
+def break_all(names: Sequence[str], first_seed: int, most: int, processes: int) -> Iterator[tuple[str, Broken | None]]:
+    """The first broken schedule of each variant."""
+    with _pool(processes) as pool:
+        waiting = [(name, pool.submit(first_broken, name, first_seed, most)) for name in names]
+        for name, found in waiting:
+            yield name, found.result()
+
+
+def break_promises(name: str, first_seed: int, most: int, processes: int) -> dict[str, Broken]:
+    """As `broken_promises`, on several processes."""
+    parts = [
+        range(first, min(first + _AT_ONCE, first_seed + most))
+        for first in range(first_seed, first_seed + most, _AT_ONCE)
+    ]
+    found: dict[str, Broken] = {}
+    with _pool(processes) as pool:
+        waiting = [pool.submit(broken_promises, name, part.start, len(part)) for part in parts]
+        for part, done in zip(parts, waiting, strict=True):
+            for what, broken in done.result().items():
+                found.setdefault(what, replace(broken, tried=broken.tried + part.start - first_seed))
+    return found
+
+
+def _pool(processes: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"))

@@ -1,0 +1,142 @@
+"""What must hold: at each step, at each commit, and at the end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+from lib.consolidation.warehouse import Row
+from proof.scenario import LOADED_AFTER
+from proof.warehouse_server import Commit
+from tests.consolidation.model import consolidated, key, preference
+from tests.consolidation.world import in_order, quoted
+
+if TYPE_CHECKING:
+    from proof.world import World
+
+PROMISES = {
+    "no key twice": "No business key has more rows than it had before.",
+    "no row lost": "Each row whose staging was acknowledged is merged in the end, whatever failed on the way.",
+    "one lease": "At any instant at most one holder of a lock, asked, would say that it holds it.",
+    "fence": "The fence only grows, and each consolidation moves it.",
+    "shut out": "After a forced release was reported as done, the old holder writes nothing.",
+    "ledger": "Each consolidation is in the ledger once, and a few lines of Python, given what they merged in the "
+    "order of their commits, arrive at the same table.",
+    "no lie": "A success contains every row that was staged before it was asked for; who is told that another holds "
+    "the lock is told the truth.",
+    "no needless failure": "Nobody loses a lease that nothing disturbed, or gives up where another try would help.",
+    "progress": "With the faults over, everything finishes.",
+    "no unknown error": "Whatever fails, fails with an error of the library's own.",
+}
+
+
+def check_at_each_step(world: World) -> None:
+    """At most one holder of a lock that believes its lease, unless an operator took it away."""
+    world.witness.leases = [held for held in world.witness.leases if held.is_believed]
+    if len(world.witness.leases) < 2:
+        return
+    stolen = {entry.removed.claim.holder_id for entry in world.lock_server.audit}
+    for one, other in combinations(world.witness.leases, 2):
+        same_lock = one.lock_key == other.lock_key
+        if same_lock and not {one.holder_id, other.holder_id} & stolen:
+            world.violated("one lease", f"{one.process.name} and {other.process.name} both believe to hold it")
+            world.witness.leases.remove(one)
+            return
+
+
+def check_commit(world: World, commit: Commit) -> None:
+    """The fence has moved, and not back; who was shut out has not passed it."""
+    day: Any = commit.parameters.get("game_date")
+    if not {"fence", "merge"} & set(commit.steps) or not world.variant.has_ledger:
+        return
+    [[token]] = _rows(world, f"SELECT MAX(token) FROM {quoted(world.spec.fences)} WHERE game_date = ?", [day])
+    before = world.witness.fences.get(day, 0)
+    if token < before or (token == before and "merge" in commit.steps):
+        world.violated("fence", f"it went from {before} to {token} on {day}")
+    world.witness.fences[day] = max(before, token)
+    if "merge" in commit.steps and 0 < int(str(commit.parameters["token"])) < world.witness.shut_out.get(day, 0):
+        world.violated("shut out", f"{commit.parameters['run_id']} was committed under a lease released by force")
+
+
+def check_at_the_end(world: World) -> None:
+    """No key twice, no row lost, and the ledger tells the table."""
+    table = _table(world)
+    _check_keys(world, table)
+    _check_staged_rows(world)
+    if world.variant.has_ledger:
+        _check_ledger(world, table)
+
+
+def _check_keys(world: World, table: list[Row]) -> None:
+    before, now = _copies(world.scenario.old_rows), _copies(table)
+    for found, times in now.items():
+        if times > max(1, before[found]):
+            world.violated("no key twice", f"{found} is there {times} times")
+
+
+def _copies(rows: Any) -> Counter[tuple[Any, ...]]:
+    return Counter((row["game_date"], *key(row)) for row in rows)
+
+
+def _check_staged_rows(world: World) -> None:
+    merged = world.warehouse_server.merged_ids()
+    for staged in world.witness.staged:
+        for row in staged.rows:
+            times = merged[row["prediction_id"]]
+            if not times:
+                world.violated("no row lost", f"{row['prediction_id']} was staged and never merged")
+            if times > 1 and staged.once and world.variant.has_ledger:
+                world.violated("ledger", f"{row['prediction_id']} was merged {times} times")
+
+
+def _check_ledger(world: World, table: list[Row]) -> None:
+    """The commits, in the order in which they happened, are the ledger, and give the table."""
+    commits = world.warehouse_server.commits
+    committed = sorted(str(commit.parameters["run_id"]) for commit in commits if "merge" in commit.steps)
+    recorded = sorted(str(run_id) for [run_id] in _rows(world, f"SELECT run_id FROM {quoted(world.spec.ledger)}", []))
+    if committed != recorded:
+        world.violated("ledger", f"{len(committed)} consolidations were committed, {len(recorded)} are recorded")
+        return
+    expected: list[Row] = [dict(row) for row in world.scenario.old_rows]
+    for commit in commits:
+        expected = _after(world, commit, expected)
+    if in_order(map(_in_utc, expected)) != in_order(map(_in_utc, table)):
+        world.violated("ledger", "the runs that it tells of do not give the table that is there")
+
+
+def _after(world: World, commit: Commit, table: list[Row]) -> list[Row]:
+    day: Any = commit.parameters.get("game_date")
+    if commit.parameters.get("spec") == world.strangers_spec.identity and day:
+        day -= LOADED_AFTER
+    if "merge" in commit.steps:
+        return consolidated(table, list(commit.merged), day)[0]
+    return _repaired(table, day) if "remove" in commit.steps else table
+
+
+def _repaired(table: list[Row], day: Any) -> list[Row]:
+    kept = [row for row in table if row["game_date"] != day]
+    newest: dict[tuple[Any, ...], Row] = {}
+    columns = list(table[0]) if table else []
+    for row in sorted((row for row in table if row["game_date"] == day), key=lambda row: preference(row, columns)):
+        newest.setdefault(key(row), row)
+    return [*kept, *newest.values()]
+
+
+def _in_utc(row: Row) -> Row:
+    """One time has many spellings, and rows are put in order by theirs. Strangers' date follows from ours."""
+    known = {name: value for name, value in row.items() if name != "loaded_on"}
+    return {name: value.astimezone(UTC) if isinstance(value, datetime) else value for name, value in known.items()}
+
+
+def _table(world: World) -> list[Row]:
+    with world.warehouse_server.cursor() as cursor:
+        found = cursor.execute(f"FROM {quoted(world.spec.table)}")
+        names = [column[0] for column in found.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def _rows(world: World, sql: str, values: list[Any]) -> list[Any]:
+    with world.warehouse_server.cursor() as cursor:
+        return cursor.execute(sql, values).fetchall()

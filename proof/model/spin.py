@@ -1,0 +1,81 @@
+"""Running spin: translate, compile, search, and tell a counterexample in words."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from proof.model.configurations import Configuration
+
+MODEL = Path(__file__).parent / "lock_and_fence.pml"
+_CLAIM = "everything_is_consolidated"
+_STATES = re.compile(r"(\d+) states, stored")
+_ERRORS = re.compile(r"errors: (\d+)")
+_VIOLATION = re.compile(r"pan:1: (.*?)(?: \(at depth \d+\))?$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Search:
+    """What an exhaustive search found.
+
+    Attributes:
+        states: How many different states there are, or were seen until the violation.
+        violation: What was violated; empty: nothing, in all states.
+        story: How it comes to that, an event a line.
+    """
+
+    configuration: Configuration
+    states: int
+    violation: str
+    story: tuple[str, ...]
+
+    @property
+    def is_as_expected(self) -> bool:
+        breaks = self.configuration.breaks
+        return breaks.replace(" ", "") in self.violation.replace(" ", "") if breaks else not self.violation
+
+
+def missing_tools() -> list[str]:
+    """Programs that are needed and not there."""
+    return [tool for tool in ("spin", "gcc") if shutil.which(tool) is None]
+
+
+def search(configuration: Configuration) -> Search:
+    """Look at every state that the model can reach; of a violation find a short way to it.
+
+    Raises:
+        RuntimeError: The search did not come to an end.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        defined = [f"-D{switch}" for switch in configuration.switches]
+        _run(["spin", "-a", *defined, str(MODEL)], place)
+        kind = [] if configuration.liveness else ["-DSAFETY", "-DNOCLAIM"]
+        _run(["gcc", "-O2", "-w", "-DCOLLAPSE", "-DNFAIR=3", *kind, "-o", "pan", "pan.c"], place)
+        options = ["-a", "-f", "-N", _CLAIM] if configuration.liveness else ["-i"] if configuration.breaks else []
+        said = _run(["./pan", "-m1000000", *options], place)
+        errors, states = _ERRORS.search(said), _STATES.search(said)
+        if errors is None or states is None or "max search depth too small" in said:
+            raise RuntimeError(f"the search of {configuration.title!r} did not come to an end: {said[:500]}")
+        violated = _VIOLATION.findall(said)
+        story = _story(place, defined) if int(errors.group(1)) else ()
+        return Search(configuration, int(states.group(1)), violated[0] if violated else "", story)
+
+
+def _story(place: Path, defined: list[str]) -> tuple[str, ...]:
+    shutil.copy(place / f"{MODEL.name}.trail", place / "trail")
+    said = _run(["spin", "-t", "-k", "trail", *defined, str(MODEL)], place)
+    lines = [line.strip() for line in said.splitlines()]
+    return tuple(line for line in lines if re.match(r"(coordinator|the operator|the lease)", line))
+
+
+def _run(command: list[str], place: Path) -> str:
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
+    said = done.stdout + done.stderr
+    if done.returncode and command[0] != "./pan" and command[1] != "-t":
+        raise RuntimeError(f"{' '.join(command)} failed: {said[:500]}")
+    return said

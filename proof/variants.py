@@ -1,0 +1,361 @@
+"""Ours with one defence taken away at a time, each by the smallest change that takes it away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import lib.consolidation.consolidator
+import lib.consolidation.merge
+import lib.consolidation.staged_batch
+from lib.consolidation.consolidator import BatchConsolidator
+from lib.consolidation.fence import SPEC_CHANGED, STALE_TOKEN, ensure_fence
+from lib.consolidation.staged_batch import StagedBatch
+from lib.consolidation.table_spec import TableSpec
+from lib.consolidation.warehouse import Execute, Require, Step
+from lib.errors import RunbookError
+from lib.locking.errors import LockAcquisitionError, LockServiceUnavailable
+from lib.locking.heartbeat import Heartbeat
+from lib.locking.lease import Lease, LeaseTiming
+from lib.locking.lock import ConsolidationLock
+from lib.locking.store import LockRecord
+from proof.lock_store import SimulatedLockStore
+from proof.scheduler import Process
+from proof.standard_library import true_time
+from proof.variant import Variant
+from proof.warehouse import SimulatedWarehouse
+from proof.world import World
+
+_steps_of_the_fence = lib.consolidation.merge.fence_steps
+_steps = lib.consolidation.consolidator.consolidation_steps
+_transact = BatchConsolidator._transact
+_run_transaction = SimulatedWarehouse.transact
+_is_lost = Lease.is_lost
+_acquire = lib.locking.lock.Acquisition.run
+
+
+def _fence(change: Callable[[list[Step]], list[Step]]) -> tuple[Any, str, Any]:
+    def steps(spec: TableSpec, *, has_lease: bool) -> list[Step]:
+        return change(_steps_of_the_fence(spec, has_lease=has_lease))
+
+    return lib.consolidation.merge, "fence_steps", steps
+
+
+def _only_newest_row(steps: list[Step]) -> list[Step]:
+    fences = TableSpec().fences.sql
+    newest = f" AND moved_at = (SELECT MAX(moved_at) FROM {fences} WHERE game_date = @game_date)"
+    return [replace(step, sql=step.sql + newest) if isinstance(step, Execute) else step for step in steps]
+
+
+def _insert_fence_row(warehouse: Any, spec: TableSpec, game_date: date) -> None:
+    insert = (
+        f"INSERT INTO {spec.fences.sql} (game_date, token, spec, moved_by, moved_at) "
+        "VALUES (@game_date, 0, @spec, '', CURRENT_TIMESTAMP())"
+    )
+    warehouse.transact([Execute("insert fence", insert)], {"game_date": game_date, "spec": spec.identity})
+
+
+# What two that insert the first row at once leave behind, every time.
+RACED_FENCE_ROWS = (lib.consolidation.consolidator, "ensure_fence", _insert_fence_row)
+
+
+_ALL_DATES = date(1, 1, 1)
+
+
+def _locks_the_table(process: Process) -> bool:
+    """Every other program is set to lock the table as a whole, as `lock_scope` once said, and not the date."""
+    return process.name.endswith(("1", "3", "5"))
+
+
+def _lock_of_its_scope(self: World, process: Process, day: date) -> str:
+    return self.spec.lock_key(_ALL_DATES if _locks_the_table(process) else day)
+
+
+def _insert_both_fence_rows(warehouse: Any, spec: TableSpec, game_date: date) -> None:
+    for day in (game_date, _ALL_DATES):
+        ensure_fence(warehouse, spec, day)
+
+
+def _fence_of_its_scope(self: SimulatedWarehouse, steps: Sequence[Step], parameters: Any, **options: Any) -> Any:
+    """The lock that is held is the fence that is moved."""
+    if not _locks_the_table(self._process):
+        return _run_transaction(self, steps, parameters, **options)
+
+    def moved(step: Step) -> Step:
+        fenced = TableSpec().fences.sql in step.sql and not step.sql.startswith("INSERT INTO")
+        return replace(step, sql=step.sql.replace("@game_date", "@all_dates")) if fenced else step
+
+    return _run_transaction(self, list(map(moved, steps)), {**parameters, "all_dates": _ALL_DATES}, **options)
+
+
+def _ledger_afterwards(self: Any, steps: Sequence[Step], parameters: Any, **options: Any) -> Any:
+    """Two transactions, where there should be one."""
+    names = {step.name if isinstance(step, Execute) else step.code for step in steps}
+    if "ledger" not in names:
+        return _run_transaction(self, steps, parameters, **options)
+
+    def only(chosen: set[str]) -> list[Step]:
+        return [step for step in steps if (step.name if isinstance(step, Execute) else step.code) in chosen]
+
+    outcome = _run_transaction(self, only(names - {"ledger"}), parameters, **options)
+    options["job_id"] = f"{options['job_id']}_ledger"
+    _run_transaction(self, only({"count", "keys before", "keys after", "ledger"}), parameters, **options)
+    return outcome
+
+
+def _drop_whatever_became(self: Any, batch: Any, lease: Any, run_id: str, found: StagedBatch, gathered: Any) -> Any:
+    try:
+        return _transact(self, batch, lease, run_id, found, gathered)
+    except RunbookError:
+        self._drop_unchanged(found)
+        raise
+
+
+def _without_requirement(code: str) -> tuple[Any, str, Any]:
+    def steps(staged: Any, *, has_lease: bool) -> list[Step]:
+        found = _steps(staged, has_lease=has_lease)
+        return [step for step in found if not (isinstance(step, Require) and step.code == code)]
+
+    return lib.consolidation.consolidator, "consolidation_steps", steps
+
+
+def _named_by_tables(self: StagedBatch, game_date: date) -> str:
+    return "_".join([str(game_date), *map(str, self.to_merge), *self.known_runs]).replace(".", "_")
+
+
+def _job_of_any_holder(self: Any, steps: Any, parameters: Any, **options: Any) -> Any:
+    job_id = options.pop("job_id", "").removesuffix(f"_{parameters.get('token')}")
+    return _run_transaction(self, steps, parameters, **options, job_id=job_id)
+
+
+def _release_whoever_holds(self: SimulatedLockStore, record: LockRecord) -> bool:
+    def effect() -> bool:
+        self.server.remove(record)
+        return True
+
+    return self._call(f"delete {record.claim.lock_key}, whoever's", effect)
+
+
+def _take_over_whatever_is_there(self: SimulatedLockStore, expired: LockRecord, claim: Any) -> LockRecord | None:
+    return self._call(f"take over {claim.lock_key}, whoever's", lambda: self.server.write(claim))
+
+
+def _renew_whoever_holds(self: SimulatedLockStore, record: LockRecord) -> LockRecord | None:
+    def effect() -> LockRecord:
+        renewed = replace(record, renewed_at=self.server.commit_time())
+        self.server.records[record.claim.lock_key] = renewed
+        return renewed
+
+    return self._call(f"renew {record.claim.lock_key}, whoever's", effect)
+
+
+def _own_clock(self: SimulatedLockStore) -> datetime:
+    simulation = self.server.simulation
+    assert simulation.current is not None
+    return true_time(simulation) + timedelta(seconds=simulation.current.process.offset_seconds)
+
+
+def _trust_the_whole_lease(self: LeaseTiming) -> None:
+    object.__setattr__(self, "renewal_deadline_seconds", self.lease_seconds)
+    object.__setattr__(self, "heartbeat_seconds", self.lease_seconds / 6)
+
+
+def _unavailable_is_held(self: Any, max_wait_seconds: float) -> Lease:
+    try:
+        return _acquire(self, max_wait_seconds)
+    except LockServiceUnavailable as error:
+        raise LockAcquisitionError(
+            self._claim.lock_key, held_by="another", held_until=_own_clock(self._store), waited_seconds=0.0
+        ) from error
+
+
+def _leave_job_running(self: Any, steps: Any, parameters: Any, **options: Any) -> Any:
+    return _run_transaction(self, steps, parameters, **options, abandon_after_seconds=300.0)
+
+
+def _job_of_its_own(self: Any, steps: Any, parameters: Any, **options: Any) -> Any:
+    return _run_transaction(self, steps, parameters, **{**options, "job_id": f"job_{self.server.simulation.now}"})
+
+
+DEFENCES_OFF = (
+    Variant(
+        "no-fence",
+        "the fence is left out of the transaction",
+        [RACED_FENCE_ROWS, _fence(lambda steps: [])],
+        not_asked=frozenset({"fence"}),
+    ),
+    Variant(
+        "fence-only-read",
+        "the fence is read and checked, not moved",
+        [_fence(lambda steps: [step for step in steps if isinstance(step, Require)])],
+        not_asked=frozenset({"fence"}),
+    ),
+    Variant(
+        "stale-token-accepted",
+        "an older token than the fence's is not refused",
+        [_fence(lambda steps: [step for step in steps if getattr(step, "code", "") != STALE_TOKEN])],
+    ),
+    Variant(
+        "one-fence-row",
+        "of the fence rows that raced insertions leave, the UPDATE touches the newest only",
+        [RACED_FENCE_ROWS, _fence(_only_newest_row)],
+    ),
+    Variant(
+        "mixed-scope",
+        "a setting says whether the fence is that of the date or of the table, and programs differ in it",
+        [
+            (World, "lock_key", _lock_of_its_scope),
+            (lib.consolidation.consolidator, "ensure_fence", _insert_both_fence_rows),
+            (SimulatedWarehouse, "transact", _fence_of_its_scope),
+        ],
+        not_asked=frozenset({"fence"}),
+    ),
+    Variant(
+        "mixed-spec",
+        "settings that name another date column are not refused",
+        [
+            RACED_FENCE_ROWS,
+            _fence(lambda steps: [step for step in steps if getattr(step, "code", "") != SPEC_CHANGED]),
+        ],
+    ),
+    Variant(
+        "forced-release-leaves-fence",
+        "a forced release does not move the fence",
+        [(ConsolidationLock, "_shut_out", lambda self, game_date, entry: None)],
+    ),
+    Variant(
+        "release-whoever-holds",
+        "a release deletes the record, whoever holds it",
+        [(SimulatedLockStore, "delete", _release_whoever_holds)],
+    ),
+    Variant(
+        "take-over-whatever-is-there",
+        "an expired lease is taken over without looking whether it still is the same",
+        [(SimulatedLockStore, "take_over", _take_over_whatever_is_there)],
+    ),
+    Variant(
+        "renew-whoever-holds",
+        "a heartbeat writes the record, whoever holds it",
+        [(SimulatedLockStore, "renew", _renew_whoever_holds)],
+    ),
+    Variant(
+        "expiry-by-client-clock",
+        "whether a lease is over is judged by the waiter's clock",
+        [(SimulatedLockStore, "now", _own_clock)],
+    ),
+    Variant("no-heartbeat", "a lease is not renewed", [(Heartbeat, "keeps", lambda self, lease: nullcontext())]),
+    Variant(
+        "trusts-the-whole-lease",
+        "a holder trusts its lease to the end, not two thirds of it",
+        [
+            (LeaseTiming, "__post_init__", _trust_the_whole_lease),
+            (LeaseTiming, "check_request_timeout", lambda self, seconds: None),
+        ],
+    ),
+    Variant(
+        "trusts-for-ever",
+        "a holder trusts its lease until it hears otherwise",
+        [(Lease, "is_lost", property(lambda self: bool(self._lost_because)))],
+    ),
+    Variant(
+        "holder-is-batch",
+        "the holder is the batch, not the attempt",
+        [(LockRecord, "is_held_by", lambda self, claim: self.claim.batch_id == claim.batch_id)],
+    ),
+    Variant(
+        "no-read-back",
+        "after a lost answer nobody looks whether the record is its own",
+        [(LockRecord, "is_held_by", lambda self, claim: False)],
+    ),
+    Variant(
+        "unavailable-is-held",
+        "a lock service that does not answer is taken for a lock that is held",
+        [(lib.locking.lock.Acquisition, "run", _unavailable_is_held)],
+    ),
+    Variant(
+        "ledger-in-its-own-transaction",
+        "the ledger is written after the MERGE was committed",
+        [(SimulatedWarehouse, "transact", _ledger_afterwards)],
+    ),
+    Variant(
+        "drops-whatever-became",
+        "staging is dropped also when the transaction's outcome is not known",
+        [(BatchConsolidator, "_transact", _drop_whatever_became)],
+    ),
+    Variant(
+        "drops-what-is-there-now",
+        "the cleanup lists the staging tables anew and drops them",
+        [(StagedBatch, "unchanged", lambda self, now: [table.name for table in now])],
+    ),
+    Variant(
+        "drops-by-name",
+        "the cleanup drops what has the name of a merged table, written again or not",
+        [(StagedBatch, "unchanged", lambda self, now: [table.name for table in self.listed])],
+    ),
+    Variant(
+        "merged-by-name",
+        "a table whose name the ledger knows counts as merged, written again or not",
+        [(lib.consolidation.staged_batch, "is_merged", lambda table, merged: table.name.table in merged)],
+    ),
+    Variant(
+        "ledger-not-asked",
+        "the ledger is not asked which tables are merged",
+        [(lib.consolidation.staged_batch, "is_merged", lambda table, merged: False)],
+    ),
+    Variant(
+        "rival-not-noticed",
+        "the transaction does not look whether a rival has merged its tables",
+        [(lib.consolidation.merge, "_none_merged_yet", lambda spec: "TRUE")],
+    ),
+    Variant(
+        "run-named-by-tables",
+        "a run is named by the names of its tables, not by what is in them",
+        [(StagedBatch, "run_id", _named_by_tables)],
+    ),
+    Variant(
+        "job-of-any-holder",
+        "a holder takes the pending job of an older one for its own",
+        [(SimulatedWarehouse, "transact", _job_of_any_holder)],
+    ),
+    Variant(
+        "no-retry",
+        "a consolidation whose transaction was rolled back is not tried again",
+        [(lib.consolidation.consolidator, "stop_after_delay", lambda seconds: lambda state: True)],
+    ),
+)
+
+SECOND_LINES = (
+    Variant(
+        "no-lock",
+        "nobody takes the lock",
+        [(BatchConsolidator, "_lock", lambda self, *args: lib.consolidation.consolidator.nullcontext())],
+    ),
+    Variant(
+        "lease-not-asked",
+        "nobody asks before writing whether the lease is held",
+        [(Lease, "ensure_held", lambda self: None)],
+    ),
+    Variant(
+        "leaves-job-running",
+        "who has waited for the transaction's job long enough lets the lock go, and the job run",
+        [(SimulatedWarehouse, "transact", _leave_job_running)],
+    ),
+    Variant(
+        "job-without-a-name",
+        "a transaction's job has a new id each time",
+        [(SimulatedWarehouse, "transact", _job_of_its_own)],
+    ),
+    Variant(
+        "no-check-of-keys",
+        "the transaction does not look for missing staged keys",
+        [_without_requirement("staged_key_missing")],
+    ),
+    Variant(
+        "no-check-of-duplicates",
+        "the transaction does not look for new duplicates",
+        [_without_requirement("new_duplicates")],
+    ),
+)

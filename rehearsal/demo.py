@@ -1,0 +1,192 @@
+"""The demo's story: what happens, which runbook is then run, and what it must say.
+
+A story is a list of steps that its reader carries out in order:
+
+    with told(platform) as steps:
+        for step in steps:
+            ...  # an Act: step.play(); a RunRunbook: run step.with_plan(...), look at step.surprises(...)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+from lib.platform import Platform
+from lib.verdict.verdict import Check, Verdict
+from lib.words.dates import resolve_game_date
+from rehearsal.acts import Acts
+
+
+@dataclass(frozen=True)
+class Act:
+    """Something happens.
+
+    Attributes:
+        title: What, in a line.
+        play: Makes it happen; returns a line with its figures.
+    """
+
+    title: str
+    play: Callable[[], str]
+
+
+@dataclass(frozen=True)
+class RunRunbook:
+    """A runbook is run.
+
+    Attributes:
+        runbook: Its name.
+        parameters: As on the command line.
+        expected: Its verdict, if it and the library are right.
+        because: Why that is the right verdict, in a line.
+        mentions: Texts that its checks must contain: the true figures.
+        beside_previous: It may run at the same time as the runbook before it.
+        approves: Words of the command that an earlier run has printed, whose plan is approved.
+    """
+
+    runbook: str
+    parameters: Mapping[str, str]
+    expected: Verdict
+    because: str
+    mentions: tuple[str, ...] = ()
+    beside_previous: bool = False
+    approves: str = ""
+
+    def with_plan(self, earlier: Sequence[Check]) -> RunRunbook:
+        """The same with the newest plan that these checks have printed, if it approves one."""
+        if not self.approves:
+            return self
+        printed = (command for check in earlier for command in (check.next_step, *check.changes))
+        digests = [found[1] for command in printed if self.approves in command and (found := _PLAN.search(command))]
+        return replace(self, parameters={**self.parameters, "plan": digests[-1] if digests else "none was printed"})
+
+    def surprises(self, verdict: Verdict | None, checks: Sequence[Check]) -> list[str]:
+        """What is not as expected, a line each; nothing when all is."""
+        said = "\n".join(f"{check.name}\n{check.summary}\n{dict(check.evidence)}" for check in checks)
+        missing = [f"does not mention {text!r}" for text in self.mentions if text not in said]
+        return missing if verdict is self.expected else [f"{verdict} instead of {self.expected}", *missing]
+
+
+Step = Act | RunRunbook
+_PLAN = re.compile(r"-p plan=(\S+)")
+
+
+@contextmanager
+def told(platform: Platform, *, seed: int = 0) -> Iterator[list[Step]]:
+    """The story on a fresh platform, its dates counted from today where the operators are.
+
+    A live process of the story ends with the ``with`` block, wherever the reader stops.
+
+    Raises:
+        UserError: The platform is not an embedded one.
+    """
+    today = resolve_game_date("today", platform.environment.timezone)
+    with ExitStack() as stack:
+        acts = Acts(platform, today, seed, stack)
+        yield [*_night_and_race(acts, today), *_repair(acts, today), *_holders(acts, today)]
+
+
+def _night_and_race(acts: Acts, today: date) -> list[Step]:
+    yesterday = today - timedelta(days=1)
+    return [
+        Act("Four weeks of consolidations, with the fix deployed half way", acts.history),
+        Act("A clean night: yesterday's batch, consolidated under the lock", acts.clean_night),
+        RunRunbook(
+            "deploy_verify",
+            {"game_date": yesterday.isoformat()},
+            Verdict.PASS,
+            "both services run the fix, and the night was clean",
+        ),
+        RunRunbook(
+            "day1_monitoring",
+            {"game_date": yesterday.isoformat()},
+            Verdict.PASS,
+            "no duplicates, and no failure of the lock",
+            beside_previous=True,
+        ),
+        Act("The race: today the old code runs, two consolidations at once, twice", acts.race),
+        RunRunbook(
+            "day1_monitoring",
+            {"game_date": today.isoformat()},
+            Verdict.FAIL,
+            f"the race left {acts.race_plan.duplicate_keys} duplicate keys",
+            mentions=(f"{acts.race_plan.duplicate_keys} duplicate keys",),
+        ),
+        RunRunbook(
+            "duplicate_diagnosis",
+            {"game_date": today.isoformat()},
+            Verdict.FAIL,
+            "two classes: "
+            f"{acts.race_plan.same_id_twice} keys with the same id twice, "
+            f"{acts.race_plan.same_key_different_ids} with different ids",
+            mentions=(
+                f"{acts.race_plan.same_id_twice} keys: same id twice",
+                f"{acts.race_plan.same_key_different_ids} keys: same key, different ids",
+            ),
+            beside_previous=True,
+        ),
+    ]
+
+
+def _repair(acts: Acts, today: date) -> list[Step]:
+    day = today.isoformat()
+    return [
+        RunRunbook(
+            "duplicate_diagnosis",
+            {"game_date": day, "repair": "apply", "repair_date": day, "reason": "the race of the demo left them"},
+            Verdict.PASS,
+            "the repair kept one row a key, and verified it",
+            mentions=(f"rows removed: {acts.race_plan.duplicate_keys}",),
+            approves=f"repair_date={day}",
+        ),
+        Act("The fix is back: the same batches, consolidated by the library", acts.consolidate_again),
+        RunRunbook(
+            "duplicate_diagnosis",
+            {"game_date": day},
+            Verdict.PASS,
+            "nothing came back: the fence lets no consolidation insert a key twice",
+        ),
+        RunRunbook(
+            "day1_monitoring",
+            {"game_date": day},
+            Verdict.WARN,
+            "the table is clean again, but the day's log still tells of MERGEs without the lock",
+            mentions=("without the lock",),
+            beside_previous=True,
+        ),
+    ]
+
+
+def _holders(acts: Acts, today: date) -> list[Step]:
+    dead, live = (acts.platform.table.lock_key(day) for day in (today, today + timedelta(days=1)))
+    return [
+        Act("A coordinator is killed in its MERGE and leaves its lock behind", acts.dead_holder),
+        Act("Another one is merely slow, and alive", acts.live_holder),
+        RunRunbook(
+            "stuck_lock_release",
+            {},
+            Verdict.FAIL,
+            "one lock is stuck, its holder is dead; the other is alive",
+            mentions=(dead, live),
+        ),
+        RunRunbook(
+            "stuck_lock_release",
+            {"release": dead, "reason": "its coordinator was killed during the demo"},
+            Verdict.PASS,
+            "the dead holder's lock is released, the live one is left alone",
+            mentions=(dead, live),
+            approves=f"release={dead}",
+        ),
+        RunRunbook(
+            "week2_performance_review",
+            {"fix_date": acts.fix_deployed_at.date().isoformat()},
+            Verdict.PASS,
+            "consolidations stay well under 60 s",
+            beside_previous=True,
+        ),
+        Act("The dead coordinator's batch is consolidated after all", acts.rescue),
+    ]

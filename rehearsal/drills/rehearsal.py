@@ -1,0 +1,120 @@
+"""Carrying a drill out: set up, let the runbooks look, and compare."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from lib import places
+from lib.archive.archive import Archive, Run
+from lib.runbooks.catalogue import find_runbook
+from lib.runbooks.execution import execute
+from rehearsal.drills.drill import Drill, Look, Scene
+from rehearsal.drills.stage import Stage
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a runbook said of a drill.
+
+    Attributes:
+        drill: The drill's name.
+        kind: ``incident 7``, or ``ordinary night``.
+        runbook: Who looked.
+        verdict: What it said; how the run ended, if it said nothing.
+        headline: In a line.
+        surprises: What is not as it should be; none: it is right.
+        report: The page to open, if the folder is kept.
+        seconds: How long the run took.
+    """
+
+    drill: str
+    kind: str
+    runbook: str
+    verdict: str
+    headline: str
+    surprises: tuple[str, ...]
+    report: str
+    seconds: float
+
+    @property
+    def is_right(self) -> bool:
+        return not self.surprises
+
+
+def rehearse(drill: Drill, folder: Path) -> list[Finding]:
+    """Set the drill up in the folder and run its runbooks there, one after the other.
+
+    Args:
+        drill: See `rehearsal.drills.catalogue`.
+        folder: New or empty; holds the state and the archive, and nothing else is touched.
+    """
+    home, outputs, environments = (folder / name for name in ("home", "outputs", "environments"))
+    environments.mkdir(parents=True)
+    shutil.copy(places.PARAMS / "environments" / "local.yaml", environments)
+    surroundings = {
+        "RUNBOOK_HOME": str(home),
+        "RUNBOOK_OUTPUTS": str(outputs),
+        "RUNBOOK_ENVIRONMENTS": str(environments),
+    }
+    with _environment_variables(surroundings), _library_log_kept():
+        scene = drill.set_up(Stage(home))
+        told = {"RUNBOOK_NOW": scene.now.isoformat()} if scene.now else {}
+        with _environment_variables(told):
+            archive = Archive(outputs)
+            return [_finding(drill, look, _look(scene, look, archive), archive) for look in scene.looks]
+
+
+def _look(scene: Scene, look: Look, archive: Archive) -> Run:
+    return execute(
+        find_runbook(look.runbook),
+        look.parameters,
+        environment=scene.environment,
+        archive=archive,
+        progress=False,
+    )
+
+
+def _finding(drill: Drill, look: Look, run: Run, archive: Archive) -> Finding:
+    record = run.record
+    return Finding(
+        drill.name,
+        drill.kind,
+        look.runbook,
+        str(record.verdict or record.status),
+        record.headline,
+        tuple(look.surprises(record)),
+        archive.store.address(run.report),
+        record.seconds or 0.0,
+    )
+
+
+@contextmanager
+def _environment_variables(values: Mapping[str, str]) -> Iterator[None]:
+    """Kernels inherit them; that is how they find the state."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _library_log_kept() -> Iterator[None]:
+    """The drill's platform takes over the library's log; give it back."""
+    library = logging.getLogger("lib")
+    before = list(library.handlers)
+    try:
+        yield
+    finally:
+        library.handlers[:] = before

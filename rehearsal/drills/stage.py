@@ -1,0 +1,130 @@
+"""The stage of a drill: a fresh embedded platform, and what its scenes have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lib.consolidation.result import ConsolidationResult
+from lib.platform import Platform, connect
+from lib.ports.logs import LogEntry
+from lib.words.dates import resolve_game_date
+from rehearsal.batches import batch_name
+from rehearsal.deployment import NEW_COORDINATOR, NEW_WORKER, deploy_fix
+from rehearsal.slates import SYSTEMS, Slate, slate_of
+from rehearsal.stage import embedded_warehouse
+from rehearsal.workers import stage_batch
+
+if TYPE_CHECKING:
+    from lib.embedded.deployment import Deployment
+
+_USUAL_TABLES = 15
+_DEPLOYED_BEFORE = timedelta(hours=3)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where a drill takes place.
+
+    Attributes:
+        home: The state folder; empty when the drill begins.
+        environment: The environment that is played on.
+    """
+
+    home: Path
+    environment: str = "local"
+
+    @cached_property
+    def platform(self) -> Platform:
+        return connect(self.environment)
+
+    @cached_property
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    @cached_property
+    def today(self) -> date:
+        return resolve_game_date("today", self.platform.environment.timezone, now=self.now)
+
+    @property
+    def worker(self) -> str:
+        return self.platform.environment.services.worker
+
+    @property
+    def coordinator(self) -> str:
+        return self.platform.environment.services.coordinator
+
+    def slate(self, day: date | None = None) -> Slate:
+        """The slate of a date, today by default; all systems predict it."""
+        return slate_of(day or self.today, systems=len(SYSTEMS))
+
+    def stage(self, batch_id: str, rows: Sequence[Mapping[str, Any]], *, tables: int = _USUAL_TABLES) -> None:
+        """What the workers write of a batch."""
+        stage_batch(self.platform, rows, batch_id=batch_id, tables=tables)
+
+    def consolidate(self, batch_id: str, day: date | None = None, *, cleanup: bool = True) -> ConsolidationResult:
+        return self.platform.consolidator().consolidate_batch(
+            batch_id=batch_id, game_date=day or self.today, cleanup=cleanup
+        )
+
+    def clean_night(self, day: date | None = None, *, kind: str = "batch") -> ConsolidationResult:
+        """The date's slate, staged and consolidated under the lock."""
+        batch_id = batch_name(kind, day or self.today)
+        self.stage(batch_id, self.slate(day).predict(batch_id, generated_at=datetime.now(UTC)))
+        return self.consolidate(batch_id, day)
+
+    def past_dates(self, days: int, *, before: date | None = None) -> None:
+        """Rows of the dates before today, written on their evening: what is usual."""
+        until = before or self.today
+        for number in range(1, days + 1):
+            day = until - timedelta(days=number)
+            written_at = datetime.combine(day, datetime.min.time(), UTC) + timedelta(hours=22)
+            self.insert(self.slate(day).predict("batch", generated_at=written_at))
+
+    def insert(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Rows that are in the table, past any consolidation."""
+        writes = self.platform.staging_writer().write(rows, batch_id="by-hand", worker_id="by-hand")
+        warehouse = self.platform.warehouse
+        for table in [write.table for write in writes]:
+            names = ", ".join(column.name for column in warehouse.columns(table))
+            self.run_sql(f"INSERT INTO {self.platform.table.table.sql} ({names}) SELECT {names} FROM {table.sql}")  # noqa: S608 - own names
+            warehouse.drop([table])
+
+    def run_sql(self, statement: str) -> None:
+        """A statement of GoogleSQL by hand, as someone once typed it."""
+        from lib.embedded.googlesql import translate
+
+        with embedded_warehouse(self.platform).connection() as connection:
+            connection.execute(translate(statement)[0])
+
+    def log(
+        self,
+        service: str,
+        lines: Iterable[str],
+        *,
+        at: datetime | None = None,
+        instance: str = "instance-1",
+        severity: str = "DEFAULT",
+    ) -> None:
+        """Lines of a service, a second apart; the last is written at that moment, now by default."""
+        from lib.embedded.logs import append_entries
+
+        said = list(lines)
+        revision = {self.worker: NEW_WORKER, self.coordinator: NEW_COORDINATOR}[service]
+        last = at or datetime.now(UTC)
+        entries = [
+            LogEntry(last - timedelta(seconds=len(said) - 1 - number), line, service, revision, instance, severity)
+            for number, line in enumerate(said)
+        ]
+        append_entries(self.home, service, entries)
+
+    def deploy(self) -> Deployment:
+        """Both services run the fix since three hours ago; what was deployed, to be changed and saved."""
+        from lib.embedded.deployment import Deployment
+
+        deploy_fix(self.platform, self.now - _DEPLOYED_BEFORE)
+        return Deployment.load(self.home)

@@ -1,0 +1,107 @@
+"""Coordinators that hold a lock: one that is slow, and one that was killed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+
+from lib import places
+from lib.errors import Unavailable
+from lib.platform import Platform
+from rehearsal.stage import embedded_warehouse
+
+# What the process of `rehearsal.coordinator` writes when it has come that far.
+MERGE_HAS_BEGUN = "MERGE has begun"
+
+_LONGEST_END_SECONDS = 30
+_POLL_SECONDS = 0.02
+
+
+@contextmanager
+def slow_consolidation(
+    platform: Platform, *, batch_id: str, game_date: date, lease_seconds: float = 20
+) -> Iterator[subprocess.Popen[str]]:
+    """A live process whose MERGE has begun and ends with the ``with`` block.
+
+    Then the staged batch is consolidated and the lock released, and the process is gone;
+    one that does not end is killed.
+
+    Args:
+        platform: An embedded one.
+        batch_id: A batch that has been staged.
+        game_date: Its date.
+        lease_seconds: The lease that it holds; renewed six times in that time.
+
+    Raises:
+        Unavailable: The process failed.
+    """
+    process = _start(platform, batch_id, game_date, lease_seconds)
+    try:
+        _await_merge(process)
+        yield process
+    finally:
+        complaint = _end(process)
+    if process.returncode:
+        raise Unavailable(f"the simulated coordinator failed in its MERGE: {_last_line(complaint)}")
+
+
+def killed_consolidation(platform: Platform, *, batch_id: str, game_date: date, lease_seconds: float = 2) -> int:
+    """A process that is killed in its MERGE: its lock and its staging tables stay.
+
+    Args: as for `slow_consolidation`.
+
+    Returns:
+        The id of the process, which is gone. Its lease is over.
+    """
+    process = _start(platform, batch_id, game_date, lease_seconds)
+    try:
+        _await_merge(process)
+        process.kill()
+    finally:
+        _end(process)
+    lock_key = platform.table.lock_key(game_date)
+    while (seen := platform.locks.store.read(lock_key)).record and not seen.is_expired:
+        time.sleep(_POLL_SECONDS)
+    return process.pid
+
+
+def _start(platform: Platform, batch_id: str, game_date: date, lease_seconds: float) -> subprocess.Popen[str]:
+    home = embedded_warehouse(platform).path.parent
+    arguments = (platform.name, batch_id, game_date.isoformat(), str(lease_seconds))
+    return subprocess.Popen(
+        [sys.executable, "-m", "rehearsal.coordinator", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=places.ROOT,
+        env={**os.environ, "RUNBOOK_HOME": str(home)},
+        # Ctrl-C is for the parent, which ends this process in order.
+        start_new_session=True,
+    )
+
+
+def _await_merge(process: subprocess.Popen[str]) -> None:
+    assert process.stdout is not None
+    if process.stdout.readline().strip() != MERGE_HAS_BEGUN:
+        raise Unavailable(f"the simulated coordinator failed before its MERGE: {_last_line(_end(process))}")
+
+
+def _end(process: subprocess.Popen[str]) -> str:
+    """Let the process end; what it complained about."""
+    if process.returncode is not None:
+        return ""
+    try:
+        return process.communicate(timeout=_LONGEST_END_SECONDS)[1]
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.communicate()[1]
+
+
+def _last_line(text: str) -> str:
+    return text.strip().rpartition("\n")[2]

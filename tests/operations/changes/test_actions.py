@@ -1,0 +1,248 @@
+"""Each action: planned without touching anything, done only as approved, verified, on record, and all or nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from lib.consolidation.upkeep.audit import ActionStatus
+from lib.consolidation.upkeep.repair import BACKUP_PREFIX
+from lib.errors import RunbookError, UserError
+from lib.locking import LeaseStillLive
+from lib.operations.changes.action import apply_plan
+from lib.operations.changes.audit import audit_trail, changes, releases
+from lib.operations.changes.digest import LIFE, PlanOutdated
+from lib.operations.changes.lock_release import LockRelease
+from lib.operations.changes.repair import Repair, UndoRepair
+from lib.operations.changes.staging_cleanup import StagingCleanup, checked_cleanup, unmerged
+from lib.platform import Platform
+from lib.verdict.verdict import Verdict
+from tests.consolidation.world import HookedWarehouse
+from tests.operations.changes.actions import (
+    BATCH,
+    CASES,
+    DAY,
+    KEPT,
+    MAIN,
+    Case,
+    approved,
+    beat,
+    consolidate,
+    everything,
+    hold,
+    main_rows,
+    planned,
+    row,
+    run,
+    stage,
+    the_race,
+)
+
+NO_PLAN = "3f9a1c2b4d5e-20260117T2315Z-a109c7"
+
+
+@pytest.fixture(params=CASES.values(), ids=list(CASES))
+def case(request: pytest.FixtureRequest) -> Case:
+    return request.param
+
+
+def test_a_plan_touches_nothing_and_holds_while_nothing_moves(platform: Platform, case: Case) -> None:
+    action = case.set_up(platform)
+    before = everything(platform)
+    plan = planned(platform, action)
+    assert everything(platform) == before
+    assert changes(platform) == []
+    (check,) = approved(platform, action, plan=plan).checks
+    assert (check.verdict, "read back and on record" in check.summary) == (Verdict.PASS, True)
+    assert everything(platform) != before
+
+
+def test_half_an_approval_and_another_name_are_refused(platform: Platform, case: Case) -> None:
+    action = case.set_up(platform)
+    before = everything(platform)
+    target = action.plan().target
+    for wrong in (
+        {"target": ""},
+        {"target": f"{target}0"},
+        {"target": target.upper() + "x"},
+        {"reason": " "},
+        {"reason": "why it is safe"},
+        {"plan": ""},
+        {"plan": "yes"},
+        {"plan": NO_PLAN[:-1]},
+    ):
+        with pytest.raises(UserError, match="nothing was changed") as refusal:
+            approved(platform, action, **wrong)
+        assert "\n" not in str(refusal.value)
+    assert everything(platform) == before
+    assert changes(platform) == []
+
+
+def test_a_plan_is_refused_once_what_it_saw_has_moved(platform: Platform, case: Case) -> None:
+    action = case.set_up(platform)
+    plan, target = planned(platform, action), action.plan().target
+    case.move(platform)
+    before = everything(platform)
+    with pytest.raises(RunbookError, match=r"moved|alive|not there as they were"):
+        approved(platform, action, target=target, plan=plan)
+    assert everything(platform) == before
+    assert changes(platform) == []
+
+
+def test_a_plan_expires_and_is_of_one_target_and_environment_only(platform: Platform, case: Case) -> None:
+    action = case.set_up(platform)
+    now = datetime.now(UTC)
+    plan = planned(platform, action, now=now)
+    before = everything(platform)
+    with pytest.raises(PlanOutdated, match="has expired"):
+        approved(platform, action, plan=plan, now=now + LIFE)
+    until = now + timedelta(days=1)
+    longer = plan.replace(f"-{now + LIFE:%Y%m%dT%H%M}Z-", f"-{until:%Y%m%dT%H%M}Z-")
+    for other in (NO_PLAN.replace("20260117", f"{until:%Y%m%d}"), longer):
+        with pytest.raises(PlanOutdated, match="nothing was changed"):
+            approved(platform, action, plan=other)
+    assert everything(platform) == before
+
+
+def test_the_record_says_who_when_why_from_what_to_what_and_how_to_undo_it(
+    platform: Platform, case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(variable, "somebody else")
+    action = case.set_up(platform)
+    asked = datetime.now(UTC) - timedelta(seconds=1)
+    state = action.plan().state
+    approved(platform, action, reason="it's <b>the race</b>; DROP TABLE x")
+    (record,) = [*changes(platform), *releases(platform)]
+    assert (record.reason, record.status) == ("it's <b>the race</b>; DROP TABLE x", ActionStatus.DONE)
+    assert record.actor == pwd.getpwuid(os.getuid()).pw_name
+    assert record.target
+    assert asked < record.filed_at < datetime.now(UTC) + timedelta(seconds=1)
+    assert json.loads(record.before) == state
+    assert json.loads(record.after)
+    assert "runbook" in record.undo or record.undo.startswith("none is needed")
+    shown = audit_trail(platform)
+    assert shown.checks == ()
+    assert "<b>the race" not in shown.exhibits[0]._repr_html_()
+
+
+def test_the_undo_on_record_restores_the_table_row_for_row(platform: Platform) -> None:
+    the_race(platform)
+    before = main_rows(platform)
+    approved(platform, Repair(platform, DAY))
+    assert len(main_rows(platform)) == len(before) - 3
+    (record,) = changes(platform)
+    backup = record.undo.split()[-1]
+    approved(platform, UndoRepair(platform, DAY, backup))
+    assert main_rows(platform) == before
+    with pytest.raises(RunbookError, match="undone already"):
+        approved(platform, UndoRepair(platform, DAY, backup))
+    assert main_rows(platform) == before
+
+
+def test_rows_that_move_after_the_last_look_are_refused_by_the_transaction(platform: Platform) -> None:
+    the_race(platform)
+    action = Repair(platform, DAY)
+    plan = action.plan()
+    # As many rows and keys as before: only their content tells.
+    run(platform, f"UPDATE {MAIN} SET predicted_points = 7 WHERE player_lookup = 'player1'")
+    before = everything(platform)
+    with pytest.raises(RunbookError, match="rows were changed"):
+        apply_plan(platform, action, plan, reason="a test")
+    after = everything(platform)
+    assert after[str(platform.table.table)] == before[str(platform.table.table)]
+    assert not any("backup" in name for name in after)
+    (record,) = changes(platform)
+    assert (record.status, "rows were changed" in record.note) == (ActionStatus.FAILED, True)
+
+
+def test_a_holder_that_beats_is_alive_and_its_lock_is_not_stolen_by_an_old_plan(platform: Platform) -> None:
+    hold(platform, 300)
+    with pytest.raises(LeaseStillLive):
+        planned(platform, LockRelease(platform, DAY))
+    action = LockRelease(platform, DAY, steal=True)
+    plan = planned(platform, action)
+    beat(platform)
+    with pytest.raises(PlanOutdated, match="version"):
+        approved(platform, action, plan=plan)
+    assert len(platform.locks.locks()) == 1
+    approved(platform, action)
+    assert platform.locks.locks() == []
+
+
+def test_a_release_works_while_the_warehouse_is_down(platform: Platform, home: Path) -> None:
+    action = CASES["release"].set_up(platform)
+    plan = planned(platform, action)
+    (home / "warehouse.duckdb").unlink(missing_ok=True)
+    (home / "warehouse.duckdb").mkdir()
+    (check,) = approved(platform, action, plan=plan).checks
+    assert (check.verdict, "fence was not moved" in check.summary) == (Verdict.UNKNOWN, True)
+    assert platform.locks.locks() == []
+    (record,) = releases(platform)
+    assert record.reason == "a test"
+    assert audit_trail(platform).checks[0].verdict is Verdict.UNKNOWN
+
+
+def test_nothing_is_changed_that_cannot_be_put_on_record(platform: Platform) -> None:
+    action = CASES["repair"].set_up(platform)
+    run(platform, f"CREATE VIEW {platform.table.actions} AS SELECT 1 AS action_id")
+    before = main_rows(platform)
+    with pytest.raises(RunbookError):
+        approved(platform, action)
+    assert main_rows(platform) == before
+
+
+def test_a_lease_that_is_lost_after_the_commit_is_told_as_what_it_is(platform: Platform, home: Path) -> None:
+    action = CASES["repair"].set_up(platform)
+    hooked = HookedWarehouse(home / "warehouse.duckdb")
+    hooked.after_commit = lambda: platform.locks.force_release(DAY, "thought dead", steal=True)
+    platform.adapters.__dict__["warehouse"] = hooked
+    (check,) = approved(platform, action).checks
+    assert (check.verdict, check.summary.endswith("on record: done")) == (Verdict.UNKNOWN, True)
+
+
+def test_what_was_done_and_cannot_be_read_back_is_no_refusal(platform: Platform, home: Path) -> None:
+    action = CASES["repair"].set_up(platform)
+    hooked = HookedWarehouse(home / "warehouse.duckdb")
+
+    def lose_the_backup() -> None:
+        hooked.drop([table.name for table in hooked.staging_tables(platform.table.table.dataset, BACKUP_PREFIX)])
+
+    hooked.after_commit = lose_the_backup
+    platform.adapters.__dict__["warehouse"] = hooked
+    (check,) = approved(platform, action).checks
+    assert (check.verdict, check.summary.endswith("on record: done")) == (Verdict.UNKNOWN, True)
+
+
+def test_a_cleanup_drops_what_is_proven_and_nothing_else(platform: Platform) -> None:
+    """Of the named batch: by values, by the ledger; not what lacks a key, and not what differs."""
+    stage(platform, [row(1, confidence_score=None), row(2, confidence_score=None)])
+    stage(platform, [row(3)])
+    consolidate(platform, cleanup=False)
+    # A newer batch has updated a row that the ledger knows to be merged.
+    stage(platform, [row(3, predicted_points=99.0)], KEPT)
+    consolidate(platform, KEPT, cleanup=False)
+    stage(platform, [row(1)])  # staged again, equal to what is there
+    stage(platform, [row(2, predicted_points=1.0)])  # other values, and no run has merged it
+    stage(platform, [row(3, current_points_line=25.0)])  # a line half a point apart is another key
+    stage(platform, [row(1), row(50)])  # half of it
+    action = StagingCleanup(platform, BATCH)
+    plan = action.plan()
+    assert plan.state["merged"] == "3 tables, 4 rows"
+    assert plan.state["not merged"] == "3 tables"
+    main = main_rows(platform)
+    approved(platform, action)
+    assert main_rows(platform) == main
+    left = sorted(one.table.rows for one in action.plan().found)
+    assert left == [1, 1, 2]
+    assert len(StagingCleanup(platform, KEPT).plan().found) == 1
+    (check,) = unmerged(platform, checked_cleanup(BATCH)).checks
+    assert (check.verdict, check.summary) == (Verdict.WARN, "3 tables with 4 rows are not proven to be merged")
+    assert action.plan().nothing_to_do
+    with pytest.raises(UserError, match="no staging table"):
+        apply_plan(platform, action, action.plan(), reason="a test")

@@ -1,0 +1,73 @@
+"""``kill -9`` in a repair and in its undo: the rows are as before or as after, and the record says which."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lib import places
+from lib.consolidation.upkeep.audit import ActionStatus
+from lib.operations.changes.audit import audit_trail, changes
+from lib.operations.changes.repair import UndoRepair
+from lib.platform import Platform
+from lib.verdict.verdict import Verdict
+from tests.operations.changes.actions import CASES, DAY, approved, main_rows
+
+_APPLY = """
+import os, signal, sys
+from pathlib import Path
+from lib.embedded.adapters import EmbeddedAdapters
+from lib.environment import Environment
+from lib.platform import Platform
+from tests.consolidation.world import HookedWarehouse
+from tests.operations.changes.actions import DAY, CASES, approved
+from lib.operations.changes.repair import Repair, UndoRepair
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+class Adapters(EmbeddedAdapters):
+    @property
+    def warehouse(self):
+        return hooked
+
+home, kind, moment, backup = Path(sys.argv[1]), *sys.argv[2:]
+hooked = HookedWarehouse(home / "warehouse.duckdb")
+setattr(hooked, moment, die)
+environment = Environment(name="local", platform="embedded", project_id="local")
+platform = Platform(environment, Adapters(home, environment))
+action = Repair(platform, DAY) if kind == "repair" else UndoRepair(platform, DAY, backup)
+approved(platform, action)
+"""
+
+
+@pytest.mark.parametrize("moment", ["before_merge", "before_commit", "after_commit"])
+@pytest.mark.parametrize("kind", ["repair", "undo"])
+def test_killed_half_way_it_is_as_before_or_as_after_and_the_record_agrees(
+    platform: Platform, home: Path, kind: str, moment: str
+) -> None:
+    action = CASES[kind].set_up(platform)
+    backup = action.backup if isinstance(action, UndoRepair) else ""
+    before = main_rows(platform)
+    ended = subprocess.run(
+        [sys.executable, "-c", _APPLY, str(home), kind, moment, backup], cwd=places.ROOT, check=False
+    )
+    assert ended.returncode == -9
+    (record,) = changes(platform)
+    took_effect = moment == "after_commit"
+    assert (main_rows(platform) != before) is took_effect
+    assert record.status == (ActionStatus.DONE if took_effect else ActionStatus.BEGUN)
+    unfinished = audit_trail(platform).checks
+    assert [check.verdict for check in unfinished] == ([] if took_effect else [Verdict.WARN])
+    # Its lock is left behind, until its lease is over.
+    platform.locks.force_release(DAY, "killed in a test", steal=True)
+    if took_effect and kind == "repair":
+        approved(platform, UndoRepair(platform, DAY, json.loads(record.after)["backup"]))
+        assert main_rows(platform) == before
+    elif not took_effect:
+        approved(platform, action)
+        assert main_rows(platform) != before

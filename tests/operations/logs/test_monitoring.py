@@ -1,0 +1,380 @@
+"""Day one: what is healthy passes, what is not is told with its figure, and nothing seen is UNKNOWN."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lib.embedded.logs import append_entries, log_path
+from lib.operations.changes.action import apply_plan
+from lib.operations.changes.repair import Repair
+from lib.operations.criteria.criteria import evaluate, load_criteria, threshold
+from lib.operations.criteria.metrics import METRICS
+from lib.operations.deployment.first_consolidation import first_consolidation
+from lib.operations.logs.freshness import log_freshness
+from lib.operations.logs.monitoring import consolidations, errors, lock_activity
+from lib.operations.logs.timeline import Progress
+from lib.operations.quality.duplicates import duplicates, explanation, still_open
+from lib.operations.scope import Scope, scope_of
+from lib.operations.staging.backlog import backlog
+from lib.platform import Platform
+from lib.ports.logs import LogEntry
+from lib.verdict.section import Section, all_checks
+from lib.verdict.verdict import Check, Verdict, conclude
+
+DAY = date(2026, 1, 17)
+WORKER, COORDINATOR = "prediction-worker", "prediction-coordinator"
+
+
+def rows(count: int = 20, **values: Any) -> list[dict[str, Any]]:
+    made = datetime(2026, 1, 17, 17, tzinfo=UTC)
+    return [
+        {
+            "prediction_id": f"id-{number}",
+            "game_id": "20260117_LAL_BOS",
+            "player_lookup": f"player{number}",
+            "system_id": "ensemble",
+            "current_points_line": 24.5,
+            "created_at": made,
+            **values,
+        }
+        for number in range(count)
+    ]
+
+
+def consolidate(platform: Platform, batch: str = "b1", **values: Any) -> None:
+    platform.staging_writer().write(rows(**values), batch_id=batch, worker_id="w1", game_date=DAY)
+    platform.consolidator().consolidate_batch(batch_id=batch, game_date=DAY)
+
+
+def write_duplicates(platform: Platform, copies: int) -> None:
+    """As the old code did: rows of a batch once more, without a look at those that are there."""
+    with platform.warehouse.connection() as connection:  # type: ignore[attr-defined]
+        connection.execute(
+            "INSERT INTO nba_predictions.player_prop_predictions "
+            f"FROM nba_predictions.player_prop_predictions ORDER BY player_lookup LIMIT {copies}"
+        )
+
+
+def log(
+    home: Path, service: str, messages: Iterable[str], *, minutes_ago: float = 5, severity: str = "DEFAULT"
+) -> None:
+    at = datetime.now(UTC) - timedelta(minutes=minutes_ago)
+    lines = [
+        LogEntry(at + timedelta(seconds=number), message, service, instance="i-1", severity=severity)
+        for number, message in enumerate(messages)
+    ]
+    append_entries(home, service, lines)
+
+
+def scope(platform: Platform) -> Scope:
+    return scope_of(platform, game_date=str(DAY))
+
+
+def the_check(section: Section, part: str = "") -> Check:
+    return next(check for check in section.checks if part in check.name)
+
+
+def day1(platform: Platform) -> list[Section]:
+    seen = scope(platform)
+    return [
+        duplicates(platform, seen.day_before, seen.game_date),
+        log_freshness(seen.history),
+        lock_activity(seen.history),
+        consolidations(seen.history),
+        errors(seen.history),
+        backlog(platform, seen.now, stuck_after_minutes=60),
+        evaluate("success", seen.evidence),
+        evaluate("rollback", seen.evidence),
+    ]
+
+
+def test_a_clean_consolidation_is_healthy(platform: Platform, home: Path) -> None:
+    log(home, WORKER, ["Staged 20 rows"])
+    consolidate(platform)
+    sections = day1(platform)
+    assert conclude(all_checks(sections)).verdict is Verdict.PASS, conclude(all_checks(sections)).headline
+    assert "none in 20 rows" in the_check(sections[0]).summary
+
+
+def test_nothing_at_all_is_unknown_everywhere_but_in_staging(platform: Platform) -> None:
+    checks = all_checks(day1(platform))
+    assert {check.name for check in checks if check.verdict is not Verdict.UNKNOWN} == {"Staging backlog"}
+    assert "nothing was logged by it in 30 days" in the_check(log_freshness(scope(platform).history)).summary
+
+
+def test_no_consolidation_is_told_from_no_logs(platform: Platform, home: Path) -> None:
+    log(home, COORDINATOR, ["Waiting for workers"])
+    (check,) = first_consolidation(scope(platform).history).checks
+    assert check.verdict is Verdict.UNKNOWN
+    assert "though prediction-coordinator logs" in check.summary
+
+
+def test_logs_that_cannot_be_read_leave_the_other_steps_their_answers(platform: Platform, home: Path) -> None:
+    consolidate(platform)
+    log_path(home, COORDINATOR).unlink()
+    log_path(home, COORDINATOR).mkdir()
+    sections = day1(platform)
+    assert the_check(sections[0]).verdict is Verdict.PASS
+    for section in sections[1:5]:
+        assert [check.verdict for check in section.checks] == [Verdict.UNKNOWN]
+        assert "cannot be read" in section.checks[0].summary
+
+
+def repaired(platform: Platform) -> Section:
+    """As its plan says, and at once."""
+    action = Repair(platform, DAY)
+    return apply_plan(platform, action, action.plan(), reason="a test made them")
+
+
+def test_duplicates_fail_with_their_number_then_are_explained_and_repaired(platform: Platform) -> None:
+    consolidate(platform)
+    write_duplicates(platform, 5)
+    before = duplicates(platform, DAY, DAY)
+    assert the_check(before).verdict is Verdict.FAIL
+    assert the_check(before).summary.startswith("5 duplicate keys of 20")
+    cause = explanation(platform, DAY)
+    assert "5 keys: same id twice" in the_check(cause).summary
+
+    done = repaired(platform)
+    assert the_check(done).verdict is Verdict.PASS
+    assert "runbook repair undo" in the_check(done).next_step
+    after = duplicates(platform, DAY, DAY)
+    assert the_check(after).verdict is Verdict.PASS
+    assert still_open(cause, before) == cause.checks
+    assert still_open(cause, after) == ()
+    assert explanation(platform, DAY).checks == ()
+
+
+def test_two_lines_half_a_point_apart_are_no_duplicate_whatever_the_guide_counts(platform: Platform) -> None:
+    consolidate(platform, "b1")
+    consolidate(platform, "b2", current_points_line=25.0)
+    check = the_check(duplicates(platform, DAY, DAY))
+    assert check.verdict is Verdict.PASS
+    assert "the guide's count: 20" in str(check.evidence)
+
+
+def test_a_race_of_the_old_code_is_seen_in_the_logs(platform: Platform, home: Path) -> None:
+    merge = "Executing MERGE for batch=b1 with 15 staging tables"
+    done = "MERGE complete: 587 rows affected in 8000.0ms (batch=b1)"
+    log(home, COORDINATOR, [merge, merge, done, done])
+    history = scope(platform).history
+    assert "2 MERGEs ran without the lock" in the_check(lock_activity(history)).summary
+    assert "ran at once" in the_check(consolidations(history)).summary
+    (check,) = first_consolidation(history).checks
+    assert check.verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(("failed", "of", "expected"), [(0, 20, "PASS"), (2, 20, "WARN"), (3, 20, "FAIL")])
+def test_more_than_a_tenth_of_failed_acquisitions_is_a_reason_to_roll_back(
+    platform: Platform, home: Path, failed: int, of: int, expected: str
+) -> None:
+    tried = [f"Acquiring consolidation lock for game_date={DAY}, batch=b{number}" for number in range(of)]
+    failures = [f"Lock acquisition failed: held (batch=b{number})" for number in range(failed)]
+    log(home, COORDINATOR, [*tried, *failures])
+    seen = scope(platform)
+    assert the_check(lock_activity(seen.history)).verdict == expected
+    (check,) = evaluate("rollback", seen.evidence).checks
+    consistently = check.evidence["Lock acquisition fails consistently (>10% of batches)"]
+    assert consistently.startswith("FAIL" if expected == "FAIL" else "PASS")
+
+
+def test_errors_are_counted_once_and_alike_ones_together(platform: Platform, home: Path) -> None:
+    log(home, WORKER, ["ready"])
+    lines = ["boom 17", "boom 18", "<script>alert(1)</script>"]
+    at = datetime.now(UTC) - timedelta(minutes=5)
+    for _ in ("stdout", "stderr"):
+        append_entries(home, COORDINATOR, [LogEntry(at, line, COORDINATOR, "i-1", severity="ERROR") for line in lines])
+    section = errors(scope(platform).history)
+    check = the_check(section, COORDINATOR)
+    assert (check.verdict, check.summary) == (Verdict.WARN, "3 error lines, 3 in the last hour")
+    (table,) = section.exhibits
+    assert [row[1] for row in table.rows] == [2, 1]
+    assert "<script>" not in table._repr_html_()
+    assert the_check(section, WORKER).verdict is Verdict.PASS
+
+
+def test_a_quota_error_of_the_lock_service_is_a_reason_to_roll_back(platform: Platform, home: Path) -> None:
+    log(home, COORDINATOR, ["firestore: RESOURCE_EXHAUSTED: Quota exceeded"], severity="ERROR")
+    (check,) = evaluate("rollback", scope(platform).evidence).checks
+    assert check.verdict is Verdict.FAIL
+    assert "Firestore errors" in check.summary
+
+
+def test_a_refusal_in_plain_text_is_a_reason_to_roll_back_too(platform: Platform, home: Path) -> None:
+    log(home, COORDINATOR, ["consolidation_locks: 403 Missing or insufficient permissions."])
+    (check,) = evaluate("rollback", scope(platform).evidence).checks
+    assert check.verdict is Verdict.FAIL
+    assert "Firestore errors" in check.summary
+
+
+@pytest.mark.parametrize(
+    ("end", "expected", "summary"),
+    [
+        ([], Verdict.UNKNOWN, "none has ended yet, 1 still running"),
+        (["❌ Lost consolidation lock: consolidation_2026-01-17 (batch=b1)"], Verdict.WARN, "lost it: b1"),
+    ],
+)
+def test_consolidations_of_which_none_completed_do_not_pass(
+    platform: Platform, home: Path, end: list[str], expected: Verdict, summary: str
+) -> None:
+    begin = [
+        "🔒 Acquiring consolidation lock for game_date=2026-01-17, batch=b1",
+        "✅ Acquired consolidation lock: consolidation_2026-01-17 (batch=b1, timeout=300s)",
+        "🔄 Executing MERGE for batch=b1 with 15 staging tables",
+    ]
+    log(home, COORDINATOR, [*begin, *end], minutes_ago=1)
+    check = the_check(consolidations(scope(platform).history))
+    assert (check.verdict, summary in check.summary) == (expected, True), check.summary
+
+
+def test_a_command_asks_the_environment_that_was_looked_at(platform: Platform) -> None:
+    elsewhere = replace(platform, environment=replace(platform.environment, name="production"))
+    batch = f"late_{DAY}_1768650000"
+    consolidate(elsewhere)
+    elsewhere.staging_writer().write(rows(predicted_points=1.5), batch_id=batch, worker_id="w1", game_date=DAY)
+    waiting = backlog(elsewhere, datetime.now(UTC) + timedelta(hours=2), stuck_after_minutes=60)
+    write_duplicates(elsewhere, 5)
+    found = duplicates(elsewhere, DAY, DAY)
+    done = repaired(elsewhere)
+    commands = [
+        command
+        for check in all_checks([waiting, found, done])
+        for command in [check.next_step, *check.commands, *check.changes]
+    ]
+    ours = [command for command in commands if "runbook " in command]
+    assert len(ours) == 6
+    assert all(command.endswith(" --env production") for command in ours), ours
+
+
+def test_a_batch_that_waits_is_named_with_the_command_that_consolidates_it(platform: Platform) -> None:
+    batch = f"regen_{DAY}_late_1768650000"
+    platform.staging_writer().write_batch(rows(), batch_id=batch, workers=4, game_date=DAY)
+    now = datetime.now(UTC)
+    for hours, expected in ((0, Verdict.PASS), (2, Verdict.FAIL), (48, Verdict.WARN)):
+        section = backlog(platform, now + timedelta(hours=hours), stuck_after_minutes=60)
+        assert the_check(section).verdict is expected
+    consolidate = f"runbook consolidate --batch {batch} --game-date {DAY}"
+    assert the_check(section).changes == (consolidate,)
+    assert the_check(section).commands == (f"{consolidate} --dry-run",)
+    assert section.exhibits[0].rows[0][:6] == (batch, 4, 20, 0, 0, 20)
+
+
+def test_a_waiting_table_whose_name_tells_no_batch_does_not_count_as_merged(platform: Platform) -> None:
+    consolidate(platform)
+    with platform.warehouse.connection() as connection:  # type: ignore[attr-defined]
+        connection.execute(
+            "CREATE TABLE nba_predictions._staging_orphan AS SELECT * REPLACE ('late' AS player_lookup) "
+            "FROM nba_predictions.player_prop_predictions LIMIT 3"
+        )
+    later = datetime.now(UTC) + timedelta(hours=48)
+    check = the_check(backlog(platform, later, stuck_after_minutes=60))
+    assert (check.verdict, "1 tables not merged" in check.evidence["not told"]) == (Verdict.WARN, True)
+
+
+def test_the_first_consolidation_shows_all_seven_lines(platform: Platform) -> None:
+    consolidate(platform)
+    section = first_consolidation(scope(platform).history)
+    assert the_check(section).verdict is Verdict.PASS
+    assert [row[0] for row in section.exhibits[0].rows][-1] == "lock released"
+
+
+def test_every_criterion_of_the_guide_is_there_and_has_its_figure() -> None:
+    criteria = load_criteria()
+    assert (len(criteria["success"]), len(criteria["rollback"])) == (5, 4)
+    assert [threshold(name) for name in ("normal_duration", "consolidation_times_out")] == [60, 300]
+    assert {criterion.metric for kind in criteria.values() for criterion in kind} <= METRICS.keys()
+
+
+BEGUN = [
+    f"🔒 Acquiring consolidation lock for game_date={DAY}, batch=b1",
+    f"✅ Acquired consolidation lock: consolidation_{DAY} (batch=b1, timeout=300s)",
+    "🔄 Executing MERGE for batch=b1 with 15 staging tables",
+]
+TIMES_OUT = "Consolidation times out (>5 minutes)"
+RELEASED_BY_FORCE = f"🔨 Force-released consolidation lock: consolidation_{DAY} (batch=b1, reason=its coordinator died)"
+
+
+def later(platform: Platform, minutes: float) -> Scope:
+    return scope_of(platform, game_date=str(DAY), now=datetime.now(UTC) + timedelta(minutes=minutes))
+
+
+def test_a_killed_consolidation_whose_batch_was_consolidated_later_did_not_time_out(
+    platform: Platform, home: Path
+) -> None:
+    log(home, WORKER, ["Staged 20 rows"])
+    log(home, COORDINATOR, [*BEGUN, RELEASED_BY_FORCE], minutes_ago=2)
+    consolidate(platform)
+    for minutes in (0.1, 20):
+        seen = later(platform, minutes)
+        (check,) = evaluate("rollback", seen.evidence).checks
+        assert (check.verdict, check.summary) == (Verdict.PASS, "none of 4 is met")
+        assert "1 left out, ended without a word" in check.evidence[TIMES_OUT]
+        assert "1 ended without a word: b1" in the_check(consolidations(seen.history)).summary
+
+
+@pytest.mark.parametrize(
+    ("taken", "expected"),
+    [
+        (RELEASED_BY_FORCE, Progress.UNFINISHED),
+        (
+            f"⏰ Taking over expired consolidation lock: consolidation_{DAY} (from batch=b1, host=h)",
+            Progress.UNFINISHED,
+        ),
+        (RELEASED_BY_FORCE.replace("b1", "b2"), Progress.RUNNING),
+    ],
+)
+def test_who_lost_the_lock_to_another_no_longer_runs(
+    platform: Platform, home: Path, taken: str, expected: Progress
+) -> None:
+    log(home, COORDINATOR, [*BEGUN, taken], minutes_ago=1)
+    history = scope(platform).history
+    (run,) = history.consolidations
+    assert history.progress(run) is expected
+
+
+def test_one_that_fell_silent_and_that_nobody_replaced_is_no_good_duration(platform: Platform, home: Path) -> None:
+    log(home, WORKER, ["Staged 20 rows"])
+    consolidate(platform, "b2")
+    log(home, COORDINATOR, BEGUN, minutes_ago=0)
+    (check,) = evaluate("rollback", later(platform, 20).evidence).checks
+    assert check.verdict is Verdict.WARN
+    assert check.summary.startswith(f"1 of 4 can be judged in part only: {TIMES_OUT} (")
+
+
+def test_a_rollback_criterion_is_met(platform: Platform, home: Path) -> None:
+    log(home, WORKER, ["Staged 20 rows"])
+    log(home, COORDINATOR, ["MERGE complete: 587 rows affected in 400000.0ms (batch=b1)"])
+    (check,) = evaluate("rollback", scope(platform).evidence).checks
+    assert (check.verdict, check.summary) == (Verdict.FAIL, f"1 of 4 is met: {TIMES_OUT}")
+
+
+def test_one_validation_of_six_merges_is_no_success(platform: Platform, home: Path) -> None:
+    consolidate(platform)
+    log(home, COORDINATOR, [f"MERGE complete: 5 rows affected in 800.0ms (batch=old{number})" for number in range(5)])
+    (check,) = evaluate("success", scope(platform).evidence).checks
+    validated = check.evidence["No duplicates detected in post-consolidation validation"]
+    assert validated == "WARN: 0 duplicate keys (1 of 6 MERGEs validated)"
+
+
+def test_a_line_of_the_future_hides_whether_anything_is_logged(platform: Platform, home: Path) -> None:
+    log(home, WORKER, ["ready"], minutes_ago=-2)
+    log(home, COORDINATOR, ["ready"], minutes_ago=-60)
+    seen = scope(platform)
+    section = log_freshness(seen.history)
+    assert the_check(section, WORKER).verdict is Verdict.PASS
+    check = the_check(section, COORDINATOR)
+    assert (check.verdict, "in the future" in check.summary) == (Verdict.UNKNOWN, True)
+    (success,) = evaluate("success", seen.evidence).checks
+    assert "is in the future" in success.evidence["No errors in Cloud Run logs"]
+
+
+def test_one_that_lost_its_lock_did_not_end_without_a_word(platform: Platform, home: Path) -> None:
+    log(home, WORKER, ["Staged 20 rows"])
+    consolidate(platform, "b2")
+    log(home, COORDINATOR, [*BEGUN, f"❌ Lost consolidation lock: consolidation_{DAY} (batch=b1)"])
+    (check,) = evaluate("rollback", scope(platform).evidence).checks
+    assert (check.verdict, "left out" in check.evidence[TIMES_OUT]) == (Verdict.PASS, False)

@@ -1,0 +1,431 @@
+"""The daily check: an ordinary night is green, and each flaw is named; what stands still is UNKNOWN."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib import places
+from lib.consolidation.identifiers import TableName
+from lib.consolidation.ledger import LedgerRun
+from lib.consolidation.table_spec import TableSpec
+from lib.consolidation.upkeep.column_rules import ColumnRule
+from lib.consolidation.warehouse import Column
+from lib.embedded.adapters import EmbeddedAdapters
+from lib.embedded.logs import append_entries
+from lib.environment import Environment
+from lib.errors import UserError
+from lib.operations.quality.activity import active_rows, lines
+from lib.operations.quality.completeness import completeness
+from lib.operations.quality.night import Night, duplicates_of, night_of
+from lib.operations.quality.rules import load_rules
+from lib.operations.quality.values import null_values, ranges
+from lib.operations.quality.volume import volume
+from lib.operations.quality.writes import rows_against_ledger, table_freshness, written_at_least
+from lib.operations.scope import scope_of
+from lib.platform import Platform
+from lib.ports.logs import LogEntry
+from lib.verdict.section import Section, all_checks
+from lib.verdict.verdict import Check, Verdict, conclude
+
+DAY = date(2026, 1, 17)
+MORNING_AFTER = datetime(2026, 1, 18, 14, tzinfo=UTC)
+GAMES = ("LAL_BOS", "CHI_CLE", "DAL_UTA")
+SYSTEMS = ("ensemble", "similarity", "xgboost")
+PLAYERS = 8
+NAME = TableSpec().table.sql.replace("`", "")
+STEPS: Sequence[Callable[[Night], Section]] = (
+    table_freshness,
+    rows_against_ledger,
+    active_rows,
+    volume,
+    duplicates_of,
+    completeness,
+    null_values,
+    ranges,
+    lines,
+)
+
+
+def rows(
+    day: date = DAY, *, games: Sequence[str] = GAMES, at: Sequence[float] = (24.5,), generation: str = "a"
+) -> list[dict[str, Any]]:
+    """Each player of each game by each system, once for each line."""
+    made = datetime(day.year, day.month, day.day, 17, tzinfo=UTC)
+    return [
+        {
+            "prediction_id": f"{day}-{game}-{player}-{system}-{line}-{generation}",
+            "game_id": f"{day:%Y%m%d}_{game}",
+            "player_lookup": f"player{player}",
+            "system_id": system,
+            "current_points_line": line if player else None,
+            "predicted_points": 27.0,
+            "confidence_score": 0.7,
+            "recommendation": "OVER" if player else "NO_LINE",
+            "created_at": made,
+            "updated_at": made,
+        }
+        for game, player, system, line in product(games, range(PLAYERS), SYSTEMS, at)
+        if player or line == at[0]
+    ]
+
+
+def consolidate(platform: Platform, written: list[dict[str, Any]], *, batch: str = "batch_1", day: date = DAY) -> None:
+    platform.staging_writer().write(written, batch_id=batch, worker_id="w1", game_date=day)
+    platform.consolidator().consolidate_batch(batch_id=batch, game_date=day)
+
+
+def connected(home: Path) -> Platform:
+    environment = Environment(name="local", platform="embedded", project_id="local")
+    return Platform(environment, EmbeddedAdapters(home, environment))
+
+
+@pytest.fixture(scope="module")
+def four_dates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state after four ordinary dates; the date itself has no rows yet."""
+    home = tmp_path_factory.mktemp("past") / "state"
+    platform = connected(home)
+    for number in range(1, 5):
+        day = DAY - timedelta(days=number)
+        consolidate(platform, rows(day), batch=f"batch_{day}", day=day)
+    shutil.rmtree(home / "logs")
+    return home
+
+
+@pytest.fixture
+def platform(four_dates: Path, home: Path, platform: Platform) -> Platform:
+    shutil.copytree(four_dates, home, dirs_exist_ok=True)
+    return platform
+
+
+def execute(platform: Platform, sql: str) -> None:
+    """What someone did by hand."""
+    with platform.warehouse.connection() as connection:  # type: ignore[attr-defined]
+        connection.execute(sql)
+
+
+def night(platform: Platform, *, games: int | None = None, now: datetime = MORNING_AFTER, day: str = str(DAY)) -> Night:
+    return night_of(scope_of(platform, game_date=day, now=now), days=28, games=games)
+
+
+def checks(seen: Night) -> list[Check]:
+    return all_checks([step(seen) for step in STEPS])
+
+
+def found(seen: Night) -> dict[str, str]:
+    """What is not well, by the check's name."""
+    return {check.name: f"{check.verdict} {check.summary}" for check in checks(seen) if check.verdict != Verdict.PASS}
+
+
+def log(home: Path, message: str, *, service: str = "prediction-coordinator", day: date = DAY) -> None:
+    at = datetime(day.year, day.month, day.day, 18, tzinfo=UTC)
+    append_entries(home, service, [LogEntry(at, message, service)])
+
+
+@pytest.mark.parametrize(
+    "batches",
+    [
+        pytest.param([rows()], id="ordinary"),
+        pytest.param([rows(games=GAMES[:1])], id="one game"),
+        pytest.param([rows(), rows(generation="b")], id="regeneration"),
+        pytest.param([rows(), rows(at=[25.0]), rows(at=[25.5])], id="lines that moved"),
+        pytest.param([rows(at=[20.5, 21.0, 21.5, 22.0, 22.5, 23.0])], id="backfill"),
+    ],
+)
+def test_an_ordinary_night_is_green(platform: Platform, batches: list[list[dict[str, Any]]]) -> None:
+    for number, written in enumerate(batches):
+        consolidate(platform, written, batch=f"batch_{DAY}_{number}")
+    for now in (MORNING_AFTER, datetime(2026, 1, 18, 4, 30, tzinfo=UTC)):
+        late = night(platform, now=now, day="today" if now.hour == 4 else "yesterday")
+        assert late.game_date == DAY
+        assert found(late) == {}
+        assert conclude(checks(late)).verdict is Verdict.PASS
+
+
+def test_superseded_rows_with_an_active_one_are_legal(platform: Platform) -> None:
+    consolidate(platform, rows())
+    execute(platform, f"UPDATE {NAME} SET is_active = FALSE WHERE game_date = '{DAY}'")
+    consolidate(platform, rows(generation="b"), batch="regen_1")
+    seen = night(platform)
+    assert found(seen) == {}
+    assert "50%" in str(next(check for check in checks(seen) if check.name == "Active rows").evidence)
+
+
+OF_DAY = f"game_date = '{DAY}'"
+FLAWS = {
+    "deleted by hand": (
+        f"DELETE FROM {NAME} WHERE {OF_DAY} AND player_lookup = 'player3' AND system_id = 'xgboost'",
+        {"Rows against the ledger": "FAIL 3 rows are gone: 69 are there, and 72 were written"},
+    ),
+    "key without system": (
+        f"UPDATE {NAME} SET is_active = FALSE WHERE {OF_DAY} AND system_id <> 'ensemble'",
+        {
+            "Active rows": "FAIL readers see nothing of 48 of 72 players and systems (67%); 48 rows are inactive",
+            "Completeness by game and system": "FAIL no rows of similarity altogether; xgboost altogether",
+        },
+    ),
+    "same rows twice": (
+        f"INSERT INTO {NAME} FROM {NAME} WHERE {OF_DAY} AND player_lookup = 'player1'",
+        {f"Duplicates {DAY}": f"FAIL 9 duplicate keys of 72 on {DAY}"},
+    ),
+    "no points": (
+        f"UPDATE {NAME} SET predicted_points = NULL WHERE {OF_DAY} AND player_lookup = 'player1'",
+        {"NULLs": "FAIL predicted_points: 9 NULLs (12.5%, 0.0% are usual)"},
+    ),
+    "no key": (
+        f"UPDATE {NAME} SET player_lookup = NULL WHERE {OF_DAY} AND player_lookup = 'player1' "
+        "AND system_id = 'xgboost'",
+        {"NULLs": "FAIL player_lookup: 3 NULLs"},
+    ),
+    "no lines": (
+        f"UPDATE {NAME} SET current_points_line = NULL, recommendation = 'NO_LINE' WHERE {OF_DAY}",
+        {"NULLs": "WARN current_points_line: 72 NULLs (100.0%, 12.5% are usual)"},
+    ),
+    "quarter points": (
+        f"UPDATE {NAME} SET current_points_line = 24.25 WHERE {OF_DAY} AND player_lookup = 'player1'",
+        {"Ranges": "FAIL current_points_line: 9 not 0.0 to 100.0 and a multiple of 0.5"},
+    ),
+    "impossible points": (
+        f"UPDATE {NAME} SET predicted_points = 'nan' WHERE {OF_DAY} AND player_lookup = 'player0'",
+        {"Ranges": "FAIL predicted_points: 9 not 0.0 to 100.0"},
+    ),
+    "unknown word": (
+        f"UPDATE {NAME} SET recommendation = '<b>over' WHERE {OF_DAY} AND player_lookup = 'player1'",
+        {"Ranges": "FAIL recommendation: 9 not one of OVER, UNDER, PASS, NO_LINE"},
+    ),
+    "contradiction": (
+        f"UPDATE {NAME} SET recommendation = 'UNDER' WHERE {OF_DAY} AND player_lookup = 'player1'",
+        {"Ranges": "FAIL recommendation: 9 contradict their line or points"},
+    ),
+    "other scale": (
+        f"UPDATE {NAME} SET confidence_score = 70 WHERE {OF_DAY}",
+        {"Scale of confidence_score": "FAIL its values go up to 70; on the dates before they went up to 0.7"},
+    ),
+    "written long before": (
+        f"UPDATE {NAME} SET created_at = created_at - INTERVAL 9 DAY, updated_at = updated_at - INTERVAL 9 DAY "
+        f"WHERE {OF_DAY}",
+        {"Freshness of the table": f"UNKNOWN stale: the rows of {DAY} were last written 8 d 12 h before it began"},
+    ),
+    "clock ahead": (
+        f"UPDATE {NAME} SET updated_at = updated_at + INTERVAL 9 DAY WHERE {OF_DAY}",
+        {"Freshness of the table": "UNKNOWN its newest row is 8 d 3 h in the future"},
+    ),
+}
+
+
+@pytest.mark.parametrize("flaw", FLAWS)
+def test_a_flaw_is_named_by_its_check_and_leads(platform: Platform, flaw: str) -> None:
+    sql, expected = FLAWS[flaw]
+    consolidate(platform, rows())
+    execute(platform, sql)
+    seen = night(platform)
+    said = found(seen)
+    assert said.keys() == expected.keys()
+    assert all(said[name].startswith(text) for name, text in expected.items()), said
+    assert conclude(checks(seen)).headline.startswith(next(iter(expected)))
+
+
+@pytest.mark.parametrize(
+    ("is_there", "expected"),
+    [
+        (
+            lambda row: row["system_id"] != "xgboost",
+            {"Completeness by game and system": "FAIL no rows of xgboost altogether"},
+        ),
+        (
+            lambda row: row["system_id"] != "xgboost" or "CLE" not in row["game_id"],
+            {"Completeness by game and system": "FAIL no rows of xgboost in 20260117_CHI_CLE"},
+        ),
+        (
+            lambda row: (
+                row["system_id"] != "xgboost" or "CLE" not in row["game_id"] or row["player_lookup"] < "player3"
+            ),
+            {
+                "Completeness by game and system": "WARN few rows of xgboost in 20260117_CHI_CLE (3 rows, 8 are usual)",
+            },
+        ),
+        (
+            lambda row: row["player_lookup"] < "player5",
+            {"Volume": "WARN 45 rows of 3 games by 3 systems: 62% of the usual rows for a game and system"},
+        ),
+        (
+            lambda row: row["player_lookup"] < "player3",
+            {
+                "Volume": "FAIL 27 rows of 3 games by 3 systems: 38% of the usual rows for a game and system",
+                "Completeness by game and system": "WARN few rows of ensemble in 20260117_CHI_CLE (3 rows, 8 are",
+            },
+        ),
+    ],
+)
+def test_rows_that_never_came_are_missed(
+    platform: Platform, is_there: Callable[[dict[str, Any]], bool], expected: dict[str, str]
+) -> None:
+    consolidate(platform, [row for row in rows() if is_there(row)])
+    said = found(night(platform))
+    assert said.keys() == expected.keys()
+    assert all(said[name].startswith(text) for name, text in expected.items()), said
+
+
+def test_a_game_that_someone_knows_of_and_nobody_predicted_is_missed(platform: Platform) -> None:
+    consolidate(platform, rows())
+    assert found(night(platform, games=3)) == {}
+    said = found(night(platform, games=4))
+    assert said == {"Volume": "FAIL 72 rows of 3 games by 3 systems; 4 games were told"}
+
+
+def test_what_still_waits_in_staging_is_not_missing_yet(platform: Platform) -> None:
+    consolidate(platform, [row for row in rows() if row["system_id"] != "xgboost"])
+    waiting = [row for row in rows() if row["system_id"] == "xgboost"]
+    platform.staging_writer().write(waiting, batch_id=f"batch_{DAY}_2", worker_id="w1", game_date=DAY)
+    afternoon = datetime(2026, 1, 17, 20, tzinfo=UTC)
+    assert found(night(platform, now=afternoon)) == {
+        "Completeness by game and system": "WARN so far no rows of xgboost altogether; "
+        f"its batches wait in staging: batch_{DAY}_2"
+    }
+    assert found(night(platform))["Completeness by game and system"] == "FAIL no rows of xgboost altogether"
+
+
+def test_rows_past_the_ledger_were_written_without_the_fence(platform: Platform) -> None:
+    consolidate(platform, rows())
+    execute(platform, f"DELETE FROM {platform.table.ledger}")
+    said = found(night(platform))
+    assert said == {
+        "Rows against the ledger": "WARN none of its 72 rows is in the ledger: they were written without the fence"
+    }
+
+
+def test_a_day_without_games_is_no_alarm(platform: Platform, home: Path) -> None:
+    log(home, "ready")
+    assert found(night(platform)) == {}
+    assert conclude(checks(night(platform))).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("line", "games", "expected"),
+    [
+        ("", None, "UNKNOWN no rows: and prediction-coordinator logged nothing that day"),
+        ("", 0, ""),
+        ("ready", 7, "FAIL no rows: though 7 games were told"),
+        (f"No games on {DAY}, nothing to do", None, ""),
+        (f"Starting batch for {DAY}", None, "UNKNOWN no rows: though the services speak of the date: Starting batch"),
+    ],
+)
+def test_no_rows_need_a_reason(platform: Platform, home: Path, line: str, games: int | None, expected: str) -> None:
+    if line:
+        log(home, line)
+    said = found(night(platform, games=games))
+    assert said.keys() == ({"Volume"} if expected else set())
+    assert said.get("Volume", "").startswith(expected)
+
+
+def test_no_rows_though_a_batch_waits_in_staging_is_a_failure(platform: Platform, home: Path) -> None:
+    log(home, "ready")
+    platform.staging_writer().write(rows(), batch_id=f"batch_{DAY}_1", worker_id="w1", game_date=DAY)
+    assert found(night(platform)) == {"Volume": f"FAIL no rows: though batches ran: batch_{DAY}_1"}
+    during = night(platform, now=datetime(2026, 1, 18, 1, tzinfo=UTC))
+    assert found(during) == {"Volume": "UNKNOWN no rows: the date is not over"}
+
+
+def test_rows_that_are_all_gone_are_missed(platform: Platform) -> None:
+    consolidate(platform, rows())
+    execute(platform, f"DELETE FROM {NAME} WHERE {OF_DAY}")
+    assert found(night(platform)) == {
+        "Volume": "FAIL no rows: though batches ran: batch_1",
+        "Rows against the ledger": "FAIL 72 rows are gone: 0 are there, and 72 were written",
+    }
+
+
+@pytest.mark.parametrize(("days", "expected"), [(1, Verdict.WARN), (6, Verdict.WARN), (10, Verdict.UNKNOWN)])
+def test_a_table_that_stands_still_does_not_pass(platform: Platform, home: Path, days: int, expected: Verdict) -> None:
+    day = DAY + timedelta(days=days)
+    log(home, "ready", day=day)
+    seen = night_of(scope_of(platform, game_date=str(day), now=MORNING_AFTER + timedelta(days=days)), days=28)
+    assert conclude(checks(seen)).verdict is expected
+    assert f"no rows for {days + 1} days, the last are of 2026-01-16" in found(seen)["Freshness of the table"]
+
+
+def test_without_a_past_nothing_is_usual(platform: Platform) -> None:
+    execute(platform, f"DELETE FROM {NAME}")
+    consolidate(platform, rows())
+    said = found(night(platform))
+    assert {name: text.split()[0] for name, text in said.items()} == {
+        "Volume": "UNKNOWN",
+        "Completeness by game and system": "UNKNOWN",
+    }
+    assert "only 0 of the 28 days before have rows, 3 are needed" in said["Volume"]
+
+
+def test_another_table_is_looked_at_as_far_as_it_goes(platform: Platform) -> None:
+    spec = TableSpec(
+        table=TableName("other", "odds"),
+        key_columns=("event",),
+        nullable_keys=(),
+        row_id_column="",
+        newest_first=(),
+        active_column="",
+        never_update=(),
+        rounded_columns=(),
+    )
+    columns = [Column("event", "STRING"), Column("game_date", "DATE"), Column("predicted_points", "STRING")]
+    other = replace(platform, environment=replace(platform.environment, table_spec=spec))
+    other.warehouse.create_table(spec.table, columns)
+    execute(other, f"INSERT INTO other.odds VALUES ('e1', '{DAY}', 'many'), (NULL, '{DAY}', '2')")
+    said = found(night(other))
+    assert {name: text.split()[0] for name, text in said.items()} == {
+        "Freshness of the table": "UNKNOWN",
+        "Volume": "UNKNOWN",
+        "NULLs": "FAIL",
+        "Ranges": "UNKNOWN",
+        "Rows against the ledger": "WARN",
+    }
+    assert "event: 1 NULLs" in said["NULLs"]
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1, max_size=6))
+def test_rows_never_seem_gone_while_none_was_deleted(sizes: list[tuple[int, int]]) -> None:
+    """Each run inserts new keys and updates some of those that are there."""
+    at = datetime(2026, 1, 17, tzinfo=UTC)
+    keys, runs = 0, []
+    for inserted, wanted in sizes:
+        updated = min(wanted, keys)
+        keys += inserted
+        counts = (inserted + updated, inserted, updated, 0, 0, 0)
+        runs.append(LedgerRun("r", "b", DAY, "k", 1, "", "", "", *counts, (), at, at))
+    assert written_at_least(runs) == keys
+
+
+@pytest.mark.parametrize("wrong", [{"days": 0}, {"days": 4_000}, {"days": 7, "games": -1}])
+def test_numbers_that_make_no_sense_are_refused(platform: Platform, wrong: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="="):
+        night_of(scope_of(platform, game_date=str(DAY)), **wrong)
+
+
+@pytest.mark.parametrize("text", ["", "columns: 1", "fewest_dates: many", "game_column: 'x; DROP'", "\x00", "{"])
+def test_rules_that_do_not_fit_are_refused_in_a_line(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "quality.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError) as error:
+        load_rules(path)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_column_that_is_no_identifier_never_meets_sql() -> None:
+    with pytest.raises(UserError):
+        ColumnRule("x` OR TRUE --")
+
+
+@pytest.mark.parametrize("limit", ["volume_fail_below: 0.5", "highest: 100\n    step: 0.5"])
+def test_a_limit_that_nothing_can_exceed_is_refused(tmp_path: Path, limit: str) -> None:
+    rules = (places.PARAMS / "quality.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "quality.yaml"
+    path.write_text(rules.replace(limit, limit.replace("0.5", ".nan")), encoding="utf-8")
+    with pytest.raises(UserError, match="finite number"):
+        load_rules(path)

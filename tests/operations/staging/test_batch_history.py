@@ -1,0 +1,77 @@
+"""Where a batch went, and whether the date's duplicates are older than its consolidations."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from lib.consolidation.errors import InvalidIdentifier
+from lib.embedded.duckdb_warehouse import DuckdbWarehouse
+from lib.operations.staging.ledger_answers import batch_history, committed_consolidations
+from lib.platform import Platform
+from lib.verdict.verdict import Verdict
+
+DAY = date(2026, 1, 17)
+BATCH = f"batch_{DAY}_1768650000"
+
+
+def stage(platform: Platform, batch_id: str = BATCH, **values: Any) -> None:
+    rows = [
+        {
+            "prediction_id": f"{batch_id}-{number}",
+            "game_id": "g",
+            "player_lookup": f"p{number}",
+            "system_id": "s",
+            **values,
+        }
+        for number in range(10)
+    ]
+    full = [{"current_points_line": 24.5, **row} for row in rows]
+    platform.staging_writer().write(full, batch_id=batch_id, worker_id="w1", game_date=DAY)
+
+
+def consolidate(platform: Platform, batch_id: str = BATCH) -> None:
+    platform.consolidator().consolidate_batch(batch_id=batch_id, game_date=DAY)
+
+
+def write_past_the_fence(platform: Platform, rows: int) -> None:
+    assert isinstance(platform.warehouse, DuckdbWarehouse)
+    table = '"nba_predictions"."player_prop_predictions"'
+    with platform.warehouse.connection() as connection:
+        connection.execute(f"INSERT INTO {table} SELECT DISTINCT ON (player_lookup) * FROM {table} LIMIT {rows}")
+
+
+def test_a_batch_is_told_from_its_first_table_to_its_last(platform: Platform) -> None:
+    told = []
+    for act in (lambda: None, lambda: stage(platform), lambda: consolidate(platform), lambda: stage(platform)):
+        act()
+        (check,) = batch_history(platform, BATCH).checks
+        told.append((check.verdict, check.summary))
+    verdicts, summaries = zip(*told, strict=True)
+    assert verdicts == (Verdict.UNKNOWN, Verdict.WARN, Verdict.PASS, Verdict.WARN)
+    assert summaries[1] == "never consolidated; 1 staging tables with 10 rows wait"
+    assert "10 rows from 1 staging tables (10 inserted, 0 updated, 0 deduplicated)" in summaries[2]
+    assert summaries[2].endswith("nothing of it waits in staging, and nothing is lost")
+    assert summaries[3].endswith("1 staging tables with 10 rows wait")
+
+
+def test_no_batch_asks_nothing_and_a_wrong_name_is_refused(platform: Platform) -> None:
+    assert batch_history(platform, "").checks == ()
+    with pytest.raises(InvalidIdentifier):
+        batch_history(platform, "'; DROP TABLE x; --")
+
+
+def test_old_duplicates_and_new_ones_are_told_apart(platform: Platform) -> None:
+    stage(platform)
+    consolidate(platform)
+    assert committed_consolidations(platform, DAY).checks == ()
+    write_past_the_fence(platform, 3)
+    (new,) = committed_consolidations(platform, DAY).checks
+    assert new.summary == f"new ones were written past the fence: 3 after {BATCH}"
+    stage(platform, "later", predicted_points=1.0)
+    consolidate(platform, "later")
+    (between,) = committed_consolidations(platform, DAY).checks
+    assert f"3 between {BATCH} and later" in between.summary
+    assert {check.verdict for check in (new, between)} == {Verdict.WARN}

@@ -1,1 +1,0 @@
-"""The protocol as a model that spin checks exhaustively: `python -m tests.proof.model`."""

@@ -1,0 +1,33 @@
+"""Every incident is caught by the runbook that should, and every ordinary night stays green."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lib.archive.record import from_json
+from rehearsal.drills.catalogue import drills, find_drill
+from rehearsal.drills.drill import Drill
+from rehearsal.drills.rehearsal import rehearse
+from tests.operations.commands import misplaced
+
+DRILLS = drills()
+INCIDENTS = 18
+FEWEST_NIGHTS = 6
+
+
+@pytest.mark.parametrize("drill", DRILLS, ids=lambda drill: drill.name)
+def test_the_runbooks_tell_what_is_true(drill: Drill, tmp_path: Path) -> None:
+    findings = rehearse(drill, tmp_path)
+
+    assert findings
+    records = [from_json(Path(finding.report).with_name("run.json").read_bytes()) for finding in findings]
+    assert [text for record in records for check in record.checks for text in misplaced(check)] == []
+    assert {(finding.runbook, finding.headline): finding.surprises for finding in findings if finding.surprises} == {}
+
+
+def test_every_incident_has_a_drill_and_there_are_nights_enough() -> None:
+    assert {drill.incident for drill in DRILLS if drill.incident} == set(range(1, INCIDENTS + 1))
+    assert sum(drill.incident is None for drill in DRILLS) >= FEWEST_NIGHTS
+    assert [find_drill(drill.name) for drill in DRILLS] == DRILLS

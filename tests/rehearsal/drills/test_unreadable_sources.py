@@ -1,0 +1,76 @@
+"""What cannot be read is UNKNOWN with its reason, in every runbook: never PASS, and no crash."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from lib.locking.store import Claim
+from lib.runbooks.catalogue import runbooks
+from lib.verdict.verdict import Verdict
+from rehearsal.drills.drill import Drill, Look, Scene
+from rehearsal.drills.rehearsal import rehearse
+from rehearsal.drills.stage import Stage
+
+WAREHOUSE, LOCKS, DEPLOYMENT = "warehouse.duckdb", "locks.sqlite", "deployment.json"
+LOGS = "logs/prediction-coordinator.jsonl"
+SOURCES = {
+    "deploy_verify": {WAREHOUSE, LOCKS, LOGS, DEPLOYMENT},
+    "day1_monitoring": {WAREHOUSE, LOGS},
+    "duplicate_diagnosis": {WAREHOUSE, LOGS},
+    "stuck_lock_release": {WAREHOUSE, LOCKS, LOGS},
+    "week2_performance_review": {LOGS},
+    "daily_quality": {WAREHOUSE, LOGS},
+    # It looks at the locks only after a rollback.
+    "rollback": {WAREHOUSE, LOGS, DEPLOYMENT},
+    "consolidation_timeout": {WAREHOUSE, LOCKS, LOGS},
+}
+CASES = sorted((runbook, source) for runbook, sources in SOURCES.items() for source in sources)
+ASKS_FOR_THE_DATE = {"deploy_verify", "day1_monitoring", "duplicate_diagnosis", "daily_quality"}
+
+
+def damage(path: Path, how: str) -> None:
+    """A file of other content, or a folder where the file should be."""
+    for part in path.parent.glob(f"{path.name}*"):
+        part.unlink()
+    if how == "garbage":
+        path.write_bytes(b"not what it should be " * 500)
+    else:
+        path.mkdir()
+
+
+def scene(stage: Stage, runbook: str, source: str, how: str) -> Scene:
+    stage.deploy().save(stage.home)
+    stage.past_dates(8)
+    if (runbook, source) == ("daily_quality", LOGS):
+        # It asks the log only when there are no rows.
+        stage.log(stage.coordinator, ["ready"])
+    else:
+        stage.clean_night()
+    if runbook == "stuck_lock_release":
+        claim = Claim(stage.platform.table.lock_key(stage.today - timedelta(days=1)), "h", "gone", 0.01, "host:1")
+        assert stage.platform.locks.store.create(claim)
+    damage(stage.home / source, how)
+    parameters = {"game_date": str(stage.today)} if runbook in ASKS_FOR_THE_DATE else {}
+    return Scene([Look(runbook, Verdict.UNKNOWN, (), parameters)])
+
+
+@pytest.mark.parametrize(("runbook", "source"), CASES)
+def test_it_is_unknown_and_says_why(runbook: str, source: str, tmp_path: Path) -> None:
+    # A log holds any text; only what is no file cannot be read.
+    how = "folder" if source == LOGS else "garbage"
+    drill = Drill("unreadable", source, lambda stage: scene(stage, runbook, source, how))
+
+    (finding,) = rehearse(drill, tmp_path)
+
+    assert finding.surprises == (), finding.headline
+    record = Path(finding.report).with_name("run.json").read_text(encoding="utf-8")
+    assert Path(source).name in record
+    shutil.rmtree(tmp_path)
+
+
+def test_every_runbook_is_held_to_it() -> None:
+    assert {runbook.name for runbook in runbooks()} == SOURCES.keys()

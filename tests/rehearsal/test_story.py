@@ -1,0 +1,88 @@
+"""The story's acts end as they claim, and nobody's state is written over."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from lib.consolidation.staging import staging_backlog
+from lib.consolidation.upkeep.duplicates import count_duplicates
+from lib.consolidation.upkeep.repair import apply_repair, plan_repair
+from lib.platform import Platform
+from lib.verdict.verdict import Check, Verdict
+from rehearsal.demo import Act, RunRunbook, told
+from rehearsal.deployment import NEW_COORDINATOR, OLD_COORDINATOR, deploy_fix
+from rehearsal.fresh_home import move_aside
+from rehearsal.history import fix_deployed_at, write_history
+
+
+def repair(platform: Platform, day: date) -> int:
+    """What the runbook that applies the repair does; the number of duplicate keys before."""
+    plan = plan_repair(platform.warehouse, platform.table, day)
+    apply_repair(platform.warehouse, platform.locks, platform.table, plan)
+    return plan.duplicate_keys
+
+
+def test_the_acts_lead_where_the_runbooks_are_said_to_find_them(platform: Platform) -> None:
+    with told(platform) as steps:
+        repaired = 0
+        for step in steps:
+            if isinstance(step, Act):
+                assert step.play()
+            elif step.parameters.get("repair") == "apply":
+                day = date.fromisoformat(step.parameters["game_date"])
+                repaired = repair(platform, day)
+                assert step.mentions == (f"rows removed: {repaired}",)
+        live = [seen.record for seen in platform.locks.locks() if not seen.is_expired]
+        assert len(live) == len(platform.locks.locks()) == 1
+
+    assert repaired > 0
+    assert platform.locks.locks() == []
+    assert staging_backlog(platform.warehouse, platform.table) == []
+    counts = count_duplicates(platform.warehouse, platform.table, day - timedelta(days=1), day + timedelta(days=1))
+    assert [count.duplicate_keys for count in counts] == [0, 0, 0]
+
+
+def test_a_run_that_differs_from_the_story_is_told() -> None:
+    step = RunRunbook("day1_monitoring", {}, Verdict.FAIL, "the race left duplicates", mentions=("5 duplicate",))
+    found = [Check("Duplicates", Verdict.FAIL, "5 duplicate keys of 587")]
+
+    assert step.surprises(Verdict.FAIL, found) == []
+    assert step.surprises(Verdict.PASS, []) == [
+        "PASS instead of FAIL",
+        "does not mention '5 duplicate'",
+    ]
+
+
+def test_the_history_is_logged_by_the_revisions_of_its_time(platform: Platform) -> None:
+    today = date(2026, 2, 10)
+    fixed_at = fix_deployed_at(platform, today)
+    before, after = write_history(platform, today)
+    deploy_fix(platform, fixed_at)
+
+    service = platform.environment.services.coordinator
+    start, end = datetime(2025, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+    merges = list(platform.logs.entries([service], since=start, until=end, containing=["MERGE complete"]))
+    assert [entry.revision for entry in merges] == [OLD_COORDINATOR] * before + [NEW_COORDINATOR] * after
+    assert {entry.revision for entry in merges if entry.timestamp < fixed_at} == {OLD_COORDINATOR}
+    releases = platform.logs.entries([service], since=start, until=end, containing=["Released"])
+    assert len(list(releases)) == after
+    assert platform.services.describe(service).latest_ready_revision == NEW_COORDINATOR
+
+
+def test_state_is_moved_aside_and_other_files_stay(tmp_path: Path) -> None:
+    for name in ("warehouse.duckdb", "warehouse.duckdb.wal", "deployment.json", "notes.txt"):
+        (tmp_path / name).write_text(name)
+
+    aside = move_aside(tmp_path)
+
+    assert aside is not None
+    assert aside.parent == tmp_path / "replaced"
+    assert sorted(path.name for path in aside.iterdir()) == [
+        "deployment.json",
+        "warehouse.duckdb",
+        "warehouse.duckdb.wal",
+    ]
+    assert (aside / "deployment.json").read_text() == "deployment.json"
+    assert (tmp_path / "notes.txt").exists()
+    assert move_aside(tmp_path) is None
