@@ -15,7 +15,9 @@ import matplotlib
 import matplotlib.pyplot as plt
 import pandas
 from IPython.display import display
-from lib.verdict.verdict import Check, Verdict, conclude
+from lib.verdict.check import Check
+from lib.verdict.verdict import Verdict
+from lib.verdict.conclusion import conclude
 matplotlib.use("agg")
 matplotlib.rcParams["figure.dpi"] = 100
 for plot in range(3):

@@ -10,7 +10,9 @@ from bench.result import Result, within
 from bench.setting import Setting
 from lib.archive.archive import Archive, Run
 from lib.archive.record import Outcome, RunRecord, RunStatus
-from lib.verdict.verdict import Check, Conclusion, Verdict
+from lib.verdict.check import Check
+from lib.verdict.conclusion import Conclusion
+from lib.verdict.verdict import Verdict
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 _RUNBOOKS = ("day1_monitoring", "daily_quality", "deploy_verify", "week2_performance_review")

@@ -5,6 +5,9 @@ RunbookError
 ├── Unavailable    the answer could not be had; says nothing about it      (exit 3)
 └── Finding        the question was answered, and the answer is bad news   (exit 1)
 
+What leaves a check UNKNOWN is a `CouldNotLook` too: all that is `Unavailable`, and state that is
+damaged or does not fit its settings.
+
 Each message is one line: what was wrong, where, and what to do. Packages add
 their own leaves (`lib.locking.errors`, `lib.consolidation.errors`), so a caller
 can catch either the exact error or one of these three.
@@ -27,14 +30,22 @@ class UserError(RunbookError):
     exit_code = 2
 
 
-class CorruptState(UserError):
-    """A file of the state folder is damaged or is none of ours: only its owner can mend that."""
+class CouldNotLook(RunbookError):
+    """A source does not answer, is damaged, or does not fit its settings: nothing is known about what was asked.
+
+    Attributes:
+        remedy: What makes it readable, as the beginning of a sentence.
+    """
+
+    remedy = "Make the source readable"
 
 
-class Unavailable(RunbookError):
+class CorruptState(UserError, CouldNotLook):
+    """A file of the state folder is damaged or was not written by this library: only its owner can mend that."""
+
+
+class Unavailable(CouldNotLook):
     """A service or file could not be reached or read; the truth is unknown."""
-
-    exit_code = 3
 
 
 class Finding(RunbookError):

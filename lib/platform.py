@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from lib.consolidation.table_spec import TableSpec
     from lib.consolidation.warehouse import Warehouse
     from lib.locking.store import LockStore
-    from lib.operations.performance.query_costs import QueryCost
+    from lib.ports.commands import Commands
     from lib.ports.jobs import WarehouseActivity
     from lib.ports.logs import LogReader
     from lib.ports.permissions import Permissions
+    from lib.ports.query_cost import QueryCost
     from lib.ports.services import Services
 
 
@@ -57,6 +58,8 @@ class Adapters(Protocol):
     def permissions(self) -> Permissions: ...
     @property
     def principal(self) -> str: ...
+    @property
+    def commands(self) -> Commands: ...
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,11 @@ class Platform:
     @property
     def iam(self) -> Permissions:
         return self.adapters.permissions
+
+    @property
+    def commands(self) -> Commands:
+        """What an operator types here."""
+        return self.adapters.commands
 
     @property
     def actor(self) -> str:

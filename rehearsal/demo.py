@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from lib.platform import Platform
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.check import Check
+from lib.verdict.verdict import Verdict
 from lib.words.dates import resolve_game_date
 from rehearsal.acts import Acts
 

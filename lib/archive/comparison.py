@@ -9,8 +9,9 @@ from enum import StrEnum
 
 from lib.archive.record import RunRecord
 from lib.errors import UserError
-from lib.verdict.verdict import Check, Verdict
-from lib.words.quantities import Reading, undated
+from lib.verdict.check import Check
+from lib.verdict.verdict import Verdict
+from lib.words.written import Reading, undated
 
 DEFAULT_TOLERANCE = 0.1
 

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 # For the kinds of error in them.
 from lib.archive.machine import is_gone
 from lib.errors import Finding, RunbookError, UserError
-from lib.verdict.verdict import Check, Conclusion, Verdict
+from lib.verdict.check import Check
+from lib.verdict.conclusion import Conclusion
+from lib.verdict.verdict import Verdict
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter

@@ -18,7 +18,7 @@ from lib.errors import UserError
 
 if TYPE_CHECKING:
     from lib.archive.archive import Run
-    from lib.verdict.verdict import Check
+    from lib.verdict.check import Check
     from rehearsal.demo import Act, RunRunbook, Step
 
 _ENVIRONMENT = "local"

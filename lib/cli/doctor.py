@@ -10,7 +10,8 @@ from lib.cli import options
 from lib.cli.terminal import printable, styled_verdict
 
 if TYPE_CHECKING:
-    from lib.verdict.verdict import Check, Conclusion
+    from lib.verdict.check import Check
+    from lib.verdict.conclusion import Conclusion
 
 
 @click.command()

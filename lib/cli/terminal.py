@@ -13,8 +13,8 @@ from lib.errors import UserError
 from lib.words.terminal_text import without_escapes
 
 if TYPE_CHECKING:
+    from lib.verdict.check import Check
     from lib.verdict.section import Section
-    from lib.verdict.verdict import Check
     from lib.words.secrets.redaction import Redactor
 
 _COLOURS = {"PASS": "green", "WARN": "yellow", "UNKNOWN": "magenta", "FAIL": "red"}

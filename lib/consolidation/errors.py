@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lib.errors import Finding, RunbookError, Unavailable, UserError
+from lib.errors import CouldNotLook, Finding, RunbookError, Unavailable, UserError
 
 
 class InvalidIdentifier(UserError):
@@ -39,17 +39,19 @@ class StagedDataError(UserError):
     """The rows do not fit the main table."""
 
 
-class TableNotFound(UserError):
+class TableNotFound(UserError, CouldNotLook):
     """The table does not exist."""
 
 
-class SpecMismatch(UserError):
+class SpecMismatch(UserError, CouldNotLook):
     """The table's settings do not fit the table.
 
     Attributes:
         table: The table.
         faults: What does not fit, a line for each.
     """
+
+    remedy = "Correct the settings of the table, `table:` in the environment's file"
 
     def __init__(self, table: object, faults: Sequence[str]) -> None:
         self.table = table
@@ -61,7 +63,7 @@ class SpecChanged(UserError):
     """The fence table records another spec (see `lib.consolidation.fence`); nothing was written."""
 
 
-class UnmarkedStaging(UserError):
+class UnmarkedStaging(UserError, CouldNotLook):
     """A staging table does not record its main table, and the dataset has several."""
 
 

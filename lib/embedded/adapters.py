@@ -17,6 +17,7 @@ from lib.environment import Environment
 
 if TYPE_CHECKING:
     from lib.embedded.activity import LocalActivity
+    from lib.embedded.commands import EmbeddedCommands
     from lib.embedded.permissions import LocalPermissions
     from lib.embedded.services import LocalServices
 
@@ -83,6 +84,12 @@ class EmbeddedAdapters:
         from lib.embedded.permissions import LocalPermissions
 
         return LocalPermissions(self._home)
+
+    @cached_property
+    def commands(self) -> EmbeddedCommands:
+        from lib.embedded.commands import EmbeddedCommands
+
+        return EmbeddedCommands(self._environment.name)
 
     @property
     def principal(self) -> str:

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from lib.errors import SourceUnavailable
+from lib.ports.permissions import LOCK_ROLE
 from lib.ports.services import LATEST
 
 WORKER, COORDINATOR = "prediction-worker", "prediction-coordinator"
 SERVICE_ACCOUNT = "prediction-worker@local.iam.gserviceaccount.com"
-DATASTORE_USER = "roles/datastore.user"
 
 _STRICT = {"extra": "forbid"}
 _DEPLOYED_AT = datetime(2026, 1, 17, 17, 0, tzinfo=UTC)
@@ -108,7 +108,7 @@ class Deployment:
     __pydantic_config__ = _STRICT
 
     services: Mapping[str, DeployedService] = field(default_factory=lambda: _healthy_services())
-    roles: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {SERVICE_ACCOUNT: (DATASTORE_USER,)})
+    roles: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {SERVICE_ACCOUNT: (LOCK_ROLE,)})
     unresolved_members: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from lib.gcp.bigquery_metering import MeteredBigqueryWarehouse
     from lib.gcp.bigquery_warehouse import BigqueryWarehouse
     from lib.gcp.cloud_run import CloudRunServices
+    from lib.gcp.commands import GoogleCommands
     from lib.gcp.firestore_locks import FirestoreLockStore
     from lib.gcp.iam import ProjectPermissions
     from lib.gcp.logging_reader import CloudLoggingReader
-    from lib.operations.performance.query_costs import QueryCost
+    from lib.ports.query_cost import QueryCost
+    from lib.verdict.check import Check
     from lib.verdict.section import Section
-    from lib.verdict.verdict import Check
 
 
 class GoogleAdapters:
@@ -96,6 +97,12 @@ class GoogleAdapters:
         from lib.gcp.iam import ProjectPermissions
 
         return ProjectPermissions(self._clients)
+
+    @cached_property
+    def commands(self) -> GoogleCommands:
+        from lib.gcp.commands import GoogleCommands
+
+        return GoogleCommands(self._environment)
 
     @property
     def principal(self) -> str:

@@ -20,9 +20,10 @@ from lib.gcp.errors import (
     without_secrets,
 )
 from lib.gcp.needs import APIS, CHANGE_NEEDS, NEEDS, Need
+from lib.verdict.check import Check
 from lib.verdict.commands import Looking
 from lib.verdict.section import Section
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.verdict import Verdict
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Table

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,6 +12,8 @@ from lib.errors import UserError
 from lib.operations.criteria.metrics import Evidence
 from lib.operations.deployment.first_consolidation import since_deployment
 from lib.operations.logs.history import LogHistory
+from lib.verdict.conclusion import Conclusion
+from lib.verdict.section import Findings
 from lib.verdict.table import facts
 from lib.words.dates import local_time, resolve_game_date, start_of, zone
 
@@ -32,12 +34,18 @@ class Scope:
         game_date: The date that the run is about.
         since: First moment whose log lines count (UTC).
         now: The moment of the run (UTC).
+        findings: What the steps found so far.
     """
 
     platform: Platform
     game_date: date
     since: datetime
     now: datetime
+    findings: Findings = field(default_factory=Findings, compare=False, repr=False)
+
+    def verdict(self) -> Conclusion:
+        """The conclusion from all steps that were asked: the last cell of a runbook."""
+        return self.findings.conclude()
 
     @property
     def day_before(self) -> date:

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+LOCK_ROLE = "roles/datastore.user"
+"""The role that lets a service account take the lock in Firestore."""
+
 
 @dataclass(frozen=True)
 class RoleBindings:

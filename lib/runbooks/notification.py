@@ -21,7 +21,8 @@ from lib.environment import Channel, NotificationSettings
 from lib.runbooks.alert_managers import alert_key
 from lib.runbooks.notification_channels import Message, send
 from lib.runbooks.parameters import APPROVALS
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.check import Check
+from lib.verdict.verdict import Verdict
 from lib.words.pages import in_zone
 from lib.words.secrets.redaction import Redactor
 

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from lib.runbooks.markup import IMAGES, WHERE, data_address, joined, markdown, sanitised, sentence
-from lib.verdict.verdict import MEDIA_TYPE
+from lib.verdict.conclusion import MEDIA_TYPE
 from lib.words.pages import printable
 from lib.words.terminal_text import Row, rows_at_last
 

@@ -7,7 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from lib.archive.record import Outcome, RunError, RunStatus
-from lib.verdict.verdict import MEDIA_TYPE, SCHEMA_VERSION, Check, Conclusion, Verdict, conclude
+from lib.verdict.check import Check
+from lib.verdict.conclusion import MEDIA_TYPE, SCHEMA_VERSION, Conclusion, conclude
+from lib.verdict.verdict import Verdict
 from lib.words.terminal_text import without_escapes
 
 

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from lib.verdict.verdict import Check
-from lib.words.quantities import Reading, undated
+from lib.verdict.check import Check
+from lib.words.written import Reading, undated
 
 # Of a reading's form. A share has no words of its own: 4% faster is not 4% slower.
 _FIGURE = re.compile(

@@ -1,29 +1,23 @@
 """A step of a runbook: what it asked, what it found, and what to look at.
 
-A step whose source cannot be read is UNKNOWN with the reason, and the steps after it go
-on. That rule stands here once, as `section`. A source that is damaged, or is not there,
-cannot be read either.
+`section` makes a function such a step. What it found counts in the run's verdict from then on, and
+a step whose source cannot be read is UNKNOWN with the reason, while the steps after it go on.
 """
 
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any, ParamSpec
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-from lib.consolidation.errors import SpecMismatch, TableNotFound, UnmarkedStaging
-from lib.errors import CorruptState, RunbookError, Unavailable
+from lib.errors import CouldNotLook
+from lib.verdict.check import Check, Question
+from lib.verdict.conclusion import Conclusion, conclude
 from lib.verdict.live import style
-from lib.verdict.verdict import Check, Verdict
 from lib.words.text import text_of
-
-# Nothing is known of a source that does not answer, is damaged, lacks its table, does not fit its settings, or could
-# be another table's.
-COULD_NOT_LOOK = (Unavailable, CorruptState, TableNotFound, SpecMismatch, UnmarkedStaging)
-
-_P = ParamSpec("_P")
 
 
 @dataclass(frozen=True)
@@ -33,10 +27,14 @@ class Section:
     Attributes:
         checks: Its answers; empty for a step that only shows.
         exhibits: Tables and figures, in reading order.
+        settles: Ids of earlier questions whose answers count no longer, such as what a repair has mended.
+        leads: Whether its first answer is the run's headline when all is well.
     """
 
     checks: tuple[Check, ...]
     exhibits: tuple[Any, ...] = ()
+    settles: tuple[str, ...] = ()
+    leads: bool = False
 
     def _ipython_display_(self) -> None:
         from IPython import display
@@ -46,6 +44,76 @@ class Section:
             show(_Answers(self.checks))
         for exhibit in self.exhibits:
             show(exhibit)
+
+
+class Findings:
+    """What the steps of one run found so far.
+
+    A step that is run again, as people do in JupyterLab, replaces what it found before; so does a
+    later answer to the same question.
+    """
+
+    def __init__(self) -> None:
+        self._sections: dict[str, Section] = {}
+
+    def add(self, step: str, found: Section) -> None:
+        """Count what a step found.
+
+        Args:
+            step: Which step it was, with its arguments.
+            found: Its answers.
+        """
+        self._sections.pop(step, None)
+        self._sections[step] = found
+
+    def conclude(self) -> Conclusion:
+        """Draw the conclusion from all of them."""
+        answers: dict[str, Check] = {}
+        lead = None
+        for found in self._sections.values():
+            answers.update({check.id: check for check in found.checks})
+            for question in found.settles:
+                answers.pop(question, None)
+            lead = found.checks[0] if found.leads and found.checks else lead
+        return conclude(list(answers.values()), lead)
+
+
+class Asked(Protocol):
+    """What a step takes first: the run that it belongs to."""
+
+    @property
+    def findings(self) -> Findings: ...
+
+
+_Run = TypeVar("_Run", bound=Asked)
+_P = ParamSpec("_P")
+_Step = Callable[Concatenate[_Run, _P], Section]
+
+
+def section(question: Any) -> Any:
+    """Make a function a step: what it finds counts, and it is UNKNOWN when its source cannot be read.
+
+    Args:
+        question: Stands for the step when it could not look.
+    """
+
+    if isinstance(question, str):  # TODO: until all steps have a Question
+        question = Question(re.sub("[^a-z]+", "_", question.lower()).strip("_"), question)
+
+    def decorate(step: Any) -> Any:
+        @functools.wraps(step)
+        def counted(run: Any, *args: Any, **kwargs: Any) -> Section:
+            try:
+                found = step(run, *args, **kwargs)
+            except CouldNotLook as error:
+                found = Section((question.could_not_look(error),))
+            if hasattr(run, "findings"):  # TODO: until all steps take a run
+                run.findings.add(f"{step.__module__}.{step.__qualname__}{args}{kwargs}", found)
+            return found
+
+        return counted
+
+    return decorate
 
 
 @dataclass(frozen=True)
@@ -64,39 +132,11 @@ def _answer(check: Check) -> str:
     )
 
 
-def section(question: str) -> Callable[[Callable[_P, Section]], Callable[_P, Section]]:
-    """Make a step UNKNOWN when its source cannot be read.
-
-    Args:
-        question: Name of the check that then stands for the step.
-    """
-
-    def decorate(step: Callable[_P, Section]) -> Callable[_P, Section]:
-        @functools.wraps(step)
-        def guarded(*args: _P.args, **kwargs: _P.kwargs) -> Section:
-            try:
-                return step(*args, **kwargs)
-            except COULD_NOT_LOOK as error:
-                return Section((could_not_look(question, error),))
-
-        return guarded
-
-    return decorate
-
-
-def could_not_look(question: str, error: RunbookError) -> Check:
-    """The answer when the source could not be read."""
-    mend = "Make the source readable"
-    if isinstance(error, SpecMismatch):
-        mend = "Correct the settings of the table, `table:` in the environment's file"
-    return Check(
-        question,
-        Verdict.UNKNOWN,
-        f"could not look: {error}",
-        next_step=f"{mend}, and run this runbook again; until then nothing is known.",
-    )
-
-
 def all_checks(sections: Sequence[Section]) -> list[Check]:
-    """The answers of all steps, for the verdict."""
+    """TODO: until the notebooks end in `scope.verdict()`."""
     return [check for part in sections for check in part.checks]
+
+
+def could_not_look(name: str, error: CouldNotLook) -> Check:
+    """TODO: until all steps have a Question."""
+    return Question(re.sub("[^a-z]+", "_", name.lower()).strip("_"), name).could_not_look(error)

@@ -1,41 +1,43 @@
-"""Numbers in text that was written for people: ``8 of 587 rows``, ``1 min 20 s``, ``0.4 %``.
-
-A text is a form with quantities in it. Where the forms of two texts are the same, their quantities
-can be compared; dates and times of day are part of neither, since they differ from run to run.
-"""
+"""Figures as evidence keeps them: numbers with their units, worded only when they are shown."""
 
 from __future__ import annotations
 
-import re
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
+from typing import Any, Union
 
-_SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3_600.0, "d": 86_400.0}
-_SECONDS |= {"second": 1.0, "minute": 60.0, "hour": 3_600.0, "day": 86_400.0}
-_BYTES = {"B": 1.0, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
-_DATES = re.compile(r"\s*\d{4}-\d\d-\d\d(?: to \d{4}-\d\d-\d\d)?\s*", re.ASCII)
+from lib.words.bytes import spoken_bytes
+from lib.words.durations import spoken_seconds
+
 # What nobody would notice, whatever share of the whole it is.
 _LEAST_SECONDS = 0.5
-
-_MOMENT = r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)?|(?<![\d:])\d\d:\d\d(?::\d\d)?(?![\d:])"
-_ZONE = r"(?: ?(?:Z|[A-Z]{3,4}|[+-]\d\d:?\d\d)(?![A-Za-z\d]))?"
-_NUMBER = r"-?(?:\d{1,3}(?:,\d{3}){1,5}|\d{1,15})(?:\.\d{1,9})?"
-_UNIT = r"ms|seconds?|s|minutes?|min|hours?|h|days?|d|[KMGT]?B|%"
-_PART = re.compile(
-    rf"(?P<moment>(?:{_MOMENT}){_ZONE})"
-    # A number in a name, such as coordinator-00042 or v1.2.3, is no quantity.
-    rf"|(?<![\w.-])(?P<number>{_NUMBER})(?: ?(?P<unit>{_UNIT})(?!\w))?"
-    rf"(?: (?P<rest>\d{{1,2}}) (?P<smaller>h|min|s)(?!\w))?(?![\w-]|\.\d)",
-    re.ASCII,
-)
-_PLURAL = re.compile(r"(?<=\w\w)s\b")
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """A number and its unit: ``s``, ``B``, ``%`` or none."""
+    """A number and its unit.
+
+    Attributes:
+        value: The number.
+        unit: ``s``, ``B`` or ``%``; else what is counted, such as ``rows``.
+    """
 
     value: float
     unit: str
+
+    def __str__(self) -> str:
+        """In words: ``3 min 20 s``, ``1.4 GB``, ``0.4%``, ``1,234 rows``."""
+        match self.unit:
+            case "s":
+                return spoken_seconds(self.value)
+            case "B":
+                return spoken_bytes(self.value)
+            case "%":
+                return f"{self.value:,.1f}%"
+        number = f"{self.value:,.0f}" if float(self.value).is_integer() else f"{self.value:,.1f}"
+        return f"{number} {self.unit}".strip()
 
     def is_near(self, other: Quantity, tolerance: float) -> bool:
         """Whether they differ by at most that share of the larger one, or by less than half a second."""
@@ -44,42 +46,36 @@ class Quantity:
         return difference <= tolerance * larger or (self.unit == "s" and difference < _LEAST_SECONDS)
 
 
-@dataclass(frozen=True)
-class Reading:
-    """A text taken apart.
+Value = Union[bool, int, float, str, date, Quantity, Sequence["Value"], None]  # noqa: UP007 - it names itself
+"""What evidence may hold. A number without a unit is a count; text is for what is no figure."""
 
-    Attributes:
-        form: All that is neither a quantity nor a moment.
-        quantities: In their order.
+
+def seconds(value: float | None) -> Quantity | None:
+    """A duration; None stays None, which is shown as a dash."""
+    return None if value is None else Quantity(value, "s")
+
+
+def size_in_bytes(value: float | None) -> Quantity | None:
+    """A size; None stays None."""
+    return None if value is None else Quantity(value, "B")
+
+
+def percent(value: float | None) -> Quantity | None:
+    """A share of a hundred; None stays None."""
+    return None if value is None else Quantity(value, "%")
+
+
+def as_data(value: Value) -> Any:
+    """JSON-ready: numbers, truth values and None as they are, a quantity as ``{"value": 8.2, "unit": "s"}``.
+
+    Lists stay lists; all else is text. A number that JSON cannot hold is text too.
     """
-
-    form: str
-    quantities: tuple[Quantity, ...]
-
-    @classmethod
-    def of(cls, text: str) -> Reading:
-        quantities: list[Quantity] = []
-
-        def place(match: re.Match[str]) -> str:
-            if match["moment"]:
-                return "<moment>"
-            quantities.append(_quantity(match))
-            return f"<number {quantities[-1].unit}>"
-
-        form = _PART.sub(place, " ".join(text.split()))
-        # 1 table, 3 tables
-        return cls(_PLURAL.sub("", form), tuple(quantities))
-
-
-def undated(text: str) -> str:
-    """A check's name, or a label, as it is on any day."""
-    return _DATES.sub(" ", text).strip()
-
-
-def _quantity(match: re.Match[str]) -> Quantity:
-    value, unit = float(match["number"].replace(",", "")), match["unit"] or ""
-    singular = unit.removesuffix("s") if len(unit) > len("ms") else unit
-    if singular in _SECONDS:
-        rest = int(match["rest"]) * _SECONDS[match["smaller"]] if match["rest"] else 0.0
-        return Quantity(value * _SECONDS[singular] + rest, "s")
-    return Quantity(value * _BYTES[unit], "B") if unit in _BYTES else Quantity(value, unit)
+    if isinstance(value, Quantity):
+        return {"value": value.value, "unit": value.unit} if math.isfinite(value.value) else str(value)
+    if value is None or isinstance(value, bool) or type(value) is int:
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, list | tuple | set | frozenset):
+        return [as_data(each) for each in value]
+    return str(value)

@@ -28,8 +28,10 @@ from lib.archive.record import (
 from lib.archive.sealing import seal
 from lib.cli import cli
 from lib.errors import Unavailable, UserError
+from lib.verdict.check import Check
 from lib.verdict.commands import Changing, Looking
-from lib.verdict.verdict import Check, Conclusion, Verdict
+from lib.verdict.conclusion import Conclusion
+from lib.verdict.verdict import Verdict
 
 START = datetime(2026, 11, 24, 19, 53, 40, tzinfo=UTC)
 ELSEWHERE = RunRecord(

@@ -16,7 +16,8 @@ from lib.archive.archive import Archive, Run
 from lib.archive.comparison import Change, ChangeKind, compare
 from lib.archive.record import Origin, RunError, RunRecord, RunStatus
 from lib.errors import Unavailable, UserError
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.check import Check
+from lib.verdict.verdict import Verdict
 from tests.site.runs import START, record
 
 PHRASES = st.one_of(

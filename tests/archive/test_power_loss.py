@@ -23,7 +23,8 @@ from lib.cli import cli
 from lib.schedule.firing_record import Attempt, Occurrence, State
 from lib.schedule.firings import Ledger
 from lib.schedule.settings import Entry
-from lib.verdict.verdict import Conclusion, Verdict
+from lib.verdict.conclusion import Conclusion
+from lib.verdict.verdict import Verdict
 from tests.archive.conftest import ended, told
 from tests.site.runs import record
 

@@ -36,7 +36,9 @@ reason: str = ""
 """
 ECHO = """
 import json
-from lib.verdict.verdict import Check, Verdict, conclude
+from lib.verdict.check import Check
+from lib.verdict.verdict import Verdict
+from lib.verdict.conclusion import conclude
 from lib.places import now
 values = dict(game_date=game_date, note=note, limit=limit, hours=hours, mode=mode, dry=dry, players=players)
 evidence = {"environment": environment, "values": json.dumps(values), "now": now().isoformat()}

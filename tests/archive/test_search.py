@@ -16,7 +16,8 @@ from lib.archive.archive import Archive, DamagedRun, Run
 from lib.archive.local_store import LocalStore
 from lib.archive.record import RunError, RunStatus
 from lib.archive.search import Selection, hits
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.check import Check
+from lib.verdict.verdict import Verdict
 from tests.site.runs import HOSTILE, START, record
 
 FOUND = record(

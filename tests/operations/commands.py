@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from lib.verdict.verdict import Check
+from lib.verdict.check import Check
 
 _CHANGES = re.compile(
     r"^runbook consolidate\b(?!.*--dry-run)"

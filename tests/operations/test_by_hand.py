@@ -13,8 +13,10 @@ from pydantic import TypeAdapter
 from lib.consolidation.table_spec import TableSpec
 from lib.environment import Environment
 from lib.operations import by_hand
+from lib.verdict.check import Check
 from lib.verdict.commands import Changing, Looking
-from lib.verdict.verdict import Check, Conclusion, Verdict
+from lib.verdict.conclusion import Conclusion
+from lib.verdict.verdict import Verdict
 from tests.operations.commands import changes_something
 
 COMMANDS = [

@@ -9,7 +9,8 @@ from lib.consolidation.staging import staging_backlog
 from lib.consolidation.upkeep.duplicates import count_duplicates
 from lib.consolidation.upkeep.repair import apply_repair, plan_repair
 from lib.platform import Platform
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.check import Check
+from lib.verdict.verdict import Verdict
 from rehearsal.demo import Act, RunRunbook, told
 from rehearsal.deployment import NEW_COORDINATOR, OLD_COORDINATOR, deploy_fix
 from rehearsal.fresh_home import move_aside

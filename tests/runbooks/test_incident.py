@@ -23,7 +23,9 @@ from lib.platform import Platform
 from lib.ports.logs import LogEntry
 from lib.runbooks.incident import gather
 from lib.runbooks.incident_page import write_incident
-from lib.verdict.verdict import Check, Conclusion, Verdict
+from lib.verdict.check import Check
+from lib.verdict.conclusion import Conclusion
+from lib.verdict.verdict import Verdict
 from lib.words.pages import as_markdown
 from tests.runbooks.page import Page
 

@@ -9,7 +9,9 @@ from typing import Any
 
 from lib.archive.archive import Archive
 from lib.archive.record import Origin, Outcome, RunError, RunRecord, RunStatus
-from lib.verdict.verdict import Check, Conclusion, Verdict
+from lib.verdict.check import Check
+from lib.verdict.conclusion import Conclusion
+from lib.verdict.verdict import Verdict
 
 START = datetime(2026, 11, 24, 19, 0, tzinfo=UTC)
 TITLES = {

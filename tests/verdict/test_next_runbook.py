@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from lib.environment import Environment
 from lib.operations import by_hand
 from lib.runbooks.cells import render_cells
+from lib.verdict.check import Check
+from lib.verdict.conclusion import conclude
 from lib.verdict.live import SESSION_VARIABLE
 from lib.verdict.next_runbook import NextRunbook, as_html, parts_of
 from lib.verdict.table import Table
-from lib.verdict.verdict import Check, Verdict, conclude
+from lib.verdict.verdict import Verdict
 from lib.words.durations import spoken_seconds
 
 PRODUCTION = Environment(name="production", platform="google", project_id="p")

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Protocol
 from lib.consolidation.upkeep.audit import ActionRecord, AuditTrail, new_record
 from lib.errors import Finding, RunbookError, UserError
 from lib.operations.changes.audit import record_of, record_table, told
+from lib.verdict.check import Check
 from lib.verdict.section import Section
 from lib.verdict.table import Table, facts
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 
 if TYPE_CHECKING:

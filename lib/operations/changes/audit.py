@@ -13,9 +13,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lib.consolidation.upkeep.audit import ActionRecord, ActionStatus, AuditTrail, as_json
-from lib.verdict.section import COULD_NOT_LOOK, Section, could_not_look
+from lib.errors import CouldNotLook
+from lib.verdict.check import Check
+from lib.verdict.section import Section, could_not_look
 from lib.verdict.table import Table, facts
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ def audit_trail(platform: Platform) -> Section:
     for what, read in (("Record of releases", releases), ("Record of changes", changes)):
         try:
             known += read(platform)
-        except COULD_NOT_LOOK as error:
+        except CouldNotLook as error:
             checks.append(could_not_look(what, error))
     known.sort(key=lambda record: record.filed_at, reverse=True)
     return Section((*checks, *_unfinished(known)), (audit_table(platform, known),))

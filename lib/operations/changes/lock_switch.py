@@ -13,9 +13,10 @@ from lib.operations.changes.once import ensure_made
 from lib.operations.changes.plan import Plan
 from lib.operations.changes.traffic import spoken_traffic
 from lib.ports.services import LATEST
+from lib.verdict.check import Check
 from lib.verdict.section import Section, section
 from lib.verdict.table import facts
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.verdict import Verdict
 
 if TYPE_CHECKING:
     from lib.consolidation.upkeep.audit import ActionRecord

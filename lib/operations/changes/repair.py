@@ -17,6 +17,7 @@ from lib.operations.changes.plan import Approval, Plan
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
 from lib.words.choices import ensure_one_of
+from lib.words.quantities import Value
 
 if TYPE_CHECKING:
     from lib.consolidation.upkeep.audit import ActionRecord
@@ -180,7 +181,7 @@ class UndoRepair:
         )
 
     @property
-    def _look(self) -> dict[str, object]:
+    def _look(self) -> dict[str, Value]:
         return {"game_date": self.game_date, "repair": "preview"}
 
     def apply(self, plan: Plan, record: ActionRecord) -> Applied:

@@ -14,9 +14,10 @@ from lib.consolidation.upkeep.cleanup import ProvenTable, drop_merged, prove_mer
 from lib.operations import by_hand
 from lib.operations.changes.action import Applied, carry_out
 from lib.operations.changes.plan import Approval, Plan
+from lib.verdict.check import Check
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.verdict import Verdict
 from lib.words.dates import date_in, local_time
 
 if TYPE_CHECKING:

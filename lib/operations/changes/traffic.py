@@ -14,8 +14,9 @@ from lib.operations.changes.once import ensure_made
 from lib.operations.changes.plan import Plan
 from lib.operations.rollback.revisions import DANGER, Candidate, Fence, candidates
 from lib.ports.services import LATEST
+from lib.verdict.check import Check
 from lib.verdict.table import Table
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 
 if TYPE_CHECKING:

@@ -12,9 +12,10 @@ from lib import places
 from lib.errors import UserError
 from lib.operations.criteria.metrics import METRICS, Evidence, Measurement, measure
 from lib.settings_file import load_settings
+from lib.verdict.check import Check
 from lib.verdict.section import Section
 from lib.verdict.table import Table
-from lib.verdict.verdict import Check, Verdict, worst
+from lib.verdict.verdict import Verdict, worst
 
 Kind = Literal["success", "rollback"]
 

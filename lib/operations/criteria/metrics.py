@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from lib.consolidation.upkeep.duplicates import count_duplicates
+from lib.errors import CouldNotLook
 from lib.operations.logs.history import LogHistory
 from lib.operations.logs.lines import EventKind
 from lib.operations.logs.timeline import Consolidation, Progress
-from lib.verdict.section import COULD_NOT_LOOK
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def measure(metric: str, evidence: Evidence) -> Measurement:
     try:
         found = METRICS[metric](evidence)
         off_day = evidence.history.off_day if found.value is None else ""
-    except COULD_NOT_LOOK as error:
+    except CouldNotLook as error:
         return Measurement(None, f"could not look: {error}")
     return Measurement(None, f"{found.basis}; {off_day}", is_moot=True) if off_day else found
 

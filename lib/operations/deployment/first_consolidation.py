@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from lib.errors import CouldNotLook
 from lib.operations import by_hand
 from lib.operations.logs.freshness import no_consolidation_seen
 from lib.operations.logs.history import LogHistory
 from lib.operations.logs.lines import EXPECTED_ORDER, EventKind
 from lib.operations.logs.timeline import Consolidation, Progress
-from lib.verdict.section import COULD_NOT_LOOK, Section, section
+from lib.verdict.check import Check
+from lib.verdict.section import Section, section
 from lib.verdict.table import Table
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 from lib.words.durations import spoken_seconds
 
@@ -29,7 +31,7 @@ def since_deployment(platform: Platform, earliest: datetime) -> datetime:
     """
     try:
         deployed_at = platform.services.describe(platform.environment.services.coordinator).deployed_at
-    except COULD_NOT_LOOK:
+    except CouldNotLook:
         return earliest
     return max(earliest, deployed_at) if deployed_at else earliest
 

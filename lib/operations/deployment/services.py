@@ -9,9 +9,10 @@ from lib.operations import by_hand
 from lib.operations.deployment.health import judge_health
 from lib.ports.permissions import RoleBindings
 from lib.ports.services import ServiceStatus
+from lib.verdict.check import Check
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 from lib.words.durations import spoken_seconds
 

@@ -14,8 +14,10 @@ from lib.operations.deployment import services
 from lib.operations.doctor import files, tables
 from lib.operations.logs.freshness import log_freshness
 from lib.operations.logs.history import LogHistory
+from lib.verdict.check import Check
+from lib.verdict.conclusion import Conclusion, conclude
 from lib.verdict.section import Section, all_checks, could_not_look
-from lib.verdict.verdict import Check, Conclusion, Verdict, conclude
+from lib.verdict.verdict import Verdict
 
 if TYPE_CHECKING:
     from lib.platform import Platform

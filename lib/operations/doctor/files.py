@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lib import places
+from lib.verdict.check import Check
 from lib.verdict.section import Section
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.verdict import Verdict
 
 if TYPE_CHECKING:
     from lib.platform import Platform

@@ -12,9 +12,10 @@ from lib.consolidation.identifiers import TableName
 from lib.consolidation.ledger import LEDGER_COLUMNS
 from lib.consolidation.schema import spec_additions, spec_faults
 from lib.consolidation.warehouse import Column
+from lib.verdict.check import Check
 from lib.verdict.commands import Looking
 from lib.verdict.section import Section
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.verdict import Verdict
 
 if TYPE_CHECKING:
     from lib.platform import Platform

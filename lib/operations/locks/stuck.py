@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from lib.consolidation.ledger import LedgerRun, ledger_runs
+from lib.errors import CouldNotLook
 from lib.locking.store import Observation
 from lib.operations import by_hand
 from lib.operations.changes.lock_release import release_plan
@@ -18,10 +19,11 @@ from lib.operations.locks.state import (
     oldest_acquisition,
 )
 from lib.operations.timeout.jobs import open_consolidations
+from lib.verdict.check import Check
 from lib.verdict.commands import Changing
-from lib.verdict.section import COULD_NOT_LOOK, Section, section
+from lib.verdict.section import Section, section
 from lib.verdict.table import Table, facts
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 from lib.words.durations import spoken_seconds
 
@@ -102,7 +104,7 @@ def _lines_since(platform: Platform, locks: Sequence[Observation]) -> tuple[list
             containing=[f"batch={batch_id}" for batch_id in batches],
         )
         return list(found), ""
-    except COULD_NOT_LOOK as error:
+    except CouldNotLook as error:
         return [], str(error)
 
 
@@ -114,7 +116,7 @@ def _open_jobs(platform: Platform, locks: Sequence[Observation]) -> tuple[dict[s
     try:
         since = oldest_acquisition(expired, expired[0].read_at) - timedelta(minutes=5)
         return open_consolidations(platform, since), ""
-    except COULD_NOT_LOOK as error:
+    except CouldNotLook as error:
         return {}, str(error)
 
 
@@ -122,7 +124,7 @@ def _ledger(platform: Platform, locks: Sequence[Observation]) -> tuple[list[Ledg
     since = oldest_acquisition(locks, locks[0].read_at) - timedelta(minutes=5)
     try:
         return ledger_runs(platform.warehouse, platform.table, since=since), ""
-    except COULD_NOT_LOOK as error:
+    except CouldNotLook as error:
         return [], str(error)
 
 

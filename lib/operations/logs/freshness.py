@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from lib.operations import by_hand
 from lib.operations.logs.history import LOGS_ARE_KEPT
+from lib.verdict.check import Check
 from lib.verdict.section import Section, section
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 from lib.words.durations import spoken_seconds
 

@@ -14,11 +14,13 @@ from lib.operations.criteria.criteria import threshold
 from lib.operations.logs.freshness import freshness_check, no_consolidation_seen
 from lib.operations.logs.lines import EventKind
 from lib.operations.logs.timeline import Consolidation, Progress, overlapping_merges
+from lib.verdict.check import Check
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 from lib.words.durations import spoken_seconds
+from lib.words.quantities import Value
 from lib.words.text import text_of
 
 if TYPE_CHECKING:
@@ -100,7 +102,7 @@ def _ended_check(history: LogHistory) -> Check:
     unfinished = [run for run in runs if history.progress(run) is Progress.UNFINISHED]
     idle = [run for run in runs if history.progress(run) is Progress.NO_MERGE and not run.batch_id.startswith(_REPAIRS)]
     failed = [run for run in runs if history.progress(run) is Progress.FAILED]
-    evidence: dict[str, object] = {str(state): count for state, count in states.items()}
+    evidence: dict[str, Value] = {str(state): count for state, count in states.items()}
     evidence["two at once for one date"] = "; ".join(map(_told_of_both, at_once[:5])) or "none"
     commands = [by_hand.read_logs(history.platform.environment, history.platform.environment.services.coordinator)]
     if invalid:

@@ -14,12 +14,14 @@ from lib.operations.logs.freshness import no_consolidation_seen
 from lib.operations.logs.history import LogHistory
 from lib.operations.logs.timeline import Consolidation, Progress
 from lib.operations.performance.statistics import FEWEST_OF_EACH, Change, compare, trend
+from lib.verdict.check import Check
 from lib.verdict.figure import distributions, durations_over_time
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time, resolve_game_date, start_of
 from lib.words.durations import spoken_seconds
+from lib.words.quantities import Value
 
 _USUAL_BEFORE = "5 to 30 s"
 _WEEKS_AHEAD = 4
@@ -184,7 +186,7 @@ def slowdown(review: Review) -> Section:
     name = "Slower than before"
     before, after = _merge_times(review.before), _merge_times(review.after)
     found = compare(before, after, tolerated_percent=review.tolerated_percent)
-    evidence: dict[str, object] = {"MERGEs before": len(before), "MERGEs after": len(after)}
+    evidence: dict[str, Value] = {"MERGEs before": len(before), "MERGEs after": len(after)}
     exhibits = _figures_of(review)
     if found is None:
         summary = f"can't tell: {len(before)} before and {len(after)} after, at least {FEWEST_OF_EACH} of each needed"

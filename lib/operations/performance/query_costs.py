@@ -3,31 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table, facts
+from lib.words.bytes import spoken_bytes
 
 if TYPE_CHECKING:
     from lib.platform import Platform
-
-_UNITS = (("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000))
-
-
-@dataclass(frozen=True)
-class QueryCost:
-    """One query that a run asked.
-
-    Attributes:
-        statement: Its text.
-        estimated_bytes: What a dry run said that it would read at most.
-        read_bytes: What it read; None: it was refused or failed, and read nothing that is known.
-    """
-
-    statement: str
-    estimated_bytes: int
-    read_bytes: int | None
 
 
 @section("What this run read")
@@ -51,13 +34,3 @@ def what_was_read(platform: Platform) -> Section:
         "A consolidation's own transaction is not among them; its bytes stand in its result."
     )
     return Section((), (Table(caption, ("Estimated", "Read", "Times", "Query"), rows, note, shown=15),))
-
-
-def spoken_bytes(count: int | None) -> str:
-    """``1.4 GB``, ``12 kB``, ``0 B``; a dash for None. Units are decimal."""
-    if count is None:
-        return "-"
-    for unit, size in _UNITS:
-        if count >= size:
-            return f"{count / size:,.1f} {unit}"
-    return f"{count} B"

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from lib.consolidation.upkeep.day_profiles import Activity
 from lib.operations import by_hand
+from lib.verdict.check import Check
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.verdict import Verdict
 
 if TYPE_CHECKING:
     from lib.operations.quality.night import Night

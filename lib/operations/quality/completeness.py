@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from lib.consolidation.upkeep.day_profiles import rows_by_game_and_system
 from lib.operations.quality.volume import games_of, so_far
+from lib.verdict.check import Check
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.verdict import Verdict
 from lib.words.text import text_of
 
 if TYPE_CHECKING:

@@ -19,10 +19,12 @@ from lib.consolidation.upkeep.duplicates import (
     explain_duplicates,
 )
 from lib.operations import by_hand
+from lib.verdict.check import Check
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
+from lib.words.quantities import Value
 
 if TYPE_CHECKING:
     from lib.operations.logs.history import LogHistory
@@ -139,7 +141,7 @@ def _cause_check(explained: Explanation) -> Check:
     kinds = {kind: number for kind, number in explained.by_kind.items() if number}
     gaps = [group.gap_ms for group in explained.groups if group.gap_ms is not None]
     batches = sorted({batch for group in explained.groups for batch in group.batches})
-    evidence: dict[str, object] = {f"{kind}": f"{number} keys: {_CAUSES[kind]}" for kind, number in kinds.items()}
+    evidence: dict[str, Value] = {f"{kind}": f"{number} keys: {_CAUSES[kind]}" for kind, number in kinds.items()}
     evidence["batches still in staging"] = ", ".join(batches) or "none: cleaned up"
     evidence["created apart"] = f"{min(gaps):,.0f} to {max(gaps):,.0f} ms" if gaps else "not recorded"
     summary = ", ".join(f"{number} keys: {kind} ({_CAUSES[kind]})" for kind, number in kinds.items())

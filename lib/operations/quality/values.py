@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from lib.consolidation.upkeep.column_rules import CONTRADICTIONS, ColumnRule, greatest, nulls, unfit
 from lib.consolidation.upkeep.day_profiles import DayProfile
 from lib.operations import by_hand
+from lib.verdict.check import Check
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
-from lib.verdict.verdict import Check, Verdict, worst
+from lib.verdict.verdict import Verdict, worst
 from lib.words.text import text_of
 
 if TYPE_CHECKING:

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 
 from lib.consolidation.ledger import ledger_runs
 from lib.operations import by_hand
+from lib.verdict.check import Check
 from lib.verdict.figure import Figure, rows_over_dates
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
+from lib.words.quantities import Value
 from lib.words.text import text_of
 
 if TYPE_CHECKING:
@@ -102,7 +104,7 @@ def _without_rows(night: Night) -> Check:
     """No games, not yet, or lost? Only what speaks for an answer gives one."""
     batches = _batches(night)
     lines = _lines_about(night)
-    evidence: dict[str, object] = {
+    evidence: dict[str, Value] = {
         "games told": text_of(night.games),
         "batches": ", ".join(batches) or "none staged, none in the ledger",
         "log lines that name the date": len(lines),

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 from lib.consolidation.ledger import LedgerRun, ledger_runs
 from lib.consolidation.upkeep.duplicates import count_duplicates
 from lib.operations import by_hand
+from lib.verdict.check import Check
 from lib.verdict.section import Section, section
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 from lib.words.durations import spoken_seconds
+from lib.words.quantities import Value
 
 if TYPE_CHECKING:
     from lib.operations.quality.night import Night
@@ -111,7 +113,7 @@ def _freshness_check(night: Night) -> Check:
     return Check(_FRESH, Verdict.PASS, f"rows of the date last written {local_time(written, zone)}", evidence)
 
 
-def _break_check(night: Night, evidence: dict[str, object]) -> Check:
+def _break_check(night: Night, evidence: dict[str, Value]) -> Check:
     """One day without games is usual; many are a table that nobody writes to any more."""
     newest_date = max(night.profiles)
     days = (night.game_date - newest_date).days

@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from lib.errors import CouldNotLook
 from lib.operations import by_hand
 from lib.operations.changes.lock_switch import switch_now
 from lib.operations.criteria.criteria import Judged, Kind, figure, judged
 from lib.operations.criteria.metrics import Measurement
 from lib.operations.logs.history import LogHistory
 from lib.operations.rollback.aftermath import rollbacks
-from lib.verdict.section import COULD_NOT_LOOK, Section, section
+from lib.verdict.check import Check
+from lib.verdict.section import Section, section
 from lib.verdict.table import Table
-from lib.verdict.verdict import Check, Verdict, worst
+from lib.verdict.verdict import Verdict, worst
 from lib.words.dates import local_time
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ def _evidence(scope: Scope) -> tuple[Evidence, str]:
     """Lines from before the last rollback say nothing about how it is since."""
     try:
         earlier = rollbacks(scope)
-    except COULD_NOT_LOOK:
+    except CouldNotLook:
         earlier = []
     if not earlier:
         return scope.evidence, ""

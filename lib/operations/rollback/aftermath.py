@@ -13,8 +13,9 @@ from lib.operations.locks.stuck import lock_states
 from lib.operations.logs.history import LogHistory
 from lib.operations.logs.monitoring import errors
 from lib.operations.quality.duplicates import duplicates
+from lib.verdict.check import Check
 from lib.verdict.section import Section, section
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.verdict import Verdict
 
 if TYPE_CHECKING:
     from lib.operations.changes.plan import Approval

@@ -11,8 +11,8 @@ from lib.operations.changes.action import Action, carry_out
 from lib.operations.changes.lock_switch import LockSwitching
 from lib.operations.changes.plan import Approval
 from lib.operations.changes.traffic import TrafficRouting, wanted_traffic
+from lib.verdict.conclusion import Conclusion, conclude
 from lib.verdict.section import Section, all_checks, section
-from lib.verdict.verdict import Conclusion, conclude
 from lib.words.choices import ensure_one_of
 
 if TYPE_CHECKING:

@@ -9,11 +9,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from lib.consolidation.ledger import LedgerRun, ledger_runs
+from lib.errors import CouldNotLook
 from lib.operations import by_hand
 from lib.ports.services import LATEST
-from lib.verdict.section import COULD_NOT_LOOK, Section, section
+from lib.verdict.check import Check
+from lib.verdict.section import Section, section
 from lib.verdict.table import Table
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 
 if TYPE_CHECKING:
@@ -110,7 +112,7 @@ def _ledger(platform: Platform, status: ServiceStatus) -> tuple[list[LedgerRun],
         return [], ""
     try:
         return ledger_runs(platform.warehouse, platform.table), ""
-    except COULD_NOT_LOOK as error:
+    except CouldNotLook as error:
         return [], f"could not look: {error}"
 
 

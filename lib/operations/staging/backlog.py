@@ -15,10 +15,11 @@ from lib.consolidation.errors import SourceVanished, WarehouseUnavailable
 from lib.consolidation.staging import BatchBacklog, staging_backlog
 from lib.consolidation.upkeep.cleanup import Proof, ProvenTable, prove_tables
 from lib.operations import by_hand
+from lib.verdict.check import Check
 from lib.verdict.commands import Changing, Looking
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.verdict import Verdict
 from lib.words.dates import date_in
 from lib.words.durations import spoken_seconds
 

@@ -13,9 +13,10 @@ from lib.consolidation.ledger import LedgerRun, ledger_runs
 from lib.consolidation.staged_batch import StagedBatch, find_staged
 from lib.consolidation.upkeep.duplicates import count_duplicates
 from lib.operations import by_hand
+from lib.verdict.check import Check
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.verdict import Verdict
 from lib.words.dates import date_in, local_time
 
 if TYPE_CHECKING:

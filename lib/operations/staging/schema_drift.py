@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from lib.consolidation.errors import StagedDataError
 from lib.consolidation.schema import check_staged_columns
 from lib.consolidation.staging import staging_backlog
+from lib.verdict.check import Check
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.verdict import Verdict
 
 if TYPE_CHECKING:
     from lib.consolidation.identifiers import TableName

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from lib.consolidation.ledger import ledger_runs
 from lib.consolidation.staging import batch_of, is_merged, merged_names, staging_of
 from lib.operations import by_hand
+from lib.verdict.check import Check
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.verdict import Verdict
 from lib.words.durations import spoken_seconds
 
 if TYPE_CHECKING:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from lib.errors import CouldNotLook
 from lib.operations.criteria.criteria import threshold
 from lib.operations.logs.lines import EventKind
-from lib.operations.performance.query_costs import spoken_bytes
 from lib.operations.staging.size import StagedSize, staged_sizes
 from lib.operations.timeout.phases import Phase, TimedRun, timed_runs
 from lib.operations.timeout.table_layout import bytes_of_date, is_pruned, rows_of_date
-from lib.verdict.section import COULD_NOT_LOOK, Section, section
+from lib.verdict.check import Check
+from lib.verdict.section import Section, section
 from lib.verdict.table import Table
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.verdict import Verdict
+from lib.words.bytes import spoken_bytes
 from lib.words.durations import spoken_seconds
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ def _figures(fix: str, scope: Scope, batch_id: str) -> _Figures:
     """A source that cannot be read takes its fix with it, and not the others."""
     try:
         return _FIXES[fix](scope, batch_id)
-    except COULD_NOT_LOOK as error:
+    except CouldNotLook as error:
         return f"not known: {error}", "-"
 
 

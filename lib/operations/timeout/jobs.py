@@ -9,12 +9,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from lib.consolidation.ledger import ledger_runs
+from lib.errors import CouldNotLook
 from lib.operations import by_hand
-from lib.operations.performance.query_costs import spoken_bytes
 from lib.ports.jobs import JobState, WarehouseJob
-from lib.verdict.section import COULD_NOT_LOOK, Section, section
+from lib.verdict.check import Check
+from lib.verdict.section import Section, section
 from lib.verdict.table import Table
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.verdict import Verdict
+from lib.words.bytes import spoken_bytes
 from lib.words.dates import local_time
 from lib.words.durations import spoken_seconds
 
@@ -135,7 +137,7 @@ def _left_behind(platform: Platform, jobs: Sequence[WarehouseJob]) -> tuple[list
         return [], ""
     try:
         locks = platform.locks.locks()
-    except COULD_NOT_LOOK as error:
+    except CouldNotLook as error:
         return [], str(error)
     live = {seen.record.claim.batch_id for seen in locks if seen.record and not seen.is_expired}
     return [job for job in consolidating if batch_of_job(job) not in live], ""

@@ -12,9 +12,10 @@ from lib.operations.criteria.criteria import threshold
 from lib.operations.logs.freshness import no_consolidation_seen
 from lib.operations.logs.lines import EventKind
 from lib.operations.logs.timeline import Consolidation, Progress
+from lib.verdict.check import Check
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 from lib.words.durations import spoken_seconds
 

@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from lib.verdict.section import COULD_NOT_LOOK, Section, could_not_look
-from lib.verdict.verdict import Check, Verdict
+from lib.errors import CouldNotLook
+from lib.verdict.check import Check
+from lib.verdict.section import Section, could_not_look
+from lib.verdict.verdict import Verdict
 from lib.words.durations import spoken_seconds
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ def _check(name: str, ask: Callable[[], object]) -> Check:
     started = perf_counter()
     try:
         ask()
-    except COULD_NOT_LOOK as error:
+    except CouldNotLook as error:
         return could_not_look(name, error)
     seconds = perf_counter() - started
     if seconds >= _SLOW_SECONDS:

@@ -6,10 +6,11 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from lib.consolidation.upkeep.day_profiles import profile_days
-from lib.operations.performance.query_costs import spoken_bytes
+from lib.verdict.check import Check
 from lib.verdict.section import Section, section
 from lib.verdict.table import facts
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.verdict import Verdict
+from lib.words.bytes import spoken_bytes
 
 if TYPE_CHECKING:
     from lib.platform import Platform

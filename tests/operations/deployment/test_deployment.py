@@ -18,8 +18,9 @@ from lib.embedded.services import LocalServices
 from lib.errors import SourceUnavailable
 from lib.operations.deployment.services import firestore_access, health, revisions
 from lib.platform import Platform
+from lib.verdict.check import Check
 from lib.verdict.section import Section
-from lib.verdict.verdict import Check, Verdict, worst
+from lib.verdict.verdict import Verdict, worst
 
 WORKER, COORDINATOR = "prediction-worker", "prediction-coordinator"
 

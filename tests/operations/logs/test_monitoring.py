@@ -22,8 +22,10 @@ from lib.operations.scope import Scope, scope_of
 from lib.operations.staging.backlog import backlog
 from lib.platform import Platform
 from lib.ports.logs import LogEntry
+from lib.verdict.check import Check
+from lib.verdict.conclusion import conclude
 from lib.verdict.section import Section, all_checks
-from lib.verdict.verdict import Check, Verdict, conclude
+from lib.verdict.verdict import Verdict
 
 DAY = date(2026, 1, 17)
 WORKER, COORDINATOR = "prediction-worker", "prediction-coordinator"

@@ -32,8 +32,10 @@ from lib.operations.quality.writes import rows_against_ledger, table_freshness, 
 from lib.operations.scope import scope_of
 from lib.platform import Platform
 from lib.ports.logs import LogEntry
+from lib.verdict.check import Check
+from lib.verdict.conclusion import conclude
 from lib.verdict.section import Section, all_checks
-from lib.verdict.verdict import Check, Verdict, conclude
+from lib.verdict.verdict import Verdict
 
 DAY = date(2026, 1, 17)
 MORNING_AFTER = datetime(2026, 1, 18, 14, tzinfo=UTC)

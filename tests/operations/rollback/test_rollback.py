@@ -30,8 +30,9 @@ from lib.operations.scope import scope_of
 from lib.places import ROOT
 from lib.platform import Platform
 from lib.ports.services import LATEST
+from lib.verdict.check import Check
 from lib.verdict.section import Section
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.verdict import Verdict
 from tests.operations.deployed import COORDINATOR, NEW, OLD, WORKER, having, on_google, with_two_revisions
 
 DAY = date(2026, 1, 17)

@@ -15,8 +15,9 @@ from lib.operations.rollback.request import checked_rollback, roll_back
 from lib.operations.scope import scope_of
 from lib.platform import Platform
 from lib.ports.logs import LogEntry
+from lib.verdict.check import Check
 from lib.verdict.table import Table
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.verdict import Verdict
 
 DAY = date(2026, 1, 17)
 WORKER, COORDINATOR = "prediction-worker", "prediction-coordinator"

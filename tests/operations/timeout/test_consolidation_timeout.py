@@ -26,8 +26,9 @@ from lib.operations.timeout.table_layout import table_layout
 from lib.platform import Platform
 from lib.ports.jobs import JobState, TableLayout, WarehouseJob
 from lib.ports.logs import LogEntry
+from lib.verdict.check import Check
 from lib.verdict.section import Section
-from lib.verdict.verdict import Check, Verdict
+from lib.verdict.verdict import Verdict
 from tests.consolidation.world import DAY, predictions
 from tests.operations.deployed import having
 

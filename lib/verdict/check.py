@@ -1,0 +1,123 @@
+"""Questions, and checks: their answers, with the evidence and the next step.
+
+A runbook asks each `Question` once. Its id never changes, so runs of different days are compared by
+it; its name is for people and may hold a date.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from lib.errors import CouldNotLook
+from lib.verdict.commands import Changing, Looking
+from lib.verdict.verdict import Verdict
+from lib.words.quantities import Value, as_data
+
+_ID = re.compile(r"[a-z][a-z_]*", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Check:
+    """The answer to one question: why, and what to do.
+
+    Attributes:
+        name: The question in a few words, e.g. ``Duplicates 2026-01-17``.
+        verdict: The answer.
+        summary: One line with the deciding figure, e.g. ``5 duplicate keys of 587``.
+        evidence: Label to value: the figures that the verdict rests on, as numbers with their units.
+        next_step: What the operator should do now; empty when nothing is to be done.
+        commands: The same question asked by hand (``gcloud``, ``bq``, ``runbook``).
+        changes: Commands that do something about the answer; shown apart from `commands`.
+        id: The question's id.
+
+    Raises:
+        TypeError: A command is in the field of the other kind, or is not text.
+    """
+
+    name: str
+    verdict: Verdict
+    summary: str
+    evidence: Mapping[str, Value] = field(default_factory=dict)
+    next_step: str = ""
+    commands: Sequence[Looking] = ()
+    changes: Sequence[Changing] = ()
+    id: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "commands", Looking.all_of(self.commands, "Check.commands"))
+        object.__setattr__(self, "changes", Changing.all_of(self.changes, "Check.changes"))
+
+    def as_data(self) -> dict[str, Any]:
+        """JSON-ready; see `lib.words.quantities.as_data` for the evidence."""
+        data = asdict(self)
+        data["verdict"] = str(self.verdict)
+        data["evidence"] = {label: as_data(value) for label, value in self.evidence.items()}
+        data["commands"], data["changes"] = list(self.commands), list(self.changes)
+        return data
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question that a runbook asks, and what its answer rests on.
+
+    Attributes:
+        id: Letters and underscores, such as ``lock_acquisitions``; unique in a runbook and never changed.
+        name: For people.
+        evidence: As in `Check`.
+        commands: As in `Check`.
+
+    Raises:
+        ValueError: The id has other characters.
+    """
+
+    id: str
+    name: str
+    evidence: Mapping[str, Value] = field(default_factory=dict)
+    commands: Sequence[Looking] = ()
+
+    def __post_init__(self) -> None:
+        if not _ID.fullmatch(self.id):
+            raise ValueError(f"the id of a question is letters and underscores, got {self.id!r:.80}")
+
+    def named(self, name: str) -> Question:
+        """The same question under a name that says more, such as its date."""
+        return replace(self, name=name)
+
+    def on(self, evidence: Mapping[str, Value], commands: Sequence[Looking] = ()) -> Question:
+        """The same question with what its answer rests on."""
+        return replace(self, evidence=evidence, commands=commands)
+
+    def passes(self, summary: str, next_step: str = "") -> Check:
+        return self.answer(Verdict.PASS, summary, next_step)
+
+    def warns(self, summary: str, next_step: str = "", changes: Sequence[Changing] = ()) -> Check:
+        return self.answer(Verdict.WARN, summary, next_step, changes)
+
+    def unknown(self, summary: str, next_step: str = "", changes: Sequence[Changing] = ()) -> Check:
+        return self.answer(Verdict.UNKNOWN, summary, next_step, changes)
+
+    def fails(self, summary: str, next_step: str = "", changes: Sequence[Changing] = ()) -> Check:
+        return self.answer(Verdict.FAIL, summary, next_step, changes)
+
+    def answer(self, verdict: Verdict, summary: str, next_step: str = "", changes: Sequence[Changing] = ()) -> Check:
+        """The answer when its verdict was judged elsewhere."""
+        return Check(
+            id=self.id,
+            name=self.name,
+            verdict=verdict,
+            summary=summary,
+            evidence=self.evidence,
+            next_step=next_step,
+            commands=self.commands,
+            changes=changes,
+        )
+
+    def could_not_look(self, error: CouldNotLook) -> Check:
+        """The answer when the source could not be read: UNKNOWN, with what makes it readable."""
+        return self.unknown(
+            f"could not look: {error}",
+            f"{error.remedy}, and run this runbook again; until then nothing is known.",
+        )

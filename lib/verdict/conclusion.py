@@ -1,0 +1,82 @@
+"""The conclusion of a runbook: the verdict of its worst check.
+
+The last cell of a notebook displays it as HTML for people and, under `MEDIA_TYPE`, as data for
+the runner, the archive and the report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from lib.verdict.check import Check
+from lib.verdict.live import style
+from lib.verdict.next_runbook import as_html
+from lib.verdict.verdict import Verdict, worst
+from lib.words.text import one_line
+
+MEDIA_TYPE = "application/vnd.consolidation-runbooks.verdict+json"
+SCHEMA_VERSION = 2
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """What a runbook found. Displaying it in a notebook records the verdict."""
+
+    checks: tuple[Check, ...]
+    headline: str
+
+    @property
+    def verdict(self) -> Verdict:
+        return worst([check.verdict for check in self.checks])
+
+    def as_data(self) -> dict[str, Any]:
+        """The payload stored under `MEDIA_TYPE`."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "verdict": str(self.verdict),
+            "headline": self.headline,
+            "checks": [check.as_data() for check in self.checks],
+        }
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        return {
+            MEDIA_TYPE: self.as_data(),
+            "text/html": self._repr_html_(),
+            "text/plain": f"{self.verdict}: {self.headline}",
+        }
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{_marked(check.verdict)}</td><td>{escape(one_line(check.name))}</td>"
+            f"<td>{escape(one_line(check.summary))}</td><td>{as_html(check.next_step)}</td></tr>"
+            for check in self.checks
+        )
+        return (
+            f"{style()}<h2>{_marked(self.verdict)}: {escape(one_line(self.headline))}</h2>"
+            '<table class="verdicts"><tr><th>Verdict</th><th>Check</th><th>Found</th><th>Next step</th></tr>'
+            f"{rows}</table>"
+        )
+
+
+def _marked(verdict: Verdict) -> str:
+    return f'<span class="verdict {verdict.lower()}"><b>{verdict}</b></span>'
+
+
+def conclude(checks: Sequence[Check], lead: Check | None = None) -> Conclusion:
+    """Draw the conclusion; the headline is that of the worst check, or says that all passed.
+
+    Args:
+        checks: The answers.
+        lead: The one that is the headline when all passed; None: their number is.
+    """
+    if not checks:
+        return Conclusion((), "No check was made")
+    ordered = sorted(checks, key=lambda check: -check.verdict.badness)
+    first = ordered[0]
+    if first.verdict is Verdict.PASS and len(checks) > 1:
+        headline = f"{lead.name}: {lead.summary}" if lead else f"All {len(checks)} checks passed"
+        return Conclusion(tuple(checks), headline)
+    return Conclusion(tuple(ordered), f"{first.name}: {first.summary}")
