@@ -28,10 +28,11 @@ test: $(READY) ## run the tests
 lab: $(READY) ## open the notebooks in JupyterLab
 	@.venv/bin/jupyter-lab notebooks
 
-check: $(READY) ## lint, formatting (notebooks too) and types
+check: $(READY) ## lint, formatting (notebooks too), types, and who imports whom
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy --strict lib rehearsal
+	@.venv/bin/python -m tests.house.the_map
 
 proof: $(READY) ## simulation, model and real processes; writes docs/PROOF.md (needs spin and gcc)
 	@.venv/bin/python -m proof run

@@ -1,61 +1,48 @@
 """Who may import whom (CONTRIBUTING.md, "The map")."""
 
-import ast
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from lib.places import ROOT
+from tests.house.the_map import CHECKED, contracts, rows
 
 LIB = ROOT / "lib"
-ADAPTERS = frozenset({"lib.gcp", "lib.embedded"})
-FORBIDDEN = {
-    "lib.locking": ADAPTERS,
-    "lib.consolidation": ADAPTERS,
-    "lib.operations": ADAPTERS,
-    "lib.embedded": frozenset({"lib.gcp"}),
-    "lib.gcp": frozenset({"lib.embedded"}),
-}
-# The guide's `ConsolidationLock(project_id)`, without a store, means Firestore.
-EXCEPTIONS = {("lib.locking.lock", "lib.gcp")}
-
 SLOW = ("duckdb", "google.cloud", "grpc", "matplotlib", "pandas", "papermill", "pyarrow", "scipy")
 MAX_LINES = 300
+MOST_FILES = 12
 
 
-def module_name(path: Path) -> str:
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-def imported_modules(path: Path) -> Iterator[str]:
-    """Every module that a file imports, inside functions too."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
 
 
 def is_within(module: str, package: str) -> bool:
     return module == package or module.startswith(f"{package}.")
 
 
-@pytest.mark.parametrize("layer", FORBIDDEN)
-def test_layer_keeps_its_distance(layer: str) -> None:
-    offences = {
-        (module_name(path), package)
-        for path in LIB.rglob("*.py")
-        if is_within(module_name(path), layer)
-        for imported in imported_modules(path)
-        for package in FORBIDDEN[layer]
-        if is_within(imported, package)
-    }
-    assert offences <= EXCEPTIONS
+def test_the_map_is_the_tree() -> None:
+    there = [path for package in CHECKED for path in (ROOT / package).iterdir() if path.name[0] not in "_."]
+    modules = {module_of(path) for path in there if path.suffix == ".py" or any(path.glob("*.py"))}
+    on_map = {module for row in rows() for module in row.modules}
+    assert on_map - {"rehearsal"} == {module for module in modules if module.startswith("lib.")}
+
+
+def test_the_map_runs_downwards() -> None:
+    on_map = [row.modules for row in rows()]
+    for at, row in enumerate(rows()):
+        below = {module for modules in on_map[at + 1 :] for module in modules}
+        assert set(row.knows or ()) <= below, row
+
+
+def test_an_import_that_the_map_does_not_name_is_found(tmp_path: Path) -> None:
+    """The contracts would hold nothing if the table were not read, or lazy imports not seen."""
+    config = contracts()
+    assert len(config.sections()) == 2 + len([module for row in rows() for module in row.modules])
+    assert "lib.operations" in config["importlinter:contract:lib.words"]["forbidden_modules"].split()
+    assert config["importlinter:contract:lib.errors"]["forbidden_modules"].split().count("lib.words") == 1
 
 
 def test_files_stay_short() -> None:
@@ -63,6 +50,13 @@ def test_files_stay_short() -> None:
         str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in LIB.rglob("*.py")
     }
     assert {name: length for name, length in lengths.items() if length > MAX_LINES} == {}
+
+
+def test_rooms_stay_small() -> None:
+    rooms = [room for room in (LIB / "operations").iterdir() if any(room.glob("*.py"))]
+    assert len(rooms) > 5
+    files = {room.name: len([path for path in room.glob("*.py") if path.name != "__init__.py"]) for room in rooms}
+    assert {name: number for name, number in files.items() if number > MOST_FILES} == {}
 
 
 def modules_loaded_by(code: str) -> list[str]:
