@@ -13,7 +13,7 @@ ifneq ($(shell test -x .venv/bin/python && cat $(READY) 2>/dev/null),$(CURDIR))
 .PHONY: $(READY)
 endif
 
-.PHONY: help demo test lab check proof model bench bench-quick airflow lock clean
+.PHONY: help demo test lab check proof model bench bench-quick airflow readme lock clean
 .DEFAULT_GOAL := help
 
 help: ## show these targets
@@ -47,6 +47,9 @@ bench-quick: $(READY) .venv-dbt/ready ## the same in smaller sizes, in two minut
 	@.venv/bin/python -m bench --quick
 
 airflow: .venv-airflow/ready ## Airflow in an environment of its own, on which tests try the DAGs made for it
+
+readme: $(READY) ## renew the README's table of runbooks from the notebooks
+	@.venv/bin/python -m tests.house.readme
 
 lock: $(READY) ## renew requirements.lock from the ranges in pyproject.toml
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && \

@@ -24,6 +24,7 @@ from lib.cli.fence import fence
 from lib.cli.incident import incident
 from lib.cli.locks import locks
 from lib.cli.logs import logs
+from lib.cli.new import new
 from lib.cli.notify import notify
 from lib.cli.repair import repair
 from lib.cli.runs import list_runbooks, params, run
@@ -78,6 +79,7 @@ for command in (
     run,
     list_runbooks,
     params,
+    new,
     runs,
     demo,
     drill,

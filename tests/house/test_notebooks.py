@@ -2,6 +2,7 @@
 
 import ast
 import io
+import json
 import re
 import tokenize
 from collections.abc import Iterator
@@ -13,7 +14,9 @@ import pytest
 from papermill import inspect_notebook
 
 from lib.places import ROOT
+from lib.runbooks import frame
 from lib.runbooks.catalogue import Runbook
+from tests.house.readme import README, renewed
 
 RUNBOOKS = {
     "deploy_verify",
@@ -37,14 +40,17 @@ LOGIC = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.Tr
 Notebook = nbformat.NotebookNode
 
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+# What `runbook new` writes.
+FRAME = json.dumps(frame.notebook("queue_depth", "Is the queue too deep?"))
 # It has a parameter of each type.
 HEALTHY = ROOT / "tests/runbooks/notebooks/healthy.ipynb"
 
 
-@pytest.fixture(params=PATHS, ids=lambda path: path.stem)
+@pytest.fixture(params=[*PATHS, FRAME], ids=lambda source: source.stem if isinstance(source, Path) else "new")
 def notebook(request: pytest.FixtureRequest) -> Notebook:
-    path: Path = request.param
-    return nbformat.read(path, as_version=nbformat.NO_CONVERT)
+    if isinstance(request.param, Path):
+        return nbformat.read(request.param, as_version=nbformat.NO_CONVERT)
+    return nbformat.reads(request.param, as_version=nbformat.NO_CONVERT)
 
 
 def code_cells(notebook: Notebook) -> list[Notebook]:
@@ -144,3 +150,8 @@ def test_prose_comes_before_each_code_cell(notebook: Notebook) -> None:
     kinds = [(cell.id, cell.cell_type) for cell in notebook.cells]
     pairs = pairwise(kinds)
     assert [name for (_, before), (name, kind) in pairs if kind == "code" and before != "markdown"] == []
+
+
+def test_the_readmes_table_is_made_from_the_notebooks() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert text == renewed(text), "make readme"

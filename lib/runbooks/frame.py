@@ -1,0 +1,129 @@
+"""The frame of a new runbook: its notebook, and the file of its first step."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from lib import places
+from lib.errors import UserError
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,60}", re.ASCII)
+
+_STEP = '''"""{title}"""
+
+from __future__ import annotations
+
+from lib.operations.scope import Scope
+from lib.verdict.check import Question
+from lib.verdict.section import Section, section
+
+# The id is never changed: runs are compared by it.
+FIRST = Question("{id}", "{title}")
+
+
+@section(FIRST)
+def first_step(scope: Scope) -> Section:
+    """Look at one thing, and answer the question with the figure that decides."""
+    question = FIRST.on({{"game date": scope.game_date}}, [scope.platform.commands.run("{name}")])
+    return Section((question.unknown("this step is not written yet", "Write it: lib/operations/{name}.py"),))
+'''
+
+_PURPOSE = """\
+Say in a sentence what it looks at.
+
+**Run it** when someone asks. **It changes nothing.**"""
+
+_PARAMETERS = """\
+environment: str = "local"  # where to look: a file of params/environments, without its ending
+game_date: str = "today"  # date to look at: YYYY-MM-DD, today or yesterday
+hours: float = 24  # how far back the logs are read, in hours
+timezone: str = ""  # zone in which a game date is a day, such as America/New_York; empty: the environment's"""
+
+_SETUP = """\
+from lib.operations.scope import scope_of
+from lib.platform import connect
+
+scope = scope_of(connect(environment), game_date=game_date, hours=hours, timezone=timezone)
+scope"""
+
+_READ = """\
+from lib.operations.performance.query_costs import what_was_read
+
+what_was_read(scope)"""
+
+
+def write_frame(name: str, title: str) -> tuple[Path, Path]:
+    """Write the notebook and its step, which is UNKNOWN until someone writes it.
+
+    Args:
+        name: The runbook's name.
+        title: The question that it answers; its heading.
+
+    Returns:
+        The notebook's file and the step's.
+
+    Raises:
+        UserError: The name or the title is not usable, or taken; nothing was written.
+    """
+    if not _NAME.fullmatch(name):
+        raise UserError(f"{name!r:.80} is not a name for a runbook; use lower-case letters, digits and underscores")
+    if not title.isprintable() or not title.strip() or set(title) & set('"\\'):
+        raise UserError(f"--title {title!r:.80} must be one line of text without quotes and backslashes")
+    rooms = places.ROOT / "lib" / "operations"
+    if not (places.ROOT / "pyproject.toml").is_file():
+        raise UserError(f"{places.ROOT} is not a checkout; a runbook's steps are written in lib/operations of one")
+    files = (places.notebooks() / f"{name}.ipynb", rooms / f"{name}.py")
+    for path in (*files, rooms / name):
+        if path.exists():
+            raise UserError(f"{path} is already there; choose another name")
+    for path, text in zip(files, (json.dumps(notebook(name, title), indent=1) + "\n", step(name, title)), strict=True):
+        path.write_text(text, encoding="utf-8")
+    return files
+
+
+def step(name: str, title: str) -> str:
+    """The Python file of the first step."""
+    question = re.sub(r"[^a-z]+", "_", name).strip("_") or "first_step"
+    return _STEP.format(name=name, title=title.strip(), id=question)
+
+
+def notebook(name: str, title: str) -> dict[str, Any]:
+    """The notebook, in the form that CONTRIBUTING.md asks for."""
+    cells = [
+        _prose(
+            "title",
+            f"# {title.strip()}\n\nSay in a sentence what it looks at.\n\n**Run it** when. **It changes nothing.**",
+        ),
+        _prose("parameters-help", "## Parameters\n\nEvery one has a default that changes nothing."),
+        {**_code("parameters", _PARAMETERS), "metadata": {"tags": ["parameters"]}},
+        _prose("setup-how", "## What this run does\n\nA parameter that is wrong ends the run here."),
+        _code("setup", _SETUP),
+        _prose("step-1-how", "## Step 1\n\nSay what the step looks at, and what a bad answer means."),
+        _code("step-1", f"from lib.operations.{name} import first_step\n\nfirst_step(scope)"),
+        _prose("what-was-read-how", "## What this run read\n\nOn BigQuery each query is estimated first."),
+        _code("what-was-read", _READ),
+        _prose("verdict-how", "## Verdict\n\nThe worst answer of all steps above."),
+        _code("verdict", "scope.verdict()"),
+    ]
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+
+
+def _prose(cell_id: str, text: str) -> dict[str, Any]:
+    return {"cell_type": "markdown", "id": cell_id, "metadata": {}, "source": text.splitlines(keepends=True)}
+
+
+def _code(cell_id: str, text: str) -> dict[str, Any]:
+    source = text.splitlines(keepends=True)
+    return {
+        "cell_type": "code",
+        "execution_count": None,
+        "id": cell_id,
+        "metadata": {},
+        "outputs": [],
+        "source": source,
+    }
