@@ -19,15 +19,16 @@ from lib.cli import options
 def stage(batch_id: str, game_date: str, file: Path, workers: int, environment: str, as_json: bool) -> None:
     """Write FILE (.csv, .parquet, .jsonl) into staging tables of a batch."""
     from lib.consolidation.files import read_rows
-    from lib.consolidation.identifiers import checked_batch_id, checked_game_date
+    from lib.consolidation.identifiers import checked_batch_id
     from lib.operations import by_hand
     from lib.platform import connect
+    from lib.words.dates import checked_game_date
 
     checked_batch_id(batch_id)
     day = checked_game_date(game_date)
     platform = connect(environment)
     writes = platform.staging_writer().write_batch(
-        read_rows(file), batch_id=batch_id, workers=workers, game_date=game_date, source=str(file)
+        read_rows(file), batch_id=batch_id, workers=workers, game_date=day, source=str(file)
     )
     rows = sum(write.rows for write in writes)
     if as_json:
@@ -58,16 +59,17 @@ def consolidate(
     as_json: bool,
 ) -> None:
     """Merge a batch's staging tables into the main table, once."""
-    from lib.consolidation.identifiers import checked_batch_id, checked_game_date
+    from lib.consolidation.identifiers import checked_batch_id
     from lib.platform import connect
+    from lib.words.dates import checked_game_date
 
     checked_batch_id(batch_id)
-    checked_game_date(game_date)
+    day = checked_game_date(game_date)
     platform = connect(environment)
     options.show_library_log()
     result = platform.consolidator().consolidate_batch(
         batch_id=batch_id,
-        game_date=game_date,
+        game_date=day,
         cleanup=not keep_staging,
         use_lock=not no_lock,
         dry_run=dry_run,
@@ -93,10 +95,10 @@ def duplicates(game_date: str, environment: str, as_json: bool) -> None:
 
     Exits 1 when there are any, 3 when the date has no rows to look at.
     """
-    from lib.consolidation.identifiers import checked_game_date
     from lib.consolidation.upkeep.duplicates import count_duplicates
     from lib.operations import by_hand
     from lib.platform import connect
+    from lib.words.dates import checked_game_date
 
     day = checked_game_date(game_date)
     platform = connect(environment)

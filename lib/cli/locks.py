@@ -41,8 +41,8 @@ def list_locks(environment: str, as_json: bool) -> None:
 @options.as_json
 def show(game_date: str, environment: str, as_json: bool) -> None:
     """The lock of one date."""
-    from lib.consolidation.identifiers import checked_game_date
     from lib.platform import connect
+    from lib.words.dates import checked_game_date
 
     lock = connect(environment).locks
     observation = lock.store.read(lock.key_for(checked_game_date(game_date)))
@@ -68,9 +68,9 @@ def release(game_date: str, steal: bool, plan: str | None, reason: str | None, e
     even if it wakes up.
     """
     from lib.cli.changes import show_or_apply
-    from lib.consolidation.identifiers import checked_game_date
     from lib.operations.changes.lock_release import LockRelease
     from lib.platform import connect
+    from lib.words.dates import checked_game_date
 
     platform, day = connect(environment), checked_game_date(game_date)
     words = ("locks", "release", str(day), *(["--steal"] if steal else []))

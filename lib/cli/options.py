@@ -7,13 +7,12 @@ import logging
 import math
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import click
 
 from lib.cli.terminal import redactor
-from lib.errors import UserError
 
 environment = click.option(
     "--env", "environment", default="local", show_default=True, help="A file of params/environments."
@@ -44,20 +43,10 @@ def seconds(*, zero: bool) -> NumberRange:
 
 
 def moment(text: str | None, timezone: str) -> datetime | None:
-    """The moment (UTC) that was written; one without a zone is in that one.
+    """As `lib.words.dates.moment_of`; None for an option that was not given."""
+    from lib.words.dates import moment_of
 
-    Raises:
-        UserError: It is no moment.
-    """
-    from lib.words.dates import zone
-
-    if text is None:
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-        return (found if found.tzinfo else found.replace(tzinfo=zone(timezone))).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise UserError(f"{text!r:.60} is no time; write one such as 2026-01-17T18:00 or 2026-01-17") from None
+    return None if text is None else moment_of(text, timezone)
 
 
 def echo_json(data: Mapping[str, Any]) -> None:

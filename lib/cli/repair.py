@@ -18,9 +18,9 @@ def repair() -> None:
 @options.environment
 def plan(game_date: str, environment: str) -> None:
     """Tell what a repair would do, and the digest that approves it; change nothing."""
-    from lib.consolidation.identifiers import checked_game_date
     from lib.operations.changes.repair import Repair
     from lib.platform import connect
+    from lib.words.dates import checked_game_date
 
     day = checked_game_date(game_date)
     platform = connect(environment)
@@ -34,9 +34,9 @@ def plan(game_date: str, environment: str) -> None:
 @options.environment
 def apply(game_date: str, plan: str, reason: str, environment: str) -> None:
     """Back up the rows of duplicate keys, and keep the newest of each."""
-    from lib.consolidation.identifiers import checked_game_date
     from lib.operations.changes.repair import Repair
     from lib.platform import connect
+    from lib.words.dates import checked_game_date
 
     day = checked_game_date(game_date)
     platform = connect(environment)
@@ -51,9 +51,9 @@ def apply(game_date: str, plan: str, reason: str, environment: str) -> None:
 @options.environment
 def undo(game_date: str, backup: str, plan: str | None, reason: str | None, environment: str) -> None:
     """Put the rows of a backup back in place of those that a repair kept."""
-    from lib.consolidation.identifiers import checked_game_date
     from lib.operations.changes.repair import UndoRepair
     from lib.platform import connect
+    from lib.words.dates import checked_game_date
 
     day = checked_game_date(game_date)
     platform = connect(environment)

@@ -29,7 +29,7 @@ from lib.consolidation.errors import (
     WarehouseUnavailable,
 )
 from lib.consolidation.fence import SPEC_CHANGED, ensure_fence, recorded_specs, spec_changed
-from lib.consolidation.identifiers import checked_batch_id, checked_game_date
+from lib.consolidation.identifiers import checked_batch_id
 from lib.consolidation.ledger import LEDGER_COLUMNS, ledger_runs
 from lib.consolidation.merge import INACTIVE_ROWS, WRONG_DATE, consolidation_steps, dry_run_sql
 from lib.consolidation.refusal import Overtaken, refusal
@@ -40,6 +40,7 @@ from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Parameters, TransactionOutcome, Warehouse
 from lib.locking.lease import Lease
 from lib.locking.lock import ConsolidationLock
+from lib.words.dates import checked_game_date
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,6 @@ class _Batch:
 
     batch_id: str
     game_date: date
-    lock_key: str
 
 
 class BatchConsolidator:
@@ -117,8 +117,7 @@ class BatchConsolidator:
         """
         started = perf_counter()
         wait = self._locks.max_wait_seconds if max_wait_seconds is None else max_wait_seconds
-        date_ = checked_game_date(game_date)
-        batch = _Batch(checked_batch_id(batch_id), date_, self._spec.lock_key(date_))
+        batch = _Batch(checked_batch_id(batch_id), checked_game_date(game_date))
         with self._warehouse.session():
             found = find_staged(self._warehouse, self._spec, batch.batch_id)
         if not found.to_merge:
@@ -227,7 +226,7 @@ class BatchConsolidator:
             "game_date": batch.game_date,
             "batch_id": batch.batch_id,
             "run_id": run_id,
-            "lock_key": batch.lock_key,
+            "lock_key": lease.lock_key if lease else self._spec.lock_key(batch.game_date),
             "spec": self._spec.identity,
             "moved_by": run_id,
             "token": token,

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date
 
 from lib.consolidation.errors import InvalidIdentifier
-from lib.errors import UserError
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,299}", re.ASCII)
 _BATCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}", re.ASCII)
@@ -69,14 +67,3 @@ def checked_batch_id(batch_id: str) -> str:
             f"batch id {batch_id!r:.80} is not valid: use letters, digits, hyphens and underscores, at most 128"
         )
     return batch_id
-
-
-def checked_game_date(game_date: str | date) -> date:
-    """The date, from ``YYYY-MM-DD``. A moment is refused: its date depends on a time zone."""
-    text = str(game_date)
-    try:
-        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
-            raise ValueError
-        return date.fromisoformat(text)
-    except ValueError:
-        raise UserError(f"game date {game_date!r:.80} is not a date; write YYYY-MM-DD") from None

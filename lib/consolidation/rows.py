@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from lib.consolidation.errors import StagedDataError
 from lib.consolidation.row_places import place
 from lib.consolidation.warehouse import Column
+from lib.words.dates import iso_date
 
 if TYPE_CHECKING:
     import numpy
@@ -186,7 +187,7 @@ def _boolean(value: Any) -> bool | None:
 
 
 def _date(value: Any) -> date:
-    return date.fromisoformat(_iso_text(value).replace(" ", "T").removesuffix("T00:00:00"))
+    return iso_date(_iso_text(value).replace(" ", "T").removesuffix("T00:00:00"))
 
 
 def _timestamp(value: Any) -> datetime:

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from lib.consolidation.errors import InvalidIdentifier, StagedDataError, UnmarkedStaging
-from lib.consolidation.identifiers import TableName, checked_batch_id, checked_game_date
+from lib.consolidation.identifiers import TableName, checked_batch_id
 from lib.consolidation.ledger import LedgerRun, ledger_runs
 from lib.consolidation.row_groups import grouped_by_columns
 from lib.consolidation.row_places import place
@@ -21,6 +21,7 @@ from lib.consolidation.schema import check_spec, check_staged_columns
 from lib.consolidation.staging_note import loaded_note, staging_note
 from lib.consolidation.table_spec import FENCES_PREFIX, STAGING_PREFIX, TableSpec
 from lib.consolidation.warehouse import Column, StagingTable, Warehouse
+from lib.words.dates import checked_game_date
 
 if TYPE_CHECKING:
     import pandas

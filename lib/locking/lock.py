@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date
 from typing import Protocol
 
 from lib.account import account
@@ -25,6 +25,7 @@ from lib.locking.errors import (
 from lib.locking.heartbeat import Heartbeat
 from lib.locking.lease import Lease, LeaseTiming
 from lib.locking.store import AuditEntry, Claim, LockRecord, LockStore, Observation
+from lib.words.dates import checked_game_date
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +101,7 @@ class ConsolidationLock:
             LeaseLost: At the end of the block, when the lease was lost in it.
         """
         wait = self.max_wait_seconds if max_wait_seconds is None else max_wait_seconds
-        lease = self._take(_as_date(game_date), batch_id, wait)
+        lease = self._take(checked_game_date(game_date), batch_id, wait)
         still_ours = True
         try:
             with self._heartbeat.keeps(lease):
@@ -145,7 +146,7 @@ class ConsolidationLock:
             NothingToRelease: There is no such lock.
             LeaseStillLive: The lease is alive, and it is not to be stolen.
         """
-        lock_key = self.key_for(_as_date(game_date))
+        lock_key = self.key_for(checked_game_date(game_date))
         seen = self.store.read(lock_key)
         if seen.record is None:
             raise NothingToRelease(f"there is no lock {lock_key}; nothing was released")
@@ -183,11 +184,11 @@ class ConsolidationLock:
             LeaseStillLive: The lease is alive, or came alive meanwhile.
             FenceNotMoved: The lock was released, but the fence could not be moved.
         """
-        day = _as_date(game_date)
+        day = checked_game_date(game_date)
         lock_key = self.key_for(day)
         if not reason.strip():
             raise UserError(f"a forced release of {lock_key} needs a reason; it is kept in the audit record")
-        seen = self.releasable(game_date, steal=steal)
+        seen = self.releasable(day, steal=steal)
         assert seen.record is not None
         if expected is not None and seen.record != expected:
             raise LeaseStillLive(f"{lock_key} has changed since it was looked at; nothing was released; look again")
@@ -235,13 +236,3 @@ def _google_principal(project_id: str) -> str:
     from lib.gcp.principal import principal
 
     return principal(GoogleClients(project_id))
-
-
-def _as_date(game_date: str | date) -> date:
-    # A datetime is a date to Python, and would make a lock key of its own.
-    if isinstance(game_date, date) and not isinstance(game_date, datetime):
-        return game_date
-    try:
-        return date.fromisoformat(str(game_date))
-    except (ValueError, TypeError):
-        raise UserError(f"game date {game_date!r:.80} is not a date; write YYYY-MM-DD") from None

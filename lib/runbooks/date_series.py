@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 from lib.errors import UserError
 from lib.runbooks.catalogue import Runbook
+from lib.words.dates import checked_game_date
 
 MOST_DATES = 1_000
 
@@ -35,7 +36,7 @@ class DateSeries:
         name, equals, value = text.partition("=")
         if not equals or not value:
             raise UserError(f"{text!r:.80} is not of the form PARAMETER=FIRST..LAST or PARAMETER=DATE,DATE")
-        dates = tuple(_between(value) if ".." in value else map(_date, value.split(",")))
+        dates = tuple(_between(value) if ".." in value else map(checked_game_date, value.split(",")))
         if len(dates) > MOST_DATES:
             raise UserError(f"{len(dates)} dates are too many at once; at most {MOST_DATES}")
         if len(set(dates)) < len(dates):
@@ -67,20 +68,9 @@ class DateSeries:
 
 
 def _between(text: str) -> Iterator[date]:
-    first, last = map(_date, text.split("..", maxsplit=1))
+    first, last = map(checked_game_date, text.split("..", maxsplit=1))
     if last < first:
         raise UserError(f"{text!r:.80} ends before it begins")
     if (last - first).days >= MOST_DATES:
         raise UserError(f"{text!r:.80} has {(last - first).days + 1:,} dates; at most {MOST_DATES:,} at once")
     return (first + timedelta(days=number) for number in range((last - first).days + 1))
-
-
-def _date(text: str) -> date:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        day = None
-    # fromisoformat also takes 20260117 and 2026-W03-6.
-    if day is None or day.isoformat() != text:
-        raise UserError(f"{text!r:.80} is not a date; write YYYY-MM-DD")
-    return day

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
+from lib.words.dates import iso_date
+
 DATE_WORDS = ("today", "yesterday")
 # Days around the first and the last date there is cannot be counted with.
 _EARLIEST, _LATEST = date(1900, 1, 1), date(2999, 12, 31)
@@ -111,9 +113,6 @@ def comma_separated(given: str) -> list[str]:
 
 
 def _date_text(given: str) -> str:
-    # fromisoformat also takes 20260117 and 2026-W03-6, which nothing else here does.
-    if given and given not in DATE_WORDS:
-        day = date.fromisoformat(given)
-        if day.isoformat() != given or not _EARLIEST <= day <= _LATEST:
-            raise ValueError("not of the form YYYY-MM-DD, or far from any game")
+    if given and given not in DATE_WORDS and not _EARLIEST <= iso_date(given) <= _LATEST:
+        raise ValueError("far from any game")
     return given

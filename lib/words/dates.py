@@ -1,4 +1,4 @@
-"""Which date a runbook is about: a game date is a local date, the warehouse thinks in UTC."""
+"""Dates and moments as text: a game date is a local date, and warehouses think in UTC."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from lib.consolidation.identifiers import checked_game_date
 from lib.errors import UserError
 
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_LENGTH = len("YYYY-MM-DD")
 _DAYS_BACK = {"": 0, "today": 0, "yesterday": 1}
 
 
@@ -21,6 +21,43 @@ def zone(name: str) -> ZoneInfo:
         raise UserError(f"time zone {name!r:.80} is not known; write one such as America/New_York") from None
 
 
+def iso_date(text: str) -> date:
+    """The date that is written ``YYYY-MM-DD``. Raises `ValueError` for any other form.
+
+    Python also reads ``20260117`` and ``2026-W03-6``, which a warehouse does not.
+    """
+    if not _ISO_DATE.fullmatch(text):
+        raise ValueError(f"{text!r:.80} is not of the form YYYY-MM-DD")
+    return date.fromisoformat(text)
+
+
+def checked_game_date(game_date: str | date) -> date:
+    """The date, as it is or from ``YYYY-MM-DD``. Raises `UserError` for anything else.
+
+    A moment is refused too: which date it is depends on a time zone.
+    """
+    if type(game_date) is date:
+        return game_date
+    try:
+        return iso_date(str(game_date))
+    except ValueError:
+        raise UserError(f"game date {game_date!r:.80} is not a date; write YYYY-MM-DD") from None
+
+
+def moment_of(text: str, timezone: str) -> datetime:
+    """The moment (UTC) that is written; one without a zone is in that one, and a date means when it begins.
+
+    Raises:
+        UserError: It is not a moment.
+    """
+    try:
+        iso_date(text[:_LENGTH])
+        found = datetime.fromisoformat(text)
+        return (found if found.tzinfo else found.replace(tzinfo=zone(timezone))).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise UserError(f"{text!r:.60} is not a time; write one such as 2026-01-17T18:00 or 2026-01-17") from None
+
+
 def resolve_game_date(text: str | date, timezone: str, *, now: datetime | None = None) -> date:
     """The game date that is meant.
 
@@ -30,12 +67,10 @@ def resolve_game_date(text: str | date, timezone: str, *, now: datetime | None =
         now: The moment; the clock's by default.
 
     Raises:
-        UserError: It is no date.
+        UserError: It is not a date.
     """
-    if isinstance(text, date):
-        return text
-    word = text.strip().lower()
-    if word in _DAYS_BACK:
+    word = text.strip().lower() if isinstance(text, str) else text
+    if isinstance(word, str) and word in _DAYS_BACK:
         today = (now or datetime.now(UTC)).astimezone(zone(timezone)).date()
         return today - timedelta(days=_DAYS_BACK[word])
     try:
@@ -48,7 +83,7 @@ def date_in(text: str) -> date | None:
     """The first date that stands in the text, such as a batch's id; None: there is none."""
     found = _ISO_DATE.search(text)
     try:
-        return date.fromisoformat(found.group()) if found else None
+        return iso_date(found.group()) if found else None
     except ValueError:
         return None
 

@@ -6,7 +6,6 @@ import pytest
 
 from lib.consolidation.errors import InvalidIdentifier, StagedDataError
 from lib.consolidation.ledger import ledger_runs
-from lib.errors import UserError
 from tests.consolidation.world import NOON, World, prediction, predictions, quoted
 
 OTHER_DAY = prediction(game_date=NOON.date().replace(day=18))
@@ -78,12 +77,3 @@ def test_a_batch_id_is_a_plain_name(world: World, batch_id: str) -> None:
         world.consolidate(batch_id)
     with pytest.raises(InvalidIdentifier, match=r"batch id .* is not valid"):
         world.stage([prediction()], batch_id)
-
-
-@pytest.mark.parametrize("game_date", ["2026-02-30", "20260117", "today", "", "2026-01-17T00:00", NOON, 7])
-def test_a_game_date_is_a_date(world: World, game_date: object) -> None:
-    """A moment is none: it depends on a time zone, and would make a lock key of its own."""
-    world.stage([prediction()])
-    with pytest.raises(UserError, match="is not a date; write YYYY-MM-DD"):
-        world.consolidate(game_date=game_date)
-    assert len(world.staged()) == 1

@@ -33,14 +33,6 @@ def test_late_in_the_evening_today_is_still_the_eastern_day(text: str, expected:
 
 
 @pytest.mark.parametrize(
-    "text", ["2026-02-30", "17.1.2026", "tomorrow", "2026-1-7", "'; DROP TABLE x", "\uff12026-01-17"]
-)
-def test_what_is_no_date_is_refused_in_a_line(text: str) -> None:
-    with pytest.raises(UserError, match="is not a date"):
-        resolve_game_date(text, EASTERN)
-
-
-@pytest.mark.parametrize(
     "wrong", [{"hours": 0}, {"hours": float("nan")}, {"timezone": "../etc/passwd"}, {"timezone": "Mars"}]
 )
 def test_a_scope_that_makes_no_sense_is_refused(platform: Platform, wrong: dict[str, object]) -> None:

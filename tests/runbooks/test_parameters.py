@@ -84,7 +84,6 @@ def test_text_becomes_the_declared_type(name: str, text: str, value: object) -> 
         ("kind", "b", "one of a, 2"),
         ("dry_run", "maybe", "true or false"),
         ("game_date", "2026-02-30", "a date as YYYY-MM-DD"),
-        ("game_date", "20260117", "a date as YYYY-MM-DD"),
         ("environment", "\udcff", "text"),
         ("players", [1], "texts separated by commas"),
     ],
