@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
 from lib import places
@@ -18,6 +18,10 @@ from lib.consolidation.table_spec import TableSpec
 from lib.errors import UserError
 from lib.locking.lease import LOCK_TIMEOUT_SECONDS, LeaseTiming
 from lib.settings_file import checked_settings, read_yaml
+from lib.words.nearest import unknown_name
+
+if TYPE_CHECKING:
+    from lib.words.secrets.redaction import Redactor
 
 _MOST_GIGABYTES = 1_000_000
 
@@ -241,10 +245,7 @@ def load_environment(name: str) -> Environment:
         UserError: There is no such environment, or its file does not fit.
     """
     if name not in environment_names():
-        raise UserError(
-            f"there is no environment {name!r:.80}; known are {', '.join(environment_names()) or 'none'} "
-            f"({places.environments()})"
-        )
+        raise UserError(f"{unknown_name('environment', name, environment_names())} ({places.environments()})")
     path = places.environments() / f"{name}.yaml"
     settings = read_yaml(path)
     if not isinstance(settings, dict):
@@ -254,6 +255,22 @@ def load_environment(name: str) -> Environment:
     table = _table_spec(path, settings.pop("table", None) or {})
     environment: Environment = checked_settings(path, Environment, {**settings, "name": name, "table_spec": table})
     return environment
+
+
+def redactor_of(environment: Environment | None) -> Redactor:
+    """What masks the well-known secrets and those that an environment lists; None: it is not known which.
+
+    The addresses of the channels that are notified are secrets too.
+
+    Raises:
+        UserError: A listed value is too short to be masked.
+    """
+    from lib.words.secrets.redaction import Redactor
+
+    if environment is None:
+        return Redactor.of()
+    channels = [channel.variable for channel in environment.notifications.channels]
+    return Redactor.of(environment.redact.patterns, [*environment.redact.variables, *channels])
 
 
 def _table_spec(path: Path, table: Any) -> TableSpec:

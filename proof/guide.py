@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from lib.consolidation.errors import WarehouseUnavailable
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.key import newest_of_each_key, quoted, same_key
-from lib.consolidation.merge import StagedRows, group_by_columns
+from lib.consolidation.merge import StagedRows, staged_groups
 from lib.consolidation.result import ConsolidationResult, ConsolidationStatus
 from lib.consolidation.staging import staging_prefix
 from lib.consolidation.warehouse import Execute
@@ -151,7 +151,7 @@ class GuideConsolidator:
         """A statement of its own; a client that gives up leaves it running."""
         columns = self._warehouse.columns(self._spec.table)
         relation = self._spec.table.sibling(f"_union_{self._program.process.name.replace(' ', '_')}")
-        groups = group_by_columns([(table, columns) for table in tables], relation)
+        groups = staged_groups(dict.fromkeys(tables, columns), relation)
         rows = StagedRows(self._spec, columns, tuple(groups))
         names = ", ".join(quoted(column.name) for column in columns)
         values = ", ".join(f"S.{quoted(column.name)}" for column in columns)

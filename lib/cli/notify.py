@@ -21,11 +21,10 @@ def test(environment: str) -> None:
 
     Exits 0 when all took it, 3 when one did not.
     """
-    from lib.environment import load_environment
+    from lib.environment import load_environment, redactor_of
     from lib.runbooks.alert_managers import alert_key
     from lib.runbooks.notification_channels import Message, send
     from lib.verdict.verdict import Verdict
-    from lib.words.secrets.redaction import redactor_of
 
     settings = load_environment(environment)
     channels = settings.notifications.channels

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lib.errors import UserError
-from lib.words.terminal_text import without_escapes
+from lib.words.text import one_line
 
 if TYPE_CHECKING:
     from lib.verdict.check import Check
@@ -28,15 +28,14 @@ def styled_verdict(verdict: str | None) -> str:
 
 def printable(text: str) -> str:
     """One line without control characters and secrets: names and log lines come from outside."""
-    one_line = " ".join(without_escapes(redactor().text(text)).split())
-    return "".join(char if char.isprintable() else "�" for char in one_line)
+    return one_line(redactor().text(text))
 
 
 @cache
 def redactor() -> Redactor:
     """Masks the secrets of every environment: a command may fail before it knows its own."""
-    from lib.environment import environment_names, load_environment
-    from lib.words.secrets.redaction import Redactor, redactor_of
+    from lib.environment import environment_names, load_environment, redactor_of
+    from lib.words.secrets.redaction import Redactor
 
     redactors = [redactor_of(None)]
     for name in environment_names():

@@ -7,13 +7,14 @@ were listed), started_at.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lib.consolidation.fence import current_token, fence_steps
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.key import column_list, counted_rows, newest_of_each_key, quoted, same_key
 from lib.consolidation.ledger import LEDGER_COLUMNS
+from lib.consolidation.schema import tables_by_columns
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column, Execute, Require, Step
 
@@ -235,14 +236,11 @@ def dry_run_sql(staged: StagedRows) -> str:
     )
 
 
-def group_by_columns(
-    tables: Sequence[tuple[TableName, tuple[Column, ...]]], relation_prefix: TableName
+def staged_groups(
+    columns: Mapping[TableName, tuple[Column, ...]], relation_prefix: TableName
 ) -> dict[StagedGroup, list[TableName]]:
     """Tables with equal columns, stored alike, each group under a name of its own."""
-    by_columns: dict[tuple[Column, ...], list[TableName]] = {}
-    for table, columns in tables:
-        by_columns.setdefault(columns, []).append(table)
     return {
-        StagedGroup(relation_prefix.sibling(f"{relation_prefix.table}_{number}"), columns): members
-        for number, (columns, members) in enumerate(by_columns.items())
+        StagedGroup(relation_prefix.sibling(f"{relation_prefix.table}_{number}"), shape): tables
+        for number, (shape, tables) in enumerate(tables_by_columns(columns).items())
     }

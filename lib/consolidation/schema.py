@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
 from lib.consolidation.errors import SpecMismatch, StagedDataError
-from lib.consolidation.identifiers import is_plain_identifier, shown_name
+from lib.consolidation.identifiers import TableName, is_plain_identifier, shown_name
 from lib.consolidation.key import is_orderable
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column
+from lib.words.nearest import nearest
 
 # Written with one type and read back as another without a loss that matters here:
 # the line is declared NUMERIC(4,1) and lives as FLOAT64.
@@ -19,7 +19,14 @@ _NUMBERS = {"INT64", "FLOAT64", "NUMERIC", "BIGNUMERIC"}
 # pandas' names of an index without a name: in CSV, in CSV that it read and wrote again, and in Parquet.
 _PANDAS_INDEX = {"", "Unnamed: 0", "__index_level_0__"}
 _MOST_NAMED = 20
-_LONGEST_NAME = 300
+
+
+def tables_by_columns(columns: Mapping[TableName, tuple[Column, ...]]) -> dict[tuple[Column, ...], list[TableName]]:
+    """The tables grouped by their columns, which are equal where names, types, order and storage are."""
+    groups: dict[tuple[Column, ...], list[TableName]] = {}
+    for table, shape in columns.items():
+        groups.setdefault(shape, []).append(table)
+    return groups
 
 
 def check_spec(spec: TableSpec, columns: Sequence[Column]) -> None:
@@ -125,5 +132,5 @@ def _named(name: str, types: Iterable[str]) -> str:
         return f"{shown} (a column without a name; if it is pandas' index, write the file with index=False)"
     if spelled := [known for known in types if known.lower() == name.strip().lower()]:
         return f"{shown} (write it {spelled[0]})"
-    close = get_close_matches(name[:_LONGEST_NAME], types, n=1)
-    return f"{shown} (did you mean {close[0]}?)" if close else shown
+    close = nearest(name, types)
+    return f"{shown} (did you mean {close}?)" if close else shown

@@ -12,7 +12,7 @@ from functools import cached_property
 from lib.consolidation.errors import RowsStillStreaming, SourceVanished
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.ledger import ledger_runs
-from lib.consolidation.merge import StagedRows, group_by_columns
+from lib.consolidation.merge import StagedRows, staged_groups
 from lib.consolidation.schema import check_spec, check_staged_columns
 from lib.consolidation.staging import batch_tables, check_marks, is_merged, merged_names
 from lib.consolidation.table_spec import TableSpec
@@ -116,7 +116,7 @@ def gather_rows(warehouse: Warehouse, spec: TableSpec, batch: StagedBatch) -> Ga
     if gone := [table for table in batch.to_merge if table not in columns]:
         raise SourceVanished(f"{len(gone)} staging tables of batch {batch.batch_id} are gone")
     relation = spec.table.sibling(f"_gathered_{uuid.uuid4().hex[:12]}")
-    groups = group_by_columns([(table, columns[table]) for table in batch.to_merge], relation)
+    groups = staged_groups({table: columns[table] for table in batch.to_merge}, relation)
     for group, members in groups.items():
         check_staged_columns(spec, main, group.columns, source=f"staging table {members[0]}")
     return GatheredRows(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from lib.runbooks.markup import markdown, shortening
 from lib.runbooks.outputs import render_outputs
-from lib.words.pages import printable
 from lib.words.terminal_text import without_escapes
+from lib.words.text import printable
 
 if TYPE_CHECKING:
     from markupsafe import Markup

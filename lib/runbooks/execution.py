@@ -13,7 +13,7 @@ from lib.archive.chain import Event
 from lib.archive.machine import this_machine
 from lib.archive.record import Origin, RunRecord, utc_now
 from lib.archive.sealing import lost_runs, seal
-from lib.environment import Environment, load_environment
+from lib.environment import Environment, load_environment, redactor_of
 from lib.errors import RunbookError, Unavailable, UserError
 from lib.runbooks.catalogue import Runbook
 from lib.runbooks.heartbeat import Heartbeat
@@ -25,7 +25,7 @@ from lib.runbooks.provenance import code_version, library_versions, user
 from lib.runbooks.report import render_report
 from lib.runbooks.stop import Limits, StopRequest, signals_as_requests
 from lib.site.build import build_site
-from lib.words.secrets.redaction import Redactor, redactor_of
+from lib.words.secrets.redaction import Redactor
 
 ENVIRONMENT_PARAMETER = "environment"
 

@@ -18,6 +18,7 @@ from lib.archive.archive import REPORT, Archive, Run
 from lib.archive.local_store import LocalStore
 from lib.archive.record import utc_now
 from lib.consolidation.upkeep.audit import ActionStatus
+from lib.environment import redactor_of
 from lib.errors import Unavailable, UserError
 from lib.operations.changes.action import as_text
 from lib.operations.changes.audit import spoken_state
@@ -27,7 +28,6 @@ from lib.runbooks.incident import Incident, verdict_of
 from lib.runbooks.provenance import user
 from lib.verdict.verdict import Verdict
 from lib.words.pages import in_words, in_zone, render, render_markdown
-from lib.words.secrets.redaction import redactor_of
 from lib.words.text import text_of
 
 _FOLDER = "incidents"

@@ -10,7 +10,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from lib.words.pages import printable
+from lib.words.text import printable
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt

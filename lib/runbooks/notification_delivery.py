@@ -17,7 +17,7 @@ import sys
 from lib.runbooks.alert_managers import close_by_alias, key_argument, keyed
 from lib.runbooks.notification_answers import judged_answers
 from lib.verdict.verdict import Verdict
-from lib.words.pages import printable
+from lib.words.text import printable
 
 # Names that some chats take for everyone in the room, in text from outside too.
 _MENTION = re.compile(r"@(?=everyone|here|channel|all\b)", re.IGNORECASE)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from lib.runbooks.markup import IMAGES, WHERE, data_address, joined, markdown, sanitised, sentence
 from lib.verdict.conclusion import MEDIA_TYPE
-from lib.words.pages import printable
 from lib.words.terminal_text import Row, rows_at_last
+from lib.words.text import printable
 
 if TYPE_CHECKING:
     from markupsafe import Markup

@@ -20,7 +20,7 @@ from typing import IO, TypeVar
 from lib import places
 from lib.archive.archive import Archive
 from lib.archive.record import utc_now
-from lib.environment import load_environment
+from lib.environment import load_environment, redactor_of
 from lib.errors import RunbookError, Unavailable
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.stop import StopRequest
@@ -32,7 +32,6 @@ from lib.schedule.run_process import Answer, Call
 from lib.schedule.values import planned_values
 from lib.site.build import build_site
 from lib.verdict.verdict import Verdict
-from lib.words.secrets.redaction import redactor_of
 
 # -P: a folder named lib where the caller stands is none of ours.
 _COMMAND = (sys.executable, "-P", "-m", "lib.schedule.run_process")

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from lib.archive.store import Store
-from lib.environment import load_environment
+from lib.environment import load_environment, redactor_of
 from lib.runbooks.notification import is_told
 from lib.runbooks.notification_channels import Message, send
 from lib.schedule.firing_record import Occurrence, State
@@ -17,7 +17,6 @@ from lib.schedule.planning import is_too_late, past_times
 from lib.schedule.settings import Entry, Schedule
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
-from lib.words.secrets.redaction import redactor_of
 
 # So long it is shown though its entry runs again.
 _SHOWN_FOR = timedelta(days=1)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.archive.record import Origin
-from lib.environment import load_environment
+from lib.environment import load_environment, redactor_of
 from lib.errors import RunbookError
 from lib.locking.errors import LockAcquisitionError
 from lib.runbooks.catalogue import Runbook
@@ -25,7 +25,6 @@ from lib.runbooks.stop import Limits, stop_with_caller
 from lib.schedule.firing_record import Attempt
 from lib.schedule.run_lock import only_run
 from lib.verdict.verdict import Verdict
-from lib.words.secrets.redaction import redactor_of
 
 
 @dataclass(frozen=True)

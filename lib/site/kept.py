@@ -18,14 +18,13 @@ from lib.archive.record import RunStatus
 from lib.archive.store import Store
 from lib.site.groups import histories
 from lib.site.rows import Row, from_json, row_of
-from lib.verdict import next_runbook
-from lib.words import dates, pages, quantities
+from lib.words import dates, pages, quantities, runbook_commands, text
 from lib.words.pages import TEMPLATES
 
 ROWS = "_site/rows.json"
 _ABANDONED = RunStatus.ABANDONED.words
 # What else than this package makes them.
-_READERS = (compare_with, dates, next_runbook, pages, quantities, record)
+_READERS = (compare_with, dates, pages, quantities, record, runbook_commands, text)
 
 
 def kept_rows(store: Store) -> list[Row] | None:

@@ -15,7 +15,8 @@ from lib.site.plots import HEIGHT, WIDTH, followed
 from lib.site.rows import Row
 from lib.site.status import statuses
 from lib.verdict.verdict import Verdict
-from lib.words.pages import in_zone, printable, render
+from lib.words.pages import in_zone, render
+from lib.words.text import printable
 
 _STATIC = Path(__file__).parent / "static"
 _RECENT_RUNS = 25

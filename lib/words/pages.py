@@ -10,16 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from lib.verdict.next_runbook import parts_of
-from lib.words.terminal_text import without_escapes
+from lib.words.runbook_commands import parts_of
+from lib.words.text import one_line, printable
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 _LIB = Path(__file__).parents[1]
 TEMPLATES = (_LIB / "runbooks" / "templates", _LIB / "site" / "templates")
-# Control characters, halves of surrogate pairs, and marks that turn the reading direction.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
 
 _MARKUP = re.compile(r"[\\`*{}\[\]<>|~&#@!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=//)|(?<=www)\.")
 _LIST_MARK = re.compile(r"^\d{1,9}(?=[.)])|^(?=[-+=:])")
@@ -37,13 +35,8 @@ def render_markdown(template: str, values: Mapping[str, Any]) -> str:
 
 def as_markdown(text: str) -> str:
     """One line of CommonMark that shows just this text: no markup, link or HTML comes of it."""
-    escaped = _MARKUP.sub(r"\\\g<0>", " ".join(printable(text).split()))
+    escaped = _MARKUP.sub(r"\\\g<0>", one_line(text))
     return _LIST_MARK.sub(r"\g<0>\\", escaped)
-
-
-def printable(text: str) -> str:
-    """The text without escape sequences of terminals, and with a replacement character for what no page may hold."""
-    return _UNPRINTABLE.sub("\ufffd", without_escapes(text).replace("\r\n", "\n"))
 
 
 def in_words(seconds: float | None) -> str:

@@ -1,4 +1,4 @@
-"""Text from anywhere as one line that people read."""
+"""Text from anywhere, made harmless: for pages and notebooks in lines, for a terminal or a cell in one."""
 
 from __future__ import annotations
 
@@ -6,8 +6,21 @@ import re
 from enum import Enum
 from typing import Any
 
+from lib.words.terminal_text import without_escapes
+
 _LONGEST_CELL = 300
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
+# Control characters, halves of surrogate pairs, and marks that turn the reading direction.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
+
+
+def printable(text: str) -> str:
+    """The text without escape sequences of terminals, and with a replacement character for what no page may hold."""
+    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", without_escapes(text).replace("\r\n", "\n"))
+
+
+def one_line(text: str) -> str:
+    """The text as `printable` has it, in one line and with single spaces."""
+    return " ".join(printable(text).split())
 
 
 def text_of(value: Any) -> str:
@@ -24,8 +37,3 @@ def text_of(value: Any) -> str:
         text = str(value)
     text = one_line(text)
     return text if len(text) <= _LONGEST_CELL else f"{text[:_LONGEST_CELL]}…"
-
-
-def one_line(text: str) -> str:
-    """The text without control characters and superfluous spaces."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", " ".join(text.split()))

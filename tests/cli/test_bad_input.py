@@ -30,7 +30,7 @@ def assert_one_line(result: object, *told: str) -> None:
         (("run", "deploy_verify", "-p", "game_date=2026-02-30"), ["game_date", "2026-02-30"]),
         (("run", "deploy_verify", "-p", "game_date=0001-01-01"), ["game_date", "0001-01-01"]),
         (("run", "deploy_verify", "-p", "hours"), ["hours", "KEY=VALUE"]),
-        (("run", "deploy_verify", "--env", "prodction"), ["prodction", "local"]),
+        (("run", "deploy_verify", "--env", "prodction"), ["prodction", "did you mean production"]),
         (("consolidate", "--batch", "b'; DROP TABLE x; --", *DATE), ["DROP TABLE", "not valid"]),
         (("consolidate", "--batch", "b", "--game-date", "2026-13-01"), ["2026-13-01", "YYYY-MM-DD"]),
         (("consolidate", "--batch", "never_seen", *DATE), ["never_seen", "never consolidated"]),

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from lib.archive.archive import Archive, Run
 from lib.archive.record import Origin, RunError, RunRecord, RunStatus
-from lib.environment import Channel, load_environment
+from lib.environment import Channel, load_environment, redactor_of
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
 from lib.runbooks.notification import is_told, notified, question_key
@@ -25,7 +25,7 @@ from lib.runbooks.notification_channels import Message, send
 from lib.runbooks.notification_delivery import refusal
 from lib.runbooks.stop import Limits
 from lib.verdict.verdict import Verdict
-from lib.words.secrets.redaction import Redactor, redactor_of
+from lib.words.secrets.redaction import Redactor
 from tests.runbooks.inbox import Inbox
 
 # Apprise looks at attachments with it, which we never send.

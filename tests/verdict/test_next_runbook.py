@@ -14,10 +14,11 @@ from lib.runbooks.cells import render_cells
 from lib.verdict.check import Check
 from lib.verdict.conclusion import conclude
 from lib.verdict.live import SESSION_VARIABLE
-from lib.verdict.next_runbook import NextRunbook, as_html, parts_of
+from lib.verdict.next_runbook import as_html
 from lib.verdict.table import Table
 from lib.verdict.verdict import Verdict
 from lib.words.durations import spoken_seconds
+from lib.words.runbook_commands import NextRunbook, parts_of
 
 PRODUCTION = Environment(name="production", platform="google", project_id="p")
 

@@ -19,6 +19,7 @@ from lib.consolidation.errors import SourceVanished, TableNotFound
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.key import comparable_value, quoted, same_key
 from lib.consolidation.ledger import ledger_runs
+from lib.consolidation.schema import tables_by_columns
 from lib.consolidation.staging import batch_tables, check_marks, is_merged, merged_names
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column, StagingTable, Warehouse
@@ -122,14 +123,10 @@ def _counted(
     columns = warehouse.columns_of(tables)
     if gone := [table for table in tables if table not in columns]:
         raise SourceVanished(f"{len(gone)} staging tables are gone since they were listed, such as {gone[0]}")
-    groups: dict[tuple[Column, ...], list[TableName]] = {}
-    for table in tables:
-        names = {column.name for column in columns[table]}
-        if {*spec.key_columns, spec.date_column} <= names <= main:
-            groups.setdefault(columns[table], []).append(table)
-        else:
-            yield table, None
-    for shape, members in groups.items():
+    for shape, members in tables_by_columns({table: columns[table] for table in tables}).items():
+        if not {*spec.key_columns, spec.date_column} <= {column.name for column in shape} <= main:
+            yield from ((table, None) for table in members)
+            continue
         for start in range(0, len(members), _TABLES_A_QUERY):
             part = members[start : start + _TABLES_A_QUERY]
             try:

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from lib.environment import Environment
 from lib.errors import UserError
 from lib.words.secrets.anchored import Search, Span
 from lib.words.secrets.escapes import layers
@@ -46,6 +45,27 @@ class Redactor:
 
     patterns: tuple[re.Pattern[str], ...] = ()
     values: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(
+        cls, patterns: Iterable[str] = (), listed: Iterable[str] = (), variables: Mapping[str, str] = os.environ
+    ) -> Redactor:
+        """What masks the well-known secrets, what the patterns find, and the values of environment variables.
+
+        Args:
+            patterns: Regular expressions.
+            listed: Variables that hold secrets. Those whose names say secret are masked unasked.
+            variables: The variables with their values; this process's by default.
+
+        Raises:
+            UserError: A listed value is too short to be masked: it would be inside of ordinary words.
+        """
+        named = sorted(set(listed))
+        for name in named:
+            if 0 < len(variables.get(name, "")) < SHORTEST_VALUE:
+                raise UserError(f"redact.variables: the value of {name} has less than {SHORTEST_VALUE} characters")
+        values = secrets_in(value for name, value in variables.items() if name in named or says_secret(name))
+        return cls(tuple(map(re.compile, patterns)), values)
 
     def text(self, text: str) -> str:
         """The text with `MASK` for each secret; without any, the very same text."""
@@ -115,26 +135,6 @@ class Redactor:
         longest_first = sorted(self.values, key=lambda value: (-len(value), value))
         known = [kind for value in longest_first for kind in kinds_of(value)]
         return Search((*known, *FORMATS, *HEADERS, GIVEN))
-
-
-def redactor_of(environment: Environment | None, variables: Mapping[str, str] = os.environ) -> Redactor:
-    """What masks an environment's secrets: the well-known ones and those that it lists.
-
-    The values of variables whose names say secret are masked unasked, and so are those that
-    hold the addresses of the channels that are notified. Without an environment nothing is listed.
-
-    Raises:
-        UserError: A listed value is too short to be masked: it would be inside of ordinary words.
-    """
-    listed: set[str] = set()
-    if environment:
-        listed = {*environment.redact.variables, *(channel.variable for channel in environment.notifications.channels)}
-    for name in sorted(listed):
-        if 0 < len(variables.get(name, "")) < SHORTEST_VALUE:
-            raise UserError(f"redact.variables: the value of {name} has less than {SHORTEST_VALUE} characters")
-    values = secrets_in(value for name, value in variables.items() if name in listed or says_secret(name))
-    patterns = environment.redact.patterns if environment else ()
-    return Redactor(tuple(map(re.compile, patterns)), values)
 
 
 def _named_items(value: Mapping[Any, Any]) -> Iterator[tuple[Any, Any, Any]]:

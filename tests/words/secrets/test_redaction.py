@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 
 from lib.archive.archive import Archive, Run
 from lib.archive.record import RunStatus
-from lib.environment import Environment, RedactionSettings, load_environment
+from lib.environment import Environment, RedactionSettings, load_environment, redactor_of
 from lib.errors import UserError
 from lib.places import ROOT
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
 from lib.runbooks.parameters import declared_parameters
-from lib.words.secrets.redaction import MASK, Redactor, redactor_of
+from lib.words.secrets.redaction import MASK, Redactor
 from lib.words.terminal_text import without_escapes
 from tests.words.secrets.look_alikes import LOOK_ALIKES
 from tests.words.secrets.secret_forms import FORMS
@@ -200,5 +200,6 @@ def test_settings_are_checked_and_never_quote_a_secret(tmp_path: Path, monkeypat
         load_environment("x")
     assert "TokenA" not in str(refusal.value)
     environment = Environment("x", "embedded", "local", redact=RedactionSettings(variables=("SHORT",)))
+    monkeypatch.setenv("SHORT", "abc")
     with pytest.raises(UserError, match="value of SHORT has less than 6"):
-        redactor_of(environment, {"SHORT": "abc"})
+        redactor_of(environment)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from lib.runbooks.masking import masked_notebook
 from lib.words.secrets.formats import APPRISE
-from lib.words.secrets.redaction import MASK, Redactor, redactor_of
+from lib.words.secrets.redaction import MASK, Redactor
 from tests.words.secrets.look_alikes import LOOK_ALIKES
 from tests.words.secrets.secret_forms import FORMS
 
@@ -75,7 +75,7 @@ VALUES = st.text(
 
 @given(VALUES, st.sampled_from(CODES), st.sampled_from(["", "x ", "{'a': ", "é🔒 "]))
 def test_a_known_value_is_masked_in_any_code(value: str, code: Callable[[str], str], before: str) -> None:
-    redactor = redactor_of(None, {"DB_PASSWORD": value, "HOME": "/srv/bob"})
+    redactor = Redactor.of(variables={"DB_PASSWORD": value, "HOME": "/srv/bob"})
     text = before + code(value) + " after /srv/bob"
     masked = redactor.text(text)
     assert MASK in masked
@@ -105,14 +105,16 @@ def test_a_known_value_is_masked_in_any_code(value: str, code: Callable[[str], s
     ],
 )
 def test_variables_whose_names_say_secret_hold_known_values(name: str) -> None:
-    redactor = redactor_of(None, {name: "postgres://bob:p%40ss-w0rd@db/x", "PWD": "/srv/folder", "LOCK_KEY": "game_id"})
+    redactor = Redactor.of(
+        variables={name: "postgres://bob:p%40ss-w0rd@db/x", "PWD": "/srv/folder", "LOCK_KEY": "game_id"}
+    )
     assert redactor.text("in /srv/folder by game_id") == "in /srv/folder by game_id"
     assert redactor.text("bob p%40ss-w0rd, read: p@ss-w0rd") == f"bob {MASK}, read: {MASK}"
 
 
 def test_a_service_account_hides_its_keys_alone() -> None:
     account = json.dumps({"type": "service_account", "project_id": "my-project", "private_key": "KEY\n" * 60})
-    redactor = redactor_of(None, {"GOOGLE_CREDENTIALS": account})
+    redactor = Redactor.of(variables={"GOOGLE_CREDENTIALS": account})
     assert redactor.text("service_account of my-project") == "service_account of my-project"
     assert "KEY" not in redactor.text("KEY\n" * 60)
 

@@ -1,0 +1,67 @@
+"""The commands of runbooks in a sentence, with their parameters.
+
+Next steps are sentences, in the library and in ``params``; where one names a runbook it does so
+by the command that runs it. From that command a page makes a link, and a notebook the lines for
+the parameters cell of the next one.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+# A word as `shlex.quote` writes it, without what its sentence puts after it.
+_WORD = r"""(?:'[^']*'|"[^"\\]*"|[^\s'"\\;()])+(?:(?<![.:,])|(?= (?:-p|--env) ))"""
+_COMMAND = re.compile(rf"\brunbook run (?P<name>[a-z][a-z0-9_]*)(?P<words>(?: (?:-p {_WORD}|--env {_WORD}))*)")
+_LITERAL = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?", re.ASCII)
+_CONSTANTS = {"true": "True", "false": "False"}
+
+
+@dataclass(frozen=True)
+class NextRunbook:
+    """A runbook to look at next.
+
+    Attributes:
+        name: Its name.
+        command: What runs it.
+        parameters: Assignments for its parameters cell, such as ``game_date = "2026-01-17"``.
+    """
+
+    name: str
+    command: str
+    parameters: tuple[str, ...] = ()
+
+    @property
+    def notebook(self) -> str:
+        """Its notebook, beside the one that names it."""
+        return f"{self.name}.ipynb"
+
+
+Part = str | NextRunbook
+
+
+def parts_of(text: str) -> Iterator[Part]:
+    """The sentence in order, each command of a runbook taken out of it."""
+    end = 0
+    for found in _COMMAND.finditer(text):
+        yield text[end : found.start()]
+        yield NextRunbook(found["name"], found.group(), tuple(_assignments(found["words"])))
+        end = found.end()
+    yield text[end:]
+
+
+def _assignments(words: str) -> Iterator[str]:
+    """As Python; the environment is a parameter of every notebook."""
+    options = shlex.split(words)
+    for option, value in zip(options[::2], options[1::2], strict=True):
+        name, _, given = ("environment", "=", value) if option == "--env" else value.partition("=")
+        if name.isidentifier():
+            yield f"{name} = {_literal(given)}"
+
+
+def _literal(given: str) -> str:
+    if _LITERAL.fullmatch(given):
+        return given
+    return _CONSTANTS.get(given, f'"{given}"' if given.isprintable() and not set(given) & set('"\\') else repr(given))
