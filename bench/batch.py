@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.measure import Sample, command, timed
-from lib.consolidation.staging_note import staging_note
 from lib.consolidation.table_spec import TableSpec
-from lib.embedded.schema import MAIN_TABLE
+from lib.consolidation.warehouse import staging_note
+from lib.embedded.adapters import MAIN_TABLE
 
 if TYPE_CHECKING:
     import pyarrow

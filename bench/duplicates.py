@@ -62,8 +62,8 @@ def _filled(setting: Setting, rows: int) -> Path:
     import duckdb
 
     from lib.consolidation.table_spec import TableSpec
+    from lib.embedded.adapters import MAIN_TABLE
     from lib.embedded.duckdb_warehouse import DuckdbWarehouse
-    from lib.embedded.schema import MAIN_TABLE
 
     path = Path(setting.variables["RUNBOOK_HOME"]) / "warehouse.duckdb"
     path.parent.mkdir(parents=True)

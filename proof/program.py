@@ -18,7 +18,7 @@ from lib.consolidation.staging import BatchStagingWriter, batch_tables, staging_
 from lib.consolidation.upkeep.audit import new_record
 from lib.consolidation.upkeep.repair import apply_repair, plan_repair
 from lib.consolidation.warehouse import Column
-from lib.embedded.schema import MAIN_TABLE
+from lib.embedded.adapters import MAIN_TABLE
 from lib.errors import RunbookError
 from lib.locking.errors import LeaseLost
 from lib.locking.lock import ConsolidationLock

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from lib.consolidation.errors import StagedDataError
-from lib.consolidation.row_places import Place
+from lib.consolidation.rows import Place
 
 if TYPE_CHECKING:
     import pandas

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lib.consolidation.csv_file import read_csv
 from lib.consolidation.errors import StagedDataError
 from lib.consolidation.parquet_file import read_parquet
-from lib.consolidation.row_places import Place
+from lib.consolidation.rows import Place
 
 if TYPE_CHECKING:
     import pandas

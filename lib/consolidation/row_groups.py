@@ -10,7 +10,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from lib.consolidation.errors import StagedDataError
-from lib.consolidation.row_places import Place, place
+from lib.consolidation.rows import Place, place
 from lib.consolidation.table_spec import TableSpec
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
+from enum import StrEnum
 from functools import partial
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from lib.consolidation.errors import StagedDataError
-from lib.consolidation.row_places import place
 from lib.consolidation.warehouse import Column
 from lib.words.dates import iso_date
 
@@ -26,6 +26,23 @@ _FALSE = {"false", "f", "0", "no"}
 _NO_NUMBER = {"nan", "inf", "infinity"}
 # NUMERIC has 29 digits before the point and 9 after it, and rounds half away from zero.
 _NUMERIC = Context(prec=38, rounding=ROUND_HALF_UP)
+
+
+class Place(StrEnum):
+    """The name of an index that holds each row's place, counted from 1."""
+
+    LINE = "line"
+    ROW = "row"
+
+
+def place(index: pandas.Index[int], position: int) -> str:
+    """Return ``line 3`` or ``row 3`` for the row at a position, counted from 0.
+
+    Rows whose index is not named by a `Place`, such as a caller's own frame, are counted.
+    """
+    if isinstance(index.name, Place):
+        return f"{index.name} {index[position]}"
+    return f"{Place.ROW} {position + 1}"
 
 
 def convert(frame: pandas.DataFrame, columns: Sequence[Column], *, source: str) -> pyarrow.Table:

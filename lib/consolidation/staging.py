@@ -15,12 +15,10 @@ from lib.consolidation.errors import InvalidIdentifier, StagedDataError, Unmarke
 from lib.consolidation.identifiers import TableName, checked_batch_id
 from lib.consolidation.ledger import LedgerRun, ledger_runs
 from lib.consolidation.row_groups import grouped_by_columns
-from lib.consolidation.row_places import place
-from lib.consolidation.rows import convert
+from lib.consolidation.rows import convert, place
 from lib.consolidation.schema import check_spec, check_staged_columns
-from lib.consolidation.staging_note import loaded_note, staging_note
 from lib.consolidation.table_spec import FENCES_PREFIX, STAGING_PREFIX, TableSpec
-from lib.consolidation.warehouse import Column, StagingTable, Warehouse
+from lib.consolidation.warehouse import Column, StagingTable, Warehouse, staging_note
 from lib.words.dates import checked_game_date
 
 if TYPE_CHECKING:
@@ -100,7 +98,7 @@ class BatchStagingWriter:
         )
 
     def _load(self, tables: Mapping[TableName, pyarrow.Table], batch_id: str) -> list[StagingWrite]:
-        self._warehouse.load(tables, self._main_columns, note=loaded_note(batch_id, self._spec.table))
+        self._warehouse.load(tables, self._main_columns, note=staging_note(batch_id, self._spec.table, is_loaded=True))
         for name, rows in tables.items():
             logger.info("📝 Wrote %d rows to staging table %s (batch=%s)", rows.num_rows, name.table, batch_id)
         return [StagingWrite(name, rows.num_rows) for name, rows in tables.items()]

@@ -11,6 +11,7 @@ none does.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -19,7 +20,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lib.consolidation.identifiers import TableName
-from lib.consolidation.staging_note import read_staging_note
 
 if TYPE_CHECKING:
     import pyarrow
@@ -28,6 +28,9 @@ Value = str | int | float | bool | Decimal | date | datetime | Sequence[str]
 Parameters = Mapping[str, Value]
 Row = dict[str, Any]
 STREAMING_LAG = timedelta(minutes=90)
+_NOTE = re.compile(
+    r"staging of batch (?P<batch_id>[A-Za-z0-9_-]+) for (?P<main_table>\w+\.\w+)(?P<loaded>, loaded)?", re.ASCII
+)
 
 
 @dataclass(frozen=True)
@@ -75,12 +78,30 @@ class StagingTable:
     @property
     def batch_id(self) -> str:
         """The batch that its writer recorded; empty when none did."""
-        return read_staging_note(self.note)[0]
+        return self._noted("batch_id")
 
     @property
     def main_table(self) -> str:
         """The table that it is for, ``dataset.table``, as its writer recorded it; empty when none did."""
-        return read_staging_note(self.note)[1]
+        return self._noted("main_table")
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether our own writer made it: loaded whole, and never added to."""
+        return bool(self._noted("loaded"))
+
+    def _noted(self, what: str) -> str:
+        found = _NOTE.fullmatch(self.note)
+        return (found[what] or "") if found else ""
+
+
+def staging_note(batch_id: str, main_table: TableName, *, is_loaded: bool = False) -> str:
+    """``staging of batch BATCH for DATASET.TABLE``: what a staging table records of itself.
+
+    A line of text that people may read, and write to mark a table of another writer: the friendly name of a table
+    in BigQuery, a comment in DuckDB. Only our own writer says that a table was loaded whole and is never added to.
+    """
+    return f"staging of batch {batch_id} for {main_table}{', loaded' if is_loaded else ''}"
 
 
 @dataclass(frozen=True)

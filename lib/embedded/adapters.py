@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from lib.account import account
 from lib.consolidation.schema import spec_faults
+from lib.consolidation.warehouse import Column
 from lib.embedded.duckdb_warehouse import DuckdbWarehouse
 from lib.embedded.logs import FileLogReader, JsonLinesHandler, log_path
-from lib.embedded.schema import MAIN_TABLE
 from lib.embedded.sqlite_locks import SqliteLockStore
 from lib.environment import Environment
 
@@ -22,6 +22,22 @@ if TYPE_CHECKING:
     from lib.embedded.services import LocalServices
 
 
+# What an empty warehouse starts with: the guide's columns that matter. A live table has about a hundred, and they are
+# read, never assumed.
+MAIN_TABLE = (
+    Column("prediction_id", "STRING"),
+    Column("game_id", "STRING"),
+    Column("player_lookup", "STRING"),
+    Column("system_id", "STRING"),
+    Column("current_points_line", "FLOAT64"),
+    Column("predicted_points", "FLOAT64"),
+    Column("confidence_score", "FLOAT64"),
+    Column("recommendation", "STRING"),
+    Column("game_date", "DATE"),
+    Column("is_active", "BOOL"),
+    Column("created_at", "TIMESTAMP"),
+    Column("updated_at", "TIMESTAMP"),
+)
 _WORKERS_LOGGER = "lib.consolidation.staging"
 
 

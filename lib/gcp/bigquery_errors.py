@@ -17,14 +17,12 @@ from google.auth.exceptions import GoogleAuthError
 
 from lib.consolidation.errors import DatasetNotFound, TableNotFound, TransactionConflict, WarehouseUnavailable
 from lib.errors import RunbookError
-from lib.gcp.errors import BIGQUERY_ROWS, advice, bigquery_reason, without_secrets
+from lib.gcp.errors import BIGQUERY_ROWS, cause_of, message, said_by
 
 _CONFLICT = re.compile(
     r"aborted due to concurrent update|could not serialize access|too many dml statements outstanding", re.IGNORECASE
 )
 _MISSING = re.compile(r"not found: (table|dataset)(?:.* in location ([\w-]+))?", re.IGNORECASE)
-# The client adds the job and its place on lines of their own, and repeats the error as "; reason: …".
-_APPENDIX = re.compile(r"\n|; reason: ")
 
 CLIENT_ERRORS = (exceptions.GoogleAPIError, GoogleAuthError, requests.RequestException, ConnectionError)
 
@@ -50,8 +48,7 @@ def bigquery_errors(project_id: str) -> Iterator[None]:
 
 def translated(error: Exception, project_id: str) -> RunbookError:
     """The warehouse's error for one of the client's."""
-    cause = error.cause if isinstance(error, exceptions.RetryError) and error.cause else error
-    said = _first_line(cause)
+    said = said_by(cause_of(error))
     if _CONFLICT.search(said):
         return TransactionConflict(f"a rival transaction won: {said}")
     missing = _MISSING.search(said)
@@ -59,10 +56,7 @@ def translated(error: Exception, project_id: str) -> RunbookError:
         return TableNotFound(f"there is no such table in project {project_id}: {said}")
     if missing:
         return DatasetNotFound(_no_dataset(said, missing[2], project_id))
-    name = bigquery_reason(cause) or type(cause).__name__
-    message = f"BigQuery of project {project_id} did not answer as it should ({name}): {said:.300}"
-    fix = advice(cause, BIGQUERY_ROWS, project_id)
-    return WarehouseUnavailable(f"{message}; {fix}" if fix else message)
+    return WarehouseUnavailable(message(error, BIGQUERY_ROWS, project_id))
 
 
 def _no_dataset(said: str, location: str | None, project_id: str) -> str:
@@ -74,8 +68,3 @@ def _no_dataset(said: str, location: str | None, project_id: str) -> str:
         f"no such dataset in location {location} of project {project_id}: {said}; if it is in another location "
         f"(bq show {project_id}:DATASET), set google.bigquery_location to that; if it does not exist, {make}"
     )
-
-
-def _first_line(error: BaseException) -> str:
-    text = error.message if isinstance(error, exceptions.GoogleAPICallError) else str(error)
-    return without_secrets(" ".join(_APPENDIX.split(str(text).strip())[0].split()))

@@ -4,15 +4,26 @@
 at once: tables.list has no rows, INFORMATION_SCHEMA.TABLE_STORAGE lags behind, and
 INFORMATION_SCHEMA.PARTITIONS refuses beyond 1,000 tables, of which there have been
 1,600. Batch and main table stand in the friendly name, because a label can't hold every batch id.
+
+Rows of tabledata.insertAll may be missing from copies for up to 90 minutes, and a table's
+row count leaves them out; only tables.get shows that there are any
+(https://cloud.google.com/bigquery/docs/streaming-data-into-bigquery#dataavailability).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
+from google.cloud.bigquery import Table
+
+from lib.consolidation.errors import TableNotFound
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.warehouse import Row, StagingTable
+
+_REQUESTS_AT_ONCE = 8
 
 
 def staging_tables_sql(dataset: str) -> str:
@@ -40,6 +51,31 @@ def staging_tables_of(dataset: str, rows: Iterable[Row]) -> list[StagingTable]:
         )
         for row in rows
     ]
+
+
+def with_streaming_seen(listed: Sequence[StagingTable], get: Callable[[TableName], Table]) -> list[StagingTable]:
+    """The tables, those with a streaming buffer marked as such; a table that is gone by now is left out.
+
+    A table of our own writer was made by a load job and needs no look.
+
+    Args:
+        listed: As one query lists them.
+        get: Asks tables.get; raises `TableNotFound`.
+    """
+
+    def looked_at(table: StagingTable) -> StagingTable | None:
+        if table.is_loaded:
+            return table
+        try:
+            found = get(table.name)
+        except TableNotFound:
+            return None
+        if found.streaming_buffer is None:
+            return table
+        return replace(table, is_streaming=True, changed_at=None, version=f"{table.version} streaming")
+
+    with ThreadPoolExecutor(_REQUESTS_AT_ONCE) as pool:
+        return [table for table in pool.map(looked_at, listed) if table is not None]
 
 
 def _text(option_value: str | None) -> str:

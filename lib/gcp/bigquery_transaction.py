@@ -1,21 +1,43 @@
-"""One transaction: its script job, run once, and what became of it."""
+"""One transaction: the tables gathered for it, its script job, run once, and what became of it.
+
+All steps are one script, and one script is one job: there is no session that could stay open, and no
+moment between two requests at which a dead client leaves a transaction half done
+(https://cloud.google.com/bigquery/docs/transactions).
+
+Many tables of equal columns are copied into one for the time of it: a copy job takes many sources,
+costs nothing and keeps the script's text from growing with their number
+(https://cloud.google.com/bigquery/docs/managing-tables#copy-table).
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from itertools import count
+from typing import cast
 
-from google.cloud.bigquery import Client, QueryJob
+from google.cloud.bigquery import Client, CopyJobConfig, QueryJob
 
-from lib.consolidation.warehouse import Step, TransactionOutcome
+from lib.consolidation.errors import RequirementFailed, SourceVanished, TableNotFound
+from lib.consolidation.identifiers import TableName, plain_identifier
+from lib.consolidation.warehouse import Execute, Step, TransactionOutcome
 from lib.errors import RunbookError
 from lib.gcp.bigquery_errors import CLIENT_ERRORS, translated
-from lib.gcp.bigquery_jobs import REQUEST_SECONDS, BigqueryJobs, Job, failure
-from lib.gcp.bigquery_script import failed_requirement, names_by_line
+from lib.gcp.bigquery_jobs import REQUEST_SECONDS, BigqueryJobs, Job, failure, fresh_job_id
 
 logger = logging.getLogger(__name__)
+
+SOURCES_A_JOB = 1200
+_KEPT_IF_FORGOTTEN = timedelta(days=1)
+# No handler: an error ends the script, and BigQuery rolls the transaction back by itself. A ROLLBACK in
+# a handler fails after a conflict, which has ended the transaction already, and hides the conflict.
+_OPENING = ("BEGIN TRANSACTION;",)
+_CLOSING = ("COMMIT TRANSACTION;",)
+_REQUIREMENT = re.compile(r"requirement:(\w+)")
 
 
 @dataclass(frozen=True)
@@ -93,3 +115,95 @@ class Transaction:
             if name and child.started and child.ended:
                 elapsed_ms[name] = (child.ended - child.started).total_seconds() * 1000
         return elapsed_ms
+
+
+def script_of(steps: Sequence[Step]) -> str:
+    """The script: all steps in one transaction that is rolled back at the first error."""
+    return "\n".join([*_OPENING, *map(_statement, steps), *_CLOSING])
+
+
+def _statement(step: Step) -> str:
+    if isinstance(step, Execute):
+        return f"{step.sql};"
+    code = plain_identifier(step.code, "requirement")
+    # IS NOT TRUE, because a condition that is NULL must refuse as well.
+    return f"IF ({step.sql}) IS NOT TRUE THEN RAISE USING MESSAGE = 'requirement:{code}'; END IF;"
+
+
+def names_by_line(steps: Sequence[Step]) -> dict[int, str]:
+    """The line of the script on which each `Execute` begins, counted from 1."""
+    line, names = len(_OPENING) + 1, {}
+    for step in steps:
+        if isinstance(step, Execute):
+            names[line] = step.name
+        line += _statement(step).count("\n") + 1
+    return names
+
+
+def failed_requirement(message: str, steps: Sequence[Step]) -> RequirementFailed | None:
+    """The requirement that a failed script's message names, if it names one of these."""
+    named = _REQUIREMENT.search(message)
+    codes = {step.code for step in steps if not isinstance(step, Execute)}
+    return RequirementFailed(named[1]) if named and named[1] in codes else None
+
+
+@contextmanager
+def gathered(
+    client: Client, jobs: BigqueryJobs, gather: Mapping[TableName, Sequence[TableName]], timeout_seconds: float
+) -> Iterator[None]:
+    """The tables are there meanwhile, and dropped afterwards; if that fails, they expire.
+
+    Raises:
+        SourceVanished: A source is gone.
+    """
+    try:
+        for relation, sources in gather.items():
+            _copy(client, jobs, relation, sources, timeout_seconds)
+        yield
+    finally:
+        for relation in gather:
+            _drop(client, jobs, relation)
+
+
+def _copy(
+    client: Client, jobs: BigqueryJobs, relation: TableName, sources: Sequence[TableName], timeout_seconds: float
+) -> None:
+    for start in range(0, len(sources), SOURCES_A_JOB):
+        part = [f"{client.project}.{source}" for source in sources[start : start + SOURCES_A_JOB]]
+        try:
+            jobs.finish(_submit_copy(client, jobs, relation, part, is_first=start == 0), timeout_seconds)
+        except TableNotFound as error:
+            raise SourceVanished(f"a staging table of {relation} is gone: {error}") from error
+
+
+def _submit_copy(client: Client, jobs: BigqueryJobs, relation: TableName, sources: list[str], *, is_first: bool) -> Job:
+    expires_at = datetime.now(UTC) + _KEPT_IF_FORGOTTEN
+    settings = {
+        "createDisposition": "CREATE_IF_NEEDED",
+        "writeDisposition": "WRITE_EMPTY" if is_first else "WRITE_APPEND",
+        "destinationExpirationTime": expires_at.isoformat(),
+    }
+    # The client has no attribute for the expiry.
+    config = CopyJobConfig.from_api_repr({"copy": settings})
+
+    def insert(job_id: str) -> Job:
+        return client.copy_table(
+            sources,
+            f"{client.project}.{relation}",
+            job_id=job_id,
+            job_config=cast(CopyJobConfig, config),
+            retry=jobs.retry,
+            timeout=REQUEST_SECONDS,
+        )
+
+    job, _ = jobs.submit(insert, fresh_job_id("gather"))
+    return job
+
+
+def _drop(client: Client, jobs: BigqueryJobs, relation: TableName) -> None:
+    try:
+        client.delete_table(
+            f"{client.project}.{relation}", not_found_ok=True, retry=jobs.retry, timeout=REQUEST_SECONDS
+        )
+    except CLIENT_ERRORS as error:
+        logger.warning("%s was not dropped and will expire within a day: %s", relation, error)

@@ -32,12 +32,9 @@ from lib.consolidation.warehouse import (
     TransactionOutcome,
 )
 from lib.gcp.bigquery_errors import bigquery_errors
-from lib.gcp.bigquery_gathering import gathered
 from lib.gcp.bigquery_jobs import REQUEST_SECONDS, BigqueryJobs, Job, failure, fresh_job_id
-from lib.gcp.bigquery_listing import staging_tables_of, staging_tables_sql
-from lib.gcp.bigquery_script import script_of
-from lib.gcp.bigquery_streaming import with_streaming_seen
-from lib.gcp.bigquery_transaction import Transaction
+from lib.gcp.bigquery_listing import staging_tables_of, staging_tables_sql, with_streaming_seen
+from lib.gcp.bigquery_transaction import Transaction, gathered, script_of
 from lib.gcp.bigquery_types import (
     columns_by_table,
     columns_of_schema,

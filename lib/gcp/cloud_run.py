@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from google.auth.exceptions import GoogleAuthError
 from google.cloud.run_v2 import Condition, Container, EnvVar, Service, ServicesClient, TrafficTarget
 from google.cloud.run_v2 import TrafficTargetAllocationType as Allocation
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -17,7 +18,6 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from lib.errors import SourceUnavailable
 from lib.gcp.clients import GoogleClients
 from lib.gcp.errors import CLOUD_RUN, CLOUD_RUN_CHANGE
-from lib.gcp.id_token import fetch_id_token
 from lib.ports.health_request import request_health
 from lib.ports.services import LATEST, DeployedRevision, HealthResponse, RevisionTraffic, ServiceStatus
 
@@ -26,6 +26,25 @@ if TYPE_CHECKING:
 
 _REFUSED = (401, 403)
 _ROLLOUT_SECONDS = 300.0
+
+
+def fetch_id_token(audience: str) -> str | None:
+    """An ID token for a private service; None: these credentials make none.
+
+    A service account's key, or the machine's own account, makes one. An operator's login
+    does not; such an operator asks by hand, with ``gcloud auth print-identity-token``.
+
+    Args:
+        audience: The service's address.
+    """
+    from google.auth.transport.requests import Request
+    from google.oauth2 import id_token
+
+    try:
+        token: str = id_token.fetch_id_token(Request(), audience)  # type: ignore[no-untyped-call]
+    except (GoogleAuthError, OSError, ValueError):
+        return None
+    return token
 
 
 class CloudRunServices:

@@ -22,6 +22,8 @@ from google.api_core import exceptions
 from google.auth.exceptions import GoogleAuthError, TransportError
 
 from lib.errors import ChangedMeanwhile, SourceUnavailable
+from lib.gcp.reasons import DISABLED, ENABLE, FIXES, bigquery_reason, consumer_of, reason_of
+from lib.words.text import one_line
 
 
 class AccessDenied(SourceUnavailable):
@@ -36,7 +38,7 @@ class AccessDenied(SourceUnavailable):
 class ApiDisabled(SourceUnavailable):
     """The API is switched off in the project."""
 
-    fix = "enable it with: gcloud services enable {api} --project={project}"
+    fix = ENABLE
 
 
 class NotLoggedIn(SourceUnavailable):
@@ -77,11 +79,13 @@ class Source:
         name: What people call it.
         api: Its service name, for ``gcloud services enable``.
         role: The narrowest predefined role that may use it so; to read it, if nothing else is said.
+        fixes: What to do about errors that mean something of their own here; the first that fits counts.
     """
 
     name: str
     api: str
     role: str
+    fixes: tuple[tuple[type[Exception], str], ...] = ()
 
 
 CLOUD_LOGGING = Source("Cloud Logging", "logging.googleapis.com", "roles/logging.viewer")
@@ -92,7 +96,18 @@ POLICY_CHANGE = Source(
     "Change of the IAM policy", "cloudresourcemanager.googleapis.com", "roles/resourcemanager.projectIamAdmin"
 )
 SERVICE_USAGE = Source("Service Usage", "serviceusage.googleapis.com", "roles/serviceusage.serviceUsageViewer")
-FIRESTORE = Source("Firestore", "firestore.googleapis.com", "roles/datastore.user")
+FIRESTORE = Source(
+    "Firestore",
+    "firestore.googleapis.com",
+    "roles/datastore.user",
+    (
+        (
+            exceptions.NotFound,
+            "create the database with: gcloud firestore databases create --project={project} --location=REGION",
+        ),
+        (exceptions.FailedPrecondition, "the database must be in Native mode and open to Firestore's own clients"),
+    ),
+)
 BIGQUERY = Source("BigQuery", "bigquery.googleapis.com", "roles/bigquery.metadataViewer")
 # Rows need two roles, and so two commands.
 BIGQUERY_ROWS = Source(
@@ -116,58 +131,8 @@ _KINDS: tuple[tuple[type[Exception], _Kind], ...] = (
     (GoogleAuthError, NotLoggedIn),
     (OSError, Unreachable),
 )
-# By ErrorInfo.reason (https://docs.cloud.google.com/php/docs/reference/common-protos/latest/Api.ErrorReason)
-# or BigQuery's own reason (https://cloud.google.com/bigquery/docs/error-messages); names with spaces are ours.
-_QUOTA_PROJECT = "gcloud auth application-default set-quota-project {project}"
-_BUSY = "too many requests at once: wait a minute and try again"
-_BILLING = "enable billing with: gcloud billing projects link {consumer} --billing-account=ACCOUNT"
-_BY_REASON = {
-    "SERVICE_DISABLED": ApiDisabled.fix,
-    "accessNotConfigured": ApiDisabled.fix,
-    "disabled elsewhere": (
-        "enable it where requests are counted: gcloud services enable {api} --project={consumer}; or count requests "
-        f"for this project: {_QUOTA_PROJECT}"
-    ),
-    "no quota project": f"these credentials name no quota project: {_QUOTA_PROJECT}",
-    "USER_PROJECT_DENIED": (
-        "you may not use the quota project: ask for roles/serviceusage.serviceUsageConsumer on project {consumer}, "
-        f"or name another: {_QUOTA_PROJECT}"
-    ),
-    "SECURITY_POLICY_VIOLATED": (
-        "VPC Service Controls refused it, which no role changes: run inside the perimeter, or ask its administrators "
-        "for a rule and give them the identifier in this message"
-    ),
-    "policy tag": (
-        "the column is protected by a policy tag: ask for roles/datacatalog.categoryFineGrainedReader on that tag"
-    ),
-    "BILLING_DISABLED": _BILLING,
-    "billingNotEnabled": _BILLING,
-    "ACCESS_TOKEN_SCOPE_INSUFFICIENT": (
-        "log in with: gcloud auth application-default login --scopes=https://www.googleapis.com/auth/cloud-platform"
-    ),
-    "quotaExceeded": "a quota is used up: wait, or raise it under IAM & Admin > Quotas of {project}",
-    "rateLimitExceeded": _BUSY,
-    "jobRateLimitExceeded": _BUSY,
-    "bytesBilledLimitExceeded": "it would read more than maximum_bytes_billed allows: raise that, or read less",
-    "resourcesExceeded": "the statement needs more than BigQuery gives it: split the batch",
-    "stopped": "it was cancelled and rolled back; try again",
-    "timeout": "it took longer than it may and was rolled back; try again",
-}
-_DISABLED = ("SERVICE_DISABLED", "accessNotConfigured", "disabled elsewhere")
-# What a 403 says where it has no reason, or BigQuery's "accessDenied", which is for everything. The first counts.
-_BY_WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(words, re.IGNORECASE), reason)
-    for words, reason in (
-        ("requires a quota project, which is not set", "no quota project"),
-        ("required permission to use project", "USER_PROJECT_DENIED"),
-        ("VPC Service Controls|vpcServiceControlsUniqueIdentifier", "SECURITY_POLICY_VIOLATED"),
-        ("protected by policy tag", "policy tag"),
-        ("requires billing to be enabled|billing has not been enabled", "BILLING_DISABLED"),
-        ("API has not been used in project|it is disabled", "SERVICE_DISABLED"),
-    )
-)
-# gcloud's own project, which requests are counted for when the credentials of a person name none.
-_GCLOUDS_PROJECT = "764086051850"
+# BigQuery's client adds the job and its place on lines of their own, and repeats the error as "; reason: …".
+_APPENDIX = re.compile(r"\n|; reason: ")
 # gRPC reports credentials that cannot be refreshed as a service that is unavailable.
 _NO_CREDENTIALS = "Getting metadata from plugin failed"
 _SECRET = re.compile(
@@ -192,11 +157,8 @@ def google_errors(source: Source, project_id: str, member: str) -> Iterator[None
     try:
         yield
     except (exceptions.GoogleAPIError, GoogleAuthError, OSError) as error:
-        cause = _cause(error)
-        kind = _kind(cause)
-        said = without_secrets(" ".join(str(cause).split()))
-        fix = advice(error, source, project_id, member) or kind.fix
-        raise kind(f"{source.name} of project {project_id}: {type(cause).__name__}: {said:.300}; {fix}") from error
+        kind = _kind(cause_of(error))
+        raise kind(message(error, source, project_id, member, otherwise=kind.fix)) from error
 
 
 @contextmanager
@@ -211,11 +173,26 @@ def google_changes(source: Source, project_id: str, member: str) -> Iterator[Non
         try:
             yield
         except exceptions.Aborted as error:
-            said = without_secrets(" ".join(str(error).split()))
             raise ChangedMeanwhile(
-                f"{source.name} of project {project_id}: {said:.300}; it was changed since it was looked at, "
+                f"{source.name} of project {project_id}: {said_by(error):.300}; it was changed since it was looked at, "
                 "nothing was changed"
             ) from error
+
+
+def message(
+    error: Exception, source: Source, project_id: str, member: str = "serviceAccount:ACCOUNT", otherwise: str = ""
+) -> str:
+    """One line: what was asked, what the client raised, and what to do about it, or else `otherwise`."""
+    cause = cause_of(error)
+    name = bigquery_reason(cause) or type(cause).__name__
+    fix = advice(cause, source, project_id, member) or otherwise
+    return "; ".join(filter(None, [f"{source.name} of project {project_id}: {name}: {said_by(cause):.300}", fix]))
+
+
+def said_by(error: Exception) -> str:
+    """The words of a client's error in one line, without secrets and without what BigQuery's client adds to them."""
+    text = error.message if isinstance(error, exceptions.GoogleAPICallError) else str(error)
+    return without_secrets(one_line(_APPENDIX.split(str(text).strip())[0]))
 
 
 def advice(error: Exception, source: Source, project_id: str, member: str = "serviceAccount:ACCOUNT") -> str:
@@ -227,38 +204,14 @@ def advice(error: Exception, source: Source, project_id: str, member: str = "ser
         project_id: Where.
         member: Who asked, as ``gcloud`` writes members.
     """
-    cause = _cause(error)
-    reason = _reason(cause, project_id)
+    cause = cause_of(error)
+    reason = reason_of(cause, project_id)
     kind = _kind(cause)
-    fix = _BY_REASON.get(reason) or ("" if kind is RequestRefused else kind.fix)
-    consumer = shlex.quote(_consumer(cause) or project_id)
+    own = next((fix for fits, fix in source.fixes if isinstance(cause, fits)), "")
+    fix = own or FIXES.get(reason) or ("" if kind is RequestRefused else kind.fix)
+    consumer = shlex.quote(consumer_of(cause) or project_id)
     project = shlex.quote(project_id)
     return fix.format(project=project, consumer=consumer, member=member, role=source.role, api=source.api)
-
-
-def bigquery_reason(error: BaseException) -> str:
-    """The reason that BigQuery gives; empty: none."""
-    details = getattr(error, "errors", None) or [{}]
-    return str(details[0].get("reason", "")) if isinstance(details[0], dict) else ""
-
-
-def _reason(error: Exception, project_id: str = "") -> str:
-    """A key of `_BY_REASON`, or a reason without an entry there."""
-    told = str(getattr(error, "reason", None) or "")
-    if told not in _BY_REASON and isinstance(error, exceptions.Forbidden):
-        told = next((reason for words, reason in _BY_WORDS if words.search(str(error))), "")
-    consumer = _consumer(error)
-    if told == "SERVICE_DISABLED" and consumer == _GCLOUDS_PROJECT:
-        return "no quota project"
-    if told == "SERVICE_DISABLED" and consumer not in ("", project_id):
-        return "disabled elsewhere"
-    return told or bigquery_reason(error)
-
-
-def _consumer(error: Exception) -> str:
-    """The project, by id or number, that the request is counted for; empty: not known."""
-    metadata = getattr(error, "metadata", None) or {}
-    return str(metadata.get("consumer", "")).removeprefix("projects/")[:100]
 
 
 def without_secrets(text: str) -> str:
@@ -266,7 +219,7 @@ def without_secrets(text: str) -> str:
     return _SECRET.sub("[secret]", text)
 
 
-def _cause(error: Exception) -> Exception:
+def cause_of(error: Exception) -> Exception:
     """A retry that gave up says less than what it gave up on."""
     if isinstance(error, exceptions.RetryError) and isinstance(error.cause, Exception):
         return error.cause
@@ -274,7 +227,7 @@ def _cause(error: Exception) -> Exception:
 
 
 def _kind(error: Exception) -> _Kind:
-    if isinstance(error, exceptions.Forbidden) and _reason(error) in _DISABLED:
+    if isinstance(error, exceptions.Forbidden) and reason_of(error) in DISABLED:
         return ApiDisabled
     if _NO_CREDENTIALS in str(error):
         return NotLoggedIn

@@ -12,17 +12,9 @@ from contextlib import contextmanager
 from google.api_core import exceptions
 from google.auth.exceptions import GoogleAuthError
 
-from lib.gcp.errors import FIRESTORE, advice
+from lib.gcp.errors import FIRESTORE, message
 from lib.locking.errors import LockOutcomeUnknown, LockServiceUnavailable
 
-# What these mean here; the rest is in `lib.gcp.errors.advice`.
-_FIXES: tuple[tuple[type[Exception], str], ...] = (
-    (
-        exceptions.NotFound,
-        "create the database with: gcloud firestore databases create --project={project} --location=REGION",
-    ),
-    (exceptions.FailedPrecondition, "the database must be in Native mode and open to Firestore's own clients"),
-)
 # After these a write may have taken effect, or (Aborted) may simply be sent again.
 _OUTCOME_UNKNOWN = (exceptions.ServerError, exceptions.RetryError, exceptions.Cancelled, exceptions.Aborted)
 
@@ -43,12 +35,4 @@ def firestore_errors(project_id: str, *, writing: bool = False) -> Iterator[None
         yield
     except (exceptions.GoogleAPIError, GoogleAuthError) as error:
         kind = LockOutcomeUnknown if writing and isinstance(error, _OUTCOME_UNKNOWN) else LockServiceUnavailable
-        raise kind(_message(error, project_id)) from error
-
-
-def _message(error: Exception, project_id: str) -> str:
-    said = " ".join(str(error).split())
-    message = f"Firestore of project {project_id} did not answer ({type(error).__name__}): {said:.300}"
-    own = next((fix for kind, fix in _FIXES if isinstance(error, kind)), "")
-    fix = own.format(project=project_id) or advice(error, FIRESTORE, project_id)
-    return f"{message}; {fix}" if fix else message
+        raise kind(message(error, FIRESTORE, project_id)) from error

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from lib.embedded.schema import MAIN_TABLE
+from lib.embedded.adapters import MAIN_TABLE
 from tests.consolidation.world import DAY
 
 KEY = ("game_id", "player_lookup", "system_id", "current_points_line")

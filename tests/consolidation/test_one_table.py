@@ -15,14 +15,13 @@ from lib.consolidation.fence import change_spec, ensure_fence, recorded_specs
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.ledger import ledger_runs
 from lib.consolidation.staging import staging_backlog
-from lib.consolidation.staging_note import staging_note
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.upkeep.audit import ACTION_COLUMNS, new_record
 from lib.consolidation.upkeep.cleanup import prove_merged
 from lib.consolidation.upkeep.duplicates import count_duplicates
 from lib.consolidation.upkeep.repair import apply_repair, plan_repair
-from lib.consolidation.warehouse import Column, Row
-from lib.embedded.schema import MAIN_TABLE
+from lib.consolidation.warehouse import Column, Row, staging_note
+from lib.embedded.adapters import MAIN_TABLE
 from lib.errors import RunbookError
 from tests.consolidation.world import DAY, World, predictions, quoted
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from lib.consolidation.errors import StagedDataError
 from lib.consolidation.rows import convert
 from lib.consolidation.warehouse import Column
-from lib.embedded.schema import MAIN_TABLE
+from lib.embedded.adapters import MAIN_TABLE
 from tests.consolidation.world import World, prediction
 
 TYPES = (

@@ -17,9 +17,8 @@ from lib.consolidation.ledger import ledger_runs
 from lib.consolidation.result import ConsolidationStatus
 from lib.consolidation.rows import convert
 from lib.consolidation.staging import staging_backlog
-from lib.consolidation.staging_note import staging_note
-from lib.consolidation.warehouse import Execute
-from lib.embedded.schema import MAIN_TABLE
+from lib.consolidation.warehouse import Execute, staging_note
+from lib.embedded.adapters import MAIN_TABLE
 from lib.locking.errors import LeaseLost, LockAcquisitionError
 from tests.consolidation.world import DAY, HookedWarehouse, World, later, prediction, predictions, quoted
 

@@ -20,8 +20,8 @@ from lib.consolidation.rows import convert
 from lib.consolidation.staging import BatchStagingWriter, batch_tables
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Execute, Parameters, Row, Step, TransactionOutcome
+from lib.embedded.adapters import MAIN_TABLE
 from lib.embedded.duckdb_warehouse import DuckdbWarehouse
-from lib.embedded.schema import MAIN_TABLE
 from lib.embedded.sqlite_locks import SqliteLockStore
 from lib.errors import RunbookError
 from lib.locking.lease import LeaseTiming

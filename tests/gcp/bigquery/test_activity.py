@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lib.embedded.schema import MAIN_TABLE
+from lib.embedded.adapters import MAIN_TABLE
 from lib.errors import SourceUnavailable
 from lib.gcp import bigquery_activity
 from lib.gcp.bigquery_activity import BigqueryActivity

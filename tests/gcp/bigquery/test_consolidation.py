@@ -21,7 +21,7 @@ from lib.consolidation.upkeep.cleanup import Proof, drop_merged, prove_merged
 from lib.consolidation.upkeep.duplicates import DuplicateKind, count_duplicates, explain_duplicates
 from lib.consolidation.upkeep.repair import apply_repair, plan_repair
 from lib.consolidation.upkeep.undo import plan_undo, undo_repair
-from lib.embedded.schema import MAIN_TABLE
+from lib.embedded.adapters import MAIN_TABLE
 from lib.gcp.bigquery_types import schema_fields
 from tests.consolidation.test_against_a_model import batches, consolidated, old_rows
 from tests.consolidation.test_rows import check_every_type_is_staged_and_merged

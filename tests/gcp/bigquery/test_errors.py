@@ -57,7 +57,7 @@ def test_job_that_fails_is_not_held_by_another(world: BigqueryWorld, double: Big
     reason, message, fix = TROUBLES[trouble]
     staged = world.stage(predictions(3))
     double.jobs.faults.append(Fault("^MERGE", reason, message))
-    with pytest.raises(WarehouseUnavailable, match="did not answer as it should") as raised:
+    with pytest.raises(WarehouseUnavailable, match=f"BigQuery of project .*: {reason}: ") as raised:
         world.consolidate()
     assert fix in str(raised.value)
     assert world.table() == []

@@ -24,7 +24,7 @@ from lib.consolidation.rows import convert
 from lib.consolidation.upkeep.audit import AuditTrail
 from lib.consolidation.upkeep.cleanup import prove_merged
 from lib.consolidation.warehouse import Column, Execute
-from lib.gcp import bigquery_gathering
+from lib.gcp import bigquery_transaction
 from lib.gcp.bigquery_types import load_file
 from lib.gcp.bigquery_warehouse import BigqueryWarehouse
 from tests.consolidation.world import DAY, predictions
@@ -193,7 +193,7 @@ def test_load_of_several_is_all_or_none(world: BigqueryWorld) -> None:
 def test_many_tables_are_gathered_in_parts_and_forgotten(
     world: BigqueryWorld, double: BigqueryDouble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bigquery_gathering, "SOURCES_A_JOB", 2)
+    monkeypatch.setattr(bigquery_transaction, "SOURCES_A_JOB", 2)
     staged = world.stage(predictions(5), tables=5)
     all_of_them = named("_gathered_x")
     there: list[dict[tuple[str, str], Any]] = []

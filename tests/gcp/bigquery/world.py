@@ -15,7 +15,7 @@ from lib.consolidation.identifiers import TableName
 from lib.consolidation.rows import convert
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Execute, Parameters, Row, Step, TransactionOutcome
-from lib.embedded.schema import MAIN_TABLE
+from lib.embedded.adapters import MAIN_TABLE
 from lib.gcp.bigquery_types import parquet, schema_fields
 from lib.gcp.bigquery_warehouse import BigqueryWarehouse
 from tests.consolidation.world import World, in_order

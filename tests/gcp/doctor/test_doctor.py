@@ -23,7 +23,7 @@ from lib.consolidation.fence import FENCE_COLUMNS
 from lib.consolidation.ledger import LEDGER_COLUMNS
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column
-from lib.embedded.schema import MAIN_TABLE
+from lib.embedded.adapters import MAIN_TABLE
 from lib.environment import load_environment
 from lib.gcp.clients import GoogleClients
 from lib.gcp.doctor import quota_project

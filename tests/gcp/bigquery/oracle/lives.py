@@ -17,7 +17,7 @@ from lib.consolidation.ledger import ledger_runs
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.upkeep.cleanup import prove_merged
 from lib.consolidation.upkeep.duplicates import explain_duplicates
-from lib.embedded.schema import MAIN_TABLE
+from lib.embedded.adapters import MAIN_TABLE
 from lib.locking.errors import LeaseLost
 from tests.consolidation.changes import change_everything
 from tests.consolidation.days import look_at_the_days

@@ -1,0 +1,87 @@
+"""The reasons that Google gives for an error, and what to do about each."""
+
+from __future__ import annotations
+
+import re
+
+from google.api_core import exceptions
+
+ENABLE = "enable it with: gcloud services enable {api} --project={project}"
+
+# By ErrorInfo.reason (https://docs.cloud.google.com/php/docs/reference/common-protos/latest/Api.ErrorReason)
+# or BigQuery's own reason (https://cloud.google.com/bigquery/docs/error-messages); names with spaces are ours.
+_QUOTA_PROJECT = "gcloud auth application-default set-quota-project {project}"
+_BUSY = "too many requests at once: wait a minute and try again"
+_BILLING = "enable billing with: gcloud billing projects link {consumer} --billing-account=ACCOUNT"
+FIXES = {
+    "SERVICE_DISABLED": ENABLE,
+    "accessNotConfigured": ENABLE,
+    "disabled elsewhere": (
+        "enable it where requests are counted: gcloud services enable {api} --project={consumer}; or count requests "
+        f"for this project: {_QUOTA_PROJECT}"
+    ),
+    "no quota project": f"these credentials name no quota project: {_QUOTA_PROJECT}",
+    "USER_PROJECT_DENIED": (
+        "you may not use the quota project: ask for roles/serviceusage.serviceUsageConsumer on project {consumer}, "
+        f"or name another: {_QUOTA_PROJECT}"
+    ),
+    "SECURITY_POLICY_VIOLATED": (
+        "VPC Service Controls refused it, which no role changes: run inside the perimeter, or ask its administrators "
+        "for a rule and give them the identifier in this message"
+    ),
+    "policy tag": (
+        "the column is protected by a policy tag: ask for roles/datacatalog.categoryFineGrainedReader on that tag"
+    ),
+    "BILLING_DISABLED": _BILLING,
+    "billingNotEnabled": _BILLING,
+    "ACCESS_TOKEN_SCOPE_INSUFFICIENT": (
+        "log in with: gcloud auth application-default login --scopes=https://www.googleapis.com/auth/cloud-platform"
+    ),
+    "quotaExceeded": "a quota is used up: wait, or raise it under IAM & Admin > Quotas of {project}",
+    "rateLimitExceeded": _BUSY,
+    "jobRateLimitExceeded": _BUSY,
+    "bytesBilledLimitExceeded": "it would read more than maximum_bytes_billed allows: raise that, or read less",
+    "resourcesExceeded": "the statement needs more than BigQuery gives it: split the batch",
+    "stopped": "it was cancelled and rolled back; try again",
+    "timeout": "it took longer than it may and was rolled back; try again",
+}
+DISABLED = ("SERVICE_DISABLED", "accessNotConfigured", "disabled elsewhere")
+# What a 403 says where it has no reason, or BigQuery's "accessDenied", which is for everything. The first counts.
+_BY_WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(words, re.IGNORECASE), reason)
+    for words, reason in (
+        ("requires a quota project, which is not set", "no quota project"),
+        ("required permission to use project", "USER_PROJECT_DENIED"),
+        ("VPC Service Controls|vpcServiceControlsUniqueIdentifier", "SECURITY_POLICY_VIOLATED"),
+        ("protected by policy tag", "policy tag"),
+        ("requires billing to be enabled|billing has not been enabled", "BILLING_DISABLED"),
+        ("API has not been used in project|it is disabled", "SERVICE_DISABLED"),
+    )
+)
+# gcloud's own project, which requests are counted for when the credentials of a person name none.
+_GCLOUDS_PROJECT = "764086051850"
+
+
+def bigquery_reason(error: BaseException) -> str:
+    """The reason that BigQuery gives; empty: none."""
+    details = getattr(error, "errors", None) or [{}]
+    return str(details[0].get("reason", "")) if isinstance(details[0], dict) else ""
+
+
+def reason_of(error: Exception, project_id: str = "") -> str:
+    """A key of `FIXES`, or a reason without an entry there."""
+    told = str(getattr(error, "reason", None) or "")
+    if told not in FIXES and isinstance(error, exceptions.Forbidden):
+        told = next((reason for words, reason in _BY_WORDS if words.search(str(error))), "")
+    consumer = consumer_of(error)
+    if told == "SERVICE_DISABLED" and consumer == _GCLOUDS_PROJECT:
+        return "no quota project"
+    if told == "SERVICE_DISABLED" and consumer not in ("", project_id):
+        return "disabled elsewhere"
+    return told or bigquery_reason(error)
+
+
+def consumer_of(error: Exception) -> str:
+    """The project, by id or number, that the request is counted for; empty: not known."""
+    metadata = getattr(error, "metadata", None) or {}
+    return str(metadata.get("consumer", "")).removeprefix("projects/")[:100]
