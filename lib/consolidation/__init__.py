@@ -1,5 +1,30 @@
 """Batches of staged rows become rows of the main table: once each, whatever fails.
 
-Staging (`staging`, `rows`, `schema`), the fenced transaction (`merge`, `fence`, `ledger`,
-`consolidator`), and what is left of earlier mistakes (`duplicates`, `repair`, `undo`, `cleanup`).
+Staging (`staging`, `rows`, `schema`), the fenced transaction (`merge`, `fence`, `ledger`, `consolidator`), and in
+`upkeep` what is left of earlier mistakes. What a service needs is named here, and loaded when it is first used:
+most of what imports this package wants a table's name only.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lib.consolidation.consolidator import BatchConsolidator
+    from lib.consolidation.result import ConsolidationResult
+    from lib.consolidation.staging import BatchStagingWriter
+    from lib.consolidation.table_spec import TableSpec
+
+__all__ = ["BatchConsolidator", "BatchStagingWriter", "ConsolidationResult", "TableSpec"]
+
+_HOMES = {
+    "BatchConsolidator": "consolidator",
+    "BatchStagingWriter": "staging",
+    "ConsolidationResult": "result",
+    "TableSpec": "table_spec",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -32,8 +32,7 @@ from lib.consolidation.fence import SPEC_CHANGED, ensure_fence, recorded_specs, 
 from lib.consolidation.identifiers import checked_batch_id
 from lib.consolidation.ledger import LEDGER_COLUMNS, ledger_runs
 from lib.consolidation.merge import INACTIVE_ROWS, WRONG_DATE, consolidation_steps, dry_run_sql
-from lib.consolidation.refusal import Overtaken, refusal
-from lib.consolidation.result import ConsolidationResult, ConsolidationStatus, log_committed
+from lib.consolidation.result import ConsolidationResult, ConsolidationStatus, Overtaken, log_committed, refusal
 from lib.consolidation.staged_batch import GatheredRows, StagedBatch, find_staged, gather_rows
 from lib.consolidation.staging import batch_tables
 from lib.consolidation.table_spec import TableSpec

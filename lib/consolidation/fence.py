@@ -25,16 +25,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    before_nothing,
+    retry_if_exception_type,
+    stop_after_delay,
+    wait_random_exponential,
+)
 
-from lib.consolidation.errors import RequirementFailed, SpecChanged, TableNotFound, TransactionConflict
+from lib.consolidation.errors import (
+    RepairRefused,
+    RequirementFailed,
+    SpecChanged,
+    StaleToken,
+    TableNotFound,
+    TransactionConflict,
+)
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column, Execute, Parameters, Require, Step, Warehouse
-
-if TYPE_CHECKING:
-    from lib.consolidation.upkeep.audit import ActionRecord
+from lib.locking.lock import ConsolidationLock
 
 FENCE_COLUMNS = (
     Column("game_date", "DATE"),
@@ -46,6 +58,14 @@ FENCE_COLUMNS = (
 STALE_TOKEN = "stale_token"  # noqa: S105
 FENCE_MISSING = "fence_missing"
 SPEC_CHANGED = "spec_changed"
+
+
+class Record(Protocol):
+    """What the audit trail keeps of a change: a step that files it, in the transaction that makes the change."""
+
+    @property
+    def parameters(self) -> Parameters: ...
+    def step(self, spec: TableSpec) -> Step: ...
 
 
 def fence_steps(spec: TableSpec, *, has_lease: bool) -> list[Step]:
@@ -111,7 +131,7 @@ def ensure_fence(warehouse: Warehouse, spec: TableSpec, game_date: date) -> None
     )
 
 
-def change_spec(warehouse: Warehouse, spec: TableSpec, recorded: Sequence[str], record: ActionRecord) -> None:
+def change_spec(warehouse: Warehouse, spec: TableSpec, recorded: Sequence[str], record: Record) -> None:
     """Record this spec in place of those, with the action's record, in one transaction.
 
     It updates every row, so it conflicts with each consolidation that is under way.
@@ -132,11 +152,61 @@ def change_spec(warehouse: Warehouse, spec: TableSpec, recorded: Sequence[str], 
         raise spec_changed(warehouse, spec) from error
 
 
-def _until_no_conflict(warehouse: Warehouse, steps: Sequence[Step], parameters: Parameters) -> None:
+def transact_fenced(
+    warehouse: Warehouse,
+    locks: ConsolidationLock,
+    spec: TableSpec,
+    game_date: date,
+    purpose: str,
+    steps: Sequence[Step],
+    parameters: Parameters,
+    record: Record | None = None,
+) -> None:
+    """Change a date's rows by hand: under its lock, past the fence, and on record, or not at all.
+
+    Raises:
+        RepairRefused: A requirement of the steps was false; nothing was changed.
+        SpecChanged: The table is consolidated with another spec; nothing was changed.
+        StaleToken: The lock was lost; nothing was changed.
+        LeaseLost: The lock was lost; after the commit, should that be on record.
+        LockAcquisitionError: Another holds the lock.
+    """
+    ensure_fence(warehouse, spec, game_date)
+    filed = [record.step(spec)] if record else []
+    with locks.acquire(game_date=game_date, batch_id=f"{purpose}_{game_date}") as lease:
+        bound = {
+            **parameters,
+            **(record.parameters if record else {}),
+            "game_date": game_date,
+            "spec": spec.identity,
+            "moved_by": purpose,
+            "token": lease.token,
+        }
+        try:
+            fenced = [*fence_steps(spec, has_lease=True), *steps, *filed]
+            _until_no_conflict(warehouse, fenced, bound, before=lambda _: lease.ensure_held())
+        except RequirementFailed as error:
+            if error.code == SPEC_CHANGED:
+                raise spec_changed(warehouse, spec) from error
+            if error.code == STALE_TOKEN:
+                raise StaleToken(f"the lock of {game_date} was lost; nothing was changed") from error
+            raise RepairRefused(
+                f"the {purpose} of {game_date} was refused and nothing was changed: the rows are not those "
+                f"it was planned for ({error.code.replace('_', ' ')}); look again and make a new plan"
+            ) from error
+
+
+def _until_no_conflict(
+    warehouse: Warehouse,
+    steps: Sequence[Step],
+    parameters: Parameters,
+    before: Callable[[RetryCallState], None] = before_nothing,
+) -> None:
     retrying = Retrying(
         retry=retry_if_exception_type(TransactionConflict),
         wait=wait_random_exponential(0.05, max=2),
         stop=stop_after_delay(60),
+        before=before,
         reraise=True,
     )
     retrying(warehouse.transact, steps, parameters)

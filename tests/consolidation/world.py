@@ -12,13 +12,11 @@ from typing import Any
 
 import pandas
 
-from lib.consolidation.consolidator import BatchConsolidator
+from lib.consolidation import BatchConsolidator, BatchStagingWriter, ConsolidationResult, TableSpec
 from lib.consolidation.fence import WarehouseFence
 from lib.consolidation.identifiers import TableName
-from lib.consolidation.result import ConsolidationResult
 from lib.consolidation.rows import convert
-from lib.consolidation.staging import BatchStagingWriter, batch_tables
-from lib.consolidation.table_spec import TableSpec
+from lib.consolidation.staging import batch_tables
 from lib.consolidation.warehouse import Execute, Parameters, Row, Step, TransactionOutcome
 from lib.embedded.adapters import MAIN_TABLE
 from lib.embedded.duckdb_warehouse import DuckdbWarehouse

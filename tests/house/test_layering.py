@@ -68,7 +68,7 @@ def modules_loaded_by(code: str) -> list[str]:
     return [name for name in result.stdout.split() if any(is_within(name, slow) for slow in SLOW)]
 
 
-@pytest.mark.parametrize("module", ["lib", "lib.platform", "lib.cli"])
+@pytest.mark.parametrize("module", ["lib", "lib.consolidation", "lib.platform", "lib.cli"])
 def test_import_loads_nothing_slow(module: str) -> None:
     assert modules_loaded_by(f"import {module}") == []
 

@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from lib.consolidation.fence import transact_fenced
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.key import column_list, counted_rows, newest_of_each_key, quoted, rows_digest, same_key
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.upkeep.audit import ActionRecord
 from lib.consolidation.upkeep.duplicates import count_duplicates, duplicated_rows
-from lib.consolidation.upkeep.fenced import transact_fenced
 from lib.consolidation.warehouse import Column, Execute, Require, Step, Warehouse
 from lib.errors import UserError
 from lib.locking.lock import ConsolidationLock

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from lib.consolidation.errors import RepairRefused, TableNotFound
+from lib.consolidation.fence import transact_fenced
 from lib.consolidation.identifiers import TableName, plain_identifier
 from lib.consolidation.key import (
     column_list,
@@ -19,7 +20,6 @@ from lib.consolidation.key import (
 )
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.upkeep.audit import ActionRecord
-from lib.consolidation.upkeep.fenced import transact_fenced
 from lib.consolidation.upkeep.repair import BACKUP_PREFIX, delete_keys_of
 from lib.consolidation.warehouse import Column, Execute, Require, Step, Warehouse
 from lib.errors import UserError
