@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Protocol
 
-from lib import places
+from lib import embedded, gcp, places
 from lib.environment import Environment, load_environment
 from lib.errors import CorruptState, Unavailable
 from lib.locking.lock import ConsolidationLock
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from lib.consolidation.consolidator import BatchConsolidator
     from lib.consolidation.staging import BatchStagingWriter
@@ -165,6 +166,16 @@ class Platform:
         return BatchStagingWriter(self.adapters.warehouse, self.table)
 
 
+class _Package(Protocol):
+    """A package of adapters. `home` is the state folder of this machine."""
+
+    def adapters_of(self, environment: Environment, home: Path, /) -> Adapters: ...
+    def run_lock_store(self, environment: Environment, home: Path, /) -> LockStore: ...
+
+
+_PLATFORMS: Mapping[str, _Package] = {"embedded": embedded, "google": gcp}
+
+
 def connect(name: str = "local") -> Platform:
     """The platform of an environment.
 
@@ -175,30 +186,13 @@ def connect(name: str = "local") -> Platform:
         UserError: There is no such environment, or its file does not fit.
     """
     environment = load_environment(name)
-    return Platform(environment, _adapters(environment))
+    return Platform(environment, _PLATFORMS[environment.platform].adapters_of(environment, places.home()))
 
 
 def run_lock_store(environment: Environment) -> LockStore:
     """Where scheduled runs keep each other out.
 
-    Apart from the consolidations' locks, of which an empty list means that all are released; and
+    Apart from the consolidations' locks, where an empty list means that all are released; and
     without a platform, whose log would take these for theirs.
     """
-    if environment.platform == "embedded":
-        from lib.embedded.sqlite_locks import SqliteLockStore
-
-        return SqliteLockStore(places.home() / "run_locks.sqlite")
-    from lib.gcp.firestore_locks import FirestoreLockStore
-
-    database = environment.google.firestore_database
-    return FirestoreLockStore(environment.project_id, database=database, collection="runbook_locks")
-
-
-def _adapters(environment: Environment) -> Adapters:
-    if environment.platform == "embedded":
-        from lib.embedded.adapters import EmbeddedAdapters
-
-        return EmbeddedAdapters(places.home(), environment)
-    from lib.gcp.adapters import GoogleAdapters
-
-    return GoogleAdapters(environment)
+    return _PLATFORMS[environment.platform].run_lock_store(environment, places.home())

@@ -1,0 +1,26 @@
+"""Adapters of one machine: DuckDB, SQLite and files below a state folder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lib.embedded.adapters import EmbeddedAdapters
+    from lib.environment import Environment
+    from lib.locking.store import LockStore
+
+
+def adapters_of(environment: Environment, home: Path, /) -> EmbeddedAdapters:
+    """Every port's side of it."""
+    from lib.embedded.adapters import EmbeddedAdapters
+
+    return EmbeddedAdapters(home, environment)
+
+
+def run_lock_store(_environment: Environment, home: Path, /) -> LockStore:
+    """Where scheduled runs keep each other out."""
+    from lib.embedded.sqlite_locks import SqliteLockStore
+
+    return SqliteLockStore(home / "run_locks.sqlite")

@@ -1,1 +1,27 @@
 """Adapters to Google Cloud. Importing one imports its client library; nothing else does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lib.environment import Environment
+    from lib.gcp.adapters import GoogleAdapters
+    from lib.locking.store import LockStore
+
+
+def adapters_of(environment: Environment, _home: Path, /) -> GoogleAdapters:
+    """Every port's side of it."""
+    from lib.gcp.adapters import GoogleAdapters
+
+    return GoogleAdapters(environment)
+
+
+def run_lock_store(environment: Environment, _home: Path, /) -> LockStore:
+    """Where scheduled runs keep each other out."""
+    from lib.gcp.firestore_locks import FirestoreLockStore
+
+    database = environment.google.firestore_database
+    return FirestoreLockStore(environment.project_id, database=database, collection="runbook_locks")
