@@ -118,8 +118,9 @@ def test_credentials_networks_and_retries_are_told_apart(error: Exception, kind:
         "https://x/?key=secret123",
     ],
 )
-def test_no_credential_reaches_a_message(secret: str) -> None:
-    with pytest.raises(SourceUnavailable) as raised, google_errors(CLOUD_LOGGING, PROJECT, "user:me"):
+@pytest.mark.parametrize("translator", ["others", "BigQuery", "Firestore"])
+def test_no_credential_reaches_a_message(secret: str, translator: str) -> None:
+    with pytest.raises(Unavailable) as raised, TRANSLATORS[translator]():
         raise RefreshError(f"token {secret} was refused")
     assert secret.rpartition("=")[2].split()[-1][-8:] not in str(raised.value)
     assert "[secret]" in str(raised.value)

@@ -1,0 +1,41 @@
+"""Text from outside is harmless wherever it is shown: on a page, in a notebook, at a terminal."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib.words.nearest import unknown_name
+from lib.words.text import one_line, printable, text_of
+
+HOSTILE = st.text(st.characters() | st.sampled_from("\x1b\x9b\x9d[]m0\r\n\x07\x85\u2028\u202e\ud800"))
+
+
+@given(HOSTILE)
+def test_one_line_is_one_line_without_control_characters(text: str) -> None:
+    line = one_line(text)
+    assert len(line.splitlines()) <= 1
+    assert not any(unicodedata.category(char) in ("Cc", "Cs") for char in line)
+    assert one_line(line) == line
+    assert {unicodedata.category(char) for char in printable(text) if char not in "\t\n"}.isdisjoint({"Cc", "Cs"})
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a \x1b[31mred\x1b[0m line\r\nand more", "a red line and more"),
+        ("\x9b2Jgone", "gone"),
+        ("tab\tnul\0 end", "tab nul\N{REPLACEMENT CHARACTER} end"),
+        ("\u202egnp.exe", "\N{REPLACEMENT CHARACTER}gnp.exe"),
+    ],
+)
+def test_escape_sequences_are_left_out_of_cells_too(text: str, shown: str) -> None:
+    assert one_line(text) == text_of(text) == shown
+
+
+def test_a_name_that_is_not_known_costs_no_more_if_it_is_long() -> None:
+    told = unknown_name("table", "orders" * 100_000, ["orders", "refunds"])
+    assert told.startswith("there is no table 'ordersorders")
+    assert len(told) < 200
+    assert told.endswith("Known are: orders, refunds")
