@@ -132,7 +132,7 @@ _KINDS: tuple[tuple[type[Exception], _Kind], ...] = (
     (OSError, Unreachable),
 )
 # BigQuery's client adds the job and its place on lines of their own, and repeats the error as "; reason: …".
-_APPENDIX = re.compile(r"\n|; reason: ")
+_APPENDIX = re.compile(r"\n\s*(?:Location|Job ID): |; reason: ")
 # gRPC reports credentials that cannot be refreshed as a service that is unavailable.
 _NO_CREDENTIALS = "Getting metadata from plugin failed"
 _SECRET = re.compile(
