@@ -53,7 +53,10 @@ ERROR_SEVERITIES = frozenset({"ERROR", "CRITICAL", "ALERT", "EMERGENCY"})
 
 
 class LogReader(Protocol):
-    """Read access to the services' logs."""
+    """Read access to the services' logs.
+
+    What is not a name of a service, such as a path or a piece of a query, is a `SourceUnavailable`.
+    """
 
     def entries(
         self,
@@ -64,20 +67,22 @@ class LogReader(Protocol):
         containing: Sequence[str] = (),
         or_errors: bool = False,
     ) -> Iterable[LogEntry]:
-        """Lines with ``since <= timestamp < until``, oldest first.
+        """Lines with ``since <= timestamp < until``, oldest first; those of one moment in any order.
+
+        They are read while this is called or while they are taken, so either raises.
 
         Args:
-            services: Whose lines; those of several are merged by time.
+            services: Whose lines; those of several are merged by time; none: no lines.
             since: First moment (UTC).
             until: First moment that is too late (UTC).
-            containing: Keep only lines that hold any of these texts, case and all;
-                none: keep every line.
+            containing: Keep only lines that hold any of these texts, case and all, however
+                many and long they are; none: keep every line.
             or_errors: Keep also lines logged with severity ``ERROR`` or worse.
         """
         ...
 
     def newest(self, service: str, *, since: datetime) -> datetime | None:
-        """When the service last logged anything at all; None: not since then (UTC)."""
+        """The greatest time of all that the service itself logged; None: nothing from ``since`` on (UTC)."""
         ...
 
 
