@@ -136,9 +136,9 @@ class TransactionOutcome:
 class Warehouse(Protocol):
     """Tables, queries and transactions.
 
-    Every call raises `TableNotFound` when a table that it names does not exist, and
-    `WarehouseUnavailable` when the warehouse does not answer as it should. A dataset that does not
-    exist is a `DatasetNotFound`, also where tables are listed: an empty list means that it was looked at.
+    Every call raises `TableNotFound` when a table that it names does not exist, `DatasetNotFound`
+    when a dataset does not, and `WarehouseUnavailable` when the warehouse does not answer as it
+    should. Calls that list tables raise them too: an empty list means that the dataset was read.
     """
 
     def session(self) -> AbstractContextManager[None]:
@@ -169,7 +169,7 @@ class Warehouse(Protocol):
     def create_table(self, table: TableName, columns: Sequence[Column]) -> None:
         """Make an empty table; a table of that name that is there already is left.
 
-        Rivals may make and drop it at the same time. A missing dataset is made, or a `DatasetNotFound`.
+        Rivals may make and drop it at the same time. An adapter may make a missing dataset as well.
         """
         ...
 
@@ -229,5 +229,5 @@ class Warehouse(Protocol):
         ...
 
     def drop(self, tables: Sequence[TableName]) -> None:
-        """Remove tables; those that are gone already, with their dataset or without, are left out."""
+        """Remove tables; those that are gone already are no error, even if their dataset is gone."""
         ...

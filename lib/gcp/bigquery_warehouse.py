@@ -165,7 +165,7 @@ class BigqueryWarehouse:
         return columns
 
     def create_table(self, table: TableName, columns: Sequence[Column]) -> None:
-        """Not with the client's `exists_ok`, which asks for the table that is there and fails if a rival drops it."""
+        """Without the client's `exists_ok`, which goes on to read the table and fails if a rival drops it."""
         made = bigquery.Table(self._path(table), schema_fields(columns))
         with bigquery_errors(self._project_id), suppress(exceptions.Conflict):
             self._client.create_table(made, **self._request)

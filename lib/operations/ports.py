@@ -55,7 +55,7 @@ ERROR_SEVERITIES = frozenset({"ERROR", "CRITICAL", "ALERT", "EMERGENCY"})
 class LogReader(Protocol):
     """Read access to the services' logs.
 
-    What is not a name of a service, such as a path or a piece of a query, is a `SourceUnavailable`.
+    A text that cannot be a service's name, such as a path or part of a query, raises `SourceUnavailable`.
     """
 
     def entries(
@@ -69,7 +69,7 @@ class LogReader(Protocol):
     ) -> Iterable[LogEntry]:
         """Lines with ``since <= timestamp < until``, oldest first; those of one moment in any order.
 
-        They are read while this is called or while they are taken, so either raises.
+        `SourceUnavailable` is raised by the call, or while the lines are iterated.
 
         Args:
             services: Whose lines; those of several are merged by time; none: no lines.
@@ -82,7 +82,12 @@ class LogReader(Protocol):
         ...
 
     def newest(self, service: str, *, since: datetime) -> datetime | None:
-        """The greatest time of all that the service itself logged; None: nothing from ``since`` on (UTC)."""
+        """The latest time at which the service itself logged anything; None: nothing since then (UTC).
+
+        Args:
+            service: Its name.
+            since: First moment that counts (UTC).
+        """
         ...
 
 
