@@ -11,7 +11,6 @@ import re
 from collections.abc import Sequence
 
 from lib.consolidation.errors import RequirementFailed
-from lib.consolidation.identifiers import plain_identifier
 from lib.consolidation.warehouse import Execute, Step
 
 # No handler: an error ends the script, and BigQuery rolls the transaction back by itself. A ROLLBACK in
@@ -29,9 +28,8 @@ def script_of(steps: Sequence[Step]) -> str:
 def _statement(step: Step) -> str:
     if isinstance(step, Execute):
         return f"{step.sql};"
-    code = plain_identifier(step.code, "requirement")
     # IS NOT TRUE, because a condition that is NULL must refuse as well.
-    return f"IF ({step.sql}) IS NOT TRUE THEN RAISE USING MESSAGE = 'requirement:{code}'; END IF;"
+    return f"IF ({step.sql}) IS NOT TRUE THEN RAISE USING MESSAGE = 'requirement:{step.code}'; END IF;"
 
 
 def names_by_line(steps: Sequence[Step]) -> dict[int, str]:
