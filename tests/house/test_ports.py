@@ -4,10 +4,10 @@ import ast
 import inspect
 
 import pytest
-from lib.places import ROOT
 
 from lib.embedded.adapters import EmbeddedAdapters
 from lib.gcp.adapters import GoogleAdapters
+from lib.places import ROOT
 from lib.platform import Adapters
 
 # `Backend` is what the tests of `LockStore` take; the metered warehouse is the plain one with estimates.
@@ -18,6 +18,7 @@ SUITES = {
     "logs": "LogReaderSuite",
     "services": "ServicesSuite",
     "permissions": "PermissionsSuite",
+    "commands": "CommandsSuite",
 }
 PORTS = {name for name, member in vars(Adapters).items() if isinstance(member, property)}
 

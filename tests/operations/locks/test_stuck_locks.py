@@ -20,7 +20,7 @@ from lib.platform import Platform
 from lib.ports.logs import LogEntry
 from lib.verdict.section import Section
 from lib.verdict.verdict import Verdict
-from tests.operations.commands import changes_something
+from tests.verdict.command_kinds import changes_something
 
 DAY = date(2026, 1, 17)
 SERVICE = "prediction-coordinator"
