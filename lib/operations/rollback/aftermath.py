@@ -51,7 +51,7 @@ def after_rollback(scope: Scope, approval: Approval) -> Section:
         as_left,
         errors(history),
         lock_states(scope.platform),
-        duplicates(scope.platform, scope.day_before, scope.game_date),
+        duplicates(scope, scope.day_before, scope.game_date),
     )
     return Section(
         tuple(check for part in parts for check in part.checks),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lib.embedded.adapters import EmbeddedAdapters
 from lib.embedded.logs import append_entries, log_path
 from lib.operations.changes.action import apply_plan
 from lib.operations.changes.repair import Repair
@@ -17,9 +18,10 @@ from lib.operations.deployment.first_consolidation import first_consolidation
 from lib.operations.logs.freshness import log_freshness
 from lib.operations.logs.monitoring import consolidations, errors, lock_activity
 from lib.operations.logs.timeline import Progress
-from lib.operations.quality.duplicates import duplicates, explanation, still_open
+from lib.operations.quality.duplicates import duplicates, explanation, remaining_duplicates
 from lib.operations.scope import Scope, scope_of
 from lib.operations.staging.backlog import backlog
+from lib.operations.staging.ledger_answers import committed_consolidations
 from lib.platform import Platform
 from lib.ports.logs import LogEntry
 from lib.verdict.check import Check
@@ -83,12 +85,12 @@ def the_check(section: Section, part: str = "") -> Check:
 def day1(platform: Platform) -> list[Section]:
     seen = scope(platform)
     return [
-        duplicates(platform, seen.day_before, seen.game_date),
+        duplicates(seen, seen.day_before, seen.game_date),
         log_freshness(seen.history),
         lock_activity(seen.history),
         consolidations(seen.history),
         errors(seen.history),
-        backlog(platform, seen.now, stuck_after_minutes=60),
+        backlog(seen, stuck_after_minutes=60),
         evaluate("success", seen.evidence),
         evaluate("rollback", seen.evidence),
     ]
@@ -135,28 +137,30 @@ def repaired(platform: Platform) -> Section:
 def test_duplicates_fail_with_their_number_then_are_explained_and_repaired(platform: Platform) -> None:
     consolidate(platform)
     write_duplicates(platform, 5)
-    before = duplicates(platform, DAY, DAY)
+    seen = scope(platform)
+    before = duplicates(seen, DAY, DAY)
     assert the_check(before).verdict is Verdict.FAIL
     assert the_check(before).summary.startswith("5 duplicate keys of 20")
-    cause = explanation(platform, DAY)
-    assert "5 keys: same id twice" in the_check(cause).summary
+    assert "5 keys: same id twice" in the_check(explanation(seen)).summary
+    assert the_check(committed_consolidations(seen)).verdict is Verdict.WARN
+    assert remaining_duplicates(seen, Section(())).checks != before.checks
+    assert [check.id for check in seen.verdict().checks] == ["duplicates", "cause_of_duplicates", "age_of_duplicates"]
 
     done = repaired(platform)
     assert the_check(done).verdict is Verdict.PASS
     assert "runbook repair undo" in the_check(done).next_step
-    after = duplicates(platform, DAY, DAY)
+    after = remaining_duplicates(seen, done)
     assert the_check(after).verdict is Verdict.PASS
-    assert still_open(cause, before) == cause.checks
-    assert still_open(cause, after) == ()
-    assert explanation(platform, DAY).checks == ()
+    assert seen.verdict().checks == after.checks
+    assert explanation(seen).checks == ()
 
 
 def test_two_lines_half_a_point_apart_are_no_duplicate_whatever_the_guide_counts(platform: Platform) -> None:
     consolidate(platform, "b1")
     consolidate(platform, "b2", current_points_line=25.0)
-    check = the_check(duplicates(platform, DAY, DAY))
+    check = the_check(duplicates(scope(platform), DAY, DAY))
     assert check.verdict is Verdict.PASS
-    assert "the guide's count: 20" in str(check.evidence)
+    assert check.evidence[f"rounded count {DAY}"] == 20
 
 
 def test_a_race_of_the_old_code_is_seen_in_the_logs(platform: Platform, home: Path) -> None:
@@ -233,14 +237,15 @@ def test_consolidations_of_which_none_completed_do_not_pass(
     assert (check.verdict, summary in check.summary) == (expected, True), check.summary
 
 
-def test_a_command_asks_the_environment_that_was_looked_at(platform: Platform) -> None:
-    elsewhere = replace(platform, environment=replace(platform.environment, name="production"))
+def test_a_command_asks_the_environment_that_was_looked_at(platform: Platform, home: Path) -> None:
+    environment = replace(platform.environment, name="production")
+    elsewhere = Platform(environment, EmbeddedAdapters(home, environment))
     batch = f"late_{DAY}_1768650000"
     consolidate(elsewhere)
     elsewhere.staging_writer().write(rows(predicted_points=1.5), batch_id=batch, worker_id="w1", game_date=DAY)
-    waiting = backlog(elsewhere, datetime.now(UTC) + timedelta(hours=2), stuck_after_minutes=60)
+    waiting = backlog(later(elsewhere, 120), stuck_after_minutes=60)
     write_duplicates(elsewhere, 5)
-    found = duplicates(elsewhere, DAY, DAY)
+    found = duplicates(scope(elsewhere), DAY, DAY)
     done = repaired(elsewhere)
     commands = [
         command
@@ -255,9 +260,8 @@ def test_a_command_asks_the_environment_that_was_looked_at(platform: Platform) -
 def test_a_batch_that_waits_is_named_with_the_command_that_consolidates_it(platform: Platform) -> None:
     batch = f"regen_{DAY}_late_1768650000"
     platform.staging_writer().write_batch(rows(), batch_id=batch, workers=4, game_date=DAY)
-    now = datetime.now(UTC)
     for hours, expected in ((0, Verdict.PASS), (2, Verdict.FAIL), (48, Verdict.WARN)):
-        section = backlog(platform, now + timedelta(hours=hours), stuck_after_minutes=60)
+        section = backlog(later(platform, 60 * hours), stuck_after_minutes=60)
         assert the_check(section).verdict is expected
     consolidate = f"runbook consolidate --batch {batch} --game-date {DAY}"
     assert the_check(section).changes == (consolidate,)
@@ -272,9 +276,9 @@ def test_a_waiting_table_whose_name_tells_no_batch_does_not_count_as_merged(plat
             "CREATE TABLE nba_predictions._staging_orphan AS SELECT * REPLACE ('late' AS player_lookup) "
             "FROM nba_predictions.player_prop_predictions LIMIT 3"
         )
-    later = datetime.now(UTC) + timedelta(hours=48)
-    check = the_check(backlog(platform, later, stuck_after_minutes=60))
-    assert (check.verdict, "1 tables not merged" in check.evidence["not told"]) == (Verdict.WARN, True)
+    check = the_check(backlog(later(platform, 48 * 60), stuck_after_minutes=60))
+    assert (check.verdict, check.evidence["tables not merged"]) == (Verdict.WARN, 1)
+    assert "not told" in check.evidence
 
 
 def test_the_first_consolidation_shows_all_seven_lines(platform: Platform) -> None:

@@ -24,8 +24,8 @@ from lib.environment import Environment
 from lib.errors import UserError
 from lib.operations.quality.activity import active_rows, lines
 from lib.operations.quality.completeness import completeness
-from lib.operations.quality.night import Night, duplicates_of, night_of
-from lib.operations.quality.rules import load_rules
+from lib.operations.quality.duplicates import duplicates_of
+from lib.operations.quality.night import Night, load_rules, night_of
 from lib.operations.quality.values import null_values, ranges
 from lib.operations.quality.volume import volume
 from lib.operations.quality.writes import rows_against_ledger, table_freshness, written_at_least
@@ -36,6 +36,7 @@ from lib.verdict.check import Check
 from lib.verdict.conclusion import conclude
 from lib.verdict.section import Section, all_checks
 from lib.verdict.verdict import Verdict
+from lib.words.quantities import percent
 
 DAY = date(2026, 1, 17)
 MORNING_AFTER = datetime(2026, 1, 18, 14, tzinfo=UTC)
@@ -157,7 +158,8 @@ def test_superseded_rows_with_an_active_one_are_legal(platform: Platform) -> Non
     consolidate(platform, rows(generation="b"), batch="regen_1")
     seen = night(platform)
     assert found(seen) == {}
-    assert "50%" in str(next(check for check in checks(seen) if check.name == "Active rows").evidence)
+    (active,) = active_rows(seen).checks
+    assert active.evidence["inactive rows, share"] == percent(50)
 
 
 OF_DAY = f"game_date = '{DAY}'"

@@ -196,9 +196,9 @@ def test_loads_are_counted_against_the_limit_of_their_table(scope: Scope, loads:
 def test_many_small_tables_are_told_and_an_ordinary_batch_is_not(scope: Scope) -> None:
     platform = scope.platform
     platform.staging_writer().write_batch(predictions(300), batch_id="usual", workers=15)
-    assert only(staging_size(platform, scope.now)).verdict is Verdict.PASS
+    assert only(staging_size(scope)).verdict is Verdict.PASS
     platform.staging_writer().write_batch(predictions(110), batch_id="onerow", workers=110)
-    check = only(staging_size(platform, scope.now))
+    check = only(staging_size(scope))
     assert check.verdict is Verdict.WARN
     assert "onerow: 110 rows in 110 staging tables, 1.0 rows a table, 110 of one row" in check.summary
     assert [(size.batch_id, size.tables, size.unmerged_tables) for size in staged_sizes(platform)] == [
