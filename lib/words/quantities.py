@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Union
+from typing import Any
 
 from lib.words.bytes import spoken_bytes
 from lib.words.durations import spoken_seconds
@@ -46,8 +46,9 @@ class Quantity:
         return difference <= tolerance * larger or (self.unit == "s" and difference < _LEAST_SECONDS)
 
 
-Value = Union[bool, int, float, str, date, Quantity, Sequence["Value"], None]  # noqa: UP007 - it names itself
-"""What evidence may hold. A number without a unit is a count; text is for what is no figure."""
+Scalar = bool | int | float | str | date | Quantity | None
+Value = Scalar | Sequence[Scalar]
+"""What evidence may hold. A number without a unit is a count; text is for what is not a figure."""
 
 
 def seconds(value: float | None) -> Quantity | None:

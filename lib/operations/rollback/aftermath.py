@@ -49,7 +49,7 @@ def after_rollback(scope: Scope, approval: Approval) -> Section:
     history = LogHistory(scope.platform, found[0].filed_at, scope.now)
     parts = (
         as_left,
-        errors(history),
+        errors(scope, history),
         lock_states(scope.platform),
         duplicates(scope.platform, scope.day_before, scope.game_date),
     )

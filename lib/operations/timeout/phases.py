@@ -12,7 +12,7 @@ from lib.operations.criteria.criteria import threshold
 from lib.operations.logs.freshness import no_consolidation_seen
 from lib.operations.logs.lines import EventKind
 from lib.operations.logs.timeline import Consolidation, Progress
-from lib.verdict.check import Check
+from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
 from lib.verdict.verdict import Verdict
@@ -117,7 +117,7 @@ def phases(history: LogHistory, batch_id: str = "") -> Section:
     """
     timed = timed_runs(history, batch_id)
     if not timed:
-        return Section((no_consolidation_seen(history, _NAME),))
+        return Section((no_consolidation_seen(history, Question("time_of_phases", _NAME)),))
     return Section((_check(history, timed),), (_table(history, timed),))
 
 
