@@ -11,6 +11,7 @@ from lib.gcp.bigquery_metering import QueryOverLimit
 from lib.gcp.clients import GoogleClients
 from lib.operations.performance.query_costs import what_was_read
 from lib.operations.quality.duplicates import duplicates
+from lib.operations.scope import scope_of
 from lib.platform import Platform
 from lib.verdict.verdict import Verdict
 from tests.consolidation.world import DAY, predictions
@@ -49,7 +50,7 @@ def test_a_query_over_the_limit_is_not_run_and_its_check_is_unknown(
     assert queries_run(double) == 0
     [cost] = platform.query_costs or ()
     assert (cost.estimated_bytes, cost.read_bytes) == (BYTES, None)
-    (table,) = what_was_read(platform).exhibits
+    (table,) = what_was_read(scope_of(platform)).exhibits
     assert "1 refused or failed" in table.note
 
 

@@ -56,7 +56,7 @@ def test_it_is_planned_given_on_record_and_taken_back(deployed: Platform) -> Non
     done = ask(deployed, **ADD, plan=digest(planned), reason=WHY)
     assert done.checks[0].verdict is Verdict.PASS
     assert deployed.iam.roles_of(SERVICE_ACCOUNT).roles == {"roles/viewer", LOCK_ROLE}
-    assert firestore_access(deployed).checks[0].verdict is Verdict.PASS
+    assert firestore_access(scope_of(deployed)).checks[0].verdict is Verdict.PASS
     (record,) = AuditTrail(deployed.warehouse, deployed.table).records()
     assert (record.target, record.reason, record.status) == (SERVICE_ACCOUNT, WHY, "done")
     assert (json.loads(record.before)["roles"], json.loads(record.after)) == ("roles/viewer", {LOCK_ROLE: "held"})
@@ -94,7 +94,7 @@ def test_a_plan_is_refused_once_the_policy_has_changed(deployed: Platform) -> No
 
 
 def test_a_role_that_may_come_from_above_the_project_is_not_called_missing(deployed: Platform) -> None:
-    (check,) = firestore_access(deployed).checks
+    (check,) = firestore_access(scope_of(deployed)).checks
     sees_all = not deployed.iam.roles_of(SERVICE_ACCOUNT).unseen
     assert check.verdict is (Verdict.FAIL if sees_all else Verdict.UNKNOWN)
     assert "role_binding=add" in check.next_step
