@@ -50,7 +50,7 @@ def test_a_query_over_the_limit_is_not_run_and_its_check_is_unknown(
     assert queries_run(double) == 0
     [cost] = platform.query_costs or ()
     assert (cost.estimated_bytes, cost.read_bytes) == (BYTES, None)
-    (table,) = what_was_read(platform).exhibits
+    (table,) = what_was_read(scope_of(platform)).exhibits
     assert "1 refused or failed" in table.note
 
 
