@@ -84,7 +84,7 @@ def _check(night: Night, cells: Cells) -> Check:
         return so_far(night, question.warns(f"few rows of {_named(few)}", step))
     if not night.has_past:
         summary = (
-            f"each of {len(games)} games has rows of all {len(systems)} systems; whether these are all can't be told"
+            f"each of {len(games)} games has rows of all {len(systems)} systems; whether these are all is not known"
         )
         return question.unknown(f"{summary}: {night.no_past}")
     return question.passes(f"each of {len(games)} games has its rows of {len(systems)} systems")
@@ -96,7 +96,7 @@ def _distinct(cells: Cells) -> tuple[list[str | None], list[str | None]]:
 
 
 def _usual_systems(night: Night) -> dict[str | None, _UsualSystem]:
-    """Systems that most of the recent dates have; none when there is no past to tell."""
+    """Systems that most of the recent dates have; none without a past."""
     if not night.has_past:
         return {}
     past = [systems for day, systems in night.coverage.items() if day < night.game_date]

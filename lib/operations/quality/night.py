@@ -89,7 +89,7 @@ class Night:
     Attributes:
         scope: The run's platform and date.
         days: How many days before the date are its past.
-        games: How many games there are, if someone told.
+        games: How many games there are; None: not known.
         rules: What the rows are held against.
     """
 
@@ -162,7 +162,7 @@ class Night:
 
     @cached_property
     def waiting_batches(self) -> list[str]:
-        """Batches whose name tells this date, and whose rows wait in staging."""
+        """Batches whose name holds this date, and whose rows wait in staging."""
         day = self.game_date
         names = (day.isoformat(), f"{day:%Y%m%d}", f"{day:%Y_%m_%d}")
         batches = staging_backlog(self.platform.warehouse, self.platform.table)
@@ -202,12 +202,12 @@ class Night:
 
     @property
     def has_systems(self) -> bool:
-        """Whether the table tells the games and systems of its rows."""
+        """Whether the table has a column for the game and one for the system."""
         return {self.rules.game_column, self.rules.system_column} <= self.columns.keys()
 
     @cached_property
     def coverage(self) -> dict[date, list[Coverage]]:
-        """The systems of each date; nothing when the table does not tell them."""
+        """The systems of each date; nothing when the table has no column for them."""
         by_date: dict[date, list[Coverage]] = {}
         if self.has_systems:
             platform, rules = self.platform, self.rules
@@ -236,7 +236,7 @@ def night_of(scope: Scope, *, days: int, games: int | None = None) -> Night:
     Args:
         scope: The run's platform and date.
         days: How many days before the date its rows are compared with.
-        games: How many games there are on the date; None: the data have to tell.
+        games: How many games there are on the date; None: not known.
 
     Raises:
         UserError: An impossible number, or ``params/quality.yaml`` does not fit.

@@ -1,6 +1,6 @@
 """Values: NULLs, ranges, and recommendations that their own row contradicts.
 
-A flaw that the recent dates have as well is told, but is no news; one that they have not is.
+A flaw that the recent dates have as well is a WARN; a new one is a FAIL.
 """
 
 from __future__ import annotations
@@ -136,13 +136,13 @@ def _scale_checks(night: Night, profile: DayProfile) -> list[Check]:
     if not changed:
         return []
     evidence: dict[str, Value] = {}
-    told = []
+    summaries = []
     for column, (top, usual) in changed.items():
         evidence |= {f"greatest value of {column}": top, f"usual greatest value of {column}": usual}
         of = f"{column}: " if len(changed) > 1 else ""
-        told.append(f"{of}its values go up to {top:g}; on the dates before they went up to {usual:g}")
+        summaries.append(f"{of}its values go up to {top:g}; on the dates before they went up to {usual:g}")
     step = "Find out which revision of the workers wrote them; readers take one scale for the other."
-    return [SCALES.named(f"Scale of {', '.join(changed)}").on(evidence).fails("; ".join(told), step)]
+    return [SCALES.named(f"Scale of {', '.join(changed)}").on(evidence).fails("; ".join(summaries), step)]
 
 
 def _changed(night: Night, profile: DayProfile, rule: ColumnRule) -> tuple[float, float] | None:

@@ -73,17 +73,17 @@ def _volume_check(night: Night) -> Check:
         },
         night.row_count,
     )
-    told = f"{rows:,} rows of {games} games by {len(systems)} systems" if night.has_systems else f"{rows:,} rows"
+    counted = f"{rows:,} rows of {games} games by {len(systems)} systems" if night.has_systems else f"{rows:,} rows"
     step = f"See whether its batches wait in staging: {night.monitoring}"
     if night.games is not None and games < night.games:
-        return so_far(night, question.fails(f"{told}; {night.games} games were told", step))
+        return so_far(night, question.fails(f"{counted}; {night.games} games were told", step))
     if not night.has_systems:
-        step = "Name the columns that tell the game and system, in params/quality.yaml."
-        summary = f"{told}; whether that is enough can't be told: the table names no game and system"
+        step = "Name the columns of game and system in params/quality.yaml."
+        summary = f"{counted}; whether that is enough is not known: the table has no column for game and system"
         return question.unknown(summary, step)
     if not night.has_past or share is None:
-        return question.unknown(f"{told}; {night.no_past}", "Read more days (days=…), or wait until there are some.")
-    summary = f"{told}: {share:.0%} of the usual rows for a game and system"
+        return question.unknown(f"{counted}; {night.no_past}", "Read more days (days=…), or wait until there are some.")
+    summary = f"{counted}: {share:.0%} of the usual rows for a game and system"
     verdict = _judge(share, night.rules.volume_warn_below, night.rules.volume_fail_below)
     if verdict is Verdict.PASS:
         return question.passes(summary)

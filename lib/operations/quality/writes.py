@@ -112,8 +112,8 @@ def _freshness_check(night: Night) -> Check:
     if night.profile is None:
         return _break_check(night, question, f"no rows for {days} days, the last are of {newest_date}", days)
     if written is None:
-        step = "Name the columns that tell when a row was written (newest_first), in the environment's file."
-        return question.unknown("no column tells when the rows were written", step)
+        step = "Name the columns that record when a row was written (newest_first) in the environment's file."
+        return question.unknown("no column records when the rows were written", step)
     early = (night.starts_at - written).total_seconds()
     if early > night.rules.written_at_most_hours_before * 3600:
         summary = f"stale: the rows of {night.game_date} were last written {spoken_seconds(early)} before it began"

@@ -236,6 +236,25 @@ def test_a_flaw_is_named_by_its_check_and_leads(platform: Platform, flaw: str) -
     assert conclude(checks(seen)).headline.startswith(next(iter(expected)))
 
 
+def test_several_flaws_of_one_kind_are_all_kept(platform: Platform) -> None:
+    consolidate(platform, rows())
+    execute(platform, f"UPDATE {NAME} SET confidence_score = 70, predicted_points = 70 WHERE {OF_DAY}")
+    for player, word in ((1, "MAYBE"), (2, "UNDER")):
+        execute(
+            platform,
+            f"UPDATE {NAME} SET recommendation = '{word}' WHERE {OF_DAY} AND player_lookup = 'player{player}'",
+        )
+    rules = load_rules()
+    columns = [replace(rule, scales=(50, 100)) if rule.column == "predicted_points" else rule for rule in rules.columns]
+    values, scales = ranges(replace(night(platform), rules=replace(rules, columns=tuple(columns)))).checks
+    assert values.evidence["recommendation: not one of OVER, UNDER, PASS, NO_LINE"] == 9
+    assert values.evidence["recommendation: contradict their line or points"] == 9
+    assert (scales.id, scales.name) == ("scales", "Scale of predicted_points, confidence_score")
+    assert scales.summary.startswith(
+        "predicted_points: its values go up to 70; on the dates before they went up to 27;"
+    )
+
+
 @pytest.mark.parametrize(
     ("is_there", "expected"),
     [
