@@ -33,7 +33,7 @@ NO_UNDO_OF_A_RELEASE = "none is needed: a holder that lives finds its lease lost
 
 
 def lock_facts(lock: LockRecord) -> dict[str, str]:
-    """What tells one holding of a lock from the next, and a heartbeat from the one before."""
+    """What differs between one holding of a lock and the next, and between two heartbeats."""
     return {
         "holder": f"{lock.claim.holder}, {lock.claim.holder_id}",
         "acquired": lock.acquired_at.isoformat(),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lib.operations.scope import Scope
     from lib.platform import Platform
 
-RELEASED = Question("release", "Release")
+LOCK_RELEASE = Question("release", "Release")
 EARLIER_RELEASES = Question("earlier_releases", "Earlier releases")
 
 RUNBOOK = "stuck_lock_release"
@@ -121,7 +121,7 @@ def release_plan(platform: Platform, seen: Observation, steal: bool = False) -> 
     lease = "is over" if seen.is_expired else f"IS ALIVE for another {seen.seconds_until_expiry:.0f} s"
     consolidate = platform.commands.consolidate(batch_id, date_in(key) or date_in(batch_id))
     return Plan(
-        question=RELEASED,
+        question=LOCK_RELEASE,
         runbook=RUNBOOK,
         action=RELEASE,
         target=key,
@@ -133,7 +133,7 @@ def release_plan(platform: Platform, seen: Observation, steal: bool = False) -> 
     )
 
 
-@section(RELEASED)
+@section(LOCK_RELEASE)
 def release_lock(scope: Scope, request: ReleaseRequest) -> Section:
     """Plan the release that was asked for or, when it is approved, do it.
 

@@ -182,7 +182,7 @@ class Approval:
         return bool(self.plan or self.reason)
 
     def checked(self) -> Approval:
-        """The same, trimmed, if it is whole: all that can be told before anything is looked at.
+        """The same, trimmed, if it is whole: all that can be checked before anything is looked at.
 
         Raises:
             UserError: A part is missing or malformed; nothing was changed.

@@ -167,7 +167,7 @@ class UndoRepair:
         try:
             found = plan_undo(self.platform.warehouse, self.platform.table, self.game_date, self.backup)
         except TableNotFound as error:
-            # Named by the operator, so it is no source that could not be read.
+            # The operator named it, so it is not a source that could not be read.
             raise UserError(str(error)) from error
         return Plan(
             question=REPAIR,

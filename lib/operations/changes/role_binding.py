@@ -108,7 +108,7 @@ def checked_binding(
     ensure_one_of(Change, role_binding=change)
     account = account.strip()
     if bool(change) != bool(account):
-        raise UserError("role_binding and account belong together: what to do, and for whom; nothing was changed")
+        raise UserError("role_binding and account belong together: what to do, and whose roles; nothing was changed")
     approval = Approval("account", account, plan, reason).checked()
     return (RoleBinding(platform, account, change) if change else None), approval
 

@@ -77,7 +77,7 @@ class LockReport:
         if not self.seen.is_expired:
             slow_after = timedelta(seconds=threshold("normal_duration"))
             return LockState.SLOW if self.held_for > slow_after else LockState.LIVE
-        # That its job can't be seen is no reason to wait: the fence refuses what it would commit.
+        # Not to see its job is not a reason to wait: the fence refuses what it would commit.
         is_at_work = self.logged_after_expiry or self.job is not None
         return LockState.EXPIRED if is_at_work or self.unknown else LockState.STUCK
 
