@@ -44,6 +44,10 @@ class ServiceNames:
     def both(self) -> tuple[str, str]:
         return (self.worker, self.coordinator)
 
+    def role_of(self, service: str) -> str:
+        """``worker`` or ``coordinator``: what the id of a question about one of them ends in."""
+        return "worker" if service == self.worker else "coordinator"
+
 
 @dataclass(frozen=True)
 class LockSettings:

@@ -1,4 +1,4 @@
-"""The lock switch: configuration that every consolidation reads (guide, rollback option A).
+"""The lock switch: configuration that every consolidation reads (rollback option A).
 
 It is an environment variable of the coordinator, ``CONSOLIDATION_LOCK``: ``on`` or
 absent, or ``off``. On Cloud Run a process finds it in its own environment; any other
@@ -10,42 +10,47 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lib.errors import SourceUnavailable, Unavailable
 
 if TYPE_CHECKING:
-    from lib.platform import Platform
+    from lib.ports.services import Services
 
 logger = logging.getLogger(__name__)
 
 VARIABLE = "CONSOLIDATION_LOCK"
-# Cloud Run tells each of its processes which service it is.
+# Cloud Run sets it in each of its processes, to the service's name.
 _ON_CLOUD_RUN = "K_SERVICE"
 
 
-def takes_lock(platform: Platform) -> bool:
+def takes_lock(services: Callable[[], Services], coordinator: str) -> bool:
     """Whether consolidations of this process take the lock.
 
     They do when the switch cannot be read: that costs waiting, the other way round work
     would be done twice.
+
+    Args:
+        services: Connects to them; not called on Cloud Run, where a process carries the switch itself.
+        coordinator: The service that has the switch.
     """
     try:
         if VARIABLE in os.environ or _ON_CLOUD_RUN in os.environ:
             return _is_on(os.environ.get(VARIABLE))
-        return deployed_switch(platform)
+        return deployed_switch(services(), coordinator)
     except Unavailable as problem:
         logger.warning("The lock switch cannot be read, so the lock is taken: %s", problem)
         return True
 
 
-def deployed_switch(platform: Platform) -> bool:
+def deployed_switch(services: Services, coordinator: str) -> bool:
     """Whether the coordinator that serves takes the lock.
 
     Raises:
         SourceUnavailable: It cannot be seen, or holds another value than ``on`` and ``off``.
     """
-    return _is_on(platform.services.variable(platform.environment.services.coordinator, VARIABLE))
+    return _is_on(services.variable(coordinator, VARIABLE))
 
 
 def _is_on(value: str | None) -> bool:

@@ -158,7 +158,8 @@ class Platform:
         from lib.consolidation.consolidator import BatchConsolidator
         from lib.lock_switch import takes_lock
 
-        return BatchConsolidator(self.adapters.warehouse, self.locks, self.table, takes_lock=partial(takes_lock, self))
+        asked = partial(takes_lock, lambda: self.services, self.environment.services.coordinator)
+        return BatchConsolidator(self.adapters.warehouse, self.locks, self.table, takes_lock=asked)
 
     def staging_writer(self) -> BatchStagingWriter:
         from lib.consolidation.staging import BatchStagingWriter

@@ -110,7 +110,7 @@ def show(run_id: str, as_json: bool) -> None:
         click.echo(f"{label:<11}{printable(value)}")
     for name, value in run.record.parameters.items():
         click.echo(f"{'parameter':<11}{printable(f'{name} = {value}')}")
-    echo_checks(run.record.checks)
+    echo_checks(run.record.checks, with_evidence=True)
     for name in archive.store.children(run.place):
         click.echo(f"{'file':<11}{printable(archive.store.address(f'{run.place}/{name}'))}")
 

@@ -37,12 +37,11 @@ def show_plan(platform: Platform, action: Action, words: tuple[str, ...], *, as_
     """What the action would do, and the command that does it. Changes nothing."""
     from datetime import UTC, datetime
 
-    from lib.operations import by_hand
     from lib.operations.changes.plan import WHY
 
     found = action.plan()
     digest = found.digest(platform, datetime.now(UTC))
-    following = by_hand.change(platform.environment, *words, "--plan", digest.text, "--reason", WHY)
+    following = platform.commands.changing(*words, "--plan", digest.text, "--reason", WHY)
     if as_json:
         facts = {"changed": False, "action": found.action, "target": found.target, "state": found.state}
         approval = {"plan": digest.text, "holds_until": digest.expires_at.isoformat(), "next": following}

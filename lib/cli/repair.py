@@ -17,7 +17,7 @@ def repair() -> None:
 @options.game_date
 @options.environment
 def plan(game_date: str, environment: str) -> None:
-    """Tell what a repair would do, and the digest that approves it; change nothing."""
+    """Show what a repair would do, and the digest that approves it; change nothing."""
     from lib.operations.changes.repair import Repair
     from lib.platform import connect
     from lib.words.dates import checked_game_date

@@ -9,7 +9,7 @@ import click
 
 from lib.cli import options
 from lib.cli.backfill import run_over
-from lib.cli.terminal import printable, styled_verdict
+from lib.cli.terminal import echo_conclusion, printable
 from lib.errors import UserError
 
 if TYPE_CHECKING:
@@ -116,13 +116,9 @@ def as_data(finished: Run, archive: Archive) -> dict[str, Any]:
 
 
 def show_run(finished: Run, archive: Archive) -> None:
-    """Tell a person of a run that has ended."""
+    """Show a run that has ended."""
     record = finished.record
-    click.echo(f"{styled_verdict(record.verdict)}  {record.runbook}: {printable(record.headline)}")
-    for check in record.checks:
-        click.echo(f"  {styled_verdict(check.verdict)}  {printable(check.name)}: {printable(check.summary)}")
-        if check.next_step:
-            click.echo(f"           → {printable(check.next_step)}")
+    echo_conclusion(record.runbook, record.verdict, record.headline, record.checks)
     click.echo(f"Report: {archive.store.address(finished.report)}")
 
 

@@ -46,8 +46,8 @@ def redactor() -> Redactor:
 
 
 def echo_section(section: Section) -> None:
-    """What a step found, a line each; ends with the exit code of its worst check."""
-    echo_checks(section.checks)
+    """What a step found, with its figures; ends with the exit code of its worst check."""
+    echo_checks(section.checks, with_evidence=True)
     exit_as(section)
 
 
@@ -55,16 +55,23 @@ def exit_as(section: Section) -> None:
     """End with the exit code of its worst check; go on when that is healthy."""
     from lib.verdict.verdict import worst
 
-    code = {"PASS": 0, "WARN": 0, "FAIL": 1, "UNKNOWN": 3}[worst([check.verdict for check in section.checks])]
-    if code:
+    if code := worst([check.verdict for check in section.checks]).exit_code:
         raise click.exceptions.Exit(code)
 
 
-def echo_checks(checks: Iterable[Check]) -> None:
-    """Each check with its evidence and its next step."""
+def echo_conclusion(title: str, verdict: str | None, headline: str, checks: Iterable[Check]) -> None:
+    """What a runbook or `runbook doctor` found: the headline and each check."""
+    click.echo(f"{styled_verdict(verdict)}  {title}: {printable(headline)}")
+    echo_checks(checks)
+
+
+def echo_checks(checks: Iterable[Check], *, with_evidence: bool = False) -> None:
+    """Each check with its next step, and with its figures if so asked."""
+    from lib.words.text import text_of
+
     for check in checks:
-        click.echo(f"{styled_verdict(check.verdict)} {printable(check.name)}: {printable(check.summary)}")
-        for label, value in check.evidence.items():
-            click.echo(f"        {printable(label)}: {printable(str(value))}")
+        click.echo(f"  {styled_verdict(check.verdict)}  {printable(check.name)}: {printable(check.summary)}")
+        for label, value in check.evidence.items() if with_evidence else ():
+            click.echo(f"           {printable(label)}: {printable(text_of(value))}")
         if check.next_step:
-            click.echo(f"        {printable(check.next_step)}")
+            click.echo(f"           → {printable(check.next_step)}")

@@ -19,7 +19,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
-from lib.consolidation.identifiers import TableName
+from lib.consolidation.identifiers import TableName, plain_identifier
 
 if TYPE_CHECKING:
     import pyarrow
@@ -122,10 +122,18 @@ class Execute:
 
 @dataclass(frozen=True)
 class Require:
-    """A condition, a boolean GoogleSQL expression, without which nothing is committed."""
+    """A condition, a boolean GoogleSQL expression, without which nothing is committed.
+
+    Attributes:
+        code: Names it in `RequirementFailed`; a plain identifier, else `InvalidIdentifier`.
+        sql: The expression; NULL is not enough.
+    """
 
     code: str
     sql: str
+
+    def __post_init__(self) -> None:
+        plain_identifier(self.code, "requirement")
 
 
 Step = Execute | Require
@@ -149,8 +157,9 @@ class TransactionOutcome:
 class Warehouse(Protocol):
     """Tables, queries and transactions.
 
-    Every call raises `WarehouseUnavailable` when the warehouse does not answer and
-    `TableNotFound` when a table that it names does not exist.
+    Every call raises `TableNotFound` when a table that it names does not exist, `DatasetNotFound`
+    when a dataset does not, and `WarehouseUnavailable` when the warehouse does not answer as it
+    should. Calls that list tables raise them too: an empty list means that the dataset was read.
     """
 
     def session(self) -> AbstractContextManager[None]:
@@ -179,11 +188,18 @@ class Warehouse(Protocol):
         ...
 
     def create_table(self, table: TableName, columns: Sequence[Column]) -> None:
-        """Make an empty table; a table of that name that is there already is left."""
+        """Make an empty table; a table of that name that is there already is left.
+
+        Rivals may make and drop it at the same time. An adapter may make a missing dataset as well.
+        """
         ...
 
     def copy_structure(self, source: TableName, target: TableName) -> None:
-        """Make an empty table with the columns of another."""
+        """Make an empty table with the columns of another; one that is there already is refused and left.
+
+        Raises:
+            WarehouseUnavailable: The target is there.
+        """
         ...
 
     def staging_tables(self, dataset: str, prefix: str) -> list[StagingTable]:
@@ -197,7 +213,13 @@ class Warehouse(Protocol):
     def load(self, tables: Mapping[TableName, pyarrow.Table], columns: Sequence[Column], *, note: str) -> None:
         """Make new tables of these rows, each with the note; all of them or none.
 
+        A table that is there already is refused and left as it is. Only if it is empty and has this
+        very note, as after an earlier try, may an adapter fill it instead.
+
         Of `columns`, which give the types, a table has those that its rows have.
+
+        Raises:
+            WarehouseUnavailable: A table is there.
         """
         ...
 
@@ -228,5 +250,5 @@ class Warehouse(Protocol):
         ...
 
     def drop(self, tables: Sequence[TableName]) -> None:
-        """Remove tables; those that are gone already are no error."""
+        """Remove tables; those that are gone already are no error, even if their dataset is gone."""
         ...

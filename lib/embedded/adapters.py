@@ -53,13 +53,13 @@ class EmbeddedAdapters:
     """
 
     def __init__(self, home: Path, environment: Environment) -> None:
-        self._home = home
+        self.home = home
         self._environment = environment
         _log_to(home, environment)
 
     @cached_property
     def warehouse(self) -> DuckdbWarehouse:
-        warehouse, spec = DuckdbWarehouse(self._home / "warehouse.duckdb"), self._environment.table_spec
+        warehouse, spec = DuckdbWarehouse(self.home / "warehouse.duckdb"), self._environment.table_spec
         # A table with other columns is its owner's to make.
         if not spec_faults(spec, MAIN_TABLE):
             warehouse.create_table(spec.table, MAIN_TABLE)
@@ -83,23 +83,23 @@ class EmbeddedAdapters:
 
     @cached_property
     def lock_store(self) -> SqliteLockStore:
-        return SqliteLockStore(self._home / "locks.sqlite")
+        return SqliteLockStore(self.home / "locks.sqlite")
 
     @cached_property
     def logs(self) -> FileLogReader:
-        return FileLogReader(self._home)
+        return FileLogReader(self.home)
 
     @cached_property
     def services(self) -> LocalServices:
         from lib.embedded.services import LocalServices
 
-        return LocalServices(self._home)
+        return LocalServices(self.home)
 
     @cached_property
     def permissions(self) -> LocalPermissions:
         from lib.embedded.permissions import LocalPermissions
 
-        return LocalPermissions(self._home)
+        return LocalPermissions(self.home)
 
     @cached_property
     def commands(self) -> EmbeddedCommands:

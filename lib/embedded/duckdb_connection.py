@@ -15,8 +15,8 @@ from pathlib import Path
 import duckdb
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
-from lib.consolidation.errors import TableNotFound, TransactionConflict, WarehouseUnavailable
-from lib.errors import CorruptState, UserError
+from lib.consolidation.errors import DatasetNotFound, TableNotFound, TransactionConflict, WarehouseUnavailable
+from lib.errors import CorruptState, RunbookError, UserError
 
 _NO_DATABASE = ("not a valid DuckDB", "Is a directory", "Could not read enough bytes")
 _CHECKSUM = "does not match stored checksum"
@@ -26,6 +26,11 @@ _CONFLICT = re.compile(
     r"\w+ Error: (Failed to commit: )?(Conflict on (update|tuple deletion)|Catalog write-write conflict|"
     r"Transaction conflict:|Attempting to modify table .* but another transaction|Could not commit (DROP|creation)|"
     r"Failed to alter table .* by a concurrent transaction)"
+)
+# Functions, types and views that do not exist are worded alike; a missing table is one thing that callers expect.
+_NO_TABLE = re.compile(r"Catalog Error: Table with name \S+ does not exist!")
+_NO_DATASET = re.compile(
+    r'Catalog Error: (?:Table with name \S+ does not .* )?[Ss]chema (?:with name )?"?(\w+)"? does not'
 )
 _BUSY = ("Conflicting lock is held", "Could not set lock", "Unique file handle conflict")
 
@@ -91,21 +96,39 @@ def translated_errors(path: Path) -> Iterator[None]:
     """Turn DuckDB's errors into the port's."""
     try:
         yield
-    except (duckdb.TransactionException, duckdb.CatalogException) as error:
-        if _CONFLICT.match(_one_line(error)):
-            raise TransactionConflict(f"a rival transaction won: {_one_line(error)}") from error
-        if isinstance(error, duckdb.CatalogException):
-            raise TableNotFound(f"{_one_line(error)} ({path})") from error
-        raise _failed(path, error) from error
-    except duckdb.InterruptException as error:
-        raise WarehouseUnavailable("the statement was cancelled and rolled back") from error
     except RuntimeError as error:
         # How DuckDB reports the SIGINT that it found while a query ran.
         if str(error) == "Query interrupted":
             raise KeyboardInterrupt from error
         raise
     except duckdb.Error as error:
-        raise _failed(path, error) from error
+        raise _translated(path, error) from error
+
+
+def _translated(path: Path, error: duckdb.Error) -> RunbookError:
+    said = _one_line(error)
+    if isinstance(error, duckdb.TransactionException | duckdb.CatalogException) and _CONFLICT.match(said):
+        return TransactionConflict(f"a rival transaction won: {said}")
+    if is_missing_table(error):
+        return TableNotFound(f"{said} ({path})")
+    if isinstance(error, duckdb.CatalogException) and (missing := _NO_DATASET.match(said)):
+        return no_dataset(path, missing[1])
+    if isinstance(error, duckdb.InterruptException):
+        return WarehouseUnavailable("the statement was cancelled and rolled back")
+    return _failed(path, error)
+
+
+def is_missing_table(error: duckdb.Error) -> bool:
+    """Whether a statement failed because a table that it names does not exist."""
+    return isinstance(error, duckdb.CatalogException) and _NO_TABLE.match(_one_line(error)) is not None
+
+
+def no_dataset(path: Path, dataset: str) -> DatasetNotFound:
+    """The error of a dataset that the file does not have."""
+    return DatasetNotFound(
+        f"there is no dataset {dataset} in {path}; correct table.name in the environment's settings, "
+        "or create the table, and its dataset with it"
+    )
 
 
 def _failed(path: Path, error: duckdb.Error) -> CorruptState | WarehouseUnavailable:

@@ -27,7 +27,14 @@ from lib.consolidation.warehouse import (
     Step,
     TransactionOutcome,
 )
-from lib.embedded.duckdb_connection import cancelled_after, open_connection, second_connection, translated_errors
+from lib.embedded.duckdb_connection import (
+    cancelled_after,
+    is_missing_table,
+    no_dataset,
+    open_connection,
+    second_connection,
+    translated_errors,
+)
 from lib.embedded.googlesql import bind, to_duckdb_type, to_googlesql_type
 from lib.embedded.job_marks import marked
 
@@ -42,6 +49,7 @@ _TABLES = """
 SELECT table_name, comment, estimated_size FROM duckdb_tables()
 WHERE schema_name = $dataset AND starts_with(table_name, $prefix) ORDER BY table_name
 """
+_DATASET = "SELECT schema_name FROM duckdb_schemas() WHERE schema_name = $dataset"
 
 
 class DuckdbWarehouse:
@@ -113,8 +121,8 @@ class DuckdbWarehouse:
         with self.connection() as connection:
             for dataset in {table.dataset for table in tables}:
                 names = [table.table for table in tables if table.dataset == dataset]
-                found = connection.execute(_COLUMNS, {"dataset": dataset, "tables": names})
-                for schema, table, column, data_type in found.fetchall():
+                found = self._listed(connection, dataset, _COLUMNS, {"tables": names})
+                for schema, table, column, data_type in found:
                     columns[TableName(schema, table)].append(Column(column, to_googlesql_type(data_type)))
         return {table: tuple(found) for table, found in columns.items()}
 
@@ -134,12 +142,21 @@ class DuckdbWarehouse:
     def staging_tables(self, dataset: str, prefix: str) -> list[StagingTable]:
         with self.connection() as connection:
             listed_at = datetime.now(UTC)
-            found = connection.execute(_TABLES, {"dataset": dataset, "prefix": prefix}).fetchall()
+            found = self._listed(connection, dataset, _TABLES, {"prefix": prefix})
             listed = [
                 _staging_table(TableName(dataset, name), comment or "", rows, listed_at)
                 for name, comment, rows in found
             ]
             return [table if table.changed_at else _told_by_its_rows(connection, table) for table in listed]
+
+    def _listed(
+        self, connection: duckdb.DuckDBPyConnection, dataset: str, sql: str, parameters: dict[str, Any]
+    ) -> list[tuple[Any, ...]]:
+        """The catalogue's rows of a dataset. It lists nothing, too, where there is no such dataset."""
+        found = connection.execute(sql, {"dataset": dataset, **parameters}).fetchall()
+        if not found and not connection.execute(_DATASET, {"dataset": dataset}).fetchall():
+            raise no_dataset(self.path, dataset)
+        return found
 
     def load(self, tables: Mapping[TableName, pyarrow.Table], columns: Sequence[Column], *, note: str) -> None:
         created_at = datetime.now(UTC).isoformat()
@@ -230,6 +247,8 @@ def _gathered(
         try:
             connection.execute(f"CREATE VIEW {_quoted(relation)} AS {union}")
         except duckdb.CatalogException as error:
+            if not is_missing_table(error):
+                raise
             raise SourceVanished(f"a staging table of {relation} is gone: {error}") from error
     yield
     for relation in gather or {}:

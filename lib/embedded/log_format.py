@@ -34,7 +34,7 @@ def decode(line: bytes, service: str, at: datetime | None) -> LogEntry | None:
 
     Args:
         line: As read from the file.
-        service: Whose log it is, unless the line says.
+        service: Whose log it is, whatever the line says.
         at: The time of the line before; a line without a time of its own, such as the
             rest of a traceback, has the same.
 
@@ -52,7 +52,7 @@ def decode(line: bytes, service: str, at: datetime | None) -> LogEntry | None:
     return LogEntry(
         timestamp=timestamp,
         message=_text(record.get("message", "")),
-        service=_text(record.get("service") or service),
+        service=service,
         revision=_text(record.get("revision") or ""),
         instance=_text(record.get("instance") or ""),
         severity=_text(record.get("severity") or "DEFAULT"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lib.gcp.iam import ProjectPermissions
     from lib.gcp.logging_reader import CloudLoggingReader
     from lib.ports.query_cost import QueryCost
-    from lib.verdict.check import Check
+    from lib.verdict.check import Check, Question
     from lib.verdict.section import Section
 
 
@@ -117,8 +117,8 @@ class GoogleAdapters:
 
         return doctor.credentials(self._clients)
 
-    def setup_steps(self) -> Mapping[str, Callable[[], Section]]:
+    def setup_steps(self) -> Sequence[tuple[Question, Callable[[], Section]]]:
         """What `runbook doctor` asks of a Google project."""
         from lib.gcp import doctor
 
-        return {question: partial(step, self._environment, self._clients) for question, step in doctor.STEPS.items()}
+        return [(question, partial(step, self._environment, self._clients)) for question, step in doctor.STEPS]

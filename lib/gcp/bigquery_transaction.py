@@ -23,7 +23,7 @@ from typing import cast
 from google.cloud.bigquery import Client, CopyJobConfig, QueryJob
 
 from lib.consolidation.errors import RequirementFailed, SourceVanished, TableNotFound
-from lib.consolidation.identifiers import TableName, plain_identifier
+from lib.consolidation.identifiers import TableName
 from lib.consolidation.warehouse import Execute, Step, TransactionOutcome
 from lib.errors import RunbookError
 from lib.gcp.bigquery_errors import CLIENT_ERRORS, translated
@@ -125,9 +125,8 @@ def script_of(steps: Sequence[Step]) -> str:
 def _statement(step: Step) -> str:
     if isinstance(step, Execute):
         return f"{step.sql};"
-    code = plain_identifier(step.code, "requirement")
     # IS NOT TRUE, because a condition that is NULL must refuse as well.
-    return f"IF ({step.sql}) IS NOT TRUE THEN RAISE USING MESSAGE = 'requirement:{code}'; END IF;"
+    return f"IF ({step.sql}) IS NOT TRUE THEN RAISE USING MESSAGE = 'requirement:{step.code}'; END IF;"
 
 
 def names_by_line(steps: Sequence[Step]) -> dict[int, str]:

@@ -1,6 +1,6 @@
 """The warehouse in BigQuery.
 
-A transaction is one script job (see `lib.gcp.bigquery_script`). Two transactions that
+A transaction is one script job (see `lib.gcp.bigquery_transaction`). Two transactions that
 update one table conflict, whichever rows they touch, and one of them is cancelled;
 appending conflicts with nothing (https://cloud.google.com/bigquery/docs/transactions).
 
@@ -13,11 +13,12 @@ import io
 import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from google.api_core import exceptions
 from google.cloud import bigquery
 
 from lib.consolidation.errors import TableNotFound, WarehouseUnavailable
@@ -161,9 +162,10 @@ class BigqueryWarehouse:
         return columns
 
     def create_table(self, table: TableName, columns: Sequence[Column]) -> None:
+        """Without the client's `exists_ok`, which goes on to read the table and fails if a rival drops it."""
         made = bigquery.Table(self._path(table), schema_fields(columns))
-        with bigquery_errors(self._project_id):
-            self._client.create_table(made, exists_ok=True, **self._request)
+        with bigquery_errors(self._project_id), suppress(exceptions.Conflict):
+            self._client.create_table(made, **self._request)
 
     def copy_structure(self, source: TableName, target: TableName) -> None:
         """The schema only: a partition filter or an expiry would be no good to a backup."""

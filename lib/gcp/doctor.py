@@ -20,14 +20,22 @@ from lib.gcp.errors import (
     without_secrets,
 )
 from lib.gcp.needs import APIS, CHANGE_NEEDS, NEEDS, Need
-from lib.verdict.check import Check
+from lib.verdict.check import Check, Question
 from lib.verdict.commands import Looking
 from lib.verdict.section import Section
-from lib.verdict.verdict import Verdict
+from lib.words.quantities import size_in_bytes
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Table
 
+CREDENTIALS = Question("credentials", "Credentials")
+ENABLED_APIS = Question("enabled_apis", "Enabled APIs")
+PERMISSIONS = Question("permissions", "Permissions")
+QUOTA_PROJECT = Question("quota_project", "Quota project")
+DATABASE = Question("firestore_database", "Firestore database")
+EXPIRY = Question("lock_expiry", "Expiry of old locks")
+LOCATION = Question("dataset_location", "Dataset location")
+PARTITIONING = Question("partitioning", "Partitioning")
 _LOCKS = "consolidation_locks"
 _TTL_FIELD = "purge_after"
 _USE = "serviceusage.services.use"
@@ -42,10 +50,10 @@ def credentials(clients: GoogleClients) -> Check:
     except (GoogleAuthError, OSError) as error:
         step = "Log in: gcloud auth application-default login; or run as a service account."
         said = without_secrets(" ".join(str(error).split()))
-        return Check("Credentials", Verdict.FAIL, f"none that can be used: {said:.300}", {}, step)
+        return CREDENTIALS.fails(f"none that can be used: {said:.300}", step)
     account = getattr(found, "service_account_email", None) or "a user's login"
     kind = type(found).__module__.removeprefix("google.")
-    return Check("Credentials", Verdict.PASS, f"found: {account} ({kind})")
+    return CREDENTIALS.passes(f"found: {account} ({kind})")
 
 
 def apis(environment: Environment, clients: GoogleClients) -> Section:
@@ -59,11 +67,13 @@ def apis(environment: Environment, clients: GoogleClients) -> Section:
     enabled = {service.name.rpartition("/")[2] for service in listed if service.state == State.ENABLED}
     missing = [api for api in APIS if api not in enabled]
     project = shlex.quote(environment.project_id)
-    command = Looking(f"gcloud services list --enabled --project={project}")
+    question = ENABLED_APIS.on(
+        {"needed": len(APIS), "not enabled": missing}, [Looking(f"gcloud services list --enabled --project={project}")]
+    )
     if not missing:
-        return Section((Check("Enabled APIs", Verdict.PASS, f"all {len(APIS)} are enabled", commands=[command]),))
+        return Section((question.passes(f"all {len(APIS)} are enabled"),))
     fix = f"Enable: gcloud services enable {' '.join(missing)} --project={project}"
-    return Section((Check("Enabled APIs", Verdict.FAIL, f"not enabled: {', '.join(missing)}", {}, fix, [command]),))
+    return Section((question.fails(f"not enabled: {', '.join(missing)}", fix),))
 
 
 def permissions(environment: Environment, clients: GoogleClients) -> Section:
@@ -78,27 +88,30 @@ def permissions(environment: Environment, clients: GoogleClients) -> Section:
 
 
 def _permission_check(environment: Environment, clients: GoogleClients, need: Need, held: set[str]) -> Check:
-    name = f"Permission: {need.purpose}"
-    missing = [permission for permission in need.permissions if permission not in held]
+    question, missing = _permission_question(need), need.missing(held)
     if not missing:
-        return Check(name, Verdict.PASS, "every permission is held", {"permissions": ", ".join(need.permissions)})
+        return question.on({"permissions": need.permissions}).passes("every permission is held")
     grant = _grant(environment, clients, need)
-    evidence = {"missing": ", ".join(missing), "role": need.role}
+    question = question.on({"missing": missing, "role": need.role})
     if need.may_come_from_dataset:
         summary = f"not held in the project: {', '.join(missing)}; a grant on the dataset alone can't be seen"
         step = f"If {environment.table_spec.table.dataset} does not grant them, add the role: {grant}"
-        return Check(name, Verdict.UNKNOWN, summary, evidence, step)
-    return Check(name, Verdict.FAIL, f"missing: {', '.join(missing)}", evidence, f"Add the role: {grant}")
+        return question.unknown(summary, step)
+    return question.fails(f"missing: {', '.join(missing)}", f"Add the role: {grant}")
 
 
 def _change_check(environment: Environment, clients: GoogleClients, need: Need, held: set[str]) -> Check:
     """Most people only look, so a lack is no fault."""
-    missing = [permission for permission in need.permissions if permission not in held]
+    question, missing = _permission_question(need), need.missing(held)
     if not missing:
-        return Check(f"Permission: {need.purpose}", Verdict.PASS, "held, so this caller can change what is deployed")
+        return question.passes("held, so this caller can change what is deployed")
     summary = f"not held, and only needed by who carries it out: {', '.join(missing)}"
     step = f"If that is to be you, add the role: {_grant(environment, clients, need)}"
-    return Check(f"Permission: {need.purpose}", Verdict.PASS, summary, {"role": need.role}, step)
+    return question.on({"missing": missing, "role": need.role}).passes(summary, step)
+
+
+def _permission_question(need: Need) -> Question:
+    return Question(f"permission_{need.id}", f"Permission: {need.purpose}")
 
 
 def _grant(environment: Environment, clients: GoogleClients, need: Need) -> str:
@@ -108,35 +121,33 @@ def _grant(environment: Environment, clients: GoogleClients, need: Need) -> str:
 
 def database(environment: Environment, clients: GoogleClients) -> Section:
     """Whether the database of the locks is there and keeps documents as the lock needs it."""
-    name = "Firestore database"
     commands = [Looking(f"gcloud firestore databases describe {_database_option(environment)}")]
     try:
         with clients.errors(FIRESTORE):
             found = clients.firestore_admin.get_database(name=_database_path(environment), **clients.reading)
     except ResourceMissing:
         step = f"Create it: {_creation(environment, environment.google.firestore_database)}"
-        return Section((Check(name, Verdict.FAIL, "there is none", {}, step, commands),))
-    verdict, summary, step = _database_verdict(environment, found)
+        return Section((DATABASE.on({}, commands).fails("there is none", step),))
     evidence = {"location": found.location_id, "mode": found.type_.name, "edition": found.database_edition.name}
-    return Section((Check(name, verdict, summary, evidence, step, commands),))
+    return Section((_database_check(environment, found, DATABASE.on(evidence, commands)),))
 
 
-def _database_verdict(environment: Environment, found: Database) -> tuple[Verdict, str, str]:
-    """Whether Firestore's own clients may use it; verdict, summary and next step."""
+def _database_check(environment: Environment, found: Database, question: Question) -> Check:
+    """Whether Firestore's own clients may use it."""
     create = _creation(environment, "consolidation-locks")
     another = f"Make one for the locks, and name it in google.firestore_database: {create}"
     access, modes = found.firestore_data_access_mode, Database.DataAccessMode
     if found.type_ != Database.DatabaseType.FIRESTORE_NATIVE:
-        return Verdict.FAIL, "it is in Datastore mode", another
+        return question.fails("it is in Datastore mode", another)
     if access == modes.DATA_ACCESS_MODE_DISABLED:
-        return Verdict.FAIL, "it refuses Firestore's own clients (firestoreDataAccessMode is disabled)", another
+        return question.fails("it refuses Firestore's own clients (firestoreDataAccessMode is disabled)", another)
     if found.database_edition == Database.DatabaseEdition.ENTERPRISE and access != modes.DATA_ACCESS_MODE_ENABLED:
         summary = "it is an Enterprise database that does not say whether Firestore's own clients may use it"
-        return Verdict.WARN, summary, f"If firestoreDataAccessMode is not enabled: {another}"
+        return question.warns(summary, f"If firestoreDataAccessMode is not enabled: {another}")
     if found.realtime_updates_mode == RealtimeUpdatesMode.REALTIME_UPDATES_MODE_DISABLED:
         summary = "realtime updates are off: a waiting consolidation polls its lock every second"
-        return Verdict.WARN, summary, f"{another} --edition=enterprise --enable-realtime-updates"
-    return Verdict.PASS, "Native mode, open to Firestore's own clients", ""
+        return question.warns(summary, f"{another} --edition=enterprise --enable-realtime-updates")
+    return question.passes("Native mode, open to Firestore's own clients")
 
 
 def _creation(environment: Environment, database: str) -> str:
@@ -149,54 +160,54 @@ def _creation(environment: Environment, database: str) -> str:
 
 def expiry_policy(environment: Environment, clients: GoogleClients) -> Section:
     """Whether Firestore removes lock documents that nobody released."""
-    name, place = "Expiry of old locks", f"--collection-group={_LOCKS} {_database_option(environment)}"
-    commands = [Looking(f"gcloud firestore fields ttls list {place}")]
+    place = f"--collection-group={_LOCKS} {_database_option(environment)}"
+    question = EXPIRY.on({}, [Looking(f"gcloud firestore fields ttls list {place}")])
     request = {"parent": f"{_database_path(environment)}/collectionGroups/{_LOCKS}", "filter": "ttlConfig:*"}
     with clients.errors(FIRESTORE):
         listed = list(clients.firestore_admin.list_fields(request, **clients.reading))
     states = {field.name.rpartition("/")[2]: field.ttl_config.state for field in listed}
     state = states.get(_TTL_FIELD)
     if state == Field.TtlConfig.State.ACTIVE:
-        check = Check(name, Verdict.PASS, f"Firestore removes locks after {_TTL_FIELD}", commands=commands)
-    elif state == Field.TtlConfig.State.CREATING:
-        check = Check(name, Verdict.WARN, "the policy is being set up", {}, "Look again in an hour.", commands)
-    else:
-        step = f"Set it: gcloud firestore fields ttls update {_TTL_FIELD} {place} --enable-ttl"
-        summary = f"no policy on {_TTL_FIELD}: a lock that nobody releases stays (it blocks nobody once expired)"
-        check = Check(name, Verdict.WARN, summary, {}, step, commands)
-    return Section((check,))
+        return Section((question.passes(f"Firestore removes locks after {_TTL_FIELD}"),))
+    if state == Field.TtlConfig.State.CREATING:
+        return Section((question.warns("the policy is being set up", "Look again in an hour."),))
+    step = f"Set it: gcloud firestore fields ttls update {_TTL_FIELD} {place} --enable-ttl"
+    summary = f"no policy on {_TTL_FIELD}: a lock that nobody releases stays (it blocks nobody once expired)"
+    return Section((question.warns(summary, step),))
 
 
 def dataset_location(environment: Environment, clients: GoogleClients) -> Section:
     """Whether the dataset is where jobs look for it: elsewhere BigQuery says that it is not found."""
-    name, setting = "Dataset location", environment.google.bigquery_location
-    dataset = environment.table_spec.table.dataset
+    setting, dataset = environment.google.bigquery_location, environment.table_spec.table.dataset
     place = shlex.quote(f"{environment.project_id}:{dataset}")
-    commands = [Looking(f"bq show --format=prettyjson {place}")]
+    question = LOCATION.on({}, [Looking(f"bq show --format=prettyjson {place}")])
     try:
         with clients.errors(BIGQUERY):
             found = clients.bigquery.get_dataset(f"{environment.project_id}.{dataset}", **clients.reading).location
     except ResourceMissing:
         step = f"Create it: bq mk --location={shlex.quote(setting or environment.region)} --dataset {place}"
-        return Section((Check(name, Verdict.FAIL, f"there is no dataset {dataset}", {}, step, commands),))
+        return Section((question.fails(f"there is no dataset {dataset}", step),))
     location = str(found)
     if location.casefold() == setting.casefold() or (not setting and location in _FOUND_ANYWAY):
-        return Section((Check(name, Verdict.PASS, f"{dataset} is in {location}", commands=commands),))
+        return Section((question.passes(f"{dataset} is in {location}"),))
     summary = f"{dataset} is in {location}, and google.bigquery_location is {setting or 'not set'}"
     step = f"Set google.bigquery_location: {location} in the file of params/environments."
-    return Section((Check(name, Verdict.FAIL, summary, {}, step, commands),))
+    return Section((question.fails(summary, step),))
 
 
 def quota_project(environment: Environment, clients: GoogleClients) -> Section:
     """Which project a person's requests are counted for; those of a service account are counted for its own."""
-    name, project = "Quota project", environment.project_id
+    return Section((_quota_check(environment.project_id, clients),))
+
+
+def _quota_check(project: str, clients: GoogleClients) -> Check:
     choose = f"gcloud auth application-default set-quota-project {shlex.quote(project)}"
     if not isinstance(clients.credentials, PersonsCredentials):
-        return Section((Check(name, Verdict.PASS, "not needed: these are not the credentials of a person"),))
+        return QUOTA_PROJECT.passes("not needed: these are not the credentials of a person")
     found = str(clients.credentials.quota_project_id or "")
     if not found:
         summary = "the credentials name no quota project, which several APIs refuse"
-        return Section((Check(name, Verdict.FAIL, summary, {}, f"Name it: {choose}"),))
+        return QUOTA_PROJECT.fails(summary, f"Name it: {choose}")
     request = {"resource": f"projects/{found}", "permissions": [_USE]}
     with clients.errors(RESOURCE_MANAGER):
         held = clients.projects.test_iam_permissions(request, **clients.reading).permissions
@@ -204,11 +215,11 @@ def quota_project(environment: Environment, clients: GoogleClients) -> Section:
         role = f"--member={clients.member} --role=roles/serviceusage.serviceUsageConsumer"
         grant = f"gcloud projects add-iam-policy-binding {shlex.quote(found)} {role}"
         step = f"Add the role: {grant}; or name another: {choose}"
-        return Section((Check(name, Verdict.FAIL, f"{found} may not be used: missing {_USE}", {}, step),))
+        return QUOTA_PROJECT.fails(f"{found} may not be used: missing {_USE}", step)
     if found != project:
         summary = f"requests are counted for {found}: its APIs and quotas count, not those of {project}"
-        return Section((Check(name, Verdict.WARN, summary, {}, f"Unless that is meant: {choose}"),))
-    return Section((Check(name, Verdict.PASS, f"requests are counted for {found}"),))
+        return QUOTA_PROJECT.warns(summary, f"Unless that is meant: {choose}")
+    return QUOTA_PROJECT.passes(f"requests are counted for {found}")
 
 
 def partitioning(environment: Environment, clients: GoogleClients) -> Section:
@@ -221,18 +232,19 @@ def partitioning(environment: Environment, clients: GoogleClients) -> Section:
     except ResourceMissing:
         return Section(())  # `Main table` tells.
     field = _partition_column(table)
-    megabytes = (table.num_bytes or 0) / 1e6
-    evidence = {"partitioned by": field or "nothing", "rows": table.num_rows, "megabytes": f"{megabytes:,.0f}"}
+    size = table.num_bytes or 0
+    evidence = {"partitioned by": field or "nothing", "rows": table.num_rows, "size": size_in_bytes(size)}
+    question = PARTITIONING.on(evidence, commands)
     if field == spec.date_column:
-        return Section((Check("Partitioning", Verdict.PASS, f"by {field}", evidence, commands=commands),))
+        return Section((question.passes(f"by {field}"),))
     copy = spec.table.sibling(f"{spec.table.table}_partitioned")
     statement = f"CREATE TABLE {copy} PARTITION BY {spec.date_column} AS SELECT * FROM {spec.table}"
     step = (
         "While no consolidation runs, make a partitioned copy, compare it, and rename both: "
         f"bq query --use_legacy_sql=false {shlex.quote(statement)}"
     )
-    summary = f"not partitioned by {spec.date_column}: each MERGE reads the whole table ({megabytes:,.0f} MB)"
-    return Section((Check("Partitioning", Verdict.WARN, summary, evidence, step, commands),))
+    summary = f"not partitioned by {spec.date_column}: each MERGE reads the whole table ({size / 1e6:,.0f} MB)"
+    return Section((question.warns(summary, step),))
 
 
 def _partition_column(table: Table) -> str:
@@ -248,12 +260,12 @@ def _database_option(environment: Environment) -> str:
     return f"--database={database} --project={shlex.quote(environment.project_id)}"
 
 
-STEPS = {
-    "Enabled APIs": apis,
-    "Permissions": permissions,
-    "Quota project": quota_project,
-    "Firestore database": database,
-    "Expiry of old locks": expiry_policy,
-    "Dataset location": dataset_location,
-    "Partitioning": partitioning,
-}
+STEPS = (
+    (ENABLED_APIS, apis),
+    (PERMISSIONS, permissions),
+    (QUOTA_PROJECT, quota_project),
+    (DATABASE, database),
+    (EXPIRY, expiry_policy),
+    (LOCATION, dataset_location),
+    (PARTITIONING, partitioning),
+)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from google.cloud.logging_v2.types import LogEntry as StoredEntry
 
 _LARGEST_PAGE = 1000
+_LONGEST_QUERY = 20_000  # characters
 _SERVICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 # Written by Cloud Run about the service, even while the service itself logs nothing.
 _PLATFORM_LOGS = (
@@ -56,8 +57,13 @@ class CloudLoggingReader:
         containing: Sequence[str] = (),
         or_errors: bool = False,
     ) -> Iterable[LogEntry]:
+        if not services:
+            return ()
         conditions = [_of_services(services), f'timestamp>="{_moment(since)}"', f'timestamp<"{_moment(until)}"']
-        conditions += _holding(containing, or_errors)
+        texts = _holding(containing, or_errors)
+        # Each line is looked at here as well, so texts that are too many or too long only cost more reading.
+        if len(_query([*conditions, *texts])) <= _LONGEST_QUERY:
+            conditions += texts
         found = map(_entry, self._stored(conditions, order="asc", page_size=self._page_size))
         return (entry for entry in found if _is_asked_for(entry, containing, or_errors))
 
@@ -74,12 +80,16 @@ class CloudLoggingReader:
     def _stored(self, conditions: Sequence[str], *, order: str, page_size: int) -> Iterator[StoredEntry]:
         request = {
             "resource_names": [f"projects/{self._clients.project_id}"],
-            "filter": " AND ".join(conditions),
+            "filter": _query(conditions),
             "order_by": f"timestamp {order}",
             "page_size": page_size,
         }
         with self._clients.errors(CLOUD_LOGGING):
             yield from self._clients.logging.list_log_entries(request, **self._clients.reading)
+
+
+def _query(conditions: Sequence[str]) -> str:
+    return " AND ".join(conditions)
 
 
 def _of_services(services: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ Source: https://cloud.google.com/iam/docs/roles-permissions
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 from lib.gcp.errors import (
@@ -25,6 +26,7 @@ class Need:
     """Permissions that serve one purpose and come with one role.
 
     Attributes:
+        id: Letters and underscores, never changed: its question is asked under it.
         purpose: What they are for.
         role: The predefined role that holds all of them.
         permissions: Their names.
@@ -32,14 +34,20 @@ class Need:
             question to the project does not see them.
     """
 
+    id: str
     purpose: str
     role: str
     permissions: tuple[str, ...]
     may_come_from_dataset: bool = False
 
+    def missing(self, held: Set[str]) -> list[str]:
+        """Those of the permissions that are not held."""
+        return [permission for permission in self.permissions if permission not in held]
+
 
 NEEDS = (
     Need(
+        "locks",
         "hold locks in Firestore",
         FIRESTORE.role,
         (
@@ -52,9 +60,10 @@ NEEDS = (
             "datastore.indexes.list",
         ),
     ),
-    Need("run BigQuery jobs", "roles/bigquery.jobUser", ("bigquery.jobs.create",)),
-    Need("see the BigQuery jobs of others", BIGQUERY_JOBS.role, ("bigquery.jobs.listAll",)),
+    Need("jobs", "run BigQuery jobs", "roles/bigquery.jobUser", ("bigquery.jobs.create",)),
+    Need("jobs_of_others", "see the BigQuery jobs of others", BIGQUERY_JOBS.role, ("bigquery.jobs.listAll",)),
     Need(
+        "tables",
         "read and write tables",
         "roles/bigquery.dataEditor",
         (
@@ -71,14 +80,14 @@ NEEDS = (
         ),
         may_come_from_dataset=True,
     ),
-    Need("read logs", CLOUD_LOGGING.role, ("logging.logEntries.list",)),
-    Need("see Cloud Run services", CLOUD_RUN.role, ("run.revisions.list", "run.services.get")),
-    Need("see who has which role", RESOURCE_MANAGER.role, ("resourcemanager.projects.getIamPolicy",)),
-    Need("see which APIs are enabled", SERVICE_USAGE.role, ("serviceusage.services.get",)),
+    Need("logs", "read logs", CLOUD_LOGGING.role, ("logging.logEntries.list",)),
+    Need("services", "see Cloud Run services", CLOUD_RUN.role, ("run.revisions.list", "run.services.get")),
+    Need("roles", "see who has which role", RESOURCE_MANAGER.role, ("resourcemanager.projects.getIamPolicy",)),
+    Need("apis", "see which APIs are enabled", SERVICE_USAGE.role, ("serviceusage.services.get",)),
 )
 # Of those who carry out what runbooks otherwise only plan: a rollback, a role binding.
 CHANGE_NEEDS = (
-    Need("roll services back", CLOUD_RUN_CHANGE.role, ("run.services.update",)),
-    Need("bind roles", POLICY_CHANGE.role, ("resourcemanager.projects.setIamPolicy",)),
+    Need("roll_back", "roll services back", CLOUD_RUN_CHANGE.role, ("run.services.update",)),
+    Need("bind_roles", "bind roles", POLICY_CHANGE.role, ("resourcemanager.projects.setIamPolicy",)),
 )
 APIS = tuple(source.api for source in (BIGQUERY, FIRESTORE, CLOUD_LOGGING, CLOUD_RUN, RESOURCE_MANAGER, SERVICE_USAGE))

@@ -35,7 +35,10 @@ ERROR_SEVERITIES = frozenset({"ERROR", "CRITICAL", "ALERT", "EMERGENCY"})
 
 
 class LogReader(Protocol):
-    """Read access to the services' logs."""
+    """Read access to the services' logs.
+
+    A text that cannot be a service's name, such as a path or part of a query, raises `SourceUnavailable`.
+    """
 
     def entries(
         self,
@@ -46,18 +49,25 @@ class LogReader(Protocol):
         containing: Sequence[str] = (),
         or_errors: bool = False,
     ) -> Iterable[LogEntry]:
-        """Lines with ``since <= timestamp < until``, oldest first.
+        """Lines with ``since <= timestamp < until``, oldest first; those of one moment in any order.
+
+        `SourceUnavailable` is raised by the call, or while the lines are iterated.
 
         Args:
-            services: Whose lines; those of several are merged by time.
+            services: Whose lines; those of several are merged by time; none: no lines.
             since: First moment (UTC).
             until: First moment that is too late (UTC).
-            containing: Keep only lines that hold any of these texts, case and all;
-                none: keep every line.
+            containing: Keep only lines that hold any of these texts, case and all, however
+                many and long they are; none: keep every line.
             or_errors: Keep also lines logged with severity ``ERROR`` or worse.
         """
         ...
 
     def newest(self, service: str, *, since: datetime) -> datetime | None:
-        """When the service last logged anything at all; None: not since then (UTC)."""
+        """The latest time at which the service itself logged anything; None: nothing since then (UTC).
+
+        Args:
+            service: Its name.
+            since: First moment that counts (UTC).
+        """
         ...

@@ -20,8 +20,7 @@ from lib.archive.record import utc_now
 from lib.consolidation.upkeep.audit import ActionStatus
 from lib.environment import redactor_of
 from lib.errors import Unavailable, UserError
-from lib.operations.changes.action import as_text
-from lib.operations.changes.audit import spoken_state
+from lib.operations.changes.audit import as_line, spoken_state
 from lib.operations.logs.lines import is_error
 from lib.operations.logs.timeline import Consolidation, Progress
 from lib.runbooks.incident import Incident, verdict_of
@@ -153,7 +152,7 @@ def _impact(incident: Incident) -> Iterator[tuple[str, str]]:
 
 def _findings(incident: Incident) -> Part:
     rows = [
-        (str(check.verdict), check.name, check.summary, as_text(check.evidence), run.run_id)
+        (str(check.verdict), check.name, check.summary, as_line(check.evidence), run.run_id)
         for run in incident.runs
         for check in run.record.checks
         if check.verdict is not Verdict.PASS

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from lib.verdict.check import Check
 from lib.verdict.verdict import Verdict
+from lib.words.text import text_of
 
 if TYPE_CHECKING:
     from lib.archive.record import RunRecord
@@ -53,7 +54,7 @@ def first_screen(headline: str, checks: Sequence[Check]) -> str:
     lines = [headline]
     for check in shown:
         lines += [check.name, check.summary, check.next_step]
-        lines += [f"{label}: {value}" for label, value in check.evidence.items()]
+        lines += [f"{label}: {text_of(value)}" for label, value in check.evidence.items()]
     return "\n".join(lines)
 
 

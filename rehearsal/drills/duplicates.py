@@ -67,7 +67,7 @@ def old_duplicates(stage: Stage) -> Scene:
 def join_fan_out(stage: Stage) -> Scene:
     """The table is clean; whoever shows the picks joins them with too few columns."""
     result = stage.clean_night()
-    proof = f"0 duplicate keys, {result.inserted:,} keys, {result.inserted:,} rows"
+    proof = f"duplicate keys {stage.today}: 0\nkeys {stage.today}: {result.inserted:,}"
     return Scene(
         [
             Look(

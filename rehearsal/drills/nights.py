@@ -148,7 +148,7 @@ def _all_green(day: date, rows: int, *, asked: str = "") -> Sequence[Look]:
 
 
 def _counted(day: date, rows: int) -> str:
-    return f"{day}: 0 duplicate keys, {rows:,} keys, {rows:,} rows"
+    return f"duplicate keys {day}: 0\nkeys {day}: {rows:,}\nrows {day}: {rows:,}"
 
 
 def _quiet(day: date, *runbooks: str) -> Sequence[Look]:

@@ -74,7 +74,8 @@ def schema_drift(stage: Stage) -> Scene:
         "2 of 2 staging tables cannot be merged",
         _NEW_COLUMNS[0].name,
         f"ALTER TABLE {spec.table} {additions}",
-        f"{len(main) + 2} columns, {spec.table.table} has {len(main)}",
+        f"{spec.table.table}: {len(main)} columns",
+        f"{len(main) + 2} columns",
     )
     return Scene([Look("day1_monitoring", Verdict.FAIL, says, {"game_date": str(stage.today)})])
 

@@ -38,7 +38,7 @@ def assert_one_line(result: object, *told: str) -> None:
         (("locks", "release", "2026-01-17", "--reason", "stuck"), ["needs plan=DIGEST", "nothing was changed"]),
         (("locks", "show", "yesterday"), ["yesterday", "YYYY-MM-DD"]),
         (("repair", "undo", *DATE, "--backup", "x y"), ["x y"]),
-        (("repair", "apply", *DATE, "--plan", "a guess", "--reason", "because"), ["a guess", "no digest of a plan"]),
+        (("repair", "apply", *DATE, "--plan", "a guess", "--reason", "because"), ["a guess", "not a digest of a plan"]),
     ],
 )
 def test_a_wrong_word_is_named(shell: Shell, words: tuple[str, ...], told: list[str]) -> None:

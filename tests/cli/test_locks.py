@@ -56,7 +56,7 @@ def told(*words: str) -> dict[str, Any]:
         (("--reason", "its holder is gone"), "needs plan=DIGEST"),
         (("--plan", "3f9a1c2b4d5e-20260117T2315Z-a109c7"), "needs a reason"),
         (("--plan", "3f9a1c2b4d5e-20260117T2315Z-a109c7", "--reason", "why it is safe"), "needs a reason of your own"),
-        (("--plan", "a guess", "--reason", "its holder is gone"), "no digest"),
+        (("--plan", "a guess", "--reason", "its holder is gone"), "not a digest"),
     ],
 )
 def test_half_an_approval_releases_nothing(

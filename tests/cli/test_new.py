@@ -58,5 +58,6 @@ def test_a_bad_name_or_title_writes_nothing(checkout: Path, name: str, title: st
 def test_its_step_is_formatted_and_typed(tmp_path: Path) -> None:
     path = tmp_path / "queue_depth.py"
     path.write_text(frame.step("queue_depth", "Is the queue too deep?"), encoding="utf-8")
+    ruff = [sys.executable, "-m", "ruff"]
     for check in (["check"], ["format", "--check"]):
-        subprocess.run([sys.executable, "-m", "ruff", *check, "--config", str(ROOT / "pyproject.toml"), str(path)], check=True)
+        subprocess.run([*ruff, *check, "--config", str(ROOT / "pyproject.toml"), str(path)], check=True)

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import abc
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow
 import pytest
 
 from lib.consolidation.errors import (
+    DatasetNotFound,
+    InvalidIdentifier,
     RequirementFailed,
     SourceVanished,
     TableNotFound,
@@ -26,7 +28,6 @@ from lib.consolidation.errors import (
 )
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.warehouse import Column, Execute, Require, StagingTable, Step, Warehouse
-from lib.errors import RunbookError
 
 COLUMNS = (
     Column("name", "STRING"),
@@ -60,12 +61,36 @@ _ARROW = pyarrow.schema(
 )
 
 
+ELSEWHERE = TableName("elsewhere", "table")
+
+
 def arrow(*rows: dict[str, Any]) -> pyarrow.Table:
     return pyarrow.Table.from_pylist(list(rows), schema=_ARROW)
 
 
 def named(*names: str) -> pyarrow.Table:
     return arrow(*({**NOTHING, "name": name} for name in names))
+
+
+WITHOUT_DATASET: dict[str, Callable[[Warehouse, TableName], object]] = {
+    "query": lambda warehouse, table: warehouse.query(f"SELECT * FROM {ELSEWHERE.sql}"),
+    "gather": lambda warehouse, table: warehouse.query("SELECT 1", gather={table.sibling("all"): [ELSEWHERE]}),
+    "columns": lambda warehouse, table: warehouse.columns(ELSEWHERE),
+    "columns of": lambda warehouse, table: warehouse.columns_of([table, ELSEWHERE]),
+    "staging tables": lambda warehouse, table: warehouse.staging_tables(ELSEWHERE.dataset, "_staging_"),
+    "copy from": lambda warehouse, table: warehouse.copy_structure(ELSEWHERE, table.sibling("copy")),
+    "copy to": lambda warehouse, table: warehouse.copy_structure(table, ELSEWHERE),
+    "load": lambda warehouse, table: warehouse.load({ELSEWHERE: named("x")}, COLUMNS, note="b"),
+    "transact": lambda warehouse, table: warehouse.transact(
+        [Execute("delete", f"DELETE FROM {ELSEWHERE.sql} WHERE TRUE")], {}
+    ),
+}
+
+
+class Overtaken(Protocol):
+    """Runs the steps in one transaction, and the rival once all but the last of them were taken."""
+
+    def __call__(self, warehouse: Warehouse, steps: Sequence[Step], rival: Callable[[], object]) -> None: ...
 
 
 class WarehouseSuite(abc.ABC):
@@ -85,6 +110,20 @@ class WarehouseSuite(abc.ABC):
         table = TableName("suite", f"table_{uuid.uuid4().hex[:8]}")
         warehouse.create_table(table, COLUMNS)
         return table
+
+    @pytest.fixture
+    def overtaken(self) -> Overtaken:
+        """Of an adapter that runs the steps one by one; one that joins them overrides it."""
+
+        def transact(warehouse: Warehouse, steps: Sequence[Step], rival: Callable[[], object]) -> None:
+            def one_by_one() -> Iterator[Step]:
+                yield from steps[:-1]
+                rival()
+                yield steps[-1]
+
+            warehouse.transact(_lazily(one_by_one()), {})
+
+        return transact
 
     def names(self, warehouse: Warehouse, table: TableName) -> list[str]:
         return [row["name"] for row in warehouse.query(f"SELECT name FROM {table.sql} ORDER BY name")]
@@ -106,9 +145,9 @@ class WarehouseSuite(abc.ABC):
         arrays = table.sibling(f"{table.table}_arrays")
         warehouse.create_table(arrays, [Column("names", "ARRAY<STRING>")])
         warehouse.transact(
-            [Execute("insert", f"INSERT INTO {arrays.sql} (names) SELECT @names")], {"names": ["a", "b"]}
+            [Execute("insert", f"INSERT INTO {arrays.sql} (names) SELECT @names")], {"names": [ROW["name"], "b"]}
         )
-        assert list(warehouse.query(f"SELECT names FROM {arrays.sql}")[0]["names"]) == ["a", "b"]
+        assert list(warehouse.query(f"SELECT names FROM {arrays.sql}")[0]["names"]) == [ROW["name"], "b"]
         assert warehouse.columns(arrays) == (Column("names", "ARRAY<STRING>"),)
 
     def test_what_is_loaded_comes_back_as_it_was(self, warehouse: Warehouse, table: TableName) -> None:
@@ -117,6 +156,7 @@ class WarehouseSuite(abc.ABC):
         before = datetime.now(UTC)
         some = arrow(ROW).select(["name", "day"])
         warehouse.load({first: arrow(ROW, NOTHING), second: some}, COLUMNS, note="it's a note")
+        assert warehouse.columns_of([first, second]) == {first: COLUMNS, second: (COLUMNS[0], COLUMNS[5])}
         assert warehouse.query(f"SELECT * FROM {second.sql}") == [{"name": ROW["name"], "day": ROW["day"]}]
         rows = warehouse.query(f"SELECT * FROM {first.sql} ORDER BY name IS NULL")
         assert rows == [ROW, NOTHING]
@@ -155,19 +195,21 @@ class WarehouseSuite(abc.ABC):
         check_written_again(rows=1)
         assert listed()[untouched].version == before[untouched].version
 
-    def test_a_load_is_whole_or_not_at_all(self, warehouse: Warehouse, table: TableName) -> None:
-        fresh = table.sibling(f"_staging_c_{table.table}")
-        with pytest.raises(RunbookError):
-            warehouse.load({fresh: named("new"), table: named("there already")}, COLUMNS, note="c")
-        assert warehouse.staging_tables("suite", fresh.table) == []
-        assert self.names(warehouse, table) == []
+    @pytest.mark.parametrize("there", [[], ["old"]], ids=["empty", "filled"])
+    def test_a_load_is_whole_or_not_at_all(self, warehouse: Warehouse, table: TableName, there: list[str]) -> None:
+        """A table that is in the way stays as it is, and those beside it are not made."""
+        warehouse.transact([self.insert(table, name) for name in there], {})
+        one, other = (table.sibling(f"_staging_c_{name}{table.table}") for name in "ab")
+        with pytest.raises(WarehouseUnavailable):
+            warehouse.load({one: named("new"), table: named("new"), other: named("new")}, COLUMNS, note="c")
+        assert set(warehouse.columns_of([one, table, other])) == {table}
+        assert self.names(warehouse, table) == there
 
     def test_a_prefix_is_taken_literally(self, warehouse: Warehouse, table: TableName) -> None:
-        """`_` is no wildcard, and only this dataset is listed."""
+        """`_` stands for itself."""
         tables = [table.sibling(f"{name}_{table.table}") for name in ("a_b", "axb", "a_bc")]
         warehouse.load({name: named("x") for name in tables}, COLUMNS, note="b")
         assert [found.name for found in warehouse.staging_tables("suite", "a_b_")] == [tables[0]]
-        assert warehouse.staging_tables("elsewhere", "a_b_") == []
 
     def test_values_are_bound(self, warehouse: Warehouse, table: TableName) -> None:
         warehouse.transact(
@@ -182,17 +224,33 @@ class WarehouseSuite(abc.ABC):
         )
         assert warehouse.query(f"SELECT * FROM {table.sql} WHERE name = @name AND day = @day", ROW) == [ROW]
 
-    def test_tables_that_are_not_there(self, warehouse: Warehouse, table: TableName) -> None:
-        gone = table.sibling(f"{table.table}_gone")
-        with pytest.raises(TableNotFound):
+    @pytest.mark.parametrize("name", ["gone", "conflict", "Transaction_conflict"])
+    def test_tables_that_are_not_there(self, warehouse: Warehouse, table: TableName, name: str) -> None:
+        gone = table.sibling(name)
+        with pytest.raises(TableNotFound, match=name):
             warehouse.columns(gone)
-        with pytest.raises(TableNotFound):
+        with pytest.raises(TableNotFound, match=name):
             warehouse.query(f"SELECT * FROM {gone.sql}")
-        with pytest.raises(TableNotFound):
+        with pytest.raises(TableNotFound, match=name):
             warehouse.transact([self.insert(gone, "x")], {})
         assert set(warehouse.columns_of([table, gone])) == {table}
         warehouse.drop([gone, table, table])
         assert warehouse.columns_of([table]) == {}
+
+    @pytest.mark.parametrize("ask", WITHOUT_DATASET.values(), ids=WITHOUT_DATASET)
+    def test_a_dataset_that_is_not_there_is_not_an_empty_one(
+        self, warehouse: Warehouse, table: TableName, ask: Callable[[Warehouse, TableName], object]
+    ) -> None:
+        with pytest.raises(DatasetNotFound, match="elsewhere"):
+            ask(warehouse, table)
+        warehouse.drop([ELSEWHERE])
+
+    def test_only_a_missing_table_is_a_missing_table(self, warehouse: Warehouse, table: TableName) -> None:
+        """No ledger and no fence are ordinary; a fault that is taken for their absence hides itself."""
+        with pytest.raises(WarehouseUnavailable, match="unheard_of"):
+            warehouse.query(f"SELECT unheard_of(name) AS name FROM {table.sql}")
+        with pytest.raises(WarehouseUnavailable, match=r"(?i)already exists"):
+            warehouse.copy_structure(table, table)
 
     @pytest.mark.parametrize(
         ("last", "error"),
@@ -222,6 +280,11 @@ class WarehouseSuite(abc.ABC):
         assert self.names(warehouse, table) == ["first", "first"]
         assert {"insert first", "keep", "twice"} == set(outcome.elapsed_ms)
 
+    def test_the_code_of_a_requirement_is_a_plain_name(self) -> None:
+        """It comes back in the message of a script, among words of the warehouse."""
+        with pytest.raises(InvalidIdentifier, match="requirement 'not plain'"):
+            Require("not plain", "TRUE")
+
     def test_a_session_is_no_transaction(self, warehouse: Warehouse, table: TableName) -> None:
         """What was done in it is done, for everyone, whatever becomes of the calls that follow."""
         with warehouse.session():
@@ -245,23 +308,23 @@ class WarehouseSuite(abc.ABC):
         with pytest.raises(TableNotFound):
             warehouse.query(names)
         warehouse.drop(parts[:1])
-        with pytest.raises(SourceVanished):
+        with pytest.raises(SourceVanished, match=parts[0].table):
             warehouse.transact(steps, {}, gather={all_of_them: parts})
         assert len(self.names(warehouse, table)) == 30
 
-    def test_two_transactions_that_update_one_row_conflict(self, warehouse: Warehouse, table: TableName) -> None:
+    def test_two_transactions_that_update_one_row_conflict(
+        self, warehouse: Warehouse, table: TableName, overtaken: Overtaken
+    ) -> None:
         """The fence rests on this, and the rival's commit is what stays."""
         warehouse.transact([self.insert(table, "fence")], {})
+        steps: list[Step] = [
+            Require("read_first", f"(SELECT MAX(whole) FROM {table.sql}) = 0"),
+            Execute("move", f"UPDATE {table.sql} SET whole = whole + 10 WHERE name = 'fence'"),
+        ]
         move = Execute("move", f"UPDATE {table.sql} SET whole = whole + 1 WHERE name = 'fence'")
         rival = self.another(warehouse)
-
-        def steps_with_a_rival_between() -> Iterator[Step]:
-            yield Require("read first", f"(SELECT MAX(whole) FROM {table.sql}) = 0")
-            rival.transact([move], {})
-            yield move
-
         with self.kept_open(warehouse), pytest.raises(TransactionConflict):
-            warehouse.transact(_lazily(steps_with_a_rival_between()), {})
+            overtaken(warehouse, steps, lambda: rival.transact([move], {}))
         assert warehouse.query(f"SELECT whole FROM {table.sql}") == [{"whole": 1}]
 
     def test_counting_at_once_loses_nothing(self, warehouse: Warehouse, table: TableName) -> None:

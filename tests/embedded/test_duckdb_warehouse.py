@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from lib.consolidation.errors import TableNotFound, WarehouseUnavailable
+from lib.consolidation.errors import WarehouseUnavailable
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.warehouse import Column, Execute, Warehouse
 from lib.embedded.duckdb_warehouse import DuckdbWarehouse
@@ -148,13 +148,6 @@ def test_a_mark_that_cannot_be_written_is_not_left_half_made(tmp_path: Path, mon
     monkeypatch.setattr(os, "pwrite", full)
     with marked(tmp_path / "jobs", "a job", ["dataset"]):
         assert list((tmp_path / "jobs").iterdir()) == []
-
-
-@pytest.mark.parametrize("name", ["conflict", "Transaction_conflict"])
-def test_a_table_that_is_called_a_conflict_is_only_missing(tmp_path: Path, name: str) -> None:
-    warehouse = DuckdbWarehouse(tmp_path / "warehouse.duckdb")
-    with pytest.raises(TableNotFound):
-        warehouse.query(f"SELECT 1 AS one FROM {TABLE.sibling(name).sql}")
 
 
 def test_types_have_counterparts_both_ways(tmp_path: Path) -> None:

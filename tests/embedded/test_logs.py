@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,8 +13,8 @@ from hypothesis import strategies as st
 
 from lib.embedded.log_format import decode, encode
 from lib.embedded.logs import FileLogReader, JsonLinesHandler, append_entries, log_path
-from lib.errors import SourceUnavailable
 from lib.ports.logs import LogEntry
+from tests.ports.logs_suite import COORDINATOR, LogReaderSuite, Logs
 
 NOON = datetime(2026, 1, 17, 17, tzinfo=UTC)
 SERVICE = "prediction-coordinator"
@@ -26,6 +27,25 @@ def entry(seconds: float, message: str, severity: str = "DEFAULT") -> LogEntry:
 
 def messages(home: Path, **asked: object) -> list[str]:
     return [found.message for found in FileLogReader(home).entries([SERVICE], **{**ALWAYS, **asked})]  # type: ignore[arg-type]
+
+
+class TestFileLogReader(LogReaderSuite):
+    """The conformance suite on a fresh state folder."""
+
+    @pytest.fixture
+    def logs(self, tmp_path: Path) -> Logs:
+        def write(entries: Sequence[LogEntry]) -> None:
+            for path in tmp_path.glob("logs/*"):
+                path.unlink()
+            for entry in entries:
+                append_entries(tmp_path, entry.service, [entry])
+
+        def make_unreadable() -> None:
+            path = log_path(tmp_path, COORDINATOR)
+            path.unlink()
+            path.mkdir()
+
+        return Logs(FileLogReader(tmp_path), write, make_unreadable)
 
 
 def test_what_the_library_logs_is_read_back_with_its_fields(tmp_path: Path) -> None:
@@ -47,34 +67,17 @@ def test_lines_of_many_writers_never_mix(tmp_path: Path) -> None:
     assert sorted(int(text.partition(":")[0]) for text in messages(tmp_path)) == list(range(200))
 
 
-def test_the_period_is_half_open_and_the_order_is_that_of_time(tmp_path: Path) -> None:
-    append_entries(tmp_path, SERVICE, [entry(second, str(second)) for second in (3, 1, 2, 0)])
-    assert messages(tmp_path, since=NOON + timedelta(seconds=1), until=NOON + timedelta(seconds=3)) == ["1", "2"]
-
-
-def test_only_lines_that_are_asked_for(tmp_path: Path) -> None:
-    lines = [
-        entry(0, "MERGE complete: 5"),
-        entry(1, 'say "x" (batch=b1)'),
-        entry(2, "boom", "ERROR"),
-        entry(3, "merge"),
-    ]
-    append_entries(tmp_path, SERVICE, lines)
-    assert messages(tmp_path, containing=["MERGE complete"]) == ["MERGE complete: 5"]
-    assert messages(tmp_path, containing=['"x"', "nothing"]) == ['say "x" (batch=b1)']
-    assert messages(tmp_path, containing=["MERGE complete"], or_errors=True) == ["MERGE complete: 5", "boom"]
-
-
 def test_plain_and_damaged_lines_are_tolerated(tmp_path: Path) -> None:
     path = log_path(tmp_path, SERVICE)
     append_entries(tmp_path, SERVICE, [entry(0, "first")])
     with path.open("ab") as file:
         file.write(b"Traceback (most recent call last):\n\xff\xfe\x00\n{torn\n" + b"[" * 100_000 + b"\n\n")
-        file.write(b'{"timestamp": 7, "message": null}\n2026-01-17T17:00:09Z plain with a time\n')
+        file.write(b'{"timestamp": 7, "message": null, "service": "another"}\n2026-01-17T17:00:09Z plain with a time\n')
     append_entries(tmp_path, SERVICE, [entry(10, "last")])
     found = messages(tmp_path)
     assert (found[0], found[-2:]) == ("first", ["plain with a time", "last"])
     assert "Traceback (most recent call last):" in found
+    assert {one.service for one in FileLogReader(tmp_path).entries([SERVICE], **ALWAYS)} == {SERVICE}
     assert messages(tmp_path, containing=["Traceback"]) == ["Traceback (most recent call last):"]
 
 
@@ -83,22 +86,6 @@ def test_a_line_before_any_time_is_left_out(tmp_path: Path) -> None:
     log_path(tmp_path, SERVICE).write_text("no time\n")
     assert messages(tmp_path) == []
     assert FileLogReader(tmp_path).newest(SERVICE, since=NOON) is None
-
-
-def test_newest_is_the_greatest_time_not_the_last_line(tmp_path: Path) -> None:
-    append_entries(tmp_path, SERVICE, [entry(9, "now"), entry(1, "history")])
-    reader = FileLogReader(tmp_path)
-    assert reader.newest(SERVICE, since=NOON) == NOON + timedelta(seconds=9)
-    assert reader.newest(SERVICE, since=NOON + timedelta(seconds=10)) is None
-
-
-def test_a_service_that_never_logged_is_an_empty_answer_and_an_unreadable_log_none(tmp_path: Path) -> None:
-    assert messages(tmp_path) == []
-    log_path(tmp_path, SERVICE).mkdir(parents=True)
-    with pytest.raises(SourceUnavailable, match="cannot be read"):
-        messages(tmp_path)
-    with pytest.raises(SourceUnavailable, match="no name of a service"):
-        list(FileLogReader(tmp_path).entries(["../secret"], **ALWAYS))
 
 
 def test_a_log_that_cannot_be_written_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

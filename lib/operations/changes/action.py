@@ -1,25 +1,26 @@
 """The one shape of every change: planned, shown, approved by name, applied, read back, on record.
 
-A plan tells what would be done and carries a digest of the live state that it was made
+A plan shows what would be done and carries a digest of the live state that it was made
 from. Nothing is done unless a person names the target, gives a reason and hands that
 digest back; then the state is looked at again, and if it has moved the change is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from lib.consolidation.upkeep.audit import ActionRecord, AuditTrail, new_record
-from lib.errors import Finding, RunbookError, UserError
-from lib.operations.changes.audit import record_of, record_table, told
-from lib.verdict.check import Check
+from lib.errors import Finding, RunbookError, SourceUnavailable, UserError
+from lib.operations.changes.audit import as_line, progress_of, record_of, record_table
+from lib.verdict.check import Check, Question
 from lib.verdict.section import Section
 from lib.verdict.table import Table, facts
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
+from lib.words.quantities import Value
 
 if TYPE_CHECKING:
     from lib.operations.changes.plan import Approval, Plan
@@ -36,7 +37,7 @@ class Applied:
         is_filed: It is on record as done, by the transaction that did it.
     """
 
-    after: Mapping[str, object]
+    after: Mapping[str, Value]
     undo: str = ""
     is_filed: bool = False
 
@@ -100,17 +101,14 @@ def carry_out(platform: Platform, action: Action, approval: Approval, *, now: da
 def shown(platform: Platform, plan: Plan, now: datetime) -> Section:
     """The plan, its digest, and the command that applies it. Changes nothing."""
     if plan.nothing_to_do:
-        return Section((Check(_title(plan), Verdict.PASS, plan.nothing_to_do),), plan.exhibits)
+        return Section((_outcome(plan).passes(plan.nothing_to_do),), plan.exhibits)
     digest = plan.digest(platform, now)
-    command = plan.command(platform.environment, digest)
+    command = plan.command(platform.commands, digest)
     expires = local_time(digest.expires_at, platform.environment.timezone)
-    check = Check(
-        _title(plan),
-        Verdict.PASS,
-        f"planned, and nothing was changed: {plan.summary}",
-        {"plan": digest.text, "holds until": f"{expires}, as long as none of this moves", **plan.state},
-        f"Apply the plan, with your own reason: {command}",
-        changes=[command],
+    question = _outcome(plan, {"plan": digest.text, "holds until": expires, **plan.state})
+    summary = f"planned, and nothing was changed: {plan.summary}"
+    check = question.answer(
+        Verdict.PASS, summary, f"Apply the plan, with your own reason: {command}", changes=[command]
     )
     state = facts(f"What the plan rests on: {plan.target}", plan.state)
     note = f"It holds until {expires}, and is refused when what it rests on has moved. To undo it: {plan.undo}"
@@ -145,17 +143,26 @@ def apply_plan(platform: Platform, action: Action, plan: Plan, *, reason: str, d
         return Section((_broken_off(platform, plan, record, error),))
     try:
         return _verified(platform, action, plan, applied, record)
-    except RunbookError as error:  # whatever it is, it is no refusal any more
+    except RunbookError as error:  # a Finding, too: by now it is not a refusal
         return Section((_broken_off(platform, plan, record, error),))
 
 
-def as_text(values: Mapping[str, object]) -> str:
-    """Facts in one line."""
-    return "; ".join(f"{name}: {value}" for name, value in values.items())
+def ensure_made(change: Callable[[], None], is_made: Callable[[], bool]) -> None:
+    """Make a change whose answer may be lost: it may have been made all the same, which a look shows.
+
+    Raises:
+        ChangedMeanwhile: It was refused; nothing was changed.
+        SourceUnavailable: It failed and was not made, or that cannot be seen.
+    """
+    try:
+        change()
+    except SourceUnavailable:
+        if not is_made():
+            raise
 
 
-def _title(plan: Plan) -> str:
-    return plan.action.capitalize()
+def _outcome(plan: Plan, evidence: Mapping[str, Value] | None = None) -> Question:
+    return plan.question.named(plan.action.capitalize()).on(evidence or {})
 
 
 def _applied(platform: Platform, action: Action, plan: Plan, record: ActionRecord) -> Applied:
@@ -170,15 +177,12 @@ def _applied(platform: Platform, action: Action, plan: Plan, record: ActionRecor
 def _broken_off(platform: Platform, plan: Plan, record: ActionRecord, error: RunbookError) -> Check:
     try:
         filed = record_of(platform, record)
-        known = told(filed) if filed else "nothing"
+        known = progress_of(filed) if filed else "nothing"
     except RunbookError:
         known = "not readable now"
-    return Check(
-        _title(plan),
-        Verdict.UNKNOWN,
+    return _outcome(plan, {**plan.state, "undo": plan.undo}).unknown(
         f"broken off: {error}; on record: {known}",
-        {**plan.state, "undo": plan.undo},
-        f"Look at the state again before anything else: {plan.look(platform.environment)}",
+        f"Look at the state again before anything else: {plan.look(platform.commands)}",
     )
 
 
@@ -187,10 +191,10 @@ def _verified(platform: Platform, action: Action, plan: Plan, applied: Applied, 
     filed = record_of(platform, record)
     undo = applied.undo or plan.undo
     evidence = {**applied.after, "undo": undo, "audit record": filed.action_id if filed else "missing"}
+    question = _outcome(plan, evidence)
     if wrong or filed is None:
         summary = f"could not be verified: {wrong or 'it is not on record'}"
-        check = Check(_title(plan), Verdict.FAIL, summary, evidence, f"Look again before anything else. Undo: {undo}")
+        check = question.fails(summary, f"Look again before anything else. Undo: {undo}")
     else:
-        summary = f"done, read back and on record: {as_text(applied.after)}"
-        check = Check(_title(plan), Verdict.PASS, summary, evidence, f"To undo it: {undo}")
+        check = question.passes(f"done, read back and on record: {as_line(applied.after)}", f"To undo it: {undo}")
     return Section((check,), (record_table(platform, filed),) if filed else ())

@@ -1,4 +1,4 @@
-"""What people changed, from both places that remember it, in one table.
+"""What people changed, from both places that keep it, in one table.
 
 Changes of rows and of services are on record in the warehouse. A forced release is on
 record in the lock store, in one commit with the release: it has to work while the
@@ -8,28 +8,32 @@ warehouse is down.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lib.consolidation.upkeep.audit import ActionRecord, ActionStatus, AuditTrail, as_json
 from lib.errors import CouldNotLook
-from lib.verdict.check import Check
-from lib.verdict.section import Section, could_not_look
+from lib.verdict.check import Check, Question
+from lib.verdict.section import Section, section
 from lib.verdict.table import Table, facts
-from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 
 if TYPE_CHECKING:
     from lib.locking.store import AuditEntry, LockRecord
+    from lib.operations.scope import Scope
     from lib.platform import Platform
+
+CHANGES_ON_RECORD = Question("changes_on_record", "Changes on record")
+RECORD_OF_RELEASES = Question("record_of_releases", "Record of releases")
+RECORD_OF_CHANGES = Question("record_of_changes", "Record of changes")
 
 RELEASE = "forced release"
 NO_UNDO_OF_A_RELEASE = "none is needed: a holder that lives finds its lease lost, and its batch is consolidated again"
 
 
 def lock_facts(lock: LockRecord) -> dict[str, str]:
-    """What tells one holding of a lock from the next, and a heartbeat from the one before."""
+    """What differs between one holding of a lock and the next, and between two heartbeats."""
     return {
         "holder": f"{lock.claim.holder}, {lock.claim.holder_id}",
         "acquired": lock.acquired_at.isoformat(),
@@ -57,17 +61,18 @@ def record_of(platform: Platform, record: ActionRecord) -> ActionRecord | None:
     return next(iter(AuditTrail(platform.warehouse, platform.table).records(action_id=record.action_id)), None)
 
 
-def audit_trail(platform: Platform) -> Section:
+@section(CHANGES_ON_RECORD)
+def audit_trail(scope: Scope) -> Section:
     """Every change on record, newest first. One whose end is not known is a WARN."""
     known: list[ActionRecord] = []
     checks: list[Check] = []
-    for what, read in (("Record of releases", releases), ("Record of changes", changes)):
+    for question, read in ((RECORD_OF_RELEASES, releases), (RECORD_OF_CHANGES, changes)):
         try:
-            known += read(platform)
+            known += read(scope.platform)
         except CouldNotLook as error:
-            checks.append(could_not_look(what, error))
+            checks.append(question.could_not_look(error))
     known.sort(key=lambda record: record.filed_at, reverse=True)
-    return Section((*checks, *_unfinished(known)), (audit_table(platform, known),))
+    return Section((*checks, *_unfinished(known)), (audit_table(scope.platform, known),))
 
 
 def audit_table(platform: Platform, known: Sequence[ActionRecord]) -> Table:
@@ -80,7 +85,7 @@ def audit_table(platform: Platform, known: Sequence[ActionRecord]) -> Table:
             record.target,
             record.actor,
             record.reason,
-            told(record),
+            progress_of(record),
             record.undo,
             spoken_state(record.before),
             spoken_state(record.after),
@@ -105,17 +110,22 @@ def record_table(platform: Platform, record: ActionRecord) -> Table:
             "after": spoken_state(record.after) or "-",
             "undo": record.undo,
             "plan": record.digest or "planned and done at once",
-            "state": told(record),
+            "state": progress_of(record),
         },
     )
 
 
 def spoken_state(state: str) -> str:
     """The JSON of a record's state as people read it."""
-    return "; ".join(f"{name}: {value}" for name, value in json.loads(state).items()) if state else ""
+    return as_line(json.loads(state)) if state else ""
 
 
-def told(record: ActionRecord) -> str:
+def as_line(facts: Mapping[str, object]) -> str:
+    """``name: value; name: value``."""
+    return "; ".join(f"{name}: {value}" for name, value in facts.items())
+
+
+def progress_of(record: ActionRecord) -> str:
     """How far it came, in words."""
     words = ActionStatus(record.status).words
     return f"{words}: {record.note}" if record.note else words
@@ -128,7 +138,7 @@ def _unfinished(known: Sequence[ActionRecord]) -> tuple[Check, ...]:
     summary = f"{len(begun)} begun, not known to have finished: {begun[0].action} of {begun[0].target}"
     evidence = {f"{record.action} of {record.target}": f"by {record.actor}: {record.reason}" for record in begun}
     step = "See whether it took effect: the state is as before it or as after it, never between."
-    return (Check("Changes on record", Verdict.WARN, summary, evidence, step),)
+    return (CHANGES_ON_RECORD.on(evidence).warns(summary, step),)
 
 
 def _of_release(platform: Platform, entry: AuditEntry) -> ActionRecord:

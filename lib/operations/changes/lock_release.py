@@ -8,10 +8,10 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from lib.errors import UserError
-from lib.operations import by_hand
 from lib.operations.changes.action import Applied, carry_out
 from lib.operations.changes.audit import NO_UNDO_OF_A_RELEASE, RELEASE, audit_table, lock_facts, releases
 from lib.operations.changes.plan import Approval, Plan
+from lib.verdict.check import Question
 from lib.verdict.section import Section, section
 from lib.words.dates import date_in
 
@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from lib.consolidation.upkeep.audit import ActionRecord
     from lib.locking.lock import ConsolidationLock
     from lib.locking.store import LockRecord, Observation
+    from lib.operations.scope import Scope
     from lib.platform import Platform
+
+LOCK_RELEASE = Question("release", "Release")
+EARLIER_RELEASES = Question("earlier_releases", "Earlier releases")
 
 RUNBOOK = "stuck_lock_release"
 _DATE_AT_END = re.compile(r"(\d{4}-\d{2}-\d{2})\Z", re.ASCII)
@@ -115,8 +119,9 @@ def release_plan(platform: Platform, seen: Observation, steal: bool = False) -> 
     assert lock is not None
     key, batch_id = lock.claim.lock_key, lock.claim.batch_id
     lease = "is over" if seen.is_expired else f"IS ALIVE for another {seen.seconds_until_expiry:.0f} s"
-    consolidate = by_hand.consolidate(platform.environment, batch_id, date_in(key) or date_in(batch_id))
+    consolidate = platform.commands.consolidate(batch_id, date_in(key) or date_in(batch_id))
     return Plan(
+        question=LOCK_RELEASE,
         runbook=RUNBOOK,
         action=RELEASE,
         target=key,
@@ -128,8 +133,8 @@ def release_plan(platform: Platform, seen: Observation, steal: bool = False) -> 
     )
 
 
-@section("Release")
-def release_lock(platform: Platform, request: ReleaseRequest) -> Section:
+@section(LOCK_RELEASE)
+def release_lock(scope: Scope, request: ReleaseRequest) -> Section:
     """Plan the release that was asked for or, when it is approved, do it.
 
     Raises:
@@ -138,10 +143,11 @@ def release_lock(platform: Platform, request: ReleaseRequest) -> Section:
     """
     if not request.approval.target:
         return Section(())
-    return carry_out(platform, LockRelease(platform, request.game_date, request.steal), request.approval)
+    action = LockRelease(scope.platform, request.game_date, request.steal)
+    return carry_out(scope.platform, action, request.approval)
 
 
-@section("Earlier releases")
-def release_audit(platform: Platform) -> Section:
+@section(EARLIER_RELEASES)
+def release_audit(scope: Scope) -> Section:
     """Forced releases on record, newest first."""
-    return Section((), (audit_table(platform, releases(platform)),))
+    return Section((), (audit_table(scope.platform, releases(scope.platform)),))

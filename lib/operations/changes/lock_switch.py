@@ -1,4 +1,4 @@
-"""Rollback, option A: switch the lock off by configuration, and on again."""
+"""Rollback option A: switch the lock off by configuration, and on again."""
 
 from __future__ import annotations
 
@@ -7,22 +7,25 @@ from typing import TYPE_CHECKING, Literal
 
 from lib.errors import SourceUnavailable, UserError
 from lib.lock_switch import VARIABLE, deployed_switch
-from lib.operations import by_hand
-from lib.operations.changes.action import Applied
-from lib.operations.changes.once import ensure_made
+from lib.operations.changes.action import Applied, ensure_made
 from lib.operations.changes.plan import Plan
-from lib.operations.changes.traffic import spoken_traffic
+from lib.operations.changes.traffic import ROLLBACK_OPTION, spoken_traffic
 from lib.ports.services import LATEST
-from lib.verdict.check import Check
+from lib.verdict.check import Check, Question
+from lib.verdict.commands import Changing
 from lib.verdict.section import Section, section
 from lib.verdict.table import facts
 from lib.verdict.verdict import Verdict
+from lib.words.quantities import Value
 
 if TYPE_CHECKING:
     from lib.consolidation.upkeep.audit import ActionRecord
     from lib.operations.changes.plan import Approval
+    from lib.operations.scope import Scope
     from lib.platform import Platform
     from lib.ports.services import ServiceStatus
+
+LOCK_SWITCH = Question("lock_switch", "Lock switch")
 
 Position = Literal["off", "on"]
 
@@ -37,38 +40,40 @@ _OFF_COSTS = {
 
 
 def switch_now(platform: Platform) -> dict[str, str]:
-    """The position of the switch, as the record of a change tells it."""
+    """The position of the switch, as the record of a change keeps it."""
     try:
-        return {"lock": "on" if deployed_switch(platform) else "off"}
+        return {"lock": "on" if _is_on(platform) else "off"}
     except SourceUnavailable as error:
         return {"lock": f"not readable: {error}"}
 
 
-@section("Lock switch")
-def lock_switch(platform: Platform, approval: Approval) -> Section:
+@section(LOCK_SWITCH)
+def lock_switch(scope: Scope, approval: Approval) -> Section:
     """Whether consolidations take the lock, and what switching it off costs and keeps.
 
-    In the run that changes something it is no check: it is read back after the change.
+    In the run that changes something it is not a check: it is read back after the change.
     """
-    environment, coordinator = platform.environment, platform.environment.services.coordinator
-    costs = facts("Option A: the lock switched off", _OFF_COSTS)
-    commands = [by_hand.describe_service(environment, coordinator)]
-    is_on = deployed_switch(platform)
-    if approval.is_given:
-        return Section((), (costs,))
-    if is_on:
-        plan = by_hand.runbook("rollback", environment, {"lock": "off"})
-        evidence = {"coordinator": coordinator, VARIABLE: "on or absent", "plan to switch it off": plan}
-        off = [by_hand.set_variable(environment, coordinator, VARIABLE, "off")]
-        summary = "on: consolidations take the lock"
-        check = Check("Lock switch", Verdict.PASS, summary, evidence, commands=commands, changes=off)
-        return Section((check,), (costs,))
+    is_on = _is_on(scope.platform)
+    check = _position(scope.platform, "on" if is_on else "off")
+    return Section(() if approval.is_given else (check,), (facts("Option A: the lock switched off", _OFF_COSTS),))
+
+
+def _position(platform: Platform, position: Position) -> Check:
+    commands, coordinator = platform.commands, platform.environment.services.coordinator
+    other: Position = "off" if position == "on" else "on"
+    plan = commands.run("rollback", {"lock": other})
+    by_hand = commands.set_variable(coordinator, VARIABLE, other)
+    changes = [by_hand] if isinstance(by_hand, Changing) else []
+    evidence: dict[str, Value] = {"coordinator": coordinator, VARIABLE: position, f"plan to switch it {other}": plan}
+    question = LOCK_SWITCH.on(evidence, [commands.describe_service(coordinator)])
+    if position == "on":
+        return question.answer(Verdict.PASS, "on: consolidations take the lock", changes=changes)
     summary = "OFF: consolidations run without the lock, guarded by the fence alone"
-    step = f"When the cause is mended, switch it on again: {by_hand.runbook('rollback', environment, {'lock': 'on'})}"
-    evidence = {"coordinator": coordinator, VARIABLE: "off"}
-    on = [by_hand.set_variable(environment, coordinator, VARIABLE, "on")]
-    check = Check("Lock switch", Verdict.WARN, summary, evidence, step, commands, on)
-    return Section((check,), (costs,))
+    return question.warns(summary, f"When the cause is fixed, switch it on again: {plan}", changes)
+
+
+def _is_on(platform: Platform) -> bool:
+    return deployed_switch(platform.services, platform.environment.services.coordinator)
 
 
 @dataclass(frozen=True)
@@ -86,9 +91,9 @@ class LockSwitching:
         is_there = state["lock"] == self.position
         if not is_there:
             self._refuse_in_vain(status)
-        environment = self.platform.environment
         back = "on" if self.position == "off" else "off"
         return Plan(
+            question=ROLLBACK_OPTION,
             runbook="rollback",
             action=ACTION,
             target=status.name,
@@ -96,14 +101,15 @@ class LockSwitching:
             summary=f"switch the lock {self.position.upper()}, by a new revision made from "
             f"{status.latest_created_revision}",
             state=state,
-            undo=by_hand.runbook("rollback", environment, {"lock": back}),
+            undo=self.platform.commands.run("rollback", {"lock": back}),
             nothing_to_do=f"the lock is {self.position} already" if is_there else "",
+            found=status,
             exhibits=(facts("What switching it off costs and keeps", _OFF_COSTS),) if self.position == "off" else (),
         )
 
     def apply(self, plan: Plan, record: ActionRecord) -> Applied:
         value = "off" if self.position == "off" else None
-        services, version = self.platform.services, plan.state["version"]
+        services, version = self.platform.services, plan.found.version
         ensure_made(
             lambda: services.set_variable(plan.target, VARIABLE, value, version=version),
             lambda: switch_now(self.platform)["lock"] == self.position,
@@ -123,8 +129,7 @@ class LockSwitching:
     def _refuse_in_vain(self, status: ServiceStatus) -> None:
         """A new revision serves what goes to the latest, and starts only if the one before it does."""
         if status.routed != {LATEST: 100}:
-            parameters = {"service": status.name, "revision": LATEST}
-            follow = by_hand.runbook("rollback", self.platform.environment, parameters)
+            follow = self.platform.commands.run("rollback", {"service": status.name, "revision": LATEST})
             raise UserError(
                 f"the switch comes with a new revision, which would get no traffic: {status.name} serves "
                 f"{spoken_traffic(status.routed)}; let it follow the latest first: {follow}; nothing was changed"

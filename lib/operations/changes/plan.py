@@ -1,22 +1,97 @@
-"""A plan of a change, bound to what it saw, and the approval that a person gives it."""
+"""A plan of a change, the digest that binds it to what it saw, and the approval that a person gives it.
+
+``3f9a1c2b4d5e-20260117T2315Z-a109c7``: twelve digits over everything, the minute in UTC at
+which it expires, and two digits for each fact, by which a refusal can name those that
+moved. It is neither secret nor a signature: it keeps a person from applying what nobody looked at.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from lib.errors import UserError
-from lib.operations import by_hand
-from lib.operations.changes.digest import PlanDigest, digest_of
+from lib.errors import Finding, UserError
 
 if TYPE_CHECKING:
-    from lib.environment import Environment
     from lib.platform import Platform
+    from lib.ports.commands import Commands
+    from lib.verdict.check import Question
     from lib.verdict.commands import Changing, Looking
 
 WHY = "why it is safe"
+LIFE = timedelta(minutes=15)
+_DIGEST = re.compile(r"([0-9a-f]{12})-(\d{8}T\d{4}Z)-((?:[0-9a-f]{2})+)", re.ASCII)
+_MINUTE = "%Y%m%dT%H%MZ"
+
+Facts = Mapping[str, int | str]
+
+
+class PlanOutdated(Finding):
+    """The plan has expired, or what it rests on has moved since; nothing was changed."""
+
+
+@dataclass(frozen=True)
+class PlanDigest:
+    """A digest that a person was shown and has handed back.
+
+    Attributes:
+        text: As it is pasted.
+        expires_at: The minute (UTC) at which it expires.
+    """
+
+    text: str
+    expires_at: datetime
+
+    @classmethod
+    def parse(cls, text: str) -> PlanDigest:
+        """Raises `UserError` when it is not a digest."""
+        found = _DIGEST.fullmatch(text.strip())
+        try:
+            expires_at = datetime.strptime(found[2], _MINUTE).replace(tzinfo=UTC) if found else None
+        except ValueError:
+            expires_at = None
+        if expires_at is None:
+            raise UserError(
+                f"plan={text.strip()!r:.80} is not a digest of a plan; paste the one that the plan shows, such as "
+                "3f9a1c2b4d5e-20260117T2315Z-a109c7; nothing was changed"
+            )
+        return cls(text.strip(), expires_at)
+
+    def check(self, identity: Mapping[str, str], state: Facts, now: datetime) -> None:
+        """Raise `PlanOutdated` unless it is the digest of exactly this, and still valid."""
+        if now >= self.expires_at:
+            raise PlanOutdated(
+                f"the plan {self.text} has expired at {self.expires_at:%Y-%m-%d %H:%M} UTC; nothing was changed; "
+                "look at a new plan"
+            )
+        expected = _text(identity, state, self.expires_at)
+        if self.text == expected:
+            return
+        marks, expected_marks = _marks(self.text), _marks(expected)
+        if len(marks) != len(expected_marks) or marks[0] != expected_marks[0]:
+            what = f"is of something else than {', '.join(identity.values())}"
+        else:
+            facts = zip(state, marks[1:], expected_marks[1:], strict=True)
+            moved = [f"{name} (now {state[name]!s:.80})" for name, mark, now_ in facts if mark != now_]
+            what = f"no longer holds, since this has moved: {', '.join(moved) or 'the live state'}"
+        raise PlanOutdated(f"the plan {self.text} {what}; nothing was changed; look at a new plan")
+
+
+def digest_of(identity: Mapping[str, str], state: Facts, now: datetime) -> PlanDigest:
+    """The digest of a plan that is shown at that moment.
+
+    Args:
+        identity: What is done to what, and where.
+        state: The live facts that the plan rests on.
+        now: The moment (UTC); it lives for `LIFE` from then on.
+    """
+    expires_at = (now + LIFE).replace(second=0, microsecond=0)
+    return PlanDigest(_text(identity, state, expires_at), expires_at)
 
 
 @dataclass(frozen=True)
@@ -24,6 +99,7 @@ class Plan:
     """What an action would do, and what it saw.
 
     Attributes:
+        question: Which question of a runbook its outcome answers.
         runbook: The notebook that applies it; empty: a command does.
         action: What is done, such as ``repair``; stands in the record.
         target: What it is done to; the operator has to name exactly this.
@@ -37,12 +113,13 @@ class Plan:
         words: Of the command that shows it, and applies it with plan and reason; empty: a notebook does.
     """
 
+    question: Question
     runbook: str
     action: str
     target: str
     parameters: Mapping[str, object]
     summary: str
-    state: Mapping[str, str]
+    state: Facts
     undo: str
     exhibits: tuple[Any, ...] = ()
     nothing_to_do: str = ""
@@ -57,22 +134,22 @@ class Plan:
         """Refuse a digest that is not of this very plan, or has expired.
 
         Raises:
-            UserError: It is no digest.
+            UserError: It is not a digest.
             PlanOutdated: It is one, and no longer holds.
         """
         PlanDigest.parse(digest).check(self._identity(platform), self.state, now)
 
-    def command(self, environment: Environment, digest: PlanDigest) -> Changing:
+    def command(self, commands: Commands, digest: PlanDigest) -> Changing:
         """What applies it."""
         if self.words:
-            return by_hand.change(environment, *self.words, "--plan", digest.text, "--reason", WHY)
-        return by_hand.runbook_change(self.runbook, environment, self.parameters, plan=digest.text, reason=WHY)
+            return commands.changing(*self.words, "--plan", digest.text, "--reason", WHY)
+        return commands.run_plan(self.runbook, self.parameters, plan=digest.text, reason=WHY)
 
-    def look(self, environment: Environment) -> Looking:
+    def look(self, commands: Commands) -> Looking:
         """What shows it again, and changes nothing."""
         if self.words:
-            return by_hand.command(environment, *self.words)
-        return by_hand.runbook(self.runbook, environment, self.parameters)
+            return commands.looking(*self.words)
+        return commands.run(self.runbook, self.parameters)
 
     def _identity(self, platform: Platform) -> Mapping[str, str]:
         return {
@@ -105,7 +182,7 @@ class Approval:
         return bool(self.plan or self.reason)
 
     def checked(self) -> Approval:
-        """The same, trimmed, if it is whole: all that can be told before anything is looked at.
+        """The same, trimmed, if it is whole: all that can be checked before anything is looked at.
 
         Raises:
             UserError: A part is missing or malformed; nothing was changed.
@@ -133,3 +210,19 @@ class Approval:
                 f"{self.parameter}={self.target!r:.80} does not name what would be changed; write "
                 f"{self.parameter}={target}; nothing was changed"
             )
+
+
+def _text(identity: Mapping[str, str], state: Facts, expires_at: datetime) -> str:
+    until = expires_at.strftime(_MINUTE)
+    marks = [_hash(identity, 2), *(_hash({name: value}, 2) for name, value in state.items())]
+    return f"{_hash([identity, state, until], 12)}-{until}-{''.join(marks)}"
+
+
+def _hash(value: object, digits: int) -> str:
+    written = json.dumps(value, sort_keys=True, ensure_ascii=True, default=dict)
+    return hashlib.sha256(written.encode()).hexdigest()[:digits]
+
+
+def _marks(digest: str) -> list[str]:
+    marks = digest.rpartition("-")[2]
+    return [marks[start : start + 2] for start in range(0, len(marks), 2)]

@@ -11,9 +11,9 @@ from lib.consolidation.upkeep.duplicates import count_duplicates
 from lib.consolidation.upkeep.repair import apply_repair, new_backup, plan_repair
 from lib.consolidation.upkeep.undo import plan_undo, undo_repair
 from lib.errors import UserError
-from lib.operations import by_hand
 from lib.operations.changes.action import Action, Applied, carry_out
 from lib.operations.changes.plan import Approval, Plan
+from lib.verdict.check import Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
 from lib.words.choices import ensure_one_of
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from lib.consolidation.upkeep.audit import ActionRecord
     from lib.consolidation.upkeep.repair import RepairPlan
     from lib.consolidation.upkeep.undo import UndoPlan
+    from lib.operations.scope import Scope
     from lib.platform import Platform
+
+REPAIR = Question("repair", "Repair")
 
 Mode = Literal["no", "preview", "apply", "undo"]
 
@@ -80,8 +83,8 @@ def checked_repair(
     return RepairRequest(mode, backup, approval)
 
 
-@section("Repair")
-def repair(platform: Platform, game_date: date, request: RepairRequest) -> Section:
+@section(REPAIR)
+def repair(scope: Scope, request: RepairRequest) -> Section:
     """Show the plan that was asked for or, when it is approved, carry it out.
 
     Raises:
@@ -90,9 +93,8 @@ def repair(platform: Platform, game_date: date, request: RepairRequest) -> Secti
     """
     if request.mode == "no":
         return Section(())
-    action: Action = (
-        UndoRepair(platform, game_date, request.backup) if request.mode == "undo" else Repair(platform, game_date)
-    )
+    platform, day = scope.platform, scope.game_date
+    action: Action = UndoRepair(platform, day, request.backup) if request.mode == "undo" else Repair(platform, day)
     return carry_out(platform, action, request.approval)
 
 
@@ -107,8 +109,8 @@ class Repair:
     def plan(self) -> Plan:
         day = self.game_date.isoformat()
         found = plan_repair(self.platform.warehouse, self.platform.table, self.game_date)
-        left = found.rows_of_date - found.rows_to_remove
         return Plan(
+            question=REPAIR,
             runbook=RUNBOOK,
             action="repair",
             target=day,
@@ -116,11 +118,13 @@ class Repair:
             summary=f"remove {found.rows_to_remove} rows of {found.duplicate_keys} duplicate keys of {day}, keep the "
             "newest of each",
             state={
-                "duplicate keys": f"{found.duplicate_keys} in {found.rows_found} rows",
-                "rows of the date": f"{found.rows_of_date}, {left} afterwards",
+                "duplicate keys": found.duplicate_keys,
+                "rows of those keys": found.rows_found,
+                "rows of the date": found.rows_of_date,
+                "rows afterwards": found.rows_of_date - found.rows_to_remove,
                 "content of those rows": found.rows_digest,
             },
-            undo="all rows of those keys are backed up first, and the repair tells the command that puts them back",
+            undo="all rows of those keys are backed up first, and the repair shows the command that puts them back",
             exhibits=() if found.is_empty else (_plan_table(found),),
             nothing_to_do=f"{day} has no duplicate keys and needs no repair" if found.is_empty else "",
             found=found,
@@ -129,7 +133,7 @@ class Repair:
     def apply(self, plan: Plan, record: ActionRecord) -> Applied:
         platform, found = self.platform, plan.found
         backup = new_backup(platform.table, self.game_date)
-        undo = by_hand.undo_repair(platform.environment, self.game_date, backup.table)
+        undo = platform.commands.undo_repair(self.game_date, backup.table)
         kept = found.rows_found - found.rows_to_remove
         after = {"rows removed": found.rows_to_remove, "rows kept": kept, "backup": backup.table}
         done = record.done(after, undo=undo)
@@ -163,20 +167,22 @@ class UndoRepair:
         try:
             found = plan_undo(self.platform.warehouse, self.platform.table, self.game_date, self.backup)
         except TableNotFound as error:
-            # Named by the operator, so it is no source that could not be read.
+            # The operator named it, so it is not a source that could not be read.
             raise UserError(str(error)) from error
         return Plan(
+            question=REPAIR,
             runbook=RUNBOOK,
             action="undo of a repair",
             target=self.backup,
             parameters={"game_date": self.game_date, "repair": "undo", "backup": self.backup},
             summary=f"put {found.rows_to_put_back} rows of {self.game_date} back in place of {found.rows_to_replace}",
             state={
-                "backup": f"{self.backup}, {found.rows_to_put_back} rows",
-                "rows to replace": f"{found.rows_to_replace}, as the repair kept them",
+                "backup": self.backup,
+                "rows to put back": found.rows_to_put_back,
+                "rows to replace": found.rows_to_replace,
                 "content of the backup": found.rows_digest,
             },
-            undo=f"repair the date again: {by_hand.runbook(RUNBOOK, self.platform.environment, self._look)}",
+            undo=f"repair the date again: {self.platform.commands.run(RUNBOOK, self._look)}",
             found=found,
         )
 

@@ -6,20 +6,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from lib.errors import UserError
-from lib.operations import by_hand
-from lib.operations.changes.action import Applied, carry_out
-from lib.operations.changes.once import ensure_made
+from lib.operations.changes.action import Applied, carry_out, ensure_made
 from lib.operations.changes.plan import Approval, Plan
+from lib.ports.permissions import LOCK_ROLE
+from lib.verdict.check import Question
 from lib.verdict.section import Section, section
 from lib.words.choices import ensure_one_of
 
 if TYPE_CHECKING:
     from lib.consolidation.upkeep.audit import ActionRecord
+    from lib.operations.scope import Scope
     from lib.platform import Platform
     from lib.ports.permissions import RoleBindings
 
+ROLE_BINDING = Question("role_binding", "Role binding")
+
 ACTION = "role binding"
-ROLE = by_hand.DATASTORE_USER
 Change = Literal["", "add", "remove"]
 
 
@@ -39,29 +41,32 @@ class RoleBinding:
         back = "remove" if self.change == "add" else "add"
         verb = "give" if self.change == "add" else "take away"
         return Plan(
+            question=ROLE_BINDING,
             runbook="deploy_verify",
             action=ACTION,
             target=self.account,
             parameters={"role_binding": self.change, "account": self.account},
-            summary=f"{verb} {ROLE} in the project, for {self.account}, as which {' and '.join(runs)} run",
-            state={**_told(bindings), "policy": bindings.version},
-            undo=plan_command(self.platform, self.account, back),
-            nothing_to_do=f"{ROLE}: {'held' if self._is_bound(bindings) else 'not held'} already"
+            summary=f"{verb} {LOCK_ROLE} in the project, for {self.account}, as which {' and '.join(runs)} run",
+            state={"roles": _in_words(bindings), "policy": bindings.version},
+            undo=self.platform.commands.run("deploy_verify", {"role_binding": back, "account": self.account}),
+            nothing_to_do=f"{LOCK_ROLE}: {'held' if self._is_bound(bindings) else 'not held'} already"
             if self._is_made(bindings)
             else "",
+            found=bindings,
         )
 
     def apply(self, plan: Plan, record: ActionRecord) -> Applied:
         iam = self.platform.iam
         write = iam.grant if self.change == "add" else iam.revoke
         ensure_made(
-            lambda: write(self.account, ROLE, version=plan.state["policy"]), lambda: self._is_made(self._bindings())
+            lambda: write(self.account, LOCK_ROLE, version=plan.found.version),
+            lambda: self._is_made(self._bindings()),
         )
-        return Applied({ROLE: "held" if self.change == "add" else "not held"})
+        return Applied({LOCK_ROLE: "held" if self.change == "add" else "not held"})
 
     def verify(self, plan: Plan, applied: Applied) -> str:
         bindings = self._bindings()
-        return "" if self._is_made(bindings) else f"it holds {_told(bindings)['roles']}"
+        return "" if self._is_made(bindings) else f"it holds {_in_words(bindings)}"
 
     def _services(self) -> list[str]:
         """The services that run as the account."""
@@ -79,15 +84,10 @@ class RoleBinding:
         return self.platform.iam.roles_of(self.account)
 
     def _is_bound(self, bindings: RoleBindings) -> bool:
-        return ROLE in bindings.roles
+        return LOCK_ROLE in bindings.roles
 
     def _is_made(self, bindings: RoleBindings) -> bool:
         return self._is_bound(bindings) == (self.change == "add")
-
-
-def plan_command(platform: Platform, account: str, change: str) -> str:
-    """What shows the plan."""
-    return by_hand.runbook("deploy_verify", platform.environment, {"role_binding": change, "account": account})
 
 
 def checked_binding(
@@ -108,17 +108,17 @@ def checked_binding(
     ensure_one_of(Change, role_binding=change)
     account = account.strip()
     if bool(change) != bool(account):
-        raise UserError("role_binding and account belong together: what to do, and for whom; nothing was changed")
+        raise UserError("role_binding and account belong together: what to do, and whose roles; nothing was changed")
     approval = Approval("account", account, plan, reason).checked()
     return (RoleBinding(platform, account, change) if change else None), approval
 
 
-@section("Role binding")
-def bind_role(platform: Platform, asked: tuple[RoleBinding | None, Approval]) -> Section:
+@section(ROLE_BINDING)
+def bind_role(scope: Scope, asked: tuple[RoleBinding | None, Approval]) -> Section:
     """Show the plan of what was asked for or, when it is approved, carry it out."""
     action, approval = asked
-    return carry_out(platform, action, approval) if action else Section(())
+    return carry_out(scope.platform, action, approval) if action else Section(())
 
 
-def _told(bindings: RoleBindings) -> dict[str, str]:
-    return {"roles": ", ".join(sorted(bindings.roles)) or "none"}
+def _in_words(bindings: RoleBindings) -> str:
+    return ", ".join(sorted(bindings.roles)) or "none"

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lib.consolidation.fence import change_spec, recorded_specs
-from lib.operations import by_hand
 from lib.operations.changes.action import Applied
 from lib.operations.changes.plan import Plan
+from lib.verdict.check import Question
 
 if TYPE_CHECKING:
     from lib.consolidation.upkeep.audit import ActionRecord
     from lib.platform import Platform
+
+SPEC_CHANGE = Question("spec_change", "Change of a table's spec")
 
 _WORDS = ("fence", "spec")
 
@@ -38,13 +40,14 @@ class SpecChange:
         elif recorded == [spec.identity]:
             nothing = f"{spec.table} is consolidated with [{spec.identity}] already"
         return Plan(
+            question=SPEC_CHANGE,
             runbook="",
             action="change of a table's spec",
             target=str(spec.table),
             parameters={},
             summary=f"record [{spec.identity}] for {spec.table}; consolidations with other settings are then refused",
             state={"recorded": " and ".join(f"[{found}]" for found in recorded), "new": f"[{spec.identity}]"},
-            undo=f"set the table's settings back, then: {by_hand.command(self.platform.environment, *_WORDS)}",
+            undo=f"set the table's settings back, then: {self.platform.commands.looking(*_WORDS)}",
             nothing_to_do=nothing,
             found=recorded,
             words=_WORDS,

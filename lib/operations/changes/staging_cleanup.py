@@ -11,18 +11,21 @@ from typing import TYPE_CHECKING
 from lib.consolidation.identifiers import checked_batch_id
 from lib.consolidation.staging import batch_tables
 from lib.consolidation.upkeep.cleanup import ProvenTable, drop_merged, prove_merged
-from lib.operations import by_hand
 from lib.operations.changes.action import Applied, carry_out
 from lib.operations.changes.plan import Approval, Plan
-from lib.verdict.check import Check
+from lib.verdict.check import Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
-from lib.verdict.verdict import Verdict
 from lib.words.dates import date_in, local_time
+from lib.words.quantities import Value
 
 if TYPE_CHECKING:
     from lib.consolidation.upkeep.audit import ActionRecord
+    from lib.operations.scope import Scope
     from lib.platform import Platform
+
+CLEANUP = Question("cleanup", "Cleanup of staging tables")
+UNMERGED = Question("unmerged_tables", "Unmerged staging tables")
 
 RUNBOOK = "consolidation_timeout"
 
@@ -36,7 +39,7 @@ def checked_cleanup(cleanup: str, *, plan: str = "", reason: str = "") -> Approv
         reason: Why.
 
     Raises:
-        UserError: It is no batch's name, or half an approval.
+        UserError: It is not the name of a batch, or half an approval.
     """
     batch_id = cleanup.strip()
     if batch_id:
@@ -44,12 +47,12 @@ def checked_cleanup(cleanup: str, *, plan: str = "", reason: str = "") -> Approv
     return Approval("cleanup", batch_id, plan, reason).checked()
 
 
-@section("Cleanup of staging tables")
-def clean_up(platform: Platform, approval: Approval) -> Section:
+@section(CLEANUP)
+def clean_up(scope: Scope, approval: Approval) -> Section:
     """Show which staging tables of the batch are merged and, when it is approved, drop those; the others stay.
 
     Args:
-        platform: Whose tables.
+        scope: The run.
         approval: See `checked_cleanup`; names the batch.
 
     Raises:
@@ -57,25 +60,26 @@ def clean_up(platform: Platform, approval: Approval) -> Section:
     """
     if not approval.target:
         return Section(())
-    return carry_out(platform, StagingCleanup(platform, approval.target), approval)
+    return carry_out(scope.platform, StagingCleanup(scope.platform, approval.target), approval)
 
 
-@section("Unmerged staging tables")
-def unmerged(platform: Platform, approval: Approval) -> Section:
+@section(UNMERGED)
+def unmerged(scope: Scope, approval: Approval) -> Section:
     """The staging tables of the batch that no cleanup may drop: WARN while there are any."""
     if not approval.target:
         return Section(())
-    batch_id = approval.target
+    platform, batch_id = scope.platform, approval.target
+    question = UNMERGED.named(f"Unmerged staging tables of {batch_id}")
     kept = [one for one in prove_merged(platform.warehouse, platform.table, batch_id) if not one.proof.is_merged]
-    name = f"Unmerged staging tables of {batch_id}"
     if not kept:
-        return Section((Check(name, Verdict.PASS, "none: each is proven to be merged, or gone"),))
+        return Section((question.passes("none: each is proven to be merged, or gone"),))
     rows = sum(one.rows for one in kept)
-    evidence = {one.table.name.table: f"{one.proof}; {one.missing} keys missing" for one in kept[:10]}
-    consolidate = by_hand.consolidate(platform.environment, batch_id, date_in(batch_id))
-    step = f"They are kept, their rows may be nowhere else. See what merging them would do: {consolidate} --dry-run"
+    evidence: dict[str, Value] = {"tables": len(kept), "rows": rows, "keys missing": sum(one.missing for one in kept)}
+    evidence |= {one.table.name.table: str(one.proof) for one in kept[:10]}
+    dry_run = platform.commands.consolidate_dry_run(batch_id, date_in(batch_id))
+    step = f"They are kept, their rows may be nowhere else. See what merging them would do: {dry_run}"
     summary = f"{len(kept)} tables with {rows:,} rows are not proven to be merged"
-    return Section((Check(name, Verdict.WARN, summary, evidence, step),))
+    return Section((question.on(evidence).warns(summary, step),))
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,7 @@ class StagingCleanup:
         rows = sum(one.rows for one in merged)
         nothing = f"no staging table of {self.batch_id} is proven to be merged; {len(proven)} are there and are kept"
         return Plan(
+            question=CLEANUP,
             runbook=RUNBOOK,
             action="cleanup of staging tables",
             target=self.batch_id,
@@ -99,8 +104,9 @@ class StagingCleanup:
             summary=f"drop {len(merged)} merged staging tables of {self.batch_id} with {rows:,} rows, keep the other "
             f"{len(proven) - len(merged)}",
             state={
-                "merged": f"{len(merged)} tables, {rows} rows",
-                "not merged": f"{len(proven) - len(merged)} tables",
+                "merged tables": len(merged),
+                "merged rows": rows,
+                "tables not merged": len(proven) - len(merged),
                 "tables": _digest(proven),
             },
             undo=self._undo(),
@@ -126,10 +132,9 @@ class StagingCleanup:
 
     def _undo(self) -> str:
         """Nothing is lost by it in any case."""
-        if self.platform.environment.platform == "embedded":
-            return "none is needed: every row is in the main table"
-        restore = by_hand.restore_dropped(self.platform.table, datetime.now(UTC))
-        return f"none is needed, every row is in the main table; for seven days, a table at a time: {restore}"
+        none = "none is needed, every row is in the main table"
+        restore = self.platform.commands.restore_dropped(datetime.now(UTC))
+        return f"{none}; for seven days, a table at a time: {restore}" if restore else none
 
 
 def _digest(proven: Sequence[ProvenTable]) -> str:

@@ -1,4 +1,4 @@
-"""Rollback, option B: the traffic of a service to a named revision, and back."""
+"""Rollback option B: the traffic of a service to a named revision, and back."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lib.errors import UserError
-from lib.operations import by_hand
-from lib.operations.changes.action import Applied
-from lib.operations.changes.once import ensure_made
+from lib.operations.changes.action import Applied, ensure_made
 from lib.operations.changes.plan import Plan
-from lib.operations.rollback.revisions import DANGER, Candidate, Fence, candidates
+from lib.operations.deployment.revisions import DANGER, Candidate, Fence, candidates
 from lib.ports.services import LATEST
-from lib.verdict.check import Check
+from lib.verdict.check import Check, Question
 from lib.verdict.table import Table
-from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 
 if TYPE_CHECKING:
     from lib.consolidation.upkeep.audit import ActionRecord
     from lib.platform import Platform
     from lib.ports.services import ServiceStatus
+
+ROLLBACK_OPTION = Question("rollback_option", "Rollback option")
+FENCE_AFTER_CHANGE = Question("fence_after_change", "Fence after this change")
 
 ACTION = "traffic"
 _PERCENT = re.compile(r"[1-9][0-9]{0,2}")
@@ -45,7 +45,7 @@ def wanted_traffic(text: str) -> dict[str, int]:
         target, _, percent = part.strip().partition("=")
         share = percent or "100"
         if not target or target in shares or not _PERCENT.fullmatch(share):
-            raise UserError(f"revision={text!r:.80} is no split; write REVISION, LATEST or REVISION=60,REVISION=40")
+            raise UserError(f"revision={text!r:.80} is not a split; write REVISION, LATEST or REVISION=60,REVISION=40")
         shares[target] = int(share)
     if sum(shares.values()) != 100:
         raise UserError(f"revision={text!r:.80} does not make 100 percent; nothing was changed")
@@ -60,7 +60,7 @@ def spoken_traffic(percent_by_target: Mapping[str, int]) -> str:
 
 
 def traffic_now(platform: Platform, service: str) -> dict[str, str]:
-    """What serves, as the record of a change tells it."""
+    """What serves, as the record of a change keeps it."""
     return {"serves": spoken_traffic(platform.services.describe(service).routed)}
 
 
@@ -79,23 +79,23 @@ class TrafficRouting:
         chosen = self._chosen(status)
         fences = "; ".join(dict.fromkeys(_FENCE_WORDS[candidate.fence] for candidate in chosen))
         to = spoken_traffic(self.wanted)
-        environment = self.platform.environment
+        back = {"service": self.service, "revision": spoken_traffic(status.routed)}
         return Plan(
+            question=ROLLBACK_OPTION,
             runbook="rollback",
             action=ACTION,
             target=self.service,
             parameters={"service": self.service, "revision": to},
             summary=f"send the traffic of {self.service} to {to} ({fences})",
             state=_state(status),
-            undo=by_hand.runbook(
-                "rollback", environment, {"service": self.service, "revision": spoken_traffic(status.routed)}
-            ),
-            exhibits=(_costs(chosen, environment.timezone),),
+            undo=self.platform.commands.run("rollback", back),
+            exhibits=(_costs(chosen, self.platform.environment.timezone),),
             nothing_to_do=f"{to} serves already" if status.routed == self.wanted else "",
+            found=status,
         )
 
     def apply(self, plan: Plan, record: ActionRecord) -> Applied:
-        services, version = self.platform.services, plan.state["version"]
+        services, version = self.platform.services, plan.found.version
         ensure_made(
             lambda: services.route_traffic(self.service, self.wanted, version=version),
             lambda: services.describe(self.service).routed == self.wanted,
@@ -115,10 +115,10 @@ class TrafficRouting:
         lead = min(risky, key=lambda candidate: candidate.fence is not Fence.NO)
         step = (
             "Go there only if the code that serves is worse. Let no two consolidations of a date run meanwhile, "
-            f"and count duplicates after each: {by_hand.runbook('day1_monitoring', self.platform.environment)}"
+            f"and count duplicates after each: {self.platform.commands.run('day1_monitoring')}"
         )
         summary = f"{lead.name}: {_FENCE_WORDS[lead.fence]}"
-        return Check("Fence after this change", Verdict.WARN, summary, {"judged by": lead.basis}, step)
+        return FENCE_AFTER_CHANGE.on({"judged by": lead.basis}).warns(summary, step)
 
     def _chosen(self, status: ServiceStatus) -> list[Candidate]:
         """The revisions that would serve."""
@@ -147,7 +147,7 @@ def _costs(chosen: list[Candidate], timezone: str) -> Table:
         for candidate in chosen
     ]
     note = (
-        "Requests that run now end where they are. What the newer revisions mended is broken again, and a later "
+        "Requests that run now end where they are. What the newer revisions fixed is broken again, and a later "
         "deployment gets no traffic until that goes to LATEST again."
     )
     return Table("Option B: what would serve", ("Revision", "Deployed at", "Fence", "Judged by"), rows, note)

@@ -6,21 +6,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from lib import places
 from lib.errors import UserError
 from lib.operations.criteria.metrics import METRICS, Evidence, Measurement, measure
 from lib.settings_file import load_settings
-from lib.verdict.check import Check
-from lib.verdict.section import Section
+from lib.verdict.check import Check, Question
+from lib.verdict.section import Section, section
 from lib.verdict.table import Table
 from lib.verdict.verdict import Verdict, worst
+from lib.words.quantities import Quantity, Value
+
+if TYPE_CHECKING:
+    from lib.operations.scope import Scope
 
 Kind = Literal["success", "rollback"]
 
 # A success criterion that fails does not hold; a rollback criterion that fails is met. One, and more.
 _MET: Mapping[Kind, tuple[str, str]] = {"success": ("does not hold", "do not hold"), "rollback": ("is met", "are met")}
+_QUESTIONS: Mapping[Kind, Question] = {
+    "success": Question("success_criteria", "Success criteria"),
+    "rollback": Question("rollback_criteria", "Rollback criteria"),
+}
 
 
 @dataclass(frozen=True)
@@ -107,50 +115,53 @@ def judged(kind: Kind, evidence: Evidence) -> list[Judged]:
     return [(criterion, measure(criterion.metric, evidence)) for criterion in load_criteria().get(kind, ())]
 
 
-def evaluate(kind: Kind, evidence: Evidence) -> Section:
+@section(Question("criteria", "Criteria"))
+def evaluate(scope: Scope, kind: Kind) -> Section:
     """The criteria of the kind as one check, and each with its verdict."""
-    criteria = judged(kind, evidence)
-    caption = "Success criteria" if kind == "success" else "Rollback criteria"
+    criteria, question = judged(kind, scope.evidence), _QUESTIONS[kind]
     rows = [
         (criterion.judge(found), criterion.text, figure(criterion, found), criterion.limit, found.basis)
         for criterion, found in criteria
     ]
     columns = ("Verdict", "Criterion", "Figure", "Healthy", "Made of")
-    return Section((_criteria_check(kind, caption, criteria),), (Table(caption, columns, rows),))
+    return Section((_criteria_check(kind, question, criteria),), (Table(question.name, columns, rows),))
 
 
-def _criteria_check(kind: Kind, name: str, criteria: Sequence[Judged]) -> Check:
-    evidence = {
-        criterion.text: f"{criterion.judge(found)}: {figure(criterion, found)} ({found.basis})"
-        for criterion, found in criteria
-    }
+def _criteria_check(kind: Kind, question: Question, criteria: Sequence[Judged]) -> Check:
     if not criteria:
-        return Check(name, Verdict.UNKNOWN, "params/criteria.yaml holds none", {}, "Restore the file.")
+        return question.unknown("params/criteria.yaml holds none", "Restore the file.")
+    question = question.on(evidence_of(criteria))
     verdict = worst([criterion.judge(found) for criterion, found in criteria])
     if verdict is Verdict.PASS:
-        all_well = f"none of {len(criteria)} is met" if kind == "rollback" else f"all {len(criteria)} hold"
-        return Check(name, verdict, all_well, evidence)
-    told = [(criterion, found) for criterion, found in criteria if criterion.judge(found) is verdict]
+        return question.passes(f"none of {len(criteria)} is met" if kind == "rollback" else f"all {len(criteria)} hold")
+    decisive = [(criterion, found) for criterion, found in criteria if criterion.judge(found) is verdict]
     if verdict is Verdict.UNKNOWN:
-        step = f"Get the figure: {told[0][1].basis}."
-        return Check(name, verdict, _counted(told, criteria, "could not be judged"), evidence, step)
-    unhealthy = [pair for pair in told if pair[1].value is not None and not pair[0].is_healthy(pair[1].value)]
-    if not unhealthy:
-        what = "can be judged in part only"
-        return Check(name, verdict, _counted(told, criteria, what, with_basis=True), evidence, told[0][0].next_step)
-    what = _MET[kind][len(unhealthy) > 1]
-    return Check(name, verdict, _counted(unhealthy, criteria, what), evidence, unhealthy[0][0].next_step)
+        summary = _counted(decisive, criteria, "could not be judged")
+        return question.unknown(summary, f"Get the figure: {decisive[0][1].basis}.")
+    unhealthy = [pair for pair in decisive if pair[1].value is not None and not pair[0].is_healthy(pair[1].value)]
+    if unhealthy:
+        summary = _counted(unhealthy, criteria, _MET[kind][len(unhealthy) > 1])
+        return question.answer(verdict, summary, unhealthy[0][0].next_step)
+    summary = _counted(decisive, criteria, "can be judged in part only", with_basis=True)
+    return question.answer(verdict, summary, decisive[0][0].next_step)
 
 
-def _counted(told: Sequence[Judged], criteria: Sequence[Judged], what: str, *, with_basis: bool = False) -> str:
+def _counted(decisive: Sequence[Judged], criteria: Sequence[Judged], what: str, *, with_basis: bool = False) -> str:
     """``1 of 4 is met: <the criterion>``."""
-    texts = [f"{criterion.text} ({found.basis})" if with_basis else criterion.text for criterion, found in told]
-    return f"{len(told)} of {len(criteria)} {what}: {'; '.join(texts)}"
+    texts = [f"{criterion.text} ({found.basis})" if with_basis else criterion.text for criterion, found in decisive]
+    return f"{len(decisive)} of {len(criteria)} {what}: {'; '.join(texts)}"
 
 
-def figure(criterion: Criterion, found: Measurement) -> str:
+def figure(criterion: Criterion, found: Measurement) -> Quantity | str:
     """``0 duplicate keys``; ``none`` when it could not be had."""
-    if found.value is None:
-        return "none"
-    value = f"{found.value:,.0f}" if float(found.value).is_integer() else f"{found.value:,.1f}"
-    return f"{value} {criterion.unit}".strip()
+    return "none" if found.value is None else Quantity(found.value, criterion.unit)
+
+
+def evidence_of(criteria: Sequence[Judged]) -> dict[str, Value]:
+    """The figure of each criterion, by its text; where there is none or only part of one, what it was made of."""
+    evidence: dict[str, Value] = {}
+    for criterion, found in criteria:
+        evidence[criterion.text] = found.basis if found.value is None else figure(criterion, found)
+        if found.value is not None and found.is_partial:
+            evidence[f"{criterion.text}, made of"] = found.basis
+    return evidence

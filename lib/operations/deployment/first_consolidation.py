@@ -6,22 +6,22 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from lib.errors import CouldNotLook
-from lib.operations import by_hand
 from lib.operations.logs.freshness import no_consolidation_seen
-from lib.operations.logs.history import LogHistory
 from lib.operations.logs.lines import EXPECTED_ORDER, EventKind
 from lib.operations.logs.timeline import Consolidation, Progress
-from lib.verdict.check import Check
+from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
-from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 from lib.words.durations import spoken_seconds
+from lib.words.quantities import Value, seconds
 
 if TYPE_CHECKING:
+    from lib.operations.logs.history import LogHistory
+    from lib.operations.scope import Scope
     from lib.platform import Platform
 
-_NAME = "First consolidation"
+FIRST_CONSOLIDATION = Question("first_consolidation", "First consolidation")
 
 
 def since_deployment(platform: Platform, earliest: datetime) -> datetime:
@@ -36,47 +36,42 @@ def since_deployment(platform: Platform, earliest: datetime) -> datetime:
     return max(earliest, deployed_at) if deployed_at else earliest
 
 
-@section(_NAME)
-def first_consolidation(history: LogHistory) -> Section:
-    """The lines of the first MERGE of the period against the order that the guide expects."""
+@section(FIRST_CONSOLIDATION)
+def first_consolidation(scope: Scope) -> Section:
+    """The lines of the first MERGE since the deployment, against the order in which they should come."""
+    history = scope.history_since_deployment
     if not history.merges:
-        return Section((no_consolidation_seen(history, _NAME),))
+        return Section((no_consolidation_seen(history, FIRST_CONSOLIDATION),))
     run = history.merges[0]
     return Section((_order_check(history, run),), (_line_table(history, run),))
 
 
 def _order_check(history: LogHistory, run: Consolidation) -> Check:
-    progress = history.progress(run)
-    evidence = {
+    evidence: dict[str, Value] = {
         "batch": run.batch_id or "not told",
         "game date": run.likely_game_date or "not told",
-        "lock wait": spoken_seconds(run.lock_wait_seconds),
-        "MERGE": spoken_seconds(run.merge_seconds),
-        "missing lines": ", ".join(run.missing) or "none",
+        "lock wait": seconds(run.lock_wait_seconds),
+        "MERGE": seconds(run.merge_seconds),
+        "missing lines": [str(kind) for kind in run.missing],
     }
-    commands = [by_hand.read_logs(history.platform.environment, run.service)]
-    verdict, summary, step = _judge(run, progress)
-    return Check(_NAME, verdict, summary, evidence, step, commands)
-
-
-def _judge(run: Consolidation, progress: Progress) -> tuple[Verdict, str, str]:
-    batch = run.batch_id or "a batch"
+    question = FIRST_CONSOLIDATION.on(evidence, [history.platform.commands.read_logs(run.service)])
+    batch, progress = run.batch_id or "a batch", history.progress(run)
     if EventKind.VALIDATION_FAILED in run.events:
         step = "The staging tables are kept. See the duplicates step, then run duplicate_diagnosis."
-        return Verdict.FAIL, f"{batch}: the validation failed", step
+        return question.fails(f"{batch}: the validation failed", step)
     if run.merged_without_lock:
         step = "The old code may still serve: see the revisions and their traffic."
-        return Verdict.FAIL, f"{batch}: its MERGE ran without the lock", step
+        return question.fails(f"{batch}: its MERGE ran without the lock", step)
     if progress is Progress.RUNNING:
-        return Verdict.UNKNOWN, f"{batch}: still running", "Run this again when it has ended."
+        return question.unknown(f"{batch}: still running", "Run this again when it has ended.")
     if progress is not Progress.COMPLETED:
         step = "See the lock's state below; run stuck_lock_release if its holder is gone."
-        return Verdict.FAIL, f"{batch}: {progress}", step
+        return question.fails(f"{batch}: {progress}", step)
     if not run.is_in_order:
-        return Verdict.WARN, f"{batch}: its lines came in another order than expected", "Read the lines below."
+        return question.warns(f"{batch}: its lines came in another order than expected", "Read the lines below.")
     if run.missing:
-        return Verdict.WARN, f"{batch}: no line tells of {', '.join(run.missing)}", "Read the lines below."
-    return Verdict.PASS, f"{batch}: all seven lines, in order, in {spoken_seconds(run.work_seconds)}", ""
+        return question.warns(f"{batch}: no line tells of {', '.join(run.missing)}", "Read the lines below.")
+    return question.passes(f"{batch}: all seven lines, in order, in {spoken_seconds(run.work_seconds)}")
 
 
 def _line_table(history: LogHistory, run: Consolidation) -> Table:

@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from lib.operations import by_hand
+from lib.errors import CouldNotLook
 from lib.operations.deployment.health import judge_health
-from lib.ports.permissions import RoleBindings
+from lib.ports.permissions import LOCK_ROLE, RoleBindings
 from lib.ports.services import ServiceStatus
-from lib.verdict.check import Check
+from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
-from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 from lib.words.durations import spoken_seconds
+from lib.words.quantities import Value, percent, seconds
 
 if TYPE_CHECKING:
+    from lib.operations.scope import Scope
     from lib.platform import Platform
 
+FIRESTORE_ACCESS = Question("firestore_access", "Firestore access")
+REVISIONS = Question("revisions", "Revisions and traffic")
+DEPLOYED_TOGETHER = Question("deployed_together", "Both services deployed")
+HEALTH = Question("health", "Health")
 # Any of these lets an account read and write Firestore documents.
-_SUFFICIENT_ROLES = frozenset({by_hand.DATASTORE_USER, "roles/datastore.owner", "roles/editor", "roles/owner"})
+_SUFFICIENT_ROLES = frozenset({LOCK_ROLE, "roles/datastore.owner", "roles/editor", "roles/owner"})
 _DEPLOYED_TOGETHER = timedelta(hours=24)
 
 
-@section("Firestore access")
-def firestore_access(platform: Platform) -> Section:
+@section(FIRESTORE_ACCESS)
+def firestore_access(scope: Scope) -> Section:
     """Whether each service's account may use the lock's store."""
+    platform = scope.platform
     services = [platform.services.describe(name) for name in platform.environment.services.both]
     accounts: dict[str, list[str]] = {}
     for service in services:
@@ -41,46 +48,46 @@ def firestore_access(platform: Platform) -> Section:
 
 
 def _access_check(platform: Platform, account: str, services: list[str], bindings: RoleBindings) -> Check:
-    name = f"Firestore access of {' and '.join(services)}"
+    evidence: dict[str, Value] = {"service account": account, "roles": sorted(bindings.roles)}
+    question = _access_question(platform, services).on(evidence, [platform.commands.list_roles(account)])
     held = sorted(bindings.roles & _SUFFICIENT_ROLES)
     through = {role: member for role, member in bindings.unresolved_members.items() if role in _SUFFICIENT_ROLES}
-    commands = [by_hand.list_roles(platform.environment, account)]
-    evidence = {"service account": account, "roles": ", ".join(sorted(bindings.roles)) or "none"}
     if held:
-        return Check(name, Verdict.PASS, f"it holds {held[0]}", evidence, commands=commands)
+        return question.passes(f"it holds {held[0]}")
     if through:
         role, member = next(iter(through.items()))
         summary = f"{member} holds {role}; whether the account belongs to it can't be seen from here"
-        step = f"See whether {account} is a member of {member}; if not, add the role."
-        return Check(name, Verdict.UNKNOWN, summary, evidence, step, commands)
+        return question.unknown(summary, f"See whether {account} is a member of {member}; if not, add the role.")
     if custom := sorted(role for role in bindings.roles if not role.startswith("roles/")):
         summary = f"it holds {custom[0]}, a role of your own; whether that allows Firestore documents can't be seen"
-        step = f"See whether it includes datastore.entities.*: {by_hand.describe_role(custom[0])}"
-        return Check(name, Verdict.UNKNOWN, summary, evidence, step, commands)
+        command = platform.commands.describe_role(custom[0])
+        return question.unknown(summary, f"See whether it includes datastore.entities.*: {command}")
+    addition = _addition(platform, account)
     if bindings.unseen:
-        summary = f"{account} lacks {by_hand.DATASTORE_USER} in the project; a role from {bindings.unseen} is not seen"
-        step = f"Unless it has the role from there, add it: {_addition(platform, account)}"
-        return Check(name, Verdict.UNKNOWN, summary, evidence, step, commands)
-    return Check(
-        name,
-        Verdict.FAIL,
-        f"{account} lacks {by_hand.DATASTORE_USER}: no lock can be taken",
-        evidence,
-        f"Add the role: {_addition(platform, account)}",
-        commands,
+        summary = f"{account} lacks {LOCK_ROLE} in the project; a role from {bindings.unseen} is not seen"
+        return question.unknown(summary, f"Unless it has the role from there, add it: {addition}")
+    return question.fails(f"{account} lacks {LOCK_ROLE}: no lock can be taken", f"Add the role: {addition}")
+
+
+def _access_question(platform: Platform, services: list[str]) -> Question:
+    """Of both services at once when they run as one account."""
+    roles = map(platform.environment.services.role_of, services)
+    question = (
+        FIRESTORE_ACCESS if len(services) > 1 else replace(FIRESTORE_ACCESS, id=f"firestore_access_{next(roles)}")
     )
+    return question.named(f"Firestore access of {' and '.join(services)}")
 
 
 def _addition(platform: Platform, account: str) -> str:
-    plan = by_hand.runbook("deploy_verify", platform.environment, {"role_binding": "add", "account": account})
-    if platform.environment.platform == "embedded":
-        return plan
-    return f"{plan} shows the plan; or by hand: {by_hand.add_role(platform.environment, account)}"
+    plan = platform.commands.run("deploy_verify", {"role_binding": "add", "account": account})
+    by_hand = platform.commands.add_role(account)
+    return f"{plan} shows the plan; or by hand: {by_hand}" if by_hand else plan
 
 
-@section("Revisions and traffic")
-def revisions(platform: Platform) -> Section:
+@section(REVISIONS)
+def revisions(scope: Scope) -> Section:
     """Which revision of each service was deployed, started, and serves; both together."""
+    platform = scope.platform
     services = [platform.services.describe(name) for name in platform.environment.services.both]
     zone = platform.environment.timezone
     rows = [
@@ -99,76 +106,73 @@ def revisions(platform: Platform) -> Section:
 
 
 def _serving_check(platform: Platform, service: ServiceStatus) -> Check:
-    name = f"Revision of {service.name}"
     newest = service.latest_created_revision
-    percent = sum(share.percent for share in service.traffic if share.revision == newest)
-    evidence = {
+    served_percent = sum(share.percent for share in service.traffic if share.revision == newest)
+    evidence: dict[str, Value] = {
         "deployed last": newest,
         "ready": service.latest_ready_revision,
         "reason": service.reason or "none given",
-        "traffic": ", ".join(f"{share.revision}={share.percent}%" for share in service.traffic) or "none",
+        "serves": [share.revision for share in service.traffic],
+        "traffic of the one deployed last": percent(served_percent),
     }
-    commands = [by_hand.describe_service(platform.environment, service.name)]
-    back = by_hand.send_all_traffic(platform.environment, service.name, service.latest_ready_revision or "REVISION")
-    forward = by_hand.send_all_traffic(platform.environment, service.name, newest)
+    role, send = platform.environment.services.role_of(service.name), platform.commands.send_all_traffic
+    question = Question(f"revision_{role}", f"Revision of {service.name}")
+    question = question.on(evidence, [platform.commands.describe_service(service.name)])
     if service.is_ready is False:
+        back = send(service.name, service.latest_ready_revision or "REVISION")
         summary = f"{newest} is not ready: {service.reason or 'no reason given'}"
-        return Check(
-            name, Verdict.FAIL, summary, evidence, f"Fix the image and deploy again, or go back: {back}", commands
-        )
+        return question.fails(summary, f"Fix the image and deploy again, or go back: {back}")
     if service.is_ready is None:
         summary = f"the platform does not say whether {newest} is ready"
-        return Check(name, Verdict.UNKNOWN, summary, evidence, "Look again in a minute.", commands)
-    if percent == 0:
+        return question.unknown(summary, "Look again in a minute.")
+    if served_percent == 0:
         summary = f"{newest} is ready, but gets no traffic: old code serves"
-        return Check(name, Verdict.FAIL, summary, evidence, f"Send it the traffic: {forward}", commands)
-    if percent < 100:
-        summary = f"{newest} gets {percent}% of the traffic, old code the rest"
-        return Check(name, Verdict.WARN, summary, evidence, f"Send it all traffic: {forward}", commands)
-    return Check(name, Verdict.PASS, f"{newest} is ready and serves all traffic", evidence, commands=commands)
+        return question.fails(summary, f"Send it the traffic: {send(service.name, newest)}")
+    if served_percent < 100:
+        summary = f"{newest} gets {served_percent}% of the traffic, old code the rest"
+        return question.warns(summary, f"Send it all traffic: {send(service.name, newest)}")
+    return question.passes(f"{newest} is ready and serves all traffic")
 
 
 def _together_check(platform: Platform, services: list[ServiceStatus]) -> Check:
-    name = "Both services deployed"
     timezone = platform.environment.timezone
-    commands = [by_hand.describe_service(platform.environment, service.name) for service in services]
-    moments = {service.name: service.deployed_at for service in services}
-    evidence = {service: local_time(moment, timezone) for service, moment in moments.items()}
-    known = sorted((moment, service) for service, moment in moments.items() if moment is not None)
+    evidence: dict[str, Value] = {service.name: local_time(service.deployed_at, timezone) for service in services}
+    known = sorted((service.deployed_at, service.name) for service in services if service.deployed_at is not None)
     if len(known) < len(services):
-        step = "See when each was deployed (commands below)."
-        return Check(name, Verdict.UNKNOWN, "when they were deployed is not told", evidence, step, commands)
-    apart = known[-1][0] - known[0][0]
-    if apart > _DEPLOYED_TOGETHER:
-        older, newer = known[0][1], known[-1][1]
-        summary = f"only {newer} was deployed: {older} is {spoken_seconds(apart.total_seconds())} older"
-        step = f"If {older} is to carry the lock too, deploy it now: until then it may run without."
-        return Check(name, Verdict.WARN, summary, evidence, step)
-    return Check(name, Verdict.PASS, f"deployed within {spoken_seconds(apart.total_seconds())} of each other", evidence)
-
-
-@section("Health")
-def health(platform: Platform, service: str) -> Section:
-    """What the service's health and deep health endpoints answer."""
-    url = platform.services.describe(service).url
-    checks, exhibits = [], []
-    for path, word in (("/health", "Health"), ("/health/deep", "Deep health")):
-        response = platform.services.health(service, path)
-        judgement = judge_health(response)
-        needs_token = response.status_code in (401, 403)
-        checks.append(
-            Check(
-                f"{word} of {service}",
-                judgement.verdict,
-                judgement.summary,
-                {
-                    "status": response.status_code if response.status_code is not None else "no answer",
-                    "answered in": f"{response.duration_ms:.0f} ms",
-                },
-                judgement.next_step,
-                [by_hand.ask_health(platform.environment, f"{url}{path}", with_token=needs_token)],
-            )
+        commands = [platform.commands.describe_service(service.name) for service in services]
+        return DEPLOYED_TOGETHER.on(evidence, commands).unknown(
+            "when they were deployed is not told", "See when each was deployed (commands below)."
         )
+    apart = known[-1][0] - known[0][0]
+    spoken = spoken_seconds(apart.total_seconds())
+    question = DEPLOYED_TOGETHER.on({**evidence, "apart": seconds(apart.total_seconds())})
+    if apart <= _DEPLOYED_TOGETHER:
+        return question.passes(f"deployed within {spoken} of each other")
+    older, newer = known[0][1], known[-1][1]
+    step = f"If {older} is to carry the lock too, deploy it now: until then it may run without."
+    return question.warns(f"only {newer} was deployed: {older} is {spoken} older", step)
+
+
+@section(HEALTH)
+def health(scope: Scope, service: str) -> Section:
+    """What the service's health and deep health endpoints answer."""
+    platform = scope.platform
+    role = platform.environment.services.role_of(service)
+    try:
+        url = platform.services.describe(service).url
+    except CouldNotLook as error:  # one answer for each service
+        return Section((replace(HEALTH, id=f"health_{role}").could_not_look(error),))
+    checks, exhibits = [], []
+    for path, kind, word in (("/health", "health", "Health"), ("/health/deep", "deep_health", "Deep health")):
+        response = platform.services.health(service, path)
+        judgement, code = judge_health(response), response.status_code
+        evidence: dict[str, Value] = {
+            "status": f"HTTP {code}" if code is not None else "no answer",
+            "answered in": seconds(response.duration_ms / 1000),
+        }
+        commands = [platform.commands.ask_health(f"{url}{path}", with_token=code in (401, 403))]
+        question = Question(f"{kind}_{role}", f"{word} of {service}").on(evidence, commands)
+        checks.append(question.answer(judgement.verdict, judgement.summary, judgement.next_step))
         if judgement.parts:
             rows = [(part.name, part.status, part.detail) for part in judgement.parts]
             exhibits.append(Table(f"Deep health of {service}", ("Check", "Status", "Detail"), rows))

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from lib import places
 from lib.errors import Unavailable, UserError
-from lib.operations import by_hand
-from lib.operations.deployment import services
-from lib.operations.doctor import files, tables
-from lib.operations.logs.freshness import log_freshness
-from lib.operations.logs.history import LogHistory
-from lib.verdict.check import Check
+from lib.operations.deployment.services import FIRESTORE_ACCESS, HEALTH, firestore_access, health
+from lib.operations.doctor.tables import FENCES, LEDGER, MAIN_TABLE, fences, ledger, main_table
+from lib.operations.logs.freshness import LOGS, log_freshness
+from lib.operations.scope import Scope, scope_of
+from lib.verdict.check import Check, Question
 from lib.verdict.conclusion import Conclusion, conclude
-from lib.verdict.section import Section, all_checks, could_not_look
+from lib.verdict.section import Section
 from lib.verdict.verdict import Verdict
 
 if TYPE_CHECKING:
     from lib.platform import Platform
 
-Step = Callable[[], Section]
+Step = tuple[Question, Callable[[], Section]]
 
-_LOGS_LOOKED_AT = timedelta(days=14)
+ARCHIVE = Question("archive", "Archive of runs")
+STATE_FOLDER = Question("state_folder", "State folder")
+LOCK_STORE = Question("lock_store", "Lock store")
+_HOURS_OF_LOGS = 14 * 24
 _QUESTIONS_AT_ONCE = 6
 
 
@@ -36,8 +41,18 @@ class KnowsItsSetup(Protocol):
         """Whether anything can be asked at all; a FAIL ends the examination."""
         ...
 
-    def setup_steps(self) -> Mapping[str, Step]:
-        """What to ask, by the question."""
+    def setup_steps(self) -> Sequence[Step]:
+        """What else to ask."""
+        ...
+
+
+@runtime_checkable
+class KeepsItsState(Protocol):
+    """Adapters whose tables, locks and logs are files of this machine."""
+
+    @property
+    def home(self) -> Path:
+        """The folder of all of them."""
         ...
 
 
@@ -49,52 +64,75 @@ def examine(platform: Platform) -> Conclusion:
     access = adapters.access_check()
     if access.verdict is Verdict.FAIL:
         return conclude([access])
-    return conclude([access, *_ask({**adapters.setup_steps(), **_common_steps(platform)})])
+    return conclude([access, *_ask([*adapters.setup_steps(), *_common_steps(platform)])])
 
 
-def _ask(steps: Mapping[str, Step]) -> list[Check]:
+def _ask(steps: Sequence[Step]) -> list[Check]:
     """The answers in the order of the questions; a slow one holds up no other."""
     with ThreadPoolExecutor(_QUESTIONS_AT_ONCE) as pool:
-        return all_checks(list(pool.map(_answer, steps.keys(), steps.values())))
+        return [check for found in pool.map(_answer, steps) for check in found.checks]
 
 
-def _answer(question: str, step: Step) -> Section:
+def _answer(step: Step) -> Section:
+    question, look = step
     try:
-        return step()
+        return look()
     except Unavailable as error:
-        return Section((could_not_look(question, error),))
+        return Section((question.could_not_look(error),))
     except UserError as error:
-        return Section((Check(question, Verdict.FAIL, str(error)),))
+        return Section((question.fails(str(error)),))
 
 
-def _common_steps(platform: Platform) -> Mapping[str, Step]:
-    common = {
-        "Archive of runs": files.archive_folder,
-        "State folder": files.state_folder,
-        "Main table": tables.main_table,
-        "Fences": tables.fences,
-        "Ledger": tables.ledger,
-        "Lock store": lock_store,
-        "Logs of the services": logs,
-        "Firestore access": services.firestore_access,
-    }
-    health = {
-        f"Health of {service}": partial(services.health, platform, service)
-        for service in platform.environment.services.both
-    }
-    return {**{question: partial(step, platform) for question, step in common.items()}, **health}
+def _common_steps(platform: Platform) -> list[Step]:
+    scope = scope_of(platform, hours=_HOURS_OF_LOGS, now=datetime.now(UTC))
+    steps: list[tuple[Question, Callable[[Scope], Section]]] = [
+        (ARCHIVE, archive_folder),
+        (STATE_FOLDER, state_folder),
+        (MAIN_TABLE, main_table),
+        (FENCES, fences),
+        (LEDGER, ledger),
+        (LOCK_STORE, lock_store),
+        (LOGS, log_freshness),
+        (FIRESTORE_ACCESS, firestore_access),
+        *((HEALTH, partial(health, service=service)) for service in platform.environment.services.both),
+    ]
+    return [(question, partial(step, scope)) for question, step in steps]
 
 
-def lock_store(platform: Platform) -> Section:
+def archive_folder(scope: Scope) -> Section:
+    """Where runs are archived."""
+    outputs = places.outputs()
+    if "://" in outputs:
+        return Section((ARCHIVE.unknown(f"{outputs} is no folder of this machine, so it was not tried"),))
+    return Section((_writable(ARCHIVE, Path(outputs), "RUNBOOK_OUTPUTS"),))
+
+
+def state_folder(scope: Scope) -> Section:
+    """Where tables, locks and logs are kept, if in a folder of this machine."""
+    adapters = scope.platform.adapters
+    if not isinstance(adapters, KeepsItsState):
+        return Section(())
+    return Section((_writable(STATE_FOLDER, adapters.home, "RUNBOOK_HOME"),))
+
+
+def _writable(question: Question, folder: Path, variable: str) -> Check:
+    """Write a file there, or where the folder would be made, and take it away again."""
+    nearest = next(place for place in (folder, *folder.parents) if place.exists())
+    question = question.on({"folder": str(folder)})
+    try:
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        step = f"Make {nearest} a folder that you may write to, or name another one in {variable}."
+        return question.fails(f"{folder} cannot be written: {error.strerror or error}", step)
+    return question.passes(f"{folder} can be written")
+
+
+def lock_store(scope: Scope) -> Section:
     """Whether the locks can be read."""
-    found = platform.adapters.lock_store.read_all()
+    found = scope.platform.adapters.lock_store.read_all()
     expired = sum(observation.is_expired for observation in found)
-    summary = f"it answers: {len(found)} locks, {expired} of them expired"
-    commands = [by_hand.command(platform.environment, "locks", "list")]
-    return Section((Check("Lock store", Verdict.PASS, summary, commands=commands),))
-
-
-def logs(platform: Platform) -> Section:
-    """Whether the services' logs are collected at all."""
-    now = datetime.now(UTC)
-    return log_freshness(LogHistory(platform, now - _LOGS_LOOKED_AT, now))
+    question = LOCK_STORE.on(
+        {"locks": len(found), "expired": expired}, [scope.platform.commands.looking("locks", "list")]
+    )
+    return Section((question.passes(f"it answers: {len(found)} locks, {expired} of them expired"),))

@@ -1,6 +1,6 @@
 """What a lock's record, its holder's log and the ledger together say about it.
 
-"Stuck" is told from what merely looks like it: a holder that is slow and alive, one that
+"Stuck" is distinguished from what only looks like it: a holder that is slow and alive, one that
 died a moment ago and whose lease runs out by itself, and one that is cut off from the
 lock service but still at work.
 """
@@ -18,7 +18,6 @@ from lib.locking.store import Observation
 from lib.operations.criteria.criteria import threshold
 from lib.ports.jobs import WarehouseJob
 from lib.ports.logs import LogEntry
-from lib.words.durations import spoken_seconds
 
 # `lib.locking.LeaseTiming` beats six times in a lease.
 _MISSED_BEATS_OF_LEASE = 1 / 3
@@ -78,33 +77,33 @@ class LockReport:
         if not self.seen.is_expired:
             slow_after = timedelta(seconds=threshold("normal_duration"))
             return LockState.SLOW if self.held_for > slow_after else LockState.LIVE
-        # That its job can't be seen is no reason to wait: the fence refuses what it would commit.
+        # Not to see its job is not a reason to wait: the fence refuses what it would commit.
         is_at_work = self.logged_after_expiry or self.job is not None
         return LockState.EXPIRED if is_at_work or self.unknown else LockState.STUCK
 
     @property
     def reason(self) -> str:
-        """Why it is in that state, in a sentence."""
+        """Why it is in that state, in a sentence without figures: those change from look to look."""
         assert self.seen.record is not None
-        lease = timedelta(seconds=self.seen.record.claim.lease_seconds)
-        beat = spoken_seconds(self.since_heartbeat.total_seconds())
-        left = spoken_seconds(abs(self.seen.seconds_until_expiry))
         if not self.seen.is_expired:
-            if self.since_heartbeat > lease * _MISSED_BEATS_OF_LEASE:
-                return f"no heartbeat for {beat}: its holder may be dead; the lease runs out by itself in {left}"
-            held = f", though it has been held for {spoken_seconds(self.held_for.total_seconds())}"
-            return f"heartbeat {beat} ago: its holder is alive{held if self.state is LockState.SLOW else ''}"
-        over = f"its lease is over for {left} and nobody has taken it over"
+            if self.since_heartbeat.total_seconds() > self.seen.record.claim.lease_seconds * _MISSED_BEATS_OF_LEASE:
+                return "no heartbeat for long: its holder may be dead; the lease runs out by itself"
+            return f"its holder is alive{', and has held it for long' if self.state is LockState.SLOW else ''}"
+        return f"its lease expired and was not taken over; {self._holder}"
+
+    @property
+    def _holder(self) -> str:
+        """What is known of the holder of an expired lease."""
         if self.committed is not None:
-            return f"{over}; its consolidation was committed, only the release is missing"
+            return "its consolidation was committed, only the release is missing"
         if self.job is not None:
-            return f"{over}, but its job {self.job.job_id} is still {self.job.state} in the warehouse"
+            return f"its job {self.job.job_id} is still {self.job.state} in the warehouse"
         if self.unknown:
-            return f"{over}; whether its holder lives can't be seen: {self.unknown}"
+            return f"whether its holder lives can't be seen: {self.unknown}"
         if self.logged_after_expiry:
-            return f"{over}, but its holder still logs: it was paused, or is cut off from the lock service"
+            return "its holder still logs: it was paused, or is cut off from the lock service"
         unseen = f"; whether a job of it still runs can't be seen: {self.job_unseen}" if self.job_unseen else ""
-        return f"{over}; its holder is silent and its consolidation is not in the ledger{unseen}"
+        return f"its holder is silent and its consolidation is not in the ledger{unseen}"
 
 
 def last_line_of_holder(seen: Observation, entries: Sequence[LogEntry]) -> LogEntry | None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from lib.consolidation.ledger import LedgerRun, ledger_runs
 from lib.errors import CouldNotLook
 from lib.locking.store import Observation
-from lib.operations import by_hand
 from lib.operations.changes.lock_release import release_plan
 from lib.operations.locks.state import (
     LockReport,
@@ -19,31 +18,35 @@ from lib.operations.locks.state import (
     oldest_acquisition,
 )
 from lib.operations.timeout.jobs import open_consolidations
-from lib.verdict.check import Check
+from lib.verdict.check import Check, Question
 from lib.verdict.commands import Changing
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table, facts
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 from lib.words.durations import spoken_seconds
+from lib.words.quantities import Value, seconds
 
 if TYPE_CHECKING:
+    from lib.operations.scope import Scope
     from lib.platform import Platform
     from lib.ports.jobs import WarehouseJob
     from lib.ports.logs import LogEntry
 
+LOCKS = Question("locks", "Locks")
 
 _MOST_DETAILS = 20
+_MOST_NAMED = 12
 
 
-@section("Locks")
-def lock_states(platform: Platform) -> Section:
+@section(LOCKS)
+def lock_states(scope: Scope) -> Section:
     """Every lock: its holder, age, heartbeat, last log line, ledger row, and its state."""
-    reports = look_at_locks(platform)
-    rows = [(report.lock_key, report.state, report.reason) for report in reports]
-    overview = Table("Locks", ("Lock", "State", "Why"), rows)
-    details = (_details(report, platform.environment.timezone) for report in reports[:_MOST_DETAILS])
-    return Section((_locks_check(platform, reports),), (overview, *details))
+    reports = look_at_locks(scope.platform)
+    rows = [(report.lock_key, report.state, report.reason, _ago(report), _lease_left(report)) for report in reports]
+    overview = Table("Locks", ("Lock", "State", "Why", "Last heartbeat", "Lease"), rows)
+    details = (_details(report, scope.platform.environment.timezone) for report in reports[:_MOST_DETAILS])
+    return Section((_locks_check(scope.platform, reports),), (overview, *details))
 
 
 def _details(report: LockReport, zone: str) -> Table:
@@ -55,8 +58,8 @@ def _details(report: LockReport, zone: str) -> Table:
             "holder": f"{record.claim.batch_id} on {record.claim.host}",
             "acquired": local_time(record.acquired_at, zone),
             "held for": spoken_seconds(report.held_for.total_seconds()),
-            "last heartbeat": f"{spoken_seconds(report.since_heartbeat.total_seconds())} ago",
-            "lease": _lease_left(report.seen.seconds_until_expiry),
+            "last heartbeat": _ago(report),
+            "lease": _lease_left(report),
             "holder's last line": _last_words(report.last_line, zone),
             "in the ledger": "committed" if report.committed else "not there",
             "job still at work": report.job.job_id if report.job else report.job_unseen or "none known",
@@ -64,8 +67,13 @@ def _details(report: LockReport, zone: str) -> Table:
     )
 
 
-def _lease_left(seconds: float) -> str:
-    return f"another {spoken_seconds(seconds)}" if seconds >= 0 else f"over for {spoken_seconds(-seconds)}"
+def _ago(report: LockReport) -> str:
+    return f"{spoken_seconds(report.since_heartbeat.total_seconds())} ago"
+
+
+def _lease_left(report: LockReport) -> str:
+    left = report.seen.seconds_until_expiry
+    return f"another {spoken_seconds(left)}" if left >= 0 else f"expired {spoken_seconds(-left)} ago"
 
 
 def _last_words(line: LogEntry | None, zone: str) -> str:
@@ -130,35 +138,40 @@ def _ledger(platform: Platform, locks: Sequence[Observation]) -> tuple[list[Ledg
 
 def _locks_check(platform: Platform, reports: Sequence[LockReport]) -> Check:
     by_state = {state: [report for report in reports if report.state is state] for state in LockState}
-    evidence = {report.lock_key: f"{report.state}: {report.reason}" for report in reports}
-    commands = [by_hand.command(platform.environment, "locks", "list"), by_hand.list_locks(platform.environment)]
-    releases = [_release_command(platform, report) for report in by_state[LockState.STUCK]]
-    if releases:
-        stuck, others = len(releases), len(reports) - len(releases)
+    commands = [platform.commands.looking("locks", "list"), platform.commands.list_locks()]
+    question = LOCKS.on(_evidence(reports), commands)
+    if stuck := by_state[LockState.STUCK]:
+        question = LOCKS.on(question.evidence, [platform.commands.list_jobs(), *commands])
+        releases = [_release_command(platform, report) for report in stuck[:_MOST_NAMED]]
+        others = len(reports) - len(stuck)
         alone = f", and leave the other {others} alone" if others else ""
-        summary = f"{stuck} stuck: {', '.join(report.lock_key for report in by_state[LockState.STUCK][:12])}"
         step = f"Release only what is stuck, one by one{alone}: {releases[0]}"
-        jobs = by_hand.list_jobs(platform.environment)
-        return Check("Locks", Verdict.FAIL, summary, evidence, step, [jobs, *commands], releases[:12])
+        return question.fails(f"{len(stuck)} stuck: {_keys(stuck)}", step, releases)
     if expired := by_state[LockState.EXPIRED]:
         summary = f"{len(expired)} expired, holder not known to be gone: {_keys(expired)}"
         step = "The next consolidation takes it over by itself, and the fence refuses its old holder. Look again."
         verdict = Verdict.UNKNOWN if any(report.unknown for report in expired) else Verdict.WARN
-        return Check("Locks", verdict, summary, evidence, step, commands)
+        return question.answer(verdict, summary, step)
     if slow := by_state[LockState.SLOW]:
-        summary = f"{len(slow)} held for long by a live holder: {_keys(slow)}"
         step = "Leave it: it is alive. See the size of its batch, and the queue of the warehouse."
-        return Check("Locks", Verdict.WARN, summary, evidence, step, commands)
+        return question.warns(f"{len(slow)} held for long by a live holder: {_keys(slow)}", step)
     live = by_state[LockState.LIVE]
-    summary = f"{len(live)} held by live holders: {_keys(live)}" if live else "all released"
-    return Check("Locks", Verdict.PASS, summary, evidence, commands=commands)
+    return question.passes(f"{len(live)} held by live holders: {_keys(live)}" if live else "all released")
+
+
+def _evidence(reports: Sequence[LockReport]) -> dict[str, Value]:
+    evidence: dict[str, Value] = {}
+    for report in reports:
+        evidence[report.lock_key] = f"{report.state}: {report.reason}"
+        evidence[f"{report.lock_key}, since its last heartbeat"] = seconds(report.since_heartbeat.total_seconds())
+    return evidence
 
 
 def _keys(reports: Sequence[LockReport]) -> str:
-    return ", ".join(report.lock_key for report in reports[:12])
+    return ", ".join(report.lock_key for report in reports[:_MOST_NAMED])
 
 
 def _release_command(platform: Platform, report: LockReport) -> Changing:
     """It carries the digest of the lock as it was just seen."""
     plan = release_plan(platform, report.seen)
-    return plan.command(platform.environment, plan.digest(platform, datetime.now(UTC)))
+    return plan.command(platform.commands, plan.digest(platform, datetime.now(UTC)))

@@ -210,6 +210,13 @@ def _is_over(run: Consolidation, at: datetime) -> bool:
     return at - run.last_at > _ONE_CONSOLIDATION
 
 
+def batch_names(runs: Sequence[Consolidation]) -> str:
+    """The first three batches: ``b1, b2, b3 and 2 more``."""
+    names = list(dict.fromkeys(run.batch_id or "a batch without a name" for run in runs))
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{', '.join(names[:3])}{more}"
+
+
 def overlapping_merges(runs: Sequence[Consolidation]) -> list[tuple[Consolidation, Consolidation]]:
     """Pairs of consolidations of one date, or of one batch, whose MERGEs ran at once."""
     merging = sorted(

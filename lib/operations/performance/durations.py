@@ -6,23 +6,33 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from lib.errors import UserError
-from lib.operations import by_hand
 from lib.operations.criteria.criteria import threshold
 from lib.operations.logs.freshness import no_consolidation_seen
-from lib.operations.logs.history import LogHistory
 from lib.operations.logs.timeline import Consolidation, Progress
 from lib.operations.performance.statistics import FEWEST_OF_EACH, Change, compare, trend
-from lib.verdict.check import Check
+from lib.verdict.check import Check, Question
 from lib.verdict.figure import distributions, durations_over_time
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time, resolve_game_date, start_of
 from lib.words.durations import spoken_seconds
-from lib.words.quantities import Value
+from lib.words.quantities import Quantity, Value, percent, seconds
 
+if TYPE_CHECKING:
+    from lib.operations.logs.history import LogHistory
+    from lib.operations.scope import Scope
+    from lib.verdict.section import Findings
+
+DURATIONS = Question("durations", "Durations")
+UNDER_LIMIT = Question("under_limit", "Under the limit")
+SLOWDOWN = Question("slowdown", "Slower than before")
+TREND = Question("duration_trend", "Trend since the lock")
+_LEFT_OUT, _NEVER_ENDED = "left out, MERGE without the lock", "left out, never ended"
+_A_WEEK = "s a week"
 _USUAL_BEFORE = "5 to 30 s"
 _WEEKS_AHEAD = 4
 
@@ -32,14 +42,23 @@ class Review:
     """The consolidations of a period, parted at the deployment of the lock.
 
     Attributes:
-        history: Their log lines.
+        scope: The run, whose period it is.
         fix_date: The first day with the lock; None: the first lock line of the period tells.
         tolerated_percent: How much slower is not yet slower.
     """
 
-    history: LogHistory
+    scope: Scope
     fix_date: date | None
     tolerated_percent: float
+
+    @property
+    def findings(self) -> Findings:
+        """What the run found so far."""
+        return self.scope.findings
+
+    @property
+    def history(self) -> LogHistory:
+        return self.scope.history
 
     @cached_property
     def fixed_at(self) -> datetime:
@@ -80,11 +99,11 @@ class Review:
         return [run for run in self.history.merges if run.merge_seconds is not None]
 
 
-def checked_review(history: LogHistory, fix_date: str, tolerated_percent: float) -> Review:
+def checked_review(scope: Scope, fix_date: str, tolerated_percent: float) -> Review:
     """The review that the parameters ask for.
 
     Args:
-        history: The period.
+        scope: The run, whose period it is.
         fix_date: See `Review`; a text as `resolve_game_date` takes it, empty for None.
         tolerated_percent: See `Review`.
 
@@ -93,14 +112,14 @@ def checked_review(history: LogHistory, fix_date: str, tolerated_percent: float)
     """
     if not 0 <= tolerated_percent < 10_000:
         raise UserError(f"tolerated_slowdown_percent is {tolerated_percent:g}; write a number from 0 up")
-    timezone = history.platform.environment.timezone
-    day = resolve_game_date(fix_date, timezone, now=history.until) if fix_date.strip() else None
-    if day is not None and start_of(day, timezone) > history.until:
+    timezone = scope.platform.environment.timezone
+    day = resolve_game_date(fix_date, timezone, now=scope.now) if fix_date.strip() else None
+    if day is not None and start_of(day, timezone) > scope.now:
         raise UserError(f"fix_date {day} is in the future; there is nothing after it to review")
-    return Review(history, day, tolerated_percent)
+    return Review(scope, day, tolerated_percent)
 
 
-@section("Durations")
+@section(DURATIONS)
 def durations(review: Review) -> Section:
     """p50, p95 and the longest, before and after, and after split into its parts."""
     if not review.after:
@@ -125,11 +144,11 @@ def durations(review: Review) -> Section:
 def _nothing_to_review(review: Review) -> Check:
     silent = len(review.never_ended)
     if not review.left_out and not silent:
-        return no_consolidation_seen(review.history, "Durations")
+        return no_consolidation_seen(review.history, DURATIONS)
     summary = f"{review.left_out} MERGEs without the lock since it was deployed, {silent} never ended, and no others"
-    verify = by_hand.runbook("deploy_verify", review.history.platform.environment)
-    step = f"Is the fix deployed, and are its lock lines collected? {verify}"
-    return Check("Durations", Verdict.UNKNOWN, summary, {}, step)
+    verify = review.scope.platform.commands.run("deploy_verify")
+    question = DURATIONS.on({_LEFT_OUT: review.left_out, _NEVER_ENDED: silent})
+    return question.unknown(summary, f"Is the fix deployed, and are its lock lines collected? {verify}")
 
 
 def _with_wait(run: Consolidation) -> float | None:
@@ -152,52 +171,50 @@ def _slowest(review: Review) -> tuple[Table, ...]:
 
 
 def _limit_check(review: Review) -> Check:
-    limit_seconds = _limit_seconds()
-    name = f"Under {limit_seconds:g} s"
+    limit_seconds, platform = _limit_seconds(), review.scope.platform
     spent = [run.work_seconds for run in review.after if run.work_seconds is not None]
     longest = max(spent)
-    slow, hanging = sum(seconds >= limit_seconds for seconds in spent), len(review.hanging)
-    evidence = {
+    slow, hanging = sum(each >= limit_seconds for each in spent), len(review.hanging)
+    evidence: dict[str, Value] = {
         "consolidations": len(spent),
-        "left out, MERGE without the lock": review.left_out,
-        "left out, never ended": len(review.never_ended),
-        "longest": spoken_seconds(longest),
+        _LEFT_OUT: review.left_out,
+        _NEVER_ENDED: len(review.never_ended),
+        "longest": seconds(longest),
         f"{limit_seconds:g} s or longer": slow,
-        "longest wait for the lock": spoken_seconds(
-            max((run.lock_wait_seconds or 0.0 for run in review.after), default=None)
-        ),
+        "longest wait for the lock": seconds(max(run.lock_wait_seconds or 0.0 for run in review.after)),
     }
-    environment = review.history.platform.environment
-    commands = [by_hand.read_logs(environment, environment.services.coordinator)]
+    commands = [platform.commands.read_logs(platform.environment.services.coordinator)]
+    question = UNDER_LIMIT.named(f"Under {limit_seconds:g} s").on(evidence, commands)
     if longest >= (timeout_seconds := threshold("consolidation_times_out")):
         step = f"From {timeout_seconds:g} s on the guide rolls back; see what the slowest batches have in common."
-        return Check(name, Verdict.FAIL, f"the longest took {spoken_seconds(longest)}", evidence, step, commands)
+        return question.fails(f"the longest took {spoken_seconds(longest)}", step)
     if slow or hanging:
         summary = f"{slow} of {len(spent)} took {limit_seconds:g} s or longer, {hanging} more never ended"
         step = "See the slowest ones: their number of staging tables and rows, and their lock waits."
-        return Check(name, Verdict.WARN, summary, evidence, step, commands)
-    summary = f"all {len(spent)}, the longest {spoken_seconds(longest)} without its lock wait"
-    return Check(name, Verdict.PASS, summary, evidence, commands=commands)
+        return question.warns(summary, step)
+    return question.passes(f"all {len(spent)}, the longest {spoken_seconds(longest)} without its lock wait")
 
 
-@section("Slower than before")
+@section(SLOWDOWN)
 def slowdown(review: Review) -> Section:
     """Whether MERGEs got slower, with the uncertainty of the answer."""
-    name = "Slower than before"
+    return Section((_slowdown_check(review),), _figures_of(review))
+
+
+def _slowdown_check(review: Review) -> Check:
     before, after = _merge_times(review.before), _merge_times(review.after)
     found = compare(before, after, tolerated_percent=review.tolerated_percent)
     evidence: dict[str, Value] = {"MERGEs before": len(before), "MERGEs after": len(after)}
-    exhibits = _figures_of(review)
     if found is None:
         summary = f"can't tell: {len(before)} before and {len(after)} after, at least {FEWEST_OF_EACH} of each needed"
-        step = "Look further back (days), or wait for more consolidations."
-        return Section((Check(name, Verdict.UNKNOWN, summary, evidence, step),), exhibits)
+        return SLOWDOWN.on(evidence).unknown(summary, "Look further back (days), or wait for more consolidations.")
     evidence |= {
-        "median after to before": found.in_words,
-        "tolerated": f"{review.tolerated_percent:g}% slower",
-        "one-sided Mann-Whitney test": f"p = {found.p_value:.3f}",
+        "median after to before": percent(100 * found.ratio),
+        "at least, with 95% confidence": percent(100 * found.low),
+        "at most, with 95% confidence": percent(100 * found.high),
+        "tolerated": percent(review.tolerated_percent),
+        "one-sided Mann-Whitney test": percent(100 * found.p_value),
     }
-    summary = f"{found.change}: {found.in_words}"
     verdict, step = {
         Change.NOT_SLOWER: (Verdict.PASS, ""),
         Change.SLOWER: (Verdict.WARN, "See which part grew in the table of durations, and the slowest five."),
@@ -205,27 +222,38 @@ def slowdown(review: Review) -> Section:
     }[found.change]
     if found.low > found.tolerated_ratio:
         verdict = Verdict.FAIL
-    return Section((Check(name, verdict, summary, evidence, step),), exhibits)
+    return SLOWDOWN.on(evidence).answer(verdict, f"{found.change}: {found.in_words}", step)
 
 
-@section("Trend")
+@section(TREND)
 def duration_trend(review: Review) -> Section:
     """Whether durations grow since the lock was deployed."""
-    name = "Trend since the lock"
+    return Section((_trend_check(review),))
+
+
+def _trend_check(review: Review) -> Check:
     points = [(run.started_at, run.merge_seconds) for run in review.after if run.merge_seconds is not None]
     found = trend(points)
+    evidence: dict[str, Value] = {"MERGEs": len(points)}
     if found is None:
         step = "Run this again when there are a few days of consolidations."
-        return Section((Check(name, Verdict.UNKNOWN, "too few consolidations or days", {"MERGEs": len(points)}, step),))
-    evidence = {"MERGEs": len(points), "slope": found.in_words}
-    median = sorted(seconds for _, seconds in points)[len(points) // 2]
+        return TREND.on(evidence).unknown("too few consolidations or days", step)
+    question = TREND.on(
+        {
+            **evidence,
+            "slope": Quantity(found.seconds_per_week, _A_WEEK),
+            "at least, with 95% confidence": Quantity(found.low, _A_WEEK),
+            "at most, with 95% confidence": Quantity(found.high, _A_WEEK),
+        }
+    )
     if found.low <= 0:
-        return Section((Check(name, Verdict.PASS, f"no growth shown: {found.in_words}", evidence),))
-    weeks = (_limit_seconds() - median) / found.seconds_per_week
-    verdict = Verdict.WARN if weeks < _WEEKS_AHEAD else Verdict.PASS
-    summary = f"it grows: {found.in_words}; the median meets {_limit_seconds():g} s in {max(0.0, weeks):.0f} weeks"
-    step = "Partition the table by game date, or split large batches, before then." if verdict is Verdict.WARN else ""
-    return Section((Check(name, verdict, summary, evidence, step),))
+        return question.passes(f"no growth shown: {found.in_words}")
+    median = sorted(took for _, took in points)[len(points) // 2]
+    weeks = max(0.0, (_limit_seconds() - median) / found.seconds_per_week)
+    summary = f"it grows: {found.in_words}; the median meets {_limit_seconds():g} s in {weeks:.0f} weeks"
+    if weeks < _WEEKS_AHEAD:
+        return question.warns(summary, "Partition the table by game date, or split large batches, before then.")
+    return question.passes(summary)
 
 
 def _limit_seconds() -> float:
@@ -241,7 +269,7 @@ def _figures_of(review: Review) -> tuple[object, ...]:
     after = [(run.started_at, run.merge_seconds or 0.0) for run in review.after]
     if not before and not after:
         return ()
-    samples = {"before": [seconds for _, seconds in before], "after": [seconds for _, seconds in after]}
+    samples = {"before": [took for _, took in before], "after": [took for _, took in after]}
     return (
         durations_over_time(before, after, fixed_at=review.fixed_at, limit_seconds=_limit_seconds()),
         distributions({name: values for name, values in samples.items() if values}, limit_seconds=_limit_seconds()),

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from lib.verdict.check import Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table, facts
 from lib.words.bytes import spoken_bytes
 
 if TYPE_CHECKING:
-    from lib.platform import Platform
+    from lib.operations.scope import Scope
 
 
-@section("What this run read")
-def what_was_read(platform: Platform) -> Section:
+@section(Question("query_costs", "What this run read"))
+def what_was_read(scope: Scope) -> Section:
     """The queries of this run so far, the largest first, with estimated and actual bytes. Judges nothing."""
-    costs = platform.query_costs
+    costs = scope.platform.query_costs
     caption = "What this run read"
     if costs is None:
         return Section((), (facts(caption, {"bytes": "not counted: this platform bills nothing for reading"}),))

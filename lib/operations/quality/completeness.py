@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from statistics import median
 from typing import TYPE_CHECKING
 
 from lib.consolidation.upkeep.day_profiles import rows_by_game_and_system
 from lib.operations.quality.volume import games_of, so_far
-from lib.verdict.check import Check
+from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
-from lib.verdict.verdict import Verdict
 from lib.words.text import text_of
 
 if TYPE_CHECKING:
     from lib.operations.quality.night import Night
 
-_NAME = "Completeness by game and system"
-_MOST_NAMED = 5
+COMPLETENESS = Question("completeness", "Completeness by game and system")
+_MOST_NAMED, _MOST_LISTED = 5, 20
 
 Cells = dict[tuple[str | None, str | None], int]
 
@@ -37,7 +37,7 @@ class _UsualSystem:
     is_everywhere: bool
 
 
-@section(_NAME)
+@section(COMPLETENESS)
 def completeness(night: Night) -> Section:
     """Systems and games without rows, or with few."""
     if night.profile is None or not night.has_systems:
@@ -59,33 +59,35 @@ def _check(night: Night, cells: Cells) -> Check:
     gone = [name for name in usual if name not in systems]
     expected = [name for name in systems if name not in usual or usual[name].is_everywhere]
     empty = [f"{system} in {game}" for game in games for system in expected if (game, system) not in cells]
-    thin = [
-        f"{system} in {game} ({rows} rows, {usual[system].rows:,.0f} are usual)"
+    thin = {
+        f"{system} in {game}": f"{rows} rows, {usual[system].rows:,.0f} are usual"
         for (game, system), rows in cells.items()
         if system in usual and rows < night.rules.thin_below * usual[system].rows
-    ]
-    evidence = {
-        "games": len(games),
-        "systems": text_of(systems),
-        "usual systems that are missing": text_of(gone),
-        "games that a system left out": text_of(empty[:20]),
-        "games with few rows": text_of(thin[:20]),
     }
+    question = COMPLETENESS.on(
+        {
+            "games": len(games),
+            "systems": _listed(systems),
+            "usual systems that are missing": _listed(gone),
+            "games that a system left out": _listed(empty),
+            "games with few rows": _listed(thin),
+        }
+    )
     step = f"See which batches and workers ran: {night.monitoring}"
     if not games:
-        return Check(_NAME, Verdict.FAIL, "readers see no row of the date", evidence, step)
+        return question.fails("readers see no row of the date", step)
     if gone or empty:
-        missing = [*(f"{name} altogether" for name in gone), *empty]
-        verdict = Verdict.FAIL if usual else Verdict.WARN
-        return so_far(night, Check(_NAME, verdict, f"no rows of {_named(missing)}", evidence, step))
+        summary = f"no rows of {_named([*(f'{name} altogether' for name in gone), *empty])}"
+        return so_far(night, question.fails(summary, step) if usual else question.warns(summary, step))
     if thin:
-        return so_far(night, Check(_NAME, Verdict.WARN, f"few rows of {_named(thin)}", evidence, step))
+        few = [f"{cell} ({figures})" for cell, figures in thin.items()]
+        return so_far(night, question.warns(f"few rows of {_named(few)}", step))
     if not night.has_past:
         summary = (
-            f"each of {len(games)} games has rows of all {len(systems)} systems; whether these are all can't be told"
+            f"each of {len(games)} games has rows of all {len(systems)} systems; whether these are all is not known"
         )
-        return Check(_NAME, Verdict.UNKNOWN, f"{summary}: {night.no_past}", evidence)
-    return Check(_NAME, Verdict.PASS, f"each of {len(games)} games has its rows of {len(systems)} systems", evidence)
+        return question.unknown(f"{summary}: {night.no_past}")
+    return question.passes(f"each of {len(games)} games has its rows of {len(systems)} systems")
 
 
 def _distinct(cells: Cells) -> tuple[list[str | None], list[str | None]]:
@@ -94,7 +96,7 @@ def _distinct(cells: Cells) -> tuple[list[str | None], list[str | None]]:
 
 
 def _usual_systems(night: Night) -> dict[str | None, _UsualSystem]:
-    """Systems that most of the recent dates have; none when there is no past to tell."""
+    """Systems that most of the recent dates have; none without a past."""
     if not night.has_past:
         return {}
     past = [systems for day, systems in night.coverage.items() if day < night.game_date]
@@ -114,6 +116,11 @@ def _usual_systems(night: Night) -> dict[str | None, _UsualSystem]:
 def _named(missing: Sequence[str]) -> str:
     more = len(missing) - _MOST_NAMED
     return "; ".join(map(text_of, missing[:_MOST_NAMED])) + (f"; and {more} more" if more > 0 else "")
+
+
+def _listed(names: Iterable[str | None]) -> list[str]:
+    """The first of them, each as one bounded line: they come from the rows."""
+    return [text_of(name) for name in islice(names, _MOST_LISTED)]
 
 
 def _grid(cells: Cells) -> Table:

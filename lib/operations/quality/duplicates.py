@@ -1,7 +1,7 @@
 """Duplicates of the business key: counted and explained.
 
-The exact key judges. The guide's own query rounds the line, so its figure is shown
-beside: two lines half a point apart are no duplicate.
+The exact key judges. The rounded count is shown beside it: it takes two lines half a point
+apart for one, which they are not.
 """
 
 from __future__ import annotations
@@ -18,18 +18,22 @@ from lib.consolidation.upkeep.duplicates import (
     count_duplicates,
     explain_duplicates,
 )
-from lib.operations import by_hand
-from lib.verdict.check import Check
+from lib.operations.staging.ledger_answers import LEDGER
+from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
-from lib.words.quantities import Value
+from lib.words.quantities import Quantity, Value
 
 if TYPE_CHECKING:
     from lib.operations.logs.history import LogHistory
+    from lib.operations.quality.night import Night
+    from lib.operations.scope import Scope
     from lib.platform import Platform
 
+DUPLICATES = Question("duplicates", "Duplicates")
+CAUSE = Question("cause_of_duplicates", "Cause of the duplicates")
 _CAUSES = {
     DuplicateKind.SAME_ID: "one batch was consolidated twice",
     DuplicateKind.DIFFERENT_IDS: "two generations of a prediction, or two batches, raced",
@@ -37,86 +41,48 @@ _CAUSES = {
 }
 
 
-@section("Duplicates")
-def duplicates(platform: Platform, since: date, until: date, *, history: LogHistory | None = None) -> Section:
+@section(DUPLICATES)
+def duplicates(scope: Scope, since: date, until: date, *, history: LogHistory | None = None) -> Section:
     """Duplicate keys of each date from `since` to `until`, both included.
 
     Args:
-        platform: Whose table.
+        scope: Whose table.
         since: First game date.
         until: Last one.
-        history: Tells whether there were games, in case there are no rows.
+        history: Says whether there were games, in case there are no rows.
     """
-    counts = count_duplicates(platform.warehouse, platform.table, since, until, with_guide=True)
-    rows = [
-        (count.game_date, count.rows, count.keys, count.duplicate_keys, count.excess_rows, count.guide_keys)
-        for count in counts
-    ]
-    columns = ("Game date", "Rows", "Keys", "Duplicate keys", "Rows too many", "The guide's count")
-    note = "The guide's count rounds the line and counts superseded rows too; it decides nothing."
-    off_day = history.off_day if history and not counts else ""
-    return Section(
-        (duplicates_check(platform, counts, since, until, off_day),), (Table("Duplicates", columns, rows, note),)
-    )
+    return _counted(scope.platform, since, until, history)
 
 
-def duplicates_check(
-    platform: Platform, counts: Sequence[DuplicateCount], since: date, until: date, off_day: str = ""
-) -> Check:
-    """FAIL with the number of duplicate keys; UNKNOWN when there are no rows to judge, and should be."""
-    period = f"{since}" if since == until else f"{since} to {until}"
-    name = f"Duplicates {period}"
-    environment = platform.environment
-    commands = [
-        *(by_hand.command(environment, "duplicates", "--game-date", count.game_date) for count in counts[-3:]),
-        by_hand.count_duplicates(environment, since),
-    ]
-    if not counts and off_day:
-        return Check(name, Verdict.PASS, f"no rows, and none expected: {off_day}", {}, commands=commands)
-    if not counts:
-        step = "See whether there were games; if so, whether their batch waits in the backlog of day1_monitoring."
-        return Check(name, Verdict.UNKNOWN, f"{platform.table.table} has no rows of {period}", {}, step, commands)
-    evidence = {
-        f"{count.game_date}": f"{count.duplicate_keys} duplicate keys, {count.keys:,} keys, {count.rows:,} rows; "
-        f"the guide's count: {count.guide_keys}"
-        for count in counts
-    }
-    found = [count for count in counts if count.duplicate_keys]
-    if not found:
-        rows = sum(count.rows for count in counts)
-        summary = f"none in {rows:,} rows of {', '.join(str(count.game_date) for count in counts)}"
-        return Check(name, Verdict.PASS, summary, evidence, commands=commands)
-    worst_date = found[-1].game_date
-    summary = "; ".join(
-        f"{count.duplicate_keys} duplicate keys of {count.keys:,} on {count.game_date} "
-        f"({count.excess_rows} rows too many)"
-        for count in found
-    )
-    diagnose = by_hand.runbook("duplicate_diagnosis", environment, {"game_date": worst_date})
-    return Check(name, Verdict.FAIL, summary, evidence, f"Find the cause and see the repair: {diagnose}", commands)
+@section(DUPLICATES)
+def duplicates_of(night: Night) -> Section:
+    """The same of the night's date; a date without rows has none to judge."""
+    return _counted(night.platform, night.game_date, night.game_date) if night.profile else Section(())
 
 
-@section("Duplicates")
-def remaining_duplicates(platform: Platform, game_date: date, planned: Section) -> Section:
-    """The count once more at the end of a diagnosis; the next step is that of the plan that was shown."""
-    counted = duplicates(platform, game_date, game_date)
-    steps = [check.next_step for check in planned.checks if check.next_step]
-    preview = by_hand.runbook("duplicate_diagnosis", platform.environment, {"game_date": game_date})
-    step = steps[0] if steps else f"See the repair that would be done: {preview}"
-    key = ", ".join(platform.table.key_columns)
-    next_steps = {
-        Verdict.FAIL: step,
-        # Whoever sees picks twice although the table is clean has to look elsewhere.
-        Verdict.PASS: f"If picks are shown several times, look downstream, at a join that leaves out one of {key}.",
-    }
-    checks = [replace(check, next_step=next_steps.get(check.verdict, check.next_step)) for check in counted.checks]
-    return replace(counted, checks=tuple(checks))
+@section(DUPLICATES)
+def remaining_duplicates(scope: Scope, planned: Section) -> Section:
+    """The count once more at the end of a diagnosis; the next step is that of the plan that was shown.
+
+    When none is left, their cause and their age are history and no longer count in the verdict.
+    """
+    counted = _counted(scope.platform, scope.game_date, scope.game_date)
+    (check,) = counted.checks
+    match check.verdict:
+        case Verdict.FAIL:
+            return replace(counted, checks=(replace(check, next_step=_repair_of(scope, planned)),))
+        case Verdict.PASS:
+            key = ", ".join(scope.platform.table.key_columns)
+            step = f"If picks are shown several times, look downstream, at a join that leaves out one of {key}."
+            return replace(counted, checks=(replace(check, next_step=step),), settles=(CAUSE.id, LEDGER.id))
+    return counted
 
 
-@section("Cause of the duplicates")
-def explanation(platform: Platform, game_date: date) -> Section:
+@section(CAUSE)
+def explanation(scope: Scope) -> Section:
     """How the date's duplicates came to be: kinds, batches, and how far apart."""
-    explained = explain_duplicates(platform.warehouse, platform.table, game_date)
+    platform = scope.platform
+    explained = explain_duplicates(platform.warehouse, platform.table, scope.game_date)
     zone = platform.environment.timezone
     key = platform.table.key_columns
     rows = [
@@ -134,23 +100,72 @@ def explanation(platform: Platform, game_date: date) -> Section:
     columns = (*key, "Rows", "Kind", "Gap, ms", "Batches", "Kept by a repair", "Created")
     # Whether there are any is another check's answer; an undo brings them back after this.
     checks = (_cause_check(explained),) if explained.groups else ()
-    return Section(checks, (Table(f"Duplicate keys of {game_date}", columns, rows, shown=20),))
+    return Section(checks, (Table(f"Duplicate keys of {scope.game_date}", columns, rows, shown=20),))
+
+
+def _counted(platform: Platform, since: date, until: date, history: LogHistory | None = None) -> Section:
+    counts = count_duplicates(platform.warehouse, platform.table, since, until, with_guide=True)
+    rows = [
+        (count.game_date, count.rows, count.keys, count.duplicate_keys, count.excess_rows, count.guide_keys)
+        for count in counts
+    ]
+    columns = ("Game date", "Rows", "Keys", "Duplicate keys", "Surplus rows", "Rounded count")
+    note = "The rounded count rounds the line and counts superseded rows too; it decides nothing."
+    period = f"{since}" if since == until else f"{since} to {until}"
+    commands = [
+        *(platform.commands.looking("duplicates", "--game-date", count.game_date) for count in counts[-3:]),
+        platform.commands.count_duplicates(since),
+    ]
+    question = DUPLICATES.named(f"Duplicates {period}").on(_evidence(counts), commands)
+    if counts:
+        check = _duplicates_check(platform, question, counts)
+    elif history and history.off_day:
+        check = question.passes(f"no rows, and none expected: {history.off_day}")
+    else:
+        step = "See whether there were games; if so, whether their batch waits in the backlog of day1_monitoring."
+        check = question.unknown(f"{platform.table.table} has no rows of {period}", step)
+    return Section((check,), (Table("Duplicates", columns, rows, note),))
+
+
+def _evidence(counts: Sequence[DuplicateCount]) -> dict[str, Value]:
+    figures = ("duplicate keys", "keys", "rows", "rounded count")
+    return {
+        f"{figure} {count.game_date}": value
+        for count in counts
+        for figure, value in zip(figures, (count.duplicate_keys, count.keys, count.rows, count.guide_keys), strict=True)
+    }
+
+
+def _duplicates_check(platform: Platform, question: Question, counts: Sequence[DuplicateCount]) -> Check:
+    found = [count for count in counts if count.duplicate_keys]
+    if not found:
+        rows = sum(count.rows for count in counts)
+        return question.passes(f"none in {rows:,} rows of {', '.join(str(count.game_date) for count in counts)}")
+    summary = "; ".join(
+        f"{count.duplicate_keys} duplicate keys of {count.keys:,} on {count.game_date} "
+        f"({count.excess_rows} rows too many)"
+        for count in found
+    )
+    diagnose = platform.commands.run("duplicate_diagnosis", {"game_date": found[-1].game_date})
+    return question.fails(summary, f"Find the cause and see the repair: {diagnose}")
+
+
+def _repair_of(scope: Scope, planned: Section) -> str:
+    preview = scope.platform.commands.run("duplicate_diagnosis", {"game_date": scope.game_date})
+    steps = (check.next_step for check in planned.checks if check.next_step)
+    return next(steps, f"See the repair that would be done: {preview}")
 
 
 def _cause_check(explained: Explanation) -> Check:
     kinds = {kind: number for kind, number in explained.by_kind.items() if number}
     gaps = [group.gap_ms for group in explained.groups if group.gap_ms is not None]
-    batches = sorted({batch for group in explained.groups for batch in group.batches})
-    evidence: dict[str, Value] = {f"{kind}": f"{number} keys: {_CAUSES[kind]}" for kind, number in kinds.items()}
-    evidence["batches still in staging"] = ", ".join(batches) or "none: cleaned up"
-    evidence["created apart"] = f"{min(gaps):,.0f} to {max(gaps):,.0f} ms" if gaps else "not recorded"
+    evidence: dict[str, Value] = {
+        **{f"{kind}": Quantity(number, "keys") for kind, number in kinds.items()},
+        "batches still in staging": sorted({batch for group in explained.groups for batch in group.batches}),
+        "created apart, least": Quantity(min(gaps), "ms") if gaps else None,
+        "created apart, most": Quantity(max(gaps), "ms") if gaps else None,
+    }
     summary = ", ".join(f"{number} keys: {kind} ({_CAUSES[kind]})" for kind, number in kinds.items())
     step = "Find the two consolidations in the timeline below, and whether they ran without the lock."
     # That there are duplicates is another check's FAIL; a repair removes them and not their cause.
-    return Check("Cause of the duplicates", Verdict.WARN, summary, evidence, step)
-
-
-def still_open(found: Section, after: Section) -> tuple[Check, ...]:
-    """The findings that stand at the end: what a repair has settled is history."""
-    settled = all(check.verdict is Verdict.PASS for check in after.checks)
-    return () if settled else found.checks
+    return CAUSE.on(evidence).warns(summary, step)

@@ -1,12 +1,18 @@
-"""The rows of one game date, beside those of the dates before it: what the daily check looks at."""
+"""The rows of one game date, beside those of the dates before it: what the daily check looks at.
+
+What they are held against is data in ``params/quality.yaml``, with the reason of each.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lib import places
+from lib.consolidation.identifiers import plain_identifier
 from lib.consolidation.staging import staging_backlog
 from lib.consolidation.upkeep.column_rules import ColumnRule
 from lib.consolidation.upkeep.day_profiles import (
@@ -18,18 +24,62 @@ from lib.consolidation.upkeep.day_profiles import (
     profile_days,
 )
 from lib.errors import UserError
-from lib.operations import by_hand
-from lib.operations.quality.duplicates import duplicates
-from lib.operations.quality.rules import QualityRules, load_rules
-from lib.verdict.section import Section
+from lib.settings_file import load_settings
 from lib.words.dates import start_of
 
 if TYPE_CHECKING:
     from lib.consolidation.warehouse import Column
     from lib.operations.scope import Scope
     from lib.platform import Platform
+    from lib.verdict.commands import Looking
+    from lib.verdict.section import Findings
 
 _MOST_DAYS = 400
+
+
+@dataclass(frozen=True)
+class QualityRules:
+    """The rules. Shares are of 1.
+
+    Attributes:
+        game_column: Names the game of a row.
+        system_column: Names its prediction system.
+        fewest_dates: So few earlier dates are no history.
+        volume_warn_below: Rows for a game and system, as a share of the usual ones.
+        volume_fail_below: The same, for a FAIL.
+        usual_system_share: A system is usual that was there on this share of the dates.
+        thin_below: A game's rows of a system, as a share of the system's usual ones.
+        null_share_rise: Of a column that may be empty.
+        unseen_warn_above: Subjects without an active row.
+        unseen_fail_above: The same, for a FAIL.
+        most_lines: Active lines of one subject.
+        usual_days_without_rows: Such a break before a date is usual.
+        most_days_without_rows: After a longer break the table counts as frozen.
+        written_at_most_hours_before: Hours between a date's rows and its start.
+        columns: What the values must be like.
+    """
+
+    __pydantic_config__ = {"extra": "forbid", "allow_inf_nan": False}  # noqa: RUF012
+
+    game_column: str
+    system_column: str
+    fewest_dates: int
+    volume_warn_below: float
+    volume_fail_below: float
+    usual_system_share: float
+    thin_below: float
+    null_share_rise: float
+    unseen_warn_above: float
+    unseen_fail_above: float
+    most_lines: int
+    usual_days_without_rows: int
+    most_days_without_rows: int
+    written_at_most_hours_before: float
+    columns: tuple[ColumnRule, ...]
+
+    def __post_init__(self) -> None:
+        for name in (self.game_column, self.system_column):
+            plain_identifier(name, "column name")
 
 
 @dataclass(frozen=True)
@@ -39,7 +89,7 @@ class Night:
     Attributes:
         scope: The run's platform and date.
         days: How many days before the date are its past.
-        games: How many games there are, if someone told.
+        games: How many games there are; None: not known.
         rules: What the rows are held against.
     """
 
@@ -51,6 +101,11 @@ class Night:
     @property
     def platform(self) -> Platform:
         return self.scope.platform
+
+    @property
+    def findings(self) -> Findings:
+        """What the steps of the run found so far."""
+        return self.scope.findings
 
     @property
     def game_date(self) -> date:
@@ -76,9 +131,14 @@ class Night:
         return self.scope.now >= self.ends_at
 
     @property
-    def monitoring(self) -> str:
-        """The command that tells which batches ran, and which wait."""
-        return by_hand.runbook("day1_monitoring", self.platform.environment, {"game_date": self.game_date})
+    def monitoring(self) -> Looking:
+        """The command that shows which batches ran, and which wait."""
+        return self.platform.commands.run("day1_monitoring", {"game_date": self.game_date})
+
+    @property
+    def row_count(self) -> list[Looking]:
+        """The command that counts the rows of the date."""
+        return [self.platform.commands.count_rows(self.game_date)]
 
     @cached_property
     def columns(self) -> dict[str, Column]:
@@ -102,7 +162,7 @@ class Night:
 
     @cached_property
     def waiting_batches(self) -> list[str]:
-        """Batches whose name tells this date, and whose rows wait in staging."""
+        """Batches whose name holds this date, and whose rows wait in staging."""
         day = self.game_date
         names = (day.isoformat(), f"{day:%Y%m%d}", f"{day:%Y_%m_%d}")
         batches = staging_backlog(self.platform.warehouse, self.platform.table)
@@ -142,12 +202,12 @@ class Night:
 
     @property
     def has_systems(self) -> bool:
-        """Whether the table tells the games and systems of its rows."""
+        """Whether the table has a column for the game and one for the system."""
         return {self.rules.game_column, self.rules.system_column} <= self.columns.keys()
 
     @cached_property
     def coverage(self) -> dict[date, list[Coverage]]:
-        """The systems of each date; nothing when the table does not tell them."""
+        """The systems of each date; nothing when the table has no column for them."""
         by_date: dict[date, list[Coverage]] = {}
         if self.has_systems:
             platform, rules = self.platform, self.rules
@@ -176,7 +236,7 @@ def night_of(scope: Scope, *, days: int, games: int | None = None) -> Night:
     Args:
         scope: The run's platform and date.
         days: How many days before the date its rows are compared with.
-        games: How many games there are on the date; None: the data have to tell.
+        games: How many games there are on the date; None: not known.
 
     Raises:
         UserError: An impossible number, or ``params/quality.yaml`` does not fit.
@@ -184,10 +244,16 @@ def night_of(scope: Scope, *, days: int, games: int | None = None) -> Night:
     if not 1 <= days <= _MOST_DAYS:
         raise UserError(f"days={days} can't be looked at; write 1 to {_MOST_DAYS}")
     if games is not None and games < 0:
-        raise UserError(f"games={games} is no number of games; leave it empty when nobody knows")
+        raise UserError(f"games={games} must be 0 or more; leave it empty if you do not know")
     return Night(scope, days, games, load_rules())
 
 
-def duplicates_of(night: Night) -> Section:
-    """The exact key and, beside it, the guide's count; a date without rows has none to judge."""
-    return duplicates(night.platform, night.game_date, night.game_date) if night.profile else Section(())
+@cache
+def load_rules(path: Path = places.PARAMS / "quality.yaml") -> QualityRules:
+    """The rules of the file.
+
+    Raises:
+        UserError: The file cannot be read, or does not fit.
+    """
+    rules: QualityRules = load_settings(path, QualityRules)
+    return rules

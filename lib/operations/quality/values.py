@@ -1,6 +1,6 @@
 """Values: NULLs, ranges, and recommendations that their own row contradicts.
 
-A flaw that the recent dates have as well is told, but is no news; one that they have not is.
+A flaw that the recent dates have as well is a WARN; a new one is a FAIL.
 """
 
 from __future__ import annotations
@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING
 
 from lib.consolidation.upkeep.column_rules import CONTRADICTIONS, ColumnRule, greatest, nulls, unfit
 from lib.consolidation.upkeep.day_profiles import DayProfile
-from lib.operations import by_hand
-from lib.verdict.check import Check
+from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
 from lib.verdict.verdict import Verdict, worst
+from lib.words.quantities import Value, percent
 from lib.words.text import text_of
 
 if TYPE_CHECKING:
     from lib.operations.quality.night import Night
 
+NULLS = Question("null_values", "NULLs")
+RANGES = Question("ranges", "Ranges")
+SCALES = Question("scales", "Scale")
 _NEWS = 2.0  # a share counts as risen from twice the usual
 
 
@@ -49,17 +52,28 @@ class _Flaw:
         usual = "" if self.usual_share is None else f", {self.usual_share:.1%} are usual"
         return f"{self.column}: {self.rows:,} {self.what} ({self.share:.1%}{usual})"
 
+    @property
+    def figures(self) -> dict[str, Value]:
+        """As evidence."""
+        label = f"{self.column}: {self.what}"
+        usual = None if self.usual_share is None else 100 * self.usual_share
+        return {
+            label: self.rows,
+            f"{label}, share": percent(100 * self.share),
+            f"{label}, usual share": percent(usual),
+        }
 
-@section("NULLs")
+
+@section(NULLS)
 def null_values(night: Night) -> Section:
     """Columns without a value: where one is needed, and where more lack it than usual."""
     if night.profile is None:
         return Section(())
     flaws = [_nulls_of(night, night.profile, rule) for rule in night.column_rules]
-    return Section((_check(night, "NULLs", flaws, "no value is missing that should be there"),), (_table(flaws),))
+    return Section((_check(night, NULLS, flaws, "no value is missing that should be there"),), (_table(flaws),))
 
 
-@section("Ranges")
+@section(RANGES)
 def ranges(night: Night) -> Section:
     """Values that make no sense, a scale that changed, recommendations that contradict their row."""
     if night.profile is None:
@@ -72,9 +86,8 @@ def ranges(night: Night) -> Section:
     ]
     if CONTRADICTIONS in profile.measured:
         flaws.append(_flaw(night, profile, "recommendation", CONTRADICTIONS, "contradict their line or points"))
-    scales = [check for rule in night.column_rules if rule.scales and (check := _scale_check(night, profile, rule))]
-    check = _check(night, "Ranges", flaws, "all values make sense")
-    return Section((check, *scales), (_table(flaws),))
+    check = _check(night, RANGES, flaws, "all values make sense")
+    return Section((check, *_scale_checks(night, profile)), (_table(flaws),))
 
 
 def _nulls_of(night: Night, profile: DayProfile, rule: ColumnRule) -> _Flaw:
@@ -115,36 +128,51 @@ def _expected(rule: ColumnRule) -> str:
     return f"not {' and '.join(parts)}"
 
 
-def _scale_check(night: Night, profile: DayProfile, rule: ColumnRule) -> Check | None:
-    """Told only when it changed: 0.7 on a scale to 100 is in range and wrong."""
+def _scale_checks(night: Night, profile: DayProfile) -> list[Check]:
+    """Only when one changed: 0.7 on a scale to 100 is in range and wrong."""
+    changed = {
+        rule.column: tops for rule in night.column_rules if rule.scales and (tops := _changed(night, profile, rule))
+    }
+    if not changed:
+        return []
+    evidence: dict[str, Value] = {}
+    summaries = []
+    for column, (top, usual) in changed.items():
+        evidence |= {f"greatest value of {column}": top, f"usual greatest value of {column}": usual}
+        of = f"{column}: " if len(changed) > 1 else ""
+        summaries.append(f"{of}its values go up to {top:g}; on the dates before they went up to {usual:g}")
+    step = "Find out which revision of the workers wrote them; readers take one scale for the other."
+    return [SCALES.named(f"Scale of {', '.join(changed)}").on(evidence).fails("; ".join(summaries), step)]
+
+
+def _changed(night: Night, profile: DayProfile, rule: ColumnRule) -> tuple[float, float] | None:
+    """The column's greatest value and the usual one, if they are of different scales."""
     tops = [top for day in night.past if (top := day.measured[greatest(rule.column)]) is not None]
     top = profile.measured[greatest(rule.column)]
     if top is None or not tops or not night.has_past:
         return None
-    usual, now = rule.scale_of(median(tops)), rule.scale_of(top)
-    if usual == now or now is None:
-        return None
-    evidence = {"greatest value": f"{top:g}", "usual greatest value": f"{median(tops):g}"}
-    summary = f"its values go up to {top:g}; on the dates before they went up to {median(tops):g}"
-    step = "Find out which revision of the workers wrote them; readers take one scale for the other."
-    return Check(f"Scale of {rule.column}", Verdict.FAIL, summary, evidence, step)
+    usual = median(tops)
+    scale = rule.scale_of(top)
+    return None if scale is None or scale == rule.scale_of(usual) else (top, usual)
 
 
-def _check(night: Night, name: str, flaws: list[_Flaw], all_well: str) -> Check:
-    told = sorted((flaw for flaw in flaws if flaw.verdict is not Verdict.PASS), key=lambda flaw: -flaw.verdict.badness)
-    columns = ", ".join(dict.fromkeys(flaw.column for flaw in flaws))
-    evidence = {flaw.column: str(flaw) for flaw in told} or {"columns": columns or "none"}
-    if left_out := night.rules_left_out:
-        evidence["left out, not in this table or of another type"] = ", ".join(left_out)
-    commands = [by_hand.count_rows(night.platform.environment, night.game_date)]
+def _check(night: Night, question: Question, flaws: list[_Flaw], all_well: str) -> Check:
+    bad = sorted((flaw for flaw in flaws if flaw.verdict is not Verdict.PASS), key=lambda flaw: -flaw.verdict.badness)
+    columns = list(dict.fromkeys(flaw.column for flaw in flaws))
+    evidence: dict[str, Value] = {} if bad else {"columns": columns}
+    for flaw in bad:
+        evidence |= flaw.figures
+    if night.rules_left_out:
+        evidence["left out, not in this table or of another type"] = night.rules_left_out
+    question = question.on(evidence, night.row_count)
     if not flaws:
-        return Check(name, Verdict.UNKNOWN, "the table has none of the columns that are judged", evidence)
+        return question.unknown("the table has none of the columns that are judged")
     if not night.profile or not night.profile.active_rows:
-        return Check(name, Verdict.UNKNOWN, "there is no active row to look at", evidence)
-    if not told:
-        return Check(name, Verdict.PASS, f"{all_well} ({columns})", evidence, commands=commands)
+        return question.unknown("there is no active row to look at")
+    if not bad:
+        return question.passes(f"{all_well} ({', '.join(columns)})")
     step = "Look at such rows, and at the revision of the workers that wrote them."
-    return Check(name, worst([flaw.verdict for flaw in told]), "; ".join(map(str, told[:3])), evidence, step, commands)
+    return question.answer(worst([flaw.verdict for flaw in bad]), "; ".join(map(str, bad[:3])), step)
 
 
 def _table(flaws: list[_Flaw]) -> Table:

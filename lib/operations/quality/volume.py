@@ -14,14 +14,13 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from lib.consolidation.ledger import ledger_runs
-from lib.operations import by_hand
-from lib.verdict.check import Check
+from lib.verdict.check import Check, Question
 from lib.verdict.figure import Figure, rows_over_dates
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
-from lib.words.quantities import Value
+from lib.words.quantities import percent
 from lib.words.text import text_of
 
 if TYPE_CHECKING:
@@ -29,13 +28,13 @@ if TYPE_CHECKING:
     from lib.operations.quality.night import Night
     from lib.ports.logs import LogEntry
 
-_NAME = "Volume"
+VOLUME = Question("volume", "Volume")
 _NO_GAMES = re.compile(r"\bno games\b", re.IGNORECASE)
 # Batches of a date are started on its eve at the earliest, and end in the night after it.
 _BEFORE, _AFTER = timedelta(hours=12), timedelta(hours=12)
 
 
-@section(_NAME)
+@section(VOLUME)
 def volume(night: Night) -> Section:
     """Rows against games and the recent dates. A date without rows needs a reason."""
     check = _volume_check(night) if night.profile else _without_rows(night)
@@ -58,31 +57,37 @@ def _volume_check(night: Night) -> Check:
     systems = night.coverage.get(night.game_date, [])
     rows, games, found = night.profile.active_rows, games_of(systems), rows_for_each(systems)
     past = [share for day in night.past if (share := rows_for_each(night.coverage.get(day.game_date, []))) is not None]
-    told = f"{rows:,} rows of {games} games by {len(systems)} systems" if night.has_systems else f"{rows:,} rows"
-    evidence = {
-        "rows for a game and system": text_of(found),
-        "usual": f"{median(past):,.1f}, the median of {len(past)} earlier dates" if past else "not known",
-        "games told": text_of(night.games),
-        "inactive rows": night.profile.rows - rows,
-    }
-    commands = [by_hand.count_rows(night.platform.environment, night.game_date)]
+    usual = median(past) if past else None
+    share = (found or 0) / usual if usual else None
+    question = VOLUME.on(
+        {
+            "rows": rows,
+            "inactive rows": night.profile.rows - rows,
+            "games": games if night.has_systems else None,
+            "games told": night.games,
+            "systems": len(systems) if night.has_systems else None,
+            "rows for a game and system": found,
+            "usual": usual,
+            "usual, from so many earlier dates": len(past),
+            "of the usual": percent(None if share is None else 100 * share),
+        },
+        night.row_count,
+    )
+    counted = f"{rows:,} rows of {games} games by {len(systems)} systems" if night.has_systems else f"{rows:,} rows"
     step = f"See whether its batches wait in staging: {night.monitoring}"
     if night.games is not None and games < night.games:
-        summary = f"{told}; {night.games} games were told"
-        return so_far(night, Check(_NAME, Verdict.FAIL, summary, evidence, step, commands))
+        return so_far(night, question.fails(f"{counted}; {night.games} games were told", step))
     if not night.has_systems:
-        step = "Name the columns that tell the game and system, in params/quality.yaml."
-        summary = f"{told}; whether that is enough can't be told: the table names no game and system"
-        return Check(_NAME, Verdict.UNKNOWN, summary, evidence, step, commands)
-    if not night.has_past or not past:
-        step = "Read more days (days=…), or wait until there are some."
-        return Check(_NAME, Verdict.UNKNOWN, f"{told}; {night.no_past}", evidence, step, commands)
-    share = (found or 0) / median(past)
-    summary = f"{told}: {share:.0%} of the usual rows for a game and system"
+        step = "Name the columns of game and system in params/quality.yaml."
+        summary = f"{counted}; whether that is enough is not known: the table has no column for game and system"
+        return question.unknown(summary, step)
+    if not night.has_past or share is None:
+        return question.unknown(f"{counted}; {night.no_past}", "Read more days (days=…), or wait until there are some.")
+    summary = f"{counted}: {share:.0%} of the usual rows for a game and system"
     verdict = _judge(share, night.rules.volume_warn_below, night.rules.volume_fail_below)
     if verdict is Verdict.PASS:
-        return Check(_NAME, verdict, summary, evidence, commands=commands)
-    return so_far(night, Check(_NAME, verdict, summary, evidence, step, commands))
+        return question.passes(summary)
+    return so_far(night, question.answer(verdict, summary, step))
 
 
 def so_far(night: Night, check: Check) -> Check:
@@ -104,38 +109,42 @@ def _without_rows(night: Night) -> Check:
     """No games, not yet, or lost? Only what speaks for an answer gives one."""
     batches = _batches(night)
     lines = _lines_about(night)
-    evidence: dict[str, Value] = {
-        "games told": text_of(night.games),
-        "batches": ", ".join(batches) or "none staged, none in the ledger",
-        "log lines that name the date": len(lines),
-        "the same weekday before": _same_weekdays(night),
-    }
-    commands = [by_hand.count_rows(night.platform.environment, night.game_date)]
-    verdict, summary, step = _reason(night, batches, lines)
-    return Check(_NAME, verdict, f"no rows: {summary}", evidence, step, commands)
+    weekdays = [night.game_date - timedelta(weeks=number) for number in range(1, night.days // 7 + 1)]
+    question = VOLUME.on(
+        {
+            "games told": night.games,
+            "batches": batches,
+            "log lines that name the date": len(lines),
+            # Off-days keep to no weekday, so this shows what is usual and decides nothing.
+            "the same weekdays before": len(weekdays),
+            "the same weekdays before, with rows": sum(day in night.profiles for day in weekdays),
+        },
+        night.row_count,
+    )
+    return _reason(night, question, batches, lines)
 
 
-def _reason(night: Night, batches: Sequence[str], lines: Sequence[LogEntry]) -> tuple[Verdict, str, str]:
+def _reason(night: Night, question: Question, batches: Sequence[str], lines: Sequence[LogEntry]) -> Check:
+    coordinator = night.platform.environment.services.coordinator
     monitoring = f"Find out what became of them: {night.monitoring}"
     if night.games == 0:
-        return Verdict.PASS, "no games, as was told", ""
+        return question.passes("no rows: no games, as was told")
     if batches and night.is_over:
-        return Verdict.FAIL, f"though batches ran: {', '.join(batches[:3])}", monitoring
+        return question.fails(f"no rows: though batches ran: {', '.join(batches[:3])}", monitoring)
     if night.games and night.is_over:
-        return Verdict.FAIL, f"though {night.games} games were told", monitoring
+        return question.fails(f"no rows: though {night.games} games were told", monitoring)
     if said := next((line for line in lines if _NO_GAMES.search(line.message)), None):
-        return Verdict.PASS, f"no games, says {said.service}: {text_of(said.message)[:120]}", ""
+        return question.passes(f"no rows: no games, says {said.service}: {text_of(said.message)[:120]}")
     if not night.is_over:
-        return Verdict.UNKNOWN, "the date is not over", "Run this again when its batches are done."
+        return question.unknown("no rows: the date is not over", "Run this again when its batches are done.")
     if lines:
-        step = f"Read what was to be done: {night.monitoring}"
-        return Verdict.UNKNOWN, f"though the services speak of the date: {text_of(lines[-1].message)[:120]}", step
-    coordinator = night.platform.environment.services.coordinator
+        summary = f"no rows: though the services speak of the date: {text_of(lines[-1].message)[:120]}"
+        return question.unknown(summary, f"Read what was to be done: {night.monitoring}")
     if not _coordinator_was_up(night):
         step = "Find out whether there were games, and say so (games=0); then why nothing is logged."
-        return Verdict.UNKNOWN, f"and {coordinator} logged nothing that day", step
+        return question.unknown(f"no rows: and {coordinator} logged nothing that day", step)
     step = f"If there were games, no batch was ever started: run this with games=…, and {night.monitoring}"
-    return Verdict.PASS, f"no games: {coordinator} was up, and nothing was started for the date", step
+    return question.passes(f"no rows: no games: {coordinator} was up, and nothing was started for the date", step)
 
 
 def _batches(night: Night) -> list[str]:
@@ -162,12 +171,6 @@ def _coordinator_was_up(night: Night) -> bool:
     service = platform.environment.services.coordinator
     lines = platform.logs.entries((service,), since=night.starts_at - _BEFORE, until=night.ends_at + _AFTER)
     return next(iter(lines), None) is not None
-
-
-def _same_weekdays(night: Night) -> str:
-    """``3 of 4 had rows``; says what is usual, and decides nothing: off-days keep to no weekday."""
-    weekdays = [night.game_date - timedelta(weeks=number) for number in range(1, night.days // 7 + 1)]
-    return f"{sum(day in night.profiles for day in weekdays)} of {len(weekdays)} had rows"
 
 
 def _figures(night: Night) -> list[Figure]:

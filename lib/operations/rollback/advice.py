@@ -1,4 +1,4 @@
-"""Is a rollback advised? The guide's criteria over live evidence, and which option would help."""
+"""Is a rollback advised, and is all well after one? The criteria over live evidence, and the list read back."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from lib.consolidation.upkeep.audit import ActionRecord, ActionStatus, as_json
 from lib.errors import CouldNotLook
-from lib.operations import by_hand
-from lib.operations.changes.lock_switch import switch_now
-from lib.operations.criteria.criteria import Judged, Kind, figure, judged
+from lib.operations.changes import lock_switch, traffic
+from lib.operations.changes.audit import audit_table, changes, spoken_state
+from lib.operations.criteria.criteria import Criterion, Judged, Kind, evidence_of, figure, judged
 from lib.operations.criteria.metrics import Measurement
+from lib.operations.locks.stuck import lock_states
 from lib.operations.logs.history import LogHistory
-from lib.operations.rollback.aftermath import rollbacks
-from lib.verdict.check import Check
+from lib.operations.logs.monitoring import errors
+from lib.operations.quality.duplicates import duplicates
+from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
 from lib.verdict.verdict import Verdict, worst
@@ -23,22 +26,26 @@ if TYPE_CHECKING:
     from lib.operations.changes.plan import Approval
     from lib.operations.criteria.metrics import Evidence
     from lib.operations.scope import Scope
+    from lib.platform import Platform
 
-_NAME = "Rollback"
+ROLLBACK = Question("rollback", "Rollback")
+AFTER_ROLLBACK = Question("after_rollback", "After the rollback")
+
+_ACTIONS = (lock_switch.ACTION, traffic.ACTION)
 _OF_THE_LOCK = ("lock_acquisition_failures", "lock_cycle_faults", "lock_failure_percent")
 _WORDS: dict[Kind, tuple[str, str]] = {"rollback": ("not met", "met"), "success": ("met", "not met")}
 
 
-@section(_NAME)
+@section(ROLLBACK)
 def rollback_advice(scope: Scope, approval: Approval) -> Section:
     """Each criterion as met, not met or UNKNOWN; a rollback is advised when one for it is met.
 
-    In the run that carries a rollback out the advice is shown, and no check any more.
+    The run that carries a rollback out shows the advice without a check.
     """
     evidence, since = _evidence(scope)
     rollback, success = _judged(scope, "rollback", evidence), _judged(scope, "success", evidence)
     tables = (_table("rollback", f"Roll back if{since}", rollback), _table("success", f"Successful if{since}", success))
-    return Section(() if approval.is_given else (_advice(scope, rollback),), tables)
+    return Section(() if approval.is_given else (_advice(scope, rollback),), tables, leads=True)
 
 
 def _evidence(scope: Scope) -> tuple[Evidence, str]:
@@ -51,13 +58,13 @@ def _evidence(scope: Scope) -> tuple[Evidence, str]:
         return scope.evidence, ""
     since = earlier[0].filed_at
     history = LogHistory(scope.platform, since, scope.now)
-    told = f", judged since the rollback of {local_time(since, scope.platform.environment.timezone)}"
-    return replace(scope.evidence, history=history), told
+    note = f", judged since the rollback of {local_time(since, scope.platform.environment.timezone)}"
+    return replace(scope.evidence, history=history), note
 
 
 def _judged(scope: Scope, kind: Kind, evidence: Evidence) -> list[Judged]:
-    """As `judged`; of a lock that is switched off nobody can expect that it is taken."""
-    if switch_now(scope.platform)["lock"] != "off":
+    """As `judged`; nobody can expect that a lock is taken that is switched off."""
+    if lock_switch.switch_now(scope.platform)["lock"] != "off":
         return judged(kind, evidence)
     moot = Measurement(None, "the lock is switched off", is_moot=True)
     return [
@@ -66,32 +73,28 @@ def _judged(scope: Scope, kind: Kind, evidence: Evidence) -> list[Judged]:
 
 
 def _advice(scope: Scope, criteria: Sequence[Judged]) -> Check:
-    evidence = {
-        criterion.text: f"{_answer('rollback', (criterion, found))}: {figure(criterion, found)} ({found.basis})"
-        for criterion, found in criteria
-    }
+    question = ROLLBACK.on(evidence_of(criteria))
     verdict = worst([criterion.judge(found) for criterion, found in criteria])
-    told = [(criterion, found) for criterion, found in criteria if criterion.judge(found) is verdict]
-    texts = "; ".join(criterion.text for criterion, _ in told)
-    counted = f"{len(told)} of {len(criteria)} criteria"
+    decisive = [(criterion, found) for criterion, found in criteria if criterion.judge(found) is verdict]
+    texts = "; ".join(criterion.text for criterion, _ in decisive)
+    counted = f"{len(decisive)} of {len(criteria)} criteria"
     if verdict is Verdict.FAIL:
-        step = " ".join(dict.fromkeys(_remedy(scope, criterion.remedy) for criterion, _ in told))
-        summary = f"ADVISED, {counted} {'is' if len(told) == 1 else 'are'} met: {texts}"
-        return Check(_NAME, verdict, summary, evidence, step)
+        step = " ".join(dict.fromkeys(_remedy(scope, criterion.remedy) for criterion, _ in decisive))
+        return question.fails(f"ADVISED, {counted} {'is' if len(decisive) == 1 else 'are'} met: {texts}", step)
     if verdict is Verdict.PASS:
-        return Check(_NAME, verdict, f"not advised, none of {len(criteria)} criteria is met", evidence)
-    bases = "; ".join(found.basis for _, found in told) or "params/criteria.yaml holds none"
+        return question.passes(f"not advised, none of {len(criteria)} criteria is met")
+    bases = "; ".join(found.basis for _, found in decisive) or "params/criteria.yaml holds none"
     step = f"Get the figures first, and roll back on none of these alone: {bases}."
     part = "could be judged in part only" if verdict is Verdict.WARN else "could not be judged"
-    return Check(_NAME, verdict, f"not known to be advised, {counted} {part}: {texts}", evidence, step)
+    return question.answer(verdict, f"not known to be advised, {counted} {part}: {texts}", step)
 
 
 def _remedy(scope: Scope, option: str) -> str:
-    environment = scope.platform.environment
+    commands = scope.platform.commands
     if option == "lock":
-        plan = by_hand.runbook("rollback", environment, {"lock": "off"})
+        plan = commands.run("rollback", {"lock": "off"})
         return f"Option A stops the waiting, and the fence goes on guarding the rows; see its plan: {plan}"
-    diagnosis = by_hand.runbook("duplicate_diagnosis", environment, {"game_date": scope.game_date})
+    diagnosis = commands.run("duplicate_diagnosis", {"game_date": scope.game_date})
     return (
         f"Find out first who writes them: {diagnosis}. No rollback removes duplicates; option A takes a defence "
         "away, and option B helps only towards a revision that has the fence (see the revisions)."
@@ -100,14 +103,13 @@ def _remedy(scope: Scope, option: str) -> str:
 
 def _table(kind: Kind, caption: str, criteria: Sequence[Judged]) -> Table:
     rows = [
-        (criterion.text, _answer(kind, (criterion, found)), figure(criterion, found), criterion.limit, found.basis)
+        (criterion.text, _answer(kind, criterion, found), figure(criterion, found), criterion.limit, found.basis)
         for criterion, found in criteria
     ]
     return Table(caption, ("Criterion", "Met", "Figure", "Healthy", "Made of"), rows)
 
 
-def _answer(kind: Kind, pair: Judged) -> str:
-    criterion, found = pair
+def _answer(kind: Kind, criterion: Criterion, found: Measurement) -> str:
     verdict = criterion.judge(found)
     if verdict is Verdict.UNKNOWN:
         return str(verdict)
@@ -117,3 +119,61 @@ def _answer(kind: Kind, pair: Judged) -> str:
     if not criterion.is_healthy(found.value):
         return unhealthy
     return f"{healthy}, seen in part" if verdict is Verdict.WARN else healthy
+
+
+def rollbacks(scope: Scope) -> list[ActionRecord]:
+    """Rollbacks of the period that are on record, newest first. Raises `Unavailable`."""
+    return [
+        record
+        for record in changes(scope.platform)
+        if record.action in _ACTIONS and record.status != ActionStatus.FAILED and record.filed_at >= scope.since
+    ]
+
+
+@section(AFTER_ROLLBACK)
+def after_rollback(scope: Scope, approval: Approval) -> Section:
+    """What has to be so after the rollbacks of the period.
+
+    Without one there is nothing to check, nor in the very run that carries one out.
+    """
+    found = rollbacks(scope)
+    table = replace(audit_table(scope.platform, found), caption="Rollbacks of the period on record")
+    if not found or approval.is_given:
+        return Section((), (table,))
+    # Another environment over the same table has services of its own, which cannot be looked at from here.
+    here = [record for record in reversed(found) if record.target in scope.platform.environment.services.both]
+    newest = {(record.action, record.target): record for record in here}
+    as_left = Section(tuple(_as_left(scope.platform, record) for record in newest.values()), (table,))
+    history = LogHistory(scope.platform, found[0].filed_at, scope.now)
+    parts = (
+        as_left,
+        errors(scope, history),
+        lock_states(scope),
+        duplicates(scope, scope.day_before, scope.game_date),
+    )
+    return Section(
+        tuple(check for part in parts for check in part.checks),
+        tuple(exhibit for part in parts for exhibit in part.exhibits),
+    )
+
+
+def _as_left(platform: Platform, record: ActionRecord) -> Check:
+    """Whether it is now what the record says that it was after the rollback."""
+    question = _left(platform, record).on({"by": record.actor, "reason": record.reason, "undo": record.undo})
+    if record.status != ActionStatus.DONE:
+        step = "See above whether it took effect; then do it again, or undo it."
+        return question.unknown(ActionStatus(record.status).words, step)
+    is_switch = record.action == lock_switch.ACTION
+    now = lock_switch.switch_now(platform) if is_switch else traffic.traffic_now(platform, record.target)
+    left, found = spoken_state(record.after), spoken_state(as_json(now))
+    if found == left:
+        return question.passes(found)
+    step = f"Find out who changed it since: {platform.commands.describe_service(record.target)}"
+    return question.warns(f"{found}, but it was left so: {left}", step)
+
+
+def _left(platform: Platform, record: ActionRecord) -> Question:
+    name = f"{record.action.capitalize()} of {record.target} as it was left"
+    if record.action == lock_switch.ACTION:
+        return Question("lock_switch_as_left", name)
+    return Question(f"traffic_of_{platform.environment.services.role_of(record.target)}_as_left", name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -10,9 +9,8 @@ from lib.errors import UserError
 from lib.operations.changes.action import Action, carry_out
 from lib.operations.changes.lock_switch import LockSwitching
 from lib.operations.changes.plan import Approval
-from lib.operations.changes.traffic import TrafficRouting, wanted_traffic
-from lib.verdict.conclusion import Conclusion, conclude
-from lib.verdict.section import Section, all_checks, section
+from lib.operations.changes.traffic import ROLLBACK_OPTION, TrafficRouting, wanted_traffic
+from lib.verdict.section import Section, section
 from lib.words.choices import ensure_one_of
 
 if TYPE_CHECKING:
@@ -79,7 +77,7 @@ def _action(platform: Platform, lock: Lock, service: str, revision: str) -> Acti
     return TrafficRouting(platform, service, wanted_traffic(revision)) if revision else None
 
 
-@section("Rollback option")
+@section(ROLLBACK_OPTION)
 def roll_back(scope: Scope, request: RollbackRequest) -> Section:
     """Show the plan of the option that was asked for or, when it is approved, carry it out.
 
@@ -92,10 +90,3 @@ def roll_back(scope: Scope, request: RollbackRequest) -> Section:
     done = carry_out(scope.platform, request.action, request.approval)
     caution = request.action.caution() if isinstance(request.action, TrafficRouting) else None
     return replace(done, checks=(*done.checks, caution)) if caution else done
-
-
-def concluded(sections: Sequence[Section]) -> Conclusion:
-    """As `conclude`; when all is well the headline still answers whether to roll back."""
-    found = conclude(all_checks(sections))
-    lead = found.checks[0]
-    return replace(found, headline=f"{lead.name}: {lead.summary}")

@@ -1,6 +1,6 @@
 """Batches whose rows still wait in staging tables.
 
-The ledger tells which tables were merged by this library. Of the others an anti-join with the
+The ledger names the tables that were merged by this library. Of the others an anti-join with the
 main table proves it, row by row; age proves nothing.
 """
 
@@ -14,21 +14,22 @@ from typing import TYPE_CHECKING
 from lib.consolidation.errors import SourceVanished, WarehouseUnavailable
 from lib.consolidation.staging import BatchBacklog, staging_backlog
 from lib.consolidation.upkeep.cleanup import Proof, ProvenTable, prove_tables
-from lib.operations import by_hand
-from lib.verdict.check import Check
+from lib.verdict.check import Check, Question
 from lib.verdict.commands import Changing, Looking
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
-from lib.verdict.verdict import Verdict
 from lib.words.dates import date_in
 from lib.words.durations import spoken_seconds
+from lib.words.quantities import Quantity, seconds
 
 if TYPE_CHECKING:
-    from lib.environment import Environment
+    from lib.operations.scope import Scope
     from lib.platform import Platform
+    from lib.ports.commands import Commands
 
-_NAME = "Staging backlog"
+BACKLOG = Question("staging_backlog", "Staging backlog")
 _STILL_WANTED = timedelta(hours=24)
+_MOST_BATCHES = 10
 
 
 @dataclass(frozen=True)
@@ -60,24 +61,22 @@ class Waiting:
         )
 
 
-@section(_NAME)
-def backlog(platform: Platform, now: datetime, *, stuck_after_minutes: float) -> Section:
+@section(BACKLOG)
+def backlog(scope: Scope, *, stuck_after_minutes: float) -> Section:
     """Staging tables, rows and age of each batch, and whether they were merged.
 
     Args:
-        platform: Whose warehouse.
-        now: The moment of the run (UTC).
+        scope: Whose warehouse, and the moment of the run.
         stuck_after_minutes: A batch that nobody has added to for so long should be merged.
     """
-    batches = look_at_staging(platform)
-    check = _backlog_check(platform.environment, batches, now, timedelta(minutes=stuck_after_minutes))
-    return Section((check,), (_table(batches, now),))
+    batches = look_at_staging(scope.platform)
+    return Section((_check(scope, batches, timedelta(minutes=stuck_after_minutes)),), (_table(batches, scope.now),))
 
 
-@section(_NAME)
-def staging_state(platform: Platform, now: datetime) -> Section:
+@section(BACKLOG)
+def staging_state(scope: Scope) -> Section:
     """The same tables; judges nothing."""
-    return Section((), (_table(look_at_staging(platform), now),))
+    return Section((), (_table(look_at_staging(scope.platform), scope.now),))
 
 
 def look_at_staging(platform: Platform) -> list[Waiting]:
@@ -130,41 +129,46 @@ def _table(batches: Sequence[Waiting], now: datetime) -> Table:
     return Table("Staging tables by batch", columns, rows, note, shown=20)
 
 
-def _backlog_check(
-    environment: Environment, batches: Sequence[Waiting], now: datetime, stuck_after: timedelta
-) -> Check:
+def _check(scope: Scope, batches: Sequence[Waiting], stuck_after: timedelta) -> Check:
     waiting = [found for found in batches if found.unmerged]
     tables = sum(len(found.unmerged) for found in waiting)
-    leftovers = sum(found.batch.tables - len(found.unmerged) for found in batches)
-    evidence = {found.name: _described(found, now) for found in waiting[:10]}
-    if leftovers:
-        evidence["merged, only to be dropped"] = f"{leftovers} tables"
-    stuck = [found for found in waiting if _is_older(found.batch, now, stuck_after)]
-    wanted = [found for found in stuck if not _is_older(found.batch, now, _STILL_WANTED)]
+    leftovers = sum(found.batch.tables for found in batches) - tables
+    stuck = [found for found in waiting if _is_older(found.batch, scope.now, stuck_after)]
+    wanted = [found for found in stuck if not _is_older(found.batch, scope.now, _STILL_WANTED)]
+    looks, changes = _commands(scope.platform.commands, wanted or stuck)
+    question = BACKLOG.on(
+        {
+            "batches that wait": len(waiting),
+            "tables not merged": tables,
+            "rows nowhere else": sum(found.rows_nowhere_else for found in waiting),
+            "merged, only to be dropped": Quantity(leftovers, "tables"),
+            **{found.name: _figures(found, scope.now) for found in waiting[:_MOST_BATCHES]},
+        },
+        looks,
+    )
     if wanted:
         rows = sum(found.rows_nowhere_else for found in wanted)
         summary = (
             f"{len(wanted)} batches wait for longer than {spoken_seconds(stuck_after.total_seconds())}: "
             f"{rows:,} rows in {sum(len(found.unmerged) for found in wanted)} tables are not merged"
         )
-        looks, changes = _commands(environment, wanted)
         step = f"Their rows are in no other place. See what it would do: {looks[0]}; then do it: {changes[0]}"
-        return Check(_NAME, Verdict.FAIL, summary, evidence, step, looks, changes)
+        return question.fails(summary, step, changes)
     if stuck:
         summary = f"{len(stuck)} old batches were never merged, {tables} tables; {leftovers} tables are merged"
         step = "Decide on each: consolidate it, or drop it. Their rows are in no other place."
-        return Check(_NAME, Verdict.WARN, summary, evidence, step, *_commands(environment, stuck))
+        return question.warns(summary, step, changes)
     if waiting:
-        summary = f"{len(waiting)} batches are being staged, {tables} tables, none for long"
-        return Check(_NAME, Verdict.PASS, summary, evidence)
-    return Check(_NAME, Verdict.PASS, "no batch waits", evidence)
+        return question.passes(f"{len(waiting)} batches are being staged, {tables} tables, none for long")
+    return question.passes("no batch waits")
 
 
-def _described(found: Waiting, now: datetime) -> str:
-    return (
-        f"{len(found.unmerged)} tables not merged, {found.rows_nowhere_else:,} rows nowhere else, "
-        f"newest {spoken_seconds(_age_seconds(found.batch, now))} old"
-    )
+def _figures(found: Waiting, now: datetime) -> list[Quantity | None]:
+    return [
+        Quantity(len(found.unmerged), "tables not merged"),
+        Quantity(found.rows_nowhere_else, "rows nowhere else"),
+        seconds(_age_seconds(found.batch, now)),
+    ]
 
 
 def _age_seconds(batch: BatchBacklog, now: datetime) -> float | None:
@@ -176,8 +180,8 @@ def _is_older(batch: BatchBacklog, now: datetime, age: timedelta) -> bool:
     return batch.newest is None or now - batch.newest > age
 
 
-def _commands(environment: Environment, waiting: Sequence[Waiting]) -> tuple[list[Looking], list[Changing]]:
+def _commands(commands: Commands, waiting: Sequence[Waiting]) -> tuple[list[Looking], list[Changing]]:
     """What shows the consolidation of each of the first ten batches, and what does it."""
-    batches = [(found.batch.batch_id, date_in(found.batch.batch_id)) for found in waiting[:10]]
-    looks = [by_hand.consolidate_dry_run(environment, *batch) for batch in batches]
-    return looks, [by_hand.consolidate(environment, *batch) for batch in batches]
+    batches = [(found.batch.batch_id, date_in(found.batch.batch_id)) for found in waiting[:_MOST_BATCHES]]
+    looks = [commands.consolidate_dry_run(*batch) for batch in batches]
+    return looks, [commands.consolidate(*batch) for batch in batches]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from difflib import get_close_matches
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -12,23 +11,25 @@ from lib.consolidation.identifiers import checked_batch_id
 from lib.consolidation.ledger import LedgerRun, ledger_runs
 from lib.consolidation.staged_batch import StagedBatch, find_staged
 from lib.consolidation.upkeep.duplicates import count_duplicates
-from lib.operations import by_hand
-from lib.verdict.check import Check
+from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
-from lib.verdict.verdict import Verdict
 from lib.words.dates import date_in, local_time
+from lib.words.quantities import Value
 
 if TYPE_CHECKING:
-    from lib.operations.logs.history import LogHistory
+    from lib.operations.scope import Scope
     from lib.platform import Platform
 
-_OLD_OR_NEW = "Old duplicates or new ones"
+LEDGER = Question("age_of_duplicates", "Ledger")
+TIMELINE = Question("timeline", "Timeline")
+BATCH = Question("batch_history", "Batch")
 
 
-@section("Ledger")
-def committed_consolidations(platform: Platform, game_date: date) -> Section:
+@section(LEDGER)
+def committed_consolidations(scope: Scope) -> Section:
     """The consolidations of the date that were committed, and whether its duplicates are older than they."""
+    platform, game_date = scope.platform, scope.game_date
     runs = ledger_runs(platform.warehouse, platform.table, game_date=game_date)
     counts = count_duplicates(platform.warehouse, platform.table, game_date, game_date)
     duplicate_keys = sum(count.duplicate_keys for count in counts)
@@ -75,85 +76,90 @@ def _old_or_new(platform: Platform, runs: Sequence[LedgerRun], duplicate_keys: i
         runs: Of the date, oldest first; at least one.
         duplicate_keys: As many as there are now; at least one.
     """
-    zone = platform.environment.timezone
     added = [run for run in runs if run.duplicates_after > run.duplicates_before]
     between = [
-        f"{later.duplicates_before - run.duplicates_after} between {run.batch_id} and {later.batch_id}"
+        (later.duplicates_before - run.duplicates_after, f"between {run.batch_id} and {later.batch_id}")
         for run, later in pairwise(runs)
         if later.duplicates_before > run.duplicates_after
     ]
     if duplicate_keys > runs[-1].duplicates_after:
-        between.append(f"{duplicate_keys - runs[-1].duplicates_after} after {runs[-1].batch_id}")
+        between.append((duplicate_keys - runs[-1].duplicates_after, f"after {runs[-1].batch_id}"))
     first = runs[0]
-    evidence = {
-        "before the first consolidation": f"{first.duplicates_before}: {first.batch_id}, "
-        f"{local_time(first.committed_at, zone)}",
-        "came past the fence": "; ".join(between) or "none",
-        "now": duplicate_keys,
-    }
+    question = LEDGER.named("Old duplicates or new ones").on(
+        {
+            "before the first consolidation": first.duplicates_before,
+            "first consolidation": first.batch_id,
+            "first consolidation committed": local_time(first.committed_at, platform.environment.timezone),
+            "came past the fence": sum(number for number, _ in between),
+            "now": duplicate_keys,
+        }
+    )
     if added:
         summary = f"{added[0].batch_id} added duplicates, which its transaction must refuse"
-        return Check(_OLD_OR_NEW, Verdict.FAIL, summary, evidence, "Report this: the fence did not hold.")
+        return question.fails(summary, "Report this: the fence did not hold.")
     if between:
-        verify = by_hand.runbook("deploy_verify", platform.environment)
-        summary = f"new ones were written past the fence: {'; '.join(between)}"
-        return Check(_OLD_OR_NEW, Verdict.WARN, summary, evidence, f"See which old code still serves: {verify}")
+        verify = platform.commands.run("deploy_verify")
+        new = "; ".join(f"{number} {when}" for number, when in between)
+        return question.warns(
+            f"new ones were written past the fence: {new}", f"See which old code still serves: {verify}"
+        )
     summary = (
         f"all {duplicate_keys} duplicate keys are older than {first.batch_id}; "
         f"none of the {len(runs)} consolidations added any"
     )
-    step = "They hold up no consolidation. Repair them when it suits."
-    return Check(_OLD_OR_NEW, Verdict.WARN, summary, evidence, step)
+    return question.warns(summary, "They hold up no consolidation. Repair them when it suits.")
 
 
-@section("Timeline")
-def timeline_of_date(history: LogHistory, game_date: date) -> Section:
+@section(TIMELINE)
+def timeline_of_date(scope: Scope) -> Section:
     """The consolidations of the date as they were logged, all instances together. Judges nothing."""
+    history, game_date = scope.history_of_date, scope.game_date
     return Section((), (history.table(f"Logged consolidations of {game_date}", history.of_date(game_date)),))
 
 
-@section("Batch")
-def batch_history(platform: Platform, batch_id: str) -> Section:
-    """What became of one batch; nothing when none is named.
+@section(BATCH)
+def batch_history(scope: Scope, batch_id: str) -> Section:
+    """What happened to one batch; nothing when none is named.
 
     Raises:
-        UserError: It is no batch's name.
+        UserError: It is not a batch's name.
     """
     if not batch_id:
         return Section(())
     checked_batch_id(batch_id)
+    platform = scope.platform
     runs = ledger_runs(platform.warehouse, platform.table, batch_id=batch_id)
     staged = find_staged(platform.warehouse, platform.table, batch_id)
     return Section((_batch_check(platform, runs, staged),), (_table(platform, f"Consolidations of {batch_id}", runs),))
 
 
 def _batch_check(platform: Platform, runs: Sequence[LedgerRun], staged: StagedBatch) -> Check:
-    name = f"Batch {staged.batch_id}"
     rows = sum(table.rows for table in staged.listed if table.name in staged.to_merge)
-    evidence = {
-        "tables not merged": f"{len(staged.to_merge)}, {rows:,} rows",
+    evidence: dict[str, Value] = {
+        "tables not merged": len(staged.to_merge),
+        "rows not merged": rows,
         "tables merged, to be dropped": len(staged.merged),
         "consolidations": len(runs),
     }
-    done = _told(platform, runs[0]) if runs else "never consolidated"
+    question = BATCH.named(f"Batch {staged.batch_id}").on(evidence)
+    done = _in_words(platform, runs[0]) if runs else "never consolidated"
     if staged.to_merge:
-        game_date = runs[0].game_date if runs else date_in(staged.batch_id)
-        batch = (platform.environment, staged.batch_id, game_date)
-        look, consolidate = by_hand.consolidate_dry_run(*batch), by_hand.consolidate(*batch)
+        batch = staged.batch_id, runs[0].game_date if runs else date_in(staged.batch_id)
+        look, consolidate = platform.commands.consolidate_dry_run(*batch), platform.commands.consolidate(*batch)
         summary = f"{done}; {len(staged.to_merge)} staging tables with {rows:,} rows wait"
         step = f"See what it would do: {look}; then do it: {consolidate}"
-        return Check(name, Verdict.WARN, summary, evidence, step, [look], [consolidate])
+        return question.on(evidence, [look]).warns(summary, step, [consolidate])
     if runs:
-        summary = f"already {done}; nothing of it waits in staging, and nothing is lost"
-        return Check(name, Verdict.PASS, summary, evidence)
+        return question.passes(f"already {done}; nothing of it waits in staging, and nothing is lost")
     known = {run.batch_id for run in ledger_runs(platform.warehouse, platform.table)}
     near = get_close_matches(staged.batch_id, known, n=3)
-    evidence["batches with a name like it"] = ", ".join(near) or "none"
     step = "See that the name is right. Code without the ledger leaves no trace but its log lines."
-    return Check(name, Verdict.UNKNOWN, "no staging tables, and no row in the ledger", evidence, step)
+    return question.on({**evidence, "batches with a name like it": near}).unknown(
+        "no staging tables, and no row in the ledger", step
+    )
 
 
-def _told(platform: Platform, run: LedgerRun) -> str:
+def _in_words(platform: Platform, run: LedgerRun) -> str:
     committed_at = local_time(run.committed_at, platform.environment.timezone)
     return (
         f"consolidated {committed_at} by {run.host} for {run.game_date}: "

@@ -8,26 +8,28 @@ from typing import TYPE_CHECKING
 from lib.consolidation.errors import StagedDataError
 from lib.consolidation.schema import check_staged_columns
 from lib.consolidation.staging import staging_backlog
-from lib.verdict.check import Check
+from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
-from lib.verdict.verdict import Verdict
+from lib.words.quantities import Quantity, Value
 
 if TYPE_CHECKING:
     from lib.consolidation.identifiers import TableName
     from lib.consolidation.warehouse import Column
+    from lib.operations.scope import Scope
     from lib.platform import Platform
 
-_NAME = "Columns of staging tables"
+COLUMNS = Question("staging_columns", "Columns of staging tables")
 
 
-@section(_NAME)
-def schema_drift(platform: Platform) -> Section:
+@section(COLUMNS)
+def schema_drift(scope: Scope) -> Section:
     """The columns in which staging tables differ from the main table, and the statement that adds them."""
+    platform = scope.platform
     batches = staging_backlog(platform.warehouse, platform.table)
     waiting = [table.name for batch in batches for table in batch.waiting]
     if not waiting:
-        return Section((Check(_NAME, Verdict.PASS, "no staging table waits"),))
+        return Section((COLUMNS.passes("no staging table waits"),))
     columns = platform.warehouse.columns_of(waiting)
     main = platform.warehouse.columns(platform.table.table)
     alike: dict[tuple[Column, ...], list[TableName]] = {}
@@ -54,22 +56,20 @@ def _check(
     faults: dict[tuple[Column, ...], str],
 ) -> Check:
     tables = sum(len(members) for members in alike.values())
-    evidence = {
-        f"{len(members)} tables, such as {members[0].table}": f"{len(found)} columns, "
-        f"{platform.table.table.table} has {len(main)}"
-        for found, members in alike.items()
-    }
+    evidence: dict[str, Value] = {platform.table.table.table: Quantity(len(main), "columns")}
+    for found, members in alike.items():
+        evidence[f"{len(members)} tables, such as {members[0].table}"] = Quantity(len(found), "columns")
+    question = COLUMNS.on(evidence)
     unfit = [found for found in alike if faults[found]]
     if not unfit:
         fewer = sum(len(members) for found, members in alike.items() if len(found) < len(main))
-        told = f"; {fewer} stage only some columns, which leaves the others as they are" if fewer else ""
-        return Check(_NAME, Verdict.PASS, f"{tables} tables fit{told}", evidence)
+        some = f"; {fewer} stage only some columns, which leaves the others as they are" if fewer else ""
+        return question.passes(f"{tables} tables fit{some}")
     blocked = sum(len(alike[found]) for found in unfit)
-    fault = faults[unfit[0]]
-    summary = f"{blocked} of {tables} staging tables cannot be merged: {fault.partition('; if they are new')[0]}"
-    statement = "; ".join(dict.fromkeys(_remedy(faults[found]) for found in unfit if _remedy(faults[found])))
+    fault = faults[unfit[0]].partition("; if they are new")[0]
+    statement = "; ".join(dict.fromkeys(filter(None, (_remedy(faults[found]) for found in unfit))))
     step = f"If the columns are new: {statement}" if statement else "Deploy workers that write the table's types."
-    return Check(_NAME, Verdict.FAIL, summary, evidence, step)
+    return question.fails(f"{blocked} of {tables} staging tables cannot be merged: {fault}", step)
 
 
 def _remedy(fault: str) -> str:

@@ -9,21 +9,22 @@ from typing import TYPE_CHECKING
 
 from lib.consolidation.ledger import ledger_runs
 from lib.consolidation.staging import batch_of, is_merged, merged_names, staging_of
-from lib.operations import by_hand
-from lib.verdict.check import Check
+from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
-from lib.verdict.verdict import Verdict
 from lib.words.durations import spoken_seconds
+from lib.words.quantities import Quantity
 
 if TYPE_CHECKING:
     from lib.consolidation.warehouse import StagingTable
+    from lib.operations.scope import Scope
     from lib.platform import Platform
 
-_NAME = "Staging size"
+SIZE = Question("staging_size", "Staging size")
 # A batch has 113 to 175 staging tables on most nights; the one that got stuck had 615.
 _MANY_TABLES = 500
 _FEW_ROWS_A_TABLE = 2
+_MOST_BATCHES = 10
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class StagedSize:
     """The staging tables of a batch.
 
     Attributes:
-        batch_id: As its writer recorded it, or as its tables' names tell.
+        batch_id: As its writer recorded it, or as its tables' names say.
         tables: How many there are.
         unmerged_tables: How many of them the ledger does not name as merged.
         rows: Rows in all of them.
@@ -47,6 +48,10 @@ class StagedSize:
     one_row_tables: int
     oldest: datetime | None
     newest: datetime | None
+
+    @property
+    def name(self) -> str:
+        return self.batch_id or "not told"
 
     @property
     def rows_a_table(self) -> float:
@@ -84,50 +89,56 @@ def _size(batch_id: str, tables: Sequence[StagingTable], unmerged_tables: int) -
     )
 
 
-@section(_NAME)
-def staging_size(platform: Platform, now: datetime) -> Section:
+@section(SIZE)
+def staging_size(scope: Scope) -> Section:
     """Tables, rows and age of each batch, and whether one is made of too many small tables."""
-    sizes = staged_sizes(platform)
+    sizes = staged_sizes(scope.platform)
     rows = [
         (
-            size.batch_id or "not told",
+            size.name,
             size.tables,
             size.unmerged_tables,
             size.rows,
             round(size.rows_a_table, 1),
             size.one_row_tables,
-            _age(size.oldest, now),
-            _age(size.newest, now),
+            _age(size.oldest, scope.now),
+            _age(size.newest, scope.now),
         )
         for size in sizes
     ]
-    columns = (
-        "Batch",
-        "Tables",
-        "Not merged",
-        "Rows",
-        "Rows a table",
-        "Tables of one row",
-        "Oldest",
-        "Newest",
+    columns = ("Batch", "Tables", "Not merged", "Rows", "Rows a table", "Tables of one row", "Oldest", "Newest")
+    return Section((_check(scope, sizes),), (Table("Staged batches", columns, rows, shown=20),))
+
+
+def _check(scope: Scope, sizes: Sequence[StagedSize]) -> Check:
+    question = SIZE.on(
+        {
+            "batches": len(sizes),
+            "staging tables": sum(size.tables for size in sizes),
+            "rows": sum(size.rows for size in sizes),
+            **{size.name: _figures(size) for size in sizes[:_MOST_BATCHES]},
+        }
     )
-    return Section((_check(platform, sizes),), (Table("Staged batches", columns, rows, shown=20),))
-
-
-def _check(platform: Platform, sizes: Sequence[StagedSize]) -> Check:
     if not sizes:
-        return Check(_NAME, Verdict.PASS, "nothing is staged")
-    evidence = {size.batch_id or "not told": _told(size) for size in sizes[:10]}
-    fragmented = [size for size in sizes if size.is_fragmented]
-    if fragmented:
-        worst = fragmented[0]
-        history = by_hand.runbook("consolidation_timeout", platform.environment, {"batch": worst.batch_id})
-        step = f"Its rows wait in no other place. Let a worker write all its rows at once; see the batch: {history}"
-        return Check(_NAME, Verdict.WARN, f"{worst.batch_id or 'a batch'}: {_told(worst)}", evidence, step)
-    return Check(_NAME, Verdict.PASS, f"{len(sizes)} batches, the largest: {_told(sizes[0])}", evidence)
+        return question.passes("nothing is staged")
+    worst = next((size for size in sizes if size.is_fragmented), None)
+    if worst is None:
+        return question.passes(f"{len(sizes)} batches, the largest: {_in_words(sizes[0])}")
+    history = scope.platform.commands.run("consolidation_timeout", {"batch": worst.batch_id})
+    step = f"Its rows wait in no other place. Let a worker write all its rows at once; see the batch: {history}"
+    return question.warns(f"{worst.batch_id or 'a batch'}: {_in_words(worst)}", step)
 
 
-def _told(size: StagedSize) -> str:
+def _figures(size: StagedSize) -> list[Quantity]:
+    return [
+        Quantity(size.rows, "rows"),
+        Quantity(size.tables, "staging tables"),
+        Quantity(size.rows_a_table, "rows a table"),
+        Quantity(size.one_row_tables, "of one row"),
+    ]
+
+
+def _in_words(size: StagedSize) -> str:
     return (
         f"{size.rows:,} rows in {size.tables:,} staging tables, {size.rows_a_table:.1f} rows a table, "
         f"{size.one_row_tables:,} of one row"

@@ -1,4 +1,4 @@
-"""The guide's three fixes for a consolidation that times out, each with what it would change here."""
+"""Three fixes for a consolidation that times out, each with what it would change here."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from lib.operations.criteria.criteria import threshold
 from lib.operations.logs.lines import EventKind
 from lib.operations.staging.size import StagedSize, staged_sizes
 from lib.operations.timeout.phases import Phase, TimedRun, timed_runs
-from lib.operations.timeout.table_layout import bytes_of_date, is_pruned, rows_of_date
-from lib.verdict.check import Check
+from lib.operations.timeout.surroundings import bytes_of_date, is_pruned, rows_of_date
+from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
-from lib.verdict.verdict import Verdict
 from lib.words.bytes import spoken_bytes
 from lib.words.durations import spoken_seconds
+from lib.words.quantities import Value, seconds
 
 if TYPE_CHECKING:
     from lib.operations.scope import Scope
 
-_NAME = "The guide's three fixes"
+THREE_FIXES = Question("three_fixes", "Three fixes for a timeout")
+
 # What it is today, and what the fix would change.
 _Figures = tuple[str, str]
 
 
-@section(_NAME)
+@section(THREE_FIXES)
 def three_fixes(scope: Scope, batch_id: str = "") -> Section:
     """A row a fix: what it is today, and what it would change; and which of them the slowest calls for.
 
@@ -36,7 +37,7 @@ def three_fixes(scope: Scope, batch_id: str = "") -> Section:
     """
     figures = {fix: _figures(fix, scope, batch_id) for fix in _FIXES}
     rows = [(fix, *found) for fix, found in figures.items()]
-    table = Table(_NAME, ("Fix", "Today", "It would change"), rows)
+    table = Table(THREE_FIXES.name, ("Fix", "Today", "It would change"), rows)
     timed = timed_runs(scope.history, batch_id)
     return Section((_called_for(timed[0], figures),) if timed else (), (table,))
 
@@ -52,15 +53,15 @@ def _figures(fix: str, scope: Scope, batch_id: str) -> _Figures:
 def _called_for(slowest: TimedRun, figures: Mapping[str, _Figures]) -> Check:
     if slowest.silent_in:
         step = "First see whether its holder lives and what the warehouse's queue holds."
-        return Check(_NAME, Verdict.WARN, "none of them ends one that hangs", {}, step)
-    limit = threshold("normal_duration")
+        return THREE_FIXES.warns("none of them ends one that hangs", step)
+    limit, part = threshold("normal_duration"), slowest.longest
+    evidence: dict[str, Value] = {"slowest": seconds(slowest.total_seconds), str(part): seconds(slowest.seconds[part])}
+    question = THREE_FIXES.on(evidence)
     if slowest.total_seconds < limit:
-        return Check(_NAME, Verdict.PASS, f"none is called for: nothing took {limit:g} s")
-    fix = _FIX_OF[slowest.longest]
-    evidence = {name: f"{today}; {change}" for name, (today, change) in figures.items()}
+        return question.passes(f"none is called for: nothing took {limit:g} s")
+    fix = _FIX_OF[part]
     step = "See the other two with their figures before you change anything."
-    summary = f"{slowest.longest} dominates. {fix}: {figures[fix][1]}"
-    return Check(_NAME, Verdict.WARN, summary, evidence, step)
+    return question.warns(f"{part} dominates. {fix}: {figures[fix][1]}", step)
 
 
 def _lock_timeout(scope: Scope, batch_id: str) -> _Figures:
@@ -85,13 +86,13 @@ def _merge(scope: Scope, batch_id: str) -> _Figures:
     platform = scope.platform
     layout = platform.activity.layout(platform.table.table)
     of_date = rows_of_date(platform, scope.game_date)
-    percent = 100 * of_date / max(layout.rows, 1)
+    share = 100 * of_date / max(layout.rows, 1)
     if not layout.has_partitions:
         return f"{layout.rows:,} rows, not partitioned", "nothing: this platform has no partitions"
     whole, pruned = spoken_bytes(layout.size_bytes), spoken_bytes(bytes_of_date(layout, of_date))
     if is_pruned(platform, layout):
         return f"partitioned: reads about {pruned} of {whole}", "nothing: it is done"
-    return f"each MERGE scans {whole}", f"it would read about {pruned}: {percent:.1f}% of the rows are of the date"
+    return f"each MERGE scans {whole}", f"it would read about {pruned}: {share:.1f}% of the rows are of the date"
 
 
 def _split(scope: Scope, batch_id: str) -> _Figures:
@@ -100,7 +101,7 @@ def _split(scope: Scope, batch_id: str) -> _Figures:
     slowest = timed[0] if timed else None
     today = _staged(sizes) if sizes else f"nothing is staged; {_consolidated(slowest)}"
     if slowest is None:
-        return today, "not known: no consolidation of the period tells how long its gathering took"
+        return today, "not known: no consolidation of the period shows how long its gathering took"
     by_tables, by_rows = slowest.seconds[Phase.GATHERING], slowest.seconds[Phase.MERGE]
     halves = f"each half would gather for about {spoken_seconds(by_tables / 2)} instead of {spoken_seconds(by_tables)}"
     cost = f"and start a MERGE of its own, of {spoken_seconds(by_rows)} now"

@@ -10,26 +10,26 @@ from typing import TYPE_CHECKING
 
 from lib.consolidation.ledger import ledger_runs
 from lib.errors import CouldNotLook
-from lib.operations import by_hand
 from lib.ports.jobs import JobState, WarehouseJob
-from lib.verdict.check import Check
+from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
-from lib.verdict.verdict import Verdict
 from lib.words.bytes import spoken_bytes
 from lib.words.dates import local_time
 from lib.words.durations import spoken_seconds
+from lib.words.quantities import Value, seconds
 
 if TYPE_CHECKING:
     from lib.operations.scope import Scope
     from lib.platform import Platform
 
+JOB_QUEUE = Question("job_queue", "Job queue")
+TABLE_LOADS = Question("table_loads", "Loads a table in a day")
+
 # https://cloud.google.com/bigquery/quotas: DML statements of a table that may wait, loads of a table a day.
 QUEUED_DML_A_TABLE = 20
 LOADS_A_TABLE_A_DAY = 1_500
 
-_QUEUE = "Job queue"
-_LOADS = "Loads a table in a day"
 _DML = frozenset({"MERGE", "UPDATE", "DELETE", "INSERT", "TRUNCATE_TABLE"})
 _LONG_WAIT = timedelta(minutes=5)
 _MUCH_OF_QUOTA = 0.8
@@ -37,7 +37,7 @@ _CONSOLIDATION = re.compile(r"consolidation_(?P<batch>[A-Za-z0-9_-]+)_[0-9a-f]{3
 
 
 def batch_of_job(job: WarehouseJob) -> str:
-    """The batch that the job consolidates; empty: it is no consolidation of this library."""
+    """The batch that the job consolidates; empty: it is not a consolidation of this library."""
     found = _CONSOLIDATION.fullmatch(job.job_id)
     return found["batch"] if found else ""
 
@@ -52,7 +52,7 @@ def open_consolidations(platform: Platform, since: datetime) -> dict[str, Wareho
     return {batch: job for job in reversed(jobs) if job.is_open and (batch := batch_of_job(job))}
 
 
-@section(_QUEUE)
+@section(JOB_QUEUE)
 def job_queue(scope: Scope) -> Section:
     """The dataset's jobs of the period: those that wait or run, and those that took longest."""
     platform = scope.platform
@@ -66,68 +66,69 @@ def job_queue(scope: Scope) -> Section:
     return Section((_queue_check(scope, jobs),), exhibits if platform.activity.has_queue else exhibits[:1])
 
 
-@section(_LOADS)
+@section(TABLE_LOADS)
 def load_quota(scope: Scope) -> Section:
     """Load jobs by table in the last day: 1,500 one-row loads use up what a table admits."""
     platform = scope.platform
     if not platform.activity.has_queue:
-        return Section((Check(_LOADS, Verdict.PASS, "this platform has no such limit"),))
+        return Section((TABLE_LOADS.passes("this platform has no such limit"),))
     jobs = platform.activity.jobs(platform.table.table.dataset, since=scope.now - timedelta(days=1))
     loads = Counter(str(job.target) for job in jobs if job.statement == "LOAD" and job.target)
     rows = loads.most_common(10)
     table = Table("Tables loaded most often", ("Table", "Loads"), rows, "Failed loads count against the limit, too.")
-    most = rows[0] if rows else ("none", 0)
-    evidence = {"loads": sum(loads.values()), "tables": len(loads), "most": f"{most[1]} into {most[0]}"}
-    summary = f"{most[1]:,} of {LOADS_A_TABLE_A_DAY:,} into {most[0]}"
+    return Section((_loads_check(loads),), (table,))
+
+
+def _loads_check(loads: Counter[str]) -> Check:
+    table, most = loads.most_common(1)[0] if loads else ("none", 0)
+    evidence: dict[str, Value] = {"loads": sum(loads.values()), "tables": len(loads), "most": most, "into": table}
+    question = TABLE_LOADS.on(evidence)
+    summary = f"{most:,} of {LOADS_A_TABLE_A_DAY:,} into {table}"
     step = "Write more rows a load, or load into a table of its own, as the staging writer of this library does."
-    if most[1] >= LOADS_A_TABLE_A_DAY:
-        return Section((Check(_LOADS, Verdict.FAIL, f"used up: {summary}", evidence, step),), (table,))
-    if most[1] >= LOADS_A_TABLE_A_DAY * _MUCH_OF_QUOTA:
-        return Section((Check(_LOADS, Verdict.WARN, f"nearly used up: {summary}", evidence, step),), (table,))
-    return Section((Check(_LOADS, Verdict.PASS, f"at most {summary}", evidence),), (table,))
+    if most >= LOADS_A_TABLE_A_DAY:
+        return question.fails(f"used up: {summary}", step)
+    if most >= LOADS_A_TABLE_A_DAY * _MUCH_OF_QUOTA:
+        return question.warns(f"nearly used up: {summary}", step)
+    return question.passes(f"at most {summary}")
 
 
 def _queue_check(scope: Scope, jobs: Sequence[WarehouseJob]) -> Check:
     platform = scope.platform
+    commands, has_queue = platform.commands, platform.activity.has_queue
     pending = [job for job in jobs if job.state is JobState.PENDING]
     running = [job for job in jobs if job.state is JobState.RUNNING]
     queued = Counter(str(job.target) for job in pending if job.statement in _DML and job.target)
     fullest, waiting = queued.most_common(1)[0] if queued else ("", 0)
     left, unseen = _left_behind(platform, jobs)
-    died = _died(platform, scope.since, jobs)
     longest = max((scope.now - job.created_at for job in pending), default=timedelta(0))
-    evidence = {
+    evidence: dict[str, Value] = {
         "waiting": len(pending),
         "running": len(running),
-        "DML waiting for one table": f"{waiting} of {QUEUED_DML_A_TABLE}",
-        "longest wait": spoken_seconds(longest.total_seconds()),
-        "without a live lock": unseen or ", ".join(job.job_id for job in left) or "none",
+        "DML waiting for one table": waiting,
+        "DML that may wait for one table": QUEUED_DML_A_TABLE,
+        "longest wait": seconds(longest.total_seconds()),
+        "without a live lock": unseen or len(left),
     }
-    commands = [by_hand.list_jobs(platform.environment)] if platform.activity.has_queue else []
+    question = JOB_QUEUE.on(evidence, [commands.list_jobs()] if has_queue else [])
     if waiting >= QUEUED_DML_A_TABLE:
-        step = "Start no more of them; see the longest that runs, and cancel it only if its caller is gone."
-        summary = f"full: {waiting} DML statements wait for {fullest}, the next one is refused"
-        return Check(_QUEUE, Verdict.FAIL, summary, evidence, step, commands)
+        step = "Do not start more; see the longest that runs, and cancel it only if its caller is gone."
+        return question.fails(f"full: {waiting} DML statements wait for {fullest}, the next one is refused", step)
     if left:
-        has_queue = platform.activity.has_queue  # elsewhere a job ends with its process
-        cancel = [by_hand.cancel_job(platform.environment, job.job_id) for job in left] if has_queue else []
         step = "Let it end, or cancel it; the fence refuses what is older than a newer consolidation of its date."
         summary = f"{len(left)} consolidations go on with no live lock: {', '.join(map(batch_of_job, left[:3]))}"
-        return Check(_QUEUE, Verdict.WARN, summary, evidence, step, commands, cancel)
+        return question.warns(summary, step, list(filter(None, (commands.cancel_job(job.job_id) for job in left))))
     if unseen:
         step = "Make the lock service readable; until then nobody sees whether a job has lost its holder."
-        return Check(_QUEUE, Verdict.UNKNOWN, f"whose lock is live can't be seen: {unseen}", evidence, step, commands)
-    if died:
+        return question.unknown(f"whose lock is live can't be seen: {unseen}", step)
+    if died := _died(platform, scope.since, jobs):
         step = "Nothing of it was committed, and its staging tables are kept: consolidate the batch again."
-        summary = f"{len(died)} died with their process: {', '.join(map(batch_of_job, died[:3]))} ({died[0].user})"
-        return Check(_QUEUE, Verdict.WARN, summary, evidence, step)
+        names = ", ".join(map(batch_of_job, died[:3]))
+        return question.warns(f"{len(died)} died with their process: {names} ({died[0].user})", step)
     if longest > _LONG_WAIT:
         step = "The queue is what takes long. See what runs, and whether slots or the table's DML are used up."
-        summary = f"{len(pending)} wait, the longest for {evidence['longest wait']}"
-        return Check(_QUEUE, Verdict.WARN, summary, evidence, step, commands)
+        return question.warns(f"{len(pending)} wait, the longest for {evidence['longest wait']}", step)
     at_work = f"{len(running)} run, {len(pending)} wait"
-    summary = at_work if platform.activity.has_queue else f"{at_work}; this platform has no queue"
-    return Check(_QUEUE, Verdict.PASS, summary, evidence, commands=commands)
+    return question.passes(at_work if has_queue else f"{at_work}; this platform has no queue")
 
 
 def _left_behind(platform: Platform, jobs: Sequence[WarehouseJob]) -> tuple[list[WarehouseJob], str]:

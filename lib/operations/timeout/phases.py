@@ -7,22 +7,23 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from lib.operations import by_hand
 from lib.operations.criteria.criteria import threshold
 from lib.operations.logs.freshness import no_consolidation_seen
 from lib.operations.logs.lines import EventKind
 from lib.operations.logs.timeline import Consolidation, Progress
-from lib.verdict.check import Check
+from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
-from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 from lib.words.durations import spoken_seconds
+from lib.words.quantities import Value, seconds
 
 if TYPE_CHECKING:
     from lib.operations.logs.history import LogHistory
+    from lib.operations.scope import Scope
+    from lib.platform import Platform
 
-_NAME = "Where the time goes"
+TIME_SPENT = Question("time_spent", "Where the time goes")
 
 
 class Phase(StrEnum):
@@ -61,7 +62,7 @@ class TimedRun:
     Attributes:
         run: Its lines.
         seconds: By phase; of one that runs, the present phase counts until now.
-        silent_in: The phase in which it fell silent for good; None: it ended, or still runs.
+        silent_in: The phase in which it fell silent; None: it ended, or still runs.
     """
 
     run: Consolidation
@@ -107,54 +108,52 @@ def _between(run: Consolidation, first: EventKind, last: EventKind) -> float | N
     return max(0.0, (ended_at - started_at).total_seconds()) if started_at and ended_at else None
 
 
-@section(_NAME)
-def phases(history: LogHistory, batch_id: str = "") -> Section:
+@section(TIME_SPENT)
+def phases(scope: Scope, batch_id: str = "") -> Section:
     """Each consolidation by phase, the slowest first, and which phase dominates.
 
     Args:
-        history: The period.
+        scope: The run.
         batch_id: Look at this batch only; empty: at all.
     """
-    timed = timed_runs(history, batch_id)
+    timed = timed_runs(scope.history, batch_id)
     if not timed:
-        return Section((no_consolidation_seen(history, _NAME),))
-    return Section((_check(history, timed),), (_table(history, timed),))
+        return Section((no_consolidation_seen(scope.history, TIME_SPENT),))
+    return Section((_check(scope.platform, timed),), (_table(scope.history, timed),))
 
 
-def _check(history: LogHistory, timed: Sequence[TimedRun]) -> Check:
-    environment = history.platform.environment
+def _check(platform: Platform, timed: Sequence[TimedRun]) -> Check:
     slowest, limit = timed[0], threshold("normal_duration")
-    locks = by_hand.runbook("stuck_lock_release", environment)
-    step = _STEPS[slowest.longest].format(locks=locks)
-    evidence = {
+    part = slowest.seconds[slowest.longest]
+    share = 100 * part / slowest.total_seconds if slowest.total_seconds else 0.0
+    evidence: dict[str, Value] = {
         "consolidations": len(timed),
         f"{limit:g} s or longer": sum(one.total_seconds >= limit for one in timed),
         "never ended": sum(one.silent_in is not None for one in timed),
-        **{str(phase): spoken_seconds(slowest.seconds[phase]) for phase in Phase},
+        "slowest": seconds(slowest.total_seconds),
+        **{str(phase): seconds(slowest.seconds[phase]) for phase in Phase},
     }
-    commands = [by_hand.read_logs(environment, environment.services.coordinator)]
+    question = TIME_SPENT.on(evidence, [platform.commands.read_logs(platform.environment.services.coordinator)])
+    locks = platform.commands.run("stuck_lock_release")
     name = slowest.run.batch_id or "a batch without a name"
     if slowest.silent_in:
-        since = local_time(slowest.run.last_at, environment.timezone)
+        since = local_time(slowest.run.last_at, platform.environment.timezone)
         summary = f"{name} has not ended: silent since {since} in its phase {slowest.silent_in}"
-        step = f"See whether its holder lives: {locks}"
-        return Check(_NAME, Verdict.FAIL, summary, evidence, step, commands)
-    part = slowest.seconds[slowest.longest]
-    percent = 100 * part / slowest.total_seconds if slowest.total_seconds else 0.0
-    told = f"{spoken_seconds(slowest.total_seconds)}, {percent:.0f}% of it {slowest.longest}"
+        return question.fails(summary, f"See whether its holder lives: {locks}")
+    taken = f"{spoken_seconds(slowest.total_seconds)}, {share:.0f}% of it {slowest.longest}"
+    step = _STEPS[slowest.longest].format(locks=locks)
     if slowest.total_seconds >= threshold("consolidation_times_out"):
-        return Check(_NAME, Verdict.FAIL, f"{name} took {told}", evidence, step, commands)
+        return question.fails(f"{name} took {taken}", step)
     if slowest.total_seconds >= limit:
-        return Check(_NAME, Verdict.WARN, f"{name} took {told}", evidence, step, commands)
-    summary = f"all {len(timed)} took less than {limit:g} s; the longest {told}"
-    return Check(_NAME, Verdict.PASS, summary, evidence, commands=commands)
+        return question.warns(f"{name} took {taken}", step)
+    return question.passes(f"all {len(timed)} took less than {limit:g} s; the longest {taken}")
 
 
 def _table(history: LogHistory, timed: Sequence[TimedRun]) -> Table:
     zone = history.platform.environment.timezone
     rows = [
         (
-            one.run.batch_id or "not told",
+            one.run.batch_id or "not known",
             local_time(one.run.started_at, zone),
             history.progress(one.run),
             spoken_seconds(one.total_seconds),

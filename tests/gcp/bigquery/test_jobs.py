@@ -13,16 +13,11 @@ from pathlib import Path
 import pytest
 
 from lib import places
-from lib.consolidation.errors import (
-    RequirementFailed,
-    SourceVanished,
-    TransactionConflict,
-    WarehouseUnavailable,
-)
+from lib.consolidation.errors import TransactionConflict, WarehouseUnavailable
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.ledger import ledger_runs
 from lib.consolidation.result import ConsolidationResult, ConsolidationStatus
-from lib.consolidation.warehouse import Column, Execute, Require, Step
+from lib.consolidation.warehouse import Column, Execute, Step
 from lib.embedded.sqlite_locks import SqliteLockStore
 from lib.gcp import bigquery_warehouse
 from lib.locking.errors import LockAcquisitionError
@@ -196,24 +191,6 @@ def test_id_of_an_attempt_that_failed_is_used_up(numbers: BigqueryWorld, double:
             numbers.warehouse.transact(insert(1), {}, job_id="mine")
     assert numbers.warehouse.transact(insert(1), {}, job_id="mine").job_id == "mine_3"
     assert stored(numbers) == [1]
-
-
-@pytest.mark.parametrize(
-    "condition", ["FALSE", "CAST(NULL AS BOOL)", f"EXISTS (SELECT 1 FROM {NUMBERS.sql} WHERE n = 2)"]
-)
-def test_requirement_that_does_not_hold_leaves_nothing(numbers: BigqueryWorld, condition: str) -> None:
-    steps = [*insert(1), Require("fine", f"(SELECT COUNT(*) FROM {NUMBERS.sql}) = 1"), Require("refused", condition)]
-    with pytest.raises(RequirementFailed) as refusal:
-        numbers.warehouse.transact(steps, {})
-    assert refusal.value.code == "refused"
-    assert stored(numbers) == []
-
-
-def test_vanished_source_is_told_apart(world: BigqueryWorld) -> None:
-    [table] = world.stage(predictions(ROWS))
-    gather = {world.spec.table.sibling("_gathered_x"): [table, world.spec.table.sibling("_staging_gone")]}
-    with pytest.raises(SourceVanished, match="_staging_gone"):
-        world.warehouse.transact(insert(1), {}, gather=gather)
 
 
 def test_timeout_of_the_server_is_set(numbers: BigqueryWorld, double: BigqueryDouble, tmp_path: Path) -> None:

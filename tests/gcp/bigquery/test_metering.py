@@ -11,6 +11,7 @@ from lib.gcp.bigquery_metering import QueryOverLimit
 from lib.gcp.clients import GoogleClients
 from lib.operations.performance.query_costs import what_was_read
 from lib.operations.quality.duplicates import duplicates
+from lib.operations.scope import scope_of
 from lib.platform import Platform
 from lib.verdict.verdict import Verdict
 from tests.consolidation.world import DAY, predictions
@@ -42,20 +43,20 @@ def test_a_query_over_the_limit_is_not_run_and_its_check_is_unknown(
     full: BigqueryWorld, double: BigqueryDouble
 ) -> None:
     platform = platform_with(BYTES - 1)
-    (check,) = duplicates(platform, DAY, DAY).checks
+    (check,) = duplicates(scope_of(platform), DAY, DAY).checks
     assert check.verdict is Verdict.UNKNOWN
     assert "would read 4.8 kB" in check.summary
     assert "query_limit_gb" in check.summary
     assert queries_run(double) == 0
     [cost] = platform.query_costs or ()
     assert (cost.estimated_bytes, cost.read_bytes) == (BYTES, None)
-    (table,) = what_was_read(platform).exhibits
+    (table,) = what_was_read(scope_of(platform)).exhibits
     assert "1 refused or failed" in table.note
 
 
 def test_estimate_and_actual_are_counted_and_the_belt_is_worn(full: BigqueryWorld, double: BigqueryDouble) -> None:
     platform = platform_with(BYTES)
-    (check,) = duplicates(platform, DAY, DAY).checks
+    (check,) = duplicates(scope_of(platform), DAY, DAY).checks
     assert check.verdict is Verdict.PASS
     assert {(cost.estimated_bytes, cost.read_bytes) for cost in platform.query_costs or ()} == {(BYTES, BYTES)}
     limits = [

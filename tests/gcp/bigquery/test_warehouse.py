@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
-from datetime import UTC, date, datetime
+import re
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -17,43 +19,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib.consolidation.errors import DatasetNotFound, TableNotFound, WarehouseUnavailable
+from lib.consolidation.errors import DatasetNotFound, WarehouseUnavailable
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.ledger import ledger_runs
 from lib.consolidation.rows import convert
 from lib.consolidation.upkeep.audit import AuditTrail
 from lib.consolidation.upkeep.cleanup import prove_merged
-from lib.consolidation.warehouse import Column, Execute
+from lib.consolidation.warehouse import Column, Execute, Step, Warehouse
 from lib.gcp import bigquery_transaction
+from lib.gcp.bigquery_metering import MeteredBigqueryWarehouse
 from lib.gcp.bigquery_types import load_file
 from lib.gcp.bigquery_warehouse import BigqueryWarehouse
+from tests.consolidation.warehouse_suite import COLUMNS, Overtaken, WarehouseSuite
 from tests.consolidation.world import DAY, predictions
-from tests.gcp.bigquery.double import BigqueryDouble, Fault
+from tests.gcp.bigquery.double import BigqueryDouble, Fault, Gate
 from tests.gcp.bigquery.world import PROJECT, BigqueryWorld
 
 DATASET = "nba_predictions"
 HOSTILE = "'; DROP TABLE x; -- `\"\n😀\\"
-EVERY_TYPE = (
-    Column("text", "STRING"),
-    Column("whole", "INT64"),
-    Column("real", "FLOAT64"),
-    Column("exact", "NUMERIC"),
-    Column("flag", "BOOL"),
-    Column("day", "DATE"),
-    Column("moment", "TIMESTAMP"),
-    Column("names", "ARRAY<STRING>"),
-)
-ROW = {
-    "text": HOSTILE,
-    "whole": -(2**62),
-    "real": 24.5,
-    "exact": Decimal("24.500000001"),
-    "flag": False,
-    "day": date(2026, 1, 17),
-    "moment": datetime(2026, 1, 17, 12, 0, 0, 123456, tzinfo=UTC),
-    "names": [HOSTILE, "b"],
-}
-NULLS = dict.fromkeys(ROW) | {"names": []}
 
 
 def named(table: str) -> TableName:
@@ -64,36 +47,46 @@ def texts(*values: str) -> pyarrow.Table:
     return pyarrow.table({"text": list(values)})
 
 
-def test_types_and_values_come_back_as_they_were(world: BigqueryWorld) -> None:
-    """From parameters, and from loaded rows of every type that can be staged."""
-    chosen = ", ".join(f"@{name} AS {name}" for name in ROW)
-    assert world.warehouse.query(f"SELECT {chosen}", ROW) == [ROW]
-    scalars = EVERY_TYPE[:-1]
-    kinds = [pyarrow.string(), pyarrow.int64(), pyarrow.float64(), pyarrow.decimal128(38, 9), pyarrow.bool_()]
-    kinds += [pyarrow.date32(), pyarrow.timestamp("us", tz="UTC")]
-    schema = pyarrow.schema(list(zip([column.name for column in scalars], kinds, strict=True)))
-    loaded = [{column.name: row[column.name] for column in scalars} for row in (ROW, NULLS)]
-    table = named("loaded")
-    rows, part = pyarrow.Table.from_pylist(loaded, schema=schema), named("part")
-    world.warehouse.load({table: rows, part: rows.select([scalars[1].name])}, scalars, note="b")
-    assert world.warehouse.columns_of([table, part]) == {table: scalars, part: scalars[1:2]}
-    assert world.warehouse.query(f"SELECT * FROM {table.sql} ORDER BY whole DESC") == loaded
+class TestMeteredBigqueryWarehouse(WarehouseSuite):
+    """The conformance suite on the metered one, which does what the plain one does and estimates before it asks."""
+
+    double: BigqueryDouble
+
+    @pytest.fixture
+    def warehouse(self, double: BigqueryDouble) -> Warehouse:
+        self.double = double
+        double.catalogue.add_dataset("suite")
+        return self._connected()
+
+    def another(self, warehouse: Warehouse) -> Warehouse:
+        return self._connected()
+
+    def _connected(self) -> Warehouse:
+        return MeteredBigqueryWarehouse(PROJECT, client=self.double.client(), query_limit_bytes=10**9)
+
+    @pytest.fixture
+    def overtaken(self) -> Overtaken:
+        """The steps are one script, which is held before its last one."""
+
+        def transact(warehouse: Warehouse, steps: Sequence[Step], rival: Callable[[], object]) -> None:
+            assert isinstance(steps[-1], Execute)
+            gate = Gate(re.escape(steps[-1].sql))
+            self.double.jobs.gates.append(gate)
+            with ThreadPoolExecutor(1) as thread:
+                outcome = thread.submit(warehouse.transact, steps, {})
+                try:
+                    assert gate.reached.wait(30)
+                    rival()
+                finally:
+                    gate.open()
+                outcome.result()
+
+        return transact
 
 
-def test_columns_one_by_one_and_many_at_once(world: BigqueryWorld) -> None:
-    one, many = named("one"), named("many")
-    world.warehouse.create_table(one, EVERY_TYPE)
-    world.warehouse.create_table(one, EVERY_TYPE[:1])  # is there already, and left
-    world.warehouse.copy_structure(one, many)
-    assert world.warehouse.columns(one) == world.warehouse.columns(many) == EVERY_TYPE
-    gone = named("gone")
-    assert world.warehouse.columns_of([one, many, gone]) == {one: EVERY_TYPE, many: EVERY_TYPE}
-    with pytest.raises(TableNotFound, match=r"test:nba_predictions\.gone"):
-        world.warehouse.columns(gone)
-    with pytest.raises(TableNotFound, match=r"test:nba_predictions\.gone"):
-        world.warehouse.query(f"SELECT * FROM {gone.sql}")
+def test_a_missing_dataset_comes_with_the_command_that_makes_it(world: BigqueryWorld) -> None:
     with pytest.raises(DatasetNotFound, match="bq mk --location=REGION --dataset test:DATASET"):
-        world.warehouse.create_table(TableName("elsewhere", "t"), EVERY_TYPE)
+        world.warehouse.create_table(TableName("elsewhere", "t"), COLUMNS)
 
 
 def test_a_wrong_location_is_not_an_empty_ledger(double: BigqueryDouble, tmp_path: Path) -> None:
@@ -118,7 +111,7 @@ def test_staging_tables_tell_batch_rows_and_age(world: BigqueryWorld, double: Bi
     world.stage(predictions(6), "batch_2026-01-17_1", tables=3)
     world.stage(predictions(1), "other-batch")
     foreign = named("_staging_foreign_w1")
-    world.warehouse.create_table(foreign, EVERY_TYPE)
+    world.warehouse.create_table(foreign, COLUMNS)
     double.catalogue.patch_table(DATASET, foreign.table, {"friendlyName": HOSTILE})
     before = len(double.requests)
     listed = world.warehouse.staging_tables(DATASET, "_staging_")
@@ -179,17 +172,6 @@ def test_json_lines_hold_each_value_as_it_is(type_: str, data: st.DataObject) ->
     ]
 
 
-def test_load_of_several_is_all_or_none(world: BigqueryWorld) -> None:
-    """A table that is in the way stays; those beside it are taken back."""
-    columns = [Column("text", "STRING")]
-    world.warehouse.load({named("b"): texts("old")}, columns, note="old")
-    tables = {named(name): texts(name) for name in "abc"}
-    with pytest.raises(WarehouseUnavailable, match="Already Exists"):
-        world.warehouse.load(tables, columns, note="new")
-    assert set(world.warehouse.columns_of(list(tables))) == {named("b")}
-    assert world.warehouse.query(f"SELECT text FROM {named('b').sql}") == [{"text": "old"}]
-
-
 def test_many_tables_are_gathered_in_parts_and_forgotten(
     world: BigqueryWorld, double: BigqueryDouble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,14 +192,6 @@ def test_gathered_table_that_cannot_be_dropped_is_no_failure(world: BigqueryWorl
     world.stage(predictions(3))
     double.faults.append(Fault("DELETE .*/_gathered_", "accessDenied", "Access Denied", times=99))
     assert world.consolidate().inserted == 3
-
-
-def test_drop_takes_what_is_there(world: BigqueryWorld) -> None:
-    tables = [named(f"t{number}") for number in range(12)]
-    for table in tables[1:]:
-        world.warehouse.create_table(table, EVERY_TYPE)
-    world.warehouse.drop(tables)
-    assert world.warehouse.columns_of(tables) == {}
 
 
 def test_estimate_reads_nothing_and_the_limit_holds(world: BigqueryWorld, double: BigqueryDouble) -> None:

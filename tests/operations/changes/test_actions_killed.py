@@ -13,6 +13,7 @@ from lib import places
 from lib.consolidation.upkeep.audit import ActionStatus
 from lib.operations.changes.audit import audit_trail, changes
 from lib.operations.changes.repair import UndoRepair
+from lib.operations.scope import scope_of
 from lib.platform import Platform
 from lib.verdict.verdict import Verdict
 from tests.operations.changes.actions import CASES, DAY, approved, main_rows
@@ -61,7 +62,7 @@ def test_killed_half_way_it_is_as_before_or_as_after_and_the_record_agrees(
     took_effect = moment == "after_commit"
     assert (main_rows(platform) != before) is took_effect
     assert record.status == (ActionStatus.DONE if took_effect else ActionStatus.BEGUN)
-    unfinished = audit_trail(platform).checks
+    unfinished = audit_trail(scope_of(platform)).checks
     assert [check.verdict for check in unfinished] == ([] if took_effect else [Verdict.WARN])
     # Its lock is left behind, until its lease is over.
     platform.locks.force_release(DAY, "killed in a test", steal=True)

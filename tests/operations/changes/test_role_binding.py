@@ -12,9 +12,11 @@ import pytest
 from lib.consolidation.upkeep.audit import AuditTrail
 from lib.embedded.deployment import SERVICE_ACCOUNT, Deployment
 from lib.errors import Finding, UserError
-from lib.operations.changes.role_binding import ROLE, bind_role, checked_binding
+from lib.operations.changes.role_binding import bind_role, checked_binding
 from lib.operations.deployment.services import firestore_access
+from lib.operations.scope import scope_of
 from lib.platform import Platform
+from lib.ports.permissions import LOCK_ROLE
 from lib.verdict.section import Section
 from lib.verdict.verdict import Verdict
 from tests.operations.deployed import on_google
@@ -36,7 +38,7 @@ def deployed(request: pytest.FixtureRequest, platform: Platform, home: Path) -> 
 
 
 def ask(platform: Platform, change: Any, account: str, plan: str = "", reason: str = "") -> Section:
-    return bind_role(platform, checked_binding(platform, change, account, plan, reason))
+    return bind_role(scope_of(platform), checked_binding(platform, change, account, plan, reason))
 
 
 def digest(planned: Section) -> str:
@@ -53,11 +55,11 @@ def test_it_is_planned_given_on_record_and_taken_back(deployed: Platform) -> Non
     assert deployed.iam.roles_of(SERVICE_ACCOUNT) == before
     done = ask(deployed, **ADD, plan=digest(planned), reason=WHY)
     assert done.checks[0].verdict is Verdict.PASS
-    assert deployed.iam.roles_of(SERVICE_ACCOUNT).roles == {"roles/viewer", ROLE}
-    assert firestore_access(deployed).checks[0].verdict is Verdict.PASS
+    assert deployed.iam.roles_of(SERVICE_ACCOUNT).roles == {"roles/viewer", LOCK_ROLE}
+    assert firestore_access(scope_of(deployed)).checks[0].verdict is Verdict.PASS
     (record,) = AuditTrail(deployed.warehouse, deployed.table).records()
     assert (record.target, record.reason, record.status) == (SERVICE_ACCOUNT, WHY, "done")
-    assert (json.loads(record.before)["roles"], json.loads(record.after)) == ("roles/viewer", {ROLE: "held"})
+    assert (json.loads(record.before)["roles"], json.loads(record.after)) == ("roles/viewer", {LOCK_ROLE: "held"})
     assert record.undo == f"runbook run deploy_verify -p role_binding=remove -p account={SERVICE_ACCOUNT}"
     taking = {**ADD, "change": "remove"}
     ask(deployed, **taking, plan=digest(ask(deployed, **taking)), reason="by mistake")
@@ -92,7 +94,7 @@ def test_a_plan_is_refused_once_the_policy_has_changed(deployed: Platform) -> No
 
 
 def test_a_role_that_may_come_from_above_the_project_is_not_called_missing(deployed: Platform) -> None:
-    (check,) = firestore_access(deployed).checks
+    (check,) = firestore_access(scope_of(deployed)).checks
     sees_all = not deployed.iam.roles_of(SERVICE_ACCOUNT).unseen
     assert check.verdict is (Verdict.FAIL if sees_all else Verdict.UNKNOWN)
     assert "role_binding=add" in check.next_step

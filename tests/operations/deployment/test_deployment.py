@@ -1,6 +1,5 @@
 """A bad deployment is seen for what it is, over the real local services."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,14 @@ from lib.embedded.deployment import (
 )
 from lib.embedded.services import LocalServices
 from lib.errors import SourceUnavailable
+from lib.gcp.commands import GoogleCommands
 from lib.operations.deployment.services import firestore_access, health, revisions
+from lib.operations.scope import scope_of
 from lib.platform import Platform
 from lib.verdict.check import Check
 from lib.verdict.section import Section
 from lib.verdict.verdict import Verdict, worst
+from tests.operations.deployed import having
 
 WORKER, COORDINATOR = "prediction-worker", "prediction-coordinator"
 
@@ -35,10 +37,10 @@ def check_of(section: Section, part: str) -> Check:
 
 def test_without_a_file_both_services_are_healthy(platform: Platform) -> None:
     for section in (
-        firestore_access(platform),
-        revisions(platform),
-        health(platform, WORKER),
-        health(platform, COORDINATOR),
+        firestore_access(scope_of(platform)),
+        revisions(scope_of(platform)),
+        health(scope_of(platform), WORKER),
+        health(scope_of(platform), COORDINATOR),
     ):
         assert verdict(section) is Verdict.PASS
 
@@ -56,18 +58,22 @@ def test_a_damaged_file_is_one_line_and_unknown(platform: Platform, home: Path, 
     with pytest.raises(SourceUnavailable) as error:
         Deployment.load(home)
     assert "\n" not in str(error.value)
-    for section in (firestore_access(platform), revisions(platform), health(platform, WORKER)):
+    for section in (
+        firestore_access(scope_of(platform)),
+        revisions(scope_of(platform)),
+        health(scope_of(platform), WORKER),
+    ):
         assert verdict(section) is Verdict.UNKNOWN
 
 
 def as_google(platform: Platform) -> Platform:
     """The same answers, and commands that ask a Google Cloud project."""
-    return replace(platform, environment=replace(platform.environment, platform="google"))
+    return having(platform, commands=GoogleCommands(platform.environment))
 
 
 def test_a_missing_role_names_the_command_that_adds_it(platform: Platform, home: Path) -> None:
     Deployment().with_roles(SERVICE_ACCOUNT, ["roles/viewer"]).save(home)
-    (check,) = firestore_access(as_google(platform)).checks
+    (check,) = firestore_access(scope_of(as_google(platform))).checks
     assert check.verdict is Verdict.FAIL
     assert "runbook run deploy_verify -p role_binding=add" in check.next_step
     assert "gcloud projects add-iam-policy-binding local" in check.next_step
@@ -76,20 +82,20 @@ def test_a_missing_role_names_the_command_that_adds_it(platform: Platform, home:
 
 def test_what_a_role_of_ones_own_allows_is_unknown(platform: Platform, home: Path) -> None:
     Deployment().with_roles(SERVICE_ACCOUNT, ["projects/p/roles/locker", "roles/viewer"]).save(home)
-    (check,) = firestore_access(platform).checks
+    (check,) = firestore_access(scope_of(as_google(platform))).checks
     assert check.verdict is Verdict.UNKNOWN
     assert "gcloud iam roles describe locker --project=p" in check.next_step
 
 
 def test_a_role_through_a_group_is_unknown(platform: Platform, home: Path) -> None:
     Deployment(roles={}, unresolved_members={"roles/datastore.user": "group:workers@x"}).save(home)
-    assert verdict(firestore_access(platform)) is Verdict.UNKNOWN
+    assert verdict(firestore_access(scope_of(platform))) is Verdict.UNKNOWN
 
 
 def test_a_revision_that_does_not_start_is_told_with_the_way_back(platform: Platform, home: Path) -> None:
     broken = Revision(f"{WORKER}-00067-bad", is_ready=False, reason="No module named google.cloud.firestore")
     Deployment().with_revision(WORKER, broken, traffic_percent=0).save(home)
-    check = check_of(revisions(as_google(platform)), f"Revision of {WORKER}")
+    check = check_of(revisions(scope_of(as_google(platform))), f"Revision of {WORKER}")
     assert check.verdict is Verdict.FAIL
     assert "No module named google.cloud.firestore" in check.summary
     assert f"--to-revisions={WORKER}-00066-abc=100" in check.next_step
@@ -99,13 +105,13 @@ def test_a_revision_that_does_not_start_is_told_with_the_way_back(platform: Plat
 def test_old_code_that_still_serves(platform: Platform, home: Path, percent: int, expected: Verdict) -> None:
     deployed = Deployment().with_revision(COORDINATOR, Revision("new"), traffic_percent=percent)
     deployed.save(home)
-    assert check_of(revisions(platform), f"Revision of {COORDINATOR}").verdict is expected
+    assert check_of(revisions(scope_of(platform)), f"Revision of {COORDINATOR}").verdict is expected
 
 
 def test_only_one_of_the_two_services_deployed(platform: Platform, home: Path) -> None:
     today = datetime(2026, 3, 1, tzinfo=UTC)
     Deployment().with_revision(WORKER, Revision("new", today - timedelta(hours=1))).save(home)
-    check = check_of(revisions(platform), "Both services")
+    check = check_of(revisions(scope_of(platform)), "Both services")
     assert check.verdict is Verdict.WARN
     assert check.summary.startswith(f"only {WORKER} was deployed: {COORDINATOR} is")
 
@@ -133,7 +139,7 @@ def test_what_an_endpoint_answers(
     platform: Platform, home: Path, service: str, path: str, status: int, body: Any, expected: Verdict, told: str
 ) -> None:
     Deployment().with_health(service, path, status, body).save(home)
-    check = check_of(health(platform, service), "Deep health" if path.endswith("deep") else "Health of")
+    check = check_of(health(scope_of(platform), service), "Deep health" if path.endswith("deep") else "Health of")
     assert (check.verdict, told in check.summary) == (expected, True), check.summary
 
 
@@ -145,12 +151,12 @@ def test_an_endpoint_that_never_answers_is_told_by_the_time_it_took(home: Path) 
 
 def test_403_comes_with_the_command_that_asks_with_a_token(platform: Platform, home: Path) -> None:
     Deployment().with_health(WORKER, "/health", 403).save(home)
-    (command,) = check_of(health(as_google(platform), WORKER), "Health of").commands
+    (command,) = check_of(health(scope_of(as_google(platform)), WORKER), "Health of").commands
     assert "print-identity-token" in command
 
 
 def test_a_service_that_is_not_deployed_is_unknown(platform: Platform, home: Path) -> None:
     deployment = Deployment()
     Deployment(services={WORKER: deployment.service(WORKER)}).save(home)
-    assert verdict(revisions(platform)) is Verdict.UNKNOWN
-    assert verdict(health(platform, WORKER)) is Verdict.PASS
+    assert verdict(revisions(scope_of(platform))) is Verdict.UNKNOWN
+    assert verdict(health(scope_of(platform), WORKER)) is Verdict.PASS

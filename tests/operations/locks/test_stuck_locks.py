@@ -16,11 +16,12 @@ from lib.locking import Claim, LeaseStillLive, LockRecord, NothingToRelease
 from lib.operations.changes.lock_release import checked_release, release_lock
 from lib.operations.locks.state import LockReport, LockState
 from lib.operations.locks.stuck import lock_states, look_at_locks
+from lib.operations.scope import scope_of
 from lib.platform import Platform
 from lib.ports.logs import LogEntry
 from lib.verdict.section import Section
 from lib.verdict.verdict import Verdict
-from tests.operations.commands import changes_something
+from tests.verdict.command_kinds import changes_something
 
 DAY = date(2026, 1, 17)
 SERVICE = "prediction-coordinator"
@@ -52,8 +53,10 @@ def log(home: Path, message: str, seconds_ago: float, instance: str = HOST) -> N
 
 def released(platform: Platform, release: str, reason: str, *, steal: bool = False) -> Section:
     """Planned, and then done as planned."""
-    (planned,) = release_lock(platform, checked_release(platform.locks, release, "", steal)).checks
-    return release_lock(platform, checked_release(platform.locks, release, reason, steal, planned.evidence["plan"]))
+    scope = scope_of(platform)
+    (planned,) = release_lock(scope, checked_release(platform.locks, release, "", steal)).checks
+    plan = str(planned.evidence["plan"])
+    return release_lock(scope, checked_release(platform.locks, release, reason, steal, plan))
 
 
 def the_lock(platform: Platform) -> LockReport:
@@ -62,12 +65,12 @@ def the_lock(platform: Platform) -> LockReport:
 
 
 def verdict(platform: Platform) -> Verdict:
-    (check,) = lock_states(platform).checks
+    (check,) = lock_states(scope_of(platform)).checks
     return check.verdict
 
 
 def test_no_lock_is_all_released(platform: Platform) -> None:
-    (check,) = lock_states(platform).checks
+    (check,) = lock_states(scope_of(platform)).checks
     assert (check.verdict, check.summary) == (Verdict.PASS, "all released")
 
 
@@ -84,7 +87,7 @@ def test_held_for_long_with_a_recent_heartbeat_is_slow_and_left_alone(platform: 
     hold(platform)
     age(home, 200, heartbeat_seconds=1)
     assert the_lock(platform).state is LockState.SLOW
-    (check,) = lock_states(platform).checks
+    (check,) = lock_states(scope_of(platform)).checks
     assert check.verdict is Verdict.WARN
     assert "Leave it" in check.next_step
 
@@ -105,7 +108,7 @@ def test_over_and_silent_is_stuck_and_the_release_command_is_given(platform: Pla
     report = the_lock(platform)
     assert report.state is LockState.STUCK
     assert report.last_line is not None
-    (check,) = lock_states(platform).checks
+    (check,) = lock_states(scope_of(platform)).checks
     assert check.verdict is Verdict.FAIL
     assert "-p release=consolidation_2026-01-17" in check.next_step
 
@@ -166,7 +169,7 @@ def test_a_stuck_lock_is_released_by_date_or_key_and_put_on_record(
 def test_a_live_lock_is_not_released_without_steal(platform: Platform) -> None:
     hold(platform)
     with pytest.raises(LeaseStillLive):
-        release_lock(platform, checked_release(platform.locks, str(DAY), ""))
+        release_lock(scope_of(platform), checked_release(platform.locks, str(DAY), ""))
     assert the_lock(platform).state is LockState.LIVE
     (check,) = released(platform, str(DAY), "gone", steal=True).checks
     assert check.verdict is Verdict.PASS
@@ -189,7 +192,7 @@ def test_of_twelve_stale_locks_each_gets_its_own_command(platform: Platform, hom
         hold(platform, date(2026, 1, 1 + number), batch=f"b{number}")
     age(home, 3600)
     hold(platform, date(2026, 2, 1), batch="alive")
-    (check,) = lock_states(platform).checks
+    (check,) = lock_states(scope_of(platform)).checks
     assert len(set(check.changes)) == 12
     assert all("stuck_lock_release" in command and "2026-02-01" not in command for command in check.changes)
     assert [command for command in check.commands if changes_something(command)] == []
@@ -216,9 +219,9 @@ def test_a_release_that_makes_no_sense_is_refused(
 
 
 def test_nothing_to_release_is_an_error_and_no_release_is_none(platform: Platform) -> None:
-    assert release_lock(platform, checked_release(platform.locks, "", "", steal=False)).checks == ()
+    assert release_lock(scope_of(platform), checked_release(platform.locks, "", "", steal=False)).checks == ()
     with pytest.raises(NothingToRelease):
-        release_lock(platform, checked_release(platform.locks, "2026-01-17", ""))
+        release_lock(scope_of(platform), checked_release(platform.locks, "2026-01-17", ""))
 
 
 def test_hosts_are_named_as_the_log_names_instances(platform: Platform) -> None:

@@ -8,24 +8,28 @@ from typing import Any
 
 import pytest
 
+from lib.embedded.adapters import EmbeddedAdapters
 from lib.embedded.logs import append_entries, log_path
 from lib.operations.changes.action import apply_plan
 from lib.operations.changes.repair import Repair
 from lib.operations.criteria.criteria import evaluate, load_criteria, threshold
 from lib.operations.criteria.metrics import METRICS
 from lib.operations.deployment.first_consolidation import first_consolidation
+from lib.operations.locks.acquisitions import lock_activity
 from lib.operations.logs.freshness import log_freshness
-from lib.operations.logs.monitoring import consolidations, errors, lock_activity
+from lib.operations.logs.monitoring import consolidations, errors
 from lib.operations.logs.timeline import Progress
-from lib.operations.quality.duplicates import duplicates, explanation, still_open
+from lib.operations.quality.duplicates import duplicates, explanation, remaining_duplicates
 from lib.operations.scope import Scope, scope_of
 from lib.operations.staging.backlog import backlog
+from lib.operations.staging.ledger_answers import committed_consolidations
 from lib.platform import Platform
 from lib.ports.logs import LogEntry
 from lib.verdict.check import Check
 from lib.verdict.conclusion import conclude
 from lib.verdict.section import Section, all_checks
 from lib.verdict.verdict import Verdict
+from lib.words.quantities import Quantity, percent
 
 DAY = date(2026, 1, 17)
 WORKER, COORDINATOR = "prediction-worker", "prediction-coordinator"
@@ -80,17 +84,22 @@ def the_check(section: Section, part: str = "") -> Check:
     return next(check for check in section.checks if part in check.name)
 
 
+def the_criterion(section: Section, text: str) -> tuple[Any, ...]:
+    """Its row: verdict, text, figure, limit, and what the figure was made of."""
+    return next(row for row in section.exhibits[0].rows if row[1] == text)
+
+
 def day1(platform: Platform) -> list[Section]:
     seen = scope(platform)
     return [
-        duplicates(platform, seen.day_before, seen.game_date),
-        log_freshness(seen.history),
-        lock_activity(seen.history),
-        consolidations(seen.history),
-        errors(seen.history),
-        backlog(platform, seen.now, stuck_after_minutes=60),
-        evaluate("success", seen.evidence),
-        evaluate("rollback", seen.evidence),
+        duplicates(seen, seen.day_before, seen.game_date),
+        log_freshness(seen),
+        lock_activity(seen),
+        consolidations(seen),
+        errors(seen),
+        backlog(seen, stuck_after_minutes=60),
+        evaluate(seen, "success"),
+        evaluate(seen, "rollback"),
     ]
 
 
@@ -105,12 +114,12 @@ def test_a_clean_consolidation_is_healthy(platform: Platform, home: Path) -> Non
 def test_nothing_at_all_is_unknown_everywhere_but_in_staging(platform: Platform) -> None:
     checks = all_checks(day1(platform))
     assert {check.name for check in checks if check.verdict is not Verdict.UNKNOWN} == {"Staging backlog"}
-    assert "nothing was logged by it in 30 days" in the_check(log_freshness(scope(platform).history)).summary
+    assert "nothing was logged by it in 30 days" in the_check(log_freshness(scope(platform))).summary
 
 
 def test_no_consolidation_is_told_from_no_logs(platform: Platform, home: Path) -> None:
     log(home, COORDINATOR, ["Waiting for workers"])
-    (check,) = first_consolidation(scope(platform).history).checks
+    (check,) = first_consolidation(scope(platform)).checks
     assert check.verdict is Verdict.UNKNOWN
     assert "though prediction-coordinator logs" in check.summary
 
@@ -135,38 +144,40 @@ def repaired(platform: Platform) -> Section:
 def test_duplicates_fail_with_their_number_then_are_explained_and_repaired(platform: Platform) -> None:
     consolidate(platform)
     write_duplicates(platform, 5)
-    before = duplicates(platform, DAY, DAY)
+    seen = scope(platform)
+    before = duplicates(seen, DAY, DAY)
     assert the_check(before).verdict is Verdict.FAIL
     assert the_check(before).summary.startswith("5 duplicate keys of 20")
-    cause = explanation(platform, DAY)
-    assert "5 keys: same id twice" in the_check(cause).summary
+    assert "5 keys: same id twice" in the_check(explanation(seen)).summary
+    assert the_check(committed_consolidations(seen)).verdict is Verdict.WARN
+    assert remaining_duplicates(seen, Section(())).checks != before.checks
+    assert [check.id for check in seen.verdict().checks] == ["duplicates", "cause_of_duplicates", "age_of_duplicates"]
 
     done = repaired(platform)
     assert the_check(done).verdict is Verdict.PASS
     assert "runbook repair undo" in the_check(done).next_step
-    after = duplicates(platform, DAY, DAY)
+    after = remaining_duplicates(seen, done)
     assert the_check(after).verdict is Verdict.PASS
-    assert still_open(cause, before) == cause.checks
-    assert still_open(cause, after) == ()
-    assert explanation(platform, DAY).checks == ()
+    assert seen.verdict().checks == after.checks
+    assert explanation(seen).checks == ()
 
 
 def test_two_lines_half_a_point_apart_are_no_duplicate_whatever_the_guide_counts(platform: Platform) -> None:
     consolidate(platform, "b1")
     consolidate(platform, "b2", current_points_line=25.0)
-    check = the_check(duplicates(platform, DAY, DAY))
+    check = the_check(duplicates(scope(platform), DAY, DAY))
     assert check.verdict is Verdict.PASS
-    assert "the guide's count: 20" in str(check.evidence)
+    assert check.evidence[f"rounded count {DAY}"] == 20
 
 
 def test_a_race_of_the_old_code_is_seen_in_the_logs(platform: Platform, home: Path) -> None:
     merge = "Executing MERGE for batch=b1 with 15 staging tables"
     done = "MERGE complete: 587 rows affected in 8000.0ms (batch=b1)"
     log(home, COORDINATOR, [merge, merge, done, done])
-    history = scope(platform).history
-    assert "2 MERGEs ran without the lock" in the_check(lock_activity(history)).summary
-    assert "ran at once" in the_check(consolidations(history)).summary
-    (check,) = first_consolidation(history).checks
+    seen = scope(platform)
+    assert "2 MERGEs ran without the lock" in the_check(lock_activity(seen)).summary
+    assert "ran at once" in the_check(consolidations(seen)).summary
+    (check,) = first_consolidation(seen).checks
     assert check.verdict is Verdict.FAIL
 
 
@@ -178,10 +189,11 @@ def test_more_than_a_tenth_of_failed_acquisitions_is_a_reason_to_roll_back(
     failures = [f"Lock acquisition failed: held (batch=b{number})" for number in range(failed)]
     log(home, COORDINATOR, [*tried, *failures])
     seen = scope(platform)
-    assert the_check(lock_activity(seen.history)).verdict == expected
-    (check,) = evaluate("rollback", seen.evidence).checks
-    consistently = check.evidence["Lock acquisition fails consistently (>10% of batches)"]
-    assert consistently.startswith("FAIL" if expected == "FAIL" else "PASS")
+    assert the_check(lock_activity(seen)).verdict == expected
+    failing = the_criterion(evaluate(seen, "rollback"), "Lock acquisition fails consistently (>10% of batches)")
+    assert failing[0] == ("FAIL" if expected == "FAIL" else "PASS")
+    (check,) = evaluate(seen, "rollback").checks
+    assert check.evidence[failing[1]] == percent(100 * failed / of)
 
 
 def test_errors_are_counted_once_and_alike_ones_together(platform: Platform, home: Path) -> None:
@@ -190,7 +202,7 @@ def test_errors_are_counted_once_and_alike_ones_together(platform: Platform, hom
     at = datetime.now(UTC) - timedelta(minutes=5)
     for _ in ("stdout", "stderr"):
         append_entries(home, COORDINATOR, [LogEntry(at, line, COORDINATOR, "i-1", severity="ERROR") for line in lines])
-    section = errors(scope(platform).history)
+    section = errors(scope(platform))
     check = the_check(section, COORDINATOR)
     assert (check.verdict, check.summary) == (Verdict.WARN, "3 error lines, 3 in the last hour")
     (table,) = section.exhibits
@@ -201,14 +213,14 @@ def test_errors_are_counted_once_and_alike_ones_together(platform: Platform, hom
 
 def test_a_quota_error_of_the_lock_service_is_a_reason_to_roll_back(platform: Platform, home: Path) -> None:
     log(home, COORDINATOR, ["firestore: RESOURCE_EXHAUSTED: Quota exceeded"], severity="ERROR")
-    (check,) = evaluate("rollback", scope(platform).evidence).checks
+    (check,) = evaluate(scope(platform), "rollback").checks
     assert check.verdict is Verdict.FAIL
     assert "Firestore errors" in check.summary
 
 
 def test_a_refusal_in_plain_text_is_a_reason_to_roll_back_too(platform: Platform, home: Path) -> None:
     log(home, COORDINATOR, ["consolidation_locks: 403 Missing or insufficient permissions."])
-    (check,) = evaluate("rollback", scope(platform).evidence).checks
+    (check,) = evaluate(scope(platform), "rollback").checks
     assert check.verdict is Verdict.FAIL
     assert "Firestore errors" in check.summary
 
@@ -229,18 +241,19 @@ def test_consolidations_of_which_none_completed_do_not_pass(
         "🔄 Executing MERGE for batch=b1 with 15 staging tables",
     ]
     log(home, COORDINATOR, [*begin, *end], minutes_ago=1)
-    check = the_check(consolidations(scope(platform).history))
+    check = the_check(consolidations(scope(platform)))
     assert (check.verdict, summary in check.summary) == (expected, True), check.summary
 
 
-def test_a_command_asks_the_environment_that_was_looked_at(platform: Platform) -> None:
-    elsewhere = replace(platform, environment=replace(platform.environment, name="production"))
+def test_a_command_asks_the_environment_that_was_looked_at(platform: Platform, home: Path) -> None:
+    environment = replace(platform.environment, name="production")
+    elsewhere = Platform(environment, EmbeddedAdapters(home, environment))
     batch = f"late_{DAY}_1768650000"
     consolidate(elsewhere)
     elsewhere.staging_writer().write(rows(predicted_points=1.5), batch_id=batch, worker_id="w1", game_date=DAY)
-    waiting = backlog(elsewhere, datetime.now(UTC) + timedelta(hours=2), stuck_after_minutes=60)
+    waiting = backlog(later(elsewhere, 120), stuck_after_minutes=60)
     write_duplicates(elsewhere, 5)
-    found = duplicates(elsewhere, DAY, DAY)
+    found = duplicates(scope(elsewhere), DAY, DAY)
     done = repaired(elsewhere)
     commands = [
         command
@@ -255,9 +268,8 @@ def test_a_command_asks_the_environment_that_was_looked_at(platform: Platform) -
 def test_a_batch_that_waits_is_named_with_the_command_that_consolidates_it(platform: Platform) -> None:
     batch = f"regen_{DAY}_late_1768650000"
     platform.staging_writer().write_batch(rows(), batch_id=batch, workers=4, game_date=DAY)
-    now = datetime.now(UTC)
     for hours, expected in ((0, Verdict.PASS), (2, Verdict.FAIL), (48, Verdict.WARN)):
-        section = backlog(platform, now + timedelta(hours=hours), stuck_after_minutes=60)
+        section = backlog(later(platform, 60 * hours), stuck_after_minutes=60)
         assert the_check(section).verdict is expected
     consolidate = f"runbook consolidate --batch {batch} --game-date {DAY}"
     assert the_check(section).changes == (consolidate,)
@@ -272,14 +284,14 @@ def test_a_waiting_table_whose_name_tells_no_batch_does_not_count_as_merged(plat
             "CREATE TABLE nba_predictions._staging_orphan AS SELECT * REPLACE ('late' AS player_lookup) "
             "FROM nba_predictions.player_prop_predictions LIMIT 3"
         )
-    later = datetime.now(UTC) + timedelta(hours=48)
-    check = the_check(backlog(platform, later, stuck_after_minutes=60))
-    assert (check.verdict, "1 tables not merged" in check.evidence["not told"]) == (Verdict.WARN, True)
+    check = the_check(backlog(later(platform, 48 * 60), stuck_after_minutes=60))
+    assert (check.verdict, check.evidence["tables not merged"]) == (Verdict.WARN, 1)
+    assert "not told" in check.evidence
 
 
 def test_the_first_consolidation_shows_all_seven_lines(platform: Platform) -> None:
     consolidate(platform)
-    section = first_consolidation(scope(platform).history)
+    section = first_consolidation(scope(platform))
     assert the_check(section).verdict is Verdict.PASS
     assert [row[0] for row in section.exhibits[0].rows][-1] == "lock released"
 
@@ -312,10 +324,11 @@ def test_a_killed_consolidation_whose_batch_was_consolidated_later_did_not_time_
     consolidate(platform)
     for minutes in (0.1, 20):
         seen = later(platform, minutes)
-        (check,) = evaluate("rollback", seen.evidence).checks
+        section = evaluate(seen, "rollback")
+        check = the_check(section)
         assert (check.verdict, check.summary) == (Verdict.PASS, "none of 4 is met")
-        assert "1 left out, ended without a word" in check.evidence[TIMES_OUT]
-        assert "1 ended without a word: b1" in the_check(consolidations(seen.history)).summary
+        assert "1 left out, ended without a word" in the_criterion(section, TIMES_OUT)[-1]
+        assert "1 ended without a word: b1" in the_check(consolidations(seen)).summary
 
 
 @pytest.mark.parametrize(
@@ -342,7 +355,7 @@ def test_one_that_fell_silent_and_that_nobody_replaced_is_no_good_duration(platf
     log(home, WORKER, ["Staged 20 rows"])
     consolidate(platform, "b2")
     log(home, COORDINATOR, BEGUN, minutes_ago=0)
-    (check,) = evaluate("rollback", later(platform, 20).evidence).checks
+    (check,) = evaluate(later(platform, 20), "rollback").checks
     assert check.verdict is Verdict.WARN
     assert check.summary.startswith(f"1 of 4 can be judged in part only: {TIMES_OUT} (")
 
@@ -350,27 +363,28 @@ def test_one_that_fell_silent_and_that_nobody_replaced_is_no_good_duration(platf
 def test_a_rollback_criterion_is_met(platform: Platform, home: Path) -> None:
     log(home, WORKER, ["Staged 20 rows"])
     log(home, COORDINATOR, ["MERGE complete: 587 rows affected in 400000.0ms (batch=b1)"])
-    (check,) = evaluate("rollback", scope(platform).evidence).checks
+    (check,) = evaluate(scope(platform), "rollback").checks
     assert (check.verdict, check.summary) == (Verdict.FAIL, f"1 of 4 is met: {TIMES_OUT}")
 
 
 def test_one_validation_of_six_merges_is_no_success(platform: Platform, home: Path) -> None:
     consolidate(platform)
     log(home, COORDINATOR, [f"MERGE complete: 5 rows affected in 800.0ms (batch=old{number})" for number in range(5)])
-    (check,) = evaluate("success", scope(platform).evidence).checks
-    validated = check.evidence["No duplicates detected in post-consolidation validation"]
-    assert validated == "WARN: 0 duplicate keys (1 of 6 MERGEs validated)"
+    (check,) = evaluate(scope(platform), "success").checks
+    validation = "No duplicates detected in post-consolidation validation"
+    assert check.evidence[validation] == Quantity(0, "duplicate keys")
+    assert check.evidence[f"{validation}, made of"] == "1 of 6 MERGEs validated"
 
 
 def test_a_line_of_the_future_hides_whether_anything_is_logged(platform: Platform, home: Path) -> None:
     log(home, WORKER, ["ready"], minutes_ago=-2)
     log(home, COORDINATOR, ["ready"], minutes_ago=-60)
     seen = scope(platform)
-    section = log_freshness(seen.history)
+    section = log_freshness(seen)
     assert the_check(section, WORKER).verdict is Verdict.PASS
     check = the_check(section, COORDINATOR)
     assert (check.verdict, "in the future" in check.summary) == (Verdict.UNKNOWN, True)
-    (success,) = evaluate("success", seen.evidence).checks
+    (success,) = evaluate(seen, "success").checks
     assert "is in the future" in success.evidence["No errors in Cloud Run logs"]
 
 
@@ -378,5 +392,6 @@ def test_one_that_lost_its_lock_did_not_end_without_a_word(platform: Platform, h
     log(home, WORKER, ["Staged 20 rows"])
     consolidate(platform, "b2")
     log(home, COORDINATOR, [*BEGUN, f"❌ Lost consolidation lock: consolidation_{DAY} (batch=b1)"])
-    (check,) = evaluate("rollback", scope(platform).evidence).checks
-    assert (check.verdict, "left out" in check.evidence[TIMES_OUT]) == (Verdict.PASS, False)
+    section = evaluate(scope(platform), "rollback")
+    assert the_check(section).verdict is Verdict.PASS
+    assert "left out" not in the_criterion(section, TIMES_OUT)[-1]

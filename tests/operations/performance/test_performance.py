@@ -9,9 +9,9 @@ import pytest
 
 from lib.embedded.logs import append_entries
 from lib.errors import UserError
-from lib.operations.logs.history import LogHistory
 from lib.operations.performance.durations import checked_review, duration_trend, durations, slowdown
 from lib.operations.performance.statistics import Change, compare, trend
+from lib.operations.scope import Scope, scope_of
 from lib.platform import Platform
 from lib.ports.logs import LogEntry
 from lib.verdict.verdict import Verdict
@@ -96,8 +96,8 @@ def new_lines(seconds: Sequence[float]) -> list[LogEntry]:
     return lines
 
 
-def history(platform: Platform) -> LogHistory:
-    return LogHistory(platform, START - timedelta(days=1), NOW)
+def scope(platform: Platform) -> Scope:
+    return scope_of(platform, hours=29 * 24, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_the_review_of_four_weeks_of_logs(
     platform: Platform, home: Path, median_after: float, limit: Verdict, change: Verdict
 ) -> None:
     append_entries(home, SERVICE, old_lines(sample(10, 40, 1)) + new_lines(sample(median_after, 40, 2)))
-    review = checked_review(history(platform), "", 50)
+    review = checked_review(scope(platform), "", 50)
     assert (len(review.before), len(review.after)) == (40, 40)
     assert review.fixed_at == START + timedelta(days=14)
     (found,) = durations(review).checks
@@ -123,24 +123,24 @@ def test_the_review_of_four_weeks_of_logs(
 
 def test_a_merge_without_the_lock_after_the_given_date_is_old_code_and_left_out(platform: Platform, home: Path) -> None:
     append_entries(home, SERVICE, old_lines(sample(10, 40, 1)))
-    review = checked_review(history(platform), "2026-01-10", 50)
+    review = checked_review(scope(platform), "2026-01-10", 50)
     assert (len(review.before), len(review.after), review.left_out) == (20, 0, 20)
     assert "20 MERGEs without the lock since it was deployed" in durations(review).checks[0].summary
 
 
 def test_a_merge_that_never_ended_is_no_fast_one(platform: Platform, home: Path) -> None:
     append_entries(home, SERVICE, new_lines([8, 9, 7]))
-    assert durations(checked_review(history(platform), "", 50)).checks[0].verdict is Verdict.PASS
+    assert durations(checked_review(scope(platform), "", 50)).checks[0].verdict is Verdict.PASS
     append_entries(home, SERVICE, [line for line in new_lines([8] * 5) if "=new_4" in line.message][:3])
-    (check,) = durations(checked_review(history(platform), "", 50)).checks
+    (check,) = durations(checked_review(scope(platform), "", 50)).checks
     assert (check.verdict, "1 more never ended" in check.summary) == (Verdict.WARN, True), check.summary
 
 
 def test_no_logs_and_too_few_are_unknown(platform: Platform, home: Path) -> None:
-    review = checked_review(history(platform), "", 50)
+    review = checked_review(scope(platform), "", 50)
     assert [part(review).checks[0].verdict for part in (durations, slowdown, duration_trend)] == [Verdict.UNKNOWN] * 3
     append_entries(home, SERVICE, new_lines([8, 9, 7]))
-    few = checked_review(history(platform), "", 50)
+    few = checked_review(scope(platform), "", 50)
     assert durations(few).checks[0].verdict is Verdict.PASS
     assert slowdown(few).checks[0].verdict is Verdict.UNKNOWN
 
@@ -148,4 +148,4 @@ def test_no_logs_and_too_few_are_unknown(platform: Platform, home: Path) -> None
 @pytest.mark.parametrize(("fix_date", "percent"), [("2027-01-01", 50), ("", -1), ("", float("nan")), ("soon", 1)])
 def test_parameters_that_make_no_sense_are_refused(platform: Platform, fix_date: str, percent: float) -> None:
     with pytest.raises(UserError):
-        checked_review(history(platform), fix_date, percent)
+        checked_review(scope(platform), fix_date, percent)

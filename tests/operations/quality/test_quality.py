@@ -24,8 +24,8 @@ from lib.environment import Environment
 from lib.errors import UserError
 from lib.operations.quality.activity import active_rows, lines
 from lib.operations.quality.completeness import completeness
-from lib.operations.quality.night import Night, duplicates_of, night_of
-from lib.operations.quality.rules import load_rules
+from lib.operations.quality.duplicates import duplicates_of
+from lib.operations.quality.night import Night, load_rules, night_of
 from lib.operations.quality.values import null_values, ranges
 from lib.operations.quality.volume import volume
 from lib.operations.quality.writes import rows_against_ledger, table_freshness, written_at_least
@@ -36,6 +36,7 @@ from lib.verdict.check import Check
 from lib.verdict.conclusion import conclude
 from lib.verdict.section import Section, all_checks
 from lib.verdict.verdict import Verdict
+from lib.words.quantities import percent
 
 DAY = date(2026, 1, 17)
 MORNING_AFTER = datetime(2026, 1, 18, 14, tzinfo=UTC)
@@ -157,7 +158,8 @@ def test_superseded_rows_with_an_active_one_are_legal(platform: Platform) -> Non
     consolidate(platform, rows(generation="b"), batch="regen_1")
     seen = night(platform)
     assert found(seen) == {}
-    assert "50%" in str(next(check for check in checks(seen) if check.name == "Active rows").evidence)
+    (active,) = active_rows(seen).checks
+    assert active.evidence["inactive rows, share"] == percent(50)
 
 
 OF_DAY = f"game_date = '{DAY}'"
@@ -232,6 +234,25 @@ def test_a_flaw_is_named_by_its_check_and_leads(platform: Platform, flaw: str) -
     assert said.keys() == expected.keys()
     assert all(said[name].startswith(text) for name, text in expected.items()), said
     assert conclude(checks(seen)).headline.startswith(next(iter(expected)))
+
+
+def test_several_flaws_of_one_kind_are_all_kept(platform: Platform) -> None:
+    consolidate(platform, rows())
+    execute(platform, f"UPDATE {NAME} SET confidence_score = 70, predicted_points = 70 WHERE {OF_DAY}")
+    for player, word in ((1, "MAYBE"), (2, "UNDER")):
+        execute(
+            platform,
+            f"UPDATE {NAME} SET recommendation = '{word}' WHERE {OF_DAY} AND player_lookup = 'player{player}'",
+        )
+    rules = load_rules()
+    columns = [replace(rule, scales=(50, 100)) if rule.column == "predicted_points" else rule for rule in rules.columns]
+    values, scales = ranges(replace(night(platform), rules=replace(rules, columns=tuple(columns)))).checks
+    assert values.evidence["recommendation: not one of OVER, UNDER, PASS, NO_LINE"] == 9
+    assert values.evidence["recommendation: contradict their line or points"] == 9
+    assert (scales.id, scales.name) == ("scales", "Scale of predicted_points, confidence_score")
+    assert scales.summary.startswith(
+        "predicted_points: its values go up to 70; on the dates before they went up to 27;"
+    )
 
 
 @pytest.mark.parametrize(

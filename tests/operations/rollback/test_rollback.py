@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,11 @@ from lib.embedded.services import LocalServices
 from lib.errors import Finding, SourceUnavailable, UserError
 from lib.lock_switch import VARIABLE, deployed_switch
 from lib.operations.changes.action import carry_out
-from lib.operations.changes.digest import PlanOutdated
 from lib.operations.changes.lock_switch import lock_switch
-from lib.operations.rollback.aftermath import after_rollback
+from lib.operations.changes.plan import PlanOutdated
+from lib.operations.deployment.revisions import Fence, candidates, rollback_revisions
+from lib.operations.rollback.advice import after_rollback
 from lib.operations.rollback.request import checked_rollback, roll_back
-from lib.operations.rollback.revisions import Fence, candidates
 from lib.operations.scope import scope_of
 from lib.places import ROOT
 from lib.platform import Platform
@@ -33,7 +34,7 @@ from lib.ports.services import LATEST
 from lib.verdict.check import Check
 from lib.verdict.section import Section
 from lib.verdict.verdict import Verdict
-from tests.operations.deployed import COORDINATOR, NEW, OLD, WORKER, having, on_google, with_two_revisions
+from tests.operations.deployed import COORDINATOR, NEW, OLD, OLD_DAY, WORKER, having, on_google, with_two_revisions
 
 DAY = date(2026, 1, 17)
 OFF = {"lock": "off", "service": COORDINATOR}
@@ -108,12 +109,12 @@ def test_the_lock_switched_off_reaches_whoever_consolidates_and_is_switched_on_a
     assert consolidate(deployed, "before").locked
     done = approved(deployed, **OFF)
     assert done.checks[0].verdict is Verdict.PASS
-    assert deployed_switch(deployed) is False
+    assert deployed_switch(deployed.services, COORDINATOR) is False
     switched_off = consolidate(deployed, "without")
     assert (switched_off.locked, switched_off.lock_wait_ms) == (False, 0.0)
-    assert lock_switch(deployed, checked_rollback(deployed).approval).checks[0].verdict is Verdict.WARN
+    assert lock_switch(scope_of(deployed), checked_rollback(deployed).approval).checks[0].verdict is Verdict.WARN
     approved(deployed, lock="on", service=COORDINATOR)
-    assert deployed_switch(deployed) is True
+    assert deployed_switch(deployed.services, COORDINATOR) is True
     assert consolidate(deployed, "after").locked
 
 
@@ -137,6 +138,19 @@ def test_the_fence_is_judged_by_the_ledger(deployed: Platform) -> None:
         NEW: Fence.YES,
         OLD: Fence.NO,
     }
+
+
+def test_traffic_on_two_revisions_without_the_fence_is_one_answer_that_names_both(
+    platform: Platform, home: Path
+) -> None:
+    deployment = with_two_revisions()
+    coordinator = deployment.service(COORDINATOR)
+    older = Revision("older", OLD_DAY - timedelta(days=1))
+    split = replace(coordinator, revisions=(*coordinator.revisions, older), traffic={OLD: 60, "older": 40})
+    deployment.with_service(COORDINATOR, split).save(home)
+    consolidate(platform, "by-the-fix")
+    (check,) = rollback_revisions(scope_of(platform)).checks
+    assert f"{OLD}, which serves 60%, and in older, which serves 40%" in check.summary
 
 
 def test_the_record_is_complete(deployed: Platform) -> None:
@@ -182,11 +196,11 @@ def test_half_or_wrong_an_approval_is_refused(deployed: Platform, wrong: dict[st
     [
         ("nobody", f"there are {NEW}, {OLD}"),
         (f"{OLD}=60", "100 percent"),
-        (f"{OLD}=60,{OLD}=40", "no split"),
-        (f"{OLD}=101,{NEW}=-1", "no split"),
-        (f"{OLD}=x", "no split"),
-        (f"{OLD}={'9' * 5_000}", "no split"),
-        (",", "no split"),
+        (f"{OLD}=60,{OLD}=40", "not a split"),
+        (f"{OLD}=101,{NEW}=-1", "not a split"),
+        (f"{OLD}=x", "not a split"),
+        (f"{OLD}={'9' * 5_000}", "not a split"),
+        (",", "not a split"),
         ("<script>alert(1)</script>", "no revision"),
     ],
 )
@@ -269,7 +283,7 @@ def test_a_switch_that_cannot_be_read_takes_the_lock_and_says_so(
     assert consolidate(platform, "b2").locked
     told = [record.message for record in caplog.records if "lock switch cannot be read" in record.message]
     assert ["'maybe' is neither" in line for line in told] == [True, False]
-    assert lock_switch(platform, checked_rollback(platform).approval).checks[0].verdict is Verdict.UNKNOWN
+    assert lock_switch(scope_of(platform), checked_rollback(platform).approval).checks[0].verdict is Verdict.UNKNOWN
 
 
 class _Interrupted(LocalServices):
@@ -339,7 +353,9 @@ def test_afterwards_the_list_is_gone_through(deployed: Platform) -> None:
     nothing = checked_rollback(deployed).approval
     assert after_rollback(scope_of(deployed), nothing).checks == ()
     approved(deployed, **BACK)
-    found = after_rollback(scope_of(deployed), nothing)
+    scope = scope_of(deployed)
+    found = after_rollback(scope, nothing)
+    assert {check.id for check in scope.verdict().checks} == {check.id for check in found.checks}
     assert the_check(found, "as it was left").verdict is Verdict.PASS
     assert {check.name.partition(" of ")[0].partition(" 20")[0] for check in found.checks} == {
         "Traffic",

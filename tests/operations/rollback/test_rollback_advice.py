@@ -1,4 +1,4 @@
-"""Whether a rollback is advised: by the guide's criteria, and with the option that helps."""
+"""Whether a rollback is advised: by the criteria, and with the option that helps."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from lib.embedded.logs import append_entries, log_path
 from lib.lock_switch import VARIABLE
+from lib.operations.changes.lock_switch import lock_switch
 from lib.operations.rollback.advice import rollback_advice
 from lib.operations.rollback.request import checked_rollback, roll_back
 from lib.operations.scope import scope_of
@@ -57,6 +58,14 @@ def test_a_healthy_night_advises_none(platform: Platform) -> None:
     check, tables = advice(platform)
     assert (check.verdict, check.summary) == (Verdict.PASS, "not advised, none of 4 criteria is met")
     assert set(met(tables).values()) == {"not met", "met"}
+
+
+def test_when_all_is_well_the_headline_still_answers_whether_to_roll_back(platform: Platform) -> None:
+    consolidate(platform)
+    scope, approval = scope_of(platform, game_date=str(DAY)), checked_rollback(platform).approval
+    rollback_advice(scope, approval)
+    lock_switch(scope, approval)
+    assert scope.verdict().headline == "Rollback: not advised, none of 4 criteria is met"
 
 
 def test_nothing_seen_is_unknown_and_no_reason_to_roll_back(platform: Platform) -> None:

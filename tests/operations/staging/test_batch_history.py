@@ -9,6 +9,7 @@ import pytest
 
 from lib.consolidation.errors import InvalidIdentifier
 from lib.embedded.duckdb_warehouse import DuckdbWarehouse
+from lib.operations.scope import Scope, scope_of
 from lib.operations.staging.ledger_answers import batch_history, committed_consolidations
 from lib.platform import Platform
 from lib.verdict.verdict import Verdict
@@ -32,6 +33,10 @@ def stage(platform: Platform, batch_id: str = BATCH, **values: Any) -> None:
     platform.staging_writer().write(full, batch_id=batch_id, worker_id="w1", game_date=DAY)
 
 
+def seen(platform: Platform) -> Scope:
+    return scope_of(platform, game_date=str(DAY))
+
+
 def consolidate(platform: Platform, batch_id: str = BATCH) -> None:
     platform.consolidator().consolidate_batch(batch_id=batch_id, game_date=DAY)
 
@@ -47,7 +52,7 @@ def test_a_batch_is_told_from_its_first_table_to_its_last(platform: Platform) ->
     told = []
     for act in (lambda: None, lambda: stage(platform), lambda: consolidate(platform), lambda: stage(platform)):
         act()
-        (check,) = batch_history(platform, BATCH).checks
+        (check,) = batch_history(seen(platform), BATCH).checks
         told.append((check.verdict, check.summary))
     verdicts, summaries = zip(*told, strict=True)
     assert verdicts == (Verdict.UNKNOWN, Verdict.WARN, Verdict.PASS, Verdict.WARN)
@@ -58,20 +63,20 @@ def test_a_batch_is_told_from_its_first_table_to_its_last(platform: Platform) ->
 
 
 def test_no_batch_asks_nothing_and_a_wrong_name_is_refused(platform: Platform) -> None:
-    assert batch_history(platform, "").checks == ()
+    assert batch_history(seen(platform), "").checks == ()
     with pytest.raises(InvalidIdentifier):
-        batch_history(platform, "'; DROP TABLE x; --")
+        batch_history(seen(platform), "'; DROP TABLE x; --")
 
 
 def test_old_duplicates_and_new_ones_are_told_apart(platform: Platform) -> None:
     stage(platform)
     consolidate(platform)
-    assert committed_consolidations(platform, DAY).checks == ()
+    assert committed_consolidations(seen(platform)).checks == ()
     write_past_the_fence(platform, 3)
-    (new,) = committed_consolidations(platform, DAY).checks
+    (new,) = committed_consolidations(seen(platform)).checks
     assert new.summary == f"new ones were written past the fence: 3 after {BATCH}"
     stage(platform, "later", predicted_points=1.0)
     consolidate(platform, "later")
-    (between,) = committed_consolidations(platform, DAY).checks
+    (between,) = committed_consolidations(seen(platform)).checks
     assert f"3 between {BATCH} and later" in between.summary
     assert {check.verdict for check in (new, between)} == {Verdict.WARN}

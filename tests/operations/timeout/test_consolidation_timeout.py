@@ -22,7 +22,7 @@ from lib.operations.staging.size import staged_sizes, staging_size
 from lib.operations.timeout.fixes import three_fixes
 from lib.operations.timeout.jobs import LOADS_A_TABLE_A_DAY, QUEUED_DML_A_TABLE, job_queue, load_quota
 from lib.operations.timeout.phases import Phase, phases, timed_runs
-from lib.operations.timeout.table_layout import table_layout
+from lib.operations.timeout.surroundings import table_layout
 from lib.platform import Platform
 from lib.ports.jobs import JobState, TableLayout, WarehouseJob
 from lib.ports.logs import LogEntry
@@ -111,26 +111,26 @@ def test_the_phase_that_dominates_is_named_with_its_share(scope: Scope, home: Pa
         home, "quick", ("acquiring", 500), ("acquired", 500), ("merging", 499), ("merged", 478), ("released", 477)
     )
     scope = scope_of(scope.platform, game_date=str(DAY))
-    check = only(phases(scope.history))
+    check = only(phases(scope))
     assert check.verdict is Verdict.FAIL
     assert "waited took 5 min 53 s, 91% of it waiting for the lock" in check.summary
     assert "stuck_lock_release" in check.next_step
     slowest = timed_runs(scope.history)[0]
     assert slowest.seconds[Phase.MERGE] == 20
     assert [round(slowest.seconds[phase]) for phase in Phase] == [320, 10, 20, 1, 2]
-    assert only(phases(scope.history, "quick")).verdict is Verdict.PASS
+    assert only(phases(scope, "quick")).verdict is Verdict.PASS
 
 
 def test_one_that_hangs_is_named_with_the_phase_that_it_hangs_in(scope: Scope, home: Path) -> None:
     log_consolidation(home, "hangs", ("acquiring", 1500), ("acquired", 1500), ("merging", 1490))
-    check = only(phases(scope.history))
+    check = only(phases(scope))
     assert check.verdict is Verdict.FAIL
     assert "hangs has not ended" in check.summary
     assert "in its phase MERGE" in check.summary
 
 
 def test_no_lines_are_no_all_clear(scope: Scope) -> None:
-    assert only(phases(scope.history)).verdict is Verdict.UNKNOWN
+    assert only(phases(scope)).verdict is Verdict.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -196,9 +196,9 @@ def test_loads_are_counted_against_the_limit_of_their_table(scope: Scope, loads:
 def test_many_small_tables_are_told_and_an_ordinary_batch_is_not(scope: Scope) -> None:
     platform = scope.platform
     platform.staging_writer().write_batch(predictions(300), batch_id="usual", workers=15)
-    assert only(staging_size(platform, scope.now)).verdict is Verdict.PASS
+    assert only(staging_size(scope)).verdict is Verdict.PASS
     platform.staging_writer().write_batch(predictions(110), batch_id="onerow", workers=110)
-    check = only(staging_size(platform, scope.now))
+    check = only(staging_size(scope))
     assert check.verdict is Verdict.WARN
     assert "onerow: 110 rows in 110 staging tables, 1.0 rows a table, 110 of one row" in check.summary
     assert [(size.batch_id, size.tables, size.unmerged_tables) for size in staged_sizes(platform)] == [
@@ -223,7 +223,8 @@ def test_a_table_without_partitions_is_said_so_with_its_bytes(
     platform.consolidator().consolidate_batch(batch_id="b1", game_date=DAY)
     having(platform, activity=ToldActivity(stored=TableLayout(400_000, 1_400_000_000, column)))
     google = GoogleSettings(maximum_bytes_billed=limit)
-    check = only(table_layout(replace(platform, environment=replace(platform.environment, google=google)), DAY))
+    platform = replace(platform, environment=replace(platform.environment, google=google))
+    check = only(table_layout(replace(scope, platform=platform)))
     assert check.verdict is verdict
     assert words in check.summary
 

@@ -10,7 +10,7 @@ from lib.archive.record import from_json
 from rehearsal.drills.catalogue import drills, find_drill
 from rehearsal.drills.drill import Drill
 from rehearsal.drills.rehearsal import rehearse
-from tests.operations.commands import misplaced
+from tests.verdict.command_kinds import misplaced
 
 DRILLS = drills()
 INCIDENTS = 18

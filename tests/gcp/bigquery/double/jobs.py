@@ -238,8 +238,10 @@ class Jobs:
         _check_format(load)
         with self.catalogue.lock:
             self._writable(dataset, table, load)
-            if (dataset, table) not in self.catalogue.tables:
-                properties = load.get("destinationTableProperties", {})
+            properties = load.get("destinationTableProperties", {})
+            if (dataset, table) in self.catalogue.tables:
+                self._check_properties(dataset, table, properties)
+            else:
                 self.catalogue.add_table(dataset, table, load["schema"]["fields"], properties)
             if load["sourceFormat"] == "PARQUET":
                 cursor = self.catalogue.connection.cursor()
@@ -249,6 +251,12 @@ class Jobs:
                 rows = [json.loads(line) for line in content.decode().split("\n") if line]
                 self.catalogue.insert(dataset, table, rows)
             self.catalogue.modified(dataset, table)
+
+    def _check_properties(self, dataset: str, table: str, given: Resource) -> None:
+        """They are for a new table; of one that is there, a different value is refused."""
+        for name, value in given.items():
+            if self.catalogue.tables[dataset, table].get(name) != value:
+                raise ApiError("invalid", f"{name} differs from that of Table {dataset}.{table}, which exists")
 
     def _copy(self, copy: Resource) -> None:
         dataset, table = _name(copy["destinationTable"])

@@ -10,19 +10,21 @@ from typing import TYPE_CHECKING
 
 from lib.consolidation.ledger import LedgerRun, ledger_runs
 from lib.errors import CouldNotLook
-from lib.operations import by_hand
 from lib.ports.services import LATEST
-from lib.verdict.check import Check
+from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
-from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
+from lib.words.quantities import Value, percent
 
 if TYPE_CHECKING:
+    from lib.operations.scope import Scope
     from lib.platform import Platform
     from lib.ports.services import ServiceStatus
 
 
+ROLLBACK_REVISIONS = Question("revisions", "Revisions")
+FENCE = Question("coordinator_fence", "Fence of the coordinator")
 DANGER = "two consolidations at once can write duplicates again"
 
 
@@ -41,8 +43,8 @@ class Candidate:
 
     Attributes:
         name: Its name.
-        deployed_at: When it was deployed (UTC); None: not told.
-        is_ready: Whether it started; None: not told.
+        deployed_at: When it was deployed (UTC); None: not known.
+        is_ready: Whether it started; None: not known.
         serves: Percent of the traffic now.
         fence: Judged by the ledger, which only fenced consolidations write: by whether
             there are any from the time in which it was the newest revision.
@@ -57,20 +59,20 @@ class Candidate:
     basis: str
 
 
-@section("Revisions")
-def rollback_revisions(platform: Platform) -> Section:
+@section(ROLLBACK_REVISIONS)
+def rollback_revisions(scope: Scope) -> Section:
     """Of both services: which there are, what they serve, and which has the fence."""
-    zone = platform.environment.timezone
+    platform, zone = scope.platform, scope.platform.environment.timezone
     columns = ("Revision", "Deployed at", "Started", "Serves", "Fence", "Judged by")
-    tables, checks = [], []
+    tables, unfenced = [], []
     for service in platform.environment.services.both:
         found = candidates(platform, platform.services.describe(service))
-        checks += [_fence_check(platform, candidate) for candidate in found if candidate.serves]
+        unfenced += [candidate for candidate in found if candidate.serves and candidate.fence is Fence.NO]
         rows = [
             (
                 candidate.name,
                 local_time(candidate.deployed_at, zone),
-                {True: "yes", False: "no", None: "not told"}[candidate.is_ready],
+                {True: "yes", False: "no", None: "not known"}[candidate.is_ready],
                 f"{candidate.serves}%",
                 candidate.fence,
                 candidate.basis,
@@ -78,18 +80,18 @@ def rollback_revisions(platform: Platform) -> Section:
             for candidate in found
         ]
         tables.append(Table(f"Revisions of {service}, newest first", columns, rows))
-    return Section(tuple(filter(None, checks)), tuple(tables))
+    return Section((_fence_check(platform, unfenced),) if unfenced else (), tuple(tables))
 
 
-def _fence_check(platform: Platform, serving: Candidate) -> Check | None:
-    """Where it is not known the table says so; the next consolidation will tell."""
-    if serving.fence is not Fence.NO:
-        return None
-    services = platform.environment.services
-    forward = by_hand.runbook("rollback", platform.environment, {"service": services.coordinator, "revision": LATEST})
-    summary = f"NO FENCE in {serving.name}, which serves {serving.serves}%: {DANGER}"
-    step = f"Go forward as soon as the cause is mended: {forward}"
-    return Check("Fence of the coordinator", Verdict.WARN, summary, {"judged by": serving.basis}, step)
+def _fence_check(platform: Platform, serving: Sequence[Candidate]) -> Check:
+    """Where the fence is not known the table says so; the next consolidation will show it."""
+    coordinator = platform.environment.services.coordinator
+    forward = platform.commands.run("rollback", {"service": coordinator, "revision": LATEST})
+    each = ", and in ".join(f"{candidate.name}, which serves {candidate.serves}%" for candidate in serving)
+    served = sum(candidate.serves for candidate in serving)
+    evidence: dict[str, Value] = {"served without the fence": percent(served), "judged by": serving[0].basis}
+    step = f"Go forward as soon as the cause is fixed: {forward}"
+    return FENCE.on(evidence).warns(f"NO FENCE in {each}: {DANGER}", step)
 
 
 def candidates(platform: Platform, status: ServiceStatus) -> list[Candidate]:
@@ -119,7 +121,7 @@ def _ledger(platform: Platform, status: ServiceStatus) -> tuple[list[LedgerRun],
 def _fence(runs: Sequence[LedgerRun], start: datetime | None, end: datetime | None) -> tuple[Fence, str]:
     """Judged by the runs, newest first, in the time from `start` to `end`."""
     if start is None or end is None or not runs:
-        return Fence.UNKNOWN, "no consolidation in the ledger" if not runs else "when it was deployed is not told"
+        return Fence.UNKNOWN, "no consolidation in the ledger" if not runs else "it is not known when it was deployed"
     while_newest = sum(start <= run.committed_at < end for run in runs)
     if while_newest:
         return Fence.YES, f"consolidations in the ledger while it was the newest: {while_newest}"

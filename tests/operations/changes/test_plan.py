@@ -1,4 +1,4 @@
-"""A digest holds for exactly what was seen, and its refusal names what moved."""
+"""The digest of a plan holds for exactly what was seen, and its refusal names what moved."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.errors import UserError
-from lib.operations.changes.digest import LIFE, PlanDigest, PlanOutdated, digest_of
+from lib.operations.changes.plan import LIFE, PlanDigest, PlanOutdated, digest_of
 
 NOW = datetime(2026, 1, 17, 23, 0, 30, tzinfo=UTC)
 facts = st.dictionaries(st.text(max_size=8), st.text(max_size=20), min_size=1, max_size=6)
@@ -52,6 +52,6 @@ def test_a_refusal_names_the_facts_that_moved() -> None:
 @pytest.mark.parametrize(
     "text", ["", "yes", "3f9a1c2b4d5e", "3f9a1c2b4d5e-20261324T2315Z-a1", "3F9A1C2B4D5E-20260117T2315Z-a1"]
 )
-def test_what_is_no_digest_is_said_to_be_none(text: str) -> None:
-    with pytest.raises(UserError, match="no digest of a plan"):
+def test_anything_else_is_refused(text: str) -> None:
+    with pytest.raises(UserError, match="not a digest of a plan"):
         PlanDigest.parse(text)

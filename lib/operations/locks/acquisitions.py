@@ -1,0 +1,74 @@
+"""Whether consolidations get the lock, and whether any merged without it: from the logs of a period.
+
+It stands here and not with the logs, since a criterion decides how many failures are too many,
+and the criteria are made from the logs.
+"""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import TYPE_CHECKING
+
+from lib.operations.criteria.criteria import threshold
+from lib.operations.logs.freshness import no_consolidation_seen
+from lib.operations.logs.lines import EventKind
+from lib.operations.logs.timeline import batch_names
+from lib.verdict.check import Check, Question
+from lib.verdict.section import Section, section
+from lib.verdict.table import Table
+from lib.words.durations import spoken_seconds
+from lib.words.quantities import Value, percent, seconds
+
+if TYPE_CHECKING:
+    from lib.operations.logs.history import LogHistory
+    from lib.operations.scope import Scope
+
+LOCK_ACQUISITIONS = Question("lock_acquisitions", "Lock acquisitions")
+_SHOWN = (
+    EventKind.ACQUIRING,
+    EventKind.ACQUIRED,
+    EventKind.RELEASED,
+    EventKind.ACQUISITION_FAILED,
+    EventKind.LOST,
+    EventKind.TOOK_OVER,
+    EventKind.FORCE_RELEASED,
+)
+
+
+@section(LOCK_ACQUISITIONS)
+def lock_activity(scope: Scope) -> Section:
+    """Acquisitions, failures, waits, and MERGEs that ran without the lock."""
+    table = Table("Lock events", ("Event", "Times"), [(str(kind), scope.history.count(kind)) for kind in _SHOWN])
+    return Section((_lock_check(scope.history),), (table,))
+
+
+def _lock_check(history: LogHistory) -> Check:
+    unlocked = [run for run in history.merges if run.merged_without_lock]
+    asked, failed, lost = map(history.count, (EventKind.ACQUIRING, EventKind.ACQUISITION_FAILED, EventKind.LOST))
+    tried = max(asked, failed)
+    if not tried and not unlocked:
+        return no_consolidation_seen(history, LOCK_ACQUISITIONS)
+    failed_percent = 100 * failed / max(tried, 1)
+    waits = [wait for run in history.consolidations if (wait := run.lock_wait_seconds) is not None]
+    evidence: dict[str, Value] = {
+        "tried": asked,
+        "acquired": history.count(EventKind.ACQUIRED),
+        "failed": failed,
+        "failed, share": percent(failed_percent),
+        "lost": lost,
+        "waited, median": seconds(median(waits)) if waits else None,
+        "waited, longest": seconds(max(waits, default=None)),
+        "MERGEs without the lock": len(unlocked),
+    }
+    commands = history.platform.commands
+    question = LOCK_ACQUISITIONS.on(evidence, [commands.read_logs(history.platform.environment.services.coordinator)])
+    see_locks = f"See who holds the lock: {commands.run('stuck_lock_release')}"
+    if failed_percent > threshold("acquisition_fails_consistently"):
+        return question.fails(f"{failed} of {tried} failed", see_locks)
+    if unlocked:
+        summary = f"{len(unlocked)} MERGEs ran without the lock: {batch_names(unlocked)}"
+        return question.warns(summary, f"Old code may still serve; see its revision: {commands.run('deploy_verify')}")
+    if failed or lost:
+        return question.warns(f"{failed} of {tried} failed, {lost} were lost", see_locks)
+    longest = f", longest wait {spoken_seconds(max(waits))}" if waits else ""
+    return question.passes(f"{asked} tried, none failed{longest}")

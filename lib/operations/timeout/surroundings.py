@@ -1,0 +1,119 @@
+"""What a consolidation depends on: how its table is stored, and how fast the services it asks answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from lib.consolidation.upkeep.day_profiles import profile_days
+from lib.errors import CouldNotLook
+from lib.verdict.check import Check, Question
+from lib.verdict.section import Section, section
+from lib.verdict.table import facts
+from lib.words.bytes import spoken_bytes
+from lib.words.durations import spoken_seconds
+from lib.words.quantities import Value, percent, seconds, size_in_bytes
+
+if TYPE_CHECKING:
+    from lib.operations.scope import Scope
+    from lib.platform import Platform
+    from lib.ports.jobs import TableLayout
+
+TABLE_LAYOUT = Question("table_layout", "Table layout")
+ROUND_TRIPS = Question("latency", "Latency")
+WAREHOUSE = Question("latency_of_warehouse", "Warehouse latency")
+LOCK_SERVICE = Question("latency_of_lock_service", "Lock service latency")
+LOGS = Question("latency_of_logs", "Log latency")
+
+_NEAR_LIMIT = 0.5
+_SLOW_SECONDS = 5.0
+
+
+@section(TABLE_LAYOUT)
+def table_layout(scope: Scope) -> Section:
+    """Whether the table is partitioned by its date, with the bytes of a MERGE."""
+    platform = scope.platform
+    layout = platform.activity.layout(platform.table.table)
+    of_date = rows_of_date(platform, scope.game_date)
+    stored = {
+        "rows": layout.rows,
+        f"rows of {scope.game_date}": of_date,
+        "size": spoken_bytes(layout.size_bytes),
+        "partitioned by": layout.partition_column or "nothing",
+        "a MERGE reads about": spoken_bytes(bytes_of_merge(platform, layout, of_date)),
+    }
+    return Section(
+        (_layout_check(platform, layout, of_date),), (facts(f"How {platform.table.table} is stored", stored),)
+    )
+
+
+def rows_of_date(platform: Platform, game_date: date) -> int:
+    """Rows of the date, superseded ones too."""
+    profiles = profile_days(platform.warehouse, platform.table, (), game_date, game_date)
+    return sum(profile.rows for profile in profiles)
+
+
+def is_pruned(platform: Platform, layout: TableLayout) -> bool:
+    """Whether a MERGE of one date reads only that date."""
+    return layout.partition_column == platform.table.date_column
+
+
+def bytes_of_merge(platform: Platform, layout: TableLayout, of_date: int) -> int | None:
+    """What it reads of the main table, at most."""
+    return bytes_of_date(layout, of_date) if is_pruned(platform, layout) else layout.size_bytes
+
+
+def bytes_of_date(layout: TableLayout, of_date: int) -> int | None:
+    """The date's share of the table; None: the warehouse does not report bytes."""
+    return None if layout.size_bytes is None else round(layout.size_bytes * of_date / max(layout.rows, 1))
+
+
+def _layout_check(platform: Platform, layout: TableLayout, of_date: int) -> Check:
+    share = 100 * of_date / max(layout.rows, 1)
+    evidence: dict[str, Value] = {
+        "rows": layout.rows,
+        "rows of the date": of_date,
+        "rows of the date, share": percent(share),
+        "size": size_in_bytes(layout.size_bytes),
+        "read by a MERGE": size_in_bytes(bytes_of_merge(platform, layout, of_date)),
+    }
+    question = TABLE_LAYOUT.on(evidence)
+    if not layout.has_partitions:
+        return question.passes(f"{layout.rows:,} rows; this platform has no partitions, and bills nothing for reading")
+    column, read = platform.table.date_column, evidence["read by a MERGE"]
+    if is_pruned(platform, layout):
+        return question.passes(f"partitioned by {column}: a MERGE reads about {read}")
+    summary = f"not partitioned by {column}: each MERGE scans all of it, {read}, for {share:.1f}% of its rows"
+    limit = platform.environment.google.maximum_bytes_billed
+    if limit and (layout.size_bytes or 0) > limit * _NEAR_LIMIT:
+        step = f"Past google.maximum_bytes_billed, {spoken_bytes(limit)}, every consolidation is refused: partition it."
+        return question.warns(summary, step)
+    return question.passes(summary)
+
+
+@section(ROUND_TRIPS)
+def round_trips(scope: Scope) -> Section:
+    """One small request to each service, timed from here. A service elsewhere may have another way to them."""
+    platform, coordinator = scope.platform, scope.platform.environment.services.coordinator
+    asked: tuple[tuple[Question, Callable[[], object]], ...] = (
+        (WAREHOUSE, lambda: platform.warehouse.query("SELECT 1 AS answered")),
+        (LOCK_SERVICE, lambda: platform.locks.locks()),
+        (LOGS, lambda: platform.logs.newest(coordinator, since=datetime.now(UTC) - timedelta(hours=1))),
+    )
+    return Section(tuple(_timed(question, ask) for question, ask in asked))
+
+
+def _timed(question: Question, ask: Callable[[], object]) -> Check:
+    started = perf_counter()
+    try:
+        ask()
+    except CouldNotLook as error:
+        return question.could_not_look(error)
+    taken = perf_counter() - started
+    question = question.on({"answered in": seconds(taken)})
+    if taken >= _SLOW_SECONDS:
+        step = "A consolidation makes dozens of requests. See the network, and the status of the cloud."
+        return question.warns(f"slow: an answer took {spoken_seconds(taken)}", step)
+    return question.passes(f"{taken * 1000:,.0f} ms")
