@@ -123,10 +123,11 @@ def _end(server: subprocess.Popen[bytes], address: str) -> None:
 
 class _Server(ForkingMixIn, UnixStreamServer):
     request_queue_size = 50
+    owner = os.getppid()
 
     def service_actions(self) -> None:
         super().service_actions()
-        if os.getppid() == 1:
+        if os.getppid() != self.owner:  # killed before it could end this one
             sys.exit()
 
 
