@@ -25,7 +25,7 @@ def stage_batch(
     bounds = [len(rows) * part // parts for part in range(parts + 1)]
     writer = platform.staging_writer()
     # The file stays open meanwhile: to open and close it anew is most of the time of a small write.
-    with embedded_warehouse(platform).connection():
+    with embedded_warehouse(platform).session():
         return [
             write
             for part in range(parts)

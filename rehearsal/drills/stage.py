@@ -80,19 +80,22 @@ class Stage:
     def past_dates(self, days: int, *, before: date | None = None) -> None:
         """Rows of the dates before today, written on their evening: what is usual."""
         until = before or self.today
+        rows: list[dict[str, Any]] = []
         for number in range(1, days + 1):
             day = until - timedelta(days=number)
             written_at = datetime.combine(day, datetime.min.time(), UTC) + timedelta(hours=22)
-            self.insert(self.slate(day).predict("batch", generated_at=written_at))
+            rows += self.slate(day).predict("batch", generated_at=written_at)
+        self.insert(rows)
 
     def insert(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Rows that are in the table, past any consolidation."""
-        writes = self.platform.staging_writer().write(rows, batch_id="by-hand", worker_id="by-hand")
-        warehouse = self.platform.warehouse
-        for table in [write.table for write in writes]:
-            names = ", ".join(column.name for column in warehouse.columns(table))
-            self.run_sql(f"INSERT INTO {self.platform.table.table.sql} ({names}) SELECT {names} FROM {table.sql}")  # noqa: S608 - own names
-            warehouse.drop([table])
+        warehouse = embedded_warehouse(self.platform)
+        with warehouse.session():
+            writes = self.platform.staging_writer().write(rows, batch_id="by-hand", worker_id="by-hand")
+            for table in [write.table for write in writes]:
+                names = ", ".join(column.name for column in warehouse.columns(table))
+                self.run_sql(f"INSERT INTO {self.platform.table.table.sql} ({names}) SELECT {names} FROM {table.sql}")  # noqa: S608 - own names
+                warehouse.drop([table])
 
     def run_sql(self, statement: str) -> None:
         """A statement of GoogleSQL by hand, as someone once typed it."""

@@ -28,6 +28,7 @@ from tests.gcp.double import GoogleDouble
 from tests.gcp.http_server import serving_json
 from tests.gcp.story import GoogleActs, deploy, health
 from tests.locking.emulator import running_emulator
+from tests.warm import warm_kernels
 
 
 @pytest.fixture
@@ -37,6 +38,7 @@ def acts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, google: GoogleDouble, 
     monkeypatch.setenv("RUNBOOK_OUTPUTS", str(tmp_path / "outputs"))
     monkeypatch.setenv("RUNBOOK_GOOGLE_EMULATOR_HOST", address)
     with ExitStack() as stack:
+        stack.enter_context(warm_kernels())
         firestore = stack.enter_context(running_emulator(tmp_path / "emulator.log"))
         bigquery = stack.enter_context(BigqueryDouble(PROJECT, location="us-west2"))
         url = stack.enter_context(serving_json(health))
