@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lib.environment import Environment
 from lib.operations import by_hand
-from lib.runbooks.cells import render_cells
+from lib.runbooks.report import render_cells
 from lib.verdict.check import Check
 from lib.verdict.conclusion import conclude
 from lib.verdict.live import SESSION_VARIABLE
