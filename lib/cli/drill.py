@@ -69,10 +69,11 @@ def _rehearsed(names: Sequence[str], folder: Path, jobs: int) -> Iterator[list[F
 
 
 def _rehearse(name: str, folder: Path) -> list[Finding]:
+    from lib.site.build import build_site
     from rehearsal.drills.catalogue import find_drill
     from rehearsal.drills.rehearsal import rehearse
 
-    return rehearse(find_drill(name), folder)
+    return rehearse(find_drill(name), folder, build_site)
 
 
 def _show(rehearsed: Iterator[list[Finding]], *, with_reports: bool) -> list[Finding]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,8 +16,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from lib.errors import RunbookError
+    from lib.schedule.expected import Overview
     from lib.schedule.firing_record import Occurrence
-    from lib.schedule.overview import Overview
 
 _stop_grace_seconds = click.option(
     "--stop-grace-seconds",
@@ -37,7 +40,7 @@ def list_entries(count: int, as_json: bool) -> None:
     """Each entry: its next firings, what became of the last one, and what was missed."""
     from lib import places
     from lib.archive.archive import Archive
-    from lib.schedule.overview import overviews
+    from lib.schedule.expected import overviews
     from lib.schedule.settings import load_schedule
 
     found = list(overviews(load_schedule(), Archive().store, places.now(), count))
@@ -61,14 +64,15 @@ def once(entry: str | None, stop_grace_seconds: float, as_json: bool) -> None:
     from lib import places
     from lib.archive.archive import Archive
     from lib.errors import worst_exit_code
-    from lib.schedule.firing import Runner
-    from lib.schedule.once import run_due
+    from lib.schedule.firing import Runner, run_due
     from lib.schedule.settings import load_schedule
+    from lib.site.build import build_site
 
     planned = load_schedule()
     planned = planned.only(entry) if entry is not None else planned
     problems: list[RunbookError] = []
-    ended = run_due(planned, Runner(Archive(), stop_grace_seconds), places.now(), _tell, problems.append)
+    runner = Runner(Archive(), stop_grace_seconds, on_change=build_site)
+    ended = run_due(planned, runner, places.now(), _tell, problems.append)
     if as_json:
         options.echo_json({"occurrences": [_occurrence_as_data(occurrence) for occurrence in ended]})
     for problem in problems:
@@ -88,11 +92,26 @@ def run(stop_grace_seconds: float) -> None:
     from lib.schedule.firing import Runner
     from lib.schedule.loop import run_until_stopped
     from lib.schedule.settings import load_schedule
+    from lib.site.build import build_site
 
     planned, archive = load_schedule(), Archive()
     click.echo(f"Running {len(planned.entries)} entries; archive: {printable(archive.address)}", err=True)
-    run_until_stopped(planned, Runner(archive, stop_grace_seconds), _tell, _tell_problem)
+    runner = Runner(archive, stop_grace_seconds, on_change=build_site)
+    run_until_stopped(planned, runner, _tell, _tell_problem)
     click.echo("Stopped; nothing runs any more.", err=True)
+
+
+@schedule.command(hidden=True)
+def attempt() -> None:
+    """Run what a line of JSON on standard input names, once: the process that a scheduler starts for each run."""
+    from lib.runbooks.stop import stop_with_caller
+    from lib.schedule.attempt import Call
+    from lib.schedule.attempt import attempt as run_once
+    from lib.site.build import build_site
+
+    call = Call(**json.loads(sys.stdin.buffer.readline()))
+    stop_with_caller()
+    options.echo_json(asdict(run_once(call, build_site)))
 
 
 @schedule.command()

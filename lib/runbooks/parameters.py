@@ -20,6 +20,8 @@ from lib.words.secrets.names import says_secret
 
 # What approves a change: of the plan that a person has looked at, within its time.
 APPROVALS = ("plan", "reason")
+# It takes the name of the environment that the run looks at.
+ENVIRONMENT_PARAMETER = "environment"
 
 
 @dataclass(frozen=True)

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
 
 from lib.archive.archive import Archive
 from lib.archive.record import RunStatus
-from lib.errors import Unavailable
+from lib.environment import load_environment
+from lib.runbooks.notification import is_told
+from lib.runbooks.notification_channels import Message, send
 from lib.schedule.firing_record import Attempt, Occurrence, State, runs_of
 from lib.schedule.firings import Ledger
-from lib.schedule.missed import tell_of_missed
 from lib.schedule.planning import Firing, due, first_expected
 from lib.schedule.settings import Entry
-from lib.site.build import build_site
+from lib.verdict.verdict import Verdict
+from lib.words.dates import local_time
+from lib.words.secrets.redaction import redactor_of
 
 _CLOCKS_DIFFER_BY = timedelta(days=1)
+_MOST_LINES = 20
 
 
-def look(entries: Iterable[Entry], archive: Archive, ledger: Ledger, now: datetime) -> list[Firing]:
+def look(
+    entries: Iterable[Entry],
+    archive: Archive,
+    ledger: Ledger,
+    now: datetime,
+    show_change: Callable[[], None] | None = None,
+) -> list[Firing]:
     """Put on record what will not run any more, show and tell what was missed, and return what is due.
 
     Args:
@@ -27,6 +37,7 @@ def look(entries: Iterable[Entry], archive: Archive, ledger: Ledger, now: dateti
         archive: Where runs are kept.
         ledger: The occurrences there.
         now: The moment (UTC).
+        show_change: Called when something was put on record.
 
     Raises:
         Unavailable: The archive cannot be read or written.
@@ -50,10 +61,9 @@ def look(entries: Iterable[Entry], archive: Archive, ledger: Ledger, now: dateti
         if firing:
             firings.append(firing)
     if missing := [occurrence for occurrence in over if occurrence.state is State.MISSED]:
-        tell_of_missed(missing)
-    if over or has_new_entry:
-        with suppress(Unavailable):  # what is due matters more, and its run builds it too
-            build_site(archive)
+        _tell_of_missed(missing)
+    if show_change and (over or has_new_entry):
+        show_change()
     return firings
 
 
@@ -109,3 +119,34 @@ def _end_of(orphan: Occurrence, archive: Archive, now: datetime) -> Occurrence |
         return orphan.ended(State.MISSED, now, "its scheduler was killed before it ran")
     attempts = tuple(map(Attempt.of, runs))
     return orphan.ended(State.ENDED, now, "its scheduler was killed; this is what the archive tells", attempts)
+
+
+def _tell_of_missed(occurrences: Sequence[Occurrence]) -> None:
+    """Tell people of runs that were missed; whoever has put them on record does, and so once.
+
+    Those of one environment are one message to each of its channels.
+    """
+    by_environment = sorted(occurrences, key=lambda occurrence: (occurrence.environment, occurrence.planned_at))
+    for environment, missing in groupby(by_environment, key=lambda occurrence: occurrence.environment):
+        _tell(environment, list(missing))
+
+
+def _tell(environment: str, missing: Sequence[Occurrence]) -> None:
+    settings = load_environment(environment)
+    channels = [
+        channel
+        for channel in settings.notifications.channels
+        if is_told(channel, before=Verdict.PASS, now=Verdict.UNKNOWN)
+    ]
+    if not channels:
+        return
+    lines = [
+        f"{occurrence.runbook} ({occurrence.entry}), planned for "
+        f"{local_time(occurrence.planned_at, settings.timezone)}: {occurrence.reason}"
+        for occurrence in missing[-_MOST_LINES:]
+    ]
+    if len(missing) > len(lines):
+        lines.insert(0, f"{len(missing) - len(lines)} earlier ones, and:")
+    what = "a scheduled run did" if len(missing) == 1 else f"{len(missing)} scheduled runs did"
+    message = Message(f"UNKNOWN: {what} not happen ({environment})", "\n".join(lines), Verdict.UNKNOWN)
+    send(message, channels, redactor_of(settings), timeout_seconds=settings.notifications.timeout_seconds)

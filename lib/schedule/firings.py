@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 KEPT_FOR = timedelta(days=90)
-_FOLDER = "_schedule"
+FOLDER = "_schedule"
 _SINCE = "since.json"
 _RESUMED = "resumed.txt"
 
@@ -74,7 +74,7 @@ class Ledger:
 
     def planned_times(self, entry: Entry) -> list[datetime]:
         """The planned times (UTC) that are on record, newest first."""
-        names = self._store.children(f"{_FOLDER}/{entry.environment}/{entry.name}")
+        names = self._store.children(f"{FOLDER}/{entry.environment}/{entry.name}")
         return sorted(filter(None, map(planned_at_of, names)), reverse=True)
 
     def read(self, entry: Entry, planned_at: datetime) -> Occurrence:
@@ -127,10 +127,10 @@ class Ledger:
             self._store.delete(_closed(name))
 
     def _file(self, occurrence: Occurrence) -> str:
-        return f"{_FOLDER}/{occurrence.environment}/{occurrence.entry}/{file_name(occurrence.planned_at)}"
+        return f"{FOLDER}/{occurrence.environment}/{occurrence.entry}/{file_name(occurrence.planned_at)}"
 
     def _name(self, entry: Entry, name: str) -> str:
-        return f"{_FOLDER}/{entry.environment}/{entry.name}/{name}"
+        return f"{FOLDER}/{entry.environment}/{entry.name}/{name}"
 
 
 def _closed(name: str) -> str:

@@ -86,7 +86,8 @@ class _Watch:
         if self.runner.request.reason:
             return
         with self._problems_told():
-            for firing in look(entries, self.runner.archive, self.runner.ledger, utc_now()):
+            runner = self.runner
+            for firing in look(entries, runner.archive, runner.ledger, utc_now(), runner.show_change):
                 if _key(firing) not in self.waiting:
                     self.waiting.add(_key(firing))
                     # Whatever is no RunbookError would otherwise be lost: the callback's error is logged.

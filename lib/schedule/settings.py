@@ -15,12 +15,11 @@ from lib import places
 from lib.environment import load_environment
 from lib.errors import UserError
 from lib.runbooks.catalogue import Runbook, find_runbook
-from lib.runbooks.execution import checked_values
+from lib.runbooks.parameter_types import DATE_WORDS
 from lib.runbooks.parameters import APPROVALS
 from lib.schedule.cron import Cron
-from lib.schedule.values import planned_values
 from lib.settings_file import checked_settings, read_yaml
-from lib.words.dates import start_of, zone
+from lib.words.dates import resolve_game_date, start_of, zone
 
 _STRICT = {"extra": "forbid", "allow_inf_nan": False}
 # It becomes a folder's name, and part of the names of jobs elsewhere.
@@ -138,11 +137,31 @@ class Entry:
         try:
             load_environment(self.environment)
             runbook = find_runbook(self.runbook)
-            checked_values(runbook, self.parameters, self.environment)
-            planned_values(self, runbook, datetime.now(UTC))  # a time zone may be among them
+            runbook.checked_values(self.parameters, self.environment)
+            self.planned_values(runbook, datetime.now(UTC))  # a time zone may be among them
         except UserError as error:
             raise UserError(f"entries.{self.name}: {error}") from error
         return runbook
+
+    def planned_values(self, runbook: Runbook, planned_at: datetime) -> dict[str, Any]:
+        """The parameters as they are for a planned time: ``today`` is the day that it was planned for.
+
+        Defaults that are ``today`` or ``yesterday`` are among them, so that the run's record shows which date
+        it was about. The day is that of the environment, or of the run's own time zone where the runbook has a
+        parameter for it.
+
+        Args:
+            runbook: The entry's.
+            planned_at: The moment (UTC).
+        """
+        timezone = self.parameters.get("timezone") or load_environment(self.environment).timezone
+        words = {
+            each.name: given
+            for each in runbook.parameters
+            if each.type.is_date and (given := self.parameters.get(each.name, each.default)) in DATE_WORDS
+        }
+        dates = {name: resolve_game_date(word, timezone, now=planned_at).isoformat() for name, word in words.items()}
+        return {**self.parameters, **dates}
 
     def _where(self, setting: str) -> str:
         return f"entries.{self.name}.{setting}"

@@ -14,7 +14,6 @@ from lib.places import PARAMS
 from lib.runbooks.catalogue import find_runbook
 from lib.schedule.planning import next_times, why_inactive
 from lib.schedule.settings import Schedule, load_schedule
-from lib.schedule.values import planned_values
 
 WriteSchedule = Callable[..., Schedule]
 HOURLY = {"runbook": "healthy", "cron": "0 * * * *"}
@@ -104,13 +103,13 @@ def test_the_shipped_schedule_is_hourly_then_daily_then_weekly(monkeypatch: pyte
 def test_dates_are_those_of_the_planned_time_in_the_environment(write_schedule: WriteSchedule) -> None:
     entry = write_schedule({"daily": {**HOURLY, "parameters": {"game_date": "yesterday", "limit": 7}}}).entries["daily"]
     just_after_midnight_utc = datetime(2026, 1, 17, 0, 30, tzinfo=UTC)  # the evening before in New York
-    values = planned_values(entry, find_runbook("healthy"), just_after_midnight_utc)
+    values = entry.planned_values(find_runbook("healthy"), just_after_midnight_utc)
     assert values == {"game_date": "2026-01-15", "limit": 7}
 
     # A default that is a word is resolved too; an empty one says nothing.
     holds = write_schedule({"holds": {**HOURLY, "runbook": "holds_once"}, "plain": HOURLY}).entries
-    assert planned_values(holds["holds"], find_runbook("holds_once"), NOW) == {"game_date": "2026-01-17"}
-    assert planned_values(holds["plain"], find_runbook("healthy"), NOW) == {}
+    assert holds["holds"].planned_values(find_runbook("holds_once"), NOW) == {"game_date": "2026-01-17"}
+    assert holds["plain"].planned_values(find_runbook("healthy"), NOW) == {}
 
 
 def test_a_date_that_yaml_takes_for_one_is_text(write_schedule: WriteSchedule, tmp_path: Path) -> None:
