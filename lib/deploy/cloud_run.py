@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from lib.deploy.cron import common_cron
+from lib.deploy.entries import common_cron
 from lib.environment import Environment
 from lib.errors import UserError
 
