@@ -15,9 +15,7 @@ from zoneinfo import ZoneInfo
 
 from lib.platform import Platform
 from lib.ports.logs import LogEntry
-from rehearsal.batches import batch_name
-from rehearsal.deployment import NEW_COORDINATOR, OLD_COORDINATOR
-from rehearsal.stage import embedded_warehouse
+from rehearsal.stage import NEW_COORDINATOR, OLD_COORDINATOR, batch_name, embedded_warehouse
 
 DAYS_BEFORE = DAYS_AFTER = 14
 

@@ -30,7 +30,7 @@ def demo() -> None:
     from lib.archive.archive import Archive
     from lib.platform import connect
     from lib.site.build import build_site
-    from rehearsal.demo import told
+    from rehearsal.demo import story
     from rehearsal.fresh_home import move_aside
 
     started = time.monotonic()
@@ -38,7 +38,7 @@ def demo() -> None:
         click.echo(f"The state that was there is kept in {_shown(aside)}")
     surprises = 0
     said: list[Check] = []
-    with told(connect(_ENVIRONMENT)) as steps:
+    with story(connect(_ENVIRONMENT)) as steps:
         for group in _groups(steps):
             surprises += _carry_out(group, said)
     index = build_site(Archive())
