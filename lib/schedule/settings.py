@@ -15,11 +15,10 @@ from lib import places
 from lib.environment import load_environment
 from lib.errors import UserError
 from lib.runbooks.catalogue import Runbook, find_runbook
-from lib.runbooks.parameter_types import DATE_WORDS
 from lib.runbooks.parameters import APPROVALS
 from lib.schedule.cron import Cron
 from lib.settings_file import checked_settings, read_yaml
-from lib.words.dates import resolve_game_date, start_of, zone
+from lib.words.dates import DATE_WORDS, resolve_game_date, start_of, zone
 
 _STRICT = {"extra": "forbid", "allow_inf_nan": False}
 # It becomes a folder's name, and part of the names of jobs elsewhere.
