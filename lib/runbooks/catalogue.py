@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -16,6 +15,7 @@ from warnings import catch_warnings
 from lib import places
 from lib.errors import UserError
 from lib.runbooks.parameters import ENVIRONMENT_PARAMETER, Parameter, declared_parameters, resolve_values
+from lib.words.choices import no_such
 
 _MAX_REASON = 300
 _UNUSED = (
@@ -168,9 +168,7 @@ def find_runbook(name: str, folder: Path | None = None) -> Runbook:
     known = {runbook.name: runbook for runbook in runbooks(folder)}
     if name in known:
         return known[name]
-    near = get_close_matches(name, known, n=1)
-    hint = f"; did you mean {near[0]}?" if near else "."
-    raise UserError(f"there is no runbook {name!r:.80}{hint} Known are: {', '.join(known) or 'none'}")
+    raise no_such("runbook", name, known)
 
 
 def _cell(cell: Mapping[str, Any]) -> _Cell:
