@@ -155,7 +155,7 @@ def _repair(acts: Acts, today: date) -> list[Step]:
             "day1_monitoring",
             {"game_date": day},
             Verdict.WARN,
-            "the table is clean again, but the day's log still tells of MERGEs without the lock",
+            "the table is clean again, but the day's log still has MERGEs without the lock",
             mentions=("without the lock",),
             beside_previous=True,
         ),

@@ -63,7 +63,7 @@ def stage_batch(
     parts = min(tables, len(rows))
     bounds = [len(rows) * part // parts for part in range(parts + 1)]
     writer = platform.staging_writer()
-    # The file stays open meanwhile: to open and close it anew is most of the time of a small write.
+    # The file stays open meanwhile: opening it again would take most of the time of a small write.
     with embedded_warehouse(platform).connection():
         return [
             write

@@ -24,7 +24,7 @@ _stop_grace_seconds = click.option(
     default=60.0,
     show_default=True,
     type=options.seconds(zero=True),
-    help="When told to stop: how long what runs may go on before it is stopped.",
+    help="On SIGTERM or Ctrl-C: how long runs may go on before they are stopped.",
 )
 
 
@@ -37,7 +37,7 @@ def schedule() -> None:
 @click.option("--count", default=3, show_default=True, type=click.IntRange(0, 100), help="Firings to come, of each.")
 @options.as_json
 def list_entries(count: int, as_json: bool) -> None:
-    """Each entry: its next firings, what became of the last one, and what was missed."""
+    """Each entry: its next firings, how the last one ended, and what was missed."""
     from lib import places
     from lib.archive.archive import Archive
     from lib.schedule.expected import overviews
@@ -72,11 +72,11 @@ def once(entry: str | None, stop_grace_seconds: float, as_json: bool) -> None:
     planned = planned.only(entry) if entry is not None else planned
     problems: list[RunbookError] = []
     runner = Runner(Archive(), stop_grace_seconds, on_change=build_site)
-    ended = run_due(planned, runner, places.now(), _tell, problems.append)
+    ended = run_due(planned, runner, places.now(), _echo, problems.append)
     if as_json:
         options.echo_json({"occurrences": [_occurrence_as_data(occurrence) for occurrence in ended]})
     for problem in problems:
-        _tell_problem(str(problem))
+        _echo_problem(str(problem))
     codes = [occurrence.exit_code for occurrence in ended] + [problem.exit_code for problem in problems]
     raise click.exceptions.Exit(worst_exit_code(codes))
 
@@ -84,7 +84,7 @@ def once(entry: str | None, stop_grace_seconds: float, as_json: bool) -> None:
 @schedule.command()
 @_stop_grace_seconds
 def run(stop_grace_seconds: float) -> None:
-    """Run every firing when it is planned, until told to stop (SIGTERM, Ctrl-C).
+    """Run every firing when it is planned, until SIGTERM or Ctrl-C.
 
     It may run on several machines: each firing is run by one of them.
     """
@@ -97,7 +97,7 @@ def run(stop_grace_seconds: float) -> None:
     planned, archive = load_schedule(), Archive()
     click.echo(f"Running {len(planned.entries)} entries; archive: {printable(archive.address)}", err=True)
     runner = Runner(archive, stop_grace_seconds, on_change=build_site)
-    run_until_stopped(planned, runner, _tell, _tell_problem)
+    run_until_stopped(planned, runner, _echo, _echo_problem)
     click.echo("Stopped; nothing runs any more.", err=True)
 
 
@@ -117,7 +117,7 @@ def attempt() -> None:
 @schedule.command()
 @click.argument("entry", metavar="NAME")
 def resume(entry: str) -> None:
-    """Let an entry run again that its on_failure has paused; what came meanwhile is not caught up with."""
+    """Let an entry that its on_failure has paused run again; the times it missed are not made up for."""
     from lib import places
     from lib.archive.archive import Archive
     from lib.schedule.firings import Ledger
@@ -131,11 +131,11 @@ def resume(entry: str) -> None:
     click.echo(f"{resumed.name} runs again")
 
 
-def _tell(occurrence: Occurrence) -> None:
+def _echo(occurrence: Occurrence) -> None:
     click.echo(_occurrence_as_line(occurrence), err=True)
 
 
-def _tell_problem(line: str) -> None:
+def _echo_problem(line: str) -> None:
     click.echo(f"runbook: {printable(line)}", err=True)
 
 
@@ -149,18 +149,18 @@ def _show(overview: Overview) -> None:
     if overview.last:
         click.echo(f"  last    {_occurrence_as_line(overview.last)}")
     for run in overview.missed:
-        told = printable(f"{_local(run.planned_at, entry.timezone)}: {run.reason}")
-        click.echo(f"  {click.style('missed', fg='red')}  {told}")
+        line = printable(f"{_local(run.planned_at, entry.timezone)}: {run.reason}")
+        click.echo(f"  {click.style('missed', fg='red')}  {line}")
 
 
 def _occurrence_as_line(occurrence: Occurrence) -> str:
     if not occurrence.attempts:
-        told = f"{occurrence.state}: {occurrence.reason}" if occurrence.reason else str(occurrence.state)
-        return printable(f"{occurrence.entry}, planned {_utc(occurrence.planned_at)}: {told}")
+        state = f"{occurrence.state}: {occurrence.reason}" if occurrence.reason else str(occurrence.state)
+        return printable(f"{occurrence.entry}, planned {_utc(occurrence.planned_at)}: {state}")
     last = occurrence.attempts[-1]
     tries = f" (attempt {len(occurrence.attempts)})" if len(occurrence.attempts) > 1 else ""
-    told = printable(f"{occurrence.entry}, planned {_utc(occurrence.planned_at)}{tries}: {last.headline}")
-    return f"{styled_verdict(last.verdict)} {told}"
+    line = printable(f"{occurrence.entry}, planned {_utc(occurrence.planned_at)}{tries}: {last.headline}")
+    return f"{styled_verdict(last.verdict)} {line}"
 
 
 def _local(moment: datetime, timezone: str) -> str:

@@ -23,7 +23,7 @@ from lib.runbooks.stop import StopRequest, signals_as_requests
 
 @dataclass(frozen=True)
 class DateRun:
-    """What came of one date.
+    """How one date's run ended.
 
     Attributes:
         day: The date.
@@ -44,7 +44,7 @@ class DateRun:
 
 @dataclass(frozen=True)
 class Backfill:
-    """What came of all of them.
+    """How all of them ended.
 
     Attributes:
         runs: By the order of the dates asked for.
@@ -85,7 +85,7 @@ def backfill(
     timeout_seconds: float,
     on_end: Callable[[DateRun], None],
 ) -> Backfill:
-    """Run the runbook for each date; what one date comes to does not stop the others.
+    """Run the runbook for each date; one date's failure does not stop the others.
 
     SIGINT, SIGTERM and SIGHUP begin no further date and stop the running ones in good order.
 
@@ -135,9 +135,9 @@ def _run(words: Sequence[str], day: date, folder: str, request: StopRequest) -> 
     started_at = utc_now()
     with started(words) as process:
         ended = process.wait(request)
-    if told := ended.answer:
-        verdict = told["verdict"] or "UNKNOWN"
-        return DateRun(day, ended.exit_code, verdict, told["headline"], told["run_id"], told["report"])
+    if answer := ended.answer:
+        verdict = answer["verdict"] or "UNKNOWN"
+        return DateRun(day, ended.exit_code, verdict, answer["headline"], answer["run_id"], answer["report"])
     run = _archived(day, folder, process.pid, started_at)
     if run or request.reason:  # stopped before it had begun, it left nothing
         return run
@@ -147,9 +147,9 @@ def _run(words: Sequence[str], day: date, folder: str, request: StopRequest) -> 
 
 
 def _archived(day: date, folder: str, pid: int, started_at: datetime) -> DateRun | None:
-    """What the archive tells of the run of that process, which was killed."""
+    """The archived run of that process, which was killed."""
     earliest = f"{folder}/{started_at:%Y%m%dT%H%M%SZ}"
-    with suppress(RunbookError):  # an archive that does not answer tells nothing
+    with suppress(RunbookError):  # an archive that does not answer is no reason to fail
         archive = Archive()
         for run in map(archive.read, takewhile(lambda place: place >= earliest, archive.places(folder))):
             if isinstance(run, Run) and (run.record.host, run.record.pid) == (this_machine(), pid):

@@ -84,9 +84,8 @@ def execute(
             )
         run = Run(run.place, masked_record(run.record.finished(outcome, utc_now()), redactor))
         _archive(archive, run, notebook)
-        told = notified(run, archive, settings.notifications, redactor)
-        if told != run:
-            run = told
+        unnotified, run = run, notified(run, archive, settings.notifications, redactor)
+        if run != unnotified:
             _archive(archive, run, notebook)
         seal(archive, run.place)
         _after_end(archive, redactor, on_change)
@@ -133,7 +132,7 @@ def _after_end(archive: Archive, redactor: Redactor, on_change: _OnChange | None
 
 
 def _close_lost_runs(archive: Archive, settings: Environment, redactor: Redactor) -> None:
-    """Of runs that were killed: tell of them, and seal them, which they could not do themselves."""
+    """Notify people of runs that were killed, and seal them, which they could not do themselves."""
     for lost in lost_runs(archive, settings.name):
         run = notified(lost, archive, settings.notifications, redactor) if is_news(lost.record) else lost
         archive.write_record(run)
@@ -168,8 +167,8 @@ def _archive(archive: Archive, run: Run, notebook: Mapping[str, Any]) -> None:
     import nbformat
 
     text = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
-    # Outputs may hold half a surrogate pair, which is no text that a file can hold.
+    # Outputs may hold half a surrogate pair, which a file cannot hold.
     archive.store.write(run.notebook, text.encode("utf-8", "replace"))
     archive.store.write(run.report, render_report(run.record, notebook).encode("utf-8", "replace"))
-    # Last, so that whoever reads that the run has ended finds its files.
+    # Last, so that a run whose record says that it has ended has its files.
     archive.write_record(run)

@@ -60,7 +60,7 @@ def render_report(record: RunRecord, notebook: Mapping[str, Any]) -> str:
     """The report of a run that has ended.
 
     Args:
-        record: What became of the run.
+        record: How the run ended.
         notebook: The notebook as far as it was executed (nbformat 4). Hostile input.
 
     Returns:

@@ -46,7 +46,7 @@ def rerun(
         asked = ", ".join(name for name, value in parameters.items() if value not in (None, "", False))
         raise UserError(
             f"{run.run_id} approved a change ({', '.join(approved)}; its parameters: {asked}): a change has to be "
-            f"asked for anew, from its plan: runbook run {runbook.name} --env {record.environment}"
+            f"planned again: runbook run {runbook.name} --env {record.environment}"
         )
     if masked := [name for name, value in parameters.items() if MASK in str(value)]:
         raise UserError(f"{run.run_id} cannot be run again: parameter {masked[0]} held a secret, which was not kept")

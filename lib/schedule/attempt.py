@@ -90,6 +90,6 @@ def attempt(call: Call, on_change: Callable[[Archive], object] | None = None) ->
     except LockAcquisitionError as error:
         return Answer(None, error.held_by)
     except RunbookError as error:
-        told = redactor_of(environment).text(str(error))
-        return Answer(Attempt("", error.exit_code, Verdict.UNKNOWN, told, is_final=error.exit_code != 3))
+        reason = redactor_of(environment).text(str(error))
+        return Answer(Attempt("", error.exit_code, Verdict.UNKNOWN, reason, is_final=error.exit_code != 3))
     return Answer(Attempt.of(run))

@@ -1,4 +1,4 @@
-"""What a scheduler does first, each time it looks: close what others left, and find what is due."""
+"""What a scheduler does first, each time it looks: close what others left, report what was missed, find what is due."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def look(
     now: datetime,
     show_change: Callable[[], None] | None = None,
 ) -> list[Firing]:
-    """Put on record what will not run any more, show and tell what was missed, and return what is due.
+    """Put on record what will not run any more, notify people of missed runs, and return what is due.
 
     Args:
         entries: Of the schedule.
@@ -61,7 +61,7 @@ def look(
         if firing:
             firings.append(firing)
     if missing := [occurrence for occurrence in over if occurrence.state is State.MISSED]:
-        _tell_of_missed(missing)
+        _notify_of_missed(missing)
     if show_change and (over or has_new_entry):
         show_change()
     return firings
@@ -89,13 +89,13 @@ def why_paused(entry: Entry, ledger: Ledger, now: datetime) -> str:
         if resumed_at is not None and occurrence.planned_at <= resumed_at:
             return ""
         if occurrence.state is State.ENDED and occurrence.planned_at <= now:
-            told = f"paused since {occurrence.planned_at:%Y-%m-%d %H:%M} UTC, when its run came to {occurrence.verdict}"
-            return f"{told}: runbook schedule resume {entry.name}" if occurrence.exit_code else ""
+            why = f"paused since {occurrence.planned_at:%Y-%m-%d %H:%M} UTC, when its run came to {occurrence.verdict}"
+            return f"{why}: runbook schedule resume {entry.name}" if occurrence.exit_code else ""
     return ""
 
 
 def _closed_orphans(entry: Entry, ledger: Ledger, archive: Archive, now: datetime) -> list[Occurrence]:
-    """Occurrences whose scheduler is gone, closed by what their runs tell; not those that others were first at."""
+    """Occurrences whose scheduler is gone, closed as their runs' records say, unless others were first."""
     closed = []
     planned_times = ledger.planned_times(entry)
     newest = next((planned_at for planned_at in planned_times if planned_at <= now), now)
@@ -107,7 +107,7 @@ def _closed_orphans(entry: Entry, ledger: Ledger, archive: Archive, now: datetim
             if found.state is State.CLAIMED and (end := _end_of(found, archive, now)) and ledger.close(end):
                 closed.append(end)
         if occurrence.give_up_at < newest:
-            break  # whoever looked at that time has closed all that are older
+            break  # the look at that time has closed all that are older
     return closed
 
 
@@ -118,20 +118,20 @@ def _end_of(orphan: Occurrence, archive: Archive, now: datetime) -> Occurrence |
     if not runs:
         return orphan.ended(State.MISSED, now, "its scheduler was killed before it ran")
     attempts = tuple(map(Attempt.of, runs))
-    return orphan.ended(State.ENDED, now, "its scheduler was killed; this is what the archive tells", attempts)
+    return orphan.ended(State.ENDED, now, "its scheduler was killed; this is what the archive holds", attempts)
 
 
-def _tell_of_missed(occurrences: Sequence[Occurrence]) -> None:
-    """Tell people of runs that were missed; whoever has put them on record does, and so once.
+def _notify_of_missed(occurrences: Sequence[Occurrence]) -> None:
+    """Tell people of missed runs. Only the scheduler that put them on record does, so they are told once.
 
     Those of one environment are one message to each of its channels.
     """
     by_environment = sorted(occurrences, key=lambda occurrence: (occurrence.environment, occurrence.planned_at))
     for environment, missing in groupby(by_environment, key=lambda occurrence: occurrence.environment):
-        _tell(environment, list(missing))
+        _notify(environment, list(missing))
 
 
-def _tell(environment: str, missing: Sequence[Occurrence]) -> None:
+def _notify(environment: str, missing: Sequence[Occurrence]) -> None:
     settings = load_environment(environment)
     channels = [
         channel

@@ -98,7 +98,7 @@ class Overview:
         entry: Which.
         rests: Why it does not run at present; empty when it does.
         upcoming: The next firings, the first one first.
-        last: What became of the newest time that is on record; None: there is none.
+        last: The newest time on record; None: there is none.
         missed: See `missed`.
     """
 

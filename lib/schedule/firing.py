@@ -65,14 +65,14 @@ class Runner:
         """Run what is due, unless another scheduler was first.
 
         Returns:
-            What became of it; None when it is another's, or is not to begin any more: the scheduler
+            How it ended; None when it is another's, or is not to begin any more: the scheduler
             is to stop, or while this waited for its turn it got too late, or its entry was paused.
 
         Raises:
             UserError: The runbook's or environment's file no longer fits; nothing was claimed.
             Unavailable: The archive cannot be reached. Before the claim, nothing was changed. After it
                 that is waited for, until the scheduler is to stop or the occurrence's `give_up_at`:
-                then whoever looks next closes it.
+                then the next look closes it.
         """
         entry = firing.entry
         runbook = find_runbook(entry.runbook)
@@ -127,8 +127,8 @@ class Runner:
         if not runs and self.request.reason:
             return Answer(None)
         run_id = runs[-1].run_id if runs else ""
-        told = redactor_of(load_environment(call.environment)).text(f"The run's process was lost: {last_words}")
-        return Answer(Attempt(run_id, RunbookError.exit_code, Verdict.UNKNOWN, told[:_LONGEST_LINE], is_final=False))
+        reason = redactor_of(load_environment(call.environment)).text(f"The run's process was lost: {last_words}")
+        return Answer(Attempt(run_id, RunbookError.exit_code, Verdict.UNKNOWN, reason[:_LONGEST_LINE], is_final=False))
 
     def _once_reached(self, call: Callable[[], _T], give_up_at: datetime) -> _T:
         """What the call to the archive answers, as soon as it does; until others may close what was claimed."""
@@ -164,7 +164,7 @@ def run_due(
             others go on.
 
     Returns:
-        What became of each; those that another scheduler was first at are not among them.
+        How each ended; those that another scheduler claimed first are not among them.
 
     Raises:
         Unavailable: The archive cannot be read or written, so that nothing was run.

@@ -65,8 +65,8 @@ def rehearse(drill: Drill, folder: Path, on_change: Callable[[Archive], object] 
     }
     with _environment_variables(surroundings), _library_log_kept():
         scene = drill.set_up(Stage(home))
-        told = {"RUNBOOK_NOW": scene.now.isoformat()} if scene.now else {}
-        with _environment_variables(told):
+        moment = {"RUNBOOK_NOW": scene.now.isoformat()} if scene.now else {}
+        with _environment_variables(moment):
             archive = Archive(outputs)
             return [_finding(drill, look, _look(scene, look, archive, on_change), archive) for look in scene.looks]
 
