@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -15,7 +14,8 @@ from warnings import catch_warnings
 
 from lib import places
 from lib.errors import UserError
-from lib.runbooks.parameters import Parameter, declared_parameters
+from lib.runbooks.parameters import ENVIRONMENT_PARAMETER, Parameter, declared_parameters, resolve_values
+from lib.words.choices import no_such
 
 _MAX_REASON = 300
 _UNUSED = (
@@ -66,6 +66,21 @@ class Runbook:
             if "parameters" in cell.tags:
                 return declared_parameters(cell.source, where=self.path.name)
         return ()
+
+    def checked_values(self, given: Mapping[str, object], environment: str) -> dict[str, Any]:
+        """The value of every parameter of a run in that environment.
+
+        Raises:
+            UserError: One is wrong.
+        """
+        if ENVIRONMENT_PARAMETER in given:
+            raise UserError(
+                f"parameter {ENVIRONMENT_PARAMETER} follows the run's environment; choose that instead (--env)"
+            )
+        values = resolve_values(self.parameters, given)
+        if ENVIRONMENT_PARAMETER in values:
+            values[ENVIRONMENT_PARAMETER] = environment
+        return values
 
     @property
     def _prose(self) -> list[str]:
@@ -153,9 +168,7 @@ def find_runbook(name: str, folder: Path | None = None) -> Runbook:
     known = {runbook.name: runbook for runbook in runbooks(folder)}
     if name in known:
         return known[name]
-    near = get_close_matches(name, known, n=1)
-    hint = f"; did you mean {near[0]}?" if near else "."
-    raise UserError(f"there is no runbook {name!r:.80}{hint} Known are: {', '.join(known) or 'none'}")
+    raise no_such("runbook", name, known)
 
 
 def _cell(cell: Mapping[str, Any]) -> _Cell:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
-DATE_WORDS = ("today", "yesterday")
+from lib.words.dates import DATE_WORDS
+
 # Days around the first and the last date there is cannot be counted with.
 _EARLIEST, _LATEST = date(1900, 1, 1), date(2999, 12, 31)
 

@@ -11,15 +11,17 @@ import io
 import tokenize
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from lib.errors import UserError
 from lib.runbooks.parameter_types import ParameterType, comma_separated, parameter_type
+from lib.words.choices import no_such
 from lib.words.secrets.names import says_secret
 
 # What approves a change: of the plan that a person has looked at, within its time.
 APPROVALS = ("plan", "reason")
+# It takes the name of the environment that the run looks at.
+ENVIRONMENT_PARAMETER = "environment"
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def resolve_values(declared: tuple[Parameter, ...], given: Mapping[str, object])
     names = [parameter.name for parameter in declared]
     for name in given:
         if name not in names:
-            raise UserError(_unknown(name, names))
+            raise no_such("parameter", name, names)
     return {
         parameter.name: parameter.value(given[parameter.name]) if parameter.name in given else parameter.default
         for parameter in declared
@@ -121,12 +123,6 @@ def _as_text(name: str, value: object) -> str:
             "has a comma, or has blanks around it"
         )
     return text
-
-
-def _unknown(name: str, names: list[str]) -> str:
-    near = get_close_matches(name, names, n=1)
-    hint = f"; did you mean {near[0]}?" if near else "."
-    return f"there is no parameter {name!r:.80}{hint} Known are: {', '.join(names) or 'none'}"
 
 
 def _declared(statement: ast.stmt, comments: Mapping[int, str], where: str) -> Parameter:

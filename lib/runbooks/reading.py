@@ -9,7 +9,6 @@ from typing import Any
 from lib.archive.record import Outcome, RunError, RunStatus
 from lib.verdict.check import Question
 from lib.verdict.conclusion import MEDIA_TYPE, SCHEMA_VERSION, Conclusion, conclude
-from lib.verdict.verdict import Verdict
 from lib.words.terminal_text import without_escapes
 
 

@@ -1,7 +1,9 @@
-"""A parameter that takes a few words only: what JupyterLab and papermill hand on is text of any kind."""
+"""One of a few words: what JupyterLab, papermill and command lines hand on is text of any kind."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from difflib import get_close_matches
 from typing import Any, get_args
 
 from lib.errors import UserError
@@ -22,3 +24,16 @@ def ensure_one_of(choices: Any, **parameter: str) -> None:
     if given not in known:
         words = " or ".join(word or "empty" for word in known)
         raise UserError(f"{name}={given!r:.80} is not a choice; write {words}; nothing was changed")
+
+
+def no_such(kind: str, name: str, known: Collection[str]) -> UserError:
+    """The error that nothing has this name: it shows the nearest name, and all there are.
+
+    Args:
+        kind: What was looked for, such as ``runbook``.
+        name: What was given.
+        known: The names that there are.
+    """
+    near = get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]}?" if near else "."
+    return UserError(f"there is no {kind} {name!r:.80}{hint} Known are: {', '.join(known) or 'none'}")

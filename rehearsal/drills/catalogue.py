@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-
-from lib.errors import UserError
+from lib.words.choices import no_such
 from rehearsal.drills import deployments, duplicates, locks, nights, rows, staging
 from rehearsal.drills.drill import Drill
 
@@ -29,6 +27,4 @@ def find_drill(name: str) -> Drill:
     known = {drill.name: drill for drill in drills()}
     if name in known:
         return known[name]
-    near = get_close_matches(name, known, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    raise UserError(f"there is no drill {name!r:.80}{hint} Known are: {', '.join(known)}")
+    raise no_such("drill", name, known)

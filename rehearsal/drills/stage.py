@@ -13,11 +13,8 @@ from lib.consolidation.result import ConsolidationResult
 from lib.platform import Platform, connect
 from lib.ports.logs import LogEntry
 from lib.words.dates import resolve_game_date
-from rehearsal.batches import batch_name
-from rehearsal.deployment import NEW_COORDINATOR, NEW_WORKER, deploy_fix
 from rehearsal.slates import SYSTEMS, Slate, slate_of
-from rehearsal.stage import embedded_warehouse
-from rehearsal.workers import stage_batch
+from rehearsal.stage import NEW_COORDINATOR, NEW_WORKER, batch_name, deploy_fix, embedded_warehouse, stage_batch
 
 if TYPE_CHECKING:
     from lib.embedded.deployment import Deployment

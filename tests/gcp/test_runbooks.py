@@ -20,7 +20,7 @@ from lib.runbooks.execution import execute
 from lib.verdict.verdict import Verdict
 from lib.words.dates import resolve_game_date
 from rehearsal.acts import Acts
-from rehearsal.demo import Act, told
+from rehearsal.demo import Act, story
 from tests.gcp.bigquery.double import BigqueryDouble
 from tests.gcp.bigquery.world import create_main_table
 from tests.gcp.conftest import PROJECT
@@ -61,7 +61,7 @@ def forget_documents(firestore: str) -> None:
 
 def test_the_story_ends_in_the_same_verdicts(acts: GoogleActs) -> None:
     verdicts, expected, surprises, said = [], [], [], []
-    with told(acts.embedded.platform) as steps:
+    with story(acts.embedded.platform) as steps:
         for step in steps:
             if isinstance(step, Act):
                 acts.play(step)

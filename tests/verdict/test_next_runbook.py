@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.embedded.commands import EmbeddedCommands
-from lib.runbooks.cells import render_cells
+from lib.runbooks.report import render_cells
 from lib.verdict.check import Check
 from lib.verdict.conclusion import conclude
 from lib.verdict.live import SESSION_VARIABLE
