@@ -18,7 +18,7 @@ from lib.consolidation.table_spec import TableSpec
 from lib.errors import UserError
 from lib.locking.lease import LOCK_TIMEOUT_SECONDS, LeaseTiming
 from lib.settings_file import checked_settings, read_yaml
-from lib.words.nearest import unknown_name
+from lib.words.choices import no_such
 
 if TYPE_CHECKING:
     from lib.words.secrets.redaction import Redactor
@@ -249,7 +249,7 @@ def load_environment(name: str) -> Environment:
         UserError: There is no such environment, or its file does not fit.
     """
     if name not in environment_names():
-        raise UserError(f"{unknown_name('environment', name, environment_names())} ({places.environments()})")
+        raise UserError(f"{no_such('environment', name, environment_names())} ({places.environments()})")
     path = places.environments() / f"{name}.yaml"
     settings = read_yaml(path)
     if not isinstance(settings, dict):

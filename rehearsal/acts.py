@@ -9,13 +9,11 @@ from functools import cached_property
 
 from lib.consolidation.result import ConsolidationResult
 from lib.platform import Platform
-from rehearsal.batches import batch_name
-from rehearsal.deployment import deploy_fix
 from rehearsal.history import fix_deployed_at, write_history
 from rehearsal.holders import killed_consolidation, slow_consolidation
 from rehearsal.race import RacePlan, plan_race, run_race, stage_race
 from rehearsal.slates import slate_of
-from rehearsal.workers import stage_batch
+from rehearsal.stage import batch_name, deploy_fix, stage_batch
 
 _TABLES_OF_A_NIGHT = 60
 _FEWEST_TABLES = 15
@@ -58,7 +56,7 @@ class Acts:
         yesterday = self.today - timedelta(days=1)
         batch = batch_name("batch", yesterday)
         self._stage(batch, yesterday, tables=_TABLES_OF_A_NIGHT)
-        return _told(self._consolidate(batch, yesterday))
+        return _as_line(self._consolidate(batch, yesterday))
 
     def race(self) -> str:
         plan = self.race_plan
@@ -70,7 +68,7 @@ class Acts:
         )
 
     def consolidate_again(self) -> str:
-        return "; ".join(_told(self._consolidate(batch, self.today)) for batch in self.race_plan.batch_ids)
+        return "; ".join(_as_line(self._consolidate(batch, self.today)) for batch in self.race_plan.batch_ids)
 
     def dead_holder(self) -> str:
         self._stage(self._dead_batch, self.today, tables=_FEWEST_TABLES)
@@ -85,7 +83,7 @@ class Acts:
         return f"process {process.pid} holds {self.platform.table.lock_key(tomorrow)}"
 
     def rescue(self) -> str:
-        return _told(self._consolidate(self._dead_batch, self.today))
+        return _as_line(self._consolidate(self._dead_batch, self.today))
 
     def _stage(self, batch_id: str, game_date: date, *, tables: int) -> None:
         rows = slate_of(game_date, seed=self.seed).predict(batch_id, generated_at=datetime.now(UTC))
@@ -95,7 +93,7 @@ class Acts:
         return self.platform.consolidator().consolidate_batch(batch_id=batch_id, game_date=game_date)
 
 
-def _told(result: ConsolidationResult) -> str:
+def _as_line(result: ConsolidationResult) -> str:
     return (
         f"{result.batch_id}: {result.staged} rows from {len(result.staging_tables)} staging tables, "
         f"{result.inserted} inserted, {result.updated} updated"

@@ -2,7 +2,7 @@
 
 A story is a list of steps that its reader carries out in order:
 
-    with told(platform) as steps:
+    with story(platform) as steps:
         for step in steps:
             ...  # an Act: step.play(); a RunRunbook: run step.with_plan(...), look at step.surprises(...)
 """
@@ -77,7 +77,7 @@ _PLAN = re.compile(r"-p plan=(\S+)")
 
 
 @contextmanager
-def told(platform: Platform, *, seed: int = 0) -> Iterator[list[Step]]:
+def story(platform: Platform, *, seed: int = 0) -> Iterator[list[Step]]:
     """The story on a fresh platform, its dates counted from today where the operators are.
 
     A live process of the story ends with the ``with`` block, wherever the reader stops.
@@ -155,7 +155,7 @@ def _repair(acts: Acts, today: date) -> list[Step]:
             "day1_monitoring",
             {"game_date": day},
             Verdict.WARN,
-            "the table is clean again, but the day's log still tells of MERGEs without the lock",
+            "the table is clean again, but the day's log still has MERGEs without the lock",
             mentions=("without the lock",),
             beside_previous=True,
         ),

@@ -1,4 +1,4 @@
-"""Two weeks of consolidations before the fix and two after it, as the logs tell of them.
+"""Two weeks of consolidations before the fix and two after it, as the logs have them.
 
 The old code logged its MERGE only, which took 5 to 30 s. The new one logs every step; a
 whole consolidation takes 6 to 32 s, and one that comes while another of its date is under
@@ -15,9 +15,7 @@ from zoneinfo import ZoneInfo
 
 from lib.platform import Platform
 from lib.ports.logs import LogEntry
-from rehearsal.batches import batch_name
-from rehearsal.deployment import NEW_COORDINATOR, OLD_COORDINATOR
-from rehearsal.stage import embedded_warehouse
+from rehearsal.stage import NEW_COORDINATOR, OLD_COORDINATOR, batch_name, embedded_warehouse
 
 DAYS_BEFORE = DAYS_AFTER = 14
 
@@ -28,7 +26,7 @@ _FIX_DEPLOYED = time(5)
 
 @dataclass(frozen=True)
 class PastConsolidation:
-    """A consolidation of which only the log tells; times in seconds."""
+    """A consolidation that only the log knows; times in seconds."""
 
     batch_id: str
     game_date: date

@@ -12,9 +12,8 @@ from datetime import UTC, date, datetime, timedelta
 
 from lib.platform import Platform
 from rehearsal import old_coordinator
-from rehearsal.batches import batch_name
 from rehearsal.slates import Slate, slate_of
-from rehearsal.workers import stage_batch
+from rehearsal.stage import batch_name, stage_batch
 
 GENERATIONS_APART = timedelta(milliseconds=400)
 _LATE_PLAYERS = 1

@@ -1,14 +1,24 @@
-"""What the simulation is played on: the embedded platform, never one that others depend on."""
+"""The stage that the incident is replayed on: the embedded platform, its batches, its workers, its deployment."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
 
+from lib.consolidation.staging import StagingWrite
 from lib.errors import UserError
 from lib.platform import Platform
+from lib.ports.services import LATEST
 
 if TYPE_CHECKING:
     from lib.embedded.duckdb_warehouse import DuckdbWarehouse
+
+# The old ones are those that the guide rolls back to.
+OLD_WORKER, NEW_WORKER = "prediction-worker-00065-jb8", "prediction-worker-00066-q4n"
+OLD_COORDINATOR, NEW_COORDINATOR = "prediction-coordinator-00048-xyz", "prediction-coordinator-00049-m7d"
+_ONE_WEEK = timedelta(days=7)
 
 
 def embedded_warehouse(platform: Platform) -> DuckdbWarehouse:
@@ -23,3 +33,61 @@ def embedded_warehouse(platform: Platform) -> DuckdbWarehouse:
 
     assert isinstance(platform.warehouse, DuckdbWarehouse)
     return platform.warehouse
+
+
+def batch_name(kind: str, game_date: date, *, reason: str = "", started_at: datetime | None = None) -> str:
+    """``batch_2026-01-17_1768650000``, ``regen_2026-01-17_reason_1768650000``, ``linecheck_…``.
+
+    Args:
+        kind: What started it.
+        game_date: Its date.
+        reason: Why it was started, if a person did.
+        started_at: When; the end is that time in seconds. Noon UTC of the date by default.
+    """
+    started = started_at or datetime.combine(game_date, time(12), UTC)
+    parts = (kind, game_date.isoformat(), reason, str(int(started.timestamp())))
+    return "_".join(part for part in parts if part)
+
+
+def stage_batch(
+    platform: Platform, rows: Sequence[Mapping[str, Any]], *, batch_id: str, tables: int
+) -> list[StagingWrite]:
+    """Write the rows as the workers do, in order and in parts of nearly equal size.
+
+    Args:
+        platform: An embedded one.
+        rows: The batch (see `rehearsal.slates`).
+        batch_id: Its name.
+        tables: How many staging tables to write, at most one a row; 15 to 175 are usual.
+    """
+    parts = min(tables, len(rows))
+    bounds = [len(rows) * part // parts for part in range(parts + 1)]
+    writer = platform.staging_writer()
+    # The file stays open meanwhile: opening it again would take most of the time of a small write.
+    with embedded_warehouse(platform).session():
+        return [
+            write
+            for part in range(parts)
+            for write in writer.write(
+                rows[bounds[part] : bounds[part + 1]], batch_id=batch_id, worker_id=f"worker-{part:03}"
+            )
+        ]
+
+
+def deploy_fix(platform: Platform, deployed_at: datetime) -> None:
+    """Both services run the fix with all traffic; the coordinator came ten minutes later."""
+    from lib.embedded.deployment import Deployment, Revision
+
+    services = platform.environment.services
+    deployment = Deployment()
+    for service, old, new, at in (
+        (services.worker, OLD_WORKER, NEW_WORKER, deployed_at),
+        (services.coordinator, OLD_COORDINATOR, NEW_COORDINATOR, deployed_at + timedelta(minutes=10)),
+    ):
+        fixed = replace(
+            deployment.service(service),
+            revisions=(Revision(new, at), Revision(old, at - _ONE_WEEK)),
+            traffic={LATEST: 100},
+        )
+        deployment = deployment.with_service(service, fixed)
+    deployment.save(embedded_warehouse(platform).path.parent)

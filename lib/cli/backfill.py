@@ -1,4 +1,4 @@
-"""What `runbook run NAME --over` does: one run a date, told as they end and in one table."""
+"""What `runbook run NAME --over` does: one run a date, reported as they end and in one table."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def run_over(
     series = DateSeries.parse(over, runbook)
     if is_task:
         series = series.share(*_cloud_run_task())
-    told = 0
+    ended = 0
 
-    def tell(run: DateRun) -> None:
-        nonlocal told
-        told += 1
-        line = f"[{told}/{len(series.dates)}] {styled_verdict(run.verdict)} {run.day}  {printable(run.headline)}"
+    def show(run: DateRun) -> None:
+        nonlocal ended
+        ended += 1
+        line = f"[{ended}/{len(series.dates)}] {styled_verdict(run.verdict)} {run.day}  {printable(run.headline)}"
         click.echo(line, err=True)
 
     done = backfill(
@@ -63,7 +63,7 @@ def run_over(
         environment=environment,
         jobs=jobs,
         timeout_seconds=timeout_seconds,
-        on_end=tell,
+        on_end=show,
     )
     if as_json:
         options.echo_json(_as_data(runbook, series, done))
@@ -75,7 +75,7 @@ def run_over(
 def _cloud_run_task() -> tuple[int, int]:
     index, count = (os.environ.get(name, "") for name in _TASK)
     if not (index.isdecimal() and count.isdecimal()):
-        raise UserError(f"{' and '.join(_TASK)} are not numbers: this is no task of a Cloud Run job")
+        raise UserError(f"{' and '.join(_TASK)} are not numbers: this is not a task of a Cloud Run job")
     return int(index), int(count)
 
 

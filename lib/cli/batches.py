@@ -20,7 +20,6 @@ def stage(batch_id: str, game_date: str, file: Path, workers: int, environment: 
     """Write FILE (.csv, .parquet, .jsonl) into staging tables of a batch."""
     from lib.consolidation.files import read_rows
     from lib.consolidation.identifiers import checked_batch_id
-    from lib.operations import by_hand
     from lib.platform import connect
     from lib.words.dates import checked_game_date
 
@@ -36,7 +35,7 @@ def stage(batch_id: str, game_date: str, file: Path, workers: int, environment: 
         options.echo_json({"batch_id": batch_id, "game_date": game_date, "staged": rows, "staging_tables": tables})
         return
     click.echo(f"Staged {rows} rows of batch {batch_id} in {len(writes)} tables.")
-    click.echo(f"Next: {by_hand.consolidate(platform.environment, batch_id, day)}")
+    click.echo(f"Next: {platform.commands.consolidate(batch_id, day)}")
 
 
 @click.command()
@@ -96,7 +95,6 @@ def duplicates(game_date: str, environment: str, as_json: bool) -> None:
     Exits 1 when there are any, 3 when the date has no rows to look at.
     """
     from lib.consolidation.upkeep.duplicates import count_duplicates
-    from lib.operations import by_hand
     from lib.platform import connect
     from lib.words.dates import checked_game_date
 
@@ -121,8 +119,7 @@ def duplicates(game_date: str, environment: str, as_json: bool) -> None:
             f"{found['rows']} rows; the guide's query, which rounds the line, counts {found['guide_keys']}"
         )
         if found["duplicate_keys"]:
-            diagnose = by_hand.runbook("duplicate_diagnosis", platform.environment, {"game_date": day})
-            click.echo(f"Next: {diagnose}")
+            click.echo(f"Next: {platform.commands.run('duplicate_diagnosis', {'game_date': day})}")
     if not counts:
         raise click.exceptions.Exit(3)
     if found["duplicate_keys"]:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from lib import places
-from lib.cli.terminal import styled_verdict
-from lib.errors import UserError
+from lib.cli.terminal import printable, styled_verdict
 
 if TYPE_CHECKING:
-    from lib.archive.archive import Run
+    from lib.runbooks.process import Ended
     from lib.verdict.check import Check
     from rehearsal.demo import Act, RunRunbook, Step
 
@@ -33,7 +30,7 @@ def demo() -> None:
     from lib.archive.archive import Archive
     from lib.platform import connect
     from lib.site.build import build_site
-    from rehearsal.demo import told
+    from rehearsal.demo import story
     from rehearsal.fresh_home import move_aside
 
     started = time.monotonic()
@@ -41,7 +38,7 @@ def demo() -> None:
         click.echo(f"The state that was there is kept in {_shown(aside)}")
     surprises = 0
     said: list[Check] = []
-    with told(connect(_ENVIRONMENT)) as steps:
+    with story(connect(_ENVIRONMENT)) as steps:
         for group in _groups(steps):
             surprises += _carry_out(group, said)
     index = build_site(Archive())
@@ -66,6 +63,7 @@ def _groups(steps: Sequence[Step]) -> Iterator[list[Step]]:
 
 def _carry_out(group: Sequence[Step], said: list[Check]) -> int:
     """Returns how many runbooks surprised; adds to what all runbooks have said."""
+    from lib.runbooks.process import run_words, started
     from rehearsal.demo import Act
 
     first = group[0]
@@ -73,8 +71,9 @@ def _carry_out(group: Sequence[Step], said: list[Check]) -> int:
         _play(first)
         return 0
     runs = [step.with_plan(said) for step in group if not isinstance(step, Act)]
-    processes = [_start(step) for step in runs]
-    return sum(_report(step, process, said) for step, process in zip(runs, processes, strict=True))
+    with ExitStack() as stack:
+        processes = [stack.enter_context(started(run_words(run.runbook, run.parameters, _ENVIRONMENT))) for run in runs]
+        return sum(_report(run, process.wait(), said) for run, process in zip(runs, processes, strict=True))
 
 
 def _play(act: Act) -> None:
@@ -82,19 +81,16 @@ def _play(act: Act) -> None:
     click.echo(f"  {act.play()}")
 
 
-def _start(step: RunRunbook) -> subprocess.Popen[str]:
-    assignments = [part for name, value in step.parameters.items() for part in ("-p", f"{name}={value}")]
-    command = [sys.executable, "-m", "lib.cli", "run", step.runbook, *assignments, "--env", _ENVIRONMENT, "--json"]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=places.ROOT)
-
-
-def _report(step: RunRunbook, process: subprocess.Popen[str], said: list[Check]) -> bool:
+def _report(step: RunRunbook, ended: Ended, said: list[Check]) -> bool:
     """Show what the runbook said, and add it; whether that is a surprise."""
-    out, err = process.communicate()
-    run, report = _archived(out)
-    if run is None:
-        click.echo(f"  {styled_verdict(None)}  {step.runbook} did not run: {err.strip()[-300:]}", err=True)
+    from lib.archive.archive import Archive
+
+    if ended.answer is None:
+        click.echo(
+            f"  {styled_verdict(None)}  {step.runbook} did not run: {printable(ended.last_words)[:300]}", err=True
+        )
         return True
+    run, report = Archive().run(ended.answer["run_id"]), ended.answer["report"]
     said += run.record.checks
     surprises = step.surprises(run.record.verdict, run.record.checks)
     parameters = " ".join(f"{name}={value}" for name, value in step.parameters.items())
@@ -104,17 +100,6 @@ def _report(step: RunRunbook, process: subprocess.Popen[str], said: list[Check])
     for surprise in surprises:
         click.echo(f"           SURPRISE: {surprise}; expected is {step.expected}, since {step.because}", err=True)
     return bool(surprises)
-
-
-def _archived(output: str) -> tuple[Run | None, str]:
-    """The run that the command tells of, and where its report is."""
-    from lib.archive.archive import Archive
-
-    try:
-        told = json.loads(output.splitlines()[-1])
-        return Archive().run(told["run_id"]), told["report"]
-    except (IndexError, KeyError, ValueError, UserError):
-        return None, ""
 
 
 def _shown(place: str | Path) -> str:

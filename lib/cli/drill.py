@@ -29,7 +29,7 @@ _WIDTH = 100
 @click.option("--jobs", default=2, show_default=True, type=click.IntRange(1, 16), help="Drills at a time, with --all.")
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep state and reports in this folder.")
 def drill(name: str | None, every: bool, listed: bool, jobs: int, keep: Path | None) -> None:
-    """Set up the incident NAME in a place of its own, and see whether the runbooks tell what it is.
+    """Set up the incident NAME in a place of its own, and see whether the runbooks find it.
 
     Your own state and outputs are not touched. Exits 1 when a runbook is wrong.
     """
@@ -69,10 +69,11 @@ def _rehearsed(names: Sequence[str], folder: Path, jobs: int) -> Iterator[list[F
 
 
 def _rehearse(name: str, folder: Path) -> list[Finding]:
+    from lib.site.build import build_site
     from rehearsal.drills.catalogue import find_drill
     from rehearsal.drills.rehearsal import rehearse
 
-    return rehearse(find_drill(name), folder)
+    return rehearse(find_drill(name), folder, build_site)
 
 
 def _show(rehearsed: Iterator[list[Finding]], *, with_reports: bool) -> list[Finding]:

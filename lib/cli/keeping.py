@@ -94,11 +94,16 @@ def rerun(run_id: str, timeout_seconds: float, as_json: bool) -> None:
     from lib.runbooks.catalogue import find_runbook
     from lib.runbooks.rerun import rerun as run_again
     from lib.runbooks.stop import Limits
+    from lib.site.build import build_site
 
     archive = Archive()
     before = archive.run(run_id)
     finished = run_again(
-        before, find_runbook(before.record.runbook), archive=archive, limits=Limits(run_seconds=timeout_seconds)
+        before,
+        find_runbook(before.record.runbook),
+        archive=archive,
+        limits=Limits(run_seconds=timeout_seconds),
+        on_change=build_site,
     )
     if as_json:
         options.echo_json(as_data(finished, archive))

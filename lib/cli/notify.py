@@ -1,4 +1,4 @@
-"""`runbook notify`: whether the people who are to be told can be told."""
+"""`runbook notify`: whether notifications arrive."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lib.errors import Unavailable, UserError
 
 @click.group()
 def notify() -> None:
-    """Try the channels that are told of verdicts."""
+    """Try the channels that verdicts are sent to."""
 
 
 @notify.command()
@@ -33,9 +33,9 @@ def test(environment: str) -> None:
     text = "Somebody tried whether this channel works."
     message = Message(f"A test from {environment}", text, Verdict.PASS, alert_key(environment, "test"))
     timeout_seconds = settings.notifications.timeout_seconds
-    told = send(message, channels, redactor_of(settings), timeout_seconds=timeout_seconds)
-    for line in told:
+    sent = send(message, channels, redactor_of(settings), timeout_seconds=timeout_seconds)
+    for line in sent:
         click.echo(printable(line))
-    failed = [line for line in told if not line.startswith("told ")]
+    failed = [line for line in sent if not line.startswith("told ")]
     if failed:
-        raise Unavailable(f"{len(failed)} of {len(told)} channels could not be told")
+        raise Unavailable(f"{len(failed)} of {len(sent)} channels could not be notified")

@@ -54,6 +54,7 @@ def run(
     from lib.runbooks.execution import execute
     from lib.runbooks.parameters import parse_assignments
     from lib.runbooks.stop import Limits, stop_with_caller
+    from lib.site.build import build_site
 
     if has_caller:
         stop_with_caller()
@@ -81,6 +82,7 @@ def run(
         archive=archive,
         limits=Limits(run_seconds=timeout_seconds),
         origin=_origin(archive, planned_at, entry, retry_of),
+        on_change=build_site,
     )
     if as_json:
         options.echo_json(as_data(finished, archive))

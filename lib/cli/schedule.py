@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,15 +16,15 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from lib.errors import RunbookError
+    from lib.schedule.expected import Overview
     from lib.schedule.firing_record import Occurrence
-    from lib.schedule.overview import Overview
 
 _stop_grace_seconds = click.option(
     "--stop-grace-seconds",
     default=60.0,
     show_default=True,
     type=options.seconds(zero=True),
-    help="When told to stop: how long what runs may go on before it is stopped.",
+    help="On SIGTERM or Ctrl-C: how long runs may go on before they are stopped.",
 )
 
 
@@ -34,10 +37,10 @@ def schedule() -> None:
 @click.option("--count", default=3, show_default=True, type=click.IntRange(0, 100), help="Firings to come, of each.")
 @options.as_json
 def list_entries(count: int, as_json: bool) -> None:
-    """Each entry: its next firings, what became of the last one, and what was missed."""
+    """Each entry: its next firings, how the last one ended, and what was missed."""
     from lib import places
     from lib.archive.archive import Archive
-    from lib.schedule.overview import overviews
+    from lib.schedule.expected import overviews
     from lib.schedule.settings import load_schedule
 
     found = list(overviews(load_schedule(), Archive().store, places.now(), count))
@@ -61,18 +64,19 @@ def once(entry: str | None, stop_grace_seconds: float, as_json: bool) -> None:
     from lib import places
     from lib.archive.archive import Archive
     from lib.errors import worst_exit_code
-    from lib.schedule.firing import Runner
-    from lib.schedule.once import run_due
+    from lib.schedule.firing import Runner, run_due
     from lib.schedule.settings import load_schedule
+    from lib.site.build import build_site
 
     planned = load_schedule()
     planned = planned.only(entry) if entry is not None else planned
     problems: list[RunbookError] = []
-    ended = run_due(planned, Runner(Archive(), stop_grace_seconds), places.now(), _tell, problems.append)
+    runner = Runner(Archive(), stop_grace_seconds, on_change=build_site)
+    ended = run_due(planned, runner, places.now(), _echo, problems.append)
     if as_json:
         options.echo_json({"occurrences": [_occurrence_as_data(occurrence) for occurrence in ended]})
     for problem in problems:
-        _tell_problem(str(problem))
+        _echo_problem(str(problem))
     codes = [occurrence.exit_code for occurrence in ended] + [problem.exit_code for problem in problems]
     raise click.exceptions.Exit(worst_exit_code(codes))
 
@@ -80,7 +84,7 @@ def once(entry: str | None, stop_grace_seconds: float, as_json: bool) -> None:
 @schedule.command()
 @_stop_grace_seconds
 def run(stop_grace_seconds: float) -> None:
-    """Run every firing when it is planned, until told to stop (SIGTERM, Ctrl-C).
+    """Run every firing when it is planned, until SIGTERM or Ctrl-C.
 
     It may run on several machines: each firing is run by one of them.
     """
@@ -88,17 +92,32 @@ def run(stop_grace_seconds: float) -> None:
     from lib.schedule.firing import Runner
     from lib.schedule.loop import run_until_stopped
     from lib.schedule.settings import load_schedule
+    from lib.site.build import build_site
 
     planned, archive = load_schedule(), Archive()
     click.echo(f"Running {len(planned.entries)} entries; archive: {printable(archive.address)}", err=True)
-    run_until_stopped(planned, Runner(archive, stop_grace_seconds), _tell, _tell_problem)
+    runner = Runner(archive, stop_grace_seconds, on_change=build_site)
+    run_until_stopped(planned, runner, _echo, _echo_problem)
     click.echo("Stopped; nothing runs any more.", err=True)
+
+
+@schedule.command(hidden=True)
+def attempt() -> None:
+    """Run what a line of JSON on standard input names, once: the process that a scheduler starts for each run."""
+    from lib.runbooks.stop import stop_with_caller
+    from lib.schedule.attempt import Call
+    from lib.schedule.attempt import attempt as run_once
+    from lib.site.build import build_site
+
+    call = Call(**json.loads(sys.stdin.buffer.readline()))
+    stop_with_caller()
+    options.echo_json(asdict(run_once(call, build_site)))
 
 
 @schedule.command()
 @click.argument("entry", metavar="NAME")
 def resume(entry: str) -> None:
-    """Let an entry run again that its on_failure has paused; what came meanwhile is not caught up with."""
+    """Let an entry that its on_failure has paused run again; the times it missed are not made up for."""
     from lib import places
     from lib.archive.archive import Archive
     from lib.schedule.firings import Ledger
@@ -112,11 +131,11 @@ def resume(entry: str) -> None:
     click.echo(f"{resumed.name} runs again")
 
 
-def _tell(occurrence: Occurrence) -> None:
+def _echo(occurrence: Occurrence) -> None:
     click.echo(_occurrence_as_line(occurrence), err=True)
 
 
-def _tell_problem(line: str) -> None:
+def _echo_problem(line: str) -> None:
     click.echo(f"runbook: {printable(line)}", err=True)
 
 
@@ -130,18 +149,18 @@ def _show(overview: Overview) -> None:
     if overview.last:
         click.echo(f"  last    {_occurrence_as_line(overview.last)}")
     for run in overview.missed:
-        told = printable(f"{_local(run.planned_at, entry.timezone)}: {run.reason}")
-        click.echo(f"  {click.style('missed', fg='red')}  {told}")
+        line = printable(f"{_local(run.planned_at, entry.timezone)}: {run.reason}")
+        click.echo(f"  {click.style('missed', fg='red')}  {line}")
 
 
 def _occurrence_as_line(occurrence: Occurrence) -> str:
     if not occurrence.attempts:
-        told = f"{occurrence.state}: {occurrence.reason}" if occurrence.reason else str(occurrence.state)
-        return printable(f"{occurrence.entry}, planned {_utc(occurrence.planned_at)}: {told}")
+        state = f"{occurrence.state}: {occurrence.reason}" if occurrence.reason else str(occurrence.state)
+        return printable(f"{occurrence.entry}, planned {_utc(occurrence.planned_at)}: {state}")
     last = occurrence.attempts[-1]
     tries = f" (attempt {len(occurrence.attempts)})" if len(occurrence.attempts) > 1 else ""
-    told = printable(f"{occurrence.entry}, planned {_utc(occurrence.planned_at)}{tries}: {last.headline}")
-    return f"{styled_verdict(last.verdict)} {told}"
+    line = printable(f"{occurrence.entry}, planned {_utc(occurrence.planned_at)}{tries}: {last.headline}")
+    return f"{styled_verdict(last.verdict)} {line}"
 
 
 def _local(moment: datetime, timezone: str) -> str:

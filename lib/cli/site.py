@@ -11,7 +11,7 @@ def site() -> None:
 
 
 @site.command()
-@click.option("--fresh", is_flag=True, help="Read every run and write every page anew.")
+@click.option("--fresh", is_flag=True, help="Read every run and write every page again.")
 def build(fresh: bool) -> None:
     """Write the pages that have changed. Every run does that too."""
     from lib.archive.archive import Archive

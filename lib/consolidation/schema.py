@@ -10,7 +10,7 @@ from lib.consolidation.identifiers import TableName, is_plain_identifier, shown_
 from lib.consolidation.key import is_orderable
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column
-from lib.words.nearest import nearest
+from lib.words.choices import nearest
 
 # Written with one type and read back as another without a loss that matters here:
 # the line is declared NUMERIC(4,1) and lives as FLOAT64.

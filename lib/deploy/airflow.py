@@ -12,7 +12,7 @@ from pathlib import Path
 from pprint import pformat
 from typing import Any
 
-from lib.deploy.cron import common_cron
+from lib.deploy.entries import common_cron
 from lib.runbooks.parameters import assignment_words
 from lib.schedule.settings import Entry
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from lib.deploy.cron import common_cron
+from lib.deploy.entries import common_cron
 from lib.environment import Environment
 from lib.errors import UserError
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from google.cloud import run_v2, scheduler_v1
 
 LONGEST_TASK_SECONDS = 7 * 86_400
-"""Cloud Run stops a task after that, whatever it is told."""
+"""Cloud Run stops a task after that, whatever its settings say."""
 
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 # One kernel with pandas and a few plots; the container's disk is memory too.
@@ -40,10 +40,10 @@ _LABEL = re.compile(r"[a-z0-9_-]{1,63}", re.ASCII)
 
 @dataclass(frozen=True)
 class Target:
-    """Where jobs run, from what, and as whom.
+    """Where jobs run, from which image, and as which account.
 
     Attributes:
-        environment: Names the project, the region and whom to tell of verdicts.
+        environment: Names the project, the region and the notification channels.
         image: The container image, as it was pushed.
         outputs: The archive, ``gs://bucket/prefix``: a container's disk ends with it.
         service_account: E-mail address of the account that the jobs run as, and that starts them.
@@ -96,11 +96,11 @@ def job(
 ) -> run_v2.Job:
     """The job that calls ``runbook`` with the arguments.
 
-    Cloud Run itself tries nothing again: it cannot tell a FAIL verdict, which another
+    Cloud Run itself does not retry: it cannot distinguish a FAIL verdict, which another
     attempt would repeat, from a run that could not look. `runbook schedule once` can.
 
     Args:
-        target: Where, from what and as whom.
+        target: Where and as which account.
         name: See `job_name`.
         arguments: The command line after ``runbook``.
         timeout_seconds: Of each task, in seconds.
@@ -138,7 +138,7 @@ def trigger(target: Target, name: str, *, cron: str, timezone: str, description:
     It repeats a call that was not answered; a job started twice finds its firing claimed.
 
     Args:
-        target: Where, and as whom.
+        target: Where and as which account.
         name: See `job_name`.
         cron: When.
         timezone: The zone of `cron`.

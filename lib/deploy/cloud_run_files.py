@@ -76,7 +76,7 @@ def commands(deployments: Sequence[Deployment], folder: Path, target: Target) ->
 
 
 def _json(message: Any) -> str:
-    # Zero retries are no default value: where the field is absent, Cloud Run tries three times.
+    # Zero retries is not the default: where the field is absent, Cloud Run tries three times.
     text: str = type(message).to_json(
         message,
         use_integers_for_enums=False,

@@ -21,7 +21,7 @@ _OVERHEAD_SECONDS = 300
 def scheduled(target: Target, entries: Sequence[Entry]) -> list[Deployment]:
     """A job for each entry that runs what is due of it, and what starts it by the entry's cron.
 
-    Cloud Scheduler cannot tell a job for which moment it was started, so the job looks at the
+    A job cannot learn from Cloud Scheduler which moment it was started for, so the job looks at the
     schedule itself: a firing that came late or twice is then run once, for the right moment.
 
     Raises:
@@ -47,7 +47,7 @@ def over_dates(
     """A job whose tasks share the dates of a backfill; each runs its own, one after another.
 
     Args:
-        target: Where, from what and as whom.
+        target: Where and as which account.
         runbook: What runs.
         over: Over which dates, see `lib.runbooks.date_series`.
         parameters: The other parameters, as text.

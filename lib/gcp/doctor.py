@@ -101,7 +101,7 @@ def _permission_check(environment: Environment, clients: GoogleClients, need: Ne
 
 
 def _change_check(environment: Environment, clients: GoogleClients, need: Need, held: set[str]) -> Check:
-    """Most people only look, so a lack is no fault."""
+    """Most people only look, so a lack is not a fault."""
     question, missing = _permission_question(need), need.missing(held)
     if not missing:
         return question.passes("held, so this caller can change what is deployed")
@@ -230,7 +230,7 @@ def partitioning(environment: Environment, clients: GoogleClients) -> Section:
         with clients.errors(BIGQUERY):
             table = clients.bigquery.get_table(f"{environment.project_id}.{spec.table}", **clients.reading)
     except ResourceMissing:
-        return Section(())  # `Main table` tells.
+        return Section(())  # `Main table` reports it.
     field = _partition_column(table)
     size = table.num_bytes or 0
     evidence = {"partitioned by": field or "nothing", "rows": table.num_rows, "size": size_in_bytes(size)}

@@ -75,9 +75,9 @@ class Scope:
         return Evidence(self.history, self.day_before, self.game_date, today)
 
     @property
-    def _told(self) -> str:
-        """Whoever reads a run of another moment than its own has to know."""
-        return "" if abs(datetime.now(UTC) - self.now) < _JUST_NOW else " (as it was told, not by the clock)"
+    def _moment_note(self) -> str:
+        """Readers have to know that a run looked from another moment than its own."""
+        return "" if abs(datetime.now(UTC) - self.now) < _JUST_NOW else " (set for this run, not the clock)"
 
     def _repr_html_(self) -> str:
         timezone = self.platform.environment.timezone
@@ -88,7 +88,7 @@ class Scope:
                 "table": self.platform.table.table,
                 "game date": f"{self.game_date} (a day in {timezone})",
                 "logs since": local_time(self.since, timezone),
-                "now": f"{local_time(self.now, timezone)}{self._told}",
+                "now": f"{local_time(self.now, timezone)}{self._moment_note}",
             },
         )._repr_html_()
 

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import takewhile
-from tempfile import TemporaryFile
-from typing import IO
 
 from lib.archive.archive import Archive, Run
 from lib.archive.machine import this_machine
@@ -21,18 +16,14 @@ from lib.environment import load_environment
 from lib.errors import RunbookError, UserError, worst_exit_code
 from lib.runbooks.catalogue import Runbook
 from lib.runbooks.date_series import DateSeries
-from lib.runbooks.execution import checked_values
 from lib.runbooks.parameters import APPROVALS, assignment_words
+from lib.runbooks.process import run_words, started
 from lib.runbooks.stop import StopRequest, signals_as_requests
-
-# -P: a folder named lib where the caller stands is none of ours.
-_COMMAND = (sys.executable, "-P", "-m", "lib.cli", "run", "--json", "--stop-with-caller")
-_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
 class DateRun:
-    """What came of one date.
+    """How one date's run ended.
 
     Attributes:
         day: The date.
@@ -53,11 +44,11 @@ class DateRun:
 
 @dataclass(frozen=True)
 class Backfill:
-    """What came of all of them.
+    """How all of them ended.
 
     Attributes:
         runs: By the order of the dates asked for.
-        not_run: Dates that were not begun, because the backfill was told to stop.
+        not_run: Dates that were not begun, because the backfill was stopped.
     """
 
     runs: tuple[DateRun, ...]
@@ -81,7 +72,7 @@ def ensure_fit(runbook: Runbook, series: DateSeries, parameters: Mapping[str, st
     for name in APPROVALS:
         if name in parameters:
             raise UserError(f"parameter {name} approves one plan, and each date has its own: change one date at a time")
-    checked_values(runbook, parameters, environment)
+    runbook.checked_values(parameters, environment)
 
 
 def backfill(
@@ -94,7 +85,7 @@ def backfill(
     timeout_seconds: float,
     on_end: Callable[[DateRun], None],
 ) -> Backfill:
-    """Run the runbook for each date; what one date comes to does not stop the others.
+    """Run the runbook for each date; one date's failure does not stop the others.
 
     SIGINT, SIGTERM and SIGHUP begin no further date and stop the running ones in good order.
 
@@ -111,8 +102,7 @@ def backfill(
         UserError: See `ensure_fit`; nothing was started.
     """
     ensure_fit(runbook, series, parameters, environment)
-    command = [*_COMMAND, runbook.name, "--env", environment, "--timeout-seconds", f"{timeout_seconds:g}"]
-    command += assignment_words(parameters)
+    command = [*run_words(runbook.name, parameters, environment), "--timeout-seconds", f"{timeout_seconds:g}"]
     folder = f"{environment}/{runbook.name}"
     request = StopRequest()
 
@@ -124,9 +114,9 @@ def backfill(
     with signals_as_requests(request), ThreadPoolExecutor(jobs) as pool:
         futures = [pool.submit(run, day) for day in series.dates]
         try:
-            _tell_as_they_end(futures, on_end)
+            _report_as_they_end(futures, on_end)
         except BaseException:
-            request.make(RunStatus.INTERRUPTED)  # whom should the others be told to?
+            request.make(RunStatus.INTERRUPTED)  # nobody is left to report the other runs to
             raise
     ended = [future.result() for future in futures]
     return Backfill(
@@ -135,53 +125,31 @@ def backfill(
     )
 
 
-def _tell_as_they_end(futures: list[Future[DateRun | None]], on_end: Callable[[DateRun], None]) -> None:
+def _report_as_they_end(futures: list[Future[DateRun | None]], on_end: Callable[[DateRun], None]) -> None:
     for future in as_completed(futures):
         if run := future.result():
             on_end(run)
 
 
-def _run(command: list[str], day: date, folder: str, request: StopRequest) -> DateRun | None:
+def _run(words: Sequence[str], day: date, folder: str, request: StopRequest) -> DateRun | None:
     started_at = utc_now()
-    # Files, since whatever a killed run has left behind would hold a pipe open. Its input ends with this
-    # process, however that ends, and the run with it. And a session of its own: Ctrl-C at a terminal would
-    # otherwise reach it as well, as a second request.
-    with TemporaryFile() as output, TemporaryFile() as errors, subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=output, stderr=errors, start_new_session=True
-    ) as process:  # fmt: skip
-        exit_code = _wait(process, request)
-        run = _told(day, exit_code, _lines(output)) or _archived(day, folder, process.pid, started_at)
-        if run or request.reason:  # stopped before it had begun, it left nothing
-            return run
-        if exit_code < 0:
-            return DateRun(day, exit_code, "UNKNOWN", f"Killed by signal {-exit_code}")
-        said = (line.decode(errors="replace") for line in reversed(_lines(errors)) if line.strip())
-        last = next(said, f"it ended with code {exit_code}").removeprefix("runbook: ")
-        return DateRun(day, exit_code, "UNKNOWN", f"Could not run: {last}")
-
-
-def _wait(process: subprocess.Popen[bytes], request: StopRequest) -> int:
-    while not request.reason:
-        with suppress(subprocess.TimeoutExpired):
-            return process.wait(_POLL_SECONDS)
-    process.terminate()
-    return process.wait()
-
-
-def _told(day: date, exit_code: int, output: list[bytes]) -> DateRun | None:
-    """What the run itself said at its end."""
-    try:
-        told = json.loads(output[-1])
-        verdict = told["verdict"] or "UNKNOWN"
-        return DateRun(day, exit_code, verdict, told["headline"], told["run_id"], told["report"])
-    except (IndexError, ValueError, KeyError, TypeError):
-        return None
+    with started(words) as process:
+        ended = process.wait(request)
+    if answer := ended.answer:
+        verdict = answer["verdict"] or "UNKNOWN"
+        return DateRun(day, ended.exit_code, verdict, answer["headline"], answer["run_id"], answer["report"])
+    run = _archived(day, folder, process.pid, started_at)
+    if run or request.reason:  # stopped before it had begun, it left nothing
+        return run
+    is_killed = ended.exit_code < 0
+    headline = f"Killed by signal {-ended.exit_code}" if is_killed else f"Could not run: {ended.last_words}"
+    return DateRun(day, ended.exit_code, "UNKNOWN", headline)
 
 
 def _archived(day: date, folder: str, pid: int, started_at: datetime) -> DateRun | None:
-    """What the archive tells of the run of that process, which was killed."""
+    """The archived run of that process, which was killed."""
     earliest = f"{folder}/{started_at:%Y%m%dT%H%M%SZ}"
-    with suppress(RunbookError):  # an archive that does not answer tells nothing
+    with suppress(RunbookError):  # an archive that does not answer is no reason to fail
         archive = Archive()
         for run in map(archive.read, takewhile(lambda place: place >= earliest, archive.places(folder))):
             if isinstance(run, Run) and (run.record.host, run.record.pid) == (this_machine(), pid):
@@ -189,8 +157,3 @@ def _archived(day: date, folder: str, pid: int, started_at: datetime) -> DateRun
                 report = archive.store.address(run.report) if record.finished_at else ""
                 return DateRun(day, run.exit_code, record.verdict or "UNKNOWN", record.headline, run.run_id, report)
     return None
-
-
-def _lines(file: IO[bytes]) -> list[bytes]:
-    file.seek(0)
-    return file.read().splitlines()

@@ -14,8 +14,8 @@ from warnings import catch_warnings
 
 from lib import places
 from lib.errors import UserError
-from lib.runbooks.parameters import Parameter, declared_parameters
-from lib.words.nearest import unknown_name
+from lib.runbooks.parameters import ENVIRONMENT_PARAMETER, Parameter, declared_parameters, resolve_values
+from lib.words.choices import no_such
 
 _MAX_REASON = 300
 _UNUSED = (
@@ -66,6 +66,21 @@ class Runbook:
             if "parameters" in cell.tags:
                 return declared_parameters(cell.source, where=self.path.name)
         return ()
+
+    def checked_values(self, given: Mapping[str, object], environment: str) -> dict[str, Any]:
+        """The value of every parameter of a run in that environment.
+
+        Raises:
+            UserError: One is wrong.
+        """
+        if ENVIRONMENT_PARAMETER in given:
+            raise UserError(
+                f"parameter {ENVIRONMENT_PARAMETER} follows the run's environment; choose that instead (--env)"
+            )
+        values = resolve_values(self.parameters, given)
+        if ENVIRONMENT_PARAMETER in values:
+            values[ENVIRONMENT_PARAMETER] = environment
+        return values
 
     @property
     def _prose(self) -> list[str]:
@@ -153,7 +168,7 @@ def find_runbook(name: str, folder: Path | None = None) -> Runbook:
     known = {runbook.name: runbook for runbook in runbooks(folder)}
     if name in known:
         return known[name]
-    raise UserError(unknown_name("runbook", name, known))
+    raise no_such("runbook", name, known)
 
 
 def _cell(cell: Mapping[str, Any]) -> _Cell:

@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from lib.archive.archive import Archive, Run
 from lib.archive.chain import Event
 from lib.archive.machine import this_machine
-from lib.archive.record import Origin, RunRecord, utc_now
+from lib.archive.record import HEARTBEAT_SECONDS, Origin, RunRecord, utc_now
 from lib.archive.sealing import lost_runs, seal
 from lib.environment import Environment, load_environment, redactor_of
-from lib.errors import RunbookError, Unavailable, UserError
+from lib.errors import RunbookError, Unavailable
 from lib.runbooks.catalogue import Runbook
-from lib.runbooks.heartbeat import Heartbeat
 from lib.runbooks.masking import masked_record
 from lib.runbooks.notebook_run import run_notebook
 from lib.runbooks.notification import is_news, notified
-from lib.runbooks.parameters import resolve_values
 from lib.runbooks.provenance import code_version, library_versions, user
 from lib.runbooks.report import render_report
 from lib.runbooks.stop import Limits, StopRequest, signals_as_requests
-from lib.site.build import build_site
 from lib.words.secrets.redaction import Redactor
 
-ENVIRONMENT_PARAMETER = "environment"
+_OnChange = Callable[[Archive], object]
 
 
 def execute(
@@ -39,6 +37,7 @@ def execute(
     limits: Limits | None = None,
     origin: Origin | None = None,
     progress: bool | None = None,
+    on_change: _OnChange | None = None,
 ) -> Run:
     """Run a runbook to whatever end it comes to; that end is in the result, not an exception.
 
@@ -52,6 +51,8 @@ def execute(
         limits: How long the run and each cell may take.
         origin: What the run comes from; a planned one looks from the moment that it was planned for.
         progress: Show a progress bar on standard error; by default when it is a terminal.
+        on_change: Called with the archive once the run has begun and once it has ended: builds the site. If it
+            raises at the end, that is one line on standard error.
 
     Returns:
         The run, archived: its record, notebook and report.
@@ -59,17 +60,17 @@ def execute(
     Raises:
         UserError: A parameter, the environment or the notebook is wrong; nothing was started.
         Unavailable: The archive cannot be written, and nothing was started; or it no longer
-            could be when the run had ended. A site that cannot be built is one line on standard error.
+            could be when the run had ended.
     """
     settings = load_environment(environment)
     redactor = redactor_of(settings)
-    values = checked_values(runbook, parameters or {}, environment)
+    values = runbook.checked_values(parameters or {}, environment)
     unexecuted = runbook.notebook()
     archive = archive or Archive()
     request = StopRequest()
     with signals_as_requests(request):
         run = archive.begin(masked_record(_new_record(runbook, values, settings, origin or Origin()), redactor))
-        with Heartbeat(archive, run):
+        with _heartbeat(archive, run):
             notebook, outcome = run_notebook(
                 runbook,
                 unexecuted,
@@ -79,38 +80,59 @@ def execute(
                 redactor=redactor,
                 progress=sys.stderr.isatty() if progress is None else progress,
                 variables=_looking_from(run.record.origin),
-                meanwhile=lambda: _tell_of_begin(archive, settings, redactor),
+                meanwhile=lambda: _after_begin(archive, settings, redactor, on_change),
             )
         run = Run(run.place, masked_record(run.record.finished(outcome, utc_now()), redactor))
         _archive(archive, run, notebook)
-        told = notified(run, archive, settings.notifications, redactor)
-        if told != run:
-            run = told
+        unnotified, run = run, notified(run, archive, settings.notifications, redactor)
+        if run != unnotified:
             _archive(archive, run, notebook)
         seal(archive, run.place)
-        _show(archive, redactor)
+        _after_end(archive, redactor, on_change)
     return run
 
 
-def _show(archive: Archive, redactor: Redactor) -> None:
-    """Build the site; whatever other runs left that it fails at, this one has its result."""
+@contextmanager
+def _heartbeat(archive: Archive, run: Run) -> Iterator[None]:
+    """Renew ``heartbeat_at`` of the run's record, in a thread, for the length of the ``with`` block."""
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(HEARTBEAT_SECONDS):
+            # A beat that cannot be written must not end the run; the next one may be.
+            with suppress(Unavailable):
+                archive.write_record(Run(run.place, run.record.beaten(utc_now())))
+
+    thread = threading.Thread(target=beat, name="runbook-heartbeat", daemon=True)
+    thread.start()
     try:
-        build_site(archive)
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _after_begin(archive: Archive, settings: Environment, redactor: Redactor, on_change: _OnChange | None) -> None:
+    # The run matters more, and what fails here is done again at its end, and reported then.
+    with suppress(Unavailable):
+        _close_lost_runs(archive, settings, redactor)
+    with suppress(Exception):
+        if on_change:
+            on_change(archive)
+
+
+def _after_end(archive: Archive, redactor: Redactor, on_change: _OnChange | None) -> None:
+    """Build the site; whatever it fails at in what other runs left, this one has its result."""
+    try:
+        if on_change:
+            on_change(archive)
     except Exception as error:
         reason = redactor.text(str(error) if isinstance(error, RunbookError) else repr(error))
         sys.stderr.write(f"runbook: the site could not be built: {' '.join(reason.split()):.300}\n")
 
 
-def _tell_of_begin(archive: Archive, settings: Environment, redactor: Redactor) -> None:
-    # The run matters more, and at its end comes the next site, with a word when that fails.
-    with suppress(Unavailable):
-        _close_lost_runs(archive, settings, redactor)
-    with suppress(Exception):
-        build_site(archive)
-
-
 def _close_lost_runs(archive: Archive, settings: Environment, redactor: Redactor) -> None:
-    """Of runs that were killed: tell of them, and seal them, which they could not do themselves."""
+    """Notify people of runs that were killed, and seal them, which they could not do themselves."""
     for lost in lost_runs(archive, settings.name):
         run = notified(lost, archive, settings.notifications, redactor) if is_news(lost.record) else lost
         archive.write_record(run)
@@ -119,20 +141,6 @@ def _close_lost_runs(archive: Archive, settings: Environment, redactor: Redactor
 
 def _looking_from(origin: Origin) -> dict[str, str]:
     return {"RUNBOOK_NOW": origin.planned_at.isoformat()} if origin.planned_at else {}
-
-
-def checked_values(runbook: Runbook, given: Mapping[str, object], environment: str) -> dict[str, Any]:
-    """The value of every parameter that a run there would have.
-
-    Raises:
-        UserError: One is wrong.
-    """
-    if ENVIRONMENT_PARAMETER in given:
-        raise UserError(f"parameter {ENVIRONMENT_PARAMETER} follows the run's environment; choose that instead (--env)")
-    values = resolve_values(runbook.parameters, given)
-    if ENVIRONMENT_PARAMETER in values:
-        values[ENVIRONMENT_PARAMETER] = environment
-    return values
 
 
 def _new_record(runbook: Runbook, values: dict[str, Any], environment: Environment, origin: Origin) -> RunRecord:
@@ -159,8 +167,8 @@ def _archive(archive: Archive, run: Run, notebook: Mapping[str, Any]) -> None:
     import nbformat
 
     text = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
-    # Outputs may hold half a surrogate pair, which is no text that a file can hold.
+    # Outputs may hold half a surrogate pair, which a file cannot hold.
     archive.store.write(run.notebook, text.encode("utf-8", "replace"))
     archive.store.write(run.report, render_report(run.record, notebook).encode("utf-8", "replace"))
-    # Last, so that whoever reads that the run has ended finds its files.
+    # Last, so that a run whose record says that it has ended has its files.
     archive.write_record(run)

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from lib.runbooks.published import ListeningClient
 
 KERNEL_NAME = "python3"
-# In the metadata of each message from the kernel, which no notebook keeps.
-MESSAGE_NUMBER = "runbook_number"
 # The path of a Unix socket may have 107 bytes; the names below the folder take some.
 _MAX_FOLDER_LENGTH = 80
 _SHUTDOWN_POLL_SECONDS = 0.01

@@ -11,7 +11,7 @@ from ipykernel.kernelapp import IPKernelApp
 from jupyter_client.jsonutil import json_clean, json_default
 from jupyter_client.session import Session, json_packer
 
-from lib.runbooks.kernel import MESSAGE_NUMBER
+from lib.runbooks.published import MESSAGE_NUMBER
 
 
 class _NumberedSession(Session):

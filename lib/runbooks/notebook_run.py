@@ -78,12 +78,12 @@ def run_notebook(
                 on_cell_error=_keep_error,
             )
         except (StoppedBetweenCells, papermill.PapermillExecutionError):
-            pass  # the notebook tells
+            pass  # the notebook says why
         except CellTimeoutError:  # no limit is set, so the kernel never said that it had published all
             cut_short = RunStatus.FAILED
         except (DeadKernelError, RuntimeError):  # a kernel that does not start is a RuntimeError
             cut_short = RunStatus.KERNEL_DIED
-        except Exception as error:  # whatever it is, the record has to tell it
+        except Exception as error:  # whatever it is, it belongs into the record
             broken = error
         seconds = monotonic() - started
         missing = kernel.complete_outputs(sent, is_over=cut_short is not None)

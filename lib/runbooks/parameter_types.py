@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
-from lib.words.dates import iso_date
+from lib.words.dates import DATE_WORDS, iso_date
 
-DATE_WORDS = ("today", "yesterday")
 # Days around the first and the last date there is cannot be counted with.
 _EARLIEST, _LATEST = date(1900, 1, 1), date(2999, 12, 31)
 

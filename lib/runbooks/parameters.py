@@ -15,11 +15,13 @@ from typing import Any
 
 from lib.errors import UserError
 from lib.runbooks.parameter_types import ParameterType, comma_separated, parameter_type
-from lib.words.nearest import unknown_name
+from lib.words.choices import no_such
 from lib.words.secrets.names import says_secret
 
 # What approves a change: of the plan that a person has looked at, within its time.
 APPROVALS = ("plan", "reason")
+# It takes the name of the environment that the run looks at.
+ENVIRONMENT_PARAMETER = "environment"
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def resolve_values(declared: tuple[Parameter, ...], given: Mapping[str, object])
     names = [parameter.name for parameter in declared]
     for name in given:
         if name not in names:
-            raise UserError(unknown_name("parameter", name, names))
+            raise no_such("parameter", name, names)
     return {
         parameter.name: parameter.value(given[parameter.name]) if parameter.name in given else parameter.default
         for parameter in declared

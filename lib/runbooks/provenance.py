@@ -1,4 +1,4 @@
-"""Which code ran, on which libraries, for whom and where."""
+"""Which code ran, on which libraries, and as which account."""
 
 from __future__ import annotations
 

@@ -17,8 +17,8 @@ from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.channels import AsyncZMQSocketChannel
 from traitlets import Type
 
-from lib.runbooks.kernel import MESSAGE_NUMBER
-
+# In the metadata of each message from the kernel, which no notebook keeps.
+MESSAGE_NUMBER = "runbook_number"
 _OUTPUTS = ("stream", "display_data", "execute_result", "error")
 # A kernel publishes that it is idle right after its reply; on a busy machine that may take a while.
 _IDLE_TIMEOUT_SECONDS = 60

@@ -7,9 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from lib.archive.record import Outcome, RunError, RunStatus
-from lib.verdict.check import Check
+from lib.verdict.check import Question
 from lib.verdict.conclusion import MEDIA_TYPE, SCHEMA_VERSION, Conclusion, conclude
-from lib.verdict.verdict import Verdict
 from lib.words.terminal_text import without_escapes
 
 
@@ -31,7 +30,7 @@ def read_outcome(
     lost = f"{missing:,} {'message' if missing == 1 else 'messages'} from the kernel did not arrive; output is missing"
     if outcome.conclusion is None:
         return replace(outcome, headline=f"{outcome.headline}; {lost}")
-    check = Check("Output of the cells", Verdict.UNKNOWN, lost, next_step="Run it again.")
+    check = Question("cell_output", "Output of the cells").unknown(lost, "Run it again.")
     conclusion = conclude([*outcome.conclusion.checks, check])
     return replace(outcome, headline=_one_line(conclusion.headline), conclusion=conclusion)
 

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from lib.archive.archive import Archive, Run
 from lib.archive.compare_with import moment
 from lib.archive.record import Origin
 from lib.errors import UserError
 from lib.runbooks.catalogue import Runbook
-from lib.runbooks.execution import ENVIRONMENT_PARAMETER, execute
-from lib.runbooks.parameters import APPROVALS
+from lib.runbooks.execution import execute
+from lib.runbooks.parameters import APPROVALS, ENVIRONMENT_PARAMETER
 from lib.runbooks.stop import Limits
 from lib.words.secrets.redaction import MASK
 
 
-def rerun(run: Run, runbook: Runbook, *, archive: Archive | None = None, limits: Limits | None = None) -> Run:
+def rerun(
+    run: Run,
+    runbook: Runbook,
+    *,
+    archive: Archive | None = None,
+    limits: Limits | None = None,
+    on_change: Callable[[Archive], object] | None = None,
+) -> Run:
     """Ask again what a run asked.
 
     Args:
@@ -21,6 +30,7 @@ def rerun(run: Run, runbook: Runbook, *, archive: Archive | None = None, limits:
         runbook: Its runbook, as it now is.
         archive: Where the new run is kept; see `lib.runbooks.execution.execute`.
         limits: How long it may take.
+        on_change: See `lib.runbooks.execution.execute`.
 
     Returns:
         The new run.
@@ -36,7 +46,7 @@ def rerun(run: Run, runbook: Runbook, *, archive: Archive | None = None, limits:
         asked = ", ".join(name for name, value in parameters.items() if value not in (None, "", False))
         raise UserError(
             f"{run.run_id} approved a change ({', '.join(approved)}; its parameters: {asked}): a change has to be "
-            f"asked for anew, from its plan: runbook run {runbook.name} --env {record.environment}"
+            f"planned again: runbook run {runbook.name} --env {record.environment}"
         )
     if masked := [name for name, value in parameters.items() if MASK in str(value)]:
         raise UserError(f"{run.run_id} cannot be run again: parameter {masked[0]} held a secret, which was not kept")
@@ -48,5 +58,6 @@ def rerun(run: Run, runbook: Runbook, *, archive: Archive | None = None, limits:
         environment=record.environment,
         archive=archive,
         limits=limits,
+        on_change=on_change,
         origin=Origin(schedule=record.origin.schedule, planned_at=moment(run), rerun_of=run.run_id),
     )

@@ -1,4 +1,4 @@
-"""Stopping a run in good order, because it was told to or because its time is up.
+"""Stopping a run in good order, because somebody stopped it or because its time is up.
 
 SIGTERM to papermill leaves a lock held in the kernel: neither ``finally`` nor
 ``atexit`` runs there. So a stop first interrupts the running cell, whose
@@ -34,7 +34,7 @@ class Interruptible(Protocol):
 
 
 class StoppedBetweenCells(Exception):
-    """The run was told to stop while no cell was running."""
+    """The run was stopped while no cell was running."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def signals_as_requests(request: StopRequest) -> Iterator[None]:
 
 
 def stop_with_caller() -> None:
-    """Have this process told to stop when the one that holds its standard input open ends, even by SIGKILL."""
+    """Stop this process, as by SIGTERM, once the one that holds its standard input open ends, even by SIGKILL."""
     threading.Thread(target=_stop_at_end_of_input, daemon=True).start()
 
 

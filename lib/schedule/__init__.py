@@ -1,1 +1,1 @@
-"""Runbooks at planned times: each firing once, whoever looks and however often."""
+"""Runbooks at planned times: each firing once, however many schedulers look."""

@@ -1,6 +1,6 @@
 """Cron expressions in a time zone, as Debian's cron reads them.
 
-Five fields, Sunday is 0. When clocks are turned, a fixed hour that is left out runs at the turn
+Five fields, Sunday is 0. When daylight saving changes, a fixed hour that is left out runs at the change
 and one that comes twice runs once; ``*`` in the hour or the minute goes by real time.
 """
 
@@ -27,7 +27,7 @@ class Cron:
         timezone: Whose clocks.
 
     Raises:
-        UserError: The expression is none, names no moment, or the zone is not known.
+        UserError: The expression is not valid, never comes due, or the zone is not known.
     """
 
     expression: str
@@ -37,11 +37,11 @@ class Cron:
         now = datetime.now(zone(self.timezone))
         # CronSim also takes six, the first of them seconds.
         if len(self.expression.split()) != _FIELDS:
-            raise UserError(f"{self.expression!r:.80} is no cron expression: write five fields, such as 0 9 * * 1-5")
+            raise UserError(f"{self.expression!r:.80} is not a cron expression: write five fields, such as 0 9 * * 1-5")
         try:
             next(CronSim(self.expression, now))
         except CronSimError as error:
-            raise UserError(f"{self.expression!r:.80} is no cron expression: {error}") from error
+            raise UserError(f"{self.expression!r:.80} is not a cron expression: {error}") from error
         except StopIteration:
             raise UserError(f"{self.expression!r:.80} names a day that never comes") from None
 

@@ -1,32 +1,42 @@
-"""What a scheduler does first, each time it looks: close what others left, and find what is due."""
+"""What a scheduler does first, each time it looks: close what others left, report what was missed, find what is due."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
 
 from lib.archive.archive import Archive
 from lib.archive.record import RunStatus
-from lib.errors import Unavailable
+from lib.environment import load_environment, redactor_of
+from lib.runbooks.notification import is_told
+from lib.runbooks.notification_channels import Message, send
 from lib.schedule.firing_record import Attempt, Occurrence, State, runs_of
 from lib.schedule.firings import Ledger
-from lib.schedule.missed import tell_of_missed
 from lib.schedule.planning import Firing, due, first_expected
 from lib.schedule.settings import Entry
-from lib.site.build import build_site
+from lib.verdict.verdict import Verdict
+from lib.words.dates import local_time
 
 _CLOCKS_DIFFER_BY = timedelta(days=1)
+_MOST_LINES = 20
 
 
-def look(entries: Iterable[Entry], archive: Archive, ledger: Ledger, now: datetime) -> list[Firing]:
-    """Put on record what will not run any more, show and tell what was missed, and return what is due.
+def look(
+    entries: Iterable[Entry],
+    archive: Archive,
+    ledger: Ledger,
+    now: datetime,
+    show_change: Callable[[], None] | None = None,
+) -> list[Firing]:
+    """Put on record what will not run any more, notify people of missed runs, and return what is due.
 
     Args:
         entries: Of the schedule.
         archive: Where runs are kept.
         ledger: The occurrences there.
         now: The moment (UTC).
+        show_change: Called when something was put on record.
 
     Raises:
         Unavailable: The archive cannot be read or written.
@@ -50,10 +60,9 @@ def look(entries: Iterable[Entry], archive: Archive, ledger: Ledger, now: dateti
         if firing:
             firings.append(firing)
     if missing := [occurrence for occurrence in over if occurrence.state is State.MISSED]:
-        tell_of_missed(missing)
-    if over or has_new_entry:
-        with suppress(Unavailable):  # what is due matters more, and its run builds it too
-            build_site(archive)
+        _notify_of_missed(missing)
+    if show_change and (over or has_new_entry):
+        show_change()
     return firings
 
 
@@ -79,13 +88,13 @@ def why_paused(entry: Entry, ledger: Ledger, now: datetime) -> str:
         if resumed_at is not None and occurrence.planned_at <= resumed_at:
             return ""
         if occurrence.state is State.ENDED and occurrence.planned_at <= now:
-            told = f"paused since {occurrence.planned_at:%Y-%m-%d %H:%M} UTC, when its run came to {occurrence.verdict}"
-            return f"{told}: runbook schedule resume {entry.name}" if occurrence.exit_code else ""
+            why = f"paused since {occurrence.planned_at:%Y-%m-%d %H:%M} UTC, when its run came to {occurrence.verdict}"
+            return f"{why}: runbook schedule resume {entry.name}" if occurrence.exit_code else ""
     return ""
 
 
 def _closed_orphans(entry: Entry, ledger: Ledger, archive: Archive, now: datetime) -> list[Occurrence]:
-    """Occurrences whose scheduler is gone, closed by what their runs tell; not those that others were first at."""
+    """Occurrences whose scheduler is gone, closed as their runs' records say, unless others were first."""
     closed = []
     planned_times = ledger.planned_times(entry)
     newest = next((planned_at for planned_at in planned_times if planned_at <= now), now)
@@ -97,7 +106,7 @@ def _closed_orphans(entry: Entry, ledger: Ledger, archive: Archive, now: datetim
             if found.state is State.CLAIMED and (end := _end_of(found, archive, now)) and ledger.close(end):
                 closed.append(end)
         if occurrence.give_up_at < newest:
-            break  # whoever looked at that time has closed all that are older
+            break  # the look at that time has closed all that are older
     return closed
 
 
@@ -108,4 +117,35 @@ def _end_of(orphan: Occurrence, archive: Archive, now: datetime) -> Occurrence |
     if not runs:
         return orphan.ended(State.MISSED, now, "its scheduler was killed before it ran")
     attempts = tuple(map(Attempt.of, runs))
-    return orphan.ended(State.ENDED, now, "its scheduler was killed; this is what the archive tells", attempts)
+    return orphan.ended(State.ENDED, now, "its scheduler was killed; this is what the archive holds", attempts)
+
+
+def _notify_of_missed(occurrences: Sequence[Occurrence]) -> None:
+    """Tell people of missed runs. Only the scheduler that put them on record does, so they are told once.
+
+    Those of one environment are one message to each of its channels.
+    """
+    by_environment = sorted(occurrences, key=lambda occurrence: (occurrence.environment, occurrence.planned_at))
+    for environment, missing in groupby(by_environment, key=lambda occurrence: occurrence.environment):
+        _notify(environment, list(missing))
+
+
+def _notify(environment: str, missing: Sequence[Occurrence]) -> None:
+    settings = load_environment(environment)
+    channels = [
+        channel
+        for channel in settings.notifications.channels
+        if is_told(channel, before=Verdict.PASS, now=Verdict.UNKNOWN)
+    ]
+    if not channels:
+        return
+    lines = [
+        f"{occurrence.runbook} ({occurrence.entry}), planned for "
+        f"{local_time(occurrence.planned_at, settings.timezone)}: {occurrence.reason}"
+        for occurrence in missing[-_MOST_LINES:]
+    ]
+    if len(missing) > len(lines):
+        lines.insert(0, f"{len(missing) - len(lines)} earlier ones, and:")
+    what = "a scheduled run did" if len(missing) == 1 else f"{len(missing)} scheduled runs did"
+    message = Message(f"UNKNOWN: {what} not happen ({environment})", "\n".join(lines), Verdict.UNKNOWN)
+    send(message, channels, redactor_of(settings), timeout_seconds=settings.notifications.timeout_seconds)

@@ -1,21 +1,17 @@
-"""One firing from its claim to its end: the run, its retries, and what is put on record."""
+"""Firings from their claim to their end: the runs, their retries, and what is put on record."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
-from math import inf
 from pathlib import Path
-from tempfile import TemporaryFile
 from time import monotonic
-from typing import IO, TypeVar
+from typing import Any, TypeVar
 
 from lib import places
 from lib.archive.archive import Archive
@@ -23,18 +19,17 @@ from lib.archive.record import utc_now
 from lib.environment import load_environment, redactor_of
 from lib.errors import RunbookError, Unavailable
 from lib.runbooks.catalogue import find_runbook
-from lib.runbooks.stop import StopRequest
-from lib.schedule.due import why_paused
+from lib.runbooks.process import started
+from lib.runbooks.stop import StopRequest, signals_as_requests
+from lib.schedule.attempt import Answer, Call
+from lib.schedule.due import forget_old, look, why_paused
 from lib.schedule.firing_record import Attempt, Occurrence, State, runs_of
 from lib.schedule.firings import Ledger
 from lib.schedule.planning import Firing, is_too_late
-from lib.schedule.run_process import Answer, Call
-from lib.schedule.values import planned_values
-from lib.site.build import build_site
+from lib.schedule.settings import Schedule
 from lib.verdict.verdict import Verdict
 
-# -P: a folder named lib where the caller stands is none of ours.
-_COMMAND = (sys.executable, "-P", "-m", "lib.schedule.run_process")
+_COMMAND = ("schedule", "attempt")
 _POLL_SECONDS = 0.1
 _TRY_AGAIN_SECONDS = 1.0
 _LONGEST_LINE = 300
@@ -52,11 +47,13 @@ class Runner:
         stop_grace_seconds: How long a run may go on once the scheduler is to stop.
         request: Whether it is; then nothing more is begun, and what still runs after the grace
             is stopped in good order.
+        on_change: Called with the archive when runs or occurrences have changed: builds the site.
     """
 
     archive: Archive
     stop_grace_seconds: float = STOP_GRACE_SECONDS
     request: StopRequest = field(default_factory=StopRequest)
+    on_change: Callable[[Archive], object] | None = None
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -67,21 +64,21 @@ class Runner:
         """Run what is due, unless another scheduler was first.
 
         Returns:
-            What became of it; None when it is another's, or is not to begin any more: the scheduler
+            How it ended; None when it is another's, or is not to begin any more: the scheduler
             is to stop, or while this waited for its turn it got too late, or its entry was paused.
 
         Raises:
             UserError: The runbook's or environment's file no longer fits; nothing was claimed.
             Unavailable: The archive cannot be reached. Before the claim, nothing was changed. After it
                 that is waited for, until the scheduler is to stop or the occurrence's `give_up_at`:
-                then whoever looks next closes it.
+                then the next look closes it.
         """
         entry = firing.entry
         runbook = find_runbook(entry.runbook)
         call = Call(
             notebook=str(runbook.path),
             environment=entry.environment,
-            parameters=planned_values(entry, runbook, firing.planned_at),
+            parameters=entry.planned_values(runbook, firing.planned_at),
             timeout_seconds=entry.timeout_seconds,
             schedule=entry.name,
             planned_at=firing.planned_at.isoformat(),
@@ -95,9 +92,14 @@ class Runner:
         ended = self._run(call, claimed, entry.retries, entry.retry_delay_seconds)
         self._once_reached(lambda: self.ledger.write(ended), claimed.give_up_at)
         if ended.state is State.SKIPPED:
-            with suppress(Unavailable):  # no run has built it, and the next one will
-                build_site(self.archive)
+            self.show_change()  # no run has
         return ended
+
+    def show_change(self) -> None:
+        """Let the site follow; when it cannot be written, the next run does that."""
+        with suppress(Unavailable):
+            if self.on_change:
+                self.on_change(self.archive)
 
     def _run(self, call: Call, claimed: Occurrence, retries: int, delay_seconds: float) -> Occurrence:
         attempts: list[Attempt] = []
@@ -113,53 +115,19 @@ class Runner:
             call = replace(call, retry_of=answer.attempt.run_id, attempt=len(attempts) + 1)
 
     def _answer(self, call: Call, claimed: Occurrence) -> Answer:
-        output, errors, exit_code = self._finish(call)
-        try:
-            return _parsed(output.splitlines()[-1])
-        except (IndexError, ValueError):
-            pass
-        # It was killed, and could not say what became of its run.
+        with started(_COMMAND, asdict(call)) as process:
+            ended = process.wait(self.request, self.stop_grace_seconds)
+        return _checked(ended.answer) or self._answer_of_lost(call, claimed, ended.last_words)
+
+    def _answer_of_lost(self, call: Call, claimed: Occurrence, last_words: str) -> Answer:
+        """The process was killed, and could not report its run."""
         found = self._once_reached(lambda: runs_of(self.archive, claimed), claimed.give_up_at)
         runs = [run for run in found if run.record.origin.attempt == call.attempt]
         if not runs and self.request.reason:
             return Answer(None)
-        last = next((line for line in reversed(errors.splitlines()) if line.strip()), f"it ended with code {exit_code}")
-        told = redactor_of(load_environment(call.environment)).text(f"The run's process was lost: {last}")
-        return Answer(
-            Attempt(
-                runs[-1].run_id if runs else "",
-                RunbookError.exit_code,
-                Verdict.UNKNOWN,
-                told[:_LONGEST_LINE],
-                is_final=False,
-            )
-        )
-
-    def _finish(self, call: Call) -> tuple[str, str, int]:
-        """What the run's process said, what it said besides, and its exit code."""
-        # Files, since whatever a killed process has left behind would hold a pipe open. And a session
-        # of its own: Ctrl-C at a terminal would otherwise reach it as well.
-        with TemporaryFile() as output, TemporaryFile() as errors, subprocess.Popen(
-            _COMMAND, stdin=subprocess.PIPE, stdout=output, stderr=errors, start_new_session=True
-        ) as process:  # fmt: skip
-            assert process.stdin is not None
-            with suppress(BrokenPipeError):  # its exit code tells
-                process.stdin.write(f"{json.dumps(asdict(call))}\n".encode())
-                process.stdin.flush()
-            exit_code = self._wait(process)
-            return _text(output), _text(errors), exit_code
-
-    def _wait(self, process: subprocess.Popen[bytes]) -> int:
-        stop_at = inf
-        while True:
-            try:
-                return process.wait(_POLL_SECONDS)
-            except subprocess.TimeoutExpired:
-                if self.request.reason and stop_at == inf:
-                    stop_at = monotonic() + self.stop_grace_seconds
-                if monotonic() >= stop_at:
-                    process.terminate()
-                    return process.wait()
+        run_id = runs[-1].run_id if runs else ""
+        reason = redactor_of(load_environment(call.environment)).text(f"The run's process was lost: {last_words}")
+        return Answer(Attempt(run_id, RunbookError.exit_code, Verdict.UNKNOWN, reason[:_LONGEST_LINE], is_final=False))
 
     def _once_reached(self, call: Callable[[], _T], give_up_at: datetime) -> _T:
         """What the call to the archive answers, as soon as it does; until others may close what was claimed."""
@@ -177,19 +145,57 @@ class Runner:
         return self.request.reason is not None
 
 
+def run_due(
+    schedule: Schedule,
+    runner: Runner,
+    now: datetime,
+    on_end: Callable[[Occurrence], None],
+    on_problem: Callable[[RunbookError], None],
+) -> list[Occurrence]:
+    """Run what is due and wait for it; SIGINT, SIGTERM and SIGHUP stop it in good order.
+
+    Args:
+        schedule: What is planned.
+        runner: What runs it.
+        now: The moment (UTC).
+        on_end: Called with each occurrence as it ends, in this thread.
+        on_problem: Called with the error of each firing that could not be run or put on record; the
+            others go on.
+
+    Returns:
+        How each ended; those that another scheduler claimed first are not among them.
+
+    Raises:
+        Unavailable: The archive cannot be read or written, so that nothing was run.
+    """
+    entries = schedule.entries.values()
+    ended = []
+    with signals_as_requests(runner.request), ThreadPoolExecutor(schedule.concurrency) as pool:
+        forget_old(entries, runner.ledger, now)
+        firings = look(entries, runner.archive, runner.ledger, now, runner.show_change)
+        for future in as_completed([pool.submit(runner.fire, firing) for firing in firings]):
+            try:
+                occurrence = future.result()
+            except RunbookError as error:
+                on_problem(error)
+                continue
+            if occurrence:
+                on_end(occurrence)
+                ended.append(occurrence)
+    return ended
+
+
 def _why_not_begun(call: Call, answer: Answer) -> str:
     if not answer.held_by:
         return "the scheduler was stopped before it began"
     return f"{Path(call.notebook).stem} was still running: {answer.held_by}"
 
 
-def _text(file: IO[bytes]) -> str:
-    file.seek(0)
-    return file.read().decode(errors="replace")
-
-
-def _parsed(line: str) -> Answer:
+def _checked(answer: dict[str, Any] | None) -> Answer | None:
+    """None when it is not an answer: the process may be of another version of this library."""
     from pydantic import TypeAdapter
 
-    answer: Answer = TypeAdapter(Answer).validate_json(line)
-    return answer
+    adapter: TypeAdapter[Answer] = TypeAdapter(Answer)
+    with suppress(ValueError):
+        return adapter.validate_python(answer)
+    return None

@@ -1,4 +1,4 @@
-"""What became of one planned time of one entry: ``_schedule/<environment>/<entry>/<planned time>.json``."""
+"""The record of one planned time of one entry: ``_schedule/<environment>/<entry>/<planned time>.json``."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Attempt:
 
     @classmethod
     def of(cls, run: Run) -> Attempt:
-        """What the archive tells of a run that has ended."""
+        """The attempt of an archived run that has ended."""
         record = run.record
         is_final = run.exit_code != RunbookError.exit_code or record.status is RunStatus.INTERRUPTED
         return cls(run.run_id, run.exit_code, record.verdict or Verdict.UNKNOWN, record.headline, is_final)
@@ -62,7 +62,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Occurrence:
-    """A planned time of an entry, and what became of it.
+    """A planned time of an entry, and whether and how it ran.
 
     Whether a run goes on is in that run's own record, and only there.
 
@@ -71,12 +71,12 @@ class Occurrence:
         runbook: What was to run.
         environment: Where it was to look.
         planned_at: When (UTC, as all times here).
-        state: What became of it.
+        state: Whether it ran, and if not, why.
         reason: Why it did not run, in one line; empty when it did.
         attempts: Its runs, the first one first.
         recorded_at: Since when it is on record.
         ended_at: When it was over; None: it is not yet.
-        give_up_at: When whoever claimed it must be done with it.
+        give_up_at: When the process that claimed it must be done with it.
         machine: Which one claimed it, see `lib.archive.machine`.
         pid: The process there.
     """
@@ -117,7 +117,7 @@ class Occurrence:
         return replace(self, state=state, reason=reason, attempts=attempts or self.attempts, ended_at=now)
 
     def is_orphaned(self, now: datetime) -> bool:
-        """Whether it is still open, and whoever claimed it is gone."""
+        """Whether it is still open, and the process that claimed it is gone."""
         if self.state is not State.CLAIMED:
             return False
         return now > self.give_up_at or is_gone(self.machine, self.pid)
@@ -155,7 +155,7 @@ def file_name(planned_at: datetime) -> str:
 
 
 def planned_at_of(name: str) -> datetime | None:
-    """The planned time that a file's name tells; None: it is no occurrence."""
+    """The planned time in a file's name; None: it is not an occurrence's."""
     try:
         return datetime.strptime(name, _FILE_NAME).replace(tzinfo=UTC)
     except ValueError:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 KEPT_FOR = timedelta(days=90)
-_FOLDER = "_schedule"
+FOLDER = "_schedule"
 _SINCE = "since.json"
 _RESUMED = "resumed.txt"
 
@@ -37,7 +37,7 @@ class Expectation:
 class Ledger:
     """All occurrences in an archive's store.
 
-    What the store cannot tell is `lib.errors.Unavailable`, in every call.
+    A store that does not answer is `lib.errors.Unavailable`, in every call.
 
     Args:
         store: See `lib.archive.store`.
@@ -74,11 +74,11 @@ class Ledger:
 
     def planned_times(self, entry: Entry) -> list[datetime]:
         """The planned times (UTC) that are on record, newest first."""
-        names = self._store.children(f"{_FOLDER}/{entry.environment}/{entry.name}")
+        names = self._store.children(f"{FOLDER}/{entry.environment}/{entry.name}")
         return sorted(filter(None, map(planned_at_of, names)), reverse=True)
 
     def read(self, entry: Entry, planned_at: datetime) -> Occurrence:
-        """What became of that time; DAMAGED when the record does not tell."""
+        """The record of that time; DAMAGED when it cannot be read."""
         name = self._name(entry, file_name(planned_at))
         if name in self._ended:
             return self._ended[name]
@@ -92,19 +92,19 @@ class Ledger:
         return occurrence
 
     def newest(self, entry: Entry) -> Iterator[Occurrence]:
-        """What became of its times, newest first; each is read when it is asked for."""
+        """The records of its times, newest first; each is read when it is asked for."""
         return (self.read(entry, planned_at) for planned_at in self.planned_times(entry))
 
     def claim(self, occurrence: Occurrence) -> bool:
-        """Put it on record; of all who try, on any machine, one is told True."""
+        """Put it on record. Of all that try, on any machine, one gets True."""
         return self._store.create(self._file(occurrence), to_json(occurrence))
 
     def write(self, occurrence: Occurrence) -> None:
-        """Replace its record; only for whoever has claimed it."""
+        """Replace its record; only for the process that has claimed it."""
         self._store.write(self._file(occurrence), to_json(occurrence), durable=True)
 
     def close(self, occurrence: Occurrence) -> bool:
-        """Replace the record of one who is gone; of all who do, on any machine, one is told True."""
+        """Replace the record of a process that is gone. Of all that do, on any machine, one gets True."""
         self.write(occurrence)
         return self._store.create(_closed(self._file(occurrence)), b"")
 
@@ -127,10 +127,10 @@ class Ledger:
             self._store.delete(_closed(name))
 
     def _file(self, occurrence: Occurrence) -> str:
-        return f"{_FOLDER}/{occurrence.environment}/{occurrence.entry}/{file_name(occurrence.planned_at)}"
+        return f"{FOLDER}/{occurrence.environment}/{occurrence.entry}/{file_name(occurrence.planned_at)}"
 
     def _name(self, entry: Entry, name: str) -> str:
-        return f"{_FOLDER}/{entry.environment}/{entry.name}/{name}"
+        return f"{FOLDER}/{entry.environment}/{entry.name}/{name}"
 
 
 def _closed(name: str) -> str:

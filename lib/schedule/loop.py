@@ -1,4 +1,4 @@
-"""The schedule run on and on, until told to stop."""
+"""The schedule, run until it is stopped."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from lib.schedule.firing_record import Occurrence
 from lib.schedule.planning import Firing, next_times
 from lib.schedule.settings import Entry, Schedule
 
-# What an unreachable archive or a sleeping machine let pass is found again by then.
+# What was missed while the archive was unreachable or the machine slept is found by then.
 _LOOK_AGAIN_SECONDS = 60
 _POLL_SECONDS = 0.1
 
@@ -68,7 +68,7 @@ def _looking(look_at: Callable[[list[Entry]], None], entries: list[Entry]) -> Ba
     for entry in entries:
         scheduler.add_job(look_at, EntryTrigger(entry), [[entry]], id=entry.name, next_run_time=utc_now())
     again = IntervalTrigger(seconds=_LOOK_AGAIN_SECONDS, timezone=UTC)
-    scheduler.add_job(look_at, again, [entries], name="what was let pass")
+    scheduler.add_job(look_at, again, [entries], name="all entries")
     return scheduler
 
 
@@ -85,21 +85,22 @@ class _Watch:
     def look_at(self, entries: list[Entry]) -> None:
         if self.runner.request.reason:
             return
-        with self._problems_told():
-            for firing in look(entries, self.runner.archive, self.runner.ledger, utc_now()):
+        with self._problems_reported():
+            runner = self.runner
+            for firing in look(entries, runner.archive, runner.ledger, utc_now(), runner.show_change):
                 if _key(firing) not in self.waiting:
                     self.waiting.add(_key(firing))
-                    # Whatever is no RunbookError would otherwise be lost: the callback's error is logged.
+                    # Any other error would otherwise be lost: the callback's error is logged.
                     self.pool.submit(self._begin, firing).add_done_callback(Future.result)
 
     def _begin(self, firing: Firing) -> None:
         self.waiting.discard(_key(firing))
-        with self._problems_told():
+        with self._problems_reported():
             if occurrence := self.runner.fire(firing):
                 self.on_end(occurrence)
 
     @contextmanager
-    def _problems_told(self) -> Iterator[None]:
+    def _problems_reported(self) -> Iterator[None]:
         try:
             yield
         except RunbookError as error:

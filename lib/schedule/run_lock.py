@@ -24,8 +24,8 @@ _LONGEST_LEASE_SECONDS = 60.0
 def only_run(runbook: str, environment: Environment, work: str) -> Iterator[Lease]:
     """Hold the lease on a runbook's runs for the length of the ``with`` block.
 
-    A holder on this machine is waited for not at all: its process is there, or it is gone. One
-    elsewhere is waited for until its lease is over, which one that lives does not let happen.
+    A holder on this machine is not waited for: its process is there, or it is gone. One elsewhere
+    is waited for until its lease has expired, which a live one prevents.
 
     Args:
         runbook: Its name.
@@ -62,5 +62,5 @@ def _wait_seconds(store: LockStore, claim: Claim, timing: LeaseTiming) -> float:
     if holder is None or machine != this_machine():
         return timing.lease_seconds + timing.heartbeat_seconds
     if is_gone(machine, int(pid)):
-        store.delete(holder)  # just this version: whoever came meanwhile stays
+        store.delete(holder)  # just this version: one that came meanwhile stays
     return 0.0

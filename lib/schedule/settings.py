@@ -15,12 +15,10 @@ from lib import places
 from lib.environment import load_environment
 from lib.errors import UserError
 from lib.runbooks.catalogue import Runbook, find_runbook
-from lib.runbooks.execution import checked_values
 from lib.runbooks.parameters import APPROVALS
 from lib.schedule.cron import Cron
-from lib.schedule.values import planned_values
 from lib.settings_file import checked_settings, read_yaml
-from lib.words.dates import start_of, zone
+from lib.words.dates import DATE_WORDS, resolve_game_date, start_of, zone
 
 _STRICT = {"extra": "forbid", "allow_inf_nan": False}
 # It becomes a folder's name, and part of the names of jobs elsewhere.
@@ -59,7 +57,7 @@ class Entry:
         timeout_seconds: Of each run.
         catch_up_seconds: How late it may still begin.
         on_failure: Whether an entry whose run did not come out healthy goes on, or pauses until
-            it is told to resume.
+            somebody resumes it.
     """
 
     __pydantic_config__ = _STRICT
@@ -81,11 +79,11 @@ class Entry:
     def __post_init__(self) -> None:
         for setting, (least, most) in _BOUNDS.items():
             if not least <= getattr(self, setting) <= most:
-                raise UserError(f"{self._where(setting)}: {getattr(self, setting):g} is not within {least} and {most}")
+                raise UserError(f"{self._where(setting)}: {getattr(self, setting):g} is not between {least} and {most}")
         if self.deployed_at is not None and self.deployed_at.tzinfo is None:
             raise UserError("deployed_at: write the moment with its zone, such as 2026-01-17T14:00:00-05:00")
         if self.deployed_at is not None and self.deployed_at.year not in _YEARS:
-            raise UserError(f"deployed_at: the year {self.deployed_at.year} is not within {_YEARS[0]} and {_YEARS[-1]}")
+            raise UserError(f"deployed_at: year {self.deployed_at.year} is not between {_YEARS[0]} and {_YEARS[-1]}")
         if self.days_since_deploy and self._days is None:
             raise UserError(
                 f"{self._where('days_since_deploy')}: {self.days_since_deploy!r:.40} is not of the form 2-7 or 14"
@@ -138,11 +136,31 @@ class Entry:
         try:
             load_environment(self.environment)
             runbook = find_runbook(self.runbook)
-            checked_values(runbook, self.parameters, self.environment)
-            planned_values(self, runbook, datetime.now(UTC))  # a time zone may be among them
+            runbook.checked_values(self.parameters, self.environment)
+            self.planned_values(runbook, datetime.now(UTC))  # a time zone may be among them
         except UserError as error:
             raise UserError(f"entries.{self.name}: {error}") from error
         return runbook
+
+    def planned_values(self, runbook: Runbook, planned_at: datetime) -> dict[str, Any]:
+        """The parameters as they are for a planned time: ``today`` is the day that it was planned for.
+
+        Defaults that are ``today`` or ``yesterday`` are among them, so that the run's record shows which date
+        it was about. The day is that of the environment, or of the run's own time zone where the runbook has a
+        parameter for it.
+
+        Args:
+            runbook: The entry's.
+            planned_at: The moment (UTC).
+        """
+        timezone = self.parameters.get("timezone") or load_environment(self.environment).timezone
+        words = {
+            each.name: given
+            for each in runbook.parameters
+            if each.type.is_date and (given := self.parameters.get(each.name, each.default)) in DATE_WORDS
+        }
+        dates = {name: resolve_game_date(word, timezone, now=planned_at).isoformat() for name, word in words.items()}
+        return {**self.parameters, **dates}
 
     def _where(self, setting: str) -> str:
         return f"entries.{self.name}.{setting}"
@@ -164,7 +182,7 @@ class Schedule:
 
     def __post_init__(self) -> None:
         if not 1 <= self.concurrency <= 64:
-            raise UserError(f"concurrency: {self.concurrency} is not within 1 and 64")
+            raise UserError(f"concurrency: {self.concurrency} is not between 1 and 64")
 
     def only(self, name: str) -> Schedule:
         """With no other entry than that one.
@@ -212,7 +230,7 @@ def load_schedule(path: Path | None = None) -> Schedule:
 def _completed(path: Path, name: object, entry: object, shared: Mapping[str, Any]) -> dict[str, Any]:
     """The entry with what the file's head says for all."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise UserError(f"{path}: entries: {name!r:.80} is no name; write up to 48 of a-z, 0-9, _ and -")
+        raise UserError(f"{path}: entries: {name!r:.80} is not a name; write up to 48 of a-z, 0-9, _ and -")
     if not isinstance(entry, dict) or "name" in entry:
         raise UserError(f"{path}: entries.{name}: write its settings below it, each in a line of its own")
     # YAML takes 14 for a number and 2026-01-17 for a date; here they are text.

@@ -13,7 +13,7 @@ from functools import partial
 from lib.archive.archive import Archive
 from lib.archive.record import utc_now
 from lib.archive.store import Store
-from lib.site.expected import expected_runs
+from lib.schedule.expected import expected_runs
 from lib.site.feed import feed
 from lib.site.groups import History, Shard, histories, shards
 from lib.site.kept import ROWS, keep, kept_rows, observe

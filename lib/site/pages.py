@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from lib.site.expected import Expected
+from lib.schedule.expected import Expected
 from lib.site.groups import History, Shard
 from lib.site.plots import HEIGHT, WIDTH, followed
 from lib.site.rows import Row

@@ -12,10 +12,9 @@ from lib.archive.archive import RECORD, REPORT, DamagedRun, Run
 from lib.archive.compare_with import moment
 from lib.archive.record import RunRecord, RunStatus
 from lib.errors import UserError
-from lib.runbooks.parameter_types import DATE_WORDS
 from lib.site.figures import Figure, figures_of
 from lib.verdict.verdict import Verdict
-from lib.words.dates import resolve_game_date
+from lib.words.dates import DATE_WORDS, resolve_game_date
 from lib.words.pages import in_words, in_zone
 
 RUNNING = "RUNNING"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lib.site.expected import Expected, Missed
+from lib.schedule.expected import Expected, MissedRun
 from lib.site.groups import History
 from lib.site.rows import BADNESS, Row
 from lib.verdict.verdict import Verdict
@@ -36,7 +36,7 @@ class Status:
     lead: Row | None
     others: tuple[Row, ...]
     histories: tuple[History, ...]
-    missed: tuple[Missed, ...]
+    missed: tuple[MissedRun, ...]
 
     @property
     def tally(self) -> str:
@@ -46,12 +46,12 @@ class Status:
 
 def statuses(histories: Sequence[History], expected: Expected) -> list[Status]:
     """Of each environment that has runs or should have some, worst first."""
-    names = {history.lead.environment for history in histories} | {run.environment for run in expected.missed}
+    names = {history.lead.environment for history in histories} | {run.entry.environment for run in expected.missed}
     found = [
         _status(
             name,
             [history for history in histories if history.lead.environment == name],
-            [run for run in expected.missed if run.environment == name],
+            [run for run in expected.missed if run.entry.environment == name],
             is_known=not expected.problem,
         )
         for name in names
@@ -59,7 +59,7 @@ def statuses(histories: Sequence[History], expected: Expected) -> list[Status]:
     return sorted(found, key=lambda status: (-BADNESS[status.verdict], status.environment))
 
 
-def _status(environment: str, histories: Sequence[History], missed: Sequence[Missed], *, is_known: bool) -> Status:
+def _status(environment: str, histories: Sequence[History], missed: Sequence[MissedRun], *, is_known: bool) -> Status:
     ordered = sorted(histories, key=lambda history: (-history.lead.badness, history.lead.runbook))
     bad = [history.lead for history in ordered if history.lead.badness > 0]
     if (missed or not is_known) and (not bad or bad[0].badness < Verdict.UNKNOWN.badness):

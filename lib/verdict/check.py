@@ -19,11 +19,12 @@ from lib.words.quantities import Value, as_data
 _ID = re.compile(r"[a-z][a-z_]*", re.ASCII)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Check:
     """The answer to one question: why, and what to do.
 
     Attributes:
+        id: The question's id, the same in each run.
         name: The question in a few words, e.g. ``Duplicates 2026-01-17``.
         verdict: The answer.
         summary: One line with the deciding figure, e.g. ``5 duplicate keys of 587``.
@@ -31,12 +32,12 @@ class Check:
         next_step: What the operator should do now; empty when nothing is to be done.
         commands: The same question asked by hand (``gcloud``, ``bq``, ``runbook``).
         changes: Commands that do something about the answer; shown apart from `commands`.
-        id: The question's id.
 
     Raises:
         TypeError: A command is in the field of the other kind, or is not text.
     """
 
+    id: str
     name: str
     verdict: Verdict
     summary: str
@@ -44,7 +45,6 @@ class Check:
     next_step: str = ""
     commands: Sequence[Looking] = ()
     changes: Sequence[Changing] = ()
-    id: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "commands", Looking.all_of(self.commands, "Check.commands"))

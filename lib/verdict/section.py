@@ -7,7 +7,6 @@ a step whose source cannot be read is UNKNOWN with the reason, while the steps a
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -90,25 +89,21 @@ _P = ParamSpec("_P")
 _Step = Callable[Concatenate[_Run, _P], Section]
 
 
-def section(question: Any) -> Any:
+def section(question: Question) -> Callable[[_Step[_Run, _P]], _Step[_Run, _P]]:
     """Make a function a step: what it finds counts, and it is UNKNOWN when its source cannot be read.
 
     Args:
         question: Stands for the step when it could not look.
     """
 
-    if isinstance(question, str):  # TODO: until all steps have a Question
-        question = Question(re.sub("[^a-z]+", "_", question.lower()).strip("_"), question)
-
-    def decorate(step: Any) -> Any:
+    def decorate(step: _Step[_Run, _P]) -> _Step[_Run, _P]:
         @functools.wraps(step)
-        def counted(run: Any, *args: Any, **kwargs: Any) -> Section:
+        def counted(run: _Run, /, *args: _P.args, **kwargs: _P.kwargs) -> Section:
             try:
                 found = step(run, *args, **kwargs)
             except CouldNotLook as error:
                 found = Section((question.could_not_look(error),))
-            if hasattr(run, "findings"):  # TODO: until all steps take a run
-                run.findings.add(f"{step.__module__}.{step.__qualname__}{args}{kwargs}", found)
+            run.findings.add(f"{step.__module__}.{step.__qualname__}{args}{kwargs}", found)
             return found
 
         return counted
@@ -130,13 +125,3 @@ def _answer(check: Check) -> str:
         f'<p class="check"><span class="verdict {verdict.lower()}"><b>{verdict}</b></span> '
         f"{escape(text_of(check.name))}: {escape(text_of(check.summary))}</p>"
     )
-
-
-def all_checks(sections: Sequence[Section]) -> list[Check]:
-    """TODO: until the notebooks end in `scope.verdict()`."""
-    return [check for part in sections for check in part.checks]
-
-
-def could_not_look(name: str, error: CouldNotLook) -> Check:
-    """TODO: until all steps have a Question."""
-    return Question(re.sub("[^a-z]+", "_", name.lower()).strip("_"), name).could_not_look(error)

@@ -1,10 +1,15 @@
-"""A parameter that takes a few words only: what JupyterLab and papermill hand on is text of any kind."""
+"""One of a few words: what JupyterLab, papermill and command lines hand on is text of any kind."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
 from typing import Any, get_args
 
 from lib.errors import UserError
+
+# Comparing takes time with the square of the length, and a name may come from a hostile file.
+_LONGEST = 300
 
 
 def ensure_one_of(choices: Any, **parameter: str) -> None:
@@ -22,3 +27,21 @@ def ensure_one_of(choices: Any, **parameter: str) -> None:
     if given not in known:
         words = " or ".join(word or "empty" for word in known)
         raise UserError(f"{name}={given!r:.80} is not a choice; write {words}; nothing was changed")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The known name that is most like this one; empty: none is."""
+    return next(iter(get_close_matches(name[:_LONGEST], [*known], n=1)), "")
+
+
+def no_such(kind: str, name: str, known: Collection[str]) -> UserError:
+    """The error that nothing has this name: it shows the nearest name, and all there are.
+
+    Args:
+        kind: What was looked for, such as ``runbook``.
+        name: What was given.
+        known: The names that there are.
+    """
+    near = nearest(name, known)
+    hint = f"; did you mean {near}?" if near else "."
+    return UserError(f"there is no {kind} {name!r:.80}{hint} Known are: {', '.join(known) or 'none'}")

@@ -10,6 +10,8 @@ from lib.errors import UserError
 
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _LENGTH = len("YYYY-MM-DD")
+# What may stand for a date in a parameter.
+DATE_WORDS = ("today", "yesterday")
 _DAYS_BACK = {"": 0, "today": 0, "yesterday": 1}
 
 

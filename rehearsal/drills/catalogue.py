@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from lib.errors import UserError
-from lib.words.nearest import unknown_name
+from lib.words.choices import no_such
 from rehearsal.drills import deployments, duplicates, locks, nights, rows, staging
 from rehearsal.drills.drill import Drill
 
@@ -28,4 +27,4 @@ def find_drill(name: str) -> Drill:
     known = {drill.name: drill for drill in drills()}
     if name in known:
         return known[name]
-    raise UserError(unknown_name("drill", name, known))
+    raise no_such("drill", name, known)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from lib.verdict.verdict import Verdict
-from rehearsal.batches import batch_name
 from rehearsal.drills.drill import Look, Scene, incident
 from rehearsal.drills.stage import Stage
 from rehearsal.race import GENERATIONS_APART, plan_race, run_race, stage_race
+from rehearsal.stage import batch_name
 
 _OLD_KEYS = 5
 

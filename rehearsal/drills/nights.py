@@ -8,11 +8,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from lib.verdict.verdict import Verdict
-from rehearsal.batches import batch_name
 from rehearsal.drills.drill import Look, Scene, incident, ordinary_night
 from rehearsal.drills.stage import Stage
 from rehearsal.history import PastConsolidation, append_past
 from rehearsal.slates import Slate, slate_of
+from rehearsal.stage import batch_name
 
 _BACKFILL_ROWS = 3_400
 _DAYS_OF_HISTORY = 10

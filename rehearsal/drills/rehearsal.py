@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,12 +47,13 @@ class Finding:
         return not self.surprises
 
 
-def rehearse(drill: Drill, folder: Path) -> list[Finding]:
+def rehearse(drill: Drill, folder: Path, on_change: Callable[[Archive], object] | None = None) -> list[Finding]:
     """Set the drill up in the folder and run its runbooks there, one after the other.
 
     Args:
         drill: See `rehearsal.drills.catalogue`.
         folder: New or empty; holds the state and the archive, and nothing else is touched.
+        on_change: See `lib.runbooks.execution.execute`.
     """
     home, outputs, environments = (folder / name for name in ("home", "outputs", "environments"))
     environments.mkdir(parents=True)
@@ -64,19 +65,20 @@ def rehearse(drill: Drill, folder: Path) -> list[Finding]:
     }
     with _environment_variables(surroundings), _library_log_kept():
         scene = drill.set_up(Stage(home))
-        told = {"RUNBOOK_NOW": scene.now.isoformat()} if scene.now else {}
-        with _environment_variables(told):
+        moment = {"RUNBOOK_NOW": scene.now.isoformat()} if scene.now else {}
+        with _environment_variables(moment):
             archive = Archive(outputs)
-            return [_finding(drill, look, _look(scene, look, archive), archive) for look in scene.looks]
+            return [_finding(drill, look, _look(scene, look, archive, on_change), archive) for look in scene.looks]
 
 
-def _look(scene: Scene, look: Look, archive: Archive) -> Run:
+def _look(scene: Scene, look: Look, archive: Archive, on_change: Callable[[Archive], object] | None) -> Run:
     return execute(
         find_runbook(look.runbook),
         look.parameters,
         environment=scene.environment,
         archive=archive,
         progress=False,
+        on_change=on_change,
     )
 
 

@@ -13,11 +13,8 @@ from lib.consolidation.result import ConsolidationResult
 from lib.platform import Platform, connect
 from lib.ports.logs import LogEntry
 from lib.words.dates import resolve_game_date
-from rehearsal.batches import batch_name
-from rehearsal.deployment import NEW_COORDINATOR, NEW_WORKER, deploy_fix
 from rehearsal.slates import SYSTEMS, Slate, slate_of
-from rehearsal.stage import embedded_warehouse
-from rehearsal.workers import stage_batch
+from rehearsal.stage import NEW_COORDINATOR, NEW_WORKER, batch_name, deploy_fix, embedded_warehouse, stage_batch
 
 if TYPE_CHECKING:
     from lib.embedded.deployment import Deployment
@@ -80,19 +77,22 @@ class Stage:
     def past_dates(self, days: int, *, before: date | None = None) -> None:
         """Rows of the dates before today, written on their evening: what is usual."""
         until = before or self.today
+        rows: list[dict[str, Any]] = []
         for number in range(1, days + 1):
             day = until - timedelta(days=number)
             written_at = datetime.combine(day, datetime.min.time(), UTC) + timedelta(hours=22)
-            self.insert(self.slate(day).predict("batch", generated_at=written_at))
+            rows += self.slate(day).predict("batch", generated_at=written_at)
+        self.insert(rows)
 
     def insert(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Rows that are in the table, past any consolidation."""
-        writes = self.platform.staging_writer().write(rows, batch_id="by-hand", worker_id="by-hand")
-        warehouse = self.platform.warehouse
-        for table in [write.table for write in writes]:
-            names = ", ".join(column.name for column in warehouse.columns(table))
-            self.run_sql(f"INSERT INTO {self.platform.table.table.sql} ({names}) SELECT {names} FROM {table.sql}")  # noqa: S608 - own names
-            warehouse.drop([table])
+        warehouse = embedded_warehouse(self.platform)
+        with warehouse.session():
+            writes = self.platform.staging_writer().write(rows, batch_id="by-hand", worker_id="by-hand")
+            for table in [write.table for write in writes]:
+                names = ", ".join(column.name for column in warehouse.columns(table))
+                self.run_sql(f"INSERT INTO {self.platform.table.table.sql} ({names}) SELECT {names} FROM {table.sql}")  # noqa: S608 - own names
+                warehouse.drop([table])
 
     def run_sql(self, statement: str) -> None:
         """A statement of GoogleSQL by hand, as someone once typed it."""

@@ -9,9 +9,9 @@ from typing import Any
 from lib.consolidation.staging import staging_table_name
 from lib.consolidation.warehouse import Column
 from lib.verdict.verdict import Verdict
-from rehearsal.batches import batch_name
 from rehearsal.drills.drill import Look, Scene, incident
 from rehearsal.drills.stage import Stage
+from rehearsal.stage import batch_name
 
 _STUCK_ROWS, _STUCK_TABLES = 18_170, 615
 # A part of what there was: each table more costs the embedded platform, and proves nothing more.

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import warm
+
 Shell = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -23,7 +25,7 @@ def shell(tmp_path: Path, home: Path) -> Shell:
     """Call ``runbook`` with the given words; ``environ`` adds to the environment."""
 
     def call(*words: object, environ: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        return warm.run(
             [sys.executable, "-m", "lib.cli", *map(str, words)],
             env={
                 **os.environ,
@@ -31,10 +33,6 @@ def shell(tmp_path: Path, home: Path) -> Shell:
                 "RUNBOOK_OUTPUTS": str(tmp_path / "outputs"),
                 **(environ or {}),
             },
-            capture_output=True,
-            text=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
         )
 
     return call

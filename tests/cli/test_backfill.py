@@ -59,7 +59,7 @@ def test_a_task_of_a_job_does_its_share(shell: Shell, tmp_path: Path) -> None:
     assert [run.record.parameters["game_date"] for run in archived(tmp_path)] == ["2026-01-17"]
     assert result.stdout.startswith("UNKNOWN  2026-01-17  ")
 
-    assert "no task of a Cloud Run job" in shell(*over).stderr
+    assert "not a task of a Cloud Run job" in shell(*over).stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -139,7 +139,8 @@ class World:
     def stage(
         self, rows: Iterable[Mapping[str, Any]], batch_id: str = "batch_1", *, tables: int = 1
     ) -> list[TableName]:
-        writes = self.staging_writer.write_batch(list(rows), batch_id=batch_id, workers=tables)
+        with self.warehouse.session():
+            writes = self.staging_writer.write_batch(list(rows), batch_id=batch_id, workers=tables)
         return [write.table for write in writes]
 
     def consolidate(self, batch_id: str = "batch_1", **options: Any) -> ConsolidationResult:

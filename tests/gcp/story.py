@@ -37,9 +37,9 @@ from lib.platform import Platform
 from lib.ports.logs import LogEntry
 from lib.ports.services import LATEST
 from rehearsal.acts import Acts
-from rehearsal.batches import batch_name
 from rehearsal.demo import Act
 from rehearsal.slates import slate_of
+from rehearsal.stage import batch_name
 from tests.gcp.conftest import PROJECT
 from tests.gcp.double import GoogleDouble
 from tests.gcp.http_server import Answer

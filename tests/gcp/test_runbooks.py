@@ -20,7 +20,7 @@ from lib.runbooks.execution import execute
 from lib.verdict.verdict import Verdict
 from lib.words.dates import resolve_game_date
 from rehearsal.acts import Acts
-from rehearsal.demo import Act, told
+from rehearsal.demo import Act, story
 from tests.gcp.bigquery.double import BigqueryDouble
 from tests.gcp.bigquery.world import create_main_table
 from tests.gcp.conftest import PROJECT
@@ -28,6 +28,7 @@ from tests.gcp.double import GoogleDouble
 from tests.gcp.http_server import serving_json
 from tests.gcp.story import GoogleActs, deploy, health
 from tests.locking.emulator import running_emulator
+from tests.warm import warm_kernels
 
 
 @pytest.fixture
@@ -37,6 +38,7 @@ def acts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, google: GoogleDouble, 
     monkeypatch.setenv("RUNBOOK_OUTPUTS", str(tmp_path / "outputs"))
     monkeypatch.setenv("RUNBOOK_GOOGLE_EMULATOR_HOST", address)
     with ExitStack() as stack:
+        stack.enter_context(warm_kernels())
         firestore = stack.enter_context(running_emulator(tmp_path / "emulator.log"))
         bigquery = stack.enter_context(BigqueryDouble(PROJECT, location="us-west2"))
         url = stack.enter_context(serving_json(health))
@@ -59,7 +61,7 @@ def forget_documents(firestore: str) -> None:
 
 def test_the_story_ends_in_the_same_verdicts(acts: GoogleActs) -> None:
     verdicts, expected, surprises, said = [], [], [], []
-    with told(acts.embedded.platform) as steps:
+    with story(acts.embedded.platform) as steps:
         for step in steps:
             if isinstance(step, Act):
                 acts.play(step)

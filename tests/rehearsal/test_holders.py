@@ -16,7 +16,7 @@ from lib.locking.store import Observation
 from lib.platform import Platform
 from rehearsal.holders import killed_consolidation, slow_consolidation
 from rehearsal.slates import slate_of
-from rehearsal.workers import stage_batch
+from rehearsal.stage import stage_batch
 
 DAY = date(2026, 1, 17)
 BATCH = "batch_2026-01-17_1768650000"

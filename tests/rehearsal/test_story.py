@@ -11,10 +11,10 @@ from lib.consolidation.upkeep.repair import apply_repair, plan_repair
 from lib.platform import Platform
 from lib.verdict.check import Check
 from lib.verdict.verdict import Verdict
-from rehearsal.demo import Act, RunRunbook, told
-from rehearsal.deployment import NEW_COORDINATOR, OLD_COORDINATOR, deploy_fix
+from rehearsal.demo import Act, RunRunbook, story
 from rehearsal.fresh_home import move_aside
 from rehearsal.history import fix_deployed_at, write_history
+from rehearsal.stage import NEW_COORDINATOR, OLD_COORDINATOR, deploy_fix
 
 
 def repair(platform: Platform, day: date) -> int:
@@ -25,7 +25,7 @@ def repair(platform: Platform, day: date) -> int:
 
 
 def test_the_acts_lead_where_the_runbooks_are_said_to_find_them(platform: Platform) -> None:
-    with told(platform) as steps:
+    with story(platform) as steps:
         repaired = 0
         for step in steps:
             if isinstance(step, Act):

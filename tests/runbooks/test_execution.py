@@ -18,6 +18,7 @@ from lib.places import ROOT
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
 from lib.runbooks.stop import Limits
+from lib.site.build import build_site
 from lib.verdict.verdict import Verdict
 
 NOTEBOOKS = Path(__file__).parent / "notebooks"
@@ -33,17 +34,19 @@ from lib.archive.archive import Archive
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
 from lib.runbooks.stop import Limits
+from lib.site.build import build_site
 
 name, notebooks, outputs, folder = sys.argv[1:]
 values = {"folder": folder} if folder else {}
-run = execute(find_runbook(name, Path(notebooks)), values, archive=Archive(outputs), limits=Limits(grace_seconds=5))
+runbook, archive = find_runbook(name, Path(notebooks)), Archive(outputs)
+run = execute(runbook, values, archive=archive, limits=Limits(grace_seconds=5), on_change=build_site)
 sys.exit(run.exit_code)
 """
 
 
 def run_here(name: str, tmp_path: Path, limits: Limits | None = None, **parameters: object) -> Run:
     archive = Archive(tmp_path / "outputs")
-    return execute(find_runbook(name, NOTEBOOKS), parameters, archive=archive, limits=limits)
+    return execute(find_runbook(name, NOTEBOOKS), parameters, archive=archive, limits=limits, on_change=build_site)
 
 
 def start_elsewhere(name: str, tmp_path: Path, folder: str = "") -> subprocess.Popen[str]:

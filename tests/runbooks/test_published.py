@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from lib.runbooks.kernel import MESSAGE_NUMBER
-from lib.runbooks.published import Arrivals
+from lib.runbooks.published import MESSAGE_NUMBER, Arrivals
 
 PUBLISHED = ((2, "status", "busy"), (3, "execute_input", ""), (4, "stream", ""), (6, "status", "idle"))
 REPLY = (5, "execute_reply", "")

@@ -8,8 +8,8 @@ import pytest
 
 from lib.archive.archive import Archive, Run
 from lib.runbooks.catalogue import find_runbook
-from lib.runbooks.cells import render_cells
 from lib.runbooks.execution import execute
+from lib.runbooks.report import render_cells
 from tests.runbooks.page import Page
 
 NOTEBOOKS = Path(__file__).parent / "notebooks"

@@ -21,9 +21,9 @@ import yaml
 from lib.archive.archive import Archive
 from lib.archive.local_store import LocalStore
 from lib.schedule.due import look
+from lib.schedule.expected import missed
 from lib.schedule.firing_record import Attempt, Occurrence, State, to_json
 from lib.schedule.firings import Ledger
-from lib.schedule.missed import missed
 from lib.schedule.settings import Entry, Schedule
 from lib.verdict.verdict import Verdict
 

@@ -23,10 +23,9 @@ from lib.archive.local_store import LocalStore
 from lib.archive.record import RunStatus
 from lib.environment import load_environment
 from lib.errors import RunbookError, Unavailable
-from lib.schedule.firing import Runner
+from lib.schedule.firing import Runner, run_due
 from lib.schedule.firing_record import Occurrence
 from lib.schedule.firings import Ledger
-from lib.schedule.once import run_due
 from lib.schedule.run_lock import only_run
 from lib.schedule.settings import Schedule
 
@@ -95,7 +94,7 @@ def test_killed_in_a_run_it_goes_on_with_the_next(tmp_path: Path, write_schedule
     schedule = write_schedule({"watch": entry})
     with scheduler_in_a_run(tmp_path) as scheduler:
         family = psutil.Process(scheduler.pid).children(recursive=True)
-        runner = next(process for process in family if "lib.schedule.run_process" in process.cmdline())
+        runner = next(process for process in family if process.cmdline()[-2:] == ["schedule", "attempt"])
         scheduler.kill()
         if also == "scheduler and run":
             runner.kill()

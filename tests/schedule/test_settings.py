@@ -14,7 +14,6 @@ from lib.places import PARAMS
 from lib.runbooks.catalogue import find_runbook
 from lib.schedule.planning import next_times, why_inactive
 from lib.schedule.settings import Schedule, load_schedule
-from lib.schedule.values import planned_values
 
 WriteSchedule = Callable[..., Schedule]
 HOURLY = {"runbook": "healthy", "cron": "0 * * * *"}
@@ -31,20 +30,20 @@ NOW = datetime(2026, 1, 17, 12, 30, tzinfo=UTC)
         ({"parameters": {"plan": "3f2a"}}, r"entries\.tried\.parameters\.plan: approves a change"),
         ({"parameters": {"environment": "local"}}, r"entries\.tried: parameter environment follows"),
         ({"parameters": ["limit"]}, r"entries\.tried\.parameters: Input should be a valid dictionary"),
-        ({"cron": "0 * * *"}, r"entries\.tried\.cron: '0 \* \* \*' is no cron expression"),
-        ({"cron": "61 * * * *"}, r"entries\.tried\.cron: '61 \* \* \* \*' is no cron expression: Bad minute"),
-        ({"cron": "0 0 31 2 *"}, r"entries\.tried\.cron: '0 0 31 2 \*' is no cron expression"),
+        ({"cron": "0 * * *"}, r"entries\.tried\.cron: '0 \* \* \*' is not a cron expression"),
+        ({"cron": "61 * * * *"}, r"entries\.tried\.cron: '61 \* \* \* \*' is not a cron expression: Bad minute"),
+        ({"cron": "0 0 31 2 *"}, r"entries\.tried\.cron: '0 0 31 2 \*' is not a cron expression"),
         ({"cron": "0 0 0 * * *"}, r"five fields"),
         ({"timezone": "Mars/Olympus"}, r"time zone 'Mars/Olympus' is not known"),
         ({"days_since_deploy": "7-2"}, r"entries\.tried\.days_since_deploy: '7-2'"),
-        ({"retries": 99}, r"entries\.tried\.retries: 99 is not within 0 and 10"),
+        ({"retries": 99}, r"entries\.tried\.retries: 99 is not between 0 and 10"),
         ({"timeout_seconds": float("nan")}, r"entries\.tried\.timeout_seconds"),
-        ({"catch_up_seconds": 0}, r"entries\.tried\.catch_up_seconds: 0 is not within 60"),
+        ({"catch_up_seconds": 0}, r"entries\.tried\.catch_up_seconds: 0 is not between 60"),
         ({"on_failure": "explode"}, r"entries\.tried\.on_failure: Input should be 'continue' or 'pause'"),
         ({"retry": 1}, r"entries\.tried\.retry: Unexpected keyword argument"),
         ({"deployed_at": "2026-01-17T14:00:00"}, r"deployed_at: write the moment with its zone"),
-        ({"deployed_at": "9999-12-31T00:00:00Z", "days_since_deploy": "2-9999"}, r"deployed_at: the year 9999"),
-        ({"deployed_at": "0001-01-01T00:00:00Z", "days_since_deploy": "2-9999"}, r"deployed_at: the year 1 "),
+        ({"deployed_at": "9999-12-31T00:00:00Z", "days_since_deploy": "2-9999"}, r"deployed_at: year 9999"),
+        ({"deployed_at": "0001-01-01T00:00:00Z", "days_since_deploy": "2-9999"}, r"deployed_at: year 1 "),
         ({"runbook": "daily_quality", "parameters": {"timezone": "Mars"}}, r"entries\.tried: time zone 'Mars'"),
         ({"name": "other"}, r"entries\.tried: write its settings below it"),
     ],
@@ -57,7 +56,7 @@ def test_what_does_not_fit_is_refused(write_schedule: WriteSchedule, entry: dict
 
 @pytest.mark.parametrize("name", ["", "Upper", "../up", "a" * 49, "<script>", 7])
 def test_a_name_that_could_be_no_folder_is_refused(write_schedule: WriteSchedule, name: object) -> None:
-    with pytest.raises(UserError, match="is no name"):
+    with pytest.raises(UserError, match="is not a name"):
         write_schedule({name: HOURLY})  # type: ignore[dict-item]
 
 
@@ -104,13 +103,13 @@ def test_the_shipped_schedule_is_hourly_then_daily_then_weekly(monkeypatch: pyte
 def test_dates_are_those_of_the_planned_time_in_the_environment(write_schedule: WriteSchedule) -> None:
     entry = write_schedule({"daily": {**HOURLY, "parameters": {"game_date": "yesterday", "limit": 7}}}).entries["daily"]
     just_after_midnight_utc = datetime(2026, 1, 17, 0, 30, tzinfo=UTC)  # the evening before in New York
-    values = planned_values(entry, find_runbook("healthy"), just_after_midnight_utc)
+    values = entry.planned_values(find_runbook("healthy"), just_after_midnight_utc)
     assert values == {"game_date": "2026-01-15", "limit": 7}
 
     # A default that is a word is resolved too; an empty one says nothing.
     holds = write_schedule({"holds": {**HOURLY, "runbook": "holds_once"}, "plain": HOURLY}).entries
-    assert planned_values(holds["holds"], find_runbook("holds_once"), NOW) == {"game_date": "2026-01-17"}
-    assert planned_values(holds["plain"], find_runbook("healthy"), NOW) == {}
+    assert holds["holds"].planned_values(find_runbook("holds_once"), NOW) == {"game_date": "2026-01-17"}
+    assert holds["plain"].planned_values(find_runbook("healthy"), NOW) == {}
 
 
 def test_a_date_that_yaml_takes_for_one_is_text(write_schedule: WriteSchedule, tmp_path: Path) -> None:

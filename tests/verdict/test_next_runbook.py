@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.environment import Environment
-from lib.operations import by_hand
-from lib.runbooks.cells import render_cells
+from lib.embedded.commands import EmbeddedCommands
+from lib.runbooks.report import render_cells
 from lib.verdict.check import Check
 from lib.verdict.conclusion import conclude
 from lib.verdict.live import SESSION_VARIABLE
@@ -19,8 +18,6 @@ from lib.verdict.table import Table
 from lib.verdict.verdict import Verdict
 from lib.words.durations import spoken_seconds
 from lib.words.runbook_commands import NextRunbook, parts_of
-
-PRODUCTION = Environment(name="production", platform="google", project_id="p")
 
 
 def found(text: str) -> list[NextRunbook]:
@@ -35,7 +32,7 @@ def live(monkeypatch: pytest.MonkeyPatch) -> None:
 @given(st.dictionaries(st.from_regex(r"[a-z]{1,8}_id", fullmatch=True), st.text(), max_size=3))
 def test_the_command_of_any_runbook_is_found_with_its_parameters(parameters: dict[str, str]) -> None:
     spaced = {name: " ".join(value.replace("\\", "").split()) for name, value in parameters.items()}
-    command = by_hand.runbook("day1_monitoring", PRODUCTION, spaced)
+    command = EmbeddedCommands("production").run("day1_monitoring", spaced)
     (following,) = found(f"Look there: {command}")
     assert shlex.split(following.command) == shlex.split(command)
     assigned = {}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.words.nearest import unknown_name
+from lib.words.choices import no_such
 from lib.words.text import one_line, printable, text_of
 
 HOSTILE = st.text(st.characters() | st.sampled_from("\x1b\x9b\x9d[]m0\r\n\x07\x85\u2028\u202e\ud800"))
@@ -35,7 +35,7 @@ def test_escape_sequences_are_left_out_of_cells_too(text: str, shown: str) -> No
 
 
 def test_a_name_that_is_not_known_costs_no_more_if_it_is_long() -> None:
-    told = unknown_name("table", "orders" * 100_000, ["orders", "refunds"])
+    told = str(no_such("table", "orders" * 100_000, ["orders", "refunds"]))
     assert told.startswith("there is no table 'ordersorders")
     assert len(told) < 200
     assert told.endswith("Known are: orders, refunds")

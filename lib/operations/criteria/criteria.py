@@ -1,4 +1,4 @@
-"""The guide's success and rollback criteria: data in ``params/criteria.yaml``."""
+"""The success and rollback criteria: data in ``params/criteria.yaml``."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Criterion:
 
     Attributes:
         id: Its name.
-        text: The guide's words.
+        text: What has to hold, or must not happen.
         metric: Which figure decides (`lib.operations.criteria.metrics`).
         healthy: How the figure stands to the threshold when all is well.
         threshold: The limit.
@@ -45,7 +45,7 @@ class Criterion:
         otherwise: The verdict when it does not hold.
         next_step: What to do then.
         remedy: Which option of a rollback helps against it: ``lock`` off, or ``traffic``
-            to another revision; empty for what is no reason to roll back.
+            to another revision; empty for what is not a reason to roll back.
     """
 
     __pydantic_config__ = {"extra": "forbid", "allow_inf_nan": False}  # noqa: RUF012

@@ -1,4 +1,4 @@
-"""The first consolidation after a deployment, line by line (guide, step 4)."""
+"""The first consolidation after a deployment, line by line (step 4)."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def first_consolidation(scope: Scope) -> Section:
 
 def _order_check(history: LogHistory, run: Consolidation) -> Check:
     evidence: dict[str, Value] = {
-        "batch": run.batch_id or "not told",
-        "game date": run.likely_game_date or "not told",
+        "batch": run.batch_id or "not logged",
+        "game date": run.likely_game_date or "not logged",
         "lock wait": seconds(run.lock_wait_seconds),
         "MERGE": seconds(run.merge_seconds),
         "missing lines": [str(kind) for kind in run.missing],
@@ -70,7 +70,7 @@ def _order_check(history: LogHistory, run: Consolidation) -> Check:
     if not run.is_in_order:
         return question.warns(f"{batch}: its lines came in another order than expected", "Read the lines below.")
     if run.missing:
-        return question.warns(f"{batch}: no line tells of {', '.join(run.missing)}", "Read the lines below.")
+        return question.warns(f"{batch}: no line for {', '.join(run.missing)}", "Read the lines below.")
     return question.passes(f"{batch}: all seven lines, in order, in {spoken_seconds(run.work_seconds)}")
 
 

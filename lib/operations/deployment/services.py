@@ -1,4 +1,4 @@
-"""Is the lock deployed, allowed and alive? Guide, deployment steps 1 and 3."""
+"""Is the lock deployed, allowed and alive? Deployment steps 1 and 3."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def revisions(scope: Scope) -> Section:
         (
             service.name,
             service.latest_created_revision,
-            {True: "ready", False: "not ready", None: "not told"}[service.is_ready],
+            {True: "ready", False: "not ready", None: "unknown"}[service.is_ready],
             ", ".join(f"{share.revision} {share.percent}%" for share in service.traffic) or "none",
             local_time(service.deployed_at, zone),
         )
@@ -141,7 +141,7 @@ def _together_check(platform: Platform, services: list[ServiceStatus]) -> Check:
     if len(known) < len(services):
         commands = [platform.commands.describe_service(service.name) for service in services]
         return DEPLOYED_TOGETHER.on(evidence, commands).unknown(
-            "when they were deployed is not told", "See when each was deployed (commands below)."
+            "when they were deployed is unknown", "See when each was deployed (commands below)."
         )
     apart = known[-1][0] - known[0][0]
     spoken = spoken_seconds(apart.total_seconds())

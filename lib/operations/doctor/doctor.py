@@ -35,7 +35,7 @@ _QUESTIONS_AT_ONCE = 6
 
 @runtime_checkable
 class KnowsItsSetup(Protocol):
-    """Adapters of a platform that has more to be set up than its ports tell."""
+    """Adapters of a platform that needs more set up than its ports show."""
 
     def access_check(self) -> Check:
         """Whether anything can be asked at all; a FAIL ends the examination."""
@@ -103,7 +103,13 @@ def archive_folder(scope: Scope) -> Section:
     """Where runs are archived."""
     outputs = places.outputs()
     if "://" in outputs:
-        return Section((ARCHIVE.unknown(f"{outputs} is no folder of this machine, so it was not tried"),))
+        return Section(
+            (
+                ARCHIVE.unknown(
+                    f"{outputs} is remote and was not checked", "See whether it can be read: runbook runs list"
+                ),
+            )
+        )
     return Section((_writable(ARCHIVE, Path(outputs), "RUNBOOK_OUTPUTS"),))
 
 

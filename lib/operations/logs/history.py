@@ -90,7 +90,7 @@ class LogHistory:
         return self._newest[service]
 
     def is_in_future(self, moment: datetime) -> bool:
-        """Whether a line of that moment tells nothing: no clock is that much ahead."""
+        """Whether a line of that moment means nothing: no clock is that far ahead."""
         return moment > max(self.until, datetime.now(UTC)) + _CLOCKS_DIFFER_BY
 
     @cached_property
@@ -120,15 +120,15 @@ class LogHistory:
     def off_day(self) -> str:
         """Why there was nothing to consolidate, in the coordinator's words; empty: there may have been.
 
-        That nothing was started is no reason: so it looks, too, when the scheduler is down.
+        That nothing was started is not a reason: it looks the same when the scheduler is down.
         """
         coordinator = self.platform.environment.services.coordinator
-        told = [
+        said = [
             entry
             for entry in self.entries
             if entry.service == coordinator and any(words in entry.message for words in _NO_GAMES)
         ]
-        return f"{coordinator} says: {text_of(told[-1].message[:120])}" if told and not self.consolidations else ""
+        return f"{coordinator} says: {text_of(said[-1].message[:120])}" if said and not self.consolidations else ""
 
     def count(self, kind: EventKind) -> int:
         return Counter(event.kind for event in self.events)[kind]
@@ -185,13 +185,13 @@ class LogHistory:
             (
                 local_time(run.started_at, zone),
                 f"{self.progress(run)}{', without the lock' if run.merged_without_lock else ''}",
-                run.batch_id or "not told",
+                run.batch_id or "not logged",
                 spoken_seconds(run.lock_wait_seconds),
                 spoken_seconds(run.merge_seconds),
                 spoken_seconds(run.validation_seconds),
                 run.rows,
                 run.duplicates,
-                run.instance or "not told",
+                run.instance or "not logged",
                 run.likely_game_date,
             )
             for run in reversed(runs)

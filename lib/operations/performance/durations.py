@@ -1,4 +1,4 @@
-"""Consolidation durations before and after the lock was deployed (guide, week 2)."""
+"""Consolidation durations before and after the lock was deployed (week 2)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Review:
 
     Attributes:
         scope: The run, whose period it is.
-        fix_date: The first day with the lock; None: the first lock line of the period tells.
+        fix_date: The first day with the lock; None: that of the first lock line of the period.
         tolerated_percent: How much slower is not yet slower.
     """
 
@@ -186,7 +186,9 @@ def _limit_check(review: Review) -> Check:
     commands = [platform.commands.read_logs(platform.environment.services.coordinator)]
     question = UNDER_LIMIT.named(f"Under {limit_seconds:g} s").on(evidence, commands)
     if longest >= (timeout_seconds := threshold("consolidation_times_out")):
-        step = f"From {timeout_seconds:g} s on the guide rolls back; see what the slowest batches have in common."
+        step = (
+            f"From {timeout_seconds:g} s on a rollback criterion is met; see what the slowest batches have in common."
+        )
         return question.fails(f"the longest took {spoken_seconds(longest)}", step)
     if slow or hanging:
         summary = f"{slow} of {len(spent)} took {limit_seconds:g} s or longer, {hanging} more never ended"

@@ -25,6 +25,7 @@ from zetasql.types import (
 )
 
 from lib.consolidation.warehouse import Column
+from tests.gcp.bigquery import compiled  # noqa: F401 - before the analyzer is first used
 from tests.gcp.bigquery.double import script
 
 Schemas = Mapping[tuple[str, str], Sequence[Column]]
@@ -76,7 +77,7 @@ def analyze(sent: Sent) -> list[ResolvedStatement]:
     """Its statements, resolved; raises what the analyzer objects to."""
     language = language_options()
     Parser.parse_script_static(sent.sql, language)
-    catalog = _catalog(sent.schemas, language)
+    catalog = _catalog(sent, language)
     parameters = [
         AnalyzerOptions.QueryParameter(name=name, type=type_of(kind)) for name, kind in sent.parameters.items()
     ]
@@ -111,8 +112,8 @@ def _statements(nodes: Sequence[script.Node]) -> Iterator[str]:
             yield from _statements([*node.body, *(node.handler or [])])
 
 
-def _catalog(schemas: Schemas, language: LanguageOptions) -> SimpleCatalog:
-    datasets = [_dataset(dataset, schemas) for dataset in {dataset for dataset, _ in schemas}]
+def _catalog(sent: Sent, language: LanguageOptions) -> SimpleCatalog:
+    datasets = [_dataset(dataset, sent) for dataset in {dataset for dataset, _ in sent.schemas}]
     return SimpleCatalog(
         name="project",
         catalog=datasets,
@@ -120,11 +121,12 @@ def _catalog(schemas: Schemas, language: LanguageOptions) -> SimpleCatalog:
     )
 
 
-def _dataset(dataset: str, schemas: Schemas) -> SimpleCatalog:
+def _dataset(dataset: str, sent: Sent) -> SimpleCatalog:
+    """With the tables that the text names: all of a catalog is sent to the analyzer for each statement."""
     tables = [
         simple_table(table, {column.name: column.type for column in columns})
-        for (owner, table), columns in schemas.items()
-        if owner == dataset
+        for (owner, table), columns in sent.schemas.items()
+        if owner == dataset and table in sent.sql
     ]
     views = [simple_table(name, columns) for name, columns in _INFORMATION_SCHEMA.items()]
     return SimpleCatalog(

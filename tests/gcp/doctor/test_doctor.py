@@ -124,6 +124,7 @@ def named(found: dict[str, Any], name: str) -> dict[str, Any]:
 def test_nothing_is_missing(project: Project) -> None:
     code, found = project.examine()
     assert [check for check in found["checks"] if check["verdict"] != "PASS"] == []
+    assert len({check["id"] for check in found["checks"]}) == len(found["checks"])
     assert (code, found["verdict"]) == (0, "PASS")
 
 

@@ -41,11 +41,13 @@ def row(number: int, **values: Any) -> dict[str, Any]:
 
 
 def stage(platform: Platform, rows: Sequence[Mapping[str, Any]], batch_id: str = BATCH) -> None:
-    platform.staging_writer().write(list(rows), batch_id=batch_id, worker_id="w1")
+    with platform.warehouse.session():
+        platform.staging_writer().write(list(rows), batch_id=batch_id, worker_id="w1")
 
 
 def consolidate(platform: Platform, batch_id: str = BATCH, *, cleanup: bool = True) -> None:
-    platform.consolidator().consolidate_batch(batch_id=batch_id, game_date=DAY, cleanup=cleanup)
+    with platform.warehouse.session():
+        platform.consolidator().consolidate_batch(batch_id=batch_id, game_date=DAY, cleanup=cleanup)
 
 
 def run(platform: Platform, sql: str) -> None:
@@ -141,12 +143,13 @@ CASES = {
 def everything(platform: Platform) -> dict[str, Any]:
     """All rows of all tables but the record of changes, and all locks with theirs."""
     warehouse = platform.warehouse
-    tables = [table.name for table in warehouse.staging_tables(platform.table.table.dataset, "")]
-    rows = {
-        str(table): sorted(map(repr, warehouse.query(f"SELECT * FROM {table.sql}")))
-        for table in tables
-        if table != platform.table.actions
-    }
+    with warehouse.session():
+        tables = [table.name for table in warehouse.staging_tables(platform.table.table.dataset, "")]
+        rows = {
+            str(table): sorted(map(repr, warehouse.query(f"SELECT * FROM {table.sql}")))
+            for table in tables
+            if table != platform.table.actions
+        }
     store = platform.locks.store
     return {**rows, "locks": [seen.record for seen in store.read_all()], "releases": store.audit_entries()}
 

@@ -81,8 +81,9 @@ def rows(
 
 
 def consolidate(platform: Platform, written: list[dict[str, Any]], *, batch: str = "batch_1", day: date = DAY) -> None:
-    platform.staging_writer().write(written, batch_id=batch, worker_id="w1", game_date=day)
-    platform.consolidator().consolidate_batch(batch_id=batch, game_date=day)
+    with platform.warehouse.session():
+        platform.staging_writer().write(written, batch_id=batch, worker_id="w1", game_date=day)
+        platform.consolidator().consolidate_batch(batch_id=batch, game_date=day)
 
 
 def connected(home: Path) -> Platform:
@@ -119,7 +120,8 @@ def night(platform: Platform, *, games: int | None = None, now: datetime = MORNI
 
 
 def checks(seen: Night) -> list[Check]:
-    return all_checks([step(seen) for step in STEPS])
+    with seen.scope.platform.warehouse.session():
+        return all_checks([step(seen) for step in STEPS])
 
 
 def found(seen: Night) -> dict[str, str]:

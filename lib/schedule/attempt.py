@@ -1,27 +1,27 @@
-"""One scheduled run, in a process of its own: ``python -m lib.schedule.run_process``.
+"""One attempt at a firing: what its process is asked, does and answers.
 
-It reads the call as a line of JSON from standard input, which the scheduler then holds open: when
-the scheduler is killed the system closes it, and the run is stopped in good order and archived as
-interrupted, since nobody is left to judge or to repeat it. The process itself holds the lease on
-the runbook, so that no other run begins while this one goes on, whatever becomes of the scheduler.
+The process (`runbook schedule attempt`) reads the call as a line of JSON from standard input, which the scheduler
+then holds open: when the scheduler is killed the system closes it, and the run is stopped in good order and archived
+as interrupted, since nobody is left to judge or to repeat it. The process itself holds the lease on the runbook, so
+that no other run begins while this one goes on, whatever happens to the scheduler.
 """
 
 from __future__ import annotations
 
-import json
-import sys
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from lib.archive.archive import Archive
 from lib.archive.record import Origin
 from lib.environment import load_environment, redactor_of
 from lib.errors import RunbookError
 from lib.locking.errors import LockAcquisitionError
 from lib.runbooks.catalogue import Runbook
 from lib.runbooks.execution import execute
-from lib.runbooks.stop import Limits, stop_with_caller
+from lib.runbooks.stop import Limits
 from lib.schedule.firing_record import Attempt
 from lib.schedule.run_lock import only_run
 from lib.verdict.verdict import Verdict
@@ -34,7 +34,7 @@ class Call:
     Attributes:
         notebook: The runbook's file.
         environment: Where it looks.
-        parameters: See `lib.schedule.values`.
+        parameters: See `lib.schedule.settings.Entry.planned_values`.
         timeout_seconds: Of the run.
         schedule: The entry's name.
         planned_at: When it was to run, in ISO 8601.
@@ -65,14 +65,13 @@ class Answer:
     held_by: str = ""
 
 
-def main() -> None:
-    """Entry point of the process; its last line on standard output is an `Answer` as JSON."""
-    call = Call(**json.loads(sys.stdin.buffer.readline()))
-    stop_with_caller()
-    print(json.dumps(asdict(_answer(call))), flush=True)  # noqa: T201 - its answer
+def attempt(call: Call, on_change: Callable[[Archive], object] | None = None) -> Answer:
+    """Run the runbook, unless another run of it goes on.
 
-
-def _answer(call: Call) -> Answer:
+    Args:
+        call: What is to be run.
+        on_change: See `lib.runbooks.execution.execute`.
+    """
     environment = load_environment(call.environment)
     runbook = Runbook(Path(call.notebook))
     origin = Origin(call.schedule, datetime.fromisoformat(call.planned_at), call.retry_of, attempt=call.attempt)
@@ -85,14 +84,11 @@ def _answer(call: Call) -> Answer:
                 limits=Limits(run_seconds=call.timeout_seconds),
                 origin=origin,
                 progress=False,
+                on_change=on_change,
             )
     except LockAcquisitionError as error:
         return Answer(None, error.held_by)
     except RunbookError as error:
-        told = redactor_of(environment).text(str(error))
-        return Answer(Attempt("", error.exit_code, Verdict.UNKNOWN, told, is_final=error.exit_code != 3))
+        reason = redactor_of(environment).text(str(error))
+        return Answer(Attempt("", error.exit_code, Verdict.UNKNOWN, reason, is_final=error.exit_code != 3))
     return Answer(Attempt.of(run))
-
-
-if __name__ == "__main__":
-    main()

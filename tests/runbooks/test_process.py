@@ -1,0 +1,42 @@
+"""A run in a process of its own ends with the block that started it."""
+
+from __future__ import annotations
+
+import os
+import select
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from lib.archive.archive import Archive, Run
+from lib.archive.record import RunStatus
+from lib.places import ROOT
+from lib.runbooks.process import run_words, started
+
+WAIT_SECONDS = 60
+
+
+def test_leaving_the_block_stops_the_run_in_good_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNBOOK_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("RUNBOOK_OUTPUTS", str(tmp_path / "outputs"))
+    monkeypatch.setenv("RUNBOOK_NOTEBOOKS", str(ROOT / "tests" / "schedule" / "notebooks"))
+    os.mkfifo(tmp_path / "ready")
+    words = run_words("holds_once", {"folder": str(tmp_path)}, "local")
+    ready = os.open(tmp_path / "ready", os.O_RDONLY | os.O_NONBLOCK)
+    with suppress(KeyboardInterrupt), started(words) as process:
+        readable, _, _ = select.select([ready], [], [], WAIT_SECONDS)
+        assert readable
+        raise KeyboardInterrupt
+    os.close(ready)
+    assert process.process.returncode is not None
+    [run] = Archive(tmp_path / "outputs").runs()
+    assert isinstance(run, Run)
+    assert run.record.status is RunStatus.INTERRUPTED
+
+
+def test_a_process_without_an_answer_is_known_by_its_last_words() -> None:
+    with started(["run", "no_such"]) as process:
+        ended = process.wait()
+    assert (ended.exit_code, ended.answer) == (2, None)
+    assert ended.last_words.startswith("there is no runbook 'no_such'")

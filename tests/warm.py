@@ -1,0 +1,192 @@
+"""Processes that need not load their libraries: each is forked from one that has.
+
+A `runbook` command or a kernel loads libraries for up to a second and a half, and the tests start hundreds.
+Forked, it is still a process of its own, with its environment, output, exit code and signals. What tests
+the start itself (`runbook demo`, kernels, what is imported when) starts its own Python.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import json
+import os
+import runpy
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from socketserver import BaseRequestHandler, ForkingMixIn, UnixStreamServer
+from tempfile import TemporaryFile, mkdtemp
+from typing import IO, Any
+
+import pytest
+
+from lib import places
+
+_ADDRESS = "RUNBOOK_TESTS_WARM"
+
+
+class WarmProcess:
+    """As much of `subprocess.Popen` as its callers use; ``python -m MODULE ...`` or ``python -c CODE ...``."""
+
+    stdin = stdout = stderr = None
+
+    def __init__(
+        self, command: Sequence[str], *, env: Mapping[str, str], cwd: str, output: IO[Any], errors: IO[Any]
+    ) -> None:
+        self.returncode: int | None = None
+        self._connection = socket.socket(socket.AF_UNIX)
+        self._connection.connect(_address())
+        socket.send_fds(self._connection, [b"\n"], [output.fileno(), errors.fileno()])
+        asked = json.dumps({"command": list(command[1:]), "env": dict(env), "cwd": cwd})
+        self._connection.sendall(asked.encode() + b"\n")
+        self._told = self._connection.makefile("rb")
+        self.pid = int(self._told.readline())
+
+    def poll(self) -> int | None:
+        return self.wait(0)
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        if self.returncode is None and select.select([self._connection], [], [], timeout)[0]:
+            # Nothing is said by who was killed.
+            self.returncode = int(self._told.readline() or -signal.SIGKILL)
+            self._told.close()
+            self._connection.close()
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+def run(command: Sequence[str], *, env: Mapping[str, str], cwd: str = ".") -> subprocess.CompletedProcess[str]:
+    """As `subprocess.run`, with the output captured as text."""
+    with TemporaryFile("w+", encoding="utf-8") as output, TemporaryFile("w+", encoding="utf-8") as errors:
+        code = WarmProcess(command, env=env, cwd=os.path.abspath(cwd), output=output, errors=errors).wait()
+        assert code is not None
+        output.seek(0)
+        errors.seek(0)
+        return subprocess.CompletedProcess(list(command), code, output.read(), errors.read())
+
+
+@contextmanager
+def warm_kernels() -> Iterator[None]:
+    """Kernels are forked too, those of warm processes anyway."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jupyter_client.provisioning.local_provisioner.launch_kernel", _launch_kernel)
+        yield
+
+
+def _launch_kernel(cmd: Sequence[str], *, stdout: IO[Any], env: Mapping[str, str], cwd: str, **_: Any) -> WarmProcess:
+    return WarmProcess(cmd, env=env, cwd=cwd, output=stdout, errors=stdout)
+
+
+@cache
+def _address() -> str:
+    """Of the process that forks; it ends with this one."""
+    if inherited := os.environ.get(_ADDRESS):
+        return inherited
+    address = str(Path(mkdtemp(prefix="warm-"), "socket"))
+    server = subprocess.Popen(
+        [sys.executable, "-m", "tests.warm", address],
+        cwd=places.ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    atexit.register(_end, server, address)
+    assert server.stdout is not None
+    assert server.stdout.readline() == b"ready\n"
+    server.stdout.close()
+    return address
+
+
+def _end(server: subprocess.Popen[bytes], address: str) -> None:
+    server.kill()
+    server.wait()
+    Path(address).unlink()
+    Path(address).parent.rmdir()
+
+
+class _Server(ForkingMixIn, UnixStreamServer):
+    request_queue_size = 50
+    owner = os.getppid()
+
+    def service_actions(self) -> None:
+        super().service_actions()
+        if os.getppid() != self.owner:  # killed before it could end this one
+            sys.exit()
+
+
+class _Warm(BaseRequestHandler):
+    """In the forked process."""
+
+    def handle(self) -> None:
+        code = 1
+        try:
+            _, streams, *_ = socket.recv_fds(self.request, 1, 2)
+            with self.request.makefile("r") as asking:
+                asked = json.loads(asking.readline())
+            os.setsid()
+            for number, stream in enumerate(streams, start=1):
+                os.dup2(stream, number)
+                os.close(stream)
+            os.chdir(asked["cwd"])
+            os.environ.clear()
+            # A kernel ends when the process that started it has: here the one that it was forked from.
+            os.environ.update(asked["env"], JPY_PARENT_PID=str(os.getppid()), **{_ADDRESS: self.server.server_address})
+            self.request.sendall(b"%d\n" % os.getpid())
+            code = _become(*asked["command"])
+        finally:
+            self.request.sendall(b"%d\n" % code)
+            os._exit(code)
+
+
+def _become(option: str, what: str, *arguments: str) -> int:
+    """Do what the command does in a Python of its own."""
+    sys.argv = [option, *arguments]
+    code: Any = 0
+    try:
+        with warm_kernels():
+            if option == "-c":
+                exec(what, {"__name__": "__main__"})  # noqa: S102
+            else:
+                runpy.run_module(what, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        code = end.code
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        code = 1
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    return code if isinstance(code, int) else int(code is not None)
+
+
+def _serve(address: str) -> None:
+    import tests.preloaded  # noqa: F401
+
+    # What is collected here would be copied by each of them.
+    gc.collect()
+    gc.freeze()
+    with _Server(address, _Warm) as server:
+        print("ready", flush=True)
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    _serve(sys.argv[1])
