@@ -141,7 +141,7 @@ def test_each_planned_time_comes_to_one_end(
 def test_a_clock_that_is_ahead_at_some_starts_runs_nothing_twice(
     cron: str, starts: list[tuple[int, bool]], days_ahead: int
 ) -> None:
-    """One clock: with two that are wrong in different ways, each more than the records are kept, a time may run twice."""
+    """One clock: with two that are wrong in different ways, by more than records are kept, a time may run twice."""
     entry = replace(HOURLY, cron=cron, catch_up_seconds=86_400)
     now, archive = moment("2026-06-01T09:00"), in_memory()
     fired = []
