@@ -133,4 +133,4 @@ def _named(name: str, types: Iterable[str]) -> str:
     if spelled := [known for known in types if known.lower() == name.strip().lower()]:
         return f"{shown} (write it {spelled[0]})"
     close = nearest(name, types)
-    return f"{shown} (did you mean {close}?)" if close else shown
+    return f"{shown} (did you mean {close[0]}?)" if close else shown

@@ -29,9 +29,9 @@ def ensure_one_of(choices: Any, **parameter: str) -> None:
         raise UserError(f"{name}={given!r:.80} is not a choice; write {words}; nothing was changed")
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The known name that is most like this one; empty: none is."""
-    return next(iter(get_close_matches(name[:_LONGEST], [*known], n=1)), "")
+def nearest(name: str, known: Iterable[str], most: int = 1) -> list[str]:
+    """The known names that are most like this one, the nearest first; none where none is like it."""
+    return get_close_matches(name[:_LONGEST], [*known], n=most)
 
 
 def no_such(kind: str, name: str, known: Collection[str]) -> UserError:
@@ -43,5 +43,5 @@ def no_such(kind: str, name: str, known: Collection[str]) -> UserError:
         known: The names that there are.
     """
     near = nearest(name, known)
-    hint = f"; did you mean {near}?" if near else "."
+    hint = f"; did you mean {near[0]}?" if near else "."
     return UserError(f"there is no {kind} {name!r:.80}{hint} Known are: {', '.join(known) or 'none'}")

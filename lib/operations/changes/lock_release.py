@@ -13,7 +13,7 @@ from lib.operations.changes.audit import NO_UNDO_OF_A_RELEASE, RELEASE, audit_ta
 from lib.operations.changes.plan import Approval, Plan
 from lib.verdict.check import Question
 from lib.verdict.section import Section, section
-from lib.words.dates import date_in
+from lib.words.dates import date_in, iso_date
 
 if TYPE_CHECKING:
     from lib.consolidation.upkeep.audit import ActionRecord
@@ -71,7 +71,7 @@ def _locked_date(locks: ConsolidationLock, release: str) -> date:
     found = _DATE_AT_END.search(release)
     try:
         # A lock that is wider than a date has one key for all dates.
-        game_date = date.fromisoformat(found.group(1)) if found else date.min
+        game_date = iso_date(found.group(1)) if found else date.min
     except ValueError:
         game_date = None
     if game_date is None or release not in (game_date.isoformat(), locks.key_for(game_date)):

@@ -14,6 +14,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from lib.ports.logs import ERROR_SEVERITIES, LogEntry
+from lib.words.dates import iso_date
 
 
 class EventKind(StrEnum):
@@ -205,7 +206,7 @@ def is_lock_service_error(entry: LogEntry) -> bool:
 def _game_date(message: str) -> date | None:
     for text in _GAME_DATE.findall(message):
         try:
-            return date.fromisoformat(text)
+            return iso_date(text)
         except ValueError:
             continue
     return None

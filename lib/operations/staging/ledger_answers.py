@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from lib.consolidation.upkeep.duplicates import count_duplicates
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
+from lib.words.choices import nearest
 from lib.words.dates import date_in, local_time
 from lib.words.quantities import Value
 
@@ -152,7 +152,7 @@ def _batch_check(platform: Platform, runs: Sequence[LedgerRun], staged: StagedBa
     if runs:
         return question.passes(f"already {done}; nothing of it waits in staging, and nothing is lost")
     known = {run.batch_id for run in ledger_runs(platform.warehouse, platform.table)}
-    near = get_close_matches(staged.batch_id, known, n=3)
+    near = nearest(staged.batch_id, known, most=3)
     step = "See that the name is right. Code without the ledger leaves no trace but its log lines."
     return question.on({**evidence, "batches with a name like it": near}).unknown(
         "no staging tables, and no row in the ledger", step

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lib.consolidation.errors import StagedDataError
-from lib.consolidation.schema import check_staged_columns
+from lib.consolidation.schema import check_staged_columns, tables_by_columns
 from lib.consolidation.staging import staging_backlog
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
@@ -30,11 +30,8 @@ def schema_drift(scope: Scope) -> Section:
     waiting = [table.name for batch in batches for table in batch.waiting]
     if not waiting:
         return Section((COLUMNS.passes("no staging table waits"),))
-    columns = platform.warehouse.columns_of(waiting)
     main = platform.warehouse.columns(platform.table.table)
-    alike: dict[tuple[Column, ...], list[TableName]] = {}
-    for name, found in columns.items():
-        alike.setdefault(found, []).append(name)
+    alike = tables_by_columns(platform.warehouse.columns_of(waiting))
     faults = {found: _fault(platform, main, found) for found in alike}
     rows = [(len(tables), len(found), len(main), faults[found] or "fits", tables[0]) for found, tables in alike.items()]
     table = Table("Columns of the waiting tables", ("Tables", "Columns", "Of", "Fits", "Such as"), rows)
