@@ -146,6 +146,10 @@ def test_imports_come_from_the_library_and_name_no_adapter(notebook: Notebook) -
                 assert package[1] not in {"gcp", "embedded"}, cell.id
 
 
+def test_ends_in_the_verdict_of_all_its_steps(notebook: Notebook) -> None:
+    assert code_cells(notebook)[-1].source == "scope.verdict()"
+
+
 def test_prose_comes_before_each_code_cell(notebook: Notebook) -> None:
     kinds = [(cell.id, cell.cell_type) for cell in notebook.cells]
     pairs = pairwise(kinds)

@@ -1,6 +1,6 @@
 """Day one: what is healthy passes, what is not is told with its figure, and nothing seen is UNKNOWN."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -27,7 +27,7 @@ from lib.platform import Platform
 from lib.ports.logs import LogEntry
 from lib.verdict.check import Check
 from lib.verdict.conclusion import conclude
-from lib.verdict.section import Section, all_checks
+from lib.verdict.section import Section
 from lib.verdict.verdict import Verdict
 from lib.words.quantities import Quantity, percent
 
@@ -107,12 +107,17 @@ def test_a_clean_consolidation_is_healthy(platform: Platform, home: Path) -> Non
     log(home, WORKER, ["Staged 20 rows"])
     consolidate(platform)
     sections = day1(platform)
-    assert conclude(all_checks(sections)).verdict is Verdict.PASS, conclude(all_checks(sections)).headline
+    concluded = conclude(answers(sections))
+    assert concluded.verdict is Verdict.PASS, concluded.headline
     assert "none in 20 rows" in the_check(sections[0]).summary
 
 
+def answers(sections: Sequence[Section]) -> list[Check]:
+    return [check for part in sections for check in part.checks]
+
+
 def test_nothing_at_all_is_unknown_everywhere_but_in_staging(platform: Platform) -> None:
-    checks = all_checks(day1(platform))
+    checks = answers(day1(platform))
     assert {check.name for check in checks if check.verdict is not Verdict.UNKNOWN} == {"Staging backlog"}
     assert "nothing was logged by it in 30 days" in the_check(log_freshness(scope(platform))).summary
 
@@ -257,7 +262,7 @@ def test_a_command_asks_the_environment_that_was_looked_at(platform: Platform, h
     done = repaired(elsewhere)
     commands = [
         command
-        for check in all_checks([waiting, found, done])
+        for check in answers([waiting, found, done])
         for command in [check.next_step, *check.commands, *check.changes]
     ]
     ours = [command for command in commands if "runbook " in command]

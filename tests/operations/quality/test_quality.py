@@ -34,7 +34,7 @@ from lib.platform import Platform
 from lib.ports.logs import LogEntry
 from lib.verdict.check import Check
 from lib.verdict.conclusion import conclude
-from lib.verdict.section import Section, all_checks
+from lib.verdict.section import Section
 from lib.verdict.verdict import Verdict
 from lib.words.quantities import percent
 
@@ -121,7 +121,7 @@ def night(platform: Platform, *, games: int | None = None, now: datetime = MORNI
 
 def checks(seen: Night) -> list[Check]:
     with seen.scope.platform.warehouse.session():
-        return all_checks([step(seen) for step in STEPS])
+        return [check for step in STEPS for check in step(seen).checks]
 
 
 def found(seen: Night) -> dict[str, str]:

@@ -1,0 +1,99 @@
+"""What a step finds counts in the verdict by itself, each question once."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from lib.errors import CorruptState, SourceUnavailable, UserError
+from lib.verdict.check import Question
+from lib.verdict.section import Findings, Section, section
+from lib.verdict.verdict import Verdict
+
+ROWS, LOCKS, CAUSE = Question("rows", "Rows"), Question("locks", "Locks"), Question("cause", "Cause")
+
+
+@dataclass
+class Run:
+    """The least that a step takes."""
+
+    findings: Findings = field(default_factory=Findings)
+
+
+@section(ROWS)
+def rows(run: Run, missing: int) -> Section:
+    if missing < 0:
+        raise SourceUnavailable("the table does not answer")
+    return Section((ROWS.fails(f"{missing} missing") if missing else ROWS.passes("all there"),))
+
+
+@section(LOCKS)
+def locks(run: Run, state: str = "free") -> Section:
+    return Section((LOCKS.answer(Verdict.PASS if state == "free" else Verdict.WARN, state),), leads=True)
+
+
+@section(CAUSE)
+def cause(run: Run) -> Section:
+    return Section((CAUSE.warns("a race"),))
+
+
+@section(ROWS)
+def rows_after_the_repair(run: Run) -> Section:
+    return Section((ROWS.passes("all there"),), settles=(CAUSE.id,))
+
+
+def test_a_step_that_nobody_lists_counts() -> None:
+    run = Run()
+    locks(run)
+    rows(run, 3)
+    found = run.findings.conclude()
+    assert (found.verdict, found.headline) == (Verdict.FAIL, "Rows: 3 missing")
+
+
+def test_a_step_that_could_not_look_is_unknown_and_the_next_goes_on() -> None:
+    run = Run()
+    rows(run, -1)
+    locks(run)
+    unknown, passed = run.findings.conclude().checks
+    assert (unknown.id, unknown.verdict, passed.verdict) == ("rows", Verdict.UNKNOWN, Verdict.PASS)
+    assert unknown.summary == "could not look: the table does not answer"
+
+
+def test_a_mistake_of_the_user_ends_the_run() -> None:
+    @section(ROWS)
+    def refused(run: Run, error: Exception) -> Section:
+        raise error
+
+    with pytest.raises(UserError):
+        refused(Run(), UserError("no such date"))
+    assert refused(Run(), CorruptState("damaged")).checks[0].verdict is Verdict.UNKNOWN
+
+
+def test_a_later_answer_replaces_and_settles() -> None:
+    run = Run()
+    rows(run, 3)
+    cause(run)
+    rows_after_the_repair(run)
+    assert [check.summary for check in run.findings.conclude().checks] == ["all there"]
+
+
+def test_a_step_that_is_run_again_counts_once_and_as_it_is_now() -> None:
+    run = Run()
+    rows(run, 3)
+    rows_after_the_repair(run)
+    rows(run, 3)  # its cell was run once more
+    assert run.findings.conclude().verdict is Verdict.FAIL
+
+
+def test_when_all_is_well_the_headline_is_that_of_the_step_that_leads() -> None:
+    run = Run()
+    rows(run, 0)
+    locks(run)
+    assert run.findings.conclude().headline == "Locks: free"
+    locks(run, "held")
+    assert run.findings.conclude().headline == "Locks: held"
+
+
+@pytest.mark.parametrize("name", ["", "Rows", "rows-2026-01-17", "rows2", "_rows", "rows\n"])
+def test_an_id_is_letters_and_underscores(name: str) -> None:
+    with pytest.raises(ValueError, match="letters and underscores"):
+        Question(name, "Rows")
