@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 
 class Duration(str):
     """A spoken duration that still knows its `seconds`, so that a table can be sorted by it."""
@@ -19,7 +21,7 @@ def spoken_seconds(seconds: float | None) -> str:
 
 
 def _spoken(seconds: float) -> str:
-    if abs(seconds) < 60:
+    if abs(seconds) < 60 or not isfinite(seconds):
         return f"{seconds:.1f} s"
     for unit, smaller, length, short in (("d", "h", 86_400, 3_600), ("h", "min", 3_600, 60), ("min", "s", 60, 1)):
         if abs(seconds) >= length:
