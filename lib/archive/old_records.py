@@ -13,16 +13,45 @@ from typing import Any
 
 from lib.words.undated import undated
 
-# A name without its dates, of a check whose id does not come of the name alone; first match.
+# A name without its dates, of a check whose id does not come of the name alone; the first match counts.
 _IDS = {
-    "Batch *": "batch",
-    "Both services deployed": "services_deployed",
-    "Firestore access of *": "firestore_access",
-    "MERGE durations": "durations",
-    "Scale of *": "scale",
+    "After the rollback": "after_rollback",
+    "Batch *": "batch_history",
+    "Both services deployed": "deployed_together",
+    "Cause of the duplicates": "cause_of_duplicates",
+    "Change of a table's spec": "spec_change",
+    "Cleanup of staging tables": "cleanup",
+    "Columns of staging tables": "staging_columns",
+    "Completeness by game and system": "completeness",
+    "Deep health of *": "deep_health_{role}",
+    "Errors of *": "errors_{role}",
+    "Fence after this change": "fence_after_change",
+    "Fence of the coordinator": "coordinator_fence",
+    "Firestore access of * and *": "firestore_access",
+    "Firestore access of *": "firestore_access_{role}",
+    "Forced release": "release",
+    "Freshness of the table": "table_freshness",
+    "Health of *": "health_{role}",
+    "Ledger": "age_of_duplicates",
+    "Lines": "moved_lines",
+    "Loads a table in a day": "table_loads",
+    "Lock switch of * as it was left": "lock_switch_as_left",
+    "Logs of the services": "logs",
+    "Logs of *": "logs_{role}",
+    "NULLs": "null_values",
+    "Old duplicates or new ones": "age_of_duplicates",
+    "Revision of *": "revision_{role}",
+    "Revisions and traffic": "revisions",
+    "Scale of *": "scales",
+    "Slower than before": "slowdown",
+    "The guide's three fixes": "three_fixes",
+    "Traffic of * as it was left": "traffic_of_{role}_as_left",
+    "Trend*": "duration_trend",
     "Under * s": "under_limit",
-    "Unmerged staging tables of *": "unmerged_staging_tables",
-    "* as it was left": "after_the_rollback",
+    "Unmerged staging tables*": "unmerged_tables",
+    "Way to the *": "latency_of_{way}",
+    "What this run read": "query_costs",
+    "Where the time goes": "time_spent",
 }
 _LONGEST_NAME = 300
 _EXIT_CODES = {
@@ -100,8 +129,15 @@ def _check(check: Any) -> Any:
 
 def _id(name: Any) -> str:
     words = undated(str(name)[:_LONGEST_NAME])
-    known = (each for pattern, each in _IDS.items() if fnmatchcase(words, pattern))
-    return next(known, re.sub("[^a-z]+", "_", words.lower()).strip("_"))
+    known = next((each for pattern, each in _IDS.items() if fnmatchcase(words, pattern)), None)
+    if known is None:
+        return _letters(words)
+    role = "worker" if "worker" in words else "coordinator"
+    return known.replace("{role}", role).replace("{way}", _letters(words.removeprefix("Way to the ")))
+
+
+def _letters(words: str) -> str:
+    return re.sub("[^a-z]+", "_", words.lower()).strip("_")
 
 
 def _value(text: Any) -> Any:

@@ -12,7 +12,7 @@ class Duration(str):
 
 
 def spoken_seconds(seconds: float | None) -> str:
-    """``0.8 s``, ``4 min 10 s``, ``3 h 5 min``, ``2 d 4 h``; a dash for None."""
+    """``19 ms``, ``0.8 s``, ``4 min 10 s``, ``3 h 5 min``, ``2 d 4 h``; a dash for None."""
     if seconds is None:
         return "-"
     spoken = Duration(_spoken(seconds))
@@ -21,6 +21,8 @@ def spoken_seconds(seconds: float | None) -> str:
 
 
 def _spoken(seconds: float) -> str:
+    if 0 < abs(seconds) < 0.1:
+        return f"{seconds * 1_000:.0f} ms"
     if abs(seconds) < 60 or not isfinite(seconds):
         return f"{seconds:.1f} s"
     for unit, smaller, length, short in (("d", "h", 86_400, 3_600), ("h", "min", 3_600, 60), ("min", "s", 60, 1)):

@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 
 from lib.archive.archive import Archive, Run
 from lib.archive.comparison import Change, ChangeKind, compare
-from lib.archive.old_records import upgraded
 from lib.archive.record import RunRecord, from_json, to_json
 from lib.cli import cli
 from lib.errors import UserError
@@ -124,10 +123,26 @@ def test_any_evidence_is_read(text: str) -> None:
     assert check.verdict is Verdict.PASS
 
 
-def _upgraded(text: str) -> RunRecord:
+@pytest.mark.parametrize(
+    ("name", "question"),
+    [
+        ("Duplicates 2026-11-26 to 2026-11-27", "duplicates"),
+        ("Under 60 s", "under_limit"),
+        ("Logs of the services", "logs"),
+        ("Logs of prediction-worker", "logs_worker"),
+        ("Firestore access of prediction-worker and prediction-coordinator", "firestore_access"),
+        ("Way to the lock service", "latency_of_lock_service"),
+        ("Traffic of prediction-coordinator as it was left", "traffic_of_coordinator_as_left"),
+        ("A check of somebody's own, 5 o'clock", "a_check_of_somebody_s_own_o_clock"),
+        ("", ""),
+    ],
+)
+def test_an_old_name_becomes_the_id_that_asks_the_same_today(name: str, question: str) -> None:
+    assert _upgraded("", name).checks[0].id == question
+
+
+def _upgraded(text: str, name: str = "Check of 2026-01-17") -> RunRecord:
     record = json.loads((OLD / f"local/day1_monitoring/{PASSED}/run.json").read_bytes())
-    check = {"name": "Check of 2026-01-17", "verdict": "PASS", "summary": "", "evidence": {"label": text}}
+    check = {"name": name, "verdict": "PASS", "summary": "", "evidence": {"label": text}}
     record["checks"] = [{**check, "next_step": "", "commands": [], "changes": []}]
-    found = from_json(json.dumps(record).encode())
-    assert (found.checks[0].id, upgraded(record)["schema_version"]) == ("check_of", 2)
-    return found
+    return from_json(json.dumps(record).encode())
