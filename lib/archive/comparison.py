@@ -111,8 +111,8 @@ def _of_run(record: RunRecord) -> dict[str, Value]:
 
 
 def _plain(value: object) -> Value:
-    """A parameter's value: a number, or text."""
-    return quantity_of(value) or str(value)
+    """A parameter's value: a number or a truth value as it is, else text."""
+    return value if isinstance(value, int | float) else str(value)
 
 
 def _of_checks(before: RunRecord, after: RunRecord, tolerance: float) -> Iterator[Change]:

@@ -3,13 +3,13 @@
 A page is a function of its group alone, so that whoever knows the groups of the last build
 knows which pages are to be written anew.
 
-Which of a runbook's runs says how things stand:
-What a run says stands until another answers its question: a later run of the same entry of the
-schedule, or, when a person started one of the two, a later run about the same date (of a runbook
-without dates, any). So a FAIL of one date is not hidden by a PASS of another; a repair answers for
-its date, and a released lock for the locks. Later is what looked from a later moment: a rerun looks
-from that of its run, so last week's changes nothing of today's. Runs that go on or were refused
-answer nothing. Of what stands, and began within seven days of the newest, the worst counts.
+The lead is the run that says how a runbook stands. What a run found stands until another answers its
+question: a later run of the same entry of the schedule, or, when a person started one of the two, a
+later run about the same date (of a runbook without dates, any). So a FAIL of one date is not hidden
+by a PASS of another; a repair answers for its date, and a released lock for the locks. Later is what
+looked from a later moment: a rerun looks from that of its run, so last week's changes nothing of
+today's. Runs that go on or were refused answer nothing. Of what stands, and began within seven days
+of the newest, the worst counts.
 """
 
 from __future__ import annotations
