@@ -53,6 +53,7 @@ _IDS = {
     "What this run read": "query_costs",
     "Where the time goes": "time_spent",
 }
+_PATTERNS = [name for name in _IDS if "*" in name]
 _LONGEST_NAME = 300
 _EXIT_CODES = {
     1: "Finding ChangedMeanwhile PlanOutdated RepairRefused ValidationFailed",
@@ -129,7 +130,7 @@ def _check(check: Any) -> Any:
 
 def _id(name: Any) -> str:
     words = undated(str(name)[:_LONGEST_NAME])
-    known = next((each for pattern, each in _IDS.items() if fnmatchcase(words, pattern)), None)
+    known = _IDS.get(words) or next((_IDS[pattern] for pattern in _PATTERNS if fnmatchcase(words, pattern)), None)
     if known is None:
         return _letters(words)
     role = "worker" if "worker" in words else "coordinator"

@@ -228,11 +228,9 @@ def from_json(text: bytes) -> RunRecord:
 
     data = parsed(text, allow_inf_nan=False)
     version = data.get("schema_version") if isinstance(data, dict) else None
-    if version == 1:
-        data = upgraded(data)
-    elif isinstance(version, int) and version > SCHEMA_VERSION:
+    if isinstance(version, int) and version > SCHEMA_VERSION:
         raise NewerRecord(f"a newer version wrote it (schema {version}; this one reads up to {SCHEMA_VERSION})")
-    record = _adapter().validate_python(data)
+    record = _adapter().validate_python(upgraded(data)) if version == 1 else _adapter().validate_json(text)
     if record.schema_version != SCHEMA_VERSION:
         raise ValueError(f"schema_version is {record.schema_version}, not {SCHEMA_VERSION}")
     for moment in (record.started_at, record.heartbeat_at, record.finished_at, record.origin.planned_at):
