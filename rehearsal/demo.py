@@ -19,6 +19,7 @@ from lib.platform import Platform
 from lib.verdict.check import Check
 from lib.verdict.verdict import Verdict
 from lib.words.dates import resolve_game_date
+from lib.words.quantities import in_one_line
 from rehearsal.acts import Acts
 
 
@@ -67,7 +68,7 @@ class RunRunbook:
 
     def surprises(self, verdict: Verdict | None, checks: Sequence[Check]) -> list[str]:
         """What is not as expected, a line each; nothing when all is."""
-        said = "\n".join(f"{check.name}\n{check.summary}\n{dict(check.evidence)}" for check in checks)
+        said = "\n".join(f"{check.name}\n{check.summary}\n{in_one_line(check.evidence)}" for check in checks)
         missing = [f"does not mention {text!r}" for text in self.mentions if text not in said]
         return missing if verdict is self.expected else [f"{verdict} instead of {self.expected}", *missing]
 

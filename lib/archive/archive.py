@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lib import places
-from lib.archive.record import RunRecord, from_json, to_json, utc_now
-from lib.archive.store import open_store
+from lib.archive.local_store import LocalStore
+from lib.archive.record import NewerRecord, RunRecord, from_json, to_json, utc_now
+from lib.archive.store import Store
 from lib.errors import Unavailable, UserError
 
 RECORD = "run.json"
@@ -63,10 +64,17 @@ class DamagedRun:
     Attributes:
         place: Where its files are.
         reason: One line.
+        is_newer: A later version of this library has written it: nothing is wrong with it.
     """
 
     place: str
     reason: str
+    is_newer: bool = False
+
+    @property
+    def status(self) -> str:
+        """In one word: ``newer`` or ``damaged``."""
+        return "newer" if self.is_newer else "damaged"
 
 
 class Archive:
@@ -76,7 +84,7 @@ class Archive:
         root: A folder or an fsspec URL; by default where ``RUNBOOK_OUTPUTS`` says.
 
     Raises:
-        UserError: It can be no archive, see `lib.archive.store.open_store`.
+        UserError: It can be no archive, see `open_store`.
         Unavailable: There are no credentials for it.
     """
 
@@ -131,6 +139,8 @@ class Archive:
             return DamagedRun(place, f"{RECORD} is missing")
         except Unavailable as error:
             return DamagedRun(place, " ".join(str(error).split()))
+        except NewerRecord as error:
+            return DamagedRun(place, f"{error}; update this installation", is_newer=True)
         except ValueError as error:
             return DamagedRun(place, f"{RECORD} cannot be read: {str(error).splitlines()[0]:.200}")
         return Run(place, record.observed(utc_now()))
@@ -147,7 +157,7 @@ class Archive:
         """
         run = self.read(self.place(reference))
         if isinstance(run, DamagedRun):
-            raise UserError(f"the run {run.place} is damaged: {run.reason}")
+            raise UserError(f"the run {run.place} is {run.status}: {run.reason}")
         return run
 
     def place(self, reference: str) -> str:
@@ -173,9 +183,31 @@ class Archive:
         return [place for name in inside for place in self._places(name)]
 
 
+def open_store(place: str) -> Store:
+    """The store at a folder, or at an fsspec URL such as ``gs://bucket/prefix``.
+
+    Raises:
+        UserError: It can be none: a file, a URL gone wrong, or one for which there is no file system.
+        Unavailable: There are no credentials for it.
+    """
+    if _SCHEME.match(place) and "://" not in place:
+        raise UserError(f"{place!r:.120} cannot be an archive: write a folder, or a URL such as gs://bucket/prefix")
+    folder = _FOLDER.sub("", place)
+    if "://" in folder:
+        from lib.archive.fsspec_store import FsspecStore
+
+        return FsspecStore(place)
+    root = Path(folder).absolute()
+    if file := next((each for each in (root, *root.parents) if each.is_file()), None):
+        raise UserError(f"{place!r:.120} cannot be an archive: {file} is a file")
+    return LocalStore(root)
+
+
 # What is not of one run: the chain, the schedule's occurrences, the site.
 _OF_ITS_OWN = "_"
 UNSEALED = "_unsealed"
 RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}", re.ASCII)
 _MOST_RECORD_BYTES = 16 * 2**20
 _RUNBOOK_DEPTH = 2  # environment/runbook
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # of two letters at least: one is a drive of Windows
+_FOLDER = re.compile(r"^(file|local)://")

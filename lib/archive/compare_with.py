@@ -75,7 +75,7 @@ def _before(archive: Archive, run: Run) -> Iterator[Run]:
         if isinstance(other, Run)
         and other.record.started_at < run.record.started_at
         and other.record.status is not RunStatus.RUNNING
-        and not other.record.was_refused
+        and not other.record.refused
     )
 
 

@@ -1,19 +1,26 @@
-"""What changed between two runs: per check and figure, and not in JSON or pixels."""
+"""What changed between two runs: per check and figure, and not in JSON or pixels.
+
+Checks are the same by their ids, figures by their labels without dates: tomorrow's run asks about
+another day.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 from lib.archive.record import RunRecord
 from lib.errors import UserError
 from lib.verdict.check import Check
 from lib.verdict.verdict import Verdict
-from lib.words.written import Reading, undated
+from lib.words.quantities import Value, as_data, quantity_of, seconds, spoken
+from lib.words.undated import undated
 
 DEFAULT_TOLERANCE = 0.1
+_T = TypeVar("_T")
 
 
 class ChangeKind(StrEnum):
@@ -35,14 +42,19 @@ class Change:
     Attributes:
         kind: What it is.
         where: A check's name, with the label of its evidence after a colon; or a field of the run.
-        before: What it was; empty when it was not there.
-        after: What it is; empty when it is gone.
+        before: What it was; None when it was not there.
+        after: What it is; None when it is gone.
     """
 
     kind: ChangeKind
     where: str
-    before: str
-    after: str
+    before: Value
+    after: Value
+
+    def as_data(self) -> dict[str, object]:
+        """JSON-ready, with numbers as `lib.words.quantities.as_data` has them."""
+        before, after = as_data(self.before), as_data(self.after)
+        return {"kind": str(self.kind), "where": self.where, "before": before, "after": after}
 
     @property
     def matters(self) -> bool:
@@ -89,35 +101,35 @@ def _has_new_trouble(before: RunRecord, after: RunRecord) -> bool:
 
 def _of_runs(before: RunRecord, after: RunRecord, tolerance: float) -> Iterator[Change]:
     yield from _of_verdicts("verdict", before.verdict or Verdict.UNKNOWN, after.verdict or Verdict.UNKNOWN)
-    old, new = _of_run(before), _of_run(after)
-    for field in dict.fromkeys([*old, *new]):
-        yield from _of_texts(field, old.get(field, ""), new.get(field, ""), tolerance)
+    yield from _of_values("", _of_run(before), _of_run(after), tolerance)
 
 
-def _of_run(record: RunRecord) -> Mapping[str, str]:
-    error = {"stopped by": f"{record.error.name}: {record.error.message}"} if record.error else {}
-    took = {} if record.seconds is None else {"took": f"{record.seconds:.1f} s"}
-    parameters = {f"parameter {name}": str(value) for name, value in record.parameters.items()}
-    return {"status": record.status.words, **error, **took, "code": record.code_version, **parameters}
+def _of_run(record: RunRecord) -> dict[str, Value]:
+    stopped = f"{record.error.name}: {record.error.message}" if record.error else record.status.words
+    parameters = {f"parameter {name}": _plain(value) for name, value in record.parameters.items()}
+    return {"status": stopped, "took": seconds(record.seconds), "code": record.code_version, **parameters}
+
+
+def _plain(value: object) -> Value:
+    """A parameter's value: a number or a truth value as it is, else text."""
+    return value if isinstance(value, int | float) else str(value)
 
 
 def _of_checks(before: RunRecord, after: RunRecord, tolerance: float) -> Iterator[Change]:
     old, new = _by_question(before), _by_question(after)
     for question in dict.fromkeys([*old, *new]):
         if question not in old:
-            yield Change(ChangeKind.APPEARED, new[question].name, "", _in_words(new[question]))
+            yield Change(ChangeKind.APPEARED, new[question].name, None, _in_words(new[question]))
         elif question not in new:
-            yield Change(ChangeKind.GONE, old[question].name, _in_words(old[question]), "")
+            yield Change(ChangeKind.GONE, old[question].name, _in_words(old[question]), None)
         else:
             yield from _of_check(old[question], new[question], tolerance)
 
 
 def _of_check(before: Check, after: Check, tolerance: float) -> Iterator[Change]:
     yield from _of_verdicts(after.name, before.verdict, after.verdict)
-    yield from _of_texts(after.name, before.summary, after.summary, tolerance)
-    old, new = _by_label(before), _by_label(after)
-    for label in dict.fromkeys([*old, *new]):
-        yield from _of_texts(f"{after.name}: {label}", old.get(label, ""), new.get(label, ""), tolerance)
+    yield from _of_value(after.name, before.summary, after.summary, tolerance)
+    yield from _of_values(after.name, _by_label(before), _by_label(after), tolerance)
 
 
 def _of_verdicts(where: str, before: Verdict, after: Verdict) -> Iterator[Change]:
@@ -126,40 +138,47 @@ def _of_verdicts(where: str, before: Verdict, after: Verdict) -> Iterator[Change
         yield Change(kind, where, str(before), str(after))
 
 
-def _of_texts(where: str, before: str, after: str, tolerance: float) -> Iterator[Change]:
-    if before == after:
+def _of_values(
+    where: str, before: Mapping[str, Value], after: Mapping[str, Value], tolerance: float
+) -> Iterator[Change]:
+    for label in dict.fromkeys([*before, *after]):
+        yield from _of_value(": ".join(filter(None, (where, label))), before.get(label), after.get(label), tolerance)
+
+
+def _of_value(where: str, before: Value, after: Value, tolerance: float) -> Iterator[Change]:
+    if spoken(before) == spoken(after):
         return
-    old, new = Reading.of(before), Reading.of(after)
-    if not before or not after:
-        kind = ChangeKind.GONE if before else ChangeKind.APPEARED
-        yield Change(ChangeKind.TEXT if where.startswith("stopped") else kind, where, before, after)
-    elif old.form != new.form:
-        yield Change(ChangeKind.TEXT, where, before, after)
+    if before is None or after is None:
+        yield Change(ChangeKind.APPEARED if before is None else ChangeKind.GONE, where, before, after)
     else:
-        is_near = all(a.is_near(b, tolerance) for a, b in zip(old.quantities, new.quantities, strict=True))
-        yield Change(ChangeKind.NEAR if is_near else ChangeKind.FIGURE, where, before, after)
+        yield Change(_kind(before, after, tolerance), where, before, after)
+
+
+def _kind(before: Value, after: Value, tolerance: float) -> ChangeKind:
+    old, new = quantity_of(before), quantity_of(after)
+    if old and new and old.measures == new.measures:
+        return ChangeKind.NEAR if old.is_near(new, tolerance) else ChangeKind.FIGURE
+    is_same = undated(spoken(before)) == undated(spoken(after))
+    return ChangeKind.NEAR if is_same else ChangeKind.TEXT
 
 
 def _in_words(check: Check) -> str:
     return f"{check.verdict}: {check.summary}"
 
 
-def _by_question(record: RunRecord) -> dict[tuple[str, int], Check]:
-    """By the name without dates, and which of that name it is: tomorrow's run asks about another day."""
-    seen: Counter[str] = Counter()
-    found = {}
-    for check in record.checks:
-        name = undated(check.name)
-        found[name, seen[name]] = check
-        seen[name] += 1
-    return found
+def _by_question(record: RunRecord) -> dict[str, Check]:
+    return _numbered((check.id, check) for check in record.checks)
 
 
-def _by_label(check: Check) -> dict[str, str]:
+def _by_label(check: Check) -> dict[str, Value]:
+    return _numbered((undated(label), value) for label, value in check.evidence.items())
+
+
+def _numbered(items: Iterable[tuple[str, _T]]) -> dict[str, _T]:
+    """By name; a second one of the same name, such as that of another date, is ``name (2)``."""
     seen: Counter[str] = Counter()
     found = {}
-    for label, value in check.evidence.items():
-        name = undated(label)
+    for name, item in items:
         seen[name] += 1
-        found[name if seen[name] == 1 else f"{name} ({seen[name]})"] = str(value)
+        found[name if seen[name] == 1 else f"{name} ({seen[name]})"] = item
     return found

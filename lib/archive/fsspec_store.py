@@ -2,10 +2,15 @@
 
 An object is put there by one request, so that it is there whole or not at all. See
 https://filesystem-spec.readthedocs.io/en/latest/api.html#fsspec.spec.AbstractFileSystem.pipe_file
+A bucket of Google Cloud needs the default credentials, no word on the terminal, and to be there:
+https://gcsfs.readthedocs.io/en/latest/#credentials
 """
 
 from __future__ import annotations
 
+import logging
+import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,14 +19,16 @@ from typing import Any
 
 import fsspec
 
-from lib.archive import google_bucket
-from lib.archive.media_types import media_type
+from lib.archive.store import media_type
 from lib.errors import Unavailable, UserError
 
 # One that has never answered may not be there at all; afterwards a failure of the network is waited out.
 _FIRST_ANSWER_SECONDS = 10.0
 _ANSWER_SECONDS = 120.0
 _CREATING = threading.Lock()
+_BUCKET_SCHEMES = ("gs://", "gcs://")
+# https://cloud.google.com/storage/docs/buckets#naming
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", re.ASCII)
 
 
 class FsspecStore:
@@ -37,8 +44,8 @@ class FsspecStore:
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
-        self._is_bucket = url.startswith(google_bucket.SCHEMES)
-        options = google_bucket.open_options(url) if self._is_bucket else {}
+        self._is_bucket = url.startswith(_BUCKET_SCHEMES)
+        options = _bucket_options(url) if self._is_bucket else {}
         try:
             self._files, root = fsspec.core.url_to_fs(self._url, use_listings_cache=False, **options)
         except (ImportError, ValueError, TypeError) as error:
@@ -115,7 +122,7 @@ class FsspecStore:
     def _is_missing(self) -> bool:
         """Whether nothing was found because there is no bucket."""
         if self._is_bucket and not self._has_answered:
-            self._has_answered = not google_bucket.is_missing(self._files, self._root, _FIRST_ANSWER_SECONDS)
+            self._has_answered = not _is_missing_bucket(self._files, self._root, _FIRST_ANSWER_SECONDS)
             return not self._has_answered
         return False
 
@@ -140,3 +147,39 @@ class FsspecStore:
 
 def _one_line(error: Exception) -> str:
     return f"{' '.join(str(error).split()) or type(error).__name__:.300}"
+
+
+def _bucket_options(url: str) -> dict[str, Any]:
+    """What fsspec needs to open the bucket, besides its URL.
+
+    Raises:
+        UserError: No bucket can have that name.
+    """
+    bucket = url.partition("://")[2].partition("/")[0]
+    if not _BUCKET.fullmatch(bucket):
+        raise UserError(
+            f"{url!r:.120} cannot be an archive: {bucket!r:.80} is not a bucket's name; write gs://bucket/prefix"
+        )
+    # gcsfs logs each failure with a traceback, and raises it as well.
+    logging.getLogger("gcsfs").addHandler(logging.NullHandler())
+    # Else it asks a second service, of which kind the bucket is, before every request that this one refuses.
+    os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+    # Else it goes on without credentials, after a minute where no metadata server answers.
+    return {} if os.environ.get("STORAGE_EMULATOR_HOST") else {"token": "google_default"}
+
+
+def _is_missing_bucket(files: Any, root: str, timeout_seconds: float) -> bool:
+    """Whether there is no such bucket; listing a folder tells no more of that than of an empty folder.
+
+    Raises:
+        Exception: It could not be looked for.
+    """
+    try:
+        files.ls(root.partition("/")[0], max_results=1, timeout=timeout_seconds)
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        # Whoever may see but a part of it is refused; gcsfs has no other word for that.
+        if not str(error).startswith("Forbidden"):
+            raise
+    return False

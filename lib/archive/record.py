@@ -14,9 +14,9 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-# For the kinds of error in them.
 from lib.archive.machine import is_gone
-from lib.errors import Finding, RunbookError, UserError
+from lib.archive.old_records import upgraded
+from lib.errors import Finding, Unavailable, UserError
 from lib.verdict.check import Check
 from lib.verdict.conclusion import Conclusion
 from lib.verdict.verdict import Verdict
@@ -24,9 +24,10 @@ from lib.verdict.verdict import Verdict
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _FINITE = {"allow_inf_nan": False}
 _YEARS = range(1970, 3000)  # moments at the ends of time cannot be moved to another zone
+PLAN = "plan"  # labels the digest in the evidence of a plan
 HEARTBEAT_SECONDS = 5.0
 ABANDONED_AFTER_SECONDS = 6 * HEARTBEAT_SECONDS
 
@@ -56,16 +57,23 @@ class RunError:
         cell: Id of the cell; empty when no cell was running.
         name: The exception's class, e.g. ``ValueError``.
         message: Its message. Hostile input: it may hold anything.
+        exit_code: Of its class in `lib.errors`, as the kernel knew it; None: it is none of this library's errors.
     """
 
     cell: str
     name: str
     message: str
+    exit_code: int | None = None
 
     @property
     def says_it_all(self) -> bool:
         """Whether it is one of this library's errors, whose messages are written for people."""
-        return self.name in _names_with_kinds(RunbookError)
+        return self.exit_code is not None
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether it says what only a step of the notebook could judge: bad input, or a change refused."""
+        return self.exit_code in (UserError.exit_code, Finding.exit_code)
 
 
 @dataclass(frozen=True)
@@ -115,6 +123,9 @@ class RunRecord:
         started_at: UTC, as all times here.
         heartbeat_at: When the runner last said that it lives.
         finished_at: None while it runs.
+        exit_code: 0 healthy (PASS, WARN), 1 a FAIL verdict or a refused change, 2 bad input, 3 no answer was
+            reached, or not yet.
+        refused: It asked for what could not be done, and so says nothing about how things are.
         error: Where it stopped, when it did not complete.
         origin: What it comes from.
         notifications: Who was told of it and who could not be, a line a channel.
@@ -147,32 +158,16 @@ class RunRecord:
     checks: tuple[Check, ...] = ()
     finished_at: datetime | None = None
     seconds: float | None = None
+    exit_code: int = Unavailable.exit_code
+    refused: bool = False
     error: RunError | None = None
     origin: Origin = Origin()
     notifications: tuple[str, ...] = ()
 
     @property
-    def exit_code(self) -> int:
-        """0 healthy (PASS, WARN), 1 a FAIL verdict or a refused change, 2 bad input, 3 no answer was reached."""
-        # What only a step of the notebook could judge.
-        for kind in (UserError, Finding):
-            if self.error is not None and self.error.name in _names_with_kinds(kind):
-                return kind.exit_code
-        if self.status is not RunStatus.COMPLETED:
-            return 3
-        match self.verdict:
-            case Verdict.PASS | Verdict.WARN:
-                return 0
-            case Verdict.FAIL:
-                return 1
-        return 3
-
-    @property
-    def was_refused(self) -> bool:
-        """It asked for what could not be done, and so tells nothing of how things are."""
-        return self.error is not None and any(
-            self.error.name in _names_with_kinds(kind) for kind in (UserError, Finding)
-        )
+    def plan(self) -> str | None:
+        """The digest of the plan that it has shown, which approves it; None: it has shown none."""
+        return next((str(check.evidence[PLAN]) for check in self.checks if PLAN in check.evidence), None)
 
     def beaten(self, now: datetime) -> RunRecord:
         """The record with a heartbeat at that time."""
@@ -180,18 +175,21 @@ class RunRecord:
 
     def finished(self, outcome: Outcome, now: datetime) -> RunRecord:
         """The record of the run once it has ended that way."""
-        conclusion = outcome.conclusion
+        conclusion, error = outcome.conclusion, outcome.error
+        verdict = conclusion.verdict if conclusion else Verdict.UNKNOWN
         checks = sorted(conclusion.checks, key=lambda check: -check.verdict.badness) if conclusion else ()
         return replace(
             self,
             status=outcome.status,
-            verdict=conclusion.verdict if conclusion else Verdict.UNKNOWN,
+            verdict=verdict,
             headline=outcome.headline,
             checks=tuple(checks),
             heartbeat_at=now,
             finished_at=now,
             seconds=round((now - self.started_at).total_seconds(), 3),
-            error=outcome.error,
+            exit_code=error.exit_code if error and error.exit_code is not None else verdict.exit_code,
+            refused=error is not None and error.is_refusal,
+            error=error,
         )
 
     def observed(self, now: datetime) -> RunRecord:
@@ -215,13 +213,24 @@ def to_json(record: RunRecord) -> bytes:
     return _adapter().dump_json(record, indent=2)
 
 
+class NewerRecord(ValueError):
+    """A later version has written it, and this one cannot read it."""
+
+
 def from_json(text: bytes) -> RunRecord:
-    """Read a record.
+    """Read a record, also one that an earlier version has written.
 
     Raises:
+        NewerRecord: A later version has written it.
         ValueError: The bytes are not a record that this version knows, or a moment in it cannot be.
     """
-    record = _adapter().validate_json(text)
+    from pydantic_core import from_json as parsed
+
+    data = parsed(text, allow_inf_nan=False)
+    version = data.get("schema_version") if isinstance(data, dict) else None
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise NewerRecord(f"a newer version wrote it (schema {version}; this one reads up to {SCHEMA_VERSION})")
+    record = _adapter().validate_python(upgraded(data)) if version == 1 else _adapter().validate_json(text)
     if record.schema_version != SCHEMA_VERSION:
         raise ValueError(f"schema_version is {record.schema_version}, not {SCHEMA_VERSION}")
     for moment in (record.started_at, record.heartbeat_at, record.finished_at, record.origin.planned_at):
@@ -245,8 +254,3 @@ def _adapter() -> TypeAdapter[RunRecord]:
     from pydantic import TypeAdapter
 
     return TypeAdapter(RunRecord)
-
-
-def _names_with_kinds(error: type[Exception]) -> set[str]:
-    """A kernel tells only the name of an error's class."""
-    return {error.__name__}.union(*map(_names_with_kinds, error.__subclasses__()))

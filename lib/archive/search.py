@@ -11,6 +11,7 @@ from typing import NamedTuple
 from lib.archive.archive import Archive, DamagedRun, Run
 from lib.archive.record import RunRecord
 from lib.verdict.verdict import Verdict
+from lib.words.quantities import spoken
 
 _AROUND_CHARS = 40
 
@@ -81,7 +82,7 @@ class Hit(NamedTuple):
 
 
 def searched(runs: Iterable[Run | DamagedRun], text: str, limit: int) -> tuple[list[tuple[Run, list[Hit]]], int]:
-    """The first runs in which every word stands, with where it stands; and how many damaged ones were passed over."""
+    """The first runs in which every word stands, with where it stands; and how many were passed over as unreadable."""
     found: list[tuple[Run, list[Hit]]] = []
     damaged = 0
     for run in runs:
@@ -107,12 +108,17 @@ def hits(record: RunRecord, text: str) -> list[Hit]:
     fields = list(_fields(record))
     found: dict[Hit, None] = {}
     for word in text.split():
-        pattern = re.compile(re.escape(word), re.IGNORECASE)
+        pattern = re.compile(_as_written(word), re.IGNORECASE)
         first = next(((name, match) for name, value in fields if (match := pattern.search(value))), None)
         if first is None:
             return []
         found[Hit(first[0], _around(first[1]))] = None
     return list(found)
+
+
+def _as_written(word: str) -> str:
+    """A pattern of the word; of a number, such as 1234, also as pages show it: 1,234."""
+    return ",?".join(word) if word.isascii() and word.isdigit() else re.escape(word)
 
 
 def _around(match: re.Match[str]) -> str:
@@ -126,7 +132,7 @@ def _fields(record: RunRecord) -> Iterator[tuple[str, str]]:
     for check in record.checks:
         yield "check", f"{check.name}: {check.summary}"
         for label, value in check.evidence.items():
-            yield "evidence", f"{check.name}: {label}: {value}"
+            yield "evidence", f"{check.name}: {label}: {spoken(value)}"
         yield "next step", f"{check.name}: {check.next_step}"
         for command in (*check.commands, *check.changes):
             yield "command", command

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Protocol
 
-from lib.errors import Unavailable, UserError
+from lib.errors import Unavailable
 
 MOST_BYTES = 256 * 2**20  # of one name: content is read whole
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # of two letters at least: one is a drive of Windows
-_FOLDER = re.compile(r"^(file|local)://")
+_MEDIA_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".csv": "text/csv; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".ipynb": "application/x-ipynb+json",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".md": "text/plain; charset=utf-8",
+    ".xml": "application/atom+xml; charset=utf-8",
+}
 
 
 class Unreadable(Unavailable):
@@ -74,23 +81,6 @@ class Store(Protocol):
         ...
 
 
-def open_store(place: str) -> Store:
-    """The store at a folder, or at an fsspec URL such as ``gs://bucket/prefix``.
-
-    Raises:
-        UserError: It can be none: a file, a URL gone wrong, or one for which there is no file system.
-        Unavailable: There are no credentials for it.
-    """
-    if _SCHEME.match(place) and "://" not in place:
-        raise UserError(f"{place!r:.120} cannot be an archive: write a folder, or a URL such as gs://bucket/prefix")
-    folder = _FOLDER.sub("", place)
-    if "://" in folder:
-        from lib.archive.fsspec_store import FsspecStore
-
-        return FsspecStore(place)
-    from lib.archive.local_store import LocalStore
-
-    root = Path(folder).absolute()
-    if file := next((each for each in (root, *root.parents) if each.is_file()), None):
-        raise UserError(f"{place!r:.120} cannot be an archive: {file} is a file")
-    return LocalStore(root)
+def media_type(name: str) -> str:
+    """What a browser has to know of a name to show it, by its ending; mere bytes for one that no archive has."""
+    return _MEDIA_TYPES.get(PurePosixPath(name).suffix, "application/octet-stream")

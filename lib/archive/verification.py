@@ -11,7 +11,8 @@ from lib.archive.archive import RUN_ID, Archive, DamagedRun
 from lib.archive.chain import Chain, Entry, Event, Fingerprint, Head
 from lib.archive.record import RunStatus, utc_now
 from lib.archive.sealing import seal, unsealed_places
-from lib.errors import Finding, Unavailable
+from lib.errors import Unavailable
+from lib.verdict.verdict import Verdict, worst
 
 
 class FaultKind(StrEnum):
@@ -72,11 +73,14 @@ class Verification:
     faults: tuple[Fault, ...]
 
     @property
+    def verdict(self) -> Verdict:
+        """FAIL: something is not as it was sealed; UNKNOWN: something could not be told."""
+        return worst([Verdict.PASS, *(Verdict.UNKNOWN if f.kind in _UNKNOWN else Verdict.FAIL for f in self.faults)])
+
+    @property
     def exit_code(self) -> int:
         """0 all is as it was sealed, 1 something is not, 3 something could not be told."""
-        if any(fault.kind not in _UNKNOWN for fault in self.faults):
-            return Finding.exit_code
-        return Unavailable.exit_code if self.faults else 0
+        return self.verdict.exit_code
 
 
 def verify(archive: Archive, *, place: str = "", noted_head: str = "") -> Verification:
@@ -145,7 +149,7 @@ def _look(archive: Archive, place: str, names: set[str], entries: Sequence[Entry
     if told is None:
         if _still_runs(archive, place, is_unsealed=is_unsealed):
             return _Look((), is_running=True)
-        return _Look((_not_told(place, is_unsealed=is_unsealed),))
+        return _Look((_not_told(archive, place, is_unsealed=is_unsealed),))
     if told.event is Event.REMOVED:
         return _Look((*rewritten, *_remains(archive, place, names)), is_removed=True)
     changed = (fault for name in sorted({*names, *told.files}) for fault in _of_file(archive, place, name, told))
@@ -176,8 +180,11 @@ def _still_runs(archive: Archive, place: str, *, is_unsealed: bool) -> bool:
     return run.record.status is RunStatus.RUNNING or (is_unsealed and not run.record.is_silent(utc_now()))
 
 
-def _not_told(place: str, *, is_unsealed: bool) -> Fault:
+def _not_told(archive: Archive, place: str, *, is_unsealed: bool) -> Fault:
     if is_unsealed:
+        run = archive.read(place)
+        if isinstance(run, DamagedRun) and run.is_newer:
+            return Fault(FaultKind.UNREAD, place, f"whether it goes on is not known: {run.reason}")
         text = "its runner was killed before it could seal it; the environment's next run does that"
         return Fault(FaultKind.UNSEALED, place, text)
     text = "the chain does not know it: it was put here by something else, or the chain's end was cut off"

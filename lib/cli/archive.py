@@ -9,7 +9,7 @@ import click
 
 from lib.cli import options
 from lib.cli.keeping import prune, rerun, verify
-from lib.cli.runs import as_data
+from lib.cli.runs import as_data, brief_data
 from lib.cli.terminal import echo_checks, printable, styled_verdict
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def search(text: str, limit: int, as_json: bool, **chosen: Any) -> None:
     archive = Archive()
     found, damaged = searched(_selection(**chosen).runs(archive), text, limit)
     if damaged:
-        click.echo(f"runbook: {damaged} damaged runs could not be searched; see runbook runs list", err=True)
+        click.echo(f"runbook: {damaged} runs cannot be read and were not searched; see runbook runs list", err=True)
     if as_json:
         rows = [{**_as_row(run, archive), "hits": [hit._asdict() for hit in where]} for run, where in found]
         options.echo_json({"runs": rows})
@@ -151,7 +151,7 @@ def diff(
     found = compare(before.record, run.record, tolerance_percent / 100)
     shown = [change for change in found.changes if shows_all or change.matters]
     if as_json:
-        changes = [change.__dict__ for change in shown]
+        changes = [change.as_data() for change in shown]
         options.echo_json({"run": run.place, "before": before.place, "is_worse": found.is_worse, "changes": changes})
     else:
         click.echo(f"before   {_as_line(before)}\nafter    {_as_line(run)}")
@@ -185,9 +185,9 @@ def _as_row(run: Run | DamagedRun, archive: Archive) -> dict[str, Any]:
     environment, runbook, run_id = run.place.split("/")
     row: dict[str, Any] = {"place": run.place, "environment": environment, "runbook": runbook, "run_id": run_id}
     if isinstance(run, DamagedRun):
-        return {**row, "status": "damaged", "verdict": "UNKNOWN", "headline": run.reason}
+        return {**row, "status": run.status, "verdict": "UNKNOWN", "headline": run.reason}
     started_at = run.record.started_at.isoformat()
-    return {**row, **as_data(run, archive), "runbook": runbook, "run_id": run_id, "started_at": started_at}
+    return {**row, **brief_data(run, archive), "runbook": runbook, "run_id": run_id, "started_at": started_at}
 
 
 def _as_line(run: Run | DamagedRun) -> str:
@@ -195,7 +195,7 @@ def _as_line(run: Run | DamagedRun) -> str:
 
     environment, runbook, run_id = run.place.split("/")
     if isinstance(run, DamagedRun):
-        verdict, told = "UNKNOWN", f"damaged: {run.reason}"
+        verdict, told = "UNKNOWN", f"{run.status}: {run.reason}"
     else:
         verdict = str(run.record.verdict or "RUNNING")
         told = run.record.headline or run.record.status.words
@@ -222,5 +222,7 @@ def _utc(moment: datetime) -> str:
 
 
 def _as_change(change: Change) -> str:
-    before, after = (printable(side)[:_LONGEST_SIDE] or "-" for side in (change.before, change.after))
+    from lib.words.quantities import spoken
+
+    before, after = (printable(spoken(side))[:_LONGEST_SIDE] for side in (change.before, change.after))
     return f"{change.kind:<8} {printable(change.where)}: {before} → {after}"

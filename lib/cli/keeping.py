@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lib.cli import options
-from lib.cli.runs import as_data, show_run
+from lib.cli.runs import echo_run
 from lib.cli.terminal import printable, styled_verdict
 from lib.errors import UserError
 
@@ -55,7 +55,7 @@ def verify(run_id: str | None, noted_head: str, adopts: bool, mends: bool, as_js
 
 def _as_data(found: Verification) -> dict[str, object]:
     return {
-        "verdict": _VERDICTS[found.exit_code],
+        "verdict": found.verdict,
         "unchanged": found.unchanged,
         "running": found.running,
         "removed": found.removed,
@@ -66,9 +66,6 @@ def _as_data(found: Verification) -> dict[str, object]:
     }
 
 
-_VERDICTS = {0: "PASS", 1: "FAIL", 3: "UNKNOWN"}
-
-
 def _show(found: Verification) -> None:
     for fault in found.faults:
         click.echo(f"{fault.kind:<16}  {printable(fault.place or 'the chain')}: {printable(fault.text)}")
@@ -77,7 +74,7 @@ def _show(found: Verification) -> None:
     told = (
         f"{found.unchanged} runs are as they were sealed, {found.running} have not ended, {found.removed} were removed"
     )
-    click.echo(f"{styled_verdict(_VERDICTS[found.exit_code])}  {told}; {len(found.faults)} faults")
+    click.echo(f"{styled_verdict(found.verdict)}  {told}; {len(found.faults)} faults")
     click.echo(f"Head of {found.head.sequence} entries: {found.head.sha256}")
 
 
@@ -105,10 +102,7 @@ def rerun(run_id: str, timeout_seconds: float, as_json: bool) -> None:
         limits=Limits(run_seconds=timeout_seconds),
         on_change=build_site,
     )
-    if as_json:
-        options.echo_json(as_data(finished, archive))
-    else:
-        show_run(finished, archive)
+    echo_run(finished, archive, as_json=as_json)
     raise click.exceptions.Exit(finished.exit_code)
 
 

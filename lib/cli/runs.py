@@ -15,6 +15,7 @@ from lib.errors import UserError
 if TYPE_CHECKING:
     from lib.archive.archive import Archive, Run
     from lib.archive.record import Origin
+    from lib.verdict.check import Check
 
 
 @click.command()
@@ -84,11 +85,16 @@ def run(
         origin=_origin(archive, planned_at, entry, retry_of),
         on_change=build_site,
     )
+    echo_run(finished, archive, as_json=as_json)
+    raise click.exceptions.Exit(finished.exit_code)
+
+
+def echo_run(finished: Run, archive: Archive, *, as_json: bool) -> None:
+    """Print what a run that has ended found: for a program, or for a person."""
     if as_json:
         options.echo_json(as_data(finished, archive))
     else:
-        show_run(finished, archive)
-    raise click.exceptions.Exit(finished.exit_code)
+        _show_run(finished, archive)
 
 
 def _origin(archive: Archive, planned_at: str | None, entry: str, retry_of: str | None) -> Origin:
@@ -103,7 +109,23 @@ def _origin(archive: Archive, planned_at: str | None, entry: str, retry_of: str 
 
 
 def as_data(finished: Run, archive: Archive) -> dict[str, Any]:
-    """What `--json` tells of a run that has ended."""
+    """What `runbook run --json` prints: the run in brief, its checks, and the digest of a plan that it has shown."""
+    record = finished.record
+    return {
+        **brief_data(finished, archive),
+        "refused": record.refused,
+        "plan": record.plan,
+        "checks": [_check_data(check) for check in record.checks],
+    }
+
+
+def _check_data(check: Check) -> dict[str, Any]:
+    data = check.as_data()
+    return {"id": data.pop("id"), "title": data.pop("name"), **data}
+
+
+def brief_data(finished: Run, archive: Archive) -> dict[str, Any]:
+    """A run as a row of many."""
     record = finished.record
     return {
         "runbook": record.runbook,
@@ -114,11 +136,11 @@ def as_data(finished: Run, archive: Archive) -> dict[str, Any]:
         "report": archive.store.address(finished.report),
         "notebook": archive.store.address(finished.notebook),
         "seconds": record.seconds,
+        "exit_code": record.exit_code,
     }
 
 
-def show_run(finished: Run, archive: Archive) -> None:
-    """Show a run that has ended."""
+def _show_run(finished: Run, archive: Archive) -> None:
     record = finished.record
     echo_conclusion(record.runbook, record.verdict, record.headline, record.checks)
     click.echo(f"Report: {archive.store.address(finished.report)}")

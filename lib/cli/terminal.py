@@ -67,11 +67,11 @@ def echo_conclusion(title: str, verdict: str | None, headline: str, checks: Iter
 
 def echo_checks(checks: Iterable[Check], *, with_evidence: bool = False) -> None:
     """Each check with its next step, and with its figures if so asked."""
-    from lib.words.text import text_of
+    from lib.words.quantities import spoken
 
     for check in checks:
         click.echo(f"  {styled_verdict(check.verdict)}  {printable(check.name)}: {printable(check.summary)}")
         for label, value in check.evidence.items() if with_evidence else ():
-            click.echo(f"           {printable(label)}: {printable(text_of(value))}")
+            click.echo(f"           {printable(label)}: {printable(spoken(value))}")
         if check.next_step:
             click.echo(f"           → {printable(check.next_step)}")

@@ -20,13 +20,15 @@ from lib.archive.record import utc_now
 from lib.consolidation.upkeep.audit import ActionStatus
 from lib.environment import redactor_of
 from lib.errors import Unavailable, UserError
-from lib.operations.changes.audit import as_line, spoken_state
+from lib.operations.changes.audit import spoken_state
 from lib.operations.logs.lines import is_error
 from lib.operations.logs.timeline import Consolidation, Progress
 from lib.runbooks.incident import Incident, verdict_of
 from lib.runbooks.provenance import user
 from lib.verdict.verdict import Verdict
-from lib.words.pages import in_words, in_zone, render, render_markdown
+from lib.words.durations import spoken_seconds
+from lib.words.pages import in_zone, render, render_markdown
+from lib.words.quantities import in_one_line
 from lib.words.text import text_of
 
 _FOLDER = "incidents"
@@ -129,7 +131,7 @@ def _run_row(incident: Incident, run: Run) -> dict[str, str]:
         "headline": record.headline,
         "when": _when(incident, record.started_at),
         "who": f"{record.who} on {record.host}",
-        "took": in_words(record.seconds),
+        "took": spoken_seconds(record.seconds),
     }
 
 
@@ -152,7 +154,7 @@ def _impact(incident: Incident) -> Iterator[tuple[str, str]]:
 
 def _findings(incident: Incident) -> Part:
     rows = [
-        (str(check.verdict), check.name, check.summary, as_line(check.evidence), run.run_id)
+        (str(check.verdict), check.name, check.summary, in_one_line(check.evidence), run.run_id)
         for run in incident.runs
         for check in run.record.checks
         if check.verdict is not Verdict.PASS
@@ -221,7 +223,7 @@ def _consolidation_row(incident: Incident, run: Consolidation) -> tuple[str, ...
         run.batch_id or "not told",
         text_of(run.likely_game_date),
         state,
-        in_words(run.work_seconds),
+        spoken_seconds(run.work_seconds),
         text_of(run.rows),
         text_of(run.duplicates),
         f"{run.service} {run.instance}".strip(),

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from lib.runbooks.published import ListeningClient
 
 KERNEL_NAME = "python3"
+# In its reply to a cell that failed, and then in the cell's metadata: of an error of this library, its exit code.
+EXIT_CODE = "runbook_exit_code"
 # The path of a Unix socket may have 107 bytes; the names below the folder take some.
 _MAX_FOLDER_LENGTH = 80
 _SHUTDOWN_POLL_SECONDS = 0.01

@@ -7,10 +7,13 @@ from itertools import count
 from typing import Any
 
 import zmq
+from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
 from jupyter_client.jsonutil import json_clean, json_default
 from jupyter_client.session import Session, json_packer
 
+from lib.errors import RunbookError
+from lib.runbooks.kernel import EXIT_CODE
 from lib.runbooks.published import MESSAGE_NUMBER
 
 
@@ -30,11 +33,26 @@ class _NumberedSession(Session):
         return super().serialize({**msg, "metadata": metadata}, ident)
 
 
+class _RunKernel(IPythonKernel):
+    """Replies with the exit code of an error of this library: here its class is known, elsewhere only its name."""
+
+    async def do_execute(self, *args: Any, **options: Any) -> dict[str, Any]:
+        """Run a cell's code; see ipykernel."""
+        reply: dict[str, Any] = await super().do_execute(*args, **options)  # type: ignore[no-untyped-call]
+        result = self.shell.last_execution_result if reply["status"] == "error" and self.shell else None
+        if result is not None and isinstance(result.error_in_exec, RunbookError):
+            reply[EXIT_CODE] = result.error_in_exec.exit_code
+        return reply
+
+
 class RunKernelApp(IPKernelApp):
     """ipykernel that drops nothing of what a cell prints.
 
     A socket queues 1,000 messages and drops the rest silently; a cell that logs a few thousand lines gets there.
     """
+
+    def _kernel_class_default(self) -> type[IPythonKernel]:
+        return _RunKernel
 
     def _session_default(self) -> Session:
         return _NumberedSession(parent=self)

@@ -12,7 +12,7 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
-from lib.archive.record import RunError, RunRecord
+from lib.archive.record import RunRecord
 from lib.verdict.check import Check
 from lib.verdict.commands import Changing, Looking
 from lib.words.secrets.redaction import Redactor
@@ -31,7 +31,7 @@ def masked_record(record: RunRecord, redactor: Redactor) -> RunRecord:
         parameters=redactor.data(record.parameters),
         checks=tuple(_masked_check(check, redactor) for check in record.checks),
         origin=replace(record.origin, schedule=redactor.text(record.origin.schedule)),
-        error=error and RunError(error.cell, redactor.text(error.name), redactor.text(error.message)),
+        error=error and replace(error, name=redactor.text(error.name), message=redactor.text(error.message)),
     )
 
 

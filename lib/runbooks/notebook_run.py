@@ -9,9 +9,10 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
-from lib.archive.record import Outcome, RunStatus
+from lib.archive.record import Outcome, RunError, RunStatus
+from lib.errors import RunbookError
 from lib.runbooks.catalogue import Runbook, fast_import
-from lib.runbooks.kernel import KERNEL_NAME, started_kernel
+from lib.runbooks.kernel import EXIT_CODE, KERNEL_NAME, started_kernel
 from lib.runbooks.masking import masked_notebook
 from lib.runbooks.reading import failed_to_execute, read_outcome
 from lib.runbooks.stop import Limits, StoppedBetweenCells, StopRequest, Watchdog
@@ -90,7 +91,8 @@ def run_notebook(
         last_words = redactor.text(kernel.last_words()) if cut_short else ""
     notebook = masked_notebook(executed[0] if executed else unexecuted, redactor)
     if broken is not None:
-        return notebook, failed_to_execute(type(broken).__name__, redactor.text(str(broken)))
+        code = broken.exit_code if isinstance(broken, RunbookError) else None
+        return notebook, failed_to_execute(RunError("", type(broken).__name__, redactor.text(str(broken)), code))
     return notebook, read_outcome(notebook, request.reason or cut_short, seconds, last_words, missing)
 
 
@@ -100,12 +102,14 @@ def _before_cell(watchdog: Watchdog, sent: list[dict[str, Any]], cell: dict[str,
 
 
 def _keep_error(cell: dict[str, Any], cell_index: int, execute_reply: dict[str, Any]) -> None:
-    """Keep the reason as an output: of an ExceptionGroup, IPython only prints the traceback."""
+    """Keep the exit code, and the reason as an output: of an ExceptionGroup, IPython only prints the traceback."""
     from nbformat.v4 import new_output
 
+    reply = execute_reply["content"]
+    if EXIT_CODE in reply:
+        cell["metadata"][EXIT_CODE] = reply[EXIT_CODE]
     if any(output["output_type"] == "error" for output in cell["outputs"]):
         return
-    reply = execute_reply["content"]
     printed = "".join(output["text"] for output in cell["outputs"] if output["output_type"] == "stream")
     reasons = [reply.get("evalue", ""), *dict.fromkeys(_REASON_IN_GROUP.findall(printed))]
     cell["outputs"].append(

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from itertools import islice
 from urllib.parse import quote
 
 from lib.archive.archive import REPORT, Archive, Run
@@ -24,6 +25,7 @@ from lib.runbooks.parameters import APPROVALS
 from lib.verdict.check import Check
 from lib.verdict.verdict import Verdict
 from lib.words.pages import in_zone
+from lib.words.quantities import in_one_line
 from lib.words.secrets.redaction import Redactor
 
 _NEWS_FOR = timedelta(days=1)
@@ -64,7 +66,7 @@ def is_told(channel: Channel, before: Verdict, now: Verdict) -> bool:
 
 def _is_mistyped_approval(record: RunRecord) -> bool:
     """Whoever approved a change sits in front of it, and is told there that it was refused."""
-    return record.was_refused and any(record.parameters.get(name) for name in APPROVALS)
+    return record.refused and any(record.parameters.get(name) for name in APPROVALS)
 
 
 def _verdict_before(record: RunRecord, archive: Archive) -> Verdict:
@@ -120,9 +122,8 @@ def _message(run: Run, before: Verdict, archive: Archive, settings: Notification
 def _told(check: Check) -> Iterator[str]:
     yield ""
     yield f"{check.verdict}  {check.name}: {check.summary}"
-    figures = [f"{label}: {value}" for label, value in list(check.evidence.items())[:_MOST_FIGURES]]
-    if figures:
-        yield f"  {'; '.join(figures)}"
+    if check.evidence:
+        yield f"  {in_one_line(dict(islice(check.evidence.items(), _MOST_FIGURES)))}"
     if check.next_step:
         yield f"  Next: {check.next_step}"
 

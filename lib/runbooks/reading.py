@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from lib.archive.record import Outcome, RunError, RunStatus
+from lib.errors import Finding, Unavailable, UserError
+from lib.runbooks.kernel import EXIT_CODE
 from lib.verdict.check import Question
 from lib.verdict.conclusion import MEDIA_TYPE, SCHEMA_VERSION, Conclusion, conclude
 from lib.words.terminal_text import without_escapes
@@ -49,10 +51,10 @@ def _outcome(notebook: Mapping[str, Any], stopped: RunStatus | None, seconds: fl
     return Outcome(RunStatus.COMPLETED, _one_line(conclusion.headline), conclusion)
 
 
-def failed_to_execute(name: str, message: str) -> Outcome:
+def failed_to_execute(error: RunError) -> Outcome:
     """The outcome when what executes notebooks failed with that exception, and not a notebook."""
-    headline = _one_line(f"Could not be executed: {name}: {message}")
-    return Outcome(RunStatus.FAILED, headline, error=RunError("", name, message))
+    headline = _one_line(f"Could not be executed: {error.name}: {error.message}")
+    return Outcome(RunStatus.FAILED, headline, error=error)
 
 
 _MAX_HEADLINE = 300
@@ -62,6 +64,7 @@ _STOPPED = {
     RunStatus.KERNEL_DIED: "The kernel died",
     RunStatus.FAILED: "The output of the kernel stopped",
 }
+_EXIT_CODES = (UserError.exit_code, Finding.exit_code, Unavailable.exit_code)
 _OUTPUT_IN_DOUBT = (RunStatus.KERNEL_DIED, RunStatus.FAILED)
 _COMPLETE = {"shell.execute_reply", "iopub.status.idle"}
 
@@ -76,7 +79,8 @@ def _error(notebook: Mapping[str, Any]) -> RunError | None:
         if cell["metadata"].get("papermill", {}).get("exception"):
             errors = [output for output in cell["outputs"] if output["output_type"] == "error"]
             name, message = (errors[-1]["ename"], errors[-1]["evalue"]) if errors else ("Error", "")
-            return RunError(cell.get("id", ""), name, without_escapes(message))
+            code = cell["metadata"].get(EXIT_CODE)
+            return RunError(cell.get("id", ""), name, without_escapes(message), code if code in _EXIT_CODES else None)
     return None
 
 

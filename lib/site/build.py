@@ -6,19 +6,17 @@ of several that build at once the last one to write has seen every run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 
 from lib.archive.archive import Archive
-from lib.archive.record import utc_now
+from lib.archive.record import RunStatus, utc_now
 from lib.archive.store import Store
 from lib.schedule.expected import expected_runs
-from lib.site.feed import feed
 from lib.site.groups import History, Shard, histories, shards
-from lib.site.kept import ROWS, keep, kept_rows, observe
-from lib.site.pages import runbook_page, runs_page, script, shard_page, shard_script, status_page, style
-from lib.site.rows import Row
+from lib.site.index import ROWS, Row, keep, kept_rows, row_of
+from lib.site.pages import feed, runbook_page, runs_page, script, shard_page, shard_script, status_page, style
 
 INDEX = "index.html"
 SITE = "_site"
@@ -48,13 +46,37 @@ def build_site(archive: Archive, *, fresh: bool = False, now: datetime | None = 
     kept = kept_rows(store)
     anew = fresh or kept is None
     kept = kept or []
-    rows = observe(archive, [] if anew else kept)
+    rows = _observed(archive, [] if anew else kept)
     for _ in range(_MOST_ROUNDS):
         _write(store, kept, rows, now, anew=anew)
-        kept, rows, anew = rows, observe(archive, rows), False
+        kept, rows, anew = rows, _observed(archive, rows), False
         if rows == kept:
             break
     return store.address(INDEX)
+
+
+def _observed(archive: Archive, kept: Sequence[Row]) -> list[Row]:
+    """Every run as it is now, newest first; figures only where a page follows them.
+
+    A run that has ended is not read again, unless it was closed as abandoned: its runner may only have slept.
+
+    Raises:
+        Unavailable: The archive cannot be read.
+    """
+    ended = {row.place: row for row in kept if row.ended_at and row.status != RunStatus.ABANDONED.words}
+    rows = [ended.get(place) or row_of(archive.read(place)) for place in archive.places()]
+    followed = {row.place for history in histories(rows) for row in history.rows}
+    return list(_with_figures_of(followed, rows, archive))
+
+
+def _with_figures_of(followed: set[str], rows: Sequence[Row], archive: Archive) -> Iterator[Row]:
+    for row in rows:
+        if (row.figures is not None) == (row.place in followed):
+            yield row
+        elif row.figures is None:
+            yield row_of(archive.read(row.place))
+        else:
+            yield row._replace(figures=None)
 
 
 def _write(store: Store, kept: Sequence[Row], rows: Sequence[Row], now: datetime, *, anew: bool) -> None:

@@ -2,20 +2,30 @@
 
 A page is a function of its group alone, so that whoever knows the groups of the last build
 knows which pages are to be written anew.
+
+The lead is the run that says how a runbook stands. What a run found stands until another answers its
+question: a later run of the same entry of the schedule, or, when a person started one of the two, a
+later run about the same date (of a runbook without dates, any). So a FAIL of one date is not hidden
+by a PASS of another; a repair answers for its date, and a released lock for the locks. Later is what
+looked from a later moment: a rerun looks from that of its run, so last week's changes nothing of
+today's. Runs that go on or were refused answer nothing. Of what stands, and began within seven days
+of the newest, the worst counts.
 """
 
 from __future__ import annotations
 
 from calendar import month_name
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
 from typing import NamedTuple
 
-from lib.site.lead import lead_of
-from lib.site.rows import Row
+from lib.archive.record import started_at
+from lib.site.index import Row
 
 _RUNS_IN_HISTORY = 60
 _RUNS_IN_SHARD = 500
+_COUNTS_FOR = timedelta(days=7)
 
 
 class Shard(NamedTuple):
@@ -60,7 +70,7 @@ class History(NamedTuple):
     Attributes:
         rows: Newest first, 60 at most.
         total: How many there are.
-        lead: The one that tells how things stand, see `lib.site.lead`; it may be older than those.
+        lead: The one that tells how things stand, see above; it may be older than those.
     """
 
     rows: tuple[Row, ...]
@@ -109,7 +119,7 @@ def histories(rows: Sequence[Row]) -> list[History]:
     for row in rows:
         found[row.place.rsplit("/", 1)[0]].append(row)
     groups = (of_one for _, of_one in sorted(found.items()))
-    return [History(tuple(of_one[:_RUNS_IN_HISTORY]), len(of_one), lead_of(of_one)) for of_one in groups]
+    return [History(tuple(of_one[:_RUNS_IN_HISTORY]), len(of_one), _lead_of(of_one)) for of_one in groups]
 
 
 def _parted(month: str, rows: Sequence[Row]) -> list[Shard]:
@@ -120,3 +130,45 @@ def _parted(month: str, rows: Sequence[Row]) -> list[Shard]:
         Shard(f"{month}-{number}", tuple(reversed(part)), "", "", len(parts))
         for number, part in reversed(list(enumerate(parts, start=1)))
     ]
+
+
+def _lead_of(rows: Sequence[Row]) -> Row:
+    """The run that tells how a runbook stands in an environment; one that goes on when none has ended.
+
+    Args:
+        rows: All its runs there, newest first.
+    """
+    answers = (row for row in rows if row.badness >= 0 and not row.was_refused)
+    standing = list(_standing(_of_a_week(answers)))
+    if standing:
+        return max(standing, key=lambda row: row.badness)
+    return min(rows, key=lambda row: row.badness < 0)
+
+
+def _of_a_week(answers: Iterator[Row]) -> Iterator[Row]:
+    since = ""
+    for row in answers:
+        since = since or _week_before(row.run_id)
+        if row.run_id < since:
+            return
+        yield row
+
+
+def _standing(answers: Iterable[Row]) -> Iterator[Row]:
+    entries, dates, dates_by_hand = set[str](), set[str](), set[str]()
+    for row in sorted(answers, key=lambda row: row.looked_from, reverse=True):
+        if row.entry not in entries and row.date not in (dates_by_hand if row.entry else dates):
+            yield row
+        dates.add(row.date)
+        if row.entry:
+            entries.add(row.entry)
+        else:
+            dates_by_hand.add(row.date)
+
+
+def _week_before(run_id: str) -> str:
+    """As run ids begin; empty when it tells no moment, since a folder may be named after a 13th month."""
+    try:
+        return f"{started_at(run_id) - _COUNTS_FOR:%Y%m%dT%H%M%SZ}"
+    except (ValueError, OverflowError):
+        return ""

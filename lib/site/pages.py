@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 from lib.schedule.expected import Expected
 from lib.site.groups import History, Shard
+from lib.site.index import Row
 from lib.site.plots import HEIGHT, WIDTH, followed
-from lib.site.rows import Row
 from lib.site.status import statuses
 from lib.verdict.verdict import Verdict
 from lib.words.pages import in_zone, render
@@ -21,6 +22,8 @@ from lib.words.text import printable
 _STATIC = Path(__file__).parent / "static"
 _RECENT_RUNS = 25
 _RUNS_BEFORE_THE_SEARCH = 50
+_ENTRIES = 50
+_NEVER = "1970-01-01T00:00:00Z"
 
 
 def status_page(
@@ -96,6 +99,23 @@ def runbook_page(history: History) -> str:
         "height": HEIGHT,
     }
     return render("runbook.html.jinja", values)
+
+
+def feed(rows: Sequence[Row], address: str) -> str:
+    """``_site/feed.xml``: the newest 50 that ended, as Atom (RFC 4287).
+
+    Args:
+        rows: Newest first.
+        address: Of the archive. The feed's id comes of it; those of entries come of their runs, and
+            stay when the archive moves.
+    """
+    ended = sorted((row for row in rows if row.ended_at), key=lambda row: row.ended_at, reverse=True)[:_ENTRIES]
+    values = {
+        "feed_id": uuid5(NAMESPACE_URL, address).urn,
+        "updated": ended[0].ended_at if ended else _NEVER,
+        "entries": [(uuid5(NAMESPACE_URL, row.place).urn, row) for row in ended],
+    }
+    return render("feed.xml.jinja", values)
 
 
 def style() -> str:

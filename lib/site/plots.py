@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from math import floor, log10
 
-from lib.site.rows import Row
+from lib.site.figures import Figure
+from lib.site.index import Row
 
 WIDTH, HEIGHT = 320, 72
 _MARGIN = 8
@@ -70,26 +71,28 @@ def followed(rows: Sequence[Row]) -> Followed:
     Args:
         rows: Runs of one runbook, newest first.
     """
-    names = dict.fromkeys(figure.name for row in rows for figure in row.figures or ())
-    told = {name: _scaled(_series(name, rows)) for name in names}
-    changing = [name for name, series in told.items() if len({value for value, _, _, _ in series}) > 1]
-    still = [name for name in told if name not in changing]
+    newest: dict[str, Figure] = {}
+    for figure in (figure for row in rows for figure in row.figures or ()):
+        newest.setdefault(figure.key, figure)
+    series = {key: _scaled(_series(figure, rows)) for key, figure in newest.items()}
+    changing = [key for key, values in series.items() if len({value for value, _, _, _ in values}) > 1]
+    still = [key for key, values in series.items() if key not in changing and len(values) > 1]
     return Followed(
-        tuple(_plot(name, told[name], len(rows)) for name in changing[:_MOST_PLOTS]),
-        tuple((name, f"{_text(told[name][-1][0])} {told[name][-1][1]}") for name in still if len(told[name]) > 1),
+        tuple(_plot(newest[key].name, series[key], len(rows)) for key in changing[:_MOST_PLOTS]),
+        tuple((newest[key].name, f"{_text(series[key][-1][0])} {series[key][-1][1]}") for key in still),
     )
 
 
 _Value = tuple[float, str, int, Row]
 
 
-def _series(name: str, rows: Sequence[Row]) -> list[_Value]:
-    """Value, unit, position and run, oldest first."""
+def _series(newest: Figure, rows: Sequence[Row]) -> list[_Value]:
+    """Value, unit, position and run, oldest first; only what measures the same as the newest one."""
     return [
-        (figure.value, figure.unit, position, row)
+        (figure.value, newest.unit, position, row)
         for position, row in enumerate(reversed(rows))
         for figure in row.figures or ()
-        if figure.name == name
+        if figure.key == newest.key and figure.measures == newest.measures
     ]
 
 

@@ -19,8 +19,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, HTTPError, RequestHandler
 
-from lib.archive.media_types import media_type
-from lib.archive.store import Store
+from lib.archive.store import Store, media_type
 from lib.errors import Unavailable, UserError
 
 LOOPBACK = "127.0.0.1"

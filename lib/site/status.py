@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lib.schedule.expected import Expected, MissedRun
 from lib.site.groups import History
-from lib.site.rows import BADNESS, Row
+from lib.site.index import BADNESS, Row
 from lib.verdict.verdict import Verdict
 
 _NOT_KNOWN = "Whether runs are missing is not known"

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from lib.words.durations import spoken_seconds
+from lib.words.quantities import spoken
 from lib.words.runbook_commands import parts_of
 from lib.words.text import one_line, printable
 
@@ -39,17 +41,6 @@ def as_markdown(text: str) -> str:
     return _LIST_MARK.sub(r"\g<0>\\", escaped)
 
 
-def in_words(seconds: float | None) -> str:
-    """A duration for people, e.g. ``8.2 s`` or ``3 min 20 s``."""
-    if seconds is None:
-        return "-"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
-
-
 def in_zone(moment: datetime | None, timezone: str = "UTC") -> str:
     """A moment for people, with its zone, e.g. ``2026-11-24 14:53:40 EST``; in UTC when there is no such zone."""
     if moment is None:
@@ -73,7 +64,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"in_words": in_words, "in_zone": in_zone, "parts_of": parts_of}
+    environment.filters |= {"in_zone": in_zone, "parts_of": parts_of}
+    environment.filters |= {"spoken": spoken, "spoken_seconds": spoken_seconds}
     return environment
 
 

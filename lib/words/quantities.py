@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from math import isfinite
+from sys import float_info
 from typing import Any
 
 from lib.words.bytes import spoken_bytes
@@ -13,6 +14,7 @@ from lib.words.durations import spoken_seconds
 
 # What nobody would notice, whatever share of the whole it is.
 _LEAST_SECONDS = 0.5
+_MEASURES = ("s", "B", "%")
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,8 @@ class Quantity:
         value: The number.
         unit: ``s``, ``B`` or ``%``; else what is counted, such as ``rows``.
     """
+
+    __pydantic_config__ = {"allow_inf_nan": False}  # noqa: RUF012 - as RunRecord has it
 
     value: float
     unit: str
@@ -39,6 +43,11 @@ class Quantity:
         number = f"{self.value:,.0f}" if float(self.value).is_integer() else f"{self.value:,.1f}"
         return f"{number} {self.unit}".strip()
 
+    @property
+    def measures(self) -> str:
+        """``s``, ``B`` or ``%``; empty for a count of anything. Only what measures the same can be compared."""
+        return self.unit if self.unit in _MEASURES else ""
+
     def is_near(self, other: Quantity, tolerance: float) -> bool:
         """Whether they differ by at most that share of the larger one, or by less than half a second."""
         difference = abs(other.value - self.value)
@@ -49,6 +58,13 @@ class Quantity:
 Scalar = bool | int | float | str | date | Quantity | None
 Value = Scalar | Sequence[Scalar]
 """What evidence may hold. A number without a unit is a count; text is for what is not a figure."""
+
+
+def quantity_of(value: object) -> Quantity | None:
+    """The figure that it is: a quantity, or a number without a unit; None: it is none, such as text."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= float_info.max:
+        return Quantity(value, "")
+    return value if isinstance(value, Quantity) and isfinite(value.value) else None
 
 
 def seconds(value: float | None) -> Quantity | None:
@@ -72,11 +88,27 @@ def as_data(value: Value) -> Any:
     Lists stay lists; all else is text. A number that JSON cannot hold is text too.
     """
     if isinstance(value, Quantity):
-        return {"value": value.value, "unit": value.unit} if math.isfinite(value.value) else str(value)
+        return {"value": value.value, "unit": value.unit} if isfinite(value.value) else str(value)
     if value is None or isinstance(value, bool) or type(value) is int:
         return value
     if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
+        return value if isfinite(value) else str(value)
     if isinstance(value, list | tuple | set | frozenset):
         return [as_data(each) for each in value]
     return str(value)
+
+
+def spoken(value: Value) -> str:
+    """As people read it: ``1,234``, ``3 min 20 s``, ``a, b``; a dash for None and for nothing."""
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(spoken, value)) or "-"
+    return str(quantity_of(value) or value)
+
+
+def in_one_line(evidence: Mapping[str, Value]) -> str:
+    """Labels and values as people read them: ``rows: 1,234; longest: 8.2 s``."""
+    return "; ".join(f"{label}: {spoken(value)}" for label, value in evidence.items())

@@ -27,11 +27,14 @@ from lib.archive.record import (
 )
 from lib.archive.sealing import seal
 from lib.cli import cli
+from lib.consolidation.errors import RepairRefused
 from lib.errors import Unavailable, UserError
+from lib.locking.errors import NothingToRelease
 from lib.verdict.check import Check
 from lib.verdict.commands import Changing, Looking
 from lib.verdict.conclusion import Conclusion
 from lib.verdict.verdict import Verdict
+from lib.words.quantities import Quantity
 
 START = datetime(2026, 11, 24, 19, 53, 40, tzinfo=UTC)
 ELSEWHERE = RunRecord(
@@ -49,12 +52,17 @@ ELSEWHERE = RunRecord(
     host="another-machine",
     pid=1,
 )
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+SCALARS = st.one_of(
+    st.text(), st.integers(), st.booleans(), st.none(), st.dates(), NUMBERS, st.builds(Quantity, NUMBERS, st.text())
+)
 CHECKS = st.builds(
     Check,
+    id=st.text(),
     name=st.text(),
     verdict=st.sampled_from(Verdict),
     summary=st.text(),
-    evidence=st.dictionaries(st.text(), st.text()),
+    evidence=st.dictionaries(st.text(), SCALARS | st.lists(SCALARS)),
     commands=st.lists(st.text().map(Looking)).map(tuple),
     changes=st.lists(st.text().map(Changing)).map(tuple),
 )
@@ -82,11 +90,12 @@ def test_run_that_did_not_complete_is_never_healthy(status: RunStatus) -> None:
 
 @pytest.mark.parametrize(
     ("error", "exit_code"),
-    [("UserError", 2), ("NothingToRelease", 2), ("InvalidIdentifier", 2), ("RepairRefused", 1), ("ValueError", 3)],
+    [(NothingToRelease.exit_code, 2), (RepairRefused.exit_code, 1), (Unavailable.exit_code, 3), (None, 3)],
 )
-def test_bad_input_and_a_refused_change_are_told_from_a_fault_by_the_errors_name(error: str, exit_code: int) -> None:
-    outcome = Outcome(RunStatus.FAILED, "stopped", error=RunError("step-3-release", error, "why"))
-    assert ELSEWHERE.finished(outcome, START).exit_code == exit_code
+def test_bad_input_and_a_refused_change_are_no_fault(error: int | None, exit_code: int) -> None:
+    outcome = Outcome(RunStatus.FAILED, "stopped", error=RunError("step-3-release", "SomeError", "why", error))
+    found = from_json(to_json(ELSEWHERE.finished(outcome, START)))
+    assert (found.exit_code, found.refused) == (exit_code, exit_code != 3)
 
 
 def test_silent_run_is_abandoned_and_a_beating_one_is_not() -> None:
@@ -115,7 +124,7 @@ def test_a_process_is_looked_for_only_on_its_own_machine(host: str, status: RunS
 def test_damaged_runs_are_shown_and_hide_no_other(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
     good = archived(archive, ELSEWHERE)
-    contents = [b"", b"{", b"\xff", b'{"schema_version": 1}', to_json(ELSEWHERE).replace(b": 1,", b": 99,")]
+    contents = [b"", b"{", b"\xff", b'{"schema_version": 1}', to_json(ELSEWHERE).replace(b": 2,", b": 99,")]
     for number, content in enumerate(contents):
         archive.store.write(f"local/day1_monitoring/20261124T195340Z-000{number}/run.json", content)
     (tmp_path / "local/day1_monitoring/20261124T195340Z-0008/run.json").mkdir(parents=True)
@@ -184,7 +193,7 @@ def test_what_is_not_a_record_is_one_line_and_hides_no_other(
     assert len(shown.splitlines()) == 2
     assert "damaged: " in shown
     assert "run.json " in shown
-    assert "1 damaged runs could not be searched" in told(0, "runs", "search", "diagnosis")
+    assert "1 runs cannot be read and were not searched" in told(0, "runs", "search", "diagnosis")
     assert len(told(2, "runs", "show", bad.name).splitlines()) == 1
     assert "1 runs are as they were sealed" in told(1, "runs", "verify")
     is_file = make is _large  # it can be on the chain, whatever is in it

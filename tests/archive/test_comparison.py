@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,23 +16,26 @@ from lib.archive.archive import Archive, Run
 from lib.archive.comparison import Change, ChangeKind, compare
 from lib.archive.record import Origin, RunError, RunRecord, RunStatus
 from lib.errors import Unavailable, UserError
-from lib.verdict.check import Check
+from lib.verdict.check import Check, Question
 from lib.verdict.verdict import Verdict
+from lib.words.quantities import Quantity, Value, percent, seconds, size_in_bytes
 from tests.site.runs import START, record
 
-PHRASES = st.one_of(
-    st.builds("{:,} of {:,} rows".format, st.integers(0, 10**9), st.integers(0, 10**9)),
-    st.builds("{} min {} s".format, st.integers(0, 99), st.integers(0, 59)),
-    st.builds("{:.2f} {}".format, st.floats(0, 1e6), st.sampled_from(["s", "%", "MB", "keys"])),
+VALUES = st.one_of(
+    st.integers(0, 10**9),
+    st.builds(seconds, st.floats(0, 1e6)),
+    st.builds(Quantity, st.floats(0, 1e6), st.sampled_from(["%", "B", "keys", "rows"])),
     st.datetimes().map(str),
     st.text(),
+    st.none(),
+    st.lists(st.integers() | st.text()),
 )
 CHECKS = st.builds(
-    Check,
-    name=st.sampled_from(["Duplicates", "Locks", "Rows"]),
+    lambda id, **fields: Check(id=id, name=id.capitalize(), **fields),
+    id=st.sampled_from(["duplicates", "locks", "rows"]),
     verdict=st.sampled_from(Verdict),
-    summary=PHRASES,
-    evidence=st.dictionaries(st.sampled_from(["rows", "longest", "batch"]), PHRASES),
+    summary=st.datetimes().map(str) | st.text(),
+    evidence=st.dictionaries(st.sampled_from(["rows", "longest", "batch"]), VALUES),
 )
 RECORDS = st.builds(
     lambda verdict, checks, error, parameters: replace(
@@ -41,7 +44,7 @@ RECORDS = st.builds(
     st.sampled_from(Verdict),
     st.lists(CHECKS, max_size=4),
     st.none() | st.builds(RunError, st.text(), st.text(), st.text()),
-    st.dictionaries(st.sampled_from(["game_date", "hours"]), PHRASES),
+    st.dictionaries(st.sampled_from(["game_date", "hours"]), VALUES),
 )
 MIRRORED = {
     ChangeKind.WORSE: ChangeKind.BETTER,
@@ -67,37 +70,52 @@ def test_what_got_worse_one_way_got_better_the_other_way(one: RunRecord, other: 
 
 
 def _told(change: Change) -> tuple[ChangeKind, str, str, str]:
-    return change.kind, change.where, change.before, change.after
+    return change.kind, change.where, repr(change.before), repr(change.after)
 
 
 @given(st.integers(0, 10**9), st.integers(0, 10**9))
 def test_figure_matters_beyond_the_tolerance(before: int, after: int) -> None:
-    changes = compare(_summing(f"{before:,} rows"), _summing(f"{after} rows"), 0.1).changes
+    changes = compare(_finding(before), _finding(Quantity(after, "rows")), 0.1).changes
     assert any(change.matters for change in changes) == (abs(before - after) > 0.1 * max(before, after))
 
 
 @pytest.mark.parametrize(
     ("before", "after", "kind"),
     [
-        ("0 duplicate keys", "1 duplicate key", ChangeKind.FIGURE),
-        ("PASS: 3 min 20 s", "PASS: 205 s", ChangeKind.NEAR),
-        ("3 min 20 s", "4 min 0 s", ChangeKind.FIGURE),
-        ("0.1 s", "0.4 s", ChangeKind.NEAR),  # nobody would notice
-        ("2 h 05 min", "9 h 05 min", ChangeKind.FIGURE),
-        ("1.5 GB", "1,490 MB", ChangeKind.NEAR),
-        ("1,234 bytes", "1,300 bytes", ChangeKind.NEAR),
-        ("12 %", "20 %", ChangeKind.FIGURE),
-        ("12 s", "12 %", ChangeKind.TEXT),
+        (0, 1, ChangeKind.FIGURE),
+        (seconds(200), seconds(205), ChangeKind.NEAR),
+        (seconds(200), seconds(240), ChangeKind.FIGURE),
+        (seconds(0.1), seconds(0.4), ChangeKind.NEAR),  # nobody would notice
+        (size_in_bytes(1.5e9), size_in_bytes(1.45e9), ChangeKind.NEAR),
+        (percent(12), percent(20), ChangeKind.FIGURE),
+        (seconds(12), percent(12), ChangeKind.TEXT),
+        (5, "5 of 12", ChangeKind.TEXT),
+        (False, True, ChangeKind.TEXT),
+        ([1, 2], [1, 3], ChangeKind.TEXT),
+        ("rows: 5", "rows: 6", ChangeKind.TEXT),  # no figure is read out of words
+        ("503 Service Unavailable", "503 Service Temporarily Unavailable", ChangeKind.TEXT),
         ("at 2026-01-17T18:00:00Z, 5 rows", "at 2026-01-24 19:31:07 EST, 5 rows", ChangeKind.NEAR),
-        ("5 rows of 2026-01-17", "50 rows of 2026-01-18", ChangeKind.FIGURE),
-        ("worker-00042-abc", "worker-00043-abc", ChangeKind.TEXT),
-        ("v1.2.3", "v1.2.4", ChangeKind.TEXT),
+        ("5 rows of 2026-01-17", "50 rows of 2026-01-18", ChangeKind.TEXT),
         ("the lock is free", "the lock is held", ChangeKind.TEXT),
+        (None, 5, ChangeKind.APPEARED),
+        (date(2026, 1, 17), date(2026, 1, 18), ChangeKind.NEAR),
     ],
 )
-def test_figures_are_read_with_their_units(before: str, after: str, kind: ChangeKind) -> None:
-    [change] = compare(_summing(before), _summing(after), 0.1).changes
-    assert change.kind is kind
+def test_figures_are_compared_with_their_units(before: Value, after: Value, kind: ChangeKind) -> None:
+    [change] = compare(_finding(before), _finding(after), 0.1).changes
+    assert (change.kind, change.before, change.after) == (kind, before, after)
+
+
+def test_a_summary_is_text_and_a_parameter_that_is_a_number_a_figure() -> None:
+    changes = compare(
+        replace(_finding(5, "5 rows of 2026-01-17"), parameters={"hours": 24, "day": "2026-01-17"}),
+        replace(_finding(5, "5 rows of 2026-01-18"), parameters={"hours": 48, "day": "2026-01-18"}),
+    ).changes
+    assert [(change.kind, change.where) for change in changes] == [
+        (ChangeKind.FIGURE, "parameter hours"),
+        (ChangeKind.NEAR, "parameter day"),
+        (ChangeKind.NEAR, "Duplicates"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -120,14 +138,14 @@ def test_worse_is_a_worse_verdict_or_new_trouble(
 
 
 def test_new_figure_of_a_check_that_passes_is_nothing_worse() -> None:
-    found = compare(_summing("fine"), _summing("fine", {"rows": "5"}))
+    found = compare(_finding(None), _finding(5))
     assert [(change.kind, change.where) for change in found.changes] == [(ChangeKind.APPEARED, "Duplicates: rows")]
     assert not found.is_worse
 
 
 def test_checks_of_another_day_are_the_same_question() -> None:
     before, after = (
-        replace(record(), checks=(Check(f"Rows of {day}", Verdict.PASS, "fine", {f"{day} longest": "5 s"}),))
+        replace(record(), checks=(Question("rows", f"Rows of {day}", {f"{day} longest": seconds(5)}).passes("fine"),))
         for day in ("2026-01-17", "2026-01-18")
     )
     assert not [change for change in compare(before, after).changes if change.matters]
@@ -138,12 +156,15 @@ def test_runs_of_two_runbooks_cannot_be_compared() -> None:
         compare(record(), record(runbook="daily_quality"))
 
 
-def _summing(summary: str, evidence: dict[str, str] | None = None) -> RunRecord:
-    return replace(record(), checks=(Check("Duplicates", Verdict.PASS, summary, evidence or {}),))
+def _finding(value: Value, summary: str = "fine") -> RunRecord:
+    return replace(record(), checks=(Question("duplicates", "Duplicates", {"rows": value}).passes(summary),))
 
 
 def _of(verdicts: list[Verdict]) -> RunRecord:
-    checks = [Check(f"Check {'abc'[number]}", verdict, "so") for number, verdict in enumerate(verdicts)]
+    checks = [
+        Question(f"check_{letter}", f"Check {letter}").answer(verdict, "so")
+        for letter, verdict in zip("abc", verdicts, strict=False)
+    ]
     verdict = max(verdicts, key=lambda verdict: verdict.badness, default=Verdict.UNKNOWN)
     return replace(record(verdict), checks=tuple(checks))
 

@@ -36,13 +36,12 @@ reason: str = ""
 """
 ECHO = """
 import json
-from lib.verdict.check import Check
-from lib.verdict.verdict import Verdict
+from lib.verdict.check import Question
 from lib.verdict.conclusion import conclude
 from lib.places import now
 values = dict(game_date=game_date, note=note, limit=limit, hours=hours, mode=mode, dry=dry, players=players)
 evidence = {"environment": environment, "values": json.dumps(values), "now": now().isoformat()}
-conclude([Check("Echo", Verdict.PASS, "as asked", evidence)])
+conclude([Question("echo", "Echo", evidence).passes("as asked")])
 """
 VALUES: dict[str, Any] = {
     "environment": "local",

@@ -15,11 +15,11 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.archive.archive import Archive, DamagedRun, Run
+from lib.archive.archive import Archive, DamagedRun, Run, open_store
 from lib.archive.record import RunStatus
 from lib.archive.retention import Retention, prunable
 from lib.archive.sealing import seal, unsealed_places
-from lib.archive.store import Store, open_store
+from lib.archive.store import Store
 from lib.archive.verification import FaultKind, verify
 from lib.cli import cli
 from lib.errors import UserError

@@ -16,14 +16,14 @@ from lib.archive.archive import Archive, DamagedRun, Run
 from lib.archive.local_store import LocalStore
 from lib.archive.record import RunError, RunStatus
 from lib.archive.search import Selection, hits
-from lib.verdict.check import Check
+from lib.verdict.check import Question
 from lib.verdict.verdict import Verdict
 from tests.site.runs import HOSTILE, START, record
 
 FOUND = record(
     Verdict.FAIL,
     headline="Duplicates today: 5 of 587",
-    evidence={"batch": "batch-00042"},
+    evidence={"batch": "batch-00042", "rows": 1_272},
     next_step="Release the stuck lock",
     parameters={"game_date": "2026-01-17"},
 )
@@ -44,6 +44,8 @@ def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Archive:
         ("release LOCK", ["next step"]),
         ("5 stuck", ["headline", "next step"]),
         ("game_date=2026-01-17", ["parameter"]),
+        ("1,272", ["evidence"]),
+        ("1272", ["evidence"]),
         ("5 nowhere", []),
         ("5.8", []),  # a word is no pattern
         (" ", []),
@@ -60,13 +62,8 @@ def test_what_stopped_a_run_is_found() -> None:
 @given(word=WORDS, around=st.text(), where=st.sampled_from(["name", "summary", "label", "value", "next step"]))
 def test_word_is_found_wherever_a_check_holds_it(word: str, around: str, where: str) -> None:
     said = {where: f"{around} {word} {around}"}
-    check = Check(
-        said.get("name", "a"),
-        Verdict.PASS,
-        said.get("summary", "a"),
-        {said.get("label", "a"): said.get("value", "a")},
-        said.get("next step", ""),
-    )
+    evidence = {said.get("label", "a"): said.get("value", "a")}
+    check = Question("a", said.get("name", "a"), evidence).passes(said.get("summary", "a"), said.get("next step", ""))
     assert hits(replace(FOUND, checks=(check,)), word)
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from lib.archive.archive import open_store
 from lib.archive.local_store import LocalStore
-from lib.archive.store import Store, open_store
+from lib.archive.store import Store
 from lib.errors import Unavailable, UserError
 
 
@@ -67,7 +68,8 @@ def test_of_many_that_create_one_is_told_so(store: Store) -> None:
 
 def test_of_many_processes_that_create_one_is_told_so(tmp_path: Path) -> None:
     code = (
-        "import sys; from lib.archive.store import open_store; store = open_store(sys.argv[1]); sys.stdin.readline(); "
+        "import sys; from lib.archive.archive import open_store; "
+        "store = open_store(sys.argv[1]); sys.stdin.readline(); "
         "print(*[store.create(f'claims/{claim}', sys.argv[2].encode()) for claim in range(200)])"
     )
     processes = [

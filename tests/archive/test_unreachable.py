@@ -147,10 +147,10 @@ def test_a_bucket_that_could_not_be_looked_for_is_no_empty_one(server_that_falls
         ("gs:/bucket/x", "write a folder, or a URL such as gs://bucket/prefix"),
         ("gs:bucket", "write a folder, or a URL such as gs://bucket/prefix"),
         ("file:/folder", "write a folder, or a URL such as gs://bucket/prefix"),
-        ("gs://", "'' is no bucket; write gs://bucket/prefix"),
-        ("gs:///bucket/x", "'' is no bucket; write gs://bucket/prefix"),
-        ("gs://My Bucket/x", "'My Bucket' is no bucket; write gs://bucket/prefix"),
-        ("gcs://b", "'b' is no bucket; write gs://bucket/prefix"),
+        ("gs://", "'' is not a bucket's name; write gs://bucket/prefix"),
+        ("gs:///bucket/x", "'' is not a bucket's name; write gs://bucket/prefix"),
+        ("gs://My Bucket/x", "'My Bucket' is not a bucket's name; write gs://bucket/prefix"),
+        ("gcs://b", "'b' is not a bucket's name; write gs://bucket/prefix"),
     ],
 )
 def test_a_place_gone_wrong_is_refused(

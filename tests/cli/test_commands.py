@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from lib.places import ROOT
 from tests.cli.conftest import Shell
 
 
@@ -15,12 +16,35 @@ def environ(home: Path) -> dict[str, str]:
     return {**os.environ, "RUNBOOK_HOME": str(home)}
 
 
-def test_a_run_tells_its_verdict_as_json_on_the_last_line(shell: Shell) -> None:
-    result = shell("run", "stuck_lock_release", "--json")
-    assert result.returncode == 0, result.stderr
+def test_a_run_reports_what_it_found_as_json_on_the_last_line(shell: Shell) -> None:
+    notebooks = {"RUNBOOK_NOTEBOOKS": str(ROOT / "tests/runbooks/notebooks")}
+    result = shell("run", "broken_rule", "-p", "reason=a race", "--json", environ=notebooks)
+    assert result.returncode == 1, result.stderr
     told = json.loads(result.stdout.splitlines()[-1])
-    assert (told["runbook"], told["verdict"]) == ("stuck_lock_release", "PASS")
+    expected = {
+        "runbook": "broken_rule",
+        "status": "completed",
+        "verdict": "FAIL",
+        "headline": "Duplicates: 5 keys of 587",
+        "exit_code": 1,
+        "refused": False,
+        "plan": "3f9a1c2b4d5e-20260117T2315Z-a109c7",
+    }
+    assert {name: told[name] for name in expected} == expected
     assert {"run_id", "report", "notebook", "seconds"} <= set(told)
+    assert [(check["id"], check["verdict"]) for check in told["checks"]] == [("duplicates", "FAIL"), ("locks", "PASS")]
+    worst = told["checks"][0]
+    assert worst["evidence"] == {
+        "keys": 5,
+        "rows": 123_456,
+        "longest": {"value": 200.0, "unit": "s"},
+        "reason": "a race",
+        "plan": expected["plan"],
+    }
+    texts = ("Duplicates", "5 keys of 587", "Repair them")
+    assert (worst["title"], worst["summary"], worst["next_step"]) == texts
+    shown = json.loads(shell("runs", "show", told["run_id"], "--json").stdout.splitlines()[-1])
+    assert {name: shown[name] for name in told} == told
 
 
 def test_an_answer_that_could_not_be_had_is_not_healthy(shell: Shell) -> None:

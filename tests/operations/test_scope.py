@@ -74,7 +74,9 @@ def test_a_table_shows_anything_and_holds_only_its_own_tags(rows: list[list[obje
     ("seconds", "expected"),
     [
         (None, "-"),
+        (0.019, "19 ms"),
         (0.84, "0.8 s"),
+        (float("inf"), "inf s"),
         (250, "4 min 10 s"),
         (11_100, "3 h 5 min"),
         (187_200, "2 d 4 h"),

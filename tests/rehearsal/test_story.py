@@ -9,7 +9,7 @@ from lib.consolidation.staging import staging_backlog
 from lib.consolidation.upkeep.duplicates import count_duplicates
 from lib.consolidation.upkeep.repair import apply_repair, plan_repair
 from lib.platform import Platform
-from lib.verdict.check import Check
+from lib.verdict.check import Question
 from lib.verdict.verdict import Verdict
 from rehearsal.demo import Act, RunRunbook, story
 from rehearsal.fresh_home import move_aside
@@ -46,7 +46,7 @@ def test_the_acts_lead_where_the_runbooks_are_said_to_find_them(platform: Platfo
 
 def test_a_run_that_differs_from_the_story_is_told() -> None:
     step = RunRunbook("day1_monitoring", {}, Verdict.FAIL, "the race left duplicates", mentions=("5 duplicate",))
-    found = [Check("Duplicates", Verdict.FAIL, "5 duplicate keys of 587")]
+    found = [Question("duplicates", "Duplicates").fails("5 duplicate keys of 587")]
 
     assert step.surprises(Verdict.FAIL, found) == []
     assert step.surprises(Verdict.PASS, []) == [

@@ -92,6 +92,7 @@ def living(tmp_path: Path) -> list[int]:
         ("empty_verdict", RunStatus.COMPLETED, Verdict.UNKNOWN, 3, "No check was made"),
         ("no_verdict", RunStatus.NO_VERDICT, Verdict.UNKNOWN, 3, "Ended without a verdict"),
         ("cell_error", RunStatus.FAILED, Verdict.UNKNOWN, 3, "ValueError in step-broken: no such table"),
+        ("refuses", RunStatus.FAILED, Verdict.UNKNOWN, 2, "names no lock"),
         ("fails_in_group", RunStatus.FAILED, Verdict.UNKNOWN, 3, GROUP_HEADLINE),
         ("half_a_pair", RunStatus.FAILED, Verdict.UNKNOWN, 3, "ValueError in step-pair: half a pair: ?"),
         ("early_exit", RunStatus.FAILED, Verdict.UNKNOWN, 3, "Left before its end by SystemExit in step-exit"),

@@ -23,7 +23,7 @@ from lib.platform import Platform
 from lib.ports.logs import LogEntry
 from lib.runbooks.incident import gather
 from lib.runbooks.incident_page import write_incident
-from lib.verdict.check import Check
+from lib.verdict.check import Question
 from lib.verdict.conclusion import Conclusion
 from lib.verdict.verdict import Verdict
 from lib.words.pages import as_markdown
@@ -62,7 +62,7 @@ def filed(archive: Archive, verdict: Verdict, summary: str, minutes: float, runb
         host="host",
         pid=1,
     )
-    check = Check("Duplicates", verdict, summary, {"keys": summary}, f"Repair: {summary}")
+    check = Question("duplicates", "Duplicates", {"keys": summary}).answer(verdict, summary, f"Repair: {summary}")
     outcome = Outcome(RunStatus.COMPLETED, f"Duplicates: {summary}", Conclusion((check,), f"Duplicates: {summary}"))
     return archive.begin(record.finished(outcome, at))
 

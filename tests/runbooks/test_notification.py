@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.archive.archive import Archive, Run
-from lib.archive.record import Origin, RunError, RunRecord, RunStatus
+from lib.archive.record import Origin, RunRecord, RunStatus
 from lib.environment import Channel, load_environment, redactor_of
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
@@ -79,7 +79,7 @@ def test_a_mistyped_approval_pages_nobody(
     told: Archive, inbox: Inbox, parameters: dict[str, object], is_told_of: bool
 ) -> None:
     ended = replace(run("healthy", told).record, parameters=parameters, verdict=Verdict.UNKNOWN)
-    refused = Run("local/healthy/x", replace(ended, error=RunError("step-1", "UserError", "names no lock")))
+    refused = Run("local/healthy/x", replace(ended, refused=True))
     settings = load_environment("noisy").notifications
     notified(refused, told, settings, redactor_of(load_environment("noisy")))
     assert bool(inbox.posted) is is_told_of

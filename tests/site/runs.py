@@ -9,9 +9,10 @@ from typing import Any
 
 from lib.archive.archive import Archive
 from lib.archive.record import Origin, Outcome, RunError, RunRecord, RunStatus
-from lib.verdict.check import Check
+from lib.verdict.check import Question
 from lib.verdict.conclusion import Conclusion
 from lib.verdict.verdict import Verdict
+from lib.words.quantities import Quantity, Value, seconds
 
 START = datetime(2026, 11, 24, 19, 0, tzinfo=UTC)
 TITLES = {
@@ -44,7 +45,7 @@ def record(
     status: RunStatus = RunStatus.COMPLETED,
     error: RunError | None = None,
     parameters: Mapping[str, Any] | None = None,
-    evidence: Mapping[str, str] | None = None,
+    evidence: Mapping[str, Value] | None = None,
     next_step: str = "",
     origin: Origin | None = None,
 ) -> RunRecord:
@@ -68,7 +69,7 @@ def record(
     if status is RunStatus.RUNNING:
         return begun
     headline = headline or ("All 3 checks passed" if verdict is Verdict.PASS else f"Duplicates: it is {verdict}")
-    check = Check("Duplicates", verdict, headline, evidence or {}, next_step)
+    check = Question("duplicates", "Duplicates", evidence or {}).answer(verdict, headline, next_step)
     conclusion = Conclusion((check,), headline) if status is RunStatus.COMPLETED else None
     return begun.finished(Outcome(status, headline, conclusion, error), started_at + timedelta(seconds=4.2))
 
@@ -96,9 +97,9 @@ def many_runs(count: int, seed: int = 0) -> Iterator[RunRecord]:
             status=RunStatus.TIMED_OUT if stopped else RunStatus.COMPLETED,
             parameters={"game_date": f"{at:%Y-%m-%d}", "reason": hostile},
             evidence={
-                "duplicate keys": f"{duplicates} of {random.randint(500, 900)}",
-                "longest": f"{random.uniform(5, 30):.1f} s",
-                "rows": f"{random.randint(1_500, 1_700):,} rows",
+                "duplicate keys": duplicates,
+                "longest": seconds(random.uniform(5, 30)),
+                "rows": Quantity(random.randint(1_500, 1_700), "rows"),
                 f"label {hostile}": hostile,
             },
             next_step=f"{hostile} runbook run duplicate_diagnosis -p game_date={at:%Y-%m-%d}",

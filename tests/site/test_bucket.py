@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from gcsfs import GCSFileSystem
 
-from lib.archive.store import open_store
+from lib.archive.archive import open_store
 
 KINDS = {
     "index.html": "text/html; charset=utf-8",

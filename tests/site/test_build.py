@@ -18,8 +18,10 @@ from hypothesis import strategies as st
 from lib.archive.archive import Archive, Run
 from lib.archive.record import RunError, RunStatus
 from lib.cli import cli
+from lib.errors import UserError
 from lib.site.build import build_site
 from lib.verdict.verdict import Verdict
+from lib.words.quantities import Quantity, seconds, size_in_bytes
 from tests.runbooks.page import Page
 from tests.site.pages import built, text_of
 from tests.site.runs import HOSTILE, HOSTILE_RUNBOOKS, START, archive_run, many_runs, record
@@ -66,7 +68,7 @@ def test_environment_is_healthy_only_when_the_newest_of_each_passed(archive: Arc
 
 def test_a_refused_run_does_not_hide_what_was_found_last(archive: Archive) -> None:
     archive_run(archive, record(Verdict.FAIL, headline="24 keys twice"))
-    mistyped = RunError("step-3", "UserError", "names no lock")
+    mistyped = RunError("step-3", "UserError", "names no lock", UserError.exit_code)
     archive_run(
         archive, record(status=RunStatus.FAILED, error=mistyped, headline="names no lock", started_at=START + HOUR)
     )
@@ -120,18 +122,21 @@ def test_hostile_text_is_inert_on_every_page(archive: Archive) -> None:
 def test_a_runs_figures_are_followed_over_time(archive: Archive) -> None:
     for number in range(3):
         evidence = {
-            "2026-11-24": f"{number} duplicate keys, 816 keys",
-            "longest": f"{number} min 20 s",
+            "2026-11-24": Quantity(number, "duplicate keys"),
+            "2026-11-23": Quantity(0, "duplicate keys"),
+            "longest": seconds(60 * number + 20),
             "id": "8d4af7a6",
-            "size": ["1.2 GB", "950.0 MB", "900.0 MB"][number],
+            "size": size_in_bytes([1.2e9, 950e6, 900e6][number]),
+            "error lines": ["503 Service Unavailable", "429 Too Many Requests", "503"][number],
         }
         archive_run(archive, record(started_at=START - number * HOUR, evidence=evidence))
     build_site(archive, now=START)
     html = archive.store.read("_site/runbooks/local/day1_monitoring/index.html").decode()
-    assert "Duplicates: duplicate key: from 0 to 2, newest 0 duplicate keys" in html
+    assert "Duplicates: duplicate keys: from 0 to 2, newest 0" in html
     assert "Duplicates: longest: from 20 to 140, newest 20 s" in html
     assert "Duplicates: size: from 900 to 1,200, newest 1,200 MB" in html
     assert "8d4af7a6" not in html
+    assert "503" not in html
     assert "<dt>Took</dt><dd>4.2 s</dd>" in html, "what never changed needs no drawing"
 
 
@@ -167,7 +172,7 @@ RUNS = st.lists(
         started_at=st.integers(0, 70).map(lambda days: START - timedelta(days=days)),
         headline=st.sampled_from(HOSTILE),
         status=st.sampled_from([RunStatus.COMPLETED, RunStatus.RUNNING, RunStatus.FAILED]),
-        evidence=st.dictionaries(st.sampled_from(["keys", "rows"]), st.sampled_from(["1 key", "7.5 %", "none"])),
+        evidence=st.dictionaries(st.sampled_from(["keys", "rows"]), st.sampled_from([Quantity(1, "keys"), 7, "none"])),
     ),
     max_size=6,
 )

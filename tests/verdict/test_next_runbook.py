@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 
 from lib.embedded.commands import EmbeddedCommands
 from lib.runbooks.report import render_cells
-from lib.verdict.check import Check
+from lib.verdict.check import Question
 from lib.verdict.conclusion import conclude
 from lib.verdict.live import SESSION_VARIABLE
 from lib.verdict.next_runbook import as_html
 from lib.verdict.table import Table
-from lib.verdict.verdict import Verdict
 from lib.words.durations import spoken_seconds
 from lib.words.runbook_commands import NextRunbook, parts_of
 
@@ -84,7 +83,7 @@ def test_a_next_step_is_inert(text: str) -> None:
 
 def test_who_works_in_the_notebook_gets_a_link_and_lines_to_paste(live: None) -> None:
     step = "Find the cause: runbook run duplicate_diagnosis -p game_date=2026-01-17 -p 'reason=<b>'"
-    html = conclude([Check("Duplicates", Verdict.FAIL, "5 keys", next_step=step)])._repr_html_()
+    html = conclude([Question("duplicates", "Duplicates").fails("5 keys", step)])._repr_html_()
     assert '<a href="duplicate_diagnosis.ipynb">' in html
     assert "<pre>game_date = &quot;2026-01-17&quot;\nreason = &quot;&lt;b&gt;&quot;</pre>" in html
 

@@ -1,26 +1,41 @@
-"""What the site tells of one run. Of a run that has ended it never changes, so it is kept."""
+"""The index of runs: what the site shows of each, kept between two builds in ``_site/rows.json``.
+
+Of a run that has ended it never changes, so its record is read once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from lib.archive import compare_with, old_records, record
 from lib.archive.archive import RECORD, REPORT, DamagedRun, Run
 from lib.archive.compare_with import moment
 from lib.archive.record import RunRecord, RunStatus
+from lib.archive.store import Store
 from lib.errors import UserError
 from lib.site.figures import Figure, figures_of
 from lib.verdict.verdict import Verdict
+from lib.words import dates, durations, pages, quantities, runbook_commands, text, undated
 from lib.words.dates import DATE_WORDS, resolve_game_date
-from lib.words.pages import in_words, in_zone
+from lib.words.durations import spoken_seconds
+from lib.words.pages import TEMPLATES, in_zone
 
+ROWS = "_site/rows.json"
 RUNNING = "RUNNING"
 # A run without a verdict is no news.
 BADNESS = {RUNNING: -1, **{str(verdict): verdict.badness for verdict in Verdict}}
 _LONGEST_TEXT = 300
+# What else than this package makes rows and pages.
+_READERS = (compare_with, dates, durations, old_records, pages, quantities, record, runbook_commands, text, undated)
+_NEWER = "Update this installation: a newer version has archived the run"
 _DAMAGED = "See what is damaged, and whether it was altered: runbook runs verify"
 
 
@@ -94,15 +109,36 @@ class Row(NamedTuple):
         return BADNESS[self.verdict]
 
 
-def from_json(values: list[Any]) -> Row:
-    """The row again, from what JSON makes of it."""
+def kept_rows(store: Store) -> list[Row] | None:
+    """The runs as the last build saw them, newest first.
+
+    Returns:
+        None when there is no site, or when its pages were made by other code than this:
+        all of them are to be made anew.
+
+    Raises:
+        Unavailable: The archive cannot be read.
+    """
+    try:
+        kept = json.loads(store.read(ROWS))
+        return [_from_json(values) for values in kept["rows"]] if kept["made_by"] == _this_code() else None
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
+        return None
+
+
+def keep(store: Store, rows: Sequence[Row]) -> None:
+    """Keep them for the next build, once its pages are written."""
+    store.write(ROWS, json.dumps({"made_by": _this_code(), "rows": rows}, separators=(",", ":")).encode())
+
+
+def _from_json(values: list[Any]) -> Row:
     figures = values[-1]
     return Row._make(values if figures is None else [*values[:-1], tuple(Figure(*figure) for figure in figures)])
 
 
 def row_of(run: Run | DamagedRun) -> Row:
     """What the site tells of a run, as observed by whoever read it."""
-    return _damaged(run) if isinstance(run, DamagedRun) else _row(run)
+    return _unread(run) if isinstance(run, DamagedRun) else _row(run)
 
 
 def _row(run: Run) -> Row:
@@ -125,24 +161,24 @@ def _row(run: Run) -> Row:
         ended_at=f"{record.finished_at:%Y-%m-%dT%H:%M:%SZ}" if record.finished_at else "",
         when=in_zone(record.started_at, record.timezone),
         timezone=record.timezone,
-        took=in_words(record.seconds),
+        took=spoken_seconds(record.seconds),
         has_report=has_report,
-        was_refused=record.was_refused,
+        was_refused=record.refused,
         figures=_figures(record),
     )
 
 
-def _damaged(run: DamagedRun) -> Row:
+def _unread(run: DamagedRun) -> Row:
     _, runbook, run_id = run.place.split("/")
     started_at = f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}T{run_id[9:11]}:{run_id[11:13]}:{run_id[13:15]}Z"
     return Row(
         place=run.place,
         title=runbook,
         verdict=str(Verdict.UNKNOWN),
-        status="damaged",
+        status=run.status,
         headline=run.reason[:_LONGEST_TEXT],
         where="",
-        next_step=_DAMAGED,
+        next_step=_NEWER if run.is_newer else _DAMAGED,
         parameters="",
         origin="",
         entry="",
@@ -189,5 +225,14 @@ def _date(run: Run) -> str:
 
 
 def _figures(record: RunRecord) -> tuple[Figure, ...]:
-    took = () if record.seconds is None else (Figure("Took", record.seconds, "s"),)
+    took = () if record.seconds is None else (Figure("took", "Took", record.seconds, "s"),)
     return (*took, *figures_of(record.checks))
+
+
+@cache
+def _this_code() -> str:
+    """A digest of what makes rows of runs, and pages of rows."""
+    folders = (*TEMPLATES, Path(__file__).parent, Path(__file__).parent / "static")
+    files = sorted(path for folder in folders for path in folder.iterdir() if path.is_file())
+    files += [Path(str(module.__file__)) for module in _READERS]
+    return sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
