@@ -1,4 +1,4 @@
-"""What changed between two runs: per check and figure, and not in JSON or pixels.
+"""What changed between two runs: per check and figure, and not in JSON or pixels; and which run one is compared with.
 
 Checks are the same by their ids, figures by their labels without dates: tomorrow's run asks about
 another day.
@@ -9,17 +9,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
+from itertools import takewhile
 from typing import TypeVar
 
-from lib.archive.record import RunRecord
-from lib.errors import UserError
+from lib.archive.archive import Archive, Run
+from lib.archive.record import RunRecord, RunStatus
+from lib.archive.search import Selection
+from lib.errors import Unavailable, UserError
 from lib.verdict.check import Check
 from lib.verdict.verdict import Verdict
 from lib.words.quantities import Value, as_data, quantity_of, seconds, spoken
 from lib.words.undated import undated
 
 DEFAULT_TOLERANCE = 0.1
+_WEEK = timedelta(days=7)
+_SAME_DAY = timedelta(hours=12)
 _T = TypeVar("_T")
 
 
@@ -91,6 +97,61 @@ def compare(before: RunRecord, after: RunRecord, tolerance: float = DEFAULT_TOLE
     ordered = tuple(sorted(changes, key=lambda change: list(ChangeKind).index(change.kind)))
     is_worse = any(change.kind is ChangeKind.WORSE for change in ordered)
     return Comparison(ordered, is_worse or _has_new_trouble(before, after))
+
+
+def ended(run: Run) -> Run:
+    """The run itself.
+
+    Raises:
+        Unavailable: It goes on, so that nothing can be said of it yet.
+    """
+    if run.record.status is RunStatus.RUNNING:
+        raise Unavailable(f"the run {run.run_id} has not ended yet")
+    return run
+
+
+def last_green(archive: Archive, run: Run) -> Run:
+    """The last run before it that passed, of the same runbook and environment; else the last with a WARN.
+
+    Raises:
+        Unavailable: There is neither.
+    """
+    warned: Run | None = None
+    for other in _before(archive, run):
+        if other.record.verdict is Verdict.PASS:
+            return other
+        if other.record.verdict is Verdict.WARN and warned is None:
+            warned = other
+    if warned is None:
+        raise Unavailable(f"no run of {_question(run)} passed before {run.run_id}; name the run to compare with")
+    return warned
+
+
+def week_before(archive: Archive, run: Run) -> Run:
+    """The run nearest to the same moment a week before, of the same runbook and environment.
+
+    Raises:
+        Unavailable: There is none within half a day of it.
+    """
+    meant = run.record.looked_from - _WEEK
+    # No run starts before the moment that it was planned for.
+    since = takewhile(lambda other: other.record.started_at >= meant - _SAME_DAY, _before(archive, run))
+    near = [other for other in since if abs(other.record.looked_from - meant) <= _SAME_DAY]
+    if near:
+        return min(near, key=lambda other: abs(other.record.looked_from - meant))
+    raise Unavailable(f"no run of {_question(run)} was at {meant:%Y-%m-%d %H:%M} UTC, a week before {run.run_id}")
+
+
+def _before(archive: Archive, run: Run) -> Iterator[Run]:
+    """Runs that ended with an answer of some kind, newest first."""
+    record = run.record
+    for other in Selection(record.runbook, record.environment, until=record.started_at).runs(archive):
+        if isinstance(other, Run) and other.record.status is not RunStatus.RUNNING and not other.record.refused:
+            yield other
+
+
+def _question(run: Run) -> str:
+    return f"{run.record.runbook} in {run.record.environment}"
 
 
 def _has_new_trouble(before: RunRecord, after: RunRecord) -> bool:

@@ -169,9 +169,10 @@ class RunRecord:
         """The digest of the plan that it has shown, which approves it; None: it has shown none."""
         return next((str(check.evidence[PLAN]) for check in self.checks if PLAN in check.evidence), None)
 
-    def beaten(self, now: datetime) -> RunRecord:
-        """The record with a heartbeat at that time."""
-        return replace(self, heartbeat_at=now)
+    @property
+    def looked_from(self) -> datetime:
+        """The moment (UTC) that it looked from: the planned one, however late it was."""
+        return self.origin.planned_at or self.started_at
 
     def finished(self, outcome: Outcome, now: datetime) -> RunRecord:
         """The record of the run once it has ended that way."""

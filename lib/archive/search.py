@@ -39,11 +39,11 @@ class Selection:
 
         One that cannot be read is among them unless its verdict matters.
         """
-        for place in archive.places():
-            if self._may_be(place):
-                run = archive.read(place)
-                if self._fits(run):
-                    yield run
+        folder = f"{self.environment}/{self.runbook}" if self.environment and self.runbook else self.environment
+        for place in filter(self._may_be, archive.places(folder)):
+            run = archive.read(place)
+            if self._fits(run):
+                yield run
 
     def _may_be(self, place: str) -> bool:
         environment, runbook, run_id = place.split("/")

@@ -136,18 +136,18 @@ def diff(
     Exits 1 when a verdict got worse or a new check does not pass, 3 when there is nothing to
     compare with, else 0.
     """
-    from lib.archive import compare_with
+    from lib.archive import comparison
     from lib.archive.archive import Archive
     from lib.archive.comparison import compare
 
     if other is not None and week_before:
         raise click.UsageError("name OTHER, or take --week-before")
     archive = Archive()
-    run = compare_with.ended(archive.run(run_id))
+    run = comparison.ended(archive.run(run_id))
     if other is not None:
-        before = compare_with.ended(archive.run(other))
+        before = comparison.ended(archive.run(other))
     else:
-        before = compare_with.week_before(archive, run) if week_before else compare_with.last_green(archive, run)
+        before = comparison.week_before(archive, run) if week_before else comparison.last_green(archive, run)
     found = compare(before.record, run.record, tolerance_percent / 100)
     shown = [change for change in found.changes if shows_all or change.matters]
     if as_json:

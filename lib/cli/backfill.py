@@ -12,9 +12,8 @@ from lib.cli.terminal import printable, styled_verdict
 from lib.errors import UserError
 
 if TYPE_CHECKING:
-    from lib.runbooks.backfill import Backfill, DateRun
+    from lib.runbooks.backfill import Backfill, DateRun, DateSeries
     from lib.runbooks.catalogue import Runbook
-    from lib.runbooks.date_series import DateSeries
 
 _TASK = ("CLOUD_RUN_TASK_INDEX", "CLOUD_RUN_TASK_COUNT")
 
@@ -34,7 +33,7 @@ def run_over(
 
     Args:
         runbook: What to run.
-        over: The dates, see `lib.runbooks.date_series`.
+        over: The dates, see `lib.runbooks.backfill.DateSeries`.
         parameters: The other parameters, as text.
         environment: Its name.
         jobs: How many at once.
@@ -42,8 +41,7 @@ def run_over(
         is_task: Whether only this Cloud Run task's share of the dates is done.
         as_json: Print one JSON object instead of the table.
     """
-    from lib.runbooks.backfill import backfill
-    from lib.runbooks.date_series import DateSeries
+    from lib.runbooks.backfill import DateSeries, backfill
 
     series = DateSeries.parse(over, runbook)
     if is_task:

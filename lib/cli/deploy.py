@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from lib.deploy.cloud_run import Target
-    from lib.deploy.cloud_run_files import Deployment
+    from lib.deploy.cloud_run_jobs import Deployment
 
 
 @click.group()
@@ -115,7 +115,7 @@ def _target(environment: str, image: str, outputs: str, service_account: str | N
 
 
 def _write(deployments: Sequence[Deployment], target: Target, folder: Path | None) -> None:
-    from lib.deploy.cloud_run_files import commands, write_files
+    from lib.deploy.cloud_run_jobs import commands, write_files
 
     folder = folder or Path("deploy", target.environment.name)
     write_files(deployments, folder)

@@ -89,7 +89,7 @@ def rerun(run_id: str, timeout_seconds: float, as_json: bool) -> None:
     """
     from lib.archive.archive import Archive
     from lib.runbooks.catalogue import find_runbook
-    from lib.runbooks.rerun import rerun as run_again
+    from lib.runbooks.execution import rerun as run_again
     from lib.runbooks.stop import Limits
     from lib.site.build import build_site
 

@@ -22,8 +22,7 @@ def test(environment: str) -> None:
     Exits 0 when all took it, 3 when one did not.
     """
     from lib.environment import load_environment, redactor_of
-    from lib.runbooks.alert_managers import alert_key
-    from lib.runbooks.notification_channels import Message, send
+    from lib.runbooks.notification import Message, alert_key, send
     from lib.verdict.verdict import Verdict
 
     settings = load_environment(environment)

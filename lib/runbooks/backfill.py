@@ -2,23 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import date, datetime
-from itertools import takewhile
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 
 from lib.archive.archive import Archive, Run
 from lib.archive.machine import this_machine
 from lib.archive.record import RunStatus, utc_now
+from lib.archive.search import Selection
 from lib.environment import load_environment
 from lib.errors import RunbookError, UserError, worst_exit_code
 from lib.runbooks.catalogue import Runbook
-from lib.runbooks.date_series import DateSeries
 from lib.runbooks.parameters import APPROVALS, assignment_words
 from lib.runbooks.process import run_words, started
 from lib.runbooks.stop import StopRequest, signals_as_requests
+from lib.words.dates import checked_game_date
+
+MOST_DATES = 1_000
+
+
+@dataclass(frozen=True)
+class DateSeries:
+    """A runbook's parameter, and the dates that it takes one after another.
+
+    Attributes:
+        parameter: Its name.
+        dates: In the order in which they were asked for; each once.
+    """
+
+    parameter: str
+    dates: tuple[date, ...]
+
+    @classmethod
+    def parse(cls, text: str, runbook: Runbook) -> DateSeries:
+        """Read ``PARAMETER=FIRST..LAST``, both included, or ``PARAMETER=DATE,DATE,...``.
+
+        Raises:
+            UserError: It is of neither form, the runbook has no date of that name, or the dates
+                are reversed, named twice or more than `MOST_DATES`.
+        """
+        name, equals, value = text.partition("=")
+        if not equals or not value:
+            raise UserError(f"{text!r:.80} is not of the form PARAMETER=FIRST..LAST or PARAMETER=DATE,DATE")
+        dates = tuple(_between(value) if ".." in value else map(checked_game_date, value.split(",")))
+        if len(dates) > MOST_DATES:
+            raise UserError(f"{len(dates)} dates are too many at once; at most {MOST_DATES}")
+        if len(set(dates)) < len(dates):
+            raise UserError(f"{value!r:.80} names a date twice")
+        series = cls(name, dates)
+        series._ensure_dates_of(runbook)
+        return series
+
+    def share(self, index: int, count: int) -> DateSeries:
+        """What one of `count` tasks has to do, so that together they do each date once.
+
+        Args:
+            index: Which task, from 0.
+            count: How many there are.
+
+        Raises:
+            UserError: There is no such task.
+        """
+        if not 0 <= index < count:
+            raise UserError(f"there is no task {index} of {count}; the first is 0")
+        return replace(self, dates=self.dates[index::count])
+
+    def _ensure_dates_of(self, runbook: Runbook) -> None:
+        known = {parameter.name: parameter for parameter in runbook.parameters if parameter.type.is_date}
+        if self.parameter not in known:
+            raise UserError(f"{runbook.name} has no date {self.parameter!r:.80}; it has {', '.join(known) or 'none'}")
+        for day in self.dates:
+            known[self.parameter].value(day.isoformat())
+
+
+def _between(text: str) -> Iterator[date]:
+    first, last = map(checked_game_date, text.split("..", maxsplit=1))
+    if last < first:
+        raise UserError(f"{text!r:.80} ends before it begins")
+    if (last - first).days >= MOST_DATES:
+        raise UserError(f"{text!r:.80} has {(last - first).days + 1:,} dates; at most {MOST_DATES:,} at once")
+    return (first + timedelta(days=number) for number in range((last - first).days + 1))
 
 
 @dataclass(frozen=True)
@@ -103,13 +168,12 @@ def backfill(
     """
     ensure_fit(runbook, series, parameters, environment)
     command = [*run_words(runbook.name, parameters, environment), "--timeout-seconds", f"{timeout_seconds:g}"]
-    folder = f"{environment}/{runbook.name}"
     request = StopRequest()
 
     def run(day: date) -> DateRun | None:
         if request.reason:
             return None
-        return _run([*command, *assignment_words({series.parameter: day})], day, folder, request)
+        return _run([*command, *assignment_words({series.parameter: day})], day, runbook.name, environment, request)
 
     with signals_as_requests(request), ThreadPoolExecutor(jobs) as pool:
         futures = [pool.submit(run, day) for day in series.dates]
@@ -131,14 +195,14 @@ def _report_as_they_end(futures: list[Future[DateRun | None]], on_end: Callable[
             on_end(run)
 
 
-def _run(words: Sequence[str], day: date, folder: str, request: StopRequest) -> DateRun | None:
-    started_at = utc_now()
+def _run(words: Sequence[str], day: date, runbook: str, environment: str, request: StopRequest) -> DateRun | None:
+    since = Selection(runbook, environment, since=utc_now())
     with started(words) as process:
         ended = process.wait(request)
     if answer := ended.answer:
         verdict = answer["verdict"] or "UNKNOWN"
         return DateRun(day, ended.exit_code, verdict, answer["headline"], answer["run_id"], answer["report"])
-    run = _archived(day, folder, process.pid, started_at)
+    run = _archived(day, since, process.pid)
     if run or request.reason:  # stopped before it had begun, it left nothing
         return run
     is_killed = ended.exit_code < 0
@@ -146,12 +210,11 @@ def _run(words: Sequence[str], day: date, folder: str, request: StopRequest) -> 
     return DateRun(day, ended.exit_code, "UNKNOWN", headline)
 
 
-def _archived(day: date, folder: str, pid: int, started_at: datetime) -> DateRun | None:
-    """The archived run of that process, which was killed."""
-    earliest = f"{folder}/{started_at:%Y%m%dT%H%M%SZ}"
+def _archived(day: date, since: Selection, pid: int) -> DateRun | None:
+    """The archived run of that process, which was killed; the selection holds those that began since it did."""
     with suppress(RunbookError):  # an archive that does not answer is no reason to fail
         archive = Archive()
-        for run in map(archive.read, takewhile(lambda place: place >= earliest, archive.places(folder))):
+        for run in since.runs(archive):
             if isinstance(run, Run) and (run.record.host, run.record.pid) == (this_machine(), pid):
                 record = run.record
                 report = archive.store.address(run.report) if record.finished_at else ""

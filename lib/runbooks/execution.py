@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import os
+import platform
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+from importlib import metadata
 from typing import Any
 
+from lib import places
+from lib.account import account
 from lib.archive.archive import Archive, Run
 from lib.archive.chain import Event
 from lib.archive.machine import this_machine
 from lib.archive.record import HEARTBEAT_SECONDS, Origin, RunRecord, utc_now
 from lib.archive.sealing import lost_runs, seal
 from lib.environment import Environment, load_environment, redactor_of
-from lib.errors import RunbookError, Unavailable
+from lib.errors import RunbookError, Unavailable, UserError
 from lib.runbooks.catalogue import Runbook
 from lib.runbooks.masking import masked_record
 from lib.runbooks.notebook_run import run_notebook
 from lib.runbooks.notification import is_news, notified
-from lib.runbooks.provenance import code_version, library_versions, user
+from lib.runbooks.parameters import APPROVALS, ENVIRONMENT_PARAMETER
 from lib.runbooks.report import render_report
 from lib.runbooks.stop import Limits, StopRequest, signals_as_requests
-from lib.words.secrets.redaction import Redactor
+from lib.words.secrets.redaction import MASK, Redactor
 
+_LIBRARIES = ("papermill", "ipykernel", "duckdb", "pandas")
 _OnChange = Callable[[Archive], object]
 
 
@@ -67,9 +74,10 @@ def execute(
     values = runbook.checked_values(parameters or {}, environment)
     unexecuted = runbook.notebook()
     archive = archive or Archive()
+    origin = origin or Origin()
     request = StopRequest()
     with signals_as_requests(request):
-        run = archive.begin(masked_record(_new_record(runbook, values, settings, origin or Origin()), redactor))
+        run = archive.begin(masked_record(_new_record(runbook, values, settings, origin), redactor))
         with _heartbeat(archive, run):
             notebook, outcome = run_notebook(
                 runbook,
@@ -79,7 +87,7 @@ def execute(
                 limits=limits or Limits(),
                 redactor=redactor,
                 progress=sys.stderr.isatty() if progress is None else progress,
-                variables=_looking_from(run.record.origin),
+                variables={"RUNBOOK_NOW": origin.planned_at.isoformat()} if origin.planned_at else {},
                 meanwhile=lambda: _after_begin(archive, settings, redactor, on_change),
             )
         run = Run(run.place, masked_record(run.record.finished(outcome, utc_now()), redactor))
@@ -92,6 +100,51 @@ def execute(
     return run
 
 
+def rerun(
+    run: Run,
+    runbook: Runbook,
+    *,
+    archive: Archive | None = None,
+    limits: Limits | None = None,
+    on_change: Callable[[Archive], object] | None = None,
+) -> Run:
+    """Ask again what a run asked: the same parameters, environment and moment to look from; see `execute`.
+
+    Args:
+        run: That run; one that was not planned looked from its start.
+        runbook: Its runbook, as it now is.
+        archive: Where the new run is kept.
+        limits: How long it may take.
+        on_change: As in `execute`.
+
+    Raises:
+        UserError: It approved a change, a parameter's value is no longer known, or the runbook no
+            longer has such a parameter or value; nothing was started.
+        Unavailable: The archive could no longer be written when the run had ended.
+    """
+    record = run.record
+    parameters = {name: value for name, value in record.parameters.items() if name != ENVIRONMENT_PARAMETER}
+    if approved := [name for name in APPROVALS if parameters.get(name)]:
+        asked = ", ".join(name for name, value in parameters.items() if value not in (None, "", False))
+        raise UserError(
+            f"{run.run_id} approved a change ({', '.join(approved)}; its parameters: {asked}): a change has to be "
+            f"planned again: runbook run {runbook.name} --env {record.environment}"
+        )
+    if masked := [name for name, value in parameters.items() if MASK in str(value)]:
+        raise UserError(f"{run.run_id} cannot be run again: parameter {masked[0]} held a secret, which was not kept")
+    # A default is not read as given text is: an empty text, where None is another value.
+    defaults = {parameter.name: parameter.default for parameter in runbook.parameters}
+    return execute(
+        runbook,
+        {name: value for name, value in parameters.items() if name not in defaults or value != defaults[name]},
+        environment=record.environment,
+        archive=archive,
+        limits=limits,
+        on_change=on_change,
+        origin=Origin(schedule=record.origin.schedule, planned_at=record.looked_from, rerun_of=run.run_id),
+    )
+
+
 @contextmanager
 def _heartbeat(archive: Archive, run: Run) -> Iterator[None]:
     """Renew ``heartbeat_at`` of the run's record, in a thread, for the length of the ``with`` block."""
@@ -101,7 +154,7 @@ def _heartbeat(archive: Archive, run: Run) -> Iterator[None]:
         while not ended.wait(HEARTBEAT_SECONDS):
             # A beat that cannot be written must not end the run; the next one may be.
             with suppress(Unavailable):
-                archive.write_record(Run(run.place, run.record.beaten(utc_now())))
+                archive.write_record(Run(run.place, replace(run.record, heartbeat_at=utc_now())))
 
     thread = threading.Thread(target=beat, name="runbook-heartbeat", daemon=True)
     thread.start()
@@ -139,10 +192,6 @@ def _close_lost_runs(archive: Archive, settings: Environment, redactor: Redactor
         seal(archive, run.place, Event.ADOPTED)
 
 
-def _looking_from(origin: Origin) -> dict[str, str]:
-    return {"RUNBOOK_NOW": origin.planned_at.isoformat()} if origin.planned_at else {}
-
-
 def _new_record(runbook: Runbook, values: dict[str, Any], environment: Environment, origin: Origin) -> RunRecord:
     now = utc_now()
     return RunRecord(
@@ -154,9 +203,9 @@ def _new_record(runbook: Runbook, values: dict[str, Any], environment: Environme
         parameters=values,
         started_at=now,
         heartbeat_at=now,
-        code_version=code_version(),
-        versions=library_versions(),
-        who=user(),
+        code_version=_code_version(),
+        versions={"python": platform.python_version()} | {name: _version(name) for name in _LIBRARIES},
+        who=account(),
         host=this_machine(),
         pid=os.getpid(),
         origin=origin,
@@ -172,3 +221,20 @@ def _archive(archive: Archive, run: Run, notebook: Mapping[str, Any]) -> None:
     archive.store.write(run.report, render_report(run.record, notebook).encode("utf-8", "replace"))
     # Last, so that a run whose record says that it has ended has its files.
     archive.write_record(run)
+
+
+def _code_version() -> str:
+    """``git describe`` of the checkout, or the installed package's version."""
+    command = ["git", "-C", str(places.ROOT), "describe", "--always", "--dirty", "--tags"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return _version("consolidation-runbooks")
+    return answer.stdout.strip()
+
+
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return "unknown"

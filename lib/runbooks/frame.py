@@ -31,11 +31,6 @@ def first_step(scope: Scope) -> Section:
     return Section((question.unknown("this step is not written yet", "Write it: lib/operations/{name}.py"),))
 '''
 
-_PURPOSE = """\
-Say in a sentence what it looks at.
-
-**Run it** when someone asks. **It changes nothing.**"""
-
 _PARAMETERS = """\
 environment: str = "local"  # where to look: a file of params/environments, without its ending
 game_date: str = "today"  # date to look at: YYYY-MM-DD, today or yesterday

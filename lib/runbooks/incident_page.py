@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from lib.account import account
 from lib.archive.archive import REPORT, Archive, Run
 from lib.archive.local_store import LocalStore
 from lib.archive.record import utc_now
@@ -24,7 +25,6 @@ from lib.operations.changes.audit import spoken_state
 from lib.operations.logs.lines import is_error
 from lib.operations.logs.timeline import Consolidation, Progress
 from lib.runbooks.incident import Incident, verdict_of
-from lib.runbooks.provenance import user
 from lib.verdict.verdict import Verdict
 from lib.words.durations import spoken_seconds
 from lib.words.pages import in_zone, render, render_markdown
@@ -105,7 +105,7 @@ def _values(incident: Incident, archive: Archive, page: str, made_at: datetime) 
                 "environment": incident.platform.name,
                 "table": str(incident.platform.table.table),
                 "period": f"{_when(incident, incident.since)} to {_when(incident, incident.until)}",
-                "made": f"{_when(incident, made_at)}, by {user()}",
+                "made": f"{_when(incident, made_at)}, by {account()}",
                 "unread": [list(item) for item in incident.unread.items()],
                 "impact": [list(item) for item in _impact(incident)],
                 "runs": [_run_row(incident, run) for run in incident.runs],

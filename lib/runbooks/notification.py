@@ -1,26 +1,34 @@
-"""Who is told of a verdict, and when.
+"""Who is notified of a verdict, and when: Slack, mail, PagerDuty and whatever else Apprise speaks to.
 
 A verdict is compared with the one before: that of the newest earlier run of the same question,
 which is the runbook, the environment and all parameters; an entry of the schedule asks one question,
 whichever date each of its runs is about. So a run of another date, or of a repair, neither hides
 nor repeats what the scheduled run finds. A channel is told when the verdict
 is bad enough for it and worse than before, and once more when it no longer is bad enough. The
-first run of a question is compared with PASS.
+first run of a question is compared with PASS. A channel that fails is named in a line and never in an
+exception: it must not fail the run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
+from hashlib import sha256
 from itertools import islice
 from urllib.parse import quote
 
+from lib import places
 from lib.archive.archive import REPORT, Archive, Run
 from lib.archive.record import RunRecord, RunStatus, utc_now
+from lib.archive.search import Selection
 from lib.environment import Channel, NotificationSettings
-from lib.runbooks.alert_managers import alert_key
-from lib.runbooks.notification_channels import Message, send
 from lib.runbooks.parameters import APPROVALS
 from lib.verdict.check import Check
 from lib.verdict.verdict import Verdict
@@ -31,6 +39,8 @@ from lib.words.secrets.redaction import Redactor
 _NEWS_FOR = timedelta(days=1)
 _MOST_CHECKS = 3
 _MOST_FIGURES = 4
+_LONGEST_REASON = 200
+_START_SECONDS = 15
 
 
 def notified(run: Run, archive: Archive, settings: NotificationSettings, redactor: Redactor) -> Run:
@@ -76,8 +86,8 @@ def _verdict_before(record: RunRecord, archive: Archive) -> Verdict:
 
 def _judged_earlier(record: RunRecord, archive: Archive) -> Iterator[RunRecord]:
     """Earlier runs of the runbook that have a verdict, newest first."""
-    for run in map(archive.read, archive.places(f"{record.environment}/{record.runbook}")):
-        if isinstance(run, Run) and run.record.started_at < record.started_at and run.record.verdict:
+    for run in Selection(record.runbook, record.environment, until=record.started_at).runs(archive):
+        if isinstance(run, Run) and run.record.verdict:
             yield run.record
 
 
@@ -97,9 +107,13 @@ def question_key(record: RunRecord, archive: Archive) -> str:
     return alert_key(first.environment, first.runbook, first.origin.schedule or first.parameters)
 
 
+def alert_key(*question: object) -> str:
+    """A name for the question, in letters that every service takes; equal questions have equal names."""
+    name = json.dumps(question, sort_keys=True, default=str)
+    return f"consolidation-runbooks-{sha256(name.encode()).hexdigest()[:24]}"
+
+
 def _asks_the_same(one: RunRecord, other: RunRecord) -> bool:
-    if (one.runbook, one.environment) != (other.runbook, other.environment):
-        return False
     is_of_one_entry = bool(one.origin.schedule) and one.origin.schedule == other.origin.schedule
     return is_of_one_entry or one.parameters == other.parameters
 
@@ -132,3 +146,80 @@ def _link(run: Run, archive: Archive, reports_url: str) -> str:
     """The report's address; of a run that was killed there is but its record's folder."""
     name = run.report if REPORT in archive.store.children(run.place) else f"{run.place}/"
     return f"{reports_url.rstrip('/')}/{quote(name)}" if reports_url else archive.store.address(name)
+
+
+@dataclass(frozen=True)
+class Message:
+    """What is told.
+
+    Attributes:
+        title: One line.
+        body: Plain text. Hostile input: it may hold anything.
+        verdict: Decides the colour where a channel has colours.
+        key: Names the question, the same from the first bad verdict to the recovery, so that what
+            keeps alerts resolves the right one; empty: every message is on its own.
+    """
+
+    title: str
+    body: str
+    verdict: Verdict
+    key: str = ""
+
+
+def send(
+    message: Message,
+    channels: Sequence[Channel],
+    redactor: Redactor,
+    *,
+    timeout_seconds: float,
+    variables: Mapping[str, str] = os.environ,
+) -> tuple[str, ...]:
+    """Tell all channels at once.
+
+    Args:
+        message: What to tell.
+        channels: Whom.
+        redactor: Masks the message, and the reasons that channels give.
+        timeout_seconds: How long each is waited for.
+        variables: Where the channels' addresses are.
+
+    Returns:
+        A line a channel: ``told NAME``, or ``could not notify NAME: why``.
+    """
+    if not channels:
+        return ()
+    masked = replace(message, title=redactor.text(message.title), body=redactor.text(message.body))
+    deliver = partial(_deliver, masked, redactor, timeout_seconds, variables)
+    with ThreadPoolExecutor(len(channels)) as pool:
+        return tuple(pool.map(deliver, channels))
+
+
+def _deliver(
+    message: Message, redactor: Redactor, timeout_seconds: float, variables: Mapping[str, str], channel: Channel
+) -> str:
+    address = variables.get(channel.variable, "")
+    is_over = message.verdict.badness < Verdict(channel.minimum).badness
+    reason = _refusal(message, is_over, timeout_seconds, address) if address else "the variable is not set"
+    if not reason:
+        return f"told {channel.variable}"
+    reason = " ".join(redactor.text(reason).split())
+    return f"could not notify {channel.variable}: {reason[:_LONGEST_REASON]}"
+
+
+def _refusal(message: Message, is_over: bool, timeout_seconds: float, address: str) -> str:
+    call = {"address": address, **vars(message), "is_over": is_over, "timeout_seconds": timeout_seconds}
+    try:
+        answer = subprocess.run(
+            [sys.executable, "-m", "lib.runbooks.notification_delivery"],
+            input=json.dumps(call),
+            cwd=places.ROOT,
+            capture_output=True,
+            text=True,
+            timeout=timeout_seconds + _START_SECONDS,
+            check=True,
+        )
+    except subprocess.TimeoutExpired:
+        return f"no answer within {timeout_seconds:g} s"
+    except (OSError, subprocess.CalledProcessError) as error:
+        return f"the message could not be sent: {type(error).__name__}"
+    return answer.stdout.strip()

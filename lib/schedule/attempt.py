@@ -8,23 +8,34 @@ that no other run begins while this one goes on, whatever happens to the schedul
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from lib.archive.archive import Archive
+from lib.archive.machine import is_gone, this_machine
 from lib.archive.record import Origin
-from lib.environment import load_environment, redactor_of
+from lib.environment import Environment, load_environment, redactor_of
 from lib.errors import RunbookError
-from lib.locking.errors import LockAcquisitionError
+from lib.locking.acquisition import Acquisition
+from lib.locking.errors import LockAcquisitionError, LockServiceUnavailable
+from lib.locking.heartbeat import Heartbeat
+from lib.locking.lease import Lease, LeaseTiming
+from lib.locking.store import Claim, LockStore
+from lib.platform import run_lock_store
 from lib.runbooks.catalogue import Runbook
 from lib.runbooks.execution import execute
 from lib.runbooks.stop import Limits
 from lib.schedule.firing_record import Attempt
-from lib.schedule.run_lock import only_run
 from lib.verdict.verdict import Verdict
+
+_LONGEST_LEASE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -92,3 +103,49 @@ def attempt(call: Call, on_change: Callable[[Archive], object] | None = None) ->
         reason = redactor_of(environment).text(str(error))
         return Answer(Attempt("", error.exit_code, Verdict.UNKNOWN, reason, is_final=error.exit_code != 3))
     return Answer(Attempt.of(run))
+
+
+@contextmanager
+def only_run(runbook: str, environment: Environment, work: str) -> Iterator[Lease]:
+    """Hold the lease on a runbook's runs for the length of the ``with`` block.
+
+    A holder on this machine is not waited for: its process is there, or it is gone. One elsewhere
+    is waited for until its lease has expired, which a live one prevents.
+
+    Args:
+        runbook: Its name.
+        environment: Where it looks.
+        work: What runs, for people.
+
+    Raises:
+        LockAcquisitionError: Another run goes on.
+        LockServiceUnavailable: The lock store does not answer.
+    """
+    store = run_lock_store(environment)
+    timing = LeaseTiming(min(environment.lock.lease_seconds, _LONGEST_LEASE_SECONDS))
+    timing.check_request_timeout(store.request_timeout_seconds)
+    claim = Claim(
+        lock_key=f"runbook_{environment.name}_{runbook}",
+        holder_id=uuid.uuid4().hex,
+        batch_id=work,
+        lease_seconds=timing.lease_seconds,
+        host=f"{this_machine()}:{os.getpid()}",
+    )
+    wait_seconds = _wait_seconds(store, claim, timing)
+    lease = Acquisition(store, claim, timing, time.monotonic).run(wait_seconds)
+    try:
+        with Heartbeat(timing.heartbeat_seconds).keeps(lease):
+            yield lease
+    finally:
+        with suppress(LockServiceUnavailable):  # it expires by itself
+            lease.release()
+
+
+def _wait_seconds(store: LockStore, claim: Claim, timing: LeaseTiming) -> float:
+    holder = store.read(claim.lock_key).record
+    machine, _, pid = holder.claim.host.rpartition(":") if holder else ("", "", "")
+    if holder is None or machine != this_machine():
+        return timing.lease_seconds + timing.heartbeat_seconds
+    if is_gone(machine, int(pid)):
+        store.delete(holder)  # just this version: one that came meanwhile stays
+    return 0.0

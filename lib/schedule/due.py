@@ -9,8 +9,7 @@ from itertools import groupby
 from lib.archive.archive import Archive
 from lib.archive.record import RunStatus
 from lib.environment import load_environment, redactor_of
-from lib.runbooks.notification import is_told
-from lib.runbooks.notification_channels import Message, send
+from lib.runbooks.notification import Message, is_told, send
 from lib.schedule.firing_record import Attempt, Occurrence, State, runs_of
 from lib.schedule.firings import Ledger
 from lib.schedule.planning import Firing, due, first_expected
@@ -137,8 +136,6 @@ def _notify(environment: str, missing: Sequence[Occurrence]) -> None:
         for channel in settings.notifications.channels
         if is_told(channel, before=Verdict.PASS, now=Verdict.UNKNOWN)
     ]
-    if not channels:
-        return
     lines = [
         f"{occurrence.runbook} ({occurrence.entry}), planned for "
         f"{local_time(occurrence.planned_at, settings.timezone)}: {occurrence.reason}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from lib.archive.archive import Archive, Run
 from lib.archive.machine import is_gone, this_machine
 from lib.archive.record import RunStatus
+from lib.archive.search import Selection
 from lib.errors import RunbookError
 from lib.schedule.settings import Entry
 from lib.verdict.verdict import Verdict
@@ -135,10 +136,9 @@ class Occurrence:
 
 def runs_of(archive: Archive, occurrence: Occurrence) -> list[Run]:
     """Its runs in the archive, the first one first, as they must be shown now."""
-    folder = f"{occurrence.environment}/{occurrence.runbook}"
-    earliest = f"{folder}/{occurrence.planned_at:%Y%m%dT%H%M%SZ}"
-    found = (archive.read(place) for place in reversed(archive.places(folder)) if place >= earliest)
-    return [run for run in found if isinstance(run, Run) and _is_of(run, occurrence)]
+    since = Selection(occurrence.runbook, occurrence.environment, since=occurrence.planned_at).runs(archive)
+    runs = [run for run in since if isinstance(run, Run) and _is_of(run, occurrence)]
+    return runs[::-1]
 
 
 def _is_of(run: Run, occurrence: Occurrence) -> bool:

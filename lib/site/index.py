@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from lib.archive import compare_with, old_records, record
+from lib.archive import old_records, record
 from lib.archive.archive import RECORD, REPORT, DamagedRun, Run
-from lib.archive.compare_with import moment
 from lib.archive.record import RunRecord, RunStatus
 from lib.archive.store import Store
 from lib.errors import UserError
@@ -34,7 +33,7 @@ RUNNING = "RUNNING"
 BADNESS = {RUNNING: -1, **{str(verdict): verdict.badness for verdict in Verdict}}
 _LONGEST_TEXT = 300
 # What else than this package makes rows and pages.
-_READERS = (compare_with, dates, durations, old_records, pages, quantities, record, runbook_commands, text, undated)
+_READERS = (dates, durations, old_records, pages, quantities, record, runbook_commands, text, undated)
 _NEWER = "Update this installation: a newer version has archived the run"
 _DAMAGED = "See what is damaged, and whether it was altered: runbook runs verify"
 
@@ -155,8 +154,8 @@ def _row(run: Run) -> Row:
         parameters=_in_words(record.parameters),
         origin=_origin(record),
         entry="" if record.origin.rerun_of else record.origin.schedule,
-        date=_date(run),
-        looked_from=f"{moment(run).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        date=_date(record),
+        looked_from=f"{record.looked_from.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
         started_at=f"{record.started_at:%Y-%m-%dT%H:%M:%SZ}",
         ended_at=f"{record.finished_at:%Y-%m-%dT%H:%M:%SZ}" if record.finished_at else "",
         when=in_zone(record.started_at, record.timezone),
@@ -214,13 +213,13 @@ def _origin(record: RunRecord) -> str:
     return ", ".join(filter(None, [*words, "a rerun" if origin.rerun_of else ""]))
 
 
-def _date(run: Run) -> str:
-    parameters = run.record.parameters
+def _date(record: RunRecord) -> str:
+    parameters = record.parameters
     given = next((value for name, value in parameters.items() if name == "date" or name.endswith("_date")), "")
     if given in DATE_WORDS:
-        zone = str(parameters.get("timezone") or run.record.timezone)
+        zone = str(parameters.get("timezone") or record.timezone)
         with suppress(UserError):  # there is no such zone
-            return resolve_game_date(given, zone, now=moment(run)).isoformat()
+            return resolve_game_date(given, zone, now=record.looked_from).isoformat()
     return str(given)[:_LONGEST_TEXT]
 
 

@@ -11,10 +11,9 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from lib.schedule.expected import Expected
-from lib.site.groups import History, Shard
+from lib.site.groups import History, Shard, statuses
 from lib.site.index import Row
 from lib.site.plots import HEIGHT, WIDTH, followed
-from lib.site.status import statuses
 from lib.verdict.verdict import Verdict
 from lib.words.pages import in_zone, render
 from lib.words.text import printable

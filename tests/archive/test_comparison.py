@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.archive import compare_with
+from lib.archive import comparison
 from lib.archive.archive import Archive, Run
 from lib.archive.comparison import Change, ChangeKind, compare
 from lib.archive.record import Origin, RunError, RunRecord, RunStatus
@@ -180,14 +180,14 @@ def test_last_green_run_passed_before_it_and_asked_the_same(tmp_path: Path) -> N
     archive = Archive(tmp_path)
     [run] = _archived(archive, 0, verdict=Verdict.FAIL)
     with pytest.raises(Unavailable, match="no run of day1_monitoring in local passed before"):
-        compare_with.last_green(archive, run)
+        comparison.last_green(archive, run)
     _archived(archive, 1, environment="production")
     _archived(archive, 1, runbook="daily_quality")
     _archived(archive, -1)
     [warned] = _archived(archive, 2, verdict=Verdict.WARN)
-    assert compare_with.last_green(archive, run).place == warned.place
+    assert comparison.last_green(archive, run).place == warned.place
     [passed, _] = _archived(archive, 3, 4)
-    assert compare_with.last_green(archive, run).place == passed.place
+    assert comparison.last_green(archive, run).place == passed.place
 
 
 def test_week_before_goes_by_the_planned_moment(tmp_path: Path) -> None:
@@ -195,15 +195,15 @@ def test_week_before_goes_by_the_planned_moment(tmp_path: Path) -> None:
     late = archive.begin(record(started_at=START + timedelta(hours=20), origin=Origin("hourly", START)))
     _archived(archive, 5, 6, 6.4, 7.6, 8)
     with pytest.raises(Unavailable, match=r"was at 2026-11-17 19:00 UTC, a week before"):
-        compare_with.week_before(archive, late)
+        comparison.week_before(archive, late)
     [near, _] = _archived(archive, 7.1, 7.3)
-    assert compare_with.week_before(archive, late).place == near.place
+    assert comparison.week_before(archive, late).place == near.place
     week = timedelta(days=7)
     late_too = archive.begin(record(started_at=START - week / 2, origin=Origin("hourly", START - week)))
-    assert compare_with.week_before(archive, late).place == late_too.place
+    assert comparison.week_before(archive, late).place == late_too.place
 
 
 def test_run_that_goes_on_is_not_compared_yet() -> None:
     running = record(status=RunStatus.RUNNING)
     with pytest.raises(Unavailable, match="has not ended yet"):
-        compare_with.ended(Run("local/day1_monitoring/20261124T190000Z-0000", running))
+        comparison.ended(Run("local/day1_monitoring/20261124T190000Z-0000", running))

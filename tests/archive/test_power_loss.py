@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -125,7 +126,7 @@ def scheduled(archive: Archive, event: Event, hour: int) -> str:
 def whole_life(archive: Archive, event: Event) -> str:
     """A run from its begin to its seal, with files that are written as reports are; its place."""
     run = archive.begin(record(status=RunStatus.RUNNING))
-    archive.write_record(Run(run.place, run.record.beaten(run.record.started_at)))
+    archive.write_record(Run(run.place, replace(run.record, heartbeat_at=run.record.started_at)))
     for name in (run.notebook, run.report, f"{run.place}/rows/all.csv"):
         archive.store.write(name, b"written by a page that can be made again")
     ended = run.record.finished(Outcome(RunStatus.COMPLETED, "fine", Conclusion((), "fine")), run.record.started_at)

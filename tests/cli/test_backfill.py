@@ -22,9 +22,8 @@ from lib.archive.archive import Archive, Run
 from lib.archive.record import RunStatus
 from lib.errors import UserError
 from lib.places import ROOT
-from lib.runbooks.backfill import Backfill, DateRun
+from lib.runbooks.backfill import Backfill, DateRun, DateSeries
 from lib.runbooks.catalogue import find_runbook
-from lib.runbooks.date_series import DateSeries
 
 Shell = Callable[..., "subprocess.CompletedProcess[str]"]
 WAIT_SECONDS = 60

@@ -20,8 +20,7 @@ from lib.archive.record import Origin, RunRecord, RunStatus
 from lib.environment import Channel, load_environment, redactor_of
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
-from lib.runbooks.notification import is_told, notified, question_key
-from lib.runbooks.notification_channels import Message, send
+from lib.runbooks.notification import Message, is_told, notified, question_key, send
 from lib.runbooks.notification_delivery import refusal
 from lib.runbooks.stop import Limits
 from lib.verdict.verdict import Verdict

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lib.runbooks.alert_managers import alert_key
+from lib.runbooks.notification import alert_key
 from lib.runbooks.notification_delivery import refusal
 from lib.verdict.verdict import Verdict
 from tests.runbooks.inbox import Inbox

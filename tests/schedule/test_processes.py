@@ -23,10 +23,10 @@ from lib.archive.local_store import LocalStore
 from lib.archive.record import RunStatus
 from lib.environment import load_environment
 from lib.errors import RunbookError, Unavailable
+from lib.schedule.attempt import only_run
 from lib.schedule.firing import Runner, run_due
 from lib.schedule.firing_record import Occurrence
 from lib.schedule.firings import Ledger
-from lib.schedule.run_lock import only_run
 from lib.schedule.settings import Schedule
 
 WriteSchedule = Callable[..., Schedule]

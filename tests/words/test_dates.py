@@ -15,8 +15,8 @@ from lib.cli import cli, options
 from lib.consolidation.table_spec import TableSpec
 from lib.errors import UserError
 from lib.platform import connect
+from lib.runbooks.backfill import DateSeries
 from lib.runbooks.catalogue import find_runbook
-from lib.runbooks.date_series import DateSeries
 from lib.words.dates import checked_game_date, iso_date, resolve_game_date
 from tests.consolidation.world import DAY, NOON, World, prediction
 

@@ -17,7 +17,7 @@ from lib.environment import Environment, load_environment
 from lib.locking.errors import LockAcquisitionError
 from lib.locking.store import Claim
 from lib.platform import connect, run_lock_store
-from lib.schedule.run_lock import only_run
+from lib.schedule.attempt import only_run
 from tests.locking.emulator import HOST_VARIABLE, running_emulator
 
 
