@@ -15,9 +15,10 @@ from pathlib import Path
 
 from lib import places
 from lib.archive.local_store import LocalStore
-from lib.archive.record import NewerRecord, RunRecord, from_json, to_json, utc_now
+from lib.archive.record import RUN_ID_MOMENT, NewerRecord, RunRecord, from_json, to_json, utc_now
 from lib.archive.store import Store
 from lib.errors import Unavailable, UserError
+from lib.words.text import one_line
 
 RECORD = "run.json"
 NOTEBOOK = "notebook.ipynb"
@@ -30,7 +31,7 @@ class Run:
 
     Attributes:
         place: ``environment/runbook/run id``: where its files are.
-        record: What became of it.
+        record: How it ended.
     """
 
     place: str
@@ -106,7 +107,7 @@ class Archive:
             Unavailable: The archive cannot be written.
         """
         while True:
-            named = replace(record, run_id=f"{record.started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}")
+            named = replace(record, run_id=f"{record.started_at:{RUN_ID_MOMENT}}-{secrets.token_hex(2)}")
             run = Run(f"{record.environment}/{record.runbook}/{named.run_id}", named)
             try:
                 if not self.store.create(f"{UNSEALED}/{run.place}", b""):
@@ -129,7 +130,7 @@ class Archive:
         return sorted(self._places(folder), key=lambda place: (place.rsplit("/", 1)[-1], place), reverse=True)
 
     def read(self, place: str) -> Run | DamagedRun:
-        """A run as a reader must show it now: one that nobody beats for is ABANDONED."""
+        """A run as a reader must show it now, see `RunRecord.observed`."""
         try:
             content = self.store.read(f"{place}/{RECORD}")
             if len(content) > _MOST_RECORD_BYTES:
@@ -138,7 +139,7 @@ class Archive:
         except FileNotFoundError:
             return DamagedRun(place, f"{RECORD} is missing")
         except Unavailable as error:
-            return DamagedRun(place, " ".join(str(error).split()))
+            return DamagedRun(place, one_line(str(error)))
         except NewerRecord as error:
             return DamagedRun(place, f"{error}; update this installation", is_newer=True)
         except ValueError as error:

@@ -1,7 +1,7 @@
 """The chain: an entry for each run that has ended or was removed, with the hash of the entry before.
 
-Whoever alters a file, or an entry, has to write all later entries anew, and then the last one's
-hash is another. Somebody who can write here can do that: only a hash that was noted elsewhere
+To alter a file or an entry unseen, all later entries have to be rewritten, and then the last one's
+hash differs. Somebody who can write here can do that: only a hash that was noted elsewhere
 shows it (`runbook runs verify --head`).
 """
 
@@ -12,16 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import cache
 from hashlib import sha256
 from itertools import pairwise, zip_longest
-from typing import TYPE_CHECKING
 
-from lib.archive.record import utc_now
+from lib.archive.record import adapter_of, utc_now
 from lib.archive.store import Store
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
 
 FOLDER = "_chain"
 NOTHING_BEFORE = "0" * 64
@@ -120,7 +115,7 @@ class _Link:
     @classmethod
     def of(cls, sequence: int, content: bytes) -> _Link:
         try:
-            entry = _adapter().validate_json(content)
+            entry = adapter_of(Entry).validate_json(content)
         except ValueError:
             entry = None
         return cls(sequence, Fingerprint.of(content), entry)
@@ -135,10 +130,6 @@ class _Link:
     def is_torn_before(self, after: _Link | None) -> bool:
         """Whether it cannot be read and nobody has altered it since another one was added."""
         return self.entry is None and (after is None or self.is_before(after))
-
-
-def _with_next(links: Sequence[_Link]) -> Iterator[tuple[_Link, _Link | None]]:
-    return zip_longest(links, links[1:])
 
 
 def _breaks(links: Sequence[_Link]) -> Iterator[str]:
@@ -162,14 +153,14 @@ class Chain:
         """Add an entry behind the last one, whoever else adds one at the same time."""
         while True:
             last = max(self._sequences(), default=0)
-            previous = self._hash(last) if last else NOTHING_BEFORE
+            previous = sha256(self._store.read(_name(last))).hexdigest() if last else NOTHING_BEFORE
             entry = Entry(last + 1, previous, utc_now(), event, place, files)
-            if self._store.create(_name(last + 1), _adapter().dump_json(entry, indent=1)):
+            if self._store.create(_name(last + 1), adapter_of(Entry).dump_json(entry, indent=1)):
                 return
 
     def knows(self, place: str, since: datetime) -> bool:
         """Whether an entry is about the run that began then (UTC); much older ones are not read."""
-        for sequence in sorted(self._sequences(), reverse=True):
+        for sequence in reversed(self._sequences()):
             entry = _Link.of(sequence, self._store.read(_name(sequence))).entry
             if entry and entry.place == place:
                 return True
@@ -190,9 +181,9 @@ class Chain:
 
     def read(self) -> Links:
         """All of it, each entry held to the one before."""
-        links = [_Link.of(sequence, self._store.read(_name(sequence))) for sequence in sorted(self._sequences())]
+        links = [_Link.of(sequence, self._store.read(_name(sequence))) for sequence in self._sequences()]
         entries = tuple(link.entry for link in links if link.entry)
-        torn = {link.sequence: link.left for link, after in _with_next(links) if link.is_torn_before(after)}
+        torn = {link.sequence: link.left for link, after in zip_longest(links, links[1:]) if link.is_torn_before(after)}
         altered = [
             f"entry {link.sequence} cannot be read"
             for link in links
@@ -213,18 +204,8 @@ class Chain:
 
     def _sequences(self) -> list[int]:
         found = map(_NAME.fullmatch, self._store.children(FOLDER))
-        return [int(match.group(1)) for match in found if match]
-
-    def _hash(self, sequence: int) -> str:
-        return sha256(self._store.read(_name(sequence))).hexdigest()
+        return sorted(int(match.group(1)) for match in found if match)
 
 
 def _name(sequence: int) -> str:
     return f"{FOLDER}/{sequence:09}.json"
-
-
-@cache
-def _adapter() -> TypeAdapter[Entry]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(Entry)

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import takewhile
 from typing import TypeVar
 
 from lib.archive.archive import Archive, Run
@@ -135,17 +134,18 @@ def week_before(archive: Archive, run: Run) -> Run:
     """
     meant = run.record.looked_from - _WEEK
     # No run starts before the moment that it was planned for.
-    since = takewhile(lambda other: other.record.started_at >= meant - _SAME_DAY, _before(archive, run))
+    since = _before(archive, run, since=meant - _SAME_DAY)
     near = [other for other in since if abs(other.record.looked_from - meant) <= _SAME_DAY]
     if near:
         return min(near, key=lambda other: abs(other.record.looked_from - meant))
     raise Unavailable(f"no run of {_question(run)} was at {meant:%Y-%m-%d %H:%M} UTC, a week before {run.run_id}")
 
 
-def _before(archive: Archive, run: Run) -> Iterator[Run]:
+def _before(archive: Archive, run: Run, since: datetime | None = None) -> Iterator[Run]:
     """Runs that ended with an answer of some kind, newest first."""
     record = run.record
-    for other in Selection(record.runbook, record.environment, until=record.started_at).runs(archive):
+    selection = Selection(record.runbook, record.environment, since=since, until=record.started_at)
+    for other in selection.runs(archive):
         if isinstance(other, Run) and other.record.status is not RunStatus.RUNNING and not other.record.refused:
             yield other
 

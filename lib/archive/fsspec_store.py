@@ -21,6 +21,7 @@ import fsspec
 
 from lib.archive.store import media_type
 from lib.errors import Unavailable, UserError
+from lib.words.text import one_line
 
 # One that has never answered may not be there at all; afterwards a failure of the network is waited out.
 _FIRST_ANSWER_SECONDS = 10.0
@@ -119,11 +120,19 @@ class FsspecStore:
         """How long it is waited for a server; a file system of this process takes no such word."""
         return {"timeout": _ANSWER_SECONDS if self._has_answered else _FIRST_ANSWER_SECONDS} if self._is_remote else {}
 
-    def _is_missing(self) -> bool:
-        """Whether nothing was found because there is no bucket."""
-        if self._is_bucket and not self._has_answered:
-            self._has_answered = not _is_missing_bucket(self._files, self._root, _FIRST_ANSWER_SECONDS)
-            return not self._has_answered
+    def _has_no_bucket(self) -> bool:
+        """Whether nothing was found because there is no bucket; the listing of a folder does not show that."""
+        if not self._is_bucket or self._has_answered:
+            return False
+        try:
+            self._files.ls(self._root.partition("/")[0], max_results=1, timeout=_FIRST_ANSWER_SECONDS)
+        except FileNotFoundError:
+            return True
+        except OSError as error:
+            # Who may see only a part of it is refused; gcsfs has no other word for that.
+            if not str(error).startswith("Forbidden"):
+                raise
+        self._has_answered = True
         return False
 
     @contextmanager
@@ -133,7 +142,7 @@ class FsspecStore:
             try:
                 yield
             except FileNotFoundError as error:
-                if self._is_missing():
+                if self._has_no_bucket():
                     raise Unavailable(f"{self.address(name)} cannot be {what}: there is no such bucket") from error
                 raise
         except (FileNotFoundError, FileExistsError, Unavailable):
@@ -146,7 +155,7 @@ class FsspecStore:
 
 
 def _one_line(error: Exception) -> str:
-    return f"{' '.join(str(error).split()) or type(error).__name__:.300}"
+    return f"{one_line(str(error)) or type(error).__name__:.300}"
 
 
 def _bucket_options(url: str) -> dict[str, Any]:
@@ -166,20 +175,3 @@ def _bucket_options(url: str) -> dict[str, Any]:
     os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
     # Else it goes on without credentials, after a minute where no metadata server answers.
     return {} if os.environ.get("STORAGE_EMULATOR_HOST") else {"token": "google_default"}
-
-
-def _is_missing_bucket(files: Any, root: str, timeout_seconds: float) -> bool:
-    """Whether there is no such bucket; listing a folder tells no more of that than of an empty folder.
-
-    Raises:
-        Exception: It could not be looked for.
-    """
-    try:
-        files.ls(root.partition("/")[0], max_results=1, timeout=timeout_seconds)
-    except FileNotFoundError:
-        return True
-    except OSError as error:
-        # Whoever may see but a part of it is refused; gcsfs has no other word for that.
-        if not str(error).startswith("Forbidden"):
-            raise
-    return False

@@ -44,14 +44,12 @@ def _start_of_first_process() -> str:
 
 def is_gone(machine: str, pid: int) -> bool:
     """Whether the process was on this machine and is no longer; of another machine's nothing is known."""
-    return machine == this_machine() and not _exists(pid)
-
-
-def _exists(pid: int) -> bool:
+    if machine != this_machine():
+        return False
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
-        return False
+        return True
     except OSError:
-        return True  # another user's
-    return True
+        pass  # another user's
+    return False

@@ -1,8 +1,7 @@
-"""``run.json``: the truthful record of a run.
+"""``run.json``: how a run ended.
 
-The executed notebook is no such record: papermill stores a cell that was cut
-short as completed. This record says what became of the run, and a run that
-nobody beats for any more is shown as abandoned.
+The executed notebook does not say so: papermill stores a cell that was cut short as completed.
+A run whose heartbeat has stopped is shown as abandoned.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lib.archive.machine import is_gone
 from lib.archive.old_records import upgraded
@@ -25,15 +24,16 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 SCHEMA_VERSION = 2
-_FINITE = {"allow_inf_nan": False}
+RUN_ID_MOMENT = "%Y%m%dT%H%M%SZ"  # how a run's id begins
 _YEARS = range(1970, 3000)  # moments at the ends of time cannot be moved to another zone
 PLAN = "plan"  # labels the digest in the evidence of a plan
 HEARTBEAT_SECONDS = 5.0
 ABANDONED_AFTER_SECONDS = 6 * HEARTBEAT_SECONDS
+_T = TypeVar("_T")
 
 
 class RunStatus(StrEnum):
-    """What became of a run; only a COMPLETED one has a verdict of its own."""
+    """How a run ended; only a COMPLETED one has a verdict of its own."""
 
     RUNNING = "running"
     COMPLETED = "completed"
@@ -57,7 +57,7 @@ class RunError:
         cell: Id of the cell; empty when no cell was running.
         name: The exception's class, e.g. ``ValueError``.
         message: Its message. Hostile input: it may hold anything.
-        exit_code: Of its class in `lib.errors`, as the kernel knew it; None: it is none of this library's errors.
+        exit_code: Of its class in `lib.errors`, as the kernel knew it; None: it is not one of this library's errors.
     """
 
     cell: str
@@ -88,7 +88,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Origin:
-    """What a run comes from; of one that a person started, nothing is set.
+    """What started a run; nothing is set when a person did.
 
     Attributes:
         schedule: The entry of the schedule.
@@ -115,20 +115,19 @@ class RunRecord:
         title: Its title.
         environment: Name of the environment.
         timezone: The zone that the environment's operators think in.
-        status: What became of it.
+        status: How it ended.
         verdict: None while it runs; UNKNOWN when it did not complete.
         headline: One line for people.
         checks: Of a completed run, worst first.
         parameters: Every parameter, defaults included.
         started_at: UTC, as all times here.
-        heartbeat_at: When the runner last said that it lives.
+        heartbeat_at: The runner's last heartbeat.
         finished_at: None while it runs.
-        exit_code: 0 healthy (PASS, WARN), 1 a FAIL verdict or a refused change, 2 bad input, 3 no answer was
-            reached, or not yet.
-        refused: It asked for what could not be done, and so says nothing about how things are.
+        exit_code: 0 healthy (PASS, WARN), 1 a FAIL verdict or a refused change, 2 bad input, 3 no answer (yet).
+        refused: It asked for what could not be done, so it does not show how things are.
         error: Where it stopped, when it did not complete.
-        origin: What it comes from.
-        notifications: Who was told of it and who could not be, a line a channel.
+        origin: What started it.
+        notifications: A line for each channel: notified, or why not.
         code_version: ``git describe`` of the checkout, or the package's version.
         versions: Of the libraries that executed it.
         who: The user.
@@ -136,7 +135,7 @@ class RunRecord:
         pid: The runner's process there.
     """
 
-    __pydantic_config__ = _FINITE
+    __pydantic_config__ = {"allow_inf_nan": False}  # noqa: RUF012 - pydantic wants a plain one
 
     run_id: str
     runbook: str
@@ -166,7 +165,7 @@ class RunRecord:
 
     @property
     def plan(self) -> str | None:
-        """The digest of the plan that it has shown, which approves it; None: it has shown none."""
+        """The digest of the plan that it has shown, which approves it; None without a plan."""
         return next((str(check.evidence[PLAN]) for check in self.checks if PLAN in check.evidence), None)
 
     @property
@@ -194,7 +193,7 @@ class RunRecord:
         )
 
     def observed(self, now: datetime) -> RunRecord:
-        """The record as a reader must show it: a run that nobody beats for is ABANDONED."""
+        """The record as a reader must show it: a run whose heartbeat has stopped is ABANDONED."""
         if self.status is not RunStatus.RUNNING or not self.is_silent(now):
             return self
         return replace(
@@ -211,11 +210,11 @@ class RunRecord:
 
 def to_json(record: RunRecord) -> bytes:
     """The record as the bytes of its file."""
-    return _adapter().dump_json(record, indent=2)
+    return adapter_of(RunRecord).dump_json(record, indent=2)
 
 
 class NewerRecord(ValueError):
-    """A later version has written it, and this one cannot read it."""
+    """Written by a later version, which this one cannot read."""
 
 
 def from_json(text: bytes) -> RunRecord:
@@ -231,18 +230,22 @@ def from_json(text: bytes) -> RunRecord:
     version = data.get("schema_version") if isinstance(data, dict) else None
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise NewerRecord(f"a newer version wrote it (schema {version}; this one reads up to {SCHEMA_VERSION})")
-    record = _adapter().validate_python(upgraded(data)) if version == 1 else _adapter().validate_json(text)
+    record = (
+        adapter_of(RunRecord).validate_python(upgraded(data))
+        if version == 1
+        else adapter_of(RunRecord).validate_json(text)
+    )
     if record.schema_version != SCHEMA_VERSION:
         raise ValueError(f"schema_version is {record.schema_version}, not {SCHEMA_VERSION}")
     for moment in (record.started_at, record.heartbeat_at, record.finished_at, record.origin.planned_at):
         if moment is not None and (moment.tzinfo is None or moment.year not in _YEARS):
-            raise ValueError(f"{moment.isoformat()} is no moment of a run")
+            raise ValueError(f"{moment.isoformat()} is not a moment of a run")
     return record
 
 
 def started_at(run_id: str) -> datetime:
     """When the run of that id began (UTC), to the second."""
-    return datetime.strptime(run_id[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    return datetime.strptime(run_id[:16], RUN_ID_MOMENT).replace(tzinfo=UTC)
 
 
 def utc_now() -> datetime:
@@ -250,8 +253,13 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def adapter_of(kind: type[_T]) -> TypeAdapter[_T]:
+    """What reads and writes a class as JSON and checks it; pydantic makes it once, when it is needed."""
+    return _adapter(kind)  # type: ignore[arg-type]  # mypy takes the class of a type variable for unhashable
+
+
 @cache
-def _adapter() -> TypeAdapter[RunRecord]:
+def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
     from pydantic import TypeAdapter
 
-    return TypeAdapter(RunRecord)
+    return TypeAdapter(kind)

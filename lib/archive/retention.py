@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lib.archive.archive import NOTEBOOK, RECORD, REPORT, RUN_ID, Archive, DamagedRun, Run
 from lib.archive.chain import Chain, Event
-from lib.archive.record import RunStatus
+from lib.archive.record import RUN_ID_MOMENT, RunStatus
 from lib.archive.sealing import forget_unsealed, unsealed_places
 from lib.errors import UserError
 from lib.verdict.verdict import Verdict
@@ -113,19 +113,16 @@ def prunable(archive: Archive, retention: Retention | None, now: datetime) -> Pr
     unsettled = {*half_removed, *unsealed}
     settled = [run for run in runs if run.place not in unsettled]
     old = tuple(run.place for run in retention.removable(settled, now)) if retention else ()
-    begun = {entry.place for entry in entries}.union(_places_with_files(archive))
+    with_files = {"/".join(name.split("/")[:3]) for name in archive.store.names()}
+    begun = {entry.place for entry in entries} | with_files
     unknown = sorted({*unsealed, *(run.place for run in runs)} - begun)
     return Prunable(old, half_removed, tuple(place for place in unknown if _never_began(archive, place, now)))
-
-
-def _places_with_files(archive: Archive) -> Iterator[str]:
-    return ("/".join(name.split("/")[:3]) for name in archive.store.names())
 
 
 def _never_began(archive: Archive, place: str, now: datetime) -> bool:
     """Whether nothing is there, and it was to begin so long ago that nobody is just making it."""
     run_id = place.rsplit("/", 1)[-1]
-    is_over = bool(RUN_ID.fullmatch(run_id)) and run_id < f"{now - _BEGUN_WITHIN:%Y%m%dT%H%M%SZ}"
+    is_over = bool(RUN_ID.fullmatch(run_id)) and run_id < f"{now - _BEGUN_WITHIN:{RUN_ID_MOMENT}}"
     return is_over and not archive.store.children(place)
 
 

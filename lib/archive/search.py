@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from lib.archive.archive import Archive, DamagedRun, Run
-from lib.archive.record import RunRecord
+from lib.archive.record import RUN_ID_MOMENT, RunRecord
 from lib.verdict.verdict import Verdict
 from lib.words.quantities import spoken
 
@@ -50,8 +50,8 @@ class Selection:
         return (
             self.environment in ("", environment)
             and self.runbook in ("", runbook)
-            and (self.since is None or run_id[:_MOMENT] >= f"{self.since:{_RUN_ID_MOMENT}}")
-            and (self.until is None or run_id[:_MOMENT] <= f"{self.until:{_RUN_ID_MOMENT}}")
+            and (self.since is None or run_id[:_MOMENT] >= f"{self.since:{RUN_ID_MOMENT}}")
+            and (self.until is None or run_id[:_MOMENT] <= f"{self.until:{RUN_ID_MOMENT}}")
         )
 
     def _fits(self, run: Run | DamagedRun) -> bool:
@@ -65,7 +65,6 @@ class Selection:
         )
 
 
-_RUN_ID_MOMENT = "%Y%m%dT%H%M%SZ"
 _MOMENT = 16  # its length
 
 

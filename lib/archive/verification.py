@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lib.archive.archive import RUN_ID, Archive, DamagedRun
+from lib.archive.archive import RUN_ID, Archive, DamagedRun, Run
 from lib.archive.chain import Chain, Entry, Event, Fingerprint, Head
-from lib.archive.record import RunStatus, utc_now
+from lib.archive.record import RunRecord, RunStatus, utc_now
 from lib.archive.sealing import seal, unsealed_places
 from lib.errors import Unavailable
 from lib.verdict.verdict import Verdict, worst
@@ -147,9 +147,7 @@ class _Look:
 def _look(archive: Archive, place: str, names: set[str], entries: Sequence[Entry], *, is_unsealed: bool) -> _Look:
     told, rewritten = _what_holds(place, entries)
     if told is None:
-        if _still_runs(archive, place, is_unsealed=is_unsealed):
-            return _Look((), is_running=True)
-        return _Look((_not_told(archive, place, is_unsealed=is_unsealed),))
+        return _not_told(archive, place, is_unsealed=is_unsealed)
     if told.event is Event.REMOVED:
         return _Look((*rewritten, *_remains(archive, place, names)), is_removed=True)
     changed = (fault for name in sorted({*names, *told.files}) for fault in _of_file(archive, place, name, told))
@@ -172,23 +170,25 @@ def _what_holds(place: str, entries: Sequence[Entry]) -> tuple[Entry | None, tup
     return told, tuple(rewritten)
 
 
-def _still_runs(archive: Archive, place: str, *, is_unsealed: bool) -> bool:
-    """Or has ended just now, and is about to be sealed."""
+def _not_told(archive: Archive, place: str, *, is_unsealed: bool) -> _Look:
+    """A run that the chain does not know."""
     run = archive.read(place)
-    if isinstance(run, DamagedRun):
-        return False
-    return run.record.status is RunStatus.RUNNING or (is_unsealed and not run.record.is_silent(utc_now()))
-
-
-def _not_told(archive: Archive, place: str, *, is_unsealed: bool) -> Fault:
-    if is_unsealed:
-        run = archive.read(place)
-        if isinstance(run, DamagedRun) and run.is_newer:
-            return Fault(FaultKind.UNREAD, place, f"whether it goes on is not known: {run.reason}")
+    if isinstance(run, Run) and _still_runs(run.record, is_unsealed=is_unsealed):
+        return _Look((), is_running=True)
+    if not is_unsealed:
+        kind = FaultKind.NOT_ON_CHAIN
+        text = "the chain does not know it: it was put here by something else, or the chain's end was cut off"
+    elif isinstance(run, DamagedRun) and run.is_newer:
+        kind, text = FaultKind.UNREAD, f"whether it goes on is not known: {run.reason}"
+    else:
+        kind = FaultKind.UNSEALED
         text = "its runner was killed before it could seal it; the environment's next run does that"
-        return Fault(FaultKind.UNSEALED, place, text)
-    text = "the chain does not know it: it was put here by something else, or the chain's end was cut off"
-    return Fault(FaultKind.NOT_ON_CHAIN, place, text)
+    return _Look((Fault(kind, place, text),))
+
+
+def _still_runs(record: RunRecord, *, is_unsealed: bool) -> bool:
+    """Or has ended just now, and is about to be sealed."""
+    return record.status is RunStatus.RUNNING or (is_unsealed and not record.is_silent(utc_now()))
 
 
 def _remains(archive: Archive, place: str, names: set[str]) -> Iterator[Fault]:

@@ -54,9 +54,9 @@ def write_files(deployments: Sequence[Deployment], folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for deployment in deployments:
-            _job_file(folder, deployment).write_text(_json(deployment.job), encoding="utf-8")
+            _file(folder, deployment, "job").write_text(_json(deployment.job), encoding="utf-8")
             if deployment.trigger is not None:
-                _trigger_file(folder, deployment).write_text(_json(deployment.trigger), encoding="utf-8")
+                _file(folder, deployment, "trigger").write_text(_json(deployment.trigger), encoding="utf-8")
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror}") from error
 
@@ -66,7 +66,7 @@ def commands(deployments: Sequence[Deployment], folder: Path, target: Target) ->
     yield _FUNCTIONS.read_text(encoding="utf-8")
     for deployment in deployments:
         job = _quoted(f"{_RUN}/{deployment.job.name}?allowMissing=true")
-        yield f"apply {job} {_quoted(_job_file(folder, deployment))}"
+        yield f"apply {job} {_quoted(_file(folder, deployment, 'job'))}"
     place = f"--project {target.environment.project_id} --region {target.environment.region}"
     for deployment in deployments:
         if deployment.trigger is None:
@@ -76,7 +76,7 @@ def commands(deployments: Sequence[Deployment], folder: Path, target: Target) ->
             f"gcloud run jobs add-iam-policy-binding {deployment.name} {place}"
             f" --member serviceAccount:{target.service_account} --role roles/run.invoker"
         )
-        file = _quoted(_trigger_file(folder, deployment))
+        file = _quoted(_file(folder, deployment, "trigger"))
         yield (
             f"call PATCH {_SCHEDULER}/{deployment.trigger.name} {file}"
             f" || call POST {_SCHEDULER}/{target.parent}/jobs {file}"
@@ -95,12 +95,8 @@ def _json(message: Any) -> str:
     return f"{text}\n"
 
 
-def _job_file(folder: Path, deployment: Deployment) -> Path:
-    return folder / f"{deployment.name}.job.json"
-
-
-def _trigger_file(folder: Path, deployment: Deployment) -> Path:
-    return folder / f"{deployment.name}.trigger.json"
+def _file(folder: Path, deployment: Deployment, kind: str) -> Path:
+    return folder / f"{deployment.name}.{kind}.json"
 
 
 def _quoted(text: object) -> str:

@@ -30,6 +30,7 @@ from lib.runbooks.parameters import APPROVALS, ENVIRONMENT_PARAMETER
 from lib.runbooks.report import render_report
 from lib.runbooks.stop import Limits, StopRequest, signals_as_requests
 from lib.words.secrets.redaction import MASK, Redactor
+from lib.words.text import one_line
 
 _LIBRARIES = ("papermill", "ipykernel", "duckdb", "pandas")
 _OnChange = Callable[[Archive], object]
@@ -181,7 +182,7 @@ def _after_end(archive: Archive, redactor: Redactor, on_change: _OnChange | None
             on_change(archive)
     except Exception as error:
         reason = redactor.text(str(error) if isinstance(error, RunbookError) else repr(error))
-        sys.stderr.write(f"runbook: the site could not be built: {' '.join(reason.split()):.300}\n")
+        sys.stderr.write(f"runbook: the site could not be built: {one_line(reason):.300}\n")
 
 
 def _close_lost_runs(archive: Archive, settings: Environment, redactor: Redactor) -> None:

@@ -113,12 +113,4 @@ def _prose(cell_id: str, text: str) -> dict[str, Any]:
 
 
 def _code(cell_id: str, text: str) -> dict[str, Any]:
-    source = text.splitlines(keepends=True)
-    return {
-        "cell_type": "code",
-        "execution_count": None,
-        "id": cell_id,
-        "metadata": {},
-        "outputs": [],
-        "source": source,
-    }
+    return {**_prose(cell_id, text), "cell_type": "code", "execution_count": None, "outputs": []}

@@ -1,7 +1,6 @@
 """An incident: what chosen runs found, what the services logged meanwhile, and what people did.
 
-The guide's step "File incident report with logs". A source that cannot be read is named with
-the reason; what the others tell is there all the same.
+A source that cannot be read is named with the reason; the others are shown all the same.
 """
 
 from __future__ import annotations

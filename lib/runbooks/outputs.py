@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from lib.runbooks.markup import IMAGES, WHERE, data_address, joined, markdown, sanitised, sentence
@@ -63,7 +64,8 @@ def render_outputs(cell: Mapping[str, Any], *, with_verdicts: bool) -> list[Mark
     """
     room = _Room()
     parts = [list(part) for _, part in groupby(cell["outputs"], key=lambda output: output["output_type"] == "stream")]
-    rows = {box: list(lines) for box, lines in groupby(sorted(rows_at_last([*_writes(parts)]), key=_box), key=_box)}
+    by_box = attrgetter("box")
+    rows = {box: list(lines) for box, lines in groupby(sorted(rows_at_last([*_writes(parts)]), key=by_box), key=by_box)}
     shown: list[Markup] = []
     for box, part in enumerate(parts):
         if box in rows:
@@ -82,10 +84,6 @@ def _writes(parts: Iterable[Iterable[Mapping[str, Any]]]) -> Iterator[tuple[int,
         for name, written in groupby(streams, key=lambda output: str(output["name"])):
             # Joined, for an escape sequence may be cut in two.
             yield box, name, "".join(joined(output["text"]) for output in written)
-
-
-def _box(row: Row) -> int:
-    return row.box
 
 
 def _printed(rows: list[Row], room: _Room) -> list[Markup]:

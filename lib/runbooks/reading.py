@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from lib.archive.record import Outcome, RunError, RunStatus
+from lib.archive.record import Outcome, RunError, RunStatus, adapter_of
 from lib.errors import Finding, Unavailable, UserError
 from lib.runbooks.kernel import EXIT_CODE
 from lib.verdict.check import Question
 from lib.verdict.conclusion import MEDIA_TYPE, SCHEMA_VERSION, Conclusion, conclude
 from lib.words.terminal_text import without_escapes
+from lib.words.text import one_line
 
 
 def read_outcome(
@@ -34,7 +36,7 @@ def read_outcome(
         return replace(outcome, headline=f"{outcome.headline}; {lost}")
     check = Question("cell_output", "Output of the cells").unknown(lost, "Run it again.")
     conclusion = conclude([*outcome.conclusion.checks, check])
-    return replace(outcome, headline=_one_line(conclusion.headline), conclusion=conclusion)
+    return replace(outcome, headline=_headline(conclusion.headline), conclusion=conclusion)
 
 
 def _outcome(notebook: Mapping[str, Any], stopped: RunStatus | None, seconds: float, last_words: str) -> Outcome:
@@ -48,12 +50,12 @@ def _outcome(notebook: Mapping[str, Any], stopped: RunStatus | None, seconds: fl
     conclusion = _conclusion(notebook)
     if conclusion is None:
         return Outcome(RunStatus.NO_VERDICT, "Ended without a verdict")
-    return Outcome(RunStatus.COMPLETED, _one_line(conclusion.headline), conclusion)
+    return Outcome(RunStatus.COMPLETED, _headline(conclusion.headline), conclusion)
 
 
 def failed_to_execute(error: RunError) -> Outcome:
     """The outcome when what executes notebooks failed with that exception, and not a notebook."""
-    headline = _one_line(f"Could not be executed: {error.name}: {error.message}")
+    headline = _headline(f"Could not be executed: {error.name}: {error.message}")
     return Outcome(RunStatus.FAILED, headline, error=error)
 
 
@@ -89,12 +91,12 @@ def _failure(error: RunError) -> str:
     if error.name == "SystemExit":
         return f"Left before its end by SystemExit{_at(error.cell)}"
     if error.says_it_all and error.message:
-        return _one_line(error.message)
-    return _one_line(f"{error.name}{_at(error.cell)}: {error.message or 'no message'}")
+        return _headline(error.message)
+    return _headline(f"{error.name}{_at(error.cell)}: {error.message or 'no message'}")
 
 
-def _one_line(text: str) -> str:
-    return " ".join(without_escapes(text)[:_MAX_HEADLINE].split())
+def _headline(text: str) -> str:
+    return one_line(text)[:_MAX_HEADLINE]
 
 
 def _at(cell: str) -> str:
@@ -113,8 +115,6 @@ def _conclusion(notebook: Mapping[str, Any]) -> Conclusion | None:
 
     The verdict that the payload states is not read: it follows from the checks.
     """
-    from pydantic import TypeAdapter, ValidationError
-
     payloads = [
         output["data"][MEDIA_TYPE]
         for cell in _code_cells(notebook)
@@ -126,10 +126,9 @@ def _conclusion(notebook: Mapping[str, Any]) -> Conclusion | None:
     payload = payloads[-1]
     if not isinstance(payload, dict) or payload.get("schema_version") != SCHEMA_VERSION:
         return None
-    try:
-        return TypeAdapter(Conclusion).validate_python(payload)
-    except ValidationError:
-        return None
+    with suppress(ValueError):
+        return adapter_of(Conclusion).validate_python(payload)
+    return None
 
 
 def _code_cells(notebook: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -15,8 +15,6 @@ from cronsim import CronSim, CronSimError
 from lib.errors import UserError
 from lib.words.dates import zone
 
-_FIELDS = 5
-
 
 @dataclass(frozen=True)
 class Cron:
@@ -36,7 +34,7 @@ class Cron:
     def __post_init__(self) -> None:
         now = datetime.now(zone(self.timezone))
         # CronSim also takes six, the first of them seconds.
-        if len(self.expression.split()) != _FIELDS:
+        if len(self.expression.split()) != 5:
             raise UserError(f"{self.expression!r:.80} is not a cron expression: write five fields, such as 0 9 * * 1-5")
         try:
             next(CronSim(self.expression, now))

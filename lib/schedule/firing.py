@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from lib import places
 from lib.archive.archive import Archive
-from lib.archive.record import utc_now
+from lib.archive.record import adapter_of, utc_now
 from lib.environment import load_environment, redactor_of
 from lib.errors import RunbookError, Unavailable
 from lib.runbooks.catalogue import find_runbook
@@ -193,9 +193,6 @@ def _why_not_begun(call: Call, answer: Answer) -> str:
 
 def _checked(answer: dict[str, Any] | None) -> Answer | None:
     """None when it is not an answer: the process may be of another version of this library."""
-    from pydantic import TypeAdapter
-
-    adapter: TypeAdapter[Answer] = TypeAdapter(Answer)
     with suppress(ValueError):
-        return adapter.validate_python(answer)
+        return adapter_of(Answer).validate_python(answer)
     return None

@@ -6,8 +6,6 @@ import os
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from functools import cache
-from typing import TYPE_CHECKING
 
 from lib.archive.archive import Archive, Run
 from lib.archive.machine import is_gone, this_machine
@@ -16,9 +14,6 @@ from lib.archive.search import Selection
 from lib.errors import RunbookError
 from lib.schedule.settings import Entry
 from lib.verdict.verdict import Verdict
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
 
 # From the claim to the first run: the wait for a lock, and the start of a process.
 _START = timedelta(minutes=5)
@@ -160,20 +155,3 @@ def planned_at_of(name: str) -> datetime | None:
         return datetime.strptime(name, _FILE_NAME).replace(tzinfo=UTC)
     except ValueError:
         return None
-
-
-def to_json(occurrence: Occurrence) -> bytes:
-    """As the bytes of its file."""
-    return _adapter().dump_json(occurrence, indent=2)
-
-
-def from_json(text: bytes) -> Occurrence:
-    """Read one. Raises `ValueError` when the bytes are none."""
-    return _adapter().validate_json(text)
-
-
-@cache
-def _adapter() -> TypeAdapter[Occurrence]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(Occurrence)

@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
-from typing import TYPE_CHECKING
 
+from lib.archive.record import adapter_of
 from lib.archive.store import Store, Unreadable
-from lib.schedule.firing_record import Occurrence, State, file_name, from_json, planned_at_of, to_json
+from lib.schedule.firing_record import Occurrence, State, file_name, planned_at_of
 from lib.schedule.settings import Entry
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
 
 KEPT_FOR = timedelta(days=90)
 FOLDER = "_schedule"
@@ -50,7 +46,7 @@ class Ledger:
     def since(self, entry: Entry) -> datetime | None:
         """Since when the entry's times are expected; None: nobody has begun to run it as it now is."""
         try:
-            expectation = _adapter().validate_json(self._store.read(self._name(entry, _SINCE)))
+            expectation = adapter_of(Expectation).validate_json(self._store.read(self._name(entry, _SINCE)))
         except (FileNotFoundError, Unreadable, ValueError):
             return None
         return expectation.since if expectation.times == _times(entry) else None
@@ -58,7 +54,9 @@ class Ledger:
     def expect(self, entry: Entry, since: datetime) -> None:
         """Let the entry's times after that moment be expected, and no earlier ones."""
         expectation = Expectation(since, _times(entry))
-        self._store.write(self._name(entry, _SINCE), _adapter().dump_json(expectation, indent=2), durable=True)
+        self._store.write(
+            self._name(entry, _SINCE), adapter_of(Expectation).dump_json(expectation, indent=2), durable=True
+        )
 
     def resume(self, entry: Entry, now: datetime) -> None:
         """Let the entry run again, whatever came of the times up to that moment; those are not expected any more."""
@@ -83,7 +81,7 @@ class Ledger:
         if name in self._ended:
             return self._ended[name]
         try:
-            occurrence = from_json(self._store.read(name))
+            occurrence = adapter_of(Occurrence).validate_json(self._store.read(name))
         except (FileNotFoundError, Unreadable, ValueError) as error:
             reason = f"its record cannot be read: {str(error).splitlines()[0]:.120}"
             return Occurrence.of(entry, planned_at, State.DAMAGED, planned_at, reason)
@@ -97,11 +95,11 @@ class Ledger:
 
     def claim(self, occurrence: Occurrence) -> bool:
         """Put it on record. Of all that try, on any machine, one gets True."""
-        return self._store.create(self._file(occurrence), to_json(occurrence))
+        return self._store.create(self._file(occurrence), adapter_of(Occurrence).dump_json(occurrence, indent=2))
 
     def write(self, occurrence: Occurrence) -> None:
         """Replace its record; only for the process that has claimed it."""
-        self._store.write(self._file(occurrence), to_json(occurrence), durable=True)
+        self._store.write(self._file(occurrence), adapter_of(Occurrence).dump_json(occurrence, indent=2), durable=True)
 
     def close(self, occurrence: Occurrence) -> bool:
         """Replace the record of a process that is gone. Of all that do, on any machine, one gets True."""
@@ -140,10 +138,3 @@ def _closed(name: str) -> str:
 def _times(entry: Entry) -> tuple[str, ...]:
     days = (entry.days_since_deploy, f"{entry.deployed_at}") if entry.days_since_deploy else ()
     return (entry.runbook, entry.cron, entry.timezone, *days)
-
-
-@cache
-def _adapter() -> TypeAdapter[Expectation]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(Expectation)

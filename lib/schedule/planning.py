@@ -32,13 +32,11 @@ class Lapse:
     """A planned time that will not run.
 
     Attributes:
-        entry: Whose.
         planned_at: Which (UTC).
         state: SKIPPED, COALESCED or MISSED.
         reason: One line.
     """
 
-    entry: Entry
     planned_at: datetime
     state: State
     reason: str
@@ -68,11 +66,11 @@ def due(
     lapses = []
     for planned_at in reversed(missing):
         if is_too_late(entry, planned_at, now):
-            lapses.append(Lapse(entry, planned_at, State.MISSED, "nobody ran the schedule then"))
+            lapses.append(Lapse(planned_at, State.MISSED, "nobody ran the schedule then"))
         elif planned_at != newest:
-            lapses.append(Lapse(entry, planned_at, State.COALESCED, f"late: {newest:%Y-%m-%d %H:%M} UTC stands for it"))
+            lapses.append(Lapse(planned_at, State.COALESCED, f"late: {newest:%Y-%m-%d %H:%M} UTC stands for it"))
         elif paused:
-            lapses.append(Lapse(entry, planned_at, State.SKIPPED, paused))
+            lapses.append(Lapse(planned_at, State.SKIPPED, paused))
         else:
             firing = Firing(entry, planned_at)
     return firing, lapses

@@ -1,7 +1,7 @@
-"""How runs are put together into pages: by month, and by environment and runbook.
+"""How runs are put together into pages: by month, by environment and runbook, and by environment.
 
-A page is a function of its group alone, so that whoever knows the groups of the last build
-knows which pages are to be written anew.
+A page is a function of its group alone, so the groups of the last build show which pages have to
+be written again.
 
 The lead is the run that says how a runbook stands. What a run found stands until another answers its
 question: a later run of the same entry of the schedule, or, when a person started one of the two, a
@@ -9,7 +9,8 @@ later run about the same date (of a runbook without dates, any). So a FAIL of on
 by a PASS of another; a repair answers for its date, and a released lock for the locks. Later is what
 looked from a later moment: a rerun looks from that of its run, so last week's changes nothing of
 today's. Runs that go on or were refused answer nothing. Of what stands, and began within seven days
-of the newest, the worst counts.
+of the newest, the worst counts. An environment is as its worst runbook, and never better than what
+could be looked at.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
-from lib.archive.record import started_at
+from lib.archive.record import RUN_ID_MOMENT, started_at
 from lib.schedule.expected import Expected, MissedRun
 from lib.site.index import BADNESS, Row
 from lib.verdict.verdict import Verdict
@@ -29,6 +30,7 @@ from lib.verdict.verdict import Verdict
 _RUNS_IN_HISTORY = 60
 _RUNS_IN_SHARD = 500
 _COUNTS_FOR = timedelta(days=7)
+_NOT_KNOWN = "Whether runs are missing is not known"
 
 
 class Shard(NamedTuple):
@@ -172,12 +174,9 @@ def _standing(answers: Iterable[Row]) -> Iterator[Row]:
 def _week_before(run_id: str) -> str:
     """As run ids begin; empty when it tells no moment, since a folder may be named after a 13th month."""
     try:
-        return f"{started_at(run_id) - _COUNTS_FOR:%Y%m%dT%H%M%SZ}"
+        return f"{started_at(run_id) - _COUNTS_FOR:{RUN_ID_MOMENT}}"
     except (ValueError, OverflowError):
         return ""
-
-
-_NOT_KNOWN = "Whether runs are missing is not known"
 
 
 @dataclass(frozen=True)

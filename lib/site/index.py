@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC
+from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -155,9 +155,9 @@ def _row(run: Run) -> Row:
         origin=_origin(record),
         entry="" if record.origin.rerun_of else record.origin.schedule,
         date=_date(record),
-        looked_from=f"{record.looked_from.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        started_at=f"{record.started_at:%Y-%m-%dT%H:%M:%SZ}",
-        ended_at=f"{record.finished_at:%Y-%m-%dT%H:%M:%SZ}" if record.finished_at else "",
+        looked_from=iso(record.looked_from),
+        started_at=iso(record.started_at),
+        ended_at=iso(record.finished_at) if record.finished_at else "",
         when=in_zone(record.started_at, record.timezone),
         timezone=record.timezone,
         took=spoken_seconds(record.seconds),
@@ -192,6 +192,11 @@ def _unread(run: DamagedRun) -> Row:
         was_refused=False,
         figures=(),
     )
+
+
+def iso(moment: datetime) -> str:
+    """``2026-11-24T14:53:40Z``: in UTC, to the second."""
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _next_step(run: Run) -> str:

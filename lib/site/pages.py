@@ -12,7 +12,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from lib.schedule.expected import Expected
 from lib.site.groups import History, Shard, statuses
-from lib.site.index import Row
+from lib.site.index import Row, iso
 from lib.site.plots import HEIGHT, WIDTH, followed
 from lib.verdict.verdict import Verdict
 from lib.words.pages import in_zone, render
@@ -44,8 +44,8 @@ def status_page(
         "verdict": found[0].verdict if found else str(Verdict.UNKNOWN) if expected.problem else "",
         "statuses": found,
         "problem": expected.problem,
-        "built_at": _iso(now),
-        "expected_at": _iso(expected.next_at) if expected.next_at else "",
+        "built_at": iso(now),
+        "expected_at": iso(expected.next_at) if expected.next_at else "",
         "is_overdue": expected.next_at is not None and expected.next_at < now,
         "expected": in_zone(expected.next_at, timezone),
         "rows": rows[:_RECENT_RUNS],
@@ -130,7 +130,3 @@ def script(name: str) -> str:
 def _searched(row: Row) -> list[Any]:
     texts = (row.place, row.link, row.verdict, row.status, row.headline, row.where, row.parameters, row.when, row.took)
     return [*map(printable, texts)]
-
-
-def _iso(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

@@ -55,7 +55,10 @@ async def _serve(store: Store, sockets: list[socket.socket], ready: Callable[[st
     port = sockets[0].getsockname()[1]
     about = {"store": store, "port": port}
     application = Application(
-        [(r"/(.*)", _File, about)], default_handler_class=_Refusal, default_handler_args=about, log_function=_silent
+        [(r"/(.*)", _File, about)],
+        default_handler_class=_Refusal,
+        default_handler_args=about,
+        log_function=lambda _: None,  # paths that are asked for are not text for a terminal
     )
     server = HTTPServer(application, max_body_size=1024, idle_connection_timeout=60)
     server.add_sockets(sockets)
@@ -150,7 +153,3 @@ def is_servable(store: Store, name: str) -> bool:
         return path.is_relative_to(root) and path.is_file()
     except OSError:  # such as a name that is too long
         return False
-
-
-def _silent(_: RequestHandler) -> None:
-    """Paths that are asked for are no text for a terminal."""

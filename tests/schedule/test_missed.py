@@ -20,9 +20,10 @@ import yaml
 
 from lib.archive.archive import Archive
 from lib.archive.local_store import LocalStore
+from lib.archive.record import adapter_of
 from lib.schedule.due import look
 from lib.schedule.expected import missed
-from lib.schedule.firing_record import Attempt, Occurrence, State, to_json
+from lib.schedule.firing_record import Attempt, Occurrence, State
 from lib.schedule.firings import Ledger
 from lib.schedule.settings import Entry, Schedule
 from lib.verdict.verdict import Verdict
@@ -182,7 +183,7 @@ class EndedBehindTheReader(LocalStore):
     def read(self, name: str) -> bytes:
         content = super().read(name)
         if name == self._name and self._owner.returncode is None:
-            self.write(name, to_json(self._ended))
+            self.write(name, adapter_of(Occurrence).dump_json(self._ended))
             self._owner.kill()
             self._owner.wait()
         return content
