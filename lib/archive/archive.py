@@ -31,7 +31,6 @@ class Run:
 
     Attributes:
         place: ``environment/runbook/run id``: where its files are.
-        record: How it ended.
     """
 
     place: str
@@ -63,7 +62,6 @@ class DamagedRun:
     """A run whose record is missing or cannot be read.
 
     Attributes:
-        place: Where its files are.
         reason: One line.
         is_newer: A later version of this library has written it: nothing is wrong with it.
     """

@@ -53,7 +53,6 @@ class Entry:
         sequence: 1 for the first.
         previous: SHA-256 of the bytes of the entry before; `NOTHING_BEFORE` for the first.
         at: When it was written (UTC).
-        event: What it tells.
         place: Of which run; the name of the torn entry when one was mended.
         files: What the run's files were, by their names in its folder; empty when it was removed.
             What is left of a torn entry, by its name.

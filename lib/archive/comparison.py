@@ -45,7 +45,6 @@ class Change:
     """One of them.
 
     Attributes:
-        kind: What it is.
         where: A check's name, with the label of its evidence after a colon; or a field of the run.
         before: What it was; None when it was not there.
         after: What it is; None when it is gone.
@@ -83,8 +82,6 @@ def compare(before: RunRecord, after: RunRecord, tolerance: float = DEFAULT_TOLE
     """What changed from one run to another.
 
     Args:
-        before: The run that is compared with.
-        after: The run in question.
         tolerance: The share of a figure that it may differ by without mattering.
 
     Raises:

@@ -35,9 +35,6 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", re.ASCII)
 class FsspecStore:
     """A `Store` whose names are objects below a URL.
 
-    Args:
-        url: Where.
-
     Raises:
         UserError: There is no file system for such URLs, or it does not take this one.
         Unavailable: There are no credentials for it.

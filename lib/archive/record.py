@@ -112,10 +112,7 @@ class RunRecord:
     Attributes:
         run_id: UTC time of the start and a random suffix; sorts by time.
         runbook: The notebook's stem.
-        title: Its title.
-        environment: Name of the environment.
         timezone: The zone that the environment's operators think in.
-        status: How it ended.
         verdict: None while it runs; UNKNOWN when it did not complete.
         headline: One line for people.
         checks: Of a completed run, worst first.
@@ -125,12 +122,8 @@ class RunRecord:
         finished_at: None while it runs.
         exit_code: 0 healthy (PASS, WARN), 1 a FAIL verdict or a refused change, 2 bad input, 3 no answer (yet).
         refused: It asked for what could not be done, so it does not show how things are.
-        error: Where it stopped, when it did not complete.
-        origin: What started it.
         notifications: A line for each channel: notified, or why not.
         code_version: ``git describe`` of the checkout, or the package's version.
-        versions: Of the libraries that executed it.
-        who: The user.
         host: The machine, see `lib.archive.machine`.
         pid: The runner's process there.
     """

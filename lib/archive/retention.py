@@ -96,7 +96,6 @@ def prunable(archive: Archive, retention: Retention | None, now: datetime) -> Pr
     """What may go now.
 
     Args:
-        archive: Whose runs.
         retention: Which of those that ended may; None: none.
         now: The moment (UTC). Should the clock be ahead, age counts from the newest run's start.
 

@@ -21,8 +21,6 @@ class Selection:
     """Which runs are meant; what is not set does not matter.
 
     Attributes:
-        runbook: Its name.
-        environment: Its name.
         verdict: As it must be shown now.
         since: First moment of the start (UTC).
         until: First moment that is too late (UTC).
@@ -73,7 +71,6 @@ class Hit(NamedTuple):
 
     Attributes:
         field: What it is of the record, such as ``headline`` or ``next step``.
-        text: The words around it.
     """
 
     field: str
@@ -98,7 +95,6 @@ def hits(record: RunRecord, text: str) -> list[Hit]:
     """Where the words stand in what a run found; case does not matter.
 
     Args:
-        record: Of the run.
         text: Words; each has to stand somewhere in the record.
 
     Returns:

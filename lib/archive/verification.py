@@ -42,9 +42,7 @@ class Fault:
     """One of them.
 
     Attributes:
-        kind: What it is.
         place: Of which run; empty for the chain itself.
-        text: One line.
     """
 
     kind: FaultKind
@@ -62,7 +60,6 @@ class Verification:
         running: How many runs have not ended, or are just being sealed.
         removed: How many runs the chain knows to have been removed.
         mended: Entries that were torn, and since when the chain says so; a line each.
-        faults: What is not so.
     """
 
     head: Head
@@ -87,7 +84,6 @@ def verify(archive: Archive, *, place: str = "", noted_head: str = "") -> Verifi
     """Hold every file of every run to the chain, and the chain to itself.
 
     Args:
-        archive: Whose runs.
         place: Of the one run that is looked at; by default all are.
         noted_head: SHA-256 of a head that was noted earlier: the chain still has to hold it.
 

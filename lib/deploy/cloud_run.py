@@ -100,11 +100,9 @@ def job(
     attempt would repeat, from a run that could not look. `runbook schedule once` can.
 
     Args:
-        target: Where and as which account.
         name: See `job_name`.
         arguments: The command line after ``runbook``.
         timeout_seconds: Of each task, in seconds.
-        labels: What to find it by.
         tasks: How many containers share the work, all at once.
 
     Raises:
@@ -138,11 +136,8 @@ def trigger(target: Target, name: str, *, cron: str, timezone: str, description:
     It repeats a call that was not answered; a job started twice finds its firing claimed.
 
     Args:
-        target: Where and as which account.
         name: See `job_name`.
-        cron: When.
         timezone: The zone of `cron`.
-        description: For people.
 
     Raises:
         UserError: Cloud Scheduler does not read such an expression.

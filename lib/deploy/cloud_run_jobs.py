@@ -33,7 +33,6 @@ class Deployment:
     """A Cloud Run job, and what starts it.
 
     Attributes:
-        job: The job.
         trigger: None: it is started by hand.
     """
 
@@ -136,8 +135,6 @@ def over_dates(
     """A job whose tasks share the dates of a backfill; each runs its own, one after another.
 
     Args:
-        target: Where and as which account.
-        runbook: What runs.
         over: Over which dates, see `lib.runbooks.backfill.DateSeries`.
         parameters: The other parameters, as text.
         tasks: How many containers work at once, at most.

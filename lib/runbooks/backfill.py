@@ -28,7 +28,6 @@ class DateSeries:
     """A runbook's parameter, and the dates that it takes one after another.
 
     Attributes:
-        parameter: Its name.
         dates: In the order in which they were asked for; each once.
     """
 
@@ -91,7 +90,6 @@ class DateRun:
     """How one date's run ended.
 
     Attributes:
-        day: The date.
         exit_code: That of `runbook run`; negative: the signal that killed it.
         verdict: UNKNOWN when it could not run.
         headline: One line; hostile input.
@@ -156,9 +154,7 @@ def backfill(
 
     Args:
         runbook: See `lib.runbooks.catalogue.find_runbook`.
-        series: The dates, and the parameter that takes them.
         parameters: The other parameters, as text; the same for each date.
-        environment: Name of the environment.
         jobs: How many runs there are at once, at most.
         timeout_seconds: Of each run.
         on_end: Called with each run as it ends, in this thread.

@@ -56,7 +56,6 @@ def execute(
         parameters: Values by name, as text or typed; the others keep their defaults.
         environment: Name of the environment; the notebook's parameter of that name.
         archive: Where the run is kept; by default where ``RUNBOOK_OUTPUTS`` says.
-        limits: How long the run and each cell may take.
         origin: What the run comes from; a planned one looks from the moment that it was planned for.
         progress: Show a progress bar on standard error; by default when it is a terminal.
         on_change: Called with the archive once the run has begun and once it has ended: builds the site. If it
@@ -113,10 +112,6 @@ def rerun(
 
     Args:
         run: That run; one that was not planned looked from its start.
-        runbook: Its runbook, as it now is.
-        archive: Where the new run is kept.
-        limits: How long it may take.
-        on_change: As in `execute`.
 
     Raises:
         UserError: It approved a change, a parameter's value is no longer known, or the runbook no

@@ -54,7 +54,6 @@ def write_frame(name: str, title: str) -> tuple[Path, Path]:
     """Write the notebook and its step, which is UNKNOWN until someone writes it.
 
     Args:
-        name: The runbook's name.
         title: The question that it answers; its heading.
 
     Returns:

@@ -32,16 +32,12 @@ class Incident:
     """All that the report tells.
 
     Attributes:
-        title: What people call it.
-        platform: Where it happened.
         since: First moment (UTC).
         until: First moment that is too late (UTC).
         runs: The runs that looked at it, oldest first.
-        history: What the services logged.
         consolidations: Put together from those lines, by their start.
         lines: The log lines that matter, oldest first.
         actions: What people changed, oldest first.
-        unread: Why a source could not be read, by its name.
     """
 
     title: str
@@ -88,8 +84,6 @@ def gather(
     """Collect what is known of an incident.
 
     Args:
-        platform: Where it happened.
-        archive: Where the runs are.
         run_ids: The runs that looked at it; by default all of the period.
         since: First moment (UTC); by default a day before the first of those runs, or a day ago.
         until: First moment that is too late (UTC); by default now.

@@ -40,8 +40,6 @@ class Part:
     """A table of the report.
 
     Attributes:
-        heading: What it tells.
-        columns: Headings.
         rows: Texts, as many a row as there are columns.
         empty: What it says without rows; with the reason when its source could not be read.
         note: How to read it; may be empty.
@@ -58,8 +56,6 @@ def write_incident(incident: Incident, archive: Archive, folder: Path | None = N
     """Write ``incident-<UTC time>-<random>.html`` and ``.md``.
 
     Args:
-        incident: What to tell.
-        archive: Where its runs are.
         folder: Where to write them, made when it is missing; by default ``incidents`` in the archive.
 
     Returns:

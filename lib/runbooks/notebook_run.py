@@ -43,8 +43,6 @@ def run_notebook(
         runbook: The notebook's file is not changed.
         unexecuted: Its notebook, to return when it cannot be executed at all.
         parameters: Checked values, injected after the cell tagged ``parameters``.
-        request: Ends the run early.
-        limits: End the run early too.
         redactor: Masks the secrets in what is returned.
         progress: Show a progress bar on standard error.
         variables: Added to the environment of the kernel.

@@ -177,11 +177,8 @@ def send(
     """Tell all channels at once.
 
     Args:
-        message: What to tell.
-        channels: Whom.
         redactor: Masks the message, and the reasons that channels give.
         timeout_seconds: How long each is waited for.
-        variables: Where the channels' addresses are.
 
     Returns:
         A line a channel: ``told NAME``, or ``could not notify NAME: why``.

@@ -63,10 +63,6 @@ def refusal(
     Title and body are plain text: whatever markup the channel knows, they stay text there.
 
     Args:
-        address: The channel.
-        title: One line.
-        body: The message.
-        verdict: Decides the colour.
         timeout_seconds: How long an answer is waited for.
         key: Names the question to what keeps alerts; empty: every message is on its own.
         is_over: This is the end of what the channel was told before; it resolves the alert.

@@ -60,7 +60,6 @@ def render_outputs(cell: Mapping[str, Any], *, with_verdicts: bool) -> list[Mark
 
     Args:
         cell: A code cell. Hostile input.
-        with_verdicts: Show conclusions too.
     """
     room = _Room()
     parts = [list(part) for _, part in groupby(cell["outputs"], key=lambda output: output["output_type"] == "stream")]

@@ -44,7 +44,6 @@ class ParameterType:
         expected: As an error names it, e.g. ``a whole number or empty``.
         python_type: What pydantic checks against.
         convert: Turns text into what `python_type` is checked against.
-        is_date: Whether it takes a date.
     """
 
     text: str
@@ -134,8 +133,6 @@ class Parameter:
     Attributes:
         name: As the notebook's code knows it.
         type: What values fit.
-        default: The value when none is given.
-        help: The trailing comment.
     """
 
     name: str

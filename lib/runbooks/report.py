@@ -39,13 +39,11 @@ class Cell:
     """One cell, ready for the template.
 
     Attributes:
-        id: For links.
         prose: HTML of a markdown cell; None for code.
         code: Highlighted source; None for prose.
         label: What kind of code it is.
         was_run: False for code that the run did not reach.
         outputs: HTML of each output but an error.
-        failure: The error.
     """
 
     id: str

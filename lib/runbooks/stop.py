@@ -42,8 +42,6 @@ class Limits:
     """How long things may take, in seconds; None: as long as they like.
 
     Attributes:
-        run_seconds: The whole run.
-        cell_seconds: One cell.
         grace_seconds: From the interrupt to the kill.
     """
 

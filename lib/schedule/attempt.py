@@ -43,11 +43,7 @@ class Call:
     """What is to be run.
 
     Attributes:
-        notebook: The runbook's file.
-        environment: Where it looks.
         parameters: See `lib.schedule.settings.Entry.planned_values`.
-        timeout_seconds: Of the run.
-        schedule: The entry's name.
         planned_at: When it was to run, in ISO 8601.
         retry_of: Id of the run that it tries again; empty when it is the first.
         attempt: 1, and more for a retry.
@@ -80,7 +76,6 @@ def attempt(call: Call, on_change: Callable[[Archive], object] | None = None) ->
     """Run the runbook, unless another run of it goes on.
 
     Args:
-        call: What is to be run.
         on_change: See `lib.runbooks.execution.execute`.
     """
     environment = load_environment(call.environment)
@@ -113,8 +108,6 @@ def only_run(runbook: str, environment: Environment, work: str) -> Iterator[Leas
     is waited for until its lease has expired, which a live one prevents.
 
     Args:
-        runbook: Its name.
-        environment: Where it looks.
         work: What runs, for people.
 
     Raises:

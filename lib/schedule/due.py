@@ -31,9 +31,6 @@ def look(
     """Put on record what will not run any more, notify people of missed runs, and return what is due.
 
     Args:
-        entries: Of the schedule.
-        archive: Where runs are kept.
-        ledger: The occurrences there.
         now: The moment (UTC).
         show_change: Called when something was put on record.
 

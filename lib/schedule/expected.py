@@ -32,7 +32,6 @@ class MissedRun:
     """A planned run that did not happen, or an entry that is paused.
 
     Attributes:
-        entry: Of the schedule.
         planned_at: When it should have been (UTC); of a paused entry the newest time.
         reason: Why not, as far as it is known; one line.
         is_paused: Whether the entry runs no more until somebody resumes it.
@@ -83,7 +82,6 @@ class Upcoming:
 
     Attributes:
         planned_at: When (UTC).
-        parameters: As they will be.
     """
 
     planned_at: datetime
@@ -95,11 +93,9 @@ class Overview:
     """One entry.
 
     Attributes:
-        entry: Which.
         rests: Why it does not run at present; empty when it does.
         upcoming: The next firings, the first one first.
         last: The newest time on record; None: there is none.
-        missed: See `missed`.
     """
 
     entry: Entry
@@ -113,7 +109,6 @@ def expected_runs(store: Store, now: datetime) -> Expected:
     """What is expected of an archive; nothing when no schedule has ever run into it.
 
     Args:
-        store: The archive's.
         now: The moment (UTC).
 
     Raises:
@@ -139,8 +134,6 @@ def overviews(schedule: Schedule, store: Store, now: datetime, count: int) -> It
     """Every entry of the schedule.
 
     Args:
-        schedule: What is planned.
-        store: The archive's.
         now: The moment (UTC).
         count: How many firings to come are shown of each.
 
@@ -168,8 +161,6 @@ def missed(schedule: Schedule, store: Store, now: datetime) -> list[MissedRun]:
     no scheduler that works: a time that has passed and is not on record is missed.
 
     Args:
-        schedule: What was planned.
-        store: The archive's.
         now: The moment (UTC).
 
     Raises:

@@ -43,7 +43,6 @@ class Runner:
     """Runs what is due, each run a process.
 
     Attributes:
-        archive: Where runs and occurrences are kept.
         stop_grace_seconds: How long a run may go on once the scheduler is to stop.
         request: Whether it is; then nothing more is begun, and what still runs after the grace
             is stopped in good order.
@@ -155,8 +154,6 @@ def run_due(
     """Run what is due and wait for it; SIGINT, SIGTERM and SIGHUP stop it in good order.
 
     Args:
-        schedule: What is planned.
-        runner: What runs it.
         now: The moment (UTC).
         on_end: Called with each occurrence as it ends, in this thread.
         on_problem: Called with the error of each firing that could not be run or put on record; the

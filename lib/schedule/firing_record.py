@@ -63,9 +63,6 @@ class Occurrence:
     Whether a run goes on is in that run's own record, and only there.
 
     Attributes:
-        entry: Its name.
-        runbook: What was to run.
-        environment: Where it was to look.
         planned_at: When (UTC, as all times here).
         state: Whether it ran, and if not, why.
         reason: Why it did not run, in one line; empty when it did.
@@ -74,7 +71,6 @@ class Occurrence:
         ended_at: When it was over; None: it is not yet.
         give_up_at: When the process that claimed it must be done with it.
         machine: Which one claimed it, see `lib.archive.machine`.
-        pid: The process there.
     """
 
     entry: str

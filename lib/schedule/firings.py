@@ -34,9 +34,6 @@ class Ledger:
     """All occurrences in an archive's store.
 
     A store that does not answer is `lib.errors.Unavailable`, in every call.
-
-    Args:
-        store: See `lib.archive.store`.
     """
 
     def __init__(self, store: Store) -> None:

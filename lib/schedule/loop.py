@@ -37,8 +37,6 @@ def run_until_stopped(
     SIGINT, SIGTERM and SIGHUP end it: nothing more is begun, and this returns when no run is left.
 
     Args:
-        schedule: What is planned.
-        runner: What runs it.
         on_end: Called with each occurrence as it ends, in a thread of its own.
         on_problem: Called with a line when the archive or a file of settings cannot be read.
     """

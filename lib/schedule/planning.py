@@ -34,7 +34,6 @@ class Lapse:
     Attributes:
         planned_at: Which (UTC).
         state: SKIPPED, COALESCED or MISSED.
-        reason: One line.
     """
 
     planned_at: datetime
@@ -48,7 +47,6 @@ def due(
     """What is to be done now about an entry's planned times.
 
     Args:
-        entry: Which.
         since: Times up to that moment are not expected.
         recorded: The planned times that something has become of already.
         now: The moment; all are UTC.

@@ -45,10 +45,8 @@ class Entry:
 
     Attributes:
         name: Its key in the file.
-        runbook: Which runbook.
         cron: When, see `lib.schedule.cron`.
         timezone: Whose clocks `cron` is about.
-        environment: Where the runbook looks.
         parameters: As the file has them: dates may be ``today`` or ``yesterday``.
         days_since_deploy: ``2-7``: only on these days, the deployment's own being day 0; empty: always.
         deployed_at: When the deployment was; None: not known.
@@ -171,7 +169,6 @@ class Schedule:
     """All entries.
 
     Attributes:
-        entries: By name.
         concurrency: How many runs there are at once, at most.
     """
 

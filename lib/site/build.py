@@ -31,7 +31,6 @@ def build_site(archive: Archive, *, fresh: bool = False, now: datetime | None = 
     """Write the pages that have changed.
 
     Args:
-        archive: Whose runs are shown.
         fresh: Read every run, write every page, and remove any other.
         now: As of when (UTC); by default now.
 

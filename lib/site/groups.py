@@ -40,7 +40,6 @@ class Shard(NamedTuple):
         name: ``2026-11-1``: the month and the part.
         rows: Newest first, 500 at most.
         older: The shard before; empty at the end.
-        newer: The one after it.
         parts: Into how many the month is parted.
     """
 
@@ -74,7 +73,6 @@ class History(NamedTuple):
 
     Attributes:
         rows: Newest first, 60 at most.
-        total: How many there are.
         lead: The one that tells how things stand, see above; it may be older than those.
     """
 
@@ -184,10 +182,8 @@ class Status:
     """An environment in one look.
 
     Attributes:
-        environment: Its name.
         verdict: The worst; RUNNING when no run has ended yet. UNKNOWN at best when a run was missed
             or an entry is paused, or when neither can be told.
-        headline: Why.
         next_step: What to do now; may be empty.
         lead: The run that says so; of those that passed, the oldest. None when no run does.
         others: The other runs that did not pass, worst first.

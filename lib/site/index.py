@@ -43,10 +43,8 @@ class Row(NamedTuple):
 
     Attributes:
         place: ``environment/runbook/run id``: where it lies, whatever its record says.
-        title: Of the runbook.
         verdict: PASS, WARN, UNKNOWN, FAIL; RUNNING while it has none.
         status: What became of it, in words.
-        headline: One line.
         where: The cell that stopped it, unless the headline says so.
         next_step: What to do now: of its worst check that says so, or to run it again.
         parameters: ``name=value``, separated by commas; to be searched.
@@ -59,7 +57,6 @@ class Row(NamedTuple):
         when: The start as its operators think of it.
         timezone: The zone that they think in.
         took: How long, in words.
-        has_report: Whether there is one.
         was_refused: It asked for what could not be done, and tells nothing of how things are.
         figures: To be followed over time; None when they are not kept.
     """

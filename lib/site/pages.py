@@ -32,8 +32,6 @@ def status_page(
 
     Args:
         rows: All runs, newest first.
-        histories: By environment and runbook.
-        expected: What the schedule leads to expect.
         now: As of when (UTC).
         timezone: That people read it in.
     """

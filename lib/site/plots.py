@@ -34,11 +34,7 @@ class Plot:
     """One figure over the runs, oldest on the left.
 
     Attributes:
-        name: Of the figure.
-        newest: Its newest value.
         unit: Of all of them, as large as fits; empty when the name says it.
-        low: The smallest.
-        high: The largest.
         points: In drawing units, `WIDTH` by `HEIGHT`.
         lines: Points to be joined, as SVG has them; a run without the figure leaves a gap.
     """

@@ -41,7 +41,6 @@ def serve(store: Store, port: int, ready: Callable[[str], None]) -> None:
     """Serve the store's files until SIGINT or SIGTERM.
 
     Args:
-        store: The archive's.
         port: 0 takes any that is free.
         ready: Is told the address, such as ``http://127.0.0.1:8000/``, once it answers.
 
