@@ -1,4 +1,7 @@
-"""Which runs may go, and their removal: put on the chain first, so that it stays a whole story."""
+"""Which runs may go, and their removal: put on the chain first, so that it stays a whole story.
+
+An archive that cannot be read or written is `lib.errors.Unavailable`, in every call.
+"""
 
 from __future__ import annotations
 
@@ -78,11 +81,7 @@ class Prunable:
     never_began: tuple[str, ...]
 
     def remove(self, archive: Archive) -> None:
-        """Remove them.
-
-        Raises:
-            Unavailable: The archive cannot be written.
-        """
+        """Remove them."""
         for place in self.half_removed:
             delete_files(archive, place)
         for place in self.never_began:
@@ -98,9 +97,6 @@ def prunable(archive: Archive, retention: Retention | None, now: datetime) -> Pr
     Args:
         retention: Which of those that ended may; None: none.
         now: The moment (UTC). Should the clock be ahead, age counts from the newest run's start.
-
-    Raises:
-        Unavailable: The archive or its chain cannot be read.
     """
     runs = archive.runs()
     now = min(now, max((run.record.started_at for run in runs if isinstance(run, Run)), default=now))
@@ -129,20 +125,13 @@ def remove(archive: Archive, place: str) -> None:
     """Remove a run; when that is cut short, `delete_files` ends it.
 
     The chain is told first: files that go before it knows would be missing.
-
-    Raises:
-        Unavailable: The archive cannot be written.
     """
     Chain(archive.store).append(Event.REMOVED, place, {})
     delete_files(archive, place)
 
 
 def delete_files(archive: Archive, place: str) -> None:
-    """Delete what a run left, its record last: whoever reads meanwhile still reads what the run was.
-
-    Raises:
-        Unavailable: The archive cannot be written.
-    """
+    """Delete what a run left, its record last: whoever reads meanwhile still reads what the run was."""
     forget_unsealed(archive.store, place)
     # By name also where a killed runner came no further than a temporary file.
     names = {*archive.store.names(place), *(f"{place}/{name}" for name in (NOTEBOOK, REPORT, RECORD))}

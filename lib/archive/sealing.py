@@ -3,6 +3,8 @@
 A runner that was killed cannot do so; whoever runs next finds its run below ``_unsealed/``, puts
 it on record as abandoned and seals it in its place. Of several that find it at once, one does:
 whoever creates its claim below ``_closing/``; another only when that one has not for long.
+
+An archive that cannot be read or written is `lib.errors.Unavailable`, in every call.
 """
 
 from __future__ import annotations
@@ -39,11 +41,7 @@ def seal(archive: Archive, place: str, event: Event = Event.SEALED) -> bool:
 
 
 def forget_unsealed(store: Store, place: str) -> None:
-    """Of a run that is on the chain, or gone: there is nothing left to do.
-
-    Raises:
-        Unavailable: The archive cannot be written.
-    """
+    """Of a run that is on the chain, or gone: there is nothing left to do."""
     # In this order: whoever still claims it then sees that there is nothing left.
     store.delete(f"{UNSEALED}/{place}")
     for claim in store.children(f"{_CLOSING}/{place}"):
@@ -51,11 +49,7 @@ def forget_unsealed(store: Store, place: str) -> None:
 
 
 def lost_runs(archive: Archive, environment: str) -> Iterator[Run]:
-    """The environment's unsealed runs whose runner is gone, for the caller to archive as they are told, and to seal.
-
-    Raises:
-        Unavailable: The archive cannot be read.
-    """
+    """The environment's unsealed runs whose runner is gone, for the caller to archive as they are told, and to seal."""
     now = utc_now()
     for place in unsealed_places(archive.store, environment):
         run = archive.read(place)

@@ -1,4 +1,7 @@
-"""Whether the archive still holds what the chain says: no file altered, lost or slipped in, no entry cut out."""
+"""Whether the archive still holds what the chain says: no file altered, lost or slipped in, no entry cut out.
+
+An archive that cannot be listed, or whose chain cannot be read, is `lib.errors.Unavailable`, in every call.
+"""
 
 from __future__ import annotations
 
@@ -86,9 +89,6 @@ def verify(archive: Archive, *, place: str = "", noted_head: str = "") -> Verifi
     Args:
         place: Of the one run that is looked at; by default all are.
         noted_head: SHA-256 of a head that was noted earlier: the chain still has to hold it.
-
-    Raises:
-        Unavailable: The archive cannot be listed, or the chain not be read.
     """
     # In this order: of a run that ends meanwhile the chain then knows more, never less.
     unsealed = set(unsealed_places(archive.store))
@@ -123,9 +123,6 @@ def adopt(archive: Archive, faults: Sequence[Fault]) -> list[str]:
 
     Returns:
         The places of those runs; one whose record cannot be read stays a fault.
-
-    Raises:
-        Unavailable: The archive cannot be read or written.
     """
     places = [fault.place for fault in faults if fault.kind is FaultKind.NOT_ON_CHAIN]
     return [place for place in places if seal(archive, place, Event.ADOPTED)]

@@ -17,7 +17,6 @@ from lib.runbooks.parameters import assignment_words
 from lib.schedule.settings import Entry
 
 _TEMPLATE = Path(__file__).with_name("airflow_dags.py.template")
-_WIDTH = 100
 # An Airflow end date is included.
 _INSTANT = timedelta(microseconds=1)
 
@@ -35,7 +34,7 @@ def dag_file(entries: Sequence[Entry], command: str) -> str:
     head, rest = _TEMPLATE.read_text(encoding="utf-8").split("{{command}}")
     middle, tail = rest.split("{{entries}}")
     # Literals only: whatever a name or a value holds, it stays data.
-    dags = pformat([_dag(entry) for entry in entries], sort_dicts=False, width=_WIDTH, compact=True)
+    dags = pformat([_dag(entry) for entry in entries], sort_dicts=False, width=100, compact=True)
     return f"{head}{command!r}{middle}{dags}{tail}"
 
 

@@ -166,18 +166,11 @@ def _environment_variables(target: Target) -> list[run_v2.EnvVar]:
 
     # A secret is called what the variable is called that a notification's address is read from.
     secrets = dict.fromkeys(channel.variable for channel in target.environment.notifications.channels)
-    return [
-        run_v2.EnvVar(name="RUNBOOK_OUTPUTS", value=target.outputs),
-        *(
-            run_v2.EnvVar(
-                name=name,
-                value_source=run_v2.EnvVarSource(
-                    secret_key_ref=run_v2.SecretKeySelector(secret=name, version="latest")
-                ),
-            )
-            for name in secrets
-        ),
-    ]
+    variables = [run_v2.EnvVar(name="RUNBOOK_OUTPUTS", value=target.outputs)]
+    for name in secrets:
+        secret = run_v2.SecretKeySelector(secret=name, version="latest")
+        variables.append(run_v2.EnvVar(name=name, value_source=run_v2.EnvVarSource(secret_key_ref=secret)))
+    return variables
 
 
 def _check(pattern: re.Pattern[str], text: str, what: str, expected: str) -> None:

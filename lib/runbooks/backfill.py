@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -174,21 +174,17 @@ def backfill(
     with signals_as_requests(request), ThreadPoolExecutor(jobs) as pool:
         futures = [pool.submit(run, day) for day in series.dates]
         try:
-            _report_as_they_end(futures, on_end)
+            for future in as_completed(futures):
+                if ended := future.result():
+                    on_end(ended)
         except BaseException:
             request.make(RunStatus.INTERRUPTED)  # nobody is left to report the other runs to
             raise
-    ended = [future.result() for future in futures]
+    results = [future.result() for future in futures]
     return Backfill(
-        tuple(run for run in ended if run),
-        tuple(day for day, run in zip(series.dates, ended, strict=True) if run is None),
+        tuple(filter(None, results)),
+        tuple(day for day, result in zip(series.dates, results, strict=True) if result is None),
     )
-
-
-def _report_as_they_end(futures: list[Future[DateRun | None]], on_end: Callable[[DateRun], None]) -> None:
-    for future in as_completed(futures):
-        if run := future.result():
-            on_end(run)
 
 
 def _run(words: Sequence[str], day: date, runbook: str, environment: str, request: StopRequest) -> DateRun | None:

@@ -139,10 +139,8 @@ def _impact(incident: Incident) -> Iterator[tuple[str, str]]:
         yield "of them failed or unfinished", text_of(sum(s in (Progress.FAILED, Progress.UNFINISHED) for s in states))
         yield "MERGEs without the lock", text_of(sum(run.merged_without_lock for run in incident.consolidations))
         yield "Rows merged", text_of(sum(merged))
-        yield (
-            "Duplicate keys that validations found",
-            text_of(sum(run.duplicates or 0 for run in incident.consolidations)),
-        )
+        duplicates = sum(run.duplicates or 0 for run in incident.consolidations)
+        yield "Duplicate keys that validations found", text_of(duplicates)
         yield "Error lines", text_of(sum(map(is_error, incident.lines)))
     yield "Runs that did not pass", text_of(sum(verdict_of(run) is not Verdict.PASS for run in incident.runs))
     yield "Changes by people", text_of(len(incident.actions))
@@ -173,9 +171,8 @@ def _actions(incident: Incident) -> Part:
         )
         for record in incident.actions
     ]
-    unread = [reason for source, reason in incident.unread.items() if source.startswith("record of")]
     columns = ("When", "What", "Who", "Why", "State", "Before", "After", "Undo")
-    return _part("What was done", columns, rows, "Nothing is on record.", unread)
+    return _part("What was done", columns, rows, "Nothing is on record.", _unread(incident, "record of"))
 
 
 def _open(incident: Incident) -> Part:
@@ -186,14 +183,9 @@ def _open(incident: Incident) -> Part:
         if check.verdict is not Verdict.PASS
     ]
     cut_short = [
-        (
-            str(Verdict.UNKNOWN),
-            run.record.headline,
-            f"Run it again: runbook run {run.record.runbook}",
-            run.record.runbook,
-        )
-        for run in incident.newest_runs
-        if not run.record.checks
+        (str(Verdict.UNKNOWN), record.headline, f"Run it again: runbook run {record.runbook}", record.runbook)
+        for record in (run.record for run in incident.newest_runs)
+        if not record.checks
     ]
     begun = [
         (str(Verdict.WARN), f"{record.action} of {record.target}: {ActionStatus.BEGUN.words}", record.undo, "changes")
@@ -209,7 +201,7 @@ def _open(incident: Incident) -> Part:
 def _timeline(incident: Incident) -> Part:
     rows = [_consolidation_row(incident, run) for run in incident.consolidations]
     columns = ("Started", "Batch", "Game date", "State", "Took", "Rows", "Duplicates", "Instance")
-    return _part("Consolidations", columns, rows, "None was logged.", _unread_logs(incident))
+    return _part("Consolidations", columns, rows, "None was logged.", _unread(incident, "logs"))
 
 
 def _consolidation_row(incident: Incident, run: Consolidation) -> tuple[str, ...]:
@@ -233,11 +225,11 @@ def _log_lines(incident: Incident) -> Part:
     ]
     columns = ("When", "Who", "Severity", "Line")
     note = "Lines of the lock, the MERGE and the validation, and errors."
-    return _part("Log lines", columns, rows, "None was logged.", _unread_logs(incident), note=note)
+    return _part("Log lines", columns, rows, "None was logged.", _unread(incident, "logs"), note=note)
 
 
-def _unread_logs(incident: Incident) -> list[str]:
-    return [reason for source, reason in incident.unread.items() if source == "logs"]
+def _unread(incident: Incident, sources: str) -> list[str]:
+    return [reason for source, reason in incident.unread.items() if source.startswith(sources)]
 
 
 def _part(

@@ -72,17 +72,17 @@ def refusal(
     # Without a handler Python would print its warnings, which may quote the address.
     logging.getLogger("apprise").addHandler(logging.NullHandler())
     plugin, looks = apprise.Apprise.instantiate(address), _LOOKS[verdict]
-    if plugin and key and (argument := key_argument(plugin)):
-        plugin = apprise.Apprise.instantiate(keyed(address, argument, key))
+    if plugin and key and (argument := _key_argument(plugin)):
+        plugin = apprise.Apprise.instantiate(_keyed(address, argument, key))
         looks = "success" if is_over else looks
     if not plugin:
         return "its value is not an address that Apprise knows"
     if is_over:
-        close_by_alias(plugin, key)
+        _close_by_alias(plugin, key)
     plugin.redirects = False
     channel = apprise.Apprise(plugin)
     schemas: set[str] = plugin.schemas()  # type: ignore[no-untyped-call]
-    with judged_answers(schemas) as faults:
+    with _judged_answers(schemas) as faults:
         result = channel.notify(
             title=_inert(title),
             body=_inert(body),
@@ -104,18 +104,18 @@ def _inert(text: str) -> str:
     return _MENTION.sub("@\N{ZERO WIDTH SPACE}", printable(text))
 
 
-def key_argument(plugin: Any) -> str:
+def _key_argument(plugin: Any) -> str:
     """The argument of an Apprise plugin that takes an alert's key; empty: it knows no alerts."""
     own = (argument for schema, argument in _OWN_ARGUMENTS.items() if schema in plugin.schemas())
     return next(own, _USUAL_ARGUMENT if _USUAL_ARGUMENT in plugin.template_args else "")
 
 
-def keyed(address: str, argument: str, key: str) -> str:
+def _keyed(address: str, argument: str, key: str) -> str:
     """The address with that key; it stands over one in the address, which would be shared by all questions."""
     return f"{address}{'&' if '?' in address else '?'}{urlencode({argument: key, 'action': 'map'})}"
 
 
-def close_by_alias(plugin: Any, key: str) -> None:
+def _close_by_alias(plugin: Any, key: str) -> None:
     """Let a plugin of Opsgenie or Jira close the alert of that key, whatever it is to send; others are left alone."""
     import requests
     from apprise.plugins.jira import JIRA_API_LOOKUP
@@ -136,7 +136,7 @@ def close_by_alias(plugin: Any, key: str) -> None:
 
 
 @contextmanager
-def judged_answers(schemas: Iterable[str]) -> Iterator[list[str]]:
+def _judged_answers(schemas: Iterable[str]) -> Iterator[list[str]]:
     """Collect why the answers to requests of the block mean that nothing was taken; empty: they do not.
 
     The plugins of Apprise make their own sessions of ``requests``, so it is put in between there,

@@ -16,21 +16,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
 from types import FrameType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from lib.archive.record import RunStatus
+
+if TYPE_CHECKING:
+    from lib.runbooks.kernel import Kernel
 
 GRACE_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 _STANDARD_INPUT = 0
-
-
-class Interruptible(Protocol):
-    """What can be stopped: a kernel."""
-
-    def interrupt(self) -> None: ...
-
-    def kill(self) -> None: ...
 
 
 class StoppedBetweenCells(Exception):
@@ -103,7 +98,7 @@ def _stop_at_end_of_input() -> None:
 class Watchdog:
     """Watches an execution in a thread and carries out a request to stop it."""
 
-    def __init__(self, kernel: Interruptible, request: StopRequest, limits: Limits) -> None:
+    def __init__(self, kernel: Kernel, request: StopRequest, limits: Limits) -> None:
         self._kernel = kernel
         self._request = request
         self._limits = limits

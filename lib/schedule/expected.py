@@ -1,4 +1,7 @@
-"""What the schedule leads to expect: runs that should have happened, and when the next ones are due."""
+"""What the schedule leads to expect: runs that should have happened, and when the next ones are due.
+
+An archive that cannot be read is `lib.errors.Unavailable`, in every call.
+"""
 
 from __future__ import annotations
 
@@ -110,9 +113,6 @@ def expected_runs(store: Store, now: datetime) -> Expected:
 
     Args:
         now: The moment (UTC).
-
-    Raises:
-        Unavailable: The archive cannot be read.
     """
     if not store.children(FOLDER):
         return Expected()
@@ -136,9 +136,6 @@ def overviews(schedule: Schedule, store: Store, now: datetime, count: int) -> It
     Args:
         now: The moment (UTC).
         count: How many firings to come are shown of each.
-
-    Raises:
-        Unavailable: The store cannot be read.
     """
     ledger = Ledger(store)
     missing = missed(schedule, store, now)
@@ -162,9 +159,6 @@ def missed(schedule: Schedule, store: Store, now: datetime) -> list[MissedRun]:
 
     Args:
         now: The moment (UTC).
-
-    Raises:
-        Unavailable: The store cannot be read.
     """
     ledger = Ledger(store)
     found = [run for entry in schedule.entries.values() for run in _missed(entry, ledger, now)]

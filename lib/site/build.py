@@ -58,9 +58,6 @@ def _observed(archive: Archive, kept: Sequence[Row]) -> list[Row]:
     """Every run as it is now, newest first; figures only where a page follows them.
 
     A run that has ended is not read again, unless it was closed as abandoned: its runner may only have slept.
-
-    Raises:
-        Unavailable: The archive cannot be read.
     """
     ended = {row.place: row for row in kept if row.ended_at and row.status != RunStatus.ABANDONED.words}
     rows = [ended.get(place) or row_of(archive.read(place)) for place in archive.places()]

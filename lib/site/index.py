@@ -6,7 +6,7 @@ Of a run that has ended it never changes, so its record is read once.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
@@ -20,12 +20,13 @@ from lib.archive.archive import RECORD, REPORT, DamagedRun, Run
 from lib.archive.record import RunRecord, RunStatus
 from lib.archive.store import Store
 from lib.errors import UserError
-from lib.site.figures import Figure, figures_of
+from lib.verdict.check import Check
 from lib.verdict.verdict import Verdict
 from lib.words import dates, durations, pages, quantities, runbook_commands, text, undated
 from lib.words.dates import DATE_WORDS, resolve_game_date
 from lib.words.durations import spoken_seconds
 from lib.words.pages import TEMPLATES, in_zone
+from lib.words.quantities import Quantity, quantity_of
 
 ROWS = "_site/rows.json"
 RUNNING = "RUNNING"
@@ -36,6 +37,31 @@ _LONGEST_TEXT = 300
 _READERS = (dates, durations, old_records, pages, quantities, record, runbook_commands, text, undated)
 _NEWER = "Update this installation: a newer version has archived the run"
 _DAMAGED = "See what is damaged, and whether it was altered: runbook runs verify"
+_MOST_FIGURES = 40
+_LONGEST_NAME = 80
+# How old a log's last line is depends on when the run looked.
+_NOT_FOLLOWED = ("age",)
+
+
+class Figure(NamedTuple):
+    """One number.
+
+    Attributes:
+        key: The id of its check and the label of its evidence, without the dates in it: the same in every run.
+        name: The same for people.
+        value: In that unit.
+        unit: ``s``, ``B``, ``%``; else what is counted, such as ``duplicate keys``. May be empty.
+    """
+
+    key: str
+    name: str
+    value: float
+    unit: str
+
+    @property
+    def measures(self) -> str:
+        """See `Quantity.measures`."""
+        return Quantity(self.value, self.unit).measures
 
 
 class Row(NamedTuple):
@@ -45,17 +71,17 @@ class Row(NamedTuple):
         place: ``environment/runbook/run id``: where it lies, whatever its record says.
         verdict: PASS, WARN, UNKNOWN, FAIL; RUNNING while it has none.
         status: What became of it, in words.
-        where: The cell that stopped it, unless the headline says so.
         next_step: What to do now: of its worst check that says so, or to run it again.
+        looked_from: The moment that it looked from, as `started_at`.
+        started_at: UTC, ISO 8601, to the second.
+        when: The start as its operators think of it.
+        timezone: The zone that they think in.
+        where: The cell that stopped it, unless the headline says so.
         parameters: ``name=value``, separated by commas; to be searched.
         origin: What started it, when that was not a person.
         entry: Of the schedule, when that started it.
         date: The date that it asked about; empty when its runbook has none.
-        looked_from: The moment that it looked from, as `started_at`.
-        started_at: UTC, ISO 8601, to the second.
-        ended_at: The same; empty while it has not ended, also when it was killed.
-        when: The start as its operators think of it.
-        timezone: The zone that they think in.
+        ended_at: As `started_at`; empty while it has not ended, also when it was killed.
         took: How long, in words.
         was_refused: It asked for what could not be done, and tells nothing of how things are.
         figures: To be followed over time; None when they are not kept.
@@ -66,21 +92,21 @@ class Row(NamedTuple):
     verdict: str
     status: str
     headline: str
-    where: str
     next_step: str
-    parameters: str
-    origin: str
-    entry: str
-    date: str
     looked_from: str
     started_at: str
-    ended_at: str
     when: str
     timezone: str
-    took: str
-    has_report: bool
-    was_refused: bool
-    figures: tuple[Figure, ...] | None
+    where: str = ""
+    parameters: str = ""
+    origin: str = ""
+    entry: str = ""
+    date: str = ""
+    ended_at: str = ""
+    took: str = "-"
+    has_report: bool = False
+    was_refused: bool = False
+    figures: tuple[Figure, ...] | None = ()
 
     @property
     def environment(self) -> str:
@@ -109,8 +135,7 @@ def kept_rows(store: Store) -> list[Row] | None:
     """The runs as the last build saw them, newest first.
 
     Returns:
-        None when there is no site, or when its pages were made by other code than this:
-        all of them are to be made anew.
+        None when there is no site, or its pages were made by other code than this.
 
     Raises:
         Unavailable: The archive cannot be read.
@@ -173,21 +198,11 @@ def _unread(run: DamagedRun) -> Row:
         verdict=str(Verdict.UNKNOWN),
         status=run.status,
         headline=run.reason[:_LONGEST_TEXT],
-        where="",
         next_step=_NEWER if run.is_newer else _DAMAGED,
-        parameters="",
-        origin="",
-        entry="",
-        date="",
         looked_from=started_at,
         started_at=started_at,
-        ended_at="",
         when=f"{started_at[:10]} {started_at[11:19]} UTC",
         timezone="UTC",
-        took="-",
-        has_report=False,
-        was_refused=False,
-        figures=(),
     )
 
 
@@ -226,8 +241,25 @@ def _date(record: RunRecord) -> str:
 
 
 def _figures(record: RunRecord) -> tuple[Figure, ...]:
+    """Its duration and the first 40 numbers in its evidence; of the same one for several dates, the largest."""
     took = () if record.seconds is None else (Figure("took", "Took", record.seconds, "s"),)
-    return (*took, *figures_of(record.checks))
+    found: dict[str, Figure] = {}
+    for figure in (figure for check in record.checks for figure in _figures_of(check)):
+        known = found.get(figure.key)
+        if known is None or figure.value > known.value:
+            found[figure.key] = figure
+    return (*took, *tuple(found.values())[:_MOST_FIGURES])
+
+
+def _figures_of(check: Check) -> Iterator[Figure]:
+    for label, value in check.evidence.items():
+        quantity = quantity_of(value)
+        if quantity is not None and label not in _NOT_FOLLOWED:
+            words = undated.undated(label) or quantity.unit
+            key, name = (
+                ": ".join(filter(None, (of, words)))[:_LONGEST_NAME] for of in (check.id, undated.undated(check.name))
+            )
+            yield Figure(key, name, quantity.value, quantity.unit)
 
 
 @cache

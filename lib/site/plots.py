@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from math import floor, log10
 
-from lib.site.figures import Figure
-from lib.site.index import Row
+from lib.site.index import Figure, Row
 
 WIDTH, HEIGHT = 320, 72
 _MARGIN = 8
