@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from lib.archive.archive import Archive, Run
 from lib.archive.record import RunStatus, utc_now
+from lib.archive.search import Selection
 from lib.errors import RunbookError, UserError
 from lib.operations.changes.audit import changes, releases
 from lib.operations.logs.history import LogHistory
@@ -126,13 +127,8 @@ def gather(
 
 def _ended_runs(platform: Platform, archive: Archive) -> list[Run]:
     """Those of the environment, oldest first."""
-    return [
-        run
-        for run in reversed(archive.runs())
-        if isinstance(run, Run)
-        and run.record.environment == platform.name
-        and run.record.status is not RunStatus.RUNNING
-    ]
+    runs = [run for run in Selection(environment=platform.name).runs(archive) if isinstance(run, Run)]
+    return [run for run in reversed(runs) if run.record.status is not RunStatus.RUNNING]
 
 
 def _chosen(runs: Sequence[Run], run_ids: Sequence[str], where: str) -> list[Run]:

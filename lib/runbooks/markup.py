@@ -10,13 +10,14 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from markupsafe import Markup
+
 from lib.words.text import printable
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.rules_inline import StateInline
     from markdown_it.token import Token
-    from markupsafe import Markup
 
 IMAGES = ("image/svg+xml", "image/png", "image/jpeg", "image/gif", "image/webp")
 WHERE = "All of it is in notebook.ipynb."
@@ -32,8 +33,6 @@ _MAX_MARKDOWN = 50_000
 
 def sentence(text: str) -> Markup:
     """A note to the reader in place of what is not shown."""
-    from markupsafe import Markup
-
     return Markup('<p class="left-out">{}</p>').format(printable(text))
 
 
@@ -52,7 +51,6 @@ def sanitised(html: str, images: Mapping[str, str] | None = None) -> Markup:
         images: ``data:`` addresses by the name of an attachment.
     """
     import nh3
-    from markupsafe import Markup
 
     left_out: list[str] = [tag.lower() for tag in _ACTIVE.findall(html)]
 
@@ -87,8 +85,6 @@ def markdown(text: str, attachments: Mapping[str, Mapping[str, Any]] | None = No
         text: Hostile input.
         attachments: Images of the cell: content by media type, by name.
     """
-    from markupsafe import Markup
-
     images = {
         f"attachment:{name}": data_address(media_type, joined(content))
         for name, bundle in (attachments or {}).items()

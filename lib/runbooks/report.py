@@ -6,32 +6,22 @@ of a limited size.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from lib.archive.record import RunRecord, RunStatus
-from lib.runbooks.markup import markdown, shortening
-from lib.words.pages import render
-from lib.words.terminal_text import without_escapes
-from lib.words.text import printable
-
-if TYPE_CHECKING:
-    from markupsafe import Markup
-
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import Any
 
-from lib.runbooks.markup import IMAGES, WHERE, data_address, joined, sanitised, sentence
+from markupsafe import Markup
+
+from lib.archive.record import RunRecord, RunStatus
+from lib.runbooks.markup import IMAGES, WHERE, data_address, joined, markdown, sanitised, sentence, shortening
 from lib.verdict.conclusion import MEDIA_TYPE
-from lib.words.terminal_text import Row, rows_at_last
-
-if TYPE_CHECKING:
-    from markupsafe import Markup
+from lib.words.pages import render
+from lib.words.terminal_text import Row, rows_at_last, without_escapes
+from lib.words.text import printable
 
 _MAX_TRACEBACK = 50_000
 _LABELS = {"parameters": "Parameters and their defaults", "injected-parameters": "Parameters of this run"}
@@ -125,7 +115,6 @@ def _failure(output: Mapping[str, Any]) -> Failure:
 
 
 def _highlighted(source: str) -> Markup:
-    from markupsafe import Markup
     from pygments import highlight
     from pygments.formatters import HtmlFormatter
     from pygments.lexers import PythonLexer
@@ -185,8 +174,6 @@ def _writes(parts: Iterable[Iterable[Mapping[str, Any]]]) -> Iterator[tuple[int,
 
 
 def _printed(rows: list[Row], room: _Room) -> list[Markup]:
-    from markupsafe import Markup
-
     runs = [
         (stream, room.take("text", "\n".join(row.text.rstrip() for row in lines), _SPAN))
         for stream, lines in groupby(rows, key=lambda row: row.stream)
@@ -209,8 +196,6 @@ def _richest(data: Mapping[str, Any], cell_id: str, room: _Room) -> Markup:
         if any(kind.startswith(media_type) for kind in data):
             return sentence(f"{name} is not shown here. Open notebook.ipynb in JupyterLab to see it.")
     if "text/html" in data:
-        from markupsafe import Markup
-
         # Where it is wider than the page, it is scrolled by keyboard too.
         html = sanitised(room.take("HTML", joined(data["text/html"])))
         return Markup('<div class="rich" tabindex="0">{}</div>').format(html)
@@ -233,15 +218,11 @@ def _as_text(data: Mapping[str, Any], room: _Room) -> Markup:
 
 
 def _image(address: str, alt: str, room: _Room) -> Markup:
-    from markupsafe import Markup
-
     if room.take("images", address) != address:
         return sentence(f"{alt} is not shown, for it is too large. {WHERE}")
     return Markup('<figure><img src="{}" alt="{}"></figure>').format(address, alt)
 
 
 def _pre(text: str, room: _Room) -> Markup:
-    from markupsafe import Markup
-
     shown = room.take("text", printable(text))
     return Markup('<pre class="result">{}</pre>').format(shown) if shown else Markup()

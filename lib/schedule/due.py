@@ -122,24 +122,17 @@ def _notify_of_missed(occurrences: Sequence[Occurrence]) -> None:
     Those of one environment are one message to each of its channels.
     """
     by_environment = sorted(occurrences, key=lambda occurrence: (occurrence.environment, occurrence.planned_at))
-    for environment, missing in groupby(by_environment, key=lambda occurrence: occurrence.environment):
-        _notify(environment, list(missing))
-
-
-def _notify(environment: str, missing: Sequence[Occurrence]) -> None:
-    settings = load_environment(environment)
-    channels = [
-        channel
-        for channel in settings.notifications.channels
-        if is_told(channel, before=Verdict.PASS, now=Verdict.UNKNOWN)
-    ]
-    lines = [
-        f"{occurrence.runbook} ({occurrence.entry}), planned for "
-        f"{local_time(occurrence.planned_at, settings.timezone)}: {occurrence.reason}"
-        for occurrence in missing[-_MOST_LINES:]
-    ]
-    if len(missing) > len(lines):
-        lines.insert(0, f"{len(missing) - len(lines)} earlier ones, and:")
-    what = "a scheduled run did" if len(missing) == 1 else f"{len(missing)} scheduled runs did"
-    message = Message(f"UNKNOWN: {what} not happen ({environment})", "\n".join(lines), Verdict.UNKNOWN)
-    send(message, channels, redactor_of(settings), timeout_seconds=settings.notifications.timeout_seconds)
+    for environment, group in groupby(by_environment, key=lambda occurrence: occurrence.environment):
+        settings, missing = load_environment(environment), list(group)
+        notifications = settings.notifications
+        channels = [each for each in notifications.channels if is_told(each, before=Verdict.PASS, now=Verdict.UNKNOWN)]
+        lines = [
+            f"{occurrence.runbook} ({occurrence.entry}), planned for "
+            f"{local_time(occurrence.planned_at, settings.timezone)}: {occurrence.reason}"
+            for occurrence in missing[-_MOST_LINES:]
+        ]
+        if len(missing) > len(lines):
+            lines.insert(0, f"{len(missing) - len(lines)} earlier ones, and:")
+        what = "a scheduled run did" if len(missing) == 1 else f"{len(missing)} scheduled runs did"
+        message = Message(f"UNKNOWN: {what} not happen ({environment})", "\n".join(lines), Verdict.UNKNOWN)
+        send(message, channels, redactor_of(settings), timeout_seconds=notifications.timeout_seconds)

@@ -23,7 +23,6 @@ from lib.words.secrets.redaction import Redactor
 
 # So long it is shown though its entry runs again.
 _SHOWN_FOR = timedelta(days=1)
-_LOOK_AT_THE_SCHEDULE = "Check that the scheduler is alive, and what is due: runbook schedule list"
 _ANOTHER_SCHEDULE = (
     "a schedule runs into this archive, and it is not the one here: no entry is the same. "
     "Build the site where it runs, or name its file in RUNBOOK_SCHEDULE"
@@ -60,7 +59,7 @@ class MissedRun:
     def next_step(self) -> str:
         if self.is_paused:
             return f"Look at the run that paused it, then: runbook schedule resume {self.entry.name}"
-        return _LOOK_AT_THE_SCHEDULE
+        return "Check that the scheduler is alive, and what is due: runbook schedule list"
 
 
 @dataclass(frozen=True)

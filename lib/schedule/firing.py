@@ -105,7 +105,8 @@ class Runner:
         while True:
             answer = self._answer(call, claimed)
             if answer.attempt is None:
-                reason = _why_not_begun(call, answer)
+                still = f"{Path(call.notebook).stem} was still running: {answer.held_by}"
+                reason = still if answer.held_by else "the scheduler was stopped before it began"
                 state = State.ENDED if attempts else State.SKIPPED
                 return claimed.ended(state, utc_now(), reason, tuple(attempts))
             attempts.append(answer.attempt)
@@ -180,12 +181,6 @@ def run_due(
                 on_end(occurrence)
                 ended.append(occurrence)
     return ended
-
-
-def _why_not_begun(call: Call, answer: Answer) -> str:
-    if not answer.held_by:
-        return "the scheduler was stopped before it began"
-    return f"{Path(call.notebook).stem} was still running: {answer.held_by}"
 
 
 def _checked(answer: dict[str, Any] | None) -> Answer | None:
