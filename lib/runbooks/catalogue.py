@@ -154,9 +154,9 @@ def runbooks(folder: Path | None = None) -> list[Runbook]:
     return [Runbook(path) for path in sorted((folder or places.notebooks()).glob("[!.]*.ipynb"))]
 
 
-def hidden_notebooks(folder: Path | None = None) -> list[Path]:
+def hidden_notebooks() -> list[Path]:
     """Files that are not runbooks although they end in ``.ipynb``: macOS and editors leave some."""
-    return sorted((folder or places.notebooks()).glob(".*.ipynb"))
+    return sorted(places.notebooks().glob(".*.ipynb"))
 
 
 def find_runbook(name: str, folder: Path | None = None) -> Runbook:

@@ -17,7 +17,7 @@ from lib.words.text import one_line
 
 
 def read_outcome(
-    notebook: Mapping[str, Any], stopped: RunStatus | None, seconds: float, last_words: str = "", missing: int = 0
+    notebook: Mapping[str, Any], stopped: RunStatus | None, seconds: float, last_words: str, missing: int
 ) -> Outcome:
     """Judge an execution by the notebook as far as it was executed.
 
