@@ -27,11 +27,7 @@ REPORT = "report.html"
 
 @dataclass(frozen=True)
 class Run:
-    """A run in the archive.
-
-    Attributes:
-        place: ``environment/runbook/run id``: where its files are.
-    """
+    """A run in the archive; its files are at its place, ``environment/runbook/run id``."""
 
     place: str
     record: RunRecord
@@ -96,10 +92,7 @@ class Archive:
         return self.store.address()
 
     def begin(self, record: RunRecord) -> Run:
-        """Give a new run its id and its place, and file its record there.
-
-        Args:
-            record: Of the run; its id is replaced.
+        """Give a new run its id, instead of its record's, and its place, and file its record there.
 
         Raises:
             Unavailable: The archive cannot be written.

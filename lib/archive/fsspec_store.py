@@ -126,7 +126,7 @@ class FsspecStore:
         except FileNotFoundError:
             return True
         except OSError as error:
-            # Who may see only a part of it is refused; gcsfs has no other word for that.
+            # An account that may see only a part of it is refused; gcsfs has no other word for that.
             if not str(error).startswith("Forbidden"):
                 raise
         self._has_answered = True

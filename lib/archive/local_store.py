@@ -26,11 +26,7 @@ _NOTHING_TO_SYNC = (errno.ENOENT, errno.EINVAL, errno.ENOTSUP, errno.ENXIO, errn
 
 
 class LocalStore:
-    """A `Store` whose names are paths below a folder.
-
-    Args:
-        root: The folder; made when something is written.
-    """
+    """A `Store` whose names are paths below a folder, which is made when something is written."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()

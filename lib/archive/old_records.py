@@ -96,11 +96,7 @@ _FIGURE = re.compile(
 
 
 def upgraded(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The record in schema 2.
-
-    Args:
-        record: A record of schema 1, as JSON has it; what is wrong in it stays wrong.
-    """
+    """The record in schema 2, from one of schema 1 as JSON has it; what is wrong in it stays wrong."""
     error = record.get("error")
     name = error.get("name") if isinstance(error, dict) else None
     code = _CODE_OF_ERROR.get(name) if isinstance(name, str) else None

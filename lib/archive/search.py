@@ -67,11 +67,7 @@ _MOMENT = 16  # its length
 
 
 class Hit(NamedTuple):
-    """Where a word stands.
-
-    Attributes:
-        field: What it is of the record, such as ``headline`` or ``next step``.
-    """
+    """Where a word stands: the field of the record, such as ``headline`` or ``next step``, and the words around it."""
 
     field: str
     text: str
@@ -92,10 +88,7 @@ def searched(runs: Iterable[Run | DamagedRun], text: str, limit: int) -> tuple[l
 
 
 def hits(record: RunRecord, text: str) -> list[Hit]:
-    """Where the words stand in what a run found; case does not matter.
-
-    Args:
-        text: Words; each has to stand somewhere in the record.
+    """Where the words stand in what a run found; each has to stand somewhere, and case does not matter.
 
     Returns:
         The first place of each word; empty when one of them is nowhere, or there are none.

@@ -42,11 +42,7 @@ _UNKNOWN = (FaultKind.UNSEALED, FaultKind.UNREAD)
 
 @dataclass(frozen=True)
 class Fault:
-    """One of them.
-
-    Attributes:
-        place: Of which run; empty for the chain itself.
-    """
+    """One of them, about the run at `place`, which is empty for the chain itself."""
 
     kind: FaultKind
     place: str

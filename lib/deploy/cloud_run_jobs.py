@@ -30,11 +30,7 @@ _FUNCTIONS = Path(__file__).with_name("cloud_run.sh")
 
 @dataclass(frozen=True)
 class Deployment:
-    """A Cloud Run job, and what starts it.
-
-    Attributes:
-        trigger: None: it is started by hand.
-    """
+    """A Cloud Run job, and what starts it; without a trigger it is started by hand."""
 
     job: run_v2.Job
     trigger: scheduler_v1.Job | None = None

@@ -25,11 +25,7 @@ MOST_DATES = 1_000
 
 @dataclass(frozen=True)
 class DateSeries:
-    """A runbook's parameter, and the dates that it takes one after another.
-
-    Attributes:
-        dates: In the order in which they were asked for; each once.
-    """
+    """A runbook's parameter, and the dates that it takes one after another: in the order asked for, each once."""
 
     parameter: str
     dates: tuple[date, ...]

@@ -32,11 +32,7 @@ class _Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Runbook:
-    """A notebook that can be run.
-
-    Attributes:
-        path: The notebook's file; its stem is the runbook's name.
-    """
+    """A notebook that can be run; the stem of its file is the runbook's name."""
 
     path: Path
 

@@ -34,11 +34,7 @@ class StoppedBetweenCells(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """How long things may take, in seconds; None: as long as they like.
-
-    Attributes:
-        grace_seconds: From the interrupt to the kill.
-    """
+    """How long things may take, in seconds; None: as long as they like. The grace is from the interrupt to the kill."""
 
     run_seconds: float | None = 3600.0
     cell_seconds: float | None = None
@@ -46,11 +42,7 @@ class Limits:
 
 
 class StopRequest:
-    """Whether the run is to stop, and why: the first reason stays.
-
-    Attributes:
-        reason: INTERRUPTED or TIMED_OUT; None while the run may go on.
-    """
+    """Whether the run is to stop: the first reason, INTERRUPTED or TIMED_OUT, stays; None while it may go on."""
 
     def __init__(self) -> None:
         self.reason: RunStatus | None = None

@@ -73,11 +73,7 @@ class Answer:
 
 
 def attempt(call: Call, on_change: Callable[[Archive], object] | None = None) -> Answer:
-    """Run the runbook, unless another run of it goes on.
-
-    Args:
-        on_change: See `lib.runbooks.execution.execute`.
-    """
+    """Run the runbook, unless another run of it goes on; `on_change` is that of `lib.runbooks.execution.execute`."""
     environment = load_environment(call.environment)
     runbook = Runbook(Path(call.notebook))
     origin = Origin(call.schedule, datetime.fromisoformat(call.planned_at), call.retry_of, attempt=call.attempt)
@@ -102,13 +98,10 @@ def attempt(call: Call, on_change: Callable[[Archive], object] | None = None) ->
 
 @contextmanager
 def only_run(runbook: str, environment: Environment, work: str) -> Iterator[Lease]:
-    """Hold the lease on a runbook's runs for the length of the ``with`` block.
+    """Hold the lease on a runbook's runs for the length of the ``with`` block; `work` is what runs, in words.
 
     A holder on this machine is not waited for: its process is there, or it is gone. One elsewhere
     is waited for until its lease has expired, which a live one prevents.
-
-    Args:
-        work: What runs, for people.
 
     Raises:
         LockAcquisitionError: Another run goes on.

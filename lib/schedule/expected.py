@@ -80,11 +80,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class Upcoming:
-    """A firing to come.
-
-    Attributes:
-        planned_at: When (UTC).
-    """
+    """A firing to come, at a moment in UTC."""
 
     planned_at: datetime
     parameters: Mapping[str, Any]
@@ -108,11 +104,7 @@ class Overview:
 
 
 def expected_runs(store: Store, now: datetime) -> Expected:
-    """What is expected of an archive; nothing when no schedule has ever run into it.
-
-    Args:
-        now: The moment (UTC).
-    """
+    """What is expected of an archive now (UTC); nothing when no schedule has ever run into it."""
     if not store.children(FOLDER):
         return Expected()
     try:
@@ -151,13 +143,10 @@ def overviews(schedule: Schedule, store: Store, now: datetime, count: int) -> It
 
 
 def missed(schedule: Schedule, store: Store, now: datetime) -> list[MissedRun]:
-    """The runs that are missing, newest first.
+    """The runs that are missing now (UTC), newest first.
 
     A miss is shown for a day, and beyond that until a later run of its entry has ended. It needs
     no scheduler that works: a time that has passed and is not on record is missed.
-
-    Args:
-        now: The moment (UTC).
     """
     ledger = Ledger(store)
     found = [run for entry in schedule.entries.values() for run in _missed(entry, ledger, now)]

@@ -166,11 +166,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Schedule:
-    """All entries.
-
-    Attributes:
-        concurrency: How many runs there are at once, at most.
-    """
+    """All entries by name, and how many runs there are at once, at most."""
 
     __pydantic_config__ = _STRICT
 

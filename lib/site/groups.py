@@ -98,11 +98,7 @@ class History(NamedTuple):
 
 
 def shards(rows: Sequence[Row]) -> list[Shard]:
-    """The runs by month, newest first; parts fill from the month's start, so that old ones stay as they are.
-
-    Args:
-        rows: All runs, newest first.
-    """
+    """All runs, newest first, by month; parts fill from the month's start, so that old ones stay as they are."""
     by_month: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         by_month[row.started_at[:7]].append(row)
@@ -113,11 +109,7 @@ def shards(rows: Sequence[Row]) -> list[Shard]:
 
 
 def histories(rows: Sequence[Row]) -> list[History]:
-    """Of each runbook in each environment, in the order of their names.
-
-    Args:
-        rows: All runs, newest first.
-    """
+    """All runs, newest first, by runbook and environment, in the order of their names."""
     found: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         found[row.place.rsplit("/", 1)[0]].append(row)
@@ -136,11 +128,7 @@ def _parted(month: str, rows: Sequence[Row]) -> list[Shard]:
 
 
 def _lead_of(rows: Sequence[Row]) -> Row:
-    """The run that tells how a runbook stands in an environment; one that goes on when none has ended.
-
-    Args:
-        rows: All its runs there, newest first.
-    """
+    """The one of a runbook's runs, newest first, that shows how it stands; one that goes on when none has ended."""
     answers = (row for row in rows if row.badness >= 0 and not row.was_refused)
     standing = list(_standing(_of_a_week(answers)))
     if standing:

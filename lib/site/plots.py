@@ -61,11 +61,7 @@ class Followed:
 
 
 def followed(rows: Sequence[Row]) -> Followed:
-    """The figures of the runs, in the order in which the newest run with each tells them.
-
-    Args:
-        rows: Runs of one runbook, newest first.
-    """
+    """The figures of a runbook's runs, newest first, in the order in which the newest run with each has them."""
     newest: dict[str, Figure] = {}
     for figure in (figure for row in rows for figure in row.figures or ()):
         newest.setdefault(figure.key, figure)
