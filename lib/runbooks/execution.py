@@ -106,7 +106,7 @@ def rerun(
     *,
     archive: Archive | None = None,
     limits: Limits | None = None,
-    on_change: Callable[[Archive], object] | None = None,
+    on_change: _OnChange | None = None,
 ) -> Run:
     """Ask again what a run asked: the same parameters, environment and moment to look from; see `execute`.
 
