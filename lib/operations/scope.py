@@ -5,20 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from lib import places
-from lib.errors import UserError
+from lib.errors import CouldNotLook, UserError
 from lib.operations.criteria.metrics import Evidence
-from lib.operations.deployment.first_consolidation import since_deployment
 from lib.operations.logs.history import LogHistory
+from lib.platform import Platform
 from lib.verdict.conclusion import Conclusion
 from lib.verdict.section import Findings
 from lib.verdict.table import facts
 from lib.words.dates import local_time, resolve_game_date, start_of, zone
-
-if TYPE_CHECKING:
-    from lib.platform import Platform
 
 _LONGEST_HOURS = 24 * 400
 _DAYS_ROUND_A_DATE = (1, 7)
@@ -59,7 +55,7 @@ class Scope:
     @cached_property
     def history_since_deployment(self) -> LogHistory:
         """The same, but not from before the coordinator was deployed."""
-        return LogHistory(self.platform, since_deployment(self.platform, self.since), self.now)
+        return LogHistory(self.platform, _since_deployment(self.platform, self.since), self.now)
 
     @cached_property
     def history_of_date(self) -> LogHistory:
@@ -124,3 +120,15 @@ def scope_of(
     moment = now or places.now()
     resolved = resolve_game_date(game_date, platform.environment.timezone, now=moment)
     return Scope(platform, resolved, moment - timedelta(hours=hours), moment)
+
+
+def _since_deployment(platform: Platform, earliest: datetime) -> datetime:
+    """When the coordinator was deployed, but not before `earliest`.
+
+    A coordinator that can't be looked at is another check's finding.
+    """
+    try:
+        deployed_at = platform.services.describe(platform.environment.services.coordinator).deployed_at
+    except CouldNotLook:
+        return earliest
+    return max(earliest, deployed_at) if deployed_at else earliest

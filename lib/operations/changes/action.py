@@ -10,21 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from lib.consolidation.upkeep.audit import ActionRecord, AuditTrail, new_record
 from lib.errors import Finding, RunbookError, SourceUnavailable, UserError
 from lib.operations.changes.audit import as_line, progress_of, record_of, record_table
+from lib.operations.changes.plan import Approval, Plan
+from lib.platform import Platform
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section
 from lib.verdict.table import Table, facts
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 from lib.words.quantities import Value
-
-if TYPE_CHECKING:
-    from lib.operations.changes.plan import Approval, Plan
-    from lib.platform import Platform
 
 
 @dataclass(frozen=True)

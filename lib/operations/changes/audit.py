@@ -10,19 +10,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from lib.consolidation.upkeep.audit import ActionRecord, ActionStatus, AuditTrail, as_json
 from lib.errors import CouldNotLook
+from lib.locking.store import AuditEntry, LockRecord
+from lib.operations.scope import Scope
+from lib.platform import Platform
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table, facts
 from lib.words.dates import local_time
-
-if TYPE_CHECKING:
-    from lib.locking.store import AuditEntry, LockRecord
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
 
 CHANGES_ON_RECORD = Question("changes_on_record", "Changes on record")
 RECORD_OF_RELEASES = Question("record_of_releases", "Record of releases")

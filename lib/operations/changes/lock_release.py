@@ -5,22 +5,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
 
+from lib.consolidation.upkeep.audit import ActionRecord
 from lib.errors import UserError
+from lib.locking.lock import ConsolidationLock
+from lib.locking.store import LockRecord, Observation
 from lib.operations.changes.action import Applied, carry_out
 from lib.operations.changes.audit import NO_UNDO_OF_A_RELEASE, RELEASE, audit_table, lock_facts, releases
 from lib.operations.changes.plan import Approval, Plan
+from lib.operations.scope import Scope
+from lib.platform import Platform
 from lib.verdict.check import Question
 from lib.verdict.section import Section, section
 from lib.words.dates import date_in, iso_date
-
-if TYPE_CHECKING:
-    from lib.consolidation.upkeep.audit import ActionRecord
-    from lib.locking.lock import ConsolidationLock
-    from lib.locking.store import LockRecord, Observation
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
 
 LOCK_RELEASE = Question("release", "Release")
 EARLIER_RELEASES = Question("earlier_releases", "Earlier releases")

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from lib.consolidation.upkeep.audit import ActionRecord
 from lib.errors import SourceUnavailable, UserError
 from lib.lock_switch import VARIABLE, deployed_switch
 from lib.operations.changes.action import Applied, ensure_made
-from lib.operations.changes.plan import Plan
+from lib.operations.changes.plan import Approval, Plan
 from lib.operations.changes.traffic import ROLLBACK_OPTION, spoken_traffic
-from lib.ports.services import LATEST
+from lib.operations.scope import Scope
+from lib.platform import Platform
+from lib.ports.services import LATEST, ServiceStatus
 from lib.verdict.check import Check, Question
 from lib.verdict.commands import Changing
 from lib.verdict.section import Section, section
 from lib.verdict.table import facts
 from lib.verdict.verdict import Verdict
 from lib.words.quantities import Value
-
-if TYPE_CHECKING:
-    from lib.consolidation.upkeep.audit import ActionRecord
-    from lib.operations.changes.plan import Approval
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
-    from lib.ports.services import ServiceStatus
 
 LOCK_SWITCH = Question("lock_switch", "Lock switch")
 

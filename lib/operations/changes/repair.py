@@ -4,27 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from lib.consolidation.errors import RepairRefused, TableNotFound
+from lib.consolidation.upkeep.audit import ActionRecord
 from lib.consolidation.upkeep.duplicates import count_duplicates
-from lib.consolidation.upkeep.repair import apply_repair, new_backup, plan_repair
-from lib.consolidation.upkeep.undo import plan_undo, undo_repair
+from lib.consolidation.upkeep.repair import RepairPlan, apply_repair, new_backup, plan_repair
+from lib.consolidation.upkeep.undo import UndoPlan, plan_undo, undo_repair
 from lib.errors import UserError
 from lib.operations.changes.action import Action, Applied, carry_out
 from lib.operations.changes.plan import Approval, Plan
+from lib.operations.scope import Scope
+from lib.platform import Platform
 from lib.verdict.check import Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
 from lib.words.choices import ensure_one_of
 from lib.words.quantities import Value
-
-if TYPE_CHECKING:
-    from lib.consolidation.upkeep.audit import ActionRecord
-    from lib.consolidation.upkeep.repair import RepairPlan
-    from lib.consolidation.upkeep.undo import UndoPlan
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
 
 REPAIR = Question("repair", "Repair")
 

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from lib.consolidation.upkeep.audit import ActionRecord
 from lib.errors import UserError
 from lib.operations.changes.action import Applied, carry_out, ensure_made
 from lib.operations.changes.plan import Approval, Plan
-from lib.ports.permissions import LOCK_ROLE
+from lib.operations.scope import Scope
+from lib.platform import Platform
+from lib.ports.permissions import LOCK_ROLE, RoleBindings
 from lib.verdict.check import Question
 from lib.verdict.section import Section, section
 from lib.words.choices import ensure_one_of
-
-if TYPE_CHECKING:
-    from lib.consolidation.upkeep.audit import ActionRecord
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
-    from lib.ports.permissions import RoleBindings
 
 ROLE_BINDING = Question("role_binding", "Role binding")
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from lib.consolidation.fence import change_spec, recorded_specs
+from lib.consolidation.upkeep.audit import ActionRecord
 from lib.operations.changes.action import Applied
 from lib.operations.changes.plan import Plan
+from lib.platform import Platform
 from lib.verdict.check import Question
-
-if TYPE_CHECKING:
-    from lib.consolidation.upkeep.audit import ActionRecord
-    from lib.platform import Platform
 
 SPEC_CHANGE = Question("spec_change", "Change of a table's spec")
 

@@ -6,23 +6,20 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from lib.consolidation.identifiers import checked_batch_id
 from lib.consolidation.staging import batch_tables
+from lib.consolidation.upkeep.audit import ActionRecord
 from lib.consolidation.upkeep.cleanup import ProvenTable, drop_merged, prove_merged
 from lib.operations.changes.action import Applied, carry_out
 from lib.operations.changes.plan import Approval, Plan
+from lib.operations.scope import Scope
+from lib.platform import Platform
 from lib.verdict.check import Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
 from lib.words.dates import date_in, local_time
 from lib.words.quantities import Value
-
-if TYPE_CHECKING:
-    from lib.consolidation.upkeep.audit import ActionRecord
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
 
 CLEANUP = Question("cleanup", "Cleanup of staging tables")
 UNMERGED = Question("unmerged_tables", "Unmerged staging tables")

@@ -5,21 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from lib.consolidation.upkeep.audit import ActionRecord
 from lib.errors import UserError
 from lib.operations.changes.action import Applied, ensure_made
 from lib.operations.changes.plan import Plan
 from lib.operations.deployment.revisions import DANGER, Candidate, Fence, candidates
-from lib.ports.services import LATEST
+from lib.platform import Platform
+from lib.ports.services import LATEST, ServiceStatus
 from lib.verdict.check import Check, Question
 from lib.verdict.table import Table
 from lib.words.dates import local_time
-
-if TYPE_CHECKING:
-    from lib.consolidation.upkeep.audit import ActionRecord
-    from lib.platform import Platform
-    from lib.ports.services import ServiceStatus
 
 ROLLBACK_OPTION = Question("rollback_option", "Rollback option")
 FENCE_AFTER_CHANGE = Question("fence_after_change", "Fence after this change")

@@ -21,6 +21,7 @@ from lib.words.quantities import Quantity, Value
 if TYPE_CHECKING:
     from lib.operations.scope import Scope
 
+
 Kind = Literal["success", "rollback"]
 
 # A success criterion that fails does not hold; a rollback criterion that fails is met. One, and more.

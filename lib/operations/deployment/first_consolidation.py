@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-from lib.errors import CouldNotLook
 from lib.operations.logs.freshness import no_consolidation_seen
+from lib.operations.logs.history import LogHistory
 from lib.operations.logs.lines import EXPECTED_ORDER, EventKind
 from lib.operations.logs.timeline import Consolidation, Progress
+from lib.operations.scope import Scope
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
@@ -16,24 +16,7 @@ from lib.words.dates import local_time
 from lib.words.durations import spoken_seconds
 from lib.words.quantities import Value, seconds
 
-if TYPE_CHECKING:
-    from lib.operations.logs.history import LogHistory
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
-
 FIRST_CONSOLIDATION = Question("first_consolidation", "First consolidation")
-
-
-def since_deployment(platform: Platform, earliest: datetime) -> datetime:
-    """When the coordinator was deployed, but not before `earliest`.
-
-    A coordinator that can't be looked at is another check's finding.
-    """
-    try:
-        deployed_at = platform.services.describe(platform.environment.services.coordinator).deployed_at
-    except CouldNotLook:
-        return earliest
-    return max(earliest, deployed_at) if deployed_at else earliest
 
 
 @section(FIRST_CONSOLIDATION)

@@ -6,22 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from lib.consolidation.ledger import LedgerRun, ledger_runs
 from lib.errors import CouldNotLook
-from lib.ports.services import LATEST
+from lib.operations.scope import Scope
+from lib.platform import Platform
+from lib.ports.services import LATEST, ServiceStatus
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
 from lib.words.dates import local_time
 from lib.words.quantities import Value, percent
-
-if TYPE_CHECKING:
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
-    from lib.ports.services import ServiceStatus
-
 
 ROLLBACK_REVISIONS = Question("revisions", "Revisions")
 FENCE = Question("coordinator_fence", "Fence of the coordinator")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from lib.errors import CouldNotLook
 from lib.operations.deployment.health import judge_health
+from lib.operations.scope import Scope
+from lib.platform import Platform
 from lib.ports.permissions import LOCK_ROLE, RoleBindings
 from lib.ports.services import ServiceStatus
 from lib.verdict.check import Check, Question
@@ -16,10 +17,6 @@ from lib.verdict.table import Table
 from lib.words.dates import local_time
 from lib.words.durations import spoken_seconds
 from lib.words.quantities import Value, percent, seconds
-
-if TYPE_CHECKING:
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
 
 FIRESTORE_ACCESS = Question("firestore_access", "Firestore access")
 REVISIONS = Question("revisions", "Revisions and traffic")

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from lib import places
 from lib.errors import Unavailable, UserError
@@ -16,13 +16,11 @@ from lib.operations.deployment.services import FIRESTORE_ACCESS, HEALTH, firesto
 from lib.operations.doctor.tables import FENCES, LEDGER, MAIN_TABLE, fences, ledger, main_table
 from lib.operations.logs.freshness import LOGS, log_freshness
 from lib.operations.scope import Scope, scope_of
+from lib.platform import Platform
 from lib.verdict.check import Check, Question
 from lib.verdict.conclusion import Conclusion, conclude
 from lib.verdict.section import Section
 from lib.verdict.verdict import Verdict
-
-if TYPE_CHECKING:
-    from lib.platform import Platform
 
 Step = tuple[Question, Callable[[], Section]]
 

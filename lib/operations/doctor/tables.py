@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from lib.consolidation.errors import TableNotFound
 from lib.consolidation.fence import FENCE_COLUMNS
@@ -12,12 +11,10 @@ from lib.consolidation.identifiers import TableName
 from lib.consolidation.ledger import LEDGER_COLUMNS
 from lib.consolidation.schema import spec_additions, spec_faults
 from lib.consolidation.warehouse import Column
+from lib.operations.scope import Scope
 from lib.verdict.check import Check, Question
 from lib.verdict.commands import Looking
 from lib.verdict.section import Section
-
-if TYPE_CHECKING:
-    from lib.operations.scope import Scope
 
 MAIN_TABLE = Question("main_table", "Main table")
 FENCES = Question("fences", "Fences")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from lib.consolidation.ledger import LedgerRun, ledger_runs
 from lib.errors import CouldNotLook
@@ -17,7 +16,11 @@ from lib.operations.locks.state import (
     last_line_of_holder,
     oldest_acquisition,
 )
+from lib.operations.scope import Scope
 from lib.operations.timeout.jobs import open_consolidations
+from lib.platform import Platform
+from lib.ports.jobs import WarehouseJob
+from lib.ports.logs import LogEntry
 from lib.verdict.check import Check, Question
 from lib.verdict.commands import Changing
 from lib.verdict.section import Section, section
@@ -26,12 +29,6 @@ from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 from lib.words.durations import spoken_seconds
 from lib.words.quantities import Value, seconds
-
-if TYPE_CHECKING:
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
-    from lib.ports.jobs import WarehouseJob
-    from lib.ports.logs import LogEntry
 
 LOCKS = Question("locks", "Locks")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lib.operations.logs.history import LOGS_ARE_KEPT
+from lib.operations.logs.history import LOGS_ARE_KEPT, LogHistory
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
 from lib.verdict.verdict import Verdict
@@ -13,8 +13,8 @@ from lib.words.durations import spoken_seconds
 from lib.words.quantities import Value, seconds
 
 if TYPE_CHECKING:
-    from lib.operations.logs.history import LogHistory
     from lib.operations.scope import Scope
+
 
 LOGS = Question("logs", "Logs of the services")
 

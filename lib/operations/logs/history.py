@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from lib.errors import Unavailable
 from lib.operations.logs.lines import (
@@ -19,14 +18,12 @@ from lib.operations.logs.lines import (
     without_copies,
 )
 from lib.operations.logs.timeline import Consolidation, Progress, build_timeline
+from lib.platform import Platform
+from lib.ports.logs import LogEntry
 from lib.verdict.table import Table
 from lib.words.dates import local_time
 from lib.words.durations import spoken_seconds
 from lib.words.text import text_of
-
-if TYPE_CHECKING:
-    from lib.platform import Platform
-    from lib.ports.logs import LogEntry
 
 _LOCK_SERVICE_WORDS = (
     "Heartbeat of",

@@ -9,8 +9,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from lib.operations.logs.freshness import freshness_check, no_consolidation_seen
+from lib.operations.logs.history import LogHistory
 from lib.operations.logs.lines import EventKind
 from lib.operations.logs.timeline import Consolidation, Progress, batch_names, overlapping_merges
+from lib.ports.commands import Commands
+from lib.ports.logs import LogEntry
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
@@ -21,10 +24,8 @@ from lib.words.quantities import Value
 from lib.words.text import text_of
 
 if TYPE_CHECKING:
-    from lib.operations.logs.history import LogHistory
     from lib.operations.scope import Scope
-    from lib.ports.commands import Commands
-    from lib.ports.logs import LogEntry
+
 
 CONSOLIDATIONS = Question("consolidations", "Consolidations")
 ERRORS = Question("errors", "Errors")

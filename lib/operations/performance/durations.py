@@ -6,26 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from lib.errors import UserError
 from lib.operations.criteria.criteria import threshold
 from lib.operations.logs.freshness import no_consolidation_seen
+from lib.operations.logs.history import LogHistory
 from lib.operations.logs.timeline import Consolidation, Progress
 from lib.operations.performance.statistics import FEWEST_OF_EACH, Change, compare, trend
+from lib.operations.scope import Scope
 from lib.verdict.check import Check, Question
 from lib.verdict.figure import distributions, durations_over_time
-from lib.verdict.section import Section, section
+from lib.verdict.section import Findings, Section, section
 from lib.verdict.table import Table
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time, resolve_game_date, start_of
 from lib.words.durations import spoken_seconds
 from lib.words.quantities import Quantity, Value, percent, seconds
-
-if TYPE_CHECKING:
-    from lib.operations.logs.history import LogHistory
-    from lib.operations.scope import Scope
-    from lib.verdict.section import Findings
 
 DURATIONS = Question("durations", "Durations")
 UNDER_LIMIT = Question("under_limit", "Under the limit")

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
 
+from lib.operations.scope import Scope
 from lib.verdict.check import Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table, facts
 from lib.words.bytes import spoken_bytes
-
-if TYPE_CHECKING:
-    from lib.operations.scope import Scope
 
 
 @section(Question("query_costs", "What this run read"))

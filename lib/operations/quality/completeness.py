@@ -6,17 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from statistics import median
-from typing import TYPE_CHECKING
 
 from lib.consolidation.upkeep.day_profiles import rows_by_game_and_system
+from lib.operations.quality.night import Night
 from lib.operations.quality.volume import games_of, so_far
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
 from lib.words.text import text_of
-
-if TYPE_CHECKING:
-    from lib.operations.quality.night import Night
 
 COMPLETENESS = Question("completeness", "Completeness by game and system")
 _MOST_NAMED, _MOST_LISTED = 5, 20

@@ -8,19 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING
 
 from lib.consolidation.upkeep.column_rules import CONTRADICTIONS, ColumnRule, greatest, nulls, unfit
 from lib.consolidation.upkeep.day_profiles import DayProfile
+from lib.operations.quality.night import Night
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
 from lib.verdict.verdict import Verdict, worst
 from lib.words.quantities import Value, percent
 from lib.words.text import text_of
-
-if TYPE_CHECKING:
-    from lib.operations.quality.night import Night
 
 NULLS = Question("null_values", "NULLs")
 RANGES = Question("ranges", "Ranges")

@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from statistics import median
-from typing import TYPE_CHECKING
 
 from lib.consolidation.ledger import ledger_runs
+from lib.consolidation.upkeep.day_profiles import Coverage
+from lib.operations.quality.night import Night
+from lib.ports.logs import LogEntry
 from lib.verdict.check import Check, Question
 from lib.verdict.figure import Figure, rows_over_dates
 from lib.verdict.section import Section, section
@@ -22,11 +24,6 @@ from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 from lib.words.quantities import percent
 from lib.words.text import text_of
-
-if TYPE_CHECKING:
-    from lib.consolidation.upkeep.day_profiles import Coverage
-    from lib.operations.quality.night import Night
-    from lib.ports.logs import LogEntry
 
 VOLUME = Question("volume", "Volume")
 _NO_GAMES = re.compile(r"\bno games\b", re.IGNORECASE)

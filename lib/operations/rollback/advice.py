@@ -4,29 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from lib.consolidation.upkeep.audit import ActionRecord, ActionStatus, as_json
 from lib.errors import CouldNotLook
 from lib.operations.changes import lock_switch, traffic
 from lib.operations.changes.audit import audit_table, changes, spoken_state
+from lib.operations.changes.plan import Approval
 from lib.operations.criteria.criteria import Criterion, Judged, Kind, evidence_of, figure, judged
-from lib.operations.criteria.metrics import Measurement
+from lib.operations.criteria.metrics import Evidence, Measurement
 from lib.operations.locks.stuck import lock_states
 from lib.operations.logs.history import LogHistory
 from lib.operations.logs.monitoring import errors
 from lib.operations.quality.duplicates import duplicates
+from lib.operations.scope import Scope
+from lib.platform import Platform
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
 from lib.verdict.verdict import Verdict, worst
 from lib.words.dates import local_time
-
-if TYPE_CHECKING:
-    from lib.operations.changes.plan import Approval
-    from lib.operations.criteria.metrics import Evidence
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
 
 ROLLBACK = Question("rollback", "Rollback")
 AFTER_ROLLBACK = Question("after_rollback", "After the rollback")

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from lib.errors import UserError
 from lib.operations.changes.action import Action, carry_out
 from lib.operations.changes.lock_switch import LockSwitching
 from lib.operations.changes.plan import Approval
 from lib.operations.changes.traffic import ROLLBACK_OPTION, TrafficRouting, wanted_traffic
+from lib.operations.scope import Scope
+from lib.platform import Platform
 from lib.verdict.section import Section, section
 from lib.words.choices import ensure_one_of
-
-if TYPE_CHECKING:
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
 
 Lock = Literal["", "off", "on"]
 

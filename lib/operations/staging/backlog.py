@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from lib.consolidation.errors import SourceVanished, WarehouseUnavailable
 from lib.consolidation.staging import BatchBacklog, staging_backlog
 from lib.consolidation.upkeep.cleanup import Proof, ProvenTable, prove_tables
+from lib.operations.scope import Scope
+from lib.platform import Platform
+from lib.ports.commands import Commands
 from lib.verdict.check import Check, Question
 from lib.verdict.commands import Changing, Looking
 from lib.verdict.section import Section, section
@@ -21,11 +23,6 @@ from lib.verdict.table import Table
 from lib.words.dates import date_in
 from lib.words.durations import spoken_seconds
 from lib.words.quantities import Quantity, seconds
-
-if TYPE_CHECKING:
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
-    from lib.ports.commands import Commands
 
 BACKLOG = Question("staging_backlog", "Staging backlog")
 _STILL_WANTED = timedelta(hours=24)

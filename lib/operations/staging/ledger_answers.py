@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from lib.consolidation.identifiers import checked_batch_id
 from lib.consolidation.ledger import LedgerRun, ledger_runs
 from lib.consolidation.staged_batch import StagedBatch, find_staged
 from lib.consolidation.upkeep.duplicates import count_duplicates
+from lib.operations.scope import Scope
+from lib.platform import Platform
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
 from lib.words.choices import nearest
 from lib.words.dates import date_in, local_time
 from lib.words.quantities import Value
-
-if TYPE_CHECKING:
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
 
 LEDGER = Question("age_of_duplicates", "Ledger")
 TIMELINE = Question("timeline", "Timeline")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from lib.errors import CouldNotLook
 from lib.operations.criteria.criteria import threshold
 from lib.operations.logs.lines import EventKind
+from lib.operations.scope import Scope
 from lib.operations.staging.size import StagedSize, staged_sizes
 from lib.operations.timeout.phases import Phase, TimedRun, timed_runs
 from lib.operations.timeout.surroundings import bytes_of_date, is_pruned, rows_of_date
@@ -17,9 +17,6 @@ from lib.verdict.table import Table
 from lib.words.bytes import spoken_bytes
 from lib.words.durations import spoken_seconds
 from lib.words.quantities import Value, seconds
-
-if TYPE_CHECKING:
-    from lib.operations.scope import Scope
 
 THREE_FIXES = Question("three_fixes", "Three fixes for a timeout")
 

@@ -6,10 +6,11 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from lib.consolidation.ledger import ledger_runs
 from lib.errors import CouldNotLook
+from lib.operations.scope import Scope
+from lib.platform import Platform
 from lib.ports.jobs import JobState, WarehouseJob
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
@@ -18,10 +19,6 @@ from lib.words.bytes import spoken_bytes
 from lib.words.dates import local_time
 from lib.words.durations import spoken_seconds
 from lib.words.quantities import Value, seconds
-
-if TYPE_CHECKING:
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
 
 JOB_QUEUE = Question("job_queue", "Job queue")
 TABLE_LOADS = Question("table_loads", "Loads a table in a day")

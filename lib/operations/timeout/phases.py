@@ -5,23 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from lib.operations.criteria.criteria import threshold
 from lib.operations.logs.freshness import no_consolidation_seen
+from lib.operations.logs.history import LogHistory
 from lib.operations.logs.lines import EventKind
 from lib.operations.logs.timeline import Consolidation, Progress
+from lib.operations.scope import Scope
+from lib.platform import Platform
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
 from lib.words.dates import local_time
 from lib.words.durations import spoken_seconds
 from lib.words.quantities import Value, seconds
-
-if TYPE_CHECKING:
-    from lib.operations.logs.history import LogHistory
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
 
 TIME_SPENT = Question("time_spent", "Where the time goes")
 
