@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lib.consolidation.staging import StagingWrite
@@ -91,3 +92,38 @@ def deploy_fix(platform: Platform, deployed_at: datetime) -> None:
         )
         deployment = deployment.with_service(service, fixed)
     deployment.save(embedded_warehouse(platform).path.parent)
+
+
+_REPLACED = "replaced"
+# All that the embedded platform keeps there. Anything else is someone else's, and stays.
+_STATE = ("warehouse.duckdb*", "locks.sqlite*", "logs", "deployment.json")
+
+
+def move_aside(home: Path) -> Path | None:
+    """Move the embedded platform's state to ``<home>/replaced/<timestamp>/``.
+
+    Call it before the platform is connected. To go back, move the files up again.
+
+    Returns:
+        Where the state is now; None when there was none.
+
+    Raises:
+        UserError: The folder can't be changed; what was moved is named.
+    """
+    try:
+        state = sorted(path for pattern in _STATE for path in home.glob(pattern))
+        if not state:
+            return None
+        aside = _new_folder(home / _REPLACED)
+        for path in state:
+            path.rename(aside / path.name)
+    except OSError as error:
+        raise UserError(f"the state in {home} cannot be moved aside: {error.strerror or error}") from error
+    return aside
+
+
+def _new_folder(parent: Path) -> Path:
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    folder = parent / stamp
+    folder.mkdir(parents=True)
+    return folder

@@ -1,7 +1,8 @@
-"""What a run looks at: its game date and period, resolved once and shown."""
+"""What a run looks at, its game date and period, resolved once and shown; and what it read for that."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -11,9 +12,11 @@ from lib.errors import CouldNotLook, UserError
 from lib.operations.criteria.metrics import Evidence
 from lib.operations.logs.history import LogHistory
 from lib.platform import Platform
+from lib.verdict.check import Question
 from lib.verdict.conclusion import Conclusion
-from lib.verdict.section import Findings
-from lib.verdict.table import facts
+from lib.verdict.section import Findings, Section, section
+from lib.verdict.table import Table, facts
+from lib.words.bytes import spoken_bytes
 from lib.words.dates import local_time, resolve_game_date, start_of, zone
 
 _LONGEST_HOURS = 24 * 400
@@ -132,3 +135,26 @@ def _since_deployment(platform: Platform, earliest: datetime) -> datetime:
     except CouldNotLook:
         return earliest
     return max(earliest, deployed_at) if deployed_at else earliest
+
+
+@section(Question("query_costs", "What this run read"))
+def what_was_read(scope: Scope) -> Section:
+    """The queries of this run so far, the largest first, with estimated and actual bytes. Judges nothing."""
+    costs = scope.platform.query_costs
+    caption = "What this run read"
+    if costs is None:
+        return Section((), (facts(caption, {"bytes": "not counted: this platform bills nothing for reading"}),))
+    estimated = sum(cost.estimated_bytes for cost in costs)
+    read = sum(cost.read_bytes or 0 for cost in costs)
+    refused = sum(cost.read_bytes is None for cost in costs)
+    counted = Counter(costs)
+    rows = [
+        (spoken_bytes(cost.estimated_bytes), spoken_bytes(cost.read_bytes), times, cost.statement[:200])
+        for cost, times in sorted(counted.items(), key=lambda pair: -pair[0].estimated_bytes * pair[1])
+    ]
+    note = (
+        f"{len(costs)} queries: {spoken_bytes(estimated)} estimated, {spoken_bytes(read)} read"
+        f"{f', {refused} refused or failed' if refused else ''}. "
+        "A consolidation's own transaction is not among them; its bytes stand in its result."
+    )
+    return Section((), (Table(caption, ("Estimated", "Read", "Times", "Query"), rows, note, shown=15),))

@@ -14,7 +14,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from lib.errors import CouldNotLook
 from lib.verdict.check import Check, Question
-from lib.verdict.conclusion import Conclusion, conclude
+from lib.verdict.conclusion import Conclusion, conclude, marked
 from lib.verdict.live import style
 from lib.words.text import text_of
 
@@ -56,12 +56,7 @@ class Findings:
         self._sections: dict[str, Section] = {}
 
     def add(self, step: str, found: Section) -> None:
-        """Count what a step found.
-
-        Args:
-            step: Which step it was, with its arguments.
-            found: Its answers.
-        """
+        """Count what a step found; `step` names it with its arguments."""
         self._sections.pop(step, None)
         self._sections[step] = found
 
@@ -120,8 +115,5 @@ class _Answers:
 
 
 def _answer(check: Check) -> str:
-    verdict = escape(check.verdict)
-    return (
-        f'<p class="check"><span class="verdict {verdict.lower()}"><b>{verdict}</b></span> '
-        f"{escape(text_of(check.name))}: {escape(text_of(check.summary))}</p>"
-    )
+    said = f"{escape(text_of(check.name))}: {escape(text_of(check.summary))}"
+    return f'<p class="check">{marked(check.verdict)} {said}</p>'

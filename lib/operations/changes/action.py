@@ -14,7 +14,7 @@ from typing import Protocol
 
 from lib.consolidation.upkeep.audit import ActionRecord, AuditTrail, new_record
 from lib.errors import Finding, RunbookError, SourceUnavailable, UserError
-from lib.operations.changes.audit import as_line, progress_of, record_of, record_table
+from lib.operations.changes.audit import progress_of, record_of, record_table
 from lib.operations.changes.plan import Approval, Plan
 from lib.platform import Platform
 from lib.verdict.check import Check, Question
@@ -22,7 +22,7 @@ from lib.verdict.section import Section
 from lib.verdict.table import Table, facts
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
-from lib.words.quantities import Value
+from lib.words.quantities import Value, in_one_line
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,23 @@ class Action(Protocol):
     def verify(self, plan: Plan, applied: Applied) -> str:
         """Read back what was changed; empty when it is as promised, else what is not."""
         ...
+
+
+@dataclass(frozen=True)
+class Request:
+    """A change that the parameters of a notebook ask for.
+
+    Attributes:
+        action: What; None: nothing is to be changed.
+        approval: What makes it be carried out, and not only shown.
+    """
+
+    action: Action | None
+    approval: Approval
+
+    def carried_out(self, platform: Platform) -> Section:
+        """See `carry_out`; nothing to show when nothing was asked for."""
+        return carry_out(platform, self.action, self.approval) if self.action else Section(())
 
 
 def carry_out(platform: Platform, action: Action, approval: Approval, *, now: datetime | None = None) -> Section:
@@ -194,5 +211,5 @@ def _verified(platform: Platform, action: Action, plan: Plan, applied: Applied, 
         summary = f"could not be verified: {wrong or 'it is not on record'}"
         check = question.fails(summary, f"Look again before anything else. Undo: {undo}")
     else:
-        check = question.passes(f"done, read back and on record: {as_line(applied.after)}", f"To undo it: {undo}")
+        check = question.passes(f"done, read back and on record: {in_one_line(applied.after)}", f"To undo it: {undo}")
     return Section((check,), (record_table(platform, filed),) if filed else ())

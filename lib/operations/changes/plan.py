@@ -18,8 +18,7 @@ from typing import Any
 from lib.errors import Finding, UserError
 from lib.platform import Platform
 from lib.ports.commands import Commands
-from lib.verdict.check import Question
-from lib.verdict.commands import Changing, Looking
+from lib.verdict.check import Changing, Looking, Question
 
 WHY = "why it is safe"
 LIFE = timedelta(minutes=15)

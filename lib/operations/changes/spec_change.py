@@ -11,8 +11,6 @@ from lib.operations.changes.plan import Plan
 from lib.platform import Platform
 from lib.verdict.check import Question
 
-SPEC_CHANGE = Question("spec_change", "Change of a table's spec")
-
 _WORDS = ("fence", "spec")
 
 
@@ -37,7 +35,7 @@ class SpecChange:
         elif recorded == [spec.identity]:
             nothing = f"{spec.table} is consolidated with [{spec.identity}] already"
         return Plan(
-            question=SPEC_CHANGE,
+            question=Question("spec_change", "Change of a table's spec"),
             runbook="",
             action="change of a table's spec",
             target=str(spec.table),

@@ -75,7 +75,8 @@ class TrafficRouting:
         chosen = self._chosen(status)
         fences = "; ".join(dict.fromkeys(_FENCE_WORDS[candidate.fence] for candidate in chosen))
         to = spoken_traffic(self.wanted)
-        back = {"service": self.service, "revision": spoken_traffic(status.routed)}
+        traffic = {"serves": spoken_traffic(status.routed)}
+        back = {"service": self.service, "revision": traffic["serves"]}
         return Plan(
             question=ROLLBACK_OPTION,
             runbook="rollback",
@@ -83,7 +84,7 @@ class TrafficRouting:
             target=self.service,
             parameters={"service": self.service, "revision": to},
             summary=f"send the traffic of {self.service} to {to} ({fences})",
-            state=_state(status),
+            state={**traffic, "deployed last": status.latest_created_revision, "version": status.version},
             undo=self.platform.commands.run("rollback", back),
             exhibits=(_costs(chosen, self.platform.environment.timezone),),
             nothing_to_do=f"{to} serves already" if status.routed == self.wanted else "",
@@ -127,14 +128,6 @@ class TrafficRouting:
         if dead := [name for name in names if known[name].is_ready is False]:
             raise UserError(f"{dead[0]} of {self.service} does not start; nothing was changed")
         return [known[name] for name in names]
-
-
-def _state(status: ServiceStatus) -> dict[str, str]:
-    return {
-        "serves": spoken_traffic(status.routed),
-        "deployed last": status.latest_created_revision,
-        "version": status.version,
-    }
 
 
 def _costs(chosen: list[Candidate], timezone: str) -> Table:

@@ -112,14 +112,15 @@ def _lock_cycle_faults(evidence: Evidence) -> Measurement:
 
 def _lock_acquisition_failures(evidence: Evidence) -> Measurement:
     failed, tried = _acquisitions(evidence)
-    return Measurement(failed, f"of {tried} tried") if tried else Measurement(None, "no acquisition was logged")
+    return Measurement(failed, f"of {tried} tried") if tried else _NO_ACQUISITION
 
 
 def _lock_failure_percent(evidence: Evidence) -> Measurement:
     failed, tried = _acquisitions(evidence)
-    if not tried:
-        return Measurement(None, "no acquisition was logged")
-    return Measurement(100 * failed / tried, f"{failed} of {tried} tried")
+    return Measurement(100 * failed / tried, f"{failed} of {tried} tried") if tried else _NO_ACQUISITION
+
+
+_NO_ACQUISITION = Measurement(None, "no acquisition was logged")
 
 
 def _acquisitions(evidence: Evidence) -> tuple[int, int]:

@@ -69,10 +69,8 @@ def _access_check(platform: Platform, account: str, services: list[str], binding
 def _access_question(platform: Platform, services: list[str]) -> Question:
     """Of both services at once when they run as one account."""
     roles = map(platform.environment.services.role_of, services)
-    question = (
-        FIRESTORE_ACCESS if len(services) > 1 else replace(FIRESTORE_ACCESS, id=f"firestore_access_{next(roles)}")
-    )
-    return question.named(f"Firestore access of {' and '.join(services)}")
+    own = FIRESTORE_ACCESS if len(services) > 1 else replace(FIRESTORE_ACCESS, id=f"firestore_access_{next(roles)}")
+    return own.named(f"Firestore access of {' and '.join(services)}")
 
 
 def _addition(platform: Platform, account: str) -> str:

@@ -21,8 +21,7 @@ from lib.operations.timeout.jobs import open_consolidations
 from lib.platform import Platform
 from lib.ports.jobs import WarehouseJob
 from lib.ports.logs import LogEntry
-from lib.verdict.check import Check, Question
-from lib.verdict.commands import Changing
+from lib.verdict.check import Changing, Check, Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table, facts
 from lib.verdict.verdict import Verdict
@@ -47,17 +46,16 @@ def lock_states(scope: Scope) -> Section:
 
 
 def _details(report: LockReport, zone: str) -> Table:
-    record = report.seen.record
-    assert record is not None
+    claim, line = report.record.claim, report.last_line
     return facts(
         f"{report.lock_key}: {report.state}",
         {
-            "holder": f"{record.claim.batch_id} on {record.claim.host}",
-            "acquired": local_time(record.acquired_at, zone),
+            "holder": f"{claim.batch_id} on {claim.host}",
+            "acquired": local_time(report.record.acquired_at, zone),
             "held for": spoken_seconds(report.held_for.total_seconds()),
             "last heartbeat": _ago(report),
             "lease": _lease_left(report),
-            "holder's last line": _last_words(report.last_line, zone),
+            "holder's last line": f"{local_time(line.timestamp, zone)}: {line.message}" if line else "none found",
             "in the ledger": "committed" if report.committed else "not there",
             "job still at work": report.job.job_id if report.job else report.job_unseen or "none known",
         },
@@ -71,10 +69,6 @@ def _ago(report: LockReport) -> str:
 def _lease_left(report: LockReport) -> str:
     left = report.seen.seconds_until_expiry
     return f"another {spoken_seconds(left)}" if left >= 0 else f"expired {spoken_seconds(-left)} ago"
-
-
-def _last_words(line: LogEntry | None, zone: str) -> str:
-    return f"{local_time(line.timestamp, zone)}: {line.message}" if line else "none found"
 
 
 def look_at_locks(platform: Platform) -> list[LockReport]:

@@ -90,18 +90,18 @@ class Consolidation:
         for kind in (EventKind.ACQUIRED, EventKind.ACQUISITION_FAILED):
             if kind in self.events and (waited := self.events[kind].waited_seconds) is not None:
                 return waited
-        return self._between(EventKind.ACQUIRING, EventKind.ACQUIRED)
+        return self.between(EventKind.ACQUIRING, EventKind.ACQUIRED)
 
     @property
     def merge_seconds(self) -> float | None:
         merged = self.events.get(EventKind.MERGED)
         if merged is not None and merged.duration_ms is not None:
             return merged.duration_ms / 1000
-        return self._between(EventKind.MERGING, EventKind.MERGED)
+        return self.between(EventKind.MERGING, EventKind.MERGED)
 
     @property
     def validation_seconds(self) -> float | None:
-        return self._between(EventKind.VALIDATING, EventKind.VALIDATED)
+        return self.between(EventKind.VALIDATING, EventKind.VALIDATED)
 
     @property
     def work_seconds(self) -> float | None:
@@ -114,7 +114,8 @@ class Consolidation:
             return self.merge_seconds
         return (self.last_at - acquired_at).total_seconds()
 
-    def _between(self, first: EventKind, last: EventKind) -> float | None:
+    def between(self, first: EventKind, last: EventKind) -> float | None:
+        """Seconds from one line to another; None when either is missing."""
         started_at, ended_at = self.at(first), self.at(last)
         if started_at is None or ended_at is None:
             return None

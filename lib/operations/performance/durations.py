@@ -9,8 +9,8 @@ from functools import cached_property
 
 from lib.errors import UserError
 from lib.operations.criteria.criteria import threshold
-from lib.operations.logs.freshness import no_consolidation_seen
 from lib.operations.logs.history import LogHistory
+from lib.operations.logs.monitoring import no_consolidation_seen
 from lib.operations.logs.timeline import Consolidation, Progress
 from lib.operations.performance.statistics import FEWEST_OF_EACH, Change, compare, trend
 from lib.operations.scope import Scope
@@ -29,7 +29,6 @@ SLOWDOWN = Question("slowdown", "Slower than before")
 TREND = Question("duration_trend", "Trend since the lock")
 _LEFT_OUT, _NEVER_ENDED = "left out, MERGE without the lock", "left out, never ended"
 _A_WEEK = "s a week"
-_USUAL_BEFORE = "5 to 30 s"
 _WEEKS_AHEAD = 4
 
 
@@ -49,7 +48,6 @@ class Review:
 
     @property
     def findings(self) -> Findings:
-        """What the run found so far."""
         return self.scope.findings
 
     @property
@@ -96,12 +94,7 @@ class Review:
 
 
 def checked_review(scope: Scope, fix_date: str, tolerated_percent: float) -> Review:
-    """The review that the parameters ask for.
-
-    Args:
-        scope: The run, whose period it is.
-        fix_date: See `Review`; a text as `resolve_game_date` takes it, empty for None.
-        tolerated_percent: See `Review`.
+    """The review that the parameters ask for, see `Review`; `fix_date` as `resolve_game_date` takes it, or empty.
 
     Raises:
         UserError: They make no sense.
@@ -132,9 +125,11 @@ def durations(review: Review) -> Section:
     columns = ("What", "Count", "p50, s", "p95, s", "Longest, s", f"{_limit_seconds():g} s or longer")
     note = (
         f"The lock was deployed {local_time(review.fixed_at, review.history.platform.environment.timezone)}; "
-        f"before it a MERGE took {_USUAL_BEFORE}. The table is not partitioned: every MERGE scans all of it."
+        f"before it a MERGE took 5 to 30 s. The table is not partitioned: every MERGE scans all of it."
     )
-    return Section((_limit_check(review),), (Table("Durations", columns, rows, note), *_slowest(review)))
+    by_work = sorted(review.after, key=lambda run: run.work_seconds or 0.0, reverse=True)
+    slowest = review.history.table("The slowest five after", by_work[:5][::-1])
+    return Section((_limit_check(review),), (Table("Durations", columns, rows, note), slowest))
 
 
 def _nothing_to_review(review: Review) -> Check:
@@ -159,11 +154,6 @@ def _figures(values: Sequence[float]) -> tuple[object, ...]:
     p50, p95 = numpy.quantile(values, [0.5, 0.95])
     over = sum(value >= _limit_seconds() for value in values)
     return (len(values), float(p50), float(p95), float(max(values)), over)
-
-
-def _slowest(review: Review) -> tuple[Table, ...]:
-    slowest = sorted(review.after, key=lambda run: run.work_seconds or 0.0, reverse=True)[:5]
-    return (review.history.table("The slowest five after", slowest[::-1]),)
 
 
 def _limit_check(review: Review) -> Check:

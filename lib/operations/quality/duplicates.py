@@ -42,11 +42,7 @@ _CAUSES = {
 def duplicates(scope: Scope, since: date, until: date, *, history: LogHistory | None = None) -> Section:
     """Duplicate keys of each date from `since` to `until`, both included.
 
-    Args:
-        scope: Whose table.
-        since: First game date.
-        until: Last one.
-        history: Says whether there were games, in case there are no rows.
+    Where there are no rows, the history says whether there were games.
     """
     return _counted(scope.platform, since, until, history)
 

@@ -27,7 +27,7 @@ from lib.errors import UserError
 from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.settings_file import load_settings
-from lib.verdict.commands import Looking
+from lib.verdict.check import Looking
 from lib.verdict.section import Findings
 from lib.words.dates import start_of
 
@@ -101,7 +101,6 @@ class Night:
 
     @property
     def findings(self) -> Findings:
-        """What the steps of the run found so far."""
         return self.scope.findings
 
     @property

@@ -6,7 +6,7 @@ A flaw that the recent dates have as well is a WARN; a new one is a FAIL.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from lib.consolidation.upkeep.column_rules import CONTRADICTIONS, ColumnRule, greatest, nulls, unfit
@@ -51,7 +51,6 @@ class _Flaw:
 
     @property
     def figures(self) -> dict[str, Value]:
-        """As evidence."""
         label = f"{self.column}: {self.what}"
         usual = None if self.usual_share is None else 100 * self.usual_share
         return {
@@ -94,8 +93,7 @@ def _nulls_of(night: Night, profile: DayProfile, rule: ColumnRule) -> _Flaw:
         return found
     usual = found.usual_share or 0
     risen = found.share >= usual + night.rules.null_share_rise and found.share >= _NEWS * usual
-    verdict = Verdict.WARN if risen and found.usual_share is not None else Verdict.PASS
-    return _Flaw(found.column, found.what, found.rows, found.share, found.usual_share, verdict)
+    return replace(found, verdict=Verdict.WARN if risen and found.usual_share is not None else Verdict.PASS)
 
 
 def _flaw(night: Night, profile: DayProfile, column: str, measure: str, what: str) -> _Flaw:

@@ -28,9 +28,7 @@ _Figures = tuple[str, str]
 def three_fixes(scope: Scope, batch_id: str = "") -> Section:
     """A row a fix: what it is today, and what it would change; and which of them the slowest calls for.
 
-    Args:
-        scope: The run.
-        batch_id: The batch in question; empty: the largest and the slowest there are.
+    Without a batch: by the largest and the slowest there are.
     """
     figures = {fix: _figures(fix, scope, batch_id) for fix in _FIXES}
     rows = [(fix, *found) for fix, found in figures.items()]
@@ -69,13 +67,10 @@ def _lock_timeout(scope: Scope, batch_id: str) -> _Figures:
     gave_up = [one for one in timed if EventKind.ACQUISITION_FAILED in one.run.events]
     held = max((one.total_seconds - one.seconds[Phase.LOCK_WAIT] for one in timed), default=0.0)
     longest = spoken_seconds(held)
+    if gave_up and held <= lock.max_wait_seconds:
+        return today, f"little for {len(gave_up)} that gave up, behind several others: none held it over {longest}"
     if gave_up:
-        if held <= lock.max_wait_seconds:
-            return today, f"little for {len(gave_up)} that gave up, behind several others: none held it over {longest}"
-        return (
-            today,
-            f"{len(gave_up)} gave up: a wait of more than {longest}, the longest hold, would have sufficed",
-        )
+        return today, f"{len(gave_up)} gave up: a wait of more than {longest}, the longest hold, would have sufficed"
     return today, f"nothing: none gave up waiting; the longest held the lock for {longest}, and renewed its lease"
 
 
