@@ -19,7 +19,6 @@ from lib.words.dates import date_in, local_time
 from lib.words.quantities import Value
 
 LEDGER = Question("age_of_duplicates", "Ledger")
-TIMELINE = Question("timeline", "Timeline")
 BATCH = Question("batch_history", "Batch")
 
 
@@ -107,7 +106,7 @@ def _old_or_new(platform: Platform, runs: Sequence[LedgerRun], duplicate_keys: i
     return question.warns(summary, "They hold up no consolidation. Repair them when it suits.")
 
 
-@section(TIMELINE)
+@section(Question("timeline", "Timeline"))
 def timeline_of_date(scope: Scope) -> Section:
     """The consolidations of the date as they were logged, all instances together. Judges nothing."""
     history, game_date = scope.history_of_date, scope.game_date
@@ -116,7 +115,7 @@ def timeline_of_date(scope: Scope) -> Section:
 
 @section(BATCH)
 def batch_history(scope: Scope, batch_id: str) -> Section:
-    """What happened to one batch; nothing when none is named.
+    """What happened to one batch, which is the headline when all is well; nothing when none is named.
 
     Raises:
         UserError: It is not a batch's name.
@@ -127,7 +126,8 @@ def batch_history(scope: Scope, batch_id: str) -> Section:
     platform = scope.platform
     runs = ledger_runs(platform.warehouse, platform.table, batch_id=batch_id)
     staged = find_staged(platform.warehouse, platform.table, batch_id)
-    return Section((_batch_check(platform, runs, staged),), (_table(platform, f"Consolidations of {batch_id}", runs),))
+    table = _table(platform, f"Consolidations of {batch_id}", runs)
+    return Section((_batch_check(platform, runs, staged),), (table,), leads=True)
 
 
 def _batch_check(platform: Platform, runs: Sequence[LedgerRun], staged: StagedBatch) -> Check:
