@@ -68,29 +68,9 @@ def cli() -> None:
     """Runbooks for a pipeline that once wrote duplicates, and the library that prevents them."""
 
 
-for command in (
-    run,
-    list_runbooks,
-    params,
-    new,
-    runs,
-    demo,
-    drill,
-    stage,
-    consolidate,
-    duplicates,
-    repair,
-    locks,
-    fence,
-    logs,
-    audit,
-    doctor,
-    incident,
-    notify,
-    schedule,
-    site,
-    deploy,
-):
+_ON_RUNS = (run, list_runbooks, params, new, runs, incident, site, schedule, deploy, demo, drill)
+_ON_DATA = (stage, consolidate, duplicates, repair, locks, fence, logs, audit, doctor, notify)
+for command in (*_ON_RUNS, *_ON_DATA):
     cli.add_command(command)
 
 

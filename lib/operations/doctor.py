@@ -137,9 +137,8 @@ def lock_store(scope: Scope) -> Section:
     """Whether the locks can be read."""
     found = scope.platform.adapters.lock_store.read_all()
     expired = sum(observation.is_expired for observation in found)
-    question = LOCK_STORE.on(
-        {"locks": len(found), "expired": expired}, [scope.platform.commands.looking("locks", "list")]
-    )
+    commands = [scope.platform.commands.looking("locks", "list")]
+    question = LOCK_STORE.on({"locks": len(found), "expired": expired}, commands)
     return Section((question.passes(f"it answers: {len(found)} locks, {expired} of them expired"),))
 
 

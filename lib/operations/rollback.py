@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 from lib.consolidation.upkeep.audit import ActionRecord, ActionStatus, as_json
-from lib.errors import CouldNotLook, UserError
+from lib.errors import UserError
 from lib.operations.changes import lock_switch, traffic
 from lib.operations.changes.action import Action, Request
 from lib.operations.changes.audit import audit_table, changes, spoken_state
@@ -26,8 +27,7 @@ from lib.operations.quality.duplicates import duplicates
 from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Section, Table, or_fault, section
 from lib.verdict.verdict import Verdict, worst
 from lib.words.choices import ensure_one_of
 from lib.words.dates import local_time
@@ -56,10 +56,7 @@ def rollback_advice(scope: Scope, approval: Approval) -> Section:
 
 def _evidence(scope: Scope) -> tuple[Evidence, str]:
     """Lines from before the last rollback say nothing about how it is since."""
-    try:
-        earlier = rollbacks(scope)
-    except CouldNotLook:
-        earlier = []
+    earlier, _ = or_fault(partial(rollbacks, scope))
     if not earlier:
         return scope.evidence, ""
     since = earlier[0].filed_at

@@ -14,8 +14,7 @@ from lib.operations.logs.history import LogHistory
 from lib.platform import Platform
 from lib.verdict.check import Question
 from lib.verdict.conclusion import Conclusion
-from lib.verdict.section import Findings, Section, section
-from lib.verdict.table import Table, facts
+from lib.verdict.section import Findings, Section, Table, facts, section
 from lib.words.bytes import spoken_bytes
 from lib.words.dates import local_time, resolve_game_date, start_of, zone
 
@@ -147,10 +146,9 @@ def what_was_read(scope: Scope) -> Section:
     estimated = sum(cost.estimated_bytes for cost in costs)
     read = sum(cost.read_bytes or 0 for cost in costs)
     refused = sum(cost.read_bytes is None for cost in costs)
-    counted = Counter(costs)
     rows = [
         (spoken_bytes(cost.estimated_bytes), spoken_bytes(cost.read_bytes), times, cost.statement[:200])
-        for cost, times in sorted(counted.items(), key=lambda pair: -pair[0].estimated_bytes * pair[1])
+        for cost, times in sorted(Counter(costs).items(), key=lambda pair: -pair[0].estimated_bytes * pair[1])
     ]
     note = (
         f"{len(costs)} queries: {spoken_bytes(estimated)} estimated, {spoken_bytes(read)} read"

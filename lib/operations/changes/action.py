@@ -18,8 +18,7 @@ from lib.operations.changes.audit import progress_of, record_of, record_table
 from lib.operations.changes.plan import Approval, Plan
 from lib.platform import Platform
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section
-from lib.verdict.table import Table, facts
+from lib.verdict.section import Section, Table, facts
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 from lib.words.quantities import Value, in_one_line

@@ -17,8 +17,7 @@ from lib.locking.store import AuditEntry, LockRecord
 from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table, facts
+from lib.verdict.section import Section, Table, facts, section
 from lib.words.dates import local_time
 from lib.words.quantities import in_one_line
 

@@ -15,8 +15,7 @@ from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.ports.services import LATEST, ServiceStatus
 from lib.verdict.check import Changing, Check, Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import facts
+from lib.verdict.section import Section, facts, section
 from lib.verdict.verdict import Verdict
 from lib.words.quantities import Value
 

@@ -17,8 +17,7 @@ from lib.operations.changes.plan import Approval, Plan
 from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.verdict.check import Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Section, Table, section
 from lib.words.choices import ensure_one_of
 from lib.words.quantities import Value
 

@@ -14,7 +14,7 @@ from lib.operations.deployment.revisions import DANGER, Candidate, Fence, candid
 from lib.platform import Platform
 from lib.ports.services import LATEST, ServiceStatus
 from lib.verdict.check import Check, Question
-from lib.verdict.table import Table
+from lib.verdict.section import Table
 from lib.words.dates import local_time
 
 ROLLBACK_OPTION = Question("rollback_option", "Rollback option")

@@ -103,11 +103,8 @@ def _lock_cycle_faults(evidence: Evidence) -> Measurement:
         return Measurement(None, "no consolidation was logged")
     unlocked = [run for run in history.merges if run.merged_without_lock]
     unreleased = [run for run in history.consolidations if history.progress(run) is Progress.UNFINISHED]
-    return Measurement(
-        len(unlocked) + len(unreleased),
-        f"{len(unlocked)} merged without the lock, {len(unreleased)} never released it, "
-        f"of {len(history.consolidations)}",
-    )
+    basis = f"{len(unlocked)} merged without the lock, {len(unreleased)} never released it"
+    return Measurement(len(unlocked) + len(unreleased), f"{basis}, of {len(history.consolidations)}")
 
 
 def _lock_acquisition_failures(evidence: Evidence) -> Measurement:
@@ -156,9 +153,8 @@ def _duplicate_keys_of_past_dates(evidence: Evidence) -> Measurement:
     past = [count for count in counts if count.game_date < evidence.today]
     if not past:
         return Measurement(None, f"no rows of dates before {evidence.today}")
-    return Measurement(
-        sum(count.duplicate_keys for count in past), f"rows of {', '.join(str(count.game_date) for count in past)}"
-    )
+    basis = f"rows of {', '.join(str(count.game_date) for count in past)}"
+    return Measurement(sum(count.duplicate_keys for count in past), basis)
 
 
 METRICS: Mapping[str, Callable[[Evidence], Measurement]] = {

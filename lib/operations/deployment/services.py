@@ -12,8 +12,7 @@ from lib.platform import Platform
 from lib.ports.permissions import LOCK_ROLE, RoleBindings
 from lib.ports.services import ServiceStatus
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Section, Table, section
 from lib.words.dates import local_time
 from lib.words.durations import spoken_seconds
 from lib.words.quantities import Value, percent, seconds
@@ -135,9 +134,8 @@ def _together_check(platform: Platform, services: list[ServiceStatus]) -> Check:
     known = sorted((service.deployed_at, service.name) for service in services if service.deployed_at is not None)
     if len(known) < len(services):
         commands = [platform.commands.describe_service(service.name) for service in services]
-        return DEPLOYED_TOGETHER.on(evidence, commands).unknown(
-            "when they were deployed is unknown", "See when each was deployed (commands below)."
-        )
+        step = "See when each was deployed (commands below)."
+        return DEPLOYED_TOGETHER.on(evidence, commands).unknown("when they were deployed is unknown", step)
     apart = known[-1][0] - known[0][0]
     spoken = spoken_seconds(apart.total_seconds())
     question = DEPLOYED_TOGETHER.on({**evidence, "apart": seconds(apart.total_seconds())})

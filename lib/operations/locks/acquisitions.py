@@ -15,8 +15,7 @@ from lib.operations.logs.monitoring import no_consolidation_seen
 from lib.operations.logs.timeline import batch_names
 from lib.operations.scope import Scope
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Section, Table, section
 from lib.words.durations import spoken_seconds
 from lib.words.quantities import Value, percent, seconds
 

@@ -20,7 +20,7 @@ from lib.operations.logs.lines import (
 from lib.operations.logs.timeline import Consolidation, Progress, build_timeline
 from lib.platform import Platform
 from lib.ports.logs import LogEntry
-from lib.verdict.table import Table
+from lib.verdict.section import Table
 from lib.words.dates import local_time
 from lib.words.durations import spoken_seconds
 from lib.words.text import text_of

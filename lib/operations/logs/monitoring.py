@@ -17,8 +17,7 @@ from lib.operations.logs.timeline import Consolidation, Progress, batch_names, o
 from lib.ports.commands import Commands
 from lib.ports.logs import LogEntry
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Section, Table, section
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 from lib.words.durations import spoken_seconds
@@ -116,23 +115,14 @@ def _ended_check(history: LogHistory) -> Check:
         return question.fails(summary, "Their staging tables are kept: run duplicate_diagnosis for the date.")
     by_state = {state: [run for run in runs if history.progress(run) is state] for state in Progress}
     idle = [run for run in by_state[Progress.NO_MERGE] if not run.batch_id.startswith(_REPAIRS)]
+    see_locks = f"See who holds the lock: {commands.run('stuck_lock_release')}"
+    see_both = f"Find what started both, and whether rows are there twice: {_diagnose(commands, at_once)}"
+    see_staging = "See that their batches do not wait in staging."
     troubles = [
-        (
-            by_state[Progress.UNFINISHED],
-            "ended without a word",
-            f"See who holds the lock: {commands.run('stuck_lock_release')}",
-        ),
-        (
-            [pair[0] for pair in at_once],
-            "ran at once with another of their date",
-            f"Find what started both, and whether rows are there twice: {_diagnose(commands, at_once)}",
-        ),
+        (by_state[Progress.UNFINISHED], "ended without a word", see_locks),
+        ([pair[0] for pair in at_once], "ran at once with another of their date", see_both),
         (idle, "released the lock without a MERGE", "Read their log for the reason; their staging is kept."),
-        (
-            by_state[Progress.FAILED],
-            "did not get the lock, or lost it",
-            "See that their batches do not wait in staging.",
-        ),
+        (by_state[Progress.FAILED], "did not get the lock, or lost it", see_staging),
     ]
     for found, what, step in troubles:
         if found:
@@ -185,10 +175,8 @@ def _error_check(history: LogHistory, service: str) -> Check:
             "an hour before that, on average": round((len(found) - recent) / hours_before, 1),
             "last": text_of(found[-1].message),
         }
-        step = (
-            "See whether its newest revision runs; errors that came with it are a reason to roll back: "
-            f"{platform.commands.run('deploy_verify')}"
-        )
+        verify = platform.commands.run("deploy_verify")
+        step = f"See whether its newest revision runs; errors that came with it are a reason to roll back: {verify}"
         summary = f"{len(found)} error lines, {recent} in the last hour"
         return question.on(evidence, [platform.commands.read_errors(service)]).warns(summary, step)
     fresh = freshness_check(history, service)

@@ -206,9 +206,8 @@ def _can_be_of(event: Event, run: Consolidation) -> bool:
 
 def _is_over(run: Consolidation, at: datetime) -> bool:
     """Whether no further line can be its own."""
-    if run.events.keys() & _ENDED_BY or run.events.keys() >= _COMPLETE:
-        return True
-    return at - run.last_at > _ONE_CONSOLIDATION
+    has_ended = run.events.keys() & _ENDED_BY or run.events.keys() >= _COMPLETE
+    return bool(has_ended) or at - run.last_at > _ONE_CONSOLIDATION
 
 
 def batch_names(runs: Sequence[Consolidation]) -> str:

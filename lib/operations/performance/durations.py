@@ -16,8 +16,7 @@ from lib.operations.performance.statistics import FEWEST_OF_EACH, Change, compar
 from lib.operations.scope import Scope
 from lib.verdict.check import Check, Question
 from lib.verdict.figure import distributions, durations_over_time
-from lib.verdict.section import Findings, Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Findings, Section, Table, section
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time, resolve_game_date, start_of
 from lib.words.durations import spoken_seconds
@@ -172,9 +171,8 @@ def _limit_check(review: Review) -> Check:
     commands = [platform.commands.read_logs(platform.environment.services.coordinator)]
     question = UNDER_LIMIT.named(f"Under {limit_seconds:g} s").on(evidence, commands)
     if longest >= (timeout_seconds := threshold("consolidation_times_out")):
-        step = (
-            f"From {timeout_seconds:g} s on a rollback criterion is met; see what the slowest batches have in common."
-        )
+        met = f"From {timeout_seconds:g} s on a rollback criterion is met"
+        step = f"{met}; see what the slowest batches have in common."
         return question.fails(f"the longest took {spoken_seconds(longest)}", step)
     if slow or hanging:
         summary = f"{slow} of {len(spent)} took {limit_seconds:g} s or longer, {hanging} more never ended"

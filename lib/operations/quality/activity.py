@@ -10,8 +10,7 @@ from __future__ import annotations
 from lib.consolidation.upkeep.day_profiles import Activity
 from lib.operations.quality.night import Night
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Section, Table, section
 from lib.words.quantities import percent
 
 ACTIVE_ROWS = Question("active_rows", "Active rows")

@@ -23,8 +23,7 @@ from lib.operations.scope import Scope
 from lib.operations.staging.ledger_answers import LEDGER
 from lib.platform import Platform
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Section, Table, section
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 from lib.words.quantities import Quantity, Value

@@ -13,8 +13,7 @@ from lib.consolidation.upkeep.column_rules import CONTRADICTIONS, ColumnRule, gr
 from lib.consolidation.upkeep.day_profiles import DayProfile
 from lib.operations.quality.night import Night
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Section, Table, section
 from lib.verdict.verdict import Verdict, worst
 from lib.words.quantities import Value, percent
 from lib.words.text import text_of

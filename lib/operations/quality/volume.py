@@ -18,8 +18,7 @@ from lib.operations.quality.night import Night
 from lib.ports.logs import LogEntry
 from lib.verdict.check import Check, Question
 from lib.verdict.figure import Figure, rows_over_dates
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Section, Table, section
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 from lib.words.quantities import percent

@@ -17,8 +17,7 @@ from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.ports.commands import Commands
 from lib.verdict.check import Changing, Check, Looking, Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Section, Table, section
 from lib.words.dates import date_in
 from lib.words.durations import spoken_seconds
 from lib.words.quantities import Quantity, seconds

@@ -12,8 +12,7 @@ from lib.consolidation.upkeep.duplicates import count_duplicates
 from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Section, Table, section
 from lib.words.choices import nearest
 from lib.words.dates import date_in, local_time
 from lib.words.quantities import Value
@@ -96,9 +95,8 @@ def _old_or_new(platform: Platform, runs: Sequence[LedgerRun], duplicate_keys: i
     if between:
         verify = platform.commands.run("deploy_verify")
         new = "; ".join(f"{number} {when}" for number, when in between)
-        return question.warns(
-            f"new ones were written past the fence: {new}", f"See which old code still serves: {verify}"
-        )
+        step = f"See which old code still serves: {verify}"
+        return question.warns(f"new ones were written past the fence: {new}", step)
     summary = (
         f"all {duplicate_keys} duplicate keys are older than {first.batch_id}; "
         f"none of the {len(runs)} consolidations added any"
@@ -151,9 +149,8 @@ def _batch_check(platform: Platform, runs: Sequence[LedgerRun], staged: StagedBa
     known = {run.batch_id for run in ledger_runs(platform.warehouse, platform.table)}
     near = nearest(staged.batch_id, known, most=3)
     step = "See that the name is right. Code without the ledger leaves no trace but its log lines."
-    return question.on({**evidence, "batches with a name like it": near}).unknown(
-        "no staging tables, and no row in the ledger", step
-    )
+    question = question.on({**evidence, "batches with a name like it": near})
+    return question.unknown("no staging tables, and no row in the ledger", step)
 
 
 def _in_words(platform: Platform, run: LedgerRun) -> str:

@@ -12,8 +12,7 @@ from lib.consolidation.warehouse import Column
 from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Section, Table, section
 from lib.words.quantities import Quantity, Value
 
 COLUMNS = Question("staging_columns", "Columns of staging tables")

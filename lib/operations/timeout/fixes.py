@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from lib.errors import CouldNotLook
 from lib.operations.criteria.criteria import threshold
@@ -12,8 +12,7 @@ from lib.operations.staging.size import StagedSize, staged_sizes
 from lib.operations.timeout.phases import Phase, TimedRun, timed_runs
 from lib.operations.timeout.surroundings import bytes_of_date, is_pruned, rows_of_date
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Section, Table, section
 from lib.words.bytes import spoken_bytes
 from lib.words.durations import spoken_seconds
 from lib.words.quantities import Value, seconds
@@ -91,7 +90,7 @@ def _split(scope: Scope, batch_id: str) -> _Figures:
     sizes = [size for size in staged_sizes(scope.platform) if batch_id in ("", size.batch_id)]
     timed = [one for one in timed_runs(scope.history, batch_id) if one.run.staging_tables]
     slowest = timed[0] if timed else None
-    today = _staged(sizes) if sizes else f"nothing is staged; {_consolidated(slowest)}"
+    today = _staged(sizes[0]) if sizes else f"nothing is staged; {_consolidated(slowest)}"
     if slowest is None:
         return today, "not known: no consolidation of the period shows how long its gathering took"
     by_tables, by_rows = slowest.seconds[Phase.GATHERING], slowest.seconds[Phase.MERGE]
@@ -102,11 +101,9 @@ def _split(scope: Scope, batch_id: str) -> _Figures:
     return today, f"{halves}, {cost}; fewer and larger staging tables do the same without a second MERGE"
 
 
-def _staged(sizes: Sequence[StagedSize]) -> str:
-    size = sizes[0]
-    return (
-        f"{size.batch_id or 'a batch'}: {size.rows:,} rows in {size.tables:,} tables, {size.rows_a_table:.1f} a table"
-    )
+def _staged(size: StagedSize) -> str:
+    name = size.batch_id or "a batch"
+    return f"{name}: {size.rows:,} rows in {size.tables:,} tables, {size.rows_a_table:.1f} a table"
 
 
 def _consolidated(slowest: TimedRun | None) -> str:

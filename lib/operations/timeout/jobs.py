@@ -8,13 +8,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from lib.consolidation.ledger import ledger_runs
-from lib.errors import CouldNotLook
 from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.ports.jobs import JobState, WarehouseJob
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Section, Table, or_fault, section
 from lib.words.bytes import spoken_bytes
 from lib.words.dates import local_time
 from lib.words.durations import spoken_seconds
@@ -133,10 +131,9 @@ def _left_behind(platform: Platform, jobs: Sequence[WarehouseJob]) -> tuple[list
     consolidating = [job for job in jobs if job.is_open and batch_of_job(job)]
     if not consolidating:
         return [], ""
-    try:
-        locks = platform.locks.locks()
-    except CouldNotLook as error:
-        return [], str(error)
+    locks, unseen = or_fault(platform.locks.locks)
+    if locks is None:
+        return [], unseen
     live = {seen.record.claim.batch_id for seen in locks if seen.record and not seen.is_expired}
     return [job for job in consolidating if batch_of_job(job) not in live], ""
 

@@ -12,8 +12,7 @@ from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.ports.jobs import TableLayout
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import facts
+from lib.verdict.section import Section, facts, section
 from lib.words.bytes import spoken_bytes
 from lib.words.durations import spoken_seconds
 from lib.words.quantities import Value, percent, seconds, size_in_bytes
@@ -41,9 +40,8 @@ def table_layout(scope: Scope) -> Section:
         "partitioned by": layout.partition_column or "nothing",
         "a MERGE reads about": spoken_bytes(bytes_of_merge(platform, layout, of_date)),
     }
-    return Section(
-        (_layout_check(platform, layout, of_date),), (facts(f"How {platform.table.table} is stored", stored),)
-    )
+    table = facts(f"How {platform.table.table} is stored", stored)
+    return Section((_layout_check(platform, layout, of_date),), (table,))
 
 
 def rows_of_date(platform: Platform, game_date: date) -> int:

@@ -16,7 +16,7 @@ from lib.operations.scope import scope_of
 from lib.platform import Platform
 from lib.ports.logs import LogEntry
 from lib.verdict.check import Check
-from lib.verdict.table import Table
+from lib.verdict.section import Table
 from lib.verdict.verdict import Verdict
 
 DAY = date(2026, 1, 17)
