@@ -145,10 +145,8 @@ def show_plan(platform: Platform, action: Action, words: tuple[str, ...], *, as_
     if as_json:
         facts = {"changed": False, "action": found.action, "target": found.target, "state": found.state}
         approval = {"plan": digest.text, "holds_until": digest.expires_at.isoformat(), "next": following}
-        planned = (
-            {"nothing_to_do": found.nothing_to_do} if found.nothing_to_do else {"summary": found.summary, **approval}
-        )
-        options.echo_json({**facts, **planned})
+        nothing = {"nothing_to_do": found.nothing_to_do}
+        options.echo_json({**facts, **(nothing if found.nothing_to_do else {"summary": found.summary, **approval})})
         return
     if found.nothing_to_do:
         click.echo(printable(found.nothing_to_do))

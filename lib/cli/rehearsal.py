@@ -92,9 +92,8 @@ def _report(step: RunRunbook, ended: Ended, said: list[Check]) -> bool:
     from lib.archive.archive import Archive
 
     if ended.answer is None:
-        click.echo(
-            f"  {styled_verdict(None)}  {step.runbook} did not run: {printable(ended.last_words)[:300]}", err=True
-        )
+        why = printable(ended.last_words)[:300]
+        click.echo(f"  {styled_verdict(None)}  {step.runbook} did not run: {why}", err=True)
         return True
     run, report = Archive().run(ended.answer["run_id"]), ended.answer["report"]
     said += run.record.checks

@@ -121,9 +121,8 @@ def shown(platform: Platform, plan: Plan, now: datetime) -> Section:
     expires = local_time(digest.expires_at, platform.environment.timezone)
     question = _outcome(plan, {"plan": digest.text, "holds until": expires, **plan.state})
     summary = f"planned, and nothing was changed: {plan.summary}"
-    check = question.answer(
-        Verdict.PASS, summary, f"Apply the plan, with your own reason: {command}", changes=[command]
-    )
+    step = f"Apply the plan, with your own reason: {command}"
+    check = question.answer(Verdict.PASS, summary, step, changes=[command])
     state = facts(f"What the plan rests on: {plan.target}", plan.state)
     note = f"It holds until {expires}, and is refused when what it rests on has moved. To undo it: {plan.undo}"
     how = Table("To do what the plan says", ("Command",), [(command,)], note)

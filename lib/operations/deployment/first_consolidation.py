@@ -65,6 +65,5 @@ def _line_table(history: LogHistory, run: Consolidation) -> Table:
         line = run.events[kind].entry.message if kind in run.events else "did not come"
         rows.append((kind, local_time(moment, history.platform.environment.timezone), spoken_seconds(gap), line))
         before = moment or before
-    return Table(
-        f"Lines of {run.batch_id or 'the batch'}, in the expected order", ("Expected", "Seen at", "After", "Line"), rows
-    )
+    caption = f"Lines of {run.batch_id or 'the batch'}, in the expected order"
+    return Table(caption, ("Expected", "Seen at", "After", "Line"), rows)

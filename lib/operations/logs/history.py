@@ -102,8 +102,7 @@ class LogHistory:
     @property
     def merges(self) -> list[Consolidation]:
         """Those that started a MERGE."""
-        kinds = {EventKind.MERGING, EventKind.MERGED}
-        return [run for run in self.consolidations if run.events.keys() & kinds]
+        return [run for run in self.consolidations if run.has_merge]
 
     @property
     def errors(self) -> list[LogEntry]:
@@ -143,10 +142,8 @@ class LogHistory:
         acquired_at = run.at(EventKind.ACQUIRED)
         if acquired_at is None or not run.batch_id:
             return False
-        taken = {EventKind.TOOK_OVER, EventKind.FORCE_RELEASED}
-        if any(
-            event.kind in taken and event.batch_id == run.batch_id and event.at >= acquired_at for event in self.events
-        ):
+        since = [event for event in self.events if event.batch_id == run.batch_id and event.at >= acquired_at]
+        if any(event.kind in (EventKind.TOOK_OVER, EventKind.FORCE_RELEASED) for event in since):
             return True
         later = [
             other

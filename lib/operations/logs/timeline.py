@@ -135,15 +135,17 @@ class Consolidation:
         return Progress.UNFINISHED if is_silent else Progress.RUNNING
 
     @property
+    def has_merge(self) -> bool:
+        return bool(self.events.keys() & {EventKind.MERGING, EventKind.MERGED})
+
+    @property
     def has_lock_lines(self) -> bool:
         return bool(self.events.keys() & {EventKind.ACQUIRING, EventKind.ACQUIRED, EventKind.RELEASED})
 
     @property
     def merged_without_lock(self) -> bool:
-        """Whether its MERGE ran though no line tells that it held the lock."""
-        return bool(self.events.keys() & {EventKind.MERGING, EventKind.MERGED}) and (
-            EventKind.ACQUIRED not in self.events
-        )
+        """Whether its MERGE ran though no line shows that it held the lock."""
+        return self.has_merge and EventKind.ACQUIRED not in self.events
 
     @property
     def is_in_order(self) -> bool:
@@ -219,10 +221,7 @@ def batch_names(runs: Sequence[Consolidation]) -> str:
 
 def overlapping_merges(runs: Sequence[Consolidation]) -> list[tuple[Consolidation, Consolidation]]:
     """Pairs of consolidations of one date, or of one batch, whose MERGEs ran at once."""
-    merging = sorted(
-        (run for run in runs if run.events.keys() & {EventKind.MERGING, EventKind.MERGED}),
-        key=lambda run: _merge_interval(run)[0],
-    )
+    merging = sorted((run for run in runs if run.has_merge), key=lambda run: _merge_interval(run)[0])
     pairs = []
     for number, first in enumerate(merging):
         ended_at = _merge_interval(first)[1]

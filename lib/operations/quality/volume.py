@@ -174,6 +174,5 @@ def _recent_dates(night: Night) -> Table:
 
     columns = ("Game date", "Day", "Rows", "Inactive", "Games", "Systems", "Rows for each", "Last written")
     note = "Rows for each: for one game by one system. Dates without rows are left out."
-    return Table(
-        "The date and those before it", columns, [row(day) for day in reversed(night.profiles)], note, shown=30
-    )
+    rows = [row(day) for day in reversed(night.profiles)]
+    return Table("The date and those before it", columns, rows, note, shown=30)

@@ -144,9 +144,7 @@ def _died(platform: Platform, since: datetime, jobs: Sequence[WarehouseJob]) -> 
     if not gone:
         return []
     runs = ledger_runs(platform.warehouse, platform.table, since=since)
-    done = {
-        batch: max(run.committed_at for run in runs if run.batch_id == batch) for batch in {r.batch_id for r in runs}
-    }
+    done = {run.batch_id: run.committed_at for run in reversed(runs)}
     return [job for job in gone if (at := done.get(batch_of_job(job))) is None or at < job.created_at]
 
 
