@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 OLD_WORKER, NEW_WORKER = "prediction-worker-00065-jb8", "prediction-worker-00066-q4n"
 OLD_COORDINATOR, NEW_COORDINATOR = "prediction-coordinator-00048-xyz", "prediction-coordinator-00049-m7d"
 _ONE_WEEK = timedelta(days=7)
+# All that the embedded platform keeps there. Anything else is someone else's, and stays.
+_STATE = ("warehouse.duckdb*", "locks.sqlite*", "logs", "deployment.json")
 
 
 def embedded_warehouse(platform: Platform) -> DuckdbWarehouse:
@@ -94,11 +96,6 @@ def deploy_fix(platform: Platform, deployed_at: datetime) -> None:
     deployment.save(embedded_warehouse(platform).path.parent)
 
 
-_REPLACED = "replaced"
-# All that the embedded platform keeps there. Anything else is someone else's, and stays.
-_STATE = ("warehouse.duckdb*", "locks.sqlite*", "logs", "deployment.json")
-
-
 def move_aside(home: Path) -> Path | None:
     """Move the embedded platform's state to ``<home>/replaced/<timestamp>/``.
 
@@ -114,16 +111,10 @@ def move_aside(home: Path) -> Path | None:
         state = sorted(path for pattern in _STATE for path in home.glob(pattern))
         if not state:
             return None
-        aside = _new_folder(home / _REPLACED)
+        aside = home / "replaced" / datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        aside.mkdir(parents=True)
         for path in state:
             path.rename(aside / path.name)
     except OSError as error:
         raise UserError(f"the state in {home} cannot be moved aside: {error.strerror or error}") from error
     return aside
-
-
-def _new_folder(parent: Path) -> Path:
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-    folder = parent / stamp
-    folder.mkdir(parents=True)
-    return folder

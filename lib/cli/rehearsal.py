@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rehearsal.drills.rehearsal import Finding
 
 _ENVIRONMENT = "local"
+_WIDEST_HEADLINE = 100
 
 
 @click.command()
@@ -113,9 +114,6 @@ def _shown(place: str | Path) -> str:
     if "://" in str(place):
         return str(place)
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
-
-
-_WIDEST_HEADLINE = 100
 
 
 @click.command()

@@ -33,6 +33,9 @@ Step = tuple[Question, Callable[[], Section]]
 ARCHIVE = Question("archive", "Archive of runs")
 STATE_FOLDER = Question("state_folder", "State folder")
 LOCK_STORE = Question("lock_store", "Lock store")
+_MAIN_TABLE = Question("main_table", "Main table")
+_FENCES = Question("fences", "Fences")
+_LEDGER = Question("ledger", "Ledger")
 _HOURS_OF_LOGS = 14 * 24
 _QUESTIONS_AT_ONCE = 6
 
@@ -140,11 +143,6 @@ def lock_store(scope: Scope) -> Section:
     commands = [scope.platform.commands.looking("locks", "list")]
     question = LOCK_STORE.on({"locks": len(found), "expired": expired}, commands)
     return Section((question.passes(f"it answers: {len(found)} locks, {expired} of them expired"),))
-
-
-_MAIN_TABLE = Question("main_table", "Main table")
-_FENCES = Question("fences", "Fences")
-_LEDGER = Question("ledger", "Ledger")
 
 
 def _main_table(scope: Scope) -> Section:

@@ -21,6 +21,9 @@ from lib.verdict.live import is_live, sorting, style
 from lib.words.durations import Duration
 from lib.words.text import text_of
 
+_MOST_LIVE_ROWS = 1_000
+_LONGEST_WORDS = 48
+
 
 @dataclass(frozen=True)
 class Section:
@@ -129,10 +132,6 @@ class _Answers:
 def _answer(check: Check) -> str:
     said = f"{escape(text_of(check.name))}: {escape(text_of(check.summary))}"
     return f'<p class="check">{marked(check.verdict)} {said}</p>'
-
-
-_MOST_LIVE_ROWS = 1_000
-_LONGEST_WORDS = 48
 
 
 @dataclass(frozen=True)

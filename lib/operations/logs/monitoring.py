@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from lib.operations.scope import Scope
 
 LOGS = Question("logs", "Logs of the services")
+CONSOLIDATIONS = Question("consolidations", "Consolidations")
+ERRORS = Question("errors", "Errors")
+_REPAIRS = ("repair_", "undo_")
+_LAST_HOUR = timedelta(hours=1)
+_VARIABLE_PART = re.compile(r"\d+|[0-9a-f]{8,}")
 
 
 @section(LOGS)
@@ -84,13 +89,6 @@ def no_consolidation_seen(history: LogHistory, question: Question) -> Check:
         return question.unknown(summary, "See whether there were games, and whether a batch waits in staging.")
     summary = f"no consolidation was logged {period}; {service}: {fresh.summary}"
     return question.unknown(summary, fresh.next_step)
-
-
-CONSOLIDATIONS = Question("consolidations", "Consolidations")
-ERRORS = Question("errors", "Errors")
-_REPAIRS = ("repair_", "undo_")
-_LAST_HOUR = timedelta(hours=1)
-_VARIABLE_PART = re.compile(r"\d+|[0-9a-f]{8,}")
 
 
 @section(CONSOLIDATIONS)
