@@ -22,7 +22,7 @@ _NOTEBOOKS = ROOT / "notebooks"
 _FAIL_IS_AN_ANSWER = (0, 1)
 _USUAL_NIGHT = """
 from lib import places
-from rehearsal.drills.catalogue import find_drill
+from rehearsal.drills.rehearsal import find_drill
 from rehearsal.drills.stage import Stage
 from rehearsal.history import write_history
 stage = Stage(places.home())

@@ -11,12 +11,9 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from lib.errors import SourceUnavailable, Unavailable
-
-if TYPE_CHECKING:
-    from lib.ports.services import Services
+from lib.ports.services import Services
 
 logger = logging.getLogger(__name__)
 

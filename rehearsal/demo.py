@@ -93,19 +93,15 @@ def story(platform: Platform, *, seed: int = 0) -> Iterator[list[Step]]:
 
 
 def _night_and_race(acts: Acts, today: date) -> list[Step]:
-    yesterday = today - timedelta(days=1)
+    yesterday, day = {"game_date": str(today - timedelta(days=1))}, {"game_date": str(today)}
+    race = acts.race_plan
     return [
         Act("Four weeks of consolidations, with the fix deployed half way", acts.history),
         Act("A clean night: yesterday's batch, consolidated under the lock", acts.clean_night),
-        RunRunbook(
-            "deploy_verify",
-            {"game_date": yesterday.isoformat()},
-            Verdict.PASS,
-            "both services run the fix, and the night was clean",
-        ),
+        RunRunbook("deploy_verify", yesterday, Verdict.PASS, "both services run the fix, and the night was clean"),
         RunRunbook(
             "day1_monitoring",
-            {"game_date": yesterday.isoformat()},
+            yesterday,
             Verdict.PASS,
             "no duplicates, and no failure of the lock",
             beside_previous=True,
@@ -113,21 +109,20 @@ def _night_and_race(acts: Acts, today: date) -> list[Step]:
         Act("The race: today the old code runs, two consolidations at once, twice", acts.race),
         RunRunbook(
             "day1_monitoring",
-            {"game_date": today.isoformat()},
+            day,
             Verdict.FAIL,
-            f"the race left {acts.race_plan.duplicate_keys} duplicate keys",
-            mentions=(f"{acts.race_plan.duplicate_keys} duplicate keys",),
+            f"the race left {race.duplicate_keys} duplicate keys",
+            mentions=(f"{race.duplicate_keys} duplicate keys",),
         ),
         RunRunbook(
             "duplicate_diagnosis",
-            {"game_date": today.isoformat()},
+            day,
             Verdict.FAIL,
-            "two classes: "
-            f"{acts.race_plan.same_id_twice} keys with the same id twice, "
-            f"{acts.race_plan.same_key_different_ids} with different ids",
+            f"two classes: {race.same_id_twice} keys with the same id twice, "
+            f"{race.same_key_different_ids} with different ids",
             mentions=(
-                f"{acts.race_plan.same_id_twice} keys: same id twice",
-                f"{acts.race_plan.same_key_different_ids} keys: same key, different ids",
+                f"{race.same_id_twice} keys: same id twice",
+                f"{race.same_key_different_ids} keys: same key, different ids",
             ),
             beside_previous=True,
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lib.consolidation.staging import StagingWrite
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 OLD_WORKER, NEW_WORKER = "prediction-worker-00065-jb8", "prediction-worker-00066-q4n"
 OLD_COORDINATOR, NEW_COORDINATOR = "prediction-coordinator-00048-xyz", "prediction-coordinator-00049-m7d"
 _ONE_WEEK = timedelta(days=7)
+# All that the embedded platform keeps there. Anything else is someone else's, and stays.
+_STATE = ("warehouse.duckdb*", "locks.sqlite*", "logs", "deployment.json")
 
 
 def embedded_warehouse(platform: Platform) -> DuckdbWarehouse:
@@ -91,3 +94,27 @@ def deploy_fix(platform: Platform, deployed_at: datetime) -> None:
         )
         deployment = deployment.with_service(service, fixed)
     deployment.save(embedded_warehouse(platform).path.parent)
+
+
+def move_aside(home: Path) -> Path | None:
+    """Move the embedded platform's state to ``<home>/replaced/<timestamp>/``.
+
+    Call it before the platform is connected. To go back, move the files up again.
+
+    Returns:
+        Where the state is now; None when there was none.
+
+    Raises:
+        UserError: The folder can't be changed; what was moved is named.
+    """
+    try:
+        state = sorted(path for pattern in _STATE for path in home.glob(pattern))
+        if not state:
+            return None
+        aside = home / "replaced" / datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        aside.mkdir(parents=True)
+        for path in state:
+            path.rename(aside / path.name)
+    except OSError as error:
+        raise UserError(f"the state in {home} cannot be moved aside: {error.strerror or error}") from error
+    return aside

@@ -14,22 +14,15 @@ from collections.abc import Sequence
 import click
 
 from lib.cli.archive import runs
-from lib.cli.audit import audit
 from lib.cli.batches import consolidate, duplicates, stage
-from lib.cli.demo import demo
+from lib.cli.changes import audit, fence, repair
 from lib.cli.deploy import deploy
-from lib.cli.doctor import doctor
-from lib.cli.drill import drill
-from lib.cli.fence import fence
-from lib.cli.incident import incident
+from lib.cli.environment import doctor, logs, notify
 from lib.cli.locks import locks
-from lib.cli.logs import logs
-from lib.cli.new import new
-from lib.cli.notify import notify
-from lib.cli.repair import repair
-from lib.cli.runs import list_runbooks, params, run
+from lib.cli.pages import incident, site
+from lib.cli.rehearsal import demo, drill
+from lib.cli.runs import list_runbooks, new, params, run
 from lib.cli.schedule import schedule
-from lib.cli.site import site
 from lib.cli.terminal import printable, redactor
 from lib.consolidation.errors import SpecMismatch
 from lib.errors import RunbookError
@@ -75,29 +68,9 @@ def cli() -> None:
     """Runbooks for a pipeline that once wrote duplicates, and the library that prevents them."""
 
 
-for command in (
-    run,
-    list_runbooks,
-    params,
-    new,
-    runs,
-    demo,
-    drill,
-    stage,
-    consolidate,
-    duplicates,
-    repair,
-    locks,
-    fence,
-    logs,
-    audit,
-    doctor,
-    incident,
-    notify,
-    schedule,
-    site,
-    deploy,
-):
+_ON_RUNS = (run, list_runbooks, params, new, runs, incident, site, schedule, deploy, demo, drill)
+_ON_DATA = (stage, consolidate, duplicates, repair, locks, fence, logs, audit, doctor, notify)
+for command in (*_ON_RUNS, *_ON_DATA):
     cli.add_command(command)
 
 

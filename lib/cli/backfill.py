@@ -31,15 +31,8 @@ def run_over(
 ) -> NoReturn:
     """Run it for each date, and exit with the code of the worst.
 
-    Args:
-        runbook: What to run.
-        over: The dates, see `lib.runbooks.backfill.DateSeries`.
-        parameters: The other parameters, as text.
-        environment: Its name.
-        jobs: How many at once.
-        timeout_seconds: Of each run.
-        is_task: Whether only this Cloud Run task's share of the dates is done.
-        as_json: Print one JSON object instead of the table.
+    `over` is as `lib.runbooks.backfill.DateSeries` reads it, `timeout_seconds` of each run; with `is_task`,
+    only this Cloud Run task's share of the dates is done.
     """
     from lib.runbooks.backfill import DateSeries, backfill
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 
 import click
@@ -16,26 +18,22 @@ from lib.cli import options
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 1000), help="Staging tables.")
 @options.environment
 @options.as_json
-def stage(batch_id: str, game_date: str, file: Path, workers: int, environment: str, as_json: bool) -> None:
+def stage(batch_id: str, game_date: date, file: Path, workers: int, environment: str, as_json: bool) -> None:
     """Write FILE (.csv, .parquet, .jsonl) into staging tables of a batch."""
     from lib.consolidation.files import read_rows
-    from lib.consolidation.identifiers import checked_batch_id
     from lib.platform import connect
-    from lib.words.dates import checked_game_date
 
-    checked_batch_id(batch_id)
-    day = checked_game_date(game_date)
     platform = connect(environment)
     writes = platform.staging_writer().write_batch(
-        read_rows(file), batch_id=batch_id, workers=workers, game_date=day, source=str(file)
+        read_rows(file), batch_id=batch_id, workers=workers, game_date=game_date, source=str(file)
     )
     rows = sum(write.rows for write in writes)
     if as_json:
         tables = [write.table.table for write in writes]
-        options.echo_json({"batch_id": batch_id, "game_date": game_date, "staged": rows, "staging_tables": tables})
+        options.echo_json({"batch_id": batch_id, "game_date": str(game_date), "staged": rows, "staging_tables": tables})
         return
     click.echo(f"Staged {rows} rows of batch {batch_id} in {len(writes)} tables.")
-    click.echo(f"Next: {platform.commands.consolidate(batch_id, day)}")
+    click.echo(f"Next: {platform.commands.consolidate(batch_id, game_date)}")
 
 
 @click.command()
@@ -49,7 +47,7 @@ def stage(batch_id: str, game_date: str, file: Path, workers: int, environment: 
 @options.as_json
 def consolidate(
     batch_id: str,
-    game_date: str,
+    game_date: date,
     no_lock: bool,
     keep_staging: bool,
     dry_run: bool,
@@ -58,17 +56,13 @@ def consolidate(
     as_json: bool,
 ) -> None:
     """Merge a batch's staging tables into the main table, once."""
-    from lib.consolidation.identifiers import checked_batch_id
     from lib.platform import connect
-    from lib.words.dates import checked_game_date
 
-    checked_batch_id(batch_id)
-    day = checked_game_date(game_date)
     platform = connect(environment)
     options.show_library_log()
     result = platform.consolidator().consolidate_batch(
         batch_id=batch_id,
-        game_date=day,
+        game_date=game_date,
         cleanup=not keep_staging,
         use_lock=not no_lock,
         dry_run=dry_run,
@@ -89,38 +83,29 @@ def consolidate(
 @options.game_date
 @options.environment
 @options.as_json
-def duplicates(game_date: str, environment: str, as_json: bool) -> None:
+def duplicates(game_date: date, environment: str, as_json: bool) -> None:
     """Count duplicate keys of a date: exactly, and as the guide's query does.
 
     Exits 1 when there are any, 3 when the date has no rows to look at.
     """
-    from lib.consolidation.upkeep.duplicates import count_duplicates
+    from lib.consolidation.upkeep.duplicates import DuplicateCount, count_duplicates
     from lib.platform import connect
-    from lib.words.dates import checked_game_date
 
-    day = checked_game_date(game_date)
     platform = connect(environment)
-    counts = count_duplicates(platform.warehouse, platform.table, day, day, with_guide=True)
-    found = {
-        "game_date": game_date,
-        "rows": counts[0].rows if counts else 0,
-        "keys": counts[0].keys if counts else 0,
-        "duplicate_keys": counts[0].duplicate_keys if counts else 0,
-        "excess_rows": counts[0].excess_rows if counts else 0,
-        "guide_keys": counts[0].guide_keys if counts else 0,
-    }
+    counts = count_duplicates(platform.warehouse, platform.table, game_date, game_date, with_guide=True)
+    count = next(iter(counts), DuplicateCount(game_date, 0, 0, 0, 0, 0))
     if as_json:
-        options.echo_json(found)
+        options.echo_json(asdict(count))
     elif not counts:
         click.echo(f"{game_date}: no rows, so nothing can be said about duplicates")
     else:
         click.echo(
-            f"{game_date}: {found['duplicate_keys']} duplicate keys ({found['excess_rows']} rows too many) among "
-            f"{found['rows']} rows; the guide's query, which rounds the line, counts {found['guide_keys']}"
+            f"{game_date}: {count.duplicate_keys} duplicate keys ({count.excess_rows} rows too many) among "
+            f"{count.rows} rows; the guide's query, which rounds the line, counts {count.guide_keys}"
         )
-        if found["duplicate_keys"]:
-            click.echo(f"Next: {platform.commands.run('duplicate_diagnosis', {'game_date': day})}")
+        if count.duplicate_keys:
+            click.echo(f"Next: {platform.commands.run('duplicate_diagnosis', {'game_date': game_date})}")
     if not counts:
         raise click.exceptions.Exit(3)
-    if found["duplicate_keys"]:
+    if count.duplicate_keys:
         raise click.exceptions.Exit(1)

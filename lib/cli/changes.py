@@ -1,7 +1,9 @@
-"""How commands show the plan of a change, and apply it."""
+"""Changes by command: repairs and a table's spec, planned and then applied; and the record of all changes."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +14,106 @@ from lib.cli.terminal import echo_section, exit_as, printable
 if TYPE_CHECKING:
     from lib.operations.changes.action import Action
     from lib.platform import Platform
+
+
+@click.group()
+def repair() -> None:
+    """Remove duplicates of a date, or put them back."""
+
+
+@repair.command()
+@options.game_date
+@options.environment
+def plan(game_date: date, environment: str) -> None:
+    """Show what a repair would do, and the digest that approves it; change nothing."""
+    from lib.operations.changes.repair import Repair
+    from lib.platform import connect
+
+    platform = connect(environment)
+    show_plan(platform, Repair(platform, game_date), ("repair", "apply", "--game-date", str(game_date)))
+
+
+@repair.command()
+@options.game_date
+@click.option("--plan", required=True, metavar="DIGEST", help="Of the plan that you looked at.")
+@click.option("--reason", required=True, help="Why; kept in the record of changes.")
+@options.environment
+def apply(game_date: date, plan: str, reason: str, environment: str) -> None:
+    """Back up the rows of duplicate keys, and keep the newest of each."""
+    from lib.operations.changes.repair import Repair
+    from lib.platform import connect
+
+    platform = connect(environment)
+    apply_plan(platform, Repair(platform, game_date), "--game-date", str(game_date), plan, reason)
+
+
+@repair.command()
+@options.game_date
+@click.option("--backup", required=True, metavar="TABLE", help="The backup table that the repair named.")
+@options.plan
+@options.reason
+@options.environment
+def undo(game_date: date, backup: str, plan: str | None, reason: str | None, environment: str) -> None:
+    """Put the rows of a backup back in place of those that a repair kept."""
+    from lib.operations.changes.repair import UndoRepair
+    from lib.platform import connect
+
+    platform = connect(environment)
+    words = ("repair", "undo", "--game-date", str(game_date), "--backup", backup)
+    action = UndoRepair(platform, game_date, backup)
+    show_or_apply(platform, action, words, parameter="--backup", target=backup, plan=plan, reason=reason)
+
+
+@click.group()
+def fence() -> None:
+    """What the fence of the table records."""
+
+
+@fence.command()
+@options.plan
+@options.reason
+@options.environment
+def spec(plan: str | None, reason: str | None, environment: str) -> None:
+    """Show or change what the table is consolidated by: date, key and active columns.
+
+    All consolidations of a table have to agree on it. To change it, change the settings
+    of every environment and service that consolidates the table, then apply the plan.
+    """
+    from lib.operations.changes.spec_change import SpecChange
+    from lib.platform import connect
+
+    platform = connect(environment)
+    target = str(platform.table.table)
+    show_or_apply(
+        platform, SpecChange(platform), ("fence", "spec"), parameter="table", target=target, plan=plan, reason=reason
+    )
+
+
+@click.command()
+@options.environment
+@options.as_json
+def audit(environment: str, as_json: bool) -> None:
+    """Every change on record, newest first: who, when, why, and how it is undone."""
+    from lib.consolidation.upkeep.audit import ActionStatus
+    from lib.operations.changes.audit import changes, releases
+    from lib.platform import connect
+
+    platform = connect(environment)
+    known = sorted([*releases(platform), *changes(platform)], key=lambda record: record.filed_at, reverse=True)
+    if as_json:
+        options.echo_json({"actions": [asdict(record) for record in known]})
+        return
+    if not known:
+        click.echo("No changes: nobody has released, repaired or undone anything.")
+    for record in known:
+        state = ActionStatus(record.status).words
+        click.echo(
+            printable(
+                f"{record.filed_at:%Y-%m-%d %H:%M:%S} UTC  {record.action} of {record.target}  {state}  "
+                f"by {record.actor}: {record.reason}"
+            )
+        )
+        click.echo(printable(f"    undo: {record.undo}"))
 
 
 def show_or_apply(
@@ -35,8 +137,6 @@ def show_or_apply(
 
 def show_plan(platform: Platform, action: Action, words: tuple[str, ...], *, as_json: bool = False) -> None:
     """What the action would do, and the command that does it. Changes nothing."""
-    from datetime import UTC, datetime
-
     from lib.operations.changes.plan import WHY
 
     found = action.plan()
@@ -45,10 +145,8 @@ def show_plan(platform: Platform, action: Action, words: tuple[str, ...], *, as_
     if as_json:
         facts = {"changed": False, "action": found.action, "target": found.target, "state": found.state}
         approval = {"plan": digest.text, "holds_until": digest.expires_at.isoformat(), "next": following}
-        planned = (
-            {"nothing_to_do": found.nothing_to_do} if found.nothing_to_do else {"summary": found.summary, **approval}
-        )
-        options.echo_json({**facts, **planned})
+        nothing = {"nothing_to_do": found.nothing_to_do}
+        options.echo_json({**facts, **(nothing if found.nothing_to_do else {"summary": found.summary, **approval})})
         return
     if found.nothing_to_do:
         click.echo(printable(found.nothing_to_do))

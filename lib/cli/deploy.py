@@ -58,8 +58,8 @@ def cloud_run(image: str, outputs: str, service_account: str | None, output: Pat
 @click.argument("name")
 @click.option("--over", required=True, metavar="DATES", help="As in `runbook run`.")
 @click.option("--tasks", default=10, show_default=True, type=click.IntRange(1, 100), help="Containers at once.")
-@click.option("-p", "--parameter", "assignments", multiple=True, metavar="KEY=VALUE", help="See `runbook params NAME`.")
-@click.option("--timeout-seconds", default=3600.0, show_default=True, type=options.seconds(zero=False))
+@options.assignments
+@options.timeout_seconds
 @_target_options
 def cloud_run_backfill(
     name: str,

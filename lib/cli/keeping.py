@@ -80,7 +80,7 @@ def _show(found: Verification) -> None:
 
 @click.command()
 @click.argument("run_id")
-@click.option("--timeout-seconds", default=3600.0, show_default=True, type=options.seconds(zero=False))
+@options.timeout_seconds
 @options.as_json
 def rerun(run_id: str, timeout_seconds: float, as_json: bool) -> None:
     """Run RUN_ID again: its parameters, its environment, and the moment that it looked from.

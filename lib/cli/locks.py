@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -36,16 +37,15 @@ def list_locks(environment: str, as_json: bool) -> None:
 
 
 @locks.command()
-@click.argument("game_date", metavar="GAME_DATE")
+@options.locked_date
 @options.environment
 @options.as_json
-def show(game_date: str, environment: str, as_json: bool) -> None:
+def show(game_date: date, environment: str, as_json: bool) -> None:
     """The lock of one date."""
     from lib.platform import connect
-    from lib.words.dates import checked_game_date
 
     lock = connect(environment).locks
-    observation = lock.store.read(lock.key_for(checked_game_date(game_date)))
+    observation = lock.store.read(lock.key_for(game_date))
     if as_json:
         options.echo_json({"lock": _as_data(observation) if observation.record else None})
     elif observation.record is None:
@@ -55,13 +55,15 @@ def show(game_date: str, environment: str, as_json: bool) -> None:
 
 
 @locks.command()
-@click.argument("game_date", metavar="GAME_DATE")
+@options.locked_date
 @click.option("--steal", is_flag=True, help="Take it even from a holder whose lease is alive.")
-@click.option("--plan", metavar="DIGEST", help="Of the plan that you looked at; without it the plan is shown.")
-@click.option("--reason", help="Why; kept in the record of changes.")
+@options.plan
+@options.reason
 @options.environment
 @options.as_json
-def release(game_date: str, steal: bool, plan: str | None, reason: str | None, environment: str, as_json: bool) -> None:
+def release(
+    game_date: date, steal: bool, plan: str | None, reason: str | None, environment: str, as_json: bool
+) -> None:
     """Show what the release of GAME_DATE's lock would do; with --plan and --reason, do it.
 
     The lock is removed by force, and the fence moves, so that its holder can write nothing
@@ -70,11 +72,10 @@ def release(game_date: str, steal: bool, plan: str | None, reason: str | None, e
     from lib.cli.changes import show_or_apply
     from lib.operations.changes.lock_release import LockRelease
     from lib.platform import connect
-    from lib.words.dates import checked_game_date
 
-    platform, day = connect(environment), checked_game_date(game_date)
-    words = ("locks", "release", str(day), *(["--steal"] if steal else []))
-    action, target = LockRelease(platform, day, steal), platform.locks.key_for(day)
+    platform = connect(environment)
+    words = ("locks", "release", str(game_date), *(["--steal"] if steal else []))
+    action, target = LockRelease(platform, game_date, steal), platform.locks.key_for(game_date)
     show_or_apply(
         platform, action, words, parameter="GAME_DATE", target=target, plan=plan, reason=reason, as_json=as_json
     )

@@ -7,22 +7,41 @@ import logging
 import math
 import sys
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import click
 
 from lib.cli.terminal import redactor
 
+
+def _game_date(_context: click.Context, _parameter: click.Parameter, text: str) -> date:
+    from lib.words.dates import checked_game_date
+
+    return checked_game_date(text)
+
+
+def _batch(_context: click.Context, _parameter: click.Parameter, batch_id: str) -> str:
+    from lib.consolidation.identifiers import checked_batch_id
+
+    return checked_batch_id(batch_id)
+
+
 environment = click.option(
     "--env", "environment", default="local", show_default=True, help="A file of params/environments."
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="The last line on stdout is one JSON object.")
-game_date = click.option("--game-date", required=True, metavar="YYYY-MM-DD", help="The date of the games.")
-batch = click.option("--batch", "batch_id", required=True, metavar="ID", help="The batch's id.")
+game_date = click.option(
+    "--game-date", required=True, metavar="YYYY-MM-DD", help="The date of the games.", callback=_game_date
+)
+locked_date = click.argument("game_date", metavar="GAME_DATE", callback=_game_date)
+batch = click.option("--batch", "batch_id", required=True, metavar="ID", help="The batch's id.", callback=_batch)
+assignments = click.option(
+    "-p", "--parameter", "assignments", multiple=True, metavar="KEY=VALUE", help="See `runbook params NAME`."
+)
 
-plan = click.option("--plan", required=True, metavar="DIGEST", help="Of the plan that you looked at.")
-reason = click.option("--reason", required=True, help="Why; kept in the record of changes.")
+plan = click.option("--plan", metavar="DIGEST", help="Of the plan that you looked at; without it the plan is shown.")
+reason = click.option("--reason", help="Why; kept in the record of changes.")
 
 _LONGEST_SECONDS = 7 * 86_400
 
@@ -40,6 +59,9 @@ class NumberRange(click.FloatRange):
 def seconds(*, zero: bool) -> NumberRange:
     """Up to a week; whether 0 is one too."""
     return NumberRange(min=0, min_open=not zero, max=_LONGEST_SECONDS)
+
+
+timeout_seconds = click.option("--timeout-seconds", default=3600.0, show_default=True, type=seconds(zero=False))
 
 
 def moment(text: str | None, timezone: str) -> datetime | None:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name")
-@click.option("-p", "--parameter", "assignments", multiple=True, metavar="KEY=VALUE", help="See `runbook params NAME`.")
-@click.option("--timeout-seconds", default=3600.0, show_default=True, type=options.seconds(zero=False))
+@options.assignments
+@options.timeout_seconds
 @click.option("--over", metavar="DATES", help="One run a date: game_date=2026-01-01..2026-01-31, or dates by commas.")
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(1, 64), help="With --over: runs at once.")
 @click.option("--cloud-run-task", is_flag=True, help="With --over: only the dates of this task of a Cloud Run job.")
@@ -174,3 +174,17 @@ def params(name: str) -> None:
         click.echo(f"{parameter.name}: {parameter.type.text} = {parameter.default!r}")
         if parameter.help:
             click.echo(f"    {parameter.help}")
+
+
+@click.command()
+@click.argument("name")
+@click.option("--title", default="", metavar="QUESTION", help="The question that it answers, such as: Is a lock stuck?")
+def new(name: str, title: str) -> None:
+    """Write the frame of the runbook NAME: its notebook and its first step."""
+    from lib.runbooks.frame import write_frame
+
+    notebook, step = write_frame(name, title or f"{name.replace('_', ' ').capitalize()}?")
+    click.echo(f"Notebook: {printable(str(notebook))}")
+    click.echo(f"Step:     {printable(str(step))}, UNKNOWN until you write it")
+    click.echo(f"Try it:   runbook run {printable(name)}")
+    click.echo("Then:     make readme, which adds it to the README's table")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from lib.ports.commands import Commands
-from lib.verdict.commands import Looking
+from lib.verdict.check import Looking
 
 
 class EmbeddedCommands(Commands):

@@ -10,7 +10,7 @@ from typing import TypeVar
 from lib.environment import Environment
 from lib.ports.commands import Commands
 from lib.ports.permissions import LOCK_ROLE
-from lib.verdict.commands import Changing, Looking
+from lib.verdict.check import Changing, Looking
 
 _LOCK_LINES = "(?i)consolidation lock|executing merge|merge complete|consolidation validation"
 

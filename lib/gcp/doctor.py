@@ -20,8 +20,7 @@ from lib.gcp.errors import (
     without_secrets,
 )
 from lib.gcp.needs import APIS, CHANGE_NEEDS, NEEDS, Need
-from lib.verdict.check import Check, Question
-from lib.verdict.commands import Looking
+from lib.verdict.check import Check, Looking, Question
 from lib.verdict.section import Section
 from lib.words.quantities import size_in_bytes
 

@@ -1,24 +1,22 @@
-"""What a run looks at: its game date and period, resolved once and shown."""
+"""What a run looks at, its game date and period, resolved once and shown; and what it read for that."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from lib import places
-from lib.errors import UserError
+from lib.errors import CouldNotLook, UserError
 from lib.operations.criteria.metrics import Evidence
-from lib.operations.deployment.first_consolidation import since_deployment
 from lib.operations.logs.history import LogHistory
+from lib.platform import Platform
+from lib.verdict.check import Question
 from lib.verdict.conclusion import Conclusion
-from lib.verdict.section import Findings
-from lib.verdict.table import facts
+from lib.verdict.section import Findings, Section, Table, facts, section
+from lib.words.bytes import spoken_bytes
 from lib.words.dates import local_time, resolve_game_date, start_of, zone
-
-if TYPE_CHECKING:
-    from lib.platform import Platform
 
 _LONGEST_HOURS = 24 * 400
 _DAYS_ROUND_A_DATE = (1, 7)
@@ -59,7 +57,7 @@ class Scope:
     @cached_property
     def history_since_deployment(self) -> LogHistory:
         """The same, but not from before the coordinator was deployed."""
-        return LogHistory(self.platform, since_deployment(self.platform, self.since), self.now)
+        return LogHistory(self.platform, _since_deployment(self.platform, self.since), self.now)
 
     @cached_property
     def history_of_date(self) -> LogHistory:
@@ -124,3 +122,37 @@ def scope_of(
     moment = now or places.now()
     resolved = resolve_game_date(game_date, platform.environment.timezone, now=moment)
     return Scope(platform, resolved, moment - timedelta(hours=hours), moment)
+
+
+def _since_deployment(platform: Platform, earliest: datetime) -> datetime:
+    """When the coordinator was deployed, but not before `earliest`.
+
+    A coordinator that can't be looked at is another check's finding.
+    """
+    try:
+        deployed_at = platform.services.describe(platform.environment.services.coordinator).deployed_at
+    except CouldNotLook:
+        return earliest
+    return max(earliest, deployed_at) if deployed_at else earliest
+
+
+@section(Question("query_costs", "What this run read"))
+def what_was_read(scope: Scope) -> Section:
+    """The queries of this run so far, the largest first, with estimated and actual bytes. Judges nothing."""
+    costs = scope.platform.query_costs
+    caption = "What this run read"
+    if costs is None:
+        return Section((), (facts(caption, {"bytes": "not counted: this platform bills nothing for reading"}),))
+    estimated = sum(cost.estimated_bytes for cost in costs)
+    read = sum(cost.read_bytes or 0 for cost in costs)
+    refused = sum(cost.read_bytes is None for cost in costs)
+    rows = [
+        (spoken_bytes(cost.estimated_bytes), spoken_bytes(cost.read_bytes), times, cost.statement[:200])
+        for cost, times in sorted(Counter(costs).items(), key=lambda pair: -pair[0].estimated_bytes * pair[1])
+    ]
+    note = (
+        f"{len(costs)} queries: {spoken_bytes(estimated)} estimated, {spoken_bytes(read)} read"
+        f"{f', {refused} refused or failed' if refused else ''}. "
+        "A consolidation's own transaction is not among them; its bytes stand in its result."
+    )
+    return Section((), (Table(caption, ("Estimated", "Read", "Times", "Query"), rows, note, shown=15),))

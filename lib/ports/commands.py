@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import date, datetime
 
-from lib.verdict.commands import Changing, Looking
+from lib.verdict.check import Changing, Looking
 
 
 class Commands(ABC):

@@ -45,7 +45,7 @@ scope = scope_of(connect(environment), game_date=game_date, hours=hours, timezon
 scope"""
 
 _READ = """\
-from lib.operations.performance.query_costs import what_was_read
+from lib.operations.scope import what_was_read
 
 what_was_read(scope)"""
 

@@ -13,8 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from lib.archive.record import RunRecord
-from lib.verdict.check import Check
-from lib.verdict.commands import Changing, Looking
+from lib.verdict.check import Changing, Check, Looking
 from lib.words.secrets.redaction import Redactor
 
 # In base64; a mask would break them. SVG is text.

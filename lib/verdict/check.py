@@ -2,6 +2,9 @@
 
 A runbook asks each `Question` once. Its id never changes, so runs of different days are compared by
 it; its name is for people and may hold a date.
+
+Commands that look and commands that change something never share a box. A check holds each kind in
+a field of its own, so a reader who copies all of "To check by hand" cannot change anything.
 """
 
 from __future__ import annotations
@@ -9,14 +12,52 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 from lib.errors import CouldNotLook
-from lib.verdict.commands import Changing, Looking
 from lib.verdict.verdict import Verdict
 from lib.words.quantities import Value, as_data
 
+if TYPE_CHECKING:
+    from pydantic_core import CoreSchema
+
 _ID = re.compile(r"[a-z][a-z_]*", re.ASCII)
+
+
+class _Command(str):
+    """Text for a POSIX shell, in one line."""
+
+    __slots__ = ()
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> CoreSchema:
+        """Records hold it as text; the field that it is read into says which kind it is."""
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_after_validator_function(cls, core_schema.str_schema())
+
+    @classmethod
+    def all_of(cls, commands: object, where: str) -> tuple[Self, ...]:
+        """The commands, each once. Plain text, as a notebook may write it, becomes one; mypy keeps it out of `lib`.
+
+        Raises:
+            TypeError: One is of the other kind, or they are not a list.
+        """
+        if not isinstance(commands, (list, tuple)) or not all(type(each) in (cls, str) for each in commands):
+            raise TypeError(f"{where} takes a list of {cls.__name__} commands only, got {commands!r:.200}")
+        return tuple(dict.fromkeys(map(cls, commands)))
+
+
+class Looking(_Command):
+    """It only asks: however often it is typed, nothing changes."""
+
+    __slots__ = ()
+
+
+class Changing(_Command):
+    """It changes something at once, or asks a service to."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, kw_only=True)

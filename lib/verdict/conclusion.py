@@ -12,9 +12,9 @@ from html import escape
 from typing import Any
 
 from lib.verdict.check import Check
-from lib.verdict.live import style
-from lib.verdict.next_runbook import as_html
+from lib.verdict.live import is_live, style
 from lib.verdict.verdict import Verdict, worst
+from lib.words.runbook_commands import NextRunbook, parts_of
 from lib.words.text import one_line
 
 MEDIA_TYPE = "application/vnd.consolidation-runbooks.verdict+json"
@@ -50,18 +50,19 @@ class Conclusion:
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><td>{_marked(check.verdict)}</td><td>{escape(one_line(check.name))}</td>"
-            f"<td>{escape(one_line(check.summary))}</td><td>{as_html(check.next_step)}</td></tr>"
+            f"<tr><td>{marked(check.verdict)}</td><td>{escape(one_line(check.name))}</td>"
+            f"<td>{escape(one_line(check.summary))}</td><td>{next_step_html(check.next_step)}</td></tr>"
             for check in self.checks
         )
         return (
-            f"{style()}<h2>{_marked(self.verdict)}: {escape(one_line(self.headline))}</h2>"
+            f"{style()}<h2>{marked(self.verdict)}: {escape(one_line(self.headline))}</h2>"
             '<table class="verdicts"><tr><th>Verdict</th><th>Check</th><th>Found</th><th>Next step</th></tr>'
             f"{rows}</table>"
         )
 
 
-def _marked(verdict: Verdict) -> str:
+def marked(verdict: Verdict) -> str:
+    """As HTML, in its colour where someone works in the notebook."""
     return f'<span class="verdict {verdict.lower()}"><b>{verdict}</b></span>'
 
 
@@ -80,3 +81,32 @@ def conclude(checks: Sequence[Check], lead: Check | None = None) -> Conclusion:
         headline = f"{lead.name}: {lead.summary}" if lead else f"All {len(checks)} checks passed"
         return Conclusion(tuple(checks), headline)
     return Conclusion(tuple(ordered), f"{first.name}: {first.summary}")
+
+
+def next_step_html(text: str) -> str:
+    """The sentence with its commands marked; for those who work in a notebook, the way to each runbook in it.
+
+    A link cannot carry parameters, so the lines for the next one's parameters cell stand beside it.
+    """
+    parts = [part for part in parts_of(text) if part]
+    sentence = "".join(
+        f"<code>{escape(one_line(part.command))}</code>"
+        if isinstance(part, NextRunbook)
+        else escape(_within_sentence(part))
+        for part in parts
+    )
+    ways = "".join(_way_to(part) for part in parts if isinstance(part, NextRunbook)) if is_live() else ""
+    return sentence + ways
+
+
+def _way_to(following: NextRunbook) -> str:
+    link = f'<a href="{following.notebook}">{following.notebook}</a>'
+    if not following.parameters:
+        return f"<br>Or open {link}."
+    assignments = escape("\n".join(map(one_line, following.parameters)))
+    return f"<br>Or open {link} and paste below its parameters:<pre>{assignments}</pre>"
+
+
+def _within_sentence(text: str) -> str:
+    """In one line, and still apart from what stands beside it."""
+    return " " * text[:1].isspace() + one_line(text) + " " * text[-1:].isspace()

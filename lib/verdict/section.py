@@ -1,22 +1,28 @@
-"""A step of a runbook: what it asked, what it found, and what to look at.
+"""A step of a runbook: what it asked, what it found, and the tables to look at.
 
 `section` makes a function such a step. What it found counts in the run's verdict from then on, and
 a step whose source cannot be read is UNKNOWN with the reason, while the steps after it go on.
+Tables are small HTML: escaped, capped, without style of their own; those who work in a notebook
+see more rows, and sort them by a click on a heading.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from lib.errors import CouldNotLook
 from lib.verdict.check import Check, Question
-from lib.verdict.conclusion import Conclusion, conclude
-from lib.verdict.live import style
+from lib.verdict.conclusion import Conclusion, conclude, marked
+from lib.verdict.live import is_live, sorting, style
+from lib.words.durations import Duration
 from lib.words.text import text_of
+
+_MOST_LIVE_ROWS = 1_000
+_LONGEST_WORDS = 48
 
 
 @dataclass(frozen=True)
@@ -56,12 +62,7 @@ class Findings:
         self._sections: dict[str, Section] = {}
 
     def add(self, step: str, found: Section) -> None:
-        """Count what a step found.
-
-        Args:
-            step: Which step it was, with its arguments.
-            found: Its answers.
-        """
+        """Count what a step found; `step` names it with its arguments."""
         self._sections.pop(step, None)
         self._sections[step] = found
 
@@ -85,6 +86,7 @@ class Asked(Protocol):
 
 
 _Run = TypeVar("_Run", bound=Asked)
+_Found = TypeVar("_Found")
 _P = ParamSpec("_P")
 _Step = Callable[Concatenate[_Run, _P], Section]
 
@@ -111,6 +113,14 @@ def section(question: Question) -> Callable[[_Step[_Run, _P]], _Step[_Run, _P]]:
     return decorate
 
 
+def or_fault(look: Callable[[], _Found]) -> tuple[_Found | None, str]:
+    """What a further source of a step holds, and no fault; or None, and why it could not be read."""
+    try:
+        return look(), ""
+    except CouldNotLook as error:
+        return None, str(error)
+
+
 @dataclass(frozen=True)
 class _Answers:
     checks: Sequence[Check]
@@ -120,8 +130,78 @@ class _Answers:
 
 
 def _answer(check: Check) -> str:
-    verdict = escape(check.verdict)
-    return (
-        f'<p class="check"><span class="verdict {verdict.lower()}"><b>{verdict}</b></span> '
-        f"{escape(text_of(check.name))}: {escape(text_of(check.summary))}</p>"
-    )
+    said = f"{escape(text_of(check.name))}: {escape(text_of(check.summary))}"
+    return f'<p class="check">{marked(check.verdict)} {said}</p>'
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows to look at. Displaying it in a notebook shows the first few.
+
+    Attributes:
+        caption: What the rows are.
+        columns: Headings.
+        rows: One sequence a row, a value a column.
+        note: How to read it; may be empty.
+        shown: How many rows are displayed at most, but to those who work in the notebook.
+    """
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    note: str = ""
+    shown: int = 50
+
+    def _repr_html_(self) -> str:
+        if not self.rows:
+            return f"<p><b>{_safe(self.caption)}</b>: none.</p>"
+        rows = self.rows[: self._displayed]
+        head = "".join(_heading(column, [row[at : at + 1] for row in rows]) for at, column in enumerate(self.columns))
+        body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+        return (
+            f'{style()}<table class="data"><caption>{_safe(self.caption)}</caption>'
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{self._remarks()}"
+            f"{sorting()}"
+        )
+
+    @property
+    def _displayed(self) -> int:
+        return max(self.shown, _MOST_LIVE_ROWS) if is_live() else self.shown
+
+    def _remarks(self) -> str:
+        hidden = len(self.rows) - self._displayed
+        remarks = [self.note] if self.note else []
+        remarks += [f"{hidden:,} more rows are not shown."] if hidden > 0 else []
+        return f'<p class="note">{_safe(" ".join(remarks))}</p>' if remarks else ""
+
+    def __repr__(self) -> str:
+        return f"{self.caption}: {len(self.rows)} rows"
+
+
+def facts(caption: str, values: Mapping[str, Any]) -> Table:
+    """A table of two columns."""
+    return Table(caption, ("Fact", "Value"), list(values.items()))
+
+
+def _heading(column: str, cells: Sequence[Sequence[Any]]) -> str:
+    """Over numbers it stands to the right, as they do."""
+    is_of_numbers = all(_is_number(value) for cell in cells for value in cell)
+    return f'<th class="number">{_safe(column)}</th>' if is_of_numbers else f"<th>{_safe(column)}</th>"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _cell(value: Any) -> str:
+    """Numbers stand to the right and long texts may break; the page says how. Sorted is by what is meant."""
+    if isinstance(value, Duration):
+        return f'<td data-sort="{value.seconds}">{_safe(value)}</td>'
+    if _is_number(value):
+        return f'<td class="number" data-sort="{value}">{_safe(value)}</td>'
+    text = _safe(value)
+    return f'<td class="long">{text}</td>' if len(text) > _LONGEST_WORDS else f"<td>{text}</td>"
+
+
+def _safe(value: Any) -> str:
+    return escape(text_of(value))

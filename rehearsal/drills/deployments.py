@@ -26,18 +26,12 @@ def worker_crash_loop(stage: Stage) -> Scene:
     sick = worker_deep_health({"firestore_connection": _MISSING})
     deployment.with_health(stage.worker, "/health/deep", 503, sick).save(stage.home)
     stage.log(stage.worker, [f"ERROR worker failed to boot: {_MISSING}"] * _ERRORS)
-    day = {"game_date": str(stage.today)}
+    revision = (f"{_BROKEN_WORKER} is not ready: {_MISSING}", "go back", "HTTP 503: firestore_connection")
+    errors = (f"Errors of {stage.worker}", f"{_ERRORS} error lines", _MISSING)
     return Scene(
         [
-            Look(
-                "deploy_verify",
-                Verdict.FAIL,
-                (f"{_BROKEN_WORKER} is not ready: {_MISSING}", "go back", "HTTP 503: firestore_connection"),
-                day,
-            ),
-            Look(
-                "day1_monitoring", Verdict.WARN, (f"Errors of {stage.worker}", f"{_ERRORS} error lines", _MISSING), day
-            ),
+            Look("deploy_verify", Verdict.FAIL, revision, stage.of_today),
+            Look("day1_monitoring", Verdict.WARN, errors, stage.of_today),
         ]
     )
 
@@ -52,16 +46,8 @@ def half_deployed(stage: Stage) -> Scene:
     coordinator = deployment.service(stage.coordinator)
     old = replace(coordinator.revisions[0], deployed_at=stage.now - _COORDINATOR_OLDER)
     deployment.with_service(stage.coordinator, replace(coordinator, revisions=(old,))).save(stage.home)
-    return Scene(
-        [
-            Look(
-                "deploy_verify",
-                Verdict.WARN,
-                (f"only {stage.worker} was deployed", f"{stage.coordinator} is 8 d", "deploy it now"),
-                {"game_date": str(stage.today)},
-            )
-        ]
-    )
+    says = (f"only {stage.worker} was deployed", f"{stage.coordinator} is 8 d", "deploy it now")
+    return Scene([Look("deploy_verify", Verdict.WARN, says, stage.of_today)])
 
 
 @incident(3, "watching for lock lines showed nothing for two weeks")
@@ -73,15 +59,10 @@ def silent_coordinator(stage: Stage) -> Scene:
     stage.clean_night()
     log_path(stage.home, stage.coordinator).unlink()
     says = ("no consolidation was logged", f"{stage.coordinator}: nothing was logged by it in 30 days", "not collected")
-    day = {"game_date": str(stage.today)}
+    silent = (f"Logs of {stage.coordinator}: nothing was logged by it", "not collected")
     return Scene(
         [
-            Look(
-                "day1_monitoring",
-                Verdict.UNKNOWN,
-                (f"Logs of {stage.coordinator}: nothing was logged by it", *says[2:]),
-                day,
-            ),
-            Look("deploy_verify", Verdict.UNKNOWN, says, day),
+            Look("day1_monitoring", Verdict.UNKNOWN, silent, stage.of_today),
+            Look("deploy_verify", Verdict.UNKNOWN, says, stage.of_today),
         ]
     )

@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
 
+from lib.archive.record import RunRecord
 from lib.verdict.check import Check
 from lib.verdict.verdict import Verdict
 from lib.words.text import text_of
-
-if TYPE_CHECKING:
-    from lib.archive.record import RunRecord
-    from rehearsal.drills.stage import Stage
+from rehearsal.drills.stage import Stage
 
 _CHECKS_ON_FIRST_SCREEN = 3
 

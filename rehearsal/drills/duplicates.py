@@ -19,24 +19,19 @@ def race(stage: Stage) -> Scene:
     plan = plan_race(stage.today)
     stage_race(stage.platform, plan)
     run_race(stage.platform, plan)
-    day = str(stage.today)
     found = f"{plan.duplicate_keys} duplicate keys of"
+    cause = (
+        found,
+        f"{plan.same_id_twice} keys: same id twice (one batch was consolidated twice)",
+        f"{plan.same_key_different_ids} keys: same key, different ids",
+        f"{GENERATIONS_APART.total_seconds() * 1000:.0f} ms",
+        *plan.batch_ids,
+        "repair=apply",
+    )
     return Scene(
         [
-            Look("day1_monitoring", Verdict.FAIL, (found, "duplicate_diagnosis"), {"game_date": day}),
-            Look(
-                "duplicate_diagnosis",
-                Verdict.FAIL,
-                (
-                    found,
-                    f"{plan.same_id_twice} keys: same id twice (one batch was consolidated twice)",
-                    f"{plan.same_key_different_ids} keys: same key, different ids",
-                    f"{GENERATIONS_APART.total_seconds() * 1000:.0f} ms",
-                    *plan.batch_ids,
-                    "repair=apply",
-                ),
-                {"game_date": day},
-            ),
+            Look("day1_monitoring", Verdict.FAIL, (found, "duplicate_diagnosis"), stage.of_today),
+            Look("duplicate_diagnosis", Verdict.FAIL, cause, stage.of_today),
         ]
     )
 
@@ -47,20 +42,12 @@ def old_duplicates(stage: Stage) -> Scene:
     rows = stage.slate().predict("old", generated_at=datetime.now(UTC) - timedelta(hours=5))
     stage.insert([*rows, *({**row, "prediction_id": f"old-{row['prediction_id']}"} for row in rows[:_OLD_KEYS])])
     result = stage.clean_night()
-    return Scene(
-        [
-            Look(
-                "duplicate_diagnosis",
-                Verdict.FAIL,
-                (
-                    f"{_OLD_KEYS} duplicate keys of {len(rows):,}",
-                    f"all {_OLD_KEYS} duplicate keys are older than {result.batch_id}",
-                    "none of the 1 consolidations added any",
-                ),
-                {"game_date": str(stage.today)},
-            )
-        ]
+    says = (
+        f"{_OLD_KEYS} duplicate keys of {len(rows):,}",
+        f"all {_OLD_KEYS} duplicate keys are older than {result.batch_id}",
+        "none of the 1 consolidations added any",
     )
+    return Scene([Look("duplicate_diagnosis", Verdict.FAIL, says, stage.of_today)])
 
 
 @incident(13, "all picks shown two or three times")
@@ -68,16 +55,8 @@ def join_fan_out(stage: Stage) -> Scene:
     """The table is clean; whoever shows the picks joins them with too few columns."""
     result = stage.clean_night()
     proof = f"duplicate keys {stage.today}: 0\nkeys {stage.today}: {result.inserted:,}"
-    return Scene(
-        [
-            Look(
-                "duplicate_diagnosis",
-                Verdict.PASS,
-                (proof, "look downstream", "system_id"),
-                {"game_date": str(stage.today)},
-            )
-        ]
-    )
+    says = (proof, "look downstream", "system_id")
+    return Scene([Look("duplicate_diagnosis", Verdict.PASS, says, stage.of_today)])
 
 
 @incident(16, "two coordinator instances ran one date")
@@ -93,13 +72,5 @@ def two_instances(stage: Stage) -> Scene:
         stage.log(stage.coordinator, lines, at=at, instance=instance)
         merged = f"✅ MERGE complete: 587 rows affected in 8234.5ms ({batch})"
         stage.log(stage.coordinator, [merged], at=at + timedelta(seconds=1), instance=instance)
-    return Scene(
-        [
-            Look(
-                "day1_monitoring",
-                Verdict.WARN,
-                ("ran at once with another of their date", *instances),
-                {"game_date": str(stage.today)},
-            )
-        ]
-    )
+    says = ("ran at once with another of their date", *instances)
+    return Scene([Look("day1_monitoring", Verdict.WARN, says, stage.of_today)])

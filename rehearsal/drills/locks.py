@@ -23,15 +23,8 @@ def stale_locks(stage: Stage) -> Scene:
     store = stage.platform.locks.store
     while not all(store.read(key).is_expired for key in stale):
         pass
-    return Scene(
-        [
-            Look(
-                "stuck_lock_release",
-                Verdict.FAIL,
-                (f"{_STALE} stuck", *stale, "leave the other 1 alone", "its holder is silent", f"{live}: live"),
-            )
-        ]
-    )
+    says = (f"{_STALE} stuck", *stale, "leave the other 1 alone", "its holder is silent", f"{live}: live")
+    return Scene([Look("stuck_lock_release", Verdict.FAIL, says)])
 
 
 def _lock(stage: Stage, lock_key: str, lease_seconds: float) -> str:

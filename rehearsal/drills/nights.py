@@ -25,7 +25,8 @@ def usual_night(stage: Stage) -> Scene:
     stage.deploy()
     stage.past_dates(_DAYS_OF_HISTORY)
     result = stage.clean_night()
-    return Scene([*_all_green(stage.today, result.inserted), *_quiet(stage.today, "deploy_verify", "rollback")])
+    quiet = [Look(runbook, Verdict.PASS, (), stage.of_today) for runbook in ("deploy_verify", "rollback")]
+    return Scene([*_all_green(stage.today, result.inserted), *quiet])
 
 
 @ordinary_night("one game only")
@@ -58,7 +59,7 @@ def regeneration(stage: Stage) -> Scene:
     batch = batch_name("regen", stage.today, reason="injuries")
     stage.stage(batch, stage.slate().predict(batch, generated_at=datetime.now(UTC)))
     assert stage.consolidate(batch).updated == first.inserted
-    return Scene([*_all_green(stage.today, first.inserted), _clean(stage.today)])
+    return Scene([*_all_green(stage.today, first.inserted), _clean(stage)])
 
 
 @ordinary_night("lines that moved from 24.5 to 25.0 to 25.5")
@@ -74,7 +75,7 @@ def moved_lines(stage: Stage) -> Scene:
         players = [replace(star, lines=(line,)), *(others if kind == "batch" else ())]
         stage.stage(batch, slate.predict(batch, generated_at=datetime.now(UTC), players=players))
         inserted += stage.consolidate(batch).inserted
-    return Scene([*_all_green(stage.today, inserted), _clean(stage.today)])
+    return Scene([*_all_green(stage.today, inserted), _clean(stage)])
 
 
 @ordinary_night("23:30 Eastern: the warehouse's day is tomorrow's already")
@@ -151,12 +152,8 @@ def _counted(day: date, rows: int) -> str:
     return f"duplicate keys {day}: 0\nkeys {day}: {rows:,}\nrows {day}: {rows:,}"
 
 
-def _quiet(day: date, *runbooks: str) -> Sequence[Look]:
-    return [Look(runbook, Verdict.PASS, (), _on(day)) for runbook in runbooks]
-
-
-def _clean(day: date) -> Look:
-    return Look("duplicate_diagnosis", Verdict.PASS, ("none in",), _on(day))
+def _clean(stage: Stage) -> Look:
+    return Look("duplicate_diagnosis", Verdict.PASS, ("none in",), stage.of_today)
 
 
 def _on(day: date) -> dict[str, str]:

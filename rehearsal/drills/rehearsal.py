@@ -1,4 +1,4 @@
-"""Carrying a drill out: set up, let the runbooks look, and compare."""
+"""All drills by name, and carrying one out: set up, let the runbooks look, and compare."""
 
 from __future__ import annotations
 
@@ -14,8 +14,33 @@ from lib import places
 from lib.archive.archive import Archive, Run
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
+from lib.words.choices import no_such
+from rehearsal.drills import deployments, duplicates, locks, nights, rows, staging
 from rehearsal.drills.drill import Drill, Look, Scene
 from rehearsal.drills.stage import Stage
+
+
+def drills() -> list[Drill]:
+    """The incidents by their number, then the ordinary nights."""
+    found = [
+        drill
+        for module in (duplicates, deployments, staging, locks, rows, nights)
+        for drill in vars(module).values()
+        if isinstance(drill, Drill)
+    ]
+    return sorted(found, key=lambda drill: (drill.incident is None, drill.incident or 0))
+
+
+def find_drill(name: str) -> Drill:
+    """The drill of that name.
+
+    Raises:
+        UserError: There is none; names the nearest and all there are.
+    """
+    known = {drill.name: drill for drill in drills()}
+    if name in known:
+        return known[name]
+    raise no_such("drill", name, known)
 
 
 @dataclass(frozen=True)
@@ -51,7 +76,7 @@ def rehearse(drill: Drill, folder: Path, on_change: Callable[[Archive], object] 
     """Set the drill up in the folder and run its runbooks there, one after the other.
 
     Args:
-        drill: See `rehearsal.drills.catalogue`.
+        drill: See `drills`.
         folder: New or empty; holds the state and the archive, and nothing else is touched.
         on_change: See `lib.runbooks.execution.execute`.
     """

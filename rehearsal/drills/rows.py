@@ -40,7 +40,7 @@ def deleted_rows(stage: Stage) -> Scene:
         f"WHERE game_date = '{stage.today}' AND system_id = '{slate.systems[0]}'"
     )
     says = (f"{gone:,} rows are gone", f"{result.inserted:,} were written", "Someone deleted them")
-    return Scene([Look("daily_quality", Verdict.FAIL, says, {"game_date": str(stage.today)})])
+    return Scene([Look("daily_quality", Verdict.FAIL, says, stage.of_today)])
 
 
 @incident(10, "found 4,689, deactivated 7,865; next day 85% inactive")
@@ -56,7 +56,7 @@ def deactivated_too_much(stage: Stage) -> Scene:
     )
     inactive = result.inserted - result.inserted // len(slate.systems)
     says = (f"{inactive:,} rows are inactive", "a key without its system")
-    return Scene([Look("daily_quality", Verdict.FAIL, says, {"game_date": str(stage.today)})])
+    return Scene([Look("daily_quality", Verdict.FAIL, says, stage.of_today)])
 
 
 @incident(14, "the daily check passed for five months: its source table was frozen")
@@ -65,12 +65,11 @@ def frozen_table(stage: Stage) -> Scene:
     stage.past_dates(_DAYS_OF_HISTORY, before=stage.today - _FROZEN_FOR)
     stage.log(stage.coordinator, ["Batch loop is running"])
     stage.log(stage.worker, ["ready"])
-    day = {"game_date": str(stage.today)}
     says = ("Freshness of the table", "has no rows of the")
     return Scene(
         [
-            Look("daily_quality", Verdict.UNKNOWN, says, day),
-            Look("day1_monitoring", Verdict.UNKNOWN, (f"{stage.platform.table.table} has no rows",), day),
+            Look("daily_quality", Verdict.UNKNOWN, says, stage.of_today),
+            Look("day1_monitoring", Verdict.UNKNOWN, (f"{stage.platform.table.table} has no rows",), stage.of_today),
         ]
     )
 
@@ -81,11 +80,10 @@ def failing_query(stage: Stage) -> Scene:
     stage.past_dates(1)
     stage.clean_night()
     stage.run_sql(f"ALTER TABLE {stage.platform.table.table.sql} DROP COLUMN system_id")
-    day = {"game_date": str(stage.today)}
     return Scene(
         [
-            Look("day1_monitoring", Verdict.UNKNOWN, ("could not look", "system_id"), day),
-            Look("duplicate_diagnosis", Verdict.UNKNOWN, ("could not look", "system_id"), day),
+            Look("day1_monitoring", Verdict.UNKNOWN, ("could not look", "system_id"), stage.of_today),
+            Look("duplicate_diagnosis", Verdict.UNKNOWN, ("could not look", "system_id"), stage.of_today),
         ]
     )
 
@@ -103,7 +101,7 @@ def another_table(stage: Stage) -> Scene:
     today = len(range(0, _OTHER_DUPLICATES, _OTHER_DATES))
     keys = len(range(0, _OTHER_KEYS, _OTHER_DATES))
     says = (f"{today:,} duplicate keys of {keys:,}", f"--env {_OTHER_ENVIRONMENT}")
-    look = Look("duplicate_diagnosis", Verdict.FAIL, says, {"game_date": str(stage.today)})
+    look = Look("duplicate_diagnosis", Verdict.FAIL, says, stage.of_today)
     return Scene([look], environment=_OTHER_ENVIRONMENT)
 
 

@@ -48,6 +48,11 @@ class Stage:
         return resolve_game_date("today", self.platform.environment.timezone, now=self.now)
 
     @property
+    def of_today(self) -> dict[str, str]:
+        """The parameter of a runbook that looks at today."""
+        return {"game_date": str(self.today)}
+
+    @property
     def worker(self) -> str:
         return self.platform.environment.services.worker
 

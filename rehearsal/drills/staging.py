@@ -30,7 +30,7 @@ def no_staging_tables(stage: Stage) -> Scene:
         f"{result.staged:,} rows from {len(result.staging_tables)} staging tables",
         "nothing is lost",
     )
-    parameters = {"game_date": str(stage.today), "batch": result.batch_id}
+    parameters = {**stage.of_today, "batch": result.batch_id}
     return Scene([Look("day1_monitoring", Verdict.PASS, says, parameters)])
 
 
@@ -77,7 +77,7 @@ def schema_drift(stage: Stage) -> Scene:
         f"{spec.table.table}: {len(main)} columns",
         f"{len(main) + 2} columns",
     )
-    return Scene([Look("day1_monitoring", Verdict.FAIL, says, {"game_date": str(stage.today)})])
+    return Scene([Look("day1_monitoring", Verdict.FAIL, says, stage.of_today)])
 
 
 @incident(9, "1,600 staging tables deleted as orphans, some unmerged")
@@ -93,17 +93,16 @@ def orphans(stage: Stage) -> Scene:
         f"1 old batches were never merged, {_UNMERGED_TABLES} tables; {_MERGED_TABLES} tables are merged",
         f"{unmerged}: {_UNMERGED_TABLES} tables not merged, {_UNMERGED_TABLES} rows nowhere else",
     )
-    look = Look("day1_monitoring", Verdict.WARN, says, {"game_date": str(stage.today), "hours": "72"})
-    cleanup = {"game_date": str(stage.today), "hours": "72", "cleanup": merged}
+    look = Look("day1_monitoring", Verdict.WARN, says, {**stage.of_today, "hours": "72"})
+    cleanup = {**stage.of_today, "hours": "72", "cleanup": merged}
     planned = Look("consolidation_timeout", Verdict.WARN, says[:1], cleanup)
     return Scene([look, planned], now=stage.now + timedelta(hours=50))
 
 
 def _two_hours_later(stage: Stage, monitoring: tuple[str, ...], timeout: tuple[str, ...]) -> Scene:
-    day = {"game_date": str(stage.today)}
     looks = [
-        Look("day1_monitoring", Verdict.FAIL, monitoring, day),
-        Look("consolidation_timeout", Verdict.FAIL, timeout, day),
+        Look("day1_monitoring", Verdict.FAIL, monitoring, stage.of_today),
+        Look("consolidation_timeout", Verdict.FAIL, timeout, stage.of_today),
     ]
     return Scene(looks, now=stage.now + timedelta(hours=2))
 

@@ -30,8 +30,7 @@ from lib.cli import cli
 from lib.consolidation.errors import RepairRefused
 from lib.errors import Unavailable, UserError
 from lib.locking.errors import NothingToRelease
-from lib.verdict.check import Check
-from lib.verdict.commands import Changing, Looking
+from lib.verdict.check import Changing, Check, Looking
 from lib.verdict.conclusion import Conclusion
 from lib.verdict.verdict import Verdict
 from lib.words.quantities import Quantity

@@ -11,12 +11,12 @@ import pytest
 from lib.errors import UserError
 from lib.operations.changes.repair import checked_repair
 from lib.operations.changes.role_binding import checked_binding
-from lib.operations.rollback.request import checked_rollback
+from lib.operations.rollback import checked_rollback
 from lib.platform import Platform
 from lib.runbooks.catalogue import find_runbook
 
 ASKED: dict[str, tuple[str, Callable[[Platform, Any], object]]] = {
-    "repair": ("duplicate_diagnosis", lambda _, word: checked_repair(word, date(2026, 1, 17))),
+    "repair": ("duplicate_diagnosis", lambda platform, word: checked_repair(platform, word, date(2026, 1, 17))),
     "role_binding": ("deploy_verify", lambda platform, word: checked_binding(platform, word, "x" * bool(word), "", "")),
     "lock": ("rollback", lambda platform, word: checked_rollback(platform, lock=word)),
 }

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lib.errors import UserError
 from lib.operations.scope import scope_of
 from lib.platform import Platform
-from lib.verdict.table import Table
+from lib.verdict.section import Table
 from lib.words.dates import resolve_game_date
 from lib.words.durations import spoken_seconds
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.ports.commands import Commands
-from lib.verdict.commands import Changing, Looking
+from lib.verdict.check import Changing, Looking
 from tests.verdict.command_kinds import changes_something
 
 ENVIRONMENT = "production"

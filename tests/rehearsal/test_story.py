@@ -12,9 +12,8 @@ from lib.platform import Platform
 from lib.verdict.check import Question
 from lib.verdict.verdict import Verdict
 from rehearsal.demo import Act, RunRunbook, story
-from rehearsal.fresh_home import move_aside
 from rehearsal.history import fix_deployed_at, write_history
-from rehearsal.stage import NEW_COORDINATOR, OLD_COORDINATOR, deploy_fix
+from rehearsal.stage import NEW_COORDINATOR, OLD_COORDINATOR, deploy_fix, move_aside
 
 
 def repair(platform: Platform, day: date) -> int:

@@ -10,21 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from lib.consolidation.upkeep.audit import ActionRecord, AuditTrail, new_record
 from lib.errors import Finding, RunbookError, SourceUnavailable, UserError
-from lib.operations.changes.audit import as_line, progress_of, record_of, record_table
+from lib.operations.changes.audit import progress_of, record_of, record_table
+from lib.operations.changes.plan import Approval, Plan
+from lib.platform import Platform
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section
-from lib.verdict.table import Table, facts
+from lib.verdict.section import Section, Table, facts
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
-from lib.words.quantities import Value
-
-if TYPE_CHECKING:
-    from lib.operations.changes.plan import Approval, Plan
-    from lib.platform import Platform
+from lib.words.quantities import Value, in_one_line
 
 
 @dataclass(frozen=True)
@@ -75,6 +72,23 @@ class Action(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Request:
+    """A change that the parameters of a notebook ask for.
+
+    Attributes:
+        action: What; None: nothing is to be changed.
+        approval: What makes it be carried out, and not only shown.
+    """
+
+    action: Action | None
+    approval: Approval
+
+    def carried_out(self, platform: Platform) -> Section:
+        """See `carry_out`; nothing to show when nothing was asked for."""
+        return carry_out(platform, self.action, self.approval) if self.action else Section(())
+
+
 def carry_out(platform: Platform, action: Action, approval: Approval, *, now: datetime | None = None) -> Section:
     """Show the plan or, when it is approved, do what it says, read it back and show the record.
 
@@ -107,9 +121,8 @@ def shown(platform: Platform, plan: Plan, now: datetime) -> Section:
     expires = local_time(digest.expires_at, platform.environment.timezone)
     question = _outcome(plan, {"plan": digest.text, "holds until": expires, **plan.state})
     summary = f"planned, and nothing was changed: {plan.summary}"
-    check = question.answer(
-        Verdict.PASS, summary, f"Apply the plan, with your own reason: {command}", changes=[command]
-    )
+    step = f"Apply the plan, with your own reason: {command}"
+    check = question.answer(Verdict.PASS, summary, step, changes=[command])
     state = facts(f"What the plan rests on: {plan.target}", plan.state)
     note = f"It holds until {expires}, and is refused when what it rests on has moved. To undo it: {plan.undo}"
     how = Table("To do what the plan says", ("Command",), [(command,)], note)
@@ -196,5 +209,5 @@ def _verified(platform: Platform, action: Action, plan: Plan, applied: Applied, 
         summary = f"could not be verified: {wrong or 'it is not on record'}"
         check = question.fails(summary, f"Look again before anything else. Undo: {undo}")
     else:
-        check = question.passes(f"done, read back and on record: {as_line(applied.after)}", f"To undo it: {undo}")
+        check = question.passes(f"done, read back and on record: {in_one_line(applied.after)}", f"To undo it: {undo}")
     return Section((check,), (record_table(platform, filed),) if filed else ())

@@ -8,25 +8,20 @@ warehouse is down.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from lib.consolidation.upkeep.audit import ActionRecord, ActionStatus, AuditTrail, as_json
 from lib.errors import CouldNotLook
+from lib.locking.store import AuditEntry, LockRecord
+from lib.operations.scope import Scope
+from lib.platform import Platform
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table, facts
+from lib.verdict.section import Section, Table, facts, section
 from lib.words.dates import local_time
-
-if TYPE_CHECKING:
-    from lib.locking.store import AuditEntry, LockRecord
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
+from lib.words.quantities import in_one_line
 
 CHANGES_ON_RECORD = Question("changes_on_record", "Changes on record")
-RECORD_OF_RELEASES = Question("record_of_releases", "Record of releases")
-RECORD_OF_CHANGES = Question("record_of_changes", "Record of changes")
 
 RELEASE = "forced release"
 NO_UNDO_OF_A_RELEASE = "none is needed: a holder that lives finds its lease lost, and its batch is consolidated again"
@@ -66,11 +61,11 @@ def audit_trail(scope: Scope) -> Section:
     """Every change on record, newest first. One whose end is not known is a WARN."""
     known: list[ActionRecord] = []
     checks: list[Check] = []
-    for question, read in ((RECORD_OF_RELEASES, releases), (RECORD_OF_CHANGES, changes)):
+    for source, read in (("releases", releases), ("changes", changes)):
         try:
             known += read(scope.platform)
         except CouldNotLook as error:
-            checks.append(question.could_not_look(error))
+            checks.append(Question(f"record_of_{source}", f"Record of {source}").could_not_look(error))
     known.sort(key=lambda record: record.filed_at, reverse=True)
     return Section((*checks, *_unfinished(known)), (audit_table(scope.platform, known),))
 
@@ -117,12 +112,7 @@ def record_table(platform: Platform, record: ActionRecord) -> Table:
 
 def spoken_state(state: str) -> str:
     """The JSON of a record's state as people read it."""
-    return as_line(json.loads(state)) if state else ""
-
-
-def as_line(facts: Mapping[str, object]) -> str:
-    """``name: value; name: value``."""
-    return "; ".join(f"{name}: {value}" for name, value in facts.items())
+    return in_one_line(json.loads(state)) if state else ""
 
 
 def progress_of(record: ActionRecord) -> str:

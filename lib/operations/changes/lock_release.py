@@ -5,56 +5,33 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
 
+from lib.consolidation.upkeep.audit import ActionRecord
 from lib.errors import UserError
-from lib.operations.changes.action import Applied, carry_out
+from lib.locking.lock import ConsolidationLock
+from lib.locking.store import LockRecord, Observation
+from lib.operations.changes.action import Applied, Request
 from lib.operations.changes.audit import NO_UNDO_OF_A_RELEASE, RELEASE, audit_table, lock_facts, releases
 from lib.operations.changes.plan import Approval, Plan
+from lib.operations.scope import Scope
+from lib.platform import Platform
 from lib.verdict.check import Question
 from lib.verdict.section import Section, section
 from lib.words.dates import date_in, iso_date
 
-if TYPE_CHECKING:
-    from lib.consolidation.upkeep.audit import ActionRecord
-    from lib.locking.lock import ConsolidationLock
-    from lib.locking.store import LockRecord, Observation
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
-
 LOCK_RELEASE = Question("release", "Release")
-EARLIER_RELEASES = Question("earlier_releases", "Earlier releases")
 
-RUNBOOK = "stuck_lock_release"
 _DATE_AT_END = re.compile(r"(\d{4}-\d{2}-\d{2})\Z", re.ASCII)
 
 
-@dataclass(frozen=True)
-class ReleaseRequest:
-    """Which lock to release.
-
-    Attributes:
-        game_date: The date that it locks.
-        steal: Whether to take it from a live holder.
-        approval: Names its key; empty: no lock is to be released.
-    """
-
-    game_date: date
-    steal: bool
-    approval: Approval
-
-
-def checked_release(
-    locks: ConsolidationLock, release: str, reason: str, steal: bool = False, plan: str = ""
-) -> ReleaseRequest:
+def checked_release(platform: Platform, release: str, reason: str, steal: bool = False, plan: str = "") -> Request:
     """What the parameters ask for, checked before anything is looked at.
 
     Args:
-        locks: Whose lock.
+        platform: Where.
         release: A game date (``YYYY-MM-DD``) or a lock key; empty: release nothing.
-        reason: Why. Without it and `plan` the release is only planned.
         steal: Take it even from a live holder.
-        plan: The digest of the plan that was looked at.
+        plan, reason: As in `Approval`.
 
     Raises:
         UserError: No such name of a lock, or half an approval.
@@ -62,9 +39,11 @@ def checked_release(
     named = release.strip()
     if not named and steal:
         raise UserError("steal=True was given, but release names no lock; nothing was released")
-    game_date = _locked_date(locks, named) if named else date.min
-    lock_key = locks.key_for(game_date) if named else ""
-    return ReleaseRequest(game_date, steal, Approval("release", lock_key, plan, reason).checked())
+    if not named:
+        return Request(None, Approval("release", "", plan, reason).checked())
+    game_date = _locked_date(platform.locks, named)
+    approval = Approval("release", platform.locks.key_for(game_date), plan, reason).checked()
+    return Request(LockRelease(platform, game_date, steal), approval)
 
 
 def _locked_date(locks: ConsolidationLock, release: str) -> date:
@@ -122,7 +101,7 @@ def release_plan(platform: Platform, seen: Observation, steal: bool = False) -> 
     consolidate = platform.commands.consolidate(batch_id, date_in(key) or date_in(batch_id))
     return Plan(
         question=LOCK_RELEASE,
-        runbook=RUNBOOK,
+        runbook="stuck_lock_release",
         action=RELEASE,
         target=key,
         parameters={"release": key, **({"steal": True} if steal else {})},
@@ -134,20 +113,17 @@ def release_plan(platform: Platform, seen: Observation, steal: bool = False) -> 
 
 
 @section(LOCK_RELEASE)
-def release_lock(scope: Scope, request: ReleaseRequest) -> Section:
+def release_lock(scope: Scope, request: Request) -> Section:
     """Plan the release that was asked for or, when it is approved, do it.
 
     Raises:
         UserError: There is no such lock, or it is alive and `steal` was not given.
         PlanOutdated: The lock is not as it was when its release was planned.
     """
-    if not request.approval.target:
-        return Section(())
-    action = LockRelease(scope.platform, request.game_date, request.steal)
-    return carry_out(scope.platform, action, request.approval)
+    return request.carried_out(scope.platform)
 
 
-@section(EARLIER_RELEASES)
+@section(Question("earlier_releases", "Earlier releases"))
 def release_audit(scope: Scope) -> Section:
     """Forced releases on record, newest first."""
     return Section((), (audit_table(scope.platform, releases(scope.platform)),))

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from lib.consolidation.upkeep.audit import ActionRecord
 from lib.errors import SourceUnavailable, UserError
 from lib.lock_switch import VARIABLE, deployed_switch
 from lib.operations.changes.action import Applied, ensure_made
-from lib.operations.changes.plan import Plan
+from lib.operations.changes.plan import Approval, Plan
 from lib.operations.changes.traffic import ROLLBACK_OPTION, spoken_traffic
-from lib.ports.services import LATEST
-from lib.verdict.check import Check, Question
-from lib.verdict.commands import Changing
-from lib.verdict.section import Section, section
-from lib.verdict.table import facts
+from lib.operations.scope import Scope
+from lib.platform import Platform
+from lib.ports.services import LATEST, ServiceStatus
+from lib.verdict.check import Changing, Check, Question
+from lib.verdict.section import Section, facts, section
 from lib.verdict.verdict import Verdict
 from lib.words.quantities import Value
-
-if TYPE_CHECKING:
-    from lib.consolidation.upkeep.audit import ActionRecord
-    from lib.operations.changes.plan import Approval
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
-    from lib.ports.services import ServiceStatus
 
 LOCK_SWITCH = Question("lock_switch", "Lock switch")
 
@@ -86,8 +80,8 @@ class LockSwitching:
 
     def plan(self) -> Plan:
         """Raises `UserError` when the change would have no effect."""
-        status = self._status()
-        state = self._state(status)
+        status = self.platform.services.describe(self.platform.environment.services.coordinator)
+        state = {**switch_now(self.platform), "serves": spoken_traffic(status.routed), "version": status.version}
         is_there = state["lock"] == self.position
         if not is_there:
             self._refuse_in_vain(status)
@@ -119,12 +113,6 @@ class LockSwitching:
     def verify(self, plan: Plan, applied: Applied) -> str:
         position = switch_now(self.platform)["lock"]
         return "" if position == self.position else f"the lock is {position}, not {self.position}"
-
-    def _status(self) -> ServiceStatus:
-        return self.platform.services.describe(self.platform.environment.services.coordinator)
-
-    def _state(self, status: ServiceStatus) -> dict[str, str]:
-        return {**switch_now(self.platform), "serves": spoken_traffic(status.routed), "version": status.version}
 
     def _refuse_in_vain(self, status: ServiceStatus) -> None:
         """A new revision serves what goes to the latest, and starts only if the one before it does."""

@@ -13,15 +13,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lib.errors import Finding, UserError
-
-if TYPE_CHECKING:
-    from lib.platform import Platform
-    from lib.ports.commands import Commands
-    from lib.verdict.check import Question
-    from lib.verdict.commands import Changing, Looking
+from lib.platform import Platform
+from lib.ports.commands import Commands
+from lib.verdict.check import Changing, Looking, Question
 
 WHY = "why it is safe"
 LIFE = timedelta(minutes=15)

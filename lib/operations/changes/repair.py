@@ -4,27 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from lib.consolidation.errors import RepairRefused, TableNotFound
+from lib.consolidation.upkeep.audit import ActionRecord
 from lib.consolidation.upkeep.duplicates import count_duplicates
-from lib.consolidation.upkeep.repair import apply_repair, new_backup, plan_repair
+from lib.consolidation.upkeep.repair import RepairPlan, apply_repair, new_backup, plan_repair
 from lib.consolidation.upkeep.undo import plan_undo, undo_repair
 from lib.errors import UserError
-from lib.operations.changes.action import Action, Applied, carry_out
+from lib.operations.changes.action import Applied, Request
 from lib.operations.changes.plan import Approval, Plan
+from lib.operations.scope import Scope
+from lib.platform import Platform
 from lib.verdict.check import Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Section, Table, section
 from lib.words.choices import ensure_one_of
 from lib.words.quantities import Value
-
-if TYPE_CHECKING:
-    from lib.consolidation.upkeep.audit import ActionRecord
-    from lib.consolidation.upkeep.repair import RepairPlan
-    from lib.consolidation.upkeep.undo import UndoPlan
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
 
 REPAIR = Question("repair", "Repair")
 
@@ -33,33 +28,25 @@ Mode = Literal["no", "preview", "apply", "undo"]
 RUNBOOK = "duplicate_diagnosis"
 
 
-@dataclass(frozen=True)
-class RepairRequest:
-    """What is to be done with the rows of a date.
-
-    Attributes:
-        mode: Nothing, show the plan, do it, or undo an earlier one.
-        backup: The backup table of the repair that is to be undone.
-        approval: Of the repair it names the date, of the undo the backup.
-    """
-
-    mode: Mode
-    backup: str
-    approval: Approval
-
-
 def checked_repair(
-    mode: Mode, game_date: date, *, repair_date: str = "", backup: str = "", plan: str = "", reason: str = ""
-) -> RepairRequest:
+    platform: Platform,
+    mode: Mode,
+    game_date: date,
+    *,
+    repair_date: str = "",
+    backup: str = "",
+    plan: str = "",
+    reason: str = "",
+) -> Request:
     """What the parameters ask for, checked before anything is looked at.
 
     Args:
+        platform: Where.
         mode: The parameter `repair`.
         game_date: The date that the run is about.
         repair_date: Names the date whose rows a repair may remove.
         backup: Names the backup table that an undo puts back.
-        plan: The digest of the plan that was looked at.
-        reason: Why.
+        plan, reason: As in `Approval`.
 
     Raises:
         UserError: Another mode, a change that does not name what it changes, or one without its plan or reason.
@@ -69,7 +56,8 @@ def checked_repair(
     if mode == "undo":
         if not backup:
             raise UserError("repair=undo needs backup=TABLE, which the repair named; nothing was changed")
-        return RepairRequest(mode, backup, Approval("backup", backup, plan, reason).checked())
+        approval = Approval("backup", backup, plan, reason).checked()
+        return Request(UndoRepair(platform, game_date, backup), approval)
     approval = Approval("repair_date", repair_date, plan, reason).checked()
     if mode == "apply":
         approval.ensure_names(game_date.isoformat())
@@ -80,22 +68,18 @@ def checked_repair(
             )
     elif approval.is_given:
         raise UserError(f"a plan or a reason was given, but repair={mode} changes nothing; write repair=apply")
-    return RepairRequest(mode, backup, approval)
+    return Request(None if mode == "no" else Repair(platform, game_date), approval)
 
 
 @section(REPAIR)
-def repair(scope: Scope, request: RepairRequest) -> Section:
+def repair(scope: Scope, request: Request) -> Section:
     """Show the plan that was asked for or, when it is approved, carry it out.
 
     Raises:
         UserError: There is no such backup; nothing was changed.
         Finding: The plan no longer holds, or the rows were changed; nothing was changed.
     """
-    if request.mode == "no":
-        return Section(())
-    platform, day = scope.platform, scope.game_date
-    action: Action = UndoRepair(platform, day, request.backup) if request.mode == "undo" else Repair(platform, day)
-    return carry_out(platform, action, request.approval)
+    return request.carried_out(scope.platform)
 
 
 @dataclass(frozen=True)
@@ -169,6 +153,7 @@ class UndoRepair:
         except TableNotFound as error:
             # The operator named it, so it is not a source that could not be read.
             raise UserError(str(error)) from error
+        look: dict[str, Value] = {"game_date": self.game_date, "repair": "preview"}
         return Plan(
             question=REPAIR,
             runbook=RUNBOOK,
@@ -182,13 +167,9 @@ class UndoRepair:
                 "rows to replace": found.rows_to_replace,
                 "content of the backup": found.rows_digest,
             },
-            undo=f"repair the date again: {self.platform.commands.run(RUNBOOK, self._look)}",
+            undo=f"repair the date again: {self.platform.commands.run(RUNBOOK, look)}",
             found=found,
         )
-
-    @property
-    def _look(self) -> dict[str, Value]:
-        return {"game_date": self.game_date, "repair": "preview"}
 
     def apply(self, plan: Plan, record: ActionRecord) -> Applied:
         platform, found = self.platform, plan.found
@@ -197,10 +178,9 @@ class UndoRepair:
         return Applied(after, is_filed=True)
 
     def verify(self, plan: Plan, applied: Applied) -> str:
-        found: UndoPlan = plan.found
+        wanted = plan.found.rows_to_put_back
         now = plan_repair(self.platform.warehouse, self.platform.table, self.game_date).rows_found
-        fewer = now < found.rows_to_put_back
-        return f"only {now} of {found.rows_to_put_back} rows are there as duplicates" if fewer else ""
+        return f"only {now} of {wanted} rows are there as duplicates" if now < wanted else ""
 
 
 def _plan_table(plan: RepairPlan) -> Table:

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from lib.consolidation.upkeep.audit import ActionRecord
 from lib.errors import UserError
-from lib.operations.changes.action import Applied, carry_out, ensure_made
+from lib.operations.changes.action import Applied, Request, ensure_made
 from lib.operations.changes.plan import Approval, Plan
-from lib.ports.permissions import LOCK_ROLE
+from lib.operations.scope import Scope
+from lib.platform import Platform
+from lib.ports.permissions import LOCK_ROLE, RoleBindings
 from lib.verdict.check import Question
 from lib.verdict.section import Section, section
 from lib.words.choices import ensure_one_of
 
-if TYPE_CHECKING:
-    from lib.consolidation.upkeep.audit import ActionRecord
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
-    from lib.ports.permissions import RoleBindings
-
 ROLE_BINDING = Question("role_binding", "Role binding")
 
-ACTION = "role binding"
 Change = Literal["", "add", "remove"]
 
 
@@ -43,15 +39,13 @@ class RoleBinding:
         return Plan(
             question=ROLE_BINDING,
             runbook="deploy_verify",
-            action=ACTION,
+            action="role binding",
             target=self.account,
             parameters={"role_binding": self.change, "account": self.account},
             summary=f"{verb} {LOCK_ROLE} in the project, for {self.account}, as which {' and '.join(runs)} run",
             state={"roles": _in_words(bindings), "policy": bindings.version},
             undo=self.platform.commands.run("deploy_verify", {"role_binding": back, "account": self.account}),
-            nothing_to_do=f"{LOCK_ROLE}: {'held' if self._is_bound(bindings) else 'not held'} already"
-            if self._is_made(bindings)
-            else "",
+            nothing_to_do=f"{LOCK_ROLE}: {self._wanted} already" if self._is_made(bindings) else "",
             found=bindings,
         )
 
@@ -62,7 +56,7 @@ class RoleBinding:
             lambda: write(self.account, LOCK_ROLE, version=plan.found.version),
             lambda: self._is_made(self._bindings()),
         )
-        return Applied({LOCK_ROLE: "held" if self.change == "add" else "not held"})
+        return Applied({LOCK_ROLE: self._wanted})
 
     def verify(self, plan: Plan, applied: Applied) -> str:
         bindings = self._bindings()
@@ -83,24 +77,22 @@ class RoleBinding:
     def _bindings(self) -> RoleBindings:
         return self.platform.iam.roles_of(self.account)
 
-    def _is_bound(self, bindings: RoleBindings) -> bool:
-        return LOCK_ROLE in bindings.roles
+    @property
+    def _wanted(self) -> str:
+        return "held" if self.change == "add" else "not held"
 
     def _is_made(self, bindings: RoleBindings) -> bool:
-        return self._is_bound(bindings) == (self.change == "add")
+        return (LOCK_ROLE in bindings.roles) == (self.change == "add")
 
 
-def checked_binding(
-    platform: Platform, change: Change, account: str, plan: str, reason: str
-) -> tuple[RoleBinding | None, Approval]:
-    """What the parameters ask for, checked before anything is looked at; None: nothing is to be changed.
+def checked_binding(platform: Platform, change: Change, account: str, plan: str, reason: str) -> Request:
+    """What the parameters ask for, checked before anything is looked at.
 
     Args:
         platform: Where.
         change: What to do with the binding.
         account: Whose.
-        plan: The digest of the plan that is to be applied; empty: only show the plan.
-        reason: Why.
+        plan, reason: As in `Approval`.
 
     Raises:
         UserError: They ask for another change, or for a part of one.
@@ -110,14 +102,13 @@ def checked_binding(
     if bool(change) != bool(account):
         raise UserError("role_binding and account belong together: what to do, and whose roles; nothing was changed")
     approval = Approval("account", account, plan, reason).checked()
-    return (RoleBinding(platform, account, change) if change else None), approval
+    return Request(RoleBinding(platform, account, change) if change else None, approval)
 
 
 @section(ROLE_BINDING)
-def bind_role(scope: Scope, asked: tuple[RoleBinding | None, Approval]) -> Section:
+def bind_role(scope: Scope, request: Request) -> Section:
     """Show the plan of what was asked for or, when it is approved, carry it out."""
-    action, approval = asked
-    return carry_out(scope.platform, action, approval) if action else Section(())
+    return request.carried_out(scope.platform)
 
 
 def _in_words(bindings: RoleBindings) -> str:

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from lib.consolidation.fence import change_spec, recorded_specs
+from lib.consolidation.upkeep.audit import ActionRecord
 from lib.operations.changes.action import Applied
 from lib.operations.changes.plan import Plan
+from lib.platform import Platform
 from lib.verdict.check import Question
-
-if TYPE_CHECKING:
-    from lib.consolidation.upkeep.audit import ActionRecord
-    from lib.platform import Platform
-
-SPEC_CHANGE = Question("spec_change", "Change of a table's spec")
 
 _WORDS = ("fence", "spec")
 
@@ -40,7 +35,7 @@ class SpecChange:
         elif recorded == [spec.identity]:
             nothing = f"{spec.table} is consolidated with [{spec.identity}] already"
         return Plan(
-            question=SPEC_CHANGE,
+            question=Question("spec_change", "Change of a table's spec"),
             runbook="",
             action="change of a table's spec",
             target=str(spec.table),

@@ -6,37 +6,31 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from lib.consolidation.identifiers import checked_batch_id
 from lib.consolidation.staging import batch_tables
+from lib.consolidation.upkeep.audit import ActionRecord
 from lib.consolidation.upkeep.cleanup import ProvenTable, drop_merged, prove_merged
-from lib.operations.changes.action import Applied, carry_out
+from lib.operations.changes.action import Applied, Request
 from lib.operations.changes.plan import Approval, Plan
+from lib.operations.scope import Scope
+from lib.platform import Platform
 from lib.verdict.check import Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Section, Table, section
 from lib.words.dates import date_in, local_time
 from lib.words.quantities import Value
-
-if TYPE_CHECKING:
-    from lib.consolidation.upkeep.audit import ActionRecord
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
 
 CLEANUP = Question("cleanup", "Cleanup of staging tables")
 UNMERGED = Question("unmerged_tables", "Unmerged staging tables")
 
-RUNBOOK = "consolidation_timeout"
 
-
-def checked_cleanup(cleanup: str, *, plan: str = "", reason: str = "") -> Approval:
+def checked_cleanup(platform: Platform, cleanup: str, *, plan: str = "", reason: str = "") -> Request:
     """What the parameters ask for, checked before anything is looked at.
 
     Args:
+        platform: Where.
         cleanup: The batch whose merged staging tables may be dropped; empty: none.
-        plan: The digest of the plan that was looked at. Without it and `reason` it is only shown.
-        reason: Why.
+        plan, reason: As in `Approval`.
 
     Raises:
         UserError: It is not the name of a batch, or half an approval.
@@ -44,31 +38,26 @@ def checked_cleanup(cleanup: str, *, plan: str = "", reason: str = "") -> Approv
     batch_id = cleanup.strip()
     if batch_id:
         checked_batch_id(batch_id)
-    return Approval("cleanup", batch_id, plan, reason).checked()
+    approval = Approval("cleanup", batch_id, plan, reason).checked()
+    return Request(StagingCleanup(platform, batch_id) if batch_id else None, approval)
 
 
 @section(CLEANUP)
-def clean_up(scope: Scope, approval: Approval) -> Section:
+def clean_up(scope: Scope, request: Request) -> Section:
     """Show which staging tables of the batch are merged and, when it is approved, drop those; the others stay.
-
-    Args:
-        scope: The run.
-        approval: See `checked_cleanup`; names the batch.
 
     Raises:
         PlanOutdated: The tables are not those that were looked at; nothing was dropped.
     """
-    if not approval.target:
-        return Section(())
-    return carry_out(scope.platform, StagingCleanup(scope.platform, approval.target), approval)
+    return request.carried_out(scope.platform)
 
 
 @section(UNMERGED)
-def unmerged(scope: Scope, approval: Approval) -> Section:
+def unmerged(scope: Scope, request: Request) -> Section:
     """The staging tables of the batch that no cleanup may drop: WARN while there are any."""
-    if not approval.target:
+    if request.action is None:
         return Section(())
-    platform, batch_id = scope.platform, approval.target
+    platform, batch_id = scope.platform, request.approval.target
     question = UNMERGED.named(f"Unmerged staging tables of {batch_id}")
     kept = [one for one in prove_merged(platform.warehouse, platform.table, batch_id) if not one.proof.is_merged]
     if not kept:
@@ -97,7 +86,7 @@ class StagingCleanup:
         nothing = f"no staging table of {self.batch_id} is proven to be merged; {len(proven)} are there and are kept"
         return Plan(
             question=CLEANUP,
-            runbook=RUNBOOK,
+            runbook="consolidation_timeout",
             action="cleanup of staging tables",
             target=self.batch_id,
             parameters={"cleanup": self.batch_id},
@@ -118,9 +107,8 @@ class StagingCleanup:
     def apply(self, plan: Plan, record: ActionRecord) -> Applied:
         undo = self._undo()
         dropped = drop_merged(self.platform.warehouse, self.platform.table, self.batch_id, plan.found)
-        return Applied(
-            {"tables dropped": len(dropped), "names": ", ".join(name.table for name in dropped) or "none"}, undo
-        )
+        names = ", ".join(name.table for name in dropped) or "none"
+        return Applied({"tables dropped": len(dropped), "names": names}, undo)
 
     def verify(self, plan: Plan, applied: Applied) -> str:
         merged = {one.table.name for one in plan.found if one.proof.is_merged}

@@ -5,21 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from lib.consolidation.upkeep.audit import ActionRecord
 from lib.errors import UserError
 from lib.operations.changes.action import Applied, ensure_made
 from lib.operations.changes.plan import Plan
 from lib.operations.deployment.revisions import DANGER, Candidate, Fence, candidates
-from lib.ports.services import LATEST
+from lib.platform import Platform
+from lib.ports.services import LATEST, ServiceStatus
 from lib.verdict.check import Check, Question
-from lib.verdict.table import Table
+from lib.verdict.section import Table
 from lib.words.dates import local_time
-
-if TYPE_CHECKING:
-    from lib.consolidation.upkeep.audit import ActionRecord
-    from lib.platform import Platform
-    from lib.ports.services import ServiceStatus
 
 ROLLBACK_OPTION = Question("rollback_option", "Rollback option")
 FENCE_AFTER_CHANGE = Question("fence_after_change", "Fence after this change")
@@ -79,7 +75,8 @@ class TrafficRouting:
         chosen = self._chosen(status)
         fences = "; ".join(dict.fromkeys(_FENCE_WORDS[candidate.fence] for candidate in chosen))
         to = spoken_traffic(self.wanted)
-        back = {"service": self.service, "revision": spoken_traffic(status.routed)}
+        traffic = {"serves": spoken_traffic(status.routed)}
+        back = {"service": self.service, "revision": traffic["serves"]}
         return Plan(
             question=ROLLBACK_OPTION,
             runbook="rollback",
@@ -87,7 +84,7 @@ class TrafficRouting:
             target=self.service,
             parameters={"service": self.service, "revision": to},
             summary=f"send the traffic of {self.service} to {to} ({fences})",
-            state=_state(status),
+            state={**traffic, "deployed last": status.latest_created_revision, "version": status.version},
             undo=self.platform.commands.run("rollback", back),
             exhibits=(_costs(chosen, self.platform.environment.timezone),),
             nothing_to_do=f"{to} serves already" if status.routed == self.wanted else "",
@@ -131,14 +128,6 @@ class TrafficRouting:
         if dead := [name for name in names if known[name].is_ready is False]:
             raise UserError(f"{dead[0]} of {self.service} does not start; nothing was changed")
         return [known[name] for name in names]
-
-
-def _state(status: ServiceStatus) -> dict[str, str]:
-    return {
-        "serves": spoken_traffic(status.routed),
-        "deployed last": status.latest_created_revision,
-        "version": status.version,
-    }
 
 
 def _costs(chosen: list[Candidate], timezone: str) -> Table:

@@ -13,13 +13,13 @@ from lib.errors import UserError
 from lib.operations.criteria.metrics import METRICS, Evidence, Measurement, measure
 from lib.settings_file import load_settings
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Section, Table, section
 from lib.verdict.verdict import Verdict, worst
 from lib.words.quantities import Quantity, Value
 
 if TYPE_CHECKING:
     from lib.operations.scope import Scope
+
 
 Kind = Literal["success", "rollback"]
 

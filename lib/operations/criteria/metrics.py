@@ -103,23 +103,21 @@ def _lock_cycle_faults(evidence: Evidence) -> Measurement:
         return Measurement(None, "no consolidation was logged")
     unlocked = [run for run in history.merges if run.merged_without_lock]
     unreleased = [run for run in history.consolidations if history.progress(run) is Progress.UNFINISHED]
-    return Measurement(
-        len(unlocked) + len(unreleased),
-        f"{len(unlocked)} merged without the lock, {len(unreleased)} never released it, "
-        f"of {len(history.consolidations)}",
-    )
+    basis = f"{len(unlocked)} merged without the lock, {len(unreleased)} never released it"
+    return Measurement(len(unlocked) + len(unreleased), f"{basis}, of {len(history.consolidations)}")
 
 
 def _lock_acquisition_failures(evidence: Evidence) -> Measurement:
     failed, tried = _acquisitions(evidence)
-    return Measurement(failed, f"of {tried} tried") if tried else Measurement(None, "no acquisition was logged")
+    return Measurement(failed, f"of {tried} tried") if tried else _NO_ACQUISITION
 
 
 def _lock_failure_percent(evidence: Evidence) -> Measurement:
     failed, tried = _acquisitions(evidence)
-    if not tried:
-        return Measurement(None, "no acquisition was logged")
-    return Measurement(100 * failed / tried, f"{failed} of {tried} tried")
+    return Measurement(100 * failed / tried, f"{failed} of {tried} tried") if tried else _NO_ACQUISITION
+
+
+_NO_ACQUISITION = Measurement(None, "no acquisition was logged")
 
 
 def _acquisitions(evidence: Evidence) -> tuple[int, int]:
@@ -155,9 +153,8 @@ def _duplicate_keys_of_past_dates(evidence: Evidence) -> Measurement:
     past = [count for count in counts if count.game_date < evidence.today]
     if not past:
         return Measurement(None, f"no rows of dates before {evidence.today}")
-    return Measurement(
-        sum(count.duplicate_keys for count in past), f"rows of {', '.join(str(count.game_date) for count in past)}"
-    )
+    basis = f"rows of {', '.join(str(count.game_date) for count in past)}"
+    return Measurement(sum(count.duplicate_keys for count in past), basis)
 
 
 METRICS: Mapping[str, Callable[[Evidence], Measurement]] = {

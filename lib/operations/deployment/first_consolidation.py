@@ -3,37 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-from lib.errors import CouldNotLook
-from lib.operations.logs.freshness import no_consolidation_seen
+from lib.operations.logs.history import LogHistory
 from lib.operations.logs.lines import EXPECTED_ORDER, EventKind
+from lib.operations.logs.monitoring import no_consolidation_seen
 from lib.operations.logs.timeline import Consolidation, Progress
+from lib.operations.scope import Scope
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Section, Table, section
 from lib.words.dates import local_time
 from lib.words.durations import spoken_seconds
 from lib.words.quantities import Value, seconds
 
-if TYPE_CHECKING:
-    from lib.operations.logs.history import LogHistory
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
-
 FIRST_CONSOLIDATION = Question("first_consolidation", "First consolidation")
-
-
-def since_deployment(platform: Platform, earliest: datetime) -> datetime:
-    """When the coordinator was deployed, but not before `earliest`.
-
-    A coordinator that can't be looked at is another check's finding.
-    """
-    try:
-        deployed_at = platform.services.describe(platform.environment.services.coordinator).deployed_at
-    except CouldNotLook:
-        return earliest
-    return max(earliest, deployed_at) if deployed_at else earliest
 
 
 @section(FIRST_CONSOLIDATION)
@@ -83,6 +65,5 @@ def _line_table(history: LogHistory, run: Consolidation) -> Table:
         line = run.events[kind].entry.message if kind in run.events else "did not come"
         rows.append((kind, local_time(moment, history.platform.environment.timezone), spoken_seconds(gap), line))
         before = moment or before
-    return Table(
-        f"Lines of {run.batch_id or 'the batch'}, in the expected order", ("Expected", "Seen at", "After", "Line"), rows
-    )
+    caption = f"Lines of {run.batch_id or 'the batch'}, in the expected order"
+    return Table(caption, ("Expected", "Seen at", "After", "Line"), rows)

@@ -6,22 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from functools import partial
 
 from lib.consolidation.ledger import LedgerRun, ledger_runs
-from lib.errors import CouldNotLook
-from lib.ports.services import LATEST
+from lib.operations.scope import Scope
+from lib.platform import Platform
+from lib.ports.services import LATEST, ServiceStatus
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Section, Table, or_fault, section
 from lib.words.dates import local_time
 from lib.words.quantities import Value, percent
-
-if TYPE_CHECKING:
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
-    from lib.ports.services import ServiceStatus
-
 
 ROLLBACK_REVISIONS = Question("revisions", "Revisions")
 FENCE = Question("coordinator_fence", "Fence of the coordinator")
@@ -97,25 +91,18 @@ def _fence_check(platform: Platform, serving: Sequence[Candidate]) -> Check:
 def candidates(platform: Platform, status: ServiceStatus) -> list[Candidate]:
     """The revisions of the service, newest first."""
     ends = [datetime.now(UTC), *(revision.deployed_at for revision in status.revisions)]
-    runs, fault = _ledger(platform, status)
+    merges = status.name == platform.environment.services.coordinator
+    runs, fault = or_fault(partial(ledger_runs, platform.warehouse, platform.table)) if merges else (None, "")
     found = []
     for revision, end in zip(status.revisions, ends, strict=False):
-        fence, basis = _fence(runs, revision.deployed_at, end) if not fault else (Fence.UNKNOWN, fault)
-        if status.name != platform.environment.services.coordinator:
+        fence, basis = _fence(runs or [], revision.deployed_at, end)
+        if fault:
+            fence, basis = Fence.UNKNOWN, f"could not look: {fault}"
+        if not merges:
             fence, basis = Fence.NOT_NEEDED, "only the coordinator merges"
         served = sum(share.percent for share in status.traffic if share.revision == revision.name)
         found.append(Candidate(revision.name, revision.deployed_at, revision.is_ready, served, fence, basis))
     return found
-
-
-def _ledger(platform: Platform, status: ServiceStatus) -> tuple[list[LedgerRun], str]:
-    """Every run and no fault, or none and the fault."""
-    if status.name != platform.environment.services.coordinator:
-        return [], ""
-    try:
-        return ledger_runs(platform.warehouse, platform.table), ""
-    except CouldNotLook as error:
-        return [], f"could not look: {error}"
 
 
 def _fence(runs: Sequence[LedgerRun], start: datetime | None, end: datetime | None) -> tuple[Fence, str]:

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from lib.errors import CouldNotLook
 from lib.operations.deployment.health import judge_health
+from lib.operations.scope import Scope
+from lib.platform import Platform
 from lib.ports.permissions import LOCK_ROLE, RoleBindings
 from lib.ports.services import ServiceStatus
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Section, Table, section
 from lib.words.dates import local_time
 from lib.words.durations import spoken_seconds
 from lib.words.quantities import Value, percent, seconds
-
-if TYPE_CHECKING:
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
 
 FIRESTORE_ACCESS = Question("firestore_access", "Firestore access")
 REVISIONS = Question("revisions", "Revisions and traffic")
@@ -72,10 +68,8 @@ def _access_check(platform: Platform, account: str, services: list[str], binding
 def _access_question(platform: Platform, services: list[str]) -> Question:
     """Of both services at once when they run as one account."""
     roles = map(platform.environment.services.role_of, services)
-    question = (
-        FIRESTORE_ACCESS if len(services) > 1 else replace(FIRESTORE_ACCESS, id=f"firestore_access_{next(roles)}")
-    )
-    return question.named(f"Firestore access of {' and '.join(services)}")
+    own = FIRESTORE_ACCESS if len(services) > 1 else replace(FIRESTORE_ACCESS, id=f"firestore_access_{next(roles)}")
+    return own.named(f"Firestore access of {' and '.join(services)}")
 
 
 def _addition(platform: Platform, account: str) -> str:
@@ -140,9 +134,8 @@ def _together_check(platform: Platform, services: list[ServiceStatus]) -> Check:
     known = sorted((service.deployed_at, service.name) for service in services if service.deployed_at is not None)
     if len(known) < len(services):
         commands = [platform.commands.describe_service(service.name) for service in services]
-        return DEPLOYED_TOGETHER.on(evidence, commands).unknown(
-            "when they were deployed is unknown", "See when each was deployed (commands below)."
-        )
+        step = "See when each was deployed (commands below)."
+        return DEPLOYED_TOGETHER.on(evidence, commands).unknown("when they were deployed is unknown", step)
     apart = known[-1][0] - known[0][0]
     spoken = spoken_seconds(apart.total_seconds())
     question = DEPLOYED_TOGETHER.on({**evidence, "apart": seconds(apart.total_seconds())})

@@ -7,21 +7,17 @@ and the criteria are made from the logs.
 from __future__ import annotations
 
 from statistics import median
-from typing import TYPE_CHECKING
 
 from lib.operations.criteria.criteria import threshold
-from lib.operations.logs.freshness import no_consolidation_seen
+from lib.operations.logs.history import LogHistory
 from lib.operations.logs.lines import EventKind
+from lib.operations.logs.monitoring import no_consolidation_seen
 from lib.operations.logs.timeline import batch_names
+from lib.operations.scope import Scope
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Section, Table, section
 from lib.words.durations import spoken_seconds
 from lib.words.quantities import Value, percent, seconds
-
-if TYPE_CHECKING:
-    from lib.operations.logs.history import LogHistory
-    from lib.operations.scope import Scope
 
 LOCK_ACQUISITIONS = Question("lock_acquisitions", "Lock acquisitions")
 _SHOWN = (

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from lib.consolidation.ledger import LedgerRun
-from lib.locking.store import Observation
+from lib.locking.store import LockRecord, Observation
 from lib.operations.criteria.criteria import threshold
 from lib.ports.jobs import WarehouseJob
 from lib.ports.logs import LogEntry
@@ -53,24 +53,25 @@ class LockReport:
     job_unseen: str = ""
 
     @property
-    def lock_key(self) -> str:
+    def record(self) -> LockRecord:
         assert self.seen.record is not None
-        return self.seen.record.claim.lock_key
+        return self.seen.record
+
+    @property
+    def lock_key(self) -> str:
+        return self.record.claim.lock_key
 
     @property
     def held_for(self) -> timedelta:
-        assert self.seen.record is not None
-        return self.seen.read_at - self.seen.record.acquired_at
+        return self.seen.read_at - self.record.acquired_at
 
     @property
     def since_heartbeat(self) -> timedelta:
-        assert self.seen.record is not None
-        return self.seen.read_at - self.seen.record.renewed_at
+        return self.seen.read_at - self.record.renewed_at
 
     @property
     def logged_after_expiry(self) -> bool:
-        record = self.seen.record
-        return record is not None and self.last_line is not None and self.last_line.timestamp > record.expires_at
+        return self.last_line is not None and self.last_line.timestamp > self.record.expires_at
 
     @property
     def state(self) -> LockState:
@@ -84,9 +85,8 @@ class LockReport:
     @property
     def reason(self) -> str:
         """Why it is in that state, in a sentence without figures: those change from look to look."""
-        assert self.seen.record is not None
         if not self.seen.is_expired:
-            if self.since_heartbeat.total_seconds() > self.seen.record.claim.lease_seconds * _MISSED_BEATS_OF_LEASE:
+            if self.since_heartbeat.total_seconds() > self.record.claim.lease_seconds * _MISSED_BEATS_OF_LEASE:
                 return "no heartbeat for long: its holder may be dead; the lease runs out by itself"
             return f"its holder is alive{', and has held it for long' if self.state is LockState.SLOW else ''}"
         return f"its lease expired and was not taken over; {self._holder}"
@@ -133,14 +133,9 @@ def committed_run(seen: Observation, runs: Sequence[LedgerRun]) -> LedgerRun | N
     """The ledger's row of what this holder did."""
     assert seen.record is not None
     claim, acquired_at = seen.record.claim, seen.record.acquired_at
-    return next((run for run in runs if run.holder_id == claim.holder_id), None) or next(
-        (
-            run
-            for run in runs
-            if not run.holder_id and run.batch_id == claim.batch_id and run.committed_at >= acquired_at
-        ),
-        None,
-    )
+    of_holder = [run for run in runs if run.holder_id == claim.holder_id]
+    of_batch = [run for run in runs if not run.holder_id and run.batch_id == claim.batch_id]
+    return next(iter([*of_holder, *(run for run in of_batch if run.committed_at >= acquired_at)]), None)
 
 
 def oldest_acquisition(locks: Sequence[Observation], default: datetime) -> datetime:

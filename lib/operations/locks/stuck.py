@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from functools import partial
 
 from lib.consolidation.ledger import LedgerRun, ledger_runs
-from lib.errors import CouldNotLook
 from lib.locking.store import Observation
 from lib.operations.changes.lock_release import release_plan
 from lib.operations.locks.state import (
@@ -17,21 +16,17 @@ from lib.operations.locks.state import (
     last_line_of_holder,
     oldest_acquisition,
 )
+from lib.operations.scope import Scope
 from lib.operations.timeout.jobs import open_consolidations
-from lib.verdict.check import Check, Question
-from lib.verdict.commands import Changing
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table, facts
+from lib.platform import Platform
+from lib.ports.jobs import WarehouseJob
+from lib.ports.logs import LogEntry
+from lib.verdict.check import Changing, Check, Question
+from lib.verdict.section import Section, Table, facts, or_fault, section
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 from lib.words.durations import spoken_seconds
 from lib.words.quantities import Value, seconds
-
-if TYPE_CHECKING:
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
-    from lib.ports.jobs import WarehouseJob
-    from lib.ports.logs import LogEntry
 
 LOCKS = Question("locks", "Locks")
 
@@ -50,17 +45,16 @@ def lock_states(scope: Scope) -> Section:
 
 
 def _details(report: LockReport, zone: str) -> Table:
-    record = report.seen.record
-    assert record is not None
+    claim, line = report.record.claim, report.last_line
     return facts(
         f"{report.lock_key}: {report.state}",
         {
-            "holder": f"{record.claim.batch_id} on {record.claim.host}",
-            "acquired": local_time(record.acquired_at, zone),
+            "holder": f"{claim.batch_id} on {claim.host}",
+            "acquired": local_time(report.record.acquired_at, zone),
             "held for": spoken_seconds(report.held_for.total_seconds()),
             "last heartbeat": _ago(report),
             "lease": _lease_left(report),
-            "holder's last line": _last_words(report.last_line, zone),
+            "holder's last line": f"{local_time(line.timestamp, zone)}: {line.message}" if line else "none found",
             "in the ledger": "committed" if report.committed else "not there",
             "job still at work": report.job.job_id if report.job else report.job_unseen or "none known",
         },
@@ -76,64 +70,50 @@ def _lease_left(report: LockReport) -> str:
     return f"another {spoken_seconds(left)}" if left >= 0 else f"expired {spoken_seconds(-left)} ago"
 
 
-def _last_words(line: LogEntry | None, zone: str) -> str:
-    return f"{local_time(line.timestamp, zone)}: {line.message}" if line else "none found"
-
-
 def look_at_locks(platform: Platform) -> list[LockReport]:
     """A report on each lock. Raises `LockServiceUnavailable`; other sources may be missing."""
     locks = [seen for seen in platform.locks.locks() if seen.record is not None]
     if not locks:
         return []
-    entries, log_fault = _lines_since(platform, locks)
-    runs, ledger_fault = _ledger(platform, locks)
-    jobs, job_unseen = _open_jobs(platform, locks)
+    entries, log_fault = or_fault(partial(_lines_since, platform, locks))
+    runs, ledger_fault = or_fault(partial(_ledger, platform, locks))
+    jobs, job_unseen = or_fault(partial(_open_jobs, platform, locks))
     return [
         LockReport(
             seen,
-            last_line_of_holder(seen, entries),
-            committed_run(seen, runs),
+            last_line_of_holder(seen, entries or []),
+            committed_run(seen, runs or []),
             log_fault or ledger_fault,
-            jobs.get(seen.record.claim.batch_id) if seen.record else None,
+            jobs.get(seen.record.claim.batch_id) if jobs and seen.record else None,
             job_unseen,
         )
         for seen in locks
     ]
 
 
-def _lines_since(platform: Platform, locks: Sequence[Observation]) -> tuple[list[LogEntry], str]:
+def _lines_since(platform: Platform, locks: Sequence[Observation]) -> list[LogEntry]:
     now = max(seen.read_at for seen in locks)
     batches = [seen.record.claim.batch_id for seen in locks if seen.record]
-    try:
-        found = platform.logs.entries(
-            platform.environment.services.both,
-            since=oldest_acquisition(locks, now) - timedelta(seconds=5),
-            until=now + timedelta(minutes=5),
-            containing=[f"batch={batch_id}" for batch_id in batches],
-        )
-        return list(found), ""
-    except CouldNotLook as error:
-        return [], str(error)
+    found = platform.logs.entries(
+        platform.environment.services.both,
+        since=oldest_acquisition(locks, now) - timedelta(seconds=5),
+        until=now + timedelta(minutes=5),
+        containing=[f"batch={batch_id}" for batch_id in batches],
+    )
+    return list(found)
 
 
-def _open_jobs(platform: Platform, locks: Sequence[Observation]) -> tuple[dict[str, WarehouseJob], str]:
+def _open_jobs(platform: Platform, locks: Sequence[Observation]) -> dict[str, WarehouseJob]:
     """Asked only of locks that look stuck: what a live holder does needs no proof."""
     expired = [seen for seen in locks if seen.is_expired]
     if not expired:
-        return {}, ""
-    try:
-        since = oldest_acquisition(expired, expired[0].read_at) - timedelta(minutes=5)
-        return open_consolidations(platform, since), ""
-    except CouldNotLook as error:
-        return {}, str(error)
+        return {}
+    return open_consolidations(platform, oldest_acquisition(expired, expired[0].read_at) - timedelta(minutes=5))
 
 
-def _ledger(platform: Platform, locks: Sequence[Observation]) -> tuple[list[LedgerRun], str]:
+def _ledger(platform: Platform, locks: Sequence[Observation]) -> list[LedgerRun]:
     since = oldest_acquisition(locks, locks[0].read_at) - timedelta(minutes=5)
-    try:
-        return ledger_runs(platform.warehouse, platform.table, since=since), ""
-    except CouldNotLook as error:
-        return [], str(error)
+    return ledger_runs(platform.warehouse, platform.table, since=since)
 
 
 def _locks_check(platform: Platform, reports: Sequence[LockReport]) -> Check:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from lib.errors import Unavailable
 from lib.operations.logs.lines import (
@@ -19,14 +18,12 @@ from lib.operations.logs.lines import (
     without_copies,
 )
 from lib.operations.logs.timeline import Consolidation, Progress, build_timeline
-from lib.verdict.table import Table
+from lib.platform import Platform
+from lib.ports.logs import LogEntry
+from lib.verdict.section import Table
 from lib.words.dates import local_time
 from lib.words.durations import spoken_seconds
 from lib.words.text import text_of
-
-if TYPE_CHECKING:
-    from lib.platform import Platform
-    from lib.ports.logs import LogEntry
 
 _LOCK_SERVICE_WORDS = (
     "Heartbeat of",
@@ -105,8 +102,7 @@ class LogHistory:
     @property
     def merges(self) -> list[Consolidation]:
         """Those that started a MERGE."""
-        kinds = {EventKind.MERGING, EventKind.MERGED}
-        return [run for run in self.consolidations if run.events.keys() & kinds]
+        return [run for run in self.consolidations if run.has_merge]
 
     @property
     def errors(self) -> list[LogEntry]:
@@ -146,10 +142,8 @@ class LogHistory:
         acquired_at = run.at(EventKind.ACQUIRED)
         if acquired_at is None or not run.batch_id:
             return False
-        taken = {EventKind.TOOK_OVER, EventKind.FORCE_RELEASED}
-        if any(
-            event.kind in taken and event.batch_id == run.batch_id and event.at >= acquired_at for event in self.events
-        ):
+        since = [event for event in self.events if event.batch_id == run.batch_id and event.at >= acquired_at]
+        if any(event.kind in (EventKind.TOOK_OVER, EventKind.FORCE_RELEASED) for event in since):
             return True
         later = [
             other

@@ -1,4 +1,7 @@
-"""What the logs of a period say about consolidations and errors: the checks of day 1."""
+"""What the logs of a period say about consolidations and errors: the checks of day 1.
+
+Where nothing is logged at all, it means nothing that no consolidation and no error was seen.
+"""
 
 from __future__ import annotations
 
@@ -8,29 +11,84 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from lib.operations.logs.freshness import freshness_check, no_consolidation_seen
+from lib.operations.logs.history import LOGS_ARE_KEPT, LogHistory
 from lib.operations.logs.lines import EventKind
 from lib.operations.logs.timeline import Consolidation, Progress, batch_names, overlapping_merges
+from lib.ports.commands import Commands
+from lib.ports.logs import LogEntry
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Section, Table, section
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 from lib.words.durations import spoken_seconds
-from lib.words.quantities import Value
+from lib.words.quantities import Value, seconds
 from lib.words.text import text_of
 
 if TYPE_CHECKING:
-    from lib.operations.logs.history import LogHistory
     from lib.operations.scope import Scope
-    from lib.ports.commands import Commands
-    from lib.ports.logs import LogEntry
 
+LOGS = Question("logs", "Logs of the services")
 CONSOLIDATIONS = Question("consolidations", "Consolidations")
 ERRORS = Question("errors", "Errors")
 _REPAIRS = ("repair_", "undo_")
 _LAST_HOUR = timedelta(hours=1)
 _VARIABLE_PART = re.compile(r"\d+|[0-9a-f]{8,}")
+
+
+@section(LOGS)
+def log_freshness(scope: Scope) -> Section:
+    """When each service last logged anything, against the period that is looked at."""
+    services = scope.platform.environment.services.both
+    return Section(tuple(freshness_check(scope.history, service) for service in services))
+
+
+def freshness_check(history: LogHistory, service: str) -> Check:
+    """PASS when the service logged in the period, else UNKNOWN. Raises `SourceUnavailable`.
+
+    Workers run only when there is work: on a day without games their silence is in order.
+    A line of the future is UNKNOWN too: behind it nobody sees whether newer ones come.
+    """
+    environment = history.platform.environment
+    question = Question(f"logs_{environment.services.role_of(service)}", f"Logs of {service}")
+    commands = [history.platform.commands.read_any_log(service)]
+    newest = history.newest(service)
+    if service != environment.services.coordinator and history.off_day and (newest is None or newest < history.since):
+        return question.on({}, commands).passes(f"silent, as it should be: {history.off_day}")
+    if newest is None:
+        step = "Find out why its logs are not collected; until then the log checks of every runbook are blind."
+        return question.on({}, commands).unknown(f"nothing was logged by it in {LOGS_ARE_KEPT.days} days", step)
+    age_seconds = (history.until - newest).total_seconds()
+    evidence: dict[str, Value] = {"last line": local_time(newest, environment.timezone)}
+    if history.is_in_future(newest):
+        step = "A clock or a line is wrong; until that time see by hand whether newer lines come."
+        ahead = spoken_seconds(-age_seconds)
+        summary = f"its last line is {ahead} in the future, which hides when it really logged last"
+        return question.on(evidence, commands).unknown(summary, step)
+    age_seconds = max(0.0, age_seconds)
+    question = question.on({**evidence, "age": seconds(age_seconds)}, commands)
+    if newest < history.since:
+        step = "Either the service does not run, or its logs are not collected: see its revisions first."
+        return question.unknown(f"silent for {spoken_seconds(age_seconds)}", step)
+    return question.passes(f"last line {spoken_seconds(age_seconds)} ago")
+
+
+def no_consolidation_seen(history: LogHistory, question: Question) -> Check:
+    """UNKNOWN, and whether that is because nothing is logged at all. Raises `SourceUnavailable`.
+
+    PASS when the coordinator says that there were no games.
+    """
+    environment = history.platform.environment
+    service = environment.services.coordinator
+    period = f"since {local_time(history.since, environment.timezone)}"
+    if history.off_day:
+        return question.passes(f"none {period}: {history.off_day}")
+    fresh = freshness_check(history, service)
+    question = question.on(fresh.evidence, [history.platform.commands.read_logs(service)])
+    if fresh.verdict is Verdict.PASS:
+        summary = f"no consolidation was logged {period}, though {service} logs"
+        return question.unknown(summary, "See whether there were games, and whether a batch waits in staging.")
+    summary = f"no consolidation was logged {period}; {service}: {fresh.summary}"
+    return question.unknown(summary, fresh.next_step)
 
 
 @section(CONSOLIDATIONS)
@@ -55,23 +113,14 @@ def _ended_check(history: LogHistory) -> Check:
         return question.fails(summary, "Their staging tables are kept: run duplicate_diagnosis for the date.")
     by_state = {state: [run for run in runs if history.progress(run) is state] for state in Progress}
     idle = [run for run in by_state[Progress.NO_MERGE] if not run.batch_id.startswith(_REPAIRS)]
+    see_locks = f"See who holds the lock: {commands.run('stuck_lock_release')}"
+    see_both = f"Find what started both, and whether rows are there twice: {_diagnose(commands, at_once)}"
+    see_staging = "See that their batches do not wait in staging."
     troubles = [
-        (
-            by_state[Progress.UNFINISHED],
-            "ended without a word",
-            f"See who holds the lock: {commands.run('stuck_lock_release')}",
-        ),
-        (
-            [pair[0] for pair in at_once],
-            "ran at once with another of their date",
-            f"Find what started both, and whether rows are there twice: {_diagnose(commands, at_once)}",
-        ),
+        (by_state[Progress.UNFINISHED], "ended without a word", see_locks),
+        ([pair[0] for pair in at_once], "ran at once with another of their date", see_both),
         (idle, "released the lock without a MERGE", "Read their log for the reason; their staging is kept."),
-        (
-            by_state[Progress.FAILED],
-            "did not get the lock, or lost it",
-            "See that their batches do not wait in staging.",
-        ),
+        (by_state[Progress.FAILED], "did not get the lock, or lost it", see_staging),
     ]
     for found, what, step in troubles:
         if found:
@@ -97,12 +146,7 @@ def _diagnose(commands: Commands, at_once: Sequence[tuple[Consolidation, Consoli
 
 @section(ERRORS)
 def errors(scope: Scope, history: LogHistory | None = None) -> Section:
-    """Error lines of each service, alike ones counted together.
-
-    Args:
-        scope: The run.
-        history: Another period than the run's.
-    """
+    """Error lines of each service, alike ones counted together; of the run's period or another one."""
     seen = history or scope.history
     alike: dict[tuple[str, str], list[LogEntry]] = {}
     for entry in seen.errors:
@@ -129,10 +173,8 @@ def _error_check(history: LogHistory, service: str) -> Check:
             "an hour before that, on average": round((len(found) - recent) / hours_before, 1),
             "last": text_of(found[-1].message),
         }
-        step = (
-            "See whether its newest revision runs; errors that came with it are a reason to roll back: "
-            f"{platform.commands.run('deploy_verify')}"
-        )
+        verify = platform.commands.run("deploy_verify")
+        step = f"See whether its newest revision runs; errors that came with it are a reason to roll back: {verify}"
         summary = f"{len(found)} error lines, {recent} in the last hour"
         return question.on(evidence, [platform.commands.read_errors(service)]).warns(summary, step)
     fresh = freshness_check(history, service)

@@ -90,18 +90,18 @@ class Consolidation:
         for kind in (EventKind.ACQUIRED, EventKind.ACQUISITION_FAILED):
             if kind in self.events and (waited := self.events[kind].waited_seconds) is not None:
                 return waited
-        return self._between(EventKind.ACQUIRING, EventKind.ACQUIRED)
+        return self.between(EventKind.ACQUIRING, EventKind.ACQUIRED)
 
     @property
     def merge_seconds(self) -> float | None:
         merged = self.events.get(EventKind.MERGED)
         if merged is not None and merged.duration_ms is not None:
             return merged.duration_ms / 1000
-        return self._between(EventKind.MERGING, EventKind.MERGED)
+        return self.between(EventKind.MERGING, EventKind.MERGED)
 
     @property
     def validation_seconds(self) -> float | None:
-        return self._between(EventKind.VALIDATING, EventKind.VALIDATED)
+        return self.between(EventKind.VALIDATING, EventKind.VALIDATED)
 
     @property
     def work_seconds(self) -> float | None:
@@ -114,7 +114,8 @@ class Consolidation:
             return self.merge_seconds
         return (self.last_at - acquired_at).total_seconds()
 
-    def _between(self, first: EventKind, last: EventKind) -> float | None:
+    def between(self, first: EventKind, last: EventKind) -> float | None:
+        """Seconds from one line to another; None when either is missing."""
         started_at, ended_at = self.at(first), self.at(last)
         if started_at is None or ended_at is None:
             return None
@@ -134,15 +135,17 @@ class Consolidation:
         return Progress.UNFINISHED if is_silent else Progress.RUNNING
 
     @property
+    def has_merge(self) -> bool:
+        return bool(self.events.keys() & {EventKind.MERGING, EventKind.MERGED})
+
+    @property
     def has_lock_lines(self) -> bool:
         return bool(self.events.keys() & {EventKind.ACQUIRING, EventKind.ACQUIRED, EventKind.RELEASED})
 
     @property
     def merged_without_lock(self) -> bool:
-        """Whether its MERGE ran though no line tells that it held the lock."""
-        return bool(self.events.keys() & {EventKind.MERGING, EventKind.MERGED}) and (
-            EventKind.ACQUIRED not in self.events
-        )
+        """Whether its MERGE ran though no line shows that it held the lock."""
+        return self.has_merge and EventKind.ACQUIRED not in self.events
 
     @property
     def is_in_order(self) -> bool:
@@ -205,9 +208,8 @@ def _can_be_of(event: Event, run: Consolidation) -> bool:
 
 def _is_over(run: Consolidation, at: datetime) -> bool:
     """Whether no further line can be its own."""
-    if run.events.keys() & _ENDED_BY or run.events.keys() >= _COMPLETE:
-        return True
-    return at - run.last_at > _ONE_CONSOLIDATION
+    has_ended = run.events.keys() & _ENDED_BY or run.events.keys() >= _COMPLETE
+    return bool(has_ended) or at - run.last_at > _ONE_CONSOLIDATION
 
 
 def batch_names(runs: Sequence[Consolidation]) -> str:
@@ -219,10 +221,7 @@ def batch_names(runs: Sequence[Consolidation]) -> str:
 
 def overlapping_merges(runs: Sequence[Consolidation]) -> list[tuple[Consolidation, Consolidation]]:
     """Pairs of consolidations of one date, or of one batch, whose MERGEs ran at once."""
-    merging = sorted(
-        (run for run in runs if run.events.keys() & {EventKind.MERGING, EventKind.MERGED}),
-        key=lambda run: _merge_interval(run)[0],
-    )
+    merging = sorted((run for run in runs if run.has_merge), key=lambda run: _merge_interval(run)[0])
     pairs = []
     for number, first in enumerate(merging):
         ended_at = _merge_interval(first)[1]

@@ -6,26 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from lib.errors import UserError
 from lib.operations.criteria.criteria import threshold
-from lib.operations.logs.freshness import no_consolidation_seen
+from lib.operations.logs.history import LogHistory
+from lib.operations.logs.monitoring import no_consolidation_seen
 from lib.operations.logs.timeline import Consolidation, Progress
 from lib.operations.performance.statistics import FEWEST_OF_EACH, Change, compare, trend
+from lib.operations.scope import Scope
 from lib.verdict.check import Check, Question
 from lib.verdict.figure import distributions, durations_over_time
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Findings, Section, Table, section
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time, resolve_game_date, start_of
 from lib.words.durations import spoken_seconds
 from lib.words.quantities import Quantity, Value, percent, seconds
-
-if TYPE_CHECKING:
-    from lib.operations.logs.history import LogHistory
-    from lib.operations.scope import Scope
-    from lib.verdict.section import Findings
 
 DURATIONS = Question("durations", "Durations")
 UNDER_LIMIT = Question("under_limit", "Under the limit")
@@ -33,7 +28,6 @@ SLOWDOWN = Question("slowdown", "Slower than before")
 TREND = Question("duration_trend", "Trend since the lock")
 _LEFT_OUT, _NEVER_ENDED = "left out, MERGE without the lock", "left out, never ended"
 _A_WEEK = "s a week"
-_USUAL_BEFORE = "5 to 30 s"
 _WEEKS_AHEAD = 4
 
 
@@ -53,7 +47,6 @@ class Review:
 
     @property
     def findings(self) -> Findings:
-        """What the run found so far."""
         return self.scope.findings
 
     @property
@@ -100,12 +93,7 @@ class Review:
 
 
 def checked_review(scope: Scope, fix_date: str, tolerated_percent: float) -> Review:
-    """The review that the parameters ask for.
-
-    Args:
-        scope: The run, whose period it is.
-        fix_date: See `Review`; a text as `resolve_game_date` takes it, empty for None.
-        tolerated_percent: See `Review`.
+    """The review that the parameters ask for, see `Review`; `fix_date` as `resolve_game_date` takes it, or empty.
 
     Raises:
         UserError: They make no sense.
@@ -136,9 +124,11 @@ def durations(review: Review) -> Section:
     columns = ("What", "Count", "p50, s", "p95, s", "Longest, s", f"{_limit_seconds():g} s or longer")
     note = (
         f"The lock was deployed {local_time(review.fixed_at, review.history.platform.environment.timezone)}; "
-        f"before it a MERGE took {_USUAL_BEFORE}. The table is not partitioned: every MERGE scans all of it."
+        f"before it a MERGE took 5 to 30 s. The table is not partitioned: every MERGE scans all of it."
     )
-    return Section((_limit_check(review),), (Table("Durations", columns, rows, note), *_slowest(review)))
+    by_work = sorted(review.after, key=lambda run: run.work_seconds or 0.0, reverse=True)
+    slowest = review.history.table("The slowest five after", by_work[:5][::-1])
+    return Section((_limit_check(review),), (Table("Durations", columns, rows, note), slowest))
 
 
 def _nothing_to_review(review: Review) -> Check:
@@ -165,11 +155,6 @@ def _figures(values: Sequence[float]) -> tuple[object, ...]:
     return (len(values), float(p50), float(p95), float(max(values)), over)
 
 
-def _slowest(review: Review) -> tuple[Table, ...]:
-    slowest = sorted(review.after, key=lambda run: run.work_seconds or 0.0, reverse=True)[:5]
-    return (review.history.table("The slowest five after", slowest[::-1]),)
-
-
 def _limit_check(review: Review) -> Check:
     limit_seconds, platform = _limit_seconds(), review.scope.platform
     spent = [run.work_seconds for run in review.after if run.work_seconds is not None]
@@ -186,9 +171,8 @@ def _limit_check(review: Review) -> Check:
     commands = [platform.commands.read_logs(platform.environment.services.coordinator)]
     question = UNDER_LIMIT.named(f"Under {limit_seconds:g} s").on(evidence, commands)
     if longest >= (timeout_seconds := threshold("consolidation_times_out")):
-        step = (
-            f"From {timeout_seconds:g} s on a rollback criterion is met; see what the slowest batches have in common."
-        )
+        met = f"From {timeout_seconds:g} s on a rollback criterion is met"
+        step = f"{met}; see what the slowest batches have in common."
         return question.fails(f"the longest took {spoken_seconds(longest)}", step)
     if slow or hanging:
         summary = f"{slow} of {len(spent)} took {limit_seconds:g} s or longer, {hanging} more never ended"

@@ -7,16 +7,11 @@ right. A subject of which no row is active was deactivated whole.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from lib.consolidation.upkeep.day_profiles import Activity
+from lib.operations.quality.night import Night
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Section, Table, section
 from lib.words.quantities import percent
-
-if TYPE_CHECKING:
-    from lib.operations.quality.night import Night
 
 ACTIVE_ROWS = Question("active_rows", "Active rows")
 LINES = Question("moved_lines", "Lines")

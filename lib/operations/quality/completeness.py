@@ -6,17 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from statistics import median
-from typing import TYPE_CHECKING
 
 from lib.consolidation.upkeep.day_profiles import rows_by_game_and_system
+from lib.operations.quality.night import Night
 from lib.operations.quality.volume import games_of, so_far
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Section, Table, section
 from lib.words.text import text_of
-
-if TYPE_CHECKING:
-    from lib.operations.quality.night import Night
 
 COMPLETENESS = Question("completeness", "Completeness by game and system")
 _MOST_NAMED, _MOST_LISTED = 5, 20
@@ -83,10 +79,8 @@ def _check(night: Night, cells: Cells) -> Check:
         few = [f"{cell} ({figures})" for cell, figures in thin.items()]
         return so_far(night, question.warns(f"few rows of {_named(few)}", step))
     if not night.has_past:
-        summary = (
-            f"each of {len(games)} games has rows of all {len(systems)} systems; whether these are all is not known"
-        )
-        return question.unknown(f"{summary}: {night.no_past}")
+        summary = f"each of {len(games)} games has rows of all {len(systems)} systems"
+        return question.unknown(f"{summary}; whether these are all is not known: {night.no_past}")
     return question.passes(f"each of {len(games)} games has its rows of {len(systems)} systems")
 
 

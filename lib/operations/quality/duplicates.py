@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING
 
 from lib.consolidation.upkeep.duplicates import (
     DuplicateCount,
@@ -18,19 +17,16 @@ from lib.consolidation.upkeep.duplicates import (
     count_duplicates,
     explain_duplicates,
 )
+from lib.operations.logs.history import LogHistory
+from lib.operations.quality.night import Night
+from lib.operations.scope import Scope
 from lib.operations.staging.ledger_answers import LEDGER
+from lib.platform import Platform
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Section, Table, section
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 from lib.words.quantities import Quantity, Value
-
-if TYPE_CHECKING:
-    from lib.operations.logs.history import LogHistory
-    from lib.operations.quality.night import Night
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
 
 DUPLICATES = Question("duplicates", "Duplicates")
 CAUSE = Question("cause_of_duplicates", "Cause of the duplicates")
@@ -45,11 +41,7 @@ _CAUSES = {
 def duplicates(scope: Scope, since: date, until: date, *, history: LogHistory | None = None) -> Section:
     """Duplicate keys of each date from `since` to `until`, both included.
 
-    Args:
-        scope: Whose table.
-        since: First game date.
-        until: Last one.
-        history: Says whether there were games, in case there are no rows.
+    Where there are no rows, the history says whether there were games.
     """
     return _counted(scope.platform, since, until, history)
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lib import places
 from lib.consolidation.identifiers import plain_identifier
@@ -23,16 +22,14 @@ from lib.consolidation.upkeep.day_profiles import (
     coverage_by_system,
     profile_days,
 )
+from lib.consolidation.warehouse import Column
 from lib.errors import UserError
+from lib.operations.scope import Scope
+from lib.platform import Platform
 from lib.settings_file import load_settings
+from lib.verdict.check import Looking
+from lib.verdict.section import Findings
 from lib.words.dates import start_of
-
-if TYPE_CHECKING:
-    from lib.consolidation.warehouse import Column
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
-    from lib.verdict.commands import Looking
-    from lib.verdict.section import Findings
 
 _MOST_DAYS = 400
 
@@ -104,7 +101,6 @@ class Night:
 
     @property
     def findings(self) -> Findings:
-        """What the steps of the run found so far."""
         return self.scope.findings
 
     @property

@@ -6,21 +6,17 @@ A flaw that the recent dates have as well is a WARN; a new one is a FAIL.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
-from typing import TYPE_CHECKING
 
 from lib.consolidation.upkeep.column_rules import CONTRADICTIONS, ColumnRule, greatest, nulls, unfit
 from lib.consolidation.upkeep.day_profiles import DayProfile
+from lib.operations.quality.night import Night
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Section, Table, section
 from lib.verdict.verdict import Verdict, worst
 from lib.words.quantities import Value, percent
 from lib.words.text import text_of
-
-if TYPE_CHECKING:
-    from lib.operations.quality.night import Night
 
 NULLS = Question("null_values", "NULLs")
 RANGES = Question("ranges", "Ranges")
@@ -54,7 +50,6 @@ class _Flaw:
 
     @property
     def figures(self) -> dict[str, Value]:
-        """As evidence."""
         label = f"{self.column}: {self.what}"
         usual = None if self.usual_share is None else 100 * self.usual_share
         return {
@@ -97,8 +92,7 @@ def _nulls_of(night: Night, profile: DayProfile, rule: ColumnRule) -> _Flaw:
         return found
     usual = found.usual_share or 0
     risen = found.share >= usual + night.rules.null_share_rise and found.share >= _NEWS * usual
-    verdict = Verdict.WARN if risen and found.usual_share is not None else Verdict.PASS
-    return _Flaw(found.column, found.what, found.rows, found.share, found.usual_share, verdict)
+    return replace(found, verdict=Verdict.WARN if risen and found.usual_share is not None else Verdict.PASS)
 
 
 def _flaw(night: Night, profile: DayProfile, column: str, measure: str, what: str) -> _Flaw:

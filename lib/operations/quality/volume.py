@@ -7,31 +7,26 @@ fifteen. So what is compared is the rows of one game by one system.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from statistics import median
-from typing import TYPE_CHECKING
 
 from lib.consolidation.ledger import ledger_runs
+from lib.consolidation.upkeep.day_profiles import Coverage
+from lib.operations.quality.night import Night
+from lib.ports.logs import LogEntry
 from lib.verdict.check import Check, Question
 from lib.verdict.figure import Figure, rows_over_dates
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Section, Table, section
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 from lib.words.quantities import percent
 from lib.words.text import text_of
 
-if TYPE_CHECKING:
-    from lib.consolidation.upkeep.day_profiles import Coverage
-    from lib.operations.quality.night import Night
-    from lib.ports.logs import LogEntry
-
 VOLUME = Question("volume", "Volume")
 _NO_GAMES = re.compile(r"\bno games\b", re.IGNORECASE)
-# Batches of a date are started on its eve at the earliest, and end in the night after it.
-_BEFORE, _AFTER = timedelta(hours=12), timedelta(hours=12)
+_HALF_A_DAY = timedelta(hours=12)
 
 
 @section(VOLUME)
@@ -84,10 +79,11 @@ def _volume_check(night: Night) -> Check:
     if not night.has_past or share is None:
         return question.unknown(f"{counted}; {night.no_past}", "Read more days (days=…), or wait until there are some.")
     summary = f"{counted}: {share:.0%} of the usual rows for a game and system"
-    verdict = _judge(share, night.rules.volume_warn_below, night.rules.volume_fail_below)
-    if verdict is Verdict.PASS:
-        return question.passes(summary)
-    return so_far(night, question.answer(verdict, summary, step))
+    if share < night.rules.volume_fail_below:
+        return so_far(night, question.fails(summary, step))
+    if share < night.rules.volume_warn_below:
+        return so_far(night, question.warns(summary, step))
+    return question.passes(summary)
 
 
 def so_far(night: Night, check: Check) -> Check:
@@ -99,16 +95,10 @@ def so_far(night: Night, check: Check) -> Check:
     return replace(check, verdict=verdict, summary=summary)
 
 
-def _judge(share: float, warn_below: float, fail_below: float) -> Verdict:
-    if share < fail_below:
-        return Verdict.FAIL
-    return Verdict.WARN if share < warn_below else Verdict.PASS
-
-
 def _without_rows(night: Night) -> Check:
     """No games, not yet, or lost? Only what speaks for an answer gives one."""
     batches = _batches(night)
-    lines = _lines_about(night)
+    lines = list(_lines(night, night.platform.environment.services.both, [night.game_date.isoformat()]))
     weekdays = [night.game_date - timedelta(weeks=number) for number in range(1, night.days // 7 + 1)]
     question = VOLUME.on(
         {
@@ -140,7 +130,8 @@ def _reason(night: Night, question: Question, batches: Sequence[str], lines: Seq
     if lines:
         summary = f"no rows: though the services speak of the date: {text_of(lines[-1].message)[:120]}"
         return question.unknown(summary, f"Read what was to be done: {night.monitoring}")
-    if not _coordinator_was_up(night):
+    # Workers run only when there is work; the coordinator decides whether there is.
+    if next(iter(_lines(night, [coordinator])), None) is None:
         step = "Find out whether there were games, and say so (games=0); then why nothing is logged."
         return question.unknown(f"no rows: and {coordinator} logged nothing that day", step)
     step = f"If there were games, no batch was ever started: run this with games=…, and {night.monitoring}"
@@ -148,29 +139,15 @@ def _reason(night: Night, question: Question, batches: Sequence[str], lines: Seq
 
 
 def _batches(night: Night) -> list[str]:
-    """Batches of the date, in the ledger and in staging."""
     platform = night.platform
     runs = ledger_runs(platform.warehouse, platform.table, game_date=night.game_date)
     return list(dict.fromkeys([*(run.batch_id for run in runs if run.staged_rows), *night.waiting_batches]))
 
 
-def _lines_about(night: Night) -> list[LogEntry]:
-    platform = night.platform
-    found = platform.logs.entries(
-        platform.environment.services.both,
-        since=night.starts_at - _BEFORE,
-        until=night.ends_at + _AFTER,
-        containing=(night.game_date.isoformat(),),
-    )
-    return list(found)
-
-
-def _coordinator_was_up(night: Night) -> bool:
-    """Workers run only when there is work; the coordinator decides whether there is."""
-    platform = night.platform
-    service = platform.environment.services.coordinator
-    lines = platform.logs.entries((service,), since=night.starts_at - _BEFORE, until=night.ends_at + _AFTER)
-    return next(iter(lines), None) is not None
+def _lines(night: Night, services: Sequence[str], containing: Sequence[str] = ()) -> Iterable[LogEntry]:
+    """Batches of a date are started on its eve at the earliest, and end in the night after it."""
+    since, until = night.starts_at - _HALF_A_DAY, night.ends_at + _HALF_A_DAY
+    return night.platform.logs.entries(services, since=since, until=until, containing=containing)
 
 
 def _figures(night: Night) -> list[Figure]:
@@ -197,6 +174,5 @@ def _recent_dates(night: Night) -> Table:
 
     columns = ("Game date", "Day", "Rows", "Inactive", "Games", "Systems", "Rows for each", "Last written")
     note = "Rows for each: for one game by one system. Dates without rows are left out."
-    return Table(
-        "The date and those before it", columns, [row(day) for day in reversed(night.profiles)], note, shown=30
-    )
+    rows = [row(day) for day in reversed(night.profiles)]
+    return Table("The date and those before it", columns, rows, note, shown=30)

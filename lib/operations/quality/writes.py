@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from lib.consolidation.ledger import LedgerRun, ledger_runs
 from lib.consolidation.upkeep.duplicates import count_duplicates
+from lib.operations.quality.night import Night
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
 from lib.words.dates import local_time
 from lib.words.durations import spoken_seconds
-
-if TYPE_CHECKING:
-    from lib.operations.quality.night import Night
 
 ROWS_AGAINST_LEDGER = Question("rows_against_ledger", "Rows against the ledger")
 TABLE_FRESHNESS = Question("table_freshness", "Freshness of the table")

@@ -9,23 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from lib.consolidation.errors import SourceVanished, WarehouseUnavailable
 from lib.consolidation.staging import BatchBacklog, staging_backlog
 from lib.consolidation.upkeep.cleanup import Proof, ProvenTable, prove_tables
-from lib.verdict.check import Check, Question
-from lib.verdict.commands import Changing, Looking
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.operations.scope import Scope
+from lib.platform import Platform
+from lib.ports.commands import Commands
+from lib.verdict.check import Changing, Check, Looking, Question
+from lib.verdict.section import Section, Table, section
 from lib.words.dates import date_in
 from lib.words.durations import spoken_seconds
 from lib.words.quantities import Quantity, seconds
-
-if TYPE_CHECKING:
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
-    from lib.ports.commands import Commands
 
 BACKLOG = Question("staging_backlog", "Staging backlog")
 _STILL_WANTED = timedelta(hours=24)
@@ -65,9 +60,7 @@ class Waiting:
 def backlog(scope: Scope, *, stuck_after_minutes: float) -> Section:
     """Staging tables, rows and age of each batch, and whether they were merged.
 
-    Args:
-        scope: Whose warehouse, and the moment of the run.
-        stuck_after_minutes: A batch that nobody has added to for so long should be merged.
+    A batch that nobody has added to for `stuck_after_minutes` should be.
     """
     batches = look_at_staging(scope.platform)
     return Section((_check(scope, batches, timedelta(minutes=stuck_after_minutes)),), (_table(batches, scope.now),))

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from lib.consolidation.identifiers import checked_batch_id
 from lib.consolidation.ledger import LedgerRun, ledger_runs
 from lib.consolidation.staged_batch import StagedBatch, find_staged
 from lib.consolidation.upkeep.duplicates import count_duplicates
+from lib.operations.scope import Scope
+from lib.platform import Platform
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Section, Table, section
 from lib.words.choices import nearest
 from lib.words.dates import date_in, local_time
 from lib.words.quantities import Value
 
-if TYPE_CHECKING:
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
-
 LEDGER = Question("age_of_duplicates", "Ledger")
-TIMELINE = Question("timeline", "Timeline")
 BATCH = Question("batch_history", "Batch")
 
 
@@ -100,9 +95,8 @@ def _old_or_new(platform: Platform, runs: Sequence[LedgerRun], duplicate_keys: i
     if between:
         verify = platform.commands.run("deploy_verify")
         new = "; ".join(f"{number} {when}" for number, when in between)
-        return question.warns(
-            f"new ones were written past the fence: {new}", f"See which old code still serves: {verify}"
-        )
+        step = f"See which old code still serves: {verify}"
+        return question.warns(f"new ones were written past the fence: {new}", step)
     summary = (
         f"all {duplicate_keys} duplicate keys are older than {first.batch_id}; "
         f"none of the {len(runs)} consolidations added any"
@@ -110,7 +104,7 @@ def _old_or_new(platform: Platform, runs: Sequence[LedgerRun], duplicate_keys: i
     return question.warns(summary, "They hold up no consolidation. Repair them when it suits.")
 
 
-@section(TIMELINE)
+@section(Question("timeline", "Timeline"))
 def timeline_of_date(scope: Scope) -> Section:
     """The consolidations of the date as they were logged, all instances together. Judges nothing."""
     history, game_date = scope.history_of_date, scope.game_date
@@ -119,7 +113,7 @@ def timeline_of_date(scope: Scope) -> Section:
 
 @section(BATCH)
 def batch_history(scope: Scope, batch_id: str) -> Section:
-    """What happened to one batch; nothing when none is named.
+    """What happened to one batch, which is the headline when all is well; nothing when none is named.
 
     Raises:
         UserError: It is not a batch's name.
@@ -130,7 +124,8 @@ def batch_history(scope: Scope, batch_id: str) -> Section:
     platform = scope.platform
     runs = ledger_runs(platform.warehouse, platform.table, batch_id=batch_id)
     staged = find_staged(platform.warehouse, platform.table, batch_id)
-    return Section((_batch_check(platform, runs, staged),), (_table(platform, f"Consolidations of {batch_id}", runs),))
+    table = _table(platform, f"Consolidations of {batch_id}", runs)
+    return Section((_batch_check(platform, runs, staged),), (table,), leads=True)
 
 
 def _batch_check(platform: Platform, runs: Sequence[LedgerRun], staged: StagedBatch) -> Check:
@@ -154,9 +149,8 @@ def _batch_check(platform: Platform, runs: Sequence[LedgerRun], staged: StagedBa
     known = {run.batch_id for run in ledger_runs(platform.warehouse, platform.table)}
     near = nearest(staged.batch_id, known, most=3)
     step = "See that the name is right. Code without the ledger leaves no trace but its log lines."
-    return question.on({**evidence, "batches with a name like it": near}).unknown(
-        "no staging tables, and no row in the ledger", step
-    )
+    question = question.on({**evidence, "batches with a name like it": near})
+    return question.unknown("no staging tables, and no row in the ledger", step)
 
 
 def _in_words(platform: Platform, run: LedgerRun) -> str:

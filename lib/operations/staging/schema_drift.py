@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from lib.consolidation.errors import StagedDataError
+from lib.consolidation.identifiers import TableName
 from lib.consolidation.schema import check_staged_columns, tables_by_columns
 from lib.consolidation.staging import staging_backlog
+from lib.consolidation.warehouse import Column
+from lib.operations.scope import Scope
+from lib.platform import Platform
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Section, Table, section
 from lib.words.quantities import Quantity, Value
-
-if TYPE_CHECKING:
-    from lib.consolidation.identifiers import TableName
-    from lib.consolidation.warehouse import Column
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
 
 COLUMNS = Question("staging_columns", "Columns of staging tables")
 

@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from lib.consolidation.ledger import ledger_runs
 from lib.consolidation.staging import batch_of, is_merged, merged_names, staging_of
+from lib.consolidation.warehouse import StagingTable
+from lib.operations.scope import Scope
+from lib.platform import Platform
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Section, Table, section
 from lib.words.durations import spoken_seconds
 from lib.words.quantities import Quantity
-
-if TYPE_CHECKING:
-    from lib.consolidation.warehouse import StagingTable
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
 
 SIZE = Question("staging_size", "Staging size")
 # A batch has 113 to 175 staging tables on most nights; the one that got stuck had 615.

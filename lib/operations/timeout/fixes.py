@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
 
 from lib.errors import CouldNotLook
 from lib.operations.criteria.criteria import threshold
 from lib.operations.logs.lines import EventKind
+from lib.operations.scope import Scope
 from lib.operations.staging.size import StagedSize, staged_sizes
 from lib.operations.timeout.phases import Phase, TimedRun, timed_runs
 from lib.operations.timeout.surroundings import bytes_of_date, is_pruned, rows_of_date
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Section, Table, section
 from lib.words.bytes import spoken_bytes
 from lib.words.durations import spoken_seconds
 from lib.words.quantities import Value, seconds
-
-if TYPE_CHECKING:
-    from lib.operations.scope import Scope
 
 THREE_FIXES = Question("three_fixes", "Three fixes for a timeout")
 
@@ -31,9 +27,7 @@ _Figures = tuple[str, str]
 def three_fixes(scope: Scope, batch_id: str = "") -> Section:
     """A row a fix: what it is today, and what it would change; and which of them the slowest calls for.
 
-    Args:
-        scope: The run.
-        batch_id: The batch in question; empty: the largest and the slowest there are.
+    Without a batch: by the largest and the slowest there are.
     """
     figures = {fix: _figures(fix, scope, batch_id) for fix in _FIXES}
     rows = [(fix, *found) for fix, found in figures.items()]
@@ -72,13 +66,10 @@ def _lock_timeout(scope: Scope, batch_id: str) -> _Figures:
     gave_up = [one for one in timed if EventKind.ACQUISITION_FAILED in one.run.events]
     held = max((one.total_seconds - one.seconds[Phase.LOCK_WAIT] for one in timed), default=0.0)
     longest = spoken_seconds(held)
+    if gave_up and held <= lock.max_wait_seconds:
+        return today, f"little for {len(gave_up)} that gave up, behind several others: none held it over {longest}"
     if gave_up:
-        if held <= lock.max_wait_seconds:
-            return today, f"little for {len(gave_up)} that gave up, behind several others: none held it over {longest}"
-        return (
-            today,
-            f"{len(gave_up)} gave up: a wait of more than {longest}, the longest hold, would have sufficed",
-        )
+        return today, f"{len(gave_up)} gave up: a wait of more than {longest}, the longest hold, would have sufficed"
     return today, f"nothing: none gave up waiting; the longest held the lock for {longest}, and renewed its lease"
 
 
@@ -99,7 +90,7 @@ def _split(scope: Scope, batch_id: str) -> _Figures:
     sizes = [size for size in staged_sizes(scope.platform) if batch_id in ("", size.batch_id)]
     timed = [one for one in timed_runs(scope.history, batch_id) if one.run.staging_tables]
     slowest = timed[0] if timed else None
-    today = _staged(sizes) if sizes else f"nothing is staged; {_consolidated(slowest)}"
+    today = _staged(sizes[0]) if sizes else f"nothing is staged; {_consolidated(slowest)}"
     if slowest is None:
         return today, "not known: no consolidation of the period shows how long its gathering took"
     by_tables, by_rows = slowest.seconds[Phase.GATHERING], slowest.seconds[Phase.MERGE]
@@ -110,11 +101,9 @@ def _split(scope: Scope, batch_id: str) -> _Figures:
     return today, f"{halves}, {cost}; fewer and larger staging tables do the same without a second MERGE"
 
 
-def _staged(sizes: Sequence[StagedSize]) -> str:
-    size = sizes[0]
-    return (
-        f"{size.batch_id or 'a batch'}: {size.rows:,} rows in {size.tables:,} tables, {size.rows_a_table:.1f} a table"
-    )
+def _staged(size: StagedSize) -> str:
+    name = size.batch_id or "a batch"
+    return f"{name}: {size.rows:,} rows in {size.tables:,} tables, {size.rows_a_table:.1f} a table"
 
 
 def _consolidated(slowest: TimedRun | None) -> str:

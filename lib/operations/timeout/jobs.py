@@ -6,22 +6,17 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from lib.consolidation.ledger import ledger_runs
-from lib.errors import CouldNotLook
+from lib.operations.scope import Scope
+from lib.platform import Platform
 from lib.ports.jobs import JobState, WarehouseJob
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Section, Table, or_fault, section
 from lib.words.bytes import spoken_bytes
 from lib.words.dates import local_time
 from lib.words.durations import spoken_seconds
 from lib.words.quantities import Value, seconds
-
-if TYPE_CHECKING:
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
 
 JOB_QUEUE = Question("job_queue", "Job queue")
 TABLE_LOADS = Question("table_loads", "Loads a table in a day")
@@ -136,10 +131,9 @@ def _left_behind(platform: Platform, jobs: Sequence[WarehouseJob]) -> tuple[list
     consolidating = [job for job in jobs if job.is_open and batch_of_job(job)]
     if not consolidating:
         return [], ""
-    try:
-        locks = platform.locks.locks()
-    except CouldNotLook as error:
-        return [], str(error)
+    locks, unseen = or_fault(platform.locks.locks)
+    if locks is None:
+        return [], unseen
     live = {seen.record.claim.batch_id for seen in locks if seen.record and not seen.is_expired}
     return [job for job in consolidating if batch_of_job(job) not in live], ""
 
@@ -150,9 +144,7 @@ def _died(platform: Platform, since: datetime, jobs: Sequence[WarehouseJob]) -> 
     if not gone:
         return []
     runs = ledger_runs(platform.warehouse, platform.table, since=since)
-    done = {
-        batch: max(run.committed_at for run in runs if run.batch_id == batch) for batch in {r.batch_id for r in runs}
-    }
+    done = {run.batch_id: run.committed_at for run in reversed(runs)}
     return [job for job in gone if (at := done.get(batch_of_job(job))) is None or at < job.created_at]
 
 

@@ -5,23 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from lib.operations.criteria.criteria import threshold
-from lib.operations.logs.freshness import no_consolidation_seen
+from lib.operations.logs.history import LogHistory
 from lib.operations.logs.lines import EventKind
+from lib.operations.logs.monitoring import no_consolidation_seen
 from lib.operations.logs.timeline import Consolidation, Progress
+from lib.operations.scope import Scope
+from lib.platform import Platform
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Section, Table, section
 from lib.words.dates import local_time
 from lib.words.durations import spoken_seconds
 from lib.words.quantities import Value, seconds
-
-if TYPE_CHECKING:
-    from lib.operations.logs.history import LogHistory
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
 
 TIME_SPENT = Question("time_spent", "Where the time goes")
 
@@ -90,12 +86,12 @@ def _timed(history: LogHistory, run: Consolidation) -> TimedRun:
     seconds[Phase.LOCK_WAIT] = run.lock_wait_seconds or 0.0
     seconds[Phase.MERGE] = run.merge_seconds or 0.0
     seconds[Phase.VALIDATION] = run.validation_seconds or 0.0
-    to_commit = _between(run, EventKind.ACQUIRED, EventKind.MERGED)
+    to_commit = run.between(EventKind.ACQUIRED, EventKind.MERGED)
     if to_commit is not None:
         seconds[Phase.GATHERING] = max(0.0, to_commit - seconds[Phase.MERGE])
     else:
-        seconds[Phase.GATHERING] = _between(run, EventKind.ACQUIRED, EventKind.MERGING) or 0.0
-    seconds[Phase.CLEANUP] = _between(run, EventKind.VALIDATED, EventKind.RELEASED) or 0.0
+        seconds[Phase.GATHERING] = run.between(EventKind.ACQUIRED, EventKind.MERGING) or 0.0
+    seconds[Phase.CLEANUP] = run.between(EventKind.VALIDATED, EventKind.RELEASED) or 0.0
     progress, now_in = history.progress(run), _PHASE_AFTER.get(next(reversed(run.events)))
     if progress is Progress.RUNNING and now_in:
         seconds[now_in] += (history.until - run.last_at).total_seconds()
@@ -103,19 +99,9 @@ def _timed(history: LogHistory, run: Consolidation) -> TimedRun:
     return TimedRun(run, seconds, now_in if hangs else None)
 
 
-def _between(run: Consolidation, first: EventKind, last: EventKind) -> float | None:
-    started_at, ended_at = run.at(first), run.at(last)
-    return max(0.0, (ended_at - started_at).total_seconds()) if started_at and ended_at else None
-
-
 @section(TIME_SPENT)
 def phases(scope: Scope, batch_id: str = "") -> Section:
-    """Each consolidation by phase, the slowest first, and which phase dominates.
-
-    Args:
-        scope: The run.
-        batch_id: Look at this batch only; empty: at all.
-    """
+    """Each consolidation by phase, the slowest first, and which phase dominates; of all batches or of one."""
     timed = timed_runs(scope.history, batch_id)
     if not timed:
         return Section((no_consolidation_seen(scope.history, TIME_SPENT),))

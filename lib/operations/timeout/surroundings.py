@@ -5,21 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from time import perf_counter
-from typing import TYPE_CHECKING
 
 from lib.consolidation.upkeep.day_profiles import profile_days
 from lib.errors import CouldNotLook
+from lib.operations.scope import Scope
+from lib.platform import Platform
+from lib.ports.jobs import TableLayout
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import facts
+from lib.verdict.section import Section, facts, section
 from lib.words.bytes import spoken_bytes
 from lib.words.durations import spoken_seconds
 from lib.words.quantities import Value, percent, seconds, size_in_bytes
-
-if TYPE_CHECKING:
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
-    from lib.ports.jobs import TableLayout
 
 TABLE_LAYOUT = Question("table_layout", "Table layout")
 ROUND_TRIPS = Question("latency", "Latency")
@@ -44,9 +40,8 @@ def table_layout(scope: Scope) -> Section:
         "partitioned by": layout.partition_column or "nothing",
         "a MERGE reads about": spoken_bytes(bytes_of_merge(platform, layout, of_date)),
     }
-    return Section(
-        (_layout_check(platform, layout, of_date),), (facts(f"How {platform.table.table} is stored", stored),)
-    )
+    table = facts(f"How {platform.table.table} is stored", stored)
+    return Section((_layout_check(platform, layout, of_date),), (table,))
 
 
 def rows_of_date(platform: Platform, game_date: date) -> int:

@@ -9,9 +9,8 @@ from lib.errors import UserError
 from lib.gcp.adapters import GoogleAdapters
 from lib.gcp.bigquery_metering import QueryOverLimit
 from lib.gcp.clients import GoogleClients
-from lib.operations.performance.query_costs import what_was_read
 from lib.operations.quality.duplicates import duplicates
-from lib.operations.scope import scope_of
+from lib.operations.scope import scope_of, what_was_read
 from lib.platform import Platform
 from lib.verdict.verdict import Verdict
 from tests.consolidation.world import DAY, predictions

@@ -18,7 +18,7 @@ from google.cloud.run_v2.types import Condition, Revision, Service
 from google.iam.v1.policy_pb2 import Binding, Policy
 from google.oauth2.credentials import Credentials as UserCredentials
 
-from lib.cli.doctor import doctor
+from lib.cli.environment import doctor
 from lib.consolidation.fence import FENCE_COLUMNS
 from lib.consolidation.ledger import LEDGER_COLUMNS
 from lib.consolidation.table_spec import TableSpec

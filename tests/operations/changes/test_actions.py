@@ -242,7 +242,7 @@ def test_a_cleanup_drops_what_is_proven_and_nothing_else(platform: Platform) -> 
     left = sorted(one.table.rows for one in action.plan().found)
     assert left == [1, 1, 2]
     assert len(StagingCleanup(platform, KEPT).plan().found) == 1
-    (check,) = unmerged(scope_of(platform), checked_cleanup(BATCH)).checks
+    (check,) = unmerged(scope_of(platform), checked_cleanup(platform, BATCH)).checks
     assert (check.verdict, check.summary) == (Verdict.WARN, "3 tables with 4 rows are not proven to be merged")
     assert action.plan().nothing_to_do
     with pytest.raises(UserError, match="no staging table"):

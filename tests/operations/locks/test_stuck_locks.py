@@ -54,9 +54,9 @@ def log(home: Path, message: str, seconds_ago: float, instance: str = HOST) -> N
 def released(platform: Platform, release: str, reason: str, *, steal: bool = False) -> Section:
     """Planned, and then done as planned."""
     scope = scope_of(platform)
-    (planned,) = release_lock(scope, checked_release(platform.locks, release, "", steal)).checks
+    (planned,) = release_lock(scope, checked_release(platform, release, "", steal)).checks
     plan = str(planned.evidence["plan"])
-    return release_lock(scope, checked_release(platform.locks, release, reason, steal, plan))
+    return release_lock(scope, checked_release(platform, release, reason, steal, plan))
 
 
 def the_lock(platform: Platform) -> LockReport:
@@ -169,7 +169,7 @@ def test_a_stuck_lock_is_released_by_date_or_key_and_put_on_record(
 def test_a_live_lock_is_not_released_without_steal(platform: Platform) -> None:
     hold(platform)
     with pytest.raises(LeaseStillLive):
-        release_lock(scope_of(platform), checked_release(platform.locks, str(DAY), ""))
+        release_lock(scope_of(platform), checked_release(platform, str(DAY), ""))
     assert the_lock(platform).state is LockState.LIVE
     (check,) = released(platform, str(DAY), "gone", steal=True).checks
     assert check.verdict is Verdict.PASS
@@ -214,14 +214,14 @@ def test_a_release_that_makes_no_sense_is_refused(
     platform: Platform, release: str, reason: str, steal: bool, complaint: str
 ) -> None:
     with pytest.raises(UserError, match=complaint) as refusal:
-        checked_release(platform.locks, release, reason, steal)
+        checked_release(platform, release, reason, steal)
     assert "\n" not in str(refusal.value)
 
 
 def test_nothing_to_release_is_an_error_and_no_release_is_none(platform: Platform) -> None:
-    assert release_lock(scope_of(platform), checked_release(platform.locks, "", "", steal=False)).checks == ()
+    assert release_lock(scope_of(platform), checked_release(platform, "", "", steal=False)).checks == ()
     with pytest.raises(NothingToRelease):
-        release_lock(scope_of(platform), checked_release(platform.locks, "2026-01-17", ""))
+        release_lock(scope_of(platform), checked_release(platform, "2026-01-17", ""))
 
 
 def test_hosts_are_named_as_the_log_names_instances(platform: Platform) -> None:

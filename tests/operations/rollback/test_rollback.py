@@ -25,8 +25,7 @@ from lib.operations.changes.action import carry_out
 from lib.operations.changes.lock_switch import lock_switch
 from lib.operations.changes.plan import PlanOutdated
 from lib.operations.deployment.revisions import Fence, candidates, rollback_revisions
-from lib.operations.rollback.advice import after_rollback
-from lib.operations.rollback.request import checked_rollback, roll_back
+from lib.operations.rollback import after_rollback, checked_rollback, roll_back
 from lib.operations.scope import scope_of
 from lib.places import ROOT
 from lib.platform import Platform

@@ -11,13 +11,12 @@ import pytest
 from lib.embedded.logs import append_entries, log_path
 from lib.lock_switch import VARIABLE
 from lib.operations.changes.lock_switch import lock_switch
-from lib.operations.rollback.advice import rollback_advice
-from lib.operations.rollback.request import checked_rollback, roll_back
+from lib.operations.rollback import checked_rollback, roll_back, rollback_advice
 from lib.operations.scope import scope_of
 from lib.platform import Platform
 from lib.ports.logs import LogEntry
 from lib.verdict.check import Check
-from lib.verdict.table import Table
+from lib.verdict.section import Table
 from lib.verdict.verdict import Verdict
 
 DAY = date(2026, 1, 17)

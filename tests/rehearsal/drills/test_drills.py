@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from lib.archive.record import from_json
-from rehearsal.drills.catalogue import drills, find_drill
 from rehearsal.drills.drill import Drill
-from rehearsal.drills.rehearsal import rehearse
+from rehearsal.drills.rehearsal import drills, find_drill, rehearse
 from tests.verdict.command_kinds import misplaced
 
 DRILLS = drills()

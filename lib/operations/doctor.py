@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from lib import places
+from lib.consolidation.errors import TableNotFound
+from lib.consolidation.fence import FENCE_COLUMNS
+from lib.consolidation.identifiers import TableName
+from lib.consolidation.ledger import LEDGER_COLUMNS
+from lib.consolidation.schema import spec_additions, spec_faults
+from lib.consolidation.warehouse import Column
 from lib.errors import Unavailable, UserError
 from lib.operations.deployment.services import FIRESTORE_ACCESS, HEALTH, firestore_access, health
-from lib.operations.doctor.tables import FENCES, LEDGER, MAIN_TABLE, fences, ledger, main_table
-from lib.operations.logs.freshness import LOGS, log_freshness
+from lib.operations.logs.monitoring import LOGS, log_freshness
 from lib.operations.scope import Scope, scope_of
-from lib.verdict.check import Check, Question
+from lib.platform import Platform
+from lib.verdict.check import Check, Looking, Question
 from lib.verdict.conclusion import Conclusion, conclude
 from lib.verdict.section import Section
 from lib.verdict.verdict import Verdict
-
-if TYPE_CHECKING:
-    from lib.platform import Platform
 
 Step = tuple[Question, Callable[[], Section]]
 
 ARCHIVE = Question("archive", "Archive of runs")
 STATE_FOLDER = Question("state_folder", "State folder")
 LOCK_STORE = Question("lock_store", "Lock store")
+_MAIN_TABLE = Question("main_table", "Main table")
+_FENCES = Question("fences", "Fences")
+_LEDGER = Question("ledger", "Ledger")
 _HOURS_OF_LOGS = 14 * 24
 _QUESTIONS_AT_ONCE = 6
 
@@ -88,9 +95,9 @@ def _common_steps(platform: Platform) -> list[Step]:
     steps: list[tuple[Question, Callable[[Scope], Section]]] = [
         (ARCHIVE, archive_folder),
         (STATE_FOLDER, state_folder),
-        (MAIN_TABLE, main_table),
-        (FENCES, fences),
-        (LEDGER, ledger),
+        (_MAIN_TABLE, _main_table),
+        (_FENCES, _fences),
+        (_LEDGER, _ledger),
         (LOCK_STORE, lock_store),
         (LOGS, log_freshness),
         (FIRESTORE_ACCESS, firestore_access),
@@ -103,13 +110,8 @@ def archive_folder(scope: Scope) -> Section:
     """Where runs are archived."""
     outputs = places.outputs()
     if "://" in outputs:
-        return Section(
-            (
-                ARCHIVE.unknown(
-                    f"{outputs} is remote and was not checked", "See whether it can be read: runbook runs list"
-                ),
-            )
-        )
+        step = "See whether it can be read: runbook runs list"
+        return Section((ARCHIVE.unknown(f"{outputs} is remote and was not checked", step),))
     return Section((_writable(ARCHIVE, Path(outputs), "RUNBOOK_OUTPUTS"),))
 
 
@@ -138,7 +140,64 @@ def lock_store(scope: Scope) -> Section:
     """Whether the locks can be read."""
     found = scope.platform.adapters.lock_store.read_all()
     expired = sum(observation.is_expired for observation in found)
-    question = LOCK_STORE.on(
-        {"locks": len(found), "expired": expired}, [scope.platform.commands.looking("locks", "list")]
-    )
+    commands = [scope.platform.commands.looking("locks", "list")]
+    question = LOCK_STORE.on({"locks": len(found), "expired": expired}, commands)
     return Section((question.passes(f"it answers: {len(found)} locks, {expired} of them expired"),))
+
+
+def _main_table(scope: Scope) -> Section:
+    """The table that batches are consolidated into: there, with the columns of its settings."""
+    platform, spec = scope.platform, scope.platform.table
+    try:
+        columns = platform.adapters.metered_warehouse.columns(spec.table)
+    except TableNotFound as error:
+        step = f"Create it as the pipeline declares it, or correct table.name of environment {platform.name}."
+        return Section((_MAIN_TABLE.on({}, [_show(spec.table)]).fails(str(error), step),))
+    faults, additions = spec_faults(spec, columns), spec_additions(spec, columns)
+    return Section((_columns_check(_MAIN_TABLE, spec.table, columns, faults, additions),))
+
+
+def _fences(scope: Scope) -> Section:
+    return _own_table(scope, _FENCES, scope.platform.table.fences, FENCE_COLUMNS)
+
+
+def _ledger(scope: Scope) -> Section:
+    return _own_table(scope, _LEDGER, scope.platform.table.ledger, LEDGER_COLUMNS)
+
+
+def _own_table(scope: Scope, question: Question, table: TableName, wanted: Sequence[Column]) -> Section:
+    try:
+        found = scope.platform.adapters.metered_warehouse.columns(table)
+    except TableNotFound:
+        step = "Nothing to do: the first consolidation makes it."
+        return Section((question.on({}, [_show(table)]).warns(f"{table} is not there yet", step),))
+    types = {column.name: column.type for column in found}
+    faults = [
+        f"the table lacks {column.name}" if column.name not in types else f"{column.name} must be {column.type}"
+        for column in wanted
+        if types.get(column.name) != column.type
+    ]
+    additions = [column for column in wanted if column.name not in types]
+    return Section((_columns_check(question, table, found, faults, additions),))
+
+
+def _columns_check(
+    question: Question,
+    table: TableName,
+    found: Sequence[Column],
+    faults: Sequence[str],
+    additions: Sequence[Column],
+) -> Check:
+    question = question.on({"table": str(table), "columns": len(found)}, [_show(table)])
+    if not faults:
+        return question.passes(f"{table} has the columns that are needed")
+    step = "Correct the column, or the table's settings."
+    if additions:
+        columns = ", ".join(f"ADD COLUMN {column.name} {column.type}" for column in additions)
+        statement = shlex.quote(f"ALTER TABLE {table} {columns}")
+        step = f"Correct the table's settings, or add them: bq query --use_legacy_sql=false {statement}"
+    return question.fails(f"{table}: {'; '.join(faults)}", step)
+
+
+def _show(table: TableName) -> Looking:
+    return Looking(f"bq show --schema --format=prettyjson {table}")

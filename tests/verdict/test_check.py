@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from lib.verdict.check import Check, Question
-from lib.verdict.commands import Changing, Looking
+from lib.verdict.check import Changing, Check, Looking, Question
 from lib.verdict.conclusion import Conclusion
 from lib.verdict.verdict import Verdict
 

@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 from lib.embedded.commands import EmbeddedCommands
 from lib.runbooks.report import render_cells
 from lib.verdict.check import Question
-from lib.verdict.conclusion import conclude
+from lib.verdict.conclusion import conclude, next_step_html
 from lib.verdict.live import SESSION_VARIABLE
-from lib.verdict.next_runbook import as_html
-from lib.verdict.table import Table
+from lib.verdict.section import Table
 from lib.words.durations import spoken_seconds
 from lib.words.runbook_commands import NextRunbook, parts_of
 
@@ -77,7 +76,7 @@ class _Tags(HTMLParser):
 @given(st.text().map(lambda text: f"{text} runbook run x -p a='<script>{text}"))
 def test_a_next_step_is_inert(text: str) -> None:
     tags = _Tags()
-    tags.feed(as_html(text))
+    tags.feed(next_step_html(text))
     assert set(tags.seen) <= {"code"}
 
 

@@ -1,35 +1,41 @@
-"""Is a rollback advised, and is all well after one? The criteria over live evidence, and the list read back."""
+"""Is a rollback advised, the option that was asked for, and is all well after one?
+
+Advised by the criteria over live evidence; afterwards, what the record says is read back.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import Literal
 
 from lib.consolidation.upkeep.audit import ActionRecord, ActionStatus, as_json
-from lib.errors import CouldNotLook
+from lib.errors import UserError
 from lib.operations.changes import lock_switch, traffic
+from lib.operations.changes.action import Action, Request
 from lib.operations.changes.audit import audit_table, changes, spoken_state
+from lib.operations.changes.lock_switch import LockSwitching
+from lib.operations.changes.plan import Approval
+from lib.operations.changes.traffic import ROLLBACK_OPTION, TrafficRouting, wanted_traffic
 from lib.operations.criteria.criteria import Criterion, Judged, Kind, evidence_of, figure, judged
-from lib.operations.criteria.metrics import Measurement
+from lib.operations.criteria.metrics import Evidence, Measurement
 from lib.operations.locks.stuck import lock_states
 from lib.operations.logs.history import LogHistory
 from lib.operations.logs.monitoring import errors
 from lib.operations.quality.duplicates import duplicates
+from lib.operations.scope import Scope
+from lib.platform import Platform
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, section
-from lib.verdict.table import Table
+from lib.verdict.section import Section, Table, or_fault, section
 from lib.verdict.verdict import Verdict, worst
+from lib.words.choices import ensure_one_of
 from lib.words.dates import local_time
-
-if TYPE_CHECKING:
-    from lib.operations.changes.plan import Approval
-    from lib.operations.criteria.metrics import Evidence
-    from lib.operations.scope import Scope
-    from lib.platform import Platform
 
 ROLLBACK = Question("rollback", "Rollback")
 AFTER_ROLLBACK = Question("after_rollback", "After the rollback")
+
+Lock = Literal["", "off", "on"]
 
 _ACTIONS = (lock_switch.ACTION, traffic.ACTION)
 _OF_THE_LOCK = ("lock_acquisition_failures", "lock_cycle_faults", "lock_failure_percent")
@@ -50,10 +56,7 @@ def rollback_advice(scope: Scope, approval: Approval) -> Section:
 
 def _evidence(scope: Scope) -> tuple[Evidence, str]:
     """Lines from before the last rollback say nothing about how it is since."""
-    try:
-        earlier = rollbacks(scope)
-    except CouldNotLook:
-        earlier = []
+    earlier, _ = or_fault(partial(rollbacks, scope))
     if not earlier:
         return scope.evidence, ""
     since = earlier[0].filed_at
@@ -119,6 +122,62 @@ def _answer(kind: Kind, criterion: Criterion, found: Measurement) -> str:
     if not criterion.is_healthy(found.value):
         return unhealthy
     return f"{healthy}, seen in part" if verdict is Verdict.WARN else healthy
+
+
+def checked_rollback(
+    platform: Platform,
+    *,
+    lock: Lock = "",
+    service: str = "",
+    revision: str = "",
+    plan: str = "",
+    reason: str = "",
+) -> Request:
+    """What the parameters ask for, checked before anything is looked at.
+
+    Args:
+        platform: Where.
+        lock: Option A: the position to switch the lock to.
+        service: The service to change, by its name.
+        revision: Option B: where its traffic is to go (see `wanted_traffic`).
+        plan, reason: As in `Approval`.
+
+    Raises:
+        UserError: They ask for both options, for a part of one, for another position of the lock,
+            or name no service that there is.
+    """
+    ensure_one_of(Lock, lock=lock)
+    service, revision = service.strip(), revision.strip()
+    known = platform.environment.services.both
+    if service and service not in known:
+        raise UserError(f"service={service!r:.80} is none of {' and '.join(known)}; nothing was changed")
+    if lock and revision:
+        raise UserError("lock and revision are two options; ask for one at a time; nothing was changed")
+    if revision and not service:
+        raise UserError(f"revision={revision!r:.80} needs the service that it is of; nothing was changed")
+    if service and not lock and not revision:
+        raise UserError(f"service={service} says where, but neither lock nor revision says what to change there")
+    approval = Approval("service", service, plan, reason).checked()
+    return Request(_action(platform, lock, service, revision), approval)
+
+
+def _action(platform: Platform, lock: Lock, service: str, revision: str) -> Action | None:
+    if lock:
+        return LockSwitching(platform, lock)
+    return TrafficRouting(platform, service, wanted_traffic(revision)) if revision else None
+
+
+@section(ROLLBACK_OPTION)
+def roll_back(scope: Scope, request: Request) -> Section:
+    """Show the plan of the option that was asked for or, when it is approved, carry it out.
+
+    Raises:
+        UserError: It would have no effect, or another service was named; nothing was changed.
+        Finding: The plan no longer holds; nothing was changed.
+    """
+    done = request.carried_out(scope.platform)
+    caution = request.action.caution() if isinstance(request.action, TrafficRouting) else None
+    return replace(done, checks=(*done.checks, caution)) if caution else done
 
 
 def rollbacks(scope: Scope) -> list[ActionRecord]:

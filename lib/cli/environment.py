@@ -1,0 +1,90 @@
+"""Commands on an environment: what it lacks, what its services logged, whether its channels work."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import click
+
+from lib import places
+from lib.cli import options
+from lib.cli.terminal import echo_conclusion, printable
+from lib.errors import Unavailable, UserError
+
+
+@click.command()
+@options.environment
+@options.as_json
+def doctor(environment: str, as_json: bool) -> None:
+    """Report what an environment lacks, with the command that adds it.
+
+    Only looks. Exits 0 when nothing is in the way of a runbook, 1 when something is
+    missing, 3 when something could not be looked at.
+    """
+    from lib.operations.doctor import examine
+    from lib.platform import connect
+
+    conclusion = examine(connect(environment))
+    if as_json:
+        options.echo_json({"environment": environment, **conclusion.as_data()})
+    else:
+        echo_conclusion(environment, conclusion.verdict, conclusion.headline, conclusion.checks)
+    raise click.exceptions.Exit(conclusion.verdict.exit_code)
+
+
+@click.command()
+@click.argument("service")
+@click.option("--errors", is_flag=True, help="Only error lines.")
+@click.option("--any", "any_line", is_flag=True, help="Every line, not only those of the lock and the consolidation.")
+@click.option("--hours", default=24.0, show_default=True, type=options.NumberRange(min=0, max=24 * 400, min_open=True))
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(min=1), help="Only the newest lines.")
+@options.environment
+def logs(service: str, errors: bool, any_line: bool, hours: float, limit: int, environment: str) -> None:
+    """What SERVICE logged about the lock, the MERGE and the validation; oldest first."""
+    from lib.operations.logs.lines import ANCHORS, ERROR_WORDS, is_error
+    from lib.platform import connect
+    from lib.words.dates import local_time
+
+    platform = connect(environment)
+    now = places.now()
+    wanted = () if any_line else ERROR_WORDS if errors else tuple(ANCHORS)
+    found = platform.logs.entries(
+        [service], since=now - timedelta(hours=hours), until=now, containing=wanted, or_errors=errors
+    )
+    entries = [entry for entry in found if not errors or is_error(entry)]
+    for entry in entries[-limit:]:
+        at = local_time(entry.timestamp, platform.environment.timezone)
+        click.echo(f"{at}  {entry.instance or '-':24}  {printable(entry.message)}")
+    if not entries:
+        click.echo("No such line; --any shows every line.", err=True)
+
+
+@click.group()
+def notify() -> None:
+    """Try the channels that verdicts are sent to."""
+
+
+@notify.command()
+@options.environment
+def test(environment: str) -> None:
+    """Send a message to every channel of an environment.
+
+    Exits 0 when all took it, 3 when one did not.
+    """
+    from lib.environment import load_environment, redactor_of
+    from lib.runbooks.notification import Message, alert_key, send
+    from lib.verdict.verdict import Verdict
+
+    settings = load_environment(environment)
+    channels = settings.notifications.channels
+    if not channels:
+        raise UserError(f"environment {environment} has no notifications.channels; see params/environments")
+    text = "Somebody tried whether this channel works."
+    message = Message(f"A test from {environment}", text, Verdict.PASS, alert_key(environment, "test"))
+    timeout_seconds = settings.notifications.timeout_seconds
+    sent = send(message, channels, redactor_of(settings), timeout_seconds=timeout_seconds)
+    for line in sent:
+        click.echo(printable(line))
+    failed = [line for line in sent if not line.startswith("told ")]
+    if failed:
+        raise Unavailable(f"{len(failed)} of {len(sent)} channels could not be notified")
