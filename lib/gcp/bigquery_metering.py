@@ -14,7 +14,7 @@ from lib.consolidation.errors import WarehouseUnavailable
 from lib.consolidation.warehouse import Parameters, Row
 from lib.gcp.bigquery_warehouse import BigqueryWarehouse
 from lib.ports.query_cost import QueryCost
-from lib.words.bytes import spoken_bytes
+from lib.words.quantities import spoken_bytes
 
 
 class QueryOverLimit(WarehouseUnavailable):

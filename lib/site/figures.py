@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from lib.verdict.check import Check
+from lib.words.dates import undated
 from lib.words.quantities import Quantity, quantity_of
-from lib.words.undated import undated
 
 _MOST_FIGURES = 40
 _LONGEST_NAME = 80

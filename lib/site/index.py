@@ -23,10 +23,10 @@ from lib.archive.store import Store
 from lib.errors import UserError
 from lib.site.figures import Figure, figures_of
 from lib.verdict.verdict import Verdict
-from lib.words import dates, durations, pages, quantities, runbook_commands, text, undated
+from lib.words import dates, pages, quantities, runbook_commands, text
 from lib.words.dates import DATE_WORDS, resolve_game_date
-from lib.words.durations import spoken_seconds
 from lib.words.pages import TEMPLATES, in_zone
+from lib.words.quantities import spoken_seconds
 
 ROWS = "_site/rows.json"
 RUNNING = "RUNNING"
@@ -34,7 +34,7 @@ RUNNING = "RUNNING"
 BADNESS = {RUNNING: -1, **{str(verdict): verdict.badness for verdict in Verdict}}
 _LONGEST_TEXT = 300
 # What else than this package makes rows and pages.
-_READERS = (compare_with, dates, durations, old_records, pages, quantities, record, runbook_commands, text, undated)
+_READERS = (compare_with, dates, old_records, pages, quantities, record, runbook_commands, text)
 _NEWER = "Update this installation: a newer version has archived the run"
 _DAMAGED = "See what is damaged, and whether it was altered: runbook runs verify"
 

@@ -11,7 +11,7 @@ from html import escape
 from typing import Any
 
 from lib.verdict.live import is_live, sorting, style
-from lib.words.durations import Duration
+from lib.words.quantities import Duration
 from lib.words.text import text_of
 
 _MOST_LIVE_ROWS = 1_000

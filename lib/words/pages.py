@@ -8,10 +8,10 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
-from lib.words.durations import spoken_seconds
-from lib.words.quantities import spoken
+from lib.errors import UserError
+from lib.words.dates import local_time
+from lib.words.quantities import spoken, spoken_seconds
 from lib.words.runbook_commands import parts_of
 from lib.words.text import one_line, printable
 
@@ -43,13 +43,10 @@ def as_markdown(text: str) -> str:
 
 def in_zone(moment: datetime | None, timezone: str = "UTC") -> str:
     """A moment for people, with its zone, e.g. ``2026-11-24 14:53:40 EST``; in UTC when there is no such zone."""
-    if moment is None:
-        return "-"
     try:
-        zone = ZoneInfo(timezone)
-    except (KeyError, ValueError, OSError):
-        zone = ZoneInfo("UTC")
-    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
+        return local_time(moment, timezone)
+    except UserError:
+        return local_time(moment, "UTC")
 
 
 @cache

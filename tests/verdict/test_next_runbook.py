@@ -15,7 +15,7 @@ from lib.verdict.conclusion import conclude
 from lib.verdict.live import SESSION_VARIABLE
 from lib.verdict.next_runbook import as_html
 from lib.verdict.table import Table
-from lib.words.durations import spoken_seconds
+from lib.words.quantities import spoken_seconds
 from lib.words.runbook_commands import NextRunbook, parts_of
 
 

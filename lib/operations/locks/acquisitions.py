@@ -16,8 +16,7 @@ from lib.operations.logs.timeline import batch_names
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
-from lib.words.durations import spoken_seconds
-from lib.words.quantities import Value, percent, seconds
+from lib.words.quantities import Value, percent, seconds, spoken_seconds
 
 if TYPE_CHECKING:
     from lib.operations.logs.history import LogHistory

@@ -24,8 +24,7 @@ from lib.verdict.section import Section, section
 from lib.verdict.table import Table, facts
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
-from lib.words.durations import spoken_seconds
-from lib.words.quantities import Value, seconds
+from lib.words.quantities import Value, seconds, spoken_seconds
 
 if TYPE_CHECKING:
     from lib.operations.scope import Scope

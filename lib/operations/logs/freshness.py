@@ -9,8 +9,7 @@ from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
-from lib.words.durations import spoken_seconds
-from lib.words.quantities import Value, seconds
+from lib.words.quantities import Value, seconds, spoken_seconds
 
 if TYPE_CHECKING:
     from lib.operations.logs.history import LogHistory

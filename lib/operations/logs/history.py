@@ -21,7 +21,7 @@ from lib.operations.logs.lines import (
 from lib.operations.logs.timeline import Consolidation, Progress, build_timeline
 from lib.verdict.table import Table
 from lib.words.dates import local_time
-from lib.words.durations import spoken_seconds
+from lib.words.quantities import spoken_seconds
 from lib.words.text import text_of
 
 if TYPE_CHECKING:

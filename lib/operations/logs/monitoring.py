@@ -16,8 +16,7 @@ from lib.verdict.section import Section, section
 from lib.verdict.table import Table
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
-from lib.words.durations import spoken_seconds
-from lib.words.quantities import Value
+from lib.words.quantities import Value, spoken_seconds
 from lib.words.text import text_of
 
 if TYPE_CHECKING:

@@ -19,8 +19,7 @@ from lib.verdict.section import Section, section
 from lib.verdict.table import Table
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time, resolve_game_date, start_of
-from lib.words.durations import spoken_seconds
-from lib.words.quantities import Quantity, Value, percent, seconds
+from lib.words.quantities import Quantity, Value, percent, seconds, spoken_seconds
 
 if TYPE_CHECKING:
     from lib.operations.logs.history import LogHistory

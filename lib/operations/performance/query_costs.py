@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lib.verdict.check import Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table, facts
-from lib.words.bytes import spoken_bytes
+from lib.words.quantities import spoken_bytes
 
 if TYPE_CHECKING:
     from lib.operations.scope import Scope

@@ -15,7 +15,7 @@ from lib.consolidation.upkeep.duplicates import count_duplicates
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
 from lib.words.dates import local_time
-from lib.words.durations import spoken_seconds
+from lib.words.quantities import spoken_seconds
 
 if TYPE_CHECKING:
     from lib.operations.quality.night import Night

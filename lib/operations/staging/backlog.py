@@ -19,8 +19,7 @@ from lib.verdict.commands import Changing, Looking
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
 from lib.words.dates import date_in
-from lib.words.durations import spoken_seconds
-from lib.words.quantities import Quantity, seconds
+from lib.words.quantities import Quantity, seconds, spoken_seconds
 
 if TYPE_CHECKING:
     from lib.operations.scope import Scope

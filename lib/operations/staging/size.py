@@ -12,8 +12,7 @@ from lib.consolidation.staging import batch_of, is_merged, merged_names, staging
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
-from lib.words.durations import spoken_seconds
-from lib.words.quantities import Quantity
+from lib.words.quantities import Quantity, spoken_seconds
 
 if TYPE_CHECKING:
     from lib.consolidation.warehouse import StagingTable

@@ -14,10 +14,8 @@ from lib.ports.jobs import JobState, WarehouseJob
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import Table
-from lib.words.bytes import spoken_bytes
 from lib.words.dates import local_time
-from lib.words.durations import spoken_seconds
-from lib.words.quantities import Value, seconds
+from lib.words.quantities import Value, seconds, spoken_bytes, spoken_seconds
 
 if TYPE_CHECKING:
     from lib.operations.scope import Scope

@@ -12,9 +12,7 @@ from lib.errors import CouldNotLook
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
 from lib.verdict.table import facts
-from lib.words.bytes import spoken_bytes
-from lib.words.durations import spoken_seconds
-from lib.words.quantities import Value, percent, seconds, size_in_bytes
+from lib.words.quantities import Value, percent, seconds, size_in_bytes, spoken_bytes, spoken_seconds
 
 if TYPE_CHECKING:
     from lib.operations.scope import Scope
