@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lib.gcp.firestore_locks import FirestoreLockStore
     from lib.gcp.iam import ProjectPermissions
     from lib.gcp.logging_reader import CloudLoggingReader
-    from lib.ports.query_cost import QueryCost
+    from lib.ports.jobs import QueryCost
     from lib.verdict.check import Check, Question
     from lib.verdict.section import Section
 

@@ -19,7 +19,14 @@ from lib.errors import SourceUnavailable
 from lib.gcp.clients import GoogleClients
 from lib.gcp.errors import CLOUD_RUN, CLOUD_RUN_CHANGE
 from lib.ports.health_request import request_health
-from lib.ports.services import LATEST, DeployedRevision, HealthResponse, RevisionTraffic, ServiceStatus
+from lib.ports.services import (
+    LATEST,
+    DeployedRevision,
+    HealthResponse,
+    RevisionTraffic,
+    ServiceStatus,
+    value_that_serves,
+)
 
 if TYPE_CHECKING:
     from google.cloud.run_v2 import Revision
@@ -91,10 +98,7 @@ class CloudRunServices:
         serving = {share.revision for share in _traffic(found)}
         serves = [revision for revision in self._revisions(found) if _short(revision.name) in serving]
         values = {_value(revision.containers, name) for revision in serves}
-        if len(values) != 1:
-            state = "differs between the revisions that serve" if values else "is not told: no revision serves"
-            raise SourceUnavailable(f"{name} of {service} {state}")
-        return values.pop()
+        return value_that_serves(service, name, values)
 
     def set_variable(self, service: str, name: str, value: str | None, *, version: str) -> None:
         template = self._service(service).template

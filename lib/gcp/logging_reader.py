@@ -15,17 +15,15 @@ from typing import TYPE_CHECKING, Any
 from google.logging.type.log_severity_pb2 import LogSeverity
 from google.protobuf.json_format import MessageToDict
 
-from lib.errors import SourceUnavailable
 from lib.gcp.clients import GoogleClients
 from lib.gcp.errors import CLOUD_LOGGING
-from lib.ports.logs import ERROR_SEVERITIES, LogEntry
+from lib.ports.logs import LogEntry, check_service_name, is_asked_for
 
 if TYPE_CHECKING:
     from google.cloud.logging_v2.types import LogEntry as StoredEntry
 
 _LARGEST_PAGE = 1000
 _LONGEST_QUERY = 20_000  # characters
-_SERVICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 # Written by Cloud Run about the service, even while the service itself logs nothing.
 _PLATFORM_LOGS = (
     "run.googleapis.com/requests",
@@ -37,12 +35,7 @@ _PLATFORM_LOGS = (
 
 
 class CloudLoggingReader:
-    """A `LogReader` over the log entries of a project's Cloud Run services.
-
-    Args:
-        clients: Of the project.
-        page_size: Entries a request, at most 1,000.
-    """
+    """A `LogReader` over the log entries of a project's Cloud Run services; `page_size` of them a request."""
 
     def __init__(self, clients: GoogleClients, *, page_size: int = _LARGEST_PAGE) -> None:
         self._clients = clients
@@ -65,7 +58,7 @@ class CloudLoggingReader:
         if len(_query([*conditions, *texts])) <= _LONGEST_QUERY:
             conditions += texts
         found = map(_entry, self._stored(conditions, order="asc", page_size=self._page_size))
-        return (entry for entry in found if _is_asked_for(entry, containing, or_errors))
+        return (entry for entry in found if is_asked_for(entry, containing, or_errors))
 
     def newest(self, service: str, *, since: datetime) -> datetime | None:
         """Bounded, because Logging searches all that it keeps for an entry that may not be there."""
@@ -94,8 +87,7 @@ def _query(conditions: Sequence[str]) -> str:
 
 def _of_services(services: Sequence[str]) -> str:
     for service in services:
-        if not _SERVICE_NAME.fullmatch(service):
-            raise SourceUnavailable(f"{service!r:.80} is no name of a service")
+        check_service_name(service)
     names = " OR ".join(map(_quoted, services))
     return f'resource.type="cloud_run_revision" AND resource.labels.service_name=({names})'
 
@@ -107,12 +99,6 @@ def _holding(containing: Sequence[str], or_errors: bool) -> list[str]:
         return []
     terms = [f"{field}:{_quoted(word)}" for word in words for field in ("textPayload", "jsonPayload.message")]
     return [f"({' OR '.join([*terms, *(['severity>=ERROR'] if or_errors else [])])})"]
-
-
-def _is_asked_for(entry: LogEntry, containing: Sequence[str], or_errors: bool) -> bool:
-    if not containing or (or_errors and entry.severity in ERROR_SEVERITIES):
-        return True
-    return any(text in entry.message for text in containing)
 
 
 def _quoted(text: str) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
+
+from lib.errors import SourceUnavailable
 
 LATEST = "LATEST"
 """As a target of traffic: whichever revision is the newest that started, now and later."""
@@ -99,6 +101,14 @@ class HealthResponse:
     body: Any = None
     error: str = ""
     duration_ms: float = 0.0
+
+
+def value_that_serves(service: str, name: str, values: Set[str | None]) -> str | None:
+    """The one value of the revisions that serve. Raises `SourceUnavailable` unless it is one."""
+    if len(values) != 1:
+        state = "differs between the revisions that serve" if values else "is not told: no revision serves"
+        raise SourceUnavailable(f"{name} of {service} {state}")
+    return next(iter(values))
 
 
 class Services(Protocol):
