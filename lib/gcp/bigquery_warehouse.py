@@ -34,7 +34,6 @@ from lib.consolidation.warehouse import (
 )
 from lib.gcp.bigquery_errors import bigquery_errors
 from lib.gcp.bigquery_jobs import REQUEST_SECONDS, BigqueryJobs, Job, failure, fresh_job_id
-from lib.gcp.bigquery_listing import staging_tables_of, staging_tables_sql, with_streaming_seen
 from lib.gcp.bigquery_transaction import Transaction, gathered, script_of
 from lib.gcp.bigquery_types import (
     columns_by_table,
@@ -43,6 +42,9 @@ from lib.gcp.bigquery_types import (
     load_file,
     query_parameters,
     schema_fields,
+    staging_tables_of,
+    staging_tables_sql,
+    with_streaming_seen,
 )
 
 if TYPE_CHECKING:

@@ -1,14 +1,4 @@
-"""What Google's clients raise, as errors of the ports: what failed, and what to type.
-
-SourceUnavailable
-├── AccessDenied     a permission is missing
-├── ApiDisabled      the API is switched off in the project
-├── NotLoggedIn      no usable credentials
-├── QuotaExceeded    too many requests
-├── ResourceMissing  what was asked for is not there
-├── Unreachable      no answer
-└── RequestRefused   anything else: the request itself was not taken
-"""
+"""What Google's clients raise, as errors of the ports: what failed, and what to type."""
 
 from __future__ import annotations
 
@@ -66,9 +56,9 @@ class Unreachable(SourceUnavailable):
 
 
 class RequestRefused(SourceUnavailable):
-    """The request itself was not taken."""
+    """Anything else: the request itself was not taken."""
 
-    fix = "see that project, region and names in params/environments are right"
+    fix = ResourceMissing.fix
 
 
 @dataclass(frozen=True)

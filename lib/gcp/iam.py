@@ -22,11 +22,7 @@ _ABOVE = "the folder or organization above the project"
 
 
 class ProjectPermissions:
-    """A `Permissions` port over the policy of a project.
-
-    Args:
-        clients: Of the project.
-    """
+    """A `Permissions` port over the policy of a project."""
 
     def __init__(self, clients: GoogleClients) -> None:
         self._clients = clients

@@ -17,7 +17,7 @@ from itertools import pairwise
 
 from lib.consolidation.errors import SourceVanished, TableNotFound
 from lib.consolidation.identifiers import TableName
-from lib.consolidation.key import comparable_value, quoted, same_key
+from lib.consolidation.key import comparable_value, quoted, same, same_key
 from lib.consolidation.ledger import ledger_runs
 from lib.consolidation.schema import tables_by_columns
 from lib.consolidation.staging import batch_tables, check_marks, is_merged, merged_names
@@ -204,4 +204,4 @@ def _same_value(spec: TableSpec, column: Column) -> str:
     left, right = (comparable_value(column, alias) for alias in ("S", "T"))
     if column.name == spec.active_column:
         return f"COALESCE({left}, TRUE)"  # a MERGE makes it so, and only active rows are looked at
-    return f"({left} = {right} OR ({left} IS NULL AND {right} IS NULL))"
+    return same(left, right)
