@@ -28,7 +28,6 @@ class SpecMismatch(UserError, CouldNotLook):
     """The table's settings name columns that it lacks, or that are of another type.
 
     Attributes:
-        table: The table.
         faults: What does not fit, a line for each.
     """
 

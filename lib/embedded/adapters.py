@@ -48,7 +48,6 @@ class EmbeddedAdapters:
 
     Args:
         home: The folder (see `lib.places.home`).
-        environment: Its settings.
     """
 
     def __init__(self, home: Path, environment: Environment) -> None:

@@ -35,7 +35,6 @@ class BigqueryJobs:
     """Submits jobs, waits for them and stops them.
 
     Args:
-        client: The client.
         patience_seconds: How long a request is tried again while BigQuery is away, and
             how long a cancelled job's end is awaited.
     """
@@ -50,12 +49,7 @@ class BigqueryJobs:
         return DEFAULT_RETRY.with_timeout(self._patience_seconds)
 
     def submit(self, insert: Callable[[str], Job], job_id: str) -> tuple[Job, bool]:
-        """The job of this id, and whether it was found: it had been inserted before.
-
-        Args:
-            insert: Inserts the job under the id that it is given.
-            job_id: The id.
-        """
+        """The job of this id, which `insert` makes, and whether it was found: it had been inserted before."""
         with bigquery_errors(self._client.project):
             try:
                 return insert(job_id), False

@@ -155,10 +155,7 @@ def with_streaming_seen(listed: Sequence[StagingTable], get: Callable[[TableName
     row count leaves them out; only tables.get shows that there are any
     (https://cloud.google.com/bigquery/docs/streaming-data-into-bigquery#dataavailability).
     A table of our own writer was made by a load job and needs no look.
-
-    Args:
-        listed: As one query lists them.
-        get: Asks tables.get; raises `TableNotFound`.
+    `get` asks tables.get and raises `TableNotFound`.
     """
 
     def looked_at(table: StagingTable) -> StagingTable | None:

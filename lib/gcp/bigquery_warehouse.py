@@ -53,9 +53,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_UPLOAD_RETRIES = 3
-_DROPS_AT_ONCE = 8
-
 
 class BigqueryWarehouse:
     """A `Warehouse` in the datasets of a Google Cloud project.
@@ -209,7 +206,7 @@ class BigqueryWarehouse:
                 size=len(content),
                 job_id=job_id,
                 job_config=config,
-                num_retries=_UPLOAD_RETRIES,
+                num_retries=3,
                 timeout=REQUEST_SECONDS,
             )
 
@@ -258,7 +255,7 @@ class BigqueryWarehouse:
             with bigquery_errors(self._project_id):
                 self._client.delete_table(self._path(table), not_found_ok=True, **self._request)
 
-        with ThreadPoolExecutor(_DROPS_AT_ONCE) as pool:
+        with ThreadPoolExecutor(max_workers=8) as pool:
             list(pool.map(delete, tables))
 
     def _path(self, table: TableName) -> str:

@@ -31,18 +31,14 @@ from lib.ports.services import (
 if TYPE_CHECKING:
     from google.cloud.run_v2 import Revision
 
-_REFUSED = (401, 403)
 _ROLLOUT_SECONDS = 300.0
 
 
 def fetch_id_token(audience: str) -> str | None:
-    """An ID token for a private service; None: these credentials make none.
+    """An ID token for the private service at this address; None: these credentials make none.
 
     A service account's key, or the machine's own account, makes one. An operator's login
     does not; such an operator asks by hand, with ``gcloud auth print-identity-token``.
-
-    Args:
-        audience: The service's address.
     """
     from google.auth.transport.requests import Request
     from google.oauth2 import id_token
@@ -58,8 +54,6 @@ class CloudRunServices:
     """A `Services` port over one region of a project.
 
     Args:
-        clients: Of the project.
-        region: Where the services run.
         id_token_for: Makes an ID token for an audience; None: there is none to be had.
         timeout_seconds: How long a health request may take; an instance may have to start.
     """
@@ -84,7 +78,7 @@ class CloudRunServices:
     def health(self, service: str, path: str) -> HealthResponse:
         url = _url(self._service(service))
         answer = request_health(f"{url}{path}", timeout_seconds=self._timeout_seconds)
-        if answer.status_code not in _REFUSED:
+        if answer.status_code not in (401, 403):
             return answer
         # Only a service that wants to know who asks is told, and nobody else.
         token = self._id_token_for(url)

@@ -45,12 +45,8 @@ _OUTCOME_UNKNOWN = (exceptions.ServerError, exceptions.RetryError, exceptions.Ca
 def firestore_errors(project_id: str, *, writing: bool = False) -> Iterator[None]:
     """Translate every error of the client. "Somebody else was first" is none: a precondition asks for it.
 
-    Args:
-        project_id: For the commands in the messages.
-        writing: Whether a lost answer leaves the outcome open.
-
     Raises:
-        LockOutcomeUnknown: A write's answer was lost.
+        LockOutcomeUnknown: When `writing`, the answer was lost.
         LockServiceUnavailable: Nothing was written; the message says what to do.
     """
     try:

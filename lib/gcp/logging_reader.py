@@ -22,7 +22,6 @@ from lib.ports.logs import LogEntry, check_service_name, is_asked_for
 if TYPE_CHECKING:
     from google.cloud.logging_v2.types import LogEntry as StoredEntry
 
-_LARGEST_PAGE = 1000
 _LONGEST_QUERY = 20_000  # characters
 # Written by Cloud Run about the service, even while the service itself logs nothing.
 _PLATFORM_LOGS = (
@@ -37,7 +36,7 @@ _PLATFORM_LOGS = (
 class CloudLoggingReader:
     """A `LogReader` over the log entries of a project's Cloud Run services; `page_size` of them a request."""
 
-    def __init__(self, clients: GoogleClients, *, page_size: int = _LARGEST_PAGE) -> None:
+    def __init__(self, clients: GoogleClients, *, page_size: int = 1000) -> None:
         self._clients = clients
         self._page_size = page_size
 
@@ -55,7 +54,7 @@ class CloudLoggingReader:
         conditions = [_of_services(services), f'timestamp>="{_moment(since)}"', f'timestamp<"{_moment(until)}"']
         texts = _holding(containing, or_errors)
         # Each line is looked at here as well, so texts that are too many or too long only cost more reading.
-        if len(_query([*conditions, *texts])) <= _LONGEST_QUERY:
+        if len(" AND ".join([*conditions, *texts])) <= _LONGEST_QUERY:
             conditions += texts
         found = map(_entry, self._stored(conditions, order="asc", page_size=self._page_size))
         return (entry for entry in found if is_asked_for(entry, containing, or_errors))
@@ -73,16 +72,12 @@ class CloudLoggingReader:
     def _stored(self, conditions: Sequence[str], *, order: str, page_size: int) -> Iterator[StoredEntry]:
         request = {
             "resource_names": [f"projects/{self._clients.project_id}"],
-            "filter": _query(conditions),
+            "filter": " AND ".join(conditions),
             "order_by": f"timestamp {order}",
             "page_size": page_size,
         }
         with self._clients.errors(CLOUD_LOGGING):
             yield from self._clients.logging.list_log_entries(request, **self._clients.reading)
-
-
-def _query(conditions: Sequence[str]) -> str:
-    return " AND ".join(conditions)
 
 
 def _of_services(services: Sequence[str]) -> str:
@@ -119,7 +114,7 @@ def _entry(stored: StoredEntry) -> LogEntry:
         service=raw.resource.labels.get("service_name", ""),
         revision=raw.resource.labels.get("revision_name", ""),
         instance=raw.labels.get("instanceId", ""),
-        severity=_severity(raw.severity),
+        severity=LogSeverity.Name(raw.severity) if raw.severity in LogSeverity.values() else "DEFAULT",
         fields=fields,
     )
 
@@ -130,7 +125,3 @@ def _about(raw: Any) -> str:
     if request.status:
         return f"HTTP {request.status} {request.request_method} {request.request_url}"
     return f"record of type {raw.proto_payload.type_url}" if raw.proto_payload.type_url else ""
-
-
-def _severity(number: int) -> str:
-    return str(LogSeverity.Name(number)) if number in LogSeverity.values() else "DEFAULT"

@@ -63,7 +63,6 @@ class TableLayout:
     """How a table is stored.
 
     Attributes:
-        rows: Its rows.
         size_bytes: Bytes that a scan of all columns reads; None: not told.
         partition_column: The column that it is partitioned by; empty: a statement scans all of it.
         has_partitions: Whether the warehouse knows partitions at all.

@@ -18,7 +18,6 @@ class RevisionTraffic:
     """The share of requests that a revision serves.
 
     Attributes:
-        revision: Name of the revision.
         percent: 0 to 100.
         follows_latest: Whether the share goes to the next revision once that is deployed;
             a share of a revision by name stays with it.
@@ -39,7 +38,6 @@ class DeployedRevision:
     """A revision of a service.
 
     Attributes:
-        name: Its name.
         deployed_at: When it was created (UTC); None: not told.
         is_ready: Whether it started; None: not told.
     """
@@ -54,7 +52,6 @@ class ServiceStatus:
     """A service as it is deployed.
 
     Attributes:
-        name: Name of the service.
         latest_created_revision: What was deployed last.
         latest_ready_revision: The newest revision that started; differs from the
             one before when the deployment failed.

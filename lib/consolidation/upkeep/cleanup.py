@@ -52,7 +52,6 @@ class ProvenTable:
     Attributes:
         table: As it was listed before anything was read of it.
         proof: Whether its rows are in the main table, and how that is known.
-        rows: Its rows.
         missing: How many of them have a key that the main table has not.
         differing: How many have a key that is there with other values only.
     """

@@ -17,7 +17,6 @@ class DayProfile:
     """The rows of one date.
 
     Attributes:
-        game_date: The date.
         rows: All of them.
         active_rows: Those that readers see.
         newest: When the last of them was written (UTC); None: no column tells.
@@ -36,7 +35,6 @@ class Coverage:
     """A prediction system on one date.
 
     Attributes:
-        game_date: The date.
         system: The system; None: its column was empty.
         games: In how many games it has rows.
         rows: How many, of those that readers see.
@@ -55,7 +53,6 @@ class Activity:
     A line that moved is another key of one subject.
 
     Attributes:
-        game_date: The date.
         subjects: How many there are.
         unseen: Subjects of which no row is active: readers see nothing of them.
         several: Subjects with several active rows.
@@ -72,11 +69,7 @@ class Activity:
 def profile_days(
     warehouse: Warehouse, spec: TableSpec, rules: Sequence[ColumnRule], since: date, until: date
 ) -> list[DayProfile]:
-    """Each date from `since` to `until` that has rows, oldest first.
-
-    Args:
-        rules: Of columns that the table has, and that fit their types.
-    """
+    """Each date from `since` to `until` that has rows, oldest first; the rules fit the table's columns."""
     columns = warehouse.columns(spec.table)
     moments = {column.name for column in columns if column.type == "TIMESTAMP"}
     written = [name for name in spec.newest_first if name in moments]
