@@ -40,7 +40,7 @@ class BigqueryJobs:
     """
 
     def __init__(self, client: Client, *, patience_seconds: float) -> None:
-        self._client = client
+        self.client = client
         self._patience_seconds = patience_seconds
 
     @property
@@ -50,7 +50,7 @@ class BigqueryJobs:
 
     def submit(self, insert: Callable[[str], Job], job_id: str) -> tuple[Job, bool]:
         """The job of this id, which `insert` makes, and whether it was found: it had been inserted before."""
-        with bigquery_errors(self._client.project):
+        with bigquery_errors(self.client.project):
             try:
                 return insert(job_id), False
             except exceptions.Conflict:
@@ -62,7 +62,7 @@ class BigqueryJobs:
                 raise
 
     def _find(self, job_id: str) -> Job:
-        return cast(Job, self._client.get_job(job_id, retry=self.retry, timeout=REQUEST_SECONDS))
+        return cast(Job, self.client.get_job(job_id, retry=self.retry, timeout=REQUEST_SECONDS))
 
     def _find_after(self, error: Exception, job_id: str) -> Job:
         """The answer may have been lost and not the request."""
@@ -88,7 +88,7 @@ class BigqueryJobs:
             TransactionConflict, TableNotFound: It failed for that.
         """
         try:
-            with bigquery_errors(self._client.project):
+            with bigquery_errors(self.client.project):
                 done = self._is_done_within(job, timeout_seconds)
         except BaseException:
             self.stop(job)
@@ -100,7 +100,7 @@ class BigqueryJobs:
                 f"job {job.job_id} took longer than {timeout_seconds:g}s; it was cancelled and rolled back"
             )
         if error := failure(job):
-            raise translated(error, self._client.project) from error
+            raise translated(error, self.client.project) from error
 
     def _is_done_within(self, job: Job, timeout_seconds: float) -> bool:
         give_up_at = time.monotonic() + timeout_seconds

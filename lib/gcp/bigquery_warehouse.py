@@ -114,7 +114,7 @@ class BigqueryWarehouse:
         gather: Mapping[TableName, Sequence[TableName]] | None = None,
     ) -> list[Row]:
         with (
-            gathered(self._client, self._jobs, gather or {}, self._job_timeout_seconds),
+            gathered(self._jobs, gather or {}, self._job_timeout_seconds),
             bigquery_errors(self._project_id),
         ):
             return self._answer(sql, parameters or {})
@@ -235,10 +235,9 @@ class BigqueryWarehouse:
         def insert(attempt_id: str) -> Job:
             return self._client.query(script, job_config=config, job_id=attempt_id, job_retry=None, **self._request)
 
-        with gathered(self._client, self._jobs, gather or {}, self._job_timeout_seconds):
+        with gathered(self._jobs, gather or {}, self._job_timeout_seconds):
             estimated = self._estimated(steps, parameters)
-            transaction = Transaction(self._client, self._jobs, steps)
-            outcome = transaction.run(insert, job_id or fresh_job_id("transaction"), timeout)
+            outcome = Transaction(self._jobs, steps).run(insert, job_id or fresh_job_id("transaction"), timeout)
         return replace(outcome, statistics={**estimated, **outcome.statistics})
 
     def _estimated(self, steps: Sequence[Step], parameters: Parameters) -> dict[str, float]:
