@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 _MOST_GIGABYTES = 1_000_000
 
-_LONGEST_LEASE_SECONDS = 86_400
-
 # An unknown setting is refused: a mistyped one would be ignored in silence.
 _STRICT = {"extra": "forbid", "allow_inf_nan": False}
 
@@ -64,7 +62,7 @@ class LockSettings:
     max_wait_seconds: float = 300
 
     def __post_init__(self) -> None:
-        if not 0 < self.lease_seconds <= _LONGEST_LEASE_SECONDS:
+        if not 0 < self.lease_seconds <= 86_400:
             raise UserError(f"lock.lease_seconds: {self.lease_seconds:g} is no lease; write up to a day's seconds")
         if self.max_wait_seconds < 0:
             raise UserError(f"lock.max_wait_seconds: {self.max_wait_seconds:g} is no time to wait")
@@ -197,15 +195,10 @@ class Environment:
 
     Attributes:
         name: Its file's name without the ending.
-        platform: Which adapters it uses.
         project_id: Google Cloud project; a mere name on the embedded platform.
         region: Where the services run.
         timezone: The zone in which a game date is a date.
-        services: Names of the services.
-        lock: Lock timing.
-        google: What only the Google platform has.
         redact: What is masked in all that a run leaves.
-        notifications: Who is told of a verdict.
         table_spec: The table that batches are consolidated into.
     """
 

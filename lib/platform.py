@@ -25,10 +25,9 @@ if TYPE_CHECKING:
     from lib.consolidation.warehouse import Warehouse
     from lib.locking.store import LockStore
     from lib.ports.commands import Commands
-    from lib.ports.jobs import WarehouseActivity
+    from lib.ports.jobs import QueryCost, WarehouseActivity
     from lib.ports.logs import LogReader
     from lib.ports.permissions import Permissions
-    from lib.ports.query_cost import QueryCost
     from lib.ports.services import Services
 
 

@@ -16,11 +16,7 @@ _LONGEST_PLACE = 200
 
 
 def load_settings(path: Path, kind: Any) -> Any:
-    """The file's content, checked whole.
-
-    Args:
-        path: The file.
-        kind: What it must be: a dataclass, or any type that pydantic can check.
+    """The file's content, checked whole; `kind` is a dataclass, or any type that pydantic can check.
 
     Raises:
         UserError: The file cannot be read, or does not fit; names the first thing that does not.

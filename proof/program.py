@@ -15,7 +15,7 @@ from lib.consolidation.fence import change_spec, recorded_specs
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.rows import convert
 from lib.consolidation.staging import BatchStagingWriter, batch_tables, staging_prefix
-from lib.consolidation.upkeep.audit import new_record
+from lib.consolidation.upkeep.audit import ActionRecord
 from lib.consolidation.upkeep.repair import apply_repair, plan_repair
 from lib.consolidation.warehouse import Column
 from lib.embedded.adapters import MAIN_TABLE
@@ -107,8 +107,8 @@ class Program:
     def _settle_the_spec(self) -> None:
         """A stranger came first: an operator records our spec in place of its."""
         spec, recorded = self.world.spec, recorded_specs(self.warehouse, self.world.spec)
-        record = new_record(
-            action="spec", target="", environment="", actor="", reason="simulated", digest="", before={}, undo=""
+        record = ActionRecord(
+            action="spec", target="", environment="", actor="", reason="simulated", digest="", before="{}", undo=""
         )
         change_spec(self.warehouse, spec, recorded, record)
 

@@ -19,8 +19,8 @@ from lib.archive.search import Selection
 from lib.errors import Unavailable, UserError
 from lib.verdict.check import Check
 from lib.verdict.verdict import Verdict
+from lib.words.dates import undated
 from lib.words.quantities import Value, as_data, quantity_of, seconds, spoken
-from lib.words.undated import undated
 
 DEFAULT_TOLERANCE = 0.1
 _WEEK = timedelta(days=7)

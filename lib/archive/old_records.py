@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from lib.words.undated import undated
+from lib.words.dates import undated
 
 # A name without its dates, of a check whose id does not come of the name alone; the first match counts.
 _IDS = {

@@ -56,9 +56,6 @@ class BatchConsolidator:
     """Merges batches into the main table.
 
     Args:
-        warehouse: Where the tables are.
-        locks: The consolidation lock.
-        spec: The main table.
         transaction_timeout_seconds: After this a transaction is cancelled and its end
             awaited, so that its holder does not keep the lock for ever.
         takes_lock: Asked before each consolidation; while it says no, ``use_lock`` counts
@@ -93,7 +90,6 @@ class BatchConsolidator:
         """Merge the batch's staging tables into the main table, all of them or none.
 
         Args:
-            batch_id: The batch.
             game_date: The date that all its rows must have.
             cleanup: Drop the staging tables that were merged.
             use_lock: Wait for other consolidations of the date. Without it the fence

@@ -1,24 +1,5 @@
 """What can go wrong with staging, consolidating and repairing.
 
-UserError
-├── InvalidIdentifier      a batch, worker or table name that is not one
-├── StagedDataError        rows that do not fit the main table; names column and row
-├── TableNotFound          the table is not there
-├── SpecMismatch           the table's settings name columns that it lacks, or that are of another type
-├── SpecChanged            the table is consolidated with another key, date column or active column
-├── UnmarkedStaging        a staging table that could be for several main tables
-└── NothingToConsolidate   neither staging tables nor a ledger row for the batch
-Finding
-├── ValidationFailed       the check after the MERGE failed; all was rolled back
-└── RepairRefused          the repair would touch other rows than it was shown for
-Unavailable
-├── WarehouseUnavailable   the warehouse did not answer
-│   └── DatasetNotFound    no dataset where it was looked for; nothing is known of its tables
-├── RowsStillStreaming     rows of a staging table cannot be copied yet
-└── ConsolidationConflict  rivals kept winning until the time was over
-RunbookError
-└── StaleToken             a newer consolidation has passed the fence
-
 Inside the library a transaction that did not commit is told apart by
 `TransactionConflict` (a rival won; run it again), `RequirementFailed` (one of its
 own conditions was false) and `SourceVanished` (a table it reads is gone).
@@ -32,11 +13,11 @@ from lib.errors import CouldNotLook, Finding, RunbookError, Unavailable, UserErr
 
 
 class InvalidIdentifier(UserError):
-    """A name that is not a plain identifier is refused before it meets SQL."""
+    """A batch, worker or table name that is not a plain identifier; it is refused before it meets SQL."""
 
 
 class StagedDataError(UserError):
-    """The rows do not fit the main table."""
+    """The rows do not fit the main table; names column and row."""
 
 
 class TableNotFound(UserError, CouldNotLook):
@@ -44,10 +25,9 @@ class TableNotFound(UserError, CouldNotLook):
 
 
 class SpecMismatch(UserError, CouldNotLook):
-    """The table's settings do not fit the table.
+    """The table's settings name columns that it lacks, or that are of another type.
 
     Attributes:
-        table: The table.
         faults: What does not fit, a line for each.
     """
 
@@ -60,7 +40,7 @@ class SpecMismatch(UserError, CouldNotLook):
 
 
 class SpecChanged(UserError):
-    """The fence table records another spec (see `lib.consolidation.fence`); nothing was written."""
+    """The fence table records another key, date column or active column; nothing was written."""
 
 
 class UnmarkedStaging(UserError, CouldNotLook):

@@ -1,4 +1,4 @@
-"""A user's own file of rows: CSV, Parquet or JSON lines."""
+"""A user's own file of rows, CSV, Parquet or JSON lines: values are read as they are, or refused."""
 
 from __future__ import annotations
 
@@ -6,15 +6,20 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from lib.consolidation.csv_file import read_csv
 from lib.consolidation.errors import StagedDataError
-from lib.consolidation.parquet_file import read_parquet
+from lib.consolidation.identifiers import shown_name
 from lib.consolidation.rows import Place
 
 if TYPE_CHECKING:
     import pandas
+    import pyarrow
+
+# The years 1 to 9999, in seconds since 1970.
+_FIRST_SECOND = -62_135_596_800
+_LAST_SECOND = 253_402_300_799
 
 
 def read_rows(path: Path) -> pandas.DataFrame | pandas.Series[Any]:
@@ -28,7 +33,7 @@ def read_rows(path: Path) -> pandas.DataFrame | pandas.Series[Any]:
         StagedDataError: The file is not one of these kinds, cannot be read, can be read in two ways, or is empty.
     """
     readers: dict[str, Callable[[Path], pandas.DataFrame | pandas.Series[Any]]]
-    readers = {".csv": read_csv, ".parquet": read_parquet, ".jsonl": _read_json_lines, ".ndjson": _read_json_lines}
+    readers = {".csv": read_csv, ".parquet": _read_parquet, ".jsonl": _read_json_lines, ".ndjson": _read_json_lines}
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise StagedDataError(f"{path}: unknown kind of file; use {', '.join(readers)}")
@@ -95,3 +100,67 @@ def _finite(number: str) -> float:
     if math.isinf(value):
         raise ValueError(f"{number:.80} is too large a number")
     return value
+
+
+def _read_parquet(path: Path) -> pandas.DataFrame:
+    """Read integers as integers beside a NULL: as floats they would lose digits.
+
+    What pandas noted in the file is ignored: it cannot be trusted more than the rest.
+    """
+    import pyarrow
+
+    try:
+        with path.open("rb") as file:
+            table = _parquet_table(path, file)
+        table.validate(full=True)
+        _check_types(path, table)
+        frame: pandas.DataFrame = table.to_pandas(integer_object_nulls=True, date_as_object=False)
+    except (pyarrow.ArrowException, LookupError, ValueError) as error:
+        problem = " ".join(str(error).split())[:200]
+        raise StagedDataError(f"{path} is not a Parquet file: {problem}") from error
+    return frame
+
+
+def _parquet_table(path: Path, file: BinaryIO) -> pyarrow.Table:
+    """Read times of Spark and Impala, INT96, in microseconds: nanoseconds do not reach beyond 1677 and 2262."""
+    from pyarrow import parquet
+
+    parts = parquet.ParquetFile(file, coerce_int96_timestamp_unit="us")
+    leaves = [parts.schema.column(number) for number in range(len(parts.schema))]
+    if int96 := sorted({leaf.path for leaf in leaves if leaf.physical_type == "INT96"}):
+        _check_years(path, parquet.ParquetFile(file, coerce_int96_timestamp_unit="s").read(int96))
+    return parts.read().replace_schema_metadata()
+
+
+def _check_years(path: Path, seconds: pyarrow.Table) -> None:
+    """Raise for a time outside the years 1 to 9999. Seconds hold every INT96; microseconds may wrap."""
+    import pyarrow
+    from pyarrow import compute
+
+    for name, column in zip(seconds.column_names, seconds.columns, strict=True):
+        if pyarrow.types.is_timestamp(column.type):
+            since_1970 = column.cast(pyarrow.int64())
+            outside = compute.or_(compute.less(since_1970, _FIRST_SECOND), compute.greater(since_1970, _LAST_SECOND))
+            if (row := outside.index(True).as_py()) >= 0:
+                where = f"{path}: row {row + 1}, column {shown_name(name)}"
+                raise StagedDataError(f"{where}: a time outside the years 1 to 9999")
+
+
+def _check_types(path: Path, table: pyarrow.Table) -> None:
+    """Raise for a value that would become a bare number or stop the reader: times of day, durations, nested times."""
+    from pyarrow import types
+
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        kind = column.type
+        refused = _holds_times(kind) if types.is_nested(kind) else types.is_time(kind) or types.is_duration(kind)
+        if refused and (row := column.is_valid().index(True).as_py()) >= 0:
+            where = f"{path}: row {row + 1}, column {shown_name(name)}"
+            raise StagedDataError(f"{where}: a value of type {str(kind)!r:.80} cannot be staged")
+
+
+def _holds_times(kind: pyarrow.DataType) -> bool:
+    from pyarrow import types
+
+    if types.is_nested(kind):
+        return any(_holds_times(kind.field(number).type) for number in range(kind.num_fields))
+    return bool(types.is_temporal(kind))

@@ -28,10 +28,11 @@ def same_key(spec: TableSpec, left: str, right: str) -> str:
     """
     # Keep both sides plain columns, never CAST or COALESCE: BigQuery takes this form in the ON of a
     # MERGE, and refuses expressions and IS NOT DISTINCT FROM there (tried live, August 2026).
-    return " AND ".join(_same(f"{left}.{quoted(name)}", f"{right}.{quoted(name)}") for name in spec.key_columns)
+    return " AND ".join(same(f"{left}.{quoted(name)}", f"{right}.{quoted(name)}") for name in spec.key_columns)
 
 
-def _same(left: str, right: str) -> str:
+def same(left: str, right: str) -> str:
+    """Whether two expressions are equal, NULL to NULL."""
     return f"({left} = {right} OR ({left} IS NULL AND {right} IS NULL))"
 
 

@@ -74,18 +74,14 @@ def ledger_runs(
     since: datetime | None = None,
 ) -> list[LedgerRun]:
     """Committed consolidations, newest first; none when there is no ledger yet."""
-    conditions: dict[str, tuple[str, Value | None]] = {
-        "batch_id": ("batch_id = @batch_id", batch_id),
-        "game_date": ("game_date = @game_date", game_date),
-        "since": ("committed_at >= @since", since),
-    }
-    asked = {name: (sql, value) for name, (sql, value) in conditions.items() if value is not None}
-    where = " AND ".join(sql for sql, _ in asked.values()) or "TRUE"
+    given: dict[str, Value | None] = {"batch_id": batch_id, "game_date": game_date, "since": since}
+    asked = {name: value for name, value in given.items() if value is not None}
+    where = " AND ".join("committed_at >= @since" if name == "since" else f"{name} = @{name}" for name in asked)
     names = ", ".join(column.name for column in LEDGER_COLUMNS)
     try:
         rows = warehouse.query(
-            f"SELECT {names} FROM {spec.ledger.sql} WHERE {where} ORDER BY committed_at DESC, run_id",
-            {name: value for name, (_, value) in asked.items() if value is not None},
+            f"SELECT {names} FROM {spec.ledger.sql} WHERE {where or 'TRUE'} ORDER BY committed_at DESC, run_id",
+            asked,
         )
     except TableNotFound:
         return []

@@ -137,7 +137,9 @@ def _text(value: Any) -> str | None:
     if isinstance(value, str):
         value.encode()  # refuses half of a surrogate pair
         return value.replace("\0", "") or None
-    return str(_integral(value))
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise ValueError
+    return str(int(value))
 
 
 def _json(value: Any) -> str:
@@ -150,12 +152,6 @@ def _json(value: Any) -> str:
 
 def _no_json(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
-
-
-def _integral(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise ValueError
-    return int(value)
 
 
 def _decimal(value: Any) -> Decimal | None:

@@ -14,7 +14,7 @@ from lib.words.choices import nearest
 
 # Written with one type and read back as another without a loss that matters here:
 # the line is declared NUMERIC(4,1) and lives as FLOAT64.
-_NUMBERS = {"INT64", "FLOAT64", "NUMERIC", "BIGNUMERIC"}
+NUMBERS = {"INT64", "FLOAT64", "NUMERIC", "BIGNUMERIC"}
 
 # pandas' names of an index without a name: in CSV, in CSV that it read and wrote again, and in Parquet.
 _PANDAS_INDEX = {"", "Unnamed: 0", "__index_level_0__"}
@@ -75,7 +75,7 @@ def _demands(spec: TableSpec) -> list[_Demand]:
         _Demand("never_update", spec.never_update, lambda _: True, "", "STRING"),
         _Demand("newest_first", spec.newest_first, is_orderable, comparable, "TIMESTAMP"),
         _Demand("active_column", [spec.active_column], lambda type_: type_ == "BOOL", "a BOOL", "BOOL"),
-        _Demand("rounded_columns", spec.rounded_columns, lambda type_: type_ in _NUMBERS, "a number", "FLOAT64"),
+        _Demand("rounded_columns", spec.rounded_columns, lambda type_: type_ in NUMBERS, "a number", "FLOAT64"),
     ]
     return [replace(demand, names=[name for name in demand.names if name]) for demand in demands]
 
@@ -97,17 +97,13 @@ def check_staged_columns(spec: TableSpec, main: Sequence[Column], staged: Sequen
     differing = [
         f"{column.name} is {column.type} and not {types[column.name]}"
         for column in staged
-        if not _fits(column.type, types[column.name])
+        if column.type != types[column.name] and not {column.type, types[column.name]} <= NUMBERS
     ]
     if differing:
         raise StagedDataError(f"{source} does not fit {spec.table}: {'; '.join(differing)}")
     present = {column.name for column in staged}
     if missing := [name for name in (*spec.key_columns, spec.date_column) if name not in present]:
         raise StagedDataError(f"{source} lacks columns that every row of {spec.table} needs: {', '.join(missing)}")
-
-
-def _fits(staged: str, main: str) -> bool:
-    return staged == main or {staged, main} <= _NUMBERS
 
 
 def _unknown(spec: TableSpec, types: dict[str, str], unknown: Sequence[Column], source: str) -> str:

@@ -39,12 +39,7 @@ class StagingWrite:
 
 
 class BatchStagingWriter:
-    """Writes a worker's rows into staging tables of their own.
-
-    Args:
-        warehouse: Where the tables are.
-        spec: The main table that the rows must fit.
-    """
+    """Writes a worker's rows into staging tables of their own."""
 
     def __init__(self, warehouse: Warehouse, spec: TableSpec) -> None:
         self._warehouse = warehouse
@@ -62,7 +57,6 @@ class BatchStagingWriter:
 
         Args:
             rows: One row a prediction: a frame, or mappings.
-            batch_id: The batch that the rows belong to.
             worker_id: Who writes; letters, digits, hyphens and underscores.
             game_date: Fills an absent date, and every row must agree with it.
 
@@ -240,8 +234,7 @@ class BatchBacklog:
         oldest: When the first was written; None: not known.
         newest: When the last was written; None: not known.
         merged_tables: Tables that the ledger knows: merged, and not dropped yet.
-        unmerged_tables: All others. The ledger knows nothing of them.
-        waiting: Those.
+        waiting: All others. The ledger knows nothing of them.
     """
 
     batch_id: str
@@ -250,8 +243,11 @@ class BatchBacklog:
     oldest: datetime | None
     newest: datetime | None
     merged_tables: int
-    unmerged_tables: int
-    waiting: tuple[StagingTable, ...] = ()
+    waiting: tuple[StagingTable, ...]
+
+    @property
+    def unmerged_tables(self) -> int:
+        return len(self.waiting)
 
 
 def staging_backlog(warehouse: Warehouse, spec: TableSpec) -> list[BatchBacklog]:
@@ -281,6 +277,5 @@ def _backlog(batch_id: str, tables: Sequence[StagingTable], merged: Mapping[str,
         oldest=times[0] if times else None,
         newest=times[-1] if times else None,
         merged_tables=len(tables) - len(waiting),
-        unmerged_tables=len(waiting),
         waiting=waiting,
     )

@@ -55,7 +55,6 @@ class StagingTable:
     """A staging table as the warehouse lists it.
 
     Attributes:
-        name: The table.
         note: The text that its writer gave `Warehouse.load`, or that another writer left; may be empty.
         rows: How many rows it holds.
         changed_at: When it was last written, in the warehouse's time; None: not known.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 
 from lib.consolidation.errors import TableNotFound
 from lib.consolidation.identifiers import TableName
@@ -14,25 +13,16 @@ from lib.ports.jobs import JobState, TableLayout, WarehouseJob
 
 
 class LocalActivity:
-    """A `WarehouseActivity` of one DuckDB file. A transaction that has ended is remembered by the ledger only.
-
-    Args:
-        warehouse: The file.
-    """
+    """A `WarehouseActivity` of one DuckDB file. A transaction that has ended is remembered by the ledger only."""
 
     has_queue = False
 
     def __init__(self, warehouse: DuckdbWarehouse) -> None:
         self._warehouse = warehouse
 
-    @property
-    def folder(self) -> Path:
-        """Where the marks are."""
-        return self._warehouse.job_marks
-
     def jobs(self, dataset: str, *, since: datetime) -> list[WarehouseJob]:
         try:
-            marks = read_marks(self.folder)
+            marks = read_marks(self._warehouse.job_marks)
         except OSError as error:
             raise SourceUnavailable(f"the marks of running transactions cannot be read: {error}") from error
         found = [_job(mark) for mark in marks if mark.created_at >= since and dataset in mark.datasets]

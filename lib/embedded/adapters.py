@@ -18,8 +18,7 @@ from lib.environment import Environment
 if TYPE_CHECKING:
     from lib.embedded.activity import LocalActivity
     from lib.embedded.commands import EmbeddedCommands
-    from lib.embedded.permissions import LocalPermissions
-    from lib.embedded.services import LocalServices
+    from lib.embedded.services import LocalPermissions, LocalServices
 
 
 # What an empty warehouse starts with: the guide's columns that matter. A live table has about a hundred, and they are
@@ -49,7 +48,6 @@ class EmbeddedAdapters:
 
     Args:
         home: The folder (see `lib.places.home`).
-        environment: Its settings.
     """
 
     def __init__(self, home: Path, environment: Environment) -> None:
@@ -97,7 +95,7 @@ class EmbeddedAdapters:
 
     @cached_property
     def permissions(self) -> LocalPermissions:
-        from lib.embedded.permissions import LocalPermissions
+        from lib.embedded.services import LocalPermissions
 
         return LocalPermissions(self.home)
 

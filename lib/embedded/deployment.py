@@ -51,7 +51,6 @@ class Revision:
     """A deployed revision.
 
     Attributes:
-        name: Its name.
         deployed_at: When it was created.
         is_ready: Whether it started.
         reason: Why it did not.
@@ -100,7 +99,6 @@ class Deployment:
     """Both services and the roles of their accounts. A value: each ``with_`` makes a new one.
 
     Attributes:
-        services: By name.
         roles: Roles by service account.
         unresolved_members: Role to a group that may hold it for any account.
     """

@@ -19,7 +19,6 @@ from lib.consolidation.errors import DatasetNotFound, TableNotFound, Transaction
 from lib.errors import CorruptState, RunbookError, UserError
 
 _NO_DATABASE = ("not a valid DuckDB", "Is a directory", "Could not read enough bytes")
-_CHECKSUM = "does not match stored checksum"
 # What DuckDB says of rivals. A commit that fails on a full disk is a TransactionException too, and a message may
 # hold any name, so each is matched from its beginning.
 _CONFLICT = re.compile(
@@ -115,7 +114,9 @@ def _translated(path: Path, error: duckdb.Error) -> RunbookError:
         return no_dataset(path, missing[1])
     if isinstance(error, duckdb.InterruptException):
         return WarehouseUnavailable("the statement was cancelled and rolled back")
-    return _failed(path, error)
+    if _is_damage(error):
+        return _damaged(path, error)
+    return WarehouseUnavailable(f"the warehouse {path} failed: {said}")
 
 
 def is_missing_table(error: duckdb.Error) -> bool:
@@ -131,14 +132,8 @@ def no_dataset(path: Path, dataset: str) -> DatasetNotFound:
     )
 
 
-def _failed(path: Path, error: duckdb.Error) -> CorruptState | WarehouseUnavailable:
-    if _is_damage(error):
-        return _damaged(path, error)
-    return WarehouseUnavailable(f"the warehouse {path} failed: {_one_line(error)}")
-
-
 def _is_damage(error: Exception) -> bool:
-    return isinstance(error, duckdb.SerializationException) or _CHECKSUM in str(error)
+    return isinstance(error, duckdb.SerializationException) or "does not match stored checksum" in str(error)
 
 
 def _damaged(path: Path, error: Exception) -> CorruptState:

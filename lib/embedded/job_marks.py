@@ -58,14 +58,10 @@ def marked(folder: Path, job_id: str, datasets: Sequence[str]) -> Iterator[Calla
     except OSError as error:
         logger.debug("job %s leaves no mark: %s", job_id, error)
     try:
-        yield mark.begin if mark else _nothing
+        yield mark.begin if mark else lambda: None
     finally:
         if mark:
             mark.remove()
-
-
-def _nothing() -> None:
-    """There is no mark to change."""
 
 
 class _Mark:

@@ -2,24 +2,25 @@
 
 Many processes append to one file: each line is one write at its end. The reader goes
 through a file line by line and keeps only what is asked for, so a file may be larger
-than the memory; damaged and plain lines are tolerated (see `lib.embedded.log_format`).
+than the memory. A line is a JSON object that begins with its timestamp; any other line is
+taken as plain text, which may begin with an ISO 8601 timestamp.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
 import socket
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lib.embedded.log_format import decode, encode, parse_time
 from lib.errors import SourceUnavailable
-from lib.ports.logs import ERROR_SEVERITIES, LogEntry
+from lib.ports.logs import ERROR_SEVERITIES, LogEntry, check_service_name, is_asked_for
 
 _LONGEST_LINE_BYTES = 1_000_000
 _OUR_TIME = re.compile(rb'\{"timestamp": "(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00)", ')
@@ -28,8 +29,7 @@ _STANDARD_FIELDS = frozenset({*vars(logging.makeLogRecord({})), "message", "asct
 
 def log_path(home: Path, service: str) -> Path:
     """The service's file below the state folder. Raises `SourceUnavailable` for no name of a service."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", service, re.ASCII):
-        raise SourceUnavailable(f"{service!r:.80} is no name of a service")
+    check_service_name(service)
     return home / "logs" / f"{service}.jsonl"
 
 
@@ -139,7 +139,7 @@ class FileLogReader:
             if entry is None:
                 continue
             dated, at = b"", entry.timestamp
-            if _is_asked_for(entry, containing, or_errors):
+            if is_asked_for(entry, containing, or_errors):
                 yield entry
 
 
@@ -171,7 +171,80 @@ def _telling_words(containing: Sequence[str], or_errors: bool) -> re.Pattern[byt
     return re.compile("|".join((*words, *severities)).encode())
 
 
-def _is_asked_for(entry: LogEntry, containing: Sequence[str], or_errors: bool) -> bool:
-    if not containing or (or_errors and entry.severity in ERROR_SEVERITIES):
-        return True
-    return any(text in entry.message for text in containing)
+def encode(entry: LogEntry) -> bytes:
+    """The line, its end included."""
+    record = {
+        "timestamp": entry.timestamp.astimezone(UTC).isoformat(timespec="microseconds"),
+        "severity": entry.severity,
+        "message": entry.message,
+        "service": entry.service,
+        "revision": entry.revision,
+        "instance": entry.instance,
+        "fields": entry.fields,
+    }
+    # A lone surrogate is text in Python and none in UTF-8.
+    return (json.dumps(record, ensure_ascii=False, default=str) + "\n").encode("utf-8", "replace")
+
+
+def decode(line: bytes, service: str, at: datetime | None) -> LogEntry | None:
+    """The entry of a line.
+
+    Args:
+        line: As read from the file.
+        service: Whose log it is, whatever the line says.
+        at: The time of the line before; a line without a time of its own, such as the
+            rest of a traceback, has the same.
+
+    Returns:
+        None when the line has no time, or is empty.
+    """
+    text = line.decode("utf-8", "replace").strip()
+    record = _json_object(text)
+    if record is None:
+        return _plain(text, service, at)
+    timestamp = parse_time(record.get("timestamp")) or at
+    if timestamp is None:
+        return None
+    fields = record.get("fields")
+    return LogEntry(
+        timestamp=timestamp,
+        message=_text(record.get("message", "")),
+        service=service,
+        revision=_text(record.get("revision") or ""),
+        instance=_text(record.get("instance") or ""),
+        severity=_text(record.get("severity") or "DEFAULT"),
+        fields=fields if isinstance(fields, dict) else {},
+    )
+
+
+def _text(value: object) -> str:
+    """An escape in JSON may be half a surrogate pair, which no report could be written with."""
+    return str(value).encode("utf-8", "replace").decode()
+
+
+def _json_object(text: str) -> Mapping[str, Any] | None:
+    if not text.startswith("{"):
+        return None
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def _plain(text: str, service: str, at: datetime | None) -> LogEntry | None:
+    first, _, rest = text.partition(" ")
+    own = parse_time(first)
+    timestamp, message = (own, rest) if own else (at, text)
+    return LogEntry(timestamp, message, service) if timestamp and message else None
+
+
+def parse_time(value: object) -> datetime | None:
+    """An ISO 8601 moment; without a zone it is UTC. None when it is none."""
+    if not isinstance(value, str) or not 10 < len(value) < 40:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None

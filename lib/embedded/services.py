@@ -1,4 +1,4 @@
-"""The deployed services of the embedded platform, with endpoints that really answer.
+"""The deployed services of the embedded platform, with endpoints that really answer, and the roles of their accounts.
 
 Health endpoints are served over HTTP on the loopback address, by a server that is
 started when it is first needed and ends with the process.
@@ -21,7 +21,15 @@ from uuid import uuid4
 from lib.embedded.deployment import DeployedService, Deployment, Endpoint, Revision
 from lib.errors import ChangedMeanwhile, SourceUnavailable
 from lib.ports.health_request import request_health
-from lib.ports.services import LATEST, DeployedRevision, HealthResponse, RevisionTraffic, ServiceStatus
+from lib.ports.permissions import RoleBindings
+from lib.ports.services import (
+    LATEST,
+    DeployedRevision,
+    HealthResponse,
+    RevisionTraffic,
+    ServiceStatus,
+    value_that_serves,
+)
 
 _HANGING_SECONDS = 30.0
 _NUMBER = re.compile(r"-(\d{5})-")
@@ -51,10 +59,7 @@ class LocalServices:
         deployed = Deployment.load(self._home).service(service)
         serving = {deployed.resolved(target) for target in deployed.traffic}
         values = {revision.variables.get(name) for revision in deployed.revisions if revision.name in serving}
-        if len(values) != 1:
-            state = "differs between the revisions that serve" if values else "is not told: no revision serves"
-            raise SourceUnavailable(f"{name} of {service} {state}")
-        return values.pop()
+        return value_that_serves(service, name, values)
 
     def set_variable(self, service: str, name: str, value: str | None, *, version: str) -> None:
         def deploy(deployed: DeployedService) -> DeployedService:
@@ -102,6 +107,36 @@ class LocalServices:
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, name="local services", daemon=True).start()
         return f"http://127.0.0.1:{server.server_port}"
+
+
+class LocalPermissions:
+    """A `Permissions` port over the state folder."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+
+    def roles_of(self, service_account: str) -> RoleBindings:
+        deployment = Deployment.load(self._home)
+        return RoleBindings(
+            frozenset(deployment.roles.get(service_account, ())),
+            dict(deployment.unresolved_members),
+            version=_roles_version(deployment),
+        )
+
+    def grant(self, service_account: str, role: str, *, version: str) -> None:
+        self._bind(service_account, role, version, bound=True)
+
+    def revoke(self, service_account: str, role: str, *, version: str) -> None:
+        self._bind(service_account, role, version, bound=False)
+
+    def _bind(self, service_account: str, role: str, version: str, *, bound: bool) -> None:
+        def change(deployment: Deployment) -> Deployment:
+            if _roles_version(deployment) != version:
+                raise ChangedMeanwhile("the roles were changed since they were looked at; nothing was changed")
+            others = [known for known in deployment.roles.get(service_account, ()) if known != role]
+            return deployment.with_roles(service_account, [*others, role] if bound else others)
+
+        Deployment.change(self._home, change)
 
 
 class _HealthHandler(BaseHTTPRequestHandler):
@@ -159,6 +194,11 @@ def _version(deployed: DeployedService) -> str:
     """Of what is deployed; what the endpoints answer comes and goes without a change."""
     told = [deployed.service_account, dict(deployed.traffic), *map(repr, deployed.revisions)]
     return sha256(json.dumps(told).encode()).hexdigest()[:16]
+
+
+def _roles_version(deployment: Deployment) -> str:
+    told = repr((sorted(deployment.roles.items()), sorted(deployment.unresolved_members.items())))
+    return sha256(told.encode()).hexdigest()[:16]
 
 
 def _next_name(service: str, newest: Revision) -> str:

@@ -49,7 +49,7 @@ RETURNING *
 """
 _RENEW = f"""
 UPDATE consolidation_locks SET renewed_at = {_MICROSECONDS}, version = version + 1
-WHERE lock_key = :lock_key AND holder_id = :holder_id AND version = :version
+WHERE lock_key = ? AND holder_id = ? AND version = ?
 RETURNING *
 """
 _DELETE = "DELETE FROM consolidation_locks WHERE lock_key = ? AND holder_id = ? AND version = ?"
@@ -72,12 +72,8 @@ class SqliteLockStore:
 
     def __init__(self, path: Path, *, request_timeout_seconds: float = 5.0) -> None:
         self._path = path
-        self._request_timeout_seconds = request_timeout_seconds
+        self.request_timeout_seconds = request_timeout_seconds
         self._threads = threading.local()
-
-    @property
-    def request_timeout_seconds(self) -> float:
-        return self._request_timeout_seconds
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
@@ -97,9 +93,9 @@ class SqliteLockStore:
     def _connect(self) -> sqlite3.Connection:
         """Of several first users at once SQLite refuses some, without waiting, while one switches the file to WAL."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        until = time.monotonic() + self._request_timeout_seconds
+        until = time.monotonic() + self.request_timeout_seconds
         while True:
-            connection = sqlite3.connect(self._path, timeout=self._request_timeout_seconds, isolation_level=None)
+            connection = sqlite3.connect(self._path, timeout=self.request_timeout_seconds, isolation_level=None)
             try:
                 return _prepared(connection)
             except sqlite3.Error as error:
@@ -124,9 +120,8 @@ class SqliteLockStore:
 
     def create(self, claim: Claim) -> LockRecord | None:
         with self._writing() as connection:
-            if _exists(connection, claim.lock_key):
-                return None
-            return _insert(connection, claim)
+            held = connection.execute("SELECT 1 FROM consolidation_locks WHERE lock_key = ?", (claim.lock_key,))
+            return None if held.fetchone() else _insert(connection, claim)
 
     def take_over(self, expired: LockRecord, claim: Claim) -> LockRecord | None:
         with self._writing() as connection:
@@ -135,11 +130,8 @@ class SqliteLockStore:
             return _insert(connection, claim)
 
     def renew(self, record: LockRecord) -> LockRecord | None:
-        lock_key, holder_id, version = _exactly(record)
         with self._connection() as connection:
-            row = connection.execute(
-                _RENEW, {"lock_key": lock_key, "holder_id": holder_id, "version": version}
-            ).fetchone()
+            row = connection.execute(_RENEW, _exactly(record)).fetchone()
             return _record(row) if row else None
 
     def delete(self, record: LockRecord) -> bool:
@@ -152,7 +144,8 @@ class SqliteLockStore:
                 return None
             token = connection.execute(_NEXT_TOKEN).fetchone()[0]
             entry = AuditEntry(record, actor, reason, was_live, _time(token), token)
-            connection.execute("INSERT INTO lock_audit VALUES (?, ?, ?)", (token, token, json.dumps(_dump(entry))))
+            kept = json.dumps({**entry.as_data(), "released_token": token, "version": record.version})
+            connection.execute("INSERT INTO lock_audit VALUES (?, ?, ?)", (token, token, kept))
             return entry
 
     def read(self, lock_key: str) -> Observation:
@@ -200,11 +193,6 @@ def _is_busy(error: sqlite3.Error) -> bool:
     return code & 0xFF == sqlite3.SQLITE_BUSY
 
 
-def _exists(connection: sqlite3.Connection, lock_key: str) -> bool:
-    found = connection.execute("SELECT 1 FROM consolidation_locks WHERE lock_key = ?", (lock_key,))
-    return found.fetchone() is not None
-
-
 def _insert(connection: sqlite3.Connection, claim: Claim) -> LockRecord:
     token = connection.execute(_NEXT_TOKEN).fetchone()[0]
     return _record(connection.execute(_INSERT, {**vars(claim), "token": token}).fetchone())
@@ -225,15 +213,6 @@ def _record(row: sqlite3.Row) -> LockRecord:
 
 def _observation(row: sqlite3.Row) -> Observation:
     return Observation(_record(row), _time(row["read_at"]))
-
-
-def _dump(entry: AuditEntry) -> dict[str, Any]:
-    removed = entry.removed
-    return {
-        **entry.as_data(),
-        "released_token": entry.token,
-        "version": removed.version,
-    }
 
 
 def _load(data: dict[str, Any]) -> AuditEntry:

@@ -19,18 +19,13 @@ if TYPE_CHECKING:
     from lib.gcp.firestore_locks import FirestoreLockStore
     from lib.gcp.iam import ProjectPermissions
     from lib.gcp.logging_reader import CloudLoggingReader
-    from lib.ports.query_cost import QueryCost
+    from lib.ports.jobs import QueryCost
     from lib.verdict.check import Check, Question
     from lib.verdict.section import Section
 
 
 class GoogleAdapters:
-    """Adapters to one project, each with its client library when first asked for.
-
-    Args:
-        environment: Its settings.
-        clients: Clients to use; by default they are made from the settings.
-    """
+    """Adapters to one project, each with its client library when first asked for."""
 
     def __init__(self, environment: Environment, clients: GoogleClients | None = None) -> None:
         self._environment = environment
@@ -65,7 +60,6 @@ class GoogleAdapters:
 
     @property
     def query_costs(self) -> Sequence[QueryCost]:
-        """Of the metered warehouse's queries."""
         return self.metered_warehouse.costs
 
     @cached_property

@@ -28,11 +28,7 @@ MOST_JOBS = 20_000
 
 
 class BigqueryActivity:
-    """A `WarehouseActivity` of one project.
-
-    Args:
-        clients: Its clients.
-    """
+    """A `WarehouseActivity` of one project."""
 
     has_queue = True
 

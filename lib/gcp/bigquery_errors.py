@@ -31,9 +31,6 @@ CLIENT_ERRORS = (exceptions.GoogleAPIError, GoogleAuthError, requests.RequestExc
 def bigquery_errors(project_id: str) -> Iterator[None]:
     """Translate every error of the client.
 
-    Args:
-        project_id: For the commands in the messages.
-
     Raises:
         TransactionConflict: A rival transaction won.
         TableNotFound: A table is not there.

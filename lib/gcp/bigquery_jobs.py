@@ -35,13 +35,12 @@ class BigqueryJobs:
     """Submits jobs, waits for them and stops them.
 
     Args:
-        client: The client.
         patience_seconds: How long a request is tried again while BigQuery is away, and
             how long a cancelled job's end is awaited.
     """
 
     def __init__(self, client: Client, *, patience_seconds: float) -> None:
-        self._client = client
+        self.client = client
         self._patience_seconds = patience_seconds
 
     @property
@@ -50,13 +49,8 @@ class BigqueryJobs:
         return DEFAULT_RETRY.with_timeout(self._patience_seconds)
 
     def submit(self, insert: Callable[[str], Job], job_id: str) -> tuple[Job, bool]:
-        """The job of this id, and whether it was found: it had been inserted before.
-
-        Args:
-            insert: Inserts the job under the id that it is given.
-            job_id: The id.
-        """
-        with bigquery_errors(self._client.project):
+        """The job of this id, which `insert` makes, and whether it was found: it had been inserted before."""
+        with bigquery_errors(self.client.project):
             try:
                 return insert(job_id), False
             except exceptions.Conflict:
@@ -68,7 +62,7 @@ class BigqueryJobs:
                 raise
 
     def _find(self, job_id: str) -> Job:
-        return cast(Job, self._client.get_job(job_id, retry=self.retry, timeout=REQUEST_SECONDS))
+        return cast(Job, self.client.get_job(job_id, retry=self.retry, timeout=REQUEST_SECONDS))
 
     def _find_after(self, error: Exception, job_id: str) -> Job:
         """The answer may have been lost and not the request."""
@@ -94,7 +88,7 @@ class BigqueryJobs:
             TransactionConflict, TableNotFound: It failed for that.
         """
         try:
-            with bigquery_errors(self._client.project):
+            with bigquery_errors(self.client.project):
                 done = self._is_done_within(job, timeout_seconds)
         except BaseException:
             self.stop(job)
@@ -106,7 +100,7 @@ class BigqueryJobs:
                 f"job {job.job_id} took longer than {timeout_seconds:g}s; it was cancelled and rolled back"
             )
         if error := failure(job):
-            raise translated(error, self._client.project) from error
+            raise translated(error, self.client.project) from error
 
     def _is_done_within(self, job: Job, timeout_seconds: float) -> bool:
         give_up_at = time.monotonic() + timeout_seconds

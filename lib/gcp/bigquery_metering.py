@@ -13,8 +13,8 @@ from typing import Any
 from lib.consolidation.errors import WarehouseUnavailable
 from lib.consolidation.warehouse import Parameters, Row
 from lib.gcp.bigquery_warehouse import BigqueryWarehouse
-from lib.ports.query_cost import QueryCost
-from lib.words.bytes import spoken_bytes
+from lib.ports.jobs import QueryCost
+from lib.words.quantities import spoken_bytes
 
 
 class QueryOverLimit(WarehouseUnavailable):

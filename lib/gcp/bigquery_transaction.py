@@ -20,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import cast
 
-from google.cloud.bigquery import Client, CopyJobConfig, QueryJob
+from google.cloud.bigquery import CopyJobConfig, QueryJob
 
 from lib.consolidation.errors import RequirementFailed, SourceVanished, TableNotFound
 from lib.consolidation.identifiers import TableName
@@ -44,7 +44,6 @@ _REQUIREMENT = re.compile(r"requirement:(\w+)")
 class Transaction:
     """Runs the script of these steps."""
 
-    client: Client
     jobs: BigqueryJobs
     steps: Sequence[Step]
 
@@ -84,14 +83,14 @@ class Transaction:
         by_start = sorted(self._children(job), key=lambda child: child.created)
         failed = (failure(child) for child in by_start if (child.error_result or {}).get("reason") != "stopped")
         first = next(filter(None, failed), None)
-        return translated(first, self.client.project) if first else None
+        return translated(first, self.jobs.client.project) if first else None
 
     def _is_committed(self, job: Job) -> bool:
         return any(child.statement_type == "COMMIT_TRANSACTION" and not failure(child) for child in self._children(job))
 
     def _children(self, job: Job) -> list[QueryJob]:
         try:
-            listed = self.client.list_jobs(parent_job=job.job_id, retry=self.jobs.retry, timeout=REQUEST_SECONDS)
+            listed = self.jobs.client.list_jobs(parent_job=job.job_id, retry=self.jobs.retry, timeout=REQUEST_SECONDS)
             return [child for child in listed if isinstance(child, QueryJob) and child.state == "DONE"]
         except CLIENT_ERRORS as error:
             logger.warning("the statements of job %s cannot be listed: %s", job.job_id, error)
@@ -148,7 +147,7 @@ def failed_requirement(message: str, steps: Sequence[Step]) -> RequirementFailed
 
 @contextmanager
 def gathered(
-    client: Client, jobs: BigqueryJobs, gather: Mapping[TableName, Sequence[TableName]], timeout_seconds: float
+    jobs: BigqueryJobs, gather: Mapping[TableName, Sequence[TableName]], timeout_seconds: float
 ) -> Iterator[None]:
     """The tables are there meanwhile, and dropped afterwards; if that fails, they expire.
 
@@ -157,25 +156,23 @@ def gathered(
     """
     try:
         for relation, sources in gather.items():
-            _copy(client, jobs, relation, sources, timeout_seconds)
+            _copy(jobs, relation, sources, timeout_seconds)
         yield
     finally:
         for relation in gather:
-            _drop(client, jobs, relation)
+            _drop(jobs, relation)
 
 
-def _copy(
-    client: Client, jobs: BigqueryJobs, relation: TableName, sources: Sequence[TableName], timeout_seconds: float
-) -> None:
+def _copy(jobs: BigqueryJobs, relation: TableName, sources: Sequence[TableName], timeout_seconds: float) -> None:
     for start in range(0, len(sources), SOURCES_A_JOB):
-        part = [f"{client.project}.{source}" for source in sources[start : start + SOURCES_A_JOB]]
+        part = [f"{jobs.client.project}.{source}" for source in sources[start : start + SOURCES_A_JOB]]
         try:
-            jobs.finish(_submit_copy(client, jobs, relation, part, is_first=start == 0), timeout_seconds)
+            jobs.finish(_submit_copy(jobs, relation, part, is_first=start == 0), timeout_seconds)
         except TableNotFound as error:
             raise SourceVanished(f"a staging table of {relation} is gone: {error}") from error
 
 
-def _submit_copy(client: Client, jobs: BigqueryJobs, relation: TableName, sources: list[str], *, is_first: bool) -> Job:
+def _submit_copy(jobs: BigqueryJobs, relation: TableName, sources: list[str], *, is_first: bool) -> Job:
     expires_at = datetime.now(UTC) + _KEPT_IF_FORGOTTEN
     settings = {
         "createDisposition": "CREATE_IF_NEEDED",
@@ -186,9 +183,9 @@ def _submit_copy(client: Client, jobs: BigqueryJobs, relation: TableName, source
     config = CopyJobConfig.from_api_repr({"copy": settings})
 
     def insert(job_id: str) -> Job:
-        return client.copy_table(
+        return jobs.client.copy_table(
             sources,
-            f"{client.project}.{relation}",
+            f"{jobs.client.project}.{relation}",
             job_id=job_id,
             job_config=cast(CopyJobConfig, config),
             retry=jobs.retry,
@@ -199,10 +196,9 @@ def _submit_copy(client: Client, jobs: BigqueryJobs, relation: TableName, source
     return job
 
 
-def _drop(client: Client, jobs: BigqueryJobs, relation: TableName) -> None:
+def _drop(jobs: BigqueryJobs, relation: TableName) -> None:
     try:
-        client.delete_table(
-            f"{client.project}.{relation}", not_found_ok=True, retry=jobs.retry, timeout=REQUEST_SECONDS
-        )
+        table = f"{jobs.client.project}.{relation}"
+        jobs.client.delete_table(table, not_found_ok=True, retry=jobs.retry, timeout=REQUEST_SECONDS)
     except CLIENT_ERRORS as error:
         logger.warning("%s was not dropped and will expire within a day: %s", relation, error)

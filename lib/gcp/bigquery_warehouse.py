@@ -34,7 +34,6 @@ from lib.consolidation.warehouse import (
 )
 from lib.gcp.bigquery_errors import bigquery_errors
 from lib.gcp.bigquery_jobs import REQUEST_SECONDS, BigqueryJobs, Job, failure, fresh_job_id
-from lib.gcp.bigquery_listing import staging_tables_of, staging_tables_sql, with_streaming_seen
 from lib.gcp.bigquery_transaction import Transaction, gathered, script_of
 from lib.gcp.bigquery_types import (
     columns_by_table,
@@ -43,6 +42,9 @@ from lib.gcp.bigquery_types import (
     load_file,
     query_parameters,
     schema_fields,
+    staging_tables_of,
+    staging_tables_sql,
+    with_streaming_seen,
 )
 
 if TYPE_CHECKING:
@@ -50,9 +52,6 @@ if TYPE_CHECKING:
     from google.cloud.bigquery.table import RowIterator
 
 logger = logging.getLogger(__name__)
-
-_UPLOAD_RETRIES = 3
-_DROPS_AT_ONCE = 8
 
 
 class BigqueryWarehouse:
@@ -115,7 +114,7 @@ class BigqueryWarehouse:
         gather: Mapping[TableName, Sequence[TableName]] | None = None,
     ) -> list[Row]:
         with (
-            gathered(self._client, self._jobs, gather or {}, self._job_timeout_seconds),
+            gathered(self._jobs, gather or {}, self._job_timeout_seconds),
             bigquery_errors(self._project_id),
         ):
             return self._answer(sql, parameters or {})
@@ -207,7 +206,7 @@ class BigqueryWarehouse:
                 size=len(content),
                 job_id=job_id,
                 job_config=config,
-                num_retries=_UPLOAD_RETRIES,
+                num_retries=3,
                 timeout=REQUEST_SECONDS,
             )
 
@@ -236,10 +235,9 @@ class BigqueryWarehouse:
         def insert(attempt_id: str) -> Job:
             return self._client.query(script, job_config=config, job_id=attempt_id, job_retry=None, **self._request)
 
-        with gathered(self._client, self._jobs, gather or {}, self._job_timeout_seconds):
+        with gathered(self._jobs, gather or {}, self._job_timeout_seconds):
             estimated = self._estimated(steps, parameters)
-            transaction = Transaction(self._client, self._jobs, steps)
-            outcome = transaction.run(insert, job_id or fresh_job_id("transaction"), timeout)
+            outcome = Transaction(self._jobs, steps).run(insert, job_id or fresh_job_id("transaction"), timeout)
         return replace(outcome, statistics={**estimated, **outcome.statistics})
 
     def _estimated(self, steps: Sequence[Step], parameters: Parameters) -> dict[str, float]:
@@ -256,7 +254,7 @@ class BigqueryWarehouse:
             with bigquery_errors(self._project_id):
                 self._client.delete_table(self._path(table), not_found_ok=True, **self._request)
 
-        with ThreadPoolExecutor(_DROPS_AT_ONCE) as pool:
+        with ThreadPoolExecutor(max_workers=8) as pool:
             list(pool.map(delete, tables))
 
     def _path(self, table: TableName) -> str:

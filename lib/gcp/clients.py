@@ -8,9 +8,10 @@ whose client speaks HTTP), without any to a server that stands in for Google.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from google.api_core import exceptions
 from google.api_core.retry import Retry, if_exception_type
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
     from google.cloud.run_v2 import RevisionsClient, ServicesClient
     from google.cloud.service_usage_v1 import ServiceUsageClient
 
-EMULATOR_VARIABLE = "RUNBOOK_GOOGLE_EMULATOR_HOST"
-
+_Client = TypeVar("_Client")
 _SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 _REQUEST_SECONDS = 20.0
 _OUTAGES = (exceptions.ServiceUnavailable, exceptions.InternalServerError, exceptions.BadGateway)
@@ -55,7 +55,7 @@ class GoogleClients:
     ) -> None:
         self.project_id = project_id
         self._bigquery_location = bigquery_location
-        self._emulator_host = emulator_host or os.environ.get(EMULATOR_VARIABLE, "")
+        self._emulator_host = emulator_host or os.environ.get("RUNBOOK_GOOGLE_EMULATOR_HOST", "")
         self._after_outage = Retry(if_exception_type(*_OUTAGES), initial=0.2, maximum=4.0, timeout=outage_seconds)
         self._after_quota = Retry(
             if_exception_type(exceptions.TooManyRequests), initial=0.5, maximum=20.0, timeout=quota_seconds
@@ -104,43 +104,37 @@ class GoogleClients:
     def logging(self) -> LoggingServiceV2Client:
         from google.cloud.logging_v2.services.logging_service_v2 import LoggingServiceV2Client
 
-        client: LoggingServiceV2Client = self._connected(LoggingServiceV2Client)
-        return client
+        return self._connected(LoggingServiceV2Client)
 
     @cached_property
     def services(self) -> ServicesClient:
         from google.cloud.run_v2 import ServicesClient
 
-        client: ServicesClient = self._connected(ServicesClient)
-        return client
+        return self._connected(ServicesClient)
 
     @cached_property
     def revisions(self) -> RevisionsClient:
         from google.cloud.run_v2 import RevisionsClient
 
-        client: RevisionsClient = self._connected(RevisionsClient)
-        return client
+        return self._connected(RevisionsClient)
 
     @cached_property
     def projects(self) -> ProjectsClient:
         from google.cloud.resourcemanager_v3 import ProjectsClient
 
-        client: ProjectsClient = self._connected(ProjectsClient)
-        return client
+        return self._connected(ProjectsClient)
 
     @cached_property
     def service_usage(self) -> ServiceUsageClient:
         from google.cloud.service_usage_v1 import ServiceUsageClient
 
-        client: ServiceUsageClient = self._connected(ServiceUsageClient)
-        return client
+        return self._connected(ServiceUsageClient)
 
     @cached_property
     def firestore_admin(self) -> FirestoreAdminClient:
         from google.cloud.firestore_admin_v1 import FirestoreAdminClient
 
-        client: FirestoreAdminClient = self._connected(FirestoreAdminClient)
-        return client
+        return self._connected(FirestoreAdminClient)
 
     @cached_property
     def bigquery(self) -> bigquery.Client:
@@ -154,10 +148,10 @@ class GoogleClients:
             credentials=AnonymousCredentials() if is_emulated else self.credentials,  # type: ignore[no-untyped-call]
         )
 
-    def _connected(self, client: Any) -> Any:
+    def _connected(self, kind: Callable[..., _Client]) -> _Client:
         if not self._emulator_host:
-            return client(credentials=self.credentials)
-        return client(transport=client.get_transport_class("grpc")(channel=self._plain_channel))
+            return kind(credentials=self.credentials)
+        return kind(transport=kind.get_transport_class("grpc")(channel=self._plain_channel))  # type: ignore[attr-defined]
 
     @cached_property
     def _plain_channel(self) -> Any:

@@ -19,23 +19,26 @@ from lib.errors import SourceUnavailable
 from lib.gcp.clients import GoogleClients
 from lib.gcp.errors import CLOUD_RUN, CLOUD_RUN_CHANGE
 from lib.ports.health_request import request_health
-from lib.ports.services import LATEST, DeployedRevision, HealthResponse, RevisionTraffic, ServiceStatus
+from lib.ports.services import (
+    LATEST,
+    DeployedRevision,
+    HealthResponse,
+    RevisionTraffic,
+    ServiceStatus,
+    value_that_serves,
+)
 
 if TYPE_CHECKING:
     from google.cloud.run_v2 import Revision
 
-_REFUSED = (401, 403)
 _ROLLOUT_SECONDS = 300.0
 
 
 def fetch_id_token(audience: str) -> str | None:
-    """An ID token for a private service; None: these credentials make none.
+    """An ID token for the private service at this address; None: these credentials make none.
 
     A service account's key, or the machine's own account, makes one. An operator's login
     does not; such an operator asks by hand, with ``gcloud auth print-identity-token``.
-
-    Args:
-        audience: The service's address.
     """
     from google.auth.transport.requests import Request
     from google.oauth2 import id_token
@@ -51,8 +54,6 @@ class CloudRunServices:
     """A `Services` port over one region of a project.
 
     Args:
-        clients: Of the project.
-        region: Where the services run.
         id_token_for: Makes an ID token for an audience; None: there is none to be had.
         timeout_seconds: How long a health request may take; an instance may have to start.
     """
@@ -77,7 +78,7 @@ class CloudRunServices:
     def health(self, service: str, path: str) -> HealthResponse:
         url = _url(self._service(service))
         answer = request_health(f"{url}{path}", timeout_seconds=self._timeout_seconds)
-        if answer.status_code not in _REFUSED:
+        if answer.status_code not in (401, 403):
             return answer
         # Only a service that wants to know who asks is told, and nobody else.
         token = self._id_token_for(url)
@@ -91,10 +92,7 @@ class CloudRunServices:
         serving = {share.revision for share in _traffic(found)}
         serves = [revision for revision in self._revisions(found) if _short(revision.name) in serving]
         values = {_value(revision.containers, name) for revision in serves}
-        if len(values) != 1:
-            state = "differs between the revisions that serve" if values else "is not told: no revision serves"
-            raise SourceUnavailable(f"{name} of {service} {state}")
-        return values.pop()
+        return value_that_serves(service, name, values)
 
     def set_variable(self, service: str, name: str, value: str | None, *, version: str) -> None:
         template = self._service(service).template

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
 
 from google.auth.exceptions import GoogleAuthError
 from google.cloud.firestore_admin_v1.types import Database, Field, RealtimeUpdatesMode
@@ -23,9 +22,6 @@ from lib.gcp.needs import APIS, CHANGE_NEEDS, NEEDS, Need
 from lib.verdict.check import Check, Looking, Question
 from lib.verdict.section import Section
 from lib.words.quantities import size_in_bytes
-
-if TYPE_CHECKING:
-    from google.cloud.bigquery import Table
 
 CREDENTIALS = Question("credentials", "Credentials")
 ENABLED_APIS = Question("enabled_apis", "Enabled APIs")
@@ -230,7 +226,7 @@ def partitioning(environment: Environment, clients: GoogleClients) -> Section:
             table = clients.bigquery.get_table(f"{environment.project_id}.{spec.table}", **clients.reading)
     except ResourceMissing:
         return Section(())  # `Main table` reports it.
-    field = _partition_column(table)
+    field = (table.time_partitioning.field or "") if table.time_partitioning else ""
     size = table.num_bytes or 0
     evidence = {"partitioned by": field or "nothing", "rows": table.num_rows, "size": size_in_bytes(size)}
     question = PARTITIONING.on(evidence, commands)
@@ -244,10 +240,6 @@ def partitioning(environment: Environment, clients: GoogleClients) -> Section:
     )
     summary = f"not partitioned by {spec.date_column}: each MERGE reads the whole table ({size / 1e6:,.0f} MB)"
     return Section((question.warns(summary, step),))
-
-
-def _partition_column(table: Table) -> str:
-    return (table.time_partitioning.field or "") if table.time_partitioning else ""
 
 
 def _database_path(environment: Environment) -> str:

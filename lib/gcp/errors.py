@@ -1,14 +1,4 @@
-"""What Google's clients raise, as errors of the ports: what failed, and what to type.
-
-SourceUnavailable
-├── AccessDenied     a permission is missing
-├── ApiDisabled      the API is switched off in the project
-├── NotLoggedIn      no usable credentials
-├── QuotaExceeded    too many requests
-├── ResourceMissing  what was asked for is not there
-├── Unreachable      no answer
-└── RequestRefused   anything else: the request itself was not taken
-"""
+"""What Google's clients raise, as errors of the ports: what failed, and what to type."""
 
 from __future__ import annotations
 
@@ -66,9 +56,9 @@ class Unreachable(SourceUnavailable):
 
 
 class RequestRefused(SourceUnavailable):
-    """The request itself was not taken."""
+    """Anything else: the request itself was not taken."""
 
-    fix = "see that project, region and names in params/environments are right"
+    fix = ResourceMissing.fix
 
 
 @dataclass(frozen=True)
@@ -144,12 +134,7 @@ _SECRET = re.compile(
 
 @contextmanager
 def google_errors(source: Source, project_id: str, member: str) -> Iterator[None]:
-    """Translate every error of a client.
-
-    Args:
-        source: What is read.
-        project_id: For the commands in the messages.
-        member: Who reads, as ``gcloud`` writes members.
+    """Translate every error of a client; `member` is who asks, as ``gcloud`` writes members.
 
     Raises:
         SourceUnavailable: One of the kinds above; its message has no credential in it.
@@ -196,14 +181,7 @@ def said_by(error: Exception) -> str:
 
 
 def advice(error: Exception, source: Source, project_id: str, member: str = "serviceAccount:ACCOUNT") -> str:
-    """What to do about an error of any of Google's clients, with the command to type; empty: not known.
-
-    Args:
-        error: As the client raised it.
-        source: What was asked.
-        project_id: Where.
-        member: Who asked, as ``gcloud`` writes members.
-    """
+    """What to do about an error of any of Google's clients, with the command to type; empty: not known."""
     cause = cause_of(error)
     reason = reason_of(cause, project_id)
     kind = _kind(cause)

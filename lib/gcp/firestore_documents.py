@@ -59,8 +59,12 @@ def audit_fields(removed: LockRecord, *, actor: str, reason: str, was_live: bool
 
 def observation(document: DocumentSnapshot[Any]) -> Observation:
     """What a reading of a lock document says."""
-    record = _lock_record(document) if document.exists else None
-    return Observation(record, plain(document.read_time))
+    read_at = plain(document.read_time)
+    if not document.exists:
+        return Observation(None, read_at)
+    created_at, updated_at = plain(document.create_time), plain(document.update_time)
+    claim = _claim(document.id, document)
+    return Observation(LockRecord(claim, token(created_at), created_at, updated_at, version(updated_at)), read_at)
 
 
 def written_record(claim: Claim, committed_at: datetime) -> LockRecord:
@@ -103,12 +107,6 @@ def token(committed_at: datetime) -> int:
 def version(updated_at: datetime) -> str:
     """The version of a document: when it was last written."""
     return updated_at.isoformat()
-
-
-def _lock_record(document: DocumentSnapshot[Any]) -> LockRecord:
-    created_at, updated_at = plain(document.create_time), plain(document.update_time)
-    claim = _claim(document.id, document)
-    return LockRecord(claim, token(created_at), created_at, updated_at, version(updated_at))
 
 
 def _claim(lock_key: str, document: DocumentSnapshot[Any]) -> Claim:

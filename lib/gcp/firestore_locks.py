@@ -15,20 +15,21 @@ import random
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from functools import cached_property
 from typing import Any, cast
 
 from google.api_core import exceptions
 from google.api_core.retry import Retry, if_exception_type
+from google.auth.exceptions import GoogleAuthError
 from google.cloud import firestore
 from google.cloud.firestore import LastUpdateOption
 from google.cloud.firestore_v1.types import ListenRequest, ListenResponse
 
 from lib.gcp import firestore_documents as documents
-from lib.gcp.firestore_errors import firestore_errors
-from lib.locking.errors import LockServiceUnavailable
+from lib.gcp.errors import FIRESTORE, message
+from lib.locking.errors import LockOutcomeUnknown, LockServiceUnavailable
 from lib.locking.store import AuditEntry, Claim, LockRecord, Observation
 
 AUDIT_COLLECTION = "consolidation_lock_audit"
@@ -36,6 +37,23 @@ AUDIT_COLLECTION = "consolidation_lock_audit"
 _POLL_SECONDS = 1.0
 _FAREWELL_SECONDS = 0.1
 _CHANGED = (exceptions.FailedPrecondition, exceptions.NotFound)
+# After these a write may have taken effect, or (Aborted) may simply be sent again.
+_OUTCOME_UNKNOWN = (exceptions.ServerError, exceptions.RetryError, exceptions.Cancelled, exceptions.Aborted)
+
+
+@contextmanager
+def firestore_errors(project_id: str, *, writing: bool = False) -> Iterator[None]:
+    """Translate every error of the client. "Somebody else was first" is none: a precondition asks for it.
+
+    Raises:
+        LockOutcomeUnknown: When `writing`, the answer was lost.
+        LockServiceUnavailable: Nothing was written; the message says what to do.
+    """
+    try:
+        yield
+    except (exceptions.GoogleAPIError, GoogleAuthError) as error:
+        kind = LockOutcomeUnknown if writing and isinstance(error, _OUTCOME_UNKNOWN) else LockServiceUnavailable
+        raise kind(message(error, FIRESTORE, project_id)) from error
 
 
 class FirestoreLockStore:
@@ -64,11 +82,7 @@ class FirestoreLockStore:
         self._database = database
         self._collection = collection
         self._given_client = client
-        self._request_timeout_seconds = request_timeout_seconds
-
-    @property
-    def request_timeout_seconds(self) -> float:
-        return self._request_timeout_seconds
+        self.request_timeout_seconds = request_timeout_seconds
 
     @cached_property
     def _client(self) -> firestore.Client:
@@ -83,7 +97,7 @@ class FirestoreLockStore:
 
         Half the time for starting attempts and half for the last one to end.
         """
-        half = self._request_timeout_seconds / 2
+        half = self.request_timeout_seconds / 2
         again = Retry(predicate=if_exception_type(*again_after), initial=0.05, maximum=1.0, timeout=half)
         return {"retry": again, "timeout": half}
 

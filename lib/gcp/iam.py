@@ -18,15 +18,10 @@ from lib.ports.permissions import RoleBindings
 _OPAQUE = ("group:", "principalSet:", "allUsers", "allAuthenticatedUsers")
 # Older policies hide their conditions.
 _POLICY_VERSION = 3
-_ABOVE = "the folder or organization above the project"
 
 
 class ProjectPermissions:
-    """A `Permissions` port over the policy of a project.
-
-    Args:
-        clients: Of the project.
-    """
+    """A `Permissions` port over the policy of a project."""
 
     def __init__(self, clients: GoogleClients) -> None:
         self._clients = clients
@@ -84,7 +79,8 @@ def _bindings_of(account: str, policy: Any) -> RoleBindings:
         if binding.HasField("condition"):
             # Whether a condition holds depends on the request.
             named = [account] if is_named else []
-            opaque = [f"{member} (if {_spoken(binding.condition)})" for member in (*named, *opaque)]
+            condition = binding.condition.title or binding.condition.expression
+            opaque = [f"{member} (if {condition})" for member in (*named, *opaque)]
         elif is_named:
             roles.add(binding.role)
         if opaque:
@@ -92,7 +88,7 @@ def _bindings_of(account: str, policy: Any) -> RoleBindings:
     return RoleBindings(
         frozenset(roles),
         {role: ", ".join(members) for role, members in unresolved.items()},
-        unseen=_ABOVE,
+        unseen="the folder or organization above the project",
         version=policy.etag.hex(),
     )
 
@@ -113,7 +109,3 @@ def _unconditional(policy: Any, role: str) -> Any:
     """The members of the role's binding that has no condition; None: there is no such binding."""
     plain = (item for item in policy.bindings if item.role == role and not item.HasField("condition"))
     return next((item.members for item in plain), None)
-
-
-def _spoken(condition: Any) -> str:
-    return str(condition.title or condition.expression)

@@ -15,17 +15,14 @@ from typing import TYPE_CHECKING, Any
 from google.logging.type.log_severity_pb2 import LogSeverity
 from google.protobuf.json_format import MessageToDict
 
-from lib.errors import SourceUnavailable
 from lib.gcp.clients import GoogleClients
 from lib.gcp.errors import CLOUD_LOGGING
-from lib.ports.logs import ERROR_SEVERITIES, LogEntry
+from lib.ports.logs import LogEntry, check_service_name, is_asked_for
 
 if TYPE_CHECKING:
     from google.cloud.logging_v2.types import LogEntry as StoredEntry
 
-_LARGEST_PAGE = 1000
 _LONGEST_QUERY = 20_000  # characters
-_SERVICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 # Written by Cloud Run about the service, even while the service itself logs nothing.
 _PLATFORM_LOGS = (
     "run.googleapis.com/requests",
@@ -37,14 +34,9 @@ _PLATFORM_LOGS = (
 
 
 class CloudLoggingReader:
-    """A `LogReader` over the log entries of a project's Cloud Run services.
+    """A `LogReader` over the log entries of a project's Cloud Run services; `page_size` of them a request."""
 
-    Args:
-        clients: Of the project.
-        page_size: Entries a request, at most 1,000.
-    """
-
-    def __init__(self, clients: GoogleClients, *, page_size: int = _LARGEST_PAGE) -> None:
+    def __init__(self, clients: GoogleClients, *, page_size: int = 1000) -> None:
         self._clients = clients
         self._page_size = page_size
 
@@ -62,10 +54,10 @@ class CloudLoggingReader:
         conditions = [_of_services(services), f'timestamp>="{_moment(since)}"', f'timestamp<"{_moment(until)}"']
         texts = _holding(containing, or_errors)
         # Each line is looked at here as well, so texts that are too many or too long only cost more reading.
-        if len(_query([*conditions, *texts])) <= _LONGEST_QUERY:
+        if len(" AND ".join([*conditions, *texts])) <= _LONGEST_QUERY:
             conditions += texts
         found = map(_entry, self._stored(conditions, order="asc", page_size=self._page_size))
-        return (entry for entry in found if _is_asked_for(entry, containing, or_errors))
+        return (entry for entry in found if is_asked_for(entry, containing, or_errors))
 
     def newest(self, service: str, *, since: datetime) -> datetime | None:
         """Bounded, because Logging searches all that it keeps for an entry that may not be there."""
@@ -80,7 +72,7 @@ class CloudLoggingReader:
     def _stored(self, conditions: Sequence[str], *, order: str, page_size: int) -> Iterator[StoredEntry]:
         request = {
             "resource_names": [f"projects/{self._clients.project_id}"],
-            "filter": _query(conditions),
+            "filter": " AND ".join(conditions),
             "order_by": f"timestamp {order}",
             "page_size": page_size,
         }
@@ -88,14 +80,9 @@ class CloudLoggingReader:
             yield from self._clients.logging.list_log_entries(request, **self._clients.reading)
 
 
-def _query(conditions: Sequence[str]) -> str:
-    return " AND ".join(conditions)
-
-
 def _of_services(services: Sequence[str]) -> str:
     for service in services:
-        if not _SERVICE_NAME.fullmatch(service):
-            raise SourceUnavailable(f"{service!r:.80} is no name of a service")
+        check_service_name(service)
     names = " OR ".join(map(_quoted, services))
     return f'resource.type="cloud_run_revision" AND resource.labels.service_name=({names})'
 
@@ -107,12 +94,6 @@ def _holding(containing: Sequence[str], or_errors: bool) -> list[str]:
         return []
     terms = [f"{field}:{_quoted(word)}" for word in words for field in ("textPayload", "jsonPayload.message")]
     return [f"({' OR '.join([*terms, *(['severity>=ERROR'] if or_errors else [])])})"]
-
-
-def _is_asked_for(entry: LogEntry, containing: Sequence[str], or_errors: bool) -> bool:
-    if not containing or (or_errors and entry.severity in ERROR_SEVERITIES):
-        return True
-    return any(text in entry.message for text in containing)
 
 
 def _quoted(text: str) -> str:
@@ -133,7 +114,7 @@ def _entry(stored: StoredEntry) -> LogEntry:
         service=raw.resource.labels.get("service_name", ""),
         revision=raw.resource.labels.get("revision_name", ""),
         instance=raw.labels.get("instanceId", ""),
-        severity=_severity(raw.severity),
+        severity=LogSeverity.Name(raw.severity) if raw.severity in LogSeverity.values() else "DEFAULT",
         fields=fields,
     )
 
@@ -144,7 +125,3 @@ def _about(raw: Any) -> str:
     if request.status:
         return f"HTTP {request.status} {request.request_method} {request.request_url}"
     return f"record of type {raw.proto_payload.type_url}" if raw.proto_payload.type_url else ""
-
-
-def _severity(number: int) -> str:
-    return str(LogSeverity.Name(number)) if number in LogSeverity.values() else "DEFAULT"

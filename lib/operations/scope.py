@@ -15,8 +15,8 @@ from lib.platform import Platform
 from lib.verdict.check import Question
 from lib.verdict.conclusion import Conclusion
 from lib.verdict.section import Findings, Section, Table, facts, section
-from lib.words.bytes import spoken_bytes
 from lib.words.dates import local_time, resolve_game_date, start_of, zone
+from lib.words.quantities import spoken_bytes
 
 _LONGEST_HOURS = 24 * 400
 _DAYS_ROUND_A_DATE = (1, 7)

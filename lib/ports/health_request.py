@@ -21,9 +21,7 @@ def request_health(url: str, *, timeout_seconds: float, headers: Mapping[str, st
     """GET the address.
 
     Args:
-        url: An ``http`` or ``https`` address.
         timeout_seconds: Without a whole answer within it, the endpoint counts as silent.
-        headers: Such as an ``Authorization``.
 
     Returns:
         What it answered. One longer than a megabyte has no body, but an error instead.

@@ -1,4 +1,4 @@
-"""The port to what the warehouse tells about its own work: its jobs, and how a table is laid out.
+"""The port to the warehouse's own work: its jobs, how a table is laid out, and what queries read where that is billed.
 
 Every call raises `SourceUnavailable` when the warehouse does not tell.
 """
@@ -63,7 +63,6 @@ class TableLayout:
     """How a table is stored.
 
     Attributes:
-        rows: Its rows.
         size_bytes: Bytes that a scan of all columns reads; None: not told.
         partition_column: The column that it is partitioned by; empty: a statement scans all of it.
         has_partitions: Whether the warehouse knows partitions at all.
@@ -73,6 +72,21 @@ class TableLayout:
     size_bytes: int | None
     partition_column: str = ""
     has_partitions: bool = True
+
+
+@dataclass(frozen=True)
+class QueryCost:
+    """One query that a run asked.
+
+    Attributes:
+        statement: Its text.
+        estimated_bytes: What a dry run said that it would read at most.
+        read_bytes: What it read; None: it was refused or failed, and read nothing that is known.
+    """
+
+    statement: str
+    estimated_bytes: int
+    read_bytes: int | None
 
 
 class WarehouseActivity(Protocol):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
+
+from lib.errors import SourceUnavailable
 
 
 @dataclass(frozen=True)
@@ -32,13 +35,24 @@ class LogEntry:
 
 
 ERROR_SEVERITIES = frozenset({"ERROR", "CRITICAL", "ALERT", "EMERGENCY"})
+_SERVICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
+
+
+def check_service_name(service: str) -> None:
+    """Raise `SourceUnavailable` for a text that cannot be a service's name, such as a path or part of a query."""
+    if not _SERVICE_NAME.fullmatch(service):
+        raise SourceUnavailable(f"{service!r:.80} is no name of a service")
+
+
+def is_asked_for(entry: LogEntry, containing: Sequence[str], or_errors: bool) -> bool:
+    """Whether `LogReader.entries` hands out the line, of those of the services and the time."""
+    if not containing or (or_errors and entry.severity in ERROR_SEVERITIES):
+        return True
+    return any(text in entry.message for text in containing)
 
 
 class LogReader(Protocol):
-    """Read access to the services' logs.
-
-    A text that cannot be a service's name, such as a path or part of a query, raises `SourceUnavailable`.
-    """
+    """Read access to the services' logs; each call takes what `check_service_name` takes."""
 
     def entries(
         self,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
+
+from lib.errors import SourceUnavailable
 
 LATEST = "LATEST"
 """As a target of traffic: whichever revision is the newest that started, now and later."""
@@ -16,7 +18,6 @@ class RevisionTraffic:
     """The share of requests that a revision serves.
 
     Attributes:
-        revision: Name of the revision.
         percent: 0 to 100.
         follows_latest: Whether the share goes to the next revision once that is deployed;
             a share of a revision by name stays with it.
@@ -37,7 +38,6 @@ class DeployedRevision:
     """A revision of a service.
 
     Attributes:
-        name: Its name.
         deployed_at: When it was created (UTC); None: not told.
         is_ready: Whether it started; None: not told.
     """
@@ -52,7 +52,6 @@ class ServiceStatus:
     """A service as it is deployed.
 
     Attributes:
-        name: Name of the service.
         latest_created_revision: What was deployed last.
         latest_ready_revision: The newest revision that started; differs from the
             one before when the deployment failed.
@@ -99,6 +98,14 @@ class HealthResponse:
     body: Any = None
     error: str = ""
     duration_ms: float = 0.0
+
+
+def value_that_serves(service: str, name: str, values: Set[str | None]) -> str | None:
+    """The one value of the revisions that serve. Raises `SourceUnavailable` unless it is one."""
+    if len(values) != 1:
+        state = "differs between the revisions that serve" if values else "is not told: no revision serves"
+        raise SourceUnavailable(f"{name} of {service} {state}")
+    return next(iter(values))
 
 
 class Services(Protocol):

@@ -26,9 +26,8 @@ from lib.operations.logs.lines import is_error
 from lib.operations.logs.timeline import Consolidation, Progress
 from lib.runbooks.incident import Incident, verdict_of
 from lib.verdict.verdict import Verdict
-from lib.words.durations import spoken_seconds
 from lib.words.pages import in_zone, render, render_markdown
-from lib.words.quantities import in_one_line
+from lib.words.quantities import in_one_line, spoken_seconds
 from lib.words.text import text_of
 
 _FOLDER = "incidents"

@@ -22,9 +22,8 @@ from lib.archive.store import Store
 from lib.errors import UserError
 from lib.verdict.check import Check
 from lib.verdict.verdict import Verdict
-from lib.words import dates, durations, pages, quantities, runbook_commands, text, undated
+from lib.words import dates, pages, quantities, runbook_commands, terminal_text, text
 from lib.words.dates import DATE_WORDS, resolve_game_date
-from lib.words.durations import spoken_seconds
 from lib.words.pages import TEMPLATES, in_zone
 from lib.words.quantities import Quantity, quantity_of
 
@@ -34,7 +33,7 @@ RUNNING = "RUNNING"
 BADNESS = {RUNNING: -1, **{str(verdict): verdict.badness for verdict in Verdict}}
 _LONGEST_TEXT = 300
 # What else than this package makes rows and pages.
-_READERS = (dates, durations, old_records, pages, quantities, record, runbook_commands, text, undated)
+_READERS = (dates, old_records, pages, quantities, record, runbook_commands, terminal_text, text)
 _NEWER = "Update this installation: a newer version has archived the run"
 _DAMAGED = "See what is damaged, and whether it was altered: runbook runs verify"
 _MOST_FIGURES = 40
@@ -182,7 +181,7 @@ def _row(run: Run) -> Row:
         ended_at=iso(record.finished_at) if record.finished_at else "",
         when=in_zone(record.started_at, record.timezone),
         timezone=record.timezone,
-        took=spoken_seconds(record.seconds),
+        took=quantities.spoken_seconds(record.seconds),
         has_report=has_report,
         was_refused=record.refused,
         figures=_figures(record),
@@ -255,9 +254,9 @@ def _figures_of(check: Check) -> Iterator[Figure]:
     for label, value in check.evidence.items():
         quantity = quantity_of(value)
         if quantity is not None and label not in _NOT_FOLLOWED:
-            words = undated.undated(label) or quantity.unit
+            words = dates.undated(label) or quantity.unit
             key, name = (
-                ": ".join(filter(None, (of, words)))[:_LONGEST_NAME] for of in (check.id, undated.undated(check.name))
+                ": ".join(filter(None, (of, words)))[:_LONGEST_NAME] for of in (check.id, dates.undated(check.name))
             )
             yield Figure(key, name, quantity.value, quantity.unit)
 

@@ -18,7 +18,7 @@ from lib.errors import CouldNotLook
 from lib.verdict.check import Check, Question
 from lib.verdict.conclusion import Conclusion, conclude, marked
 from lib.verdict.live import is_live, sorting, style
-from lib.words.durations import Duration
+from lib.words.quantities import Duration
 from lib.words.text import text_of
 
 _MOST_LIVE_ROWS = 1_000

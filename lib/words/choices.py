@@ -35,13 +35,7 @@ def nearest(name: str, known: Iterable[str], most: int = 1) -> list[str]:
 
 
 def no_such(kind: str, name: str, known: Collection[str]) -> UserError:
-    """The error that nothing has this name: it shows the nearest name, and all there are.
-
-    Args:
-        kind: What was looked for, such as ``runbook``.
-        name: What was given.
-        known: The names that there are.
-    """
+    """The error that no ``runbook``, say, has this name: it shows the nearest name, and all there are."""
     near = nearest(name, known)
     hint = f"; did you mean {near[0]}?" if near else "."
     return UserError(f"there is no {kind} {name!r:.80}{hint} Known are: {', '.join(known) or 'none'}")

@@ -9,10 +9,12 @@ from zoneinfo import ZoneInfo
 from lib.errors import UserError
 
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_LENGTH = len("YYYY-MM-DD")
 # What may stand for a date in a parameter.
 DATE_WORDS = ("today", "yesterday")
 _DAYS_BACK = {"": 0, "today": 0, "yesterday": 1}
+_TIME = r"\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?: ?(?:Z|[A-Z]{3,4}|[+-]\d\d:?\d\d)(?![A-Za-z\d]))?"
+_MOMENT = rf"(?<!\d)\d{{4}}-\d\d-\d\d(?!\d)(?:[T ]{_TIME})?|(?<![\d:]){_TIME}(?![\d:])"
+_MOMENTS = re.compile(rf"(?:{_MOMENT})(?: to (?:{_MOMENT}))?", re.ASCII)
 
 
 def zone(name: str) -> ZoneInfo:
@@ -53,7 +55,7 @@ def moment_of(text: str, timezone: str) -> datetime:
         UserError: It is not a moment.
     """
     try:
-        iso_date(text[:_LENGTH])
+        iso_date(text[: len("YYYY-MM-DD")])
         found = datetime.fromisoformat(text)
         return (found if found.tzinfo else found.replace(tzinfo=zone(timezone))).astimezone(UTC)
     except (ValueError, OverflowError):
@@ -88,6 +90,11 @@ def date_in(text: str) -> date | None:
         return iso_date(found.group()) if found else None
     except ValueError:
         return None
+
+
+def undated(text: str) -> str:
+    """The text without the dates and times of day that stand in it; one line."""
+    return " ".join(_MOMENTS.sub(" ", text).split())
 
 
 def start_of(day: date, timezone: str) -> datetime:

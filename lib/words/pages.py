@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lib.errors import UserError
 from lib.words.dates import local_time
-from lib.words.durations import spoken_seconds
-from lib.words.quantities import spoken
+from lib.words.quantities import spoken, spoken_seconds
 from lib.words.runbook_commands import parts_of
 from lib.words.text import one_line, printable
 

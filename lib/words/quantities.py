@@ -1,4 +1,4 @@
-"""Figures as evidence keeps them: numbers with their units, worded only when they are shown."""
+"""Figures as evidence keeps them, numbers with their units, and the words for durations and sizes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from math import isfinite
 from sys import float_info
 from typing import Any
 
-from lib.words.bytes import spoken_bytes
-from lib.words.durations import spoken_seconds
-
 # What nobody would notice, whatever share of the whole it is.
 _LEAST_SECONDS = 0.5
 _MEASURES = ("s", "B", "%")
+_SIZES = (("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000))
 
 
 @dataclass(frozen=True)
@@ -112,3 +110,40 @@ def spoken(value: Value) -> str:
 def in_one_line(evidence: Mapping[str, Value]) -> str:
     """Labels and values as people read them: ``rows: 1,234; longest: 8.2 s``."""
     return "; ".join(f"{label}: {spoken(value)}" for label, value in evidence.items())
+
+
+class Duration(str):
+    """A spoken duration that still knows its `seconds`, so that a table can be sorted by it."""
+
+    seconds: float
+
+
+def spoken_seconds(seconds: float | None) -> str:
+    """``19 ms``, ``0.8 s``, ``4 min 10 s``, ``3 h 5 min``, ``2 d 4 h``; a dash for None."""
+    if seconds is None:
+        return "-"
+    words = Duration(_duration(seconds))
+    words.seconds = seconds
+    return words
+
+
+def _duration(seconds: float) -> str:
+    if 0 < abs(seconds) < 0.1:
+        return f"{seconds * 1_000:.0f} ms"
+    if abs(seconds) < 60 or not isfinite(seconds):
+        return f"{seconds:.1f} s"
+    for unit, smaller, length, short in (("d", "h", 86_400, 3_600), ("h", "min", 3_600, 60), ("min", "s", 60, 1)):
+        if abs(seconds) >= length:
+            whole, rest = divmod(int(abs(seconds)), length)
+            return f"{'-' if seconds < 0 else ''}{whole} {unit} {rest // short} {smaller}"
+    return f"{seconds:.1f} s"
+
+
+def spoken_bytes(count: float | None) -> str:
+    """``1.4 GB``, ``12.0 kB``, ``0 B``; a dash for None. Units are decimal."""
+    if count is None:
+        return "-"
+    for unit, size in _SIZES:
+        if count >= size:
+            return f"{count / size:,.1f} {unit}"
+    return f"{count:.0f} B"

@@ -24,7 +24,6 @@ class NextRunbook:
     """A runbook to look at next.
 
     Attributes:
-        name: Its name.
         command: What runs it.
         parameters: Assignments for its parameters cell, such as ``game_date = "2026-01-17"``.
     """

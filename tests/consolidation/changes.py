@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lib.consolidation.table_spec import TableSpec
-from lib.consolidation.upkeep.audit import ActionRecord, AuditTrail, new_record
+from lib.consolidation.upkeep.audit import ActionRecord, AuditTrail
 from lib.consolidation.upkeep.cleanup import drop_merged, prove_merged
 from lib.consolidation.upkeep.repair import apply_repair, plan_repair
 from lib.consolidation.upkeep.undo import plan_undo, undo_repair
@@ -36,13 +36,13 @@ def change_everything(warehouse: Warehouse, locks: ConsolidationLock, spec: Tabl
 
 
 def _record(action: str) -> ActionRecord:
-    return new_record(
+    return ActionRecord(
         action=action,
         target=HOSTILE,
         environment="test",
         actor=HOSTILE,
         reason=HOSTILE,
         digest="",
-        before={},
+        before="{}",
         undo=HOSTILE,
     )

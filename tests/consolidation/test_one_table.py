@@ -16,7 +16,7 @@ from lib.consolidation.identifiers import TableName
 from lib.consolidation.ledger import ledger_runs
 from lib.consolidation.staging import staging_backlog
 from lib.consolidation.table_spec import TableSpec
-from lib.consolidation.upkeep.audit import ACTION_COLUMNS, new_record
+from lib.consolidation.upkeep.audit import ACTION_COLUMNS, ActionRecord
 from lib.consolidation.upkeep.cleanup import prove_merged
 from lib.consolidation.upkeep.duplicates import count_duplicates
 from lib.consolidation.upkeep.repair import apply_repair, plan_repair
@@ -154,8 +154,15 @@ def test_a_change_of_the_spec_is_refused_once_another_was_recorded(world: World)
     stranger, third = BY_LOAD_DATE, OTHER_SPECS["active column"]
     ensure_fence(world.warehouse, OURS, DAY)
     world.warehouse.create_table(OURS.actions, ACTION_COLUMNS)
-    record = new_record(
-        action="change of a table's spec", target="", environment="", actor="", reason="", digest="", before={}, undo=""
+    record = ActionRecord(
+        action="change of a table's spec",
+        target="",
+        environment="",
+        actor="",
+        reason="",
+        digest="",
+        before="{}",
+        undo="",
     )
     change_spec(world.warehouse, stranger, [OURS.identity], record)
     with pytest.raises(SpecChanged):

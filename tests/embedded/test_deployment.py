@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from lib.embedded.deployment import Deployment, Revision
-from lib.embedded.permissions import LocalPermissions
-from lib.embedded.services import LocalServices
+from lib.embedded.services import LocalPermissions, LocalServices
 from lib.errors import ChangedMeanwhile, SourceUnavailable
 from lib.ports.permissions import Permissions
 from lib.ports.services import LATEST, Services

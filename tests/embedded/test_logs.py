@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.embedded.log_format import decode, encode
-from lib.embedded.logs import FileLogReader, JsonLinesHandler, append_entries, log_path
+from lib.embedded.logs import FileLogReader, JsonLinesHandler, append_entries, decode, encode, log_path
 from lib.ports.logs import LogEntry
 from tests.ports.logs_suite import COORDINATOR, LogReaderSuite, Logs
 

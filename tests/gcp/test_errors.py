@@ -26,7 +26,7 @@ from lib.gcp.errors import (
     Unreachable,
     google_errors,
 )
-from lib.gcp.firestore_errors import firestore_errors
+from lib.gcp.firestore_locks import firestore_errors
 from lib.gcp.iam import ProjectPermissions
 from lib.gcp.logging_reader import CloudLoggingReader
 from tests.gcp.conftest import PROJECT

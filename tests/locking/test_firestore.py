@@ -14,7 +14,7 @@ from google.api_core import exceptions
 from google.auth.exceptions import DefaultCredentialsError, RefreshError
 from google.cloud import firestore as google_firestore
 
-from lib.gcp.firestore_errors import firestore_errors
+from lib.gcp.firestore_locks import firestore_errors
 from lib.locking import ConsolidationLock, LockAcquisitionError, LockOutcomeUnknown, LockRecord, LockServiceUnavailable
 from lib.places import ROOT
 from tests.locking.backends import Backend

@@ -12,7 +12,7 @@ from lib.operations.scope import scope_of
 from lib.platform import Platform
 from lib.verdict.section import Table
 from lib.words.dates import resolve_game_date
-from lib.words.durations import spoken_seconds
+from lib.words.quantities import spoken_seconds
 
 EASTERN = "America/New_York"
 

@@ -14,7 +14,7 @@ from lib.verdict.check import Question
 from lib.verdict.conclusion import conclude, next_step_html
 from lib.verdict.live import SESSION_VARIABLE
 from lib.verdict.section import Table
-from lib.words.durations import spoken_seconds
+from lib.words.quantities import spoken_seconds
 from lib.words.runbook_commands import NextRunbook, parts_of
 
 

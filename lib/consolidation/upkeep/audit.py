@@ -39,15 +39,14 @@ class ActionStatus(StrEnum):
         return "begun, not known to have finished" if self is ActionStatus.BEGUN else self.value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ActionRecord:
-    """One action, as the trail knows it.
+    """One action, as the trail knows it; without an id, one that begins now on this machine.
 
     Attributes:
         action_id: Names the action; its rows share it.
         action: What kind, such as ``repair``.
         target: What was changed.
-        environment: Where.
         actor: Who, as the platform knows them.
         host: From which machine.
         reason: Why, in the operator's words.
@@ -55,25 +54,24 @@ class ActionRecord:
         before: The state that the plan was made on, as JSON.
         after: The state afterwards, as JSON; empty until it is done.
         undo: How it is undone.
-        status: What is known of it.
         filed_at: When this was filed (UTC).
         note: Why it failed; may be empty.
     """
 
-    action_id: str
+    action_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     action: str
     target: str
     environment: str
     actor: str
-    host: str
+    host: str = field(default_factory=lambda: socket.gethostname())
     reason: str
     digest: str
     before: str
-    after: str
+    after: str = ""
     undo: str
-    status: str
-    filed_at: datetime
-    note: str
+    status: str = ActionStatus.BEGUN
+    filed_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    note: str = ""
 
     def done(self, after: Mapping[str, Any], *, undo: str = "") -> ActionRecord:
         """The record once the action has taken effect."""
@@ -101,36 +99,6 @@ _PREFIX = "audit_"
 ACTION_COLUMNS = tuple(
     Column(column.name, "TIMESTAMP" if column.name == "filed_at" else "STRING") for column in fields(ActionRecord)
 )
-
-
-def new_record(
-    *,
-    action: str,
-    target: str,
-    environment: str,
-    actor: str,
-    reason: str,
-    digest: str,
-    before: Mapping[str, Any],
-    undo: str,
-) -> ActionRecord:
-    """The record of an action that begins now, on this machine."""
-    return ActionRecord(
-        action_id=uuid.uuid4().hex,
-        action=action,
-        target=target,
-        environment=environment,
-        actor=actor,
-        host=socket.gethostname(),
-        reason=reason,
-        digest=digest,
-        before=as_json(before),
-        after="",
-        undo=undo,
-        status=ActionStatus.BEGUN,
-        filed_at=datetime.now(UTC),
-        note="",
-    )
 
 
 def as_json(state: Mapping[str, Any]) -> str:
@@ -177,25 +145,20 @@ class AuditTrail:
     def _file_failure(self, record: ActionRecord, error: RunbookError) -> None:
         """Unless the action took effect, and the error came after it."""
         try:
-            if self.status(record.action_id) is ActionStatus.BEGUN:
+            if any(found.status == ActionStatus.BEGUN for found in self.records(action_id=record.action_id)):
                 self.file(record.failed(str(error)))
         except RunbookError as also:
             # Then the trail says what is true as well: its end is not known.
             error.add_note(f"its end could not be filed: {also}")
 
-    def status(self, action_id: str) -> ActionStatus | None:
-        """What is known of the action; None: nothing was ever filed."""
-        found = self.records(action_id=action_id)
-        return ActionStatus(found[0].status) if found else None
-
-    def records(self, *, action_id: str = "", limit: int = 200) -> list[ActionRecord]:
-        """The latest state of each action, or of one, newest first; none when nothing was ever filed."""
+    def records(self, *, action_id: str = "") -> list[ActionRecord]:
+        """The latest state of the last 200 actions, or of one, newest first; none when nothing was ever filed."""
         names = ", ".join(column.name for column in ACTION_COLUMNS)
         latest = "ROW_NUMBER() OVER (PARTITION BY action_id ORDER BY status = 'begun', filed_at DESC) = 1"
         try:
             rows = self._warehouse.query(
                 f"SELECT {names} FROM {self._spec.actions.sql} WHERE @action_id IN ('', action_id) QUALIFY {latest} "
-                f"ORDER BY filed_at DESC, action_id LIMIT {limit:d}",
+                f"ORDER BY filed_at DESC, action_id LIMIT 200",
                 {"action_id": action_id},
             )
         except TableNotFound:

@@ -17,7 +17,7 @@ from itertools import pairwise
 
 from lib.consolidation.errors import SourceVanished, TableNotFound
 from lib.consolidation.identifiers import TableName
-from lib.consolidation.key import comparable_value, quoted, same_key
+from lib.consolidation.key import comparable_value, quoted, same, same_key
 from lib.consolidation.ledger import ledger_runs
 from lib.consolidation.schema import tables_by_columns
 from lib.consolidation.staging import batch_tables, check_marks, is_merged, merged_names
@@ -52,7 +52,6 @@ class ProvenTable:
     Attributes:
         table: As it was listed before anything was read of it.
         proof: Whether its rows are in the main table, and how that is known.
-        rows: Its rows.
         missing: How many of them have a key that the main table has not.
         differing: How many have a key that is there with other values only.
     """
@@ -204,4 +203,4 @@ def _same_value(spec: TableSpec, column: Column) -> str:
     left, right = (comparable_value(column, alias) for alias in ("S", "T"))
     if column.name == spec.active_column:
         return f"COALESCE({left}, TRUE)"  # a MERGE makes it so, and only active rows are looked at
-    return f"({left} = {right} OR ({left} IS NULL AND {right} IS NULL))"
+    return same(left, right)

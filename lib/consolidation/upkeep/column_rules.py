@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 from lib.consolidation.identifiers import plain_identifier
 from lib.consolidation.key import quoted
+from lib.consolidation.schema import NUMBERS
 from lib.consolidation.warehouse import Column, Value
-
-_NUMBERS = {"INT64", "FLOAT64", "NUMERIC", "BIGNUMERIC"}
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class ColumnRule:
 
     def fits_type(self, column: Column) -> bool:
         """Whether values of that type can be held against it."""
-        return (not self.is_of_numbers or column.type in _NUMBERS) and (not self.one_of or column.type == "STRING")
+        return (not self.is_of_numbers or column.type in NUMBERS) and (not self.one_of or column.type == "STRING")
 
     def scale_of(self, greatest: float) -> float | None:
         """The smallest scale that holds the value; None: none does."""
@@ -88,39 +87,27 @@ def greatest(column: str) -> str:
 
 
 def measures_of(rule: ColumnRule, counted: str) -> Iterator[Measure]:
-    """All that is to be known of a column.
-
-    Args:
-        rule: It fits the column's type.
-        counted: GoogleSQL that tells the rows that count.
-    """
+    """All that is to be known of a column whose type the rule fits; `counted` is GoogleSQL for the rows that count."""
     value = f"T.{quoted(rule.column)}"
     yield Measure(nulls(rule.column), f"COUNTIF({counted} AND {value} IS NULL)", {})
-    conditions: list[str] = []
-    parameters: dict[str, Value] = {}
-    for name, bound, sql in _conditions(rule, value):
-        parameters[name] = bound
-        conditions.append(sql)
-    if conditions:
-        yield Measure(unfit(rule.column), f"COUNTIF({counted} AND NOT ({' AND '.join(conditions)}))", parameters)
+    if conditions := _conditions(rule, value):
+        fits = " AND ".join(sql for _, sql in conditions.values())
+        bound = {name: found for name, (found, _) in conditions.items()}
+        yield Measure(unfit(rule.column), f"COUNTIF({counted} AND NOT ({fits}))", bound)
     if rule.scales:
         yield Measure(greatest(rule.column), f"MAX(IF({counted}, CAST({value} AS FLOAT64), NULL))", {})
 
 
-def _conditions(rule: ColumnRule, value: str) -> Iterator[tuple[str, Value, str]]:
+def _conditions(rule: ColumnRule, value: str) -> dict[str, tuple[Value, str]]:
+    """By the name of its parameter what each part of the rule compares with, and how."""
     # Said as what fits: a NaN does not, neither here nor in a warehouse that sorts it last.
-    if rule.lowest is not None:
-        yield f"{rule.column}__lowest", rule.lowest, f"{value} >= @{rule.column}__lowest"
-    if rule.highest is not None:
-        yield f"{rule.column}__highest", rule.highest, f"{value} <= @{rule.column}__highest"
-    if rule.step is not None:
-        yield (
-            f"{rule.column}__step",
-            rule.step,
-            f"{value} / @{rule.column}__step = ROUND({value} / @{rule.column}__step)",
-        )
-    if rule.one_of:
-        yield f"{rule.column}__one_of", list(rule.one_of), f"{value} IN UNNEST(@{rule.column}__one_of)"
+    parts: dict[str, tuple[Value | None, str]] = {
+        "lowest": (rule.lowest, f"{value} >= @{rule.column}__lowest"),
+        "highest": (rule.highest, f"{value} <= @{rule.column}__highest"),
+        "step": (rule.step, f"{value} / @{rule.column}__step = ROUND({value} / @{rule.column}__step)"),
+        "one_of": (list(rule.one_of) or None, f"{value} IN UNNEST(@{rule.column}__one_of)"),
+    }
+    return {f"{rule.column}__{part}": (bound, sql) for part, (bound, sql) in parts.items() if bound is not None}
 
 
 # The three columns that have to agree, in the guide's table.
@@ -134,7 +121,7 @@ def contradictions(columns: Sequence[Column], counted: str) -> Iterator[Measure]
     OVER needs a line below what is predicted and UNDER one above it; NO_LINE needs no line.
     """
     types = {column.name: column.type for column in columns}
-    if types.get(RECOMMENDATION) != "STRING" or not {types.get(LINE), types.get(PREDICTED)} <= _NUMBERS:
+    if types.get(RECOMMENDATION) != "STRING" or not {types.get(LINE), types.get(PREDICTED)} <= NUMBERS:
         return
     said, line, predicted = (f"T.{quoted(name)}" for name in (RECOMMENDATION, LINE, PREDICTED))
     yield Measure(

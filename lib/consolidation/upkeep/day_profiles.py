@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 from lib.consolidation.key import column_list, quoted
 from lib.consolidation.table_spec import TableSpec
-from lib.consolidation.upkeep.column_rules import ColumnRule, Measure, contradictions, measures_of
-from lib.consolidation.warehouse import Column, Value, Warehouse
+from lib.consolidation.upkeep.column_rules import ColumnRule, contradictions, measures_of
+from lib.consolidation.warehouse import Value, Warehouse
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,6 @@ class DayProfile:
     """The rows of one date.
 
     Attributes:
-        game_date: The date.
         rows: All of them.
         active_rows: Those that readers see.
         newest: When the last of them was written (UTC); None: no column tells.
@@ -37,7 +35,6 @@ class Coverage:
     """A prediction system on one date.
 
     Attributes:
-        game_date: The date.
         system: The system; None: its column was empty.
         games: In how many games it has rows.
         rows: How many, of those that readers see.
@@ -56,7 +53,6 @@ class Activity:
     A line that moved is another key of one subject.
 
     Attributes:
-        game_date: The date.
         subjects: How many there are.
         unseen: Subjects of which no row is active: readers see nothing of them.
         several: Subjects with several active rows.
@@ -73,15 +69,14 @@ class Activity:
 def profile_days(
     warehouse: Warehouse, spec: TableSpec, rules: Sequence[ColumnRule], since: date, until: date
 ) -> list[DayProfile]:
-    """Each date from `since` to `until` that has rows, oldest first.
-
-    Args:
-        rules: Of columns that the table has, and that fit their types.
-    """
+    """Each date from `since` to `until` that has rows, oldest first; the rules fit the table's columns."""
     columns = warehouse.columns(spec.table)
-    written = _written_columns(spec, columns)
-    measures = _measures(spec, columns, rules)
-    aggregates = [f"COUNTIF({is_active(spec)}) AS active_rows"]
+    moments = {column.name for column in columns if column.type == "TIMESTAMP"}
+    written = [name for name in spec.newest_first if name in moments]
+    counted = is_active(spec)
+    measures = [measure for rule in rules for measure in measures_of(rule, counted)]
+    measures += contradictions(columns, counted)
+    aggregates = [f"COUNTIF({counted}) AS active_rows"]
     aggregates += [f"MAX(T.{quoted(name)}) AS {quoted(f'newest__{name}')}" for name in written]
     aggregates += [f"{measure.sql} AS {quoted(measure.name)}" for measure in measures]
     bound: dict[str, Value] = {"since": since, "until": until}
@@ -98,7 +93,7 @@ def profile_days(
             game_date=row["day"],
             rows=row["row_count"],
             active_rows=row["active_rows"],
-            newest=max(_known(row[f"newest__{name}"] for name in written), default=None),
+            newest=max((moment for name in written if (moment := row[f"newest__{name}"])), default=None),
             measured={measure.name: row[measure.name] for measure in measures},
         )
         for row in rows
@@ -150,18 +145,3 @@ def activity_by_day(warehouse: Warehouse, spec: TableSpec, since: date, until: d
 def is_active(spec: TableSpec) -> str:
     """GoogleSQL: whether readers see the row T."""
     return f"COALESCE(T.{quoted(spec.active_column)}, FALSE)" if spec.active_column else "TRUE"
-
-
-def _written_columns(spec: TableSpec, columns: Sequence[Column]) -> list[str]:
-    moments = {column.name for column in columns if column.type == "TIMESTAMP"}
-    return [name for name in spec.newest_first if name in moments]
-
-
-def _measures(spec: TableSpec, columns: Sequence[Column], rules: Sequence[ColumnRule]) -> list[Measure]:
-    counted = is_active(spec)
-    found = [measure for rule in rules for measure in measures_of(rule, counted)]
-    return [*found, *contradictions(columns, counted)]
-
-
-def _known(moments: Any) -> list[datetime]:
-    return [moment for moment in moments if moment is not None]

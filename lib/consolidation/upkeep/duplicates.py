@@ -101,12 +101,7 @@ def count_duplicates(
 ) -> list[DuplicateCount]:
     """Duplicates of each date from `since` to `until` that has rows, oldest first.
 
-    Args:
-        warehouse: Where the table is.
-        spec: The table.
-        since: First game date.
-        until: Last one.
-        with_guide: Count as the guide does, too; that takes as long again.
+    `with_guide` counts as the guide does, too; that takes as long again.
     """
     day = quoted(spec.date_column)
     keys = column_list(spec.key_columns)

@@ -98,15 +98,9 @@ def apply_repair(
     backup: TableName | None = None,
     record: ActionRecord | None = None,
 ) -> RepairResult:
-    """Do what the plan says, under the date's lock, or nothing.
+    """Do what the plan says, under the date's lock, or nothing; the record is filed in the same transaction.
 
-    Args:
-        warehouse: Where the tables are.
-        locks: Their lock.
-        spec: The main table.
-        plan: What was looked at.
-        backup: See `new_backup`; by default one is made.
-        record: Filed in the same transaction.
+    By default a `new_backup` is made.
 
     Raises:
         RepairRefused: The table holds other duplicates than the plan found, or other rows of them.

@@ -85,12 +85,7 @@ def undo_repair(
 ) -> None:
     """Put the rows of a backup table back in place of the rows that were kept. The backup stays.
 
-    Args:
-        warehouse: Where the tables are.
-        locks: Their lock.
-        spec: The main table.
-        plan: What was looked at.
-        record: Filed in the same transaction.
+    The record is filed in the same transaction.
 
     Raises:
         RepairRefused: The backup or the kept rows have changed since the plan; nothing was changed.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from lib.consolidation.upkeep.audit import ActionRecord, AuditTrail, new_record
+from lib.consolidation.upkeep.audit import ActionRecord, AuditTrail, as_json
 from lib.errors import Finding, RunbookError, SourceUnavailable, UserError
 from lib.operations.changes.audit import progress_of, record_of, record_table
 from lib.operations.changes.plan import Approval, Plan
@@ -138,14 +138,14 @@ def apply_plan(platform: Platform, action: Action, plan: Plan, *, reason: str, d
     """
     if plan.nothing_to_do:
         raise UserError(f"{plan.nothing_to_do}; nothing was changed")
-    record = new_record(
+    record = ActionRecord(
         action=plan.action,
         target=plan.target,
         environment=platform.name,
         actor=platform.actor,
         reason=reason,
         digest=digest,
-        before=plan.state,
+        before=as_json(plan.state),
         undo=plan.undo,
     )
     try:

@@ -12,8 +12,7 @@ from lib.operations.scope import Scope
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, Table, section
 from lib.words.dates import local_time
-from lib.words.durations import spoken_seconds
-from lib.words.quantities import Value, seconds
+from lib.words.quantities import Value, seconds, spoken_seconds
 
 FIRST_CONSOLIDATION = Question("first_consolidation", "First consolidation")
 

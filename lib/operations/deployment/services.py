@@ -14,8 +14,7 @@ from lib.ports.services import ServiceStatus
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, Table, section
 from lib.words.dates import local_time
-from lib.words.durations import spoken_seconds
-from lib.words.quantities import Value, percent, seconds
+from lib.words.quantities import Value, percent, seconds, spoken_seconds
 
 FIRESTORE_ACCESS = Question("firestore_access", "Firestore access")
 REVISIONS = Question("revisions", "Revisions and traffic")

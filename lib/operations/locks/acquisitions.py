@@ -16,8 +16,7 @@ from lib.operations.logs.timeline import batch_names
 from lib.operations.scope import Scope
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, Table, section
-from lib.words.durations import spoken_seconds
-from lib.words.quantities import Value, percent, seconds
+from lib.words.quantities import Value, percent, seconds, spoken_seconds
 
 LOCK_ACQUISITIONS = Question("lock_acquisitions", "Lock acquisitions")
 _SHOWN = (

@@ -25,8 +25,7 @@ from lib.verdict.check import Changing, Check, Question
 from lib.verdict.section import Section, Table, facts, or_fault, section
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
-from lib.words.durations import spoken_seconds
-from lib.words.quantities import Value, seconds
+from lib.words.quantities import Value, seconds, spoken_seconds
 
 LOCKS = Question("locks", "Locks")
 

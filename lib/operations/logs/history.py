@@ -22,7 +22,7 @@ from lib.platform import Platform
 from lib.ports.logs import LogEntry
 from lib.verdict.section import Table
 from lib.words.dates import local_time
-from lib.words.durations import spoken_seconds
+from lib.words.quantities import spoken_seconds
 from lib.words.text import text_of
 
 _LOCK_SERVICE_WORDS = (

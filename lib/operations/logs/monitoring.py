@@ -20,8 +20,7 @@ from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, Table, section
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
-from lib.words.durations import spoken_seconds
-from lib.words.quantities import Value, seconds
+from lib.words.quantities import Value, seconds, spoken_seconds
 from lib.words.text import text_of
 
 if TYPE_CHECKING:

@@ -19,8 +19,7 @@ from lib.verdict.figure import distributions, durations_over_time
 from lib.verdict.section import Findings, Section, Table, section
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time, resolve_game_date, start_of
-from lib.words.durations import spoken_seconds
-from lib.words.quantities import Quantity, Value, percent, seconds
+from lib.words.quantities import Quantity, Value, percent, seconds, spoken_seconds
 
 DURATIONS = Question("durations", "Durations")
 UNDER_LIMIT = Question("under_limit", "Under the limit")

@@ -15,7 +15,7 @@ from lib.operations.quality.night import Night
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
 from lib.words.dates import local_time
-from lib.words.durations import spoken_seconds
+from lib.words.quantities import spoken_seconds
 
 ROWS_AGAINST_LEDGER = Question("rows_against_ledger", "Rows against the ledger")
 TABLE_FRESHNESS = Question("table_freshness", "Freshness of the table")

@@ -19,8 +19,7 @@ from lib.ports.commands import Commands
 from lib.verdict.check import Changing, Check, Looking, Question
 from lib.verdict.section import Section, Table, section
 from lib.words.dates import date_in
-from lib.words.durations import spoken_seconds
-from lib.words.quantities import Quantity, seconds
+from lib.words.quantities import Quantity, seconds, spoken_seconds
 
 BACKLOG = Question("staging_backlog", "Staging backlog")
 _STILL_WANTED = timedelta(hours=24)

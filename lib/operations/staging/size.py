@@ -13,8 +13,7 @@ from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, Table, section
-from lib.words.durations import spoken_seconds
-from lib.words.quantities import Quantity
+from lib.words.quantities import Quantity, spoken_seconds
 
 SIZE = Question("staging_size", "Staging size")
 # A batch has 113 to 175 staging tables on most nights; the one that got stuck had 615.

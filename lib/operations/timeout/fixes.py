@@ -13,9 +13,7 @@ from lib.operations.timeout.phases import Phase, TimedRun, timed_runs
 from lib.operations.timeout.surroundings import bytes_of_date, is_pruned, rows_of_date
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, Table, section
-from lib.words.bytes import spoken_bytes
-from lib.words.durations import spoken_seconds
-from lib.words.quantities import Value, seconds
+from lib.words.quantities import Value, seconds, spoken_bytes, spoken_seconds
 
 THREE_FIXES = Question("three_fixes", "Three fixes for a timeout")
 

@@ -13,10 +13,8 @@ from lib.platform import Platform
 from lib.ports.jobs import JobState, WarehouseJob
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, Table, or_fault, section
-from lib.words.bytes import spoken_bytes
 from lib.words.dates import local_time
-from lib.words.durations import spoken_seconds
-from lib.words.quantities import Value, seconds
+from lib.words.quantities import Value, seconds, spoken_bytes, spoken_seconds
 
 JOB_QUEUE = Question("job_queue", "Job queue")
 TABLE_LOADS = Question("table_loads", "Loads a table in a day")

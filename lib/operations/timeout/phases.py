@@ -16,8 +16,7 @@ from lib.platform import Platform
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, Table, section
 from lib.words.dates import local_time
-from lib.words.durations import spoken_seconds
-from lib.words.quantities import Value, seconds
+from lib.words.quantities import Value, seconds, spoken_seconds
 
 TIME_SPENT = Question("time_spent", "Where the time goes")
 

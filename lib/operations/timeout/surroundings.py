@@ -13,9 +13,7 @@ from lib.platform import Platform
 from lib.ports.jobs import TableLayout
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, facts, section
-from lib.words.bytes import spoken_bytes
-from lib.words.durations import spoken_seconds
-from lib.words.quantities import Value, percent, seconds, size_in_bytes
+from lib.words.quantities import Value, percent, seconds, size_in_bytes, spoken_bytes, spoken_seconds
 
 TABLE_LAYOUT = Question("table_layout", "Table layout")
 ROUND_TRIPS = Question("latency", "Latency")

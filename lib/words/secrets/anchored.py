@@ -25,6 +25,11 @@ class Kind:
     span: Callable[[str, int], Span | None]
 
 
+def lowered(text: str) -> str:
+    """One character of ASCII for each of the text, so that positions stay the same; a question mark for any other."""
+    return text.encode("ascii", "replace").lower().decode("ascii")
+
+
 class Search:
     """Looks for all anchors of all kinds in one pass."""
 
@@ -44,10 +49,8 @@ class Search:
 
         A kind's anchor within what was found for that kind is skipped: nothing is read twice for it.
         """
-        # One character of ASCII for each of the text, so that positions stay the same.
-        lowered = text.encode("ascii", "replace").lower().decode("ascii")
         done = [0] * len(self._spans)
-        for last, (length, indexes) in self._automaton.iter(lowered):
+        for last, (length, indexes) in self._automaton.iter(lowered(text)):
             at = last - length + 1
             for index in indexes:
                 if at >= done[index] and (found := self._spans[index](text, at)):

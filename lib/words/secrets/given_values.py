@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from lib.words.secrets.anchored import Kind, Span
+from lib.words.secrets.escapes import PLAIN_AMPERSAND, PLAIN_BACKSLASH
 from lib.words.secrets.names import says_password, says_secret
-from lib.words.secrets.values import bare, element, is_code, is_secret, is_word, quoted
 
 # Each name that says secret holds one of these.
 _WORDS = (
@@ -41,6 +41,39 @@ _SEPARATED = re.compile(
     r")"
 )
 
+# How values are written.
+_SHORTEST = 6
+# How much of a value is looked at to judge it; what is a secret is masked to its end.
+_JUDGED = 256
+
+_QUOTED = re.compile(
+    r"[^\S\r\n]{0,20}(?:Secret(?:Str|Bytes)?\()?(?:[rbfuRBFU@]{1,2}(?=[\"']))?(?:"
+    r"(?P<three>\"\"\"|''')(?P<long>(?:(?!(?P=three))[^\0]){1,4096}+)(?P=three)"
+    # Never over the end of a text of JSON or of an attribute.
+    r"|(?P<one>[\"'`])(?P<plain>(?:[^\"'`\\\r\n<]++|\\[^\r\n]"
+    r"|(?!(?P=one)|[\"']\s{0,9}[,:}\]>]|</?[A-Za-z])[^\\\r\n])++)(?P=one))"
+)
+_BARE = re.compile(
+    # Not a variable, a dictionary, a call's tuple or a place to fill in.
+    r"[^\S\r\n]{0,20}(?!\$[\w({]|[\[({<]|%[(s])(?P<value>(?:[^\s\"'`<>,;&(){}\[\]\\|\x1b]"
+    # Separators within, unless another name or the end follows.
+    r"|[,;|](?=[^\s\"'`<>\\])(?!\s?[\w.-]{1,40}\s?[=:])"
+    r"|[(){}\[\]](?=[^\s\"'`<>,;:.)}\]\\&|])"
+    rf"|{PLAIN_AMPERSAND}(?![\w.\[\]-]{{1,64}}=)|{PLAIN_BACKSLASH}"
+    r")++)"
+)
+_ELEMENT = re.compile(r"(?:<!\[CDATA\[)?(?P<content>(?:[^<>\]]|\](?!\]>)){1,8192}+)(?:\]\]>)?(?=</)")
+_PLACEHOLDER = re.compile(
+    r"[\[{<].*|[)\]}>,;:.\s]+|\$[\w({].*|%[(\w]+[)%]?[sd]?|\*+|x{3,}|X{3,}|•+|_+|-+|\.\.+|…"
+    r"|(?i:none|null|nil|true|false|str|string|bytes|int|bool|any|optional|required|missing|empty|unset|undefined|unknown|"
+    r"redacted|masked|hidden|todo|await|new|lambda|not|yield|if|else|and|or|in|is|was|for|from|with|as|to|the|a|an|of"
+    r"|SecretStr|Secret)",
+    re.DOTALL,
+)
+_CALL = re.compile(r"\s{0,20}[A-Za-z_][\w.]*+[(\[]")
+_DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
+_NUMBER = re.compile(r"[\d.,_]+(?:e\d+)?")
+
 
 def _span(text: str, at: int) -> Span | None:
     """The value of the name in which a word that says secret begins here."""
@@ -71,13 +104,13 @@ def _is_named_pass(match: re.Match[str], beginning: str) -> bool:
 def _given(text: str, match: re.Match[str], name: str, is_query: bool) -> Span | None:
     at = match.end()
     is_tight = text[at - 1] == "=" and not text[at : at + 1].isspace()
-    if found := quoted(text, at):
+    if found := _quoted(text, at):
         return _in_quotes(text, at, name, may_be_word=text[found[0] - 1] != "`" or is_tight)
-    if not (name.isupper() and is_tight) and is_code(text, at):
+    if not (name.isupper() and is_tight) and _is_code(text, at):
         return None
     if name == "pwd" and text[at : at + 2].strip().startswith(("/", "~")):
         return None  # a folder
-    found = bare(text, at, name, is_loose=not is_tight)
+    found = _bare(text, at, name, is_loose=not is_tight)
     if found and is_query:
         end = text.find("#", *found)
         return found if end < 0 else (found[0], end)
@@ -94,31 +127,31 @@ def _in_pair(text: str, at: int, name: str, beginning: str) -> Span | None:
 
 
 def _in_quotes(text: str, at: int, name: str, may_be_word: bool = True) -> Span | None:
-    found = quoted(text, at)
+    found = _quoted(text, at)
     value = text[slice(*found)] if found else ""
-    return found if is_secret(value, name) and (may_be_word or not is_word(value)) else None
+    return found if _is_secret(value, name) and (may_be_word or not _is_word(value)) else None
 
 
 def _said(text: str, match: re.Match[str], name: str, beginning: str) -> Span | None:
     """An option of a command, `PASSWORD 'x'` of SQL, `the password is x`, or the widest row of a table."""
     at = match.end()
-    if found := quoted(text, at):
+    if found := _quoted(text, at):
         is_meant = name.startswith("--") or (says_password(name) and " " not in text[slice(*found)])
         return _in_quotes(text, at, name) if is_meant else None
     is_row = _begins_cell(beginning) and _ROW_ENDS.match(text, at)
     if match["word"].strip() or (is_row and not name.startswith("--")):
-        found = bare(text, at, name, is_loose=True)
-        return None if found and is_word(text[slice(*found)]) else found
+        found = _bare(text, at, name, is_loose=True)
+        return None if found and _is_word(text[slice(*found)]) else found
     if not name.startswith("--") or text.startswith("-", at):
         return None
-    found = bare(text, at, name, is_loose=False)
+    found = _bare(text, at, name, is_loose=False)
     # In capitals it is the help's word for a value.
-    return found if found and not (text[slice(*found)].isupper() and is_word(text[slice(*found)])) else None
+    return found if found and not (text[slice(*found)].isupper() and _is_word(text[slice(*found)])) else None
 
 
 def _in_cell(text: str, match: re.Match[str], name: str, beginning: str) -> Span | None:
     if match["element"]:
-        return element(text, match.end(), name) if beginning.endswith(("<", ":", ".")) else None
+        return _element(text, match.end(), name) if beginning.endswith(("<", ":", ".")) else None
     if match["cell"] and "<th" in match["cell"]:
         return None  # a heading and the next one
     is_cell = says_password(name) or "\t" in (match["column"] or "") or _begins_cell(beginning)
@@ -128,22 +161,77 @@ def _in_cell(text: str, match: re.Match[str], name: str, beginning: str) -> Span
         return _in_csv(text, match.end(), name, beginning)
     if match["column"] == "|" and beginning not in ("|", "") and not beginning.endswith("\n|"):
         return None  # alternatives
-    found = bare(text, match.end(), name, is_loose=True)
-    is_heading = found and match["column"] and is_word(text[slice(*found)])
+    found = _bare(text, match.end(), name, is_loose=True)
+    is_heading = found and match["column"] and _is_word(text[slice(*found)])
     return None if is_heading else found
 
 
 def _in_csv(text: str, at: int, name: str, beginning: str) -> Span | None:
-    found = bare(text, at, name, is_loose=True) if beginning.endswith((",", "\n")) or not beginning else None
+    found = _bare(text, at, name, is_loose=True) if beginning.endswith((",", "\n")) or not beginning else None
     if found is None:
         return None
     end = text.find(",", *found)
     found = (found[0], end if end >= 0 else found[1])
-    return None if is_word(text[slice(*found)]) else found
+    return None if _is_word(text[slice(*found)]) else found
 
 
 def _begins_cell(beginning: str) -> bool:
     return _BEGINS_CELL.search(beginning, max(0, len(beginning) - 4)) is not None
+
+
+def _quoted(text: str, at: int) -> Span | None:
+    """What stands in quotes of any kind from here on."""
+    match = _QUOTED.match(text, at)
+    return match.span("long" if match["three"] else "plain") if match else None
+
+
+def _bare(text: str, at: int, name: str, is_loose: bool) -> Span | None:
+    """A value without quotes from here on, when it is a secret; a loose one may be a word of a sentence."""
+    match = _BARE.match(text, at, at + _JUDGED)
+    if not match or not _is_bare_secret(match["value"].rstrip(".:,;"), name, is_loose):
+        return None
+    start, end = _BARE.match(text, at).span("value")  # type: ignore[union-attr]
+    while text[end - 1] in ".:,;" and end - 1 > start:
+        end -= 1
+    return start, end
+
+
+def _element(text: str, at: int, name: str) -> Span | None:
+    """The content of the element that begins here, when it is a secret."""
+    match = _ELEMENT.match(text, at)
+    return match.span("content") if match and _is_secret(match["content"].strip(), name) else None
+
+
+def _is_secret(value: str, name: str) -> bool:
+    """Whether a value with a clear end is a secret: no placeholder, no name; a number only for a password."""
+    if not value or _PLACEHOLDER.fullmatch(value) or (_is_word(value) and says_secret(value)):
+        return False
+    return says_password(name) or (len(value) >= _SHORTEST and not _NUMBER.fullmatch(value))
+
+
+def _is_word(value: str) -> bool:
+    """Whether it could be the next name instead of this one's value."""
+    return value.replace("_", "").replace(" ", "").isalpha()
+
+
+def _is_code(text: str, at: int) -> bool:
+    """Whether an expression of a program follows: `getpass()`, `row["x"]`, `self.password`."""
+    if _CALL.match(text, at):
+        return True
+    match = _BARE.match(text, at, at + _JUDGED)
+    value = match["value"].rstrip(".,:;") if match else ""
+    return _DOTTED.fullmatch(value) is not None and says_secret(value.rpartition(".")[2])
+
+
+def _is_bare_secret(value: str, name: str, is_loose: bool) -> bool:
+    if not _is_secret(value, name):
+        return False
+    if not is_loose or says_password(name):
+        return True
+    if any(map(str.isdigit, value)) and any(map(str.isalpha, value)):
+        return True
+    # Else words of a sentence: in small letters, capitals or with a capital first.
+    return value not in (value.lower(), value.upper() if _is_word(value) else "", value.capitalize())
 
 
 GIVEN = Kind(tuple(_WORDS.split()), _span)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from urllib.parse import unquote
 
-from lib.words.secrets.anchored import Kind, Span
+from lib.words.secrets.anchored import Kind, Span, lowered
 from lib.words.secrets.names import says_secret
 
 SHORTEST_VALUE = 6
@@ -81,13 +81,8 @@ def _kinds(pattern: str, text: str) -> Iterator[Kind]:
         match = compiled.search(text, max(0, at - width), at + 2 * width)
         return match.span() if match else (at + width, at + width)
 
-    yield Kind((_anchor(text[: min(half, _SHOWN_OF_CUT)]),), from_beginning)
-    yield Kind((_anchor(text[half:]),), from_end)
-
-
-def _anchor(text: str) -> str:
-    """As `lib.words.secrets.anchored` searches: what is not ASCII is one question mark each."""
-    return text.encode("ascii", "replace").decode().lower()
+    yield Kind((lowered(text[: min(half, _SHOWN_OF_CUT)]),), from_beginning)
+    yield Kind((lowered(text[half:]),), from_end)
 
 
 def _base64(content: bytes) -> Iterator[str]:

@@ -20,7 +20,6 @@ from lib.words.secrets.anchored import Search, Span
 from lib.words.secrets.escapes import layers
 from lib.words.secrets.formats import FORMATS
 from lib.words.secrets.given_values import GIVEN
-from lib.words.secrets.headers import HEADERS
 from lib.words.secrets.known_values import SHORTEST_VALUE, kinds_of, secrets_in
 from lib.words.secrets.names import says_password, says_secret
 from lib.words.terminal_text import ESCAPES, without_escapes
@@ -134,7 +133,7 @@ class Redactor:
     def _search(self) -> Search:
         longest_first = sorted(self.values, key=lambda value: (-len(value), value))
         known = [kind for value in longest_first for kind in kinds_of(value)]
-        return Search((*known, *FORMATS, *HEADERS, GIVEN))
+        return Search((*known, *FORMATS, GIVEN))
 
 
 def _named_items(value: Mapping[Any, Any]) -> Iterator[tuple[Any, Any, Any]]:
