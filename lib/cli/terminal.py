@@ -27,8 +27,9 @@ def styled_verdict(verdict: str | None) -> str:
 
 
 def printable(text: str) -> str:
-    """One line without control characters and secrets: names and log lines come from outside."""
-    return one_line(redactor().text(text))
+    """One line without secrets, and without what a terminal does not show: names and log lines come from outside."""
+    line = one_line(redactor().text(text))
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
 
 
 @cache

@@ -31,8 +31,7 @@ _SEPARATED = re.compile(
     rf"|(?P<named>{_QUOTE}?[\s,]{{1,40}}{_QUOTE}?(?:default_?)?[Vv]alue{_QUOTE}?\s{{0,9}}[:=])"
     # Two arguments, two items: `getenv("PASSWORD", "…")`, `["--token", "…"]`.
     rf"|(?P<pair>{_QUOTE}\s{{0,9}},\s{{0,9}}(?={_QUOTE}))"
-    # Elements and cells of HTML and XML.
-    r"|(?P<element>(?:\s[^<>]{0,200})?>(?!\s))"
+    # Cells of HTML and XML.
     r"|(?P<cell>\s{0,40}(?:</?(?:td|th|dt|dd|b|i|em|strong|code|span|string|p|div|li|value|key|name|option)"
     r"(?: [^<>]{0,200})?>[\s:=]{0,60}){1,6})"
     # Cells of plain tables and of Markdown's.
@@ -40,6 +39,9 @@ _SEPARATED = re.compile(
     r"|(?P<word> {1,3}(?:is |was )?)"
     r")"
 )
+# The rest of a tag whose name says secret. Only behind a tag's beginning: else any `>` further on would do.
+_TAG = re.compile(r"(?P<name>[\w-]{3,48}+)(?:\s[^<>]{0,200})?>(?!\s)")
+_TAG_BEGINS = ("<", ":", ".")
 
 # How values are written.
 _SHORTEST = 6
@@ -77,12 +79,16 @@ _NUMBER = re.compile(r"[\d.,_]+(?:e\d+)?")
 
 def _span(text: str, at: int) -> Span | None:
     """The value of the name in which a word that says secret begins here."""
+    before = text[max(0, at - _LONGEST_BEGINNING) : at]
+    beginning = before.rstrip(_IN_NAMES)
+    begun = before[len(beginning) :]
+    if beginning.endswith(_TAG_BEGINS) and (tag := _TAG.match(text, at)):
+        name = begun + tag["name"]
+        return _element(text, tag.end(), name) if says_secret(name) and name != "pass" else None
     match = _SEPARATED.match(text, at)
     if not match:
         return None
-    before = text[max(0, at - _LONGEST_BEGINNING) : at]
-    beginning = before.rstrip(_IN_NAMES)
-    name = before[len(beginning) :] + match["name"]
+    name = begun + match["name"]
     if name in ("PWD", "PASS") and match["given"] == "=" and not text.startswith(_NO_PASSWORD, match.end()):
         name = name.lower()  # of ODBC; else the shell's folder, or a verdict
     if not says_secret(name) or (name == "pass" and not _is_named_pass(match, beginning)):
@@ -150,8 +156,6 @@ def _said(text: str, match: re.Match[str], name: str, beginning: str) -> Span | 
 
 
 def _in_cell(text: str, match: re.Match[str], name: str, beginning: str) -> Span | None:
-    if match["element"]:
-        return _element(text, match.end(), name) if beginning.endswith(("<", ":", ".")) else None
     if match["cell"] and "<th" in match["cell"]:
         return None  # a heading and the next one
     is_cell = says_password(name) or "\t" in (match["column"] or "") or _begins_cell(beginning)

@@ -119,6 +119,9 @@ environ({'HOME': '/', 'DB_PASS': '«hunter2»', 'USER': 'bob'})
 
 _COMMANDS = r"""
 tool --password «hunter2» --verbose
+tool --password «hunter2» >out.txt
+["tool --password «hunter2» --verbose", ">"]
+| password | «hunter2» |, a > b
 tool --password=«hunter2»
 tool --token «abcdef123» run
 tool --token=«abcdef123»
