@@ -54,7 +54,8 @@ def kinds_of(value: str) -> tuple[Kind, ...]:
 
 def _piece_kinds(piece: str) -> Iterator[Kind]:
     shown = min(max((len(piece) + 1) // 2, SHORTEST_VALUE), _SHOWN_OF_CUT)
-    cut = _broken(piece[:shown]) + rf"[^\r\n\"'<>]{{0,{len(piece)}}}?(?:…|\.\.\.)"
+    ends = "".join(char for char in "\"'<>" if char not in piece)
+    cut = _broken(piece[:shown]) + rf"[^\r\n{ends}]{{0,{len(piece)}}}?(?:…|\.\.\.)"
     yield from _kinds(f"{_broken(piece)}|{cut}", piece)
     content = piece.encode("utf-8", "surrogatepass")
     yield from _kinds(f"(?i){_broken(content.hex())}", content.hex())

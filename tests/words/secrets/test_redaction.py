@@ -11,7 +11,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from lib.archive.archive import Archive, Run
@@ -133,6 +133,8 @@ SEPARATORS = st.sampled_from([" ", "\n", " | "])
 
 @given(st.lists(HARMLESS), SEPARATORS)
 def test_text_without_secrets_stays_as_it_is(parts: list[str], separator: str) -> None:
+    # In a table, what stands after a name that says secret is one.
+    assume(separator != " | " or not any(part.rstrip().endswith("password") for part in parts))
     text = separator.join(parts)
     assert Redactor().text(text) == text
     assert Redactor().data({"evidence": [text, 1, None]}) == {"evidence": [text, 1, None]}
