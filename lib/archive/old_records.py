@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
+from lib.verdict.verdict import Verdict
 from lib.words.dates import undated
 
 # A name without its dates, of a check whose id does not come of the name alone; the first match counts.
@@ -69,7 +70,6 @@ _EXIT_CODES = {
     ),
 }
 _CODE_OF_ERROR = {name: code for code, names in _EXIT_CODES.items() for name in names.split()}
-_CODE_OF_VERDICT = {"PASS": 0, "WARN": 0, "FAIL": 1}
 
 _UNITS = {
     "ms": (0.001, "s"),
@@ -113,7 +113,8 @@ def upgraded(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def _code_of(record: Mapping[str, Any]) -> int:
     verdict = record.get("verdict")
-    return _CODE_OF_VERDICT.get(verdict, 3) if record.get("status") == "completed" and isinstance(verdict, str) else 3
+    known = record.get("status") == "completed" and isinstance(verdict, str) and verdict in [*Verdict]
+    return Verdict(str(verdict)).exit_code if known else Verdict.UNKNOWN.exit_code
 
 
 def _check(check: Any) -> Any:
