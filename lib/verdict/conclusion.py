@@ -71,15 +71,14 @@ def conclude(checks: Sequence[Check], lead: Check | None = None) -> Conclusion:
 
     Args:
         checks: The answers.
-        lead: The one that is the headline when all passed; None: their number is.
+        lead: The first among equals: the headline too when all passed; None: their number is.
     """
     if not checks:
         return Conclusion((), "No check was made")
-    ordered = sorted(checks, key=lambda check: -check.verdict.badness)
+    ordered = sorted(checks, key=lambda check: (-check.verdict.badness, check is not lead))
     first = ordered[0]
-    if first.verdict is Verdict.PASS and len(checks) > 1:
-        headline = f"{lead.name}: {lead.summary}" if lead else f"All {len(checks)} checks passed"
-        return Conclusion(tuple(checks), headline)
+    if first.verdict is Verdict.PASS and lead is None and len(checks) > 1:
+        return Conclusion(tuple(ordered), f"All {len(checks)} checks passed")
     return Conclusion(tuple(ordered), f"{first.name}: {first.summary}")
 
 

@@ -32,14 +32,22 @@ class Section:
     Attributes:
         checks: Its answers; empty for a step that only shows.
         exhibits: Tables and figures, in reading order.
-        settles: Ids of earlier questions whose answers count no longer, such as what a repair has mended.
+        settles: Ids of questions whose earlier answers count no longer, such as what a repair has mended.
         leads: Whether its first answer is the run's headline when all is well.
+
+    Raises:
+        ValueError: Two of its answers are to one question.
     """
 
     checks: tuple[Check, ...]
     exhibits: tuple[Any, ...] = ()
     settles: tuple[str, ...] = ()
     leads: bool = False
+
+    def __post_init__(self) -> None:
+        ids = [check.id for check in self.checks]
+        if len(set(ids)) < len(ids):
+            raise ValueError(f"a step answers each question once, got {', '.join(ids)}")
 
     def _ipython_display_(self) -> None:
         from IPython import display
@@ -54,8 +62,8 @@ class Section:
 class Findings:
     """What the steps of one run found so far.
 
-    A step that is run again, as people do in JupyterLab, replaces what it found before; so does a
-    later answer to the same question.
+    A step that is run again, as people do in JupyterLab, replaces what it found before. No other
+    answer is ever replaced, unless a later step settles its question: a PASS hides no FAIL by chance.
     """
 
     def __init__(self) -> None:
@@ -68,14 +76,14 @@ class Findings:
 
     def conclude(self) -> Conclusion:
         """Draw the conclusion from all of them."""
-        answers: dict[str, Check] = {}
+        answers: list[Check] = []
         lead = None
         for found in self._sections.values():
-            answers.update({check.id: check for check in found.checks})
-            for question in found.settles:
-                answers.pop(question, None)
+            answers = [check for check in answers if check.id not in found.settles]
+            # A step may hand on what the steps that it asked have found.
+            answers += [check for check in found.checks if check not in answers]
             lead = found.checks[0] if found.leads and found.checks else lead
-        return conclude(list(answers.values()), lead)
+        return conclude(answers, lead)
 
 
 class Asked(Protocol):

@@ -38,7 +38,12 @@ def cause(run: Run) -> Section:
 
 @section(ROWS)
 def rows_after_the_repair(run: Run) -> Section:
-    return Section((ROWS.passes("all there"),), settles=(CAUSE.id,))
+    return Section((ROWS.passes("all there"),), settles=(ROWS.id, CAUSE.id))
+
+
+@section(LOCKS)
+def everything(run: Run) -> Section:
+    return Section((*rows(run, 3).checks, *cause(run).checks))
 
 
 def test_a_step_that_nobody_lists_counts() -> None:
@@ -82,6 +87,21 @@ def test_a_step_that_is_run_again_counts_once_and_as_it_is_now() -> None:
     rows_after_the_repair(run)
     rows(run, 3)  # its cell was run once more
     assert run.findings.conclude().verdict is Verdict.FAIL
+
+
+def test_no_answer_hides_another_by_chance() -> None:
+    run = Run()
+    rows(run, 3)
+    rows(run, 0)  # of another date
+    assert [check.summary for check in run.findings.conclude().checks] == ["3 missing", "all there"]
+    with pytest.raises(ValueError, match="answers each question once, got rows, rows"):
+        Section((ROWS.fails("3 missing"), ROWS.passes("all there")))
+
+
+def test_what_a_step_hands_on_counts_once() -> None:
+    run = Run()
+    everything(run)
+    assert [check.id for check in run.findings.conclude().checks] == ["rows", "cause"]
 
 
 def test_when_all_is_well_the_headline_is_that_of_the_step_that_leads() -> None:

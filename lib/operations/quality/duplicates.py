@@ -62,12 +62,13 @@ def remaining_duplicates(scope: Scope, planned: Section) -> Section:
     (check,) = counted.checks
     match check.verdict:
         case Verdict.FAIL:
-            return replace(counted, checks=(replace(check, next_step=_repair_of(scope, planned)),))
+            counted = replace(counted, checks=(replace(check, next_step=_repair_of(scope, planned)),))
         case Verdict.PASS:
             key = ", ".join(scope.platform.table.key_columns)
             step = f"If picks are shown several times, look downstream, at a join that leaves out one of {key}."
-            return replace(counted, checks=(replace(check, next_step=step),), settles=(CAUSE.id, LEDGER.id))
-    return counted
+            settled = (DUPLICATES.id, CAUSE.id, LEDGER.id)
+            return replace(counted, checks=(replace(check, next_step=step),), settles=settled)
+    return replace(counted, settles=(DUPLICATES.id,))
 
 
 @section(CAUSE)

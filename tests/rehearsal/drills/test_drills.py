@@ -22,6 +22,9 @@ def test_the_runbooks_tell_what_is_true(drill: Drill, tmp_path: Path) -> None:
 
     assert findings
     records = [from_json(Path(finding.report).with_name("run.json").read_bytes()) for finding in findings]
+    for record in records:
+        ids = [check.id for check in record.checks]
+        assert sorted(set(ids)) == sorted(ids), record.runbook
     assert [text for record in records for check in record.checks for text in misplaced(check)] == []
     assert {(finding.runbook, finding.headline): finding.surprises for finding in findings if finding.surprises} == {}
 
