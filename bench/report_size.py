@@ -15,8 +15,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import pandas
 from IPython.display import display
-from lib.verdict.check import Check
-from lib.verdict.verdict import Verdict
+from lib.verdict.check import Question
 from lib.verdict.conclusion import conclude
 matplotlib.use("agg")
 matplotlib.rcParams["figure.dpi"] = 100
@@ -27,7 +26,7 @@ for plot in range(3):
     plt.close(figure)
 for table in range(3):
     display(pandas.DataFrame([{f"column {c}": r * c + table for c in range(8)} for r in range(40)]))
-conclude([Check("Rows", Verdict.PASS, "587 rows")])
+conclude([Question("rows", "Rows").passes("587 rows")])
 """
 
 

@@ -10,7 +10,7 @@ from bench.result import Result, within
 from bench.setting import Setting
 from lib.archive.archive import Archive, Run
 from lib.archive.record import Outcome, RunRecord, RunStatus
-from lib.verdict.check import Check
+from lib.verdict.check import Question
 from lib.verdict.conclusion import Conclusion
 from lib.verdict.verdict import Verdict
 
@@ -48,8 +48,8 @@ def _file(archive: Archive, number: int) -> Run:
     at = _START + timedelta(hours=number)
     verdict = Verdict.FAIL if number % 20 == 0 else Verdict.PASS
     checks = [
-        Check(
-            f"Check {i}", verdict if i == 0 else Verdict.PASS, f"{number % 17 + i} keys of 587", {"keys": number % 17}
+        Question(f"check_{chr(ord('a') + i)}", f"Check {i}", {"keys": number % 17}).answer(
+            verdict if i == 0 else Verdict.PASS, f"{number % 17 + i} keys of 587"
         )
         for i in range(10)
     ]
