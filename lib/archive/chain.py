@@ -149,7 +149,7 @@ class Chain:
         self._store = store
 
     def append(self, event: Event, place: str, files: Mapping[str, Fingerprint]) -> None:
-        """Add an entry behind the last one, whoever else adds one at the same time."""
+        """Add an entry behind the last one, also when others add one at the same time."""
         while True:
             last = max(self._sequences(), default=0)
             previous = sha256(self._store.read(_name(last))).hexdigest() if last else NOTHING_BEFORE

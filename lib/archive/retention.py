@@ -131,7 +131,7 @@ def remove(archive: Archive, place: str) -> None:
 
 
 def delete_files(archive: Archive, place: str) -> None:
-    """Delete what a run left, its record last: whoever reads meanwhile still reads what the run was."""
+    """Delete what a run left, its record last: readers in between still see what the run was."""
     forget_unsealed(archive.store, place)
     # By name also where a killed runner came no further than a temporary file.
     names = {*archive.store.names(place), *(f"{place}/{name}" for name in (NOTEBOOK, REPORT, RECORD))}

@@ -50,7 +50,7 @@ class JobMark:
 def marked(folder: Path, job_id: str, datasets: Sequence[str]) -> Iterator[Callable[[], None]]:
     """Leave a mark meanwhile; hands out what tells that the work has begun.
 
-    A mark that cannot be made is missed by whoever looks, and is no reason not to work.
+    A mark that cannot be made is not seen by others, and does not keep a transaction from running.
     """
     mark = None
     try:

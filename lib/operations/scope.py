@@ -106,7 +106,7 @@ def scope_of(
         game_date: ``YYYY-MM-DD``, ``today`` or ``yesterday``.
         hours: How far back the logs are read.
         timezone: The zone whose day is meant; the environment's when empty.
-        now: The moment of the run; `project.now` by default.
+        now: The moment of the run; `places.now` by default.
 
     Raises:
         UserError: No such date or zone, or an impossible number of hours.

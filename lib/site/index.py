@@ -157,7 +157,7 @@ def _from_json(values: list[Any]) -> Row:
 
 
 def row_of(run: Run | DamagedRun) -> Row:
-    """What the site tells of a run, as observed by whoever read it."""
+    """What the site tells of a run, as it was observed when it was read."""
     return _unread(run) if isinstance(run, DamagedRun) else _row(run)
 
 

@@ -1,4 +1,4 @@
-"""The archive in the browser of whoever sits at this machine: read only, on loopback only.
+"""The archive in a browser on this machine: read only, on loopback only.
 
 Files come from the archive's store, wherever that is. What runs left is hostile input: their
 pages may run no script and load nothing. Tornado, since it is a well-kept server that comes
