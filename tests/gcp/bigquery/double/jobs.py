@@ -67,12 +67,13 @@ class Job:
 
 
 class Jobs:
-    """Runs jobs. A test sets `faults`, `gates` and `on_insert`, and reads `by_id`."""
+    """Runs jobs. A test sets `faults`, `gates` and `on_insert`, and reads `by_id`, and of dry runs `dry`."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
         self.engine = Engine(catalogue)
         self.by_id: dict[str, Job] = {}
+        self.dry: list[Job] = []
         self.faults: list[Fault] = []
         self.gates: list[Gate] = []
         self.on_insert: list[Callable[[Job], object]] = []
@@ -94,6 +95,7 @@ class Jobs:
             look(job)
         if configuration.get("dryRun"):
             self._dry_run(job)
+            self.dry.append(job)
             return job
         with self._lock:
             if job_id in self.by_id:
@@ -168,8 +170,11 @@ class Jobs:
                 job.result = self._statement(job, transaction, statement, parameters, is_script)
 
             def holds(condition: script.Statement) -> bool:
-                found = self.engine.execute(transaction, f"SELECT {condition.sql}", parameters)
-                return bool(found.rows[0][0])
+                sql = condition.sql.replace("@@row_count", str(job.result.changed or 0))
+                asked = script.Statement(f"SELECT {sql}", condition.line)
+                if "FROM" not in sql:
+                    return bool(self.engine.execute(transaction, asked.sql, parameters).rows[0][0])
+                return bool(self._statement(job, transaction, asked, parameters, is_script).rows[0][0])
 
             script.run(nodes, execute, holds)
             job.statistics["query"].setdefault("statementType", job.result.kind)
@@ -209,6 +214,8 @@ class Jobs:
             if is_script:
                 self.by_id[child.job_id] = child
         child.statistics["query"] = {"statementType": result.kind}
+        if result.changed is not None and not is_script:
+            job.statistics["query"]["numDmlAffectedRows"] = str(result.changed)
         self._fail(statement.sql, answer_lost=True)
         return result
 
