@@ -27,6 +27,7 @@ GROUPS = (
     "consolidation",
     "dbt",
     "requests",
+    "jobs",
     "runbooks",
     "timeline",
     "duplicates",

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import date
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lib.cli import options
+from lib.cli.terminal import printable
+
+if TYPE_CHECKING:
+    from lib.consolidation.result import ConsolidationResult
+    from lib.platform import Platform
 
 
 @click.command()
@@ -37,8 +45,9 @@ def stage(batch_id: str, game_date: date, file: Path, workers: int, environment:
 
 
 @click.command()
-@options.batch
-@options.game_date
+@options.one_batch
+@options.one_game_date
+@click.option("--over", metavar="DATES", help="Instead: all that waits for these, one after another; D1..D2, or D1,D2.")
 @click.option("--no-lock", is_flag=True, help="Do not wait for others; the fence still guards the table.")
 @click.option("--keep-staging", is_flag=True, help="Do not drop the merged staging tables.")
 @click.option("--dry-run", is_flag=True, help="Tell what would happen; change nothing.")
@@ -46,8 +55,9 @@ def stage(batch_id: str, game_date: date, file: Path, workers: int, environment:
 @options.environment
 @options.as_json
 def consolidate(
-    batch_id: str,
-    game_date: date,
+    batch_id: str | None,
+    game_date: date | None,
+    over: str | None,
     no_lock: bool,
     keep_staging: bool,
     dry_run: bool,
@@ -55,24 +65,66 @@ def consolidate(
     environment: str,
     as_json: bool,
 ) -> None:
-    """Merge a batch's staging tables into the main table, once."""
+    """Merge a batch's staging tables into the main table, once; with --over, those of every batch of these dates."""
     from lib.platform import connect
 
+    if over is None and (batch_id is None or game_date is None):
+        raise click.UsageError("name a batch and its date, --batch and --game-date, or dates, --over")
+    if over is not None and (batch_id or game_date):
+        raise click.UsageError("--over takes every batch of its dates; leave out --batch and --game-date")
     platform = connect(environment)
     options.show_library_log()
-    result = platform.consolidator().consolidate_batch(
-        batch_id=batch_id,
-        game_date=game_date,
+    consolidate_batch = partial(
+        platform.consolidator().consolidate_batch,
         cleanup=not keep_staging,
         use_lock=not no_lock,
         dry_run=dry_run,
         max_wait_seconds=max_wait_seconds,
     )
+    if over is not None:
+        _consolidate_over(platform, over, consolidate_batch, as_json)
+        return
+    result = consolidate_batch(batch_id=batch_id, game_date=game_date)
     if as_json:
         options.echo_json(result.as_data())
-        return
+    else:
+        click.echo(_in_words(result))
+
+
+def _consolidate_over(
+    platform: Platform, over: str, consolidate_batch: Callable[..., ConsolidationResult], as_json: bool
+) -> None:
+    """What cannot be consolidated is said, and does not keep the rest from it."""
+    from lib.consolidation.backfill import waiting_batches
+    from lib.errors import RunbookError, worst_exit_code
+    from lib.words.dates import dates_of
+
+    results: list[dict[str, Any]] = []
+    codes: list[int] = []
+    for day, batch_id in waiting_batches(platform.warehouse, platform.table, dates_of(over)):
+        try:
+            result = consolidate_batch(batch_id=batch_id, game_date=day)
+        except RunbookError as error:
+            codes.append(error.exit_code)
+            results.append({"batch_id": batch_id, "game_date": str(day), "status": "refused", "error": str(error)})
+            click.echo(f"{day} {batch_id}: {printable(str(error))}", err=True)
+            continue
+        results.append(result.as_data())
+        if not as_json:
+            click.echo(f"{day} {batch_id}: {_in_words(result)}")
+    if as_json:
+        options.echo_json({"results": results})
+    elif not results:
+        click.echo(f"Nothing waits in staging for {over}.")
+    else:
+        click.echo(f"{len(results) - len(codes)} of {len(results)} batches; {len(codes)} were refused")
+    if codes:
+        raise click.exceptions.Exit(worst_exit_code(codes))
+
+
+def _in_words(result: ConsolidationResult) -> str:
     unlocked = " (without the lock)" if result.run_id and not result.locked else ""
-    click.echo(
+    return (
         f"{result.status}{unlocked}: {result.staged} staged = {result.inserted} inserted + {result.updated} updated + "
         f"{result.deduplicated} deduplicated; duplicate keys {result.duplicates_before} before, "
         f"{result.duplicates_after} after"

@@ -15,27 +15,39 @@ import click
 from lib.cli.terminal import redactor
 
 
-def _game_date(_context: click.Context, _parameter: click.Parameter, text: str) -> date:
+def _game_date(_context: click.Context, _parameter: click.Parameter, text: str | None) -> date | None:
     from lib.words.dates import checked_game_date
 
-    return checked_game_date(text)
+    return None if text is None else checked_game_date(text)
 
 
-def _batch(_context: click.Context, _parameter: click.Parameter, batch_id: str) -> str:
+def _batch(_context: click.Context, _parameter: click.Parameter, batch_id: str | None) -> str | None:
     from lib.consolidation.identifiers import checked_batch_id
 
-    return checked_batch_id(batch_id)
+    return None if batch_id is None else checked_batch_id(batch_id)
+
+
+def _game_date_option(*, required: bool) -> Any:
+    return click.option(
+        "--game-date", required=required, metavar="YYYY-MM-DD", help="The date of the games.", callback=_game_date
+    )
+
+
+def _batch_option(*, required: bool) -> Any:
+    return click.option(
+        "--batch", "batch_id", required=required, metavar="ID", help="The batch's id.", callback=_batch
+    )
 
 
 environment = click.option(
     "--env", "environment", default="local", show_default=True, help="A file of params/environments."
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="The last line on stdout is one JSON object.")
-game_date = click.option(
-    "--game-date", required=True, metavar="YYYY-MM-DD", help="The date of the games.", callback=_game_date
-)
+game_date = _game_date_option(required=True)
+one_game_date = _game_date_option(required=False)
 locked_date = click.argument("game_date", metavar="GAME_DATE", callback=_game_date)
-batch = click.option("--batch", "batch_id", required=True, metavar="ID", help="The batch's id.", callback=_batch)
+batch = _batch_option(required=True)
+one_batch = _batch_option(required=False)
 assignments = click.option(
     "-p", "--parameter", "assignments", multiple=True, metavar="KEY=VALUE", help="See `runbook params NAME`."
 )

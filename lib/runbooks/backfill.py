@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 
 from lib.archive.archive import Archive, Run
 from lib.archive.machine import this_machine
@@ -18,9 +18,7 @@ from lib.runbooks.catalogue import Runbook
 from lib.runbooks.parameters import APPROVALS, assignment_words
 from lib.runbooks.process import run_words, started
 from lib.runbooks.stop import StopRequest, signals_as_requests
-from lib.words.dates import checked_game_date
-
-MOST_DATES = 1_000
+from lib.words.dates import dates_of
 
 
 @dataclass(frozen=True)
@@ -36,17 +34,12 @@ class DateSeries:
 
         Raises:
             UserError: It is of neither form, the runbook has no date of that name, or the dates
-                are reversed, named twice or more than `MOST_DATES`.
+                are reversed, named twice or more than `lib.words.dates.MOST_DATES`.
         """
         name, equals, value = text.partition("=")
         if not equals or not value:
             raise UserError(f"{text!r:.80} is not of the form PARAMETER=FIRST..LAST or PARAMETER=DATE,DATE")
-        dates = tuple(_between(value) if ".." in value else map(checked_game_date, value.split(",")))
-        if len(dates) > MOST_DATES:
-            raise UserError(f"{len(dates)} dates are too many at once; at most {MOST_DATES}")
-        if len(set(dates)) < len(dates):
-            raise UserError(f"{value!r:.80} names a date twice")
-        series = cls(name, dates)
+        series = cls(name, dates_of(value))
         series._ensure_dates_of(runbook)
         return series
 
@@ -70,15 +63,6 @@ class DateSeries:
             raise UserError(f"{runbook.name} has no date {self.parameter!r:.80}; it has {', '.join(known) or 'none'}")
         for day in self.dates:
             known[self.parameter].value(day.isoformat())
-
-
-def _between(text: str) -> Iterator[date]:
-    first, last = map(checked_game_date, text.split("..", maxsplit=1))
-    if last < first:
-        raise UserError(f"{text!r:.80} ends before it begins")
-    if (last - first).days >= MOST_DATES:
-        raise UserError(f"{text!r:.80} has {(last - first).days + 1:,} dates; at most {MOST_DATES:,} at once")
-    return (first + timedelta(days=number) for number in range((last - first).days + 1))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from lib.errors import UserError
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 # What may stand for a date in a parameter.
 DATE_WORDS = ("today", "yesterday")
+MOST_DATES = 1_000
 _DAYS_BACK = {"": 0, "today": 0, "yesterday": 1}
 _TIME = r"\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?: ?(?:Z|[A-Z]{3,4}|[+-]\d\d:?\d\d)(?![A-Za-z\d]))?"
 _MOMENT = rf"(?<!\d)\d{{4}}-\d\d-\d\d(?!\d)(?:[T ]{_TIME})?|(?<![\d:]){_TIME}(?![\d:])"
@@ -46,6 +47,28 @@ def checked_game_date(game_date: str | date) -> date:
         return iso_date(str(game_date))
     except ValueError:
         raise UserError(f"game date {game_date!r:.80} is not a date; write YYYY-MM-DD") from None
+
+
+def dates_of(text: str) -> tuple[date, ...]:
+    """The dates of ``FIRST..LAST``, both included, or ``DATE,DATE,...``, in the order in which they are named.
+
+    Raises:
+        UserError: It is of neither form, or they are reversed, named twice or more than `MOST_DATES`.
+    """
+    if ".." in text:
+        first, last = map(checked_game_date, text.split("..", maxsplit=1))
+        if last < first:
+            raise UserError(f"{text!r:.80} ends before it begins")
+        number = (last - first).days + 1
+        dates = tuple(first + timedelta(days=day) for day in range(min(number, MOST_DATES)))
+    else:
+        dates = tuple(map(checked_game_date, text.split(",")))
+        number = len(dates)
+    if number > MOST_DATES:
+        raise UserError(f"{text!r:.80} has {number:,} dates; at most {MOST_DATES:,} at once")
+    if len(set(dates)) < number:
+        raise UserError(f"{text!r:.80} names a date twice")
+    return dates
 
 
 def moment_of(text: str, timezone: str) -> datetime:

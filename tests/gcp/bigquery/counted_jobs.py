@@ -20,6 +20,10 @@ class CountedJobs:
     jobs: list[Job]
 
     @property
+    def scripts(self) -> list[Job]:
+        return [job for job in self.jobs if _sql(job).startswith("BEGIN TRANSACTION;")]
+
+    @property
     def until_commit(self) -> CountedJobs:
         commits = [number for number, job in enumerate(self.jobs) if _sql(job).startswith("COMMIT")]
         return CountedJobs(self.jobs[: commits[0] + 1])
@@ -27,13 +31,13 @@ class CountedJobs:
     @property
     def modelled_seconds(self) -> float:
         """A script is its statements, one after another; the MERGE takes its own time besides."""
-        taken = [job for job in self.jobs if not _sql(job).startswith("BEGIN TRANSACTION;")]
+        taken = [job for job in self.jobs if job not in self.scripts]
         merges = sum(_sql(job).startswith("MERGE") for job in taken)
         return len(taken) * SECONDS_A_JOB + merges * MERGE_SECONDS
 
     def reading(self, table: str) -> list[Job]:
         """The statements that name the table, those that are scripts left out."""
-        return [job for job in self.jobs if table in _sql(job) and not _sql(job).startswith("BEGIN TRANSACTION;")]
+        return [job for job in self.jobs if table in _sql(job) and job not in self.scripts]
 
 
 def jobs_of(double: BigqueryDouble, work: Callable[[], object]) -> CountedJobs:

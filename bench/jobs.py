@@ -1,0 +1,97 @@
+"""What BigQuery would be asked to do, counted on the double of the tests, and the time that it would take.
+
+No figure here is measured on BigQuery. The model: a job takes 0.8 s, whatever it does, and one comes after another; the
+MERGE takes 8 s of its own; a script takes what its statements take. Bytes are those of the columns that a statement
+reads, in the partitions that a constant leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from statistics import median
+
+from bench.result import Result
+from bench.setting import Setting
+from lib.consolidation.backfill import waiting_batches
+from lib.consolidation.table_spec import TableSpec
+from tests.consolidation.rivals import consolidated_at_once
+from tests.consolidation.world import DAY, later, predictions
+from tests.gcp.bigquery.counted_jobs import MERGE_SECONDS, SECONDS_A_JOB, CountedJobs, jobs_of
+from tests.gcp.bigquery.double import BigqueryDouble
+from tests.gcp.bigquery.world import PROJECT, BigqueryWorld
+
+_DATES = 31
+_MODEL = f"{SECONDS_A_JOB:g} s a job and {MERGE_SECONDS:g} s for the MERGE itself"
+_GUIDE_SECONDS = 2 * SECONDS_A_JOB + MERGE_SECONDS
+
+
+def results(setting: Setting) -> Iterator[Result]:
+    counted = _of_a_consolidation(setting.folder)
+    yield _count("jobs of a consolidation on BigQuery", len(counted.jobs), 12)
+    yield _modelled("until the commit", counted.until_commit, 1.55)
+    yield _modelled("the whole call", counted, 1.85)
+    reads = len(counted.reading(TableSpec().table.sql))
+    yield _count("statements of a consolidation that read the main table", reads, 3)
+    yield from _dates_at_once(setting.folder)
+
+
+def _of_a_consolidation(folder: Path) -> CountedJobs:
+    """A date that is known, 15 tables of one group of columns."""
+    with BigqueryDouble(PROJECT) as double:
+        world = BigqueryWorld(folder, address=double.address).set_up()
+        for batch_id, tables in (("earlier", 1), ("batch_1", 15)):
+            world.stage(predictions(30, updated_at=later(tables)), batch_id, tables=tables)
+            counted = jobs_of(double, lambda batch_id=batch_id: world.consolidate(batch_id))  # type: ignore[misc]
+    return counted
+
+
+def _dates_at_once(folder: Path) -> Iterator[Result]:
+    played = [consolidated_at_once(_DATES, seed=seed) for seed in range(20)]
+    early = [consolidated_at_once(_DATES, seed=seed, cancelled_after_seconds=4.0) for seed in range(20)]
+    transactions = round(median(one.transactions for one in played))
+    gave_up = sum(one.gave_up for one in played)
+    yield Result(
+        f"{_DATES} dates of 10 s at once: transactions, and dates that give up in 600 s",
+        "a table lock, which no rival could break",
+        f"{transactions}, {gave_up}",
+        f"{_DATES}, 0",
+        "at most 220, 0",
+        f"{transactions}, {gave_up}; {round(median(one.transactions for one in early))} if the loser is told after 4 s",
+        transactions <= 220 and not gave_up,
+    )
+    one_by_one = _one_after_another(folder)
+    yield _count(f"{_DATES} dates by `runbook consolidate --over`: transactions", one_by_one, _DATES)
+
+
+def _one_after_another(folder: Path) -> int:
+    with BigqueryDouble(PROJECT) as double:
+        world = BigqueryWorld(folder, address=double.address).set_up()
+        days = [DAY - timedelta(days=number) for number in range(_DATES)]
+        for day in days:
+            world.stage(predictions(2, game_date=day), f"batch_{day}")
+        counted = jobs_of(double, lambda: _consolidate_all(world, days))
+    return len(counted.scripts)
+
+
+def _consolidate_all(world: BigqueryWorld, days: list[date]) -> None:
+    for day, batch_id in waiting_batches(world.warehouse, world.spec, days):
+        world.consolidate(batch_id, game_date=day)
+
+
+def _count(what: str, ours: int, at_most: int) -> Result:
+    return Result(what, "-", str(ours), "", f"at most {at_most}", str(ours), ours <= at_most)
+
+
+def _modelled(until: str, counted: CountedJobs, at_most: float) -> Result:
+    ours = counted.modelled_seconds
+    return Result(
+        f"a consolidation on BigQuery, modelled at {_MODEL}: {until}",
+        "the guide's MERGE and check",
+        f"{ours:.1f} s",
+        f"{_GUIDE_SECONDS:.1f} s",
+        f"within {at_most:g} times",
+        f"{ours / _GUIDE_SECONDS:.2f} times",
+        ours <= at_most * _GUIDE_SECONDS,
+    )
