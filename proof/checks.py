@@ -107,12 +107,12 @@ def _check_ledger(world: World, table: list[Row]) -> None:
 
 
 def _after(world: World, commit: Commit, table: list[Row]) -> list[Row]:
-    day: Any = commit.parameters.get("game_date")
-    if commit.parameters.get("spec") == world.strangers_spec.identity and day:
+    if not {"merge", "remove"} & set(commit.steps):
+        return table
+    day: Any = commit.parameters["game_date"]
+    if commit.parameters["spec"] == world.strangers_spec.identity:
         day -= LOADED_AFTER
-    if "merge" in commit.steps:
-        return consolidated(table, list(commit.merged), day)[0]
-    return _repaired(table, day) if "remove" in commit.steps else table
+    return consolidated(table, list(commit.merged), day)[0] if "merge" in commit.steps else _repaired(table, day)
 
 
 def _repaired(table: list[Row], day: Any) -> list[Row]:

@@ -273,7 +273,9 @@ def _take(connection: duckdb.DuckDBPyConnection, step: Step, parameters: Paramet
     try:
         changed = connection.execute(*bind(step.sql, parameters))
     except duckdb.InvalidInputException as error:
-        raise failed_requirement(str(error), [step]) or error from error
+        if refused := failed_requirement(str(error), [step]):
+            raise refused from error
+        raise
     if step.must_touch and changed.fetchone() == (0,):
         raise RequirementFailed(step.must_touch)
 

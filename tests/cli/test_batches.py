@@ -64,6 +64,39 @@ def test_two_shells_at_once_lose_and_duplicate_nothing(tmp_path: Path, shell: Sh
     assert (counted["rows"], counted["keys"], counted["duplicate_keys"]) == (60, 60, 0)
 
 
+def test_all_that_waits_for_some_dates_is_consolidated_one_after_another(
+    tmp_path: Path, shell: Shell, home: Path
+) -> None:
+    """What cannot be is said, and keeps nothing else from it; a second call finds only that."""
+    file = write_csv(tmp_path / "own.csv", [f"p{i},g1,player{i},xgb,20.5,21" for i in range(4)])
+    for day in range(14, 18):
+        last_json(shell("stage", "--batch", f"night-{day}", "--game-date", f"2026-01-{day}", file, "--json"))
+    alter = (
+        "import duckdb, sys; c = duckdb.connect(sys.argv[1]); "
+        "[name] = [n for (n,) in c.execute('SELECT table_name FROM duckdb_tables()').fetchall() if 'night_16' in n]; "
+        "c.execute(f'ALTER TABLE nba_predictions.{name} ADD COLUMN surprise INTEGER')"
+    )
+    subprocess.run([sys.executable, "-c", alter, str(home / "warehouse.duckdb")], check=True)
+    over = ("consolidate", "--over", "2026-01-15..2026-01-20")
+    planned = shell(*over, "--dry-run")
+    assert planned.stdout.splitlines()[0].startswith("2026-01-15 night-15: dry_run: 4 staged = 4 inserted")
+    done = shell(*over, "--json")
+    results = json.loads(done.stdout.splitlines()[-1])["results"]
+    assert [(one["batch_id"], one["status"]) for one in results] == [
+        ("night-15", "consolidated"),
+        ("night-16", "refused"),
+        ("night-17", "consolidated"),
+    ]
+    assert (done.returncode, "lacks: surprise" in done.stderr) == (2, True)
+    again = shell(*over)
+    assert again.stdout == "0 of 1 batches; 1 were refused\n"
+    nothing = shell("consolidate", "--over", "2026-02-01,2026-02-03")
+    assert (nothing.returncode, nothing.stdout) == (0, "Nothing waits in staging for 2026-02-01,2026-02-03.\n")
+    for words in (["--over", DATE, "--batch", "b"], ["--batch", "b"], ["--over", "2026-01-02..2026-01-01"], []):
+        refused = shell("consolidate", *words)
+        assert (refused.returncode, refused.stdout) == (2, "")
+
+
 def test_a_repair_is_planned_applied_and_undone(shell: Shell, home: Path) -> None:
     assert last_json(shell("locks", "list", "--json")) == {"locks": []}
     nothing_there = shell("duplicates", "--game-date", DATE)
