@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.errors import SourceUnavailable
+from lib.ports.log_export import parse_time, time_at_start
 from lib.ports.logs import ERROR_SEVERITIES, LogEntry, check_service_name, is_asked_for
 
 _LONGEST_LINE_BYTES = 1_000_000
@@ -233,18 +234,6 @@ def _json_object(text: str) -> Mapping[str, Any] | None:
 
 
 def _plain(text: str, service: str, at: datetime | None) -> LogEntry | None:
-    first, _, rest = text.partition(" ")
-    own = parse_time(first)
-    timestamp, message = (own, rest) if own else (at, text)
+    own = time_at_start(text)
+    timestamp, message = own or (at, text)
     return LogEntry(timestamp, message, service) if timestamp and message else None
-
-
-def parse_time(value: object) -> datetime | None:
-    """An ISO 8601 moment; without a zone it is UTC. None when it is none."""
-    if not isinstance(value, str) or not 10 < len(value) < 40:
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None
