@@ -200,6 +200,7 @@ class Environment:
         timezone: The zone in which a game date is a date.
         redact: What is masked in all that a run leaves.
         table_spec: The table that batches are consolidated into.
+        dialects: How the services write their log lines: files of ``params/dialects``, the first one first.
     """
 
     __pydantic_config__ = _STRICT
@@ -215,6 +216,7 @@ class Environment:
     redact: RedactionSettings = RedactionSettings()
     notifications: NotificationSettings = NotificationSettings()
     table_spec: TableSpec = TableSpec()
+    dialects: tuple[str, ...] = ("library", "a1", "a2", "b")
 
     def __post_init__(self) -> None:
         if self.name.startswith("_"):

@@ -41,17 +41,19 @@ def doctor(environment: str, as_json: bool) -> None:
 @options.environment
 def logs(service: str, errors: bool, any_line: bool, hours: float, limit: int, environment: str) -> None:
     """What SERVICE logged about the lock, the MERGE and the validation; oldest first."""
-    from lib.operations.logs.lines import ANCHORS, ERROR_WORDS, is_error
+    from lib.operations.logs.dialects import load_dialects
+    from lib.operations.logs.lines import ERROR_WORDS, is_error
     from lib.platform import connect
     from lib.words.dates import local_time
 
     platform = connect(environment)
     now = places.now()
-    wanted = () if any_line else ERROR_WORDS if errors else tuple(ANCHORS)
+    dialects = load_dialects(platform.environment.dialects)
+    wanted = () if any_line else ERROR_WORDS if errors else dialects.anchors
     found = platform.logs.entries(
         [service], since=now - timedelta(hours=hours), until=now, containing=wanted, or_errors=errors
     )
-    entries = [entry for entry in found if not errors or is_error(entry)]
+    entries = [entry for entry in found if not errors or is_error(entry, dialects)]
     for entry in entries[-limit:]:
         at = local_time(entry.timestamp, platform.environment.timezone)
         click.echo(f"{at}  {entry.instance or '-':24}  {printable(entry.message)}")

@@ -22,7 +22,6 @@ from lib.consolidation.upkeep.audit import ActionStatus
 from lib.environment import redactor_of
 from lib.errors import Unavailable, UserError
 from lib.operations.changes.audit import spoken_state
-from lib.operations.logs.lines import is_error
 from lib.operations.logs.timeline import Consolidation, Progress
 from lib.runbooks.incident import Incident, verdict_of
 from lib.verdict.verdict import Verdict
@@ -140,7 +139,7 @@ def _impact(incident: Incident) -> Iterator[tuple[str, str]]:
         yield "Rows merged", text_of(sum(merged))
         duplicates = sum(run.duplicates or 0 for run in incident.consolidations)
         yield "Duplicate keys that validations found", text_of(duplicates)
-        yield "Error lines", text_of(sum(map(is_error, incident.lines)))
+        yield "Error lines", text_of(len(incident.history.errors))
     yield "Runs that did not pass", text_of(sum(verdict_of(run) is not Verdict.PASS for run in incident.runs))
     yield "Changes by people", text_of(len(incident.actions))
 

@@ -12,13 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.embedded.logs import FileLogReader, log_path
-from lib.operations.logs.lines import ANCHORS, is_error, is_lock_service_error, parse_events
+from lib.operations.logs.dialects import load_dialects
+from lib.operations.logs.lines import is_error, is_lock_service_error, parse_events
 from lib.platform import connect
 from tests.consolidation.world import DAY, prediction, quoted
 from tests.hostile.hostile import FRAGMENTS, call
 from tests.runbooks.test_report import Page
 
 SERVICE = "prediction-coordinator"
+DIALECTS = load_dialects(["library", "a1", "a2", "b"])
 NOON = datetime(2026, 1, 17, 17, tzinfo=UTC)
 WAITS = [10**400, float("nan"), float("inf"), -1, True, "soon", [1], None]
 TIMES = [
@@ -43,7 +45,10 @@ anything = st.recursive(
     max_leaves=4,
 )
 told = st.builds(
-    "{} {}{}".format, st.sampled_from(list(ANCHORS)), st.sampled_from(["", "batch=", "game_date=", "in "]), anything
+    "{} {}{}".format,
+    st.sampled_from(DIALECTS.anchors),
+    st.sampled_from(["", "batch=", "game_date=", "in "]),
+    anything,
 )
 records = st.fixed_dictionaries(
     {"timestamp": st.just(NOON.isoformat()) | st.sampled_from(TIMES)},
@@ -67,9 +72,9 @@ def test_any_log_is_read(tmp_path_factory: pytest.TempPathFactory, lines: list[b
     reader.newest(SERVICE, since=NOON)
     for entry in found:
         entry.message.encode()
-        is_error(entry)
-        is_lock_service_error(entry)
-    for event in parse_events(found):
+        is_error(entry, DIALECTS)
+        is_lock_service_error(entry, DIALECTS)
+    for event in parse_events(found, DIALECTS):
         assert event.waited_seconds is None or 0 <= event.waited_seconds < float("inf")
 
 

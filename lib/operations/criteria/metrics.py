@@ -12,8 +12,8 @@ from datetime import date
 
 from lib.consolidation.upkeep.duplicates import count_duplicates
 from lib.errors import CouldNotLook
+from lib.operations.logs.events import EventKind
 from lib.operations.logs.history import LogHistory
-from lib.operations.logs.lines import EventKind
 from lib.operations.logs.timeline import Consolidation, Progress
 
 

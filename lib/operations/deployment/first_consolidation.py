@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from lib.operations.logs.events import EXPECTED_ORDER, EventKind
 from lib.operations.logs.history import LogHistory
-from lib.operations.logs.lines import EXPECTED_ORDER, EventKind
 from lib.operations.logs.monitoring import no_consolidation_seen
 from lib.operations.logs.timeline import Consolidation, Progress
 from lib.operations.scope import Scope

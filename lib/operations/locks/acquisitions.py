@@ -9,8 +9,8 @@ from __future__ import annotations
 from statistics import median
 
 from lib.operations.criteria.criteria import threshold
+from lib.operations.logs.events import EventKind
 from lib.operations.logs.history import LogHistory
-from lib.operations.logs.lines import EventKind
 from lib.operations.logs.monitoring import no_consolidation_seen
 from lib.operations.logs.timeline import batch_names
 from lib.operations.scope import Scope

@@ -7,17 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 
 from lib.errors import Unavailable
-from lib.operations.logs.lines import (
-    ANCHORS,
-    ERROR_WORDS,
-    Event,
-    EventKind,
-    is_error,
-    is_lock_service_error,
-    parse_events,
-    without_copies,
-)
-from lib.operations.logs.timeline import Consolidation, Progress, build_timeline
+from lib.operations.logs.dialects import Dialects, load_dialects
+from lib.operations.logs.events import Event, EventKind
+from lib.operations.logs.joining import build_timeline
+from lib.operations.logs.lines import ERROR_WORDS, is_error, is_lock_service_error, parse_events, without_copies
+from lib.operations.logs.timeline import Consolidation, Progress
 from lib.platform import Platform
 from lib.ports.logs import LogEntry
 from lib.verdict.section import Table
@@ -26,8 +20,6 @@ from lib.words.quantities import spoken_seconds
 from lib.words.text import text_of
 
 _LOCK_SERVICE_WORDS = (
-    "Heartbeat of",
-    "Could not release",
     "RESOURCE_EXHAUSTED",
     "PERMISSION_DENIED",
     "PermissionDenied",
@@ -58,6 +50,11 @@ class LogHistory:
         self._newest: dict[str, datetime | None] = {}
 
     @cached_property
+    def dialects(self) -> Dialects:
+        """How the environment's services write. Raises `UserError`: a dialect's file is wrong."""
+        return load_dialects(self.platform.environment.dialects)
+
+    @cached_property
     def _read(self) -> list[LogEntry] | Unavailable:
         """A source that timed out once is not waited for again by every step."""
         try:
@@ -65,10 +62,10 @@ class LogHistory:
                 self.platform.environment.services.both,
                 since=self.since,
                 until=self.until,
-                containing=(*ANCHORS, *ERROR_WORDS, *_LOCK_SERVICE_WORDS, *_NO_GAMES),
+                containing=(*self.dialects.anchors, *ERROR_WORDS, *_LOCK_SERVICE_WORDS, *_NO_GAMES),
                 or_errors=True,
             )
-            return list(without_copies(found))
+            return list(without_copies(found, self.dialects))
         except Unavailable as error:
             return error
 
@@ -92,7 +89,7 @@ class LogHistory:
 
     @cached_property
     def events(self) -> list[Event]:
-        return parse_events(self.entries)
+        return parse_events(self.entries, self.dialects)
 
     @cached_property
     def consolidations(self) -> list[Consolidation]:
@@ -106,11 +103,11 @@ class LogHistory:
 
     @property
     def errors(self) -> list[LogEntry]:
-        return [entry for entry in self.entries if is_error(entry)]
+        return [entry for entry in self.entries if is_error(entry, self.dialects)]
 
     @property
     def lock_service_errors(self) -> list[LogEntry]:
-        return [entry for entry in self.entries if is_lock_service_error(entry)]
+        return [entry for entry in self.entries if is_lock_service_error(entry, self.dialects)]
 
     @cached_property
     def off_day(self) -> str:
@@ -127,6 +124,9 @@ class LogHistory:
         return f"{coordinator} says: {text_of(said[-1].message[:120])}" if said and not self.consolidations else ""
 
     def count(self, kind: EventKind) -> int:
+        """How often it happened: a failure that several lines report happened once."""
+        if kind is EventKind.ACQUISITION_FAILED:
+            return sum(kind in run.events for run in self.consolidations)
         return Counter(event.kind for event in self.events)[kind]
 
     def progress(self, run: Consolidation) -> Progress:
@@ -142,8 +142,7 @@ class LogHistory:
         acquired_at = run.at(EventKind.ACQUIRED)
         if acquired_at is None or not run.batch_id:
             return False
-        since = [event for event in self.events if event.batch_id == run.batch_id and event.at >= acquired_at]
-        if any(event.kind in (EventKind.TOOK_OVER, EventKind.FORCE_RELEASED) for event in since):
+        if any(_takes_from(run, event) for event in self.events if event.at >= acquired_at):
             return True
         later = [
             other
@@ -191,3 +190,12 @@ class LogHistory:
             for run in reversed(runs)
         ]
         return Table(caption, columns, rows, shown=30)
+
+
+def _takes_from(run: Consolidation, event: Event) -> bool:
+    """Whether the lock of that batch or, where the line names none, of that date was taken away."""
+    if event.kind not in (EventKind.TOOK_OVER, EventKind.FORCE_RELEASED):
+        return False
+    if event.batch_id:
+        return event.batch_id == run.batch_id
+    return event.game_date is not None and event.game_date == run.likely_game_date

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from lib.operations.logs.events import EventKind
 from lib.operations.logs.history import LOGS_ARE_KEPT, LogHistory
-from lib.operations.logs.lines import EventKind
 from lib.operations.logs.timeline import Consolidation, Progress, batch_names, overlapping_merges
 from lib.ports.commands import Commands
 from lib.ports.logs import LogEntry

@@ -1,26 +1,35 @@
 """Consolidations put together again from the lines that they logged.
 
-A line belongs to a consolidation of its instance and batch that waits for just such a line.
-Two lines name no batch ("Running post-consolidation validation …" and its result); they
-belong to the instance's consolidation that has come that far.
+A run of one instance is joined by what its lines share: the batch, the game date (which a lock key carries, too) and
+the time. A line that names no batch belongs to the run that waits for just such a line (`lib.operations.logs.joining`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from itertools import takewhile
 
-from lib.operations.logs.lines import EXPECTED_ORDER, Event, EventKind
+from lib.operations.logs.events import EXPECTED_ORDER, CountsFrom, Event, EventKind
 from lib.words.dates import date_in
 
-_ENDED_BY = frozenset({EventKind.ACQUISITION_FAILED, EventKind.LOST})
-_COMPLETE = frozenset(EXPECTED_ORDER)
-_FOLLOWED = frozenset({*EXPECTED_ORDER, *_ENDED_BY, EventKind.VALIDATION_FAILED, EventKind.ALREADY_DONE})
-_MAY_COME_LATE = frozenset({EventKind.VALIDATING, EventKind.VALIDATED, EventKind.VALIDATION_FAILED})
-_ONE_CONSOLIDATION = timedelta(hours=1)
+_NEVER = datetime.max.replace(tzinfo=UTC)
+# Each of them ends a run without its rows in the table, or with rows in it that should not be there.
+FAILURES = frozenset(
+    {
+        EventKind.VALIDATION_FAILED,
+        EventKind.ACQUISITION_FAILED,
+        EventKind.LOST,
+        EventKind.MERGE_EMPTY,
+        EventKind.MERGE_FAILED,
+        EventKind.CONSOLIDATION_FAILED,
+    }
+)
+_PRINTS = frozenset({EventKind.TRIGGERED, EventKind.STARTING, EventKind.CONSOLIDATED, EventKind.CONSOLIDATION_FAILED})
+_LOCK_GONE = frozenset({EventKind.RELEASED, EventKind.ALREADY_RELEASED, EventKind.NO_LOCK, EventKind.RELEASE_FAILED})
 
 
 class Progress(StrEnum):
@@ -28,6 +37,7 @@ class Progress(StrEnum):
 
     COMPLETED = "completed"
     REPEATED = "already consolidated"
+    NOTHING_STAGED = "nothing staged"
     NO_MERGE = "released without a MERGE"
     FAILED = "failed"
     RUNNING = "running"
@@ -36,14 +46,17 @@ class Progress(StrEnum):
 
 @dataclass
 class Consolidation:
-    """One consolidation as its log lines tell it.
+    """One consolidation as its log lines describe it.
 
     Attributes:
         service: Which service ran it.
         instance: Which instance of it; empty when unknown.
         batch_id: The batch; empty when no line named it.
         game_date: The date; None when no line named it.
-        events: Its lines by kind, in the order they came.
+        events: Its lines by kind, the first of each, in the order they came.
+        last_at: When the last of its lines was logged.
+        retold: The words of the lines that reported its failure.
+        dialects: How many of its lines each dialect reads.
     """
 
     service: str
@@ -51,18 +64,36 @@ class Consolidation:
     batch_id: str = ""
     game_date: date | None = None
     events: dict[EventKind, Event] = field(default_factory=dict)
+    last_at: datetime = _NEVER
+    retold: set[str] = field(default_factory=set)
+    dialects: Counter[str] = field(default_factory=Counter)
+
+    def add(self, event: Event) -> None:
+        """Take the line as one of this run."""
+        self.events.setdefault(event.kind, event)
+        self.last_at = event.at
+        self.batch_id = self.batch_id or event.batch_id
+        self.game_date = self.game_date or event.game_date
+        self.dialects.update(event.dialects)
+        if event.kind in FAILURES:
+            self.retold.add(event.anchor)
 
     def at(self, kind: EventKind) -> datetime | None:
         event = self.events.get(kind)
         return event.at if event else None
+
+    def has(self, *kinds: EventKind) -> bool:
+        """Whether it logged a line of any of these kinds."""
+        return any(kind in self.events for kind in kinds)
 
     @property
     def started_at(self) -> datetime:
         return next(iter(self.events.values())).at
 
     @property
-    def last_at(self) -> datetime:
-        return max(event.at for event in self.events.values())
+    def latest(self) -> EventKind:
+        """What its latest line of a new kind says."""
+        return next(reversed(self.events))
 
     @property
     def likely_game_date(self) -> date | None:
@@ -70,38 +101,59 @@ class Consolidation:
         return self.game_date or date_in(self.batch_id)
 
     @property
+    def failure(self) -> Event | None:
+        """The first line that reports why it failed; None: it did not."""
+        return next((event for kind, event in self.events.items() if kind in FAILURES), None)
+
+    @property
     def rows(self) -> int | None:
         """Rows affected by its MERGE."""
-        return self.events[EventKind.MERGED].rows if EventKind.MERGED in self.events else None
+        of = self.events.get(EventKind.MERGED) or self.events.get(EventKind.CONSOLIDATED)
+        return of.rows if of else None
 
     @property
     def staging_tables(self) -> int | None:
-        return self.events[EventKind.MERGING].staging_tables if EventKind.MERGING in self.events else None
+        of = self.events.get(EventKind.MERGING) or self.events.get(EventKind.CONSOLIDATED)
+        return of.staging_tables if of else None
 
     @property
     def duplicates(self) -> int | None:
-        """Duplicate keys that its validation reported; None: no validation, or no figure."""
+        """Duplicate keys that its validation reported; None: no validation that ran, or no figure."""
         if failed := self.events.get(EventKind.VALIDATION_FAILED):
             return failed.duplicates or 1
-        return 0 if EventKind.VALIDATED in self.events else None
+        if self.has(EventKind.NOT_VALIDATED):
+            return None
+        return 0 if self.has(EventKind.VALIDATED, EventKind.INACTIVE_DUPLICATES) else None
 
     @property
     def lock_wait_seconds(self) -> float | None:
         for kind in (EventKind.ACQUIRED, EventKind.ACQUISITION_FAILED):
             if kind in self.events and (waited := self.events[kind].waited_seconds) is not None:
                 return waited
-        return self.between(EventKind.ACQUIRING, EventKind.ACQUIRED)
+        ended = EventKind.ACQUIRED if self.has(EventKind.ACQUIRED) else EventKind.ACQUISITION_FAILED
+        return self.between(EventKind.ACQUIRING, ended)
+
+    @property
+    def counts_from(self) -> CountsFrom:
+        """Where the duration of its MERGE begins, in the dialect that reads most of its lines."""
+        told = self.events[EventKind.MERGED].counts_from
+        dialect = max(told, key=lambda name: self.dialects[name], default="")
+        return told.get(dialect, CountsFrom.MERGE)
 
     @property
     def merge_seconds(self) -> float | None:
+        """Of the MERGE alone: a wait for the lock is not in it."""
         merged = self.events.get(EventKind.MERGED)
-        if merged is not None and merged.duration_ms is not None:
+        if merged is None:
+            return None
+        if merged.duration_ms is not None and self.counts_from is CountsFrom.MERGE:
             return merged.duration_ms / 1000
         return self.between(EventKind.MERGING, EventKind.MERGED)
 
     @property
     def validation_seconds(self) -> float | None:
-        return self.between(EventKind.VALIDATING, EventKind.VALIDATED)
+        ended = EventKind.VALIDATED if self.has(EventKind.VALIDATED) else EventKind.INACTIVE_DUPLICATES
+        return self.between(EventKind.VALIDATING, ended)
 
     @property
     def work_seconds(self) -> float | None:
@@ -123,93 +175,54 @@ class Consolidation:
 
     def progress(self, now: datetime, silent_after_seconds: float) -> Progress:
         """How far it has come; without a line for that long it counts as unfinished."""
-        if self.events.keys() & {EventKind.ACQUISITION_FAILED, EventKind.LOST, EventKind.VALIDATION_FAILED}:
-            return Progress.FAILED
-        if EventKind.MERGED in self.events and (EventKind.RELEASED in self.events or not self.has_lock_lines):
-            return Progress.COMPLETED
-        if EventKind.ALREADY_DONE in self.events:
-            return Progress.REPEATED
-        if EventKind.RELEASED in self.events:
-            return Progress.NO_MERGE
+        for known, is_so in (
+            (Progress.FAILED, self.failure is not None),
+            (Progress.COMPLETED, self._is_complete),
+            (Progress.REPEATED, self.has(EventKind.ALREADY_DONE)),
+            (Progress.NOTHING_STAGED, self.has(EventKind.NOTHING_STAGED, EventKind.CONSOLIDATED)),
+            (Progress.NO_MERGE, self.has(*_LOCK_GONE)),
+        ):
+            if is_so:
+                return known
         is_silent = (now - self.last_at).total_seconds() > silent_after_seconds
         return Progress.UNFINISHED if is_silent else Progress.RUNNING
 
     @property
+    def _is_complete(self) -> bool:
+        if self.has(EventKind.MERGED):
+            return self.has(*_LOCK_GONE, EventKind.CONSOLIDATED) or not self.has_lock_lines
+        # The coordinator reports success with 0 rows, too, when it found nothing to merge.
+        return self.has(EventKind.CONSOLIDATED) and bool(self.rows)
+
+    @property
     def has_merge(self) -> bool:
-        return bool(self.events.keys() & {EventKind.MERGING, EventKind.MERGED})
+        return self.has(EventKind.MERGING, EventKind.MERGED) or (self.has(EventKind.CONSOLIDATED) and bool(self.rows))
+
+    @property
+    def is_only_printed(self) -> bool:
+        """Whether only the coordinator's own prints were collected: nothing shows what the lock did."""
+        return self.has(*_PRINTS) and not self.has(*(kind for kind in EventKind if kind not in _PRINTS | FAILURES))
 
     @property
     def has_lock_lines(self) -> bool:
-        return bool(self.events.keys() & {EventKind.ACQUIRING, EventKind.ACQUIRED, EventKind.RELEASED})
+        return self.has(EventKind.ACQUIRING, EventKind.ACQUIRED, EventKind.RELEASED)
 
     @property
     def merged_without_lock(self) -> bool:
-        """Whether its MERGE ran though no line shows that it held the lock."""
-        return self.has_merge and EventKind.ACQUIRED not in self.events
+        """Whether its MERGE ran though no line shows that it held the lock, and such lines were collected."""
+        return self.has(EventKind.MERGING, EventKind.MERGED) and not self.has(EventKind.ACQUIRED)
 
     @property
     def is_in_order(self) -> bool:
-        """Whether its lines came in the order that the guide expects."""
+        """Whether its lines came in the order in which they should."""
         ranks = [EXPECTED_ORDER.index(kind) for kind in self.events if kind in EXPECTED_ORDER]
         return ranks == sorted(ranks)
 
     @property
     def missing(self) -> tuple[EventKind, ...]:
-        """Lines that the guide expects and that did not come."""
-        return tuple(kind for kind in EXPECTED_ORDER if kind not in self.events)
-
-
-def build_timeline(events: Iterable[Event]) -> list[Consolidation]:
-    """The consolidations that the events tell of, by their start.
-
-    Args:
-        events: Oldest first.
-    """
-    runs: list[Consolidation] = []
-    by_instance: dict[tuple[str, str], list[Consolidation]] = {}
-    for event in events:
-        if event.kind not in _FOLLOWED:
-            continue
-        of_instance = by_instance.setdefault((event.entry.service, event.entry.instance), [])
-        run = None if event.kind is EventKind.ACQUIRING else _waiting_for(event, of_instance)
-        if run is None:
-            run = Consolidation(event.entry.service, event.entry.instance)
-            runs.append(run)
-            of_instance.append(run)
-        run.events[event.kind] = event
-        run.batch_id = run.batch_id or event.batch_id
-        run.game_date = run.game_date or event.game_date
-        by_instance[event.entry.service, event.entry.instance] = [
-            known for known in of_instance if not _is_over(known, event.at)
-        ]
-    return runs
-
-
-def _waiting_for(event: Event, runs: Sequence[Consolidation]) -> Consolidation | None:
-    """The youngest run whose next line this is; else one that lacks such a line."""
-    lacking = [run for run in reversed(runs) if event.kind not in run.events and _can_be_of(event, run)]
-    if event.kind in EXPECTED_ORDER:
-        before = EXPECTED_ORDER[EXPECTED_ORDER.index(event.kind) - 1]
-        for run in lacking:
-            if next(reversed(run.events)) is before:
-                return run
-    return lacking[0] if lacking else None
-
-
-def _can_be_of(event: Event, run: Consolidation) -> bool:
-    if EventKind.RELEASED in run.events and event.kind not in _MAY_COME_LATE:
-        return False
-    if event.batch_id and run.batch_id and event.batch_id != run.batch_id:
-        return False
-    if event.game_date and run.game_date and event.game_date != run.game_date:
-        return False
-    return bool(event.batch_id) or EventKind.MERGED in run.events or not run.batch_id
-
-
-def _is_over(run: Consolidation, at: datetime) -> bool:
-    """Whether no further line can be its own."""
-    has_ended = run.events.keys() & _ENDED_BY or run.events.keys() >= _COMPLETE
-    return bool(has_ended) or at - run.last_at > _ONE_CONSOLIDATION
+        """Lines that should have come and did not; inactive duplicates end a validation as its passing does."""
+        ended = EventKind.VALIDATED if self.has(EventKind.INACTIVE_DUPLICATES) else None
+        return tuple(kind for kind in EXPECTED_ORDER if kind not in self.events and kind is not ended)
 
 
 def batch_names(runs: Sequence[Consolidation]) -> str:
@@ -221,7 +234,9 @@ def batch_names(runs: Sequence[Consolidation]) -> str:
 
 def overlapping_merges(runs: Sequence[Consolidation]) -> list[tuple[Consolidation, Consolidation]]:
     """Pairs of consolidations of one date, or of one batch, whose MERGEs ran at once."""
-    merging = sorted((run for run in runs if run.has_merge), key=lambda run: _merge_interval(run)[0])
+    merging = sorted(
+        (run for run in runs if run.has(EventKind.MERGING, EventKind.MERGED)), key=lambda run: _merge_interval(run)[0]
+    )
     pairs = []
     for number, first in enumerate(merging):
         ended_at = _merge_interval(first)[1]

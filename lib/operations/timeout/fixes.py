@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from lib.errors import CouldNotLook
 from lib.operations.criteria.criteria import threshold
-from lib.operations.logs.lines import EventKind
+from lib.operations.logs.events import EventKind
 from lib.operations.scope import Scope
 from lib.operations.staging.size import StagedSize, staged_sizes
 from lib.operations.timeout.phases import Phase, TimedRun, timed_runs

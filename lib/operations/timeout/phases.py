@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from lib.operations.criteria.criteria import threshold
+from lib.operations.logs.events import EventKind
 from lib.operations.logs.history import LogHistory
-from lib.operations.logs.lines import EventKind
 from lib.operations.logs.monitoring import no_consolidation_seen
 from lib.operations.logs.timeline import Consolidation, Progress
 from lib.operations.scope import Scope

@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
-from lib.operations.logs.lines import EventKind, parse_events
-from lib.operations.logs.timeline import Consolidation, Progress, build_timeline, overlapping_merges
+from lib.operations.logs.dialects import load_dialects
+from lib.operations.logs.events import EventKind
+from lib.operations.logs.joining import build_timeline
+from lib.operations.logs.lines import parse_events
+from lib.operations.logs.timeline import Consolidation, Progress, overlapping_merges
 from lib.ports.logs import LogEntry
 
 NOON = datetime(2026, 1, 17, 17, tzinfo=UTC)
@@ -58,7 +61,7 @@ def timeline(lines: Sequence[Line]) -> list[Consolidation]:
         LogEntry(NOON + timedelta(seconds=seconds), text, "prediction-coordinator", instance=instance)
         for seconds, instance, text in sorted(lines)
     ]
-    return build_timeline(parse_events(entries))
+    return build_timeline(parse_events(entries, load_dialects(["library"])))
 
 
 def test_a_whole_consolidation_with_its_durations_split() -> None:

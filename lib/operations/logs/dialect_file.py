@@ -1,0 +1,193 @@
+"""A dialect: how one version of the services writes its lines, as data in ``params/dialects/<name>.yaml``.
+
+A line is recognised by its anchor, a literal that is looked for before any expression. A value is found by the
+text around it, such as ``batch={}``: what may stand for ``{}`` is decided here and bounded, so a dialect can
+hold no expression that hostile lines make slow. Every line has samples, and a file whose samples are not read as
+they say is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+from lib.errors import UserError
+from lib.operations.logs.events import CountsFrom, EventKind
+from lib.settings_file import load_settings
+from lib.words.choices import no_such
+
+_STRICT = {"extra": "forbid", "allow_inf_nan": False}
+_LONGEST_TEXT = 200
+_SHORTEST_ANCHOR = 4
+
+# What may stand in the place of `{}`. Possessive and bounded: a hostile line costs no more than its length.
+_NUMBER = r"\d{1,12}+(?:\.\d{1,9}+)?+"
+VALUES: Mapping[str, str] = {
+    "batch": r"[A-Za-z0-9_-]{1,128}+",
+    "game_date": r"\d{4}-\d{2}-\d{2}",
+    "lock_key": r"[A-Za-z0-9_-]{0,250}?\d{4}-\d{2}-\d{2}(?![A-Za-z0-9])",
+    "rows": r"\d{1,12}+",
+    "duration_ms": _NUMBER,
+    "staging_tables": r"\d{1,12}+",
+    "duplicates": r"\d{1,12}+",
+    "waited_seconds": _NUMBER,
+}
+Texts = str | tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A line as it was really written, and all that is read from it."""
+
+    __pydantic_config__ = _STRICT
+
+    line: str
+    batch: str | None = None
+    game_date: date | None = None
+    rows: int | None = None
+    duration_ms: float | None = None
+    staging_tables: int | None = None
+    duplicates: int | None = None
+    waited_seconds: float | None = None
+
+    @property
+    def values(self) -> dict[str, object]:
+        told = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "line"}
+        return {name: value for name, value in told.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a dialect.
+
+    Attributes:
+        event: What it means, the name of an `EventKind` in lower case.
+        anchor: The words that it is recognised by; several, where it is written in several ways.
+        beside: A text that it must hold, too.
+        fields: By value, the texts around it; they are tried before the dialect's own. An empty list: not in this line.
+        counts_from: Where its duration begins: ``merge``, or ``start`` when the wait for the lock is in it.
+        samples: Lines as they were written.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    event: str
+    anchor: Texts
+    samples: tuple[Sample, ...] = ()
+    beside: str = ""
+    fields: Mapping[str, Texts] | None = None
+    counts_from: CountsFrom | None = None
+
+    @property
+    def kind(self) -> EventKind:
+        return EventKind[self.event.upper()]
+
+    @property
+    def anchors(self) -> tuple[str, ...]:
+        return listed(self.anchor)
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """A dialect file.
+
+    Attributes:
+        about: Whose lines these are.
+        like: Another dialect whose lines and fields are this one's, too, where it does not write its own.
+        fields: By value, the texts around it in every line.
+        lines: Its lines.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    about: str
+    lines: tuple[Line, ...]
+    like: str = ""
+    fields: Mapping[str, Texts] | None = None
+
+
+def listed(texts: Texts) -> tuple[str, ...]:
+    return (texts,) if isinstance(texts, str) else texts
+
+
+def dialect_names(folder: Path) -> list[str]:
+    """The dialects that there are."""
+    return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
+def load_dialect(folder: Path, name: str, of: tuple[str, ...] = ()) -> Dialect:
+    """The dialect of that name, with what it takes from others.
+
+    Args:
+        folder: Where the files are.
+        name: Its file's name without the ending.
+        of: The dialects that are made from it, for finding circles.
+
+    Raises:
+        UserError: There is no such file, or it is wrong: names the file, the line and what to mend.
+    """
+    if name not in dialect_names(folder):
+        raise UserError(f"{no_such('dialect', name, dialect_names(folder))} ({folder})")
+    path = folder / f"{name}.yaml"
+    dialect = _checked_file(path)
+    if not dialect.like:
+        return dialect
+    if dialect.like in (name, *of):
+        raise UserError(f"{path}: like: {dialect.like} is made from this dialect itself; name another, or none")
+    base = load_dialect(folder, dialect.like, (name, *of))
+    own = {anchor for line in dialect.lines for anchor in line.anchors}
+    kept = tuple(line for line in base.lines if own.isdisjoint(line.anchors))
+    return Dialect(dialect.about, dialect.lines + kept, "", {**(base.fields or {}), **(dialect.fields or {})})
+
+
+@cache
+def _checked_file(path: Path) -> Dialect:
+    dialect: Dialect = load_settings(path, Dialect)
+    for fault in _faults(dialect):
+        raise UserError(f"{path}: {fault}")
+    return dialect
+
+
+def expression(name: str, text: str) -> re.Pattern[str]:
+    """The expression that finds a value by the text around it."""
+    before, _, after = text.partition("{}")
+    boundary = r"(?<![A-Za-z0-9_])" if before[:1].isalnum() else ""
+    return re.compile(f"{boundary}{re.escape(before)}({VALUES[name]}){re.escape(after)}", re.ASCII)
+
+
+def _faults(dialect: Dialect) -> Iterator[str]:
+    yield from _field_faults("fields", dialect.fields or {})
+    for line in dialect.lines:
+        where = f"lines, {line.anchors[0] if line.anchors else line.event!r:.80}"
+        yield from (f"{where}: {fault}" for fault in _line_faults(line))
+        yield from _field_faults(f"{where}: fields", line.fields or {})
+
+
+def _line_faults(line: Line) -> Iterator[str]:
+    known = [kind.name.lower() for kind in EventKind]
+    if line.event not in known:
+        yield str(no_such("event", line.event, known))
+    if not line.anchors or not all(_SHORTEST_ANCHOR <= len(text) <= _LONGEST_TEXT for text in line.anchors):
+        yield f"anchor: write words of {_SHORTEST_ANCHOR} to {_LONGEST_TEXT} characters"
+    if not line.samples:
+        yield "samples: it has none; add a line as the service wrote it"
+    has_duration = bool((line.fields or {}).get("duration_ms"))
+    if has_duration != (line.counts_from is not None):
+        yield (
+            "counts_from: say where its duration_ms begins (merge or start)"
+            if has_duration
+            else ("counts_from: it has no duration_ms to count")
+        )
+
+
+def _field_faults(where: str, given: Mapping[str, Texts]) -> Iterator[str]:
+    for name, texts in given.items():
+        if name not in VALUES:
+            yield f"{where}: {no_such('value', name, list(VALUES))}"
+        for text in listed(texts):
+            if text.count("{}") != 1 or len(text) > _LONGEST_TEXT or not text.replace("{}", "").strip():
+                yield f"{where}: {name}: {text!r:.80} does not say where the value is; write it as in 'batch={{}}'"

@@ -1,0 +1,95 @@
+"""What a line of a service's log can mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+
+from lib.ports.logs import LogEntry
+
+
+class EventKind(StrEnum):
+    """What a line means; the first seven in the order in which a consolidation logs them."""
+
+    ACQUIRING = "acquiring the lock"
+    ACQUIRED = "lock acquired"
+    MERGING = "MERGE started"
+    MERGED = "MERGE complete"
+    VALIDATING = "validation started"
+    VALIDATED = "validation passed"
+    RELEASED = "lock released"
+    VALIDATION_FAILED = "validation failed"
+    ACQUISITION_FAILED = "lock not acquired"
+    LOST = "lock lost"
+    TOOK_OVER = "expired lock taken over"
+    FORCE_RELEASED = "lock released by force"
+    ALREADY_DONE = "already consolidated"
+    TRIGGERED = "batch complete, consolidation triggered"
+    STARTING = "consolidation started"
+    WAITING = "waiting for the lock"
+    LOCK_SERVICE_ERROR = "lock service error"
+    LOCK_DISABLED = "lock disabled"
+    NOTHING_STAGED = "no staging tables found"
+    MERGE_EMPTY = "MERGE affected 0 rows"
+    MERGE_FAILED = "MERGE failed"
+    NOT_VALIDATED = "validation could not run"
+    INACTIVE_DUPLICATES = "only inactive duplicates"
+    CLEANED = "staging tables dropped"
+    ALREADY_RELEASED = "lock was already gone"
+    NO_LOCK = "no lock to release"
+    RELEASE_FAILED = "lock not released"
+    CONSOLIDATED = "consolidation succeeded"
+    CONSOLIDATION_FAILED = "consolidation failed"
+    STAGED = "rows staged"
+    STAGING_FAILED = "staging failed"
+    SCHEMA_MISMATCH = "schema mismatch"
+    DETAIL = "detail"
+
+
+EXPECTED_ORDER = tuple(EventKind)[:7]
+
+
+class CountsFrom(StrEnum):
+    """Where the duration in a line begins to count."""
+
+    MERGE = "merge"
+    START = "start"
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line that a dialect reads.
+
+    Attributes:
+        kind: What it means.
+        entry: The line.
+        anchor: The words that it was recognised by.
+        dialects: The dialects that read it so, in the environment's order.
+        batch_id: Empty when the line names none; for `TOOK_OVER` the former holder's.
+        game_date: None when the line names none.
+        rows: Rows affected by the MERGE.
+        duration_ms: A duration, in milliseconds; see `counts_from`.
+        counts_from: By dialect, where `duration_ms` begins: at the MERGE, or before the wait for the lock.
+        staging_tables: How many were merged.
+        duplicates: Duplicate keys that the validation found.
+        waited_seconds: How long the lock was waited for, where the line says so.
+    """
+
+    kind: EventKind
+    entry: LogEntry
+    anchor: str = ""
+    dialects: tuple[str, ...] = ()
+    batch_id: str = ""
+    game_date: date | None = None
+    rows: int | None = None
+    duration_ms: float | None = None
+    counts_from: Mapping[str, CountsFrom] = field(default_factory=dict)
+    staging_tables: int | None = None
+    duplicates: int | None = None
+    waited_seconds: float | None = None
+
+    @property
+    def at(self) -> datetime:
+        return self.entry.timestamp
