@@ -101,6 +101,8 @@ def _lock_cycle_faults(evidence: Evidence) -> Measurement:
     history = evidence.history
     if not history.merges:
         return Measurement(None, "no consolidation was logged")
+    if all(run.is_only_printed for run in history.merges):
+        return Measurement(None, "only the coordinator's prints were collected")
     unlocked = [run for run in history.merges if run.merged_without_lock]
     unreleased = [run for run in history.consolidations if history.progress(run) is Progress.UNFINISHED]
     basis = f"{len(unlocked)} merged without the lock, {len(unreleased)} never released it"
@@ -113,10 +115,15 @@ def _lock_acquisition_failures(evidence: Evidence) -> Measurement:
 
 
 def _lock_failure_percent(evidence: Evidence) -> Measurement:
+    """One failure of a few is not yet consistent, and not a reason for trust either."""
     failed, tried = _acquisitions(evidence)
+    if failed == 1 and tried < _ENOUGH:
+        return Measurement(None, f"1 of only {tried} tried failed, too few to call it consistent")
     return Measurement(100 * failed / tried, f"{failed} of {tried} tried") if tried else _NO_ACQUISITION
 
 
+# Of fewer, one failure alone is more than a tenth.
+_ENOUGH = 10
 _NO_ACQUISITION = Measurement(None, "no acquisition was logged")
 
 

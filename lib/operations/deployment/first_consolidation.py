@@ -6,7 +6,7 @@ from datetime import datetime
 
 from lib.operations.logs.events import EXPECTED_ORDER, EventKind
 from lib.operations.logs.history import LogHistory
-from lib.operations.logs.monitoring import no_consolidation_seen
+from lib.operations.logs.monitoring import no_consolidation_seen, only_prints
 from lib.operations.logs.timeline import Consolidation, Progress
 from lib.operations.scope import Scope
 from lib.verdict.check import Check, Question
@@ -23,7 +23,10 @@ def first_consolidation(scope: Scope) -> Section:
     history = scope.history_since_deployment
     if not history.merges:
         return Section((no_consolidation_seen(history, FIRST_CONSOLIDATION),))
-    run = history.merges[0]
+    seen = [run for run in history.merges if not run.is_only_printed]
+    if not seen:
+        return Section((only_prints(history, FIRST_CONSOLIDATION),))
+    run = seen[0]
     return Section((_order_check(history, run),), (_line_table(history, run),))
 
 
@@ -36,6 +39,21 @@ def _order_check(history: LogHistory, run: Consolidation) -> Check:
         "missing lines": [str(kind) for kind in run.missing],
     }
     question = FIRST_CONSOLIDATION.on(evidence, [history.platform.commands.read_logs(run.service)])
+    batch = run.batch_id or "a batch"
+    if bad := _bad_end(question, history, run):
+        return bad
+    if EventKind.NOT_VALIDATED in run.events:
+        step = "It logged that the check passed, though it did not run. See the duplicates step."
+        return question.warns(f"{batch}: its validation could not run", step)
+    if not run.is_in_order:
+        return question.warns(f"{batch}: its lines came in another order than expected", "Read the lines below.")
+    if run.missing:
+        return question.warns(f"{batch}: no line for {', '.join(run.missing)}", "Read the lines below.")
+    return question.passes(f"{batch}: all seven lines, in order, in {spoken_seconds(run.work_seconds)}")
+
+
+def _bad_end(question: Question, history: LogHistory, run: Consolidation) -> Check | None:
+    """None: it merged under the lock and came to its end."""
     batch, progress = run.batch_id or "a batch", history.progress(run)
     if EventKind.VALIDATION_FAILED in run.events:
         step = "The staging tables are kept. See the duplicates step, then run duplicate_diagnosis."
@@ -45,14 +63,13 @@ def _order_check(history: LogHistory, run: Consolidation) -> Check:
         return question.fails(f"{batch}: its MERGE ran without the lock", step)
     if progress is Progress.RUNNING:
         return question.unknown(f"{batch}: still running", "Run this again when it has ended.")
+    if run.failure and run.failure.kind is not EventKind.LOST:
+        step = "Its staging tables are kept. Mend the cause, then consolidate the batch again."
+        return question.fails(f"{batch}: {run.failure.in_words}", step)
     if progress is not Progress.COMPLETED:
         step = "See the lock's state below; run stuck_lock_release if its holder is gone."
         return question.fails(f"{batch}: {progress}", step)
-    if not run.is_in_order:
-        return question.warns(f"{batch}: its lines came in another order than expected", "Read the lines below.")
-    if run.missing:
-        return question.warns(f"{batch}: no line for {', '.join(run.missing)}", "Read the lines below.")
-    return question.passes(f"{batch}: all seven lines, in order, in {spoken_seconds(run.work_seconds)}")
+    return None
 
 
 def _line_table(history: LogHistory, run: Consolidation) -> Table:

@@ -8,6 +8,9 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from lib.ports.logs import LogEntry
+from lib.words.text import text_of
+
+_SHOWN = 160
 
 
 class EventKind(StrEnum):
@@ -89,6 +92,12 @@ class Event:
     staging_tables: int | None = None
     duplicates: int | None = None
     waited_seconds: float | None = None
+
+    @property
+    def in_words(self) -> str:
+        """``MERGE failed: BadRequest error in MERGE: 400 ...``: what it means, and its line from its anchor on."""
+        begin = self.entry.message.find(self.anchor)
+        return f"{self.kind}: {text_of(self.entry.message[begin : begin + _SHOWN])}"
 
     @property
     def at(self) -> datetime:

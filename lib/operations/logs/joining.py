@@ -6,16 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from lib.operations.logs.events import EXPECTED_ORDER, Event, EventKind
-from lib.operations.logs.timeline import FAILURES, Consolidation
+from lib.operations.logs.timeline import FAILURES, RESULTS, Consolidation
 
 _ONE_CONSOLIDATION = timedelta(hours=1)
 _RETOLD_WITHIN = timedelta(seconds=10)
 
 _ENDED_BY = frozenset({EventKind.ACQUISITION_FAILED, EventKind.LOST})
 _COMPLETE = frozenset(EXPECTED_ORDER)
-_RESULTS = FAILURES | {EventKind.CONSOLIDATED}
 _MAY_COME_LATE = frozenset(
-    {EventKind.VALIDATING, EventKind.VALIDATED, EventKind.VALIDATION_FAILED, EventKind.CLEANED, *_RESULTS}
+    {EventKind.VALIDATING, EventKind.VALIDATED, EventKind.VALIDATION_FAILED, EventKind.CLEANED, *RESULTS}
 )
 _REPEATED = frozenset({EventKind.WAITING, EventKind.LOCK_SERVICE_ERROR, EventKind.CLEANED})
 _BEGIN = frozenset({EventKind.TRIGGERED, EventKind.STARTING, EventKind.ACQUIRING})
@@ -136,10 +135,11 @@ def _comes_next(event: Event, run: Consolidation) -> bool:
 
 
 def _is_retold(event: Event, run: Consolidation) -> bool:
-    """Whether it reports a failure of the run once more: the caller of what failed does, in other words."""
-    if event.kind not in FAILURES or run.failure is None or event.at - run.last_at > _RETOLD_WITHIN:
+    """Whether it reports the end of the run once more: callers do, in other words."""
+    has_ended = run.has(EventKind.CONSOLIDATED) if event.kind is EventKind.CONSOLIDATED else run.failure is not None
+    if event.kind not in RESULTS or not has_ended or event.at - run.last_at > _RETOLD_WITHIN:
         return False
-    return event.anchor not in run.retold
+    return event.anchor not in run.results
 
 
 def _is_over(run: Consolidation, at: datetime) -> bool:

@@ -30,6 +30,7 @@ LOGS = Question("logs", "Logs of the services")
 CONSOLIDATIONS = Question("consolidations", "Consolidations")
 ERRORS = Question("errors", "Errors")
 _REPAIRS = ("repair_", "undo_")
+_BROKEN = (EventKind.MERGE_FAILED, EventKind.MERGE_EMPTY, EventKind.CONSOLIDATION_FAILED)
 _LAST_HOUR = timedelta(hours=1)
 _VARIABLE_PART = re.compile(r"\d+|[0-9a-f]{8,}")
 
@@ -74,7 +75,7 @@ def freshness_check(history: LogHistory, service: str) -> Check:
 def no_consolidation_seen(history: LogHistory, question: Question) -> Check:
     """UNKNOWN, and whether that is because nothing is logged at all. Raises `SourceUnavailable`.
 
-    PASS when the coordinator says that there were no games.
+    PASS when the coordinator says that there were no games; those that never merged are named.
     """
     environment = history.platform.environment
     service = environment.services.coordinator
@@ -83,6 +84,10 @@ def no_consolidation_seen(history: LogHistory, question: Question) -> Check:
         return question.passes(f"none {period}: {history.off_day}")
     fresh = freshness_check(history, service)
     question = question.on(fresh.evidence, [history.platform.commands.read_logs(service)])
+    if runs := history.consolidations:
+        end = runs[-1].failure.kind if runs[-1].failure else history.progress(runs[-1])
+        summary = f"{len(runs)} logged {period}, none of them merged: {batch_names(runs)} ({end})"
+        return question.unknown(summary, "See why in the table of consolidations: runbook run day1_monitoring")
     if fresh.verdict is Verdict.PASS:
         summary = f"no consolidation was logged {period}, though {service} logs"
         return question.unknown(summary, "See whether there were games, and whether a batch waits in staging.")
@@ -90,11 +95,22 @@ def no_consolidation_seen(history: LogHistory, question: Question) -> Check:
     return question.unknown(summary, fresh.next_step)
 
 
+def only_prints(history: LogHistory, question: Question) -> Check:
+    """UNKNOWN: the coordinator printed that it consolidated, and no line of the lock or the MERGE was collected."""
+    runs = [run for run in history.consolidations if run.is_only_printed]
+    service = history.platform.environment.services.coordinator
+    summary = f"only what {service} prints was collected of {len(runs)}: {batch_names(runs)}"
+    step = (
+        "Collect the lines of its loggers, too; until then nothing shows the lock, the MERGE's time or the validation."
+    )
+    return question.on({}, [history.platform.commands.read_any_log(service)]).unknown(summary, step)
+
+
 @section(CONSOLIDATIONS)
 def consolidations(scope: Scope) -> Section:
     """Every consolidation of the period with its durations and how it ended."""
     history = scope.history
-    check = _ended_check(history) if history.merges else no_consolidation_seen(history, CONSOLIDATIONS)
+    check = _ended_check(history) if history.consolidations else no_consolidation_seen(history, CONSOLIDATIONS)
     return Section((check,), (history.table("Consolidations, newest first", history.consolidations),))
 
 
@@ -110,14 +126,25 @@ def _ended_check(history: LogHistory) -> Check:
     if invalid := [run for run in runs if EventKind.VALIDATION_FAILED in run.events]:
         summary = f"the validation of {len(invalid)} found duplicates: {batch_names(invalid)}"
         return question.fails(summary, "Their staging tables are kept: run duplicate_diagnosis for the date.")
+    if broken := [run for run in runs if run.has(*_BROKEN)]:
+        summary = f"{len(broken)} merged nothing: {batch_names(broken)}"
+        reason = f"; {broken[-1].failure.in_words}" if broken[-1].failure else ""
+        return question.fails(f"{summary}{reason}", "Their staging tables are kept: mend the cause, consolidate again.")
     by_state = {state: [run for run in runs if history.progress(run) is state] for state in Progress}
     idle = [run for run in by_state[Progress.NO_MERGE] if not run.batch_id.startswith(_REPAIRS)]
     see_locks = f"See who holds the lock: {commands.run('stuck_lock_release')}"
     see_both = f"Find what started both, and whether rows are there twice: {_diagnose(commands, at_once)}"
-    see_staging = "See that their batches do not wait in staging."
+    see_staging = f"See whether their batches wait in staging: {commands.run('consolidation_timeout')}"
     troubles = [
         (by_state[Progress.UNFINISHED], "ended without a word", see_locks),
         ([pair[0] for pair in at_once], "ran at once with another of their date", see_both),
+        (
+            _unchecked(runs),
+            "merged, and their validation could not run",
+            "Look for duplicates of their dates yourself.",
+        ),
+        (_robbed(runs), "found their lock gone when they released it", see_locks),
+        (_unstaged(runs), "found nothing staged, and nobody merged their batch", see_staging),
         (idle, "released the lock without a MERGE", "Read their log for the reason; their staging is kept."),
         (by_state[Progress.FAILED], "did not get the lock, or lost it", see_staging),
     ]
@@ -128,6 +155,20 @@ def _ended_check(history: LogHistory) -> Check:
     if not states[Progress.COMPLETED]:
         return question.unknown(f"none has ended yet{running}", "Run this again when one has ended.")
     return question.passes(f"{states[Progress.COMPLETED]} completed{running}")
+
+
+def _unchecked(runs: Sequence[Consolidation]) -> list[Consolidation]:
+    return [run for run in runs if run.has(EventKind.NOT_VALIDATED)]
+
+
+def _robbed(runs: Sequence[Consolidation]) -> list[Consolidation]:
+    return [run for run in runs if run.has(EventKind.ALREADY_RELEASED)]
+
+
+def _unstaged(runs: Sequence[Consolidation]) -> list[Consolidation]:
+    """Those that found no staging tables, unless another run had merged the batch before."""
+    merged = {run.batch_id for run in runs if run.has_merge}
+    return [run for run in runs if run.has(EventKind.NOTHING_STAGED) and run.batch_id not in merged]
 
 
 def _described(pair: tuple[Consolidation, Consolidation]) -> str:

@@ -28,6 +28,7 @@ FAILURES = frozenset(
         EventKind.CONSOLIDATION_FAILED,
     }
 )
+RESULTS = FAILURES | {EventKind.CONSOLIDATED}
 _PRINTS = frozenset({EventKind.TRIGGERED, EventKind.STARTING, EventKind.CONSOLIDATED, EventKind.CONSOLIDATION_FAILED})
 _LOCK_GONE = frozenset({EventKind.RELEASED, EventKind.ALREADY_RELEASED, EventKind.NO_LOCK, EventKind.RELEASE_FAILED})
 
@@ -55,7 +56,7 @@ class Consolidation:
         game_date: The date; None when no line named it.
         events: Its lines by kind, the first of each, in the order they came.
         last_at: When the last of its lines was logged.
-        retold: The words of the lines that reported its failure.
+        results: The words of the lines that reported how it ended.
         dialects: How many of its lines each dialect reads.
     """
 
@@ -65,7 +66,7 @@ class Consolidation:
     game_date: date | None = None
     events: dict[EventKind, Event] = field(default_factory=dict)
     last_at: datetime = _NEVER
-    retold: set[str] = field(default_factory=set)
+    results: set[str] = field(default_factory=set)
     dialects: Counter[str] = field(default_factory=Counter)
 
     def add(self, event: Event) -> None:
@@ -75,8 +76,8 @@ class Consolidation:
         self.batch_id = self.batch_id or event.batch_id
         self.game_date = self.game_date or event.game_date
         self.dialects.update(event.dialects)
-        if event.kind in FAILURES:
-            self.retold.add(event.anchor)
+        if event.kind in RESULTS:
+            self.results.add(event.anchor)
 
     def at(self, kind: EventKind) -> datetime | None:
         event = self.events.get(kind)

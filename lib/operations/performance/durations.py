@@ -28,6 +28,7 @@ TREND = Question("duration_trend", "Trend since the lock")
 _LEFT_OUT, _NEVER_ENDED = "left out, MERGE without the lock", "left out, never ended"
 _A_WEEK = "s a week"
 _WEEKS_AHEAD = 4
+_NOTICED_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -207,7 +208,19 @@ def _slowdown_check(review: Review) -> Check:
     }[found.change]
     if found.low > found.tolerated_ratio:
         verdict = Verdict.FAIL
-    return SLOWDOWN.on(evidence).answer(verdict, f"{found.change}: {found.in_words}", step)
+    summary = f"{found.change}: {found.in_words}{_waits(review.after, evidence)}"
+    return SLOWDOWN.on(evidence).answer(verdict, summary, step)
+
+
+def _waits(runs: Sequence[Consolidation], evidence: dict[str, Value]) -> str:
+    """Who waits for the lock does not merge more slowly, but it looks so from outside: named where it is noticed."""
+    waits = [run.lock_wait_seconds or 0.0 for run in runs]
+    longest = max(waits, default=0.0)
+    evidence["longest wait for the lock, after"] = seconds(longest)
+    if longest < _NOTICED_SECONDS:
+        return ""
+    noticed = sum(wait >= _NOTICED_SECONDS for wait in waits)
+    return f"; {noticed} of {len(waits)} waited for the lock, up to {spoken_seconds(longest)}, which is not in this"
 
 
 @section(TREND)

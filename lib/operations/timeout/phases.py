@@ -9,7 +9,7 @@ from enum import StrEnum
 from lib.operations.criteria.criteria import threshold
 from lib.operations.logs.events import EventKind
 from lib.operations.logs.history import LogHistory
-from lib.operations.logs.monitoring import no_consolidation_seen
+from lib.operations.logs.monitoring import no_consolidation_seen, only_prints
 from lib.operations.logs.timeline import Consolidation, Progress
 from lib.operations.scope import Scope
 from lib.platform import Platform
@@ -34,11 +34,16 @@ class Phase(StrEnum):
 # After each line, the phase that its consolidation is in.
 _PHASE_AFTER: Mapping[EventKind, Phase] = {
     EventKind.ACQUIRING: Phase.LOCK_WAIT,
+    EventKind.WAITING: Phase.LOCK_WAIT,
+    EventKind.LOCK_SERVICE_ERROR: Phase.LOCK_WAIT,
     EventKind.ACQUIRED: Phase.GATHERING,
     EventKind.MERGING: Phase.MERGE,
     EventKind.MERGED: Phase.VALIDATION,
     EventKind.VALIDATING: Phase.VALIDATION,
+    EventKind.NOT_VALIDATED: Phase.VALIDATION,
     EventKind.VALIDATED: Phase.CLEANUP,
+    EventKind.INACTIVE_DUPLICATES: Phase.CLEANUP,
+    EventKind.CLEANED: Phase.CLEANUP,
 }
 _STEPS: Mapping[Phase, str] = {
     Phase.LOCK_WAIT: "It waited behind another consolidation, and a smaller batch would have waited as long. "
@@ -76,7 +81,7 @@ class TimedRun:
 def timed_runs(history: LogHistory, batch_id: str = "") -> list[TimedRun]:
     """The consolidations of the period, or those of one batch, the slowest first. Raises `SourceUnavailable`."""
     runs = [run for run in history.consolidations if not batch_id or run.batch_id == batch_id]
-    timed = [_timed(history, run) for run in runs if EventKind.ALREADY_DONE not in run.events]
+    timed = [_timed(history, run) for run in runs if not run.has(EventKind.ALREADY_DONE) and not run.is_only_printed]
     return sorted(timed, key=lambda one: (one.silent_in is None, -one.total_seconds))
 
 
@@ -102,6 +107,8 @@ def _timed(history: LogHistory, run: Consolidation) -> TimedRun:
 def phases(scope: Scope, batch_id: str = "") -> Section:
     """Each consolidation by phase, the slowest first, and which phase dominates; of all batches or of one."""
     timed = timed_runs(scope.history, batch_id)
+    if not timed and any(run.is_only_printed for run in scope.history.consolidations):
+        return Section((only_prints(scope.history, TIME_SPENT),))
     if not timed:
         return Section((no_consolidation_seen(scope.history, TIME_SPENT),))
     return Section((_check(scope.platform, timed),), (_table(scope.history, timed),))
