@@ -1,0 +1,161 @@
+"""Nights as the services wrote them, in each of their dialects: the same findings in all."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from lib.operations.changes.plan import Approval
+from lib.operations.criteria.criteria import evaluate
+from lib.operations.deployment.first_consolidation import first_consolidation
+from lib.operations.locks.acquisitions import lock_activity
+from lib.operations.logs.events import EventKind
+from lib.operations.logs.monitoring import consolidations, errors, log_freshness
+from lib.operations.logs.timeline import Progress
+from lib.operations.performance.durations import checked_review, durations, slowdown
+from lib.operations.rollback import rollback_advice
+from lib.operations.scope import Scope, scope_of
+from lib.operations.timeout.phases import phases
+from lib.platform import Platform
+from lib.ports.logs import LogEntry
+from lib.verdict.check import Check
+from lib.verdict.section import Section
+from lib.verdict.verdict import Verdict
+from lib.words.quantities import percent
+from tests.operations.logs.played import BATCH, DAY, DIALECTS, delayed, night, write
+
+Play = Callable[..., Scope]
+
+pytestmark = pytest.mark.parametrize("dialect", DIALECTS)
+
+
+@pytest.fixture
+def play(platform: Platform, home: Path) -> Play:
+    def played(*nights: list[LogEntry], hours: float = 24) -> Scope:
+        return scope_of(platform, game_date=str(DAY), hours=hours, now=write(home, *nights))
+
+    return played
+
+
+def the_check(section: Section) -> Check:
+    (check,) = section.checks
+    return check
+
+
+def is_advised(seen: Scope) -> bool:
+    return "ADVISED, " in the_check(rollback_advice(seen, Approval("service", "", "", ""))).summary
+
+
+def test_a_clean_night_passes(dialect: str, play: Play) -> None:
+    seen = play(night(dialect, "clean"))
+    steps = (first_consolidation, log_freshness, lock_activity, consolidations, errors, phases)
+    checks = [check for step in steps for check in step(seen).checks] + [*evaluate(seen, "success").checks]
+    assert {(check.name, check.verdict) for check in checks} == {(check.name, Verdict.PASS) for check in checks}
+    (run,) = seen.history.consolidations
+    assert (run.batch_id, run.game_date, run.rows, run.staging_tables, run.duplicates) == (BATCH, DAY, 587, 15, 0)
+    # The line says 9.0 s and more, which counts from before the lock.
+    assert run.merge_seconds == pytest.approx(8.2)
+    assert not is_advised(seen)
+
+
+def test_a_wait_is_called_a_wait_and_is_no_failure(dialect: str, play: Play) -> None:
+    seen = play(delayed(night(dialect, "waited_120s"), 130, "Acquired consolidation lock"))
+    check = the_check(phases(seen))
+    assert check.verdict is Verdict.WARN
+    assert "95% of it waiting for the lock" in check.summary
+    assert the_check(lock_activity(seen)).summary == "1 tried, none failed, longest wait 4 min 10 s"
+    for step in (first_consolidation, consolidations, lock_activity):
+        assert the_check(step(seen)).verdict is Verdict.PASS
+    assert the_check(evaluate(seen, "success")).verdict is Verdict.PASS
+    assert not is_advised(seen)
+
+
+def test_one_contention_in_twelve_is_counted_once_and_no_fault_of_the_lock_service(dialect: str, play: Play) -> None:
+    nights = [night(dialect, "lock_not_acquired")]
+    for number in range(1, 12):
+        ours = night(dialect, "clean", batch=f"{BATCH}{number}", instance=f"i-{number}")
+        nights.append(delayed(ours, 600 * number, ""))
+    seen = play(*nights)
+    check = the_check(lock_activity(seen))
+    assert (check.verdict, check.evidence["tried"], check.evidence["failed"]) == (Verdict.WARN, 12, 1)
+    criteria = the_check(evaluate(seen, "rollback")).evidence
+    assert criteria["Lock acquisition fails consistently (>10% of batches)"] == percent(100 / 12)
+    assert str(criteria["Firestore errors (quota exceeded, permission denied)"]) == "0 lines"
+    assert not is_advised(seen)
+
+
+def test_week_two_with_longer_waits_is_not_slower_and_names_the_waits(dialect: str, play: Play) -> None:
+    before = [night(dialect, "clean", day=DAY - timedelta(days=number)) for number in range(14, 26)]
+    after = [night(dialect, "waited_120s", day=DAY - timedelta(days=number)) for number in range(12)]
+    seen = play(*before, *after, hours=24 * 40)
+    review = checked_review(seen, str(DAY - timedelta(days=12)), 10.0)
+    assert (len(review.before), len(review.after)) == (12, 12)
+    check = the_check(slowdown(review))
+    assert check.verdict is Verdict.PASS
+    assert check.summary.startswith("not slower")
+    assert "12 of 12 waited for the lock, up to 2 min 0 s" in check.summary
+    assert the_check(durations(review)).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "verdict", "summary"),
+    [
+        ("bad_request", EventKind.MERGE_FAILED, Verdict.FAIL, "Inserted row has wrong column count"),
+        ("merge_zero_rows", EventKind.MERGE_EMPTY, Verdict.FAIL, "MERGE affected 0 rows"),
+        ("five_duplicates", EventKind.VALIDATION_FAILED, Verdict.FAIL, "found duplicates"),
+        ("lock_not_acquired", EventKind.ACQUISITION_FAILED, Verdict.WARN, "did not get the lock"),
+        ("validation_could_not_run", EventKind.NOT_VALIDATED, Verdict.WARN, "their validation could not run"),
+    ],
+)
+def test_each_end_is_what_it_is(
+    dialect: str, play: Play, name: str, kind: EventKind, verdict: Verdict, summary: str
+) -> None:
+    seen = play(night(dialect, name))
+    (run,) = seen.history.consolidations
+    assert kind in run.events
+    assert (run.batch_id, run.game_date) == (BATCH, DAY)
+    check = the_check(consolidations(seen))
+    assert (check.verdict, summary in check.summary) == (verdict, True), check.summary
+    assert seen.history.lock_service_errors == []
+    assert not is_advised(seen)
+
+
+def test_a_validation_that_could_not_run_found_nothing(dialect: str, play: Play) -> None:
+    (run,) = play(night(dialect, "validation_could_not_run")).history.consolidations
+    assert EventKind.VALIDATED in run.events
+    assert run.duplicates is None
+
+
+def test_prints_alone_are_a_run_whose_lock_nobody_saw(dialect: str, play: Play) -> None:
+    printed = [
+        line for line in night(dialect, "clean") if "onsolidation" in line.message and "lock" not in line.message
+    ]
+    prints = [line for line in printed if any(word in line.message for word in ("Triggering", "Starting", "SUCCESS"))]
+    seen = play(prints)
+    (run,) = seen.history.consolidations
+    assert (seen.history.progress(run), run.batch_id, run.rows) == (Progress.COMPLETED, BATCH, 587)
+    assert the_check(consolidations(seen)).verdict is Verdict.PASS
+    for step in (first_consolidation, lock_activity, phases):
+        check = the_check(step(seen))
+        assert (check.verdict, "only what prediction-coordinator prints" in check.summary) == (Verdict.UNKNOWN, True)
+    assert not is_advised(seen)
+
+
+def test_one_that_was_killed_in_its_merge_is_seen(dialect: str, play: Play) -> None:
+    lines = night(dialect, "clean")
+    begun = lines[: 1 + next(number for number, line in enumerate(lines) if "Executing" in line.message)]
+    check = the_check(phases(play(begun)))
+    assert (check.verdict, "in its phase MERGE" in check.summary) == (Verdict.FAIL, True)
+
+
+def test_two_batches_of_one_date_in_one_instance_keep_their_lines(dialect: str, play: Play) -> None:
+    """The second waits while the first merges; their lines without a batch belong to the right one."""
+    first, second = BATCH, BATCH.replace("batch_", "regen_")
+    waiting = delayed(night(dialect, "waited_120s", batch=second), 2, "")
+    seen = play(night(dialect, "clean", batch=first), waiting)
+    runs = seen.history.consolidations
+    assert [(run.batch_id, run.missing, run.rows) for run in runs] == [(first, (), 587), (second, (), 587)]
+    assert [seen.history.progress(run) for run in runs] == [Progress.COMPLETED] * 2
+    assert [round(run.lock_wait_seconds or 0) for run in runs] == [0, 120]
+    assert the_check(consolidations(seen)).verdict is Verdict.PASS
