@@ -17,6 +17,7 @@ from lib.cli.archive import runs
 from lib.cli.batches import consolidate, duplicates, stage
 from lib.cli.changes import audit, fence, repair
 from lib.cli.deploy import deploy
+from lib.cli.dialect import dialect
 from lib.cli.environment import doctor, logs, notify
 from lib.cli.locks import locks
 from lib.cli.pages import incident, site
@@ -68,7 +69,7 @@ def cli() -> None:
     """Runbooks for a pipeline that once wrote duplicates, and the library that prevents them."""
 
 
-_ON_RUNS = (run, list_runbooks, params, new, runs, incident, site, schedule, deploy, demo, drill)
+_ON_RUNS = (run, list_runbooks, params, new, runs, incident, site, schedule, deploy, demo, drill, dialect)
 _ON_DATA = (stage, consolidate, duplicates, repair, locks, fence, logs, audit, doctor, notify)
 for command in (*_ON_RUNS, *_ON_DATA):
     cli.add_command(command)

@@ -12,6 +12,7 @@ from lib.operations.logs.events import Event, EventKind
 from lib.operations.logs.joining import build_timeline
 from lib.operations.logs.lines import ERROR_WORDS, is_error, is_lock_service_error, parse_events, without_copies
 from lib.operations.logs.timeline import Consolidation, Progress
+from lib.operations.logs.unread import SUBJECT_WORDS, unread_lines
 from lib.platform import Platform
 from lib.ports.logs import LogEntry
 from lib.verdict.section import Table
@@ -62,7 +63,7 @@ class LogHistory:
                 self.platform.environment.services.both,
                 since=self.since,
                 until=self.until,
-                containing=(*self.dialects.anchors, *ERROR_WORDS, *_LOCK_SERVICE_WORDS, *_NO_GAMES),
+                containing=(*self.dialects.anchors, *ERROR_WORDS, *_LOCK_SERVICE_WORDS, *_NO_GAMES, *SUBJECT_WORDS),
                 or_errors=True,
             )
             return list(without_copies(found, self.dialects))
@@ -95,6 +96,11 @@ class LogHistory:
     def consolidations(self) -> list[Consolidation]:
         """All of them by their start, waiting and failed ones included."""
         return build_timeline(self.events)
+
+    @cached_property
+    def unread(self) -> list[LogEntry]:
+        """Lines about the lock, a MERGE or staging that no dialect reads."""
+        return unread_lines(self)
 
     @property
     def merges(self) -> list[Consolidation]:

@@ -73,6 +73,12 @@ def level_of(entry: LogEntry) -> str:
     return found[1] if found else entry.severity
 
 
+def without_prefix(message: str) -> str:
+    """The line without the time, module and level that a logger writes before it."""
+    found = _PREFIX.match(message)
+    return message[found.end() :] if found else message
+
+
 def is_warning(entry: LogEntry, dialects: Dialects) -> bool:
     """Whether the line was logged as a warning or worse, by severity or by its words."""
     if level_of(entry) == "WARNING" or _says_error(entry):

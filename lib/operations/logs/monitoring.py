@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from lib.operations.logs.events import EventKind
 from lib.operations.logs.history import LOGS_ARE_KEPT, LogHistory
 from lib.operations.logs.timeline import Consolidation, Progress, batch_names, overlapping_merges
+from lib.operations.logs.unread import unread_check, unread_table
 from lib.ports.commands import Commands
 from lib.ports.logs import LogEntry
 from lib.verdict.check import Check, Question
@@ -111,7 +112,9 @@ def consolidations(scope: Scope) -> Section:
     """Every consolidation of the period with its durations and how it ended."""
     history = scope.history
     check = _ended_check(history) if history.consolidations else no_consolidation_seen(history, CONSOLIDATIONS)
-    return Section((check,), (history.table("Consolidations, newest first", history.consolidations),))
+    table = history.table("Consolidations, newest first", history.consolidations)
+    unread = unread_check(history)
+    return Section((check, unread), (table, unread_table(history))) if unread else Section((check,), (table,))
 
 
 def _ended_check(history: LogHistory) -> Check:

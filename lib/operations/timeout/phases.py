@@ -11,6 +11,7 @@ from lib.operations.logs.events import EventKind
 from lib.operations.logs.history import LogHistory
 from lib.operations.logs.monitoring import no_consolidation_seen, only_prints
 from lib.operations.logs.timeline import Consolidation, Progress
+from lib.operations.logs.unread import closes_nothing
 from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.verdict.check import Check, Question
@@ -111,7 +112,12 @@ def phases(scope: Scope, batch_id: str = "") -> Section:
         return Section((only_prints(scope.history, TIME_SPENT),))
     if not timed:
         return Section((no_consolidation_seen(scope.history, TIME_SPENT),))
-    return Section((_check(scope.platform, timed),), (_table(scope.history, timed),))
+    check = _check(scope.platform, timed)
+    if timed[0].silent_in and closes_nothing(scope.history, timed[0].run):
+        check = TIME_SPENT.on(check.evidence, check.commands).unknown(
+            f"{check.summary}; a line that no dialect reads may be its end", "See those lines in day1_monitoring."
+        )
+    return Section((check,), (_table(scope.history, timed),))
 
 
 def _check(platform: Platform, timed: Sequence[TimedRun]) -> Check:
