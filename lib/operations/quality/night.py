@@ -18,8 +18,10 @@ from lib.consolidation.upkeep.day_profiles import (
     Activity,
     Coverage,
     DayProfile,
+    DayWritten,
     activity_by_day,
     coverage_by_system,
+    last_written,
     profile_days,
 )
 from lib.consolidation.warehouse import Column
@@ -181,6 +183,11 @@ class Night:
     def profile(self) -> DayProfile | None:
         """Of the date; None: it has no rows."""
         return self.profiles.get(self.game_date)
+
+    @cached_property
+    def last_written(self) -> DayWritten | None:
+        """The newest date with rows, of this one and its past; None: none has any."""
+        return last_written(self.platform.warehouse, self.platform.table, self.since, self.game_date)
 
     @property
     def past(self) -> list[DayProfile]:
