@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from statistics import median
 
-from lib.consolidation.ledger import ledger_runs
+from lib.consolidation.ledger import MOST_RUNS, is_cut, ledger_runs
 from lib.consolidation.upkeep.day_profiles import Coverage
 from lib.operations.quality.night import Night
 from lib.ports.logs import LogEntry
@@ -140,8 +140,9 @@ def _reason(night: Night, question: Question, batches: Sequence[str], lines: Seq
 
 def _batches(night: Night) -> list[str]:
     platform = night.platform
-    runs = ledger_runs(platform.warehouse, platform.table, game_date=night.game_date)
-    return list(dict.fromkeys([*(run.batch_id for run in runs if run.staged_rows), *night.waiting_batches]))
+    runs = ledger_runs(platform.warehouse, platform.table, game_date=night.game_date, most=MOST_RUNS)
+    names = list(dict.fromkeys([*(run.batch_id for run in runs if run.staged_rows), *night.waiting_batches]))
+    return [*names, f"others before the newest {MOST_RUNS} runs"] if is_cut(runs) else names
 
 
 def _lines(night: Night, services: Sequence[str], containing: Sequence[str] = ()) -> Iterable[LogEntry]:
