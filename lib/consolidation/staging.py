@@ -217,8 +217,9 @@ def named_in_ledger(warehouse: Warehouse, spec: TableSpec, tables: Sequence[Stag
     Raises:
         WarehouseUnavailable: There are too many.
     """
-    written = {batch_of(table): table.changed_at for table in tables if table.changed_at}
-    return merged_names(whole_ledger(warehouse, spec, written, since=min(written.values(), default=None)))
+    times = [moment for table in tables if (moment := table.changed_at)]
+    batches = {batch_of(table) for table in tables if table.changed_at}
+    return merged_names(whole_ledger(warehouse, spec, batches, since=min(times, default=None)))
 
 
 def is_merged(table: StagingTable, merged: Mapping[str, datetime]) -> bool:

@@ -27,4 +27,4 @@ def look_at_the_days(warehouse: Warehouse, spec: TableSpec) -> None:
     coverage_by_system(warehouse, spec, DAY, DAY, game_column="game_id", system_column="system_id")
     rows_by_game_and_system(warehouse, spec, DAY, game_column="game_id", system_column="system_id")
     activity_by_day(warehouse, spec, DAY, DAY)
-    count_duplicates(warehouse, spec, DAY - timedelta(days=1), DAY)
+    count_duplicates(warehouse, spec, DAY - timedelta(days=1), DAY, with_guide=True)

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib.consolidation.identifiers import TableName
+from lib.consolidation.staging import BatchStagingWriter, staging_backlog
 from lib.consolidation.upkeep.cleanup import Proof, ProvenTable, drop_merged, prove_merged, prove_waiting
 from tests.consolidation.world import DAY, World, later, prediction, quoted
 
@@ -85,3 +86,12 @@ def test_a_table_that_cannot_be_compared_is_not_proven(world: World) -> None:
         connection.execute(f"ALTER TABLE {quoted(table)} ADD COLUMN newest_feature DOUBLE DEFAULT 0.5")
     assert [one.proof for one in prove_merged(world.warehouse, world.spec, BATCH)] == [Proof.UNREADABLE]
     assert prove_merged(world.warehouse, world.spec, "no_such_batch") == []
+
+
+def test_what_is_staged_after_a_run_does_not_hide_that_the_rest_was_merged(world: World) -> None:
+    writer = BatchStagingWriter(world.warehouse, world.spec)
+    writer.write([prediction()], batch_id=BATCH, worker_id="w1")
+    world.consolidate(BATCH, cleanup=False)
+    writer.write([prediction(player_lookup="late")], batch_id=BATCH, worker_id="w2")
+    [batch] = staging_backlog(world.warehouse, world.spec)
+    assert (batch.merged_tables, batch.unmerged_tables) == (1, 1)

@@ -44,7 +44,7 @@ def undo(world: World, backup: str) -> None:
 
 def test_the_exact_key_judges_and_the_guides_count_stands_beside_it(dirty: World) -> None:
     """24.5 and 25.0 are one key only to the guide, which also counts superseded rows."""
-    before, today = count_duplicates(dirty.warehouse, dirty.spec, DAY.replace(day=16), DAY)
+    before, today = count_duplicates(dirty.warehouse, dirty.spec, DAY.replace(day=16), DAY, with_guide=True)
     assert (before.game_date, before.rows, before.duplicate_keys, before.guide_keys) == (DAY.replace(day=16), 1, 0, 0)
     assert (today.rows, today.keys, today.duplicate_keys, today.excess_rows) == (9, 5, 3, 4)
     assert today.guide_keys == 4

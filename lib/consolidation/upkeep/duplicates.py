@@ -45,8 +45,8 @@ class DuplicateCount:
         keys: Distinct business keys among them.
         duplicate_keys: Keys with several rows.
         excess_rows: Rows beyond the first of each key.
-        guide_keys: The rounded count: keys with several rows, superseded ones included, once the line is rounded.
         stored_rows: All rows, superseded ones included.
+        guide_keys: The rounded count: keys with several stored rows once the line is rounded; None: not asked for.
     """
 
     game_date: date
@@ -54,8 +54,8 @@ class DuplicateCount:
     keys: int = 0
     duplicate_keys: int = 0
     excess_rows: int = 0
-    guide_keys: int = 0
     stored_rows: int = 0
+    guide_keys: int | None = None
 
 
 @dataclass(frozen=True)
@@ -98,14 +98,27 @@ class Explanation:
         return dict(Counter(group.kind for group in self.groups))
 
 
-def count_duplicates(warehouse: Warehouse, spec: TableSpec, since: date, until: date) -> list[DuplicateCount]:
+def count_duplicates(
+    warehouse: Warehouse, spec: TableSpec, since: date, until: date, *, with_guide: bool = False
+) -> list[DuplicateCount]:
     """Duplicates of each date from `since` to `until` that has rows, oldest first.
 
-    The table is read once: reading is paid for by the column.
+    The table is read once, for reading is billed by the column. `with_guide` adds the rounded count, which takes
+    as long again.
     """
-    rows = warehouse.query(_count_sql(spec), {"since": since, "until": until})
-    names = ("row_count", "key_count", "duplicate_keys", "excess_rows", "guide_keys", "stored_rows")
-    return [DuplicateCount(row["game_date"], *(int(row[name]) for name in names)) for row in rows]
+    rows = warehouse.query(_count_sql(spec, with_guide=with_guide), {"since": since, "until": until})
+    return [
+        DuplicateCount(
+            row["game_date"],
+            rows=int(row["row_count"]),
+            keys=int(row["key_count"]),
+            duplicate_keys=int(row["duplicate_keys"]),
+            excess_rows=int(row["excess_rows"]),
+            stored_rows=int(row["stored_rows"]),
+            guide_keys=row.get("guide_keys"),
+        )
+        for row in rows
+    ]
 
 
 def duplicates_on(warehouse: Warehouse, spec: TableSpec, game_date: date) -> DuplicateCount:
@@ -113,8 +126,8 @@ def duplicates_on(warehouse: Warehouse, spec: TableSpec, game_date: date) -> Dup
     return next(iter(count_duplicates(warehouse, spec, game_date, game_date)), DuplicateCount(game_date))
 
 
-def _count_sql(spec: TableSpec) -> str:
-    """Rows by exact key, those by rounded key, and those by date. Parameters: since and until."""
+def _count_sql(spec: TableSpec, *, with_guide: bool) -> str:
+    """Rows by exact key, those by rounded key if that is asked for, and those by date. Parameters: since and until."""
     day = f"T.{quoted(spec.date_column)}"
     keys = {f"key_{number}": name for number, name in enumerate(spec.key_columns)}
     columns = [f"T.{quoted(name)}" for name in keys.values()]
@@ -124,17 +137,21 @@ def _count_sql(spec: TableSpec) -> str:
         f"SELECT {day} AS day, {named}, COUNT(*) AS stored, {counted} AS copies FROM {spec.table.sql} AS T "
         f"WHERE {day} BETWEEN @since AND @until GROUP BY {day}, {', '.join(columns)}"
     )
-    rounded = ", ".join(_rounded(alias) if name in spec.rounded_columns else alias for alias, name in keys.items())
-    by_rounded_key = (
-        "SELECT day, SUM(stored) AS stored, SUM(copies) AS copies, COUNTIF(copies > 0) AS found, "
-        f"COUNTIF(copies > 1) AS several, SUM(GREATEST(copies - 1, 0)) AS excess FROM ({exact}) AS exact_keys "
-        f"GROUP BY day, {rounded}"
+    figures = (
+        "SUM(copies) AS row_count, COUNTIF(copies > 0) AS key_count, COUNTIF(copies > 1) AS duplicate_keys, "
+        "SUM(GREATEST(copies - 1, 0)) AS excess_rows, SUM(stored) AS stored_rows"
     )
-    return (
-        "SELECT day AS game_date, SUM(copies) AS row_count, SUM(found) AS key_count, SUM(several) AS duplicate_keys, "
-        "SUM(excess) AS excess_rows, COUNTIF(stored > 1) AS guide_keys, SUM(stored) AS stored_rows "
-        f"FROM ({by_rounded_key}) AS rounded_keys GROUP BY day HAVING SUM(copies) > 0 ORDER BY game_date"
-    )
+    by_day = f"SELECT day AS game_date, {figures} FROM ({exact}) AS exact_keys GROUP BY day"
+    if with_guide:
+        rounded = ", ".join(_rounded(alias) if name in spec.rounded_columns else alias for alias, name in keys.items())
+        by_day = (
+            "SELECT day AS game_date, SUM(row_count) AS row_count, SUM(key_count) AS key_count, "
+            "SUM(duplicate_keys) AS duplicate_keys, SUM(excess_rows) AS excess_rows, "
+            "SUM(stored_rows) AS stored_rows, COUNTIF(stored_rows > 1) AS guide_keys "
+            f"FROM (SELECT day, {figures} FROM ({exact}) AS exact_keys GROUP BY day, {rounded}) AS rounded_keys "
+            "GROUP BY day"
+        )
+    return f"SELECT * FROM ({by_day}) AS counted WHERE row_count > 0 ORDER BY game_date"
 
 
 def _rounded(key: str) -> str:

@@ -99,7 +99,7 @@ def _without_rows(night: Night) -> Check:
     """No games, not yet, or lost? Only what speaks for an answer gives one."""
     batches = _batches(night)
     lines = list(_lines(night, night.platform.environment.services.both, [night.game_date.isoformat()]))
-    weekdays = [night.game_date - timedelta(weeks=number) for number in range(1, night.days // 7 + 1)]
+    weekdays = [night.game_date - timedelta(weeks=number) for number in range(1, night.days_compared // 7 + 1)]
     question = VOLUME.on(
         {
             "games told": night.games,
@@ -175,5 +175,7 @@ def _recent_dates(night: Night) -> Table:
 
     columns = ("Game date", "Day", "Rows", "Inactive", "Games", "Systems", "Rows for each", "Last written")
     note = "Rows for each: for one game by one system. Dates without rows are left out."
+    if night.days_compared < night.days:
+        note += f" {night.days_compared} days before it instead of {night.days}: more would read over the limit."
     rows = [row(day) for day in reversed(night.profiles)]
     return Table("The date and those before it", columns, rows, note, shown=30)

@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 
+from lib.consolidation.errors import QueryOverLimit
 from lib.consolidation.table_spec import TableSpec
 from lib.embedded.adapters import MAIN_TABLE
 from lib.environment import Environment, GoogleSettings
 from lib.errors import UserError
 from lib.gcp.adapters import GoogleAdapters
-from lib.gcp.bigquery_metering import QueryOverLimit
 from lib.gcp.clients import GoogleClients
 from lib.operations.quality.duplicates import duplicates
 from lib.operations.scope import scope_of, what_was_read
