@@ -2,7 +2,7 @@
 
 A `runbook` command or a kernel loads libraries for up to a second and a half, and the tests start hundreds.
 Forked, it is still a process of its own, with its environment, output, exit code and signals. What tests
-the start itself (`runbook demo`, kernels, what is imported when) starts its own Python.
+the start itself (the packaged command, kernels, what is imported when) starts its own Python.
 """
 
 from __future__ import annotations

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.browser.chromium import Budget, chromium, visit
 from tests.cli.conftest import Shell
 
 
+@pytest.mark.long
 def test_the_demo_tells_the_truth(shell: Shell, tmp_path: Path, home: Path) -> None:
     shell("locks", "list")  # some state of the user's own
     result = shell("demo")

@@ -11,6 +11,8 @@ from itertools import count
 from pathlib import Path
 from time import perf_counter
 
+import pytest
+
 from lib.consolidation.ledger import ledger_runs
 from tests.consolidation.world import World, predictions
 from tests.warm import Command
@@ -67,6 +69,7 @@ class Coordinator:
         assert self._process.wait(within_seconds) == 0
 
 
+@pytest.mark.long
 def test_a_killed_consolidation_leaves_all_or_nothing(tmp_path: Path) -> None:
     world = World(tmp_path, lease_seconds=LEASE_SECONDS)
     moments = random.Random(17)

@@ -59,6 +59,7 @@ def forget_documents(firestore: str) -> None:
         pass
 
 
+@pytest.mark.long
 def test_the_story_ends_in_the_same_verdicts(acts: GoogleActs) -> None:
     verdicts, expected, surprises, said = [], [], [], []
     with story(acts.embedded.platform) as steps:

@@ -100,6 +100,7 @@ def objection(one: Sent) -> str:
     return f"{unfiltered} scans of the main table have no constant date" if unfiltered else ""
 
 
+@pytest.mark.long
 def test_all_that_is_sent_is_googlesql(tmp_path: Path) -> None:
     """In one test, because each process that asks the analyzer has to compile it first."""
     lives = {"live": (TableSpec(), "DOUBLE"), "declared": (TableSpec(), "DECIMAL(4, 1)"), "bare": (BARE, "DOUBLE")}
