@@ -27,6 +27,7 @@ def acts(tmp_path: Path) -> Iterator[GoogleActs]:
         yield acts
 
 
+@pytest.mark.long
 def test_the_story_ends_in_the_same_verdicts(acts: GoogleActs) -> None:
     verdicts, expected, surprises, said = [], [], [], []
     with story(acts.embedded.platform) as steps:

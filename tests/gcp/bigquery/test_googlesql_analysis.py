@@ -113,6 +113,7 @@ def columns_are_misjudged(one: Sent) -> bool:
     return Counter((scan.table[1], scan.columns) for scan in scans) != columns_read(statement)
 
 
+@pytest.mark.long
 def test_all_that_is_sent_is_googlesql(tmp_path: Path) -> None:
     """In one test, because each process that asks the analyzer has to compile it first."""
     lives = {"live": (TableSpec(), "DOUBLE"), "declared": (TableSpec(), "DECIMAL(4, 1)"), "bare": (BARE, "DOUBLE")}
