@@ -14,9 +14,6 @@ from lib.archive.archive import Archive, Run
 from lib.archive.record import RunStatus
 from lib.embedded.sqlite_locks import SqliteLockStore
 from lib.places import ROOT
-from lib.runbooks.catalogue import find_runbook
-from lib.runbooks.execution import execute
-from lib.runbooks.stop import Limits
 
 NOTEBOOKS = Path(__file__).parent / "notebooks"
 WAIT_SECONDS = 60
@@ -27,19 +24,19 @@ from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
 from lib.runbooks.stop import Limits
 
-notebooks, folder = sys.argv[1:]
-runbook = find_runbook("works_under_lock", Path(notebooks))
-run = execute(runbook, {"folder": folder}, limits=Limits(grace_seconds=8))
+notebooks, folder, run_seconds = sys.argv[1:]
+limits = Limits(run_seconds=float(run_seconds), grace_seconds=8)
+run = execute(find_runbook("works_under_lock", Path(notebooks)), {"folder": folder}, limits=limits)
 sys.exit(run.exit_code)
 """
 
 
-def start_and_await_query(tmp_path: Path) -> subprocess.Popen[bytes]:
+def start_and_await_query(tmp_path: Path, run_seconds: float = 600) -> subprocess.Popen[bytes]:
     os.mkfifo(tmp_path / "ready")
     pipe = os.open(tmp_path / "ready", os.O_RDONLY | os.O_NONBLOCK)
     environment = {"RUNBOOK_HOME": str(tmp_path / "home"), "RUNBOOK_OUTPUTS": str(tmp_path / "outputs")}
     runner = subprocess.Popen(
-        [sys.executable, "-c", DRIVER, str(NOTEBOOKS), str(tmp_path)],
+        [sys.executable, "-c", DRIVER, str(NOTEBOOKS), str(tmp_path), str(run_seconds)],
         cwd=ROOT,
         env={**os.environ, **environment},
     )
@@ -52,14 +49,11 @@ def start_and_await_query(tmp_path: Path) -> subprocess.Popen[bytes]:
 def ended(tmp_path: Path, runner: subprocess.Popen[bytes]) -> Run:
     """The run, once nothing of it is left running."""
     assert runner.wait(timeout=WAIT_SECONDS) == 3
-    assert not psutil.pid_exists(kernel(tmp_path))
+    kernel = int((tmp_path / "pids").read_text())
+    assert not psutil.pid_exists(kernel)
     [run] = Archive(tmp_path / "outputs").runs()
     assert isinstance(run, Run)
     return run
-
-
-def kernel(tmp_path: Path) -> int:
-    return int((tmp_path / "pids").read_text())
 
 
 def locks(tmp_path: Path) -> list[str]:
@@ -76,19 +70,15 @@ def test_a_signal_cancels_the_query_and_frees_the_lock(tmp_path: Path, number: s
     assert locks(tmp_path) == []
 
 
-def test_a_timeout_cancels_the_query_and_frees_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RUNBOOK_HOME", str(tmp_path / "home"))
-    runbook, archive = find_runbook("works_under_lock", NOTEBOOKS), Archive(tmp_path / "outputs")
-    limits = Limits(run_seconds=5, grace_seconds=8)
-    run = execute(runbook, {"folder": str(tmp_path)}, archive=archive, limits=limits)
-    assert run.record.status is RunStatus.TIMED_OUT
-    assert not psutil.pid_exists(kernel(tmp_path))
+def test_a_timeout_cancels_the_query_and_frees_the_lock(tmp_path: Path) -> None:
+    runner = start_and_await_query(tmp_path, run_seconds=6)
+    assert ended(tmp_path, runner).record.status is RunStatus.TIMED_OUT
     assert locks(tmp_path) == []
 
 
 def test_a_killed_kernel_leaves_a_lock_that_expires(tmp_path: Path) -> None:
     runner = start_and_await_query(tmp_path)
-    os.kill(kernel(tmp_path), signal.SIGKILL)
+    os.kill(int((tmp_path / "pids").read_text()), signal.SIGKILL)
     assert ended(tmp_path, runner).record.status is RunStatus.KERNEL_DIED
     [seen] = SqliteLockStore(tmp_path / "home" / "locks.sqlite").read_all()
     assert seen.seconds_until_expiry > 0
