@@ -12,7 +12,10 @@ from lib.ports.commands import Commands
 from lib.ports.permissions import LOCK_ROLE
 from lib.verdict.check import Changing, Looking
 
-_LOCK_LINES = "(?i)consolidation lock|executing merge|merge complete|consolidation validation"
+_LOCK_LINES = (
+    "(?i)consolidation lock|lock consolidation_|executing (consolidation )?merge|merge complete|error in merge|"
+    "consolidation (validation|success|failed|exception)"
+)
 
 _Kind = TypeVar("_Kind", Looking, Changing)
 

@@ -27,6 +27,12 @@ _SHOWN = (
     EventKind.LOST,
     EventKind.TOOK_OVER,
     EventKind.FORCE_RELEASED,
+    EventKind.ALREADY_RELEASED,
+    EventKind.NO_LOCK,
+    EventKind.RELEASE_FAILED,
+    EventKind.WAITING,
+    EventKind.LOCK_SERVICE_ERROR,
+    EventKind.LOCK_DISABLED,
 )
 
 
@@ -63,7 +69,9 @@ def _lock_check(history: LogHistory) -> Check:
         return question.fails(f"{failed} of {tried} failed", see_locks)
     if unlocked:
         summary = f"{len(unlocked)} MERGEs ran without the lock: {batch_names(unlocked)}"
-        return question.warns(summary, f"Old code may still serve; see its revision: {commands.run('deploy_verify')}")
+        disabled = any(run.has(EventKind.LOCK_DISABLED) for run in unlocked)
+        why = "Their own lines say that the lock is disabled: enable it" if disabled else "Old code may still serve"
+        return question.warns(summary, f"{why}; see the revisions: {commands.run('deploy_verify')}")
     if failed or lost:
         return question.warns(f"{failed} of {tried} failed, {lost} were lost", see_locks)
     longest = f", longest wait {spoken_seconds(max(waits))}" if waits else ""

@@ -111,7 +111,7 @@ def is_lock_service_error(entry: LogEntry, dialects: Dialects) -> bool:
     kind = found[1] if found else None
     if kind is EventKind.LOCK_SERVICE_ERROR:
         return True
-    if kind in _NO_ERROR or not _LOCK_SERVICE.search(message) or _NOT_INSTALLED.search(message):
+    if kind is EventKind.WAITING or not _LOCK_SERVICE.search(message) or _NOT_INSTALLED.search(message):
         return False
     if kind is EventKind.ACQUISITION_FAILED:
         return bool(_REFUSAL.search(message)) and "is held by" not in message

@@ -31,6 +31,7 @@ LOGS = Question("logs", "Logs of the services")
 CONSOLIDATIONS = Question("consolidations", "Consolidations")
 ERRORS = Question("errors", "Errors")
 _REPAIRS = ("repair_", "undo_")
+_STAGING_FAILURES = (EventKind.SCHEMA_MISMATCH, EventKind.STAGING_FAILED)
 _BROKEN = (EventKind.MERGE_FAILED, EventKind.MERGE_EMPTY, EventKind.CONSOLIDATION_FAILED)
 _LAST_HOUR = timedelta(hours=1)
 _VARIABLE_PART = re.compile(r"\d+|[0-9a-f]{8,}")
@@ -146,6 +147,7 @@ def _ended_check(history: LogHistory) -> Check:
             "merged, and their validation could not run",
             "Look for duplicates of their dates yourself.",
         ),
+        (_unreleased(runs), "could not release the lock, which expires by itself", see_locks),
         (_robbed(runs), "found their lock gone when they released it", see_locks),
         (_unstaged(runs), "found nothing staged, and nobody merged their batch", see_staging),
         (idle, "released the lock without a MERGE", "Read their log for the reason; their staging is kept."),
@@ -162,6 +164,10 @@ def _ended_check(history: LogHistory) -> Check:
 
 def _unchecked(runs: Sequence[Consolidation]) -> list[Consolidation]:
     return [run for run in runs if run.has(EventKind.NOT_VALIDATED)]
+
+
+def _unreleased(runs: Sequence[Consolidation]) -> list[Consolidation]:
+    return [run for run in runs if run.has(EventKind.RELEASE_FAILED)]
 
 
 def _robbed(runs: Sequence[Consolidation]) -> list[Consolidation]:
@@ -218,11 +224,24 @@ def _error_check(history: LogHistory, service: str) -> Check:
         }
         verify = platform.commands.run("deploy_verify")
         step = f"See whether its newest revision runs; errors that came with it are a reason to roll back: {verify}"
-        summary = f"{len(found)} error lines, {recent} in the last hour"
+        summary = f"{len(found)} error lines, {recent} in the last hour{_staging_failures(history, service)}"
         return question.on(evidence, [platform.commands.read_errors(service)]).warns(summary, step)
+    if failures := _staging_failures(history, service):
+        step = "Rows that are not staged never reach the table: mend the workers or the table's columns first."
+        commands = [platform.commands.read_any_log(service)]
+        return question.on({}, commands).warns(failures.removeprefix("; "), step)
     fresh = freshness_check(history, service)
     if fresh.verdict is not Verdict.PASS:
         summary = f"none seen, which means nothing: {fresh.summary}"
         return question.on(fresh.evidence, fresh.commands).unknown(summary, fresh.next_step)
     question = question.on(fresh.evidence, [platform.commands.read_errors(service)])
     return question.passes(f"none; {fresh.summary}")
+
+
+def _staging_failures(history: LogHistory, service: str) -> str:
+    """``; 3 staging writes failed: SCHEMA MISMATCH: ...``: the mismatch first, since it names the columns."""
+    failed = [event for event in history.events if event.entry.service == service and event.kind in _STAGING_FAILURES]
+    if not failed:
+        return ""
+    first = min(failed, key=lambda event: _STAGING_FAILURES.index(event.kind))
+    return f"; {len(failed)} lines of failed staging: {first.in_words}"

@@ -1,11 +1,13 @@
 """Nights as the services wrote them, in each of their dialects: the same findings in all."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from lib.embedded.logs import append_entries
 from lib.operations.changes.plan import Approval
 from lib.operations.criteria.criteria import evaluate
 from lib.operations.deployment.first_consolidation import first_consolidation
@@ -23,7 +25,7 @@ from lib.verdict.check import Check
 from lib.verdict.section import Section
 from lib.verdict.verdict import Verdict
 from lib.words.quantities import percent
-from tests.operations.logs.played import BATCH, DAY, DIALECTS, delayed, night, write
+from tests.operations.logs.played import BATCH, COORDINATOR, DAY, DIALECTS, WORKER, delayed, night, write
 
 Play = Callable[..., Scope]
 
@@ -159,3 +161,80 @@ def test_two_batches_of_one_date_in_one_instance_keep_their_lines(dialect: str, 
     assert [seen.history.progress(run) for run in runs] == [Progress.COMPLETED] * 2
     assert [round(run.lock_wait_seconds or 0) for run in runs] == [0, 120]
     assert the_check(consolidations(seen)).verdict is Verdict.PASS
+
+
+UNKNOWN_END = "2026-01-18 04:05:20 - batch_staging_writer - INFO - Consolidation MERGE finished after 9s for batch 7"
+
+
+def test_a_line_that_no_dialect_reads_is_a_warning_once(dialect: str, play: Play, home: Path) -> None:
+    lines = night(dialect, "clean")
+    odd = [replace(lines[-1], message=f"staging sweep {number} of batch_{number} done") for number in range(3)]
+    seen = play([*lines, *odd])
+    first, unread = consolidations(seen).checks
+    assert (first.verdict, unread.verdict) == (Verdict.PASS, Verdict.WARN)
+    assert unread.summary == "3, of 1 new shapes"
+    append_entries(home, COORDINATOR, [replace(odd[0], timestamp=odd[0].timestamp - timedelta(days=2))])
+    assert [check.verdict for check in consolidations(replace(seen)).checks] == [Verdict.PASS, Verdict.PASS]
+
+
+def test_a_run_that_an_unread_line_may_end_is_unknown(dialect: str, play: Play) -> None:
+    lines = night(dialect, "clean")
+    begun = lines[: 1 + next(number for number, line in enumerate(lines) if "Executing" in line.message)]
+    seen = play([*begun, replace(lines[-1], message=UNKNOWN_END)])
+    _, unread = consolidations(seen).checks
+    assert (unread.verdict, BATCH in unread.summary) == (Verdict.UNKNOWN, True)
+    assert the_check(phases(seen)).verdict is Verdict.UNKNOWN
+
+
+def test_an_error_line_that_no_dialect_reads_is_unknown(dialect: str, play: Play) -> None:
+    lines = night(dialect, "clean")
+    seen = play([*lines, replace(lines[-1], message="x - w - ERROR - staging table vanished", severity="ERROR")])
+    _, unread = consolidations(seen).checks
+    assert (unread.verdict, "1 are errors" in unread.summary) == (Verdict.UNKNOWN, True)
+
+
+@pytest.mark.parametrize(
+    ("line", "at", "verdict", "summary"),
+    [
+        (
+            "Lock consolidation_2026-01-17 already released (not found)",
+            "Released",
+            Verdict.WARN,
+            "found their lock gone",
+        ),
+        (
+            "Error releasing lock consolidation_2026-01-17: 503 x",
+            "Released",
+            Verdict.WARN,
+            "could not release the lock",
+        ),
+        (f"No staging tables found for batch={BATCH}", "Executing", Verdict.WARN, "found nothing staged"),
+        ("5 total duplicates exist but 0 are active (x). Proceeding", "PASSED", Verdict.PASS, "1 completed"),
+        ("Conflict error in MERGE: 409 aborted", "MERGE complete", Verdict.FAIL, "409 aborted"),
+    ],
+)
+def test_what_stands_in_the_place_of_a_line(
+    dialect: str, play: Play, line: str, at: str, verdict: Verdict, summary: str
+) -> None:
+    """The line comes instead of the one that holds `at`; of those that do not end well, nothing follows but the end."""
+    lines = night(dialect, "clean")
+    place = next(number for number, entry in enumerate(lines) if at in entry.message)
+    ends = ("Released",) if verdict is not Verdict.PASS else ("",)
+    after = [entry for entry in lines[place + 1 :] if any(word in entry.message for word in ends)]
+    seen = play([*lines[:place], replace(lines[place], message=line), *after])
+    (run,) = seen.history.consolidations
+    check = the_check(consolidations(seen))
+    assert (check.verdict, summary in check.summary) == (verdict, True), (check.summary, list(run.events))
+
+
+def test_a_schema_mismatch_is_named_before_all_other_failed_writes(dialect: str, play: Play, home: Path) -> None:
+    lines = night(dialect, "clean")
+    seen = play(lines)
+    told = [
+        "STAGING WRITE FAILED for lebronjames: 400 x",
+        "SCHEMA MISMATCH: Worker output has 2 fields not in BQ table",
+    ]
+    append_entries(home, WORKER, [replace(lines[0], message=line, service=WORKER) for line in told])
+    check = next(check for check in errors(seen).checks if WORKER in check.name)
+    assert check.verdict is Verdict.WARN
+    assert "2 lines of failed staging: schema mismatch: SCHEMA MISMATCH: Worker output has 2 fields" in check.summary
