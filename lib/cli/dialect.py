@@ -15,6 +15,7 @@ from lib.errors import UserError
 
 if TYPE_CHECKING:
     from lib.operations.logs.events import Event
+    from lib.operations.logs.timeline import Consolidation
 
 _WIDTH = 24
 _NOT_READ = "NOT UNDERSTOOD"
@@ -34,10 +35,12 @@ def test(file: Path, environment: str) -> None:
 
     FILE holds JSON lines, what `gcloud logging read --format=json` prints, or plain text. Lines that speak
     neither of the lock, nor a MERGE, nor staging are only counted. Exits 0 when all others are understood,
-    1 when one is not, 2 when the file cannot be read.
+    1 when one is not, 2 when the file cannot be read. The runs that the lines make are shown last.
     """
     from lib.environment import load_environment
     from lib.operations.logs.dialects import load_dialects
+    from lib.operations.logs.joining import build_timeline
+    from lib.operations.logs.lines import parse_events
     from lib.operations.logs.unread import speaks_of_it
     from lib.ports.log_export import read_export
 
@@ -57,6 +60,8 @@ def test(file: Path, environment: str) -> None:
     for part in export.unread:
         counted["not log lines"] += 1
         click.echo(f"{'NOT A LOG LINE':{_WIDTH}}  {part.place}: {printable(part.why)}")
+    for run in build_timeline(parse_events(export.entries, dialects)):
+        click.echo(f"{'run':{_WIDTH}}  {printable(_described(run))}")
     click.echo(", ".join(f"{count} {what}" for what, count in counted.items()))
     raise click.exceptions.Exit(1 if counted["not understood"] or counted["not log lines"] else 0)
 
@@ -76,6 +81,21 @@ def _read(event: Event | None) -> str:
     }
     found = ", ".join(f"{name}={value}" for name, value in values.items() if value is not None)
     return f"[{found}] " if found else ""
+
+
+def _described(run: Consolidation) -> str:
+    """``batch b of 2026-01-17, completed, waited 0.3 s for the lock, MERGE 8.2 s, as a1 or a2 writes``"""
+    from lib.words.quantities import spoken_seconds
+
+    said = [f"batch {run.batch_id or 'not named'} of {run.likely_game_date or 'an unknown date'}"]
+    said.append(run.progress(run.last_at, 0).value if run.failure is None else run.failure.in_words)
+    if run.lock_wait_seconds is not None:
+        said.append(f"waited {spoken_seconds(run.lock_wait_seconds)} for the lock")
+    if run.merge_seconds is not None:
+        said.append(f"MERGE {spoken_seconds(run.merge_seconds)}")
+    most = max(run.dialects.values())
+    names = [name for name, lines in run.dialects.items() if lines == most]
+    return ", ".join([*said, f"as {' or '.join(names)} writes"])
 
 
 def _since(event: Event) -> str:
