@@ -79,15 +79,19 @@ class Drill:
         title: The symptom as it was reported, or what the night was like.
         set_up: Makes the state on a fresh stage.
         incident: Its number; None: nothing was wrong, and nobody may cry wolf.
+        dialect: Whose lines it plays, for a night of services that do not run this library.
     """
 
     name: str
     title: str
     set_up: Callable[[Stage], Scene]
     incident: int | None = None
+    dialect: str = ""
 
     @property
     def kind(self) -> str:
+        if self.dialect:
+            return f"dialect {self.dialect}"
         return f"incident {self.incident}" if self.incident else "ordinary night"
 
 

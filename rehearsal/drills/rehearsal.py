@@ -15,20 +15,20 @@ from lib.archive.archive import Archive, Run
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
 from lib.words.choices import no_such
-from rehearsal.drills import deployments, duplicates, locks, nights, rows, staging
+from rehearsal.drills import deployments, dialects, duplicates, locks, nights, rows, staging
 from rehearsal.drills.drill import Drill, Look, Scene
 from rehearsal.drills.stage import Stage
 
 
 def drills() -> list[Drill]:
-    """The incidents by their number, then the ordinary nights."""
+    """The incidents by their number, then the ordinary nights, then those of the services in each dialect."""
     found = [
         drill
         for module in (duplicates, deployments, staging, locks, rows, nights)
         for drill in vars(module).values()
         if isinstance(drill, Drill)
     ]
-    return sorted(found, key=lambda drill: (drill.incident is None, drill.incident or 0))
+    return [*sorted(found, key=lambda drill: (drill.incident is None, drill.incident or 0)), *dialects.DRILLS]
 
 
 def find_drill(name: str) -> Drill:
@@ -49,7 +49,7 @@ class Finding:
 
     Attributes:
         drill: The drill's name.
-        kind: ``incident 7``, or ``ordinary night``.
+        kind: ``incident 7``, ``ordinary night`` or ``dialect a1``.
         runbook: Who looked.
         verdict: What it said; how the run ended, if it said nothing.
         headline: In a line.

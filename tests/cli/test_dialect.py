@@ -8,14 +8,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from lib.cli import cli
-from tests.operations.logs.played import BATCH, SAMPLES
+from rehearsal.service_nights import BATCH, NIGHTS
 
 
 def tried(file: Path) -> Result:
     return CliRunner().invoke(cli, ["dialect", "test", str(file)])
 
 
-@pytest.mark.parametrize("file", sorted(SAMPLES.glob("*.jsonl")), ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", sorted(NIGHTS.glob("*.jsonl")), ids=lambda file: file.stem)
 def test_all_that_the_services_wrote_is_understood(file: Path) -> None:
     result = tried(file)
     assert result.exit_code == 0, result.output
@@ -25,7 +25,7 @@ def test_all_that_the_services_wrote_is_understood(file: Path) -> None:
 
 
 def test_a_run_shows_its_wait_apart_from_its_merge() -> None:
-    result = tried(SAMPLES / "b_waited_120s.jsonl")
+    result = tried(NIGHTS / "b_waited_120s.jsonl")
     assert "took=129120 ms from the MERGE's start (library) from before the lock (a1, a2, b)" in result.output
     assert "completed, waited 2 min 0 s for the lock, MERGE 8.2 s, as a1 or a2 or b writes" in result.output
 

@@ -25,7 +25,20 @@ from lib.verdict.check import Check
 from lib.verdict.section import Section
 from lib.verdict.verdict import Verdict
 from lib.words.quantities import percent
-from tests.operations.logs.played import BATCH, COORDINATOR, DAY, DIALECTS, WORKER, delayed, night, write
+from rehearsal.service_nights import (
+    BATCH,
+    COORDINATOR,
+    DAY,
+    DIALECTS,
+    WORKER,
+    delayed,
+    killed,
+    night,
+    one_of_twelve_gave_up,
+    position,
+    printed,
+    write,
+)
 
 Play = Callable[..., Scope]
 
@@ -35,7 +48,7 @@ pytestmark = pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.fixture
 def play(platform: Platform, home: Path) -> Play:
     def played(*nights: list[LogEntry], hours: float = 24) -> Scope:
-        return scope_of(platform, game_date=str(DAY), hours=hours, now=write(home, *nights))
+        return scope_of(platform, game_date=str(DAY), hours=hours, now=write(home, nights))
 
     return played
 
@@ -74,11 +87,7 @@ def test_a_wait_is_called_a_wait_and_is_no_failure(dialect: str, play: Play) -> 
 
 
 def test_one_contention_in_twelve_is_counted_once_and_no_fault_of_the_lock_service(dialect: str, play: Play) -> None:
-    nights = [night(dialect, "lock_not_acquired")]
-    for number in range(1, 12):
-        ours = night(dialect, "clean", batch=f"{BATCH}{number}", instance=f"i-{number}")
-        nights.append(delayed(ours, 600 * number, ""))
-    seen = play(*nights)
+    seen = play(*one_of_twelve_gave_up(dialect))
     check = the_check(lock_activity(seen))
     assert (check.verdict, check.evidence["tried"], check.evidence["failed"]) == (Verdict.WARN, 12, 1)
     criteria = the_check(evaluate(seen, "rollback")).evidence
@@ -130,11 +139,7 @@ def test_a_validation_that_could_not_run_found_nothing(dialect: str, play: Play)
 
 
 def test_prints_alone_are_a_run_whose_lock_nobody_saw(dialect: str, play: Play) -> None:
-    printed = [
-        line for line in night(dialect, "clean") if "onsolidation" in line.message and "lock" not in line.message
-    ]
-    prints = [line for line in printed if any(word in line.message for word in ("Triggering", "Starting", "SUCCESS"))]
-    seen = play(prints)
+    seen = play(printed(night(dialect, "clean")))
     (run,) = seen.history.consolidations
     assert (seen.history.progress(run), run.batch_id, run.rows) == (Progress.COMPLETED, BATCH, 587)
     assert the_check(consolidations(seen)).verdict is Verdict.PASS
@@ -145,16 +150,14 @@ def test_prints_alone_are_a_run_whose_lock_nobody_saw(dialect: str, play: Play) 
 
 
 def test_one_that_was_killed_in_its_merge_is_seen(dialect: str, play: Play) -> None:
-    lines = night(dialect, "clean")
-    begun = lines[: 1 + next(number for number, line in enumerate(lines) if "Executing" in line.message)]
-    check = the_check(phases(play(begun)))
+    check = the_check(phases(play(killed(night(dialect, "clean")))))
     assert (check.verdict, "in its phase MERGE" in check.summary) == (Verdict.FAIL, True)
 
 
 def test_two_batches_of_one_date_in_one_instance_keep_their_lines(dialect: str, play: Play) -> None:
     """The second waits while the first merges; their lines without a batch belong to the right one."""
     first, second = BATCH, BATCH.replace("batch_", "regen_")
-    waiting = delayed(night(dialect, "waited_120s", batch=second), 2, "")
+    waiting = delayed(night(dialect, "waited_120s", batch=second), 2)
     seen = play(night(dialect, "clean", batch=first), waiting)
     runs = seen.history.consolidations
     assert [(run.batch_id, run.missing, run.rows) for run in runs] == [(first, (), 587), (second, (), 587)]
@@ -179,8 +182,7 @@ def test_a_line_that_no_dialect_reads_is_a_warning_once(dialect: str, play: Play
 
 def test_a_run_that_an_unread_line_may_end_is_unknown(dialect: str, play: Play) -> None:
     lines = night(dialect, "clean")
-    begun = lines[: 1 + next(number for number, line in enumerate(lines) if "Executing" in line.message)]
-    seen = play([*begun, replace(lines[-1], message=UNKNOWN_END)])
+    seen = play([*killed(lines), replace(lines[-1], message=UNKNOWN_END)])
     _, unread = consolidations(seen).checks
     assert (unread.verdict, BATCH in unread.summary) == (Verdict.UNKNOWN, True)
     assert the_check(phases(seen)).verdict is Verdict.UNKNOWN
@@ -218,7 +220,7 @@ def test_what_stands_in_the_place_of_a_line(
 ) -> None:
     """The line comes instead of the one that holds `at`; of those that do not end well, nothing follows but the end."""
     lines = night(dialect, "clean")
-    place = next(number for number, entry in enumerate(lines) if at in entry.message)
+    place = position(lines, at)
     ends = ("Released",) if verdict is not Verdict.PASS else ("",)
     after = [entry for entry in lines[place + 1 :] if any(word in entry.message for word in ends)]
     seen = play([*lines[:place], replace(lines[place], message=line), *after])

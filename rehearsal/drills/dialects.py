@@ -1,0 +1,101 @@
+"""Nights of the services as they really write, the same in each of their dialects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+
+from lib.verdict.verdict import Verdict
+from rehearsal.drills.drill import Drill, Look, Scene
+from rehearsal.drills.stage import Stage
+from rehearsal.service_nights import DAY, DIALECTS, Night, delayed, killed, night, one_of_twelve_gave_up, printed, write
+from rehearsal.stage import deploy_fix
+
+_DATE: Mapping[str, str] = {"game_date": str(DAY)}
+_DAYS_OF_HISTORY = 1
+
+
+def _drill(dialect: str, name: str, title: str, nights: Callable[[], Sequence[Night]], looks: Sequence[Look]) -> Drill:
+    def set_up(stage: Stage) -> Scene:
+        moment = write(stage.home, nights())
+        deploy_fix(stage.platform, moment - timedelta(hours=5))
+        stage.past_dates(_DAYS_OF_HISTORY, before=DAY)
+        stage.insert(stage.slate(DAY).predict("batch", generated_at=moment))
+        return Scene(looks, moment)
+
+    return Drill(f"{name}_{dialect}", f"{title}, as the services write in {dialect}", set_up, dialect=dialect)
+
+
+def _of(dialect: str) -> list[Drill]:
+    def one(name: str) -> Callable[[], Sequence[Night]]:
+        return lambda: [night(dialect, name)]
+
+    longest = "Acquired consolidation lock"
+    monitoring, timeout, verify, rollback = "day1_monitoring", "consolidation_timeout", "deploy_verify", "rollback"
+    return [
+        _drill(
+            dialect,
+            "clean",
+            "a clean night",
+            one("clean"),
+            [Look(runbook, Verdict.PASS, (), _DATE) for runbook in (verify, monitoring, timeout)],
+        ),
+        _drill(
+            dialect,
+            "waited",
+            "a wait of 250 s for the lock",
+            lambda: [delayed(night(dialect, "waited_120s"), 130, longest)],
+            [
+                Look(timeout, Verdict.WARN, ("95% of it waiting for the lock",)),
+                Look(rollback, Verdict.PASS, ("not advised",)),
+            ],
+        ),
+        _drill(
+            dialect,
+            "contention",
+            "one of twelve did not get the lock",
+            lambda: one_of_twelve_gave_up(dialect),
+            [
+                Look(monitoring, Verdict.WARN, ("1 of 12 failed", "8.3%"), _DATE),
+                Look(rollback, Verdict.PASS, ("not advised",)),
+            ],
+        ),
+        _drill(
+            dialect,
+            "gave_up",
+            "the only one did not get the lock",
+            one("lock_not_acquired"),
+            [Look(rollback, Verdict.UNKNOWN, ("1 of only 1 tried failed",))],
+        ),
+        _drill(
+            dialect,
+            "zero_rows",
+            "a MERGE of 15 tables that affected nothing",
+            one("merge_zero_rows"),
+            [Look(monitoring, Verdict.FAIL, ("MERGE affected 0 rows",), _DATE)],
+        ),
+        _drill(
+            dialect,
+            "blind_validation",
+            "a validation that could not run and was logged as passed",
+            one("validation_could_not_run"),
+            [Look(verify, Verdict.WARN, ("its validation could not run",), _DATE)],
+        ),
+        _drill(
+            dialect,
+            "prints_only",
+            "only the coordinator's prints were collected",
+            lambda: [printed(night(dialect, "clean"))],
+            [Look(monitoring, Verdict.UNKNOWN, ("only what prediction-coordinator prints",), _DATE)],
+        ),
+        _drill(
+            dialect,
+            "killed",
+            "killed in its MERGE",
+            lambda: [killed(night(dialect, "clean"))],
+            [Look(timeout, Verdict.FAIL, ("in its phase MERGE",))],
+        ),
+    ]
+
+
+DRILLS: Sequence[Drill] = [drill for dialect in DIALECTS for drill in _of(dialect)]

@@ -1,0 +1,81 @@
+"""Nights as the services wrote them, played on an embedded platform at any date.
+
+``data/nights`` holds them as Cloud Logging exports them: one consolidation each, in each of the services' dialects,
+with made-up figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from lib.ports.log_export import read_export
+from lib.ports.logs import LogEntry
+
+NIGHTS = Path(__file__).parent / "data" / "nights"
+DIALECTS = ("a1", "a2", "b")
+WORKER, COORDINATOR = "prediction-worker", "prediction-coordinator"
+DAY = date(2026, 1, 17)
+BATCH = "batch_2026-01-17_1768622400"
+ROWS = 587
+_LOOKED_AT_AFTER = timedelta(minutes=15)
+
+Night = Sequence[LogEntry]
+
+
+def night(dialect: str, name: str, *, day: date = DAY, batch: str = "", instance: str = "i-1") -> list[LogEntry]:
+    """The lines of a night, for another date and batch; they begin at 04:05 UTC of the day after the date."""
+    entries = read_export(NIGHTS / f"{dialect}_{name}.jsonl").entries
+    own = batch or BATCH.replace(str(DAY), str(day))
+    return [
+        replace(
+            entry,
+            timestamp=entry.timestamp + (day - DAY),
+            message=entry.message.replace(BATCH, own).replace(str(DAY), str(day)),
+            instance=instance,
+        )
+        for entry in entries
+    ]
+
+
+def delayed(entries: Night, seconds: float, since: str = "") -> list[LogEntry]:
+    """The same lines, where all from the first one that holds the text on come later."""
+    first = position(entries, since)
+    late = timedelta(seconds=seconds)
+    return [*entries[:first], *(replace(entry, timestamp=entry.timestamp + late) for entry in entries[first:])]
+
+
+def position(entries: Night, text: str) -> int:
+    """Where the first line stands that holds the text."""
+    return next(number for number, entry in enumerate(entries) if text in entry.message)
+
+
+def killed(entries: Night) -> list[LogEntry]:
+    """The same lines, up to the begin of the MERGE."""
+    return list(entries[: 1 + position(entries, "Executing")])
+
+
+def printed(entries: Night) -> list[LogEntry]:
+    """Of the same lines, what the coordinator prints: all that was collected for two weeks."""
+    return [entry for entry in entries if any(word in entry.message for word in ("Triggering", "Starting", "SUCCESS"))]
+
+
+def one_of_twelve_gave_up(dialect: str) -> list[Night]:
+    """Twelve consolidations of a date, ten minutes apart; the first did not get the lock."""
+    others = [
+        delayed(night(dialect, "clean", batch=f"{BATCH}{number}", instance=f"i-{number}"), 600 * number)
+        for number in range(1, 12)
+    ]
+    return [night(dialect, "lock_not_acquired"), *others]
+
+
+def write(home: Path, nights: Iterable[Night]) -> datetime:
+    """Write the nights to the services' logs below the state folder; returns the moment to look from."""
+    from lib.embedded.logs import append_entries
+
+    entries = sorted((entry for lines in nights for entry in lines), key=lambda entry: entry.timestamp)
+    append_entries(home, COORDINATOR, entries)
+    append_entries(home, WORKER, [replace(entries[0], message="ready", service=WORKER)])
+    return entries[-1].timestamp + _LOOKED_AT_AFTER
