@@ -59,7 +59,9 @@ def _bad_end(question: Question, history: LogHistory, run: Consolidation) -> Che
         step = "The staging tables are kept. See the duplicates step, then run duplicate_diagnosis."
         return question.fails(f"{batch}: the validation failed", step)
     if run.merged_without_lock:
-        step = "The old code may still serve: see the revisions and their traffic."
+        disabled = run.has(EventKind.LOCK_DISABLED)
+        why = "Its own line says that the lock is disabled" if disabled else "The old code may still serve"
+        step = f"{why}: see the revisions and their traffic."
         return question.fails(f"{batch}: its MERGE ran without the lock", step)
     if progress is Progress.RUNNING:
         return question.unknown(f"{batch}: still running", "Run this again when it has ended.")

@@ -58,6 +58,8 @@ def _lock_check(history: LogHistory) -> Check:
         "failed": failed,
         "failed, share": percent(failed_percent),
         "lost": lost,
+        "taken over, released by force": history.count(EventKind.TOOK_OVER) + history.count(EventKind.FORCE_RELEASED),
+        "lock service errors": history.count(EventKind.LOCK_SERVICE_ERROR),
         "waited, median": seconds(median(waits)) if waits else None,
         "waited, longest": seconds(max(waits, default=None)),
         "MERGEs without the lock": len(unlocked),

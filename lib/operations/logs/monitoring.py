@@ -90,6 +90,9 @@ def no_consolidation_seen(history: LogHistory, question: Question) -> Check:
         end = runs[-1].failure.kind if runs[-1].failure else history.progress(runs[-1])
         summary = f"{len(runs)} logged {period}, none of them merged: {batch_names(runs)} ({end})"
         return question.unknown(summary, "See why in the table of consolidations: runbook run day1_monitoring")
+    if history.unread:
+        summary = f"no consolidation was logged {period} in a known dialect; {len(history.unread)} lines may be of one"
+        return question.unknown(summary, "Save them, and see what is not understood: runbook dialect test FILE")
     if fresh.verdict is Verdict.PASS:
         summary = f"no consolidation was logged {period}, though {service} logs"
         return question.unknown(summary, "See whether there were games, and whether a batch waits in staging.")

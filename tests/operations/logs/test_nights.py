@@ -240,3 +240,25 @@ def test_a_schema_mismatch_is_named_before_all_other_failed_writes(dialect: str,
     check = next(check for check in errors(seen).checks if WORKER in check.name)
     assert check.verdict is Verdict.WARN
     assert "2 lines of failed staging: schema mismatch: SCHEMA MISMATCH: Worker output has 2 fields" in check.summary
+
+
+def test_lines_in_a_dialect_that_the_environment_does_not_name_are_not_passed_over(
+    dialect: str, platform: Platform, home: Path
+) -> None:
+    lines = [replace(line, message=f"staging {number} odd") for number, line in enumerate(night(dialect, "clean"))]
+    seen = scope_of(platform, game_date=str(DAY), now=write(home, [lines]))
+    check = the_check(first_consolidation(seen))
+    assert (check.verdict, "lines may be of one" in check.summary) == (Verdict.UNKNOWN, True)
+
+
+def test_a_second_complete_event_waits_and_finds_nothing(dialect: str, play: Play) -> None:
+    """The common race: a redelivered event starts the batch once more, in the same instance."""
+    again = delayed(night(dialect, "waited_120s"), 1)
+    nothing = replace(again[position(again, "Found 15")], message=f"No staging tables found for batch={BATCH}")
+    second = [*again[: position(again, "Found 15")], nothing, again[position(again, "Released")]]
+    seen = play(night(dialect, "clean"), second)
+    assert [seen.history.progress(run) for run in seen.history.consolidations] == [
+        Progress.COMPLETED,
+        Progress.NOTHING_STAGED,
+    ]
+    assert the_check(consolidations(seen)).verdict is Verdict.PASS
