@@ -17,11 +17,14 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lib.errors import SourceUnavailable
 from lib.ports.log_export import parse_time, time_at_start
 from lib.ports.logs import ERROR_SEVERITIES, LogEntry, check_service_name, is_asked_for
+
+if TYPE_CHECKING:
+    import ahocorasick
 
 _LONGEST_LINE_BYTES = 1_000_000
 _OUR_TIME = re.compile(rb'\{"timestamp": "(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00)", ')
@@ -130,7 +133,7 @@ class FileLogReader:
         telling = _telling_words(containing, or_errors)
         dated, at = b"", None
         for line in _lines(log_path(self._home, service)):
-            if not telling.search(line):
+            if next(telling.iter(line.decode("latin-1")), None) is None:
                 dated = line if line.startswith(b"{") else dated
                 continue
             entry = decode(line, service, None)
@@ -162,14 +165,21 @@ def _time_of(line: bytes, service: str) -> datetime | None:
     return entry.timestamp if entry else None
 
 
-def _telling_words(containing: Sequence[str], or_errors: bool) -> re.Pattern[bytes]:
-    """It is found in each line that is asked for, and in few others; one empty word is found in any.
+def _telling_words(containing: Sequence[str], or_errors: bool) -> ahocorasick.Automaton:
+    """One of its words is in each line that is asked for, and in few others, however many words there are.
 
-    Only plain words: JSON may spell any other character differently.
+    Only of characters that no JSON spells differently.
     """
-    words = [max(re.findall(r"[A-Za-z0-9 ]+", text, re.ASCII), key=len, default="") for text in containing]
+    import ahocorasick
+
+    words = [max(re.findall(r"[A-Za-z0-9 _.:,()=-]+", text, re.ASCII), key=len, default="") for text in containing]
     severities = sorted(ERROR_SEVERITIES) if words and or_errors else []
-    return re.compile("|".join((*words, *severities)).encode())
+    found = ahocorasick.Automaton()
+    # Where a text holds no such word, or none is asked for, any line may be meant: each is an object, or text.
+    for word in (*words, *severities) if all(words) and words else map(chr, range(256)):
+        found.add_word(word, True)
+    found.make_automaton()
+    return found
 
 
 def encode(entry: LogEntry) -> bytes:
