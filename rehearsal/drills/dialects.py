@@ -86,7 +86,7 @@ def _of(dialect: str) -> list[Drill]:
             "prints_only",
             "only the coordinator's prints were collected",
             lambda: [printed(night(dialect, "clean"))],
-            [Look(monitoring, Verdict.UNKNOWN, ("only what prediction-coordinator prints",), _DATE)],
+            [Look(monitoring, Verdict.UNKNOWN, ("only prints of prediction-coordinator",), _DATE)],
         ),
         _drill(
             dialect,

@@ -98,7 +98,8 @@ def build_timeline(events: Iterable[Event]) -> list[Consolidation]:
             runs.append(run)
             of_instance.append(run)
         run.add(event)
-    return [run for run in runs if not _ran_elsewhere(run, runs)]
+    ran_at: dict[str, datetime] = {run.batch_id: run.started_at for run in runs if not _is_announced(run)}
+    return [run for run in runs if not _ran_elsewhere(run, ran_at.get(run.batch_id))]
 
 
 def _own_run(event: Event, runs: Sequence[Consolidation]) -> Consolidation | None:
@@ -148,9 +149,11 @@ def _is_over(run: Consolidation, at: datetime) -> bool:
     return at - run.last_at > (_RETOLD_WITHIN if has_ended else _ONE_CONSOLIDATION)
 
 
-def _ran_elsewhere(run: Consolidation, runs: Sequence[Consolidation]) -> bool:
-    """Whether it was only announced here, and another instance consolidated the batch."""
-    if not run.batch_id or run.events.keys() - set(_CALLED):
-        return False
-    others = [other for other in runs if other is not run and other.batch_id == run.batch_id]
-    return any(timedelta(0) <= other.started_at - run.started_at <= _ONE_CONSOLIDATION for other in others)
+def _is_announced(run: Consolidation) -> bool:
+    """Whether no line shows more than that the batch is complete, or that its consolidation starts."""
+    return not run.events.keys() - set(_CALLED)
+
+
+def _ran_elsewhere(run: Consolidation, ran_at: datetime | None) -> bool:
+    """Whether it was only announced here, and another instance consolidated the batch: last at that moment."""
+    return bool(run.batch_id) and _is_announced(run) and ran_at is not None and ran_at >= run.started_at

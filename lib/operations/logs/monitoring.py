@@ -88,7 +88,7 @@ def no_consolidation_seen(history: LogHistory, question: Question) -> Check:
     question = question.on(fresh.evidence, [history.platform.commands.read_logs(service)])
     if runs := history.consolidations:
         end = runs[-1].failure.kind if runs[-1].failure else history.progress(runs[-1])
-        summary = f"{len(runs)} logged {period}, none of them merged: {batch_names(runs)} ({end})"
+        summary = f"none of {len(runs)} logged {period} merged: {batch_names(runs)} ({end})"
         return question.unknown(summary, "See why in the table of consolidations: runbook run day1_monitoring")
     if history.unread:
         summary = f"no consolidation was logged {period} in a known dialect; {len(history.unread)} lines may be of one"
@@ -104,7 +104,7 @@ def only_prints(history: LogHistory, question: Question) -> Check:
     """UNKNOWN: the coordinator printed that it consolidated, and no line of the lock or the MERGE was collected."""
     runs = [run for run in history.consolidations if run.is_only_printed]
     service = history.platform.environment.services.coordinator
-    summary = f"only what {service} prints was collected of {len(runs)}: {batch_names(runs)}"
+    summary = f"only prints of {service} were collected: {batch_names(runs)}"
     step = (
         "Collect the lines of its loggers, too; until then nothing shows the lock, the MERGE's time or the validation."
     )
@@ -147,12 +147,12 @@ def _ended_check(history: LogHistory) -> Check:
         ([pair[0] for pair in at_once], "ran at once with another of their date", see_both),
         (
             _unchecked(runs),
-            "merged, and their validation could not run",
-            "Look for duplicates of their dates yourself.",
+            "merged unchecked: the validation could not run",
+            f"Look for duplicates of the date: {commands.run('duplicate_diagnosis')}",
         ),
         (_unreleased(runs), "could not release the lock, which expires by itself", see_locks),
-        (_robbed(runs), "found their lock gone when they released it", see_locks),
-        (_unstaged(runs), "found nothing staged, and nobody merged their batch", see_staging),
+        (_robbed(runs), "found the lock gone when releasing it", see_locks),
+        (_unstaged(runs), "found nothing staged, and no other run merged the batch", see_staging),
         (idle, "released the lock without a MERGE", "Read their log for the reason; their staging is kept."),
         (by_state[Progress.FAILED], "did not get the lock, or lost it", see_staging),
     ]

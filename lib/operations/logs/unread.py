@@ -91,12 +91,12 @@ def unread_check(history: LogHistory) -> Check | None:
     question = UNREAD.on(evidence, [history.platform.commands.read_any_log(service)])
     step = "Read them, and add what they mean to a dialect of the environment (params/dialects)."
     if unclosed:
-        return question.unknown(f"{len(history.unread)}; one may be the end of {batch_names(unclosed)}", step)
+        return question.unknown(f"{len(history.unread)} lines; one may be the end of {batch_names(unclosed)}", step)
     if failing:
-        return question.unknown(f"{len(failing)} are errors, the last: {text_of(failing[-1].message[:160])}", step)
+        return question.unknown(f"{len(failing)} error lines, the last: {text_of(failing[-1].message[:160])}", step)
     if new:
-        return question.warns(f"{len(history.unread)}, of {len(new)} new shapes", step)
-    return question.passes(f"{len(history.unread)}, none of a new shape and none an error")
+        return question.warns(f"{len(history.unread)} lines, new shapes: {len(new)}", step)
+    return question.passes(f"{len(history.unread)} lines, none of a new shape and none an error")
 
 
 def unread_table(history: LogHistory) -> Table:

@@ -116,7 +116,7 @@ def test_week_two_with_longer_waits_is_not_slower_and_names_the_waits(dialect: s
         ("merge_zero_rows", EventKind.MERGE_EMPTY, Verdict.FAIL, "MERGE affected 0 rows"),
         ("five_duplicates", EventKind.VALIDATION_FAILED, Verdict.FAIL, "found duplicates"),
         ("lock_not_acquired", EventKind.ACQUISITION_FAILED, Verdict.WARN, "did not get the lock"),
-        ("validation_could_not_run", EventKind.NOT_VALIDATED, Verdict.WARN, "their validation could not run"),
+        ("validation_could_not_run", EventKind.NOT_VALIDATED, Verdict.WARN, "the validation could not run"),
     ],
 )
 def test_each_end_is_what_it_is(
@@ -145,7 +145,7 @@ def test_prints_alone_are_a_run_whose_lock_nobody_saw(dialect: str, play: Play) 
     assert the_check(consolidations(seen)).verdict is Verdict.PASS
     for step in (first_consolidation, lock_activity, phases):
         check = the_check(step(seen))
-        assert (check.verdict, "only what prediction-coordinator prints" in check.summary) == (Verdict.UNKNOWN, True)
+        assert (check.verdict, "only prints of prediction-coordinator" in check.summary) == (Verdict.UNKNOWN, True)
     assert not is_advised(seen)
 
 
@@ -175,7 +175,7 @@ def test_a_line_that_no_dialect_reads_is_a_warning_once(dialect: str, play: Play
     seen = play([*lines, *odd])
     first, unread = consolidations(seen).checks
     assert (first.verdict, unread.verdict) == (Verdict.PASS, Verdict.WARN)
-    assert unread.summary == "3, of 1 new shapes"
+    assert unread.summary == "3 lines, new shapes: 1"
     append_entries(home, COORDINATOR, [replace(odd[0], timestamp=odd[0].timestamp - timedelta(days=2))])
     assert [check.verdict for check in consolidations(replace(seen)).checks] == [Verdict.PASS, Verdict.PASS]
 
@@ -192,7 +192,7 @@ def test_an_error_line_that_no_dialect_reads_is_unknown(dialect: str, play: Play
     lines = night(dialect, "clean")
     seen = play([*lines, replace(lines[-1], message="x - w - ERROR - staging table vanished", severity="ERROR")])
     _, unread = consolidations(seen).checks
-    assert (unread.verdict, "1 are errors" in unread.summary) == (Verdict.UNKNOWN, True)
+    assert (unread.verdict, "1 error lines" in unread.summary) == (Verdict.UNKNOWN, True)
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_an_error_line_that_no_dialect_reads_is_unknown(dialect: str, play: Play
             "Lock consolidation_2026-01-17 already released (not found)",
             "Released",
             Verdict.WARN,
-            "found their lock gone",
+            "found the lock gone",
         ),
         (
             "Error releasing lock consolidation_2026-01-17: 503 x",
