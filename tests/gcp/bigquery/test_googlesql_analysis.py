@@ -16,8 +16,18 @@ from lib.consolidation.errors import NothingToConsolidate
 from lib.consolidation.ledger import ledger_runs
 from lib.consolidation.staging import staging_backlog
 from lib.consolidation.table_spec import TableSpec
+from lib.consolidation.trials.promises import (
+    counted,
+    fenced_consolidations,
+    fences_of_two_dates,
+    unfenced_merges,
+    writes_past_the_fence,
+)
+from lib.consolidation.trials.race import Arena
 from lib.consolidation.upkeep.duplicates import explain_duplicates
 from lib.consolidation.warehouse import Column
+from lib.gcp.clients import GoogleClients
+from lib.gcp.scratch import BigqueryScratch
 from lib.locking.errors import LeaseLost
 from tests.consolidation.changes import change_everything
 from tests.consolidation.days import look_at_the_days
@@ -55,7 +65,17 @@ def live_through_everything(world: BigqueryWorld) -> None:
     with pytest.raises(LeaseLost), world.locks.acquire(game_date=DAY, batch_id="stuck"):
         world.locks.force_release(DAY, reason="test", steal=True)
     world.warehouse.estimate("SELECT @day AS day", {"day": DAY})
+    keep_promises(world)
     world.warehouse.query("SELECT 1 AS answered")
+
+
+def keep_promises(world: BigqueryWorld) -> None:
+    """What `runbook prove` tries."""
+    scratch = BigqueryScratch(GoogleClients(PROJECT), "", lambda: world.again().warehouse)
+    arena = Arena(world.spec.table.dataset, scratch.new_warehouse, scratch.delay)
+    for race in (unfenced_merges(arena), fenced_consolidations(arena, world.locks), fences_of_two_dates(arena)):
+        counted(arena, race.spec)
+    writes_past_the_fence(arena)
 
 
 def all_that_is_sent(folder: Path, spec: TableSpec, line_type: str) -> list[Sent]:

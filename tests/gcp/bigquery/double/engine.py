@@ -7,7 +7,7 @@ updated which table is kept here beside them.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,9 +41,16 @@ class Result:
 
 @dataclass(eq=False)
 class Transaction:
-    """A connection, and, once it has begun, a snapshot and the tables whose rows it changed."""
+    """A connection, and, once it has begun, a snapshot and the tables whose rows it changed.
+
+    Attributes:
+        row_count: Rows that its last statement changed.
+        late: Updates that wait for its commit, where conflicts are not found before.
+    """
 
     cursor: duckdb.DuckDBPyConnection
+    row_count: int = 0
+    late: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     began_after: int = 0
     is_open: bool = False
     updated: set[str] = field(default_factory=set)
@@ -52,8 +59,9 @@ class Transaction:
 class Engine:
     """Runs statements; decides which transaction of two is aborted."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, breaks: Collection[str] = ()) -> None:
         self.catalogue = catalogue
+        self._breaks = breaks
         self._open: list[Transaction] = []
         self._commits = 0
         self._last_update: dict[str, int] = {}
@@ -77,7 +85,13 @@ class Engine:
     def commit(self, transaction: Transaction) -> None:
         _require_open(transaction)
         with self._lock, _errors():
+            for table in transaction.updated if "early conflicts" in self._breaks else ():
+                if self._last_update.get(table, 0) > transaction.began_after:
+                    raise self._conflict(table)
             transaction.cursor.commit()
+            for statement in transaction.late:
+                with suppress(duckdb.TransactionException):
+                    transaction.cursor.execute(*statement)
             self._commits += 1
             self._last_update.update(dict.fromkeys(transaction.updated, self._commits))
             self._close(transaction)
@@ -109,14 +123,29 @@ class Engine:
         kind = _KINDS.get(type(tree), "SELECT")
         if kind == "MERGE":
             translated += " RETURNING merge_action"
+        if kind == "UPDATE" and self._is_late(transaction):
+            transaction.late.append((translated, bound))
+            transaction.updated.add(_target(tree))
+            transaction.row_count = 1
+            return Result(kind=kind)
         with _errors(self._conflict(_target(tree))):
             found = transaction.cursor.execute(translated, bound)
             rows = found.fetchall()
         if kind != "SELECT":
+            transaction.row_count = len(rows) if kind == "MERGE" else int(rows[0][0]) if rows else 0
             self._note_change(_target(tree))
             self._note_update(transaction, _target(tree), kind, rows)
             return Result(kind=kind)
         return Result([wire.result_field(name, str(type_)) for name, type_, *_ in found.description or ()], rows, kind)
+
+    def _is_late(self, transaction: Transaction) -> bool:
+        """DuckDB finds a conflict by itself, and at once, unless the update waits."""
+        waits = "conflicts" in self._breaks or "early conflicts" in self._breaks
+        return waits and transaction.is_open and len(self._open) > 1
+
+    def reads_tables(self, sql: str) -> bool:
+        """Whether a statement names a table."""
+        return bool(_tables(self._parsed(sql)))
 
     def bytes_of(self, sql: str) -> int:
         """What a statement would read."""
@@ -156,7 +185,7 @@ class Engine:
 
     def _note_update(self, transaction: Transaction, table: str, kind: str, rows: list[tuple[Any, ...]]) -> None:
         if kind == "MERGE":
-            changed = any(action != "INSERT" for (action,) in rows)
+            changed = any(action != "INSERT" or "inserts" in self._breaks for (action,) in rows)
         else:
             changed = kind in ("UPDATE", "DELETE") and bool(rows[0][0])
         if not changed:
@@ -166,12 +195,16 @@ class Engine:
             if not transaction.is_open:
                 self._commits += 1
                 self._last_update[table] = self._commits
+            elif "conflicts by table" in self._breaks or "conflicts" in self._breaks:
+                return
             elif rivals or self._last_update.get(table, 0) > transaction.began_after:
                 raise self._conflict(table)
             else:
                 transaction.updated.add(table)
 
     def _conflict(self, table: str) -> ApiError:
+        if "conflict words" in self._breaks:
+            return ApiError("invalidQuery", "Another writer came first and this one was rolled back.")
         return ApiError(
             "invalidQuery",
             f"Transaction is aborted due to concurrent update against table {self.catalogue.project}:{table}.",

@@ -7,7 +7,7 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -69,9 +69,10 @@ class Job:
 class Jobs:
     """Runs jobs. A test sets `faults`, `gates` and `on_insert`, and reads `by_id`."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, breaks: Collection[str] = ()) -> None:
         self.catalogue = catalogue
-        self.engine = Engine(catalogue)
+        self.breaks = breaks
+        self.engine = Engine(catalogue, breaks)
         self.by_id: dict[str, Job] = {}
         self.faults: list[Fault] = []
         self.gates: list[Gate] = []
@@ -168,14 +169,29 @@ class Jobs:
                 job.result = self._statement(job, transaction, statement, parameters, is_script)
 
             def holds(condition: script.Statement) -> bool:
-                found = self.engine.execute(transaction, f"SELECT {condition.sql}", parameters)
-                return bool(found.rows[0][0])
+                return self._condition(job, transaction, condition, parameters)
 
             script.run(nodes, execute, holds)
             job.statistics["query"].setdefault("statementType", job.result.kind)
         finally:
             self.engine.end(transaction)
             transaction.cursor.close()
+
+    def _condition(
+        self, job: Job, transaction: Transaction, condition: script.Statement, parameters: Mapping[str, Any]
+    ) -> bool:
+        """A job of its own only if it reads a table."""
+        sql = f"SELECT {condition.sql}".replace("@@row_count", str(transaction.row_count))
+        configuration = {"query": {"query": condition.sql}}
+        child = Job(self.catalogue.project, f"script_job_{uuid.uuid4().hex}", configuration, job.location)
+        found = self.engine.execute(transaction, sql, parameters)
+        frame = {"startLine": condition.line, "startColumn": 1, "text": condition.sql}
+        child.statistics["scriptStatistics"] = {"evaluationKind": "EXPRESSION", "stackFrames": [frame]}
+        child.statistics |= {"parentJobId": job.job_id, "query": {"statementType": "SELECT"}}
+        child.end()
+        if self.engine.reads_tables(sql) or "free conditions" in self.breaks:
+            self.by_id[child.job_id] = child
+        return bool(found.rows[0][0]) and "refusals" not in self.breaks
 
     def _statement(
         self,
