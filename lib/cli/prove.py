@@ -62,17 +62,15 @@ def prove(dataset: str, plan: str | None, environment: str, as_json: bool) -> No
 
 
 def _show(planned: ProofPlan, *, as_json: bool) -> None:
-    from lib.operations.proving.claims import CLAIMS
-
     digest = planned.digest(datetime.now(UTC))
     command = planned.command(digest)
     if as_json:
-        claims = {claim.question.id: claim.question.name for claim in CLAIMS}
+        claims = {claim.question.id: claim.question.name for claim in planned.claims}
         approval = {"plan": digest.text, "holds_until": digest.expires_at.isoformat(), "next": command}
         options.echo_json({"changed": False, "state": planned.facts, "claims": claims, **approval})
         return
     click.echo("It would try on this warehouse what the fence stands on:")
-    for claim in CLAIMS:
+    for claim in planned.claims:
         click.echo(f"  - {claim.question.name}. {claim.why}")
     for fact, value in planned.facts.items():
         click.echo(f"  {printable(f'{fact}: {value}')}")

@@ -35,7 +35,7 @@ class StatementRun:
 
 
 class ScratchDatasets(Protocol):
-    """Makes and removes datasets, and tells what their transactions did."""
+    """Makes and removes datasets, and reports the jobs of their transactions."""
 
     @property
     def tables_expire_after_seconds(self) -> float | None:
@@ -72,7 +72,7 @@ class ScratchDatasets(Protocol):
         ...
 
     def run_script(self, sql: str) -> Sequence[StatementRun]:
-        """Run a GoogleSQL script; what of it was a job of its own, in the order of its beginning."""
+        """Run a GoogleSQL script. Returns what was a job of its own, in the order of their starts."""
         ...
 
     def statements(self, job_id: str) -> Sequence[StatementRun]:

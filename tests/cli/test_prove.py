@@ -46,7 +46,7 @@ def test_on_the_embedded_platform(shell: Shell, home: Path) -> None:
     assert "finer than by table" in done.stdout
     assert schemas(home) == before
     report = Path(told(done)["report"]).read_text(encoding="utf-8")
-    assert "not asked: this warehouse has no jobs" in report
+    assert "not tried: this warehouse has no jobs" in report
     assert told(shell("runs", "show", told(done)["run_id"], "--json"))["parameters"]["dataset"] == "proof_1"
 
 

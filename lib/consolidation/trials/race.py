@@ -71,7 +71,7 @@ class Racer:
 
     @property
     def as_warehouse(self) -> Warehouse:
-        """For those who take a `Warehouse`."""
+        """The same, as a `Warehouse`."""
         return cast(Warehouse, self)
 
     def transact(self, steps: Sequence[Step], parameters: Parameters, **options: Any) -> TransactionOutcome:
@@ -177,7 +177,7 @@ class Arena:
                 sides = [threads.submit(run, side) for side in _SIDES]
                 wait(sides)
             finally:
-                # Who is interrupted does not wait for them: their dataset goes, and with it what they do.
+                # After an interruption nobody waits for them: their dataset is removed, and what they do fails.
                 threads.shutdown(wait=False)
         _raise_first(dict(zip(sides, racers, strict=True)))
         return [racer.ended for racer in racers if racer.ended]

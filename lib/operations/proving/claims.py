@@ -107,7 +107,7 @@ def _recognised(proof: Proof, question: Question) -> Check:
         )
     at_commit = any(place.startswith("COMMIT") for place in places) or not places
     unseen = "" if at_commit else "; at COMMIT this warehouse cancelled none"
-    return question.passes(f"{len(cancelled)} of {len(cancelled)} were{_where(cancelled)}{unseen}")
+    return question.passes(f"{len(cancelled)} of {len(cancelled)} were recognised{_where(cancelled)}{unseen}")
 
 
 def _child_job(proof: Proof, question: Question) -> Check:
@@ -174,7 +174,7 @@ CLAIMS: tuple[Claim, ...] = (
         _stale,
     ),
     Claim(
-        Question("conflict_grain", "Conflicts are by table"),
+        Question("conflict_grain", "Conflicts are by table, or finer"),
         "Then consolidations of different dates wait for each other, and a backfill goes date by date.",
         25,
         _by_table,

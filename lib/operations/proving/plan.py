@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from lib.consolidation.identifiers import plain_identifier
 from lib.errors import RunbookError, Unavailable
 from lib.operations.changes.plan import Facts, PlanDigest, digest_of
 from lib.operations.proving.claims import CLAIMS
-from lib.operations.proving.proof import NOTE
+from lib.operations.proving.proof import NOTE, Claim
 from lib.platform import Platform
 from lib.ports.scratch import DatasetExists
 from lib.verdict.check import Changing
@@ -29,11 +29,13 @@ class ProofPlan:
 
     Attributes:
         dataset: It does not exist yet.
+        claims: Those that can be tried there.
         facts: What it rests on, in words.
     """
 
     platform: Platform
     dataset: str
+    claims: Sequence[Claim]
     facts: Facts
 
     def digest(self, now: datetime) -> PlanDigest:
@@ -70,15 +72,15 @@ def plan_of(platform: Platform, dataset: str) -> ProofPlan:
     if note is not None:
         raise DatasetExists(_taken(platform, dataset, note))
     expires = platform.scratch.tables_expire_after_seconds
-    asked = [claim for claim in CLAIMS if platform.scratch.has_jobs or not claim.needs_jobs]
+    claims = [claim for claim in CLAIMS if platform.scratch.has_jobs or not claim.needs_jobs]
     facts: Facts = {
         "dataset": f"{dataset}: does not exist, is made, and is removed at the end",
         "if it is killed": f"tables expire after {spoken_seconds(expires)}" if expires else "the dataset stays",
-        "claims": len(asked),
+        "claims": len(claims),
         "time": "about two minutes" if platform.scratch.has_jobs else "seconds",
-        "cost": _cost(platform, sum(claim.readings for claim in asked)),
+        "cost": _cost(platform, sum(claim.readings for claim in claims)),
     }
-    return ProofPlan(platform, dataset, facts)
+    return ProofPlan(platform, dataset, claims, facts)
 
 
 def _cost(platform: Platform, readings: int) -> str:
@@ -96,7 +98,7 @@ def _taken(platform: Platform, dataset: str, note: str) -> str:
     remove = platform.commands.remove_dataset(dataset)
     if not note.startswith(NOTE) or not remove:
         return said
-    return f"{said}. An earlier proof has made it: if none runs now, it was killed, and this removes it: {remove}"
+    return f"{said}. An earlier proof made it; if that was killed, remove it with: {remove}"
 
 
 @contextmanager
@@ -123,7 +125,7 @@ def made_dataset(platform: Platform, dataset: str, digest: str) -> Iterator[None
 
 
 def _remove(platform: Platform, dataset: str, note: str) -> None:
-    """Remove it if it is the one with this note: whoever was interrupted does not know what was made."""
+    """Remove it if it has this note: after an interruption it is not known what was made."""
     try:
         if platform.scratch.note_of(dataset) == note:
             platform.scratch.remove(dataset)

@@ -94,7 +94,7 @@ class Claim:
         why: What rests on it.
         readings: How often a statement reads a table for it, about: that is what is billed.
         attempt: Tries it; raises `CouldNotLook` when it could not be tried.
-        needs_jobs: It is about jobs, so a warehouse without them is not asked.
+        needs_jobs: It is about jobs, so it is not tried on a warehouse without them.
     """
 
     question: Question

@@ -7,11 +7,12 @@ from lib.operations.proving.proof import Claim, Proof
 from lib.verdict.section import Section, Table, section
 from lib.words.choices import no_such
 
+_NOT_TRIED = "not tried: this warehouse has no jobs"
 _BY_ID = {claim.question.id: claim for claim in CLAIMS}
 
 
 def try_claim(proof: Proof, claim_id: str) -> Section:
-    """Try one claim on the warehouse; one that is about jobs is not asked where there are none."""
+    """Try one claim on the warehouse; one about jobs is not tried where there are none."""
     if claim_id not in _BY_ID:
         raise no_such("claim", claim_id, _BY_ID)
     claim = _BY_ID[claim_id]
@@ -30,8 +31,7 @@ def claims_and_answers(proof: Proof) -> Section:
     rows = []
     for claim in CLAIMS:
         answer = answers.get(claim.question.id)
-        not_asked = "not asked: this warehouse has no jobs" if claim.needs_jobs else "not asked"
-        said = (answer.verdict, answer.summary) if answer else ("-", not_asked)
+        said = (answer.verdict, answer.summary) if answer else ("-", _NOT_TRIED)
         rows.append((claim.question.name, claim.why, *said))
     columns = ("Claim", "What rests on it", "Verdict", f"What {proof.scope.platform.name} did")
     return Section((), (Table("The claims, and what this warehouse did", columns, rows),))

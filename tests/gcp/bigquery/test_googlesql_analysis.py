@@ -65,7 +65,6 @@ def live_through_everything(world: BigqueryWorld) -> None:
     with pytest.raises(LeaseLost), world.locks.acquire(game_date=DAY, batch_id="stuck"):
         world.locks.force_release(DAY, reason="test", steal=True)
     world.warehouse.estimate("SELECT @day AS day", {"day": DAY})
-    keep_promises(world)
     world.warehouse.query("SELECT 1 AS answered")
 
 
@@ -94,6 +93,8 @@ def all_that_is_sent(folder: Path, spec: TableSpec, line_type: str) -> list[Sent
         double.sql(f'ALTER TABLE nba_predictions."{spec.table.table}" ALTER current_points_line TYPE {line_type}')
         double.jobs.on_insert.append(record)
         live_through_everything(world)
+        if spec == BARE:  # it has tables of its own, so once is enough
+            keep_promises(world)
     return list({(one.sql, *one.parameters.items()): one for one in recorded}.values())
 
 
@@ -107,7 +108,9 @@ def parameter_types(query: Mapping[str, Any]) -> dict[str, str]:
 
 def schemas(double: BigqueryDouble) -> dict[tuple[str, str], list[Column]]:
     names = list(double.catalogue.tables)
-    return {name: [Column(*column) for column in double.catalogue.columns(*name)] for name in names}
+    found = {name: [Column(*column) for column in double.catalogue.columns(*name)] for name in names}
+    # One without columns has been dropped since by a rival.
+    return {name: columns for name, columns in found.items() if columns}
 
 
 def objection(one: Sent) -> str:

@@ -31,7 +31,7 @@ BROKEN = {
         ("fenced_consolidations", "both were committed: 6 rows of 3 keys, past the fence"),
     ),
     ("conflicts by table",): ({}, ("conflict_grain", "finer than by table")),
-    ("early conflicts",): ({}, ("conflict_recognised", "2 of 2 were at COMMIT TRANSACTION")),
+    ("early conflicts",): ({}, ("conflict_recognised", "2 of 2 were recognised at COMMIT TRANSACTION")),
     ("early conflicts", "conflict words"): (
         {"conflict_recognised": "FAIL"},
         ("conflict_recognised", "2 of 2 cancelled transactions were not recognised at COMMIT TRANSACTION: Another"),
