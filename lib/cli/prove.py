@@ -58,6 +58,8 @@ def prove(dataset: str, plan: str | None, environment: str, as_json: bool) -> No
             on_change=build_site,
         )
         echo_run(finished, archive, as_json=as_json)
+    if not as_json:
+        click.echo(f"The dataset {dataset} was removed.")
     raise click.exceptions.Exit(finished.exit_code)
 
 

@@ -23,7 +23,7 @@ class Cancelled:
 
     Attributes:
         job_id: The warehouse's name for it.
-        found_at: The statement at which the warehouse found the conflict; empty: not told.
+        found_at: The statement at which the warehouse found the conflict; empty: not known.
         words: How it said so. Hostile input.
         is_recognised: Whether we took it for a conflict, which is tried again.
     """

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lib.operations.proving.claims import CLAIMS
+from lib.errors import CouldNotLook, RunbookError
+from lib.operations.proving.claims import CLAIMS, STOP
 from lib.operations.proving.proof import Claim, Proof
 from lib.verdict.section import Section, Table, section
 from lib.words.choices import no_such
@@ -22,7 +23,12 @@ def try_claim(proof: Proof, claim_id: str) -> Section:
 
 
 def _tried(proof: Proof, claim: Claim) -> Section:
-    return Section((claim.attempt(proof, claim.question),))
+    try:
+        return Section((claim.attempt(proof, claim.question),))
+    except CouldNotLook:
+        raise
+    except RunbookError as error:
+        return Section((claim.question.fails(f"its transactions ended as they must not: {error}", STOP),))
 
 
 def claims_and_answers(proof: Proof) -> Section:

@@ -28,7 +28,7 @@ BREAKS = {
     "early conflicts": "a conflict is found at COMMIT, and not before",
     "conflict words": "a conflict is reported in other words",
     "inserts": "a MERGE that in fact only inserts conflicts like any other",
-    "refusals": "what a condition of the script refuses goes on all the same",
+    "refusals": "RAISE in a condition, and ERROR() in a statement, refuse nothing",
     "free conditions": "a condition that reads no table is a job too",
 }
 
