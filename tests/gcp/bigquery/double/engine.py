@@ -17,7 +17,7 @@ import sqlglot
 from sqlglot import exp
 
 from tests.gcp.bigquery.double import wire
-from tests.gcp.bigquery.double.catalogue import Catalogue
+from tests.gcp.bigquery.double.catalogue import Catalogue, quoted
 from tests.gcp.bigquery.double.faults import ApiError
 from tests.gcp.bigquery.double.partition_filter import require_partition_filters
 
@@ -46,11 +46,13 @@ class Transaction:
     Attributes:
         row_count: Rows that its last statement changed.
         late: Updates that wait for its commit, where conflicts are not found before.
+        copies: What it sees of their tables until then.
     """
 
     cursor: duckdb.DuckDBPyConnection
     row_count: int = 0
     late: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    copies: dict[str, str] = field(default_factory=dict)
     began_after: int = 0
     is_open: bool = False
     updated: set[str] = field(default_factory=set)
@@ -90,7 +92,7 @@ class Engine:
                     raise self._conflict(table)
             transaction.cursor.commit()
             for statement in transaction.late:
-                with suppress(duckdb.TransactionException):
+                with suppress(duckdb.Error):  # what a rival has made of it meanwhile is what this double is for
                     transaction.cursor.execute(*statement)
             self._commits += 1
             self._last_update.update(dict.fromkeys(transaction.updated, self._commits))
@@ -123,18 +125,19 @@ class Engine:
         kind = _KINDS.get(type(tree), "SELECT")
         if kind == "MERGE":
             translated += " RETURNING merge_action"
-        if kind == "UPDATE" and self._is_late(transaction, _target(tree)):
-            transaction.late.append((translated, bound))
-            transaction.updated.add(_target(tree))
-            transaction.row_count = 1
-            return Result(kind=kind)
+        is_late = kind == "UPDATE" and self._is_late(transaction, _target(tree))
+        if is_late:
+            self._put_off(transaction, _target(tree), translated, bound)
+        for table, own_copy in transaction.copies.items():
+            translated = translated.replace(table, own_copy)
         with _errors(self._conflict(_target(tree))):
             found = transaction.cursor.execute(translated, bound)
             rows = found.fetchall()
         if kind != "SELECT":
             transaction.row_count = len(rows) if kind == "MERGE" else int(rows[0][0]) if rows else 0
             self._note_change(_target(tree))
-            self._note_update(transaction, _target(tree), kind, rows)
+            if not is_late:
+                self._note_update(transaction, _target(tree), kind, rows)
             return Result(kind=kind)
         return Result([wire.result_field(name, str(type_)) for name, type_, *_ in found.description or ()], rows, kind)
 
@@ -143,6 +146,16 @@ class Engine:
         waits = "conflicts" in self._breaks or "early conflicts" in self._breaks
         has_rival = len(self._open) > 1 or self._last_update.get(table, 0) > transaction.began_after
         return waits and transaction.is_open and has_rival
+
+    def _put_off(self, transaction: Transaction, table: str, translated: str, bound: dict[str, Any]) -> None:
+        """Until its commit the transaction works on a copy of the table, in which nobody is in its way."""
+        name = quoted(*table.split("."))
+        if name not in transaction.copies:
+            own_copy = f"late_{len(transaction.copies)}"
+            transaction.cursor.execute(f"CREATE TEMP TABLE {own_copy} AS FROM {name}")
+            transaction.copies[name] = f"temp.main.{own_copy}"
+        transaction.late.append((translated, bound))
+        transaction.updated.add(table)
 
     def reads_tables(self, sql: str) -> bool:
         """Whether a statement names a table."""
