@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import lib.consolidation.batch_merge
 import lib.consolidation.consolidator
+import lib.consolidation.fence
 import lib.consolidation.merge
+import lib.consolidation.requirements
+import lib.consolidation.retry
 import lib.consolidation.staged_batch
+from lib.consolidation.batch_merge import BatchMerge
 from lib.consolidation.consolidator import BatchConsolidator
 from lib.consolidation.fence import SPEC_CHANGED, STALE_TOKEN, ensure_fence
-from lib.consolidation.staged_batch import StagedBatch
+from lib.consolidation.staged_batch import StagedBatch, find_staged
 from lib.consolidation.table_spec import TableSpec
-from lib.consolidation.warehouse import Execute, Require, Step
+from lib.consolidation.warehouse import Execute, Step
 from lib.errors import RunbookError
 from lib.locking.errors import LockAcquisitionError, LockServiceUnavailable
 from lib.locking.heartbeat import Heartbeat
@@ -28,26 +34,36 @@ from proof.standard_library import true_time
 from proof.variant import Variant
 from proof.warehouse import SimulatedWarehouse
 from proof.world import World
+from tests.consolidation.unfenced import unmoved
 
-_steps_of_the_fence = lib.consolidation.merge.fence_steps
-_steps = lib.consolidation.consolidator.consolidation_steps
-_transact = BatchConsolidator._transact
+_steps = lib.consolidation.batch_merge.consolidation_steps
+_guarded = lib.consolidation.requirements.guarded
+_transact = BatchMerge._transact
 _run_transaction = SimulatedWarehouse.transact
 _is_lost = Lease.is_lost
 _acquire = lib.locking.lock.Acquisition.run
 
 
-def _fence(change: Callable[[list[Step]], list[Step]]) -> tuple[Any, str, Any]:
-    def steps(spec: TableSpec, *, has_lease: bool) -> list[Step]:
-        return change(_steps_of_the_fence(spec, has_lease=has_lease))
+def _with_steps(change: Callable[[list[Step]], list[Step]]) -> tuple[Any, str, Any]:
+    def steps(staged: Any, *, has_lease: bool) -> list[Step]:
+        return change(_steps(staged, has_lease=has_lease))
 
-    return lib.consolidation.merge, "fence_steps", steps
+    return lib.consolidation.batch_merge, "consolidation_steps", steps
+
+
+def _without_requirement(module: Any, *codes: str) -> tuple[Any, str, Any]:
+    """Of the conditions in a statement of that module."""
+
+    def guarded(value: str, requirements: Mapping[str, str]) -> str:
+        return _guarded(value, {code: sql for code, sql in requirements.items() if code not in codes})
+
+    return module, "guarded", guarded
 
 
 def _only_newest_row(steps: list[Step]) -> list[Step]:
-    fences = TableSpec().fences.sql
-    newest = f" AND moved_at = (SELECT MAX(moved_at) FROM {fences} WHERE game_date = @game_date)"
-    return [replace(step, sql=step.sql + newest) if isinstance(step, Execute) else step for step in steps]
+    fence, *others = steps
+    newest = f" AND moved_at = (SELECT MAX(moved_at) FROM {TableSpec().fences.sql} WHERE game_date = @game_date)"
+    return [replace(fence, sql=fence.sql + newest), *others]
 
 
 def _insert_fence_row(warehouse: Any, spec: TableSpec, game_date: date) -> None:
@@ -59,7 +75,11 @@ def _insert_fence_row(warehouse: Any, spec: TableSpec, game_date: date) -> None:
 
 
 # What two that insert the first row at once leave behind, every time.
-RACED_FENCE_ROWS = (lib.consolidation.consolidator, "ensure_fence", _insert_fence_row)
+RACED_FENCE_ROWS = (lib.consolidation.batch_merge, "ensure_fence", _insert_fence_row)
+
+
+def _find_of_any_spec(self: Any, batch_id: str, game_date: date) -> StagedBatch:
+    return find_staged(self._warehouse, self._spec, batch_id, game_date)
 
 
 _ALL_DATES = date(1, 1, 1)
@@ -85,8 +105,9 @@ def _fence_of_its_scope(self: SimulatedWarehouse, steps: Sequence[Step], paramet
         return _run_transaction(self, steps, parameters, **options)
 
     def moved(step: Step) -> Step:
-        fenced = TableSpec().fences.sql in step.sql and not step.sql.startswith("INSERT INTO")
-        return replace(step, sql=step.sql.replace("@game_date", "@all_dates")) if fenced else step
+        return replace(
+            step, sql=re.sub(r"\b(fence|newest|newer)\.game_date = @game_date", r"\1.game_date = @all_dates", step.sql)
+        )
 
     return _run_transaction(self, list(map(moved, steps)), {**parameters, "all_dates": _ALL_DATES}, **options)
 
@@ -102,28 +123,20 @@ def _ledger_afterwards(self: Any, steps: Sequence[Step], parameters: Any, **opti
 
     outcome = _run_transaction(self, only(names - {"ledger"}), parameters, **options)
     options["job_id"] = f"{options['job_id']}_ledger"
-    _run_transaction(self, only({"count", "keys before", "keys after", "ledger"}), parameters, **options)
+    _run_transaction(self, only({"ledger"}), parameters, **options)
     return outcome
 
 
-def _drop_whatever_became(self: Any, batch: Any, lease: Any, run_id: str, found: StagedBatch, gathered: Any) -> Any:
+def _drop_whatever_became(self: Any, found: StagedBatch, gathered: Any, lease: Any) -> Any:
     try:
-        return _transact(self, batch, lease, run_id, found, gathered)
+        return _transact(self, found, gathered, lease)
     except RunbookError:
         self._drop_unchanged(found)
         raise
 
 
-def _without_requirement(code: str) -> tuple[Any, str, Any]:
-    def steps(staged: Any, *, has_lease: bool) -> list[Step]:
-        found = _steps(staged, has_lease=has_lease)
-        return [step for step in found if not (isinstance(step, Require) and step.code == code)]
-
-    return lib.consolidation.consolidator, "consolidation_steps", steps
-
-
-def _named_by_tables(self: StagedBatch, game_date: date) -> str:
-    return "_".join([str(game_date), *map(str, self.to_merge), *self.known_runs]).replace(".", "_")
+def _named_by_tables(self: StagedBatch) -> str:
+    return "_".join([str(self.game_date), *map(str, self.to_merge), *self.known_runs]).replace(".", "_")
 
 
 def _job_of_any_holder(self: Any, steps: Any, parameters: Any, **options: Any) -> Any:
@@ -184,31 +197,35 @@ DEFENCES_OFF = (
     Variant(
         "no-fence",
         "the fence is left out of the transaction",
-        [RACED_FENCE_ROWS, _fence(lambda steps: [])],
+        [
+            RACED_FENCE_ROWS,
+            _with_steps(unmoved),
+            _without_requirement(lib.consolidation.fence, SPEC_CHANGED, STALE_TOKEN),
+        ],
         not_asked=frozenset({"fence"}),
     ),
     Variant(
         "fence-only-read",
         "the fence is read and checked, not moved",
-        [_fence(lambda steps: [step for step in steps if isinstance(step, Require)])],
+        [_with_steps(unmoved)],
         not_asked=frozenset({"fence"}),
     ),
     Variant(
         "stale-token-accepted",
         "an older token than the fence's is not refused",
-        [_fence(lambda steps: [step for step in steps if getattr(step, "code", "") != STALE_TOKEN])],
+        [_without_requirement(lib.consolidation.fence, STALE_TOKEN)],
     ),
     Variant(
         "one-fence-row",
         "of the fence rows that raced insertions leave, the UPDATE touches the newest only",
-        [RACED_FENCE_ROWS, _fence(_only_newest_row)],
+        [RACED_FENCE_ROWS, _with_steps(_only_newest_row)],
     ),
     Variant(
         "mixed-scope",
         "a setting says whether the fence is that of the date or of the table, and programs differ in it",
         [
             (World, "lock_key", _lock_of_its_scope),
-            (lib.consolidation.consolidator, "ensure_fence", _insert_both_fence_rows),
+            (lib.consolidation.batch_merge, "ensure_fence", _insert_both_fence_rows),
             (SimulatedWarehouse, "transact", _fence_of_its_scope),
         ],
         not_asked=frozenset({"fence"}),
@@ -218,7 +235,8 @@ DEFENCES_OFF = (
         "settings that name another date column are not refused",
         [
             RACED_FENCE_ROWS,
-            _fence(lambda steps: [step for step in steps if getattr(step, "code", "") != SPEC_CHANGED]),
+            _without_requirement(lib.consolidation.fence, SPEC_CHANGED),
+            (BatchConsolidator, "_find", _find_of_any_spec),
         ],
     ),
     Variant(
@@ -283,7 +301,7 @@ DEFENCES_OFF = (
     Variant(
         "drops-whatever-became",
         "staging is dropped also when the transaction's outcome is not known",
-        [(BatchConsolidator, "_transact", _drop_whatever_became)],
+        [(BatchMerge, "_transact", _drop_whatever_became)],
     ),
     Variant(
         "drops-what-is-there-now",
@@ -313,7 +331,7 @@ DEFENCES_OFF = (
     Variant(
         "run-named-by-tables",
         "a run is named by the names of its tables, not by what is in them",
-        [(StagedBatch, "run_id", _named_by_tables)],
+        [(StagedBatch, "run_id", property(_named_by_tables))],
     ),
     Variant(
         "job-of-any-holder",
@@ -323,7 +341,7 @@ DEFENCES_OFF = (
     Variant(
         "no-retry",
         "a consolidation whose transaction was rolled back is not tried again",
-        [(lib.consolidation.consolidator, "stop_after_delay", lambda seconds: lambda state: True)],
+        [(lib.consolidation.retry, "stop_after_delay", lambda seconds: lambda state: True)],
     ),
 )
 
@@ -351,11 +369,11 @@ SECOND_LINES = (
     Variant(
         "no-check-of-keys",
         "the transaction does not look for missing staged keys",
-        [_without_requirement("staged_key_missing")],
+        [_without_requirement(lib.consolidation.merge, "staged_key_missing")],
     ),
     Variant(
         "no-check-of-duplicates",
         "the transaction does not look for new duplicates",
-        [_without_requirement("new_duplicates")],
+        [_without_requirement(lib.consolidation.merge, "new_duplicates")],
     ),
 )

@@ -74,7 +74,7 @@ class SimulatedWarehouse(DuckdbWarehouse):
         return self._call("query", lambda: DuckdbWarehouse.query(self, sql, parameters, **options))
 
     def columns_of(self, tables: Sequence[TableName]) -> dict[TableName, tuple[Column, ...]]:
-        return self._call("columns", lambda: self._columns_of(tables))
+        return self._call("columns", lambda: DuckdbWarehouse.columns_of(self, tables))
 
     def create_table(self, table: TableName, columns: Sequence[Column]) -> None:
         self._call(f"create table {table.table}", lambda: DuckdbWarehouse.create_table(self, table, columns))
@@ -82,14 +82,14 @@ class SimulatedWarehouse(DuckdbWarehouse):
     def copy_structure(self, source: TableName, target: TableName) -> None:
         self._call(f"create table {target.table}", lambda: DuckdbWarehouse.copy_structure(self, source, target))
 
-    def staging_tables(self, dataset: str, prefix: str) -> list[StagingTable]:
+    def staging_tables(self, dataset: str, prefix: str, **options: Any) -> list[StagingTable]:
         is_waited_for = True
 
         def effect() -> list[StagingTable]:
             # From when it was listed, however long the answer takes.
             if is_waited_for:
                 self.server.cleaning.add(self._process)
-            return DuckdbWarehouse.staging_tables(self, dataset, prefix)
+            return DuckdbWarehouse.staging_tables(self, dataset, prefix, **options)
 
         try:
             return self._call("list staging", effect)
@@ -244,7 +244,9 @@ class SimulatedWarehouse(DuckdbWarehouse):
                 raise TransactionConflict(f"simulated: concurrent update against table {table}")
             transaction.updated.add(table)
 
-    def _columns_of(self, tables: Sequence[TableName]) -> dict[TableName, tuple[Column, ...]]:
+    def _columns_of(
+        self, connection: duckdb.DuckDBPyConnection, tables: Sequence[TableName]
+    ) -> dict[TableName, tuple[Column, ...]]:
         """As the adapter says it, four times as fast: a catalogue of three tables needs no catalogue's query."""
         columns = {}
         for table in tables:

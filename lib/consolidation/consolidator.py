@@ -10,46 +10,29 @@ merged exactly it was committed.
 from __future__ import annotations
 
 import logging
-import os
-import socket
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from time import perf_counter
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
-
-from lib.consolidation.errors import (
-    ConsolidationConflict,
-    NothingToConsolidate,
-    RequirementFailed,
-    SourceVanished,
-    TransactionConflict,
-    WarehouseUnavailable,
-)
-from lib.consolidation.fence import SPEC_CHANGED, ensure_fence, recorded_specs, spec_changed
+from lib.consolidation.batch_merge import BatchMerge
+from lib.consolidation.errors import ConsolidationConflict, RequirementFailed, SourceVanished, TransactionConflict
+from lib.consolidation.fence import spec_changed
 from lib.consolidation.identifiers import checked_batch_id
-from lib.consolidation.ledger import LEDGER_COLUMNS, ledger_runs
-from lib.consolidation.merge import INACTIVE_ROWS, WRONG_DATE, consolidation_steps, dry_run_sql
-from lib.consolidation.result import ConsolidationResult, ConsolidationStatus, Overtaken, log_committed, refusal
-from lib.consolidation.staged_batch import GatheredRows, StagedBatch, find_staged, gather_rows
-from lib.consolidation.staging import batch_tables
+from lib.consolidation.merge import INACTIVE_ROWS, WRONG_DATE, dry_run_sql
+from lib.consolidation.result import ConsolidationResult, ConsolidationStatus, Overtaken, refusal
+from lib.consolidation.retry import until_no_conflict
+from lib.consolidation.staged_batch import StagedBatch, find_staged, gather_rows
 from lib.consolidation.table_spec import TableSpec
-from lib.consolidation.warehouse import Parameters, TransactionOutcome, Warehouse
+from lib.consolidation.warehouse import Warehouse
 from lib.locking.lease import Lease
 from lib.locking.lock import ConsolidationLock
 from lib.words.dates import checked_game_date
 
 logger = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class _Batch:
-    """What one call is about."""
-
-    batch_id: str
-    game_date: date
+_LOST_TO_A_RIVAL = (TransactionConflict, SourceVanished, Overtaken)
 
 
 class BatchConsolidator:
@@ -74,7 +57,7 @@ class BatchConsolidator:
         self._warehouse = warehouse
         self._locks = locks
         self._spec = spec
-        self._transaction_timeout_seconds = transaction_timeout_seconds
+        self._merge = BatchMerge(warehouse, spec, transaction_timeout_seconds)
         self._takes_lock = takes_lock
 
     def consolidate_batch(
@@ -112,175 +95,71 @@ class BatchConsolidator:
         """
         started = perf_counter()
         wait = self._locks.max_wait_seconds if max_wait_seconds is None else max_wait_seconds
-        batch = _Batch(checked_batch_id(batch_id), checked_game_date(game_date))
         with self._warehouse.session():
-            found = find_staged(self._warehouse, self._spec, batch.batch_id)
+            found = self._find(checked_batch_id(batch_id), checked_game_date(game_date))
         if not found.to_merge:
-            result = self._already_consolidated(batch, found, cleanup and not dry_run)
+            result = self._merge.already_consolidated(found, cleanup=cleanup and not dry_run)
         elif dry_run:
-            result = self._dry_run(batch, found)
+            result = self._dry_run(found)
         else:
-            with self._lock(batch, use_lock, wait) as lease:
-                result = self._consolidate(batch, lease, cleanup, wait)
+            with self._lock(found, use_lock, wait) as lease:
+                result = self._consolidate(found, lease, cleanup, wait)
                 if lease is not None:
                     result = replace(result, lock_wait_ms=lease.waited_seconds * 1000)
         return replace(result, total_ms=(perf_counter() - started) * 1000)
 
-    def _lock(self, batch: _Batch, use_lock: bool, max_wait_seconds: float) -> AbstractContextManager[Lease | None]:
+    def _find(self, batch_id: str, game_date: date) -> StagedBatch:
+        found = find_staged(self._warehouse, self._spec, batch_id, game_date)
+        if found.known.has_another_spec:
+            raise spec_changed(self._warehouse, self._spec)
+        return found
+
+    def _lock(
+        self, found: StagedBatch, use_lock: bool, max_wait_seconds: float
+    ) -> AbstractContextManager[Lease | None]:
         if not use_lock or not self._takes_lock():
             why = "it is switched off" if use_lock else "as asked"
-            logger.warning("Consolidating batch=%s without the lock, %s; the fence guards it", batch.batch_id, why)
+            logger.warning("Consolidating batch=%s without the lock, %s; the fence guards it", found.batch_id, why)
             return nullcontext()
         return self._locks.acquire(
-            game_date=batch.game_date, batch_id=batch.batch_id, max_wait_seconds=max_wait_seconds
+            game_date=found.game_date, batch_id=found.batch_id, max_wait_seconds=max_wait_seconds
         )
 
     def _consolidate(
-        self, batch: _Batch, lease: Lease | None, cleanup: bool, retry_seconds: float
+        self, found: StagedBatch, lease: Lease | None, cleanup: bool, patience_seconds: float
     ) -> ConsolidationResult:
-        retrying = Retrying(
-            retry=retry_if_exception_type((TransactionConflict, SourceVanished, Overtaken)),
-            wait=wait_random_exponential(0.02, max=2),
-            stop=stop_after_delay(max(retry_seconds, 1.0)),
-            reraise=True,
-        )
+        # What was found before the lock is as good as what would be found now, unless a rival was waited for;
+        # should one have come between all the same, the transaction refuses.
+        at_hand = [] if lease is not None and lease.had_to_wait else [found]
+
+        def attempt() -> ConsolidationResult:
+            with self._warehouse.session():
+                now = at_hand.pop() if at_hand else self._find(found.batch_id, found.game_date)
+                if not now.to_merge:
+                    return self._merge.already_consolidated(now, cleanup=cleanup)
+                return self._merge.run(now, lease, cleanup=cleanup)
+
         try:
-            result: ConsolidationResult = retrying(self._attempt, batch, lease, cleanup)
-        except (TransactionConflict, SourceVanished, Overtaken) as error:
+            result, attempts = until_no_conflict(attempt, patience_seconds=patience_seconds, retried=_LOST_TO_A_RIVAL)
+        except _LOST_TO_A_RIVAL as error:
             raise ConsolidationConflict(
-                f"batch {batch.batch_id} was not consolidated: rival consolidations won for "
-                f"{retry_seconds:.0f}s; its staging tables are kept, try again ({error})"
+                f"batch {found.batch_id} was not consolidated: rival consolidations won for "
+                f"{patience_seconds:.0f}s; its staging tables are kept, try again ({error})"
             ) from error
-        attempts = int(retrying.statistics.get("attempt_number", 1))
         return replace(result, attempts=attempts if result.run_id else 0)
 
-    def _attempt(self, batch: _Batch, lease: Lease | None, cleanup: bool) -> ConsolidationResult:
-        with self._warehouse.session():
-            return self._merge(batch, lease, cleanup)
-
-    def _merge(self, batch: _Batch, lease: Lease | None, cleanup: bool) -> ConsolidationResult:
-        self._warehouse.create_table(self._spec.ledger, LEDGER_COLUMNS)
-        ensure_fence(self._warehouse, self._spec, batch.game_date)
-        found = find_staged(self._warehouse, self._spec, batch.batch_id)
-        if not found.to_merge:
-            return self._already_consolidated(batch, found, cleanup)
-        run_id = found.run_id(batch.game_date)
-        gathered = gather_rows(self._warehouse, self._spec, found)
-        logger.info("🔄 Executing MERGE for batch=%s with %d staging tables", batch.batch_id, len(found.to_merge))
-        if lease is not None:
-            lease.ensure_held()
-        outcome = self._transact(batch, lease, run_id, found, gathered)
-        result = self._committed(batch, run_id, outcome)
-        log_committed(result)
-        if cleanup:
-            result = replace(result, staging_dropped=self._drop_unchanged(found))
-        return result
-
-    def _drop_unchanged(self, merged: StagedBatch) -> int:
-        """Drop what was merged, and not what a worker has written again since it was listed.
-
-        The commit stands whatever becomes of the cleanup; the ledger knows these tables.
-        """
-        try:
-            unchanged = merged.unchanged(batch_tables(self._warehouse, self._spec, merged.batch_id))
-            self._warehouse.drop(unchanged)
-        except WarehouseUnavailable as error:
-            logger.warning("Merged staging tables are still there, the next call drops them: %s", error)
-            return 0
-        return len(unchanged)
-
-    def _already_consolidated(self, batch: _Batch, found: StagedBatch, cleanup: bool) -> ConsolidationResult:
-        runs = ledger_runs(self._warehouse, self._spec, batch_id=batch.batch_id)
-        if not any(run.game_date == batch.game_date for run in runs):
-            elsewhere = f"; it was consolidated for {runs[0].game_date}" if runs else ""
-            raise NothingToConsolidate(
-                f"batch {batch.batch_id} has no staging tables and was never consolidated for "
-                f"{batch.game_date}{elsewhere}"
-            )
-        dropped = self._drop_unchanged(found) if cleanup and found.merged else 0
-        logger.info("Batch %s is already consolidated, nothing was changed", batch.batch_id)
-        return ConsolidationResult(
-            ConsolidationStatus.ALREADY_CONSOLIDATED,
-            batch.batch_id,
-            batch.game_date,
-            staging_dropped=dropped,
-        )
-
-    def _transact(
-        self,
-        batch: _Batch,
-        lease: Lease | None,
-        run_id: str,
-        found: StagedBatch,
-        gathered: GatheredRows,
-    ) -> TransactionOutcome:
-        token = lease.token if lease else 0
-        # Of its own token: an older holder's job, still pending, is for the fence to refuse, not for us to wait for.
-        job_id = f"consolidation_{batch.batch_id}_{run_id}_{token}"
-        parameters: Parameters = {
-            "game_date": batch.game_date,
-            "batch_id": batch.batch_id,
-            "run_id": run_id,
-            "lock_key": lease.lock_key if lease else self._spec.lock_key(batch.game_date),
-            "spec": self._spec.identity,
-            "moved_by": run_id,
-            "token": token,
-            "job_id": job_id,
-            "holder_id": lease.holder_id if lease else "",
-            "host": f"{socket.gethostname()}:{os.getpid()}",
-            "staging_tables": [table.table for table in found.to_merge],
-            "known_runs": list(found.known_runs),
-            "started_at": found.listed_at,
-        }
-        try:
-            return self._warehouse.transact(
-                consolidation_steps(gathered.rows, has_lease=lease is not None),
-                parameters,
-                gather=gathered.sources,
-                job_id=job_id,
-                timeout_seconds=self._transaction_timeout_seconds,
-            )
-        except RequirementFailed as error:
-            if error.code == SPEC_CHANGED:
-                raise spec_changed(self._warehouse, self._spec) from error
-            raise refusal(error, self._spec, batch.batch_id, batch.game_date) from error
-
-    def _committed(self, batch: _Batch, run_id: str, outcome: TransactionOutcome) -> ConsolidationResult:
-        runs = ledger_runs(self._warehouse, self._spec, batch_id=batch.batch_id)
-        run = next(run for run in runs if run.run_id == run_id)
-        return ConsolidationResult(
-            ConsolidationStatus.CONSOLIDATED,
-            batch.batch_id,
-            batch.game_date,
-            staged=run.staged_rows,
-            inserted=run.inserted_rows,
-            updated=run.updated_rows,
-            deduplicated=run.deduplicated_rows,
-            duplicates_before=run.duplicates_before,
-            duplicates_after=run.duplicates_after,
-            staging_tables=run.staging_tables,
-            run_id=run_id,
-            token=run.token,
-            job_id=outcome.job_id,
-            locked=bool(run.holder_id),
-            merge_ms=outcome.elapsed_ms.get("merge", 0.0),
-            statistics=outcome.statistics,
-        )
-
-    def _dry_run(self, batch: _Batch, staged: StagedBatch) -> ConsolidationResult:
-        if set(recorded_specs(self._warehouse, self._spec)) - {self._spec.identity}:
-            raise spec_changed(self._warehouse, self._spec)
+    def _dry_run(self, staged: StagedBatch) -> ConsolidationResult:
         gathered = gather_rows(self._warehouse, self._spec, staged)
         found = self._warehouse.query(
-            dry_run_sql(gathered.rows), {"game_date": batch.game_date}, gather=gathered.sources
+            dry_run_sql(gathered.rows), {"game_date": staged.game_date}, gather=gathered.sources
         )[0]
         for code, rows in ((WRONG_DATE, "wrong_date_rows"), (INACTIVE_ROWS, "inactive_rows")):
             if found[rows]:
-                raise refusal(RequirementFailed(code), self._spec, batch.batch_id, batch.game_date)
+                raise refusal(RequirementFailed(code), self._spec, staged.batch_id, staged.game_date)
         return ConsolidationResult(
             ConsolidationStatus.DRY_RUN,
-            batch.batch_id,
-            batch.game_date,
+            staged.batch_id,
+            staged.game_date,
             staged=found["staged_rows"],
             inserted=found["inserted_rows"],
             updated=found["updated_rows"],

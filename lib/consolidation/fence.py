@@ -23,18 +23,10 @@ first consolidations with different specs, the one that begins later sees the ot
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from functools import partial
 from typing import Protocol
-
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    before_nothing,
-    retry_if_exception_type,
-    stop_after_delay,
-    wait_random_exponential,
-)
 
 from lib.consolidation.errors import (
     RepairRefused,
@@ -42,22 +34,28 @@ from lib.consolidation.errors import (
     SpecChanged,
     StaleToken,
     TableNotFound,
-    TransactionConflict,
 )
+from lib.consolidation.requirements import guarded
+from lib.consolidation.retry import until_no_conflict
 from lib.consolidation.table_spec import TableSpec
-from lib.consolidation.warehouse import Column, Execute, Parameters, Require, Step, Warehouse
+from lib.consolidation.warehouse import Column, Execute, Parameters, Step, TransactionOutcome, Warehouse
+from lib.locking.lease import Lease
 from lib.locking.lock import ConsolidationLock
 
+# What a consolidation counts before its MERGE stands in the row that it moves, and need not be counted apart.
+COUNTED_BEFORE = ("staged_rows", "rows_before", "duplicates_before", "excess_before")
 FENCE_COLUMNS = (
     Column("game_date", "DATE"),
     Column("token", "INT64"),
     Column("spec", "STRING"),
     Column("moved_by", "STRING"),
     Column("moved_at", "TIMESTAMP"),
+    *(Column(name, "INT64") for name in COUNTED_BEFORE),
 )
 STALE_TOKEN = "stale_token"  # noqa: S105
 FENCE_MISSING = "fence_missing"
 SPEC_CHANGED = "spec_changed"
+_CHANGE_SECONDS = 60.0
 
 
 class Record(Protocol):
@@ -68,31 +66,43 @@ class Record(Protocol):
     def step(self, spec: TableSpec) -> Step: ...
 
 
-def fence_steps(spec: TableSpec, *, has_lease: bool) -> list[Step]:
+def move_fence(
+    spec: TableSpec, *, has_lease: bool, requirements: Mapping[str, str] | None = None, counted: str = ""
+) -> Execute:
     """Move the fence, or refuse. Parameters: game_date, spec, moved_by and, with a lease, token.
 
     Without a lease the token is one more than the newest, read in the transaction.
+
+    Args:
+        requirements: Further conditions, by the code of their refusal; they may use what is counted.
+        counted: A SELECT of one row, called ``counted`` in the conditions, with the columns `COUNTED_BEFORE`.
     """
     fences = spec.fences.sql
     newest = f"(SELECT MAX(newest.token) + 1 FROM {fences} AS newest WHERE newest.game_date = @game_date)"
-    steps: list[Step] = [
-        Require(SPEC_CHANGED, f"NOT EXISTS (SELECT 1 FROM {fences} WHERE spec IS DISTINCT FROM @spec)"),
-        Require(FENCE_MISSING, f"EXISTS (SELECT 1 FROM {fences} WHERE game_date = @game_date)"),
-        Execute(
-            "fence",
-            f"UPDATE {fences} SET token = {'@token' if has_lease else newest}, moved_by = @moved_by, "
-            "moved_at = CURRENT_TIMESTAMP() WHERE game_date = @game_date",
-        ),
-    ]
-    if has_lease:
-        newer = f"SELECT 1 FROM {fences} WHERE game_date = @game_date AND token > @token"
-        steps.insert(2, Require(STALE_TOKEN, f"NOT EXISTS ({newer})"))
-    return steps
+    newer = f"SELECT 1 FROM {fences} AS newer WHERE newer.game_date = @game_date AND newer.token > @token"
+    conditions = {
+        SPEC_CHANGED: f"NOT EXISTS (SELECT 1 FROM {fences} AS other WHERE other.spec IS DISTINCT FROM @spec)",
+        **({STALE_TOKEN: f"NOT EXISTS ({newer})"} if has_lease else {}),
+        **(requirements or {}),
+    }
+    columns = {
+        "token": guarded("@token" if has_lease else newest, conditions),
+        "moved_by": "@moved_by",
+        "moved_at": "CURRENT_TIMESTAMP()",
+        **({name: f"counted.{name}" for name in COUNTED_BEFORE} if counted else {}),
+    }
+    return Execute(
+        "fence",
+        f"UPDATE {fences} AS fence SET {', '.join(f'{name} = {value}' for name, value in columns.items())} "
+        f"{f'FROM ({counted}) AS counted ' if counted else ''}WHERE fence.game_date = @game_date",
+        must_touch=FENCE_MISSING,
+    )
 
 
-def current_token(spec: TableSpec) -> str:
-    """GoogleSQL for the token that the fence stands at."""
-    return f"(SELECT MAX(token) FROM {spec.fences.sql} WHERE game_date = @game_date)"
+def fence_row(spec: TableSpec) -> str:
+    """A SELECT of what the date's fence stands at: one row, though raced insertions may have left several."""
+    newest = ", ".join(f"MAX(fence.{name}) AS {name}" for name in ("token", *COUNTED_BEFORE))
+    return f"SELECT {newest} FROM {spec.fences.sql} AS fence WHERE fence.game_date = @game_date"
 
 
 def recorded_specs(warehouse: Warehouse, spec: TableSpec) -> list[str]:
@@ -140,14 +150,15 @@ def change_spec(warehouse: Warehouse, spec: TableSpec, recorded: Sequence[str], 
         SpecChanged: Others are recorded by now; nothing was changed.
     """
     fences = spec.fences.sql
-    others = f"SELECT 1 FROM {fences} WHERE spec NOT IN UNNEST(@recorded)"
+    others = f"SELECT 1 FROM {fences} AS other WHERE other.spec NOT IN UNNEST(@recorded)"
+    changed = guarded("@spec", {SPEC_CHANGED: f"NOT EXISTS ({others})"})
     steps: list[Step] = [
-        Require(SPEC_CHANGED, f"NOT EXISTS ({others})"),
-        Execute("spec", f"UPDATE {fences} SET spec = @spec, moved_at = CURRENT_TIMESTAMP() WHERE TRUE"),
+        Execute("spec", f"UPDATE {fences} SET spec = {changed}, moved_at = CURRENT_TIMESTAMP() WHERE TRUE"),
         record.step(spec),
     ]
+    parameters: Parameters = {"spec": spec.identity, "recorded": list(recorded), **record.parameters}
     try:
-        _until_no_conflict(warehouse, steps, {"spec": spec.identity, "recorded": list(recorded), **record.parameters})
+        until_no_conflict(partial(warehouse.transact, steps, parameters), patience_seconds=_CHANGE_SECONDS)
     except RequirementFailed as error:
         raise spec_changed(warehouse, spec) from error
 
@@ -173,6 +184,7 @@ def transact_fenced(
     """
     ensure_fence(warehouse, spec, game_date)
     filed = [record.step(spec)] if record else []
+    fenced = [move_fence(spec, has_lease=True), *steps, *filed]
     with locks.acquire(game_date=game_date, batch_id=f"{purpose}_{game_date}") as lease:
         bound = {
             **parameters,
@@ -183,10 +195,11 @@ def transact_fenced(
             "token": lease.token,
         }
         try:
-            fenced = [*fence_steps(spec, has_lease=True), *steps, *filed]
-            _until_no_conflict(warehouse, fenced, bound, before=lambda _: lease.ensure_held())
+            until_no_conflict(
+                partial(_transact_held, warehouse, lease, fenced, bound), patience_seconds=_CHANGE_SECONDS
+            )
         except RequirementFailed as error:
-            if error.code == SPEC_CHANGED:
+            if error.code in (SPEC_CHANGED, FENCE_MISSING):
                 raise spec_changed(warehouse, spec) from error
             if error.code == STALE_TOKEN:
                 raise StaleToken(f"the lock of {game_date} was lost; nothing was changed") from error
@@ -196,20 +209,11 @@ def transact_fenced(
             ) from error
 
 
-def _until_no_conflict(
-    warehouse: Warehouse,
-    steps: Sequence[Step],
-    parameters: Parameters,
-    before: Callable[[RetryCallState], None] = before_nothing,
-) -> None:
-    retrying = Retrying(
-        retry=retry_if_exception_type(TransactionConflict),
-        wait=wait_random_exponential(0.05, max=2),
-        stop=stop_after_delay(60),
-        before=before,
-        reraise=True,
-    )
-    retrying(warehouse.transact, steps, parameters)
+def _transact_held(
+    warehouse: Warehouse, lease: Lease, steps: Sequence[Step], parameters: Parameters
+) -> TransactionOutcome:
+    lease.ensure_held()
+    return warehouse.transact(steps, parameters)
 
 
 class WarehouseFence:
@@ -232,13 +236,16 @@ class WarehouseFence:
         """
         warehouse, fences = self._warehouse(), self._spec.fences.sql
         ensure_fence(warehouse, self._spec, game_date)
-        there = Require(FENCE_MISSING, f"EXISTS (SELECT 1 FROM {fences} WHERE game_date = @game_date)")
+        # A statement by itself, so that BigQuery lets it wait for a transaction under way and cancels neither.
         move = Execute(
             "fence",
-            f"UPDATE {fences} SET token = @token, moved_by = 'forced release', "
-            "moved_at = CURRENT_TIMESTAMP() WHERE game_date = @game_date AND token < @token",
+            f"UPDATE {fences} SET moved_by = IF(token < @token, 'forced release', moved_by), "
+            "moved_at = IF(token < @token, CURRENT_TIMESTAMP(), moved_at), token = GREATEST(token, @token) "
+            "WHERE game_date = @game_date",
+            must_touch=FENCE_MISSING,
         )
+        parameters: Parameters = {"game_date": game_date, "token": token}
         try:
-            _until_no_conflict(warehouse, [there, move], {"game_date": game_date, "token": token})
+            until_no_conflict(partial(warehouse.transact, [move], parameters), patience_seconds=_CHANGE_SECONDS)
         except RequirementFailed as error:
             raise spec_changed(warehouse, self._spec) from error

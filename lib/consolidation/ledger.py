@@ -12,7 +12,7 @@ from datetime import date, datetime
 
 from lib.consolidation.errors import TableNotFound
 from lib.consolidation.table_spec import TableSpec
-from lib.consolidation.warehouse import Column, Value, Warehouse
+from lib.consolidation.warehouse import Column, Row, Value, Warehouse
 
 
 @dataclass(frozen=True)
@@ -85,4 +85,10 @@ def ledger_runs(
         )
     except TableNotFound:
         return []
-    return [LedgerRun(**{**row, "staging_tables": tuple(row["staging_tables"])}) for row in rows]
+    return [ledger_run(row) for row in rows]
+
+
+def ledger_run(row: Row) -> LedgerRun:
+    """The record of a row that has `LEDGER_COLUMNS`, and may have more."""
+    run = {column.name: row[column.name] for column in LEDGER_COLUMNS}
+    return LedgerRun(**{**run, "staging_tables": tuple(run["staging_tables"])})

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lib.consolidation.fence import current_token, fence_steps
+from lib.consolidation.fence import fence_row, move_fence
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.key import column_list, counted_rows, newest_of_each_key, quoted, same_key
 from lib.consolidation.ledger import LEDGER_COLUMNS
+from lib.consolidation.requirements import guarded
 from lib.consolidation.schema import tables_by_columns
 from lib.consolidation.table_spec import TableSpec
-from lib.consolidation.warehouse import Column, Execute, Require, Step
+from lib.consolidation.warehouse import Column, Execute, Step
 
 ALREADY_MERGED = "already_merged"
 WRONG_DATE = "wrong_date"
@@ -81,21 +82,20 @@ def _ownership(name: str) -> str:
 
 
 def consolidation_steps(staged: StagedRows, *, has_lease: bool) -> list[Step]:
-    """Fence, MERGE, checks and ledger: all of it, or nothing."""
+    """Fence with what is there before, MERGE, ledger with what is there after it: all of it, or nothing.
+
+    Three statements, for each is a job. Each reads the main table once.
+    """
     spec = staged.spec
-    merge = _merge(staged)
+    requirements = {
+        ALREADY_MERGED: _none_merged_yet(spec),
+        WRONG_DATE: "counted.wrong_date_rows = 0",
+        INACTIVE_ROWS: "counted.inactive_rows = 0",
+    }
     return [
-        *fence_steps(spec, has_lease=has_lease),
-        Require(ALREADY_MERGED, _none_merged_yet(spec)),
-        Execute("count", f"CREATE TEMP TABLE counts AS {_counts(staged)}"),
-        Require(WRONG_DATE, "(SELECT wrong_date_rows FROM counts) = 0"),
-        Require(INACTIVE_ROWS, "(SELECT inactive_rows FROM counts) = 0"),
-        Execute("keys before", f"CREATE TEMP TABLE duplicates_before AS {_duplicates(spec)}"),
-        Execute("merge", merge, standalone=merge),
-        Execute("keys after", f"CREATE TEMP TABLE keys_after AS {_keys(staged)}"),
-        Require(STAGED_KEY_MISSING, f"NOT EXISTS (SELECT 1 FROM keys_after WHERE {_MISSING})"),
-        Require(NEW_DUPLICATES, f"NOT EXISTS ({_new_duplicates(spec)})"),
-        Execute("ledger", _ledger(spec)),
+        move_fence(spec, has_lease=has_lease, requirements=requirements, counted=counted_before(staged)),
+        Execute("merge", _merge(staged)),
+        Execute("ledger", _ledger(staged)),
     ]
 
 
@@ -108,33 +108,33 @@ def _none_merged_yet(spec: TableSpec) -> str:
     )
 
 
-def _counts(staged: StagedRows) -> str:
-    """How many rows are staged, how many of them must not have been, and how many are there before the MERGE."""
+def counted_before(staged: StagedRows) -> str:
+    """How many rows are staged, how many of them must not have been, and what the main table has of the date."""
+    return f"SELECT * FROM ({_staged_counts(staged)}) AS staged CROSS JOIN ({_main_counts(staged.spec)}) AS main"
+
+
+def _staged_counts(staged: StagedRows) -> str:
     spec = staged.spec
     names = {column.name for column in staged.columns}
     inactive = f"COUNTIF(NOT {quoted(spec.active_column)})" if spec.active_column in names else "0"
     return (
         f"SELECT COUNT(*) AS staged_rows, COUNTIF({quoted(spec.date_column)} IS DISTINCT FROM @game_date) "
-        f"AS wrong_date_rows, {inactive} AS inactive_rows, {_row_count(spec)} AS rows_before "
-        f"FROM ({staged.sql}) AS staged"
+        f"AS wrong_date_rows, {inactive} AS inactive_rows FROM ({staged.sql}) AS staged"
     )
 
 
-def _row_count(spec: TableSpec) -> str:
-    return f"(SELECT COUNT(*) FROM {spec.table.sql} AS T WHERE {counted_rows(spec, 'T')})"
-
-
-def _duplicates(spec: TableSpec) -> str:
-    """The keys of the date that have several rows, with their number."""
+def _main_counts(spec: TableSpec) -> str:
+    """Rows, keys that have several rows, and the rows beyond the first of each key."""
     keys = column_list(spec.key_columns, "T")
     return (
-        f"SELECT {keys}, COUNT(*) AS copies FROM {spec.table.sql} AS T WHERE {counted_rows(spec, 'T')} "
-        f"GROUP BY {keys} HAVING COUNT(*) > 1"
+        "SELECT COALESCE(SUM(copies), 0) AS rows_before, COUNTIF(copies > 1) AS duplicates_before, "
+        "COALESCE(SUM(copies - 1), 0) AS excess_before FROM ("
+        f"SELECT COUNT(*) AS copies FROM {spec.table.sql} AS T WHERE {counted_rows(spec, 'T')} GROUP BY {keys}) AS keys"
     )
 
 
 def _keys(staged: StagedRows) -> str:
-    """Each staged key, and each other one that has several rows: its staged rows, and those in the main table.
+    """Each key of the date, with the number of its staged rows, and of those in the main table.
 
     Grouped, because then NULL equals NULL, and in one go, because to look for keys that are
     missing and for keys that are there twice are the costliest of the checks.
@@ -142,14 +142,21 @@ def _keys(staged: StagedRows) -> str:
     spec = staged.spec
     keys = column_list(spec.key_columns)
     return (
-        f"SELECT {keys}, COUNTIF(staged__key) AS staged__copies, COUNTIF(NOT staged__key) AS copies FROM ("
+        "SELECT COUNTIF(staged__key) AS staged__copies, COUNTIF(NOT staged__key) AS copies FROM ("
         f"SELECT {keys}, TRUE AS staged__key FROM ({staged.sql}) AS staged UNION ALL "
         f"SELECT {column_list(spec.key_columns, 'T')}, FALSE FROM {spec.table.sql} AS T WHERE {counted_rows(spec, 'T')}"
-        f") AS seen GROUP BY {keys} HAVING COUNTIF(staged__key) > 0 OR COUNTIF(NOT staged__key) > 1"
+        f") AS seen GROUP BY {keys}"
     )
 
 
-_MISSING = "staged__copies > 0 AND copies = 0"
+def _key_counts(staged: StagedRows) -> str:
+    """Staged keys, those of them that the main table lacks, and what it has of the date: one row."""
+    return (
+        "SELECT COUNTIF(staged__copies > 0) AS staged_keys, "
+        "COUNTIF(staged__copies > 0 AND copies = 0) AS missing_keys, "
+        "COALESCE(SUM(copies), 0) AS rows_now, COUNTIF(copies > 1) AS duplicates_now, "
+        f"COALESCE(SUM(GREATEST(copies - 1, 0)), 0) AS excess_now FROM ({_keys(staged)}) AS keys"
+    )
 
 
 def _newest(staged: StagedRows) -> str:
@@ -190,49 +197,40 @@ def _when_matched(staged: StagedRows) -> str:
     return f" WHEN MATCHED THEN UPDATE SET {', '.join(updates)}" if updates else ""
 
 
-def _new_duplicates(spec: TableSpec) -> str:
-    """Keys with several rows that had not as many before; a MERGE takes none away."""
-    counted = f"SELECT {column_list(spec.key_columns)}, copies FROM"
-    return f"({counted} keys_after WHERE copies > 1) EXCEPT DISTINCT ({counted} duplicates_before)"
+def _ledger(staged: StagedRows) -> str:
+    """One row, in the order of `LEDGER_COLUMNS`; every staged row is inserted, updated or deduplicated.
 
-
-def _figures(keys: str, inserted: str) -> str:
-    """Staged, inserted, updated, deduplicated: every staged row is exactly one of them."""
-    return (
-        "SELECT c.staged_rows, c.inserted_rows, c.staged_keys - c.inserted_rows AS updated_rows, "
-        "c.staged_rows - c.staged_keys AS deduplicated_rows, c.wrong_date_rows, c.inactive_rows, c.duplicates_after, "
-        "(SELECT COUNT(*) FROM duplicates_before) AS duplicates_before "
-        f"FROM (SELECT counts.*, k.*, {inserted} AS inserted_rows FROM counts CROSS JOIN ("
-        f"SELECT COUNTIF(staged__copies > 0) AS staged_keys, COUNTIF({_MISSING}) AS missing_keys, "
-        f"COUNTIF(copies > 1) AS duplicates_after FROM {keys}) AS k) AS c"
-    )
-
-
-def _ledger(spec: TableSpec) -> str:
-    """One row, in the order of `LEDGER_COLUMNS`."""
-    counted = {
-        "staged_rows",
-        "inserted_rows",
-        "updated_rows",
-        "deduplicated_rows",
-        "duplicates_before",
-        "duplicates_after",
+    A MERGE takes no row away, so a key has gained a duplicate if there are more rows beyond the first of each key.
+    """
+    spec = staged.spec
+    refusals = {STAGED_KEY_MISSING: "keys.missing_keys = 0", NEW_DUPLICATES: "keys.excess_now = fence.excess_before"}
+    inserted = "(keys.rows_now - fence.rows_before)"
+    computed = {
+        "token": "fence.token",
+        "staged_rows": guarded("fence.staged_rows", refusals),
+        "inserted_rows": inserted,
+        "updated_rows": f"keys.staged_keys - {inserted}",
+        "deduplicated_rows": "fence.staged_rows - keys.staged_keys",
+        "duplicates_before": "fence.duplicates_before",
+        "duplicates_after": "keys.duplicates_now",
+        "committed_at": "CURRENT_TIMESTAMP()",
     }
-    computed = {"token": current_token(spec), "committed_at": "CURRENT_TIMESTAMP()"}
-    grown = f"{_row_count(spec)} - rows_before"
     names = [column.name for column in LEDGER_COLUMNS]
-    values = [f"figures.{name}" if name in counted else computed.get(name, f"@{name}") for name in names]
     return (
-        f"INSERT INTO {spec.ledger.sql} ({', '.join(names)}) SELECT {', '.join(values)} "
-        f"FROM ({_figures('keys_after', grown)}) AS figures"
+        f"INSERT INTO {spec.ledger.sql} ({', '.join(names)}) "
+        f"SELECT {', '.join(computed.get(name, f'@{name}') for name in names)} "
+        f"FROM ({fence_row(spec)}) AS fence CROSS JOIN ({_key_counts(staged)}) AS keys"
     )
 
 
 def dry_run_sql(staged: StagedRows) -> str:
     """The same figures without writing: one SELECT over the gathered rows."""
     return (
-        f"WITH keys_before AS ({_keys(staged)}), counts AS ({_counts(staged)}), "
-        f"duplicates_before AS ({_duplicates(staged.spec)}) {_figures('keys_before', 'missing_keys')}"
+        "SELECT staged.staged_rows, keys.missing_keys AS inserted_rows, "
+        "keys.staged_keys - keys.missing_keys AS updated_rows, "
+        "staged.staged_rows - keys.staged_keys AS deduplicated_rows, staged.wrong_date_rows, staged.inactive_rows, "
+        "keys.duplicates_now AS duplicates_before "
+        f"FROM ({_staged_counts(staged)}) AS staged CROSS JOIN ({_key_counts(staged)}) AS keys"
     )
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
 
-from lib.consolidation.errors import RowsStillStreaming, SourceVanished
+from lib.consolidation.errors import RowsStillStreaming
 from lib.consolidation.identifiers import TableName
-from lib.consolidation.ledger import ledger_runs
+from lib.consolidation.known import Known, look_up
 from lib.consolidation.merge import StagedRows, staged_groups
 from lib.consolidation.schema import check_spec, check_staged_columns
 from lib.consolidation.staging import batch_tables, check_marks, is_merged, merged_names
@@ -26,14 +26,15 @@ class StagedBatch:
     Attributes:
         to_merge: Their rows are nowhere else.
         merged: The ledger names them; they only wait to be dropped.
-        known_runs: The batch's runs that were looked at.
+        known: The batch's runs that were looked at, and the fence of its date.
         listed: All of them as they were listed.
     """
 
     batch_id: str
+    game_date: date
     to_merge: tuple[TableName, ...]
     merged: tuple[TableName, ...]
-    known_runs: tuple[str, ...]
+    known: Known
     listed: tuple[StagingTable, ...]
 
     @property
@@ -50,7 +51,12 @@ class StagedBatch:
         versions = self._versions
         return [table.name for table in listed_now if versions.get(table.name) == table.version]
 
-    def run_id(self, game_date: date) -> str:
+    @property
+    def known_runs(self) -> tuple[str, ...]:
+        return tuple(run.run_id for run in self.known.runs)
+
+    @property
+    def run_id(self) -> str:
         """Names the merging of exactly these tables as they were listed: whoever repeats it finds the same name.
 
         A table that was written again is another table: whoever finds the run of the one must not
@@ -58,7 +64,7 @@ class StagedBatch:
         as it was is told apart by the runs known by then.
         """
         tables = [f"{table} {self._versions[table]}" for table in self.to_merge]
-        named = "\n".join([self.batch_id, str(game_date), *sorted(tables), *sorted(self.known_runs)])
+        named = "\n".join([self.batch_id, str(self.game_date), *sorted(tables), *sorted(self.known_runs)])
         return hashlib.sha256(named.encode()).hexdigest()[:32]
 
 
@@ -70,21 +76,22 @@ class GatheredRows:
     sources: dict[TableName, list[TableName]]
 
 
-def find_staged(warehouse: Warehouse, spec: TableSpec, batch_id: str) -> StagedBatch:
+def find_staged(warehouse: Warehouse, spec: TableSpec, batch_id: str, game_date: date) -> StagedBatch:
     """List the batch's staging tables, held against the ledger.
 
     Raises:
         UnmarkedStaging: One could be another main table's.
     """
-    listed = batch_tables(warehouse, spec, batch_id)
+    listed = batch_tables(warehouse, spec, batch_id, with_columns=True)
     check_marks(warehouse, spec, batch_id, listed)
-    runs = ledger_runs(warehouse, spec, batch_id=batch_id) if listed else []
-    merged = merged_names(runs)
+    known = look_up(warehouse, spec, batch_id, game_date)
+    merged = merged_names(known.runs)
     return StagedBatch(
         batch_id,
+        game_date,
         to_merge=tuple(table.name for table in listed if not is_merged(table, merged)),
         merged=tuple(table.name for table in listed if is_merged(table, merged)),
-        known_runs=tuple(run.run_id for run in runs),
+        known=known,
         listed=tuple(listed),
     )
 
@@ -107,16 +114,13 @@ def gather_rows(warehouse: Warehouse, spec: TableSpec, batch: StagedBatch) -> Ga
         SpecMismatch: The settings do not fit the main table.
         RowsStillStreaming: A table has rows that cannot be copied yet; says when to try again.
         StagedDataError: A table does not fit; names the columns.
-        SourceVanished: A rival has dropped a table meanwhile.
     """
     _check_whole(batch)
-    columns = warehouse.columns_of([spec.table, *batch.to_merge])
-    main = columns.get(spec.table) or warehouse.columns(spec.table)
+    main = warehouse.columns(spec.table)
     check_spec(spec, main)
-    if gone := [table for table in batch.to_merge if table not in columns]:
-        raise SourceVanished(f"{len(gone)} staging tables of batch {batch.batch_id} are gone")
+    columns = {table.name: table.columns for table in batch.listed if table.name in batch.to_merge}
     relation = spec.table.sibling(f"_gathered_{uuid.uuid4().hex[:12]}")
-    groups = staged_groups({table: columns[table] for table in batch.to_merge}, relation)
+    groups = staged_groups(columns, relation)
     for group, members in groups.items():
         check_staged_columns(spec, main, group.columns, source=f"staging table {members[0]}")
     return GatheredRows(

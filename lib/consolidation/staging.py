@@ -176,15 +176,20 @@ def belongs_to(table: StagingTable, batch_id: str) -> bool:
     return table.name.table.rpartition("_")[0] + "_" == staging_prefix(batch_id)
 
 
-def staging_of(warehouse: Warehouse, spec: TableSpec, prefix: str = STAGING_PREFIX) -> list[StagingTable]:
+def staging_of(
+    warehouse: Warehouse, spec: TableSpec, prefix: str = STAGING_PREFIX, *, with_columns: bool = False
+) -> list[StagingTable]:
     """The staging tables of the dataset that are not recorded as another main table's, by name."""
-    listed = warehouse.staging_tables(spec.table.dataset, prefix)
+    listed = warehouse.staging_tables(spec.table.dataset, prefix, with_columns=with_columns)
     return [table for table in listed if table.main_table in ("", str(spec.table))]
 
 
-def batch_tables(warehouse: Warehouse, spec: TableSpec, batch_id: str) -> list[StagingTable]:
+def batch_tables(
+    warehouse: Warehouse, spec: TableSpec, batch_id: str, *, with_columns: bool = False
+) -> list[StagingTable]:
     """The staging tables of a batch, by name."""
-    return [table for table in staging_of(warehouse, spec, staging_prefix(batch_id)) if belongs_to(table, batch_id)]
+    listed = staging_of(warehouse, spec, staging_prefix(batch_id), with_columns=with_columns)
+    return [table for table in listed if belongs_to(table, batch_id)]
 
 
 def check_marks(warehouse: Warehouse, spec: TableSpec, batch_id: str, tables: Sequence[StagingTable]) -> None:

@@ -64,6 +64,7 @@ class StagingTable:
         listed_at: The warehouse's time when the listing began.
         is_streaming: Rows were streamed into it that copies of it may still miss, for as long
             as `STREAMING_LAG`; then `changed_at` is not known and `rows` may be too few.
+        columns: As `Warehouse.columns_of` lists them; empty if they were not asked for.
     """
 
     name: TableName
@@ -73,6 +74,7 @@ class StagingTable:
     version: str
     listed_at: datetime
     is_streaming: bool = False
+    columns: tuple[Column, ...] = ()
 
     @property
     def batch_id(self) -> str:
@@ -110,18 +112,23 @@ class Execute:
     Attributes:
         name: Keys its counts and times in the outcome.
         sql: The statement.
-        standalone: The same work without the transaction's temporary tables, for a warehouse
-            that can tell beforehand what a statement will read; empty: nobody has to know.
+        must_touch: The code of the `RequirementFailed` that is raised if it changes no row; empty: it need not.
     """
 
     name: str
     sql: str
-    standalone: str = ""
+    must_touch: str = ""
+
+    def __post_init__(self) -> None:
+        if self.must_touch:
+            plain_identifier(self.must_touch, "requirement")
 
 
 @dataclass(frozen=True)
 class Require:
     """A condition, a boolean GoogleSQL expression, without which nothing is committed.
+
+    It is a job of its own in some warehouses; see `lib.consolidation.requirements` for one that is not.
 
     Attributes:
         code: Names it in `RequirementFailed`; a plain identifier, else `InvalidIdentifier`.
@@ -201,7 +208,7 @@ class Warehouse(Protocol):
         """
         ...
 
-    def staging_tables(self, dataset: str, prefix: str) -> list[StagingTable]:
+    def staging_tables(self, dataset: str, prefix: str, *, with_columns: bool = False) -> list[StagingTable]:
         """Tables whose name starts with the prefix, by name."""
         ...
 
@@ -233,6 +240,9 @@ class Warehouse(Protocol):
     ) -> TransactionOutcome:
         """Run the steps in one transaction.
 
+        A single `Execute` is a transaction by itself: where the warehouse lets such a statement wait
+        for rivals, it waits and does not conflict.
+
         Args:
             steps: What to do, in order.
             parameters: Bound in every step.
@@ -243,7 +253,7 @@ class Warehouse(Protocol):
 
         Raises:
             TransactionConflict: A rival won.
-            RequirementFailed: A condition was false.
+            RequirementFailed: A condition was false, a statement refused, or changed no row and must.
             SourceVanished: A gathered table is gone.
         """
         ...

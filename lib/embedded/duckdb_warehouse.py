@@ -18,10 +18,12 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_r
 
 from lib.consolidation.errors import RequirementFailed, SourceVanished, TableNotFound, TransactionConflict
 from lib.consolidation.identifiers import TableName
+from lib.consolidation.requirements import failed_requirement
 from lib.consolidation.warehouse import (
     Column,
     Execute,
     Parameters,
+    Require,
     Row,
     StagingTable,
     Step,
@@ -117,13 +119,18 @@ class DuckdbWarehouse:
         return found[table]
 
     def columns_of(self, tables: Sequence[TableName]) -> dict[TableName, tuple[Column, ...]]:
-        columns: dict[TableName, list[Column]] = defaultdict(list)
         with self.connection() as connection:
-            for dataset in {table.dataset for table in tables}:
-                names = [table.table for table in tables if table.dataset == dataset]
-                found = self._listed(connection, dataset, _COLUMNS, {"tables": names})
-                for schema, table, column, data_type in found:
-                    columns[TableName(schema, table)].append(Column(column, to_googlesql_type(data_type)))
+            return self._columns_of(connection, tables)
+
+    def _columns_of(
+        self, connection: duckdb.DuckDBPyConnection, tables: Sequence[TableName]
+    ) -> dict[TableName, tuple[Column, ...]]:
+        columns: dict[TableName, list[Column]] = defaultdict(list)
+        for dataset in {table.dataset for table in tables}:
+            names = [table.table for table in tables if table.dataset == dataset]
+            found = self._listed(connection, dataset, _COLUMNS, {"tables": names})
+            for schema, table, column, data_type in found:
+                columns[TableName(schema, table)].append(Column(column, to_googlesql_type(data_type)))
         return {table: tuple(found) for table, found in columns.items()}
 
     def create_table(self, table: TableName, columns: Sequence[Column]) -> None:
@@ -139,7 +146,7 @@ class DuckdbWarehouse:
         with self.connection() as connection:
             connection.execute(f"CREATE TABLE {_quoted(target)} AS FROM {_quoted(source)} LIMIT 0")
 
-    def staging_tables(self, dataset: str, prefix: str) -> list[StagingTable]:
+    def staging_tables(self, dataset: str, prefix: str, *, with_columns: bool = False) -> list[StagingTable]:
         with self.connection() as connection:
             listed_at = datetime.now(UTC)
             found = self._listed(connection, dataset, _TABLES, {"prefix": prefix})
@@ -147,7 +154,9 @@ class DuckdbWarehouse:
                 _staging_table(TableName(dataset, name), comment or "", rows, listed_at)
                 for name, comment, rows in found
             ]
-            return [table if table.changed_at else _told_by_its_rows(connection, table) for table in listed]
+            columns = self._columns_of(connection, [table.name for table in listed]) if with_columns else {}
+            told_apart = [table if table.changed_at else _told_by_its_rows(connection, table) for table in listed]
+            return [replace(table, columns=columns.get(table.name, ())) for table in told_apart]
 
     def _listed(
         self, connection: duckdb.DuckDBPyConnection, dataset: str, sql: str, parameters: dict[str, Any]
@@ -256,12 +265,17 @@ def _gathered(
 
 
 def _take(connection: duckdb.DuckDBPyConnection, step: Step, parameters: Parameters) -> None:
-    if isinstance(step, Execute):
-        connection.execute(*bind(step.sql, parameters))
+    if isinstance(step, Require):
+        holds = connection.execute(*bind(f"SELECT {step.sql}", parameters)).fetchone()
+        if holds is None or holds[0] is not True:
+            raise RequirementFailed(step.code)
         return
-    holds = connection.execute(*bind(f"SELECT {step.sql}", parameters)).fetchone()
-    if holds is None or holds[0] is not True:
-        raise RequirementFailed(step.code)
+    try:
+        changed = connection.execute(*bind(step.sql, parameters))
+    except duckdb.InvalidInputException as error:
+        raise failed_requirement(str(error), [step]) or error from error
+    if step.must_touch and changed.fetchone() == (0,):
+        raise RequirementFailed(step.must_touch)
 
 
 def _rows(result: duckdb.DuckDBPyConnection) -> list[Row]:

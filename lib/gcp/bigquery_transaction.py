@@ -2,7 +2,9 @@
 
 All steps are one script, and one script is one job: there is no session that could stay open, and no
 moment between two requests at which a dead client leaves a transaction half done
-(https://cloud.google.com/bigquery/docs/transactions).
+(https://cloud.google.com/bigquery/docs/transactions). Each statement in it is a job as well, and so is each
+condition that reads a table. A lone statement is a job by itself, which BigQuery lets wait for rivals instead of
+cancelling it (https://cloud.google.com/bigquery/docs/data-manipulation-language#dml-limitations).
 
 Many tables of equal columns are copied into one for the time of it: a copy job takes many sources,
 costs nothing and keeps the script's text from growing with their number
@@ -12,7 +14,6 @@ costs nothing and keeps the script's text from growing with their number
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +25,8 @@ from google.cloud.bigquery import CopyJobConfig, QueryJob
 
 from lib.consolidation.errors import RequirementFailed, SourceVanished, TableNotFound
 from lib.consolidation.identifiers import TableName
-from lib.consolidation.warehouse import Execute, Step, TransactionOutcome
+from lib.consolidation.requirements import failed_requirement, requirement_message
+from lib.consolidation.warehouse import Execute, Require, Step, TransactionOutcome
 from lib.errors import RunbookError
 from lib.gcp.bigquery_errors import CLIENT_ERRORS, translated
 from lib.gcp.bigquery_jobs import REQUEST_SECONDS, BigqueryJobs, Job, failure, fresh_job_id
@@ -37,7 +39,6 @@ _KEPT_IF_FORGOTTEN = timedelta(days=1)
 # a handler fails after a conflict, which has ended the transaction already, and hides the conflict.
 _OPENING = ("BEGIN TRANSACTION;",)
 _CLOSING = ("COMMIT TRANSACTION;",)
-_REQUIREMENT = re.compile(r"requirement:(\w+)")
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,10 @@ class Transaction:
             self.jobs.finish(job, timeout_seconds)
         except RunbookError as error:
             # An error after the COMMIT, or a cancellation that came too late, undoes nothing.
-            if self._is_committed(job):
-                return self._outcome(job)
-            if cause := self._cause(job):
-                raise cause from error
-            raise
+            if not self._is_committed(job):
+                if cause := self._cause(job):
+                    raise cause from error
+                raise
         return self._outcome(job)
 
     def _job(self, insert: Callable[[str], Job], job_id: str) -> Job:
@@ -77,15 +77,18 @@ class Transaction:
 
     def _cause(self, job: Job) -> RunbookError | None:
         """Why the script failed, by the statement that failed; None: it was cancelled, or nothing more is known."""
-        message = str((job.error_result or {}).get("message", ""))
-        if refused := failed_requirement(message, self.steps):
-            return refused
         by_start = sorted(self._children(job), key=lambda child: child.created)
-        failed = (failure(child) for child in by_start if (child.error_result or {}).get("reason") != "stopped")
-        first = next(filter(None, failed), None)
+        failed = [child for child in by_start if failure(child) and child.error_result["reason"] != "stopped"]
+        for one in (job, *failed):
+            message = str((one.error_result or {}).get("message", ""))
+            if refused := failed_requirement(message, self.steps):
+                return refused
+        first = failure(failed[0]) if failed else None
         return translated(first, self.jobs.client.project) if first else None
 
     def _is_committed(self, job: Job) -> bool:
+        if _lone(self.steps):
+            return job.state == "DONE" and failure(job) is None
         return any(child.statement_type == "COMMIT_TRANSACTION" and not failure(child) for child in self._children(job))
 
     def _children(self, job: Job) -> list[QueryJob]:
@@ -98,34 +101,52 @@ class Transaction:
 
     def _outcome(self, job: Job) -> TransactionOutcome:
         assert isinstance(job, QueryJob)
+        lone = _lone(self.steps)
+        if lone and lone.must_touch and job.num_dml_affected_rows == 0:
+            raise RequirementFailed(lone.must_touch)
         statistics = {
             "bytes_processed": float(job.total_bytes_processed or 0),
             "bytes_billed": float(job.total_bytes_billed or 0),
             "slot_ms": float(job.slot_millis or 0),
         }
-        return TransactionOutcome(str(job.job_id), self._elapsed_ms(job), statistics)
+        elapsed_ms = {lone.name: _elapsed_ms(job)} if lone else self._elapsed_ms_by_step(job)
+        return TransactionOutcome(str(job.job_id), elapsed_ms, statistics)
 
-    def _elapsed_ms(self, job: QueryJob) -> dict[str, float]:
+    def _elapsed_ms_by_step(self, job: QueryJob) -> dict[str, float]:
         """By the line on which each statement's own job says that it began."""
         names, elapsed_ms = names_by_line(self.steps), {}
         for child in self._children(job):
             frames = child.script_statistics.stack_frames if child.script_statistics else []
-            name = names.get(frames[-1].start_line or 0) if frames else None
-            if name and child.started and child.ended:
-                elapsed_ms[name] = (child.ended - child.started).total_seconds() * 1000
+            if name := names.get(frames[-1].start_line or 0) if frames else None:
+                elapsed_ms[name] = _elapsed_ms(child)
         return elapsed_ms
 
 
+def _elapsed_ms(job: QueryJob) -> float:
+    return float((job.ended - job.started).total_seconds() * 1000) if job.started and job.ended else 0.0
+
+
 def script_of(steps: Sequence[Step]) -> str:
-    """The script: all steps in one transaction that is rolled back at the first error."""
+    """The script: all steps in one transaction that is rolled back at the first error; or the only statement."""
+    if lone := _lone(steps):
+        return lone.sql
     return "\n".join([*_OPENING, *map(_statement, steps), *_CLOSING])
 
 
+def _lone(steps: Sequence[Step]) -> Execute | None:
+    return steps[0] if len(steps) == 1 and isinstance(steps[0], Execute) else None
+
+
 def _statement(step: Step) -> str:
-    if isinstance(step, Execute):
-        return f"{step.sql};"
-    # IS NOT TRUE, because a condition that is NULL must refuse as well.
-    return f"IF ({step.sql}) IS NOT TRUE THEN RAISE USING MESSAGE = 'requirement:{step.code}'; END IF;"
+    if isinstance(step, Require):
+        # IS NOT TRUE, because a condition that is NULL must refuse as well.
+        return _refuse_if(f"({step.sql}) IS NOT TRUE", step.code)
+    touched = f" {_refuse_if('@@row_count = 0', step.must_touch)}" if step.must_touch else ""
+    return f"{step.sql};{touched}"
+
+
+def _refuse_if(condition: str, code: str) -> str:
+    return f"IF {condition} THEN RAISE USING MESSAGE = '{requirement_message(code)}'; END IF;"
 
 
 def names_by_line(steps: Sequence[Step]) -> dict[int, str]:
@@ -136,13 +157,6 @@ def names_by_line(steps: Sequence[Step]) -> dict[int, str]:
             names[line] = step.name
         line += _statement(step).count("\n") + 1
     return names
-
-
-def failed_requirement(message: str, steps: Sequence[Step]) -> RequirementFailed | None:
-    """The requirement that a failed script's message names, if it names one of these."""
-    named = _REQUIREMENT.search(message)
-    codes = {step.code for step in steps if not isinstance(step, Execute)}
-    return RequirementFailed(named[1]) if named and named[1] in codes else None
 
 
 @contextmanager

@@ -72,19 +72,30 @@ def _type_of(field: SchemaField) -> str:
     return f"ARRAY<{kind}>" if field.mode == "REPEATED" else kind
 
 
+_COLUMN_FIELDS = (
+    "table_name",
+    "column_name",
+    "data_type",
+    "is_hidden",
+    "is_nullable",
+    "is_partitioning_column",
+    "clustering_ordinal_position",
+)
+
+
 def columns_sql(dataset: str) -> str:
     """The columns of the dataset's tables named in @tables, and what a copy job compares of them."""
     return (
-        "SELECT table_name, column_name, data_type, is_hidden, is_nullable, is_partitioning_column, "
-        f"clustering_ordinal_position FROM `{dataset}`.INFORMATION_SCHEMA.COLUMNS "
-        "WHERE table_name IN (SELECT name FROM UNNEST(@tables) AS name) "
-        "AND (is_hidden = 'NO' OR is_partitioning_column = 'YES') ORDER BY table_name, ordinal_position"
+        f"SELECT {', '.join(_COLUMN_FIELDS)} FROM `{dataset}`.INFORMATION_SCHEMA.COLUMNS "
+        "WHERE table_name IN (SELECT name FROM UNNEST(@tables) AS name) ORDER BY table_name, ordinal_position"
     )
 
 
 def columns_by_table(dataset: str, rows: Sequence[Row]) -> dict[TableName, tuple[Column, ...]]:
     """The port's columns of that query's rows."""
-    by_ingestion = {row["table_name"] for row in rows if row["is_hidden"] == "YES"}
+    by_ingestion = {
+        row["table_name"] for row in rows if row["is_hidden"] == "YES" and row["is_partitioning_column"] == "YES"
+    }
     columns: dict[TableName, list[Column]] = defaultdict(list)
     for row in rows:
         if row["is_hidden"] == "NO":
@@ -115,36 +126,44 @@ def plain_type(data_type: str) -> str:
     return _TYPE_PARAMETERS.sub("", data_type)
 
 
-def staging_tables_sql(dataset: str) -> str:
-    """Tables of the dataset whose name starts with @prefix, with their friendly names.
+def staging_tables_sql(dataset: str, *, with_columns: bool = False) -> str:
+    """Tables of the dataset whose name starts with @prefix, with friendly names; or a row for each of their columns.
 
     ``__TABLES__`` is the only listing that has a table's rows and its last change together and
     at once: tables.list has no rows, INFORMATION_SCHEMA.TABLE_STORAGE lags behind, and
     INFORMATION_SCHEMA.PARTITIONS refuses beyond 1,000 tables, while there have been
     1,600. Batch and main table stand in the friendly name, because a label can't hold every batch id.
     """
+    columns, joined = ("", "")
+    if with_columns:
+        columns = "".join(f", C.{name}" for name in _COLUMN_FIELDS)
+        joined = f"LEFT JOIN `{dataset}`.INFORMATION_SCHEMA.COLUMNS AS C ON C.table_name = T.table_id "
     return (
         "SELECT T.table_id, T.row_count, TIMESTAMP_MILLIS(T.last_modified_time) AS changed_at, "
         "TIMESTAMP_MILLIS(T.creation_time) AS created_at, CURRENT_TIMESTAMP() AS listed_at, "
-        f"O.option_value AS friendly_name FROM `{dataset}`.__TABLES__ AS T "
+        f"O.option_value AS friendly_name{columns} FROM `{dataset}`.__TABLES__ AS T "
         f"LEFT JOIN `{dataset}`.INFORMATION_SCHEMA.TABLE_OPTIONS AS O "
-        "ON O.table_name = T.table_id AND O.option_name = 'friendly_name' "
-        "WHERE T.type = 1 AND STARTS_WITH(T.table_id, @prefix) ORDER BY T.table_id"
+        f"ON O.table_name = T.table_id AND O.option_name = 'friendly_name' {joined}"
+        "WHERE T.type = 1 AND STARTS_WITH(T.table_id, @prefix) "
+        f"ORDER BY T.table_id{', C.ordinal_position' if with_columns else ''}"
     )
 
 
-def staging_tables_of(dataset: str, rows: Iterable[Row]) -> list[StagingTable]:
+def staging_tables_of(dataset: str, rows: Sequence[Row]) -> list[StagingTable]:
     """The port's records of that query's rows."""
+    columns = columns_by_table(dataset, [row for row in rows if row.get("table_name")])
+    by_name = {TableName(dataset, row["table_id"]): row for row in rows}
     return [
         StagingTable(
-            name=TableName(dataset, row["table_id"]),
+            name=name,
             note=_text(row["friendly_name"]),
             rows=row["row_count"],
             changed_at=row["changed_at"],
             version=f"{row['created_at']} {row['changed_at']} {row['row_count']}",
             listed_at=row["listed_at"],
+            columns=columns.get(name, ()),
         )
-        for row in rows
+        for name, row in by_name.items()
     ]
 
 

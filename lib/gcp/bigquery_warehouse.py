@@ -14,18 +14,16 @@ import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from google.api_core import exceptions
 from google.cloud import bigquery
 
-from lib.consolidation.errors import TableNotFound, WarehouseUnavailable
+from lib.consolidation.errors import WarehouseUnavailable
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.warehouse import (
     Column,
-    Execute,
     Parameters,
     Row,
     StagingTable,
@@ -172,9 +170,9 @@ class BigqueryWarehouse:
         with bigquery_errors(self._project_id):
             self._client.create_table(bigquery.Table(self._path(target), schema), **self._request)
 
-    def staging_tables(self, dataset: str, prefix: str) -> list[StagingTable]:
-        listed = staging_tables_of(dataset, self.query(staging_tables_sql(dataset), {"prefix": prefix}))
-        return with_streaming_seen(listed, self._table)
+    def staging_tables(self, dataset: str, prefix: str, *, with_columns: bool = False) -> list[StagingTable]:
+        rows = self.query(staging_tables_sql(dataset, with_columns=with_columns), {"prefix": prefix})
+        return with_streaming_seen(staging_tables_of(dataset, rows), self._table)
 
     def load(self, tables: Mapping[TableName, pyarrow.Table], columns: Sequence[Column], *, note: str) -> None:
         """All tables or none, except that a process killed meanwhile may leave some of several."""
@@ -236,18 +234,7 @@ class BigqueryWarehouse:
             return self._client.query(script, job_config=config, job_id=attempt_id, job_retry=None, **self._request)
 
         with gathered(self._jobs, gather or {}, self._job_timeout_seconds):
-            estimated = self._estimated(steps, parameters)
-            outcome = Transaction(self._jobs, steps).run(insert, job_id or fresh_job_id("transaction"), timeout)
-        return replace(outcome, statistics={**estimated, **outcome.statistics})
-
-    def _estimated(self, steps: Sequence[Step], parameters: Parameters) -> dict[str, float]:
-        """Of the steps that can be estimated alone. For the record: what is not known stops nothing."""
-        alone = [step.standalone for step in steps if isinstance(step, Execute) and step.standalone]
-        try:
-            return {"bytes_estimated": float(sum(self.estimate(sql, parameters) for sql in alone))} if alone else {}
-        except (WarehouseUnavailable, TableNotFound) as error:
-            logger.debug("a transaction's bytes cannot be estimated: %s", error)
-            return {}
+            return Transaction(self._jobs, steps).run(insert, job_id or fresh_job_id("transaction"), timeout)
 
     def drop(self, tables: Sequence[TableName]) -> None:
         def delete(table: TableName) -> None:

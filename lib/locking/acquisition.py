@@ -59,7 +59,7 @@ class Acquisition:
                 continue
             waited_seconds = self._monotonic() - started
             if record is not None:
-                return self._lease(record, sent_at, waited_seconds)
+                return self._lease(record, sent_at, waited_seconds, had_to_wait=is_waiting)
             if seen is None or seen.record is None:
                 continue
             if waited_seconds >= max_wait_seconds:
@@ -117,7 +117,7 @@ class Acquisition:
         look_again = _LONGEST_LOOK_AWAY_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311
         self._store.wait_for_change(seen.record, min(at_most_seconds, just_after_expiry, look_again))
 
-    def _lease(self, record: LockRecord, sent_at: float, waited_seconds: float) -> Lease:
+    def _lease(self, record: LockRecord, sent_at: float, waited_seconds: float, *, had_to_wait: bool) -> Lease:
         logger.info(
             "✅ Acquired consolidation lock: %s (batch=%s, timeout=%.0fs)",
             self._claim.lock_key,
@@ -131,6 +131,7 @@ class Acquisition:
             self._timing,
             sent_at=sent_at,
             waited_seconds=waited_seconds,
+            had_to_wait=had_to_wait,
             monotonic=self._monotonic,
         )
 

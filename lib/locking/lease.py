@@ -64,6 +64,7 @@ class Lease:
     Attributes:
         token: Fencing token in microseconds since 1970; give it to whatever is written to.
         waited_seconds: How long the acquisition took.
+        had_to_wait: Whether another held the lock meanwhile.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Lease:
         *,
         sent_at: float,
         waited_seconds: float,
+        had_to_wait: bool,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
@@ -85,6 +87,7 @@ class Lease:
         self._is_released = False
         self.token = record.token
         self.waited_seconds = waited_seconds
+        self.had_to_wait = had_to_wait
 
     @property
     def lock_key(self) -> str:

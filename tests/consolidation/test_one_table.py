@@ -141,7 +141,8 @@ def test_two_specs_that_were_recorded_at_once_are_both_refused(world: World) -> 
     ensure_fence(world.warehouse, OURS, DAY)
     with world.warehouse.connection() as connection:
         connection.execute(
-            f"INSERT INTO {quoted(OURS.fences)} SELECT '{LOADED_ON}', 0, '{BY_LOAD_DATE.identity}', '', now()"
+            f"INSERT INTO {quoted(OURS.fences)} BY NAME "
+            f"SELECT DATE '{LOADED_ON}' AS game_date, 0 AS token, '{BY_LOAD_DATE.identity}' AS spec"
         )
     for place, day in ((world, DAY), (stranger, LOADED_ON)):
         with pytest.raises(SpecChanged, match=r"with \[.*\] and \[.*\], and not with"):

@@ -10,6 +10,7 @@ import abc
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
@@ -27,6 +28,7 @@ from lib.consolidation.errors import (
     WarehouseUnavailable,
 )
 from lib.consolidation.identifiers import TableName
+from lib.consolidation.requirements import guarded
 from lib.consolidation.warehouse import Column, Execute, Require, StagingTable, Step, Warehouse
 
 COLUMNS = (
@@ -91,6 +93,11 @@ class Overtaken(Protocol):
     """Runs the steps in one transaction, and the rival once all but the last of them were taken."""
 
     def __call__(self, warehouse: Warehouse, steps: Sequence[Step], rival: Callable[[], object]) -> None: ...
+
+
+def _guarded_by(condition: str) -> Execute:
+    """A column that is written, and refuses."""
+    return Execute("guard", f"INSERT INTO {{table}} (whole) SELECT {guarded('1', {'never': condition})}")
 
 
 class WarehouseSuite(abc.ABC):
@@ -166,6 +173,9 @@ class WarehouseSuite(abc.ABC):
             (first, "it's a note", 2),
             (second, "it's a note", 1),
         ]
+        with_columns = warehouse.staging_tables("suite", "_staging_b_", with_columns=True)
+        described = {found.name: found.columns for found in with_columns}
+        assert {name: described[name] for name in (first, second)} == warehouse.columns_of([first, second])
         for found in listed:
             assert found.changed_at is not None
             assert before - timedelta(milliseconds=1) <= found.changed_at <= found.listed_at
@@ -258,12 +268,20 @@ class WarehouseSuite(abc.ABC):
             (Require("never", "1 = 2"), RequirementFailed),
             (Require("null", "CAST(NULL AS BOOL)"), RequirementFailed),
             (Execute("fault", "SELECT ERROR('fault')"), WarehouseUnavailable),
+            (
+                Execute("touch", "UPDATE {table} SET whole = 1 WHERE name = 'nobody'", must_touch="never"),
+                RequirementFailed,
+            ),
+            (_guarded_by("1 = 2"), RequirementFailed),
+            (_guarded_by("CAST(NULL AS BOOL)"), RequirementFailed),
         ],
     )
     def test_a_transaction_is_whole_or_not_at_all(
         self, warehouse: Warehouse, table: TableName, last: Step, error: type[Exception]
     ) -> None:
         """Its steps see what those before them did; a false condition and a fault undo all."""
+        if isinstance(last, Execute):
+            last = replace(last, sql=last.sql.replace("{table}", table.sql))
         steps = [
             self.insert(table, "first"),
             Execute("keep", f"CREATE TEMP TABLE kept AS SELECT name FROM {table.sql}"),
@@ -273,17 +291,38 @@ class WarehouseSuite(abc.ABC):
         with pytest.raises(error) as raised:
             warehouse.transact([*steps, last], {})
         if isinstance(raised.value, RequirementFailed):
-            assert isinstance(last, Require)
-            assert raised.value.code == last.code
+            assert raised.value.code == (last.code if isinstance(last, Require) else "never")
         assert self.names(warehouse, table) == []
         outcome = warehouse.transact(steps, {}, job_id="job")
         assert self.names(warehouse, table) == ["first", "first"]
         assert {"insert first", "keep", "twice"} == set(outcome.elapsed_ms)
 
+    def test_a_statement_alone_is_whole_or_not_at_all(self, warehouse: Warehouse, table: TableName) -> None:
+        """Also where it is no transaction to the warehouse, but a statement that may wait for others."""
+        outcome = warehouse.transact([self.insert(table, "one")], {}, job_id="alone")
+        assert set(outcome.elapsed_ms) == {"insert one"}
+        touch = f"UPDATE {table.sql} SET whole = 1 WHERE name = @name"
+        for code, step in {
+            "nobody": Execute("touch", touch, must_touch="nobody"),
+            "no_more": Execute(
+                "more", f"INSERT INTO {table.sql} (name) SELECT {guarded('@name', {'no_more': 'FALSE'})}"
+            ),
+        }.items():
+            with pytest.raises(RequirementFailed) as raised:
+                warehouse.transact([step], {"name": "two"})
+            assert raised.value.code == code
+        warehouse.transact([Execute("touch", touch, must_touch="nobody")], {"name": "one"})
+        assert warehouse.query(f"SELECT name, whole FROM {table.sql}") == [{"name": "one", "whole": 1}]
+
     def test_the_code_of_a_requirement_is_a_plain_name(self) -> None:
         """It comes back in the message of a script, among words of the warehouse."""
-        with pytest.raises(InvalidIdentifier, match="requirement 'not plain'"):
-            Require("not plain", "TRUE")
+        for make in (
+            lambda: Require("not plain", "TRUE"),
+            lambda: Execute("step", "SELECT 1", must_touch="not plain"),
+            lambda: guarded("1", {"not plain": "TRUE"}),
+        ):
+            with pytest.raises(InvalidIdentifier, match="requirement 'not plain'"):
+                make()
 
     def test_a_session_is_no_transaction(self, warehouse: Warehouse, table: TableName) -> None:
         """What was done in it is done, for everyone, whatever becomes of the calls that follow."""

@@ -25,6 +25,7 @@ from lib.errors import RunbookError
 from lib.locking.lease import LeaseTiming
 from lib.locking.lock import ConsolidationLock
 from lib.locking.store import LockStore
+from tests.consolidation.unfenced import unmoved
 
 DAY = date(2026, 1, 17)
 NOON = datetime(2026, 1, 17, 12, tzinfo=UTC)
@@ -67,7 +68,7 @@ class HookedWarehouse(DuckdbWarehouse):
         self.before_commit: Callable[[], object] = lambda: None
         self.after_commit: Callable[[], object] = lambda: None
         self.after_rollback: Callable[[], object] = lambda: None
-        self.left_out: frozenset[str] = frozenset()
+        self.is_fenced = True
         self.after_merge: tuple[Step, ...] = ()
 
     def transact(self, steps: Sequence[Step], parameters: Parameters, **options: Any) -> TransactionOutcome:
@@ -76,7 +77,8 @@ class HookedWarehouse(DuckdbWarehouse):
         self.before_merge()
         # A generator goes on after its last step was taken, and the transaction is still open then.
         try:
-            outcome = super().transact(self._then_hook(steps), parameters, **options)  # type: ignore[arg-type]
+            taken = self._then_hook(steps if self.is_fenced else unmoved(steps))
+            outcome = super().transact(taken, parameters, **options)  # type: ignore[arg-type]
         except RunbookError:
             self.after_rollback()
             raise
@@ -85,10 +87,8 @@ class HookedWarehouse(DuckdbWarehouse):
 
     def _then_hook(self, steps: Sequence[Step]) -> Iterator[Step]:
         for step in steps:
-            name = step.name if isinstance(step, Execute) else step.code
-            if name not in self.left_out:
-                yield step
-            if name == "merge":
+            yield step
+            if isinstance(step, Execute) and step.name == "merge":
                 yield from self.after_merge
         self.before_commit()
 

@@ -10,7 +10,7 @@ from datetime import date
 
 from lib.consolidation.consolidator import BatchConsolidator
 from lib.consolidation.errors import RequirementFailed
-from lib.consolidation.fence import WarehouseFence, fence_steps
+from lib.consolidation.fence import WarehouseFence, move_fence
 from lib.consolidation.staging import BatchStagingWriter
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.trials.race import Arena, Race, Racer, Work
@@ -82,7 +82,7 @@ def fences_of_two_dates(arena: Arena) -> Race:
     def prepare(spec: TableSpec) -> Work:
         for day in DAYS:
             WarehouseFence(lambda: arena.warehouse, spec).advance(day, _NEWEST)
-        return lambda racer, side: racer.race(fence_steps(spec, has_lease=True), _moved(spec, DAYS[side], _NEWEST + 1))
+        return lambda racer, side: racer.race([move_fence(spec, has_lease=True)], _moved(spec, DAYS[side], _NEWEST + 1))
 
     return arena.race(prepare)
 
@@ -112,7 +112,7 @@ def writes_past_the_fence(arena: Arena) -> PastTheFence:
 def _refusal(arena: Arena, spec: TableSpec, token: int) -> str:
     row = Execute("row", f"INSERT INTO {spec.table.sql} (item, day, amount) VALUES ('item', @game_date, @token)")
     try:
-        arena.warehouse.transact([*fence_steps(spec, has_lease=True), row], _moved(spec, DAYS[0], token))
+        arena.warehouse.transact([move_fence(spec, has_lease=True), row], _moved(spec, DAYS[0], token))
     except RequirementFailed as error:
         return error.code
     return ""

@@ -122,8 +122,8 @@ def batch_history(scope: Scope, batch_id: str) -> Section:
         return Section(())
     checked_batch_id(batch_id)
     platform = scope.platform
-    runs = ledger_runs(platform.warehouse, platform.table, batch_id=batch_id)
-    staged = find_staged(platform.warehouse, platform.table, batch_id)
+    staged = find_staged(platform.warehouse, platform.table, batch_id, scope.game_date)
+    runs = staged.known.runs
     table = _table(platform, f"Consolidations of {batch_id}", runs)
     return Section((_batch_check(platform, runs, staged),), (table,), leads=True)
 

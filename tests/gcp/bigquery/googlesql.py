@@ -106,7 +106,8 @@ def _statements(nodes: Sequence[script.Node]) -> Iterator[str]:
         if isinstance(node, script.Statement):
             yield from () if node.sql in _NO_ANALYSIS else (node.sql,)
         elif isinstance(node, script.If):
-            yield f"SELECT {node.condition.sql}"
+            # Of the system's variables we use this one, which is a whole number.
+            yield f"SELECT {node.condition.sql.replace('@@row_count', 'CAST(1 AS INT64)')}"
             yield from _statements(node.body)
         elif isinstance(node, script.Block):
             yield from _statements([*node.body, *(node.handler or [])])

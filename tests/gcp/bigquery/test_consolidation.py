@@ -26,8 +26,9 @@ from lib.gcp.bigquery_types import schema_fields
 from tests.consolidation.test_against_a_model import batches, consolidated, old_rows
 from tests.consolidation.test_rows import check_every_type_is_staged_and_merged
 from tests.consolidation.world import DAY, in_order, later, prediction, predictions
+from tests.gcp.bigquery.counted_jobs import MERGE_SECONDS, SECONDS_A_JOB, jobs_of
 from tests.gcp.bigquery.double import BigqueryDouble, Fault, Gate
-from tests.gcp.bigquery.world import FENCE, PROJECT, BigqueryWorld
+from tests.gcp.bigquery.world import PROJECT, BigqueryWorld
 
 ROWS = 5
 LEDGER = "^INSERT INTO .*consolidation_runs"
@@ -82,22 +83,37 @@ def test_a_consolidation_tells_its_job_and_what_it_cost(world: BigqueryWorld, do
     }
 
 
-@pytest.mark.parametrize("left_out", [frozenset(), FENCE], ids=["fenced", "no fence"])
-def test_only_the_fence_prevents_duplicates(double: BigqueryDouble, tmp_path: Path, left_out: frozenset[str]) -> None:
+def test_a_consolidation_is_few_jobs(world: BigqueryWorld, double: BigqueryDouble) -> None:
+    """A date that is known, a group of columns; each job is about a second on BigQuery, whatever it does."""
+    world.insert(predictions(ROWS))
+    world.stage(predictions(ROWS), "earlier")
+    world.consolidate("earlier")
+    world.stage(predictions(2 * ROWS, updated_at=later(1)), tables=4)
+    counted = jobs_of(double, world.consolidate)
+    assert len(counted.jobs) <= 12
+    assert len(counted.until_commit.jobs) <= 9
+    assert len(counted.reading(world.spec.table.sql)) <= 3
+    the_guides_seconds = 2 * SECONDS_A_JOB + MERGE_SECONDS  # its MERGE and its check
+    assert counted.until_commit.modelled_seconds <= 1.55 * the_guides_seconds
+    assert counted.modelled_seconds <= 1.85 * the_guides_seconds
+
+
+@pytest.mark.parametrize("is_fenced", [True, False], ids=["fenced", "fence not moved"])
+def test_only_the_fence_prevents_duplicates(double: BigqueryDouble, tmp_path: Path, is_fenced: bool) -> None:
     """Two batches with the same keys, without the lock, and with both transactions open at once."""
-    world = BigqueryWorld(tmp_path, address=double.address, left_out=left_out).set_up()
+    world = BigqueryWorld(tmp_path, address=double.address, is_fenced=is_fenced).set_up()
     for batch_id in ("batch_1", "batch_2"):
         world.stage(predictions(ROWS), batch_id)
     # With the fence the second never gets as far as its MERGE: it is aborted where it moves the fence.
-    double.jobs.gates.append(Gate(LEDGER if left_out else MOVE_FENCE, arrivals=2))
+    double.jobs.gates.append(Gate(MOVE_FENCE if is_fenced else LEDGER, arrivals=2))
     with ThreadPoolExecutor(2) as threads:
         results = list(
             threads.map(lambda batch_id: world.again().consolidate(batch_id, use_lock=False), ["batch_1", "batch_2"])
         )
     [counted] = count_duplicates(world.warehouse, world.spec, DAY, DAY)
-    assert counted.duplicate_keys == (ROWS if left_out else 0)
-    assert sum(result.inserted for result in results) == (2 * ROWS if left_out else ROWS)
-    if not left_out:
+    assert counted.duplicate_keys == (0 if is_fenced else ROWS)
+    assert sum(result.inserted for result in results) == (ROWS if is_fenced else 2 * ROWS)
+    if is_fenced:
         assert any("concurrent update" in message for message in aborted(double))
         assert max(result.attempts for result in results) > 1
 

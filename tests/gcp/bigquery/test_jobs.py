@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +30,7 @@ COMMIT = "^COMMIT TRANSACTION"
 LEDGER = "^INSERT INTO .*consolidation_runs"
 INSERT_JOB = "POST .*/projects/test/jobs$"
 NUMBERS = TableName("nba_predictions", "numbers")
+Steps = Callable[[int], list[Step]]
 
 # A shell's background job is born deaf to Ctrl-C.
 _CLIENT = """
@@ -65,17 +66,26 @@ def numbers(world: BigqueryWorld) -> BigqueryWorld:
 
 
 def insert(n: int) -> list[Step]:
+    """A script."""
+    return [*insert_alone(n), Execute("look", f"SELECT n FROM {NUMBERS.sql}")]
+
+
+def insert_alone(n: int) -> list[Step]:
+    """A statement that is a job by itself."""
     return [Execute("insert", f"INSERT INTO {NUMBERS.sql} (n) SELECT {n}")]
+
+
+either = pytest.mark.parametrize("insert", [insert, insert_alone])
 
 
 def stored(world: BigqueryWorld) -> list[int]:
     return [row["n"] for row in world.warehouse.query(f"SELECT n FROM {NUMBERS.sql} ORDER BY n")]
 
 
-def scripts(double: BigqueryDouble) -> list[str]:
-    """Ids of the script jobs that were run."""
-    queries = {job_id: job.configuration.get("query", {}) for job_id, job in double.jobs.by_id.items()}
-    return [job_id for job_id, query in queries.items() if query.get("query", "").startswith("BEGIN TRANSACTION;\n")]
+def inserts(double: BigqueryDouble) -> list[str]:
+    """Ids of the jobs that insert a number, but for the statements of scripts."""
+    jobs = {job_id: job for job_id, job in double.jobs.by_id.items() if "parentJobId" not in job.statistics}
+    return [job_id for job_id, job in jobs.items() if f"INSERT INTO {NUMBERS.sql}" in str(job.configuration)]
 
 
 def test_client_killed_while_its_job_runs(world: BigqueryWorld, double: BigqueryDouble) -> None:
@@ -116,15 +126,16 @@ def test_interrupted_client_waits_for_its_jobs_end(world: BigqueryWorld, double:
         _, said = process.communicate(timeout=60)
     assert "KeyboardInterrupt" in said
     assert not is_locked(world)
-    [job] = [double.jobs.by_id[job_id] for job_id in scripts(double) if job_id.startswith("consolidation_")]
+    [job] = [job for job_id, job in double.jobs.by_id.items() if job_id.startswith("consolidation_")]
     assert job.done.is_set()
 
 
-def test_slow_job_is_cancelled_and_rolled_back(numbers: BigqueryWorld, double: BigqueryDouble) -> None:
-    double.jobs.gates.append(Gate(COMMIT))
+@either
+def test_slow_job_is_cancelled_and_rolled_back(numbers: BigqueryWorld, double: BigqueryDouble, insert: Steps) -> None:
+    double.jobs.gates.append(Gate("COMMIT|^INSERT"))
     with pytest.raises(WarehouseUnavailable, match=r"took longer than 0\.3s; it was cancelled and rolled back"):
         numbers.warehouse.transact(insert(1), {}, timeout_seconds=0.3)
-    [job] = [double.jobs.by_id[job_id] for job_id in scripts(double)]
+    [job] = [double.jobs.by_id[job_id] for job_id in inserts(double)]
     assert job.error is not None
     assert job.error.reason == "stopped"
     assert stored(numbers) == []
@@ -144,10 +155,15 @@ def test_slow_query_is_cancelled_and_tells_nothing(
     assert cancelled.is_set()
 
 
-@pytest.mark.parametrize("trouble", ["cancelled too late", "failed after the commit"])
-def test_what_was_committed_is_no_failure(numbers: BigqueryWorld, double: BigqueryDouble, trouble: str) -> None:
+@pytest.mark.parametrize(
+    ("insert", "trouble"),
+    [(insert, "cancelled too late"), (insert_alone, "cancelled too late"), (insert, "failed after the commit")],
+)
+def test_what_was_committed_is_no_failure(
+    numbers: BigqueryWorld, double: BigqueryDouble, insert: Steps, trouble: str
+) -> None:
     if trouble == "cancelled too late":
-        gate = Gate(COMMIT, heeds_cancel=False)
+        gate = Gate("COMMIT|^INSERT", heeds_cancel=False)
         double.jobs.gates.append(gate)
         double.on_request("POST .*/cancel$", gate.open)
     else:
@@ -158,8 +174,9 @@ def test_what_was_committed_is_no_failure(numbers: BigqueryWorld, double: Bigque
     assert stored(numbers) == [1]
 
 
-def test_one_id_runs_once_even_while_it_runs(numbers: BigqueryWorld, double: BigqueryDouble) -> None:
-    gate = Gate(COMMIT)
+@either
+def test_one_id_runs_once_even_while_it_runs(numbers: BigqueryWorld, double: BigqueryDouble, insert: Steps) -> None:
+    gate = Gate("COMMIT|^INSERT")
     double.jobs.gates.append(gate)
     with ThreadPoolExecutor(2) as threads:
         first = threads.submit(numbers.warehouse.transact, insert(1), {}, job_id="once")
@@ -170,17 +187,20 @@ def test_one_id_runs_once_even_while_it_runs(numbers: BigqueryWorld, double: Big
         gate.open()
         assert [future.result(60).job_id for future in (first, second)] == ["once", "once"]
     assert stored(numbers) == [1]
-    assert scripts(double) == ["once"]
+    assert inserts(double) == ["once"]
 
 
+@either
 @pytest.mark.parametrize("times", [1, 2, 99])
-def test_lost_answer_is_no_second_run(numbers: BigqueryWorld, double: BigqueryDouble, times: int) -> None:
+def test_lost_answer_is_no_second_run(
+    numbers: BigqueryWorld, double: BigqueryDouble, times: int, insert: Steps
+) -> None:
     """The client asks again and is refused, or gives up asking and looks the job up."""
     world = BigqueryWorld(numbers.folder, address=numbers.address, patience_seconds=3 if times > 1 else 30)
     double.faults.append(Fault(INSERT_JOB, answer_lost=True, times=times))
     assert world.warehouse.transact(insert(1), {}, job_id="once").job_id == "once"
     assert stored(numbers) == [1]
-    assert scripts(double) == ["once"]
+    assert inserts(double) == ["once"]
 
 
 def test_id_of_an_attempt_that_failed_is_used_up(numbers: BigqueryWorld, double: BigqueryDouble) -> None:

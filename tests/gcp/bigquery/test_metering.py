@@ -74,7 +74,7 @@ def test_a_consolidation_passes_the_gate_and_tells_what_it_read(full: BigqueryWo
     consolidated = full.consolidate(use_lock=False)
     figures = consolidated.statistics
     assert consolidated.updated == 3
-    assert 0 < figures["bytes_estimated"] <= figures["bytes_processed"]
+    assert figures["bytes_processed"] > 0
 
 
 @pytest.mark.parametrize("gigabytes", [0, -1, float("nan"), float("inf")])

@@ -14,27 +14,22 @@ from google.cloud import bigquery
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.rows import convert
 from lib.consolidation.table_spec import TableSpec
-from lib.consolidation.warehouse import Execute, Parameters, Row, Step, TransactionOutcome
+from lib.consolidation.warehouse import Parameters, Row, Step, TransactionOutcome
 from lib.embedded.adapters import MAIN_TABLE
 from lib.gcp.bigquery_types import parquet, schema_fields
 from lib.gcp.bigquery_warehouse import BigqueryWarehouse
+from tests.consolidation.unfenced import unmoved
 from tests.consolidation.world import World, in_order
 from tests.gcp.bigquery.double.server import client
 
 PROJECT = "test"
-FENCE = frozenset({"fence", "fence_missing", "stale_token"})
 
 
-class LeakyWarehouse(BigqueryWarehouse):
-    """Leaves out steps of a consolidation, to see what they are good for."""
-
-    def __init__(self, *args: Any, left_out: frozenset[str], **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._left_out = left_out
+class UnfencedWarehouse(BigqueryWarehouse):
+    """Does not move the fence."""
 
     def transact(self, steps: Sequence[Step], parameters: Parameters, **options: Any) -> TransactionOutcome:
-        kept = [step for step in steps if (step.name if isinstance(step, Execute) else step.code) not in self._left_out]
-        return super().transact(kept, parameters, **options)
+        return super().transact(unmoved(steps), parameters, **options)
 
 
 @dataclass(frozen=True)
@@ -43,12 +38,12 @@ class BigqueryWorld(World):
 
     Attributes:
         address: Of the double.
-        left_out: Steps of every transaction that are not run.
+        is_fenced: Whether consolidations move the fence.
         patience_seconds: See `BigqueryWarehouse`.
     """
 
     address: str = ""
-    left_out: frozenset[str] = frozenset()
+    is_fenced: bool = True
     patience_seconds: float = 30.0
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -58,13 +53,8 @@ class BigqueryWorld(World):
 
     @cached_property
     def warehouse(self) -> BigqueryWarehouse:  # type: ignore[override]
-        return LeakyWarehouse(
-            PROJECT,
-            client=self.client,
-            patience_seconds=self.patience_seconds,
-            left_out=self.left_out,
-            **self.options,
-        )
+        make = BigqueryWarehouse if self.is_fenced else UnfencedWarehouse
+        return make(PROJECT, client=self.client, patience_seconds=self.patience_seconds, **self.options)
 
     def set_up(self) -> BigqueryWorld:
         """Dataset and main table."""

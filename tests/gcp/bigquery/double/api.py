@@ -81,7 +81,7 @@ class Api:
             raise job.error
         answer: Resource = {"jobReference": job.resource["jobReference"], "jobComplete": job.done.is_set()}
         if job.done.is_set():
-            rows = [wire.cells(row) for row in job.result.rows]
+            rows = [wire.cells(row, job.result.fields) for row in job.result.rows]
             read = job.statistics["query"]["totalBytesProcessed"]
             answer |= {"schema": {"fields": job.result.fields}, "rows": rows, "totalRows": str(len(rows))}
             answer |= {"totalBytesProcessed": read}

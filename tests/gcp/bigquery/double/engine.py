@@ -37,6 +37,7 @@ class Result:
     fields: list[dict[str, Any]] = field(default_factory=list)
     rows: list[tuple[Any, ...]] = field(default_factory=list)
     kind: str = "SELECT"
+    changed: int | None = None
 
 
 @dataclass(eq=False)
@@ -44,13 +45,11 @@ class Transaction:
     """A connection, and, once it has begun, a snapshot and the tables whose rows it changed.
 
     Attributes:
-        row_count: Rows that its last statement changed.
         late: Updates that wait for its commit, where conflicts are not found before.
         copies: What it sees of their tables until then.
     """
 
     cursor: duckdb.DuckDBPyConnection
-    row_count: int = 0
     late: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     copies: dict[str, str] = field(default_factory=dict)
     began_after: int = 0
@@ -67,7 +66,8 @@ class Engine:
         self._open: list[Transaction] = []
         self._commits = 0
         self._last_update: dict[str, int] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._ended = threading.Condition(self._lock)
 
     def connect(self) -> Transaction:
         cursor = self.catalogue.connection.cursor()
@@ -116,12 +116,13 @@ class Engine:
         transaction.is_open = False
         transaction.updated.clear()
         self._open.remove(transaction)
+        self._ended.notify_all()
 
     def execute(self, transaction: Transaction, sql: str, parameters: Mapping[str, Any]) -> Result:
         tree = self._parsed(sql)
         self._check_tables(tree)
         bound = {name: parameters[name] for name in {item.name for item in tree.find_all(exp.Parameter)}}
-        translated = self._with_meta_tables(tree).sql(dialect="duckdb")
+        translated = self._as_duckdb(tree).sql(dialect="duckdb")
         kind = _KINDS.get(type(tree), "SELECT")
         if kind == "MERGE":
             translated += " RETURNING merge_action"
@@ -130,15 +131,16 @@ class Engine:
             self._put_off(transaction, _target(tree), translated, bound)
         for table, own_copy in transaction.copies.items():
             translated = translated.replace(table, own_copy)
+        if kind in ("MERGE", "UPDATE", "DELETE") and not transaction.is_open:
+            self._queue(_target(tree))
         with _errors(self._conflict(_target(tree))):
             found = transaction.cursor.execute(translated, bound)
             rows = found.fetchall()
         if kind != "SELECT":
-            transaction.row_count = len(rows) if kind == "MERGE" else int(rows[0][0]) if rows else 0
             self._note_change(_target(tree))
             if not is_late:
                 self._note_update(transaction, _target(tree), kind, rows)
-            return Result(kind=kind)
+            return Result(kind=kind, changed=len(rows) if kind == "MERGE" else rows[0][0] if rows else 0)
         return Result([wire.result_field(name, str(type_)) for name, type_, *_ in found.description or ()], rows, kind)
 
     def _is_late(self, transaction: Transaction, table: str) -> bool:
@@ -156,10 +158,6 @@ class Engine:
             transaction.copies[name] = f"temp.main.{own_copy}"
         transaction.late.append((translated, bound))
         transaction.updated.add(table)
-
-    def reads_tables(self, sql: str) -> bool:
-        """Whether a statement names a table."""
-        return bool(_tables(self._parsed(sql)))
 
     def bytes_of(self, sql: str) -> int:
         """What a statement would read."""
@@ -180,8 +178,10 @@ class Engine:
                 self.catalogue.require(dataset, table)
         require_partition_filters(tree, self.catalogue.project, self.catalogue.tables)
 
-    def _with_meta_tables(self, tree: exp.Expression) -> exp.Expression:
+    def _as_duckdb(self, tree: exp.Expression) -> exp.Expression:
         def replaced(node: exp.Expression) -> exp.Expression:
+            if isinstance(node, exp.CountIf):  # of nothing: 0, and NULL in DuckDB
+                return exp.Count(this=exp.Case(ifs=[exp.If(this=node.this, true=exp.Literal.number(1))]))
             if isinstance(node, exp.UnixToTime):
                 return exp.func("make_timestamptz", exp.Mul(this=node.this, expression=exp.Literal.number(1000)))
             if isinstance(node, exp.Anonymous) and node.name.upper() == "ERROR" and "refusals" in self._breaks:
@@ -198,6 +198,11 @@ class Engine:
             dataset, _, name = table.partition(".")
             if (dataset, name) in self.catalogue.tables:
                 self.catalogue.modified(dataset, name)
+
+    def _queue(self, table: str) -> None:
+        """DML outside a transaction waits for the transactions that have changed the table."""
+        with self._ended:
+            self._ended.wait_for(lambda: not any(table in transaction.updated for transaction in self._open))
 
     def _note_update(self, transaction: Transaction, table: str, kind: str, rows: list[tuple[Any, ...]]) -> None:
         if kind == "MERGE":

@@ -67,13 +67,14 @@ class Job:
 
 
 class Jobs:
-    """Runs jobs. A test sets `faults`, `gates` and `on_insert`, and reads `by_id`."""
+    """Runs jobs. A test sets `faults`, `gates` and `on_insert`, and reads `by_id`, and of dry runs `dry`."""
 
     def __init__(self, catalogue: Catalogue, breaks: Collection[str] = ()) -> None:
         self.catalogue = catalogue
         self.breaks = breaks
         self.engine = Engine(catalogue, breaks)
         self.by_id: dict[str, Job] = {}
+        self.dry: list[Job] = []
         self.faults: list[Fault] = []
         self.gates: list[Gate] = []
         self.on_insert: list[Callable[[Job], object]] = []
@@ -95,6 +96,7 @@ class Jobs:
             look(job)
         if configuration.get("dryRun"):
             self._dry_run(job)
+            self.dry.append(job)
             return job
         with self._lock:
             if job_id in self.by_id:
@@ -169,29 +171,19 @@ class Jobs:
                 job.result = self._statement(job, transaction, statement, parameters, is_script)
 
             def holds(condition: script.Statement) -> bool:
-                return self._condition(job, transaction, condition, parameters)
+                sql = condition.sql.replace("@@row_count", str(job.result.changed or 0))
+                asked = script.Statement(f"SELECT {sql}", condition.line)
+                if "FROM" in sql or "free conditions" in self.breaks:
+                    found = self._statement(job, transaction, asked, parameters, is_script)
+                else:
+                    found = self.engine.execute(transaction, asked.sql, parameters)
+                return bool(found.rows[0][0]) and "refusals" not in self.breaks
 
             script.run(nodes, execute, holds)
             job.statistics["query"].setdefault("statementType", job.result.kind)
         finally:
             self.engine.end(transaction)
             transaction.cursor.close()
-
-    def _condition(
-        self, job: Job, transaction: Transaction, condition: script.Statement, parameters: Mapping[str, Any]
-    ) -> bool:
-        """A job of its own only if it reads a table."""
-        sql = f"SELECT {condition.sql}".replace("@@row_count", str(transaction.row_count))
-        configuration = {"query": {"query": condition.sql}}
-        child = Job(self.catalogue.project, f"script_job_{uuid.uuid4().hex}", configuration, job.location)
-        found = self.engine.execute(transaction, sql, parameters)
-        frame = {"startLine": condition.line, "startColumn": 1, "text": condition.sql}
-        child.statistics["scriptStatistics"] = {"evaluationKind": "EXPRESSION", "stackFrames": [frame]}
-        child.statistics |= {"parentJobId": job.job_id, "query": {"statementType": "SELECT"}}
-        child.end()
-        if self.engine.reads_tables(sql) or "free conditions" in self.breaks:
-            self.by_id[child.job_id] = child
-        return bool(found.rows[0][0]) and "refusals" not in self.breaks
 
     def _statement(
         self,
@@ -225,6 +217,8 @@ class Jobs:
             if is_script:
                 self.by_id[child.job_id] = child
         child.statistics["query"] = {"statementType": result.kind}
+        if result.changed is not None and not is_script:
+            job.statistics["query"]["numDmlAffectedRows"] = str(result.changed)
         self._fail(statement.sql, answer_lost=True)
         return result
 

@@ -77,9 +77,12 @@ def stored(googlesql_type: str, value: Any) -> Any:
     return json.dumps(value) if googlesql_type == "JSON" and value is not None else value
 
 
-def cells(row: Sequence[Any]) -> dict[str, Any]:
-    """A row of a result."""
-    return {"f": [{"v": _cell(value)} for value in row]}
+def cells(row: Sequence[Any], fields: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A row of a result; an array that is NULL comes back empty."""
+    values = (
+        [] if value is None and field["mode"] == "REPEATED" else value for value, field in zip(row, fields, strict=True)
+    )
+    return {"f": [{"v": _cell(value)} for value in values]}
 
 
 def _cell(value: Any) -> Any:

@@ -1,0 +1,41 @@
+"""After a conflict the next attempt waits as long as attempts take."""
+
+from __future__ import annotations
+
+from statistics import mean
+
+import pytest
+
+from lib.consolidation.errors import TransactionConflict
+from lib.consolidation.retry import until_no_conflict
+from tests.consolidation.rivals import consolidated_at_once
+
+
+def test_many_dates_at_once_are_all_done_and_get_in_each_others_way_little() -> None:
+    """A month at once; waits of at most two seconds would take 500 transactions, or 2,000 if the loser is told early."""
+    played = [consolidated_at_once(31, seed=seed) for seed in range(20)]
+    assert [one.gave_up for one in played] == [0] * len(played)
+    assert mean(one.transactions for one in played) <= 220
+    told_early = consolidated_at_once(31, seed=0, cancelled_after_seconds=4.0)
+    assert (told_early.gave_up, told_early.transactions <= 400) == (0, True)
+
+
+def test_patience_ends_with_a_last_attempt() -> None:
+    """No attempt begins after it, and none is left out before."""
+    alone = consolidated_at_once(1, seed=0)
+    assert (alone.transactions, alone.gave_up, alone.seconds) == (1, 0, 10.0)
+    impatient = consolidated_at_once(31, seed=0, patience_seconds=60.0)
+    assert impatient.seconds <= 70
+    assert impatient.gave_up > 0
+
+
+def test_only_what_a_rival_did_is_tried_again() -> None:
+    attempts = []
+
+    def attempt() -> None:
+        attempts.append(1)
+        raise (TransactionConflict("a rival") if len(attempts) == 1 else ValueError("ours"))
+
+    with pytest.raises(ValueError, match="ours"):
+        until_no_conflict(attempt, patience_seconds=60)
+    assert len(attempts) == 2
