@@ -21,6 +21,7 @@ from lib.consolidation.trials.promises import (
     unfenced_merges,
     writes_past_the_fence,
 )
+from lib.consolidation.trials.race import Race
 from lib.errors import SourceUnavailable
 from lib.operations.proving.proof import Cancelled, Claim, Proof
 from lib.ports.scratch import StatementRun
@@ -34,7 +35,7 @@ STOP = "Do not let consolidations run here without the lock, and report this run
 def _unfenced(proof: Proof, question: Question) -> Check:
     race = unfenced_merges(proof.arena)
     losers, found = proof.losers_of(race), counted(proof.arena, race.spec)
-    question = question.on(_evidence(losers, rows=found.rows, keys=found.keys))
+    question = question.on(_evidence(race, losers, rows=found.rows, keys=found.keys))
     if losers:
         return question.warns(
             f"not so here: {_cancelled(losers)}. This warehouse prevents by itself what the fence is for, "
@@ -48,7 +49,7 @@ def _unfenced(proof: Proof, question: Question) -> Check:
 def _fenced(proof: Proof, question: Question) -> Check:
     race = fenced_consolidations(proof.arena, proof.scope.platform.locks)
     losers, found = proof.losers_of(race), counted(proof.arena, race.spec)
-    question = question.on(_evidence(losers, rows=found.rows, keys=found.keys))
+    question = question.on(_evidence(race, losers, rows=found.rows, keys=found.keys))
     if found.rows > found.keys:
         return question.fails(f"both were committed: {found.rows} rows of {found.keys} keys, past the fence", STOP)
     if found.keys < KEYS:
@@ -71,8 +72,9 @@ def _stale(proof: Proof, question: Question) -> Check:
 
 
 def _by_table(proof: Proof, question: Question) -> Check:
-    losers = proof.losers_of(fences_of_two_dates(proof.arena))
-    question = question.on(_evidence(losers))
+    race = fences_of_two_dates(proof.arena)
+    losers = proof.losers_of(race)
+    question = question.on(_evidence(race, losers))
     if not losers and not proof.cancelled:
         return question.unknown(
             "neither was cancelled, and nothing else was in this run, so how wide a conflict is remains unknown",
@@ -145,11 +147,11 @@ def _jobs(number: int) -> str:
     return "no job" if not number else "1 job" if number == 1 else f"{number} jobs"
 
 
-def _evidence(losers: Sequence[Cancelled], **figures: int) -> dict[str, Value]:
-    evidence: dict[str, Value] = {**figures, "cancelled": len(losers)}
-    for number, each in enumerate(losers, start=1):
-        evidence |= {f"job {number}": each.job_id, f"words {number}": each.words}
-    return evidence
+def _evidence(race: Race, losers: Sequence[Cancelled], **figures: int) -> dict[str, Value]:
+    said = {each.job_id: each.words for each in losers}
+    jobs = {f"job {number}": each.job_id for number, each in enumerate(race.ended, start=1)}
+    words = {f"words of {name}": said[job_id] for name, job_id in jobs.items() if job_id in said}
+    return {**figures, "cancelled": len(losers), **jobs, **words}
 
 
 def _cancelled(losers: Sequence[Cancelled]) -> str:

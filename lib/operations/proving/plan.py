@@ -68,7 +68,8 @@ def plan_of(platform: Platform, dataset: str) -> ProofPlan:
         InvalidIdentifier: It is not a plain name.
         DatasetExists: It is taken.
     """
-    note = platform.scratch.note_of(plain_identifier(dataset, "dataset name"))
+    plain_identifier(dataset, "dataset name")
+    note = platform.scratch.note_of(dataset)
     if note is not None:
         raise DatasetExists(_taken(platform, dataset, note))
     expires = platform.scratch.tables_expire_after_seconds

@@ -78,6 +78,10 @@ def test_a_warehouse_as_documented_keeps_every_promise(monkeypatch: pytest.Monke
         found = tried(scope_of(platform))
         assert (len(found), other_than_pass(found)) == (len(CLAIMS), {})
         assert found["unfenced_merges"].summary.startswith("both were committed: 6 rows of 3 keys")
+        lost = found["fenced_consolidations"].evidence
+        assert {lost["job 1"], lost["job 2"]} <= double.jobs.by_id.keys()
+        [words] = [str(value) for label, value in lost.items() if label.startswith("words of job ")]
+        assert "concurrent update" in words
         assert "cancelled at UPDATE and then ran again" in found["fenced_consolidations"].summary
         assert found["row_count_condition"].summary == "none, and a condition that reads a table costs 1 job"
         [promised] = map(int, re.findall(r"about (\d+) readings", str(planned.facts["cost"])))
