@@ -94,6 +94,8 @@ def test_the_dataset_goes_when_the_run_is_stopped(tmp_path: Path, home: Path, sh
             assert "Interrupted" in output.read()
         assert double.catalogue.datasets == {}
         gate.open()
+        # They end by themselves, as their tables are gone; the double would interrupt them in the middle of that.
+        assert all(job.done.wait(60) for job in list(double.jobs.by_id.values()))
 
 
 @pytest.mark.parametrize(
