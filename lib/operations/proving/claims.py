@@ -173,7 +173,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         Question("fenced_consolidations", "With the fence, two consolidations at once write each key once"),
         "Both update the date's fence row, and a warehouse cancels one of two transactions that do.",
-        100,
+        50,
         _fenced,
     ),
     Claim(
