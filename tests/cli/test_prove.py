@@ -54,7 +54,7 @@ def test_on_bigquery(shell: Shell) -> None:
     with BigqueryDouble(PROJECT, location="us-west2") as double:
         environ = {"BIGQUERY_EMULATOR_HOST": double.address}
         planned = told(shell(*PROVE, *GOOGLE, "--json", environ=environ))
-        assert "MB: 1.6 GB in all, some cents at list price" in planned["state"]["cost"]
+        assert "MB: 1.1 GB in all, some cents at list price" in planned["state"]["cost"]
         assert not [request for request in double.requests if not request.startswith("GET")]
         done = shell(*PROVE, *GOOGLE, "--plan", planned["plan"], "--json", environ=environ)
         assert (done.returncode, told(done)["headline"]) == (0, "All 7 checks passed"), done.stderr
