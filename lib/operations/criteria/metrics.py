@@ -117,15 +117,10 @@ def _lock_acquisition_failures(evidence: Evidence) -> Measurement:
 
 
 def _lock_failure_percent(evidence: Evidence) -> Measurement:
-    """One failure of a few is not yet consistent, and not a reason for trust either."""
     failed, tried = _acquisitions(evidence)
-    if failed == 1 and tried < _ENOUGH:
-        return Measurement(None, f"1 of only {tried} tried failed, too few to call it consistent")
     return Measurement(100 * failed / tried, f"{failed} of {tried} tried") if tried else _NO_ACQUISITION
 
 
-# Of fewer, one failure alone is more than a tenth.
-_ENOUGH = 10
 _NO_ACQUISITION = Measurement(None, "no acquisition was logged")
 
 

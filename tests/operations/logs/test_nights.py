@@ -129,7 +129,6 @@ def test_each_end_is_what_it_is(
     check = the_check(consolidations(seen))
     assert (check.verdict, summary in check.summary) == (verdict, True), check.summary
     assert seen.history.lock_service_errors == []
-    assert not is_advised(seen)
 
 
 def test_a_validation_that_could_not_run_found_nothing(dialect: str, play: Play) -> None:
