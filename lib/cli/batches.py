@@ -145,7 +145,7 @@ def duplicates(game_date: date, environment: str, as_json: bool) -> None:
 
     platform = connect(environment)
     counts = count_duplicates(platform.warehouse, platform.table, game_date, game_date, with_guide=True)
-    count = next(iter(counts), DuplicateCount(game_date, 0, 0, 0, 0, 0))
+    count = next(iter(counts), DuplicateCount(game_date, guide_keys=0))
     if as_json:
         options.echo_json(asdict(count))
     elif not counts:

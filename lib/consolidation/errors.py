@@ -63,6 +63,18 @@ class WarehouseUnavailable(Unavailable):
     """The warehouse could not be reached or answered with a fault."""
 
 
+class QueryOverLimit(WarehouseUnavailable):
+    """The query would read more than the environment allows; it was not run.
+
+    Attributes:
+        allowed_share: How much of what it would read is allowed, 0 to 1.
+    """
+
+    def __init__(self, message: str, allowed_share: float) -> None:
+        self.allowed_share = allowed_share
+        super().__init__(message)
+
+
 class DatasetNotFound(WarehouseUnavailable):
     """The dataset does not exist, or is in another location; that a table is missing does not follow."""
 

@@ -6,13 +6,16 @@ second consolidation of a batch changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 
-from lib.consolidation.errors import TableNotFound
+from lib.consolidation.errors import TableNotFound, WarehouseUnavailable
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column, Row, Value, Warehouse
+
+# A runbook reads no more of them at once; a project has a few thousand in a year.
+MOST_RUNS = 500
 
 
 @dataclass(frozen=True)
@@ -70,17 +73,33 @@ def ledger_runs(
     spec: TableSpec,
     *,
     batch_id: str | None = None,
+    batches: Collection[str] | None = None,
     game_date: date | None = None,
     since: datetime | None = None,
+    most: int | None = None,
 ) -> list[LedgerRun]:
-    """Committed consolidations, newest first; none when there is no ledger yet."""
-    given: dict[str, Value | None] = {"batch_id": batch_id, "game_date": game_date, "since": since}
+    """Committed consolidations, newest first; none when there is no ledger yet.
+
+    Args:
+        batch_id: Of this batch only.
+        batches: Of these only, as they are named or as names of staging tables spell them.
+        game_date: Of this date only.
+        since: Committed since then only.
+        most: The newest so many; see `is_cut`. None: all.
+    """
+    given: dict[str, Value | None] = {
+        "batch_id": batch_id,
+        "batches": None if batches is None else sorted({spelled_in_names(name) for name in batches}),
+        "game_date": game_date,
+        "since": since,
+    }
     asked = {name: value for name, value in given.items() if value is not None}
-    where = " AND ".join("committed_at >= @since" if name == "since" else f"{name} = @{name}" for name in asked)
+    where = " AND ".join(_CONDITIONS[name] for name in asked)
     names = ", ".join(column.name for column in LEDGER_COLUMNS)
+    newest = "" if most is None else f" LIMIT {most:d}"
     try:
         rows = warehouse.query(
-            f"SELECT {names} FROM {spec.ledger.sql} WHERE {where or 'TRUE'} ORDER BY committed_at DESC, run_id",
+            f"SELECT {names} FROM {spec.ledger.sql} WHERE {where or 'TRUE'} ORDER BY committed_at DESC, run_id{newest}",
             asked,
         )
     except TableNotFound:
@@ -92,3 +111,68 @@ def ledger_run(row: Row) -> LedgerRun:
     """The record of a row that has `LEDGER_COLUMNS`, and may have more."""
     run = {column.name: row[column.name] for column in LEDGER_COLUMNS}
     return LedgerRun(**{**run, "staging_tables": tuple(run["staging_tables"])})
+
+
+_CONDITIONS: Mapping[str, str] = {
+    "batch_id": "batch_id = @batch_id",
+    "batches": "REPLACE(batch_id, '-', '_') IN UNNEST(@batches)",
+    "game_date": "game_date = @game_date",
+    "since": "committed_at >= @since",
+}
+
+
+def spelled_in_names(batch_id: str) -> str:
+    """The batch as names of tables spell it, which hold no hyphen."""
+    return batch_id.replace("-", "_")
+
+
+def is_cut(runs: Sequence[LedgerRun]) -> bool:
+    """Whether older runs may be missing, because the `MOST_RUNS` newest were asked for."""
+    return len(runs) >= MOST_RUNS
+
+
+def whole_ledger(
+    warehouse: Warehouse, spec: TableSpec, batches: Collection[str], *, since: datetime | None = None
+) -> list[LedgerRun]:
+    """All runs of these batches, for answers that a missing one would make wrong.
+
+    Raises:
+        WarehouseUnavailable: There are `MOST_RUNS` or more.
+    """
+    runs = ledger_runs(warehouse, spec, batches=batches, since=since, most=MOST_RUNS) if batches else []
+    if is_cut(runs):
+        raise WarehouseUnavailable(
+            f"the ledger has {MOST_RUNS} or more consolidations of the batches that have staging tables, locks or "
+            "jobs, and no more are read; drop the staging tables that are merged: runbook batches cleanup BATCH"
+        )
+    return runs
+
+
+@dataclass(frozen=True)
+class RunCounts:
+    """How many consolidations were committed.
+
+    Attributes:
+        first: When the first one of all was; None: there is none.
+        within: How many in each of the periods that were asked for.
+    """
+
+    first: datetime | None
+    within: tuple[int, ...]
+
+
+def count_runs(warehouse: Warehouse, spec: TableSpec, periods: Sequence[tuple[datetime, datetime]]) -> RunCounts:
+    """Count in the warehouse the runs from the start of each period to before its end."""
+    counts = [
+        f"COUNTIF(committed_at >= @start_{number} AND committed_at < @end_{number}) AS within_{number}"
+        for number in range(len(periods))
+    ]
+    bound: dict[str, Value] = {}
+    for number, (start, end) in enumerate(periods):
+        bound |= {f"start_{number}": start, f"end_{number}": end}
+    try:
+        sql = f"SELECT {', '.join(['MIN(committed_at) AS first_run', *counts])} FROM {spec.ledger.sql}"
+        [row] = warehouse.query(sql, bound)
+    except TableNotFound:
+        return RunCounts(None, (0,) * len(periods))
+    return RunCounts(row["first_run"], tuple(row[f"within_{number}"] for number in range(len(periods))))

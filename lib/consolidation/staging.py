@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from lib.consolidation.errors import InvalidIdentifier, StagedDataError, UnmarkedStaging
 from lib.consolidation.identifiers import TableName, checked_batch_id
-from lib.consolidation.ledger import LedgerRun, ledger_runs
+from lib.consolidation.ledger import LedgerRun, spelled_in_names, whole_ledger
 from lib.consolidation.row_groups import grouped_by_columns
 from lib.consolidation.rows import convert, place
 from lib.consolidation.schema import check_spec, check_staged_columns
@@ -154,7 +154,7 @@ def _shares(table: pyarrow.Table, parts: int) -> Iterator[pyarrow.Table]:
 
 def staging_prefix(batch_id: str) -> str:
     """What the names of a batch's staging tables start with."""
-    return f"{STAGING_PREFIX}{batch_id.replace('-', '_')}_"
+    return f"{STAGING_PREFIX}{spelled_in_names(batch_id)}_"
 
 
 def staging_table_name(spec: TableSpec, batch_id: str, worker_id: str) -> TableName:
@@ -216,6 +216,17 @@ def merged_names(runs: Sequence[LedgerRun]) -> dict[str, datetime]:
     return {name: run.started_at for run in reversed(runs) for name in run.staging_tables}
 
 
+def named_in_ledger(warehouse: Warehouse, spec: TableSpec, tables: Sequence[StagingTable]) -> dict[str, datetime]:
+    """`merged_names` of the runs of these tables' batches; a run before a table was written did not merge it.
+
+    Raises:
+        WarehouseUnavailable: There are too many.
+    """
+    times = [moment for table in tables if (moment := table.changed_at)]
+    batches = {batch_of(table) for table in tables if table.changed_at}
+    return merged_names(whole_ledger(warehouse, spec, batches, since=min(times, default=None)))
+
+
 def is_merged(table: StagingTable, merged: Mapping[str, datetime]) -> bool:
     """Whether its rows are known to be in the main table.
 
@@ -258,11 +269,10 @@ class BatchBacklog:
 def staging_backlog(warehouse: Warehouse, spec: TableSpec) -> list[BatchBacklog]:
     """All staging tables by batch, those that wait longest first."""
     batches: dict[str, list[StagingTable]] = {}
-    for table in staging_of(warehouse, spec):
+    listed = staging_of(warehouse, spec)
+    for table in listed:
         batches.setdefault(batch_of(table), []).append(table)
-    if not batches:
-        return []
-    merged = merged_names(ledger_runs(warehouse, spec))
+    merged = named_in_ledger(warehouse, spec, listed)
     backlogs = [_backlog(batch_id, tables, merged) for batch_id, tables in batches.items()]
     return sorted(backlogs, key=lambda batch: (batch.oldest is not None, str(batch.oldest), batch.batch_id))
 

@@ -10,15 +10,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from lib.consolidation.errors import WarehouseUnavailable
+from lib.consolidation.errors import QueryOverLimit
 from lib.consolidation.warehouse import Parameters, Row
 from lib.gcp.bigquery_warehouse import BigqueryWarehouse
 from lib.ports.jobs import QueryCost
 from lib.words.quantities import spoken_bytes
-
-
-class QueryOverLimit(WarehouseUnavailable):
-    """The query would read more than the environment allows; it was not run."""
 
 
 class MeteredBigqueryWarehouse(BigqueryWarehouse):
@@ -54,5 +50,6 @@ class MeteredBigqueryWarehouse(BigqueryWarehouse):
             raise QueryOverLimit(
                 f"the query would read {spoken_bytes(estimated)}, and this environment allows "
                 f"{spoken_bytes(self._query_limit_bytes)} a query; it was not run. Ask about less, or raise "
-                "google.query_limit_gb in the file of params/environments"
+                "google.query_limit_gb in the file of params/environments",
+                self._query_limit_bytes / estimated,
             )

@@ -10,6 +10,7 @@ from functools import cached_property
 from lib import places
 from lib.errors import CouldNotLook, UserError
 from lib.operations.criteria.metrics import Evidence
+from lib.operations.duplicate_counts import DuplicateCounts
 from lib.operations.logs.history import LogHistory
 from lib.platform import Platform
 from lib.verdict.check import Question
@@ -50,6 +51,11 @@ class Scope:
         return self.game_date - timedelta(days=1)
 
     @cached_property
+    def duplicates(self) -> DuplicateCounts:
+        """The duplicates that this run has counted so far."""
+        return DuplicateCounts(self.platform)
+
+    @cached_property
     def history(self) -> LogHistory:
         """The logs from `since` until now."""
         return LogHistory(self.platform, self.since, self.now)
@@ -70,7 +76,7 @@ class Scope:
     def evidence(self) -> Evidence:
         """What the criteria are judged by: this date and the one before."""
         today = resolve_game_date("today", self.platform.environment.timezone, now=self.now)
-        return Evidence(self.history, self.day_before, self.game_date, today)
+        return Evidence(self.history, self.duplicates, self.day_before, self.game_date, today)
 
     @property
     def _moment_note(self) -> str:

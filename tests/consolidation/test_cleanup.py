@@ -11,11 +11,13 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib.consolidation.upkeep.cleanup import Proof, drop_merged, prove_merged
-from tests.consolidation.world import DAY, World, prediction, quoted
+from lib.consolidation.identifiers import TableName
+from lib.consolidation.staging import BatchStagingWriter, staging_backlog
+from lib.consolidation.upkeep.cleanup import Proof, ProvenTable, drop_merged, prove_merged, prove_waiting
+from tests.consolidation.world import DAY, World, later, prediction, quoted
 
 BATCH = "batch_1"
-# Key, date, value: few enough to meet often, among them lines that only rounding makes one.
+# Key, date, value and with it the generation: few enough to meet often, some apart only by rounding.
 Row = tuple[str, float | None, date, float | None]
 rows = st.tuples(
     st.sampled_from("ab"),
@@ -27,9 +29,19 @@ rows = st.tuples(
 
 def predictions(found: Iterable[Row]) -> list[dict[str, Any]]:
     return [
-        prediction(player_lookup=player, current_points_line=line, game_date=day, predicted_points=value)
+        prediction(
+            player_lookup=player,
+            current_points_line=line,
+            game_date=day,
+            predicted_points=value,
+            updated_at=None if value is None else later(value),
+        )
         for player, line, day, value in found
     ]
+
+
+def said_of_backlog(one: ProvenTable) -> tuple[TableName, bool, int, int]:
+    return one.table.name, one.proof.is_merged, one.rows, one.rows_nowhere_else
 
 
 @settings(max_examples=15, deadline=None)
@@ -45,6 +57,8 @@ def test_merged_is_what_is_in_the_main_table_value_for_value(main: list[Row], ta
         assert {one.table.name: (one.proof is Proof.EQUAL, one.missing) for one in proven} == {
             name: (set(table) <= set(main), sum(row[:3] not in keys for row in table)) for name, table in staged.items()
         }
+        waiting = prove_waiting(world.warehouse, world.spec, [one.table for one in proven])
+        assert [said_of_backlog(one) for one in waiting] == [said_of_backlog(one) for one in proven]
         drop_merged(world.warehouse, world.spec, BATCH, proven)
         kept = [one.table.name for one in prove_merged(world.warehouse, world.spec, BATCH)]
         assert kept == sorted(name for name, table in staged.items() if not set(table) <= set(main))
@@ -72,3 +86,12 @@ def test_a_table_that_cannot_be_compared_is_not_proven(world: World) -> None:
         connection.execute(f"ALTER TABLE {quoted(table)} ADD COLUMN newest_feature DOUBLE DEFAULT 0.5")
     assert [one.proof for one in prove_merged(world.warehouse, world.spec, BATCH)] == [Proof.UNREADABLE]
     assert prove_merged(world.warehouse, world.spec, "no_such_batch") == []
+
+
+def test_what_is_staged_after_a_run_does_not_hide_that_the_rest_was_merged(world: World) -> None:
+    writer = BatchStagingWriter(world.warehouse, world.spec)
+    writer.write([prediction()], batch_id=BATCH, worker_id="w1")
+    world.consolidate(BATCH, cleanup=False)
+    writer.write([prediction(player_lookup="late")], batch_id=BATCH, worker_id="w2")
+    [batch] = staging_backlog(world.warehouse, world.spec)
+    assert (batch.merged_tables, batch.unmerged_tables) == (1, 1)

@@ -40,6 +40,7 @@ from rehearsal.acts import Acts
 from rehearsal.demo import Act
 from rehearsal.slates import slate_of
 from rehearsal.stage import batch_name
+from tests.gcp.bigquery.double import BigqueryDouble
 from tests.gcp.conftest import PROJECT
 from tests.gcp.double import GoogleDouble
 from tests.gcp.http_server import Answer
@@ -59,11 +60,13 @@ class GoogleActs(Acts):
 
     Attributes:
         google: The double of what is only looked at.
+        bigquery: The double of the warehouse.
         embedded: The same acts on an embedded platform.
         url: Of the server that answers `health`.
     """
 
     google: GoogleDouble
+    bigquery: BigqueryDouble
     embedded: Acts
     url: str
 

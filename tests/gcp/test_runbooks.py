@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -14,14 +14,16 @@ from lib.consolidation.staging import staging_backlog
 from lib.consolidation.upkeep.duplicates import count_duplicates
 from lib.embedded.deployment import Deployment
 from lib.lock_switch import VARIABLE
-from lib.platform import connect
+from lib.platform import Platform, connect
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
 from lib.verdict.verdict import Verdict
 from lib.words.dates import resolve_game_date
 from rehearsal.acts import Acts
 from rehearsal.demo import Act, story
+from rehearsal.slates import slate_of
 from tests.gcp.bigquery.double import BigqueryDouble
+from tests.gcp.bigquery.double.jobs import Job
 from tests.gcp.bigquery.world import create_main_table
 from tests.gcp.conftest import PROJECT
 from tests.gcp.double import GoogleDouble
@@ -49,7 +51,7 @@ def acts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, google: GoogleDouble, 
         bigquery.client().create_dataset(platform.table.table.dataset)
         create_main_table(bigquery.client(), platform.table)
         today = resolve_game_date("today", platform.environment.timezone)
-        yield GoogleActs(platform, today, 0, stack, google, Acts(embedded, today, 0, stack), url)
+        yield GoogleActs(platform, today, 0, stack, google, bigquery, Acts(embedded, today, 0, stack), url)
 
 
 def forget_documents(firestore: str) -> None:
@@ -92,6 +94,48 @@ def test_the_lock_is_switched_off_for_whoever_consolidates(acts: GoogleActs) -> 
     acts.platform.staging_writer().write([row], batch_id="b1", worker_id="w", game_date=acts.today)
     result = acts.platform.consolidator().consolidate_batch(batch_id="b1", game_date=acts.today)
     assert (result.inserted, result.locked) == (1, False)
+
+
+def test_runbooks_read_little_of_a_large_table_and_of_a_long_ledger(acts: GoogleActs) -> None:
+    """A terabyte in partitions of 1.5 GB, 600 consolidations of this very date, and a batch that waits."""
+    deploy(acts.google, Deployment(), acts.platform, acts.url)
+    yesterday = acts.today - timedelta(days=1)
+    for game_date in (yesterday, acts.today):
+        stage_slate(acts.platform, f"batch_{game_date}", game_date)
+        acts.platform.consolidator().consolidate_batch(batch_id=f"batch_{game_date}", game_date=game_date)
+    stage_slate(acts.platform, "batch_that_waits", acts.today)
+    main, ledger = acts.platform.table.table, acts.platform.table.ledger
+    rows_a_day = round(1.5e9 / acts.bigquery.catalogue.row_width(main.dataset, main.table))
+    acts.bigquery.catalogue.sized(main.dataset, main.table, rows_a_day=rows_a_day, days=667, last_day=acts.today)
+    acts.bigquery.sql(
+        f"INSERT INTO {main.dataset}.{ledger.table} SELECT L.* REPLACE (batch_id || '_' || n AS batch_id) "
+        f"FROM {main.dataset}.{ledger.table} AS L, range(600) AS older(n) WHERE game_date = '{acts.today}'"
+    )
+    jobs: list[Job] = []
+    acts.bigquery.jobs.on_insert.append(jobs.append)
+
+    monitoring = execute(find_runbook("day1_monitoring"), {"batch": "batch_unknown"}, environment="production").record
+    assert {check.name: check.verdict for check in monitoring.checks}["Staging backlog"] == Verdict.PASS
+    assert sum(estimates(jobs)) < 2e9
+    so_far = len(jobs)
+    diagnosis = execute(find_runbook("duplicate_diagnosis"), {}, environment="production").record
+    assert (diagnosis.verdict, diagnosis.error) == (Verdict.PASS, None)
+    queries = [job.configuration["query"]["query"] for job in jobs[so_far:] if "dryRun" not in job.configuration]
+    assert len(queries) <= 6
+    assert [sql for sql in queries if "MD5" in sql] == []
+    rest = [execute(find_runbook(name), {}, environment="production").record for name in ("daily_quality", "rollback")]
+    assert [check for run in (monitoring, *rest) for check in run.checks if "would read" in check.summary] == []
+    of_ledger = [job for job in jobs if ledger.table in job.configuration["query"]["query"]]
+    assert 0 < max(len(job.result.rows) for job in of_ledger) <= 500
+
+
+def stage_slate(platform: Platform, batch_id: str, game_date: date) -> None:
+    rows = slate_of(game_date).predict(batch_id, generated_at=datetime.now(UTC))
+    platform.staging_writer().write_batch(rows, batch_id=batch_id, workers=2)
+
+
+def estimates(jobs: Sequence[Job]) -> list[int]:
+    return [int(job.statistics["query"]["totalBytesProcessed"]) for job in jobs if job.configuration.get("dryRun")]
 
 
 def the_state_is_as_told(acts: GoogleActs) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from lib.consolidation.key import column_list, quoted
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.upkeep.column_rules import ColumnRule, contradictions, measures_of
-from lib.consolidation.warehouse import Value, Warehouse
+from lib.consolidation.warehouse import Column, Row, Value, Warehouse
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,18 @@ class DayProfile:
     active_rows: int
     newest: datetime | None
     measured: Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class DayWritten:
+    """When the rows of one date were written.
+
+    Attributes:
+        newest: The last of them (UTC); None: no column tells.
+    """
+
+    game_date: date
+    newest: datetime | None
 
 
 @dataclass(frozen=True)
@@ -71,13 +83,11 @@ def profile_days(
 ) -> list[DayProfile]:
     """Each date from `since` to `until` that has rows, oldest first; the rules fit the table's columns."""
     columns = warehouse.columns(spec.table)
-    moments = {column.name for column in columns if column.type == "TIMESTAMP"}
-    written = [name for name in spec.newest_first if name in moments]
+    written = _written(spec, columns)
     counted = is_active(spec)
     measures = [measure for rule in rules for measure in measures_of(rule, counted)]
     measures += contradictions(columns, counted)
-    aggregates = [f"COUNTIF({counted}) AS active_rows"]
-    aggregates += [f"MAX(T.{quoted(name)}) AS {quoted(f'newest__{name}')}" for name in written]
+    aggregates = [f"COUNTIF({counted}) AS active_rows", *written.values()]
     aggregates += [f"{measure.sql} AS {quoted(measure.name)}" for measure in measures]
     bound: dict[str, Value] = {"since": since, "until": until}
     for measure in measures:
@@ -93,11 +103,46 @@ def profile_days(
             game_date=row["day"],
             rows=row["row_count"],
             active_rows=row["active_rows"],
-            newest=max((moment for name in written if (moment := row[f"newest__{name}"])), default=None),
+            newest=_newest(row, written),
             measured={measure.name: row[measure.name] for measure in measures},
         )
         for row in rows
     ]
+
+
+def last_written(warehouse: Warehouse, spec: TableSpec, since: date, until: date) -> DayWritten | None:
+    """The newest date from `since` to `until` that has rows; None: none has.
+
+    Looked for from the end, in up to three queries: mostly the first date has rows, and no other is read.
+    """
+    written = _written(spec, warehouse.columns(spec.table))
+    day = f"T.{quoted(spec.date_column)}"
+    sql = (
+        f"SELECT {', '.join([f'{day} AS day', *written.values()])} FROM {spec.table.sql} AS T "
+        f"WHERE {day} BETWEEN @since AND @until GROUP BY {day} ORDER BY {day} DESC LIMIT 1"
+    )
+    eve = until - timedelta(days=1)
+    for first, last in ((until, until), (eve, eve), (since, eve - timedelta(days=1))):
+        if since <= first <= last and (rows := warehouse.query(sql, {"since": first, "until": last})):
+            return DayWritten(rows[0]["day"], _newest(rows[0], written))
+    return None
+
+
+def rows_of_date(warehouse: Warehouse, spec: TableSpec, game_date: date) -> int:
+    """How many rows the date has, superseded ones too."""
+    sql = f"SELECT COUNT(*) AS row_count FROM {spec.table.sql} WHERE {quoted(spec.date_column)} = @game_date"
+    return int(warehouse.query(sql, {"game_date": game_date})[0]["row_count"])
+
+
+def _written(spec: TableSpec, columns: Sequence[Column]) -> dict[str, str]:
+    """By its alias each aggregate that tells when the last of some rows T was written."""
+    moments = {column.name for column in columns if column.type == "TIMESTAMP"}
+    names = [name for name in spec.newest_first if name in moments]
+    return {f"newest__{name}": f"MAX(T.{quoted(name)}) AS {quoted(f'newest__{name}')}" for name in names}
+
+
+def _newest(row: Row, written: Iterable[str]) -> datetime | None:
+    return max((moment for alias in written if (moment := row[alias])), default=None)
 
 
 def coverage_by_system(

@@ -45,14 +45,16 @@ class DuplicateCount:
         keys: Distinct business keys among them.
         duplicate_keys: Keys with several rows.
         excess_rows: Rows beyond the first of each key.
-        guide_keys: What the guide's query counts: all rows, line rounded; None when that was not asked for.
+        stored_rows: All rows, superseded ones included.
+        guide_keys: The rounded count: keys with several stored rows once the line is rounded; None: not asked for.
     """
 
     game_date: date
-    rows: int
-    keys: int
-    duplicate_keys: int
-    excess_rows: int
+    rows: int = 0
+    keys: int = 0
+    duplicate_keys: int = 0
+    excess_rows: int = 0
+    stored_rows: int = 0
     guide_keys: int | None = None
 
 
@@ -101,57 +103,60 @@ def count_duplicates(
 ) -> list[DuplicateCount]:
     """Duplicates of each date from `since` to `until` that has rows, oldest first.
 
-    `with_guide` counts as the guide does, too; that takes as long again.
+    The table is read once, for reading is billed by the column. `with_guide` adds the rounded count, which takes
+    as long again.
     """
-    day = quoted(spec.date_column)
-    keys = column_list(spec.key_columns)
-    counted = f"{day} BETWEEN @since AND @until"
-    active = f" AND {quoted(spec.active_column)}" if spec.active_column else ""
-    exact = (
-        f"SELECT {day} AS day, COUNT(*) AS copies FROM {spec.table.sql} WHERE {counted}{active} GROUP BY {day}, {keys}"
-    )
-    by_day = (
-        "SELECT day AS game_date, SUM(copies) AS row_count, COUNT(*) AS key_count, "
-        "COUNTIF(copies > 1) AS duplicate_keys, SUM(copies - 1) AS excess_rows "
-        f"FROM ({exact}) AS exact_keys GROUP BY day"
-    )
-    rows = warehouse.query(
-        f"{_beside_guide(spec, by_day, counted) if with_guide else by_day} ORDER BY game_date",
-        {"since": since, "until": until},
-    )
+    rows = warehouse.query(_count_sql(spec, with_guide=with_guide), {"since": since, "until": until})
     return [
         DuplicateCount(
             row["game_date"],
-            int(row["row_count"]),
-            row["key_count"],
-            row["duplicate_keys"],
-            int(row["excess_rows"]),
-            row.get("guide_keys"),
+            rows=int(row["row_count"]),
+            keys=int(row["key_count"]),
+            duplicate_keys=int(row["duplicate_keys"]),
+            excess_rows=int(row["excess_rows"]),
+            stored_rows=int(row["stored_rows"]),
+            guide_keys=row.get("guide_keys"),
         )
         for row in rows
     ]
 
 
-def _beside_guide(spec: TableSpec, by_day: str, counted: str) -> str:
-    day = quoted(spec.date_column)
-    rounded = ", ".join(_guide_key(spec, name) for name in spec.key_columns)
-    guide = (
-        f"SELECT {day} AS day, COUNT(*) AS copies FROM (SELECT {day}, {rounded} FROM {spec.table.sql} "
-        f"WHERE {counted}) AS rounded GROUP BY {day}, {column_list(spec.key_columns)}"
-    )
-    return (
-        f"SELECT e.*, COALESCE(g.guide_keys, 0) AS guide_keys FROM ({by_day}) AS e LEFT JOIN ("
-        f"SELECT day, COUNTIF(copies > 1) AS guide_keys FROM ({guide}) AS guide_keys GROUP BY day) AS g "
-        "ON g.day = e.game_date"
-    )
+def duplicates_on(warehouse: Warehouse, spec: TableSpec, game_date: date) -> DuplicateCount:
+    """Duplicates of one date; all figures are 0 when it has no rows."""
+    return next(iter(count_duplicates(warehouse, spec, game_date, game_date)), DuplicateCount(game_date))
 
 
-def _guide_key(spec: TableSpec, name: str) -> str:
+def _count_sql(spec: TableSpec, *, with_guide: bool) -> str:
+    """Rows by exact key, those by rounded key if that is asked for, and those by date. Parameters: since and until."""
+    day = f"T.{quoted(spec.date_column)}"
+    keys = {f"key_{number}": name for number, name in enumerate(spec.key_columns)}
+    columns = [f"T.{quoted(name)}" for name in keys.values()]
+    named = ", ".join(f"{column} AS {alias}" for column, alias in zip(columns, keys, strict=True))
+    counted = f"COUNTIF(T.{quoted(spec.active_column)})" if spec.active_column else "COUNT(*)"
+    exact = (
+        f"SELECT {day} AS day, {named}, COUNT(*) AS stored, {counted} AS copies FROM {spec.table.sql} AS T "
+        f"WHERE {day} BETWEEN @since AND @until GROUP BY {day}, {', '.join(columns)}"
+    )
+    figures = (
+        "SUM(copies) AS row_count, COUNTIF(copies > 0) AS key_count, COUNTIF(copies > 1) AS duplicate_keys, "
+        "SUM(GREATEST(copies - 1, 0)) AS excess_rows, SUM(stored) AS stored_rows"
+    )
+    by_day = f"SELECT day AS game_date, {figures} FROM ({exact}) AS exact_keys GROUP BY day"
+    if with_guide:
+        rounded = ", ".join(_rounded(alias) if name in spec.rounded_columns else alias for alias, name in keys.items())
+        by_day = (
+            "SELECT day AS game_date, SUM(row_count) AS row_count, SUM(key_count) AS key_count, "
+            "SUM(duplicate_keys) AS duplicate_keys, SUM(excess_rows) AS excess_rows, "
+            "SUM(stored_rows) AS stored_rows, COUNTIF(stored_rows > 1) AS guide_keys "
+            f"FROM (SELECT day, {figures} FROM ({exact}) AS exact_keys GROUP BY day, {rounded}) AS rounded_keys "
+            "GROUP BY day"
+        )
+    return f"SELECT * FROM ({by_day}) AS counted WHERE row_count > 0 ORDER BY game_date"
+
+
+def _rounded(key: str) -> str:
     """The guide's ``CAST(COALESCE(line, -1) AS INT64)``, which rounds half away from zero."""
-    column = quoted(name)
-    if name not in spec.rounded_columns:
-        return column
-    return f"CAST(ROUND(COALESCE({column}, -1)) AS INT64) AS {column}"
+    return f"CAST(ROUND(COALESCE({key}, -1)) AS INT64)"
 
 
 def duplicated_rows(spec: TableSpec, columns: str = "T.*") -> str:
@@ -166,10 +171,14 @@ def duplicated_rows(spec: TableSpec, columns: str = "T.*") -> str:
     )
 
 
-def explain_duplicates(warehouse: Warehouse, spec: TableSpec, game_date: date) -> Explanation:
-    """Every duplicate key of a date: its class, rows, times, and where the rows came from."""
-    counts = count_duplicates(warehouse, spec, game_date, game_date)
-    count = counts[0] if counts else DuplicateCount(game_date, 0, 0, 0, 0)
+def explain_duplicates(
+    warehouse: Warehouse, spec: TableSpec, game_date: date, counted: DuplicateCount | None = None
+) -> Explanation:
+    """Every duplicate key of a date: its class, rows, times, and where the rows came from.
+
+    `counted` is what `duplicates_on` has just returned, if it was asked already.
+    """
+    count = counted or duplicates_on(warehouse, spec, game_date)
     if count.duplicate_keys == 0:
         return Explanation(count, ())
     available = {column.name for column in warehouse.columns(spec.table)}

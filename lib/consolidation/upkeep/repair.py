@@ -18,7 +18,7 @@ from lib.consolidation.identifiers import TableName
 from lib.consolidation.key import column_list, counted_rows, newest_of_each_key, quoted, rows_digest, same_key
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.upkeep.audit import ActionRecord
-from lib.consolidation.upkeep.duplicates import count_duplicates, duplicated_rows
+from lib.consolidation.upkeep.duplicates import DuplicateCount, duplicated_rows, duplicates_on
 from lib.consolidation.warehouse import Column, Execute, Require, Step, Warehouse
 from lib.errors import UserError
 from lib.locking.lock import ConsolidationLock
@@ -35,7 +35,7 @@ class RepairPlan:
         rows_found: All rows of those keys.
         rows_to_remove: `rows_found` less one for each key.
         rows_of_date: All rows of the date, superseded ones included.
-        rows_digest: Of the content of all rows of those keys.
+        rows_digest: Of the content of all rows of those keys; empty when there are none.
     """
 
     game_date: date
@@ -69,18 +69,25 @@ class RepairResult:
     duplicate_keys_after: int
 
 
-def plan_repair(warehouse: Warehouse, spec: TableSpec, game_date: date) -> RepairPlan:
-    """Look at the duplicates of a date. Reads only."""
-    counts = count_duplicates(warehouse, spec, game_date, game_date)
-    duplicate_keys, excess_rows = (counts[0].duplicate_keys, counts[0].excess_rows) if counts else (0, 0)
+def plan_repair(
+    warehouse: Warehouse, spec: TableSpec, game_date: date, counted: DuplicateCount | None = None
+) -> RepairPlan:
+    """Look at the duplicates of a date. Reads only; without duplicates, no row's content is read.
+
+    `counted` is what `duplicates_on` has just returned, if it was asked already.
+    """
+    count = counted or duplicates_on(warehouse, spec, game_date)
+    if not count.duplicate_keys:
+        return RepairPlan(game_date, 0, 0, 0, count.stored_rows, "")
     content = rows_digest(duplicated_rows(spec), warehouse.columns(spec.table))
     found = warehouse.query(
         f"SELECT COUNT(*) AS row_count, {content} AS content FROM {spec.table.sql} "
         f"WHERE {quoted(spec.date_column)} = @game_date",
         {"game_date": game_date},
     )[0]
+    rows_found = count.duplicate_keys + count.excess_rows
     return RepairPlan(
-        game_date, duplicate_keys, duplicate_keys + excess_rows, excess_rows, found["row_count"], found["content"]
+        game_date, count.duplicate_keys, rows_found, count.excess_rows, found["row_count"], found["content"]
     )
 
 
@@ -131,13 +138,9 @@ def apply_repair(
     except BaseException:
         _drop_if_empty(warehouse, backup)
         raise
-    after = count_duplicates(warehouse, spec, plan.game_date, plan.game_date)
+    after = duplicates_on(warehouse, spec, plan.game_date)
     return RepairResult(
-        plan.game_date,
-        backup,
-        plan.rows_to_remove,
-        plan.duplicate_keys,
-        after[0].duplicate_keys if after else 0,
+        plan.game_date, backup, plan.rows_to_remove, plan.duplicate_keys, duplicate_keys_after=after.duplicate_keys
     )
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
 from lib.consolidation.errors import RepairRefused, TableNotFound
 from lib.consolidation.upkeep.audit import ActionRecord
-from lib.consolidation.upkeep.duplicates import count_duplicates
+from lib.consolidation.upkeep.duplicates import DuplicateCount, duplicates_on
 from lib.consolidation.upkeep.repair import RepairPlan, apply_repair, new_backup, plan_repair
 from lib.consolidation.upkeep.undo import plan_undo, undo_repair
 from lib.errors import UserError
@@ -79,20 +79,28 @@ def repair(scope: Scope, request: Request) -> Section:
         UserError: There is no such backup; nothing was changed.
         Finding: The plan no longer holds, or the rows were changed; nothing was changed.
     """
+    if isinstance(request.action, Repair) and not request.approval.is_given:
+        shown = replace(request.action, counted=scope.duplicates.on(scope.game_date))
+        request = replace(request, action=shown)
     return request.carried_out(scope.platform)
 
 
 @dataclass(frozen=True)
 class Repair:
-    """Keeps the newest row of each duplicate key of a date; all rows of those keys are backed up."""
+    """Keeps the newest row of each duplicate key of a date; all rows of those keys are backed up.
+
+    Attributes:
+        counted: Its duplicates, if the run that only shows the plan has counted them; None: `plan` counts them.
+    """
 
     platform: Platform
     game_date: date
     keeps_own_record: bool = False
+    counted: DuplicateCount | None = None
 
     def plan(self) -> Plan:
         day = self.game_date.isoformat()
-        found = plan_repair(self.platform.warehouse, self.platform.table, self.game_date)
+        found = plan_repair(self.platform.warehouse, self.platform.table, self.game_date, self.counted)
         return Plan(
             question=REPAIR,
             runbook=RUNBOOK,
@@ -126,9 +134,8 @@ class Repair:
 
     def verify(self, plan: Plan, applied: Applied) -> str:
         warehouse, spec = self.platform.warehouse, self.platform.table
-        counts = count_duplicates(warehouse, spec, self.game_date, self.game_date)
-        if counts and counts[0].duplicate_keys:
-            return f"{counts[0].duplicate_keys} duplicate keys are there again: something writes duplicates now"
+        if again := duplicates_on(warehouse, spec, self.game_date).duplicate_keys:
+            return f"{again} duplicate keys are there again: something writes duplicates now"
         try:
             backed_up = plan_undo(warehouse, spec, self.game_date, str(applied.after["backup"])).rows_to_put_back
         except RepairRefused as error:
@@ -179,7 +186,8 @@ class UndoRepair:
 
     def verify(self, plan: Plan, applied: Applied) -> str:
         wanted = plan.found.rows_to_put_back
-        now = plan_repair(self.platform.warehouse, self.platform.table, self.game_date).rows_found
+        count = duplicates_on(self.platform.warehouse, self.platform.table, self.game_date)
+        now = count.duplicate_keys + count.excess_rows
         return f"only {now} of {wanted} rows are there as duplicates" if now < wanted else ""
 
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from lib.consolidation.upkeep.duplicates import count_duplicates
 from lib.errors import CouldNotLook
+from lib.operations.duplicate_counts import DuplicateCounts
 from lib.operations.logs.history import LogHistory
 from lib.operations.logs.lines import EventKind
 from lib.operations.logs.timeline import Consolidation, Progress
@@ -40,12 +40,14 @@ class Evidence:
 
     Attributes:
         history: The logs of the period.
+        duplicates: What the run has counted already, so that it is not counted again.
         since: First game date whose rows are counted.
         until: Last one.
         today: Today's game date; earlier ones are past.
     """
 
     history: LogHistory
+    duplicates: DuplicateCounts
     since: date
     until: date
     today: date
@@ -148,8 +150,7 @@ def _lines(history: LogHistory, found: int, services: Sequence[str]) -> Measurem
 
 
 def _duplicate_keys_of_past_dates(evidence: Evidence) -> Measurement:
-    platform = evidence.history.platform
-    counts = count_duplicates(platform.warehouse, platform.table, evidence.since, evidence.until)
+    counts = evidence.duplicates.between(evidence.since, evidence.until)
     past = [count for count in counts if count.game_date < evidence.today]
     if not past:
         return Measurement(None, f"no rows of dates before {evidence.today}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
 
-from lib.consolidation.ledger import LedgerRun, ledger_runs
+from lib.consolidation.ledger import count_runs
 from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.ports.services import LATEST, ServiceStatus
@@ -91,27 +91,43 @@ def _fence_check(platform: Platform, serving: Sequence[Candidate]) -> Check:
 def candidates(platform: Platform, status: ServiceStatus) -> list[Candidate]:
     """The revisions of the service, newest first."""
     ends = [datetime.now(UTC), *(revision.deployed_at for revision in status.revisions)]
+    newest_in = [(revision.deployed_at, end) for revision, end in zip(status.revisions, ends, strict=False)]
     merges = status.name == platform.environment.services.coordinator
-    runs, fault = or_fault(partial(ledger_runs, platform.warehouse, platform.table)) if merges else (None, "")
+    judged, fault = or_fault(partial(_fences, platform, newest_in)) if merges else (None, "")
+    otherwise = (
+        (Fence.UNKNOWN, f"could not look: {fault}") if merges else (Fence.NOT_NEEDED, "only the coordinator merges")
+    )
     found = []
-    for revision, end in zip(status.revisions, ends, strict=False):
-        fence, basis = _fence(runs or [], revision.deployed_at, end)
-        if fault:
-            fence, basis = Fence.UNKNOWN, f"could not look: {fault}"
-        if not merges:
-            fence, basis = Fence.NOT_NEEDED, "only the coordinator merges"
+    for number, revision in enumerate(status.revisions):
+        fence, basis = judged[number] if judged else otherwise
         served = sum(share.percent for share in status.traffic if share.revision == revision.name)
         found.append(Candidate(revision.name, revision.deployed_at, revision.is_ready, served, fence, basis))
     return found
 
 
-def _fence(runs: Sequence[LedgerRun], start: datetime | None, end: datetime | None) -> tuple[Fence, str]:
-    """Judged by the runs, newest first, in the time from `start` to `end`."""
-    if start is None or end is None or not runs:
-        return Fence.UNKNOWN, "no consolidation in the ledger" if not runs else "it is not known when it was deployed"
-    while_newest = sum(start <= run.committed_at < end for run in runs)
-    if while_newest:
+def _fences(
+    platform: Platform, newest_in: Sequence[tuple[datetime | None, datetime | None]]
+) -> list[tuple[Fence, str]]:
+    """Of each revision, by the time from its deployment to the next one's: what the ledger tells, and how."""
+    known = [(start, end) for start, end in newest_in if start and end]
+    counts = count_runs(platform.warehouse, platform.table, known)
+    within = dict(zip(known, counts.within, strict=True))
+    return [_fence(counts.first, start, end, within) for start, end in newest_in]
+
+
+def _fence(
+    first: datetime | None,
+    start: datetime | None,
+    end: datetime | None,
+    within: Mapping[tuple[datetime, datetime], int],
+) -> tuple[Fence, str]:
+    if start is None or end is None or first is None:
+        return (
+            Fence.UNKNOWN,
+            "no consolidation in the ledger" if first is None else "it is not known when it was deployed",
+        )
+    if while_newest := within[start, end]:
         return Fence.YES, f"consolidations in the ledger while it was the newest: {while_newest}"
-    if end <= runs[-1].committed_at:
+    if end <= first:
         return Fence.NO, "replaced before the first consolidation in the ledger"
     return Fence.UNKNOWN, "no consolidation in the ledger while it was the newest"

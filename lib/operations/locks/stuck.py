@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from lib.consolidation.ledger import LedgerRun, ledger_runs
+from lib.consolidation.ledger import LedgerRun, whole_ledger
 from lib.locking.store import Observation
 from lib.operations.changes.lock_release import release_plan
 from lib.operations.locks.state import (
@@ -112,7 +112,8 @@ def _open_jobs(platform: Platform, locks: Sequence[Observation]) -> dict[str, Wa
 
 def _ledger(platform: Platform, locks: Sequence[Observation]) -> list[LedgerRun]:
     since = oldest_acquisition(locks, locks[0].read_at) - timedelta(minutes=5)
-    return ledger_runs(platform.warehouse, platform.table, since=since)
+    batches = {seen.record.claim.batch_id for seen in locks if seen.record}
+    return whole_ledger(platform.warehouse, platform.table, batches, since=since)
 
 
 def _locks_check(platform: Platform, reports: Sequence[LockReport]) -> Check:

@@ -10,13 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
-from lib.consolidation.upkeep.duplicates import (
-    DuplicateCount,
-    DuplicateKind,
-    Explanation,
-    count_duplicates,
-    explain_duplicates,
-)
+from lib.consolidation.upkeep.duplicates import DuplicateCount, DuplicateKind, Explanation, explain_duplicates
 from lib.operations.logs.history import LogHistory
 from lib.operations.quality.night import Night
 from lib.operations.scope import Scope
@@ -43,13 +37,16 @@ def duplicates(scope: Scope, since: date, until: date, *, history: LogHistory | 
 
     Where there are no rows, the history says whether there were games.
     """
-    return _counted(scope.platform, since, until, history)
+    return _counted(scope.platform, scope.duplicates.again(since, until), since, until, history)
 
 
 @section(DUPLICATES)
 def duplicates_of(night: Night) -> Section:
     """The same of the night's date; a date without rows has none to judge."""
-    return _counted(night.platform, night.game_date, night.game_date) if night.profile else Section(())
+    if night.profile is None:
+        return Section(())
+    day = night.game_date
+    return _counted(night.platform, night.scope.duplicates.between(day, day), day, day)
 
 
 @section(DUPLICATES)
@@ -58,7 +55,8 @@ def remaining_duplicates(scope: Scope, planned: Section) -> Section:
 
     When none is left, their cause and their age are history and no longer count in the verdict.
     """
-    counted = _counted(scope.platform, scope.game_date, scope.game_date)
+    day = scope.game_date
+    counted = _counted(scope.platform, scope.duplicates.again(day, day), day, day)
     (check,) = counted.checks
     match check.verdict:
         case Verdict.FAIL:
@@ -75,7 +73,8 @@ def remaining_duplicates(scope: Scope, planned: Section) -> Section:
 def explanation(scope: Scope) -> Section:
     """How the date's duplicates came to be: kinds, batches, and how far apart."""
     platform = scope.platform
-    explained = explain_duplicates(platform.warehouse, platform.table, scope.game_date)
+    counted = scope.duplicates.on(scope.game_date)
+    explained = explain_duplicates(platform.warehouse, platform.table, scope.game_date, counted)
     zone = platform.environment.timezone
     key = platform.table.key_columns
     rows = [
@@ -96,8 +95,9 @@ def explanation(scope: Scope) -> Section:
     return Section(checks, (Table(f"Duplicate keys of {scope.game_date}", columns, rows, shown=20),))
 
 
-def _counted(platform: Platform, since: date, until: date, history: LogHistory | None = None) -> Section:
-    counts = count_duplicates(platform.warehouse, platform.table, since, until, with_guide=True)
+def _counted(
+    platform: Platform, counts: Sequence[DuplicateCount], since: date, until: date, history: LogHistory | None = None
+) -> Section:
     rows = [
         (count.game_date, count.rows, count.keys, count.duplicate_keys, count.excess_rows, count.guide_keys)
         for count in counts

@@ -11,6 +11,7 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from lib import places
+from lib.consolidation.errors import QueryOverLimit
 from lib.consolidation.identifiers import plain_identifier
 from lib.consolidation.staging import staging_backlog
 from lib.consolidation.upkeep.column_rules import ColumnRule
@@ -18,8 +19,10 @@ from lib.consolidation.upkeep.day_profiles import (
     Activity,
     Coverage,
     DayProfile,
+    DayWritten,
     activity_by_day,
     coverage_by_system,
+    last_written,
     profile_days,
 )
 from lib.consolidation.warehouse import Column
@@ -109,8 +112,8 @@ class Night:
 
     @property
     def since(self) -> date:
-        """First date of the past."""
-        return self.game_date - timedelta(days=self.days)
+        """First date of the past that is compared."""
+        return self.game_date - timedelta(days=self.days_compared)
 
     @property
     def starts_at(self) -> datetime:
@@ -171,16 +174,40 @@ class Night:
         return not self.is_over and bool(self.waiting_batches)
 
     @cached_property
+    def _compared(self) -> tuple[int, dict[date, DayProfile]]:
+        """How many days before the date are looked at, and what was found: as many as may be read at once."""
+        platform, days = self.platform, self.days
+        while True:
+            since = self.game_date - timedelta(days=days)
+            try:
+                found = profile_days(platform.warehouse, platform.table, self.column_rules, since, self.game_date)
+                return days, {profile.game_date: profile for profile in found}
+            except QueryOverLimit as error:
+                fewer = min(days - 1, int((days + 1) * error.allowed_share) - 1)
+                if fewer < self.rules.fewest_dates:
+                    raise
+                days = fewer
+
+    @property
     def profiles(self) -> dict[date, DayProfile]:
         """By date, oldest first; dates without rows are left out."""
-        platform = self.platform
-        found = profile_days(platform.warehouse, platform.table, self.column_rules, self.since, self.game_date)
-        return {profile.game_date: profile for profile in found}
+        return self._compared[1]
+
+    @property
+    def days_compared(self) -> int:
+        """`days`, or fewer if those would read more than the environment allows."""
+        return self._compared[0]
 
     @property
     def profile(self) -> DayProfile | None:
         """Of the date; None: it has no rows."""
         return self.profiles.get(self.game_date)
+
+    @cached_property
+    def last_written(self) -> DayWritten | None:
+        """The newest date with rows, of this one and its past; None: none has any."""
+        since = self.game_date - timedelta(days=self.days)
+        return last_written(self.platform.warehouse, self.platform.table, since, self.game_date)
 
     @property
     def past(self) -> list[DayProfile]:
@@ -194,7 +221,8 @@ class Night:
     @property
     def no_past(self) -> str:
         """Why nothing can be compared."""
-        return f"only {len(self.past)} of the {self.days} days before have rows, {self.rules.fewest_dates} are needed"
+        days, needed = self.days_compared, self.rules.fewest_dates
+        return f"only {len(self.past)} of the {days} days before have rows, {needed} are needed"
 
     @property
     def has_systems(self) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from statistics import median
 
-from lib.consolidation.ledger import ledger_runs
+from lib.consolidation.ledger import MOST_RUNS, is_cut, ledger_runs
 from lib.consolidation.upkeep.day_profiles import Coverage
 from lib.operations.quality.night import Night
 from lib.ports.logs import LogEntry
@@ -99,7 +99,7 @@ def _without_rows(night: Night) -> Check:
     """No games, not yet, or lost? Only what speaks for an answer gives one."""
     batches = _batches(night)
     lines = list(_lines(night, night.platform.environment.services.both, [night.game_date.isoformat()]))
-    weekdays = [night.game_date - timedelta(weeks=number) for number in range(1, night.days // 7 + 1)]
+    weekdays = [night.game_date - timedelta(weeks=number) for number in range(1, night.days_compared // 7 + 1)]
     question = VOLUME.on(
         {
             "games told": night.games,
@@ -140,8 +140,9 @@ def _reason(night: Night, question: Question, batches: Sequence[str], lines: Seq
 
 def _batches(night: Night) -> list[str]:
     platform = night.platform
-    runs = ledger_runs(platform.warehouse, platform.table, game_date=night.game_date)
-    return list(dict.fromkeys([*(run.batch_id for run in runs if run.staged_rows), *night.waiting_batches]))
+    runs = ledger_runs(platform.warehouse, platform.table, game_date=night.game_date, most=MOST_RUNS)
+    names = list(dict.fromkeys([*(run.batch_id for run in runs if run.staged_rows), *night.waiting_batches]))
+    return [*names, f"others before the newest {MOST_RUNS} runs"] if is_cut(runs) else names
 
 
 def _lines(night: Night, services: Sequence[str], containing: Sequence[str] = ()) -> Iterable[LogEntry]:
@@ -174,5 +175,7 @@ def _recent_dates(night: Night) -> Table:
 
     columns = ("Game date", "Day", "Rows", "Inactive", "Games", "Systems", "Rows for each", "Last written")
     note = "Rows for each: for one game by one system. Dates without rows are left out."
+    if night.days_compared < night.days:
+        note += f" {night.days_compared} days before it instead of {night.days}: more would read over the limit."
     rows = [row(day) for day in reversed(night.profiles)]
     return Table("The date and those before it", columns, rows, note, shown=30)

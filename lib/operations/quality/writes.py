@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from lib.consolidation.ledger import LedgerRun, ledger_runs
-from lib.consolidation.upkeep.duplicates import count_duplicates
+from lib.consolidation.ledger import MOST_RUNS, LedgerRun, is_cut, ledger_runs
 from lib.operations.quality.night import Night
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
@@ -25,7 +24,8 @@ _CLOCKS_DIFFER_BY = timedelta(minutes=5)
 @section(ROWS_AGAINST_LEDGER)
 def rows_against_ledger(night: Night) -> Section:
     """Fewer rows than were written: they were deleted by hand."""
-    runs = ledger_runs(night.platform.warehouse, night.platform.table, game_date=night.game_date)
+    platform = night.platform
+    runs = ledger_runs(platform.warehouse, platform.table, game_date=night.game_date, most=MOST_RUNS)
     if not runs and night.profile is None:
         return Section(())
     return Section((_ledger_check(night, runs),))
@@ -48,22 +48,26 @@ def _ledger_check(night: Night, runs: Sequence[LedgerRun]) -> Check:
         summary = f"none of its {rows:,} rows is in the ledger: they were written without the fence"
         return ROWS_AGAINST_LEDGER.on({"rows now, active or not": rows}).warns(summary, step)
     # A row too many is none of the ledger's: no consolidation of this library inserts a key twice.
-    counts = count_duplicates(platform.warehouse, platform.table, night.game_date, night.game_date)
-    distinct = rows - sum(count.excess_rows for count in counts)
+    distinct = rows - night.scope.duplicates.on(night.game_date).excess_rows
     written = written_at_least(runs)
     last = runs[0]
+    counted = f"the newest {len(runs)}" if is_cut(runs) else len(runs)
     as_of = platform.commands.rows_as_of(night.game_date, last.committed_at + timedelta(minutes=1))
     question = ROWS_AGAINST_LEDGER.on(
         {
             "rows now, active or not": rows,
             "without duplicates": distinct,
             "written, at least": written,
-            "consolidations": len(runs),
+            "consolidations": counted,
             "last one": last.batch_id,
             "last one committed": local_time(last.committed_at, platform.environment.timezone),
         },
         [as_of],
     )
+    if distinct >= written and is_cut(runs):
+        return question.unknown(
+            f"{distinct:,} rows, and older runs than {counted} are not read: they may have written more"
+        )
     if distinct >= written:
         return question.passes(f"{distinct:,} rows, and {written:,} were written by {len(runs)} consolidations")
     summary = f"{written - distinct:,} rows are gone: {distinct:,} are there, and {written:,} were written"
@@ -87,27 +91,24 @@ def table_freshness(night: Night) -> Section:
 def _freshness_check(night: Night) -> Check:
     zone = night.platform.environment.timezone
     name = night.platform.table.table
-    if not night.profiles:
+    last = night.last_written
+    if last is None:
         summary = f"{name} has no rows of the {night.days} days before {night.game_date}, nor of the date"
         return TABLE_FRESHNESS.unknown(summary, "See whether this is the table that the pipeline writes to.")
-    newest_date = max(night.profiles)
-    newest = max((profile.newest for profile in night.profiles.values() if profile.newest), default=None)
-    written = night.profile.newest if night.profile else None
-    days = (night.game_date - newest_date).days
+    written, days = last.newest, (night.game_date - last.game_date).days
     question = TABLE_FRESHNESS.on(
         {
-            "newest date with rows": newest_date,
+            "newest date with rows": last.game_date,
             "days without rows": days,
-            "last written": local_time(newest, zone),
-            "rows of the date last written": local_time(written, zone),
+            "last written": local_time(written, zone),
         }
     )
-    if newest and newest > night.scope.now + _CLOCKS_DIFFER_BY:
-        ahead = spoken_seconds((newest - night.scope.now).total_seconds())
+    if written and written > night.scope.now + _CLOCKS_DIFFER_BY:
+        ahead = spoken_seconds((written - night.scope.now).total_seconds())
         summary = f"its newest row is {ahead} in the future, which hides when it was really written last"
         return question.unknown(summary, "A clock or a row is wrong: find which worker's.")
-    if night.profile is None:
-        return _break_check(night, question, f"no rows for {days} days, the last are of {newest_date}", days)
+    if days:
+        return _break_check(night, question, f"no rows for {days} days, the last are of {last.game_date}", days)
     if written is None:
         step = "Name the columns that record when a row was written (newest_first) in the environment's file."
         return question.unknown("no column records when the rows were written", step)

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from lib.consolidation.identifiers import checked_batch_id
-from lib.consolidation.ledger import LedgerRun, ledger_runs
+from lib.consolidation.ledger import MOST_RUNS, LedgerRun, is_cut, ledger_runs
 from lib.consolidation.staged_batch import StagedBatch, find_staged
-from lib.consolidation.upkeep.duplicates import count_duplicates
 from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.verdict.check import Check, Question
@@ -25,15 +24,15 @@ BATCH = Question("batch_history", "Batch")
 def committed_consolidations(scope: Scope) -> Section:
     """The consolidations of the date that were committed, and whether its duplicates are older than they."""
     platform, game_date = scope.platform, scope.game_date
-    runs = ledger_runs(platform.warehouse, platform.table, game_date=game_date)
-    counts = count_duplicates(platform.warehouse, platform.table, game_date, game_date)
-    duplicate_keys = sum(count.duplicate_keys for count in counts)
+    runs = ledger_runs(platform.warehouse, platform.table, game_date=game_date, most=MOST_RUNS)
+    duplicate_keys = scope.duplicates.on(game_date).duplicate_keys
     checks = (_old_or_new(platform, list(reversed(runs)), duplicate_keys),) if runs and duplicate_keys else ()
     note = "A MERGE that is in the timeline and not here was none of this library's: it had no fence."
     return Section(checks, (_table(platform, f"Ledger of {game_date}", runs, note),))
 
 
 def _table(platform: Platform, caption: str, runs: Sequence[LedgerRun], note: str = "") -> Table:
+    note = " ".join(filter(None, (note, f"The newest {MOST_RUNS}; there may be older ones." if is_cut(runs) else "")))
     zone = platform.environment.timezone
     rows = [
         (
@@ -83,7 +82,7 @@ def _old_or_new(platform: Platform, runs: Sequence[LedgerRun], duplicate_keys: i
     question = LEDGER.named("Old duplicates or new ones").on(
         {
             "before the first consolidation": first.duplicates_before,
-            "first consolidation": first.batch_id,
+            "first consolidation": f"{first.batch_id}{', of the newest ' + str(len(runs)) if is_cut(runs) else ''}",
             "first consolidation committed": local_time(first.committed_at, platform.environment.timezone),
             "came past the fence": sum(number for number, _ in between),
             "now": duplicate_keys,
@@ -97,9 +96,10 @@ def _old_or_new(platform: Platform, runs: Sequence[LedgerRun], duplicate_keys: i
         new = "; ".join(f"{number} {when}" for number, when in between)
         step = f"See which old code still serves: {verify}"
         return question.warns(f"new ones were written past the fence: {new}", step)
+    newest = "newest " if is_cut(runs) else ""
     summary = (
         f"all {duplicate_keys} duplicate keys are older than {first.batch_id}; "
-        f"none of the {len(runs)} consolidations added any"
+        f"none of the {newest}{len(runs)} consolidations added any"
     )
     return question.warns(summary, "They hold up no consolidation. Repair them when it suits.")
 
@@ -134,7 +134,7 @@ def _batch_check(platform: Platform, runs: Sequence[LedgerRun], staged: StagedBa
         "tables not merged": len(staged.to_merge),
         "rows not merged": rows,
         "tables merged, to be dropped": len(staged.merged),
-        "consolidations": len(runs),
+        "consolidations": f"the newest {MOST_RUNS}" if is_cut(runs) else len(runs),
     }
     question = BATCH.named(f"Batch {staged.batch_id}").on(evidence)
     done = _in_words(platform, runs[0]) if runs else "never consolidated"
@@ -146,10 +146,11 @@ def _batch_check(platform: Platform, runs: Sequence[LedgerRun], staged: StagedBa
         return question.on(evidence, [look]).warns(summary, step, [consolidate])
     if runs:
         return question.passes(f"already {done}; nothing of it waits in staging, and nothing is lost")
-    known = {run.batch_id for run in ledger_runs(platform.warehouse, platform.table)}
-    near = nearest(staged.batch_id, known, most=3)
+    newest = ledger_runs(platform.warehouse, platform.table, most=MOST_RUNS)
+    near = nearest(staged.batch_id, {run.batch_id for run in newest}, most=3)
     step = "See that the name is right. Code without the ledger leaves no trace but its log lines."
-    question = question.on({**evidence, "batches with a name like it": near})
+    of = f", of the newest {MOST_RUNS} runs" if is_cut(newest) else ""
+    question = question.on({**evidence, f"batches with a name like it{of}": near})
     return question.unknown("no staging tables, and no row in the ledger", step)
 
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from lib.consolidation.ledger import ledger_runs
-from lib.consolidation.staging import batch_of, is_merged, merged_names, staging_of
+from lib.consolidation.staging import batch_of, is_merged, named_in_ledger, staging_of
 from lib.consolidation.warehouse import StagingTable
 from lib.operations.scope import Scope
 from lib.platform import Platform
@@ -61,9 +60,10 @@ def staged_sizes(platform: Platform) -> list[StagedSize]:
     """All batches that have staging tables, the one with most tables first."""
     warehouse, spec = platform.warehouse, platform.table
     batches: dict[str, list[StagingTable]] = {}
-    for table in staging_of(warehouse, spec):
+    listed = staging_of(warehouse, spec)
+    for table in listed:
         batches.setdefault(batch_of(table), []).append(table)
-    merged = merged_names(ledger_runs(warehouse, spec)) if batches else {}
+    merged = named_in_ledger(warehouse, spec, listed)
     sizes = [
         _size(batch_id, tables, sum(not is_merged(table, merged) for table in tables))
         for batch_id, tables in batches.items()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from lib.consolidation.upkeep.day_profiles import rows_of_date
 from lib.errors import CouldNotLook
 from lib.operations.criteria.criteria import threshold
 from lib.operations.logs.lines import EventKind
 from lib.operations.scope import Scope
 from lib.operations.staging.size import StagedSize, staged_sizes
 from lib.operations.timeout.phases import Phase, TimedRun, timed_runs
-from lib.operations.timeout.surroundings import bytes_of_date, is_pruned, rows_of_date
+from lib.operations.timeout.surroundings import bytes_of_date, is_pruned
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, Table, section
 from lib.words.quantities import Value, seconds, spoken_bytes, spoken_seconds
@@ -74,7 +75,7 @@ def _lock_timeout(scope: Scope, batch_id: str) -> _Figures:
 def _merge(scope: Scope, batch_id: str) -> _Figures:
     platform = scope.platform
     layout = platform.activity.layout(platform.table.table)
-    of_date = rows_of_date(platform, scope.game_date)
+    of_date = rows_of_date(platform.warehouse, platform.table, scope.game_date)
     share = 100 * of_date / max(layout.rows, 1)
     if not layout.has_partitions:
         return f"{layout.rows:,} rows, not partitioned", "nothing: this platform has no partitions"

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from lib.consolidation.ledger import ledger_runs
+from lib.consolidation.ledger import whole_ledger
 from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.ports.jobs import JobState, WarehouseJob
@@ -141,7 +141,8 @@ def _died(platform: Platform, since: datetime, jobs: Sequence[WarehouseJob]) -> 
     gone = [job for job in jobs if job.state is JobState.GONE]
     if not gone:
         return []
-    runs = ledger_runs(platform.warehouse, platform.table, since=since)
+    batches = {batch for job in gone if (batch := batch_of_job(job))}
+    runs = whole_ledger(platform.warehouse, platform.table, batches, since=since)
     done = {run.batch_id: run.committed_at for run in reversed(runs)}
     return [job for job in gone if (at := done.get(batch_of_job(job))) is None or at < job.created_at]
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from time import perf_counter
 
-from lib.consolidation.upkeep.day_profiles import profile_days
+from lib.consolidation.upkeep.day_profiles import rows_of_date
 from lib.errors import CouldNotLook
 from lib.operations.scope import Scope
 from lib.platform import Platform
@@ -30,7 +30,7 @@ def table_layout(scope: Scope) -> Section:
     """Whether the table is partitioned by its date, with the bytes of a MERGE."""
     platform = scope.platform
     layout = platform.activity.layout(platform.table.table)
-    of_date = rows_of_date(platform, scope.game_date)
+    of_date = rows_of_date(platform.warehouse, platform.table, scope.game_date)
     stored = {
         "rows": layout.rows,
         f"rows of {scope.game_date}": of_date,
@@ -40,12 +40,6 @@ def table_layout(scope: Scope) -> Section:
     }
     table = facts(f"How {platform.table.table} is stored", stored)
     return Section((_layout_check(platform, layout, of_date),), (table,))
-
-
-def rows_of_date(platform: Platform, game_date: date) -> int:
-    """Rows of the date, superseded ones too."""
-    profiles = profile_days(platform.warehouse, platform.table, (), game_date, game_date)
-    return sum(profile.rows for profile in profiles)
 
 
 def is_pruned(platform: Platform, layout: TableLayout) -> bool:

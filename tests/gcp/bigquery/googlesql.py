@@ -81,7 +81,7 @@ def analyze(sent: Sent) -> list[ResolvedStatement]:
     parameters = [
         AnalyzerOptions.QueryParameter(name=name, type=type_of(kind)) for name, kind in sent.parameters.items()
     ]
-    options = AnalyzerOptions(language_options=language, query_parameters=parameters)
+    options = AnalyzerOptions(language_options=language, query_parameters=parameters, prune_unused_columns=True)
     statements = []
     for sql in _statements(script.parse(sent.sql)):
         resolved = Analyzer(options, catalog).analyze_statement(sql)

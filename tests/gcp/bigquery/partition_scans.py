@@ -8,6 +8,7 @@ says that it prunes: IN UNNEST, a function of the column, a column of another ta
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from zetasql.api import ResolvedNodeVisitor
@@ -49,6 +50,22 @@ def unfiltered_scans(statement: ResolvedNode, table: str, column: str) -> int:
     scans = _Scans(table, column)
     scans.visit(statement)
     return sum(column_id not in scans.filtered for column_id in scans.read)
+
+
+def columns_read(statement: ResolvedNode) -> Counter[tuple[str, frozenset[str]]]:
+    """By its name and the columns that are needed, how often each table is scanned."""
+    tables = _Tables()
+    tables.visit(statement)
+    return tables.read
+
+
+class _Tables(ResolvedNodeVisitor):
+    def __init__(self) -> None:
+        self.read: Counter[tuple[str, frozenset[str]]] = Counter()
+
+    def visit_ResolvedTableScan(self, node: ResolvedTableScan) -> None:
+        if node.table is not None:
+            self.read[node.table.name, frozenset(column.name for column in node.column_list)] += 1
 
 
 class _Scans(ResolvedNodeVisitor):

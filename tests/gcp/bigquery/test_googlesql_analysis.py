@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,11 +24,12 @@ from tests.consolidation.changes import change_everything
 from tests.consolidation.days import look_at_the_days
 from tests.consolidation.world import DAY, NOON, later, prediction, predictions
 from tests.gcp.bigquery.double import BigqueryDouble
+from tests.gcp.bigquery.double.estimates import Reader
 from tests.gcp.bigquery.double.faults import ApiError
 from tests.gcp.bigquery.double.jobs import Job
 from tests.gcp.bigquery.double.partition_filter import require_partition_filters
 from tests.gcp.bigquery.googlesql import Sent, analyze
-from tests.gcp.bigquery.partition_scans import unfiltered_scans
+from tests.gcp.bigquery.partition_scans import columns_read, unfiltered_scans
 from tests.gcp.bigquery.world import PROJECT, BigqueryWorld
 
 MAIN = TableSpec().table
@@ -100,12 +102,24 @@ def objection(one: Sent) -> str:
     return f"{unfiltered} scans of the main table have no constant date" if unfiltered else ""
 
 
+def columns_are_misjudged(one: Sent) -> bool:
+    """Whether the double's estimate of a query is not of the columns that the analyzer needs."""
+    tree = sqlglot.parse_one(one.sql, read="bigquery") if one.sql.startswith(("SELECT", "WITH")) else None
+    if tree is None or any((table.db, table.name) not in one.schemas for table in tree.find_all(sqlglot.exp.Table)):
+        return False
+    schemas = {name: {column.name: column.type for column in columns} for name, columns in one.schemas.items()}
+    scans = Reader(schemas, {}, {}).scans(tree)
+    [statement] = analyze(one)
+    return Counter((scan.table[1], scan.columns) for scan in scans) != columns_read(statement)
+
+
 def test_all_that_is_sent_is_googlesql(tmp_path: Path) -> None:
     """In one test, because each process that asks the analyzer has to compile it first."""
     lives = {"live": (TableSpec(), "DOUBLE"), "declared": (TableSpec(), "DECIMAL(4, 1)"), "bare": (BARE, "DOUBLE")}
     for name, (spec, line_type) in lives.items():
         sent = all_that_is_sent(tmp_path / name, spec, line_type)
         assert {one.sql: said for one in sent if (said := objection(one))} == {}, name
+        assert [one.sql for one in sent if columns_are_misjudged(one)] == [], name
         first = longest(sent)
         kinds = {type(statement) for statement in analyze(first)}
         assert {ResolvedUpdateStmt, ResolvedMergeStmt, ResolvedInsertStmt} <= kinds

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from lib.consolidation.errors import QueryOverLimit
+from lib.consolidation.table_spec import TableSpec
+from lib.embedded.adapters import MAIN_TABLE
 from lib.environment import Environment, GoogleSettings
 from lib.errors import UserError
 from lib.gcp.adapters import GoogleAdapters
-from lib.gcp.bigquery_metering import QueryOverLimit
 from lib.gcp.clients import GoogleClients
 from lib.operations.quality.duplicates import duplicates
 from lib.operations.scope import scope_of, what_was_read
 from lib.platform import Platform
 from lib.verdict.verdict import Verdict
+from lib.words.quantities import spoken_bytes
 from tests.consolidation.world import DAY, predictions
 from tests.gcp.bigquery.double import BigqueryDouble
 from tests.gcp.bigquery.world import PROJECT, BigqueryWorld
 
 ROWS = 50
-BYTES = ROWS * 12 * 8
+# What a count of duplicates reads: three texts of the key, its line, the date, and whether the row is active.
+BYTES = sum(
+    sum(2 + len(row[name]) for name in ("game_id", "player_lookup", "system_id")) + 8 + 8 + 1
+    for row in predictions(ROWS)
+)
+MAIN = TableSpec().table
+DAYS, ROWS_A_DAY = 667, 10_000_000
+EVERY_COLUMN = 5 * 18 + 3 * 8 + 8 + 1 + 2 * 8
+METADATA = 10 * 2**20
 
 
 def platform_with(limit_bytes: int) -> Platform:
@@ -44,7 +57,7 @@ def test_a_query_over_the_limit_is_not_run_and_its_check_is_unknown(
     platform = platform_with(BYTES - 1)
     (check,) = duplicates(scope_of(platform), DAY, DAY).checks
     assert check.verdict is Verdict.UNKNOWN
-    assert "would read 4.8 kB" in check.summary
+    assert f"would read {spoken_bytes(BYTES)}" in check.summary
     assert "query_limit_gb" in check.summary
     assert queries_run(double) == 0
     [cost] = platform.query_costs or ()
@@ -64,6 +77,40 @@ def test_estimate_and_actual_are_counted_and_the_belt_is_worn(full: BigqueryWorl
         if "query" in job.configuration
     ]
     assert set(limits) == {str(BYTES)}
+
+
+@pytest.mark.parametrize(
+    ("statement", "days", "bytes_a_row"),
+    [
+        ("SELECT * FROM main WHERE game_date = @day LIMIT 1", 1, EVERY_COLUMN),
+        ("SELECT COUNT(*) FROM main WHERE game_date = @day", 1, 8),
+        ("SELECT is_active FROM (SELECT * FROM main WHERE game_date BETWEEN @eve AND @day) AS T", 2, 8 + 1),
+        ("SELECT 1 FROM main WHERE game_date = @day AND game_id = 'g'", 1, 8 + 18),
+        ("SELECT game_id FROM main WHERE game_date > DATE '2026-01-14' AND game_date <= @eve", 2, 8 + 18),
+        ("SELECT game_id FROM main WHERE @day < game_date", 0, 0),
+        ("SELECT 1 FROM main WHERE game_date >= '0001-01-01'", DAYS, 8),
+        ("SELECT S.game_id FROM other AS S JOIN main AS T ON S.game_date = T.game_date AND T.game_date < @day", 666, 8),
+        ("SELECT 1 FROM main AS T WHERE T.game_date = @day AND T.game_id IN "
+         "(SELECT game_id FROM main WHERE game_date = @day)", 1, 2 * (8 + 18)),
+        ("DELETE FROM main WHERE game_date = @day AND is_active", 1, EVERY_COLUMN),
+        ("INSERT INTO main (game_id) SELECT game_id FROM main WHERE game_date = @eve", 1, 8 + 18),
+    ],
+)  # fmt: skip
+def test_an_estimate_is_of_the_columns_and_partitions_that_are_read(
+    world: BigqueryWorld, double: BigqueryDouble, statement: str, days: int, bytes_a_row: int
+) -> None:
+    other = MAIN.sibling("other")
+    world.warehouse.create_table(other, MAIN_TABLE)
+    double.catalogue.sized(MAIN.dataset, MAIN.table, rows_a_day=ROWS_A_DAY, days=DAYS, last_day=DAY)
+    whole = statement.replace(" main", f" {MAIN.sql}").replace(" other", f" {other.sql}")
+    eve = DAY - timedelta(days=1)
+    bound = {name: day for name, day in {"day": DAY, "eve": eve}.items() if f"@{name}" in statement}
+    assert world.warehouse.estimate(whole, bound) == days * ROWS_A_DAY * bytes_a_row
+
+
+def test_metadata_costs_ten_megabytes_a_view(world: BigqueryWorld) -> None:
+    views = f"`{MAIN.dataset}`.__TABLES__ AS T JOIN `{MAIN.dataset}`.INFORMATION_SCHEMA.COLUMNS AS C"
+    assert world.warehouse.estimate(f"SELECT 1 FROM {views} ON C.table_name = T.table_id") == 2 * METADATA
 
 
 def test_a_consolidation_passes_the_gate_and_tells_what_it_read(full: BigqueryWorld) -> None:

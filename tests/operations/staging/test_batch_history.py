@@ -9,7 +9,10 @@ import pytest
 
 from lib.consolidation.errors import InvalidIdentifier
 from lib.embedded.duckdb_warehouse import DuckdbWarehouse
+from lib.operations.quality.night import night_of
+from lib.operations.quality.writes import rows_against_ledger
 from lib.operations.scope import Scope, scope_of
+from lib.operations.staging.backlog import backlog
 from lib.operations.staging.ledger_answers import batch_history, committed_consolidations
 from lib.platform import Platform
 from lib.verdict.verdict import Verdict
@@ -80,3 +83,33 @@ def test_old_duplicates_and_new_ones_are_told_apart(platform: Platform) -> None:
     (between,) = committed_consolidations(seen(platform)).checks
     assert f"3 between {BATCH} and later" in between.summary
     assert {check.verdict for check in (new, between)} == {Verdict.WARN}
+
+
+def test_of_a_long_ledger_the_newest_are_read_and_the_checks_say_so(platform: Platform) -> None:
+    """500 older runs of the date, as many as a runbook reads, and 500 of a batch that is still in staging."""
+    stage(platform)
+    consolidate(platform)
+    write_past_the_fence(platform, 3)
+    stage(platform, "waits")
+    assert isinstance(platform.warehouse, DuckdbWarehouse)
+    ledger = f'"nba_predictions"."{platform.table.ledger.table}"'
+    with platform.warehouse.connection() as connection:
+        older = "'older' AS batch_id, L.committed_at - INTERVAL 1 DAY AS committed_at, 0 AS inserted_rows"
+        named = "'waits' AS batch_id, L.committed_at + INTERVAL 1 DAY AS committed_at, L.game_date - 1 AS game_date"
+        for changed in (older, named):
+            connection.execute(
+                f"INSERT INTO {ledger} SELECT L.* REPLACE ({changed}) FROM {ledger} AS L, range(500) "
+                f"WHERE L.batch_id = '{BATCH}'"
+            )
+    scope = seen(platform)
+    (age,) = committed_consolidations(scope).checks
+    assert age.evidence["first consolidation"] == "older, of the newest 500"
+    (history,) = batch_history(scope, "older").checks
+    assert history.evidence["consolidations"] == "the newest 500"
+    (unknown,) = batch_history(scope, "older_1").checks
+    assert unknown.evidence["batches with a name like it, of the newest 500 runs"] == []
+    (waiting,) = backlog(scope, stuck_after_minutes=60).checks
+    assert waiting.verdict is Verdict.UNKNOWN
+    assert "the ledger has 500 or more consolidations" in waiting.summary
+    (kept,) = rows_against_ledger(night_of(scope, days=1)).checks
+    assert (kept.verdict, kept.evidence["consolidations"]) == (Verdict.UNKNOWN, "the newest 500")

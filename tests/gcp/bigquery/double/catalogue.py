@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -14,7 +15,9 @@ import duckdb
 
 from lib.embedded.googlesql import to_googlesql_type
 from tests.gcp.bigquery.double import wire
+from tests.gcp.bigquery.double.estimates import Name, Reader, Scan
 from tests.gcp.bigquery.double.faults import ApiError
+from tests.gcp.bigquery.double.sizes import EVERY_DAY, DeclaredSize, total_sql, usual_width
 
 Resource = dict[str, Any]
 Answer = TypeVar("Answer")
@@ -53,6 +56,7 @@ class Catalogue:
     tables: dict[tuple[str, str], Resource] = field(default_factory=dict)
     declared: dict[tuple[str, str], dict[str, Resource]] = field(default_factory=dict)
     buffered: dict[tuple[str, str], int] = field(default_factory=dict)
+    sizes: dict[Name, DeclaredSize] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def add_dataset(self, dataset: str) -> Resource:
@@ -140,7 +144,7 @@ class Catalogue:
             "schema": {"fields": self.fields(dataset, table)},
             **self._streaming_buffer(dataset, table),
             "numRows": str(self.row_count(dataset, table)),
-            "numBytes": str(self.bytes_of(dataset, table)),
+            "numBytes": str(self.bytes_of(Scan((dataset, table)))),
         }
 
     def fields(self, dataset: str, table: str) -> list[Resource]:
@@ -185,9 +189,45 @@ class Catalogue:
         counted = self.connection.cursor().execute(f"SELECT COUNT(*) FROM {quoted(dataset, table)}").fetchone()
         return int(counted[0]) - self.buffered.get((dataset, table), 0) if counted else 0
 
+    def sized(self, dataset: str, table: str, *, rows_a_day: int, days: int, last_day: date) -> None:
+        """Declare a size, for estimates only: they are as if the table held so many rows of each of its last days."""
+        self.require(dataset, table)
+        self.sizes[dataset, table] = DeclaredSize(rows_a_day, days, last_day)
+
     @_locked
-    def bytes_of(self, dataset: str, table: str) -> int:
-        return 8 * self.row_count(dataset, table) * len(self.columns(dataset, table))
+    def row_width(self, dataset: str, table: str) -> float:
+        """Bytes of a row, on average."""
+        rows, total = self._measured(f"{total_sql(dict(self.columns(dataset, table)))} FROM {quoted(dataset, table)}")
+        return total / rows if rows else usual_width(dict(self.columns(dataset, table)))
+
+    @_locked
+    def reader(self, tables: Collection[Name], parameters: Mapping[str, Any]) -> Reader:
+        """What estimates a statement over those of the tables that are there."""
+        there = {name: self.tables[name] for name in tables if name in self.tables}
+        fields = {name: kept.get("timePartitioning", {}).get("field") for name, kept in there.items()}
+        schemas = {name: dict(self.columns(*name)) for name in there}
+        return Reader(schemas, {name: field for name, field in fields.items() if field}, parameters)
+
+    @_locked
+    def bytes_of(self, scan: Scan) -> int:
+        """How much a scan reads; nothing of a table that is not there."""
+        if scan.table not in self.tables:
+            return 0
+        columns = dict(self.columns(*scan.table))
+        read = {name: kind for name, kind in columns.items() if scan.columns is None or name in scan.columns}
+        partitioned_by = self.tables[scan.table].get("timePartitioning", {}).get("field")
+        size, days = self.sizes.get(scan.table), scan.days
+        where = (
+            f' WHERE "{partitioned_by}" BETWEEN ? AND ?' if partitioned_by and not size and days != EVERY_DAY else ""
+        )
+        rows, total = self._measured(f"{total_sql(read)} FROM {quoted(*scan.table)}{where}", days if where else ())
+        if size is None:
+            return total
+        return round(size.rows(days) * (total / rows if rows else usual_width(read)))
+
+    def _measured(self, sql: str, parameters: Sequence[date] = ()) -> tuple[int, int]:
+        found = self.connection.cursor().execute(f"SELECT COUNT(*), {sql}", parameters).fetchone()
+        return (int(found[0]), int(found[1])) if found else (0, 0)
 
     @_locked
     def view(self, dataset: str, name: str) -> tuple[list[str], list[tuple[Any, ...]]]:

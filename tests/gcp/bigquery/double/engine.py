@@ -20,6 +20,7 @@ from tests.gcp.bigquery.double import wire
 from tests.gcp.bigquery.double.catalogue import Catalogue
 from tests.gcp.bigquery.double.faults import ApiError
 from tests.gcp.bigquery.double.partition_filter import require_partition_filters
+from tests.gcp.bigquery.double.sizes import METADATA_BYTES
 
 _KINDS = {
     exp.Merge: "MERGE",
@@ -123,12 +124,15 @@ class Engine:
             return Result(kind=kind, changed=len(rows) if kind == "MERGE" else rows[0][0] if rows else 0)
         return Result([wire.result_field(name, str(type_)) for name, type_, *_ in found.description or ()], rows, kind)
 
-    def bytes_of(self, sql: str) -> int:
-        """What a statement would read."""
+    def bytes_of(self, sql: str, parameters: Mapping[str, Any]) -> int:
+        """What a statement would read. Temporary tables are not counted."""
         tree = self._parsed(sql)
         self._check_tables(tree)
         with self.catalogue.lock:
-            return sum(self.catalogue.bytes_of(*name) for name in _tables(tree) if name in self.catalogue.tables)
+            if views := sum(_is_meta(table.name) for table in tree.find_all(exp.Table)):
+                return views * METADATA_BYTES
+            reader = self.catalogue.reader(_tables(tree), parameters)
+            return sum(map(self.catalogue.bytes_of, reader.scans(tree)))
 
     def _parsed(self, sql: str) -> exp.Expression:
         try:

@@ -129,7 +129,8 @@ class Jobs:
 
     def _dry_run(self, job: Job) -> None:
         self._find_datasets(job)
-        total = self.engine.bytes_of(job.configuration["query"]["query"])
+        query = job.configuration["query"]
+        total = self.engine.bytes_of(query["query"], wire.parameters_of(query.get("queryParameters", [])))
         job.statistics["query"] = {"totalBytesProcessed": str(total), "statementType": "SELECT"}
         job.end()
 
@@ -231,8 +232,9 @@ class Jobs:
                 raise fault.error
 
     def _bill(self, job: Job, sql: str) -> None:
-        read = self.engine.bytes_of(sql)
-        limit = job.configuration["query"].get("maximumBytesBilled")
+        query = job.configuration["query"]
+        read = self.engine.bytes_of(sql, wire.parameters_of(query.get("queryParameters", [])))
+        limit = query.get("maximumBytesBilled")
         if limit is not None and read > int(limit):
             message = f"Query exceeded limit for bytes billed: {limit}. {read} or higher required."
             raise ApiError("bytesBilledLimitExceeded", message)

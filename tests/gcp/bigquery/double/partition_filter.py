@@ -33,12 +33,17 @@ def require_partition_filters(
         column = kept.get("timePartitioning", {}).get("field")
         if not (column and kept.get("requirePartitionFilter")) or (isinstance(tree, exp.Insert) and _is_target(table)):
             continue
-        if not any(_compares(one, column, table) for one in _filters(table)):
+        if next(constant_comparisons(table, column), None) is None:
             raise ApiError(
                 "invalidQuery",
                 f"Cannot query over table '{project}.{table.db}.{table.name}' without a filter over column(s) "
                 f"'{column}' that can be used for partition elimination",
             )
+
+
+def constant_comparisons(table: exp.Table, column: str) -> Iterator[exp.Expression]:
+    """The conditions by which partitions are skipped in this scan: they compare the column with constants."""
+    return (one for one in _filters(table) if _compares(one, column, table))
 
 
 def _is_target(table: exp.Table) -> bool:

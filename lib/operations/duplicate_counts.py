@@ -1,0 +1,39 @@
+"""The duplicates of dates, counted once a run: several steps ask for the same."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from lib.consolidation.upkeep.duplicates import DuplicateCount, count_duplicates
+from lib.platform import Platform
+
+
+class DuplicateCounts:
+    """What this run has counted. A step whose question it is counts `again`; the others take what is known."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._known: dict[date, DuplicateCount | None] = {}
+
+    def again(self, since: date, until: date) -> list[DuplicateCount]:
+        """Count the dates from `since` to `until` that have rows, oldest first. Raises `WarehouseUnavailable`."""
+        platform = self._platform
+        found = count_duplicates(platform.warehouse, platform.table, since, until, with_guide=True)
+        by_date = {count.game_date: count for count in found}
+        self._known |= {day: by_date.get(day) for day in _days(since, until)}
+        return found
+
+    def between(self, since: date, until: date) -> list[DuplicateCount]:
+        """The same, counted only if this run has not counted all of them yet."""
+        days = _days(since, until)
+        if any(day not in self._known for day in days):
+            return self.again(since, until)
+        return [count for day in days if (count := self._known[day])]
+
+    def on(self, game_date: date) -> DuplicateCount:
+        """Of one date; all figures are 0 when it has no rows."""
+        return next(iter(self.between(game_date, game_date)), DuplicateCount(game_date))
+
+
+def _days(since: date, until: date) -> list[date]:
+    return [since + timedelta(days=number) for number in range((until - since).days + 1)]

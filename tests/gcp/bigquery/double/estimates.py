@@ -1,0 +1,121 @@
+"""What a statement would read: the columns that it needs, in the partitions that its filters leave.
+
+See https://cloud.google.com/bigquery/docs/estimate-costs and querying-partitioned-tables. Each
+scan counts: who reads a table twice pays twice. A LIMIT spares nothing. Where the page says nothing,
+or the analysis does not go that deep, more is counted: whole rows of what DML changes, and of each
+table beside it that is not read by a subquery.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from sqlglot import exp
+from sqlglot.errors import OptimizeError
+from sqlglot.optimizer.pushdown_projections import pushdown_projections
+from sqlglot.optimizer.qualify import qualify
+from sqlglot.optimizer.scope import traverse_scope
+
+from tests.gcp.bigquery.double.partition_filter import constant_comparisons
+from tests.gcp.bigquery.double.sizes import EVERY_DAY, Days, overlap
+
+Name = tuple[str, str]
+_DAY = timedelta(days=1)
+_MIRRORED = {exp.LT: exp.GT, exp.LTE: exp.GTE, exp.GT: exp.LT, exp.GTE: exp.LTE, exp.EQ: exp.EQ}
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One reading of a table.
+
+    Attributes:
+        columns: Those that are read; None: all.
+        days: First and last of the partitions that are read.
+    """
+
+    table: Name
+    columns: frozenset[str] | None = None
+    days: Days = EVERY_DAY
+
+
+@dataclass(frozen=True)
+class Reader:
+    """What is known of the tables when a statement comes.
+
+    Attributes:
+        schemas: Columns to their types by dataset and name; a table that is not here is not counted.
+        partitioned: The date column that partitions a table, where one does.
+        parameters: The statement's.
+    """
+
+    schemas: Mapping[Name, Mapping[str, str]]
+    partitioned: Mapping[Name, str]
+    parameters: Mapping[str, Any]
+
+    def scans(self, tree: exp.Expression) -> Iterator[Scan]:
+        """All that the statement reads."""
+        if isinstance(tree, exp.Insert | exp.Create):
+            yield from self.scans(tree.expression) if tree.expression else ()
+            return
+        try:
+            yield from self._of_query(tree.copy()) if isinstance(tree, exp.Query) else self._of_rows(tree)
+        except OptimizeError:  # a * over a temporary table
+            yield from self._of_rows(tree)
+
+    def _of_rows(self, tree: exp.Expression) -> list[Scan]:
+        return [self._scan(table, None) for table in tree.find_all(exp.Table)]
+
+    def _of_query(self, query: exp.Query) -> list[Scan]:
+        schema: dict[str, dict[str, Mapping[str, str]]] = {}
+        for (dataset, table), columns in self.schemas.items():
+            schema.setdefault(dataset, {})[table] = columns
+        qualified = qualify(
+            query, dialect="bigquery", schema=schema, validate_qualify_columns=False, quote_identifiers=False
+        )
+        if not qualified.find(exp.Except, exp.Intersect):  # sqlglot would leave out columns that these compare
+            qualified = pushdown_projections(qualified)
+        return [
+            self._scan(source, {column.name for column in scope.columns if column.table == alias})
+            for scope in traverse_scope(qualified)
+            for alias, source in scope.sources.items()
+            if isinstance(source, exp.Table)
+        ]
+
+    def _scan(self, table: exp.Table, columns: Collection[str] | None) -> Scan:
+        name = (table.db, table.name)
+        partitioned_by = self.partitioned.get(name)
+        days = EVERY_DAY
+        if partitioned_by:
+            compared = constant_comparisons(table, partitioned_by)
+            days = overlap(self._days(condition, partitioned_by) for condition in compared)
+        return Scan(name, None if columns is None else frozenset(columns), days)
+
+    def _days(self, condition: exp.Expression, column: str) -> Days:
+        """The days that may fulfil the condition; all of them, if its constant is not a date."""
+        if isinstance(condition, exp.Between):
+            if not isinstance(condition.this, exp.Column):
+                return EVERY_DAY
+            low, high = (self._date(condition.args[name]) for name in ("low", "high"))
+            return low or date.min, high or date.max
+        is_left = isinstance(condition.this, exp.Column) and condition.this.name == column
+        found = self._date(condition.expression if is_left else condition.this)
+        kind = type(condition) if is_left else _MIRRORED[type(condition)]
+        if found is None:
+            return EVERY_DAY
+        if kind is exp.EQ:
+            return found, found
+        if kind in (exp.GT, exp.GTE):
+            return found + _DAY * (kind is exp.GT), date.max
+        return date.min, found - _DAY * (kind is exp.LT)
+
+    def _date(self, constant: exp.Expression) -> date | None:
+        if isinstance(constant, exp.Cast):
+            return self._date(constant.this)
+        value = self.parameters.get(constant.name) if isinstance(constant, exp.Parameter) else constant.this
+        try:
+            return value if isinstance(value, date) else date.fromisoformat(str(value))
+        except ValueError:
+            return None

@@ -1,0 +1,66 @@
+"""How many bytes a table's values count for (https://cloud.google.com/bigquery/docs/estimate-costs).
+
+A NULL counts for nothing. A test need not hold a terabyte: a table may declare how many rows a
+partition has, and then each row is as wide as those that are there are on average.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+METADATA_BYTES = 10 * 2**20
+_FIXED = {"BOOL": 1, "INT64": 8, "FLOAT64": 8, "DATE": 8, "DATETIME": 8, "TIME": 8, "TIMESTAMP": 8, "NUMERIC": 16}
+_LENGTH_BYTES = 2
+_USUAL_TEXT_BYTES = 16
+
+Days = tuple[date, date]
+EVERY_DAY: Days = (date.min, date.max)
+
+
+@dataclass(frozen=True)
+class DeclaredSize:
+    """A table with as many rows on each of its last days, for estimates only."""
+
+    rows_a_day: int
+    days: int
+    last_day: date
+
+    def rows(self, days: Days) -> int:
+        """Of the partitions from the first to the last day, both included."""
+        first = max(days[0], self.last_day - timedelta(days=self.days - 1))
+        return self.rows_a_day * max(0, (min(days[1], self.last_day) - first).days + 1)
+
+
+def total_sql(columns: Mapping[str, str]) -> str:
+    """DuckDB's expression for the bytes of these columns, name to GoogleSQL type, of all rows."""
+    return " + ".join(f"COALESCE(SUM({_value(name, kind)}), 0)" for name, kind in columns.items()) or "0"
+
+
+def usual_width(columns: Mapping[str, str]) -> float:
+    """Bytes of a row when there is none to measure."""
+    return sum(_FIXED.get(kind, _LENGTH_BYTES + _USUAL_TEXT_BYTES) for kind in columns.values())
+
+
+def _value(name: str, kind: str) -> str:
+    """NULL for a NULL."""
+    column = f'"{name}"'
+    if kind in _FIXED:
+        return f"CASE WHEN {column} IS NOT NULL THEN {_FIXED[kind]} END"
+    if kind.startswith("ARRAY<"):
+        item = kind[6:-1]
+        return f"list_sum(list_transform({column}, item -> {_FIXED.get(item) or _text('item')}))"
+    return _text(column)
+
+
+def _text(value: str) -> str:
+    return f"{_LENGTH_BYTES} + strlen(CAST({value} AS VARCHAR))"
+
+
+def overlap(days: Iterator[Days]) -> Days:
+    """The days that are in all of the periods."""
+    first, last = EVERY_DAY
+    for start, end in days:
+        first, last = max(first, start), min(last, end)
+    return first, last
