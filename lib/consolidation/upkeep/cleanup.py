@@ -209,6 +209,22 @@ def _staged_dates(
         yield first, last, sorted({table for day, found in holders.items() if first <= day <= last for table in found})
 
 
+def rows_by_date(
+    warehouse: Warehouse, spec: TableSpec, tables: Sequence[TableName]
+) -> Iterator[tuple[TableName, date, int]]:
+    """How many rows of each date each staging table holds.
+
+    Raises:
+        SourceVanished: A table is gone since it was listed.
+    """
+    for start in range(0, len(tables), _TABLES_A_QUERY):
+        try:
+            rows = warehouse.query(_dates_sql(spec, tables[start : start + _TABLES_A_QUERY]))
+        except TableNotFound as error:
+            raise SourceVanished(f"a staging table is gone since it was listed: {error}") from error
+        yield from ((spec.table.sibling(row["staging_table"]), row["day"], row["row_count"]) for row in rows if row["day"])
+
+
 def _spans(days: Sequence[date]) -> list[tuple[date, date]]:
     """Sorted dates as first and last dates of few spans; dates in between are read only where there are many."""
     gaps = [number for number in range(1, len(days)) if days[number] - days[number - 1] > _GAP]
