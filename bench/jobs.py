@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from statistics import median
 
-from bench.result import Result
+from bench.result import UNKNOWN, Result
 from bench.setting import Setting
 from lib.consolidation.backfill import waiting_batches
 from lib.consolidation.table_spec import TableSpec
@@ -21,6 +21,9 @@ from tests.consolidation.world import DAY, later, predictions
 from tests.gcp.bigquery.counted_jobs import MERGE_SECONDS, SECONDS_A_JOB, CountedJobs, jobs_of
 from tests.gcp.bigquery.double import BigqueryDouble
 from tests.gcp.bigquery.world import PROJECT, BigqueryWorld
+from tests.gcp.large_table import reads_of_a_large_table
+from tests.gcp.project import google_project
+from tests.locking.emulator import find_jar
 
 _DATES = 31
 _MODEL = f"{SECONDS_A_JOB:g} s a job and {MERGE_SECONDS:g} s for the MERGE itself"
@@ -35,6 +38,7 @@ def results(setting: Setting) -> Iterator[Result]:
     reads = len(counted.reading(TableSpec().table.sql))
     yield _count("statements of a consolidation that read the main table", reads, 3)
     yield from _dates_at_once(setting.folder)
+    yield from _runbooks(setting.folder)
 
 
 def _of_a_consolidation(folder: Path) -> CountedJobs:
@@ -78,6 +82,29 @@ def _one_after_another(folder: Path) -> int:
 def _consolidate_all(world: BigqueryWorld, days: list[date]) -> None:
     for day, batch_id in waiting_batches(world.warehouse, world.spec, days):
         world.consolidate(batch_id, game_date=day)
+
+
+def _runbooks(folder: Path) -> Iterator[Result]:
+    if find_jar() is None:
+        why = "no Firestore emulator here: gcloud components install cloud-firestore-emulator"
+        yield Result("what runbooks read of a table of 1 TB", "-", "-", "", "under 2 GB", UNKNOWN, False, why)
+        return
+    with google_project(folder) as acts:
+        reads = reads_of_a_large_table(acts)
+    gigabytes = reads.bytes_of("day1_monitoring") / 1e9
+    yield Result(
+        "estimates of day1_monitoring, a table of 1 TB in partitions of 1.5 GB, a batch waits",
+        "-",
+        f"{gigabytes:.2f} GB",
+        "",
+        "under 2 GB",
+        f"{gigabytes:.2f} GB",
+        gigabytes < 2,
+    )
+    queries = reads.queries_of("duplicate_diagnosis")
+    yield _count("queries of duplicate_diagnosis without duplicates", len(queries), 6)
+    yield _count("its hashes over all columns", sum("MD5" in sql for sql in queries), 0)
+    yield _count("rows of a ledger of 600 runs of the date that a runbook fetches", reads.ledger_rows, 500)
 
 
 def _count(what: str, ours: int, at_most: int) -> Result:

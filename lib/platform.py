@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lib.ports.jobs import QueryCost, WarehouseActivity
     from lib.ports.logs import LogReader
     from lib.ports.permissions import Permissions
+    from lib.ports.scratch import ScratchDatasets
     from lib.ports.services import Services
 
 
@@ -48,6 +49,8 @@ class Adapters(Protocol):
     def query_costs(self) -> Sequence[QueryCost] | None: ...
     @property
     def activity(self) -> WarehouseActivity: ...
+    @property
+    def scratch(self) -> ScratchDatasets: ...
     @property
     def lock_store(self) -> LockStore: ...
     @property
@@ -115,6 +118,11 @@ class Platform:
     @property
     def activity(self) -> WarehouseActivity:
         return self.adapters.activity
+
+    @property
+    def scratch(self) -> ScratchDatasets:
+        """Datasets for trials."""
+        return self.adapters.scratch
 
     @property
     def logs(self) -> LogReader:

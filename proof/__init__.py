@@ -1,1 +1,1 @@
-"""Proof that nothing is lost and nothing is written twice: `python -m tests.proof`."""
+"""Proof that nothing is lost and nothing is written twice: `python -m proof`."""

@@ -1,4 +1,4 @@
-"""`make proof`, and one schedule again: `python -m tests.proof replay VARIANT SEED`."""
+"""`make proof`, and one schedule again: `python -m proof replay VARIANT SEED`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _HEAD = """# Nothing lost, nothing twice
 The claim: whatever fails, and however consolidations interleave, no business key is written twice and no staged row is
 lost. This page is the output of `make proof`; the smaller part that every change has to pass is in `tests/proof`.
 
-Play one schedule again, with all that happened in it: `python -m tests.proof replay VARIANT SEED`.
+Play one schedule again, with all that happened in it: `python -m proof replay VARIANT SEED`.
 """
 
 

@@ -40,7 +40,8 @@ from lib.consolidation.warehouse import (
     TransactionOutcome,
 )
 from lib.embedded.duckdb_connection import translated_errors
-from lib.embedded.duckdb_warehouse import DuckdbWarehouse, _gathered, _rows, _take, _transaction
+from lib.embedded.duckdb_transaction import gathered, open_transaction, rows_of, take
+from lib.embedded.duckdb_warehouse import DuckdbWarehouse
 from lib.embedded.googlesql import to_googlesql_type
 from lib.errors import RunbookError
 from proof.faults import Faults
@@ -212,7 +213,7 @@ class SimulatedWarehouse(DuckdbWarehouse):
         names: list[str] = []
         try:
             views = {} if server.as_jobs else gather
-            with self.connection() as cursor, _transaction(cursor), _gathered(cursor, views):
+            with self.connection() as cursor, open_transaction(cursor), gathered(cursor, views):
                 for step in steps:
                     names.append(step.name if isinstance(step, Execute) else step.code)
                     if names[-1] == "merge":
@@ -236,7 +237,7 @@ class SimulatedWarehouse(DuckdbWarehouse):
         # The one thing in a statement that is not of this world.
         sql = step.sql.replace("CURRENT_TIMESTAMP()", "@simulated_now")
         bound = {**parameters, "simulated_now": true_time(self.server.simulation)}
-        _take(cursor, replace(step, sql=sql), bound)
+        take(cursor, replace(step, sql=sql), bound)
         if self.server.as_jobs and sql.startswith("UPDATE "):
             table = sql.split()[1]
             rivals = [other for other in self.server.open if other is not transaction and table in other.updated]
@@ -272,7 +273,7 @@ class SimulatedWarehouse(DuckdbWarehouse):
 
 
 def _rows_of(cursor: duckdb.DuckDBPyConnection, table: TableName) -> list[Row]:
-    return _rows(cursor.execute(f"FROM {quoted(table)}"))
+    return rows_of(cursor.execute(f"FROM {quoted(table)}"))
 
 
 def _told(names: Sequence[str], parameters: Parameters) -> str:

@@ -11,6 +11,10 @@ settings.register_profile("ours", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("ours")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _checkout_left_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A test that forgets to say where its state goes must not reach the developer's own."""

@@ -2,7 +2,7 @@
 
 A `runbook` command or a kernel loads libraries for up to a second and a half, and the tests start hundreds.
 Forked, it is still a process of its own, with its environment, output, exit code and signals. What tests
-the start itself (`runbook demo`, kernels, what is imported when) starts its own Python.
+the start itself (the packaged command, kernels, what is imported when) starts its own Python.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from socketserver import BaseRequestHandler, ForkingMixIn, UnixStreamServer
 from tempfile import TemporaryFile, mkdtemp
-from typing import IO, Any
+from types import SimpleNamespace
+from typing import IO, Any, Self
 
 import pytest
 
@@ -36,25 +37,38 @@ _ADDRESS = "RUNBOOK_TESTS_WARM"
 class WarmProcess:
     """As much of `subprocess.Popen` as its callers use; ``python -m MODULE ...`` or ``python -c CODE ...``."""
 
-    stdin = stdout = stderr = None
+    stdin: Any = None
+    stdout = stderr = None
 
     def __init__(
-        self, command: Sequence[str], *, env: Mapping[str, str], cwd: str, output: IO[Any], errors: IO[Any]
+        self,
+        command: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        cwd: str,
+        output: IO[Any],
+        errors: IO[Any],
+        input_from: int | None = None,
     ) -> None:
         self.returncode: int | None = None
         self._connection = socket.socket(socket.AF_UNIX)
         self._connection.connect(_address())
-        socket.send_fds(self._connection, [b"\n"], [output.fileno(), errors.fileno()])
+        streams = [output.fileno(), errors.fileno()]
+        socket.send_fds(self._connection, [b"\n"], streams if input_from is None else [*streams, input_from])
         asked = json.dumps({"command": list(command[1:]), "env": dict(env), "cwd": cwd})
         self._connection.sendall(asked.encode() + b"\n")
         self._told = self._connection.makefile("rb")
         self.pid = int(self._told.readline())
 
     def poll(self) -> int | None:
-        return self.wait(0)
+        with suppress(subprocess.TimeoutExpired):
+            self.wait(0)
+        return self.returncode
 
-    def wait(self, timeout: float | None = None) -> int | None:
-        if self.returncode is None and select.select([self._connection], [], [], timeout)[0]:
+    def wait(self, timeout: float | None = None) -> int:
+        if self.returncode is None:
+            if not select.select([self._connection], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired("a warm process", timeout or 0)
             # Nothing is said by who was killed.
             self.returncode = int(self._told.readline() or -signal.SIGKILL)
             self._told.close()
@@ -72,11 +86,27 @@ class WarmProcess:
         self.send_signal(signal.SIGKILL)
 
 
+class Command(WarmProcess):
+    """With a pipe for its input, as `lib.runbooks.process` starts one."""
+
+    def __init__(self, command: Sequence[str], *, stdout: IO[Any], stderr: IO[Any], **_: Any) -> None:
+        read_end, write_end = os.pipe()
+        self.stdin = os.fdopen(write_end, "wb")
+        words = [word for word in command if word != "-P"]
+        super().__init__(words, env=os.environ, cwd=os.getcwd(), output=stdout, errors=stderr, input_from=read_end)
+        os.close(read_end)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.wait()
+
+
 def run(command: Sequence[str], *, env: Mapping[str, str], cwd: str = ".") -> subprocess.CompletedProcess[str]:
     """As `subprocess.run`, with the output captured as text."""
     with TemporaryFile("w+", encoding="utf-8") as output, TemporaryFile("w+", encoding="utf-8") as errors:
         code = WarmProcess(command, env=env, cwd=os.path.abspath(cwd), output=output, errors=errors).wait()
-        assert code is not None
         output.seek(0)
         errors.seek(0)
         return subprocess.CompletedProcess(list(command), code, output.read(), errors.read())
@@ -84,9 +114,11 @@ def run(command: Sequence[str], *, env: Mapping[str, str], cwd: str = ".") -> su
 
 @contextmanager
 def warm_kernels() -> Iterator[None]:
-    """Kernels are forked too, those of warm processes anyway."""
+    """Kernels are forked too, and the `runbook` commands that commands start; those of warm processes anyway."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("jupyter_client.provisioning.local_provisioner.launch_kernel", _launch_kernel)
+        forking = SimpleNamespace(**{**vars(subprocess), "Popen": Command})
+        patch.setattr("lib.runbooks.process.subprocess", forking)
         yield
 
 
@@ -137,11 +169,11 @@ class _Warm(BaseRequestHandler):
     def handle(self) -> None:
         code = 1
         try:
-            _, streams, *_ = socket.recv_fds(self.request, 1, 2)
+            _, streams, *_ = socket.recv_fds(self.request, 1, 3)
             with self.request.makefile("r") as asking:
                 asked = json.loads(asking.readline())
             os.setsid()
-            for number, stream in enumerate(streams, start=1):
+            for number, stream in zip((1, 2, 0), streams, strict=False):
                 os.dup2(stream, number)
                 os.close(stream)
             os.chdir(asked["cwd"])

@@ -68,10 +68,10 @@ def consolidate(
     """Merge a batch's staging tables into the main table, once; with --over, those of every batch of these dates."""
     from lib.platform import connect
 
-    if over is None and (batch_id is None or game_date is None):
-        raise click.UsageError("name a batch and its date, --batch and --game-date, or dates, --over")
     if over is not None and (batch_id or game_date):
         raise click.UsageError("--over takes every batch of its dates; leave out --batch and --game-date")
+    if over is None and not (batch_id and game_date):
+        raise click.UsageError("name a batch and its date, --batch and --game-date, or dates, --over")
     platform = connect(environment)
     options.show_library_log()
     consolidate_batch = partial(
@@ -84,6 +84,8 @@ def consolidate(
     if over is not None:
         _consolidate_over(platform, over, consolidate_batch, as_json)
         return
+    assert batch_id
+    assert game_date
     result = consolidate_batch(batch_id=batch_id, game_date=game_date)
     if as_json:
         options.echo_json(result.as_data())

@@ -8,6 +8,7 @@ import math
 import sys
 from collections.abc import Mapping
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 import click
@@ -27,17 +28,10 @@ def _batch(_context: click.Context, _parameter: click.Parameter, batch_id: str |
     return None if batch_id is None else checked_batch_id(batch_id)
 
 
-def _game_date_option(*, required: bool) -> Any:
-    return click.option(
-        "--game-date", required=required, metavar="YYYY-MM-DD", help="The date of the games.", callback=_game_date
-    )
-
-
-def _batch_option(*, required: bool) -> Any:
-    return click.option(
-        "--batch", "batch_id", required=required, metavar="ID", help="The batch's id.", callback=_batch
-    )
-
+_game_date_option = partial(
+    click.option, "--game-date", metavar="YYYY-MM-DD", help="The date of the games.", callback=_game_date
+)
+_batch_option = partial(click.option, "--batch", "batch_id", metavar="ID", help="The batch's id.", callback=_batch)
 
 environment = click.option(
     "--env", "environment", default="local", show_default=True, help="A file of params/environments."

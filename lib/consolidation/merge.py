@@ -7,7 +7,7 @@ were listed), started_at.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from lib.consolidation.fence import fence_row, move_fence
@@ -60,14 +60,21 @@ class StagedRows:
 
     @property
     def sql(self) -> str:
-        """A SELECT of all staged rows."""
-        return " UNION ALL ".join(self._select(group) for group in self.groups)
+        """A SELECT of all staged rows, with what each row owns of the columns that not every row does."""
+        owned = self.partly_staged
+        return " UNION ALL ".join(_select(group, self.columns, owned) for group in self.groups)
 
-    def _select(self, group: StagedGroup) -> str:
-        types = {column.name: column.type for column in group.columns}
-        items = [_item(column, types.get(column.name)) for column in self.columns]
-        items += [f"{'TRUE' if name in types else 'FALSE'} AS {_ownership(name)}" for name in self.partly_staged]
-        return f"SELECT {', '.join(items)} FROM {group.relation.sql}"
+    def of(self, *names: str) -> str:
+        """A SELECT of these columns of all staged rows, for statements that need no more."""
+        needed = [column for column in self.columns if column.name in names]
+        return " UNION ALL ".join(_select(group, needed, ()) for group in self.groups)
+
+
+def _select(group: StagedGroup, columns: Iterable[Column], owned: Iterable[str]) -> str:
+    types = {column.name: column.type for column in group.columns}
+    items = [_item(column, types.get(column.name)) for column in columns]
+    items += [f"{'TRUE' if name in types else 'FALSE'} AS {_ownership(name)}" for name in owned]
+    return f"SELECT {', '.join(items)} FROM {group.relation.sql}"
 
 
 def _item(column: Column, staged_type: str | None) -> str:
@@ -119,7 +126,8 @@ def _staged_counts(staged: StagedRows) -> str:
     inactive = f"COUNTIF(NOT {quoted(spec.active_column)})" if spec.active_column in names else "0"
     return (
         f"SELECT COUNT(*) AS staged_rows, COUNTIF({quoted(spec.date_column)} IS DISTINCT FROM @game_date) "
-        f"AS wrong_date_rows, {inactive} AS inactive_rows FROM ({staged.sql}) AS staged"
+        f"AS wrong_date_rows, {inactive} AS inactive_rows "
+        f"FROM ({staged.of(spec.date_column, spec.active_column)}) AS staged"
     )
 
 
@@ -143,7 +151,7 @@ def _keys(staged: StagedRows) -> str:
     keys = column_list(spec.key_columns)
     return (
         "SELECT COUNTIF(staged__key) AS staged__copies, COUNTIF(NOT staged__key) AS copies FROM ("
-        f"SELECT {keys}, TRUE AS staged__key FROM ({staged.sql}) AS staged UNION ALL "
+        f"SELECT {keys}, TRUE AS staged__key FROM ({staged.of(*spec.key_columns)}) AS staged UNION ALL "
         f"SELECT {column_list(spec.key_columns, 'T')}, FALSE FROM {spec.table.sql} AS T WHERE {counted_rows(spec, 'T')}"
         f") AS seen GROUP BY {keys}"
     )

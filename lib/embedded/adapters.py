@@ -18,6 +18,7 @@ from lib.environment import Environment
 if TYPE_CHECKING:
     from lib.embedded.activity import LocalActivity
     from lib.embedded.commands import EmbeddedCommands
+    from lib.embedded.scratch import DuckdbScratch
     from lib.embedded.services import LocalPermissions, LocalServices
 
 
@@ -78,6 +79,12 @@ class EmbeddedAdapters:
         from lib.embedded.activity import LocalActivity
 
         return LocalActivity(self.warehouse)
+
+    @cached_property
+    def scratch(self) -> DuckdbScratch:
+        from lib.embedded.scratch import DuckdbScratch
+
+        return DuckdbScratch(self.warehouse.path)
 
     @cached_property
     def lock_store(self) -> SqliteLockStore:

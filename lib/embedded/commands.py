@@ -54,6 +54,9 @@ class EmbeddedCommands(Commands):
     def restore_dropped(self, dropped_at: datetime) -> None:
         return None
 
+    def remove_dataset(self, dataset: str) -> None:
+        return None
+
     def list_locks(self) -> Looking:
         return self.looking("locks", "list")
 

@@ -16,14 +16,12 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random
 
-from lib.consolidation.errors import RequirementFailed, SourceVanished, TableNotFound, TransactionConflict
+from lib.consolidation.errors import TableNotFound, TransactionConflict
 from lib.consolidation.identifiers import TableName
-from lib.consolidation.requirements import failed_requirement
 from lib.consolidation.warehouse import (
     Column,
     Execute,
     Parameters,
-    Require,
     Row,
     StagingTable,
     Step,
@@ -31,12 +29,12 @@ from lib.consolidation.warehouse import (
 )
 from lib.embedded.duckdb_connection import (
     cancelled_after,
-    is_missing_table,
     no_dataset,
     open_connection,
     second_connection,
     translated_errors,
 )
+from lib.embedded.duckdb_transaction import gathered, open_transaction, quoted, rows_of, take
 from lib.embedded.googlesql import bind, to_duckdb_type, to_googlesql_type
 from lib.embedded.job_marks import marked
 
@@ -109,8 +107,8 @@ class DuckdbWarehouse:
         *,
         gather: Mapping[TableName, Sequence[TableName]] | None = None,
     ) -> list[Row]:
-        with self.connection() as connection, _transaction(connection), _gathered(connection, gather):
-            return _rows(connection.execute(*bind(sql, parameters or {})))
+        with self.connection() as connection, open_transaction(connection), gathered(connection, gather):
+            return rows_of(connection.execute(*bind(sql, parameters or {})))
 
     def columns(self, table: TableName) -> tuple[Column, ...]:
         found = self.columns_of([table])
@@ -138,13 +136,13 @@ class DuckdbWarehouse:
         self._execute_all(
             [
                 f'CREATE SCHEMA IF NOT EXISTS "{table.dataset}"',
-                f"CREATE TABLE IF NOT EXISTS {_quoted(table)} ({declared})",
+                f"CREATE TABLE IF NOT EXISTS {quoted(table)} ({declared})",
             ]
         )
 
     def copy_structure(self, source: TableName, target: TableName) -> None:
         with self.connection() as connection:
-            connection.execute(f"CREATE TABLE {_quoted(target)} AS FROM {_quoted(source)} LIMIT 0")
+            connection.execute(f"CREATE TABLE {quoted(target)} AS FROM {quoted(source)} LIMIT 0")
 
     def staging_tables(self, dataset: str, prefix: str, *, with_columns: bool = False) -> list[StagingTable]:
         with self.connection() as connection:
@@ -169,7 +167,7 @@ class DuckdbWarehouse:
 
     def load(self, tables: Mapping[TableName, pyarrow.Table], columns: Sequence[Column], *, note: str) -> None:
         created_at = datetime.now(UTC).isoformat()
-        with self.connection() as connection, _transaction(connection):
+        with self.connection() as connection, open_transaction(connection):
             for table, rows in tables.items():
                 comment = json.dumps({"note": note, "rows": rows.num_rows, "created_at": created_at})
                 escaped = comment.replace("'", "''")
@@ -179,8 +177,8 @@ class DuckdbWarehouse:
                     if column.name in rows.column_names
                 )
                 connection.register("rows_to_load", rows)
-                connection.execute(f"CREATE TABLE {_quoted(table)} AS SELECT {selected} FROM rows_to_load")
-                connection.execute(f"COMMENT ON TABLE {_quoted(table)} IS '{escaped}'")
+                connection.execute(f"CREATE TABLE {quoted(table)} AS SELECT {selected} FROM rows_to_load")
+                connection.execute(f"COMMENT ON TABLE {quoted(table)} IS '{escaped}'")
 
     def transact(
         self,
@@ -197,19 +195,19 @@ class DuckdbWarehouse:
             marked(self.job_marks, job_id, datasets) if job_id else nullcontext(lambda: None) as tell_begun,
             self.connection() as connection,
             cancelled_after(connection, timeout_seconds),
-            _transaction(connection),
-            _gathered(connection, gather),
+            open_transaction(connection),
+            gathered(connection, gather),
         ):
             tell_begun()
             for step in steps:
                 started = perf_counter()
-                _take(connection, step, parameters)
+                take(connection, step, parameters)
                 if isinstance(step, Execute):
                     elapsed_ms[step.name] = (perf_counter() - started) * 1000
         return TransactionOutcome(job_id=job_id, elapsed_ms=elapsed_ms)
 
     def drop(self, tables: Sequence[TableName]) -> None:
-        self._execute_all([f"DROP TABLE IF EXISTS {_quoted(table)}" for table in tables])
+        self._execute_all([f"DROP TABLE IF EXISTS {quoted(table)}" for table in tables])
 
     def _execute_all(self, statements: Sequence[str]) -> None:
         """All in one transaction. A rival may do the very same at once: then it is done when looked at again."""
@@ -220,74 +218,9 @@ class DuckdbWarehouse:
             reraise=True,
         )
         for attempt in retrying:
-            with attempt, self.connection() as connection, _transaction(connection):
+            with attempt, self.connection() as connection, open_transaction(connection):
                 for statement in statements:
                     connection.execute(statement)
-
-
-@contextmanager
-def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    connection.begin()
-    try:
-        yield
-        connection.commit()
-    except BaseException:
-        _roll_back(connection)
-        raise
-
-
-def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
-    # Who was interrupted left its query running, and the rollback would wait for its end.
-    connection.interrupt()
-    try:
-        connection.rollback()
-    except duckdb.TransactionException:
-        # A failed commit has ended the transaction already; its own error is raised.
-        return
-
-
-@contextmanager
-def _gathered(
-    connection: duckdb.DuckDBPyConnection, gather: Mapping[TableName, Sequence[TableName]] | None
-) -> Iterator[None]:
-    """Views that live only inside the transaction: nothing is copied."""
-    for relation, tables in (gather or {}).items():
-        union = " UNION ALL ".join(f"FROM {_quoted(table)}" for table in tables)
-        try:
-            connection.execute(f"CREATE VIEW {_quoted(relation)} AS {union}")
-        except duckdb.CatalogException as error:
-            if not is_missing_table(error):
-                raise
-            raise SourceVanished(f"a staging table of {relation} is gone: {error}") from error
-    yield
-    for relation in gather or {}:
-        connection.execute(f"DROP VIEW {_quoted(relation)}")
-
-
-def _take(connection: duckdb.DuckDBPyConnection, step: Step, parameters: Parameters) -> None:
-    if isinstance(step, Require):
-        holds = connection.execute(*bind(f"SELECT {step.sql}", parameters)).fetchone()
-        if holds is None or holds[0] is not True:
-            raise RequirementFailed(step.code)
-        return
-    try:
-        changed = connection.execute(*bind(step.sql, parameters))
-    except duckdb.InvalidInputException as error:
-        if refused := failed_requirement(str(error), [step]):
-            raise refused from error
-        raise
-    if step.must_touch and changed.fetchone() == (0,):
-        raise RequirementFailed(step.must_touch)
-
-
-def _rows(result: duckdb.DuckDBPyConnection) -> list[Row]:
-    names = [column[0] for column in result.description or ()]
-    return [dict(zip(names, map(_in_utc, row), strict=True)) for row in result.fetchall()]
-
-
-def _in_utc(value: Any) -> Any:
-    """DuckDB hands out the session's zone object; everyone else uses `datetime.UTC`."""
-    return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo else value
 
 
 def _staging_table(name: TableName, comment: str, rows: int, listed_at: datetime) -> StagingTable:
@@ -304,10 +237,5 @@ def _staging_table(name: TableName, comment: str, rows: int, listed_at: datetime
 
 def _told_by_its_rows(connection: duckdb.DuckDBPyConnection, table: StagingTable) -> StagingTable:
     """Nobody noted when it was written: only its rows tell it from another of its name and size."""
-    fingerprint = connection.execute(f"SELECT sum(hash(one)) FROM {_quoted(table.name)} AS one").fetchall()
+    fingerprint = connection.execute(f"SELECT sum(hash(one)) FROM {quoted(table.name)} AS one").fetchall()
     return replace(table, version=f"{table.version} {fingerprint[0][0]}")
-
-
-def _quoted(table: TableName) -> str:
-    """Both parts are plain identifiers (see `TableName`)."""
-    return f'"{table.dataset}"."{table.table}"'

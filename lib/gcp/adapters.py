@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lib.gcp.firestore_locks import FirestoreLockStore
     from lib.gcp.iam import ProjectPermissions
     from lib.gcp.logging_reader import CloudLoggingReader
+    from lib.gcp.scratch import BigqueryScratch
     from lib.ports.jobs import QueryCost
     from lib.verdict.check import Check, Question
     from lib.verdict.section import Section
@@ -67,6 +68,14 @@ class GoogleAdapters:
         from lib.gcp.bigquery_activity import BigqueryActivity
 
         return BigqueryActivity(self._clients)
+
+    @cached_property
+    def scratch(self) -> BigqueryScratch:
+        from lib.gcp.scratch import BigqueryScratch
+
+        environment = self._environment
+        location = environment.google.bigquery_location
+        return BigqueryScratch(self._clients, location, lambda: GoogleAdapters(environment).warehouse)
 
     @cached_property
     def lock_store(self) -> FirestoreLockStore:

@@ -101,6 +101,9 @@ class GoogleCommands(Commands):
         dataset, before = self._spec.table.dataset, int(dropped_at.timestamp() * 1000)
         return Changing(f"bq cp {quote(f'{dataset}.TABLE@{before}')} {quote(f'{dataset}.TABLE')}")
 
+    def remove_dataset(self, dataset: str) -> Changing:
+        return Changing(f"bq rm -r -f --dataset {quote(f'{self._environment.project_id}:{dataset}')}")
+
     def list_locks(self) -> Looking:
         """By Firestore's REST interface; gcloud cannot read documents."""
         url = (

@@ -105,6 +105,7 @@ BIGQUERY_ROWS = Source(
     "bigquery.googleapis.com",
     "roles/bigquery.dataEditor, and the same with --role=roles/bigquery.jobUser",
 )
+BIGQUERY_DATASETS = Source("BigQuery datasets", "bigquery.googleapis.com", "roles/bigquery.user")
 BIGQUERY_JOBS = Source("BigQuery jobs", "bigquery.googleapis.com", "roles/bigquery.resourceViewer")
 
 _Kind = type[AccessDenied | ApiDisabled | NotLoggedIn | QuotaExceeded | ResourceMissing | Unreachable | RequestRefused]

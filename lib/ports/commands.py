@@ -110,6 +110,10 @@ class Commands(ABC):
         """Brings a dropped table of the main table's dataset back; None: nothing does."""
 
     @abstractmethod
+    def remove_dataset(self, dataset: str) -> Changing | None:
+        """Removes a dataset with all that is in it; None: there is no command for that."""
+
+    @abstractmethod
     def list_locks(self) -> Looking:
         """All locks."""
 

@@ -11,7 +11,7 @@ from lib.consolidation.warehouse import Column
 from lib.verdict.verdict import Verdict
 from rehearsal.drills.drill import Look, Scene, incident
 from rehearsal.drills.stage import Stage
-from rehearsal.stage import batch_name
+from rehearsal.stage import batch_name, embedded_warehouse
 
 _STUCK_ROWS, _STUCK_TABLES = 18_170, 615
 # A part of what there was: each table more costs the embedded platform, and proves nothing more.
@@ -116,4 +116,6 @@ def _write(stage: Stage, batch_id: str, rows: int, tables: int) -> None:
             yield from ({**row, "current_points_line": 100.0 + number} for row in slate)
 
     batch = list(islice(generations(), rows))
-    stage.platform.staging_writer().write_batch(batch, batch_id=batch_id, workers=tables)
+    # Opening the file again for each load would take most of the time of many tables.
+    with embedded_warehouse(stage.platform).session():
+        stage.platform.staging_writer().write_batch(batch, batch_id=batch_id, workers=tables)

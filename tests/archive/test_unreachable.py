@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,24 +14,16 @@ import pytest
 from click.testing import CliRunner
 
 from lib.cli import cli
-from lib.places import ROOT
+from tests import warm
 
 COMMANDS = (["runs", "list"], ["run", "day1_monitoring"])
-PATIENCE_SECONDS = 60
 
 
 def answer(words: list[str], **variables: str) -> tuple[int, str]:
     """Of a process that has opened no bucket before, and has little patience."""
     code = "import lib.archive.fsspec_store as store; store._FIRST_ANSWER_SECONDS = 0.5; import lib.cli; lib.cli.main()"
-    process = subprocess.run(
-        [sys.executable, "-c", code, *words],
-        cwd=ROOT,
-        env={**os.environ, "RUNBOOK_OUTPUTS": "gs://some-bucket/prefix", **variables},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
-    )
+    environ = {**os.environ, "RUNBOOK_OUTPUTS": "gs://some-bucket/prefix", **variables}
+    process = warm.run([sys.executable, "-c", code, *words], env=environ)
     assert process.stdout == ""
     return process.returncode, process.stderr
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -10,9 +11,11 @@ from itertools import count
 from pathlib import Path
 from time import perf_counter
 
-from lib import places
+import pytest
+
 from lib.consolidation.ledger import ledger_runs
 from tests.consolidation.world import World, predictions
+from tests.warm import Command
 
 ROWS = 20_000
 KILLS = 15
@@ -33,25 +36,21 @@ class Coordinator:
     """A real process that consolidates one batch and may be killed at it."""
 
     def __init__(self, folder: Path) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", _CONSOLIDATE, str(folder), str(LEASE_SECONDS)],
-            cwd=places.ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        said, output = os.pipe()
+        self._said = os.fdopen(said)
+        with os.fdopen(output, "w") as output_file:
+            command = [sys.executable, "-c", _CONSOLIDATE, str(folder), str(LEASE_SECONDS)]
+            self._process = Command(command, stdout=output_file, stderr=sys.__stderr__)
 
     def start(self, batch_id: str) -> None:
         """Return when it has the lock."""
         self._wait_for("ready")
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{batch_id}\n")
+        self._process.stdin.write(f"{batch_id}\n".encode())
         self._process.stdin.flush()
         self._wait_for("Acquired")
 
     def _wait_for(self, text: str) -> None:
-        assert self._process.stdout is not None
-        assert any(text in line for line in iter(self._process.stdout.readline, ""))
+        assert any(text in line for line in iter(self._said.readline, ""))
 
     def kill_after(self, seconds: float) -> None:
         """It may have ended well before that."""
@@ -62,13 +61,15 @@ class Coordinator:
 
     def kill(self) -> None:
         self._process.kill()
-        self._process.communicate()
+        self._process.wait()
+        self._process.stdin.close()
+        self._said.close()
 
     def finish(self, within_seconds: float = 60) -> None:
-        self._process.communicate(timeout=within_seconds)
-        assert self._process.returncode == 0
+        assert self._process.wait(within_seconds) == 0
 
 
+@pytest.mark.long
 def test_a_killed_consolidation_leaves_all_or_nothing(tmp_path: Path) -> None:
     world = World(tmp_path, lease_seconds=LEASE_SECONDS)
     moments = random.Random(17)

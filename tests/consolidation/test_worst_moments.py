@@ -138,15 +138,16 @@ def test_leftovers_are_dropped_with_the_next_merge_of_the_batch(world: World) ->
 
 @pytest.mark.parametrize("fault", ["staged_key_missing", "new_duplicates"])
 def test_a_failed_check_rolls_everything_back_and_keeps_staging(world: World, fault: str) -> None:
-    """A MERGE that merged nothing, and one that left rows twice, are both caught before the commit."""
+    """Rows that are gone after the MERGE, and rows that are there twice, are both caught before the commit."""
     world.insert([prediction()])
     before = world.table()
     world.stage(predictions(3))
-    if fault == "staged_key_missing":
-        world.warehouse.left_out = frozenset({"merge"})
-    else:
-        main = world.spec.table.sql
-        world.warehouse.after_merge = (Execute("twice", f"INSERT INTO {main} SELECT * FROM {main}"),)
+    main = world.spec.table.sql
+    after_merge = {
+        "staged_key_missing": Execute("gone", f"DELETE FROM {main} WHERE player_lookup = 'player1'"),
+        "new_duplicates": Execute("twice", f"INSERT INTO {main} SELECT * FROM {main}"),
+    }
+    world.warehouse.after_merge = (after_merge[fault],)
     told = fault.replace("_", "[_ ]")
     with pytest.raises(ValidationFailed, match=rf"\({told}\); all was rolled back and the staging tables .* are kept"):
         world.consolidate()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 import pytest
 
@@ -14,53 +12,22 @@ from lib.consolidation.staging import staging_backlog
 from lib.consolidation.upkeep.duplicates import count_duplicates
 from lib.embedded.deployment import Deployment
 from lib.lock_switch import VARIABLE
-from lib.platform import Platform, connect
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
 from lib.verdict.verdict import Verdict
-from lib.words.dates import resolve_game_date
-from rehearsal.acts import Acts
 from rehearsal.demo import Act, story
-from rehearsal.slates import slate_of
-from tests.gcp.bigquery.double import BigqueryDouble
-from tests.gcp.bigquery.double.jobs import Job
-from tests.gcp.bigquery.world import create_main_table
-from tests.gcp.conftest import PROJECT
-from tests.gcp.double import GoogleDouble
-from tests.gcp.http_server import serving_json
-from tests.gcp.story import GoogleActs, deploy, health
-from tests.locking.emulator import running_emulator
-from tests.warm import warm_kernels
+from tests.gcp.large_table import reads_of_a_large_table
+from tests.gcp.project import google_project
+from tests.gcp.story import GoogleActs, deploy
 
 
 @pytest.fixture
-def acts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, google: GoogleDouble, address: str) -> Iterator[GoogleActs]:
-    """The guide's project, empty but for its dataset and main table; an embedded platform beside it."""
-    monkeypatch.setenv("RUNBOOK_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("RUNBOOK_OUTPUTS", str(tmp_path / "outputs"))
-    monkeypatch.setenv("RUNBOOK_GOOGLE_EMULATOR_HOST", address)
-    with ExitStack() as stack:
-        stack.enter_context(warm_kernels())
-        firestore = stack.enter_context(running_emulator(tmp_path / "emulator.log"))
-        bigquery = stack.enter_context(BigqueryDouble(PROJECT, location="us-west2"))
-        url = stack.enter_context(serving_json(health))
-        monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore)
-        monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", bigquery.address)
-        forget_documents(firestore)
-        platform, embedded = connect("production"), connect("local")
-        bigquery.client().create_dataset(platform.table.table.dataset)
-        create_main_table(bigquery.client(), platform.table)
-        today = resolve_game_date("today", platform.environment.timezone)
-        yield GoogleActs(platform, today, 0, stack, google, bigquery, Acts(embedded, today, 0, stack), url)
+def acts(tmp_path: Path) -> Iterator[GoogleActs]:
+    with google_project(tmp_path) as acts:
+        yield acts
 
 
-def forget_documents(firestore: str) -> None:
-    """The emulator may be one that other sessions use as well."""
-    documents = f"http://{firestore}/emulator/v1/projects/{PROJECT}/databases/(default)/documents"
-    with urlopen(Request(documents, method="DELETE")):
-        pass
-
-
+@pytest.mark.long
 def test_the_story_ends_in_the_same_verdicts(acts: GoogleActs) -> None:
     verdicts, expected, surprises, said = [], [], [], []
     with story(acts.embedded.platform) as steps:
@@ -97,45 +64,16 @@ def test_the_lock_is_switched_off_for_whoever_consolidates(acts: GoogleActs) -> 
 
 
 def test_runbooks_read_little_of_a_large_table_and_of_a_long_ledger(acts: GoogleActs) -> None:
-    """A terabyte in partitions of 1.5 GB, 600 consolidations of this very date, and a batch that waits."""
-    deploy(acts.google, Deployment(), acts.platform, acts.url)
-    yesterday = acts.today - timedelta(days=1)
-    for game_date in (yesterday, acts.today):
-        stage_slate(acts.platform, f"batch_{game_date}", game_date)
-        acts.platform.consolidator().consolidate_batch(batch_id=f"batch_{game_date}", game_date=game_date)
-    stage_slate(acts.platform, "batch_that_waits", acts.today)
-    main, ledger = acts.platform.table.table, acts.platform.table.ledger
-    rows_a_day = round(1.5e9 / acts.bigquery.catalogue.row_width(main.dataset, main.table))
-    acts.bigquery.catalogue.sized(main.dataset, main.table, rows_a_day=rows_a_day, days=667, last_day=acts.today)
-    acts.bigquery.sql(
-        f"INSERT INTO {main.dataset}.{ledger.table} SELECT L.* REPLACE (batch_id || '_' || n AS batch_id) "
-        f"FROM {main.dataset}.{ledger.table} AS L, range(600) AS older(n) WHERE game_date = '{acts.today}'"
-    )
-    jobs: list[Job] = []
-    acts.bigquery.jobs.on_insert.append(jobs.append)
-
-    monitoring = execute(find_runbook("day1_monitoring"), {"batch": "batch_unknown"}, environment="production").record
+    reads = reads_of_a_large_table(acts)
+    monitoring, diagnosis = reads.records["day1_monitoring"], reads.records["duplicate_diagnosis"]
     assert {check.name: check.verdict for check in monitoring.checks}["Staging backlog"] == Verdict.PASS
-    assert sum(estimates(jobs)) < 2e9
-    so_far = len(jobs)
-    diagnosis = execute(find_runbook("duplicate_diagnosis"), {}, environment="production").record
     assert (diagnosis.verdict, diagnosis.error) == (Verdict.PASS, None)
-    queries = [job.configuration["query"]["query"] for job in jobs[so_far:] if "dryRun" not in job.configuration]
-    assert len(queries) <= 6
-    assert [sql for sql in queries if "MD5" in sql] == []
-    rest = [execute(find_runbook(name), {}, environment="production").record for name in ("daily_quality", "rollback")]
-    assert [check for run in (monitoring, *rest) for check in run.checks if "would read" in check.summary] == []
-    of_ledger = [job for job in jobs if ledger.table in job.configuration["query"]["query"]]
-    assert 0 < max(len(job.result.rows) for job in of_ledger) <= 500
-
-
-def stage_slate(platform: Platform, batch_id: str, game_date: date) -> None:
-    rows = slate_of(game_date).predict(batch_id, generated_at=datetime.now(UTC))
-    platform.staging_writer().write_batch(rows, batch_id=batch_id, workers=2)
-
-
-def estimates(jobs: Sequence[Job]) -> list[int]:
-    return [int(job.statistics["query"]["totalBytesProcessed"]) for job in jobs if job.configuration.get("dryRun")]
+    assert reads.bytes_of("day1_monitoring") < 2e9
+    assert len(reads.queries_of("duplicate_diagnosis")) <= 6
+    assert [sql for sql in reads.queries_of("duplicate_diagnosis") if "MD5" in sql] == []
+    refused = [check for record in reads.records.values() for check in record.checks if "would read" in check.summary]
+    assert refused == []
+    assert 0 < reads.ledger_rows <= 500
 
 
 def the_state_is_as_told(acts: GoogleActs) -> None:

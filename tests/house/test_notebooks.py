@@ -39,7 +39,8 @@ LOGIC = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.Tr
 
 Notebook = nbformat.NotebookNode
 
-PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+# Those in a folder are started by commands of their own.
+PATHS = sorted([*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "notebooks" / "commands").glob("*.ipynb")])
 # What `runbook new` writes.
 FRAME = json.dumps(frame.notebook("queue_depth", "Is the queue too deep?"))
 # It has a parameter of each type.

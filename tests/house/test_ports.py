@@ -14,6 +14,7 @@ from lib.platform import Adapters
 SUITES = {
     "metered_warehouse": "WarehouseSuite",
     "activity": "ActivitySuite",
+    "scratch": "ScratchSuite",
     "lock_store": "Backend",
     "logs": "LogReaderSuite",
     "services": "ServicesSuite",

@@ -75,6 +75,7 @@ class CommandsSuite:
             ("ask_health", "url"),
             ("read_any_log", "service"),
             ("cancel_job", "job_id"),
+            ("remove_dataset", "dataset"),
         ],
     )
     @given(hostile=st.text(st.sampled_from("a' \"$;`|&\\()\n-*"), min_size=1))

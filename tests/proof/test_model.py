@@ -14,6 +14,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("configuration", [*OURS, *WITHOUT], ids=lambda one: one.title)
 def test_the_protocol_in_every_state(configuration: Configuration) -> None:
     found = search(configuration)

@@ -23,6 +23,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
             yield site
 
 
+@pytest.mark.long
 def test_nothing_is_lost_and_nothing_is_twice(site: Site) -> None:
     campaign = strike_site(site, kills=10, seed=1)
     assert campaign.violations == []

@@ -71,7 +71,7 @@ def test_a_signal_cancels_the_query_and_frees_the_lock(tmp_path: Path, number: s
 
 
 def test_a_timeout_cancels_the_query_and_frees_the_lock(tmp_path: Path) -> None:
-    runner = start_and_await_query(tmp_path, run_seconds=8)
+    runner = start_and_await_query(tmp_path, run_seconds=6)
     assert ended(tmp_path, runner).record.status is RunStatus.TIMED_OUT
     assert locks(tmp_path) == []
 

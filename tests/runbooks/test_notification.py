@@ -26,6 +26,7 @@ from lib.runbooks.stop import Limits
 from lib.verdict.verdict import Verdict
 from lib.words.secrets.redaction import Redactor
 from tests.runbooks.inbox import Inbox
+from tests.warm import warm_kernels
 
 # Apprise looks at attachments with it, which we never send.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -60,7 +61,8 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inbox: Inbox) -> Archi
 
 
 def run(name: str, archive: Archive, limits: Limits | None = None) -> Run:
-    return execute(find_runbook(name, NOTEBOOKS), environment="noisy", archive=archive, limits=limits)
+    with warm_kernels():
+        return execute(find_runbook(name, NOTEBOOKS), environment="noisy", archive=archive, limits=limits)
 
 
 def file_earlier(found: Run, archive: Archive, name: str) -> None:

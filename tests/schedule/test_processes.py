@@ -28,6 +28,7 @@ from lib.schedule.firing import Runner, run_due
 from lib.schedule.firing_record import Occurrence
 from lib.schedule.firings import Ledger
 from lib.schedule.settings import Schedule
+from tests import warm
 
 WriteSchedule = Callable[..., Schedule]
 WAIT_SECONDS = 60
@@ -50,13 +51,8 @@ def occurrences(tmp_path: Path, schedule: Schedule, name: str) -> list[Occurrenc
 def once(*options: str, now: datetime | None = None) -> dict[str, Any]:
     """`runbook schedule once`: what it told, with its exit code."""
     moment = {"RUNBOOK_NOW": now.isoformat()} if now else {}
-    ended = subprocess.run(
-        [sys.executable, "-m", "lib.cli", "schedule", "once", "--json", *options],
-        env={**os.environ, **moment},
-        capture_output=True,
-        text=True,
-        timeout=WAIT_SECONDS,
-        check=False,
+    ended = warm.run(
+        [sys.executable, "-m", "lib.cli", "schedule", "once", "--json", *options], env={**os.environ, **moment}
     )
     assert ended.stdout, ended.stderr
     return {"exit_code": ended.returncode, **json.loads(ended.stdout.splitlines()[-1])}

@@ -201,31 +201,12 @@ def _staged_dates(
     Read from staging alone, before the main table: BigQuery skips partitions only by constants.
     """
     holders: dict[date, list[TableName]] = {}
-    for row in warehouse.query(_dates_sql(spec, tables)):
-        name = row["staging_table"]
-        rows[name] += row["row_count"]
-        if row["day"] is not None:
-            holders.setdefault(row["day"], []).append(spec.table.sibling(name))
+    for table, day, number in rows_by_date(warehouse, spec, tables):
+        rows[table.table] += number
+        if day is not None:
+            holders.setdefault(day, []).append(table)
     for first, last in _spans(sorted(holders)):
         yield first, last, sorted({table for day, found in holders.items() if first <= day <= last for table in found})
-
-
-def rows_by_date(
-    warehouse: Warehouse, spec: TableSpec, tables: Sequence[TableName]
-) -> Iterator[tuple[TableName, date, int]]:
-    """How many rows of each date each staging table holds.
-
-    Raises:
-        SourceVanished: A table is gone since it was listed.
-    """
-    for start in range(0, len(tables), _TABLES_A_QUERY):
-        try:
-            rows = warehouse.query(_dates_sql(spec, tables[start : start + _TABLES_A_QUERY]))
-        except TableNotFound as error:
-            raise SourceVanished(f"a staging table is gone since it was listed: {error}") from error
-        yield from (
-            (spec.table.sibling(row["staging_table"]), row["day"], row["row_count"]) for row in rows if row["day"]
-        )
 
 
 def _spans(days: Sequence[date]) -> list[tuple[date, date]]:
@@ -236,10 +217,20 @@ def _spans(days: Sequence[date]) -> list[tuple[date, date]]:
     return [(days[start], days[end - 1]) for start, end in pairwise(bounds)] if days else []
 
 
-def _dates_sql(spec: TableSpec, tables: Sequence[TableName]) -> str:
-    """How many rows of each date each table holds."""
-    staged = _union(tables, f"CAST(S.{quoted(spec.date_column)} AS DATE) AS day")
-    return f"SELECT D.staging_table, D.day, COUNT(*) AS row_count FROM ({staged}) AS D GROUP BY D.staging_table, D.day"
+def rows_by_date(
+    warehouse: Warehouse, spec: TableSpec, tables: Sequence[TableName]
+) -> Iterator[tuple[TableName, date | None, int]]:
+    """How many rows of each date each staging table holds; all of them have a date column.
+
+    Raises:
+        TableNotFound: One is gone.
+    """
+    for start in range(0, len(tables), _TABLES_A_QUERY):
+        staged = _union(tables[start : start + _TABLES_A_QUERY], f"CAST(S.{quoted(spec.date_column)} AS DATE) AS day")
+        for row in warehouse.query(
+            f"SELECT D.staging_table, D.day, COUNT(*) AS row_count FROM ({staged}) AS D GROUP BY D.staging_table, D.day"
+        ):
+            yield spec.table.sibling(row["staging_table"]), row["day"], row["row_count"]
 
 
 def _found_sql(spec: TableSpec, columns: Sequence[Column], tables: Sequence[TableName]) -> str:

@@ -6,15 +6,21 @@ It knows the grammar, the functions and the types; it does not know BigQuery's p
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import TypeVar
 
-from zetasql.api import Analyzer, Parser, TableBuilder, TypeFactory
+from google.protobuf.message import Message
+from zetasql.api import TableBuilder, TypeFactory
+from zetasql.core import ZetaSqlLocalService
 from zetasql.types import (
     AnalyzerOptions,
     LanguageOptions,
+    ParseRequest,
     ProductMode,
+    ResolvedColumnDefinition,
     ResolvedCreateTableAsSelectStmt,
     ResolvedStatement,
     SimpleCatalog,
@@ -23,12 +29,15 @@ from zetasql.types import (
     TypeKind,
     ZetaSQLBuiltinFunctionOptions,
 )
+from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2
 
 from lib.consolidation.warehouse import Column
 from tests.gcp.bigquery import compiled  # noqa: F401 - before the analyzer is first used
 from tests.gcp.bigquery.double import script
 
+Answer = TypeVar("Answer", bound=Message)
 Schemas = Mapping[tuple[str, str], Sequence[Column]]
+_Tables = tuple[tuple[tuple[str, str], tuple[Column, ...]], ...]
 
 _KINDS = {
     "STRING": TypeKind.TYPE_STRING,
@@ -75,20 +84,38 @@ class Sent:
 
 def analyze(sent: Sent) -> list[ResolvedStatement]:
     """Its statements, resolved; raises what the analyzer objects to."""
-    language = language_options()
-    Parser.parse_script_static(sent.sql, language)
-    catalog = _catalog(sent, language)
-    parameters = [
-        AnalyzerOptions.QueryParameter(name=name, type=type_of(kind)) for name, kind in sent.parameters.items()
-    ]
-    options = AnalyzerOptions(language_options=language, query_parameters=parameters, prune_unused_columns=True)
+    _parse(sent.sql)
+    tables = {name: tuple(columns) for name, columns in sent.schemas.items()}
     statements = []
     for sql in _statements(script.parse(sent.sql)):
-        resolved = Analyzer(options, catalog).analyze_statement(sql)
+        resolved = _analyzed(sql, tuple(sent.parameters.items()), tuple(tables.items()))
         statements.append(resolved)
         if isinstance(resolved, ResolvedCreateTableAsSelectStmt):
-            catalog.table.append(_created(resolved))
+            tables["", resolved.name_path[-1]] = tuple(map(_created, resolved.column_definition_list))
     return statements
+
+
+def call(method: str, request: Message, answer_type: type[Answer]) -> Answer:
+    """What the service answers, as protobuf: the wheel's own classes take longer to fill than it takes to answer."""
+    answer = ZetaSqlLocalService.get_instance().wasm_client.call_grpc_func(method, request, answer_type)
+    return answer if isinstance(answer, answer_type) else answer_type.FromString(answer)
+
+
+def _parse(sql: str) -> None:
+    request = ParseRequest(sql_statement=sql, options=language_options(), allow_script=True)
+    call("ZetaSqlLocalService_Parse", request.to_proto(), local_service_pb2.ParseResponse)
+
+
+@cache
+def _analyzed(sql: str, parameters: tuple[tuple[str, str], ...], tables: _Tables) -> ResolvedStatement:
+    """Scripts have most of their statements in common."""
+    typed = [AnalyzerOptions.QueryParameter(name=name, type=type_of(kind)) for name, kind in parameters]
+    answer = ZetaSqlLocalService.get_instance().analyze(
+        sql_statement=sql,
+        options=AnalyzerOptions(language_options=language_options(), query_parameters=typed, prune_unused_columns=True),
+        registered_catalog_id=_registered(tables),
+    )
+    return answer.resolved_statement
 
 
 @cache
@@ -113,25 +140,25 @@ def _statements(nodes: Sequence[script.Node]) -> Iterator[str]:
             yield from _statements([*node.body, *(node.handler or [])])
 
 
-def _catalog(sent: Sent, language: LanguageOptions) -> SimpleCatalog:
-    datasets = [_dataset(dataset, sent) for dataset in {dataset for dataset, _ in sent.schemas}]
-    return SimpleCatalog(
+@cache
+def _registered(tables: _Tables) -> int:
+    """The catalog's number: the analyzer takes longer to read a catalog than to analyze a statement."""
+    datasets: dict[str, list[SimpleTable]] = defaultdict(list)
+    for (dataset, table), columns in tables:
+        datasets[dataset].append(simple_table(table, {column.name: column.type for column in columns}))
+    catalog = SimpleCatalog(
         name="project",
-        catalog=datasets,
-        builtin_function_options=ZetaSQLBuiltinFunctionOptions(language_options=language),
+        table=datasets.pop("", []),
+        catalog=[_dataset(*dataset) for dataset in datasets.items()],
+        builtin_function_options=ZetaSQLBuiltinFunctionOptions(language_options=language_options()),
     )
+    return ZetaSqlLocalService.get_instance().register_catalog(simple_catalog=catalog).registered_id
 
 
-def _dataset(dataset: str, sent: Sent) -> SimpleCatalog:
-    """With the tables that the text names: all of a catalog is sent to the analyzer for each statement."""
-    tables = [
-        simple_table(table, {column.name: column.type for column in columns})
-        for (owner, table), columns in sent.schemas.items()
-        if owner == dataset and table in sent.sql
-    ]
-    views = [simple_table(name, columns) for name, columns in _INFORMATION_SCHEMA.items()]
+def _dataset(name: str, tables: list[SimpleTable]) -> SimpleCatalog:
+    views = [simple_table(view, columns) for view, columns in _INFORMATION_SCHEMA.items()]
     return SimpleCatalog(
-        name=dataset,
+        name=name,
         table=[*tables, simple_table("__TABLES__", _TABLES)],
         catalog=[SimpleCatalog(name="INFORMATION_SCHEMA", table=views)],
     )
@@ -145,11 +172,8 @@ def simple_table(name: str, columns: Mapping[str, str]) -> SimpleTable:
     return builder.build()
 
 
-def _created(resolved: ResolvedCreateTableAsSelectStmt) -> SimpleTable:
-    builder = TableBuilder(resolved.name_path[-1])
-    for column in resolved.column_definition_list:
-        builder.add_column(column.name, column.type)
-    return builder.build()
+def _created(column: ResolvedColumnDefinition) -> Column:
+    return Column(column.name, next(name for name, kind in _KINDS.items() if kind == column.type.type_kind))
 
 
 def type_of(kind: str) -> Type:

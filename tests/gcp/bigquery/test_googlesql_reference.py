@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from lib.consolidation.warehouse import Execute
 from tests.consolidation.world import DAY, predictions
 from tests.gcp.bigquery.oracle.lives import JudgedWorld, judge
 
 
+@pytest.mark.long
 def test_both_give_the_same_rows() -> None:
     report = judge(3)
     assert not report.differences, str(report)

@@ -55,7 +55,7 @@ class TestMeteredBigqueryWarehouse(WarehouseSuite):
     @pytest.fixture
     def warehouse(self, double: BigqueryDouble) -> Warehouse:
         self.double = double
-        double.catalogue.add_dataset("suite")
+        double.catalogue.add_dataset({"datasetReference": {"datasetId": "suite"}})
         return self._connected()
 
     def another(self, warehouse: Warehouse) -> Warehouse:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import subprocess
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
-from lib import places
 from lib.consolidation.upkeep.audit import ActionStatus
 from lib.operations.changes.audit import audit_trail, changes
 from lib.operations.changes.repair import UndoRepair
 from lib.operations.scope import scope_of
 from lib.platform import Platform
 from lib.verdict.verdict import Verdict
+from tests import warm
 from tests.operations.changes.actions import CASES, DAY, approved, main_rows
 
 _APPLY = """
@@ -54,9 +54,7 @@ def test_killed_half_way_it_is_as_before_or_as_after_and_the_record_agrees(
     action = CASES[kind].set_up(platform)
     backup = action.backup if isinstance(action, UndoRepair) else ""
     before = main_rows(platform)
-    ended = subprocess.run(
-        [sys.executable, "-c", _APPLY, str(home), kind, moment, backup], cwd=places.ROOT, check=False
-    )
+    ended = warm.run([sys.executable, "-c", _APPLY, str(home), kind, moment, backup], env=os.environ)
     assert ended.returncode == -9
     (record,) = changes(platform)
     took_effect = moment == "after_commit"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -27,12 +26,12 @@ from lib.operations.changes.plan import PlanOutdated
 from lib.operations.deployment.revisions import Fence, candidates, rollback_revisions
 from lib.operations.rollback import after_rollback, checked_rollback, roll_back
 from lib.operations.scope import scope_of
-from lib.places import ROOT
 from lib.platform import Platform
 from lib.ports.services import LATEST
 from lib.verdict.check import Check
 from lib.verdict.section import Section
 from lib.verdict.verdict import Verdict
+from tests import warm
 from tests.operations.deployed import COORDINATOR, NEW, OLD, OLD_DAY, WORKER, having, on_google, with_two_revisions
 
 DAY = date(2026, 1, 17)
@@ -340,7 +339,7 @@ def test_killed_half_way_it_is_as_before_or_as_after_and_the_record_says_so(
 ) -> None:
     with_two_revisions().save(home)
     command = [sys.executable, "-c", _KILLED, str(home), moment]
-    killed = subprocess.run(command, env={**os.environ, "RUNBOOK_HOME": str(home)}, cwd=ROOT, capture_output=True)
+    killed = warm.run(command, env={**os.environ, "RUNBOOK_HOME": str(home)})
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert platform.services.describe(COORDINATOR).routed == {serves: 100}
     assert [record.status for record in records(platform)] == ["begun"]

@@ -42,14 +42,29 @@ def damage(path: Path, how: str) -> None:
         path.mkdir()
 
 
-def scene(stage: Stage, runbook: str, source: str, how: str) -> Scene:
-    stage.deploy().save(stage.home)
-    stage.past_dates(8)
-    if (runbook, source) == ("daily_quality", LOGS):
-        # It asks the log only when there are no rows.
-        stage.log(stage.coordinator, ["ready"])
-    else:
+@pytest.fixture(scope="module")
+def states(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state before an ordinary night, and after it."""
+    folder = tmp_path_factory.mktemp("states")
+
+    def played(stage: Stage) -> Scene:
+        stage.deploy().save(stage.home)
+        stage.past_dates(8)
+        shutil.copytree(stage.home, folder / "before")
         stage.clean_night()
+        shutil.copytree(stage.home, folder / "after")
+        return Scene([])
+
+    rehearse(Drill("night", "an ordinary night", played), folder / "night")
+    return folder
+
+
+def scene(stage: Stage, states: Path, runbook: str, source: str, how: str) -> Scene:
+    # It asks the log only when there are no rows.
+    asks_the_log = (runbook, source) == ("daily_quality", LOGS)
+    shutil.copytree(states / ("before" if asks_the_log else "after"), stage.home)
+    if asks_the_log:
+        stage.log(stage.coordinator, ["ready"])
     if runbook == "stuck_lock_release":
         claim = Claim(stage.platform.table.lock_key(stage.today - timedelta(days=1)), "h", "gone", 0.01, "host:1")
         assert stage.platform.locks.store.create(claim)
@@ -59,10 +74,10 @@ def scene(stage: Stage, runbook: str, source: str, how: str) -> Scene:
 
 
 @pytest.mark.parametrize(("runbook", "source"), CASES)
-def test_it_is_unknown_and_says_why(runbook: str, source: str, tmp_path: Path) -> None:
+def test_it_is_unknown_and_says_why(runbook: str, source: str, states: Path, tmp_path: Path) -> None:
     # A log holds any text; only what is no file cannot be read.
     how = "folder" if source == LOGS else "garbage"
-    drill = Drill("unreadable", source, lambda stage: scene(stage, runbook, source, how))
+    drill = Drill("unreadable", source, lambda stage: scene(stage, states, runbook, source, how))
 
     (finding,) = rehearse(drill, tmp_path)
 

@@ -52,24 +52,35 @@ class Catalogue:
     project: str
     connection: duckdb.DuckDBPyConnection
     location: str = "US"
-    datasets: set[str] = field(default_factory=set)
+    datasets: dict[str, Resource] = field(default_factory=dict)
     tables: dict[tuple[str, str], Resource] = field(default_factory=dict)
     declared: dict[tuple[str, str], dict[str, Resource]] = field(default_factory=dict)
     buffered: dict[tuple[str, str], int] = field(default_factory=dict)
     sizes: dict[Name, DeclaredSize] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
-    def add_dataset(self, dataset: str) -> Resource:
+    def add_dataset(self, given: Resource) -> Resource:
+        dataset = given["datasetReference"]["datasetId"]
         if dataset in self.datasets:
             raise ApiError("duplicate", f"Already Exists: Dataset {self.project}:{dataset}")
-        self.datasets.add(dataset)
+        self.datasets[dataset] = {"location": self.location, **given}
         self.connection.cursor().execute(f'CREATE SCHEMA "{dataset}"')
         return self.dataset(dataset)
+
+    @_locked
+    def drop_dataset(self, dataset: str) -> Resource:
+        """With all that is in it."""
+        self.dataset(dataset)
+        self.connection.cursor().execute(f'DROP SCHEMA "{dataset}" CASCADE')
+        self.tables = {name: kept for name, kept in self.tables.items() if name[0] != dataset}
+        del self.datasets[dataset]
+        return {}
 
     def dataset(self, dataset: str) -> Resource:
         if dataset not in self.datasets:
             raise ApiError("notFound", f"Not found: Dataset {self.project}:{dataset}")
-        return {"datasetReference": {"projectId": self.project, "datasetId": dataset}, "location": self.location}
+        reference = {"projectId": self.project, "datasetId": dataset}
+        return {**self.datasets[dataset], "datasetReference": reference}
 
     def require(self, dataset: str, table: str) -> Resource:
         """What is kept of a table that must be there."""
@@ -90,7 +101,10 @@ class Catalogue:
             self.declared[dataset, table] = {
                 field["name"]: {key: field[key] for key in _DECLARED if key in field} for field in fields
             }
-            self.tables[dataset, table]["creationTime"] = str(time.time_ns() // 1_000_000)
+            now_ms = time.time_ns() // 1_000_000
+            self.tables[dataset, table]["creationTime"] = str(now_ms)
+            if lives_ms := self.datasets[dataset].get("defaultTableExpirationMs"):
+                self.tables[dataset, table].setdefault("expirationTime", str(now_ms + int(lives_ms)))
             self.modified(dataset, table)
         return self.table(dataset, table)
 

@@ -7,7 +7,7 @@ updated which table is kept here beside them.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +17,7 @@ import sqlglot
 from sqlglot import exp
 
 from tests.gcp.bigquery.double import wire
-from tests.gcp.bigquery.double.catalogue import Catalogue
+from tests.gcp.bigquery.double.catalogue import Catalogue, quoted
 from tests.gcp.bigquery.double.faults import ApiError
 from tests.gcp.bigquery.double.partition_filter import require_partition_filters
 from tests.gcp.bigquery.double.sizes import METADATA_BYTES
@@ -43,9 +43,16 @@ class Result:
 
 @dataclass(eq=False)
 class Transaction:
-    """A connection, and, once it has begun, a snapshot and the tables whose rows it changed."""
+    """A connection, and, once it has begun, a snapshot and the tables whose rows it changed.
+
+    Attributes:
+        late: Updates that wait for its commit, where conflicts are not found before.
+        copies: What it sees of their tables until then.
+    """
 
     cursor: duckdb.DuckDBPyConnection
+    late: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    copies: dict[str, str] = field(default_factory=dict)
     began_after: int = 0
     is_open: bool = False
     updated: set[str] = field(default_factory=set)
@@ -54,8 +61,9 @@ class Transaction:
 class Engine:
     """Runs statements; decides which transaction of two is aborted."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, breaks: Collection[str] = ()) -> None:
         self.catalogue = catalogue
+        self._breaks = breaks
         self._open: list[Transaction] = []
         self._commits = 0
         self._last_update: dict[str, int] = {}
@@ -80,7 +88,13 @@ class Engine:
     def commit(self, transaction: Transaction) -> None:
         _require_open(transaction)
         with self._lock, _errors():
+            for table in transaction.updated if "early conflicts" in self._breaks else ():
+                if self._last_update.get(table, 0) > transaction.began_after:
+                    raise self._conflict(table)
             transaction.cursor.commit()
+            for statement in transaction.late:
+                with suppress(duckdb.Error):  # what a rival has made of it meanwhile is what this double is for
+                    transaction.cursor.execute(*statement)
             self._commits += 1
             self._last_update.update(dict.fromkeys(transaction.updated, self._commits))
             self._close(transaction)
@@ -113,6 +127,11 @@ class Engine:
         kind = _KINDS.get(type(tree), "SELECT")
         if kind == "MERGE":
             translated += " RETURNING merge_action"
+        is_late = kind == "UPDATE" and self._is_late(transaction, _target(tree))
+        if is_late:
+            self._put_off(transaction, _target(tree), translated, bound)
+        for table, own_copy in transaction.copies.items():
+            translated = translated.replace(table, own_copy)
         if kind in ("MERGE", "UPDATE", "DELETE") and not transaction.is_open:
             self._queue(_target(tree))
         with _errors(self._conflict(_target(tree))):
@@ -120,9 +139,26 @@ class Engine:
             rows = found.fetchall()
         if kind != "SELECT":
             self._note_change(_target(tree))
-            self._note_update(transaction, _target(tree), kind, rows)
+            if not is_late:
+                self._note_update(transaction, _target(tree), kind, rows)
             return Result(kind=kind, changed=len(rows) if kind == "MERGE" else rows[0][0] if rows else 0)
         return Result([wire.result_field(name, str(type_)) for name, type_, *_ in found.description or ()], rows, kind)
+
+    def _is_late(self, transaction: Transaction, table: str) -> bool:
+        """DuckDB finds a conflict by itself, and at once, unless the update waits."""
+        waits = "conflicts" in self._breaks or "early conflicts" in self._breaks
+        has_rival = len(self._open) > 1 or self._last_update.get(table, 0) > transaction.began_after
+        return waits and transaction.is_open and has_rival
+
+    def _put_off(self, transaction: Transaction, table: str, translated: str, bound: dict[str, Any]) -> None:
+        """Until its commit the transaction works on a copy of the table, in which nobody is in its way."""
+        name = quoted(*table.split("."))
+        if name not in transaction.copies:
+            own_copy = f"late_{len(transaction.copies)}"
+            transaction.cursor.execute(f"CREATE TEMP TABLE {own_copy} AS FROM {name}")
+            transaction.copies[name] = f"temp.main.{own_copy}"
+        transaction.late.append((translated, bound))
+        transaction.updated.add(table)
 
     def bytes_of(self, sql: str, parameters: Mapping[str, Any]) -> int:
         """What a statement would read. Temporary tables are not counted."""
@@ -152,6 +188,8 @@ class Engine:
                 return exp.Count(this=exp.Case(ifs=[exp.If(this=node.this, true=exp.Literal.number(1))]))
             if isinstance(node, exp.UnixToTime):
                 return exp.func("make_timestamptz", exp.Mul(this=node.this, expression=exp.Literal.number(1000)))
+            if isinstance(node, exp.Anonymous) and node.name.upper() == "ERROR" and "refusals" in self._breaks:
+                return exp.null()
             if isinstance(node, exp.Table) and _is_meta(node.name):
                 columns, rows = self.catalogue.view(node.db, node.name)
                 return _inline(columns, rows, node.alias_or_name)
@@ -172,7 +210,7 @@ class Engine:
 
     def _note_update(self, transaction: Transaction, table: str, kind: str, rows: list[tuple[Any, ...]]) -> None:
         if kind == "MERGE":
-            changed = any(action != "INSERT" for (action,) in rows)
+            changed = any(action != "INSERT" or "inserts" in self._breaks for (action,) in rows)
         else:
             changed = kind in ("UPDATE", "DELETE") and bool(rows[0][0])
         if not changed:
@@ -182,12 +220,16 @@ class Engine:
             if not transaction.is_open:
                 self._commits += 1
                 self._last_update[table] = self._commits
+            elif "conflicts by table" in self._breaks or "conflicts" in self._breaks:
+                return
             elif rivals or self._last_update.get(table, 0) > transaction.began_after:
                 raise self._conflict(table)
             else:
                 transaction.updated.add(table)
 
     def _conflict(self, table: str) -> ApiError:
+        if "conflict words" in self._breaks:
+            return ApiError("invalidQuery", "Another writer came first and this one was rolled back.")
         return ApiError(
             "invalidQuery",
             f"Transaction is aborted due to concurrent update against table {self.catalogue.project}:{table}.",

@@ -21,6 +21,18 @@ _STATUS = {
 }
 
 
+# What BigQuery promises and a double may break: `BigqueryDouble(breaks={"conflicts"})`.
+BREAKS = {
+    "conflicts": "two transactions that update one table both commit",
+    "conflicts by table": "only those that update one row conflict",
+    "early conflicts": "a conflict is found at COMMIT, and not before",
+    "conflict words": "a conflict is reported in other words",
+    "inserts": "a MERGE that in fact only inserts conflicts like any other",
+    "refusals": "RAISE in a condition, and ERROR() in a statement, refuse nothing",
+    "free conditions": "a condition that reads no table is a job too",
+}
+
+
 class ApiError(Exception):
     """An error with BigQuery's reason; of a request, or of a job."""
 

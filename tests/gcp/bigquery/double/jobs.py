@@ -7,7 +7,7 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -69,9 +69,10 @@ class Job:
 class Jobs:
     """Runs jobs. A test sets `faults`, `gates` and `on_insert`, and reads `by_id`, and of dry runs `dry`."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, breaks: Collection[str] = ()) -> None:
         self.catalogue = catalogue
-        self.engine = Engine(catalogue)
+        self.breaks = breaks
+        self.engine = Engine(catalogue, breaks)
         self.by_id: dict[str, Job] = {}
         self.dry: list[Job] = []
         self.faults: list[Fault] = []
@@ -173,9 +174,11 @@ class Jobs:
             def holds(condition: script.Statement) -> bool:
                 sql = condition.sql.replace("@@row_count", str(job.result.changed or 0))
                 asked = script.Statement(f"SELECT {sql}", condition.line)
-                if "FROM" not in sql:
-                    return bool(self.engine.execute(transaction, asked.sql, parameters).rows[0][0])
-                return bool(self._statement(job, transaction, asked, parameters, is_script).rows[0][0])
+                if "FROM" in sql or "free conditions" in self.breaks:
+                    found = self._statement(job, transaction, asked, parameters, is_script)
+                else:
+                    found = self.engine.execute(transaction, asked.sql, parameters)
+                return bool(found.rows[0][0]) and "refusals" not in self.breaks
 
             script.run(nodes, execute, holds)
             job.statistics["query"].setdefault("statementType", job.result.kind)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -18,7 +18,7 @@ from google.cloud import bigquery
 from tests.gcp.bigquery.double import uploads
 from tests.gcp.bigquery.double.api import Api
 from tests.gcp.bigquery.double.catalogue import Catalogue
-from tests.gcp.bigquery.double.faults import ApiError, Fault
+from tests.gcp.bigquery.double.faults import BREAKS, ApiError, Fault
 from tests.gcp.bigquery.double.jobs import Jobs
 
 Answer = tuple[int, dict[str, str], dict[str, Any]]
@@ -33,14 +33,15 @@ class BigqueryDouble:
         jobs: The jobs, with what befalls statements.
     """
 
-    def __init__(self, project: str = "test", location: str = "US") -> None:
+    def __init__(self, project: str = "test", location: str = "US", breaks: Collection[str] = ()) -> None:
+        assert BREAKS.keys() >= set(breaks)
         self.project = project
         self.requests: list[str] = []
         self.faults: list[Fault] = []
         self._on_request: list[tuple[str, Callable[[], object]]] = []
         self._connection = duckdb.connect()
         self.catalogue = Catalogue(project, self._connection, location)
-        self.jobs = Jobs(self.catalogue)
+        self.jobs = Jobs(self.catalogue, breaks)
         self.api = Api(self.catalogue, self.jobs)
         self.sessions = uploads.Sessions()
         self._server = _Server(self)

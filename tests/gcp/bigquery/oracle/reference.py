@@ -12,7 +12,6 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from zetasql.core import ZetaSqlLocalService
 from zetasql.types import (
     AnalyzerOptions,
     EvaluateModifyRequest,
@@ -24,7 +23,7 @@ from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2
 from zetasql.wasi._pb2.zetasql.public.value_pb2 import ValueProto
 
 from lib.consolidation.warehouse import Column, Parameters, Value
-from tests.gcp.bigquery.googlesql import language_options, simple_table, type_of
+from tests.gcp.bigquery.googlesql import call, language_options, simple_table, type_of
 
 Row = tuple[Any, ...]
 _EPOCH = date(1970, 1, 1)
@@ -55,20 +54,15 @@ Tables = Mapping[str, Contents]
 def select(sql: str, tables: Tables, parameters: Parameters) -> list[Row]:
     """The rows of a SELECT; tables are known by their names without the dataset."""
     request = _request(EvaluateQueryRequest, sql, tables, parameters)
-    answer = _call("ZetaSqlLocalService_EvaluateQuery", request, local_service_pb2.EvaluateQueryResponse)
+    answer = call("ZetaSqlLocalService_EvaluateQuery", request, local_service_pb2.EvaluateQueryResponse)
     return [tuple(map(_decoded, row.cell)) for row in answer.content.table_data.row]
 
 
 def modified_rows(sql: str, tables: Tables, parameters: Parameters) -> list[Row]:
     """The rows that an INSERT adds, or what an UPDATE makes of the rows that it changes."""
     request = _request(EvaluateModifyRequest, sql, tables, parameters)
-    answer = _call("ZetaSqlLocalService_EvaluateModify", request, local_service_pb2.EvaluateModifyResponse)
+    answer = call("ZetaSqlLocalService_EvaluateModify", request, local_service_pb2.EvaluateModifyResponse)
     return [tuple(map(_decoded, row.cell)) for row in answer.content]
-
-
-def _call(method: str, request: Any, answer_type: type[Any]) -> Any:
-    answer = ZetaSqlLocalService.get_instance().wasm_client.call_grpc_func(method, request, answer_type)
-    return answer if isinstance(answer, answer_type) else answer_type.FromString(answer)
 
 
 def _request(request_type: type[Any], sql: str, tables: Tables, parameters: Parameters) -> Any:

@@ -1,0 +1,80 @@
+"""`runbook prove`: whether a warehouse keeps the promises that the fence stands on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from lib import places
+from lib.cli import options
+from lib.cli.runs import echo_run
+from lib.cli.terminal import printable
+
+if TYPE_CHECKING:
+    from lib.operations.proving.plan import ProofPlan
+
+# Not among the runbooks that people list, plan and run: it writes, and has to have its dataset made first.
+_NOTEBOOK = places.ROOT / "notebooks" / "commands" / "prove.ipynb"
+_LONGEST_SECONDS = 900.0
+
+
+@click.command()
+@click.option("--dataset", required=True, metavar="NAME", help="Made for this and removed at the end; must not exist.")
+@click.option("--plan", metavar="DIGEST", help="Of the plan that you looked at; without it the plan is shown.")
+@options.environment
+@options.as_json
+def prove(dataset: str, plan: str | None, environment: str, as_json: bool) -> None:
+    """Show what would be tried on the environment's warehouse, and what it costs; with --plan, try it.
+
+    Writes to the dataset NAME and to nothing else. The run is archived like any other.
+    Exits 0 when the warehouse keeps its promises, 1 when it breaks one, 3 when one could
+    not be tried.
+    """
+    from lib.archive.archive import Archive
+    from lib.operations.proving.plan import made_dataset, plan_of
+    from lib.platform import connect
+    from lib.runbooks.catalogue import Runbook
+    from lib.runbooks.execution import execute
+    from lib.runbooks.stop import Limits
+    from lib.site.build import build_site
+
+    platform = connect(environment)
+    planned = plan_of(platform, dataset)
+    if plan is None:
+        _show(planned, as_json=as_json)
+        return
+    planned.check(plan, datetime.now(UTC))
+    archive = Archive()
+    # Here and not in the notebook: the dataset goes even when the notebook's process is killed.
+    with made_dataset(platform, dataset, plan):
+        finished = execute(
+            Runbook(_NOTEBOOK),
+            {"dataset": dataset},
+            environment=environment,
+            archive=archive,
+            limits=Limits(run_seconds=_LONGEST_SECONDS),
+            on_change=build_site,
+        )
+        echo_run(finished, archive, as_json=as_json)
+    if not as_json:
+        click.echo(f"The dataset {dataset} was removed.")
+    raise click.exceptions.Exit(finished.exit_code)
+
+
+def _show(planned: ProofPlan, *, as_json: bool) -> None:
+    digest = planned.digest(datetime.now(UTC))
+    command = planned.command(digest)
+    if as_json:
+        claims = {claim.question.id: claim.question.name for claim in planned.claims}
+        approval = {"plan": digest.text, "holds_until": digest.expires_at.isoformat(), "next": command}
+        options.echo_json({"changed": False, "state": planned.facts, "claims": claims, **approval})
+        return
+    click.echo("It would try on this warehouse what the fence stands on:")
+    for claim in planned.claims:
+        click.echo(f"  - {claim.question.name}. {claim.why}")
+    for fact, value in planned.facts.items():
+        click.echo(f"  {printable(f'{fact}: {value}')}")
+    click.echo(f"Nothing was changed. The plan holds until {digest.expires_at:%Y-%m-%d %H:%M} UTC: {digest.text}")
+    click.echo(f"Next: {command}")

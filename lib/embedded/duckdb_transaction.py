@@ -1,0 +1,87 @@
+"""One transaction in DuckDB: its steps, taken one by one, and the tables gathered for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+
+from lib.consolidation.errors import RequirementFailed, SourceVanished
+from lib.consolidation.identifiers import TableName
+from lib.consolidation.requirements import failed_requirement
+from lib.consolidation.warehouse import Parameters, Require, Row, Step
+from lib.embedded.duckdb_connection import is_missing_table
+from lib.embedded.googlesql import bind
+
+
+@contextmanager
+def open_transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    connection.begin()
+    try:
+        yield
+        connection.commit()
+    except BaseException:
+        _roll_back(connection)
+        raise
+
+
+def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
+    # Who was interrupted left its query running, and the rollback would wait for its end.
+    connection.interrupt()
+    try:
+        connection.rollback()
+    except duckdb.TransactionException:
+        # A failed commit has ended the transaction already; its own error is raised.
+        return
+
+
+@contextmanager
+def gathered(
+    connection: duckdb.DuckDBPyConnection, gather: Mapping[TableName, Sequence[TableName]] | None
+) -> Iterator[None]:
+    """Views that live only inside the transaction: nothing is copied."""
+    for relation, tables in (gather or {}).items():
+        union = " UNION ALL ".join(f"FROM {quoted(table)}" for table in tables)
+        try:
+            connection.execute(f"CREATE VIEW {quoted(relation)} AS {union}")
+        except duckdb.CatalogException as error:
+            if not is_missing_table(error):
+                raise
+            raise SourceVanished(f"a staging table of {relation} is gone: {error}") from error
+    yield
+    for relation in gather or {}:
+        connection.execute(f"DROP VIEW {quoted(relation)}")
+
+
+def take(connection: duckdb.DuckDBPyConnection, step: Step, parameters: Parameters) -> None:
+    if isinstance(step, Require):
+        holds = connection.execute(*bind(f"SELECT {step.sql}", parameters)).fetchone()
+        if holds is None or holds[0] is not True:
+            raise RequirementFailed(step.code)
+        return
+    try:
+        changed = connection.execute(*bind(step.sql, parameters))
+    except duckdb.InvalidInputException as error:
+        if refused := failed_requirement(str(error), [step]):
+            raise refused from error
+        raise
+    if step.must_touch and changed.fetchone() == (0,):
+        raise RequirementFailed(step.must_touch)
+
+
+def rows_of(result: duckdb.DuckDBPyConnection) -> list[Row]:
+    names = [column[0] for column in result.description or ()]
+    return [dict(zip(names, map(_in_utc, row), strict=True)) for row in result.fetchall()]
+
+
+def _in_utc(value: Any) -> Any:
+    """DuckDB hands out the session's zone object; everyone else uses `datetime.UTC`."""
+    return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo else value
+
+
+def quoted(table: TableName) -> str:
+    """Both parts are plain identifiers (see `TableName`)."""
+    return f'"{table.dataset}"."{table.table}"'

@@ -1,0 +1,138 @@
+"""What a proof would do, and the dataset that it does it in."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from lib.consolidation.identifiers import plain_identifier
+from lib.errors import RunbookError, Unavailable
+from lib.operations.changes.plan import Facts, PlanDigest, digest_of
+from lib.operations.proving.claims import CLAIMS
+from lib.operations.proving.proof import NOTE, Claim
+from lib.platform import Platform
+from lib.ports.scratch import DatasetExists
+from lib.verdict.check import Changing
+from lib.words.quantities import spoken_bytes, spoken_seconds
+
+logger = logging.getLogger(__name__)
+
+_LEAST_BILLED_BYTES = 10_000_000  # a table that a statement reads, however small
+
+
+@dataclass(frozen=True)
+class ProofPlan:
+    """What is shown first, and bound to a digest.
+
+    Attributes:
+        dataset: It does not exist yet.
+        claims: Those that can be tried there.
+        facts: What it rests on, in words.
+    """
+
+    platform: Platform
+    dataset: str
+    claims: Sequence[Claim]
+    facts: Facts
+
+    def digest(self, now: datetime) -> PlanDigest:
+        """What a person hands back to go ahead."""
+        return digest_of(self._identity, self.facts, now)
+
+    def check(self, digest: str, now: datetime) -> None:
+        """Refuse a digest that is not of this plan.
+
+        Raises:
+            UserError: It is not a digest.
+            PlanOutdated: It is one, and no longer holds.
+        """
+        PlanDigest.parse(digest).check(self._identity, self.facts, now)
+
+    def command(self, digest: PlanDigest) -> Changing:
+        """What goes ahead."""
+        return self.platform.commands.changing("prove", "--dataset", self.dataset, "--plan", digest.text)
+
+    @property
+    def _identity(self) -> Mapping[str, str]:
+        environment = f"{self.platform.name} ({self.platform.environment.project_id})"
+        return {"action": "proof", "dataset": self.dataset, "environment": environment}
+
+
+def plan_of(platform: Platform, dataset: str) -> ProofPlan:
+    """Look whether the dataset's name is free; changes nothing.
+
+    Raises:
+        InvalidIdentifier: It is not a plain name.
+        DatasetExists: It is taken.
+    """
+    plain_identifier(dataset, "dataset name")
+    note = platform.scratch.note_of(dataset)
+    if note is not None:
+        raise DatasetExists(_taken(platform, dataset, note))
+    expires = platform.scratch.tables_expire_after_seconds
+    claims = [claim for claim in CLAIMS if platform.scratch.has_jobs or not claim.needs_jobs]
+    facts: Facts = {
+        "dataset": f"{dataset}: does not exist, is made, and is removed at the end",
+        "if it is killed": f"tables expire after {spoken_seconds(expires)}" if expires else "the dataset stays",
+        "claims": len(claims),
+        "time": "about two minutes" if platform.scratch.has_jobs else "seconds",
+        "cost": _cost(platform, sum(claim.readings for claim in claims)),
+    }
+    return ProofPlan(platform, dataset, claims, facts)
+
+
+def _cost(platform: Platform, readings: int) -> str:
+    if platform.query_costs is None:
+        return "nothing is billed here"
+    return (
+        f"about {readings} readings of tiny tables, each billed at BigQuery's minimum of "
+        f"{spoken_bytes(_LEAST_BILLED_BYTES)}: {spoken_bytes(readings * _LEAST_BILLED_BYTES)} in all, some cents at "
+        "list price"
+    )
+
+
+def _taken(platform: Platform, dataset: str, note: str) -> str:
+    said = f"the dataset {dataset} exists already, and a proof uses only one of its own; name one that does not exist"
+    remove = platform.commands.remove_dataset(dataset)
+    if not note.startswith(NOTE) or not remove:
+        return said
+    return f"{said}. An earlier proof made it; if that was killed, remove it with: {remove}"
+
+
+@contextmanager
+def made_dataset(platform: Platform, dataset: str, digest: str) -> Iterator[None]:
+    """The dataset is there for the length of the ``with`` block, however that ends.
+
+    Raises:
+        DatasetExists: It was made by somebody else meanwhile; it was left as it is.
+        Unavailable: It could not be made; or not be removed, and then the message says what is left.
+    """
+    note = f"{NOTE}, plan {digest}"
+    try:
+        platform.scratch.create(dataset, note=note)
+        yield
+    except DatasetExists:
+        raise
+    except BaseException:
+        try:
+            _remove(platform, dataset, note)
+        except Unavailable as error:  # what ended the block is what matters
+            logger.warning("%s", error)
+        raise
+    _remove(platform, dataset, note)
+
+
+def _remove(platform: Platform, dataset: str, note: str) -> None:
+    """Remove it if it has this note: after an interruption it is not known what was made."""
+    try:
+        if platform.scratch.note_of(dataset) == note:
+            platform.scratch.remove(dataset)
+    except RunbookError as error:
+        expires = platform.scratch.tables_expire_after_seconds
+        left = f"its tables expire within {spoken_seconds(expires)}" if expires else "it stays"
+        remove = platform.commands.remove_dataset(dataset)
+        how = f"; remove it with: {remove}" if remove else ""
+        raise Unavailable(f"the dataset {dataset} could not be removed: {error}; {left}{how}") from error

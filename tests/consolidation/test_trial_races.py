@@ -1,0 +1,71 @@
+"""Two transactions that are made to overlap: whether they did is known, and an error is told from a result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import pytest
+
+from lib.consolidation.errors import RequirementFailed, TransactionConflict, WarehouseUnavailable
+from lib.consolidation.table_spec import TableSpec
+from lib.consolidation.trials.race import Arena, Racer, Work
+from lib.consolidation.warehouse import Execute, Require, TransactionOutcome, Warehouse
+from lib.embedded.duckdb_warehouse import DuckdbWarehouse
+
+ONE_AT_A_TIME = Lock()
+
+
+class BusyWarehouse(DuckdbWarehouse):
+    """The second transaction begins when the first has ended."""
+
+    def transact(self, *args: Any, **options: Any) -> TransactionOutcome:
+        with ONE_AT_A_TIME:
+            return super().transact(*args, **options)
+
+
+def arena(tmp_path: Path, kind: Callable[[Path], Warehouse] = DuckdbWarehouse) -> Arena:
+    return Arena("trials", lambda: kind(tmp_path / "warehouse.duckdb"), lambda _: [Execute("delay", "SELECT 1")])
+
+
+def insert(spec: TableSpec) -> Work:
+    row = Execute("row", f"INSERT INTO {spec.table.sql} (item) VALUES ('item')")
+    return lambda racer, _: racer.race([row], {})
+
+
+def test_transactions_that_never_overlap_teach_nothing(tmp_path: Path) -> None:
+    busy = arena(tmp_path, BusyWarehouse)
+    with pytest.raises(WarehouseUnavailable, match="3 times the second began after the first had ended"):
+        busy.race(insert)
+
+
+def test_a_side_that_cannot_begin_is_the_reason_and_not_the_one_that_waits_for_it(tmp_path: Path) -> None:
+    def prepare(spec: TableSpec) -> Work:
+        def work(racer: Racer, side: int) -> None:
+            if side:
+                raise WarehouseUnavailable("out of slots")
+            insert(spec)(racer, side)
+
+        return work
+
+    with pytest.raises(WarehouseUnavailable, match="out of slots"):
+        arena(tmp_path).race(prepare)
+
+
+def test_what_ends_the_transaction_is_the_result_and_what_ends_the_work_is_raised(tmp_path: Path) -> None:
+    refused = Require("never", "FALSE")
+    race = arena(tmp_path).race(lambda _: lambda racer, side: racer.race([refused] if side else [], {}))
+    errors = [each.error for each in race.ended]
+    assert (errors[0], type(errors[1])) == (None, RequirementFailed)
+
+    def prepare(spec: TableSpec) -> Work:
+        def work(racer: Racer, side: int) -> None:
+            insert(spec)(racer, side)
+            raise TransactionConflict("in a transaction that came later")
+
+        return work
+
+    with pytest.raises(TransactionConflict, match="that came later"):
+        arena(tmp_path).race(prepare)
