@@ -1,9 +1,10 @@
-"""Who this process belongs to, as the operating system knows it."""
+"""Who this process belongs to, as the operating system knows it, and where it runs."""
 
 from __future__ import annotations
 
 import os
 import pwd
+import socket
 
 
 def account() -> str:
@@ -16,3 +17,8 @@ def account() -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return f"uid {uid}"
+
+
+def host() -> str:
+    """``NAME:PROCESS``; on Cloud Run, whose machines are all called alike, the revision is the name."""
+    return f"{os.environ.get('K_REVISION') or socket.gethostname()}:{os.getpid()}"

@@ -3,7 +3,7 @@
 It is an environment variable of the coordinator, ``CONSOLIDATION_LOCK``: ``on`` or
 absent, or ``off``. On Cloud Run a process finds it in its own environment; any other
 one, such as a shell, goes by the code that serves as the coordinator, so that both
-agree. Without the lock the fence still keeps every consolidation from writing a key twice.
+agree.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import logging
 import os
 from collections.abc import Callable
 
-from lib.errors import SourceUnavailable, Unavailable
+from lib.errors import Unavailable
+from lib.locking.switch import VARIABLE, is_on, own_switch
 from lib.ports.services import Services
 
 logger = logging.getLogger(__name__)
 
-VARIABLE = "CONSOLIDATION_LOCK"
 # Cloud Run sets it in each of its processes, to the service's name.
 _ON_CLOUD_RUN = "K_SERVICE"
 
@@ -32,9 +32,9 @@ def takes_lock(services: Callable[[], Services], coordinator: str) -> bool:
         services: Connects to them; not called on Cloud Run, where a process carries the switch itself.
         coordinator: The service that has the switch.
     """
+    if VARIABLE in os.environ or _ON_CLOUD_RUN in os.environ:
+        return own_switch()
     try:
-        if VARIABLE in os.environ or _ON_CLOUD_RUN in os.environ:
-            return _is_on(os.environ.get(VARIABLE))
         return deployed_switch(services(), coordinator)
     except Unavailable as problem:
         logger.warning("The lock switch cannot be read, so the lock is taken: %s", problem)
@@ -47,11 +47,4 @@ def deployed_switch(services: Services, coordinator: str) -> bool:
     Raises:
         SourceUnavailable: It cannot be seen, or holds another value than ``on`` and ``off``.
     """
-    return _is_on(services.variable(coordinator, VARIABLE))
-
-
-def _is_on(value: str | None) -> bool:
-    position = "on" if value is None else value.strip().casefold()
-    if position not in ("on", "off"):
-        raise SourceUnavailable(f"{VARIABLE}={value!r:.80} is neither on nor off")
-    return position == "on"
+    return is_on(services.variable(coordinator, VARIABLE))

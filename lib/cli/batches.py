@@ -48,7 +48,11 @@ def stage(batch_id: str, game_date: date, file: Path, workers: int, environment:
 @options.one_batch
 @options.one_game_date
 @click.option("--over", metavar="DATES", help="Instead: all that waits for these, one after another; D1..D2, or D1,D2.")
-@click.option("--no-lock", is_flag=True, help="Do not wait for others; the fence still guards the table.")
+@click.option(
+    "--no-lock",
+    is_flag=True,
+    help="Do not wait; the fence keeps off other runs of this library only.",
+)
 @click.option("--keep-staging", is_flag=True, help="Do not drop the merged staging tables.")
 @click.option("--dry-run", is_flag=True, help="Tell what would happen; change nothing.")
 @click.option("--max-wait-seconds", type=options.seconds(zero=True), help="For the lock, and for rivals; 0 tries once.")

@@ -66,8 +66,8 @@ def release(
 ) -> None:
     """Show what the release of GAME_DATE's lock would do; with --plan and --reason, do it.
 
-    The lock is removed by force, and the fence moves, so that its holder can write nothing
-    even if it wakes up.
+    The lock is removed by force, and the fence moves: a holder that passes the fence can write
+    nothing even if it wakes up, and any other still can.
     """
     from lib.cli.changes import show_or_apply
     from lib.operations.changes.lock_release import LockRelease

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 from dataclasses import dataclass, replace
 
+from lib.account import host
 from lib.consolidation.errors import NothingToConsolidate, RequirementFailed, WarehouseUnavailable
 from lib.consolidation.fence import SPEC_CHANGED, ensure_fence, spec_changed
 from lib.consolidation.ledger import LEDGER_COLUMNS, ledger_runs
@@ -80,7 +79,7 @@ class BatchMerge:
             "token": token,
             "job_id": job_id,
             "holder_id": lease.holder_id if lease else "",
-            "host": f"{socket.gethostname()}:{os.getpid()}",
+            "host": host(),
             "staging_tables": [table.table for table in found.to_merge],
             "known_runs": list(found.known_runs),
             "started_at": found.listed_at,

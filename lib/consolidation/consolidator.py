@@ -28,6 +28,7 @@ from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Warehouse
 from lib.locking.lease import Lease
 from lib.locking.lock import ConsolidationLock
+from lib.locking.switch import own_switch
 from lib.words.dates import checked_game_date
 
 logger = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ class BatchConsolidator:
         transaction_timeout_seconds: After this a transaction is cancelled and its end
             awaited, so that its holder does not keep the lock for ever.
         takes_lock: Asked before each consolidation; while it says no, ``use_lock`` counts
-            for nothing, so that every caller is reached.
+            for nothing, so that every caller is reached. By default ``CONSOLIDATION_LOCK`` of this process.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class BatchConsolidator:
         spec: TableSpec,
         *,
         transaction_timeout_seconds: float = 1800.0,
-        takes_lock: Callable[[], bool] = lambda: True,
+        takes_lock: Callable[[], bool] = own_switch,
     ) -> None:
         self._warehouse = warehouse
         self._locks = locks

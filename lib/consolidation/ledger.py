@@ -108,6 +108,11 @@ def ledger_runs(
     return [ledger_run(row) for row in rows]
 
 
+def ledger_is_empty(warehouse: Warehouse, spec: TableSpec) -> bool:
+    """Whether no consolidation was ever committed by this library, so that nothing follows from the ledger."""
+    return count_runs(warehouse, spec, []).first is None
+
+
 def ledger_run(row: Row) -> LedgerRun:
     """The record of a row that has `LEDGER_COLUMNS`, and may have more."""
     run = {column.name: row[column.name] for column in LEDGER_COLUMNS}
@@ -172,15 +177,25 @@ class RunCounts:
     within: tuple[int, ...]
 
 
-def count_runs(warehouse: Warehouse, spec: TableSpec, periods: Sequence[tuple[datetime, datetime]]) -> RunCounts:
-    """Count in the warehouse the runs from the start of each period to before its end."""
+@dataclass(frozen=True)
+class Period:
+    """From its start to before its end; `host` is what the hosts of its runs begin with, empty for any host."""
+
+    start: datetime
+    end: datetime
+    host: str = ""
+
+
+def count_runs(warehouse: Warehouse, spec: TableSpec, periods: Sequence[Period]) -> RunCounts:
+    """Count the runs of each period in the warehouse."""
     counts = [
-        f"COUNTIF(committed_at >= @start_{number} AND committed_at < @end_{number}) AS within_{number}"
+        f"COUNTIF(committed_at >= @start_{number} AND committed_at < @end_{number} "
+        f"AND STARTS_WITH(host, @host_{number})) AS within_{number}"
         for number in range(len(periods))
     ]
     bound: dict[str, Value] = {}
-    for number, (start, end) in enumerate(periods):
-        bound |= {f"start_{number}": start, f"end_{number}": end}
+    for number, period in enumerate(periods):
+        bound |= {f"start_{number}": period.start, f"end_{number}": period.end, f"host_{number}": period.host}
     try:
         sql = f"SELECT {', '.join(['MIN(committed_at) AS first_run', *counts])} FROM {spec.ledger.sql}"
         [row] = warehouse.query(sql, bound)

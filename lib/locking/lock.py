@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -12,7 +10,7 @@ from contextlib import contextmanager
 from datetime import date
 from typing import Protocol
 
-from lib.account import account
+from lib.account import account, host
 from lib.errors import RunbookError, UserError
 from lib.locking.acquisition import Acquisition
 from lib.locking.errors import (
@@ -118,7 +116,7 @@ class ConsolidationLock:
             holder_id=uuid.uuid4().hex,
             batch_id=batch_id,
             lease_seconds=self.timing.lease_seconds,
-            host=f"{socket.gethostname()}:{os.getpid()}",
+            host=host(),
         )
         logger.info("🔒 Acquiring consolidation lock for game_date=%s, batch=%s", game_date, batch_id)
         return Acquisition(self.store, claim, self.timing, self._monotonic).run(max_wait_seconds)

@@ -169,8 +169,8 @@ def _own_table(scope: Scope, question: Question, table: TableName, wanted: Seque
     try:
         found = scope.platform.adapters.metered_warehouse.columns(table)
     except TableNotFound:
-        step = "Nothing to do: the first consolidation makes it."
-        return Section((question.on({}, [_show(table)]).warns(f"{table} is not there yet", step),))
+        absent = f"{table} is not there; the library's first consolidation makes it"
+        return Section((question.on({}, [_show(table)]).passes(absent),))
     types = {column.name: column.type for column in found}
     faults = [
         f"the table lacks {column.name}" if column.name not in types else f"{column.name} must be {column.type}"

@@ -82,8 +82,11 @@ def _advice(scope: Scope, criteria: Sequence[Judged]) -> Check:
     texts = "; ".join(criterion.text for criterion, _ in decisive)
     counted = f"{len(decisive)} of {len(criteria)} criteria"
     if verdict is Verdict.FAIL:
-        step = " ".join(dict.fromkeys(_remedy(scope, criterion.remedy) for criterion, _ in decisive))
-        return question.fails(f"ADVISED, {counted} {'is' if len(decisive) == 1 else 'are'} met: {texts}", step)
+        remedies = dict.fromkeys(criterion.remedy for criterion, _ in decisive)
+        # Against the only known defence no criterion of the lock is an argument.
+        advised = "NOT ADVISED, though" if [*remedies] == ["lock"] and not scope.guard.holds else "ADVISED,"
+        step = " ".join(_remedy(scope, remedy) for remedy in remedies)
+        return question.fails(f"{advised} {counted} {'is' if len(decisive) == 1 else 'are'} met: {texts}", step)
     if verdict is Verdict.PASS:
         return question.passes(f"not advised, none of {len(criteria)} criteria is met")
     bases = "; ".join(found.basis for _, found in decisive) or "params/criteria.yaml holds none"
@@ -94,6 +97,9 @@ def _advice(scope: Scope, criteria: Sequence[Judged]) -> Check:
 
 def _remedy(scope: Scope, option: str) -> str:
     commands = scope.platform.commands
+    if option == "lock" and not scope.guard.holds:
+        see = commands.run("stuck_lock_release")
+        return f"The lock may be the only defence, so it stays on: {scope.guard.words}. See why it fails: {see}"
     if option == "lock":
         plan = commands.run("rollback", {"lock": "off"})
         return f"Option A stops the waiting, and the fence goes on guarding the rows; see its plan: {plan}"

@@ -10,6 +10,7 @@ from functools import cached_property
 from lib import places
 from lib.errors import CouldNotLook, UserError
 from lib.operations.criteria.metrics import Evidence
+from lib.operations.deployment.fences import Guard, guard_of
 from lib.operations.duplicate_counts import DuplicateCounts
 from lib.operations.logs.history import LogHistory
 from lib.platform import Platform
@@ -56,6 +57,11 @@ class Scope:
         return DuplicateCounts(self.platform)
 
     @cached_property
+    def guard(self) -> Guard:
+        """Whether the library's fence guards the table: every page that speaks of the fence goes by this."""
+        return guard_of(self.platform)
+
+    @cached_property
     def history(self) -> LogHistory:
         """The logs from `since` until now."""
         return LogHistory(self.platform, self.since, self.now)
@@ -90,6 +96,7 @@ class Scope:
             {
                 "environment": self.platform.name,
                 "table": self.platform.table.table,
+                "fence": self.guard.words,
                 "game date": f"{self.game_date} (a day in {timezone})",
                 "logs since": local_time(self.since, timezone),
                 "now": f"{local_time(self.now, timezone)}{self._moment_note}",

@@ -11,7 +11,7 @@ import pytest
 from lib.consolidation.staging import staging_backlog
 from lib.consolidation.upkeep.duplicates import count_duplicates
 from lib.embedded.deployment import Deployment
-from lib.lock_switch import VARIABLE
+from lib.locking.switch import VARIABLE
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
 from lib.verdict.verdict import Verdict

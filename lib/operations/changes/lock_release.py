@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from lib.consolidation.upkeep.audit import ActionRecord
@@ -13,10 +13,11 @@ from lib.locking.store import LockRecord, Observation
 from lib.operations.changes.action import Applied, Request
 from lib.operations.changes.audit import NO_UNDO_OF_A_RELEASE, RELEASE, audit_table, lock_facts, releases
 from lib.operations.changes.plan import Approval, Plan
+from lib.operations.deployment.fences import guard_of
 from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.verdict.check import Question
-from lib.verdict.section import Section, section
+from lib.verdict.section import Section, facts, section
 from lib.words.dates import date_in, iso_date
 
 LOCK_RELEASE = Question("release", "Release")
@@ -63,7 +64,7 @@ def _locked_date(locks: ConsolidationLock, release: str) -> date:
 
 @dataclass(frozen=True)
 class LockRelease:
-    """Removes the lock of a date, and shuts its holder out by the fence.
+    """Removes the lock of a date, and moves the fence, which shuts out a holder that passes it.
 
     The lock store keeps its record, in one commit with the release: a release has to work
     while the warehouse is down.
@@ -76,7 +77,11 @@ class LockRelease:
 
     def plan(self) -> Plan:
         """Raises `NothingToRelease` or `LeaseStillLive` when there is no lock that may be released."""
-        return release_plan(self.platform, self.platform.locks.releasable(self.game_date, steal=self.steal), self.steal)
+        found = release_plan(
+            self.platform, self.platform.locks.releasable(self.game_date, steal=self.steal), self.steal
+        )
+        refused = guard_of(self.platform).refuses("what its holder would still write")
+        return replace(found, exhibits=(facts("If its holder wakes up", {"then": refused}),))
 
     def apply(self, plan: Plan, record: ActionRecord) -> Applied:
         lock: LockRecord = plan.found

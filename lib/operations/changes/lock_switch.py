@@ -7,15 +7,17 @@ from typing import Literal
 
 from lib.consolidation.upkeep.audit import ActionRecord
 from lib.errors import SourceUnavailable, UserError
-from lib.lock_switch import VARIABLE, deployed_switch
+from lib.lock_switch import deployed_switch
+from lib.locking.switch import VARIABLE
 from lib.operations.changes.action import Applied, ensure_made
 from lib.operations.changes.plan import Approval, Plan
 from lib.operations.changes.traffic import ROLLBACK_OPTION, spoken_traffic
+from lib.operations.deployment.fences import DANGER, Guard, guard_of
 from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.ports.services import LATEST, ServiceStatus
 from lib.verdict.check import Changing, Check, Question
-from lib.verdict.section import Section, facts, section
+from lib.verdict.section import Section, Table, facts, section
 from lib.verdict.verdict import Verdict
 from lib.words.quantities import Value
 
@@ -24,13 +26,30 @@ LOCK_SWITCH = Question("lock_switch", "Lock switch")
 Position = Literal["off", "on"]
 
 ACTION = "lock switch"
-_OFF_COSTS = {
-    "goes away": "waiting for the lock, locks that look stuck, and every need of the lock's store",
-    "stays": "the fence: without the lock, too, no consolidation can write a key twice or lose a row",
-    "costs": "two consolidations of a date at once do each other's work again: one is rolled back and repeated",
-    "reaches": f"whatever consolidates: {VARIABLE}=off is read before each one, and beats use_lock=True",
-    "does not touch": "locks that are held now; their holders finish under them",
-}
+
+
+def _off_costs(guard: Guard) -> Table:
+    """What switching it off costs and keeps, by what is known of the code that serves."""
+    caption = "Option A: what switching the lock off costs and keeps"
+    if not guard.holds:
+        return facts(
+            caption,
+            {
+                "stays": f"nothing that is known: {guard.words}",
+                "costs": DANGER,
+                "reaches": f"only code that reads {VARIABLE}; that the coordinator does is not known",
+            },
+        )
+    return facts(
+        caption,
+        {
+            "goes away": "waiting for the lock, locks that look stuck, and every need of the lock's store",
+            "stays": "the fence: without the lock, too, no consolidation can write a key twice or lose a row",
+            "costs": "two consolidations of a date at once do each other's work again: one is rolled back and repeated",
+            "reaches": f"every consolidation of this library: {VARIABLE}=off is read before each, and beats use_lock",
+            "does not touch": "locks that are held now; their holders finish under them",
+        },
+    )
 
 
 def switch_now(platform: Platform) -> dict[str, str]:
@@ -48,11 +67,11 @@ def lock_switch(scope: Scope, approval: Approval) -> Section:
     In the run that changes something it is not a check: it is read back after the change.
     """
     is_on = _is_on(scope.platform)
-    check = _position(scope.platform, "on" if is_on else "off")
-    return Section(() if approval.is_given else (check,), (facts("Option A: the lock switched off", _OFF_COSTS),))
+    check = _position(scope.platform, "on" if is_on else "off", scope.guard)
+    return Section(() if approval.is_given else (check,), (_off_costs(scope.guard),))
 
 
-def _position(platform: Platform, position: Position) -> Check:
+def _position(platform: Platform, position: Position, guard: Guard) -> Check:
     commands, coordinator = platform.commands, platform.environment.services.coordinator
     other: Position = "off" if position == "on" else "on"
     plan = commands.run("rollback", {"lock": other})
@@ -60,9 +79,13 @@ def _position(platform: Platform, position: Position) -> Check:
     changes = [by_hand] if isinstance(by_hand, Changing) else []
     evidence: dict[str, Value] = {"coordinator": coordinator, VARIABLE: position, f"plan to switch it {other}": plan}
     question = LOCK_SWITCH.on(evidence, [commands.describe_service(coordinator)])
+    if position == "on" and not guard.holds:
+        question = question.on({"coordinator": coordinator, VARIABLE: position}, question.commands)
+        return question.passes(f"on, and switching it off is not offered: {guard.words}")
     if position == "on":
         return question.answer(Verdict.PASS, "on: consolidations take the lock", changes=changes)
-    summary = "OFF: consolidations run without the lock, guarded by the fence alone"
+    alone = "guarded by the fence alone" if guard.holds else f"guarded by nothing that is known: {guard.words}"
+    summary = f"OFF: consolidations that read {VARIABLE} run without the lock, {alone}"
     return question.warns(summary, f"When the cause is fixed, switch it on again: {plan}", changes)
 
 
@@ -86,6 +109,9 @@ class LockSwitching:
         if not is_there:
             self._refuse_in_vain(status)
         back = "on" if self.position == "off" else "off"
+        # Looked up for what would take the lock away alone: its return needs no other defence.
+        guard = guard_of(self.platform) if self.position == "off" else None
+        risk = f" ({guard.words}; without a fence {DANGER})" if guard and not guard.holds else ""
         return Plan(
             question=ROLLBACK_OPTION,
             runbook="rollback",
@@ -93,12 +119,12 @@ class LockSwitching:
             target=status.name,
             parameters={"lock": self.position, "service": status.name},
             summary=f"switch the lock {self.position.upper()}, by a new revision made from "
-            f"{status.latest_created_revision}",
+            f"{status.latest_created_revision}{risk}",
             state=state,
             undo=self.platform.commands.run("rollback", {"lock": back}),
             nothing_to_do=f"the lock is {self.position} already" if is_there else "",
             found=status,
-            exhibits=(facts("What switching it off costs and keeps", _OFF_COSTS),) if self.position == "off" else (),
+            exhibits=(_off_costs(guard),) if guard else (),
         )
 
     def apply(self, plan: Plan, record: ActionRecord) -> Applied:

@@ -40,7 +40,7 @@ class LockReport:
         seen: The record and the store's time of the reading.
         last_line: The holder's last log line; None: none found, or the log is not readable.
         committed: The holder's consolidation in the ledger; None: not there.
-        unknown: Why the log or the ledger could not be read; empty: both were.
+        unknown: Why the log or the ledger could not be read, or a job that no fence would refuse; empty: all were.
         job: The warehouse's job of its batch that may still commit; None: none is known.
         job_unseen: Why the jobs could not be listed; empty: they were, or nobody had to ask.
     """
@@ -78,7 +78,6 @@ class LockReport:
         if not self.seen.is_expired:
             slow_after = timedelta(seconds=threshold("normal_duration"))
             return LockState.SLOW if self.held_for > slow_after else LockState.LIVE
-        # Not to see its job is not a reason to wait: the fence refuses what it would commit.
         is_at_work = self.logged_after_expiry or self.job is not None
         return LockState.EXPIRED if is_at_work or self.unknown else LockState.STUCK
 

@@ -9,6 +9,7 @@ from functools import partial
 from lib.consolidation.ledger import LedgerRun, whole_ledger
 from lib.locking.store import Observation
 from lib.operations.changes.lock_release import release_plan
+from lib.operations.deployment.fences import guard_of
 from lib.operations.locks.state import (
     LockReport,
     LockState,
@@ -40,7 +41,7 @@ def lock_states(scope: Scope) -> Section:
     rows = [(report.lock_key, report.state, report.reason, _ago(report), _lease_left(report)) for report in reports]
     overview = Table("Locks", ("Lock", "State", "Why", "Last heartbeat", "Lease"), rows)
     details = (_details(report, scope.platform.environment.timezone) for report in reports[:_MOST_DETAILS])
-    return Section((_locks_check(scope.platform, reports),), (overview, *details))
+    return Section((_locks_check(scope, reports),), (overview, *details))
 
 
 def _details(report: LockReport, zone: str) -> Table:
@@ -77,12 +78,14 @@ def look_at_locks(platform: Platform) -> list[LockReport]:
     entries, log_fault = or_fault(partial(_lines_since, platform, locks))
     runs, ledger_fault = or_fault(partial(_ledger, platform, locks))
     jobs, job_unseen = or_fault(partial(_open_jobs, platform, locks))
+    # What the fence would refuse need not be seen; without it a job that is not seen may still write.
+    may_write = job_unseen if job_unseen and not guard_of(platform).holds else ""
     return [
         LockReport(
             seen,
             last_line_of_holder(seen, entries or []),
             committed_run(seen, runs or []),
-            log_fault or ledger_fault,
+            log_fault or ledger_fault or may_write,
             jobs.get(seen.record.claim.batch_id) if jobs and seen.record else None,
             job_unseen,
         )
@@ -116,7 +119,8 @@ def _ledger(platform: Platform, locks: Sequence[Observation]) -> list[LedgerRun]
     return whole_ledger(platform.warehouse, platform.table, batches, since=since)
 
 
-def _locks_check(platform: Platform, reports: Sequence[LockReport]) -> Check:
+def _locks_check(scope: Scope, reports: Sequence[LockReport]) -> Check:
+    platform = scope.platform
     by_state = {state: [report for report in reports if report.state is state] for state in LockState}
     commands = [platform.commands.looking("locks", "list"), platform.commands.list_locks()]
     question = LOCKS.on(_evidence(reports), commands)
@@ -129,7 +133,8 @@ def _locks_check(platform: Platform, reports: Sequence[LockReport]) -> Check:
         return question.fails(f"{len(stuck)} stuck: {_keys(stuck)}", step, releases)
     if expired := by_state[LockState.EXPIRED]:
         summary = f"{len(expired)} expired, holder not known to be gone: {_keys(expired)}"
-        step = "The next consolidation takes it over by itself, and the fence refuses its old holder. Look again."
+        refused = scope.guard.refuses("its old holder")
+        step = f"The next consolidation takes it over by itself, and {refused}. Look again."
         verdict = Verdict.UNKNOWN if any(report.unknown for report in expired) else Verdict.WARN
         return question.answer(verdict, summary, step)
     if slow := by_state[LockState.SLOW]:

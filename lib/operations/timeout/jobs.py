@@ -107,7 +107,8 @@ def _queue_check(scope: Scope, jobs: Sequence[WarehouseJob]) -> Check:
         step = "Do not start more; see the longest that runs, and cancel it only if its caller is gone."
         return question.fails(f"full: {waiting} DML statements wait for {fullest}, the next one is refused", step)
     if left:
-        step = "Let it end, or cancel it; the fence refuses what is older than a newer consolidation of its date."
+        refused = scope.guard.refuses("what is older than a newer consolidation of its date")
+        step = f"Let it end, or cancel it; {refused}."
         summary = f"{len(left)} consolidations go on with no live lock: {', '.join(map(batch_of_job, left[:3]))}"
         return question.warns(summary, step, list(filter(None, (commands.cancel_job(job.job_id) for job in left))))
     if unseen:

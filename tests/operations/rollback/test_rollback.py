@@ -19,11 +19,13 @@ from lib.consolidation.upkeep.audit import ActionRecord, AuditTrail
 from lib.embedded.deployment import Revision
 from lib.embedded.services import LocalServices
 from lib.errors import Finding, SourceUnavailable, UserError
-from lib.lock_switch import VARIABLE, deployed_switch
+from lib.lock_switch import deployed_switch
+from lib.locking.switch import VARIABLE
 from lib.operations.changes.action import carry_out
 from lib.operations.changes.lock_switch import lock_switch
 from lib.operations.changes.plan import PlanOutdated
-from lib.operations.deployment.revisions import Fence, candidates, rollback_revisions
+from lib.operations.deployment.fences import Fence, candidates
+from lib.operations.deployment.revisions import rollback_revisions
 from lib.operations.rollback import after_rollback, checked_rollback, roll_back
 from lib.operations.scope import scope_of
 from lib.platform import Platform

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lib.embedded.logs import append_entries, log_path
-from lib.lock_switch import VARIABLE
+from lib.locking.switch import VARIABLE
 from lib.operations.changes.lock_switch import lock_switch
 from lib.operations.rollback import checked_rollback, roll_back, rollback_advice
 from lib.operations.scope import scope_of
