@@ -55,7 +55,7 @@ def newest_of_each_key(spec: TableSpec, columns: Sequence[Column]) -> str:
         rest.remove(spec.row_id_column)
         rest.insert(0, spec.row_id_column)
     order = [f"{quoted(name)} DESC" for name in newest] + [quoted(name) for name in rest]
-    partition = ", ".join(_groupable(name, types[name]) for name in spec.key_columns)
+    partition = ", ".join(groupable(name, types[name]) for name in spec.key_columns)
     ordering = f" ORDER BY {', '.join(order)}" if order else ""
     # The analyzer takes no QUALIFY without a WHERE.
     return f"WHERE TRUE QUALIFY ROW_NUMBER() OVER (PARTITION BY {partition}{ordering}) = 1"
@@ -82,8 +82,8 @@ def rows_digest(rows: str, columns: Sequence[Column]) -> str:
     )
 
 
-def _groupable(name: str, type_: str) -> str:
-    """BigQuery refuses to partition by a FLOAT64; adding zero makes -0.0 and 0.0 one."""
+def groupable(name: str, type_: str) -> str:
+    """The column as PARTITION BY takes it: BigQuery takes no FLOAT64, and adding zero makes -0.0 and 0.0 one."""
     return f"CAST({quoted(name)} + 0 AS STRING)" if type_ == "FLOAT64" else quoted(name)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -44,25 +45,68 @@ def said_of_backlog(one: ProvenTable) -> tuple[TableName, bool, int, int]:
     return one.table.name, one.proof.is_merged, one.rows, one.rows_nowhere_else
 
 
+def is_replaced(staged: Row, main: list[Row]) -> bool:
+    """By a newer row of its key and date: all have one id and one created_at, the value tells the updates."""
+    found = [row[3] for row in main if row[:3] == staged[:3] and row[3] is not None]
+    return any(staged[3] is None or value > staged[3] for value in found)
+
+
 @settings(max_examples=15, deadline=None)
 @given(st.lists(rows, max_size=6), st.lists(st.lists(rows, min_size=1, max_size=3), min_size=1, max_size=4))
-def test_merged_is_what_is_in_the_main_table_value_for_value(main: list[Row], tables: list[list[Row]]) -> None:
+def test_merged_is_what_is_in_the_main_table_value_for_value_or_was_replaced(
+    main: list[Row], tables: list[list[Row]]
+) -> None:
     with TemporaryDirectory() as folder:
         world = World(Path(folder))
         world.insert(predictions(main))
         staged = {world.stage(predictions(table), BATCH)[0]: table for table in tables}
         world.stage(predictions(tables[0]), f"{BATCH}_2")
         keys = {row[:3] for row in main}
+        merged = {name for name, rows in staged.items() if all(row in main or is_replaced(row, main) for row in rows)}
         proven = prove_merged(world.warehouse, world.spec, BATCH)
-        assert {one.table.name: (one.proof is Proof.EQUAL, one.missing) for one in proven} == {
-            name: (set(table) <= set(main), sum(row[:3] not in keys for row in table)) for name, table in staged.items()
+        assert {one.table.name: (one.proof is Proof.EQUAL, one.missing, one.newer) for one in proven} == {
+            name: (
+                set(table) <= set(main),
+                sum(row[:3] not in keys for row in table),
+                sum(row not in main and is_replaced(row, main) for row in table),
+            )
+            for name, table in staged.items()
         }
+        assert {one.table.name for one in proven if one.proof.is_merged} == merged
         waiting = prove_waiting(world.warehouse, world.spec, [one.table for one in proven])
         assert [said_of_backlog(one) for one in waiting] == [said_of_backlog(one) for one in proven]
         drop_merged(world.warehouse, world.spec, BATCH, proven)
         kept = [one.table.name for one in prove_merged(world.warehouse, world.spec, BATCH)]
-        assert kept == sorted(name for name, table in staged.items() if not set(table) <= set(main))
+        assert kept == sorted(name for name in staged if name not in merged)
         assert len(world.staged(f"{BATCH}_2")) == 1
+
+
+@pytest.mark.parametrize(
+    ("main", "proof", "newer", "inactive"),
+    [
+        ({"updated_at": later(9)}, Proof.OTHER_WRITER, 1, 0),
+        ({"updated_at": later(9), "is_active": False}, Proof.OTHER_WRITER, 0, 1),
+        ({"updated_at": later(9), "created_at": later(-5)}, Proof.OTHER_WRITER, 1, 0),
+        ({"prediction_id": "later", "created_at": later(5), "updated_at": later(9)}, Proof.OTHER_WRITER, 1, 0),
+        ({"prediction_id": "later", "created_at": later(5), "is_active": False}, Proof.OTHER_WRITER, 0, 1),
+        # Merged after this batch was staged, and still an older prediction.
+        ({"prediction_id": "older", "created_at": later(-5), "updated_at": later(9)}, Proof.OTHER_VALUES, 0, 0),
+        ({"prediction_id": "older", "created_at": later(-5), "is_active": False}, Proof.MISSING, 0, 0),
+        ({"updated_at": None, "predicted_points": 1.0}, Proof.OTHER_VALUES, 0, 0),
+        ({"player_lookup": "another", "updated_at": later(9)}, Proof.MISSING, 0, 0),
+    ],
+)
+def test_rows_of_another_writer_are_told_from_rows_that_wait(
+    world: World, main: dict[str, Any], proof: Proof, newer: int, inactive: int
+) -> None:
+    """It stages no time of update, sets it in its MERGE, and makes older lines inactive afterwards."""
+    world.insert([prediction(**main)])
+    world.stage([prediction(updated_at=None)], BATCH)
+    [one] = prove_merged(world.warehouse, world.spec, BATCH)
+    assert (one.proof, one.newer, one.inactive) == (proof, newer, inactive)
+    [waiting] = prove_waiting(world.warehouse, world.spec, [one.table])
+    assert said_of_backlog(waiting) == said_of_backlog(one)
+    assert len(drop_merged(world.warehouse, world.spec, BATCH, [one])) == proof.is_merged
 
 
 def test_a_table_that_is_written_again_after_its_proof_is_kept(world: World) -> None:

@@ -3,7 +3,9 @@
 Age proves nothing: 1,600 tables were once dropped as orphans, some of them unmerged. A
 table counts as merged when all its rows are in the main table, value for value; or when
 the ledger names it as merged, it was not written since, and each of its keys is in the
-main table (a newer batch may have updated the values).
+main table (a newer batch may have updated the values); or when the main table has each of
+its rows as a writer without the ledger leaves them: of this generation, with the time of
+the MERGE or inactive since, or replaced by a newer one.
 """
 
 from __future__ import annotations
@@ -13,16 +15,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from itertools import pairwise
 
 from lib.consolidation.errors import SourceVanished, TableNotFound
 from lib.consolidation.identifiers import TableName
-from lib.consolidation.key import column_list, comparable_value, quoted, same, same_key
+from lib.consolidation.key import quoted
 from lib.consolidation.ledger import whole_ledger
 from lib.consolidation.marks import check_marks
 from lib.consolidation.schema import tables_by_columns
 from lib.consolidation.staging import batch_tables, is_merged, merged_names
 from lib.consolidation.table_spec import TableSpec
+from lib.consolidation.upkeep.cleanup_sql import found_sql, generation_items, generations_sql, names_of, staged_items
 from lib.consolidation.warehouse import Column, StagingTable, Warehouse
 
 _TABLES_A_QUERY = 200
@@ -35,6 +39,7 @@ class Proof(StrEnum):
 
     EQUAL = "merged: all its rows are in the main table, value for value"
     LEDGER = "merged: the ledger names it, and all its keys are in the main table"
+    OTHER_WRITER = "merged by another writer: its keys are in the main table, with newer or inactive rows"
     EMPTY = "merged: it has no rows"
     ABSENT = "NOT MERGED: none of its rows is in the main table as it was staged"
     MISSING = "NOT MERGED: keys of it are not in the main table"
@@ -44,7 +49,7 @@ class Proof(StrEnum):
 
     @property
     def is_merged(self) -> bool:
-        return self in (Proof.EQUAL, Proof.LEDGER, Proof.EMPTY)
+        return self in (Proof.EQUAL, Proof.LEDGER, Proof.OTHER_WRITER, Proof.EMPTY)
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,8 @@ class ProvenTable:
         proof: Whether its rows are in the main table, and how that is known.
         missing: How many of them have a key that the main table has not; not counted when all are `ABSENT`.
         differing: How many have a key that is there with other values only; not counted when all are `ABSENT`.
+        newer: How many are there with other values, in an active row that is newer or was merged from them.
+        inactive: How many are there in such a row only that is inactive.
     """
 
     table: StagingTable
@@ -63,6 +70,8 @@ class ProvenTable:
     rows: int
     missing: int
     differing: int
+    newer: int = 0
+    inactive: int = 0
 
     @property
     def rows_nowhere_else(self) -> int:
@@ -87,23 +96,38 @@ def prove_waiting(warehouse: Warehouse, spec: TableSpec, listed: Sequence[Stagin
     """As `prove_merged`, for tables of any batches that the ledger does not name.
 
     Mostly they do wait. Of the main table the columns are read first that tell one generation of a row from the
-    next: a table without a row of the same generation is not merged, and only for the others is more read.
+    next: a table whose rows are all newer than the main table's is not merged. The values are read only where it
+    has rows of the same generation, and of the others only key and generation.
     """
     names = [table.name for table in listed]
-    alike = dict(_counted(warehouse, spec, names, _generations)) if listed else {}
-    absent = {name: found.rows for name, found in alike.items() if found and found.rows and not found.keyed}
+    found = dict(_counted(warehouse, spec, names, _generations)) if listed else {}
+    absent = {name: one.rows for name, one in found.items() if one and one.rows and not (one.keyed or one.newer)}
     rest = [table for table in listed if table.name not in absent or table.is_streaming]
-    proven = {one.table.name: one for one in _proven_tables(warehouse, spec, rest, {})}
+    replaced = [table for table in rest if (one := found[table.name]) and one.newer and not one.keyed]
+    alike = [table for table in rest if table not in replaced]
+    proven = {
+        one.table.name: one
+        for one in (
+            *_proven_tables(warehouse, spec, alike, {}),
+            *_proven_tables(warehouse, spec, replaced, {}, values=False),
+        )
+    }
     return [proven.get(table.name) or ProvenTable(table, Proof.ABSENT, absent[table.name], 0, 0) for table in listed]
 
 
 def _proven_tables(
-    warehouse: Warehouse, spec: TableSpec, listed: Sequence[StagingTable], in_ledger: Mapping[str, datetime]
+    warehouse: Warehouse,
+    spec: TableSpec,
+    listed: Sequence[StagingTable],
+    in_ledger: Mapping[str, datetime],
+    *,
+    values: bool = True,
 ) -> list[ProvenTable]:
-    """`in_ledger` is what `merged_names` tells."""
+    """`in_ledger` is what `merged_names` returns; without `values` no row counts as equal, and less is read."""
     if not listed:
         return []
-    counts = dict(_counted(warehouse, spec, [table.name for table in listed], _compared))
+    compare = partial(_compared, values=values)
+    counts = dict(_counted(warehouse, spec, [table.name for table in listed], compare))
     return [_proven(table, counts[table.name], is_merged(table, in_ledger)) for table in listed]
 
 
@@ -119,11 +143,19 @@ def drop_merged(warehouse: Warehouse, spec: TableSpec, batch_id: str, proven: Se
 
 @dataclass(frozen=True)
 class _Counts:
-    """Rows of a staging table, those whose key is in the main table, and those whose values are, too."""
+    """Rows of a staging table, and those that the main table has.
+
+    Attributes:
+        keyed: Their key is there, or a `newer` or `inactive` row of it.
+        equal: Their values are, too.
+        newer, inactive: As in `ProvenTable`.
+    """
 
     rows: int
     keyed: int
     equal: int = 0
+    newer: int = 0
+    inactive: int = 0
 
 
 _Compare = Callable[[Warehouse, TableSpec, Sequence[Column], Sequence[TableName]], Iterator[tuple[TableName, _Counts]]]
@@ -132,16 +164,19 @@ _Compare = Callable[[Warehouse, TableSpec, Sequence[Column], Sequence[TableName]
 def _proven(table: StagingTable, counts: _Counts | None, is_in_ledger: bool) -> ProvenTable:
     if counts is None:
         return ProvenTable(table, Proof.UNREADABLE, table.rows, 0, 0)
-    missing, differing = counts.rows - counts.keyed, counts.keyed - counts.equal
+    missing, replaced = counts.rows - counts.keyed, counts.newer + counts.inactive
+    differing = counts.keyed - counts.equal - replaced
     if table.is_streaming:
         proof = Proof.STREAMING
     elif missing:
         proof = Proof.MISSING
     elif differing:
         proof = Proof.LEDGER if is_in_ledger else Proof.OTHER_VALUES
+    elif replaced:
+        proof = Proof.LEDGER if is_in_ledger else Proof.OTHER_WRITER
     else:
         proof = Proof.EQUAL if counts.rows else Proof.EMPTY
-    return ProvenTable(table, proof, counts.rows, missing, differing)
+    return ProvenTable(table, proof, counts.rows, missing, differing, counts.newer, counts.inactive)
 
 
 def _counted(
@@ -165,32 +200,40 @@ def _counted(
 
 
 def _compared(
-    warehouse: Warehouse, spec: TableSpec, columns: Sequence[Column], tables: Sequence[TableName]
+    warehouse: Warehouse, spec: TableSpec, columns: Sequence[Column], tables: Sequence[TableName], *, values: bool
 ) -> Iterator[tuple[TableName, _Counts]]:
-    rows, keyed, equal = Counter[str](), Counter[str](), Counter[str]()
+    rows = Counter[str]()
+    found = {name: Counter[str]() for name in ("keyed", "equal", "newer", "inactive")}
     for first, last, within in _staged_dates(warehouse, spec, tables, rows):
-        for row in warehouse.query(_found_sql(spec, columns, within), {"first": first, "last": last}):
-            keyed[row["staging_table"]] += row["keyed"]
-            equal[row["staging_table"]] += row["equal"]
+        sql = found_sql(spec, columns, _union(within, staged_items(spec, columns, values=values)), values=values)
+        for row in warehouse.query(sql, {"first": first, "last": last}):
+            for name, counts in found.items():
+                counts[row["staging_table"]] += row[name]
     for table in tables:
         name = table.table
-        if keyed[name] > rows[name]:
+        if found["keyed"][name] > rows[name]:
             raise SourceVanished(f"staging table {table} was written while it was compared")
-        yield table, _Counts(rows[name], keyed[name], equal[name])
+        yield table, _Counts(rows[name], **{kind: counts[name] for kind, counts in found.items()})
 
 
 def _generations(
     warehouse: Warehouse, spec: TableSpec, columns: Sequence[Column], tables: Sequence[TableName]
 ) -> Iterator[tuple[TableName, _Counts]]:
-    """`keyed` is how many rows are of a generation that the main table has on their date; all, if no column tells."""
-    rows, alike = Counter[str](), Counter[str]()
-    marks = [column for column in columns if column.name in spec.newest_first and column.name not in spec.never_update]
+    """`keyed` is how many rows may have equals on their date, by their generation; all, if no column tells.
+
+    `newer` is how many may have a newer row there, or one of their own generation that was changed since.
+    """
+    rows, alike, newer = Counter[str](), Counter[str](), Counter[str]()
+    can_tell = any(name in spec.newest_first and name not in spec.never_update for name in names_of(columns))
     for first, last, within in _staged_dates(warehouse, spec, tables, rows):
-        if marks:
-            for row in warehouse.query(_generations_sql(spec, marks, within), {"first": first, "last": last}):
+        if can_tell:
+            sql = generations_sql(spec, columns, _union(within, generation_items(spec, columns)))
+            for row in warehouse.query(sql, {"first": first, "last": last}):
                 alike[row["staging_table"]] += row["alike"]
+                newer[row["staging_table"]] += row["newer"]
     for table in tables:
-        yield table, _Counts(rows[table.table], alike[table.table] if marks else rows[table.table])
+        name = table.table
+        yield table, _Counts(rows[name], alike[name] if can_tell else rows[name], newer=newer[name])
 
 
 def _staged_dates(
@@ -233,48 +276,8 @@ def rows_by_date(
             yield spec.table.sibling(row["staging_table"]), row["day"], row["row_count"]
 
 
-def _found_sql(spec: TableSpec, columns: Sequence[Column], tables: Sequence[TableName]) -> str:
-    """Of each table the rows whose key is in the main table, and those whose values are, too.
-
-    Parameters: first and last, dates. Counted over an inner join: BigQuery is not known to take an outer one
-    by these conditions.
-    """
-    compared = [column for column in columns if column.name not in spec.never_update]
-    needed = dict.fromkeys([*spec.key_columns, spec.date_column, *(column.name for column in compared)])
-    staged = _union(tables, f"ROW_NUMBER() OVER () AS staged_row, {column_list(needed, 'S')}")
-    equal = " AND ".join(_same_value(spec, column) for column in compared)
-    day = quoted(spec.date_column)
-    active = f" AND T.{quoted(spec.active_column)}" if spec.active_column else ""
-    return (
-        "SELECT S.staging_table, COUNT(DISTINCT S.staged_row) AS keyed, "
-        f"COUNT(DISTINCT IF({equal}, S.staged_row, NULL)) AS equal FROM ({staged}) AS S "
-        f"JOIN {spec.table.sql} AS T ON {same_key(spec, 'S', 'T')} AND S.{day} = T.{day} "
-        f"WHERE T.{day} BETWEEN @first AND @last{active} GROUP BY S.staging_table"
-    )
-
-
-def _generations_sql(spec: TableSpec, marks: Sequence[Column], tables: Sequence[TableName]) -> str:
-    """Of each table the rows for whose date the main table has these very marks. Parameters: first and last, dates."""
-    names = [spec.date_column, *(mark.name for mark in marks)]
-    day = quoted(spec.date_column)
-    same_marks = " AND ".join(same(f"S.{quoted(mark.name)}", f"G.{quoted(mark.name)}") for mark in marks)
-    return (
-        f"SELECT S.staging_table, COUNT(*) AS alike FROM ({_union(tables, column_list(names, 'S'))}) AS S JOIN "
-        f"(SELECT DISTINCT {column_list(names, 'T')} FROM {spec.table.sql} AS T "
-        f"WHERE T.{day} BETWEEN @first AND @last) AS G "
-        f"ON S.{day} = G.{day} AND {same_marks} GROUP BY S.staging_table"
-    )
-
-
 def _union(tables: Sequence[TableName], items: str) -> str:
     """These items of the rows S of all tables, each with its table's name."""
     return " UNION ALL ".join(
         f"SELECT '{table.table}' AS staging_table, {items} FROM {table.sql} AS S" for table in tables
     )
-
-
-def _same_value(spec: TableSpec, column: Column) -> str:
-    left, right = (comparable_value(column, alias) for alias in ("S", "T"))
-    if column.name == spec.active_column:
-        return f"COALESCE({left}, TRUE)"  # a MERGE makes it so, and only active rows are looked at
-    return same(left, right)

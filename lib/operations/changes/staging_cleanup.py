@@ -141,8 +141,19 @@ def _table(platform: Platform, batch_id: str, proven: Sequence[ProvenTable]) -> 
             one.proof,
             one.missing,
             one.differing,
+            one.newer,
+            one.inactive,
         )
         for one in sorted(proven, key=lambda one: (one.proof.is_merged, one.table.name))
     ]
-    columns = ("Table", "Rows", "Written", "Proven", "Keys not in the main table", "Other values there")
+    columns = (
+        "Table",
+        "Rows",
+        "Written",
+        "Proven",
+        "Keys not in the main table",
+        "Other values there",
+        "Newer rows there",
+        "Inactive rows there",
+    )
     return Table(f"Staging tables of {batch_id}", columns, rows, "Only what is merged is dropped.", shown=20)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from lib.consolidation.errors import SourceVanished, WarehouseUnavailable
 from lib.consolidation.staging import BatchBacklog, staging_backlog
-from lib.consolidation.upkeep.cleanup import ProvenTable, prove_waiting
+from lib.consolidation.upkeep.cleanup import Proof, ProvenTable, prove_waiting
 from lib.consolidation.warehouse import staging_note
 from lib.operations.scope import Scope
 from lib.platform import Platform
@@ -44,6 +44,11 @@ class Waiting:
     @property
     def unmerged(self) -> list[ProvenTable]:
         return [proven for proven in self.proofs if not proven.proof.is_merged]
+
+    @property
+    def of_other_writer(self) -> list[ProvenTable]:
+        """Those whose rows another writer merged, and has replaced or deactivated since."""
+        return [proven for proven in self.proofs if proven.proof is Proof.OTHER_WRITER]
 
     @property
     def rows_nowhere_else(self) -> int:
@@ -121,7 +126,8 @@ def _table(batches: Sequence[Waiting], now: datetime) -> Table:
             _date(waiting.batch),
             len(waiting.unmerged),
             waiting.rows_nowhere_else,
-            len(waiting.proofs) - len(waiting.unmerged),
+            len(waiting.proofs) - len(waiting.unmerged) - len(waiting.of_other_writer),
+            len(waiting.of_other_writer),
             waiting.batch.merged_tables,
             waiting.batch.rows,
             spoken_seconds(_age_seconds(waiting.batch, now)),
@@ -134,11 +140,15 @@ def _table(batches: Sequence[Waiting], now: datetime) -> Table:
         "Tables not merged",
         "Rows nowhere else",
         "Tables merged, by their rows",
+        "Tables merged by another writer",
         "Tables merged, by the ledger",
         "Rows",
         "Newest table's age",
     )
-    note = "Merged by their rows: each is in the table, value for value. Age proves nothing."
+    note = (
+        "Merged by their rows: each is in the table, value for value. By another writer: the table has a newer or "
+        "inactive row in its place. Age proves nothing."
+    )
     return Table("Staging tables by batch", columns, rows, note, shown=20)
 
 
@@ -158,6 +168,7 @@ def _check(scope: Scope, batches: Sequence[Waiting], stuck_after: timedelta) -> 
             "tables not merged": tables,
             "rows nowhere else": sum(found.rows_nowhere_else for found in waiting),
             "merged, only to be dropped": Quantity(leftovers, "tables"),
+            **_merged_by_others(batches),
             **({"tables of no clear batch": _names(unclear)} if unclear else {}),
             **{found.batch.name: _figures(found, scope.now) for found in waiting[:_MOST_BATCHES]},
         },
@@ -177,7 +188,21 @@ def _check(scope: Scope, batches: Sequence[Waiting], stuck_after: timedelta) -> 
         return question.warns(summary, " ".join(filter(None, (step, mark))), changes)
     if waiting:
         return question.passes(f"{len(waiting)} batches are being staged, {tables} tables, none for long")
-    return question.passes("no batch waits")
+    others = sum(len(found.of_other_writer) for found in batches)
+    return question.passes(f"no batch waits{f'; {others} tables were merged by another writer' if others else ''}")
+
+
+def _merged_by_others(batches: Sequence[Waiting]) -> dict[str, list[Quantity | None]]:
+    """The proof, of each batch with such tables."""
+    return {
+        f"{found.batch.name}, merged by another writer": [
+            Quantity(len(tables), "tables"),
+            Quantity(sum(one.newer for one in tables), "rows newer in the table"),
+            Quantity(sum(one.inactive for one in tables), "rows inactive in the table"),
+        ]
+        for found in batches[:_MOST_BATCHES]
+        if (tables := found.of_other_writer)
+    }
 
 
 def _figures(found: Waiting, now: datetime) -> list[Quantity | None]:

@@ -8,10 +8,12 @@ from itertools import pairwise
 from lib.consolidation.identifiers import checked_batch_id
 from lib.consolidation.ledger import MOST_RUNS, LedgerRun, is_cut, ledger_runs
 from lib.consolidation.staged_batch import StagedBatch, find_staged
+from lib.consolidation.upkeep.cleanup import ProvenTable, prove_waiting
+from lib.operations.logs.timeline import Progress
 from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, Table, section
+from lib.verdict.section import Section, Table, or_fault, section
 from lib.words.choices import nearest
 from lib.words.dates import date_in, local_time
 from lib.words.quantities import Value
@@ -125,33 +127,62 @@ def batch_history(scope: Scope, batch_id: str) -> Section:
     staged = find_staged(platform.warehouse, platform.table, batch_id, scope.game_date)
     runs = staged.known.runs
     table = _table(platform, f"Consolidations of {batch_id}", runs)
-    return Section((_batch_check(platform, runs, staged),), (table,), leads=True)
+    listed = [table for table in staged.listed if table.name in staged.to_merge]
+    proven = prove_waiting(platform.warehouse, platform.table, listed)
+    return Section((_batch_check(scope, runs, staged, proven),), (table,), leads=True)
 
 
-def _batch_check(platform: Platform, runs: Sequence[LedgerRun], staged: StagedBatch) -> Check:
-    rows = sum(table.rows for table in staged.listed if table.name in staged.to_merge)
+def _batch_check(scope: Scope, runs: Sequence[LedgerRun], staged: StagedBatch, proven: Sequence[ProvenTable]) -> Check:
+    platform = scope.platform
+    waiting = [one for one in proven if not one.proof.is_merged]
+    left = len(proven) - len(waiting)
+    rows = sum(one.rows for one in waiting)
     evidence: dict[str, Value] = {
-        "tables not merged": len(staged.to_merge),
+        "tables not merged": len(waiting),
         "rows not merged": rows,
-        "tables merged, to be dropped": len(staged.merged),
+        "tables merged, to be dropped": len(staged.merged) + left,
+        "rows that are newer in the table": sum(one.newer for one in proven),
+        "rows that are inactive in the table": sum(one.inactive for one in proven),
         "consolidations": f"the newest {MOST_RUNS}" if is_cut(runs) else len(runs),
     }
     question = BATCH.named(f"Batch {staged.batch_id}").on(evidence)
     done = _in_words(platform, runs[0]) if runs else "never consolidated"
-    if staged.to_merge:
+    if waiting:
         batch = staged.batch_id, runs[0].game_date if runs else date_in(staged.batch_id)
         look, consolidate = platform.commands.consolidate_dry_run(*batch), platform.commands.consolidate(*batch)
-        summary = f"{done}; {len(staged.to_merge)} staging tables with {rows:,} rows wait"
+        summary = f"{done}; {len(waiting)} staging tables with {rows:,} rows wait"
         step = f"See what it would do: {look}; then do it: {consolidate}"
         return question.on(evidence, [look]).warns(summary, step, [consolidate])
+    if left and not runs:
+        see = platform.commands.run("consolidation_timeout", {"cleanup": staged.batch_id})
+        others = "merged by another writer" if any(one.newer or one.inactive for one in proven) else "merged"
+        return question.passes(
+            f"{others}: the table has all its rows; {left} staging tables are left", f"Drop them: {see}"
+        )
     if runs:
         return question.passes(f"already {done}; nothing of it waits in staging, and nothing is lost")
+    if (logged := _logged(scope, staged.batch_id)) and not scope.guard.holds:
+        return question.passes(f"merged, by its log lines: {logged}; no staging tables are left")
     newest = ledger_runs(platform.warehouse, platform.table, most=MOST_RUNS)
     near = nearest(staged.batch_id, {run.batch_id for run in newest}, most=3)
     step = "See that the name is right. Code without the ledger leaves no trace but its log lines."
     of = f", of the newest {MOST_RUNS} runs" if is_cut(newest) else ""
     question = question.on({**evidence, f"batches with a name like it{of}": near})
     return question.unknown("no staging tables, and no row in the ledger", step)
+
+
+def _logged(scope: Scope, batch_id: str) -> str:
+    """The newest logged end of a consolidation of the batch; empty: none, or the logs cannot be read."""
+    history = scope.history
+    runs, _ = or_fault(lambda: history.consolidations)
+    done = [
+        run
+        for run in runs or []
+        if run.batch_id == batch_id and history.progress(run) is Progress.COMPLETED and run.rows
+    ]
+    if not done:
+        return ""
+    return f"{done[-1].rows:,} rows, {local_time(done[-1].last_at, scope.platform.environment.timezone)}"
 
 
 def _in_words(platform: Platform, run: LedgerRun) -> str:

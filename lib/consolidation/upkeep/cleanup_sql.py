@@ -1,0 +1,135 @@
+"""GoogleSQL that holds staged rows against the main table: equal to a row of it, or replaced by one.
+
+A writer without the ledger sets columns itself, such as the time of its MERGE, and other rows inactive. So a row of
+the main table replaces a staged row of its key when it is newer by the spec's `newest_first`; or when it is of the same
+generation and inactive, or has a mark of `newest_first` that was staged as NULL. A mark that is NULL as staged compares
+nothing: an older row with the time of its own MERGE is not newer. With an equal row id it is the same generation,
+whatever the columns say that an update leaves alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lib.consolidation.key import column_list, comparable_value, groupable, quoted, same, same_key
+from lib.consolidation.table_spec import TableSpec
+from lib.consolidation.warehouse import Column
+
+
+def names_of(columns: Sequence[Column]) -> list[str]:
+    return [column.name for column in columns]
+
+
+def staged_items(spec: TableSpec, columns: Sequence[Column], *, values: bool) -> str:
+    """What `found_sql` needs of a staged row S."""
+    compared = _compared_columns(spec, columns) if values else []
+    names = dict.fromkeys(
+        [*spec.key_columns, spec.date_column, *names_of(compared), *_marks(spec, columns), *_row_id(spec, columns)]
+    )
+    return f"ROW_NUMBER() OVER () AS staged_row, {column_list(names, 'S')}"
+
+
+def found_sql(spec: TableSpec, columns: Sequence[Column], staged: str, *, values: bool) -> str:
+    """Of each table the rows that the main table has: keyed, equal, newer and inactive, as in `ProvenTable`.
+
+    Parameters: first and last, dates. Counted over an inner join: BigQuery is not known to take an outer one
+    by these conditions.
+    """
+    day = quoted(spec.date_column)
+    active = f"COALESCE(T.{quoted(spec.active_column)}, FALSE)" if spec.active_column else "TRUE"
+    compared = _compared_columns(spec, columns)
+    equal = " AND ".join(_same_value(spec, column) for column in compared) if values else "FALSE"
+    replaces = _replaces(spec, columns, active)
+    return (
+        "SELECT F.staging_table, COUNTIF(F.is_active OR F.is_inactive) AS keyed, COUNTIF(F.is_equal) AS equal, "
+        "COUNTIF(F.is_newer AND NOT F.is_equal) AS newer, "
+        "COUNTIF(F.is_inactive AND NOT F.is_newer AND NOT F.is_equal) AS inactive FROM ("
+        f"SELECT S.staging_table, S.staged_row, LOGICAL_OR({active}) AS is_active, "
+        f"LOGICAL_OR({active} AND {equal}) AS is_equal, LOGICAL_OR({active} AND {replaces}) AS is_newer, "
+        f"LOGICAL_OR(NOT {active} AND {replaces}) AS is_inactive FROM ({staged}) AS S "
+        f"JOIN {spec.table.sql} AS T ON {same_key(spec, 'S', 'T')} AND S.{day} = T.{day} "
+        f"WHERE T.{day} BETWEEN @first AND @last GROUP BY S.staging_table, S.staged_row"
+        ") AS F GROUP BY F.staging_table"
+    )
+
+
+def generation_items(spec: TableSpec, columns: Sequence[Column], alias: str = "S") -> str:
+    """What `generations_sql` needs of a row."""
+    return column_list([spec.date_column, *_marks(spec, columns), *_row_id(spec, columns)], alias)
+
+
+def generations_sql(spec: TableSpec, columns: Sequence[Column], staged: str) -> str:
+    """Of each table the rows that may be equal to one of their date, and those that one may replace.
+
+    Parameters: first and last, dates. Read without keys and values, so it says who is not there, never who is; and
+    without a join, so that the main table is read once.
+    """
+    day, types = quoted(spec.date_column), {column.name: column.type for column in columns}
+    kept = [groupable(name, types[name]) for name in _marks(spec, columns) if name not in spec.never_update]
+    newer = [_not_older_than_date(spec, _marks(spec, columns))]
+    for name in _row_id(spec, columns):
+        same_row = f"LOGICAL_OR(staging_table = '') OVER (PARTITION BY {day}, {groupable(name, types[name])})"
+        newer.append(f"({quoted(name)} IS NOT NULL AND {same_row})")
+    return (
+        "SELECT A.staging_table, COUNTIF(A.alike) AS alike, COUNTIF(A.newer) AS newer FROM (SELECT staging_table, "
+        f"LOGICAL_OR(staging_table = '') OVER (PARTITION BY {', '.join([day, *kept])}) AS alike, "
+        f"{' OR '.join(newer)} AS newer FROM ({staged} UNION ALL "
+        f"SELECT '' AS staging_table, {generation_items(spec, columns, 'T')} FROM {spec.table.sql} AS T "
+        f"WHERE T.{day} BETWEEN @first AND @last) AS B) AS A WHERE A.staging_table != '' GROUP BY A.staging_table"
+    )
+
+
+def _marks(spec: TableSpec, columns: Sequence[Column]) -> list[str]:
+    """The columns that tell one generation of a row from the next, most significant first."""
+    staged = names_of(columns)
+    return [name for name in spec.newest_first if name in staged]
+
+
+def _row_id(spec: TableSpec, columns: Sequence[Column]) -> list[str]:
+    return [spec.row_id_column] if spec.row_id_column in names_of(columns) else []
+
+
+def _compared_columns(spec: TableSpec, columns: Sequence[Column]) -> list[Column]:
+    return [column for column in columns if column.name not in spec.never_update]
+
+
+def _not_older_than_date(spec: TableSpec, marks: Sequence[str]) -> str:
+    """Whether the newest row of the date is not older by a staged row's first mark: else none there can replace it."""
+    condition = "FALSE"
+    for name in reversed(marks):
+        ours = quoted(name)
+        newest = f"MAX(IF(staging_table = '', {ours}, NULL)) OVER (PARTITION BY {quoted(spec.date_column)})"
+        condition = f"IF({ours} IS NULL, {condition}, COALESCE({newest} >= {ours}, FALSE))"
+    return condition
+
+
+def _replaces(spec: TableSpec, columns: Sequence[Column], active: str) -> str:
+    """Whether the main table's row T, of S's key, replaces S. Never NULL."""
+    marks = _marks(spec, columns)
+    added = " OR ".join(f"(S.{quoted(name)} IS NULL AND T.{quoted(name)} IS NOT NULL)" for name in marks)
+    changed = f"({' OR '.join(filter(None, (f'NOT {active}', added)))})"
+    is_known = " OR ".join(f"S.{quoted(name)} IS NOT NULL" for name in marks) or "FALSE"
+    as_marked = _at_least(marks, f"({changed} AND ({is_known}))")
+    if not (row_ids := _row_id(spec, columns)):
+        return as_marked
+    same_row = f"COALESCE(S.{quoted(row_ids[0])} = T.{quoted(row_ids[0])}, FALSE)"
+    kept = [name for name in marks if name not in spec.never_update]
+    return f"IF({same_row}, {_at_least(kept, changed)}, {as_marked})"
+
+
+def _at_least(marks: Sequence[str], otherwise: str) -> str:
+    """Whether T is newer than S by the first mark that differs; `otherwise` where none does."""
+    condition = otherwise
+    for name in reversed(marks):
+        ours, theirs = f"S.{quoted(name)}", f"T.{quoted(name)}"
+        condition = (
+            f"IF({ours} IS NULL OR COALESCE({ours} = {theirs}, FALSE), {condition}, COALESCE({theirs} > {ours}, FALSE))"
+        )
+    return condition
+
+
+def _same_value(spec: TableSpec, column: Column) -> str:
+    left, right = (comparable_value(column, alias) for alias in ("S", "T"))
+    if column.name == spec.active_column:
+        return f"COALESCE({left}, TRUE)"  # a MERGE makes it so, and only active rows are looked at
+    return same(left, right)
