@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lib.words.secrets.redaction import Redactor
 
 _MOST_GIGABYTES = 1_000_000
+_COLLECTION = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,199}", re.ASCII)
 
 # An unknown setting is refused: a mistyped one would be ignored in silence.
 _STRICT = {"extra": "forbid", "allow_inf_nan": False}
@@ -84,6 +85,7 @@ class GoogleSettings:
             a consolidation's too; None: no limit.
         query_limit_gb: A runbook's query that would read more gigabytes is not run.
         firestore_database: The database that holds the locks.
+        lock_collections: Collections beside ours whose locks are shown, and never released: other services' locks.
     """
 
     __pydantic_config__ = _STRICT
@@ -92,8 +94,14 @@ class GoogleSettings:
     maximum_bytes_billed: int | None = None
     query_limit_gb: float = 10
     firestore_database: str = "(default)"
+    lock_collections: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in self.lock_collections:
+            if not _COLLECTION.fullmatch(name) or name.startswith("consolidation_lock"):
+                raise UserError(
+                    f"google.lock_collections: {name!r:.80} is not another service's collection; leave it out"
+                )
         if self.maximum_bytes_billed is not None and self.maximum_bytes_billed <= 0:
             raise UserError(f"google.maximum_bytes_billed: {self.maximum_bytes_billed} would refuse every query")
         if not 0 < self.query_limit_gb <= _MOST_GIGABYTES:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lib.consolidation.staging import BatchStagingWriter
     from lib.consolidation.table_spec import TableSpec
     from lib.consolidation.warehouse import Warehouse
-    from lib.locking.store import LockStore
+    from lib.locking.store import LockStore, Observation
     from lib.ports.commands import Commands
     from lib.ports.jobs import QueryCost, WarehouseActivity
     from lib.ports.logs import LogReader
@@ -53,6 +53,8 @@ class Adapters(Protocol):
     def scratch(self) -> ScratchDatasets: ...
     @property
     def lock_store(self) -> LockStore: ...
+    @property
+    def other_lock_stores(self) -> Mapping[str, LockStore]: ...
     @property
     def logs(self) -> LogReader: ...
     @property
@@ -160,6 +162,15 @@ class Platform:
             fence=WarehouseFence(lambda: self.adapters.warehouse, self.table),
             actor=lambda: self.actor,
         )
+
+    def locks_of_others(self) -> list[tuple[str, Observation]]:
+        """Locks of other services, each with the collection that it is in: to be shown, and left alone.
+
+        Raises:
+            LockServiceUnavailable: They cannot be read.
+        """
+        stores = self.adapters.other_lock_stores
+        return [(name, seen) for name, store in stores.items() for seen in store.read_all()]
 
     def consolidator(self) -> BatchConsolidator:
         from lib.consolidation.consolidator import BatchConsolidator

@@ -23,17 +23,23 @@ def locks() -> None:
 @options.environment
 @options.as_json
 def list_locks(environment: str, as_json: bool) -> None:
-    """Every lock, with its holder and how long it lasts."""
+    """Every lock, with its holder and how long it lasts; other services' locks are marked."""
     from lib.platform import connect
 
-    found = connect(environment).locks.locks()
+    platform = connect(environment)
+    found, others = platform.locks.locks(), platform.locks_of_others()
     if as_json:
-        options.echo_json({"locks": [_as_data(observation) for observation in found]})
+        of_others = [{"collection": collection, **_as_data(observation)} for collection, observation in others]
+        options.echo_json(
+            {"locks": [_as_data(observation) for observation in found], "locks_of_other_services": of_others}
+        )
         return
     if not found:
         click.echo("No locks: all are released.")
     for observation in found:
         click.echo(printable(_as_line(observation)))
+    for collection, observation in others:
+        click.echo(printable(f"{_as_line(observation)}  (another service's, in {collection})"))
 
 
 @locks.command()
@@ -55,25 +61,24 @@ def show(game_date: date, environment: str, as_json: bool) -> None:
 
 
 @locks.command()
-@options.locked_date
+@click.argument("lock", metavar="GAME_DATE")
 @click.option("--steal", is_flag=True, help="Take it even from a holder whose lease is alive.")
 @options.plan
 @options.reason
 @options.environment
 @options.as_json
-def release(
-    game_date: date, steal: bool, plan: str | None, reason: str | None, environment: str, as_json: bool
-) -> None:
+def release(lock: str, steal: bool, plan: str | None, reason: str | None, environment: str, as_json: bool) -> None:
     """Show what the release of GAME_DATE's lock would do; with --plan and --reason, do it.
 
     The lock is removed by force, and the fence moves: a holder that passes the fence can write
     nothing even if it wakes up, and any other still can.
     """
     from lib.cli.changes import show_or_apply
-    from lib.operations.changes.lock_release import LockRelease
+    from lib.operations.changes.lock_release import LockRelease, locked_date
     from lib.platform import connect
 
     platform = connect(environment)
+    game_date = locked_date(platform, lock)
     words = ("locks", "release", str(game_date), *(["--steal"] if steal else []))
     action, target = LockRelease(platform, game_date, steal), platform.locks.key_for(game_date)
     show_or_apply(

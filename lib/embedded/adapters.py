@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from lib.embedded.commands import EmbeddedCommands
     from lib.embedded.scratch import DuckdbScratch
     from lib.embedded.services import LocalPermissions, LocalServices
+    from lib.locking.store import LockStore
 
 
 # What an empty warehouse starts with: the guide's columns that matter. A live table has about a hundred, and they are
@@ -89,6 +91,11 @@ class EmbeddedAdapters:
     @cached_property
     def lock_store(self) -> SqliteLockStore:
         return SqliteLockStore(self.home / "locks.sqlite")
+
+    @cached_property
+    def other_lock_stores(self) -> Mapping[str, LockStore]:
+        """Only the consolidations have locks here."""
+        return {}
 
     @cached_property
     def logs(self) -> FileLogReader:

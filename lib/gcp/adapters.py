@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +82,16 @@ class GoogleAdapters:
         from lib.gcp.firestore_locks import FirestoreLockStore
 
         return FirestoreLockStore(self._environment.project_id, database=self._environment.google.firestore_database)
+
+    @cached_property
+    def other_lock_stores(self) -> Mapping[str, FirestoreLockStore]:
+        from lib.gcp.firestore_locks import FirestoreLockStore
+
+        project, settings = self._environment.project_id, self._environment.google
+        return {
+            name: FirestoreLockStore(project, database=settings.firestore_database, collection=name)
+            for name in settings.lock_collections
+        }
 
     @cached_property
     def logs(self) -> CloudLoggingReader:

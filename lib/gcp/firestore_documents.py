@@ -64,7 +64,8 @@ def observation(document: DocumentSnapshot[Any]) -> Observation:
         return Observation(None, read_at)
     created_at, updated_at = plain(document.create_time), plain(document.update_time)
     claim = _claim(document.id, document)
-    return Observation(LockRecord(claim, token(created_at), created_at, updated_at, version(updated_at)), read_at)
+    acquired_at = _acquired_at(document, created_at, updated_at)
+    return Observation(LockRecord(claim, token(created_at), acquired_at, updated_at, version(updated_at)), read_at)
 
 
 def written_record(claim: Claim, committed_at: datetime) -> LockRecord:
@@ -110,18 +111,29 @@ def version(updated_at: datetime) -> str:
 
 
 def _claim(lock_key: str, document: DocumentSnapshot[Any]) -> Claim:
-    """Documents of the guide's own lock lack host and lease, and must be readable too; others are named as such."""
+    """The services' own documents lack host and lease, and must be readable too; others are named as such.
+
+    The newest of them hold ``operation_id`` and ``lock_type`` in place of ``batch_id``.
+    """
     fields = document.to_dict() or {}
-    is_lock = isinstance(fields.get("holder_id"), str)
+    operation = _text(fields.get("operation_id"))
+    is_lock = bool(operation) or isinstance(fields.get("holder_id"), str)
+    unknown = "unknown" if is_lock else f"(not a lock of this library: {_names(fields)})"
+    lock_type = _text(fields.get("lock_type"))
     return Claim(
         lock_key=lock_key,
-        holder_id=_text(fields.get("holder_id")),
-        batch_id=_text(
-            fields.get("batch_id"), "unknown" if is_lock else f"(not a lock of this library: {_names(fields)})"
-        ),
+        holder_id=_text(fields.get("holder_id"), operation),
+        batch_id=_text(fields.get("batch_id"), operation or unknown),
         lease_seconds=_lease_seconds(fields, plain(document.update_time)),
-        host=_text(fields.get("host"), "unknown host"),
+        host=_text(fields.get("host"), f"unknown host, a {lock_type} lock" if lock_type else "unknown host"),
     )
+
+
+def _acquired_at(document: DocumentSnapshot[Any], created_at: datetime, updated_at: datetime) -> datetime:
+    """The services take an expired lock over in the same document, so its creation says nothing of its holder."""
+    fields = document.to_dict() or {}
+    told = None if "lease_seconds" in fields else _moment(fields.get("acquired_at"))
+    return told if told and created_at <= told <= updated_at else created_at
 
 
 def _lease_seconds(fields: Mapping[str, Any], updated_at: datetime) -> float:

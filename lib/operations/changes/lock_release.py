@@ -8,7 +8,6 @@ from datetime import date
 
 from lib.consolidation.upkeep.audit import ActionRecord
 from lib.errors import UserError
-from lib.locking.lock import ConsolidationLock
 from lib.locking.store import LockRecord, Observation
 from lib.operations.changes.action import Applied, Request
 from lib.operations.changes.audit import NO_UNDO_OF_A_RELEASE, RELEASE, audit_table, lock_facts, releases
@@ -17,7 +16,7 @@ from lib.operations.deployment.fences import guard_of
 from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.verdict.check import Question
-from lib.verdict.section import Section, facts, section
+from lib.verdict.section import Section, facts, or_fault, section
 from lib.words.dates import date_in, iso_date
 
 LOCK_RELEASE = Question("release", "Release")
@@ -42,12 +41,18 @@ def checked_release(platform: Platform, release: str, reason: str, steal: bool =
         raise UserError("steal=True was given, but release names no lock; nothing was released")
     if not named:
         return Request(None, Approval("release", "", plan, reason).checked())
-    game_date = _locked_date(platform.locks, named)
+    game_date = locked_date(platform, named)
     approval = Approval("release", platform.locks.key_for(game_date), plan, reason).checked()
     return Request(LockRelease(platform, game_date, steal), approval)
 
 
-def _locked_date(locks: ConsolidationLock, release: str) -> date:
+def locked_date(platform: Platform, release: str) -> date:
+    """The date of one of our locks, by date or key.
+
+    Raises:
+        UserError: It is another service's lock, or none.
+    """
+    locks = platform.locks
     found = _DATE_AT_END.search(release)
     try:
         # A lock that is wider than a date has one key for all dates.
@@ -55,11 +60,22 @@ def _locked_date(locks: ConsolidationLock, release: str) -> date:
     except ValueError:
         game_date = None
     if game_date is None or release not in (game_date.isoformat(), locks.key_for(game_date)):
+        _refuse_of_others(platform, release)
         raise UserError(
             f"release={release!r:.80} names no lock; write its game date (YYYY-MM-DD) or its key, such as "
             f"{locks.key_for(date(2026, 1, 17))}; nothing was released"
         )
     return game_date
+
+
+def _refuse_of_others(platform: Platform, release: str) -> None:
+    others, _ = or_fault(platform.locks_of_others)
+    for collection, seen in others or []:
+        if seen.record and seen.record.claim.lock_key == release:
+            raise UserError(
+                f"{release!r:.80} in {collection} is another service's lock, held by "
+                f"{seen.record.claim.batch_id!r:.80}; only that service may release it; nothing was released"
+            )
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ class LockReport:
         unknown: Why the log or the ledger could not be read, or a job that no fence would refuse; empty: all were.
         job: The warehouse's job of its batch that may still commit; None: none is known.
         job_unseen: Why the jobs could not be listed; empty: they were, or nobody had to ask.
+        has_ledger: Whether anything is in the ledger: else nothing follows from what is not in it.
     """
 
     seen: Observation
@@ -51,6 +52,7 @@ class LockReport:
     unknown: str = ""
     job: WarehouseJob | None = None
     job_unseen: str = ""
+    has_ledger: bool = True
 
     @property
     def record(self) -> LockRecord:
@@ -102,7 +104,8 @@ class LockReport:
         if self.logged_after_expiry:
             return "its holder still logs: it was paused, or is cut off from the lock service"
         unseen = f"; whether a job of it still runs can't be seen: {self.job_unseen}" if self.job_unseen else ""
-        return f"its holder is silent and its consolidation is not in the ledger{unseen}"
+        absent = " and its consolidation is not in the ledger" if self.has_ledger else ""
+        return f"its holder is silent{absent}{unseen}"
 
 
 def last_line_of_holder(seen: Observation, entries: Sequence[LogEntry]) -> LogEntry | None:
@@ -115,7 +118,7 @@ def last_line_of_holder(seen: Observation, entries: Sequence[LogEntry]) -> LogEn
     assert seen.record is not None
     claim, acquired_at = seen.record.claim, seen.record.acquired_at
     # Another lock's work in the same process says nothing about this one.
-    names_batch = re.compile(rf"batch={re.escape(claim.batch_id)}(?![A-Za-z0-9_-])", re.ASCII)
+    names_batch = re.compile(rf"(?:batch|operation)={re.escape(claim.batch_id)}(?![A-Za-z0-9_-])", re.ASCII)
     of_batch = [entry for entry in entries if names_batch.search(entry.message)]
     own = [entry for entry in of_batch if claim.host and entry.instance == claim.host]
     candidates = own or [entry for entry in of_batch if not _is_of_other_process(entry, claim.host)]

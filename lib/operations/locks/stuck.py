@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from lib.consolidation.ledger import LedgerRun, whole_ledger
+from lib.consolidation.ledger import LedgerRun, ledger_is_empty, whole_ledger
 from lib.locking.store import Observation
 from lib.operations.changes.lock_release import release_plan
 from lib.operations.deployment.fences import guard_of
@@ -55,7 +55,7 @@ def _details(report: LockReport, zone: str) -> Table:
             "last heartbeat": _ago(report),
             "lease": _lease_left(report),
             "holder's last line": f"{local_time(line.timestamp, zone)}: {line.message}" if line else "none found",
-            "in the ledger": "committed" if report.committed else "not there",
+            "in the ledger": "committed" if report.committed else "not there" if report.has_ledger else "-",
             "job still at work": report.job.job_id if report.job else report.job_unseen or "none known",
         },
     )
@@ -77,6 +77,7 @@ def look_at_locks(platform: Platform) -> list[LockReport]:
         return []
     entries, log_fault = or_fault(partial(_lines_since, platform, locks))
     runs, ledger_fault = or_fault(partial(_ledger, platform, locks))
+    has_ledger = bool(runs) or bool(ledger_fault) or not ledger_is_empty(platform.warehouse, platform.table)
     jobs, job_unseen = or_fault(partial(_open_jobs, platform, locks))
     # What the fence would refuse need not be seen; without it a job that is not seen may still write.
     may_write = job_unseen if job_unseen and not guard_of(platform).holds else ""
@@ -88,6 +89,7 @@ def look_at_locks(platform: Platform) -> list[LockReport]:
             log_fault or ledger_fault or may_write,
             jobs.get(seen.record.claim.batch_id) if jobs and seen.record else None,
             job_unseen,
+            has_ledger,
         )
         for seen in locks
     ]
@@ -100,7 +102,7 @@ def _lines_since(platform: Platform, locks: Sequence[Observation]) -> list[LogEn
         platform.environment.services.both,
         since=oldest_acquisition(locks, now) - timedelta(seconds=5),
         until=now + timedelta(minutes=5),
-        containing=[f"batch={batch_id}" for batch_id in batches],
+        containing=[f"{name}={batch_id}" for batch_id in batches for name in ("batch", "operation")],
     )
     return list(found)
 
