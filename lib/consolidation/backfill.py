@@ -12,7 +12,7 @@ from datetime import date
 from lib.consolidation.errors import TableNotFound, WarehouseUnavailable
 from lib.consolidation.staging import staging_backlog
 from lib.consolidation.table_spec import TableSpec
-from lib.consolidation.upkeep.cleanup import rows_by_date
+from lib.consolidation.upkeep.staged_dates import rows_by_date
 from lib.consolidation.warehouse import Warehouse
 
 

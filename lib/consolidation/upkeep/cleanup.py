@@ -11,27 +11,30 @@ the MERGE or inactive since, or replaced by a newer one.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from functools import partial
-from itertools import pairwise
 
 from lib.consolidation.errors import SourceVanished, TableNotFound
 from lib.consolidation.identifiers import TableName
-from lib.consolidation.key import quoted
+from lib.consolidation.key import column_list
 from lib.consolidation.ledger import whole_ledger
 from lib.consolidation.marks import check_marks
 from lib.consolidation.schema import tables_by_columns
 from lib.consolidation.staging import batch_tables, is_merged, merged_names
 from lib.consolidation.table_spec import TableSpec
-from lib.consolidation.upkeep.cleanup_sql import found_sql, generation_items, generations_sql, names_of, staged_items
+from lib.consolidation.upkeep.cleanup_sql import (
+    found_sql,
+    generation_columns,
+    generations_sql,
+    kept_marks,
+    names_of,
+    staged_items,
+)
+from lib.consolidation.upkeep.staged_dates import TABLES_A_QUERY, staged_dates, union
 from lib.consolidation.warehouse import Column, StagingTable, Warehouse
-
-_TABLES_A_QUERY = 200
-_MOST_SPANS = 20
-_GAP = timedelta(days=1)
 
 
 class Proof(StrEnum):
@@ -76,7 +79,9 @@ class ProvenTable:
     @property
     def rows_nowhere_else(self) -> int:
         """Rows that the main table has not, or has with other values."""
-        return self.rows if self.proof in (Proof.ABSENT, Proof.UNREADABLE) else self.missing + self.differing
+        if self.proof in (Proof.ABSENT, Proof.UNREADABLE):
+            return self.rows
+        return self.missing + self.differing + (0 if self.proof.is_merged else self.newer + self.inactive)
 
 
 def prove_merged(warehouse: Warehouse, spec: TableSpec, batch_id: str) -> list[ProvenTable]:
@@ -92,16 +97,24 @@ def prove_merged(warehouse: Warehouse, spec: TableSpec, batch_id: str) -> list[P
     return _proven_tables(warehouse, spec, listed, in_ledger)
 
 
-def prove_waiting(warehouse: Warehouse, spec: TableSpec, listed: Sequence[StagingTable]) -> list[ProvenTable]:
+def prove_waiting(
+    warehouse: Warehouse, spec: TableSpec, listed: Sequence[StagingTable], fresh: Collection[StagingTable] = ()
+) -> list[ProvenTable]:
     """As `prove_merged`, for tables of any batches that the ledger does not name.
+
+    Of `fresh` tables nobody expects that they were merged and replaced already: only if they look as another writer
+    stages them, with a mark that its MERGE sets, they are read for that.
 
     Mostly they do wait. Of the main table the columns are read first that tell one generation of a row from the
     next: a table whose rows are all newer than the main table's is not merged. The values are read only where it
     has rows of the same generation, and of the others only key and generation.
     """
     names = [table.name for table in listed]
-    found = dict(_counted(warehouse, spec, names, _generations)) if listed else {}
-    absent = {name: one.rows for name, one in found.items() if one and one.rows and not (one.keyed or one.newer)}
+    generations = partial(_generations, fresh={table.name.table for table in fresh})
+    found = dict(_counted(warehouse, spec, names, generations)) if listed else {}
+    absent = {
+        name: one.rows for name, one in found.items() if one and one.rows and not one.keyed and one.newer < one.rows
+    }
     rest = [table for table in listed if table.name not in absent or table.is_streaming]
     replaced = [table for table in rest if (one := found[table.name]) and one.newer and not one.keyed]
     alike = [table for table in rest if table not in replaced]
@@ -191,8 +204,8 @@ def _counted(
         if not {*spec.key_columns, spec.date_column} <= {column.name for column in shape} <= main:
             yield from ((table, None) for table in members)
             continue
-        for start in range(0, len(members), _TABLES_A_QUERY):
-            part = members[start : start + _TABLES_A_QUERY]
+        for start in range(0, len(members), TABLES_A_QUERY):
+            part = members[start : start + TABLES_A_QUERY]
             try:
                 yield from compare(warehouse, spec, shape, part)
             except TableNotFound as error:
@@ -204,8 +217,8 @@ def _compared(
 ) -> Iterator[tuple[TableName, _Counts]]:
     rows = Counter[str]()
     found = {name: Counter[str]() for name in ("keyed", "equal", "newer", "inactive")}
-    for first, last, within in _staged_dates(warehouse, spec, tables, rows):
-        sql = found_sql(spec, columns, _union(within, staged_items(spec, columns, values=values)), values=values)
+    for first, last, within in staged_dates(warehouse, spec, tables, rows):
+        sql = found_sql(spec, columns, union(within, staged_items(spec, columns, values=values)), values=values)
         for row in warehouse.query(sql, {"first": first, "last": last}):
             for name, counts in found.items():
                 counts[row["staging_table"]] += row[name]
@@ -217,67 +230,28 @@ def _compared(
 
 
 def _generations(
-    warehouse: Warehouse, spec: TableSpec, columns: Sequence[Column], tables: Sequence[TableName]
+    warehouse: Warehouse,
+    spec: TableSpec,
+    columns: Sequence[Column],
+    tables: Sequence[TableName],
+    *,
+    fresh: Collection[str],
 ) -> Iterator[tuple[TableName, _Counts]]:
     """`keyed` is how many rows may have equals on their date, by their generation; all, if no column tells.
 
     `newer` is how many may have a newer row there, or one of their own generation that was changed since.
     """
-    rows, alike, newer = Counter[str](), Counter[str](), Counter[str]()
-    can_tell = any(name in spec.newest_first and name not in spec.never_update for name in names_of(columns))
-    for first, last, within in _staged_dates(warehouse, spec, tables, rows):
+    rows, alike, newer, unset = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+    kept = kept_marks(spec, columns)
+    can_tell = bool(kept)
+    for first, last, within in staged_dates(warehouse, spec, tables, rows, unset, kept):
         if can_tell:
-            sql = generations_sql(spec, columns, _union(within, generation_items(spec, columns)))
+            read = generation_columns(spec, columns, all_set=not unset.total())
+            sql = generations_sql(spec, read, union(within, column_list(names_of(read), "S")))
             for row in warehouse.query(sql, {"first": first, "last": last}):
                 alike[row["staging_table"]] += row["alike"]
                 newer[row["staging_table"]] += row["newer"]
     for table in tables:
         name = table.table
-        yield table, _Counts(rows[name], alike[name] if can_tell else rows[name], newer=newer[name])
-
-
-def _staged_dates(
-    warehouse: Warehouse, spec: TableSpec, tables: Sequence[TableName], rows: Counter[str]
-) -> Iterator[tuple[date, date, list[TableName]]]:
-    """First and last dates of the staged rows, with the tables that have rows in between; counts `rows` by table.
-
-    Read from staging alone, before the main table: BigQuery skips partitions only by constants.
-    """
-    holders: dict[date, list[TableName]] = {}
-    for table, day, number in rows_by_date(warehouse, spec, tables):
-        rows[table.table] += number
-        if day is not None:
-            holders.setdefault(day, []).append(table)
-    for first, last in _spans(sorted(holders)):
-        yield first, last, sorted({table for day, found in holders.items() if first <= day <= last for table in found})
-
-
-def _spans(days: Sequence[date]) -> list[tuple[date, date]]:
-    """Sorted dates as first and last dates of few spans; dates in between are read only where there are many."""
-    gaps = [number for number in range(1, len(days)) if days[number] - days[number - 1] > _GAP]
-    widest = sorted(gaps, key=lambda number: days[number - 1] - days[number])[: _MOST_SPANS - 1]
-    bounds = [0, *sorted(widest), len(days)]
-    return [(days[start], days[end - 1]) for start, end in pairwise(bounds)] if days else []
-
-
-def rows_by_date(
-    warehouse: Warehouse, spec: TableSpec, tables: Sequence[TableName]
-) -> Iterator[tuple[TableName, date | None, int]]:
-    """How many rows of each date each staging table holds; all of them have a date column.
-
-    Raises:
-        TableNotFound: One is gone.
-    """
-    for start in range(0, len(tables), _TABLES_A_QUERY):
-        staged = _union(tables[start : start + _TABLES_A_QUERY], f"CAST(S.{quoted(spec.date_column)} AS DATE) AS day")
-        for row in warehouse.query(
-            f"SELECT D.staging_table, D.day, COUNT(*) AS row_count FROM ({staged}) AS D GROUP BY D.staging_table, D.day"
-        ):
-            yield spec.table.sibling(row["staging_table"]), row["day"], row["row_count"]
-
-
-def _union(tables: Sequence[TableName], items: str) -> str:
-    """These items of the rows S of all tables, each with its table's name."""
-    return " UNION ALL ".join(
-        f"SELECT '{table.table}' AS staging_table, {items} FROM {table.sql} AS S" for table in tables
-    )
+        replaced = 0 if name in fresh and not unset[name] else newer[name]
+        yield table, _Counts(rows[name], alike[name] if can_tell else rows[name], newer=replaced)

@@ -53,9 +53,16 @@ def found_sql(spec: TableSpec, columns: Sequence[Column], staged: str, *, values
     )
 
 
-def generation_items(spec: TableSpec, columns: Sequence[Column], alias: str = "S") -> str:
-    """What `generations_sql` needs of a row."""
-    return column_list([spec.date_column, *_marks(spec, columns), *_row_id(spec, columns)], alias)
+def generation_columns(spec: TableSpec, columns: Sequence[Column], *, all_set: bool) -> list[Column]:
+    """What `generations_sql` reads, of staging and of the main table.
+
+    Where all staged rows have all marks, and the first one is kept up to date, none is replaced by a row that is not as
+    new by that mark. Else the row id tells, too.
+    """
+    marks, kept = _marks(spec, columns), kept_marks(spec, columns)
+    is_enough = all_set and marks[:1] == kept[:1]
+    names = [spec.date_column, *(kept if is_enough else [*marks, *_row_id(spec, columns)])]
+    return [column for column in columns if column.name in names]
 
 
 def generations_sql(spec: TableSpec, columns: Sequence[Column], staged: str) -> str:
@@ -65,7 +72,7 @@ def generations_sql(spec: TableSpec, columns: Sequence[Column], staged: str) -> 
     without a join, so that the main table is read once.
     """
     day, types = quoted(spec.date_column), {column.name: column.type for column in columns}
-    kept = [groupable(name, types[name]) for name in _marks(spec, columns) if name not in spec.never_update]
+    kept = [groupable(name, types[name]) for name in kept_marks(spec, columns)]
     newer = [_not_older_than_date(spec, _marks(spec, columns))]
     for name in _row_id(spec, columns):
         same_row = f"LOGICAL_OR(staging_table = '') OVER (PARTITION BY {day}, {groupable(name, types[name])})"
@@ -74,7 +81,7 @@ def generations_sql(spec: TableSpec, columns: Sequence[Column], staged: str) -> 
         "SELECT A.staging_table, COUNTIF(A.alike) AS alike, COUNTIF(A.newer) AS newer FROM (SELECT staging_table, "
         f"LOGICAL_OR(staging_table = '') OVER (PARTITION BY {', '.join([day, *kept])}) AS alike, "
         f"{' OR '.join(newer)} AS newer FROM ({staged} UNION ALL "
-        f"SELECT '' AS staging_table, {generation_items(spec, columns, 'T')} FROM {spec.table.sql} AS T "
+        f"SELECT '' AS staging_table, {column_list(names_of(columns), 'T')} FROM {spec.table.sql} AS T "
         f"WHERE T.{day} BETWEEN @first AND @last) AS B) AS A WHERE A.staging_table != '' GROUP BY A.staging_table"
     )
 
@@ -83,6 +90,11 @@ def _marks(spec: TableSpec, columns: Sequence[Column]) -> list[str]:
     """The columns that tell one generation of a row from the next, most significant first."""
     staged = names_of(columns)
     return [name for name in spec.newest_first if name in staged]
+
+
+def kept_marks(spec: TableSpec, columns: Sequence[Column]) -> list[str]:
+    """Those that a MERGE sets in a row that is there, too."""
+    return [name for name in _marks(spec, columns) if name not in spec.never_update]
 
 
 def _row_id(spec: TableSpec, columns: Sequence[Column]) -> list[str]:
@@ -113,7 +125,7 @@ def _replaces(spec: TableSpec, columns: Sequence[Column], active: str) -> str:
     if not (row_ids := _row_id(spec, columns)):
         return as_marked
     same_row = f"COALESCE(S.{quoted(row_ids[0])} = T.{quoted(row_ids[0])}, FALSE)"
-    kept = [name for name in marks if name not in spec.never_update]
+    kept = kept_marks(spec, columns)
     return f"IF({same_row}, {_at_least(kept, changed)}, {as_marked})"
 
 

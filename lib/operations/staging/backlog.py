@@ -6,14 +6,14 @@ main table proves it, row by row; age proves nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lib.consolidation.errors import SourceVanished, WarehouseUnavailable
 from lib.consolidation.staging import BatchBacklog, staging_backlog
 from lib.consolidation.upkeep.cleanup import Proof, ProvenTable, prove_waiting
-from lib.consolidation.warehouse import staging_note
+from lib.consolidation.warehouse import StagingTable, staging_note
 from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.ports.commands import Commands
@@ -62,8 +62,13 @@ def backlog(scope: Scope, *, stuck_after_minutes: float) -> Section:
 
     A batch that nobody has added to for `stuck_after_minutes` should be.
     """
-    batches = look_at_staging(scope.platform)
-    return Section((_check(scope, batches, timedelta(minutes=stuck_after_minutes)),), (_table(batches, scope.now),))
+    stuck_after = timedelta(minutes=stuck_after_minutes)
+    batches = look_at_staging(scope.platform, lambda table: _is_fresh(table, scope.now, stuck_after))
+    return Section((_check(scope, batches, stuck_after),), (_table(batches, scope.now),))
+
+
+def _is_fresh(table: StagingTable, now: datetime, stuck_after: timedelta) -> bool:
+    return table.changed_at is not None and abs(now - table.changed_at) < stuck_after
 
 
 @section(BACKLOG)
@@ -95,27 +100,28 @@ def staging_state(scope: Scope) -> Section:
     return Section((), (Table("Staging tables by batch", columns, rows, note, shown=20),))
 
 
-def look_at_staging(platform: Platform) -> list[Waiting]:
-    """All batches with staging tables, those that wait longest first.
+def look_at_staging(platform: Platform, is_fresh: Callable[[StagingTable], bool] = lambda _: False) -> list[Waiting]:
+    """All batches with staging tables, those that wait longest first; fresh tables as in `prove_waiting`.
 
     Raises:
         WarehouseUnavailable: It cannot be read, or consolidations drop tables faster than they are looked at.
     """
     try:
-        return _held_against_the_table(platform)
+        return _held_against_the_table(platform, is_fresh)
     except SourceVanished:
         # A consolidation has dropped its tables since they were listed.
         pass
     try:
-        return _held_against_the_table(platform)
+        return _held_against_the_table(platform, is_fresh)
     except SourceVanished as error:
         raise WarehouseUnavailable(f"staging changes while it is looked at: {error}; look again") from error
 
 
-def _held_against_the_table(platform: Platform) -> list[Waiting]:
+def _held_against_the_table(platform: Platform, is_fresh: Callable[[StagingTable], bool]) -> list[Waiting]:
     batches = staging_backlog(platform.warehouse, platform.table)
     waiting = [table for batch in batches for table in batch.waiting]
-    proven = {one.table: one for one in prove_waiting(platform.warehouse, platform.table, waiting)}
+    fresh = [table for table in waiting if is_fresh(table)]
+    proven = {one.table: one for one in prove_waiting(platform.warehouse, platform.table, waiting, fresh)}
     return [Waiting(batch, tuple(proven[table] for table in batch.waiting)) for batch in batches]
 
 

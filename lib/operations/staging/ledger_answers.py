@@ -8,7 +8,7 @@ from itertools import pairwise
 from lib.consolidation.identifiers import checked_batch_id
 from lib.consolidation.ledger import MOST_RUNS, LedgerRun, is_cut, ledger_runs
 from lib.consolidation.staged_batch import StagedBatch, find_staged
-from lib.consolidation.upkeep.cleanup import ProvenTable, prove_waiting
+from lib.consolidation.upkeep.cleanup import Proof, ProvenTable, prove_waiting
 from lib.operations.logs.timeline import Progress
 from lib.operations.scope import Scope
 from lib.platform import Platform
@@ -134,7 +134,8 @@ def batch_history(scope: Scope, batch_id: str) -> Section:
 
 def _batch_check(scope: Scope, runs: Sequence[LedgerRun], staged: StagedBatch, proven: Sequence[ProvenTable]) -> Check:
     platform = scope.platform
-    waiting = [one for one in proven if not one.proof.is_merged]
+    # Of a batch that is in the ledger, what was staged since is for the consolidation to judge.
+    waiting = [one for one in proven if not (one.proof is Proof.OTHER_WRITER or (one.proof.is_merged and not runs))]
     left = len(proven) - len(waiting)
     rows = sum(one.rows for one in waiting)
     evidence: dict[str, Value] = {
