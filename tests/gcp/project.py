@@ -12,6 +12,7 @@ from urllib.request import Request, urlopen
 from lib.platform import connect
 from lib.words.dates import resolve_game_date
 from rehearsal.acts import Acts
+from rehearsal.stage import NEW_COORDINATOR
 from tests.gcp.bigquery.double import BigqueryDouble
 from tests.gcp.bigquery.world import create_main_table
 from tests.gcp.conftest import PROJECT
@@ -32,6 +33,7 @@ def google_project(folder: Path) -> Iterator[GoogleActs]:
         firestore = stack.enter_context(running_emulator(folder / "emulator.log"))
         bigquery = stack.enter_context(BigqueryDouble(PROJECT, location="us-west2"))
         environ.update(
+            K_REVISION=NEW_COORDINATOR,  # this process plays the coordinator
             RUNBOOK_HOME=str(folder / "home"),
             RUNBOOK_OUTPUTS=str(folder / "outputs"),
             RUNBOOK_GOOGLE_EMULATOR_HOST=stack.enter_context(serving(google)),
