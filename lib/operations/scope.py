@@ -10,8 +10,8 @@ from functools import cached_property
 from lib import places
 from lib.errors import CouldNotLook, UserError
 from lib.operations.criteria.metrics import Evidence
-from lib.operations.deployment.fences import Guard, guard_of
 from lib.operations.duplicate_counts import DuplicateCounts
+from lib.operations.fences import Guard, guard_of
 from lib.operations.logs.history import LogHistory
 from lib.platform import Platform
 from lib.verdict.check import Question

@@ -16,8 +16,8 @@ from lib.locking.switch import VARIABLE
 from lib.operations.changes.lock_release import checked_release, release_lock
 from lib.operations.changes.lock_switch import lock_switch
 from lib.operations.changes.staging_cleanup import checked_cleanup, clean_up
-from lib.operations.deployment.fences import Fence
 from lib.operations.doctor import examine
+from lib.operations.fences import Fence
 from lib.operations.locks.others import locks_of_others
 from lib.operations.locks.stuck import lock_states
 from lib.operations.quality.night import night_of

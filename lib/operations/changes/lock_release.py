@@ -12,7 +12,7 @@ from lib.locking.store import LockRecord, Observation
 from lib.operations.changes.action import Applied, Request
 from lib.operations.changes.audit import NO_UNDO_OF_A_RELEASE, RELEASE, audit_table, lock_facts, releases
 from lib.operations.changes.plan import Approval, Plan
-from lib.operations.deployment.fences import guard_of
+from lib.operations.fences import guard_of
 from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.verdict.check import Question

@@ -12,7 +12,7 @@ from lib.locking.switch import VARIABLE
 from lib.operations.changes.action import Applied, ensure_made
 from lib.operations.changes.plan import Approval, Plan
 from lib.operations.changes.traffic import ROLLBACK_OPTION, spoken_traffic
-from lib.operations.deployment.fences import DANGER, Guard, guard_of
+from lib.operations.fences import DANGER, Guard, guard_of
 from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.ports.services import LATEST, ServiceStatus

@@ -10,7 +10,7 @@ from lib.consolidation.upkeep.audit import ActionRecord
 from lib.errors import UserError
 from lib.operations.changes.action import Applied, ensure_made
 from lib.operations.changes.plan import Plan
-from lib.operations.deployment.fences import DANGER, Candidate, Fence, candidates
+from lib.operations.fences import DANGER, Candidate, Fence, candidates
 from lib.platform import Platform
 from lib.ports.services import LATEST, ServiceStatus
 from lib.verdict.check import Check, Question

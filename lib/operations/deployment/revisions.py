@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lib.operations.deployment.fences import DANGER, Candidate, Fence, candidates
+from lib.operations.fences import DANGER, Candidate, Fence, candidates
 from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.ports.services import LATEST

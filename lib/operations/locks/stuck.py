@@ -9,7 +9,7 @@ from functools import partial
 from lib.consolidation.ledger import LedgerRun, ledger_is_empty, whole_ledger
 from lib.locking.store import Observation
 from lib.operations.changes.lock_release import release_plan
-from lib.operations.deployment.fences import guard_of
+from lib.operations.fences import guard_of
 from lib.operations.locks.state import (
     LockReport,
     LockState,

@@ -24,8 +24,8 @@ from lib.locking.switch import VARIABLE
 from lib.operations.changes.action import carry_out
 from lib.operations.changes.lock_switch import lock_switch
 from lib.operations.changes.plan import PlanOutdated
-from lib.operations.deployment.fences import Fence, candidates
 from lib.operations.deployment.revisions import rollback_revisions
+from lib.operations.fences import Fence, candidates
 from lib.operations.rollback import after_rollback, checked_rollback, roll_back
 from lib.operations.scope import scope_of
 from lib.platform import Platform
