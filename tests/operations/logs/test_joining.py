@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import timedelta
 
 import pytest
@@ -39,6 +40,16 @@ def test_dates_that_are_consolidated_at_once_stay_apart(dialect: str, offsets: l
     for run in runs:
         assert (run.missing, run.rows, run.duplicates) == ((), 587, 0)
         assert run.merge_seconds == pytest.approx(8.2)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@settings(max_examples=25)
+@given(kind=st.sampled_from(KINDS), chance=st.randoms(use_true_random=False))
+def test_lines_of_one_moment_come_in_any_order(dialect: str, kind: str, chance: random.Random) -> None:
+    lines = night(dialect, kind)
+    shuffled = chance.sample(lines, len(lines))
+    assert [set(run.events) for run in joined(shuffled)] == [set(run.events) for run in joined(lines)]
+    assert [run.is_in_order for run in joined(shuffled)] == [True]
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
