@@ -76,10 +76,13 @@ def import_logs(home: Path, files: Sequence[Path], *, service: str) -> LogImport
         service: Whose lines those are that name no service.
 
     Raises:
-        UserError: Nothing in the files could be read; nothing was imported.
-        SourceUnavailable: A log cannot be read or `service` is not a service's name.
+        UserError: Nothing in the files could be read, or `service` is not a service's name; nothing was imported.
+        SourceUnavailable: A log cannot be read.
     """
-    check_service_name(service)
+    try:
+        check_service_name(service)
+    except SourceUnavailable as error:
+        raise UserError(f"nothing was imported: {error}") from error
     collected = _Collected(service)
     for file in files:
         collected.add(file)

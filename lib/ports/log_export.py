@@ -73,8 +73,12 @@ class Export:
     doubled: int = 0
 
 
-def read_export(path: Path) -> Export:
+def read_export(path: Path, without_time: datetime | None = None) -> Export:
     """Read a file of log lines.
+
+    Args:
+        path: The file.
+        without_time: The time of plain lines at its beginning that have none; None: they are unread.
 
     Raises:
         UserError: It cannot be opened, or is larger than 500 MB.
@@ -83,7 +87,7 @@ def read_export(path: Path) -> Export:
     unread: list[Unread] = []
     seen: set[tuple[str, ...]] = set()
     doubled = 0
-    for place, part in _parts(_text(path), unread):
+    for place, part in _parts(_text(path), unread, without_time):
         entry = part if isinstance(part, LogEntry) else entry_of(part)
         if entry is None:
             unread.append(Unread(place, "it has no timestamp"))
@@ -144,14 +148,16 @@ def _text(path: Path) -> str:
     return content.decode(encoding, "replace")
 
 
-def _parts(text: str, unread: list[Unread]) -> Iterator[tuple[str, Mapping[str, Any] | LogEntry]]:
+def _parts(
+    text: str, unread: list[Unread], without_time: datetime | None
+) -> Iterator[tuple[str, Mapping[str, Any] | LogEntry]]:
     """Each JSON object, and each line of plain text as an entry, with its place; what is neither goes to `unread`."""
     if _ARRAY.match(text):
         yield from _of_array(text, unread)
     elif text.lstrip()[:2] in ("{\n", "{\r"):
         yield from _objects(text, 0, unread)
     else:
-        yield from _of_lines(text, unread)
+        yield from _of_lines(text, unread, without_time)
 
 
 def _of_array(text: str, unread: list[Unread]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -179,8 +185,9 @@ def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
     return found.end() if found else at
 
 
-def _of_lines(text: str, unread: list[Unread]) -> Iterator[tuple[str, Mapping[str, Any] | LogEntry]]:
-    at: datetime | None = None
+def _of_lines(
+    text: str, unread: list[Unread], at: datetime | None
+) -> Iterator[tuple[str, Mapping[str, Any] | LogEntry]]:
     for number, line in enumerate(text.split("\n"), 1):
         place, line = f"line {number}", line.strip()
         if not line:
