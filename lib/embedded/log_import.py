@@ -68,7 +68,7 @@ def import_logs(home: Path, files: Sequence[Path], *, service: str) -> LogImport
     """Add the lines of the files to the logs below the state folder.
 
     A line that two files hold, or a file and the log, is one line; one that a file holds twice without an `insertId`
-    to tell that it is the same is two.
+    counts as two.
 
     Args:
         home: The state folder.

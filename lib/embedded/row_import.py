@@ -54,7 +54,7 @@ def import_rows(
         warehouse: Whose main table.
         spec: Names it, and the columns that it must have.
         files: See `row_files`.
-        shipped: The columns of the table that an empty warehouse starts with; also tells types for JSON lines.
+        shipped: The columns of the table that an empty warehouse starts with, and the types that columns of JSON lines with these names have.
 
     Raises:
         UserError: The table has rows, or a file cannot be read or does not fit; nothing was changed.

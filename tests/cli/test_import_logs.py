@@ -136,7 +136,7 @@ hostile = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
-fields = st.sampled_from([*exported(0), "jsonPayload", "severity", "fields", "message", "receiveTimestamp"])
+fields = st.sampled_from([*exported(0), "service", "jsonPayload", "severity", "fields", "message", "receiveTimestamp"])
 records = st.builds(
     lambda base, changes: {**base, **changes},
     st.builds(exported, st.integers(0, 59)),
