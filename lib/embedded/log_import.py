@@ -15,6 +15,8 @@ from lib.ports.logs import LogEntry, check_service_name
 
 _MOST_SERVICES = 100
 _LINES_A_WRITE = 1_000
+# How each encoded line begins.
+_TIME_BYTES = len('{"timestamp": "2026-01-17T12:00:00.000000+00:00"')
 _YEARS = range(1970, 9998)  # those that a runbook can look from
 
 
@@ -144,8 +146,8 @@ class _Collected:
 def _imported(home: Path, service: str, lines: Counter[bytes]) -> ServiceLines:
     path = log_path(home, service)
     there = Counter(line for line in read_lines(path) if line in lines)
-    # A line begins with its time, always as long, so that they are sorted by it.
-    missing = sorted((lines - there).elements())
+    # By time alone: the lines of one moment stay in the order in which they were read.
+    missing = sorted((lines - there).elements(), key=lambda line: line[:_TIME_BYTES])
     for start in range(0, len(missing), _LINES_A_WRITE):
         append_lines(path, b"".join(missing[start : start + _LINES_A_WRITE]))
     first, last = _times(service, (min(lines), max(lines)))
