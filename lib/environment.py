@@ -7,13 +7,14 @@ table and the time zone that its operators think in.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
 from lib import places
 from lib.consolidation.identifiers import TableName
+from lib.consolidation.staging_names import StagingNames
 from lib.consolidation.table_spec import TableSpec
 from lib.errors import UserError
 from lib.locking.lease import LOCK_TIMEOUT_SECONDS, LeaseTiming
@@ -251,9 +252,10 @@ def load_environment(name: str) -> Environment:
         raise UserError(f"{path} holds no settings; see params/environments/local.yaml")
     if "name" in settings:
         raise UserError(f"{path}: name: an environment is called what its file is called; leave it out")
+    staging = settings.pop("staging", None) or {}
     table = _table_spec(path, settings.pop("table", None) or {})
     environment: Environment = checked_settings(path, Environment, {**settings, "name": name, "table_spec": table})
-    return environment
+    return replace(environment, table_spec=_with_staging(path, table, staging, environment.services.worker))
 
 
 def redactor_of(environment: Environment | None) -> Redactor:
@@ -272,6 +274,16 @@ def redactor_of(environment: Environment | None) -> Redactor:
     return Redactor.of(environment.redact.patterns, [*environment.redact.variables, *channels])
 
 
+def _with_staging(path: Path, table: TableSpec, staging: Any, worker: str) -> TableSpec:
+    if not isinstance(staging, dict):
+        raise UserError(f"{path}: staging: write its settings below it, each in a line of its own")
+    names = checked_settings(path, StagingNames, {"service": worker, **staging})
+    try:
+        return replace(table, staging=names)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
 def _table_spec(path: Path, table: Any) -> TableSpec:
     if not isinstance(table, dict):
         raise UserError(f"{path}: table: write its settings below it, each in a line of its own")
@@ -279,6 +291,8 @@ def _table_spec(path: Path, table: Any) -> TableSpec:
         named = {"table": TableName.parse(str(table["name"]))} if "name" in table else {}
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
+    if "staging" in table:
+        raise UserError(f"{path}: table.staging: write staging: beside table:, not below it")
     settings = {name: value for name, value in table.items() if name != "name"}
     unsaid = _UNSAID if "key_columns" in table else {}
     spec: TableSpec = checked_settings(path, TableSpec, {**unsaid, **settings, **named})

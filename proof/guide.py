@@ -18,7 +18,7 @@ from lib.consolidation.identifiers import TableName
 from lib.consolidation.key import newest_of_each_key, quoted, same_key
 from lib.consolidation.merge import StagedRows, staged_groups
 from lib.consolidation.result import ConsolidationResult, ConsolidationStatus
-from lib.consolidation.staging import staging_prefix
+from lib.consolidation.staging_names import staging_prefix
 from lib.consolidation.warehouse import Execute
 from lib.errors import RunbookError
 from lib.locking.errors import LockAcquisitionError, LockServiceUnavailable

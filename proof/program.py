@@ -14,7 +14,8 @@ from lib.consolidation.errors import ConsolidationConflict, NothingToConsolidate
 from lib.consolidation.fence import change_spec, recorded_specs
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.rows import convert
-from lib.consolidation.staging import BatchStagingWriter, batch_tables, staging_prefix
+from lib.consolidation.staging import BatchStagingWriter, batch_tables
+from lib.consolidation.staging_names import staging_prefix
 from lib.consolidation.upkeep.audit import ActionRecord
 from lib.consolidation.upkeep.repair import apply_repair, plan_repair
 from lib.consolidation.warehouse import Column

@@ -19,6 +19,7 @@ from lib.cli.changes import audit, fence, repair
 from lib.cli.deploy import deploy
 from lib.cli.dialect import dialect
 from lib.cli.environment import doctor, logs, notify
+from lib.cli.imports import imports
 from lib.cli.locks import locks
 from lib.cli.pages import incident, site
 from lib.cli.prove import prove
@@ -71,7 +72,7 @@ def cli() -> None:
 
 
 _ON_RUNS = (run, list_runbooks, params, new, runs, incident, site, schedule, deploy, demo, drill, dialect)
-_ON_DATA = (stage, consolidate, duplicates, repair, locks, fence, logs, audit, doctor, prove, notify)
+_ON_DATA = (stage, consolidate, duplicates, repair, locks, fence, logs, imports, audit, doctor, prove, notify)
 for command in (*_ON_RUNS, *_ON_DATA):
     cli.add_command(command)
 

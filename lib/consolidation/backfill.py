@@ -19,12 +19,12 @@ from lib.consolidation.warehouse import Warehouse
 def waiting_batches(warehouse: Warehouse, spec: TableSpec, dates: Collection[date]) -> list[tuple[date, str]]:
     """The batches that wait in staging with rows of these dates, the earliest date first. Reads only.
 
-    A table without a date column is of no date.
+    A table without a date column is of no date. One whose batch is not clear has a name that is refused as an id.
 
     Raises:
         WarehouseUnavailable: It cannot be read, or a consolidation drops tables meanwhile.
     """
-    waiting = {table.name: batch.batch_id for batch in staging_backlog(warehouse, spec) for table in batch.waiting}
+    waiting = {table.name: batch.name for batch in staging_backlog(warehouse, spec) for table in batch.waiting}
     columns = warehouse.columns_of(list(waiting)) if waiting else {}
     dated = [table for table, found in columns.items() if spec.date_column in {column.name for column in found}]
     try:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -37,15 +38,21 @@ def read_rows(path: Path) -> pandas.DataFrame | pandas.Series[Any]:
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise StagedDataError(f"{path}: unknown kind of file; use {', '.join(readers)}")
-    try:
+    with _readable(path):
         rows = reader(path)
+    if rows.empty:
+        raise StagedDataError(f"{path} has no rows; nothing was staged")
+    return rows
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise StagedDataError(f"{path} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise StagedDataError(f"{path}: line {_line_of_no_text(path)} is not UTF-8 text") from error
-    if rows.empty:
-        raise StagedDataError(f"{path} has no rows; nothing was staged")
-    return rows
 
 
 def _line_of_no_text(path: Path) -> int:
@@ -63,8 +70,17 @@ def _line_of_no_text(path: Path) -> int:
 def _read_json_lines(path: Path) -> pandas.Series[Any]:
     import pandas
 
-    rows, places = [], []
-    with path.open(encoding="utf-8-sig") as lines:
+    rows = dict(json_objects(path))
+    return pandas.Series(list(rows.values()), pandas.Index(list(rows), name=Place.LINE), dtype=object)
+
+
+def json_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a file of JSON lines, each with the number of its line.
+
+    Raises:
+        StagedDataError: The file cannot be read, or a line is not a JSON object; names it.
+    """
+    with _readable(path), path.open(encoding="utf-8-sig") as lines:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
@@ -74,9 +90,7 @@ def _read_json_lines(path: Path) -> pandas.Series[Any]:
                 raise StagedDataError(f"{path}: line {number} is not JSON: {_problem(error)}") from error
             if not isinstance(row, dict):
                 raise StagedDataError(f"{path}: line {number} is not a JSON object")
-            rows.append(row)
-            places.append(number)
-    return pandas.Series(rows, pandas.Index(places, name=Place.LINE), dtype=object)
+            yield number, row
 
 
 def _problem(error: Exception) -> str:

@@ -60,9 +60,14 @@ def plain_identifier(text: str, what: str) -> str:
     return text
 
 
+def is_batch_id(text: str) -> bool:
+    """Whether it is letters, digits, hyphens and underscores, at most 128, and starts with a letter or digit."""
+    return _BATCH.fullmatch(text) is not None
+
+
 def checked_batch_id(batch_id: str) -> str:
     """The batch id, if it can be part of a table name."""
-    if not isinstance(batch_id, str) or not _BATCH.fullmatch(batch_id):
+    if not isinstance(batch_id, str) or not is_batch_id(batch_id):
         raise InvalidIdentifier(
             f"batch id {batch_id!r:.80} is not valid: use letters, digits, hyphens and underscores, at most 128"
         )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 
 from lib.consolidation.errors import TableNotFound, WarehouseUnavailable
+from lib.consolidation.staging_names import spelled_in_names
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column, Row, Value, Warehouse
 
@@ -121,9 +122,19 @@ _CONDITIONS: Mapping[str, str] = {
 }
 
 
-def spelled_in_names(batch_id: str) -> str:
-    """The batch as names of tables spell it, which hold no hyphen."""
-    return batch_id.replace("-", "_")
+def known_batches(warehouse: Warehouse, spec: TableSpec, spelled: Collection[str]) -> dict[str, set[str]]:
+    """The ids of the batches that the ledger knows, by their spelling in names of tables; of these spellings only."""
+    if not spelled:
+        return {}
+    sql = f"SELECT DISTINCT batch_id FROM {spec.ledger.sql} WHERE {_CONDITIONS['batches']}"
+    try:
+        rows = warehouse.query(sql, {"batches": sorted(spelled)})
+    except TableNotFound:
+        return {}
+    known: dict[str, set[str]] = {}
+    for row in rows:
+        known.setdefault(spelled_in_names(row["batch_id"]), set()).add(row["batch_id"])
+    return known
 
 
 def is_cut(runs: Sequence[LedgerRun]) -> bool:

@@ -12,9 +12,10 @@ from functools import cached_property
 from lib.consolidation.errors import RowsStillStreaming
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.known import Known, look_up
+from lib.consolidation.marks import check_marks
 from lib.consolidation.merge import StagedRows, staged_groups
 from lib.consolidation.schema import check_spec, check_staged_columns
-from lib.consolidation.staging import batch_tables, check_marks, is_merged, merged_names
+from lib.consolidation.staging import batch_tables, is_merged, merged_names
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import STREAMING_LAG, StagingTable, Warehouse
 

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import logging
-import re
-import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from lib.consolidation.errors import InvalidIdentifier, StagedDataError, UnmarkedStaging
+from lib.consolidation.errors import StagedDataError
 from lib.consolidation.identifiers import TableName, checked_batch_id
-from lib.consolidation.ledger import LedgerRun, spelled_in_names, whole_ledger
+from lib.consolidation.ledger import LedgerRun, known_batches, whole_ledger
 from lib.consolidation.row_groups import grouped_by_columns
 from lib.consolidation.rows import convert, place
 from lib.consolidation.schema import check_spec, check_staged_columns
-from lib.consolidation.table_spec import FENCES_PREFIX, STAGING_PREFIX, TableSpec
+from lib.consolidation.staging_names import spelled_in_names, staging_table_name
+from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column, StagingTable, Warehouse, staging_note
 from lib.words.dates import checked_game_date
 
@@ -64,7 +63,9 @@ class BatchStagingWriter:
             StagedDataError: The rows do not fit; nothing was written.
         """
         tables = self._checked(rows, batch_id, game_date, "the staged data")
-        return self._load({staging_table_name(self._spec, batch_id, worker_id): table for table in tables}, batch_id)
+        return self._load(
+            {staging_table_name(self._spec.table, batch_id, worker_id): table for table in tables}, batch_id
+        )
 
     def write_batch(
         self,
@@ -85,7 +86,7 @@ class BatchStagingWriter:
         shares = (share for table in tables for share in _shares(table, round(workers * table.num_rows / total)))
         return self._load(
             {
-                staging_table_name(self._spec, batch_id, f"w{number:03}"): share
+                staging_table_name(self._spec.table, batch_id, f"w{number:03}"): share
                 for number, share in enumerate(shares, start=1)
             },
             batch_id,
@@ -152,63 +153,48 @@ def _shares(table: pyarrow.Table, parts: int) -> Iterator[pyarrow.Table]:
     return (table.slice(start, end - start) for start, end in pairwise(bounds))
 
 
-def staging_prefix(batch_id: str) -> str:
-    """What the names of a batch's staging tables start with."""
-    return f"{STAGING_PREFIX}{spelled_in_names(batch_id)}_"
-
-
-def staging_table_name(spec: TableSpec, batch_id: str, worker_id: str) -> TableName:
-    """A fresh name. Its last part has no underscore, so that the batch can be told from it."""
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", worker_id, re.ASCII):
-        raise InvalidIdentifier(f"worker id {worker_id!r:.80} is not valid: use letters, digits, - and _")
-    worker = re.sub(r"[^A-Za-z0-9]", "", worker_id)
-    return spec.table.sibling(f"{staging_prefix(batch_id)}{worker}x{uuid.uuid4().hex[:8]}")
-
-
-def belongs_to(table: StagingTable, batch_id: str) -> bool:
-    """Whether the table is of this batch, whose id may start another batch's id.
-
-    What the writer recorded decides. A table of another writer is taken when its
-    name, but for the worker at its end, is the batch's.
-    """
-    if table.batch_id:
-        return table.batch_id == batch_id
-    return table.name.table.rpartition("_")[0] + "_" == staging_prefix(batch_id)
-
-
 def staging_of(
-    warehouse: Warehouse, spec: TableSpec, prefix: str = STAGING_PREFIX, *, with_columns: bool = False
+    warehouse: Warehouse, spec: TableSpec, prefixes: Sequence[str] = (), *, with_columns: bool = False
 ) -> list[StagingTable]:
-    """The staging tables of the dataset that are not recorded as another main table's, by name."""
-    listed = warehouse.staging_tables(spec.table.dataset, prefix, with_columns=with_columns)
-    return [table for table in listed if table.main_table in ("", str(spec.table))]
+    """The staging tables of the dataset that are not recorded as another main table's, by name.
+
+    Args:
+        prefixes: Only those whose names start with one of these; none: all.
+    """
+    listed = {
+        table.name: table
+        for prefix in prefixes or spec.staging.prefixes
+        for table in warehouse.staging_tables(spec.table.dataset, prefix, with_columns=with_columns)
+    }
+    return [table for _, table in sorted(listed.items()) if table.main_table in ("", str(spec.table))]
+
+
+def batches_of(spec: TableSpec, table: StagingTable, known: Mapping[str, Collection[str]]) -> tuple[str, ...]:
+    """The batches that a table may be of: the one that its writer recorded, or else those in its name.
+
+    Args:
+        known: The result of `batches_in_ledger`.
+    """
+    return (table.batch_id,) if table.batch_id else spec.staging.batches(table.name.table, known)
+
+
+def batches_in_ledger(warehouse: Warehouse, spec: TableSpec, tables: Sequence[StagingTable]) -> dict[str, set[str]]:
+    """The `known_batches` that those of these tables may be of whose writer recorded none."""
+    names = [table.name.table for table in tables if not table.batch_id]
+    return known_batches(warehouse, spec, {reading for name in names for reading in spec.staging.readings(name)})
 
 
 def batch_tables(
     warehouse: Warehouse, spec: TableSpec, batch_id: str, *, with_columns: bool = False
 ) -> list[StagingTable]:
-    """The staging tables of a batch, by name."""
-    listed = staging_of(warehouse, spec, staging_prefix(batch_id), with_columns=with_columns)
-    return [table for table in listed if belongs_to(table, batch_id)]
-
-
-def check_marks(warehouse: Warehouse, spec: TableSpec, batch_id: str, tables: Sequence[StagingTable]) -> None:
-    """Raise `UnmarkedStaging` if one of the batch's does not record its main table, and the dataset has several."""
-    unmarked = next((table for table in tables if not table.main_table), None)
-    if unmarked and (others := _other_main_tables(warehouse, spec)):
-        raise UnmarkedStaging(
-            f"staging table {unmarked.name} does not record its main table, and dataset {spec.table.dataset} has "
-            f"several: {spec.table}, {', '.join(others)}; nothing was changed; if it is for {spec.table}, set its "
-            f"friendly name (BigQuery) or comment (DuckDB) to: {staging_note(batch_id, spec.table)}"
-        )
-
-
-def _other_main_tables(warehouse: Warehouse, spec: TableSpec) -> list[str]:
-    """Other tables of the dataset that something was consolidated into, or staged for."""
-    dataset, ours = spec.table.dataset, {"", str(spec.table)}
-    fenced = [table.name.table for table in warehouse.staging_tables(dataset, FENCES_PREFIX)]
-    found = {f"{dataset}.{name.removeprefix(FENCES_PREFIX)}" for name in fenced} - ours
-    return sorted(found or {table.main_table for table in warehouse.staging_tables(dataset, STAGING_PREFIX)} - ours)
+    """The staging tables that a batch's id fits, by name: it may be the start of another batch's id."""
+    names, spelled = spec.staging, spelled_in_names(batch_id)
+    listed = staging_of(warehouse, spec, names.prefixes_of(batch_id), with_columns=with_columns)
+    return [
+        table
+        for table in listed
+        if (table.batch_id == batch_id if table.batch_id else spelled in names.readings(table.name.table))
+    ]
 
 
 def merged_names(runs: Sequence[LedgerRun]) -> dict[str, datetime]:
@@ -216,15 +202,17 @@ def merged_names(runs: Sequence[LedgerRun]) -> dict[str, datetime]:
     return {name: run.started_at for run in reversed(runs) for name in run.staging_tables}
 
 
-def named_in_ledger(warehouse: Warehouse, spec: TableSpec, tables: Sequence[StagingTable]) -> dict[str, datetime]:
+def named_in_ledger(
+    warehouse: Warehouse, spec: TableSpec, batches: Mapping[StagingTable, Sequence[str]]
+) -> dict[str, datetime]:
     """`merged_names` of the runs of these tables' batches; a run before a table was written did not merge it.
 
     Raises:
         WarehouseUnavailable: There are too many.
     """
-    times = [moment for table in tables if (moment := table.changed_at)]
-    batches = {batch_of(table) for table in tables if table.changed_at}
-    return merged_names(whole_ledger(warehouse, spec, batches, since=min(times, default=None)))
+    times = [moment for table in batches if (moment := table.changed_at)]
+    names = {name for table, found in batches.items() if table.changed_at for name in found}
+    return merged_names(whole_ledger(warehouse, spec, names, since=min(times, default=None)))
 
 
 def is_merged(table: StagingTable, merged: Mapping[str, datetime]) -> bool:
@@ -244,22 +232,35 @@ class BatchBacklog:
     """What is left in staging of one batch.
 
     Attributes:
-        batch_id: As its writer recorded it, or as its tables' names tell.
-        tables: How many staging tables there are.
-        rows: How many rows they hold.
+        batches: Its id, as the writer or the ledger has it, or as its tables' names spell it; several: it may be any of
+            these; none: the names show no batch.
+        tables: The staging tables.
         oldest: When the first was written; None: not known.
         newest: When the last was written; None: not known.
         merged_tables: Tables that the ledger knows: merged, and not dropped yet.
         waiting: All others. The ledger knows nothing of them.
     """
 
-    batch_id: str
-    tables: int
-    rows: int
+    batches: tuple[str, ...]
+    tables: tuple[StagingTable, ...]
     oldest: datetime | None
     newest: datetime | None
     merged_tables: int
     waiting: tuple[StagingTable, ...]
+
+    @property
+    def batch_id(self) -> str:
+        """Empty where it is not known."""
+        return self.batches[0] if len(self.batches) == 1 else ""
+
+    @property
+    def name(self) -> str:
+        """What to call it."""
+        return " or ".join(self.batches) or "not known"
+
+    @property
+    def rows(self) -> int:
+        return sum(table.rows for table in self.tables)
 
     @property
     def unmerged_tables(self) -> int:
@@ -268,27 +269,23 @@ class BatchBacklog:
 
 def staging_backlog(warehouse: Warehouse, spec: TableSpec) -> list[BatchBacklog]:
     """All staging tables by batch, those that wait longest first."""
-    batches: dict[str, list[StagingTable]] = {}
     listed = staging_of(warehouse, spec)
-    for table in listed:
-        batches.setdefault(batch_of(table), []).append(table)
-    merged = named_in_ledger(warehouse, spec, listed)
-    backlogs = [_backlog(batch_id, tables, merged) for batch_id, tables in batches.items()]
-    return sorted(backlogs, key=lambda batch: (batch.oldest is not None, str(batch.oldest), batch.batch_id))
+    known = batches_in_ledger(warehouse, spec, listed)
+    batches = {table: batches_of(spec, table, known) for table in listed}
+    merged = named_in_ledger(warehouse, spec, batches)
+    groups: dict[tuple[str, ...], list[StagingTable]] = {}
+    for table, found in batches.items():
+        groups.setdefault(found, []).append(table)
+    backlogs = [_backlog(found, tables, merged) for found, tables in groups.items()]
+    return sorted(backlogs, key=lambda batch: (batch.oldest is not None, str(batch.oldest), batch.batches))
 
 
-def batch_of(table: StagingTable) -> str:
-    """The batch that the writer recorded, or else what the name says, its hyphens lost."""
-    return table.batch_id or table.name.table.removeprefix(STAGING_PREFIX).rpartition("_")[0]
-
-
-def _backlog(batch_id: str, tables: Sequence[StagingTable], merged: Mapping[str, datetime]) -> BatchBacklog:
+def _backlog(batches: tuple[str, ...], tables: Sequence[StagingTable], merged: Mapping[str, datetime]) -> BatchBacklog:
     times = sorted(table.changed_at for table in tables if table.changed_at)
     waiting = tuple(table for table in tables if not is_merged(table, merged))
     return BatchBacklog(
-        batch_id=batch_id,
-        tables=len(tables),
-        rows=sum(table.rows for table in tables),
+        batches=batches,
+        tables=tuple(tables),
         oldest=times[0] if times else None,
         newest=times[-1] if times else None,
         merged_tables=len(tables) - len(waiting),

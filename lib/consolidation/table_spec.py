@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import date
 
 from lib.consolidation.identifiers import TableName, plain_identifier
+from lib.consolidation.staging_names import StagingNames
 from lib.errors import UserError
 
-STAGING_PREFIX = "_staging_"
 FENCES_PREFIX = "consolidation_fences__"
 _DEFAULT_TABLE = TableName("nba_predictions", "player_prop_predictions")
+_DEFAULT_STAGING = StagingNames()
 _LONGEST_TABLE = 250  # its fence table's name is longer
 
 
@@ -29,6 +30,7 @@ class TableSpec:
         active_column: BOOL column without which a row does not count; empty: all count.
         never_update: Columns that a MERGE sets on insert and leaves alone on update.
         rounded_columns: Key columns that the guide's own query casts to an integer.
+        staging: How its staging tables are named.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
@@ -42,6 +44,7 @@ class TableSpec:
     active_column: str = "is_active"
     never_update: tuple[str, ...] = ("created_at",)
     rounded_columns: tuple[str, ...] = ("current_points_line",)
+    staging: StagingNames = _DEFAULT_STAGING
 
     def __post_init__(self) -> None:
         if not self.key_columns:
@@ -61,6 +64,9 @@ class TableSpec:
             *self.rounded_columns,
         ):
             plain_identifier(name, "column name")
+        for table in (self.table, self.fences, self.ledger, self.actions):
+            if table.table.startswith(self.staging.prefixes):
+                raise UserError(f"staging.name: {self.staging.name!r:.80} starts as the table {table!s:.80} does")
 
     @property
     def fences(self) -> TableName:

@@ -26,7 +26,7 @@ from lib.ports.logs import ERROR_SEVERITIES, LogEntry, check_service_name, is_as
 if TYPE_CHECKING:
     import ahocorasick
 
-_LONGEST_LINE_BYTES = 1_000_000
+LONGEST_LINE_BYTES = 1_000_000
 _OUR_TIME = re.compile(rb'\{"timestamp": "(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00)", ')
 _STANDARD_FIELDS = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"})
 
@@ -39,10 +39,11 @@ def log_path(home: Path, service: str) -> Path:
 
 def append_entries(home: Path, service: str, entries: Iterable[LogEntry]) -> None:
     """Add lines of any age to a service's log; for staging a history."""
-    _append(log_path(home, service), b"".join(map(encode, entries)))
+    append_lines(log_path(home, service), b"".join(map(encode, entries)))
 
 
-def _append(path: Path, lines: bytes) -> None:
+def append_lines(path: Path, lines: bytes) -> None:
+    """Add encoded lines to a log."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # One write with O_APPEND: lines of several processes never mix.
     file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
@@ -72,7 +73,7 @@ class JsonLinesHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            _append(self.path, encode(self._entry(record)))
+            append_lines(self.path, encode(self._entry(record)))
         except OSError as error:
             self._complain_once(error)
         except Exception:
@@ -126,13 +127,13 @@ class FileLogReader:
         return sorted(found, key=lambda entry: entry.timestamp)
 
     def newest(self, service: str, *, since: datetime) -> datetime | None:
-        moments = (_time_of(line, service) for line in _lines(log_path(self._home, service)))
+        moments = (_time_of(line, service) for line in read_lines(log_path(self._home, service)))
         return max((moment for moment in moments if moment and moment >= since), default=None)
 
     def _matching(self, service: str, containing: Sequence[str], or_errors: bool) -> Iterator[LogEntry]:
         telling = _telling_words(containing, or_errors)
         dated, at = b"", None
-        for line in _lines(log_path(self._home, service)):
+        for line in read_lines(log_path(self._home, service)):
             if next(telling.iter(line.decode("latin-1")), None) is None:
                 dated = line if line.startswith(b"{") else dated
                 continue
@@ -147,10 +148,11 @@ class FileLogReader:
                 yield entry
 
 
-def _lines(path: Path) -> Iterator[bytes]:
+def read_lines(path: Path) -> Iterator[bytes]:
+    """The lines of a log, with their ends; one that is longer than `LONGEST_LINE_BYTES` comes in parts."""
     try:
         with path.open("rb") as file:
-            yield from iter(lambda: file.readline(_LONGEST_LINE_BYTES), b"")
+            yield from iter(lambda: file.readline(LONGEST_LINE_BYTES), b"")
     except FileNotFoundError:
         return
     except OSError as error:

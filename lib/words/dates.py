@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from lib.errors import UserError
 
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_OTHER_DATE = re.compile(r"(?<![A-Za-z0-9])\d{4}(_?)\d\d\1\d\d(?![A-Za-z0-9])", re.ASCII)
 # What may stand for a date in a parameter.
 DATE_WORDS = ("today", "yesterday")
 MOST_DATES = 1_000
@@ -107,10 +108,13 @@ def resolve_game_date(text: str | date, timezone: str, *, now: datetime | None =
 
 
 def date_in(text: str) -> date | None:
-    """The first date that stands in the text, such as a batch's id; None: there is none."""
-    found = _ISO_DATE.search(text)
+    """The first date that stands in the text, such as a batch's id; None: there is none.
+
+    Where it has none with hyphens, one such as ``2026_01_17`` or ``20260117`` counts.
+    """
+    found = _ISO_DATE.search(text) or _OTHER_DATE.search(text)
     try:
-        return iso_date(found.group()) if found else None
+        return date.fromisoformat(re.sub("[-_]", "", found.group())) if found else None
     except ValueError:
         return None
 

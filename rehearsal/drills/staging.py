@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count, islice
 from typing import Any
 
-from lib.consolidation.staging import staging_table_name
+from lib.consolidation.staging_names import staging_table_name
 from lib.consolidation.warehouse import Column
 from lib.verdict.verdict import Verdict
 from rehearsal.drills.drill import Look, Scene, incident
@@ -67,7 +67,7 @@ def schema_drift(stage: Stage) -> Scene:
     main = list(warehouse.columns(spec.table))
     batch = batch_name("batch", stage.today)
     for added in (_NEW_COLUMNS[:1], _NEW_COLUMNS):
-        name = staging_table_name(spec, batch, f"worker-{len(added)}")
+        name = staging_table_name(spec.table, batch, f"worker-{len(added)}")
         warehouse.create_table(name, [*main, *added])
     additions = ", ".join(f"ADD COLUMN {column.name} {column.type}" for column in _NEW_COLUMNS)
     says = (

@@ -78,6 +78,13 @@ def assert_told(said: Environment | str) -> None:
         f"{NEEDED}timezone: ../../etc/passwd\n",
         f"{NEEDED}table: {{key_columns: [game_id, Game_ID]}}\n",
         f"{NEEDED}table: {{lock_scope: table}}\n",
+        f"{NEEDED}staging: 5\n",
+        f"{NEEDED}staging: {{name: '_staging_{{batch}}'}}\n",
+        f"{NEEDED}staging: {{name: '`{{batch}}_{{worker}}'}}\n",
+        f"{NEEDED}staging: {{name: 'player_{{batch}}_{{worker}}'}}\n",
+        f"{NEEDED}staging: {{workers: ['{'(' * 2_000}']}}\n",
+        f"{NEEDED}staging: {{workers: [5]}}\n",
+        f"{NEEDED}table: {{staging: {{}}}}\n",
         f"{NEEDED}table: {{name: a.{'b' * 251}, key_columns: [id], date_column: day}}\n",
         b"\xff\xfe",
         b"a: \0",
@@ -96,7 +103,9 @@ values = st.recursive(
     max_leaves=8,
 )
 settings_of = st.dictionaries(
-    st.sampled_from(["platform", "project_id", "timezone", "services", "lock", "table", "redact", "google", "region"]),
+    st.sampled_from(
+        ["platform", "project_id", "timezone", "services", "lock", "table", "staging", "redact", "google", "region"]
+    ),
     values,
 )
 

@@ -19,8 +19,9 @@ from lib.consolidation.errors import SourceVanished, TableNotFound
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.key import column_list, comparable_value, quoted, same, same_key
 from lib.consolidation.ledger import whole_ledger
+from lib.consolidation.marks import check_marks
 from lib.consolidation.schema import tables_by_columns
-from lib.consolidation.staging import batch_tables, check_marks, is_merged, merged_names
+from lib.consolidation.staging import batch_tables, is_merged, merged_names
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column, StagingTable, Warehouse
 

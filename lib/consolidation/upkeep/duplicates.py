@@ -17,7 +17,7 @@ from typing import Any
 from lib.consolidation.errors import TableNotFound
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.key import column_list, counted_rows, quoted, same_key
-from lib.consolidation.staging import batch_of, staging_of
+from lib.consolidation.staging import batches_of, staging_of
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Row, StagingTable, Warehouse
 
@@ -216,7 +216,7 @@ def _groups(spec: TableSpec, rows: Sequence[Row], holders: _Holders) -> Iterator
             row_ids=row_ids,
             created_at=created,
             gap_ms=(max(known) - min(known)).total_seconds() * 1000 if len(known) == len(members) else None,
-            batches=tuple(sorted({batch for table in tables if (batch := batch_of(table))})),
+            batches=tuple(sorted({" or ".join(batches_of(spec, table, {})) for table in tables} - {""})),
             staging_tables=tuple(table.name for table in tables),
             keep=row_ids[0],
         )

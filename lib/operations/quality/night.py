@@ -165,7 +165,7 @@ class Night:
         day = self.game_date
         names = (day.isoformat(), f"{day:%Y%m%d}", f"{day:%Y_%m_%d}")
         batches = staging_backlog(self.platform.warehouse, self.platform.table)
-        waiting = [batch.batch_id for batch in batches if batch.unmerged_tables]
+        waiting = [batch.name for batch in batches if batch.unmerged_tables]
         return [batch for batch in waiting if any(name in batch for name in names)]
 
     @property

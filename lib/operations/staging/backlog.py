@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from lib.consolidation.errors import SourceVanished, WarehouseUnavailable
 from lib.consolidation.staging import BatchBacklog, staging_backlog
 from lib.consolidation.upkeep.cleanup import ProvenTable, prove_waiting
+from lib.consolidation.warehouse import staging_note
 from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.ports.commands import Commands
@@ -24,6 +25,8 @@ from lib.words.quantities import Quantity, seconds, spoken_seconds
 BACKLOG = Question("staging_backlog", "Staging backlog")
 _STILL_WANTED = timedelta(hours=24)
 _MOST_BATCHES = 10
+_MOST_TABLES = 10
+_ONLY_HERE = "Their rows are in no other place."
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,6 @@ class Waiting:
 
     batch: BatchBacklog
     proofs: tuple[ProvenTable, ...]
-
-    @property
-    def name(self) -> str:
-        return self.batch.batch_id or "not told"
 
     @property
     def unmerged(self) -> list[ProvenTable]:
@@ -70,7 +69,8 @@ def staging_state(scope: Scope) -> Section:
         return Section((), (_table(look_at_staging(platform), scope.now),))
     rows = [
         (
-            batch.batch_id or "not told",
+            batch.name,
+            _date(batch),
             batch.unmerged_tables,
             batch.merged_tables,
             batch.rows,
@@ -78,7 +78,14 @@ def staging_state(scope: Scope) -> Section:
         )
         for batch in staging_backlog(platform.warehouse, platform.table)
     ]
-    columns = ("Batch", "Tables not in the ledger", "Tables merged, by the ledger", "Rows", "Newest table's age")
+    columns = (
+        "Batch",
+        "Date",
+        "Tables not in the ledger",
+        "Tables merged, by the ledger",
+        "Rows",
+        "Newest table's age",
+    )
     note = "The date has no duplicates, so no rows are compared: day1_monitoring shows whether these are merged."
     return Section((), (Table("Staging tables by batch", columns, rows, note, shown=20),))
 
@@ -110,7 +117,8 @@ def _held_against_the_table(platform: Platform) -> list[Waiting]:
 def _table(batches: Sequence[Waiting], now: datetime) -> Table:
     rows = [
         (
-            waiting.name,
+            waiting.batch.name,
+            _date(waiting.batch),
             len(waiting.unmerged),
             waiting.rows_nowhere_else,
             len(waiting.proofs) - len(waiting.unmerged),
@@ -122,6 +130,7 @@ def _table(batches: Sequence[Waiting], now: datetime) -> Table:
     ]
     columns = (
         "Batch",
+        "Date",
         "Tables not merged",
         "Rows nowhere else",
         "Tables merged, by their rows",
@@ -136,17 +145,21 @@ def _table(batches: Sequence[Waiting], now: datetime) -> Table:
 def _check(scope: Scope, batches: Sequence[Waiting], stuck_after: timedelta) -> Check:
     waiting = [found for found in batches if found.unmerged]
     tables = sum(len(found.unmerged) for found in waiting)
-    leftovers = sum(found.batch.tables for found in batches) - tables
+    leftovers = sum(len(found.batch.tables) for found in batches) - tables
     stuck = [found for found in waiting if _is_older(found.batch, scope.now, stuck_after)]
     wanted = [found for found in stuck if not _is_older(found.batch, scope.now, _STILL_WANTED)]
-    looks, changes = _commands(scope.platform.commands, wanted or stuck)
+    asked = [found for found in wanted or stuck if found.batch.batch_id]
+    looks, changes = _commands(scope.platform.commands, asked)
+    unclear = [found for found in waiting if not found.batch.batch_id]
+    mark = _mark(scope.platform, [found for found in wanted or stuck if not found.batch.batch_id])
     question = BACKLOG.on(
         {
             "batches that wait": len(waiting),
             "tables not merged": tables,
             "rows nowhere else": sum(found.rows_nowhere_else for found in waiting),
             "merged, only to be dropped": Quantity(leftovers, "tables"),
-            **{found.name: _figures(found, scope.now) for found in waiting[:_MOST_BATCHES]},
+            **({"tables of no clear batch": _names(unclear)} if unclear else {}),
+            **{found.batch.name: _figures(found, scope.now) for found in waiting[:_MOST_BATCHES]},
         },
         looks,
     )
@@ -156,12 +169,12 @@ def _check(scope: Scope, batches: Sequence[Waiting], stuck_after: timedelta) -> 
             f"{len(wanted)} batches wait for longer than {spoken_seconds(stuck_after.total_seconds())}: "
             f"{rows:,} rows in {sum(len(found.unmerged) for found in wanted)} tables are not merged"
         )
-        step = f"Their rows are in no other place. See what it would do: {looks[0]}; then do it: {changes[0]}"
-        return question.fails(summary, step, changes)
+        see = f"See what it would do: {looks[0]}; then do it: {changes[0]}" if asked else ""
+        return question.fails(summary, " ".join(filter(None, (_ONLY_HERE, see, mark))), changes)
     if stuck:
         summary = f"{len(stuck)} old batches were never merged, {tables} tables; {leftovers} tables are merged"
-        step = "Decide on each: consolidate it, or drop it. Their rows are in no other place."
-        return question.warns(summary, step, changes)
+        step = f"Decide on each: consolidate it, or drop it. {_ONLY_HERE}"
+        return question.warns(summary, " ".join(filter(None, (step, mark))), changes)
     if waiting:
         return question.passes(f"{len(waiting)} batches are being staged, {tables} tables, none for long")
     return question.passes("no batch waits")
@@ -182,6 +195,27 @@ def _age_seconds(batch: BatchBacklog, now: datetime) -> float | None:
 def _is_older(batch: BatchBacklog, now: datetime, age: timedelta) -> bool:
     """A table whose age is not recorded counts as old: someone has to look at it."""
     return batch.newest is None or now - batch.newest > age
+
+
+def _date(batch: BatchBacklog) -> str:
+    """The date in its id, or in all the ids that it may have."""
+    return " or ".join(dict.fromkeys(str(day) for name in batch.batches if (day := date_in(name)))) or "-"
+
+
+def _names(batches: Sequence[Waiting]) -> list[str]:
+    names = [proven.table.name.table for found in batches for proven in found.unmerged]
+    return names[:_MOST_TABLES]
+
+
+def _mark(platform: Platform, unclear: Sequence[Waiting]) -> str:
+    """What to do about tables whose batch is not clear; empty: there are none."""
+    if not unclear:
+        return ""
+    note = staging_note("BATCH", platform.table.table)
+    return (
+        f"{_names(unclear)[0]} does not record its batch ({unclear[0].batch.name}, by its name): set the friendly name "
+        f"(BigQuery) or comment (DuckDB) of such a table to: {note}"
+    )
 
 
 def _commands(commands: Commands, waiting: Sequence[Waiting]) -> tuple[list[Looking], list[Changing]]:

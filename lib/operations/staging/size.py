@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from lib.consolidation.staging import batch_of, is_merged, named_in_ledger, staging_of
-from lib.consolidation.warehouse import StagingTable
+from lib.consolidation.staging import BatchBacklog, staging_backlog
 from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.verdict.check import Check, Question
@@ -23,29 +22,22 @@ _MOST_BATCHES = 10
 
 @dataclass(frozen=True)
 class StagedSize:
-    """The staging tables of a batch.
+    """How big a staged batch is."""
 
-    Attributes:
-        batch_id: As its writer recorded it, or as its tables' names say.
-        tables: How many there are.
-        unmerged_tables: How many of them the ledger does not name as merged.
-        rows: Rows in all of them.
-        one_row_tables: Tables of at most one row.
-        oldest: When the first was written (UTC); None: not known.
-        newest: When the last was written (UTC); None: not known.
-    """
-
-    batch_id: str
-    tables: int
-    unmerged_tables: int
-    rows: int
-    one_row_tables: int
-    oldest: datetime | None
-    newest: datetime | None
+    batch: BatchBacklog
 
     @property
-    def name(self) -> str:
-        return self.batch_id or "not told"
+    def tables(self) -> int:
+        return len(self.batch.tables)
+
+    @property
+    def rows(self) -> int:
+        return self.batch.rows
+
+    @property
+    def one_row_tables(self) -> int:
+        """Tables of at most one row."""
+        return sum(table.rows <= 1 for table in self.batch.tables)
 
     @property
     def rows_a_table(self) -> float:
@@ -58,30 +50,8 @@ class StagedSize:
 
 def staged_sizes(platform: Platform) -> list[StagedSize]:
     """All batches that have staging tables, the one with most tables first."""
-    warehouse, spec = platform.warehouse, platform.table
-    batches: dict[str, list[StagingTable]] = {}
-    listed = staging_of(warehouse, spec)
-    for table in listed:
-        batches.setdefault(batch_of(table), []).append(table)
-    merged = named_in_ledger(warehouse, spec, listed)
-    sizes = [
-        _size(batch_id, tables, sum(not is_merged(table, merged) for table in tables))
-        for batch_id, tables in batches.items()
-    ]
-    return sorted(sizes, key=lambda size: (-size.tables, size.batch_id))
-
-
-def _size(batch_id: str, tables: Sequence[StagingTable], unmerged_tables: int) -> StagedSize:
-    times = [table.changed_at for table in tables if table.changed_at]
-    return StagedSize(
-        batch_id,
-        len(tables),
-        unmerged_tables,
-        rows=sum(table.rows for table in tables),
-        one_row_tables=sum(table.rows <= 1 for table in tables),
-        oldest=min(times, default=None),
-        newest=max(times, default=None),
-    )
+    sizes = map(StagedSize, staging_backlog(platform.warehouse, platform.table))
+    return sorted(sizes, key=lambda size: (-size.tables, size.batch.batches))
 
 
 @section(SIZE)
@@ -90,14 +60,14 @@ def staging_size(scope: Scope) -> Section:
     sizes = staged_sizes(scope.platform)
     rows = [
         (
-            size.name,
+            size.batch.name,
             size.tables,
-            size.unmerged_tables,
+            size.batch.unmerged_tables,
             size.rows,
             round(size.rows_a_table, 1),
             size.one_row_tables,
-            _age(size.oldest, scope.now),
-            _age(size.newest, scope.now),
+            _age(size.batch.oldest, scope.now),
+            _age(size.batch.newest, scope.now),
         )
         for size in sizes
     ]
@@ -111,7 +81,7 @@ def _check(scope: Scope, sizes: Sequence[StagedSize]) -> Check:
             "batches": len(sizes),
             "staging tables": sum(size.tables for size in sizes),
             "rows": sum(size.rows for size in sizes),
-            **{size.name: _figures(size) for size in sizes[:_MOST_BATCHES]},
+            **{size.batch.name: _figures(size) for size in sizes[:_MOST_BATCHES]},
         }
     )
     if not sizes:
@@ -119,9 +89,9 @@ def _check(scope: Scope, sizes: Sequence[StagedSize]) -> Check:
     worst = next((size for size in sizes if size.is_fragmented), None)
     if worst is None:
         return question.passes(f"{len(sizes)} batches, the largest: {_in_words(sizes[0])}")
-    history = scope.platform.commands.run("consolidation_timeout", {"batch": worst.batch_id})
+    history = scope.platform.commands.run("consolidation_timeout", {"batch": worst.batch.batch_id})
     step = f"Its rows wait in no other place. Let a worker write all its rows at once; see the batch: {history}"
-    return question.warns(f"{worst.batch_id or 'a batch'}: {_in_words(worst)}", step)
+    return question.warns(f"{worst.batch.name}: {_in_words(worst)}", step)
 
 
 def _figures(size: StagedSize) -> list[Quantity]:

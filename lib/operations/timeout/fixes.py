@@ -86,7 +86,7 @@ def _merge(scope: Scope, batch_id: str) -> _Figures:
 
 
 def _split(scope: Scope, batch_id: str) -> _Figures:
-    sizes = [size for size in staged_sizes(scope.platform) if batch_id in ("", size.batch_id)]
+    sizes = [size for size in staged_sizes(scope.platform) if batch_id in ("", size.batch.batch_id)]
     timed = [one for one in timed_runs(scope.history, batch_id) if one.run.staging_tables]
     slowest = timed[0] if timed else None
     today = _staged(sizes[0]) if sizes else f"nothing is staged; {_consolidated(slowest)}"
@@ -101,7 +101,7 @@ def _split(scope: Scope, batch_id: str) -> _Figures:
 
 
 def _staged(size: StagedSize) -> str:
-    name = size.batch_id or "a batch"
+    name = size.batch.name
     return f"{name}: {size.rows:,} rows in {size.tables:,} tables, {size.rows_a_table:.1f} a table"
 
 

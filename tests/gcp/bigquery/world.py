@@ -81,9 +81,11 @@ class BigqueryWorld(World):
         self.client.load_table_from_file(content, str(self.spec.table), job_config=config).result()
 
 
-def create_main_table(client: bigquery.Client, spec: TableSpec) -> None:
+def create_main_table(
+    client: bigquery.Client, spec: TableSpec, fields: Sequence[bigquery.SchemaField] | None = None
+) -> None:
     """Partitioned by its date, and no statement may read it without a filter of the date."""
-    table = bigquery.Table(f"{client.project}.{spec.table}", schema_fields(MAIN_TABLE))
+    table = bigquery.Table(f"{client.project}.{spec.table}", fields or schema_fields(MAIN_TABLE))
     table.time_partitioning = bigquery.TimePartitioning(field=spec.date_column)
     table.require_partition_filter = True
     client.create_table(table)

@@ -201,7 +201,7 @@ def test_many_small_tables_are_told_and_an_ordinary_batch_is_not(scope: Scope) -
     check = only(staging_size(scope))
     assert check.verdict is Verdict.WARN
     assert "onerow: 110 rows in 110 staging tables, 1.0 rows a table, 110 of one row" in check.summary
-    assert [(size.batch_id, size.tables, size.unmerged_tables) for size in staged_sizes(platform)] == [
+    assert [(size.batch.batch_id, size.tables, size.batch.unmerged_tables) for size in staged_sizes(platform)] == [
         ("onerow", 110, 110),
         ("usual", 15, 15),
     ]

@@ -1,0 +1,141 @@
+"""A table's export, Parquet or JSON lines, into the empty main table: every column, all files or none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from lib.consolidation.identifiers import TableName, is_plain_identifier, shown_name
+from lib.consolidation.schema import check_spec, spec_additions
+from lib.consolidation.table_spec import TableSpec
+from lib.consolidation.warehouse import Column
+from lib.embedded.duckdb_warehouse import DuckdbWarehouse
+from lib.embedded.googlesql import to_googlesql_type
+from lib.embedded.row_files import JsonLines, RowFile, duckdb_type, row_files
+from lib.errors import UserError
+
+_MOST_COLUMNS = 10_000
+
+
+@dataclass(frozen=True)
+class RowImport:
+    """What was imported.
+
+    Attributes:
+        table: The table.
+        columns: Its columns.
+        what_happened: How the table came to have these columns.
+        rows: How many rows each file had.
+        first: The earliest date of all rows; None: none has one.
+        last: The latest.
+    """
+
+    table: TableName
+    columns: tuple[Column, ...]
+    what_happened: str
+    rows: Mapping[Path, int]
+    first: date | None
+    last: date | None
+
+
+def import_rows(
+    warehouse: DuckdbWarehouse, spec: TableSpec, files: Sequence[Path], shipped: Sequence[Column]
+) -> RowImport:
+    """Fill the main table.
+
+    A missing table, and one that is empty and has just the shipped columns, is made with the columns of the files.
+    An empty one of other columns is filled as it is.
+
+    Args:
+        warehouse: Whose main table.
+        spec: Names it, and the columns that it must have.
+        files: See `row_files`.
+        shipped: The columns of the table that an empty warehouse starts with; columns of these names have their types
+            in JSON lines too.
+
+    Raises:
+        UserError: The table has rows, or a file cannot be read or does not fit; nothing was changed.
+        SpecMismatch: The settings do not fit the columns; nothing was changed.
+    """
+    sources = row_files(files, {column.name: column.type for column in shipped})
+    needed = _merged(sources) | _without_a_value(spec, sources)
+    with warehouse.connection() as connection:
+        connection.begin()
+        types, what_happened = _target(connection, spec.table, needed, shipped)
+        columns = tuple(Column(name, to_googlesql_type(type_)) for name, type_ in types.items())
+        check_spec(spec, columns)
+        rows = {source.path: source.insert(connection, _quoted(spec.table), types) for source in sources}
+        day = spec.date_column
+        [found] = connection.execute(f'SELECT min("{day}"), max("{day}") FROM {_quoted(spec.table)}').fetchall()
+        connection.commit()
+    return RowImport(spec.table, columns, what_happened, rows, *found)
+
+
+def _target(
+    connection: duckdb.DuckDBPyConnection, table: TableName, needed: Mapping[str, str], shipped: Sequence[Column]
+) -> tuple[Mapping[str, str], str]:
+    """The table's columns in DuckDB's types, made if need be, and what happened to it."""
+    there = _types_of(connection, table)
+    if there and (rows := connection.execute(f"SELECT count(*) FROM {_quoted(table)}").fetchall()[0][0]):
+        raise UserError(
+            f"{table} has {rows:,} rows, and an export goes into an empty table only; "
+            "import it into a state of its own: set RUNBOOK_HOME to another folder"
+        )
+    own_columns = {name: to_googlesql_type(type_) for name, type_ in there.items()}
+    if there and own_columns != {column.name: column.type for column in shipped}:
+        if unknown := [name for name in needed if name not in there]:
+            raise UserError(
+                f"{table} is empty but lacks columns of the files: {', '.join(unknown[:20])}; drop it first"
+            )
+        return there, "it was empty and is filled as it is"
+    declared = ", ".join(f'"{name}" {type_}' for name, type_ in needed.items())
+    connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{table.dataset}"')
+    connection.execute(f"DROP TABLE IF EXISTS {_quoted(table)}")
+    connection.execute(f"CREATE TABLE {_quoted(table)} ({declared})")
+    before = f"in place of the empty one with {len(there)} columns" if there else "as it was missing"
+    return needed, f"made with {len(needed)} columns, {before}"
+
+
+def _merged(sources: Sequence[RowFile]) -> dict[str, str]:
+    """The columns of all files; each must have one type."""
+    owners: dict[str, tuple[str, Path]] = {}
+    spelled: dict[str, str] = {}
+    for source in sources:
+        for name, type_ in source.types.items():
+            if not is_plain_identifier(name):
+                raise UserError(f"{source.path}: column {shown_name(name)}: only letters, digits and underscores")
+            if spelled.setdefault(name.lower(), name) != name:
+                raise UserError(f"{source.path}: columns {spelled[name.lower()]} and {name} differ in case only")
+            other, path = owners.setdefault(name, (type_, source.path))
+            if other != type_:
+                kinds = f"{to_googlesql_type(other)} in {path} and {to_googlesql_type(type_)} in {source.path}"
+                raise UserError(f"column {name} is {kinds}; import files of one export only")
+    if not owners or len(owners) > _MOST_COLUMNS:
+        raise UserError(f"{sources[0].path}: {len(owners):,} columns; a table has 1 to {_MOST_COLUMNS:,}")
+    return {name: type_ for name, (type_, _) in owners.items()}
+
+
+def _without_a_value(spec: TableSpec, sources: Sequence[RowFile]) -> dict[str, str]:
+    """Columns that the settings name and JSON lines leave out, as BigQuery does where a column is NULL in all rows."""
+    lines = [source for source in sources if isinstance(source, JsonLines)]
+    columns = [Column(name, "") for source in sources for name in source.types]
+    every_row_has = {*spec.key_columns, spec.date_column} - {*spec.nullable_keys}
+    left_out = [column for column in spec_additions(spec, columns) if column.name not in every_row_has]
+    return {column.name: duckdb_type(column.type) for column in left_out} if len(lines) == len(sources) else {}
+
+
+def _types_of(connection: duckdb.DuckDBPyConnection, table: TableName) -> dict[str, str]:
+    found = connection.execute(
+        "SELECT column_name, data_type FROM duckdb_columns() WHERE schema_name = ? AND table_name = ? "
+        "ORDER BY column_index",
+        [table.dataset, table.table],
+    )
+    return dict(found.fetchall())
+
+
+def _quoted(table: TableName) -> str:
+    return f'"{table.dataset}"."{table.table}"'
