@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from lib.ports.log_export import read_export
@@ -27,7 +28,6 @@ Night = Sequence[LogEntry]
 
 def night(dialect: str, name: str, *, day: date = DAY, batch: str = "", instance: str = "i-1") -> list[LogEntry]:
     """The lines of a night, for another date and batch; they begin at 04:05 UTC of the day after the date."""
-    entries = read_export(NIGHTS / f"{dialect}_{name}.jsonl").entries
     own = batch or BATCH.replace(str(DAY), str(day))
     return [
         replace(
@@ -36,8 +36,13 @@ def night(dialect: str, name: str, *, day: date = DAY, batch: str = "", instance
             message=entry.message.replace(BATCH, own).replace(str(DAY), str(day)),
             instance=instance,
         )
-        for entry in entries
+        for entry in _stored(dialect, name)
     ]
+
+
+@cache
+def _stored(dialect: str, name: str) -> Sequence[LogEntry]:
+    return read_export(NIGHTS / f"{dialect}_{name}.jsonl").entries
 
 
 def delayed(entries: Night, seconds: float, since: str = "") -> list[LogEntry]:

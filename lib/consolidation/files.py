@@ -78,7 +78,7 @@ def json_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """The objects of a file of JSON lines, each with the number of its line.
 
     Raises:
-        StagedDataError: The file cannot be read, or a line is not a JSON object; says which.
+        StagedDataError: The file cannot be read, or a line is not a JSON object; names it.
     """
     with _readable(path), path.open(encoding="utf-8-sig") as lines:
         for number, line in enumerate(lines, start=1):

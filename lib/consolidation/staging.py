@@ -170,7 +170,7 @@ def staging_of(
 
 
 def batches_of(spec: TableSpec, table: StagingTable, known: Mapping[str, Collection[str]]) -> tuple[str, ...]:
-    """The batches that a table may be of: the one that its writer recorded, or else those that its name tells.
+    """The batches that a table may be of: the one that its writer recorded, or else those in its name.
 
     Args:
         known: The result of `batches_in_ledger`.
@@ -232,8 +232,8 @@ class BatchBacklog:
     """What is left in staging of one batch.
 
     Attributes:
-        batches: Its id, as the writer or the ledger has it, or as its tables' names tell; several: it may be any of
-            these; none: the names tell nothing.
+        batches: Its id, as the writer or the ledger has it, or as its tables' names spell it; several: it may be any of
+            these; none: the names show no batch.
         tables: The staging tables.
         oldest: When the first was written; None: not known.
         newest: When the last was written; None: not known.

@@ -110,7 +110,7 @@ class StagingNames:
         return ()
 
     def _splits(self, table: str) -> Iterator[dict[str, str]]:
-        """Each way to tell batch and worker apart."""
+        """Each way to divide a name into batch and worker."""
         before, first, between, second, after = _PLACES.split(self.name)
         if not (table.startswith(before) and table.endswith(after)):
             return

@@ -34,7 +34,7 @@ def kinds_of(path: Path) -> dict[str, set[str]]:
     """The kinds of values of each column, for `type_of`; columns in the order in which they are first met.
 
     Raises:
-        StagedDataError: The file cannot be read, or a line is not a JSON object; says which.
+        StagedDataError: The file cannot be read, or a line is not a JSON object; names it.
     """
     kinds: dict[str, set[str]] = {}
     for number, row in json_objects(path):
@@ -95,7 +95,7 @@ def type_of(kinds: set[str], known: str = "") -> str:
         kinds: As `kinds_of` finds them.
         known: The type that a column of this name is known to have; empty: none.
     """
-    if not kinds:
+    if not kinds or (known == "STRING" and kinds <= _TEXTS):
         return known or "STRING"
     if kinds <= {*_NUMBERS, _NUMBER_TEXT}:
         return _type_of_numbers(kinds, known)
@@ -129,7 +129,7 @@ def batches_of(path: Path, types: Mapping[str, str]) -> Iterator[pyarrow.Table]:
         types: GoogleSQL types by column, as `type_of` finds them.
 
     Raises:
-        StagedDataError: A value is not text that a table can hold; says in which line.
+        StagedDataError: A value is not text that a table can hold; names the line.
     """
     import pyarrow
 

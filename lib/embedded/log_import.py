@@ -15,6 +15,8 @@ from lib.ports.logs import LogEntry, check_service_name
 
 _MOST_SERVICES = 100
 _LINES_A_WRITE = 1_000
+# How each encoded line begins.
+_TIME_BYTES = len('{"timestamp": "2026-01-17T12:00:00.000000+00:00"')
 _YEARS = range(1970, 9998)  # those that a runbook can look from
 
 
@@ -68,7 +70,7 @@ def import_logs(home: Path, files: Sequence[Path], *, service: str) -> LogImport
     """Add the lines of the files to the logs below the state folder.
 
     A line that two files hold, or a file and the log, is one line; one that a file holds twice without an `insertId`
-    to tell that it is the same is two.
+    counts as two.
 
     Args:
         home: The state folder.
@@ -76,10 +78,13 @@ def import_logs(home: Path, files: Sequence[Path], *, service: str) -> LogImport
         service: Whose lines those are that name no service.
 
     Raises:
-        UserError: Nothing in the files could be read; nothing was imported.
-        SourceUnavailable: A log cannot be read or `service` is not a service's name.
+        UserError: Nothing in the files could be read, or `service` is not a service's name; nothing was imported.
+        SourceUnavailable: A log cannot be read.
     """
-    check_service_name(service)
+    try:
+        check_service_name(service)
+    except SourceUnavailable as error:
+        raise UserError(f"nothing was imported: {error}") from error
     collected = _Collected(service)
     for file in files:
         collected.add(file)
@@ -141,8 +146,8 @@ class _Collected:
 def _imported(home: Path, service: str, lines: Counter[bytes]) -> ServiceLines:
     path = log_path(home, service)
     there = Counter(line for line in read_lines(path) if line in lines)
-    # A line begins with its time, always as long, so that they are sorted by it.
-    missing = sorted((lines - there).elements())
+    # By time alone: the lines of one moment stay in the order in which they were read.
+    missing = sorted((lines - there).elements(), key=lambda line: line[:_TIME_BYTES])
     for start in range(0, len(missing), _LINES_A_WRITE):
         append_lines(path, b"".join(missing[start : start + _LINES_A_WRITE]))
     first, last = _times(service, (min(lines), max(lines)))

@@ -54,7 +54,8 @@ def import_rows(
         warehouse: Whose main table.
         spec: Names it, and the columns that it must have.
         files: See `row_files`.
-        shipped: The columns of the table that an empty warehouse starts with; also tells types for JSON lines.
+        shipped: The columns of the table that an empty warehouse starts with; columns of these names have their types
+            in JSON lines too.
 
     Raises:
         UserError: The table has rows, or a file cannot be read or does not fit; nothing was changed.

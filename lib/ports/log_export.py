@@ -62,8 +62,7 @@ class Export:
     """What a file holds.
 
     Attributes:
-        entries: Its entries, oldest first; those of one moment in the file's order. `service` is empty where the
-            file does not name it.
+        entries: Its entries, oldest first. `service` is empty where the file does not name it.
         unread: What could not be read, in the file's order.
         doubled: How many entries were left out, because the file holds them more than once (same `insertId`).
     """
@@ -83,7 +82,7 @@ def read_export(path: Path, without_time: datetime | None = None) -> Export:
     Raises:
         UserError: It cannot be opened, or is larger than 500 MB.
     """
-    found: list[LogEntry] = []
+    found: list[tuple[datetime, str, int, LogEntry]] = []
     unread: list[Unread] = []
     seen: set[tuple[str, ...]] = set()
     doubled = 0
@@ -97,8 +96,19 @@ def read_export(path: Path, without_time: datetime | None = None) -> Export:
             doubled += 1
             continue
         seen.add(identity)
-        found.append(entry)
-    return Export(tuple(sorted(found, key=lambda entry: entry.timestamp)), tuple(unread), doubled)
+        found.append((entry.timestamp, identity[0] if identity else "", len(found), entry))
+    return Export(_in_order(found), tuple(unread), doubled)
+
+
+def _in_order(found: list[tuple[datetime, str, int, LogEntry]]) -> tuple[LogEntry, ...]:
+    """Oldest first; those of one moment by their ids, as Cloud Logging orders them, or as the file has them.
+
+    `gcloud logging read` writes the newest first, unless it is asked for the other order.
+    """
+    have_ids = all(each[1] for each in found)
+    backwards = bool(found) and found[0][0] > found[-1][0]
+    ordered = sorted(found, key=lambda each: (each[0], each[1] if have_ids else "", -each[2] if backwards else each[2]))
+    return tuple(each[-1] for each in ordered)
 
 
 def entry_of(record: Mapping[str, Any]) -> LogEntry | None:

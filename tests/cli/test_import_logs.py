@@ -33,10 +33,12 @@ def exported(number: int, **changes: Any) -> dict[str, Any]:
     }
 
 
+OF_WORKER = {"type": "cloud_run_revision", "labels": {"service_name": WORKER}}
 NIGHT = [
     exported(3, severity=500),
     exported(1, textPayload=None, jsonPayload={"message": "line 1", "batch": "b"}, severity="WARNING"),
-    exported(2, resource={"type": "cloud_run_revision", "labels": {"service_name": WORKER}}),
+    exported(2, textPayload="z, line 2", resource=OF_WORKER),
+    exported(22, textPayload="a, of the same moment", resource=OF_WORKER, timestamp=exported(2)["timestamp"]),
     exported(3, severity=500),
 ]
 FORMS: dict[str, Callable[[], str]] = {
@@ -67,14 +69,14 @@ def test_an_export_is_in_the_logs_once_in_the_order_of_its_times(tmp_path: Path,
     done = last_json_of(file)
     assert {name: (lines["added"], lines["known"]) for name, lines in done["services"].items()} == {
         COORDINATOR: (2, 0),
-        WORKER: (1, 0),
+        WORKER: (2, 0),
     }
     assert (done["doubled"], done["not_read"]) == (1, 0)
     revision = f"{COORDINATOR}-00050-f4f"
     assert held(home, COORDINATOR) == [("line 1", "WARNING", revision), ("line 3", "ERROR", revision)]
-    assert held(home, WORKER) == [("line 2", "DEFAULT", "")]
+    assert held(home, WORKER) == [("z, line 2", "DEFAULT", ""), ("a, of the same moment", "DEFAULT", "")]
     again = last_json_of(file, file)
-    assert [(lines["added"], lines["known"]) for lines in again["services"].values()] == [(0, 2), (0, 1)]
+    assert [(lines["added"], lines["known"]) for lines in again["services"].values()] == [(0, 2), (0, 2)]
     assert len(held(home, COORDINATOR)) == 2
 
 
@@ -136,7 +138,7 @@ hostile = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
-fields = st.sampled_from([*exported(0), "jsonPayload", "severity", "fields", "message", "receiveTimestamp"])
+fields = st.sampled_from([*exported(0), "service", "jsonPayload", "severity", "fields", "message", "receiveTimestamp"])
 records = st.builds(
     lambda base, changes: {**base, **changes},
     st.builds(exported, st.integers(0, 59)),

@@ -25,6 +25,7 @@ DECLARED: dict[str, tuple[pyarrow.DataType, Any, str]] = {
     "prediction_id": (pyarrow.string(), "p", "STRING"),
     "game_id": (pyarrow.string(), "0022500123", "STRING"),
     "player_lookup": (pyarrow.string(), "a", "STRING"),
+    "recommendation": (pyarrow.string(), "2026-01-17", "STRING"),
     "system_id": (pyarrow.string(), "", "STRING"),
     "current_points_line": (pyarrow.decimal128(4, 1), Decimal("20.5"), "NUMERIC"),
     "game_date": (pyarrow.date32(), DAY, "DATE"),
@@ -92,7 +93,7 @@ def test_parquet_keeps_every_column_and_its_type(tmp_path: Path, home: Path) -> 
     said = call("import", "rows", first, second)
     assert said.exit_code == 0, said.output
     assert f"{first}: 2 rows\n{second}: 1 rows\n" in said.stdout
-    assert "made with 16 columns, in place of the empty one with 12 columns: " in said.stdout
+    assert "made with 17 columns, in place of the empty one with 12 columns: " in said.stdout
     assert "3 rows of 2026-01-16 to 2026-01-17" in said.stdout
     rows = held(home)
     assert [row["player_lookup"] for row in rows] == ["a", "b", "c"]
@@ -174,6 +175,27 @@ def test_all_files_or_none(tmp_path: Path, home: Path) -> None:
     lacking.write_text('{"game_id": "g"}\n')
     assert "the table lacks" in call("import", "rows", lacking).stderr
     assert imported(good)["rows"] == 1
+
+
+def test_another_table_is_made_where_it_is_missing_and_filled_where_it_is_empty(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shop.yaml").write_text(
+        "platform: embedded\nproject_id: x\ntable: {name: shop.orders, key_columns: [id], date_column: day}\n"
+    )
+    monkeypatch.setenv("RUNBOOK_ENVIRONMENTS", str(tmp_path))
+    orders, more = tmp_path / "orders.jsonl", tmp_path / "more.jsonl"
+    orders.write_text('{"id": 1, "day": "2026-01-17", "total": 2.5}\n')
+    more.write_text('{"id": 1, "day": "2026-01-17", "total": 2.5, "extra": 1}\n')
+    made = call("import", "rows", orders, "--env", "shop")
+    assert "shop.orders: made with 3 columns, as it was missing: 1 INT64, 1 DATE, 1 FLOAT64" in made.stdout
+    with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
+        connection.execute("DELETE FROM shop.orders")
+        connection.execute("ALTER TABLE shop.orders ALTER total TYPE DECIMAL(9, 2)")
+    assert_refused(call("import", "rows", more, "--env", "shop"), "lacks columns of the files: extra")
+    filled = call("import", "rows", orders, "--env", "shop")
+    assert "shop.orders: it was empty and is filled as it is: 1 INT64, 1 DATE, 1 NUMERIC" in filled.stdout
+    assert filled.stdout.endswith("Next: runbook run duplicate_diagnosis -p game_date=2026-01-17 --env shop\n")
 
 
 texts = st.text(st.characters(codec="utf-8"), max_size=9) | st.sampled_from(

@@ -12,6 +12,7 @@ import pandas
 
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.rows import convert
+from lib.consolidation.staging import staging_backlog
 from lib.consolidation.upkeep.duplicates import DuplicateKind, count_duplicates, explain_duplicates
 from lib.consolidation.upkeep.repair import apply_repair, plan_repair
 from lib.consolidation.upkeep.undo import plan_undo, undo_repair
@@ -104,6 +105,8 @@ def check_the_real_schema(world: World, execute: Callable[[str], object]) -> Non
     older = stage_as_a_revision(world, "00035_4xk", [full_row("old", 3), full_row("new", 4)], 60)
     newer = stage_as_a_revision(world, "00036_q2z", [full_row("newest", 5)], 75)
     assert world.staged(NIGHT) == [older, newer]
+    [waiting] = staging_backlog(world.warehouse, world.spec)
+    assert (waiting.batch_id, waiting.unmerged_tables, waiting.rows, waiting.newest is None) == (NIGHT, 2, 3, False)
     planned = world.consolidate(NIGHT, dry_run=True)
     result = world.consolidate(NIGHT)
     for one in (planned, result):

@@ -30,6 +30,11 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "lock to release": ("locks", "release", "{}", "--reason", "x"),
     "reason": ("locks", "release", "2026-01-17", "--reason", "{}"),
     "backup": ("repair", "undo", "--game-date", "2026-01-17", "--backup", "{}"),
+    "export of logs": ("import", "logs", "./{}"),
+    "service of an export": ("import", "logs", "missing.json", "--service", "{}"),
+    "export of rows": ("import", "rows", "./{}"),
+    "export of rows, Parquet": ("import", "rows", "./{}.parquet"),
+    "export of rows, JSON lines": ("import", "rows", "./{}.jsonl"),
     "plan": ("repair", "apply", "--game-date", "2026-01-17", "--reason", "x", "--plan", "{}"),
 }
 

@@ -109,3 +109,10 @@ def test_a_file_that_is_not_there_is_the_users_mistake(tmp_path: Path) -> None:
 def test_no_content_ends_the_reading(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     export = read_export(exported(tmp_path_factory.mktemp("export"), content))
     assert all(entry.timestamp.tzinfo for entry in export.entries)
+
+
+def test_the_newest_first_is_turned_round_within_a_moment_too(tmp_path: Path) -> None:
+    plain = [f"2026-01-18T04:0{minute}:00Z {word}" for minute, word in ((6, "d"), (5, "c"), (5, "b"), (4, "a"))]
+    assert [entry.message for entry in read_export(exported(tmp_path, "\n".join(plain))).entries] == list("abcd")
+    stored = [STORED | {"insertId": each, "textPayload": each} for each in ("b", "c", "a")]
+    assert [entry.message for entry in read_export(exported(tmp_path, json.dumps(stored))).entries] == list("abc")

@@ -106,7 +106,8 @@ def _lock_cycle_faults(evidence: Evidence) -> Measurement:
     if all(run.is_only_printed for run in history.merges):
         return Measurement(None, "only the coordinator's prints were collected")
     unlocked = [run for run in history.merges if run.merged_without_lock]
-    unreleased = [run for run in history.consolidations if history.progress(run) is Progress.UNFINISHED]
+    locked = [run for run in history.consolidations if not run.is_only_printed]
+    unreleased = [run for run in locked if history.progress(run) is Progress.UNFINISHED]
     basis = f"{len(unlocked)} merged without the lock, {len(unreleased)} never released it"
     return Measurement(len(unlocked) + len(unreleased), f"{basis}, of {len(history.consolidations)}")
 

@@ -74,17 +74,28 @@ _AFTER: Mapping[EventKind, Sequence[EventKind]] = {
     EventKind.CONSOLIDATED: (*_CALLED, *_LOCK_GONE, *_CHECKED, *_NO_ROWS),
     EventKind.CONSOLIDATION_FAILED: (*_CALLED, *_LOCK_GONE, *_CHECKED, *_NO_ROWS, *FAILURES, *_HELD),
 }
+_ORDER = (
+    *_CALLED,
+    *_ASKING,
+    *_HELD,
+    *_NO_ROWS[:2],
+    *EXPECTED_ORDER[2:4],
+    *_NO_ROWS[2:],
+    EventKind.VALIDATING,
+    EventKind.NOT_VALIDATED,
+    *_CHECKED,
+    EventKind.VALIDATION_FAILED,
+    *_LOCK_GONE,
+)
+# Loggers write several lines within a microsecond, and stores return those in any order.
+_RANKS = {kind: _ORDER.index(kind) if kind in _ORDER else len(_ORDER) for kind in EventKind}
 
 
 def build_timeline(events: Iterable[Event]) -> list[Consolidation]:
-    """The consolidations that the events report, by their start.
-
-    Args:
-        events: Oldest first.
-    """
+    """The consolidations that the events report, by their start; events of one moment may come in any order."""
     runs: list[Consolidation] = []
     by_instance: dict[tuple[str, str], list[Consolidation]] = {}
-    for event in events:
+    for event in sorted(events, key=lambda event: (event.at, _RANKS[event.kind])):
         if event.kind in _NOT_OF_A_RUN:
             continue
         source = (event.entry.service, event.entry.instance)

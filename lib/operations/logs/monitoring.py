@@ -133,7 +133,8 @@ def _ended_check(history: LogHistory) -> Check:
     if invalid := [run for run in runs if EventKind.VALIDATION_FAILED in run.events]:
         summary = f"the validation of {len(invalid)} found duplicates: {batch_names(invalid)}"
         return question.fails(summary, "Their staging tables are kept: run duplicate_diagnosis for the date.")
-    if broken := [run for run in runs if run.has(*_BROKEN)]:
+    failed = [run for run in runs if run.has(*_BROKEN)]
+    if broken := [run for run in failed if not _is_merged_since(run, runs)]:
         summary = f"{len(broken)} merged nothing: {batch_names(broken)}"
         reason = f"; {broken[-1].failure.in_words}" if broken[-1].failure else ""
         return question.fails(f"{summary}{reason}", "Their staging tables are kept: mend the cause, consolidate again.")
@@ -154,6 +155,7 @@ def _ended_check(history: LogHistory) -> Check:
         (_robbed(runs), "found the lock gone when releasing it", see_locks),
         (_unstaged(runs), "found nothing staged, and no other run merged the batch", see_staging),
         (idle, "released the lock without a MERGE", "Read their log for the reason; their staging is kept."),
+        (failed, "failed, and another run merged the batch since", "Read why, in the table of consolidations."),
         (by_state[Progress.FAILED], "did not get the lock, or lost it", see_staging),
     ]
     for found, what, step in troubles:
@@ -163,6 +165,11 @@ def _ended_check(history: LogHistory) -> Check:
     if not states[Progress.COMPLETED]:
         return question.unknown(f"none has ended yet{running}", "Run this again when one has ended.")
     return question.passes(f"{states[Progress.COMPLETED]} completed{running}")
+
+
+def _is_merged_since(run: Consolidation, runs: Sequence[Consolidation]) -> bool:
+    later = [other for other in runs if other.batch_id == run.batch_id and other.started_at > run.started_at]
+    return bool(run.batch_id) and any(other.has_merge and other.failure is None for other in later)
 
 
 def _unchecked(runs: Sequence[Consolidation]) -> list[Consolidation]:

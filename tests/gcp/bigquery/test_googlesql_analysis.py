@@ -14,7 +14,7 @@ import sqlglot
 from zetasql.types import ResolvedInsertStmt, ResolvedMergeStmt, ResolvedUpdateStmt
 
 from lib.consolidation.errors import NothingToConsolidate
-from lib.consolidation.ledger import ledger_runs
+from lib.consolidation.ledger import known_batches, ledger_runs
 from lib.consolidation.staging import staging_backlog
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.trials.promises import (
@@ -61,6 +61,7 @@ def live_through_everything(world: BigqueryWorld) -> None:
         world.consolidate("unknown")
     ledger_runs(world.warehouse, world.spec, batch_id="batch_0", game_date=DAY, since=NOON)
     staging_backlog(world.warehouse, world.spec)
+    assert known_batches(world.warehouse, world.spec, ["batch_0", "batch_9"]) == {"batch_0": {"batch_0"}}
     look_at_the_days(world.warehouse, world.spec)
     explain_duplicates(world.warehouse, world.spec, DAY)
     change_everything(world.warehouse, world.locks, world.spec, "batch_0")

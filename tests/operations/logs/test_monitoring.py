@@ -346,6 +346,9 @@ def test_a_killed_consolidation_whose_batch_was_consolidated_later_did_not_time_
             Progress.UNFINISHED,
         ),
         (RELEASED_BY_FORCE.replace("b1", "b2"), Progress.RUNNING),
+        (f"⚠️ FORCE RELEASED consolidation lock: consolidation_{DAY}", Progress.UNFINISHED),
+        ("FORCE RELEASED lock: consolidation_2026-01-16", Progress.RUNNING),
+        (f"Lock consolidation_{DAY} expired (held by b1), acquiring for operation b2", Progress.UNFINISHED),
     ],
 )
 def test_who_lost_the_lock_to_another_no_longer_runs(

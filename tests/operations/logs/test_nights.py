@@ -261,3 +261,8 @@ def test_a_second_complete_event_waits_and_finds_nothing(dialect: str, play: Pla
         Progress.NOTHING_STAGED,
     ]
     assert the_check(consolidations(seen)).verdict is Verdict.PASS
+
+
+def test_a_merge_that_failed_and_was_repeated_is_a_warning(dialect: str, play: Play) -> None:
+    check = the_check(consolidations(play(night(dialect, "bad_request"), delayed(night(dialect, "clean"), 900))))
+    assert (check.verdict, "another run merged the batch since" in check.summary) == (Verdict.WARN, True)
