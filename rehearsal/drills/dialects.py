@@ -8,11 +8,24 @@ from datetime import timedelta
 from lib.verdict.verdict import Verdict
 from rehearsal.drills.drill import Drill, Look, Scene
 from rehearsal.drills.stage import Stage
-from rehearsal.service_nights import DAY, DIALECTS, Night, delayed, killed, night, one_of_twelve_gave_up, printed, write
+from rehearsal.service_nights import (
+    BATCH,
+    DAY,
+    DIALECTS,
+    Night,
+    delayed,
+    killed,
+    night,
+    one_of_twelve_gave_up,
+    printed,
+    write,
+)
+from rehearsal.services_writer import merge_as_services, stage_as_services
 from rehearsal.stage import deploy_fix
 
 _DATE: Mapping[str, str] = {"game_date": str(DAY)}
 _DAYS_OF_HISTORY = 1
+_LEFTOVERS = 5
 
 
 def _drill(dialect: str, name: str, title: str, nights: Callable[[], Sequence[Night]], looks: Sequence[Look]) -> Drill:
@@ -98,4 +111,18 @@ def _of(dialect: str) -> list[Drill]:
     ]
 
 
-DRILLS: Sequence[Drill] = [drill for dialect in DIALECTS for drill in _of(dialect)]
+def _leftovers(dialect: str) -> Drill:
+    def set_up(stage: Stage) -> Scene:
+        moment = write(stage.home, [night(dialect, "clean")])
+        deploy_fix(stage.platform, moment - timedelta(hours=5))
+        rows = stage.slate(DAY).predict(BATCH, generated_at=moment)
+        stage_as_services(stage.platform, rows, batch_id=BATCH, tables=_LEFTOVERS)
+        merge_as_services(stage.platform, BATCH)
+        says = ("merged by another writer", f"{_LEFTOVERS} staging tables are left")
+        return Scene([Look("consolidation_timeout", Verdict.PASS, says, {**_DATE, "batch": BATCH})], moment)
+
+    title = f"leftovers of another writer, as the services write in {dialect}"
+    return Drill(f"leftovers_{dialect}", title, set_up, dialect=dialect)
+
+
+DRILLS: Sequence[Drill] = [drill for dialect in DIALECTS for drill in (*_of(dialect), _leftovers(dialect))]

@@ -14,7 +14,7 @@ from google.api_core import exceptions
 from google.auth.exceptions import DefaultCredentialsError, RefreshError
 from google.cloud import firestore as google_firestore
 
-from lib.gcp.firestore_locks import firestore_errors
+from lib.gcp.firestore_locks import FirestoreLockStore, firestore_errors
 from lib.locking import ConsolidationLock, LockAcquisitionError, LockOutcomeUnknown, LockRecord, LockServiceUnavailable
 from lib.places import ROOT
 from tests.locking.backends import Backend
@@ -157,6 +157,22 @@ def test_documents_of_others_break_nothing_and_are_shown_as_such(firestore: Back
     assert entries[0] == entry
     assert [one.reason.partition(":")[0] for one in entries[1:]] == ["not a forced release of this library"] * 4
     assert all(json.dumps(one.as_data()) for one in entries)
+
+
+def test_documents_with_an_operation_are_understood(firestore: Backend) -> None:
+    """As the services write them now; an expired one is taken over in the same document."""
+    client = google_firestore.Client(project=firestore.place)
+    document = client.document("grading_locks/grading_2026-01-17")
+    until = datetime.now(UTC) + timedelta(hours=1)
+    for _ in range(2):
+        fields = {"operation_id": "grading-7", "lock_type": "grading", "expires_at": until}
+        document.set({**fields, "acquired_at": google_firestore.SERVER_TIMESTAMP})
+    (seen,) = FirestoreLockStore(firestore.place, collection="grading_locks").read_all()
+    assert seen.record is not None
+    assert seen.record.claim.holder == "batch grading-7 on unknown host, a grading lock"
+    assert abs(seen.record.expires_at - until) < timedelta(seconds=1)
+    assert seen.record.acquired_at > datetime.fromtimestamp(seen.record.token / 1e6, UTC)  # not the first holder's
+    assert not seen.is_expired
 
 
 WRONG_CLOCK = """
