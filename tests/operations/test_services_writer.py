@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from lib.ports.logs import LogEntry
 from lib.verdict.verdict import Verdict
 from rehearsal.services_writer import merge_as_services, stage_as_services
 from rehearsal.slates import slate_of
-from tests.operations.deployed import COORDINATOR, WORKER, having, with_two_revisions
+from tests.operations.deployed import COORDINATOR, NEW, OLD, WORKER, having, with_two_revisions
 
 DAY = date(2026, 1, 17)
 BATCH, NEXT = f"batch_{DAY}_1768650000", f"batch_{DAY}_1768653600"
@@ -127,6 +128,20 @@ def test_no_page_promises_a_fence_and_the_only_defence_is_not_offered_away(servi
     scope = scope_of(services, game_date=str(DAY))
     assert scope.guard.holds
     assert "lock=off" in pages(rollback_advice(scope, approval), lock_switch(scope, approval))
+
+
+def test_on_cloud_run_a_consolidation_by_hand_proves_no_fence_of_the_service(
+    services: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_cloud_run = replace(services, environment=replace(services.environment, platform="google"))
+    guards = []
+    for batch_id, revision in (("by-hand", ""), ("by-another", OLD), ("by-the-service", NEW)):
+        monkeypatch.setenv("K_REVISION", revision)
+        row = {"game_id": "g", "player_lookup": batch_id, "system_id": "s", "current_points_line": 1.5}
+        services.staging_writer().write([row], batch_id=batch_id, worker_id="w", game_date=DAY)
+        services.consolidator().consolidate_batch(batch_id=batch_id, game_date=DAY)
+        guards.append(scope_of(on_cloud_run, game_date=str(DAY)).guard.holds)
+    assert guards == [False, False, True]
 
 
 def test_an_empty_ledger_is_said_once_and_judged_nothing(services: Platform) -> None:

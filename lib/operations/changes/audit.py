@@ -24,7 +24,7 @@ from lib.words.quantities import in_one_line
 CHANGES_ON_RECORD = Question("changes_on_record", "Changes on record")
 
 RELEASE = "forced release"
-NO_UNDO_OF_A_RELEASE = "there is none: the batch of its holder is consolidated again"
+NO_UNDO_OF_A_RELEASE = "none is needed: the batch of its holder is consolidated again"
 
 
 def lock_facts(lock: LockRecord) -> dict[str, str]:
