@@ -85,6 +85,7 @@ def test_merged_is_what_is_in_the_main_table_value_for_value_or_was_replaced(
     ("main", "proof", "newer", "inactive"),
     [
         ({"updated_at": later(9)}, Proof.OTHER_WRITER, 1, 0),
+        ({"updated_at": later(9), "predicted_points": None}, Proof.OTHER_WRITER, 1, 0),
         ({"updated_at": later(9), "is_active": False}, Proof.OTHER_WRITER, 0, 1),
         ({"updated_at": later(9), "created_at": later(-5)}, Proof.OTHER_WRITER, 1, 0),
         ({"prediction_id": "later", "created_at": later(5), "updated_at": later(9)}, Proof.OTHER_WRITER, 1, 0),
