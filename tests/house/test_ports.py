@@ -10,7 +10,7 @@ from lib.gcp.adapters import GoogleAdapters
 from lib.places import ROOT
 from lib.platform import Adapters
 
-# `Backend` is what the tests of `LockStore` take; the metered warehouse is the plain one with estimates.
+# The stores of other services' locks are those of `lock_store`. `Backend` is what the tests of `LockStore` take; the metered warehouse is the plain one with estimates.
 SUITES = {
     "metered_warehouse": "WarehouseSuite",
     "activity": "ActivitySuite",
@@ -33,7 +33,7 @@ def names_beside(suite: str) -> set[str]:
     return {node.id for tree in beside for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
-@pytest.mark.parametrize("port", sorted(PORTS - {"warehouse", "query_costs", "principal"}))
+@pytest.mark.parametrize("port", sorted(PORTS - {"warehouse", "query_costs", "principal", "other_lock_stores"}))
 def test_every_adapter_of_a_port_goes_through_its_suite(port: str) -> None:
     handed_out = [inspect.getattr_static(platform, port) for platform in (EmbeddedAdapters, GoogleAdapters)]
     makers = [getattr(member, "func", None) or member.fget for member in handed_out]
