@@ -10,7 +10,8 @@ from lib.gcp.adapters import GoogleAdapters
 from lib.places import ROOT
 from lib.platform import Adapters
 
-# The stores of other services' locks are those of `lock_store`. `Backend` is what the tests of `LockStore` take; the metered warehouse is the plain one with estimates.
+# `Backend` is what the tests of `LockStore` take, those of other services' locks, too; the metered warehouse is the
+# plain one with estimates.
 SUITES = {
     "metered_warehouse": "WarehouseSuite",
     "activity": "ActivitySuite",
