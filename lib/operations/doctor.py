@@ -158,19 +158,22 @@ def _main_table(scope: Scope) -> Section:
 
 
 def _fences(scope: Scope) -> Section:
-    return _own_table(scope, _FENCES, scope.platform.table.fences, FENCE_COLUMNS)
+    return _own_table(scope, _FENCES, scope.platform.table.fences, FENCE_COLUMNS, absent=Verdict.WARN)
 
 
 def _ledger(scope: Scope) -> Section:
-    return _own_table(scope, _LEDGER, scope.platform.table.ledger, LEDGER_COLUMNS)
+    """Absent together with the fences, whose check says so."""
+    return _own_table(scope, _LEDGER, scope.platform.table.ledger, LEDGER_COLUMNS, absent=Verdict.PASS)
 
 
-def _own_table(scope: Scope, question: Question, table: TableName, wanted: Sequence[Column]) -> Section:
+def _own_table(
+    scope: Scope, question: Question, table: TableName, wanted: Sequence[Column], *, absent: Verdict
+) -> Section:
     try:
         found = scope.platform.adapters.metered_warehouse.columns(table)
     except TableNotFound:
-        absent = f"{table} is not there; the library's first consolidation makes it"
-        return Section((question.on({}, [_show(table)]).passes(absent),))
+        step = "Nothing to do: the library's first consolidation makes it."
+        return Section((question.on({}, [_show(table)]).answer(absent, f"{table} is not there yet", step),))
     types = {column.name: column.type for column in found}
     faults = [
         f"the table lacks {column.name}" if column.name not in types else f"{column.name} must be {column.type}"

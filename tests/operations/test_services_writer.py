@@ -150,7 +150,7 @@ def test_an_empty_ledger_is_said_once_and_judged_nothing(services: Platform) -> 
     found = rows_against_ledger(night_of(scope, days=1)), committed_consolidations(scope)
     assert [section.checks for section in found] == [(), ()]
     said = {check.id: check.verdict for check in examine(services).checks}
-    assert (said["ledger"], said["fences"]) == (Verdict.PASS, Verdict.PASS)
+    assert (said["ledger"], said["fences"]) == (Verdict.PASS, Verdict.WARN)  # said by one of the two
 
 
 def test_locks_of_other_services_are_shown_and_left_to_them(platform: Platform, home: Path) -> None:

@@ -120,7 +120,7 @@ class StagingCleanup:
 
     def _undo(self) -> str:
         """Nothing is lost by it in any case."""
-        none = "none is needed, every row is in the main table"
+        none = "none is needed, every row is in the main table, or a newer one of its key"
         restore = self.platform.commands.restore_dropped(datetime.now(UTC))
         return f"{none}; for seven days, a table at a time: {restore}" if restore else none
 
