@@ -159,7 +159,7 @@ def whole_ledger(
     if is_cut(runs):
         raise WarehouseUnavailable(
             f"the ledger has {MOST_RUNS} or more consolidations of the batches that have staging tables, locks or "
-            "jobs, and no more are read; drop the staging tables that are merged: runbook batches cleanup BATCH"
+            "jobs, and no more are read; drop the staging tables that are merged: runbook run consolidation_timeout -p cleanup=BATCH"
         )
     return runs
 
