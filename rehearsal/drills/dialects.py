@@ -21,11 +21,12 @@ from rehearsal.service_nights import (
     write,
 )
 from rehearsal.services_writer import merge_as_services, stage_as_services
-from rehearsal.stage import deploy_fix
+from rehearsal.stage import deploy_fix, stage_batch
 
 _DATE: Mapping[str, str] = {"game_date": str(DAY)}
 _DAYS_OF_HISTORY = 1
 _LEFTOVERS = 5
+_WORKERS = ("prediction-worker-00035-4xk_0a49f283", "prediction-worker-00036-b7c_51ce0d7e")
 
 
 def _drill(dialect: str, name: str, title: str, nights: Callable[[], Sequence[Night]], looks: Sequence[Look]) -> Drill:
@@ -125,4 +126,26 @@ def _leftovers(dialect: str) -> Drill:
     return Drill(f"leftovers_{dialect}", title, set_up, dialect=dialect)
 
 
-DRILLS: Sequence[Drill] = [drill for dialect in DIALECTS for drill in (*_of(dialect), _leftovers(dialect))]
+def _two_revisions(dialect: str) -> Drill:
+    """Killed after a deployment in the middle of its batch: the tables of both revisions are one batch."""
+
+    def set_up(stage: Stage) -> Scene:
+        moment = write(stage.home, [killed(night(dialect, "clean"))])
+        deploy_fix(stage.platform, moment - timedelta(hours=5))
+        stage.past_dates(_DAYS_OF_HISTORY, before=DAY)
+        rows = stage.slate(DAY).predict(BATCH, generated_at=moment)
+        written = stage_batch(stage.platform, rows, batch_id=BATCH, tables=len(_WORKERS))
+        for staged, worker in zip(written, _WORKERS, strict=True):
+            spelled = staged.table.sibling(f"_staging_{BATCH}_{worker}".replace("-", "_"))
+            stage.run_sql(f"CREATE TABLE {spelled.sql} AS SELECT * FROM {staged.table.sql}")  # noqa: S608 - own names
+        stage.platform.warehouse.drop([staged.table for staged in written])
+        waits = (f"2 staging tables with {len(rows):,} rows wait", f"--batch {BATCH} --game-date {DAY}")
+        return Scene([Look("consolidation_timeout", Verdict.FAIL, waits, {**_DATE, "batch": BATCH})], moment)
+
+    title = f"a batch staged by two revisions waits, as the services write in {dialect}"
+    return Drill(f"two_revisions_{dialect}", title, set_up, dialect=dialect)
+
+
+DRILLS: Sequence[Drill] = [
+    drill for dialect in DIALECTS for drill in (*_of(dialect), _leftovers(dialect), _two_revisions(dialect))
+]
