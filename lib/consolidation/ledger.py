@@ -159,7 +159,8 @@ def whole_ledger(
     if is_cut(runs):
         raise WarehouseUnavailable(
             f"the ledger has {MOST_RUNS} or more consolidations of the batches that have staging tables, locks or "
-            "jobs, and no more are read; drop the staging tables that are merged: runbook run consolidation_timeout -p cleanup=BATCH"
+            "jobs, and no more are read; drop the staging tables that are merged: "
+            "runbook run consolidation_timeout -p cleanup=BATCH"
         )
     return runs
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from itertools import cycle, islice
 from typing import Any
 
@@ -16,7 +17,7 @@ from lib.consolidation.staging import staging_backlog
 from lib.consolidation.upkeep.duplicates import DuplicateKind, count_duplicates, explain_duplicates
 from lib.consolidation.upkeep.repair import apply_repair, plan_repair
 from lib.consolidation.upkeep.undo import plan_undo, undo_repair
-from lib.consolidation.warehouse import Column, Row
+from lib.consolidation.warehouse import Column, Row, Warehouse
 from lib.embedded.adapters import MAIN_TABLE
 from tests.consolidation.world import DAY, NOON, World, later
 
@@ -80,13 +81,15 @@ def full_row(player: str, number: int) -> Row:
     return {column.name: values[column.type] for column in COLUMNS} | key | own
 
 
-def stage_as_a_revision(world: World, revision: str, rows: Sequence[Row], columns: int) -> TableName:
+def stage_as_a_revision(
+    warehouse: Warehouse, main: TableName, revision: str, rows: Sequence[Row], columns: int
+) -> TableName:
     """A table as Cloud Run's worker writes it: named for its revision, with its columns, `updated_at` empty."""
     batch = NIGHT.replace("-", "_")
-    name = world.spec.table.sibling(f"_staging_{batch}_prediction_worker_{revision}_0a49f283")
+    name = main.sibling(f"_staging_{batch}_prediction_worker_{revision}_0a49f283")
     staged = COLUMNS[:columns]
     frame = pandas.DataFrame([{**row, "updated_at": None} for row in rows], dtype=object)
-    world.warehouse.load({name: convert(frame, staged, source="the test")}, staged, note="")
+    warehouse.load({name: convert(frame, staged, source="the test")}, staged, note="")
     return name
 
 
@@ -102,8 +105,9 @@ def check_the_real_schema(world: World, execute: Callable[[str], object]) -> Non
     assert world.consolidate("batch_0").inserted == 4
     there = by_player(world)
 
-    older = stage_as_a_revision(world, "00035_4xk", [full_row("old", 3), full_row("new", 4)], 60)
-    newer = stage_as_a_revision(world, "00036_q2z", [full_row("newest", 5)], 75)
+    stage = partial(stage_as_a_revision, world.warehouse, world.spec.table)
+    older = stage("00035_4xk", [full_row("old", 3), full_row("new", 4)], 60)
+    newer = stage("00036_q2z", [full_row("newest", 5)], 75)
     assert world.staged(NIGHT) == [older, newer]
     [waiting] = staging_backlog(world.warehouse, world.spec)
     assert (waiting.batch_id, waiting.unmerged_tables, waiting.rows, waiting.newest is None) == (NIGHT, 2, 3, False)

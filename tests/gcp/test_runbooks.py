@@ -12,10 +12,13 @@ from lib.consolidation.staging import staging_backlog
 from lib.consolidation.upkeep.duplicates import count_duplicates
 from lib.embedded.deployment import Deployment
 from lib.locking.switch import VARIABLE
-from lib.runbooks.catalogue import find_runbook
+from lib.runbooks.catalogue import find_runbook, runbooks
 from lib.runbooks.execution import execute
 from lib.verdict.verdict import Verdict
 from rehearsal.demo import Act, story
+from tests.consolidation.real_schema import NIGHT, full_row, stage_as_a_revision
+from tests.consolidation.world import DAY
+from tests.gcp.bigquery.world import with_the_real_schema
 from tests.gcp.large_table import reads_of_a_large_table
 from tests.gcp.project import google_project
 from tests.gcp.story import GoogleActs, deploy
@@ -74,6 +77,47 @@ def test_runbooks_read_little_of_a_large_table_and_of_a_long_ledger(acts: Google
     refused = [check for record in reads.records.values() for check in record.checks if "would read" in check.summary]
     assert refused == []
     assert 0 < reads.ledger_rows <= 500
+
+
+@pytest.mark.long
+def test_every_runbook_reads_the_real_schema(acts: GoogleActs) -> None:
+    """117 columns; of a merged night one row is there twice, and a batch waits in a table as the services name it."""
+    deploy(acts.google, Deployment(), acts.platform, acts.url)
+    with_the_real_schema(acts.bigquery.client(), acts.platform.table)
+    writer = acts.platform.staging_writer()
+    writer.write([full_row(f"player{number}", number) for number in range(4)], batch_id="merged", worker_id="w")
+    acts.platform.consolidator().consolidate_batch(batch_id="merged", game_date=DAY)
+    table = acts.platform.table.table
+    again = f"SELECT * REPLACE ('again' AS prediction_id) FROM {table} WHERE player_lookup = 'player0'"
+    acts.bigquery.sql(f"INSERT INTO {table} {again}")
+    waiting = [full_row("late", 5)]
+    stage_as_a_revision(acts.platform.warehouse, table, "00035_4xk", waiting, 75)
+    seen = set()
+    for runbook in runbooks():
+        asked = {parameter.name for parameter in runbook.parameters}
+        given = {name: value for name, value in {"game_date": str(DAY), "batch": NIGHT}.items() if name in asked}
+        record = execute(runbook, given, environment="production").record
+        assert (runbook.name, record.error) == (runbook.name, None)
+        of_the_table = [check for check in record.checks if check.id in _ABOUT_ROWS]
+        assert [(check.name, check.summary) for check in of_the_table if check.verdict is Verdict.UNKNOWN] == []
+        seen |= {check.id for check in of_the_table}
+    assert seen == _ABOUT_ROWS
+
+
+_ABOUT_ROWS = frozenset(
+    {
+        "batch_history",
+        "cause_of_duplicates",
+        "duplicates",
+        "moved_lines",
+        "null_values",
+        "ranges",
+        "staging_backlog",
+        "staging_columns",
+        "staging_size",
+        "table_layout",
+    }
+)
 
 
 def the_state_is_as_told(acts: GoogleActs) -> None:

@@ -10,7 +10,6 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from google.cloud.bigquery import SchemaField
 from hypothesis import HealthCheck, given, settings
 
 from lib.consolidation.errors import RowsStillStreaming
@@ -24,13 +23,13 @@ from lib.consolidation.upkeep.repair import apply_repair, plan_repair
 from lib.consolidation.upkeep.undo import plan_undo, undo_repair
 from lib.embedded.adapters import MAIN_TABLE
 from lib.gcp.bigquery_types import schema_fields
-from tests.consolidation.real_schema import check_the_real_schema, declared
+from tests.consolidation.real_schema import check_the_real_schema
 from tests.consolidation.test_against_a_model import batches, consolidated, old_rows
 from tests.consolidation.test_rows import check_every_type_is_staged_and_merged
 from tests.consolidation.world import DAY, in_order, later, prediction, predictions
 from tests.gcp.bigquery.counted_jobs import MERGE_SECONDS, SECONDS_A_JOB, jobs_of
 from tests.gcp.bigquery.double import BigqueryDouble, Fault, Gate
-from tests.gcp.bigquery.world import PROJECT, BigqueryWorld, create_main_table
+from tests.gcp.bigquery.world import PROJECT, BigqueryWorld, with_the_real_schema
 
 ROWS = 5
 LEDGER = "^INSERT INTO .*consolidation_runs"
@@ -261,17 +260,7 @@ def test_every_type_is_staged_and_merged(world: BigqueryWorld) -> None:
 
 
 def test_the_real_schema_and_the_real_names(world: BigqueryWorld) -> None:
-    world.client.delete_table(str(world.spec.table))
-    fields = [
-        SchemaField(
-            column.name,
-            column.type.removeprefix("ARRAY<").removesuffix(">"),
-            mode="REPEATED" if column.type.startswith("ARRAY<") else "NULLABLE",
-            **dict(zip(("precision", "scale"), column.parameters or (), strict=False)),
-        )
-        for column in declared()
-    ]
-    create_main_table(world.client, world.spec, fields)
+    with_the_real_schema(world.client, world.spec)
     check_the_real_schema(world, lambda sql: world.client.query_and_wait(sql))
 
 

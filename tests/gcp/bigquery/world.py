@@ -18,6 +18,7 @@ from lib.consolidation.warehouse import Parameters, Row, Step, TransactionOutcom
 from lib.embedded.adapters import MAIN_TABLE
 from lib.gcp.bigquery_types import parquet, schema_fields
 from lib.gcp.bigquery_warehouse import BigqueryWarehouse
+from tests.consolidation.real_schema import declared
 from tests.consolidation.unfenced import unmoved
 from tests.consolidation.world import World, in_order
 from tests.gcp.bigquery.double.server import client
@@ -79,6 +80,21 @@ class BigqueryWorld(World):
         content = io.BytesIO(parquet(convert(frame, columns, source="the test")))
         config = bigquery.LoadJobConfig(source_format="PARQUET", write_disposition="WRITE_APPEND")
         self.client.load_table_from_file(content, str(self.spec.table), job_config=config).result()
+
+
+def with_the_real_schema(client: bigquery.Client, spec: TableSpec) -> None:
+    """The main table anew, as it was really declared."""
+    fields = [
+        bigquery.SchemaField(
+            column.name,
+            column.type.removeprefix("ARRAY<").removesuffix(">"),
+            mode="REPEATED" if column.type.startswith("ARRAY<") else "NULLABLE",
+            **dict(zip(("precision", "scale"), column.parameters or (), strict=False)),
+        )
+        for column in declared()
+    ]
+    client.delete_table(str(spec.table))
+    create_main_table(client, spec, fields)
 
 
 def create_main_table(
