@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
 from lib import places
-from lib.consolidation.identifiers import TableName
-from lib.consolidation.staging_names import StagingNames
 from lib.consolidation.table_spec import TableSpec
 from lib.errors import UserError
 from lib.locking.lease import LOCK_TIMEOUT_SECONDS, LeaseTiming
 from lib.settings_file import checked_settings, read_yaml
+from lib.table_settings import table_spec, with_staging
 from lib.words.choices import no_such
 
 if TYPE_CHECKING:
@@ -115,15 +113,6 @@ class GoogleSettings:
         return max(1, int(self.query_limit_gb * 1e9))
 
 
-# What a table with a key of its own does not say, it does not have: the default table's columns are not its columns.
-_UNSAID: dict[str, Any] = {
-    "nullable_keys": (),
-    "row_id_column": "",
-    "newest_first": (),
-    "active_column": "",
-    "never_update": (),
-    "rounded_columns": (),
-}
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
@@ -261,9 +250,9 @@ def load_environment(name: str) -> Environment:
     if "name" in settings:
         raise UserError(f"{path}: name: an environment is called what its file is called; leave it out")
     staging = settings.pop("staging", None) or {}
-    table = _table_spec(path, settings.pop("table", None) or {})
+    table = table_spec(path, settings.pop("table", None) or {})
     environment: Environment = checked_settings(path, Environment, {**settings, "name": name, "table_spec": table})
-    return replace(environment, table_spec=_with_staging(path, table, staging, environment.services.worker))
+    return replace(environment, table_spec=with_staging(path, table, staging, environment.services.worker))
 
 
 def redactor_of(environment: Environment | None) -> Redactor:
@@ -280,28 +269,3 @@ def redactor_of(environment: Environment | None) -> Redactor:
         return Redactor.of()
     channels = [channel.variable for channel in environment.notifications.channels]
     return Redactor.of(environment.redact.patterns, [*environment.redact.variables, *channels])
-
-
-def _with_staging(path: Path, table: TableSpec, staging: Any, worker: str) -> TableSpec:
-    if not isinstance(staging, dict):
-        raise UserError(f"{path}: staging: write its settings below it, each in a line of its own")
-    names = checked_settings(path, StagingNames, {"service": worker, **staging})
-    try:
-        return replace(table, staging=names)
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
-
-
-def _table_spec(path: Path, table: Any) -> TableSpec:
-    if not isinstance(table, dict):
-        raise UserError(f"{path}: table: write its settings below it, each in a line of its own")
-    try:
-        named = {"table": TableName.parse(str(table["name"]))} if "name" in table else {}
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
-    if "staging" in table:
-        raise UserError(f"{path}: table.staging: write staging: beside table:, not below it")
-    settings = {name: value for name, value in table.items() if name != "name"}
-    unsaid = _UNSAID if "key_columns" in table else {}
-    spec: TableSpec = checked_settings(path, TableSpec, {**unsaid, **settings, **named})
-    return spec

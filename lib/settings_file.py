@@ -80,7 +80,7 @@ def checked_settings(path: Path, kind: Any, content: Any) -> Any:
         return _adapter(kind).validate_python(content)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"{path}: {where[:_LONGEST_PLACE]}: {first['msg']}") from error
+        where = " ".join(".".join(str(part) for part in first["loc"]).split())
+        raise UserError(f"{path}: {where[:_LONGEST_PLACE]}: {' '.join(first['msg'].split())}") from error
     except UserError as error:
         raise UserError(f"{path}: {error}") from error

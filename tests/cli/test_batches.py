@@ -98,7 +98,7 @@ def test_all_that_waits_for_some_dates_is_consolidated_one_after_another(
 
 
 def test_a_repair_is_planned_applied_and_undone(shell: Shell, home: Path) -> None:
-    assert last_json(shell("locks", "list", "--json")) == {"locks": []}
+    assert last_json(shell("locks", "list", "--json"))["locks"] == []
     nothing_there = shell("duplicates", "--game-date", DATE)
     assert (nothing_there.returncode, "nothing can be said" in nothing_there.stdout) == (3, True)
     insert = (

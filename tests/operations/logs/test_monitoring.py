@@ -278,7 +278,7 @@ def test_a_batch_that_waits_is_named_with_the_command_that_consolidates_it(platf
     consolidate = f"runbook consolidate --batch {batch} --game-date {DAY}"
     assert the_check(section).changes == (consolidate,)
     assert the_check(section).commands == (f"{consolidate} --dry-run",)
-    assert section.exhibits[0].rows[0][:7] == (batch, str(DAY), 4, 20, 0, 0, 20)
+    assert section.exhibits[0].rows[0][:8] == (batch, str(DAY), 4, 20, 0, 0, 0, 20)
 
 
 def test_a_waiting_table_whose_name_tells_no_batch_does_not_count_as_merged(platform: Platform) -> None:
