@@ -11,7 +11,7 @@ from bench.setting import Setting
 
 _SMALL = (
     "what does not grow with the rows: the file is opened twice, because nobody keeps it open while he waits for the "
-    "lock, and about twenty statements are planned, where the hand opens it once for one"
+    "lock, and about a dozen statements are planned, where the hand opens it once for one"
 )
 _LARGE = (
     "the date's keys are grouped before the MERGE, and together with the staged ones after it, which is what shows "
