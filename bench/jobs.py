@@ -62,7 +62,7 @@ def _dates_at_once(folder: Path) -> Iterator[Result]:
         f"{transactions}, {gave_up}",
         f"{_DATES}, 0",
         "at most 220, 0",
-        f"{transactions}, {gave_up}; {round(median(one.transactions for one in early))} if the loser is told after 4 s",
+        f"{transactions}, {gave_up}; {round(median(one.transactions for one in early))} if the loser notices after 4 s",
         transactions <= 220 and not gave_up,
     )
     one_by_one = _one_after_another(folder)

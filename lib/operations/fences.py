@@ -79,9 +79,9 @@ class Guard:
         known = "has no fence" if self.fence is Fence.NO else "is not known to have a fence"
         return f"the coordinator {known}: {self.basis}"
 
-    def refuses(self, whom: str) -> str:
-        """What becomes of an old write, such as "its old holder", in a clause."""
-        return f"the fence refuses {whom}" if self.holds else f"nothing known refuses {whom} ({self.words})"
+    def refuses(self, writer: str) -> str:
+        """What becomes of an old writer, such as "its old holder", in a clause."""
+        return f"the fence refuses {writer}" if self.holds else f"nothing known refuses {writer} ({self.words})"
 
 
 def guard_of(platform: Platform) -> Guard:

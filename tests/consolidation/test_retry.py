@@ -12,7 +12,7 @@ from tests.consolidation.rivals import consolidated_at_once
 
 
 def test_many_dates_at_once_are_all_done_and_get_in_each_others_way_little() -> None:
-    """A month at once; waits of at most two seconds take 500 transactions, or 1,000 if the loser is told early."""
+    """A month at once; waits of at most two seconds take 500 transactions, or 1,000 if the loser notices early."""
     played = [consolidated_at_once(31, seed=seed) for seed in range(20)]
     assert [one.gave_up for one in played] == [0] * len(played)
     assert mean(one.transactions for one in played) <= 220
