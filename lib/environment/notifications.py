@@ -1,0 +1,49 @@
+"""``notifications:``, who is told of verdicts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from lib.environment.redaction import check_variable
+from lib.environment.strict import STRICT
+from lib.errors import UserError
+
+
+@dataclass(frozen=True)
+class Channel:
+    """Who is told of a verdict.
+
+    Attributes:
+        variable: The environment variable that holds the channel's address, an Apprise URL.
+        minimum: The least bad verdict that it is told of.
+    """
+
+    __pydantic_config__ = STRICT
+
+    variable: str
+    minimum: Literal["WARN", "UNKNOWN", "FAIL"] = "WARN"
+
+    def __post_init__(self) -> None:
+        check_variable("notifications.channels", self.variable)
+
+
+@dataclass(frozen=True)
+class NotificationSettings:
+    """Who is told of verdicts, and how.
+
+    Attributes:
+        channels: None: nobody is told.
+        reports_url: Where the outputs folder is served, for links; empty: links are paths.
+        timeout_seconds: How long a channel is waited for.
+    """
+
+    __pydantic_config__ = STRICT
+
+    channels: tuple[Channel, ...] = ()
+    reports_url: str = ""
+    timeout_seconds: float = 15
+
+    def __post_init__(self) -> None:
+        if self.timeout_seconds <= 0:
+            raise UserError(f"notifications.timeout_seconds: {self.timeout_seconds} is no time to wait")

@@ -1,0 +1,107 @@
+"""An environment's file, ``params/environments/<name>.yaml``, checked whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+from zoneinfo import ZoneInfo
+
+from lib import places
+from lib.consolidation.table_spec import TableSpec
+from lib.environment.google import GoogleSettings
+from lib.environment.lock import LockSettings
+from lib.environment.notifications import NotificationSettings
+from lib.environment.redaction import RedactionSettings
+from lib.environment.services import ServiceNames
+from lib.environment.strict import STRICT
+from lib.environment.table import table_spec, with_staging
+from lib.errors import UserError
+from lib.settings_file import checked_settings, read_yaml
+from lib.words.choices import no_such
+
+if TYPE_CHECKING:
+    from lib.words.secrets.redaction import Redactor
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The settings of one environment.
+
+    Attributes:
+        name: Its file's name without the ending.
+        project_id: Google Cloud project; a mere name on the embedded platform.
+        region: Where the services run.
+        timezone: The zone in which a game date is a date.
+        redact: What is masked in all that a run leaves.
+        table_spec: The table that batches are consolidated into.
+        dialects: How the services write their log lines: files of ``params/dialects``, the first one first.
+    """
+
+    __pydantic_config__ = STRICT
+
+    name: str
+    platform: Literal["embedded", "google"]
+    project_id: str
+    region: str = "us-west2"
+    timezone: str = "America/New_York"
+    services: ServiceNames = ServiceNames()
+    lock: LockSettings = LockSettings()
+    google: GoogleSettings = GoogleSettings()
+    redact: RedactionSettings = RedactionSettings()
+    notifications: NotificationSettings = NotificationSettings()
+    table_spec: TableSpec = TableSpec()
+    dialects: tuple[str, ...] = ("library", "a1", "a2", "b")
+
+    def __post_init__(self) -> None:
+        if self.name.startswith("_"):
+            raise UserError("name: an environment cannot be called _ and more: such folders of the archive are its own")
+        for setting in ("project_id", "region", "timezone"):
+            if not getattr(self, setting).isprintable():
+                raise UserError(f"{setting}: {getattr(self, setting)!r:.80} is not printable text")
+        try:
+            ZoneInfo(self.timezone)
+        except (KeyError, ValueError, OSError):
+            raise UserError(
+                f"timezone: {self.timezone!r:.80} is not known; write one such as America/New_York"
+            ) from None
+
+
+def environment_names() -> list[str]:
+    """The environments that there are."""
+    return sorted(path.stem for path in places.environments().glob("*.yaml"))
+
+
+def load_environment(name: str) -> Environment:
+    """Read and check an environment.
+
+    Raises:
+        UserError: There is no such environment, or its file does not fit.
+    """
+    if name not in environment_names():
+        raise UserError(f"{no_such('environment', name, environment_names())} ({places.environments()})")
+    path = places.environments() / f"{name}.yaml"
+    settings = read_yaml(path)
+    if not isinstance(settings, dict):
+        raise UserError(f"{path} holds no settings; see params/environments/local.yaml")
+    if "name" in settings:
+        raise UserError(f"{path}: name: an environment is called what its file is called; leave it out")
+    staging = settings.pop("staging", None) or {}
+    table = table_spec(path, settings.pop("table", None) or {})
+    environment: Environment = checked_settings(path, Environment, {**settings, "name": name, "table_spec": table})
+    return replace(environment, table_spec=with_staging(path, table, staging, environment.services.worker))
+
+
+def redactor_of(environment: Environment | None) -> Redactor:
+    """What masks the well-known secrets and those that an environment lists; None: it is not known which.
+
+    The addresses of the channels that are notified are secrets too.
+
+    Raises:
+        UserError: A listed value is too short to be masked.
+    """
+    from lib.words.secrets.redaction import Redactor
+
+    if environment is None:
+        return Redactor.of()
+    channels = [channel.variable for channel in environment.notifications.channels]
+    return Redactor.of(environment.redact.patterns, [*environment.redact.variables, *channels])
