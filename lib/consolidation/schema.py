@@ -73,6 +73,7 @@ def _demands(spec: TableSpec) -> list[_Demand]:
         _Demand("date_column", [spec.date_column], lambda type_: type_ == "DATE", "a DATE", "DATE"),
         _Demand("row_id_column", [spec.row_id_column], is_orderable, comparable, "STRING"),
         _Demand("never_update", spec.never_update, lambda _: True, "", "STRING"),
+        _Demand("stamped", spec.stamped, lambda type_: type_ == "TIMESTAMP", "a TIMESTAMP", "TIMESTAMP"),
         _Demand("newest_first", spec.newest_first, is_orderable, comparable, "TIMESTAMP"),
         _Demand("active_column", [spec.active_column], lambda type_: type_ == "BOOL", "a BOOL", "BOOL"),
         _Demand("rounded_columns", spec.rounded_columns, lambda type_: type_ in NUMBERS, "a number", "FLOAT64"),

@@ -29,6 +29,9 @@ class TableSpec:
             significant first, greatest first, NULL last.
         active_column: BOOL column without which a row does not count; empty: all count.
         never_update: Columns that a MERGE sets on insert and leaves alone on update.
+        supersedes: Key columns within which one row stays active, the newest: without the line, say; empty: no row
+            supersedes one of another key.
+        stamped: TIMESTAMP columns that a MERGE sets to its own time, whatever is staged.
         rounded_columns: Key columns that the guide's own query casts to an integer.
         staging: How its staging tables are named.
     """
@@ -43,6 +46,8 @@ class TableSpec:
     newest_first: tuple[str, ...] = ("updated_at", "created_at")
     active_column: str = "is_active"
     never_update: tuple[str, ...] = ("created_at",)
+    supersedes: tuple[str, ...] = ()
+    stamped: tuple[str, ...] = ()
     rounded_columns: tuple[str, ...] = ("current_points_line",)
     staging: StagingNames = _DEFAULT_STAGING
 
@@ -51,6 +56,8 @@ class TableSpec:
             raise UserError(f"the table {self.table} has no key columns; name them in the environment's file")
         if len({name.lower() for name in self.key_columns}) < len(self.key_columns):
             raise UserError(f"the table {self.table} has a key column twice: {', '.join(self.key_columns)!s:.200}")
+        if self.supersedes and (not self.active_column or not {*self.supersedes} < {*self.key_columns}):
+            raise UserError("supersedes: name some of key_columns, and not all of them; it needs an active_column")
         if len(self.table.table) > _LONGEST_TABLE:
             raise UserError(f"the table {self.table!s:.80}... has a name of over {_LONGEST_TABLE} characters")
         optional = [name for name in (self.row_id_column, self.active_column) if name]
@@ -61,6 +68,7 @@ class TableSpec:
             *optional,
             *self.newest_first,
             *self.never_update,
+            *self.stamped,
             *self.rounded_columns,
         ):
             plain_identifier(name, "column name")

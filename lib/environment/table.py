@@ -19,6 +19,8 @@ _UNSAID: dict[str, Any] = {
     "newest_first": (),
     "active_column": "",
     "never_update": (),
+    "supersedes": (),
+    "stamped": (),
     "rounded_columns": (),
 }
 
