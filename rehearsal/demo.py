@@ -96,7 +96,7 @@ def _night_and_race(acts: Acts, today: date) -> list[Step]:
     yesterday, day = {"game_date": str(today - timedelta(days=1))}, {"game_date": str(today)}
     race = acts.race_plan
     return [
-        Act("Four weeks of consolidations, with the fix deployed half way", acts.history),
+        Act("Four weeks of consolidations and their rows, with the fix deployed half way", acts.history),
         Act("A clean night: yesterday's batch, consolidated under the lock", acts.clean_night),
         RunRunbook("deploy_verify", yesterday, Verdict.PASS, "both services run the fix, and the night was clean"),
         RunRunbook(
@@ -104,6 +104,14 @@ def _night_and_race(acts: Acts, today: date) -> list[Step]:
             yesterday,
             Verdict.PASS,
             "no duplicates, and no failure of the lock",
+            beside_previous=True,
+        ),
+        RunRunbook(
+            "daily_quality",
+            yesterday,
+            Verdict.PASS,
+            "the night's rows are like those of the four weeks before it",
+            mentions=(f"{acts.night.rows:,} rows of",),
             beside_previous=True,
         ),
         Act("The race: today the old code runs, two consolidations at once, twice", acts.race),
@@ -124,6 +132,14 @@ def _night_and_race(acts: Acts, today: date) -> list[Step]:
                 f"{race.same_id_twice} keys: same id twice",
                 f"{race.same_key_different_ids} keys: same key, different ids",
             ),
+            beside_previous=True,
+        ),
+        RunRunbook(
+            "rollback",
+            day,
+            Verdict.PASS,
+            "no rollback criterion is met: the old code raced, and a rollback would bring it back",
+            mentions=("not advised",),
             beside_previous=True,
         ),
     ]
@@ -183,6 +199,13 @@ def _holders(acts: Acts, today: date) -> list[Step]:
             {"fix_date": acts.fix_deployed_at.date().isoformat()},
             Verdict.PASS,
             "consolidations stay well under 60 s",
+            beside_previous=True,
+        ),
+        RunRunbook(
+            "consolidation_timeout",
+            {"game_date": today.isoformat()},
+            Verdict.PASS,
+            "nothing took 60 s, and no batch has waited for long",
             beside_previous=True,
         ),
         Act("The dead coordinator's batch is consolidated after all", acts.rescue),

@@ -1,4 +1,4 @@
-"""Two weeks of consolidations before the fix and two after it, as the logs have them.
+"""Two weeks of consolidations before the fix and two after it: their log lines, and the rows that they left.
 
 The old code logged its MERGE only, which took 5 to 30 s. The new one logs every step; a
 whole consolidation takes 6 to 32 s, and one that comes while another of its date is under
@@ -11,11 +11,13 @@ import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from lib.platform import Platform
 from lib.ports.logs import LogEntry
-from rehearsal.stage import NEW_COORDINATOR, OLD_COORDINATOR, batch_name, embedded_warehouse
+from rehearsal.slates import Slate, slate_of
+from rehearsal.stage import NEW_COORDINATOR, OLD_COORDINATOR, batch_name, embedded_warehouse, insert_rows
 
 DAYS_BEFORE = DAYS_AFTER = 14
 
@@ -50,16 +52,21 @@ def fix_deployed_at(platform: Platform, today: date) -> datetime:
     return datetime.combine(day, _FIX_DEPLOYED, ZoneInfo(platform.environment.timezone)).astimezone(UTC)
 
 
-def write_history(platform: Platform, today: date, *, seed: int = 0) -> tuple[int, int]:
-    """Log the four weeks that end the day before yesterday.
+class History(NamedTuple):
+    """How many consolidations there were before the fix, and after it; and how many rows they left."""
+
+    before: int
+    after: int
+    rows: int
+
+
+def write_history(platform: Platform, today: date, *, seed: int = 0) -> History:
+    """Log the four weeks that end the day before yesterday, and insert the rows of each date's last batch.
 
     Args:
         platform: An embedded one.
         today: In the environment's time zone.
         seed: The same seed gives the same figures on any day.
-
-    Returns:
-        How many consolidations there were before the fix, and after it.
     """
     from lib.embedded.logs import append_entries
 
@@ -68,14 +75,18 @@ def write_history(platform: Platform, today: date, *, seed: int = 0) -> tuple[in
     first_fixed = today - timedelta(days=DAYS_AFTER + 1)
     service = platform.environment.services.coordinator
     entries: list[LogEntry] = []
+    rows: list[dict[str, Any]] = []
     before = after = 0
     for offset in range(-DAYS_BEFORE, DAYS_AFTER):
         game_date = first_fixed + timedelta(days=offset)
-        for done in _consolidations_of(game_date, zone, generator, is_fixed=offset >= 0):
+        slate = slate_of(game_date, seed=seed)
+        for done in _consolidations_of(slate, zone, generator, is_fixed=offset >= 0):
             before, after = before + (offset < 0), after + (offset >= 0)
             entries += _lines(done, service) if offset >= 0 else [_old_line(done, service)]
+        rows += slate.predict(done.batch_id, generated_at=done.started_at)
+    insert_rows(platform, rows)
     append_entries(embedded_warehouse(platform).path.parent, service, entries)
-    return before, after
+    return History(before, after, len(rows))
 
 
 def append_past(platform: Platform, done: Iterable[PastConsolidation]) -> None:
@@ -88,23 +99,23 @@ def append_past(platform: Platform, done: Iterable[PastConsolidation]) -> None:
 
 
 def _consolidations_of(
-    game_date: date, zone: ZoneInfo, generator: random.Random, *, is_fixed: bool
+    slate: Slate, zone: ZoneInfo, generator: random.Random, *, is_fixed: bool
 ) -> Iterator[PastConsolidation]:
     """The day's batches, and since the fix now and then one that has to wait."""
     for kind, start in _STARTS.items():
-        local = datetime.combine(game_date, start, zone) + timedelta(seconds=generator.uniform(0, 3600))
-        first = _consolidation(kind, game_date, local.astimezone(UTC), generator)
+        local = datetime.combine(slate.game_date, start, zone) + timedelta(seconds=generator.uniform(0, 3600))
+        first = _consolidation(kind, slate, local.astimezone(UTC), generator)
         yield first
         if is_fixed and generator.random() < _CHANCE_OF_RIVAL:
-            yield _waiting_for(first, generator)
+            yield _waiting_for(first, slate, generator)
 
 
-def _consolidation(kind: str, game_date: date, started_at: datetime, generator: random.Random) -> PastConsolidation:
+def _consolidation(kind: str, slate: Slate, started_at: datetime, generator: random.Random) -> PastConsolidation:
     return PastConsolidation(
-        batch_id=batch_name(kind, game_date, started_at=started_at),
-        game_date=game_date,
+        batch_id=batch_name(kind, slate.game_date, started_at=started_at),
+        game_date=slate.game_date,
         started_at=started_at,
-        rows=generator.randint(400, 1_700),
+        rows=slate.rows,
         staging_tables=generator.randint(15, 175),
         merge_seconds=min(29.5, max(5.0, generator.lognormvariate(2.2, 0.4))),
         overhead_seconds=generator.uniform(0.4, 0.9),
@@ -112,9 +123,9 @@ def _consolidation(kind: str, game_date: date, started_at: datetime, generator: 
     )
 
 
-def _waiting_for(first: PastConsolidation, generator: random.Random) -> PastConsolidation:
+def _waiting_for(first: PastConsolidation, slate: Slate, generator: random.Random) -> PastConsolidation:
     started_at = first.started_at + timedelta(seconds=generator.uniform(0.2, 3))
-    rival = _consolidation("linecheck", first.game_date, started_at, generator)
+    rival = _consolidation("linecheck", slate, started_at, generator)
     return replace(rival, waited_seconds=(first.ended_at - started_at).total_seconds())
 
 

@@ -28,7 +28,6 @@ SYSTEMS = (
     "ridge_regression",
     "season_baseline",
 )
-FEWEST_SYSTEMS = 5
 FEWEST_GAMES = 5
 MOST_ROWS = 1_700
 
@@ -93,26 +92,23 @@ class Slate:
         return rows
 
 
-def slate_of(game_date: date, *, seed: int = 0, systems: int | None = None) -> Slate:
+def slate_of(game_date: date, *, seed: int = 0) -> Slate:
     """The slate of any date: a real night's games, moved to that date.
 
     Args:
         game_date: The date.
         seed: Another seed gives another slate.
-        systems: How many systems predict it; by default the date and seed decide.
     """
     generator = _generator(game_date, seed)
-    drawn = generator.randint(FEWEST_SYSTEMS, len(SYSTEMS))
-    used = SYSTEMS[: systems or drawn]
     night = generator.choice(_nights())
     games = generator.sample(night, generator.randint(FEWEST_GAMES, len(night)))
     players: list[Player] = []
     for game in games:
         more = [_player(box_score, game_date, generator) for box_score in game]
-        if len(used) * sum(len(player.lines) for player in (*players, *more)) > MOST_ROWS:
+        if len(SYSTEMS) * sum(len(player.lines) for player in (*players, *more)) > MOST_ROWS:
             break
         players += more
-    return Slate(game_date, seed, used, tuple(players))
+    return Slate(game_date, seed, SYSTEMS, tuple(players))
 
 
 def player_lookup(name: str) -> str:

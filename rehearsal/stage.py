@@ -77,6 +77,25 @@ def stage_batch(
         ]
 
 
+def insert_rows(platform: Platform, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Rows that are in the table, past any consolidation."""
+    warehouse = embedded_warehouse(platform)
+    with warehouse.session():
+        writes = platform.staging_writer().write(rows, batch_id="by-hand", worker_id="by-hand")
+        for table in [write.table for write in writes]:
+            names = ", ".join(column.name for column in warehouse.columns(table))
+            run_sql(platform, f"INSERT INTO {platform.table.table.sql} ({names}) SELECT {names} FROM {table.sql}")  # noqa: S608 - own names
+            warehouse.drop([table])
+
+
+def run_sql(platform: Platform, statement: str) -> None:
+    """A statement of GoogleSQL by hand, as someone once typed it."""
+    from lib.embedded.googlesql import translate
+
+    with embedded_warehouse(platform).connection() as connection:
+        connection.execute(translate(statement)[0])
+
+
 def deploy_fix(platform: Platform, deployed_at: datetime) -> None:
     """Both services run the fix with all traffic; the coordinator came ten minutes later."""
     from lib.embedded.deployment import Deployment, Revision

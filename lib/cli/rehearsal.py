@@ -49,11 +49,12 @@ def demo() -> None:
         for group in _groups(steps):
             surprises += _carry_out(group, said)
     index = build_site(Archive())
-    click.echo(f"\nAll runs, with their reports: {_shown(index)}   ({time.monotonic() - started:.0f} s)")
-    click.echo("Work on with `make lab`, or `source .venv/bin/activate` and then `runbook list`, `runbook locks list`…")
     if surprises:
-        click.echo(f"{surprises} runbooks did not say what is true.", err=True)
+        click.echo(f"\n{surprises} verdicts are wrong.", err=True)
         raise click.exceptions.Exit(1)
+    click.echo(f"\nEvery verdict was the right one ({time.monotonic() - started:.0f} s). Next: `make lab`, or")
+    click.echo("`source .venv/bin/activate`, then `runbook list`. All runs, with their reports:")
+    click.echo(Path(index).absolute().as_uri() if "://" not in str(index) else str(index))
 
 
 def _groups(steps: Sequence[Step]) -> Iterator[list[Step]]:
@@ -102,9 +103,10 @@ def _report(step: RunRunbook, ended: Ended, said: list[Check]) -> bool:
     parameters = " ".join(f"{name}={value}" for name, value in step.parameters.items())
     click.echo(f"  {styled_verdict(run.record.verdict)}  {step.runbook} {parameters}")
     click.echo(f"           {run.record.headline}")
+    click.echo(f"           must be {step.expected}: {step.because}")
     click.echo(f"           {_shown(report)}")
     for surprise in surprises:
-        click.echo(f"           SURPRISE: {surprise}; expected is {step.expected}, since {step.because}", err=True)
+        click.echo(f"           SURPRISE: {surprise}", err=True)
     return bool(surprises)
 
 

@@ -13,8 +13,8 @@ from lib.consolidation.result import ConsolidationResult
 from lib.platform import Platform, connect
 from lib.ports.logs import LogEntry
 from lib.words.dates import resolve_game_date
-from rehearsal.slates import SYSTEMS, Slate, slate_of
-from rehearsal.stage import NEW_COORDINATOR, NEW_WORKER, batch_name, deploy_fix, embedded_warehouse, stage_batch
+from rehearsal.slates import Slate, slate_of
+from rehearsal.stage import NEW_COORDINATOR, NEW_WORKER, batch_name, deploy_fix, insert_rows, run_sql, stage_batch
 
 if TYPE_CHECKING:
     from lib.embedded.deployment import Deployment
@@ -61,8 +61,8 @@ class Stage:
         return self.platform.environment.services.coordinator
 
     def slate(self, day: date | None = None) -> Slate:
-        """The slate of a date, today by default; all systems predict it."""
-        return slate_of(day or self.today, systems=len(SYSTEMS))
+        """The slate of a date, today by default."""
+        return slate_of(day or self.today)
 
     def stage(self, batch_id: str, rows: Sequence[Mapping[str, Any]], *, tables: int = _USUAL_TABLES) -> None:
         """What the workers write of a batch."""
@@ -91,20 +91,11 @@ class Stage:
 
     def insert(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Rows that are in the table, past any consolidation."""
-        warehouse = embedded_warehouse(self.platform)
-        with warehouse.session():
-            writes = self.platform.staging_writer().write(rows, batch_id="by-hand", worker_id="by-hand")
-            for table in [write.table for write in writes]:
-                names = ", ".join(column.name for column in warehouse.columns(table))
-                self.run_sql(f"INSERT INTO {self.platform.table.table.sql} ({names}) SELECT {names} FROM {table.sql}")  # noqa: S608 - own names
-                warehouse.drop([table])
+        insert_rows(self.platform, rows)
 
     def run_sql(self, statement: str) -> None:
         """A statement of GoogleSQL by hand, as someone once typed it."""
-        from lib.embedded.googlesql import translate
-
-        with embedded_warehouse(self.platform).connection() as connection:
-            connection.execute(translate(statement)[0])
+        run_sql(self.platform, statement)
 
     def log(
         self,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lib.runbooks.catalogue import runbooks
 from tests.browser.chromium import Budget, chromium, visit
 from tests.cli.conftest import Shell
 
@@ -27,7 +28,11 @@ def test_the_demo_tells_the_truth(shell: Shell, tmp_path: Path, home: Path) -> N
     assert verdicts["duplicate_diagnosis"] == ["FAIL", "PASS", "PASS"]
     assert verdicts["stuck_lock_release"] == ["FAIL", "PASS"]
     assert verdicts["week2_performance_review"] == ["PASS"]
-    index = (tmp_path / "outputs" / "index.html").read_text(encoding="utf-8")
+    assert {record["runbook"] for record in records} == {runbook.name for runbook in runbooks()}
+    assert result.stdout.count("must be ") == len(records)
+    page = tmp_path / "outputs" / "index.html"
+    assert result.stdout.splitlines()[-1] == page.as_uri()
+    index = page.read_text(encoding="utf-8")
     assert all(record["run_id"] in index for record in records)
     assert_pages_are_good(tmp_path / "outputs")
 

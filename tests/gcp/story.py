@@ -77,21 +77,18 @@ class GoogleActs(Acts):
 
     def history(self) -> str:
         told = self.embedded.history()
+        self._carry_over(self._embedded_rows(self.platform.table.table))
         deploy(self.google, Deployment.load(places.home()), self.platform, self.url)
         return told
 
     def race(self) -> str:
         """Raced by the old code on the embedded platform; its rows and tables as it left them."""
         told = self.embedded.race()
-        table = self.platform.table.table
         for batch_id in self.race_plan.batch_ids:
             for staging in batch_tables(self.embedded.platform.warehouse, self.platform.table, batch_id):
                 self._write(self._embedded_rows(staging.name), batch_id)
-        rows = self._embedded_rows(table)
-        carrier, columns = self._write(rows, "old_code"), ", ".join(rows[0])
-        insert = f"INSERT INTO {table.sql} ({columns}) SELECT {columns} FROM {carrier.sql}"
-        self.platform.warehouse.transact([Execute("insert", insert)], {})
-        self.platform.warehouse.drop([carrier])
+        rows = self._embedded_rows(self.platform.table.table)
+        self._carry_over([row for row in rows if row["game_date"] == self.today])
         return told
 
     def dead_holder(self) -> str:
@@ -121,6 +118,14 @@ class GoogleActs(Acts):
         parts = min(tables, _MOST_TABLES)
         for part in range(parts):
             self._write(rows[part::parts], batch_id)
+
+    def _carry_over(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Rows that the main table has from elsewhere."""
+        table, columns = self.platform.table.table, ", ".join(rows[0])
+        carrier = self._write(rows, "old_code")
+        insert = f"INSERT INTO {table.sql} ({columns}) SELECT {columns} FROM {carrier.sql}"
+        self.platform.warehouse.transact([Execute("insert", insert)], {})
+        self.platform.warehouse.drop([carrier])
 
     def _write(self, rows: Sequence[dict[str, Any]], batch_id: str) -> TableName:
         [written] = self.platform.staging_writer().write(rows, batch_id=batch_id, worker_id="worker")

@@ -57,7 +57,7 @@ def test_a_run_that_differs_from_the_story_is_told() -> None:
 def test_the_history_is_logged_by_the_revisions_of_its_time(platform: Platform) -> None:
     today = date(2026, 2, 10)
     fixed_at = fix_deployed_at(platform, today)
-    before, after = write_history(platform, today)
+    before, after, _ = write_history(platform, today)
     deploy_fix(platform, fixed_at)
 
     service = platform.environment.services.coordinator
