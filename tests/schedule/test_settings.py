@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lib.errors import UserError
-from lib.places import PARAMS
+from lib.places import ROOT
 from lib.runbooks.catalogue import find_runbook
 from lib.schedule.planning import next_times, why_inactive
 from lib.schedule.settings import Schedule, load_schedule
@@ -90,7 +90,7 @@ def test_the_shipped_schedule_is_hourly_then_daily_then_weekly(monkeypatch: pyte
     shipped = load_schedule()
     assert {why_inactive(entry, NOW) for entry in shipped.entries.values()} == {"", "deployed_at is not set"}
 
-    deployed = (PARAMS / "schedule.yaml").read_text().replace("null", "2026-01-05T14:00:00-05:00")
+    deployed = (ROOT / "params" / "schedule.yaml").read_text().replace("null", "2026-01-05T14:00:00-05:00")
     (tmp_path / "deployed.yaml").write_text(deployed)
     entries = load_schedule(tmp_path / "deployed.yaml").entries
     deployed_at = datetime(2026, 1, 5, 19, tzinfo=UTC)
