@@ -24,7 +24,7 @@ NAMED = (
 
 
 def is_checkout() -> bool:
-    """Whether this code runs from a checkout (or a copy of one) and is not installed."""
+    """Whether this code runs from a checkout, or a copy of one, and not from an installed package."""
     return (ROOT / _MARK).is_dir()
 
 
@@ -32,7 +32,7 @@ def shipped() -> Path:
     """The folder of the notebooks and params that come with this library: read, and never written.
 
     Raises:
-        UserError: There are none: neither is this a checkout nor was it installed from a whole package.
+        UserError: This is neither a checkout nor a whole package, and there is no project either.
     """
     if is_checkout():
         return ROOT
@@ -101,7 +101,7 @@ def home() -> Path:
 def notebooks() -> tuple[Path, ...]:
     """Folders of runbooks: ``RUNBOOK_NOTEBOOKS`` alone, or ``notebooks/`` in the project, then the shipped ones.
 
-    Of two notebooks of one name the first folder's counts. New ones belong in the first folder.
+    The first folder that has a name counts. New notebooks belong in the first folder.
     """
     if named := _given("RUNBOOK_NOTEBOOKS"):
         return (named,)

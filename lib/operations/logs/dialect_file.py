@@ -115,7 +115,7 @@ def listed(texts: Texts) -> tuple[str, ...]:
 
 
 def dialect_files(folders: Sequence[Path]) -> dict[str, Path]:
-    """The dialects that there are, by name, with their files; of two of one name the first folder's."""
+    """The file of each dialect, by name. The first folder that has the name counts."""
     found = {path.stem: path for folder in reversed(folders) for path in folder.glob("*.yaml")}
     return dict(sorted(found.items()))
 
