@@ -100,6 +100,25 @@ def test_the_shipped_schedule_is_hourly_then_daily_then_weekly(monkeypatch: pyte
     assert counts == {"day1_hourly": 9 + 24, "days2to7_daily": 6, "week2_review": 1}
 
 
+def test_entries_of_several_environments_share_a_schedule(
+    write_schedule: WriteSchedule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environments = tmp_path / "environments"
+    environments.mkdir()
+    monkeypatch.setenv("RUNBOOK_ENVIRONMENTS", str(environments))
+    shipped = (ROOT / "params" / "environments" / "local.yaml").read_text()
+    (environments / "shop.yaml").write_text(shipped)
+    assert write_schedule({"first": HOURLY}).entries["first"].environment == "shop"  # there is no other
+
+    (environments / "mall.yaml").write_text(shipped)
+    with pytest.raises(UserError, match=r"entries\.first: there is no environment 'local'. Known are: mall, shop"):
+        write_schedule({"first": HOURLY})
+    schedule = write_schedule({"first": HOURLY, "second": {**HOURLY, "environment": "mall"}}, environment="shop")
+    assert [*schedule.of("mall").entries] == ["second"]
+    with pytest.raises(UserError, match="no entry of local, only of mall, shop"):
+        schedule.of("local")
+
+
 def test_dates_are_those_of_the_planned_time_in_the_environment(write_schedule: WriteSchedule) -> None:
     entry = write_schedule({"daily": {**HOURLY, "parameters": {"game_date": "yesterday", "limit": 7}}}).entries["daily"]
     just_after_midnight_utc = datetime(2026, 1, 17, 0, 30, tzinfo=UTC)  # the evening before in New York
