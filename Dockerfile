@@ -4,11 +4,11 @@ FROM python:3.11-slim
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 WORKDIR /app
 
-# Before the code, so that a change of the code does not install everything anew. The lock
-# holds what the tests need as well: as a constraint, only what the command needs is taken.
+# Before the code, so that a change of the code does not install everything once more. The lock
+# is that of the core and [runbooks]; JupyterLab and the tests have theirs.
 COPY pyproject.toml requirements.lock README.md LICENSE ./
 COPY lib/__init__.py lib/__init__.py
-RUN pip install --constraint requirements.lock --editable .
+RUN pip install --requirement requirements.lock --editable .
 
 COPY lib lib
 COPY rehearsal rehearsal

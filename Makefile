@@ -2,11 +2,30 @@
 
 PYTHON ?= python3
 READY := .venv/ready
+LAB := .venv/ready-lab
+DEV := .venv/ready-dev
 
-PIP := .venv/bin/python -m pip -qq --disable-pip-version-check --no-input
+# Settings of the caller's own Python must not reach ours. uv does not compile what it installs: the first run does.
+unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE PIP_USER PIP_TARGET PIP_PREFIX UV_PYTHON UV_SYSTEM_PYTHON UV_TARGET UV_PREFIX
 
-# Settings of the caller's own Python must not reach ours.
-unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX
+# The lock on this file lets a second make wait for the first one's set-up and then find it done.
+define ALONE
+exec 9< Makefile; $(PYTHON) -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'
+endef
+
+# uv takes seconds and uses the index that pip is set to. pip takes a minute: only where uv is not to be had, or fails.
+# A terminal shows progress, a log only errors.
+define INSTALL
+quiet=$$(test -t 2 || echo -q); \
+pip() { .venv/bin/python -m pip --disable-pip-version-check --no-input "$$@"; }; \
+uv=$$(command -v uv || echo .venv/bin/uv); \
+index=$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$(pip config get global.index-url 2>/dev/null)}}; \
+test -z "$$index" || export UV_DEFAULT_INDEX="$$index"; \
+test -x "$$uv" || pip install -q --only-binary :all: --retries 1 'uv>=0.9,<1'; \
+install() { \
+	test -x "$$uv" && "$$uv" pip install $$quiet --python .venv/bin/python "$$@" || \
+	{ echo "Without uv, by pip: a minute or two..." >&2; pip install $$quiet "$$@"; }; }
+endef
 
 # A virtual environment works only where it was made and while its Python exists.
 ifneq ($(shell test -x .venv/bin/python && cat $(READY) 2>/dev/null),$(CURDIR))
@@ -22,28 +41,28 @@ help: ## show these targets
 demo: $(READY) ## replay the incident, run the runbooks, build the index of reports
 	@.venv/bin/runbook demo
 
-test: $(READY) ## run the tests
+test: $(DEV) ## run the tests
 	@.venv/bin/pytest
 
-lab: $(READY) ## open the notebooks in JupyterLab
-	@.venv/bin/jupyter-lab notebooks
+lab: $(LAB) ## open the notebooks in JupyterLab
+	@.venv/bin/jupyter-lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks
 
-check: $(READY) ## lint, formatting (notebooks too), types, and who imports whom
+check: $(DEV) ## lint, formatting (notebooks too), types, and who imports whom
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy --strict lib rehearsal
 	@.venv/bin/python -m tests.house.the_map
 
-proof: $(READY) ## simulation, model and real processes; writes docs/PROOF.md (needs spin and gcc)
+proof: $(DEV) ## simulation, model and real processes; writes docs/PROOF.md (needs spin and gcc)
 	@.venv/bin/python -m proof run
 
-model: $(READY) ## check every state of the lock's and the fence's protocol (needs spin and gcc)
+model: $(DEV) ## check every state of the lock's and the fence's protocol (needs spin and gcc)
 	@.venv/bin/python -m proof.model
 
-bench: $(READY) .venv-dbt/ready ## compare with what people would use instead; writes docs/BENCHMARKS.md
+bench: $(DEV) .venv-dbt/ready ## compare with what people would use instead; writes docs/BENCHMARKS.md
 	@.venv/bin/python -m bench
 
-bench-quick: $(READY) .venv-dbt/ready ## the same in smaller sizes, in two minutes
+bench-quick: $(DEV) .venv-dbt/ready ## the same in smaller sizes, in two minutes
 	@.venv/bin/python -m bench --quick
 
 airflow: .venv-airflow/ready ## Airflow in an environment of its own, on which tests try the DAGs made for it
@@ -51,12 +70,14 @@ airflow: .venv-airflow/ready ## Airflow in an environment of its own, on which t
 readme: $(READY) ## renew the README's table of runbooks from the notebooks
 	@.venv/bin/python -m tests.house.readme
 
-lock: $(READY) ## renew requirements.lock from the ranges in pyproject.toml
-	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && \
-	.venv/bin/python -m venv "$$fresh" && \
-	"$$fresh/bin/python" -m pip -qq --disable-pip-version-check install -e '.[dev]' && \
-	"$$fresh/bin/python" -m pip freeze --exclude-editable --exclude setuptools > "$$fresh/pins" && \
-	LC_ALL=C sort -f "$$fresh/pins" > requirements.lock
+lock: $(DEV) ## renew the requirements*.lock from the ranges in pyproject.toml
+	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT; $(INSTALL); set -e; \
+	pins() { "$$uv" pip compile -q --no-annotate --no-header --python-version 3.11 pyproject.toml "$$@" > "$$fresh/new"; }; \
+	added() { LC_ALL=C sort -f "$$fresh/new" | grep -Fvxf requirements.lock > $$1; }; \
+	pins --extra all --extra dev; mv "$$fresh/new" "$$fresh/pins"; \
+	pins --extra runbooks -c "$$fresh/pins"; LC_ALL=C sort -f "$$fresh/new" > requirements.lock; \
+	pins --extra all -c "$$fresh/pins"; added requirements-lab.lock; \
+	pins --extra runbooks --extra dev -c "$$fresh/pins"; added requirements-dev.lock
 
 clean: ## remove .venv and caches; runs and state stay
 	@rm -rf .venv .venv-* .hypothesis .mypy_cache .pytest_cache .ruff_cache
@@ -78,19 +99,24 @@ clean: ## remove .venv and caches; runs and state stay
 		> .venv-dbt/install.log 2>&1 || { tail -n 5 .venv-dbt/install.log >&2; exit 1; }; } && \
 	touch $@
 
-# The lock on this file lets a second make wait for the first one's set-up and then
-# find it done. Without the mark of a finished set-up, half of one may lie there: anew.
+# Without the mark of a finished set-up, half of one may lie there: it begins again.
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "Python 3.11 or newer is needed; $(PYTHON) says: $$($(PYTHON) -V 2>&1 | head -n 1)." \
 			"Name another one: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo "$(PYTHON) lacks its venv module; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
-	@exec 9< Makefile; $(PYTHON) -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'; \
+	@$(ALONE); \
 	done_here() { test -x .venv/bin/python && test "$$(cat $@ 2>/dev/null)" = "$(CURDIR)"; }; \
 	if done_here && test $@ -nt requirements.lock && test $@ -nt pyproject.toml; then exit 0; fi; \
-	echo "Setting up .venv (once, a minute or two)..."; \
-	done_here || $(PYTHON) -m venv --clear .venv && rm -f $@ && \
-	$(PIP) install -r requirements.lock && \
-	$(PIP) install --no-deps -e . && \
-	printf %s "$(CURDIR)" > $@
+	echo "Setting up .venv (once, half a minute)..."; \
+	done_here || $(PYTHON) -m venv --clear .venv || exit 1; \
+	rm -f $@; $(INSTALL); \
+	install -r requirements.lock -e . && printf %s "$(CURDIR)" > $@
+
+# What the demo does without: requirements-lab.lock, requirements-dev.lock.
+.venv/ready-%: requirements-%.lock $(READY)
+	@$(ALONE); \
+	if test $@ -nt $< && test $@ -nt $(READY); then exit 0; fi; \
+	echo "Adding the packages of $<..."; \
+	$(INSTALL); install -r $< && touch $@

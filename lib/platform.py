@@ -16,7 +16,7 @@ from lib.errors import CorruptState, Unavailable
 from lib.locking.lock import ConsolidationLock
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from lib.consolidation.consolidator import BatchConsolidator
@@ -186,10 +186,10 @@ class Platform:
 
 
 class _Package(Protocol):
-    """A package of adapters. `home` is the state folder of this machine."""
+    """A package of adapters. `home` says where this machine's state folder is, to those that have one."""
 
-    def adapters_of(self, environment: Environment, home: Path, /) -> Adapters: ...
-    def run_lock_store(self, environment: Environment, home: Path, /) -> LockStore: ...
+    def adapters_of(self, environment: Environment, home: Callable[[], Path], /) -> Adapters: ...
+    def run_lock_store(self, environment: Environment, home: Callable[[], Path], /) -> LockStore: ...
 
 
 _PLATFORMS: Mapping[str, _Package] = {"embedded": embedded, "google": gcp}
@@ -205,7 +205,7 @@ def connect(name: str = "local") -> Platform:
         UserError: There is no such environment, or its file does not fit.
     """
     environment = load_environment(name)
-    return Platform(environment, _PLATFORMS[environment.platform].adapters_of(environment, places.home()))
+    return Platform(environment, _PLATFORMS[environment.platform].adapters_of(environment, places.home))
 
 
 def run_lock_store(environment: Environment) -> LockStore:
@@ -214,4 +214,4 @@ def run_lock_store(environment: Environment) -> LockStore:
     Apart from the consolidations' locks, where an empty list means that all are released; and
     without a platform, whose log would take these for theirs.
     """
-    return _PLATFORMS[environment.platform].run_lock_store(environment, places.home())
+    return _PLATFORMS[environment.platform].run_lock_store(environment, places.home)

@@ -80,7 +80,7 @@ def _start(platform: Platform, batch_id: str, game_date: date, lease_seconds: fl
         stderr=subprocess.PIPE,
         text=True,
         cwd=places.ROOT,
-        env={**os.environ, "RUNBOOK_HOME": str(home)},
+        env={**os.environ, **places.handed_down(), "RUNBOOK_HOME": str(home)},
         # Ctrl-C is for the parent, which ends this process in order.
         start_new_session=True,
     )

@@ -20,6 +20,7 @@ def _checkout_left_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
     """A test that forgets to say where its state goes must not reach the developer's own."""
     state = tmp_path_factory.mktemp("checkout")
     with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("RUNBOOK_PROJECT", raising=False)
         patch.setenv("RUNBOOK_HOME", str(state / "home"))
         patch.setenv("RUNBOOK_OUTPUTS", str(state / "outputs"))
         yield

@@ -19,6 +19,7 @@ from lib.cli.changes import audit, fence, repair
 from lib.cli.deploy import deploy
 from lib.cli.dialect import dialect
 from lib.cli.environment import doctor, logs, notify
+from lib.cli.extras import missing_extra
 from lib.cli.imports import imports
 from lib.cli.locks import locks
 from lib.cli.pages import incident, site
@@ -28,7 +29,7 @@ from lib.cli.runs import list_runbooks, new, params, run
 from lib.cli.schedule import schedule
 from lib.cli.terminal import printable, redactor
 from lib.consolidation.errors import SpecMismatch
-from lib.errors import RunbookError
+from lib.errors import RunbookError, UserError
 
 # A name that is refused may be a megabyte.
 _LONGEST_LINE = 2_000
@@ -40,17 +41,17 @@ class _OneLineErrors(click.Group):
     def invoke(self, context: click.Context) -> object:
         try:
             return super().invoke(context)
-        except RunbookError as error:
-            for said in _lines(error):
-                click.echo(f"runbook: {printable(said)[:_LONGEST_LINE]}", err=True)
-            context.exit(error.exit_code)
-        except click.UsageError as error:
-            raise click.UsageError(redactor().text(error.format_message()), error.ctx) from None
         except BrokenPipeError:
             raise  # the reader has seen enough; click ends quietly
-        except OSError as error:
-            click.echo(f"runbook: {printable(str(error))[:_LONGEST_LINE]}", err=True)
-            context.exit(RunbookError.exit_code)
+        except (RunbookError, OSError, ImportError) as error:
+            lines, exit_code = _last_words(error)
+            if not lines:
+                raise
+            for said in lines:
+                click.echo(f"runbook: {printable(said)[:_LONGEST_LINE]}", err=True)
+            context.exit(exit_code)
+        except click.UsageError as error:
+            raise click.UsageError(redactor().text(error.format_message()), error.ctx) from None
         except KeyboardInterrupt:
             click.echo(
                 "runbook: interrupted; what was not committed was rolled back, and its lock is free or expires",
@@ -59,10 +60,13 @@ class _OneLineErrors(click.Group):
             context.exit(3)
 
 
-def _lines(error: RunbookError) -> Sequence[str]:
+def _last_words(error: Exception) -> tuple[Sequence[str], int]:
+    """What is said of an error, and the exit code; no words for an import that fails by a fault of ours."""
     if isinstance(error, SpecMismatch):
-        return [f"{error.table} does not fit its settings: {fault}" for fault in error.faults]
-    return [str(error)]
+        return [f"{error.table} does not fit its settings: {fault}" for fault in error.faults], error.exit_code
+    if isinstance(error, ImportError):
+        return [*filter(None, [missing_extra(error)])], UserError.exit_code
+    return [str(error)], getattr(error, "exit_code", RunbookError.exit_code)
 
 
 @click.group(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})

@@ -28,13 +28,23 @@ def _batch(_context: click.Context, _parameter: click.Parameter, batch_id: str |
     return None if batch_id is None else checked_batch_id(batch_id)
 
 
+def _default_environment() -> str:
+    from lib.environment import default_environment
+
+    return default_environment()
+
+
 _game_date_option = partial(
     click.option, "--game-date", metavar="YYYY-MM-DD", help="The date of the games.", callback=_game_date
 )
 _batch_option = partial(click.option, "--batch", "batch_id", metavar="ID", help="The batch's id.", callback=_batch)
 
 environment = click.option(
-    "--env", "environment", default="local", show_default=True, help="A file of params/environments."
+    "--env",
+    "environment",
+    default=_default_environment,
+    show_default="local, or the only one",
+    help="A file of params/environments.",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="The last line on stdout is one JSON object.")
 game_date = _game_date_option(required=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lib.operations.proving.plan import ProofPlan
 
 # Not among the runbooks that people list, plan and run: it writes, and has to have its dataset made first.
-_NOTEBOOK = places.ROOT / "notebooks" / "commands" / "prove.ipynb"
+_NOTEBOOK = "notebooks/commands/prove.ipynb"
 _LONGEST_SECONDS = 900.0
 
 
@@ -50,7 +50,7 @@ def prove(dataset: str, plan: str | None, environment: str, as_json: bool) -> No
     # Here and not in the notebook: the dataset goes even when the notebook's process is killed.
     with made_dataset(platform, dataset, plan):
         finished = execute(
-            Runbook(_NOTEBOOK),
+            Runbook(places.file(_NOTEBOOK)),
             {"dataset": dataset},
             environment=environment,
             archive=archive,

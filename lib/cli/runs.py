@@ -149,6 +149,7 @@ def _show_run(finished: Run, archive: Archive) -> None:
 @click.command("list")
 def list_runbooks() -> None:
     """The runbooks there are."""
+    from lib import places
     from lib.runbooks.catalogue import hidden_notebooks, runbooks
 
     titles: dict[str, str] = {}
@@ -159,6 +160,8 @@ def list_runbooks() -> None:
             titles[runbook.name] = runbook.title
         except UserError as error:
             click.echo(f"runbook: {printable(str(error))}", err=True)
+    if not titles:
+        raise UserError(f"there is no runbook in {' or '.join(map(str, places.notebooks()))}")
     width = max(map(len, titles), default=0)
     for name, title in titles.items():
         click.echo(f"{printable(name):{width}}  {printable(title)}")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lib.errors import RunbookError
     from lib.schedule.expected import Overview
     from lib.schedule.firing_record import Occurrence
+    from lib.schedule.settings import Schedule
 
 _stop_grace_seconds = click.option(
     "--stop-grace-seconds",
@@ -28,6 +29,9 @@ _stop_grace_seconds = click.option(
 )
 
 
+_of_environment = click.option("--env", "environment", metavar="NAME", help="Only the entries of this environment.")
+
+
 @click.group()
 def schedule() -> None:
     """Run what params/schedule.yaml plans, each firing once."""
@@ -35,15 +39,15 @@ def schedule() -> None:
 
 @schedule.command("list")
 @click.option("--count", default=3, show_default=True, type=click.IntRange(0, 100), help="Firings to come, of each.")
+@_of_environment
 @options.as_json
-def list_entries(count: int, as_json: bool) -> None:
+def list_entries(count: int, environment: str | None, as_json: bool) -> None:
     """Each entry: its next firings, how the last one ended, and what was missed."""
     from lib import places
     from lib.archive.archive import Archive
     from lib.schedule.expected import overviews
-    from lib.schedule.settings import load_schedule
 
-    found = list(overviews(load_schedule(), Archive().store, places.now(), count))
+    found = list(overviews(_planned(environment), Archive().store, places.now(), count))
     if as_json:
         options.echo_json({"entries": [_as_data(overview) for overview in found]})
         return
@@ -53,9 +57,10 @@ def list_entries(count: int, as_json: bool) -> None:
 
 @schedule.command()
 @click.option("--entry", metavar="NAME", help="Only this one.")
+@_of_environment
 @_stop_grace_seconds
 @options.as_json
-def once(entry: str | None, stop_grace_seconds: float, as_json: bool) -> None:
+def once(entry: str | None, environment: str | None, stop_grace_seconds: float, as_json: bool) -> None:
     """Run what is due now, wait for it, and exit with the code of the worst run.
 
     For cron and Cloud Scheduler: a firing that came a little before is due as long as its
@@ -65,10 +70,9 @@ def once(entry: str | None, stop_grace_seconds: float, as_json: bool) -> None:
     from lib.archive.archive import Archive
     from lib.errors import worst_exit_code
     from lib.schedule.firing import Runner, run_due
-    from lib.schedule.settings import load_schedule
     from lib.site.build import build_site
 
-    planned = load_schedule()
+    planned = _planned(environment)
     planned = planned.only(entry) if entry is not None else planned
     problems: list[RunbookError] = []
     runner = Runner(Archive(), stop_grace_seconds, on_change=build_site)
@@ -82,8 +86,9 @@ def once(entry: str | None, stop_grace_seconds: float, as_json: bool) -> None:
 
 
 @schedule.command()
+@_of_environment
 @_stop_grace_seconds
-def run(stop_grace_seconds: float) -> None:
+def run(environment: str | None, stop_grace_seconds: float) -> None:
     """Run every firing when it is planned, until SIGTERM or Ctrl-C.
 
     It may run on several machines: each firing is run by one of them.
@@ -91,10 +96,9 @@ def run(stop_grace_seconds: float) -> None:
     from lib.archive.archive import Archive
     from lib.schedule.firing import Runner
     from lib.schedule.loop import run_until_stopped
-    from lib.schedule.settings import load_schedule
     from lib.site.build import build_site
 
-    planned, archive = load_schedule(), Archive()
+    planned, archive = _planned(environment), Archive()
     click.echo(f"Running {len(planned.entries)} entries; archive: {printable(archive.address)}", err=True)
     runner = Runner(archive, stop_grace_seconds, on_change=build_site)
     run_until_stopped(planned, runner, _echo, _echo_problem)
@@ -129,6 +133,13 @@ def resume(entry: str) -> None:
     Ledger(archive.store).resume(resumed, places.now())
     build_site(archive)
     click.echo(f"{resumed.name} runs again")
+
+
+def _planned(environment: str | None) -> Schedule:
+    from lib.schedule.settings import load_schedule
+
+    planned = load_schedule()
+    return planned if environment is None else planned.of(environment)
 
 
 def _echo(occurrence: Occurrence) -> None:

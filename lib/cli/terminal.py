@@ -38,8 +38,10 @@ def redactor() -> Redactor:
     from lib.environment import environment_names, load_environment, redactor_of
     from lib.words.secrets.redaction import Redactor
 
-    redactors = [redactor_of(None)]
-    for name in environment_names():
+    redactors, names = [redactor_of(None)], list[str]()
+    with suppress(UserError):  # without a project there are no environments
+        names = environment_names()
+    for name in names:
         with suppress(UserError):
             redactors.append(redactor_of(load_environment(name)))
     patterns = dict.fromkeys(pattern for one in redactors for pattern in one.patterns)

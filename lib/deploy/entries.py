@@ -21,16 +21,10 @@ def entries_of(schedule: Schedule, environment: str) -> list[Entry]:
     Raises:
         UserError: There are none.
     """
-    there = [entry for entry in schedule.entries.values() if entry.environment == environment]
-    planned = [entry for entry in there if entry.window is not None]
+    planned = [entry for entry in schedule.of(environment).entries.values() if entry.window is not None]
     if planned:
         return planned
-    if there:
-        raise UserError(f"no entry of {environment} has times yet: their days_since_deploy need deployed_at")
-    known = ", ".join(sorted({entry.environment for entry in schedule.entries.values()}))
-    raise UserError(
-        f"the schedule has no entry of {environment}, only of {known or 'none'}: set its environment, then try again"
-    )
+    raise UserError(f"no entry of {environment} has times yet: their days_since_deploy need deployed_at")
 
 
 def common_cron(expression: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from lib.embedded.adapters import EmbeddedAdapters
@@ -12,15 +13,15 @@ if TYPE_CHECKING:
     from lib.locking.store import LockStore
 
 
-def adapters_of(environment: Environment, home: Path, /) -> EmbeddedAdapters:
+def adapters_of(environment: Environment, home: Callable[[], Path], /) -> EmbeddedAdapters:
     """Every port's side of it."""
     from lib.embedded.adapters import EmbeddedAdapters
 
-    return EmbeddedAdapters(home, environment)
+    return EmbeddedAdapters(home(), environment)
 
 
-def run_lock_store(_environment: Environment, home: Path, /) -> LockStore:
+def run_lock_store(_environment: Environment, home: Callable[[], Path], /) -> LockStore:
     """Where scheduled runs keep each other out."""
     from lib.embedded.sqlite_locks import SqliteLockStore
 
-    return SqliteLockStore(home / "run_locks.sqlite")
+    return SqliteLockStore(home() / "run_locks.sqlite")

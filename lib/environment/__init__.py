@@ -5,7 +5,7 @@ from lib.environment.lock import LockSettings
 from lib.environment.notifications import Channel, NotificationSettings
 from lib.environment.redaction import RedactionSettings
 from lib.environment.services import ServiceNames
-from lib.environment.settings import Environment, environment_names, load_environment, redactor_of
+from lib.environment.settings import Environment, default_environment, environment_names, load_environment, redactor_of
 
 __all__ = [
     "Channel",
@@ -15,6 +15,7 @@ __all__ = [
     "NotificationSettings",
     "RedactionSettings",
     "ServiceNames",
+    "default_environment",
     "environment_names",
     "load_environment",
     "redactor_of",

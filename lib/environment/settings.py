@@ -71,6 +71,12 @@ def environment_names() -> list[str]:
     return sorted(path.stem for path in places.environments().glob("*.yaml"))
 
 
+def default_environment() -> str:
+    """The one that is meant where none is named: the only one that there is, or else ``local``."""
+    names = environment_names()
+    return names[0] if len(names) == 1 else "local"
+
+
 def load_environment(name: str) -> Environment:
     """Read and check an environment.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from lib.environment import Environment
@@ -12,14 +13,14 @@ if TYPE_CHECKING:
     from lib.locking.store import LockStore
 
 
-def adapters_of(environment: Environment, _home: Path, /) -> GoogleAdapters:
+def adapters_of(environment: Environment, _home: Callable[[], Path], /) -> GoogleAdapters:
     """Every port's side of it."""
     from lib.gcp.adapters import GoogleAdapters
 
     return GoogleAdapters(environment)
 
 
-def run_lock_store(environment: Environment, _home: Path, /) -> LockStore:
+def run_lock_store(environment: Environment, _home: Callable[[], Path], /) -> LockStore:
     """Where scheduled runs keep each other out."""
     from lib.gcp.firestore_locks import FirestoreLockStore
 

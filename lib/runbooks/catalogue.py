@@ -1,4 +1,4 @@
-"""The runbooks there are: every notebook of a folder."""
+"""The runbooks there are: every notebook of the project, and of those that come with the library."""
 
 from __future__ import annotations
 
@@ -146,13 +146,15 @@ def fast_import() -> Iterator[None]:
 
 
 def runbooks(folder: Path | None = None) -> list[Runbook]:
-    """All runbooks of a folder, by name, damaged ones too; by default of `lib.places.notebooks`."""
-    return [Runbook(path) for path in sorted((folder or places.notebooks()).glob("[!.]*.ipynb"))]
+    """All runbooks, by name, damaged ones too: of a folder, or by default of `lib.places.notebooks`."""
+    folders = (folder,) if folder else places.notebooks()
+    by_name = {path.stem: path for each in reversed(folders) for path in each.glob("[!.]*.ipynb")}
+    return [Runbook(by_name[name]) for name in sorted(by_name)]
 
 
 def hidden_notebooks() -> list[Path]:
     """Files that are not runbooks although they end in ``.ipynb``: macOS and editors leave some."""
-    return sorted(places.notebooks().glob(".*.ipynb"))
+    return sorted(path for folder in places.notebooks() for path in folder.glob(".*.ipynb"))
 
 
 def find_runbook(name: str, folder: Path | None = None) -> Runbook:

@@ -221,6 +221,8 @@ def _archive(archive: Archive, run: Run, notebook: Mapping[str, Any]) -> None:
 
 def _code_version() -> str:
     """``git describe`` of the checkout, or the installed package's version."""
+    if not places.is_checkout():  # git would describe the repository that somebody's environment lies in
+        return _version("consolidation-runbooks")
     command = ["git", "-C", str(places.ROOT), "describe", "--always", "--dirty", "--tags"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)

@@ -67,13 +67,14 @@ def write_frame(name: str, title: str) -> tuple[Path, Path]:
     if not title.isprintable() or not title.strip() or set(title) & set('"\\'):
         raise UserError(f"--title {title!r:.80} must be one line of text without quotes and backslashes")
     rooms = places.ROOT / "lib" / "operations"
-    if not (places.ROOT / "pyproject.toml").is_file():
+    if not places.is_checkout():
         raise UserError(f"{places.ROOT} is not a checkout; a runbook's steps are written in lib/operations of one")
-    files = (places.notebooks() / f"{name}.ipynb", rooms / f"{name}.py")
+    files = (places.notebooks()[0] / f"{name}.ipynb", rooms / f"{name}.py")
     for path in (*files, rooms / name):
         if path.exists():
             raise UserError(f"{path} is already there; choose another name")
     for path, text in zip(files, (json.dumps(notebook(name, title), indent=1) + "\n", step(name, title)), strict=True):
+        path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
     return files
 

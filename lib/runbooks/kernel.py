@@ -150,11 +150,13 @@ async def _shut_down(manager: AsyncKernelManager, clients: list[Any]) -> None:
 
 
 def _environment() -> dict[str, str]:
-    # The kernel must import this very library, wherever the run was started from.
-    search_path = [str(places.ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    # The kernel must import this very library, wherever the run was started from. One that is installed it finds
+    # anyway, and the folder of all packages must not stand before Python's own modules.
+    ours = [str(places.ROOT)] if places.is_checkout() else []
+    search_path = [*ours, *filter(None, [os.environ.get("PYTHONPATH")])]
     # A run that someone starts in a notebook is archived like any other.
     inherited = {name: value for name, value in os.environ.items() if name != SESSION_VARIABLE}
-    return {**inherited, "PYTHONPATH": os.pathsep.join(search_path)}
+    return {**inherited, **places.handed_down(), "PYTHONPATH": os.pathsep.join(search_path)}
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lib import places
-from lib.environment import load_environment
+from lib.environment import default_environment, load_environment
 from lib.errors import UserError
 from lib.runbooks.catalogue import Runbook, find_runbook
 from lib.runbooks.parameters import APPROVALS
@@ -187,26 +186,38 @@ class Schedule:
             raise UserError(f"the schedule has no entry {name!r:.80}; it has {', '.join(self.entries) or 'none'}")
         return Schedule({name: self.entries[name]}, self.concurrency)
 
+    def of(self, environment: str) -> Schedule:
+        """With no other entries than those of that environment.
 
-def schedule_path() -> Path:
-    """The schedule's file: ``RUNBOOK_SCHEDULE``, or ``params/schedule.yaml`` in the checkout."""
-    return Path(os.environ.get("RUNBOOK_SCHEDULE") or places.PARAMS / "schedule.yaml").absolute()
+        Raises:
+            UserError: There are none.
+        """
+        entries = {name: entry for name, entry in self.entries.items() if entry.environment == environment}
+        if entries:
+            return Schedule(entries, self.concurrency)
+        known = ", ".join(sorted({entry.environment for entry in self.entries.values()}))
+        raise UserError(
+            f"the schedule has no entry of {environment}, only of {known or 'none'}: "
+            "set its environment, then try again"
+        )
 
 
 def load_schedule(path: Path | None = None) -> Schedule:
     """Read and check a schedule, down to each parameter of each runbook.
 
     Args:
-        path: The file; by default `schedule_path`.
+        path: The file; by default `lib.places.schedule`.
 
     Raises:
         UserError: It cannot be read or does not fit; names the first thing that does not.
     """
-    path = path or schedule_path()
+    path = path or places.schedule()
+    if not path.exists():
+        raise UserError(f"{path} is not there, so nothing is planned; docs/SCHEDULING.md shows what it holds")
     content = read_yaml(path)
     if not isinstance(content, dict) or not isinstance(content.get("entries"), dict):
         raise UserError(f"{path} holds no entries; see params/schedule.yaml of the checkout")
-    shared = {"timezone": "UTC", "environment": "local"} | {
+    shared = {"timezone": "UTC", "environment": default_environment()} | {
         name: content.pop(name) for name in _SHARED if content.get(name) is not None
     }
     content = {name: value for name, value in content.items() if name not in _SHARED}

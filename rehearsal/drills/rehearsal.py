@@ -82,7 +82,7 @@ def rehearse(drill: Drill, folder: Path, on_change: Callable[[Archive], object] 
     """
     home, outputs, environments = (folder / name for name in ("home", "outputs", "environments"))
     environments.mkdir(parents=True)
-    shutil.copy(places.PARAMS / "environments" / "local.yaml", environments)
+    shutil.copy(places.shipped() / "params" / "environments" / "local.yaml", environments)
     surroundings = {
         "RUNBOOK_HOME": str(home),
         "RUNBOOK_OUTPUTS": str(outputs),

@@ -16,17 +16,34 @@ CONDA_NAMES = {"duckdb": "python-duckdb"}
 PIP_ONLY = {"axe-playwright-python", "playwright", "zetasql"}
 
 
-def declared() -> dict[str, Requirement]:
-    """Every requirement of pyproject.toml, run time and dev, by canonical name."""
+# Which lock pins the requirements of the core ("") and of each extra.
+LOCKS = {"": "requirements.lock", "runbooks": "requirements.lock", "lab": "requirements-lab.lock"} | {
+    "dev": "requirements-dev.lock"
+}
+
+
+def declared() -> dict[str, dict[str, Requirement]]:
+    """The requirements of pyproject.toml by extra, the core's first, and by canonical name."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    texts = project["dependencies"] + project["optional-dependencies"]["dev"]
-    return {canonicalize_name(requirement.name): requirement for requirement in map(Requirement, texts)}
+    extras = {"": project["dependencies"], **project["optional-dependencies"]}
+    assert extras.pop("all") == [f"{project['name']}[runbooks,lab]"]
+    return {
+        extra: {canonicalize_name(one.name): one for one in map(Requirement, texts)} for extra, texts in extras.items()
+    }
 
 
-def pinned() -> dict[str, str]:
+def narrowest() -> dict[str, Requirement]:
+    """What a whole installation asks for: an extra may narrow a range of the core."""
+    return {name: one for requirements in declared().values() for name, one in requirements.items()}
+
+
+def pinned(*locks: str) -> dict[str, str]:
     """Version by canonical name, as locked."""
-    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    lines = [line for lock in locks for line in (ROOT / lock).read_text(encoding="utf-8").splitlines()]
     return {canonicalize_name(name): version for name, _, version in (line.partition("==") for line in lines)}
+
+
+EVERY = [(extra, name) for extra, requirements in declared().items() for name in requirements]
 
 
 def test_environment_yml_mirrors_pyproject() -> None:
@@ -34,7 +51,7 @@ def test_environment_yml_mirrors_pyproject() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     *conda, pip_section = environment["dependencies"]
 
-    requirements = declared()
+    requirements = narrowest()
     from_pip = [str(requirements.pop(name)) for name in sorted(PIP_ONLY)]
     expected = {CONDA_NAMES.get(name, name): item.specifier for name, item in requirements.items()}
     found = {item.name: item.specifier for item in map(Requirement, conda)}
@@ -46,18 +63,29 @@ def test_environment_yml_mirrors_pyproject() -> None:
     assert environment["name"] == project["name"]
 
 
-@pytest.mark.parametrize("name", declared())
-def test_lock_pins_each_dependency_within_its_range(name: str) -> None:
-    assert declared()[name].specifier.contains(pinned()[name])
+@pytest.mark.parametrize(("extra", "name"), EVERY)
+def test_lock_pins_each_dependency_within_its_range(extra: str, name: str) -> None:
+    assert declared()[extra][name].specifier.contains(pinned(LOCKS[extra])[name])
 
 
-def test_lock_holds_sorted_pins_and_no_address() -> None:
-    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+@pytest.mark.parametrize("lock", sorted(set(LOCKS.values())))
+def test_lock_holds_sorted_pins_and_no_address(lock: str) -> None:
+    lines = (ROOT / lock).read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if not re.fullmatch(r"[\w.-]+==[\w.]+", line)] == []
     assert lines == sorted(lines, key=lambda line: line.upper())
 
 
-@pytest.mark.parametrize("name", declared())
-def test_contributing_gives_each_dependency_a_reason(name: str) -> None:
-    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    assert re.search(rf"^\|[^|]*`{re.escape(name)}`[^|]*\| *\w[^|]*\|$", text, re.MULTILINE)
+def test_what_lab_and_dev_add_is_not_in_the_first_lock() -> None:
+    base, lab, dev = (pinned(lock) for lock in dict.fromkeys(LOCKS.values()))
+    assert base.keys() & (lab.keys() | dev.keys()) == set()
+    assert [name for name in lab.keys() & dev.keys() if lab[name] != dev[name]] == []
+
+
+@pytest.mark.parametrize(("extra", "name"), EVERY)
+def test_contributing_gives_each_dependency_a_reason(extra: str, name: str) -> None:
+    """In the table of its extra; one whose range an extra narrows stands in the core's."""
+    section = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("\n## Dependencies\n")[2]
+    tables = re.split(r"^`\[(\w+)\]`", section, flags=re.MULTILINE)
+    by_extra = {"": tables[0], **dict(zip(tables[1::2], tables[2::2], strict=True))}
+    table = by_extra["" if name in declared()[""] else extra]
+    assert re.search(rf"^\|[^|]*`{re.escape(name)}`[^|]*\| *\w[^|]*\|$", table, re.MULTILINE)

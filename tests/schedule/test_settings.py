@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lib.errors import UserError
-from lib.places import PARAMS
+from lib.places import ROOT
 from lib.runbooks.catalogue import find_runbook
 from lib.schedule.planning import next_times, why_inactive
 from lib.schedule.settings import Schedule, load_schedule
@@ -90,7 +90,7 @@ def test_the_shipped_schedule_is_hourly_then_daily_then_weekly(monkeypatch: pyte
     shipped = load_schedule()
     assert {why_inactive(entry, NOW) for entry in shipped.entries.values()} == {"", "deployed_at is not set"}
 
-    deployed = (PARAMS / "schedule.yaml").read_text().replace("null", "2026-01-05T14:00:00-05:00")
+    deployed = (ROOT / "params" / "schedule.yaml").read_text().replace("null", "2026-01-05T14:00:00-05:00")
     (tmp_path / "deployed.yaml").write_text(deployed)
     entries = load_schedule(tmp_path / "deployed.yaml").entries
     deployed_at = datetime(2026, 1, 5, 19, tzinfo=UTC)
@@ -98,6 +98,25 @@ def test_the_shipped_schedule_is_hourly_then_daily_then_weekly(monkeypatch: pyte
     counts = {entry.name: len(list(next_times(entry, deployed_at))) for entry in timed}
     # 14:00 of day 0 to the end of day 1, both in New York; Monday of week 2 is the 19th.
     assert counts == {"day1_hourly": 9 + 24, "days2to7_daily": 6, "week2_review": 1}
+
+
+def test_entries_of_several_environments_share_a_schedule(
+    write_schedule: WriteSchedule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environments = tmp_path / "environments"
+    environments.mkdir()
+    monkeypatch.setenv("RUNBOOK_ENVIRONMENTS", str(environments))
+    shipped = (ROOT / "params" / "environments" / "local.yaml").read_text()
+    (environments / "shop.yaml").write_text(shipped)
+    assert write_schedule({"first": HOURLY}).entries["first"].environment == "shop"  # there is no other
+
+    (environments / "mall.yaml").write_text(shipped)
+    with pytest.raises(UserError, match=r"entries\.first: there is no environment 'local'. Known are: mall, shop"):
+        write_schedule({"first": HOURLY})
+    schedule = write_schedule({"first": HOURLY, "second": {**HOURLY, "environment": "mall"}}, environment="shop")
+    assert [*schedule.of("mall").entries] == ["second"]
+    with pytest.raises(UserError, match="no entry of local, only of mall, shop"):
+        schedule.of("local")
 
 
 def test_dates_are_those_of_the_planned_time_in_the_environment(write_schedule: WriteSchedule) -> None:

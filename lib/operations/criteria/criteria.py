@@ -86,13 +86,17 @@ class Criterion:
 Judged = tuple[Criterion, Measurement]
 
 
-@cache
-def load_criteria(path: Path = places.PARAMS / "criteria.yaml") -> dict[Kind, tuple[Criterion, ...]]:
-    """The criteria by kind.
+def load_criteria() -> dict[Kind, tuple[Criterion, ...]]:
+    """The criteria of ``params/criteria.yaml`` by kind.
 
     Raises:
         UserError: The file cannot be read, or does not fit.
     """
+    return _load_criteria(places.file("params/criteria.yaml"))
+
+
+@cache
+def _load_criteria(path: Path) -> dict[Kind, tuple[Criterion, ...]]:
     criteria: dict[Kind, tuple[Criterion, ...]] = load_settings(path, dict[Kind, tuple[Criterion, ...]])
     return criteria
 

@@ -9,7 +9,7 @@ they say is refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from functools import cache
@@ -114,31 +114,31 @@ def listed(texts: Texts) -> tuple[str, ...]:
     return (texts,) if isinstance(texts, str) else texts
 
 
-def dialect_names(folder: Path) -> list[str]:
-    """The dialects that there are."""
-    return sorted(path.stem for path in folder.glob("*.yaml"))
+def dialect_files(folders: Sequence[Path]) -> dict[str, Path]:
+    """The file of each dialect, by name. The first folder that has the name counts."""
+    found = {path.stem: path for folder in reversed(folders) for path in folder.glob("*.yaml")}
+    return dict(sorted(found.items()))
 
 
-def load_dialect(folder: Path, name: str, of: tuple[str, ...] = ()) -> Dialect:
+def load_dialect(files: Mapping[str, Path], name: str, of: tuple[str, ...] = ()) -> Dialect:
     """The dialect of that name, with what it takes from others.
 
     Args:
-        folder: Where the files are.
-        name: Its file's name without the ending.
+        files: See `dialect_files`.
         of: The dialects that are made from it, for finding circles.
 
     Raises:
         UserError: There is no such file, or it is wrong: names the file, the line and what to mend.
     """
-    if name not in dialect_names(folder):
-        raise UserError(f"{no_such('dialect', name, dialect_names(folder))} ({folder})")
-    path = folder / f"{name}.yaml"
+    if name not in files:
+        raise no_such("dialect", name, files)
+    path = files[name]
     dialect = _checked_file(path)
     if not dialect.like:
         return dialect
     if dialect.like in (name, *of):
         raise UserError(f"{path}: like: {dialect.like} is made from this dialect itself; name another, or none")
-    base = load_dialect(folder, dialect.like, (name, *of))
+    base = load_dialect(files, dialect.like, (name, *of))
     own = {anchor for line in dialect.lines for anchor in line.anchors}
     kept = tuple(line for line in base.lines if own.isdisjoint(line.anchors))
     return Dialect(dialect.about, dialect.lines + kept, "", {**(base.fields or {}), **(dialect.fields or {})})

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lib import places
 from lib.errors import UserError
-from lib.operations.logs.dialect_file import Dialect, Line, Sample, expression, listed, load_dialect
+from lib.operations.logs.dialect_file import Dialect, Line, Sample, dialect_files, expression, listed, load_dialect
 from lib.operations.logs.events import CountsFrom, Event, EventKind
 from lib.ports.logs import LogEntry
 from lib.words.dates import iso_date
@@ -98,19 +98,20 @@ def load_dialects(names: Sequence[str], folder: Path | None = None) -> Dialects:
 
     Args:
         names: As the environment lists them.
-        folder: Where their files are; ``params/dialects`` by default.
+        folder: Where their files are; ``params/dialects`` of the project and of the library by default.
 
     Raises:
         UserError: There is no such dialect, or its file is wrong.
     """
-    return _load(tuple(names), folder or places.PARAMS / "dialects")
+    return _load(tuple(names), (folder,) if folder else places.layers("params/dialects"))
 
 
 @cache
-def _load(names: tuple[str, ...], folder: Path) -> Dialects:
-    dialects = {name: load_dialect(folder, name) for name in names}
+def _load(names: tuple[str, ...], folders: tuple[Path, ...]) -> Dialects:
+    files = dialect_files(folders)
+    dialects = {name: load_dialect(files, name) for name in names}
     for name, dialect in dialects.items():
-        _check_samples(folder / f"{name}.yaml", Dialects({name: dialect}), dialect)
+        _check_samples(files[name], Dialects({name: dialect}), dialect)
     return Dialects(dialects)
 
 

@@ -272,12 +272,16 @@ def night_of(scope: Scope, *, days: int, games: int | None = None) -> Night:
     return Night(scope, days, games, load_rules())
 
 
-@cache
-def load_rules(path: Path = places.PARAMS / "quality.yaml") -> QualityRules:
-    """The rules of the file.
+def load_rules(path: Path | None = None) -> QualityRules:
+    """The rules of the file, by default of ``params/quality.yaml``.
 
     Raises:
         UserError: The file cannot be read, or does not fit.
     """
+    return _load_rules(path or places.file("params/quality.yaml"))
+
+
+@cache
+def _load_rules(path: Path) -> QualityRules:
     rules: QualityRules = load_settings(path, QualityRules)
     return rules

@@ -8,19 +8,19 @@ import pytest
 
 from lib import places
 from lib.errors import UserError
-from lib.operations.logs.dialect_file import dialect_names, load_dialect
+from lib.operations.logs.dialect_file import dialect_files, load_dialect
 from lib.operations.logs.dialects import load_dialects
 from lib.operations.logs.events import CountsFrom, EventKind
 from lib.operations.logs.lines import is_error, is_lock_service_error
 from lib.ports.logs import LogEntry
 
-FOLDER = places.PARAMS / "dialects"
-NAMES = dialect_names(FOLDER)
+FILES = dialect_files([places.ROOT / "params" / "dialects"])
+NAMES = [*FILES]
 ALL = load_dialects(["library", "a1", "a2", "b"])
 SAMPLES = [
     pytest.param(name, line.event, sample, id=f"{name}-{sample.line[:50]}")
     for name in NAMES
-    for line in load_dialect(FOLDER, name).lines
+    for line in load_dialect(FILES, name).lines
     for sample in line.samples
 ]
 
@@ -50,7 +50,7 @@ def test_a_sample_means_the_same_when_all_dialects_are_read(name: str, event: st
     assert found.kind is EventKind[event.upper()]
     told = {"batch": found.batch_id or None, **{each: getattr(found, each) for each in expected if each != "batch"}}
     assert {each: value for each, value in told.items() if value is not None} == expected
-    assert name in found.dialects or load_dialect(FOLDER, name).like in ("", *found.dialects)
+    assert name in found.dialects or load_dialect(FILES, name).like in ("", *found.dialects)
 
 
 def test_a_duration_counts_from_where_its_dialect_says() -> None:

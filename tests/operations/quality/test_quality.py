@@ -448,7 +448,7 @@ def test_a_column_that_is_no_identifier_never_meets_sql() -> None:
 
 @pytest.mark.parametrize("limit", ["volume_fail_below: 0.5", "highest: 100\n    step: 0.5"])
 def test_a_limit_that_nothing_can_exceed_is_refused(tmp_path: Path, limit: str) -> None:
-    rules = (places.PARAMS / "quality.yaml").read_text(encoding="utf-8")
+    rules = (places.ROOT / "params" / "quality.yaml").read_text(encoding="utf-8")
     path = tmp_path / "quality.yaml"
     path.write_text(rules.replace(limit, limit.replace("0.5", ".nan")), encoding="utf-8")
     with pytest.raises(UserError, match="finite number"):
