@@ -194,5 +194,6 @@ def _in_words(platform: Platform, run: LedgerRun) -> str:
     return (
         f"consolidated {committed_at} by {run.host} for {run.game_date}: "
         f"{run.staged_rows:,} rows from {len(run.staging_tables)} staging tables "
-        f"({run.inserted_rows:,} inserted, {run.updated_rows:,} updated, {run.deduplicated_rows:,} deduplicated{superseded})"
+        f"({run.inserted_rows:,} inserted, {run.updated_rows:,} updated, "
+        f"{run.deduplicated_rows:,} deduplicated{superseded})"
     )
