@@ -261,7 +261,7 @@ def test_every_type_is_staged_and_merged(world: BigqueryWorld) -> None:
 
 def test_the_real_schema_and_the_real_names(world: BigqueryWorld) -> None:
     with_the_real_schema(world.client, world.spec)
-    check_the_real_schema(world, lambda sql: world.client.query_and_wait(sql))
+    check_the_real_schema(world, lambda sql: world.client.query(sql).result())
 
 
 def test_duplicates_are_explained_repaired_and_undone(world: BigqueryWorld) -> None:

@@ -179,7 +179,7 @@ def test_many_tables_are_gathered_in_parts_and_forgotten(
     staged = world.stage(predictions(5), tables=5)
     all_of_them = named("_gathered_x")
     there: list[dict[tuple[str, str], Any]] = []
-    double.on_request("POST .*/queries$", lambda: there.append(dict(double.catalogue.tables)))
+    double.on_request("/queries", lambda: there.append(dict(double.catalogue.tables)))
     rows = world.warehouse.query(f"SELECT player_lookup FROM {all_of_them.sql}", gather={all_of_them: staged})
     assert sorted(row["player_lookup"] for row in rows) == [f"player{n}" for n in range(5)]
     assert sum(job.configuration.get("copy") is not None for job in double.jobs.by_id.values()) == 3
