@@ -14,6 +14,7 @@ from lib import places
 from lib.archive.archive import Archive, Run
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
+from lib.verdict.conclusion import RunCost
 from lib.words.choices import no_such
 from rehearsal.drills import deployments, dialects, duplicates, locks, nights, rows, staging
 from rehearsal.drills.drill import Drill, Look, Scene
@@ -56,6 +57,7 @@ class Finding:
         surprises: What is not as it should be; none: it is right.
         report: The page to open, if the folder is kept.
         seconds: How long the run took.
+        cost: What it asked of the warehouse; None: it did not complete.
     """
 
     drill: str
@@ -66,6 +68,7 @@ class Finding:
     surprises: tuple[str, ...]
     report: str
     seconds: float
+    cost: RunCost | None
 
     @property
     def is_right(self) -> bool:
@@ -118,6 +121,7 @@ def _finding(drill: Drill, look: Look, run: Run, archive: Archive) -> Finding:
         tuple(look.surprises(record)),
         archive.store.address(run.report),
         record.seconds or 0.0,
+        record.cost,
     )
 
 
