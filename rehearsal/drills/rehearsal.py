@@ -16,16 +16,16 @@ from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
 from lib.verdict.conclusion import RunCost
 from lib.words.choices import no_such
-from rehearsal.drills import deployments, dialects, duplicates, locks, nights, rows, staging
+from rehearsal.drills import commits, deployments, dialects, duplicates, locks, nights, rows, staging
 from rehearsal.drills.drill import Drill, Look, Scene
 from rehearsal.drills.stage import Stage
 
 
 def drills() -> list[Drill]:
-    """The incidents by their number, then the ordinary nights, then those of the services in each dialect."""
+    """The incidents by their number, then chores and ordinary nights, then those of the services in each dialect."""
     found = [
         drill
-        for module in (duplicates, deployments, staging, locks, rows, nights)
+        for module in (duplicates, deployments, staging, locks, rows, commits, nights)
         for drill in vars(module).values()
         if isinstance(drill, Drill)
     ]
@@ -50,7 +50,7 @@ class Finding:
 
     Attributes:
         drill: The drill's name.
-        kind: ``incident 7``, ``ordinary night`` or ``dialect a1``.
+        kind: ``incident 7``, ``chore``, ``ordinary night`` or ``dialect a1``.
         runbook: Who looked.
         verdict: What it said; how the run ended, if it said nothing.
         headline: In a line.
