@@ -25,7 +25,7 @@ def behind_its_branch(stage: Stage) -> Scene:
     commits = _code(stage)
     _deployed(stage, worker=commits[0], coordinator=commits[0])
     oldest = f"(oldest missing: {commits[1][:7]} {_SUBJECTS[1]})"
-    says = (f"{_MISSING} commits that touch worker behind main since 2 d 0 h {oldest}", f"Deploy {commits[-1][:7]}")
+    says = (f"{_MISSING} commits behind main in worker since 2 d 0 h {oldest}", f"Deploy {commits[-1][:7]}")
     return Scene([Look("deploy_verify", Verdict.WARN, says, stage.of_today)])
 
 

@@ -1,8 +1,8 @@
 """A branch of a repository, read with git: which commits of it a deployed one lacks.
 
-The repository may be hostile, and so is the commit that a label names. Only its commits are fetched, into a bare
-clone that is thrown away: none of its settings and hooks are read, none of its files is checked out, nobody is asked
-for a password, and every call ends in bounded time.
+The repository may be hostile. Its commits are fetched into a bare clone that is thrown away: no hook and no program
+that its settings name is run, no file of it is checked out, nobody is asked for a password, and every call ends in
+bounded time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _TRANSPORTS = "file:git:http:https:ssh"
 _FETCHED = "refs/heads/deployed"
 # Of the surroundings, what would make git work on another repository than the one that it is told.
 _ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_NAMESPACE", "GIT_OBJECT_DIRECTORY")
-# `core.hooksPath` and `maintenance` are the reader's own settings, which are for their repositories.
+# Hooks and maintenance that a user has configured are meant for repositories that are kept.
 _OPTIONS = ("-c", "core.hooksPath=/dev/null", "-c", "maintenance.auto=false", "-c", "gc.auto=0")
 
 
@@ -125,7 +125,8 @@ class Branch:
     def _head(self) -> str:
         ref = f"refs/heads/{self._repository.branch}"
         self._git("init", "--quiet", "--bare", "--template=")
-        listed = self._git("ls-remote", "--", self._repository.repository, ref).split("\n")
+        answer = self._git("ls-remote", "--", self._repository.repository, ref, seconds=_ASKING_SECONDS)
+        listed = answer.split("\n")
         head = next((line.partition("\t")[0] for line in listed if line.endswith(f"\t{ref}")), "")
         if not head:
             raise RepositoryUnreadable(f"{self._repository.repository} has no branch {self._repository.branch}")
@@ -136,9 +137,9 @@ class Branch:
         """The ids of all its commits, which are fetched into the clone that `_head` has made."""
         repository = self._repository
         self._git("remote", "add", "--", "origin", repository.repository)
-        # What a server does not send was not asked for by anybody: contents never, folders for a path only.
+        # Commits without files; which of them touch a folder, their trees say.
         wanted = "--filter=blob:none" if repository.path else "--filter=tree:0"
-        # A folder's own settings are not used, and they alone would allow the filter.
+        # A folder of this machine is served by our own git, which filters only when it is allowed to.
         served = ["--upload-pack=git -c uploadpack.allowFilter=true upload-pack"] if repository.is_folder else []
         options = ("--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", wanted, *served)
         ref = f"+refs/heads/{repository.branch}:{_FETCHED}"
@@ -184,8 +185,8 @@ class Branch:
 
 def _surroundings() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
-    own = {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "GIT_LITERAL_PATHSPECS": "1", "LC_ALL": "C"}
-    return {**kept, **own, "GIT_ALLOW_PROTOCOL": _TRANSPORTS}
+    silent = {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "SSH_ASKPASS_REQUIRE": "never", "GCM_INTERACTIVE": "never"}
+    return {**kept, **silent, "GIT_ALLOW_PROTOCOL": _TRANSPORTS, "GIT_LITERAL_PATHSPECS": "1", "LC_ALL": "C"}
 
 
 def _commit(commit: str, line: str) -> Commit:

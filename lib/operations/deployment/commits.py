@@ -89,37 +89,35 @@ def _answer(scope: Scope, repository: Repository, branch: Branch, status: Servic
         words = f"the label {_COMMIT} of {revision} is {text_of(label)[:_LONGEST_LABEL]!r}, which is not a commit"
         return _Answer(Verdict.UNKNOWN, words, "Label each deployment with the commit that it was built from.")
     standing = branch.standing(known[1], repository.path)
-    name = repository.branch
+    return _judged(scope.now, repository, standing, short(known[1]), built_from, is_dirty=bool(known[2]))
+
+
+def _judged(
+    now: datetime, repository: Repository, standing: Standing, commit: str, built_from: str, *, is_dirty: bool
+) -> _Answer:
+    name, path = repository.branch, repository.path
+    dirty = ", built from a dirty tree: changes run that are in no commit" if is_dirty else ""
     if not standing.commit:
-        built = f" (built from branch {built_from})" if built_from not in ("", "-", name) else ""
-        words = f"{short(known[1])} is not on {name} at all{built}{_dirty(known[2])}"
+        built = f" (built from branch {built_from})" if built_from not in ("", name) else ""
         step = f"Deploy {name}, or merge what runs. A squashed or rebased commit has another id on {name}."
-        return _Answer(Verdict.WARN, words, step, standing)
+        return _Answer(Verdict.WARN, f"{commit} is not on {name} at all{built}{dirty}", step, standing)
     if standing.missing:
-        return _Answer(
-            Verdict.WARN, _behind(scope, repository, standing) + _dirty(known[2]), _deploy(standing), standing
-        )
-    others = f"; none of {standing.behind} newer commits touches {repository.path}" if standing.behind else ""
-    words = f"in sync with {name} at {short(standing.commit)}{others}"
-    if known[2]:
+        step = f"Deploy {short(standing.head)}, or find out why it is held back."
+        return _Answer(Verdict.WARN, f"{_behind(now, repository, standing)}{dirty}", step, standing)
+    others = f"; none of {standing.behind} newer commits touches {path}" if standing.behind else ""
+    words = f"in sync with {name} at {commit}{others}{dirty}"
+    if is_dirty:
         step = f"Nobody can see what runs: commit the changes, and deploy {short(standing.head)}."
-        return _Answer(Verdict.WARN, f"{words}, but{_dirty(known[2])[1:]}", step, standing)
+        return _Answer(Verdict.WARN, words, step, standing)
     return _Answer(Verdict.PASS, words, standing=standing)
 
 
-def _behind(scope: Scope, repository: Repository, standing: Standing) -> str:
+def _behind(now: datetime, repository: Repository, standing: Standing) -> str:
     oldest, number = standing.missing[-1], len(standing.missing)
-    since = spoken_seconds(_age_seconds(scope.now, oldest.committed_at))
-    of = f" that touch {repository.path}" if repository.path else ""
-    return f"{number:,} commits{of} behind {repository.branch} since {since} (oldest missing: {oldest})"
-
-
-def _dirty(suffix: str) -> str:
-    return ", built from a dirty tree: changes run that are in no commit" if suffix else ""
-
-
-def _deploy(standing: Standing) -> str:
-    return f"Deploy {short(standing.head)}, or find out why it is held back."
+    since = spoken_seconds(_age_seconds(now, oldest.committed_at))
+    commits = "1 commit" if number == 1 else f"{number:,} commits"
+    within = f" in {repository.path}" if repository.path else ""
+    return f"{commits} behind {repository.branch}{within} since {since} (oldest missing: {oldest})"
 
 
 def _age_seconds(now: datetime, moment: datetime) -> float:

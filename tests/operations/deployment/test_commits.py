@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ import pytest
 
 from lib.embedded.deployment import Deployment, Revision
 from lib.environment import Repository, ServiceNames
+from lib.operations.deployment import branch
 from lib.operations.deployment.commits import deployed_commits
 from lib.operations.scope import scope_of
 from lib.platform import Platform
@@ -73,7 +75,7 @@ def test_commits_elsewhere_in_the_repository_are_no_finding(platform: Platform, 
     (second,) = commit_all(code, ["fix the worker"], first_at=NOW)
     later = answer(platform, home, code, first, path="worker")
     assert later.verdict is Verdict.WARN
-    assert later.summary.startswith("1 commits that touch worker behind main since 0.0 s")
+    assert later.summary.startswith("1 commit behind main in worker since 0.0 s")
     assert f"(oldest missing: {second[:7]} fix the worker)" in later.summary
 
 
@@ -90,7 +92,7 @@ def test_both_services_of_one_repository(platform: Platform, home: Path, code: P
     ("label", "verdict", "told"),
     [
         ("0123456789abcdef", Verdict.WARN, "0123456 is not on main at all (built from branch fix-lines)"),
-        ("{newest}-dirty", Verdict.WARN, "in sync with main at {short}, but built from a dirty tree"),
+        ("{newest}-dirty", Verdict.WARN, "in sync with main at {short}, built from a dirty tree"),
         ("", Verdict.UNKNOWN, "w-1 has no label commit-sha: its commit is not known"),
         ("--output=/tmp/x", Verdict.UNKNOWN, "is '--output=/tmp/x', which is not a commit"),
         ("<b>\x1b[31m" + "x" * 5_000, Verdict.UNKNOWN, "which is not a commit"),
@@ -111,11 +113,11 @@ def test_the_revision_that_serves_counts_and_not_the_newest(platform: Platform, 
     new, old = {"commit-sha": ids[1]}, {"commit-sha": ids[0]}
     labelled(home, ("w-2", 0, new), ("w-1", 100, old))
     (check,) = checks_of(platform, Repository(str(code)))
-    assert check.summary.startswith("1 commits behind main")
+    assert check.summary.startswith("1 commit behind main")
     labelled(home, ("w-2", 60, new), ("w-1", 40, old))
     (both,) = checks_of(platform, Repository(str(code)))
     assert both.verdict is Verdict.WARN
-    assert both.summary.startswith(f"w-2: in sync with main at {ids[1][:7]}; w-1: 1 commits behind main")
+    assert both.summary.startswith(f"w-2: in sync with main at {ids[1][:7]}; w-1: 1 commit behind main")
     labelled(home)
     (nothing,) = checks_of(platform, Repository(str(code)))
     assert (nothing.verdict, nothing.summary) == (Verdict.UNKNOWN, "no revision serves, so no commit does")
@@ -135,13 +137,13 @@ def test_the_services_label_is_that_of_the_newest_revision_alone(platform: Platf
     assert (older.verdict, "w-1 has no label" in older.summary) == (Verdict.UNKNOWN, True)
 
 
-@pytest.mark.parametrize("branch", ["main", "release/2"])
-def test_what_git_cannot_read_is_unknown(platform: Platform, home: Path, code: Path, branch: str) -> None:
-    if branch != "main":
+@pytest.mark.parametrize("name", ["main", "release/2"])
+def test_what_git_cannot_read_is_unknown(platform: Platform, home: Path, code: Path, name: str) -> None:
+    if name != "main":
         commit_all(code, ["first"], first_at=FIRST_AT)
-    check = answer(platform, home, code, "0123456789", branch=branch)
+    check = answer(platform, home, code, "0123456789", branch=name)
     assert check.verdict is Verdict.UNKNOWN
-    assert ("has no branch release/2" if branch != "main" else "git ls-remote failed") in check.summary
+    assert ("has no branch release/2" if name != "main" else "git ls-remote failed") in check.summary
     assert "without a password" in check.next_step
 
 
@@ -151,6 +153,18 @@ def test_without_git_it_is_unknown(
     monkeypatch.setenv("PATH", str(tmp_path))
     check = answer(platform, home, code, "0123456789")
     assert (check.verdict, "git cannot be run: No such file" in check.summary) == (Verdict.UNKNOWN, True)
+
+
+def test_a_server_that_never_answers_is_unknown(
+    platform: Platform, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(branch, "_ASKING_SECONDS", 0.2)
+    labelled(home, ("w-1", 100, {"commit-sha": "0123456789"}))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        remote = Repository(f"git://127.0.0.1:{server.getsockname()[1]}/code")
+        checks = checks_of(platform, remote, remote)
+    assert "git ls-remote took longer than 0 s" in checks[0].summary
+    assert [check.verdict for check in checks] == [Verdict.UNKNOWN] * 2
 
 
 def test_settings_and_hooks_of_the_repository_are_not_used(
