@@ -135,7 +135,9 @@ def _evidence(
     }
     for standing in [answer.standing for answer in answers.values() if answer.standing][:1]:
         evidence[f"newest commit of {repository.branch}"] = short(standing.head)
-        evidence["commits behind"] = standing.behind
+        evidence["commits behind"] = len(standing.missing)
+        if repository.path:
+            evidence[f"commits behind, outside {repository.path} too"] = standing.behind
         if standing.missing:
             evidence["behind since"] = seconds(_age_seconds(now, standing.missing[-1].committed_at))
             evidence["oldest missing"] = str(standing.missing[-1])

@@ -71,7 +71,8 @@ def test_commits_elsewhere_in_the_repository_are_no_finding(platform: Platform, 
     commit_all(code, ["a page", "another page"], first_at=FIRST_AT, path="site")
     check = answer(platform, home, code, first, path="worker")
     assert check.summary == f"in sync with main at {first[:7]}; none of 2 newer commits touches worker"
-    assert check.verdict is Verdict.PASS
+    behind = {label: value for label, value in check.evidence.items() if label.startswith("commits behind")}
+    assert (check.verdict, list(behind.values())) == (Verdict.PASS, [0, 2])
     (second,) = commit_all(code, ["fix the worker"], first_at=NOW)
     later = answer(platform, home, code, first, path="worker")
     assert later.verdict is Verdict.WARN
