@@ -4,6 +4,9 @@ FROM python:3.11-slim
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 WORKDIR /app
 
+# deploy_verify compares what is deployed with the services' repository.
+RUN apt-get update && apt-get install --yes --no-install-recommends git && rm -rf /var/lib/apt/lists/*
+
 # Before the code, so that a change of the code does not install everything once more. The lock
 # is that of the core and [runbooks]; JupyterLab and the tests have theirs.
 COPY pyproject.toml requirements.lock README.md LICENSE ./

@@ -36,8 +36,8 @@ class Adapters(Protocol):
     """One platform's adapters, each made when first asked for.
 
     `warehouse` is what consolidations work with; `metered_warehouse` is the same, with what
-    its queries read held against the environment's limit and counted in `query_costs`
-    (None: reading is not billed). `principal` is who changes things with them, as the platform
+    its queries read held against the environment's limit, where reading is billed, and counted in
+    `query_costs`. `principal` is who changes things with them, as the platform
     knows them and not as an environment variable says; it raises `SourceUnavailable`.
     """
 
@@ -46,7 +46,7 @@ class Adapters(Protocol):
     @property
     def metered_warehouse(self) -> Warehouse: ...
     @property
-    def query_costs(self) -> Sequence[QueryCost] | None: ...
+    def query_costs(self) -> Sequence[QueryCost]: ...
     @property
     def activity(self) -> WarehouseActivity: ...
     @property
@@ -113,8 +113,8 @@ class Platform:
             return ()
 
     @property
-    def query_costs(self) -> Sequence[QueryCost] | None:
-        """What the queries of this process read so far; None: reading is not billed here."""
+    def query_costs(self) -> Sequence[QueryCost]:
+        """The queries of this process so far, and what they read where that is billed."""
         return self.adapters.query_costs
 
     @property

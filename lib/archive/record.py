@@ -17,7 +17,7 @@ from lib.archive.machine import is_gone
 from lib.archive.old_records import upgraded
 from lib.errors import Finding, Unavailable, UserError
 from lib.verdict.check import Check
-from lib.verdict.conclusion import Conclusion
+from lib.verdict.conclusion import Conclusion, RunCost
 from lib.verdict.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ class RunRecord:
         verdict: None while it runs; UNKNOWN when it did not complete.
         headline: One line for people.
         checks: Of a completed run, worst first.
+        cost: What it asked of the warehouse; None: it did not complete, or an earlier version did not count.
         parameters: Every parameter, defaults included.
         started_at: UTC, as all times here.
         heartbeat_at: The runner's last heartbeat.
@@ -148,6 +149,7 @@ class RunRecord:
     verdict: Verdict | None = None
     headline: str = ""
     checks: tuple[Check, ...] = ()
+    cost: RunCost | None = None
     finished_at: datetime | None = None
     seconds: float | None = None
     exit_code: int = Unavailable.exit_code
@@ -177,6 +179,7 @@ class RunRecord:
             verdict=verdict,
             headline=outcome.headline,
             checks=tuple(checks),
+            cost=conclusion.cost if conclusion else None,
             heartbeat_at=now,
             finished_at=now,
             seconds=round((now - self.started_at).total_seconds(), 3),

@@ -77,6 +77,7 @@ def _read(event: Event | None) -> str:
         "staging tables": event.staging_tables,
         "duplicates": event.duplicates,
         "waited": None if event.waited_seconds is None else f"{event.waited_seconds:g} s",
+        "columns": ",".join(event.columns) or None,
         "took": None if event.duration_ms is None else f"{event.duration_ms:g} ms{_since(event)}",
     }
     found = ", ".join(f"{name}={value}" for name, value in values.items() if value is not None)

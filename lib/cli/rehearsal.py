@@ -186,7 +186,8 @@ def _show_one(finding: Finding, with_report: bool) -> None:
     verdict = styled_verdict(Verdict(finding.verdict)) if finding.verdict in set(Verdict) else finding.verdict
     headline = printable(finding.headline)
     cut = headline if len(headline) <= _WIDEST_HEADLINE else f"{headline[:_WIDEST_HEADLINE]}…"
-    click.echo(f"{right}  {finding.kind:14}  {finding.drill:22}  {finding.runbook:24}  {verdict}  {cut}")
+    cost = str(finding.cost or "")
+    click.echo(f"{right}  {finding.kind:14}  {finding.drill:22}  {finding.runbook:24}  {cost:10}  {verdict}  {cut}")
     for surprise in finding.surprises:
         click.echo(f"       {printable(surprise)}")
     if with_report:

@@ -111,16 +111,23 @@ def _unknown(spec: TableSpec, types: dict[str, str], unknown: Sequence[Column], 
     named = [_named(column.name, types) for column in unknown[:_MOST_NAMED]]
     if more := len(unknown) - len(named):
         named.append(f"and {more} more")
-    # The statement will be pasted, so it must not hold a name that is not one, or that BigQuery takes for another's.
-    taken = {name.lower() for name in types}
-    addable = [
-        column
-        for column in unknown
+    statement = statement_that_adds(spec, types, unknown)
+    remedy = f"; if they are new: {statement}" if statement else ""
+    return f"{source} has columns that {spec.table} lacks: {', '.join(named)}{remedy}"
+
+
+def statement_that_adds(spec: TableSpec, present: Iterable[str], columns: Iterable[Column]) -> str:
+    """The ``ALTER TABLE`` for the columns whose type is known; empty: none can be added.
+
+    It will be pasted, so it holds no name that is not plain, or that BigQuery takes for one that is present.
+    """
+    taken = {name.lower() for name in present}
+    additions = [
+        f"ADD COLUMN {column.name} {column.declared}"
+        for column in columns
         if column.type and is_plain_identifier(column.name) and column.name.lower() not in taken
     ]
-    additions = ", ".join(f"ADD COLUMN {column.name} {column.declared}" for column in addable)
-    remedy = f"; if they are new: ALTER TABLE {spec.table} {additions}" if additions else ""
-    return f"{source} has columns that {spec.table} lacks: {', '.join(named)}{remedy}"
+    return f"ALTER TABLE {spec.table} {', '.join(additions)}" if additions else ""
 
 
 def _named(name: str, types: Iterable[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lib.embedded.scratch import DuckdbScratch
     from lib.embedded.services import LocalPermissions, LocalServices
     from lib.locking.store import LockStore
+    from lib.ports.jobs import QueryCost
 
 
 # What an empty warehouse starts with: the guide's columns that matter. A live table has about a hundred, and they are
@@ -68,13 +69,13 @@ class EmbeddedAdapters:
 
     @property
     def metered_warehouse(self) -> DuckdbWarehouse:
-        """Reading costs nothing here."""
+        """Reading costs nothing here, so nothing is held back."""
         return self.warehouse
 
     @property
-    def query_costs(self) -> None:
-        """Nothing is billed, so nothing is counted."""
-        return None
+    def query_costs(self) -> Sequence[QueryCost]:
+        """Of this process, without bytes; those of a consolidation in the same process count too."""
+        return self.warehouse.costs
 
     @cached_property
     def activity(self) -> LocalActivity:

@@ -55,6 +55,7 @@ class Revision:
         is_ready: Whether it started.
         reason: Why it did not.
         variables: Environment variables of its code.
+        labels: What its deployment labelled it with, such as ``commit-sha``.
     """
 
     __pydantic_config__ = _STRICT
@@ -64,6 +65,7 @@ class Revision:
     is_ready: bool = True
     reason: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class DeployedService:
         traffic: Percent of the requests by revision or `LATEST`.
         endpoints: What each path answers; other paths answer 404.
         service_account: The identity that it runs as.
+        labels: What the last deployment labelled the service with.
     """
 
     __pydantic_config__ = _STRICT
@@ -83,6 +86,7 @@ class DeployedService:
     traffic: Mapping[str, int]
     endpoints: Mapping[str, Endpoint]
     service_account: str = SERVICE_ACCOUNT
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def latest_ready(self) -> str:

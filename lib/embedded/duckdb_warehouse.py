@@ -37,6 +37,7 @@ from lib.embedded.duckdb_connection import (
 from lib.embedded.duckdb_transaction import gathered, open_transaction, quoted, rows_of, take
 from lib.embedded.googlesql import bind, to_duckdb_type, to_googlesql_type, type_parameters
 from lib.embedded.job_marks import marked
+from lib.ports.jobs import QueryCost
 
 if TYPE_CHECKING:
     import pyarrow
@@ -58,12 +59,16 @@ class DuckdbWarehouse:
     Args:
         path: The file; made when missing.
         patience_seconds: How long to wait while another process has the file.
+
+    Attributes:
+        costs: The queries so far, in their order; reading is not billed, so their bytes are not known.
     """
 
     def __init__(self, path: Path, *, patience_seconds: float = 60.0) -> None:
         self.path = path
         self._patience_seconds = patience_seconds
         self._sessions = threading.local()
+        self.costs: list[QueryCost] = []
 
     @property
     def job_marks(self) -> Path:
@@ -107,6 +112,7 @@ class DuckdbWarehouse:
         *,
         gather: Mapping[TableName, Sequence[TableName]] | None = None,
     ) -> list[Row]:
+        self.costs.append(QueryCost(sql))
         with self.connection() as connection, open_transaction(connection), gathered(connection, gather):
             return rows_of(connection.execute(*bind(sql, parameters or {})))
 

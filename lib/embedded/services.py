@@ -184,9 +184,11 @@ def _status(name: str, deployed: DeployedService, url: str) -> ServiceStatus:
         url=url,
         deployed_at=created.deployed_at if created else None,
         revisions=tuple(
-            DeployedRevision(revision.name, revision.deployed_at, revision.is_ready) for revision in deployed.revisions
+            DeployedRevision(revision.name, revision.deployed_at, revision.is_ready, revision.labels)
+            for revision in deployed.revisions
         ),
         version=_version(deployed),
+        labels=deployed.labels,
     )
 
 

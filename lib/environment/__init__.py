@@ -4,6 +4,7 @@ from lib.environment.google import GoogleSettings
 from lib.environment.lock import LockSettings
 from lib.environment.notifications import Channel, NotificationSettings
 from lib.environment.redaction import RedactionSettings
+from lib.environment.repository import Repository
 from lib.environment.services import ServiceNames
 from lib.environment.settings import Environment, default_environment, environment_names, load_environment, redactor_of
 
@@ -14,6 +15,7 @@ __all__ = [
     "LockSettings",
     "NotificationSettings",
     "RedactionSettings",
+    "Repository",
     "ServiceNames",
     "default_environment",
     "environment_names",

@@ -12,7 +12,7 @@ from lib.environment.google import GoogleSettings
 from lib.environment.lock import LockSettings
 from lib.environment.notifications import NotificationSettings
 from lib.environment.redaction import RedactionSettings
-from lib.environment.services import ServiceNames
+from lib.environment.services import ServiceNames, names_and_repositories
 from lib.environment.strict import STRICT
 from lib.environment.table import table_spec, with_staging
 from lib.errors import UserError
@@ -93,7 +93,10 @@ def load_environment(name: str) -> Environment:
         raise UserError(f"{path}: name: an environment is called what its file is called; leave it out")
     staging = settings.pop("staging", None) or {}
     table = table_spec(path, settings.pop("table", None) or {})
-    environment: Environment = checked_settings(path, Environment, {**settings, "name": name, "table_spec": table})
+    settings |= {"name": name, "table_spec": table}
+    if "services" in settings:
+        settings["services"] = names_and_repositories(path, settings["services"])
+    environment: Environment = checked_settings(path, Environment, settings)
     return replace(environment, table_spec=with_staging(path, table, staging, environment.services.worker))
 
 

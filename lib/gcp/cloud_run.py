@@ -154,11 +154,15 @@ def _status(name: str, service: Service, revisions: Sequence[Revision]) -> Servi
         deployed_at=_created(newest) if newest else None,
         revisions=tuple(
             DeployedRevision(
-                _short(revision.name), _created(revision), _is_ready(_ready_condition(revision.conditions))
+                _short(revision.name),
+                _created(revision),
+                _is_ready(_ready_condition(revision.conditions)),
+                dict(revision.labels),
             )
             for revision in revisions
         ),
         version=service.etag,
+        labels=dict(service.labels),
     )
 
 

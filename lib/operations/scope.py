@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -14,8 +15,9 @@ from lib.operations.duplicate_counts import DuplicateCounts
 from lib.operations.fences import Guard, guard_of
 from lib.operations.logs.history import LogHistory
 from lib.platform import Platform
+from lib.ports.jobs import QueryCost
 from lib.verdict.check import Question
-from lib.verdict.conclusion import Conclusion
+from lib.verdict.conclusion import Conclusion, RunCost
 from lib.verdict.section import Findings, Section, Table, facts, section
 from lib.words.dates import local_time, resolve_game_date, start_of, zone
 from lib.words.quantities import spoken_bytes
@@ -23,6 +25,7 @@ from lib.words.quantities import spoken_bytes
 _LONGEST_HOURS = 24 * 400
 _DAYS_ROUND_A_DATE = (1, 7)
 _JUST_NOW = timedelta(minutes=5)
+_READ = "What this run read"
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,9 @@ class Scope:
     findings: Findings = field(default_factory=Findings, compare=False, repr=False)
 
     def verdict(self) -> Conclusion:
-        """The conclusion from all steps that were asked: the last cell of a runbook."""
-        return self.findings.conclude()
+        """The conclusion from all steps that were asked, with their queries: the last cell of a runbook."""
+        costs = self.platform.query_costs
+        return replace(self.findings.conclude(), cost=RunCost(len(costs), _read_bytes(costs)))
 
     @property
     def day_before(self) -> date:
@@ -153,19 +157,32 @@ def _since_deployment(platform: Platform, earliest: datetime) -> datetime:
 def what_was_read(scope: Scope) -> Section:
     """The queries of this run so far, the largest first, with estimated and actual bytes. Judges nothing."""
     costs = scope.platform.query_costs
-    caption = "What this run read"
-    if costs is None:
-        return Section((), (facts(caption, {"bytes": "not counted: this platform bills nothing for reading"}),))
-    estimated = sum(cost.estimated_bytes for cost in costs)
-    read = sum(cost.read_bytes or 0 for cost in costs)
+    return Section((), (_billed(costs) if any(cost.estimated_bytes is not None for cost in costs) else _asked(costs),))
+
+
+def _asked(costs: Sequence[QueryCost]) -> Table:
+    rows = [(times, statement[:200]) for statement, times in Counter(cost.statement for cost in costs).most_common()]
+    note = f"{len(costs)} queries. Reading is not billed here, so bytes are not counted."
+    return Table(_READ, ("Times", "Query"), rows, note, shown=15)
+
+
+def _billed(costs: Sequence[QueryCost]) -> Table:
+    estimated = sum(cost.estimated_bytes or 0 for cost in costs)
     refused = sum(cost.read_bytes is None for cost in costs)
     rows = [
         (spoken_bytes(cost.estimated_bytes), spoken_bytes(cost.read_bytes), times, cost.statement[:200])
-        for cost, times in sorted(Counter(costs).items(), key=lambda pair: -pair[0].estimated_bytes * pair[1])
+        for cost, times in sorted(Counter(costs).items(), key=lambda pair: -(pair[0].estimated_bytes or 0) * pair[1])
     ]
     note = (
-        f"{len(costs)} queries: {spoken_bytes(estimated)} estimated, {spoken_bytes(read)} read"
+        f"{len(costs)} queries: {spoken_bytes(estimated)} estimated, {spoken_bytes(_read_bytes(costs))} read"
         f"{f', {refused} refused or failed' if refused else ''}. "
         "A consolidation's own transaction is not among them; its bytes stand in its result."
     )
-    return Section((), (Table(caption, ("Estimated", "Read", "Times", "Query"), rows, note, shown=15),))
+    return Table(_READ, ("Estimated", "Read", "Times", "Query"), rows, note, shown=15)
+
+
+def _read_bytes(costs: Sequence[QueryCost]) -> int | None:
+    """None: reading is not billed here."""
+    if all(cost.estimated_bytes is None for cost in costs):
+        return None
+    return sum(cost.read_bytes or 0 for cost in costs)

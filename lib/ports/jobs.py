@@ -80,13 +80,13 @@ class QueryCost:
 
     Attributes:
         statement: Its text.
-        estimated_bytes: What a dry run said that it would read at most.
-        read_bytes: What it read; None: it was refused or failed, and read nothing that is known.
+        estimated_bytes: What a dry run said that it would read at most; None: reading is not billed here.
+        read_bytes: What it read; None: it was refused or failed, or reading is not billed here.
     """
 
     statement: str
-    estimated_bytes: int
-    read_bytes: int | None
+    estimated_bytes: int | None = None
+    read_bytes: int | None = None
 
 
 class WarehouseActivity(Protocol):

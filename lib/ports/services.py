@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -40,11 +40,13 @@ class DeployedRevision:
     Attributes:
         deployed_at: When it was created (UTC); None: not told.
         is_ready: Whether it started; None: not told.
+        labels: What its deployment labelled it with, such as the commit. Hostile input.
     """
 
     name: str
     deployed_at: datetime | None = None
     is_ready: bool | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class ServiceStatus:
         deployed_at: When the latest revision was created; None: not told.
         revisions: All that are kept, newest first.
         version: Another one after each change of the service; opaque.
+        labels: What the last deployment labelled the service with. Hostile input.
     """
 
     name: str
@@ -76,6 +79,12 @@ class ServiceStatus:
     deployed_at: datetime | None = None
     revisions: tuple[DeployedRevision, ...] = ()
     version: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def labels_of(self, revision: str) -> Mapping[str, str]:
+        """The labels of a revision; what the newest one lacks, the labels of the service say."""
+        own = next((known.labels for known in self.revisions if known.name == revision), {})
+        return {**self.labels, **own} if revision == self.latest_created_revision else own
 
     @property
     def routed(self) -> dict[str, int]:

@@ -35,7 +35,7 @@ def read_outcome(
     if outcome.conclusion is None:
         return replace(outcome, headline=f"{outcome.headline}; {lost}")
     check = Question("cell_output", "Output of the cells").unknown(lost, "Run it again.")
-    conclusion = conclude([*outcome.conclusion.checks, check])
+    conclusion = replace(conclude([*outcome.conclusion.checks, check]), cost=outcome.conclusion.cost)
     return replace(outcome, headline=_headline(conclusion.headline), conclusion=conclusion)
 
 

@@ -7,13 +7,14 @@ the runner, the archive and the report.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any
 
 from lib.verdict.check import Check
 from lib.verdict.live import is_live, style
 from lib.verdict.verdict import Verdict, worst
+from lib.words.quantities import spoken_bytes
 from lib.words.runbook_commands import NextRunbook, parts_of
 from lib.words.text import one_line
 
@@ -22,11 +23,35 @@ SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
+class RunCost:
+    """What a run asked of the warehouse.
+
+    Attributes:
+        queries: How many queries, those that were refused or failed too.
+        read_bytes: What they read; None: reading is not billed there.
+    """
+
+    queries: int
+    read_bytes: int | None = None
+
+    def __str__(self) -> str:
+        read = "" if self.read_bytes is None else f", {spoken_bytes(self.read_bytes)}"
+        return f"{self.queries:,} queries{read}"
+
+
+@dataclass(frozen=True)
 class Conclusion:
-    """What a runbook found. Displaying it in a notebook records the verdict."""
+    """What a runbook found. Displaying it in a notebook records the verdict.
+
+    Attributes:
+        checks: Worst first.
+        headline: One line.
+        cost: What it took to find it; None: it was not counted.
+    """
 
     checks: tuple[Check, ...]
     headline: str
+    cost: RunCost | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -39,6 +64,7 @@ class Conclusion:
             "verdict": str(self.verdict),
             "headline": self.headline,
             "checks": [check.as_data() for check in self.checks],
+            "cost": asdict(self.cost) if self.cost else None,
         }
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:

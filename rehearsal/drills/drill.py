@@ -80,6 +80,7 @@ class Drill:
         set_up: Makes the state on a fresh stage.
         incident: Its number; None: nothing was wrong, and nobody may cry wolf.
         dialect: Whose lines it plays, for a night of services that do not run this library.
+        is_chore: Whether it is what operators look for routinely, and there is something to find.
     """
 
     name: str
@@ -87,11 +88,14 @@ class Drill:
     set_up: Callable[[Stage], Scene]
     incident: int | None = None
     dialect: str = ""
+    is_chore: bool = False
 
     @property
     def kind(self) -> str:
         if self.dialect:
             return f"dialect {self.dialect}"
+        if self.is_chore:
+            return "chore"
         return f"incident {self.incident}" if self.incident else "ordinary night"
 
 
@@ -101,6 +105,11 @@ _SetUp = Callable[["Stage"], Scene]
 def incident(number: int, symptom: str) -> Callable[[_SetUp], Drill]:
     """Make a drill of the function that sets an incident up; it gives the name."""
     return lambda set_up: Drill(set_up.__name__, symptom, set_up, number)
+
+
+def chore(title: str) -> Callable[[_SetUp], Drill]:
+    """As `incident`, of something that operators look for routinely."""
+    return lambda set_up: Drill(set_up.__name__, title, set_up, is_chore=True)
 
 
 def ordinary_night(title: str) -> Callable[[_SetUp], Drill]:

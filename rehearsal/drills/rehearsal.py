@@ -14,17 +14,18 @@ from lib import places
 from lib.archive.archive import Archive, Run
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
+from lib.verdict.conclusion import RunCost
 from lib.words.choices import no_such
-from rehearsal.drills import deployments, dialects, duplicates, locks, nights, rows, staging
+from rehearsal.drills import blind_spots, commits, deployments, dialects, duplicates, locks, nights, rows, staging
 from rehearsal.drills.drill import Drill, Look, Scene
 from rehearsal.drills.stage import Stage
 
 
 def drills() -> list[Drill]:
-    """The incidents by their number, then the ordinary nights, then those of the services in each dialect."""
+    """The incidents by their number, then chores and ordinary nights, then those of the services in each dialect."""
     found = [
         drill
-        for module in (duplicates, deployments, staging, locks, rows, nights)
+        for module in (duplicates, deployments, staging, locks, rows, blind_spots, commits, nights)
         for drill in vars(module).values()
         if isinstance(drill, Drill)
     ]
@@ -49,13 +50,14 @@ class Finding:
 
     Attributes:
         drill: The drill's name.
-        kind: ``incident 7``, ``ordinary night`` or ``dialect a1``.
+        kind: ``incident 7``, ``chore``, ``ordinary night`` or ``dialect a1``.
         runbook: Who looked.
         verdict: What it said; how the run ended, if it said nothing.
         headline: In a line.
         surprises: What is not as it should be; none: it is right.
         report: The page to open, if the folder is kept.
         seconds: How long the run took.
+        cost: What it asked of the warehouse; None: it did not complete.
     """
 
     drill: str
@@ -66,6 +68,7 @@ class Finding:
     surprises: tuple[str, ...]
     report: str
     seconds: float
+    cost: RunCost | None
 
     @property
     def is_right(self) -> bool:
@@ -118,6 +121,7 @@ def _finding(drill: Drill, look: Look, run: Run, archive: Archive) -> Finding:
         tuple(look.surprises(record)),
         archive.store.address(run.report),
         record.seconds or 0.0,
+        record.cost,
     )
 
 

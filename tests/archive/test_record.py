@@ -10,6 +10,7 @@ import pytest
 
 from lib.archive.archive import Archive, DamagedRun, Run
 from lib.site.build import build_site
+from lib.verdict.conclusion import RunCost
 from tests.site.runs import START, archive_run, record
 
 RUNNING = {"status": "running", "verdict": None, "finished_at": None, "seconds": None}
@@ -52,3 +53,16 @@ def test_a_zone_that_is_none_is_shown_in_utc(tmp_path: Path, timezone: str) -> N
     assert isinstance(odd_run(archive, {"timezone": timezone}), Run)
     build_site(archive, now=START)
     assert "2026-11-24 19:00:00 UTC" in archive.store.read("index.html").decode()
+
+
+def test_a_record_from_before_queries_were_counted_is_read(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    counted = odd_run(archive, {"cost": {"queries": 14, "read_bytes": None}})
+    assert isinstance(counted, Run)
+    assert counted.record.cost == RunCost(14)
+    values = json.loads(archive.store.read(f"{counted.place}/run.json"))
+    del values["cost"]
+    archive.store.write(f"{counted.place}/run.json", json.dumps(values).encode())
+    before = archive.read(counted.place)
+    assert isinstance(before, Run)
+    assert before.record.cost is None

@@ -13,7 +13,7 @@ from lib.errors import ChangedMeanwhile, SourceUnavailable
 from lib.ports.permissions import Permissions
 from lib.ports.services import LATEST, Services
 from tests.ports.permissions_suite import ACCOUNT, VIEWER, PermissionsSuite
-from tests.ports.services_suite import NEW, OLD, SERVICE, ServicesSuite
+from tests.ports.services_suite import LABELS, NEW, OLD, SERVICE, ServicesSuite
 
 
 class TestLocalServices(ServicesSuite):
@@ -23,8 +23,13 @@ class TestLocalServices(ServicesSuite):
     def services(self, tmp_path: Path) -> Services:
         deployment = Deployment()
         moments = (datetime(2026, 1, day, tzinfo=UTC) for day in (17, 10))
-        revisions = tuple(map(Revision, (NEW, OLD), moments))
-        deployed = replace(deployment.service(SERVICE), revisions=revisions, traffic={LATEST: 100})
+        new, old = map(Revision, (NEW, OLD), moments)
+        deployed = replace(
+            deployment.service(SERVICE),
+            revisions=(replace(new, labels=LABELS), old),
+            traffic={LATEST: 100},
+            labels=LABELS,
+        )
         deployment.with_service(SERVICE, deployed).save(tmp_path)
         return LocalServices(tmp_path)
 

@@ -75,6 +75,7 @@ def _deploy(service: run.Service, revisions: list[run.Revision], wanted: run.Ser
             create_time=datetime.now(UTC),
             service_account=wanted.template.service_account,
             containers=wanted.template.containers,
+            labels=wanted.template.labels,
             conditions=[ready],
         )
     )

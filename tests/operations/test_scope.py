@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.errors import UserError
-from lib.operations.scope import scope_of
+from lib.operations.scope import scope_of, what_was_read
 from lib.platform import Platform
+from lib.verdict.conclusion import RunCost
 from lib.verdict.section import Table
 from lib.words.dates import resolve_game_date
 from lib.words.quantities import spoken_seconds
@@ -44,6 +45,20 @@ def test_a_scope_takes_the_zone_it_is_given(platform: Platform) -> None:
     moment = datetime(2026, 1, 18, 3, 30, tzinfo=UTC)
     assert scope_of(platform, now=moment).game_date == date(2026, 1, 17)
     assert scope_of(platform, now=moment, timezone="Asia/Tokyo").game_date == date(2026, 1, 18)
+
+
+def test_a_run_counts_its_queries_where_reading_is_not_billed(platform: Platform) -> None:
+    scope = scope_of(platform)
+    for _ in range(2):
+        platform.warehouse.query("SELECT 1 AS one")
+    platform.warehouse.query("SELECT 2 AS two")
+    (table,) = what_was_read(scope).exhibits
+    assert [tuple(row) for row in table.rows] == [(2, "SELECT 1 AS one"), (1, "SELECT 2 AS two")]
+    conclusion = scope.verdict()
+    assert conclusion.cost == RunCost(3)
+    assert conclusion.as_data()["cost"] == {"queries": 3, "read_bytes": None}
+    assert str(conclusion.cost) == "3 queries"
+    assert str(RunCost(1_234, 1_400_000_000)) == "1,234 queries, 1.4 GB"
 
 
 class _Tags(HTMLParser):

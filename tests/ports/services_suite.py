@@ -1,7 +1,8 @@
 """What every adapter of the `Services` port keeps to when it changes something.
 
 A test file of an adapter subclasses `ServicesSuite` and deploys the service with two
-revisions, `OLD` and `NEW`, all of its traffic going to the latest.
+revisions, `OLD` and `NEW`, all of its traffic going to the latest. The service and `NEW`
+are labelled with `LABELS`, `OLD` with nothing.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from lib.ports.services import LATEST, RevisionTraffic, Services
 
 SERVICE = "prediction-coordinator"
 OLD, NEW = f"{SERVICE}-00048-xyz", f"{SERVICE}-00049-m7d"
+LABELS = {"commit-sha": "0123456789abcdef", "git-branch": "main"}
 
 
 class ServicesSuite(abc.ABC):
@@ -32,6 +34,14 @@ class ServicesSuite(abc.ABC):
         assert status.routed == {LATEST: 100}
         assert services.describe(SERVICE).version == status.version
         assert services.variable(SERVICE, "CONSOLIDATION_LOCK") is None
+
+    def test_a_revision_keeps_the_labels_of_its_deployment(self, services: Services) -> None:
+        status = services.describe(SERVICE)
+        assert (status.labels, status.labels_of(NEW), status.labels_of(OLD)) == (LABELS, LABELS, {})
+        services.set_variable(SERVICE, "OTHER", "value", version=status.version)
+        changed = services.describe(SERVICE)
+        assert changed.latest_created_revision not in (NEW, OLD)
+        assert changed.labels_of(changed.latest_created_revision) == LABELS
 
     def test_traffic_goes_where_it_is_routed_and_back(self, services: Services) -> None:
         before = services.describe(SERVICE)

@@ -28,12 +28,14 @@ class DuplicateKind(StrEnum):
     """How the rows of one key differ.
 
     `SAME_ID`: one batch was consolidated twice. `DIFFERENT_IDS`: two generations, or two
-    batches, raced. `BOTH`: some of each among the rows of one key.
+    batches, raced. `BOTH`: some of each among the rows of one key. `NO_IDS`: the table has no
+    column of row ids, so the rows cannot be told apart by them.
     """
 
     SAME_ID = "same id twice"
     DIFFERENT_IDS = "same key, different ids"
     BOTH = "same id twice and different ids"
+    NO_IDS = "same key, and no ids"
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class DuplicateCount:
         keys: Distinct business keys among them.
         duplicate_keys: Keys with several rows.
         excess_rows: Rows beyond the first of each key.
+        inactive_keys: Keys with several stored rows, of which readers see at most one.
         stored_rows: All rows, superseded ones included.
         guide_keys: The rounded count: keys with several stored rows once the line is rounded; None: not asked for.
     """
@@ -54,6 +57,7 @@ class DuplicateCount:
     keys: int = 0
     duplicate_keys: int = 0
     excess_rows: int = 0
+    inactive_keys: int = 0
     stored_rows: int = 0
     guide_keys: int | None = None
 
@@ -67,7 +71,7 @@ class DuplicateGroup:
         rows: How many rows have it.
         kind: How they differ.
         row_ids: Their ids.
-        created_at: When each was created; None: not recorded.
+        created_at: When each was created, or written where that is all that is recorded; None: not recorded.
         gap_ms: Milliseconds between the first and the last creation; None: unknown.
         batches: Batches whose staging tables still hold the key; empty when cleaned up.
         staging_tables: Those tables.
@@ -114,6 +118,7 @@ def count_duplicates(
             keys=int(row["key_count"]),
             duplicate_keys=int(row["duplicate_keys"]),
             excess_rows=int(row["excess_rows"]),
+            inactive_keys=int(row["inactive_keys"]),
             stored_rows=int(row["stored_rows"]),
             guide_keys=row.get("guide_keys"),
         )
@@ -139,7 +144,8 @@ def _count_sql(spec: TableSpec, *, with_guide: bool) -> str:
     )
     figures = (
         "SUM(copies) AS row_count, COUNTIF(copies > 0) AS key_count, COUNTIF(copies > 1) AS duplicate_keys, "
-        "SUM(GREATEST(copies - 1, 0)) AS excess_rows, SUM(stored) AS stored_rows"
+        "SUM(GREATEST(copies - 1, 0)) AS excess_rows, COUNTIF(stored > 1 AND copies <= 1) AS inactive_keys, "
+        "SUM(stored) AS stored_rows"
     )
     by_day = f"SELECT day AS game_date, {figures} FROM ({exact}) AS exact_keys GROUP BY day"
     if with_guide:
@@ -147,7 +153,8 @@ def _count_sql(spec: TableSpec, *, with_guide: bool) -> str:
         by_day = (
             "SELECT day AS game_date, SUM(row_count) AS row_count, SUM(key_count) AS key_count, "
             "SUM(duplicate_keys) AS duplicate_keys, SUM(excess_rows) AS excess_rows, "
-            "SUM(stored_rows) AS stored_rows, COUNTIF(stored_rows > 1) AS guide_keys "
+            "SUM(inactive_keys) AS inactive_keys, SUM(stored_rows) AS stored_rows, "
+            "COUNTIF(stored_rows > 1) AS guide_keys "
             f"FROM (SELECT day, {figures} FROM ({exact}) AS exact_keys GROUP BY day, {rounded}) AS rounded_keys "
             "GROUP BY day"
         )
@@ -181,10 +188,13 @@ def explain_duplicates(
     count = counted or duplicates_on(warehouse, spec, game_date)
     if count.duplicate_keys == 0:
         return Explanation(count, ())
-    available = {column.name for column in warehouse.columns(spec.table)}
+    types = {column.name: column.type for column in warehouse.columns(spec.table)}
+    available = types.keys()
     ids = [spec.row_id_column] if spec.row_id_column in available else []
     newest = [name for name in spec.newest_first if name in available]
-    wanted = [*spec.key_columns, *ids, *(name for name in [*newest, "created_at"] if name in available)]
+    # Of several columns that say how new a row is, the last one changes least.
+    moments = [name for name in ("created_at", *reversed(newest)) if types.get(name) == "TIMESTAMP"][:1]
+    wanted = [*spec.key_columns, *ids, *newest, *moments]
     order = [f"T.{quoted(name)}" for name in spec.key_columns] + [f"T.{quoted(name)} DESC" for name in newest]
     order += [f"T.{quoted(name)}" for name in ids]
     columns = column_list(dict.fromkeys(wanted), "T")
@@ -194,19 +204,21 @@ def explain_duplicates(
     except TableNotFound:
         # A consolidation has dropped its tables since they were listed.
         holders = _staging_holders(warehouse, spec, game_date)
-    return Explanation(count, tuple(_groups(spec, rows, holders)))
+    return Explanation(count, tuple(_groups(spec, rows, holders, moments)))
 
 
 _Holders = dict[tuple[Any, ...], list[StagingTable]]
 
 
-def _groups(spec: TableSpec, rows: Sequence[Row], holders: _Holders) -> Iterator[DuplicateGroup]:
+def _groups(
+    spec: TableSpec, rows: Sequence[Row], holders: _Holders, moments: Sequence[str]
+) -> Iterator[DuplicateGroup]:
     by_key: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         by_key.setdefault(tuple(row[name] for name in spec.key_columns), []).append(row)
     for key, members in by_key.items():
         row_ids = tuple(str(row.get(spec.row_id_column) or "") for row in members)
-        created = tuple(row.get("created_at") for row in members)
+        created = tuple(row[moments[0]] if moments else None for row in members)
         known = [moment for moment in created if moment is not None]
         tables = holders.get(key, [])
         yield DuplicateGroup(
@@ -223,6 +235,8 @@ def _groups(spec: TableSpec, rows: Sequence[Row], holders: _Holders) -> Iterator
 
 
 def _kind(row_ids: Sequence[str]) -> DuplicateKind:
+    if not any(row_ids):
+        return DuplicateKind.NO_IDS
     distinct = len(set(row_ids))
     if distinct == len(row_ids):
         return DuplicateKind.DIFFERENT_IDS

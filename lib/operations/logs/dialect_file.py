@@ -35,6 +35,7 @@ VALUES: Mapping[str, str] = {
     "staging_tables": r"\d{1,12}+",
     "duplicates": r"\d{1,12}+",
     "waited_seconds": _NUMBER,
+    "columns": r"[^\[\]]{1,3500}+",
 }
 Texts = str | tuple[str, ...]
 
@@ -53,6 +54,7 @@ class Sample:
     staging_tables: int | None = None
     duplicates: int | None = None
     waited_seconds: float | None = None
+    columns: tuple[str, ...] | None = None
 
     @property
     def values(self) -> dict[str, object]:

@@ -20,8 +20,10 @@ LONGEST_MESSAGE = 4_000
 _LONGEST_WAIT_MS = 1e12
 _WHOLE = frozenset({"rows", "staging_tables", "duplicates"})
 _NAME_OF = {"batch": "batch_id"}
+# As Python prints a list of texts.
+_LISTED = re.compile(r"'([^'\n]{1,300}+)'|\"([^\"\n]{1,300}+)\"")
 
-_Value = str | int | float | date
+_Value = str | int | float | date | tuple[str, ...]
 # A value's expressions, in the order in which they are tried.
 _Fields = Mapping[str, tuple[re.Pattern[str], ...]]
 
@@ -169,6 +171,8 @@ def _value(name: str, text: str) -> _Value | None:
             return None
     if name in _WHOLE:
         return int(text)
+    if name == "columns":
+        return tuple(single or double for single, double in _LISTED.findall(text)) or None
     return text if name == "batch" else float(text)
 
 

@@ -78,6 +78,7 @@ class Event:
         staging_tables: How many were merged.
         duplicates: Duplicate keys that the validation found.
         waited_seconds: How long the lock was waited for, where the line says so.
+        columns: Columns that the line names. Hostile input.
     """
 
     kind: EventKind
@@ -92,6 +93,7 @@ class Event:
     staging_tables: int | None = None
     duplicates: int | None = None
     waited_seconds: float | None = None
+    columns: tuple[str, ...] = ()
 
     @property
     def in_words(self) -> str:

@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from lib.operations.duplicate_counts import DuplicateCounts
 from lib.operations.logs.events import EventKind
 from lib.operations.logs.history import LOGS_ARE_KEPT, LogHistory
 from lib.operations.logs.timeline import Consolidation, Progress, batch_names, overlapping_merges
 from lib.operations.logs.unread import unread_check, unread_table
+from lib.operations.logs.validations import invalid_check, invalid_runs
 from lib.ports.commands import Commands
 from lib.ports.logs import LogEntry
 from lib.verdict.check import Check, Question
@@ -31,7 +33,6 @@ LOGS = Question("logs", "Logs of the services")
 CONSOLIDATIONS = Question("consolidations", "Consolidations")
 ERRORS = Question("errors", "Errors")
 _REPAIRS = ("repair_", "undo_")
-_STAGING_FAILURES = (EventKind.SCHEMA_MISMATCH, EventKind.STAGING_FAILED)
 _BROKEN = (EventKind.MERGE_FAILED, EventKind.MERGE_EMPTY, EventKind.CONSOLIDATION_FAILED)
 _LAST_HOUR = timedelta(hours=1)
 _VARIABLE_PART = re.compile(r"\d+|[0-9a-f]{8,}")
@@ -115,13 +116,14 @@ def only_prints(history: LogHistory, question: Question) -> Check:
 def consolidations(scope: Scope) -> Section:
     """Every consolidation of the period with its durations and how it ended."""
     history = scope.history
-    check = _ended_check(history) if history.consolidations else no_consolidation_seen(history, CONSOLIDATIONS)
-    table = history.table("Consolidations, newest first", history.consolidations)
+    runs = history.consolidations
+    check = _ended_check(history, scope.duplicates) if runs else no_consolidation_seen(history, CONSOLIDATIONS)
+    table = history.table("Consolidations, newest first", runs)
     unread = unread_check(history)
     return Section((check, unread), (table, unread_table(history))) if unread else Section((check,), (table,))
 
 
-def _ended_check(history: LogHistory) -> Check:
+def _ended_check(history: LogHistory, counts: DuplicateCounts) -> Check:
     runs, commands = history.consolidations, history.platform.commands
     states = Counter(history.progress(run) for run in runs)
     at_once = overlapping_merges(runs)
@@ -130,9 +132,8 @@ def _ended_check(history: LogHistory) -> Check:
     if at_once:
         evidence["ran at once"] = [_described(pair) for pair in at_once[:5]]
     question = CONSOLIDATIONS.on(evidence, [commands.read_logs(history.platform.environment.services.coordinator)])
-    if invalid := [run for run in runs if EventKind.VALIDATION_FAILED in run.events]:
-        summary = f"the validation of {len(invalid)} found duplicates: {batch_names(invalid)}"
-        return question.fails(summary, "Their staging tables are kept: run duplicate_diagnosis for the date.")
+    if invalid := invalid_runs(runs):
+        return invalid_check(question, invalid, counts)
     failed = [run for run in runs if run.has(*_BROKEN)]
     if broken := [run for run in failed if not _is_merged_since(run, runs)]:
         summary = f"{len(broken)} merged nothing: {batch_names(broken)}"
@@ -234,24 +235,11 @@ def _error_check(history: LogHistory, service: str) -> Check:
         }
         verify = platform.commands.run("deploy_verify")
         step = f"See whether its newest revision runs; errors that came with it are a reason to roll back: {verify}"
-        summary = f"{len(found)} error lines, {recent} in the last hour{_staging_failures(history, service)}"
+        summary = f"{len(found)} error lines, {recent} in the last hour"
         return question.on(evidence, [platform.commands.read_errors(service)]).warns(summary, step)
-    if failures := _staging_failures(history, service):
-        step = "Rows that are not staged never reach the table: mend the workers or the table's columns first."
-        commands = [platform.commands.read_any_log(service)]
-        return question.on({}, commands).warns(failures.removeprefix("; "), step)
     fresh = freshness_check(history, service)
     if fresh.verdict is not Verdict.PASS:
         summary = f"none seen, which means nothing: {fresh.summary}"
         return question.on(fresh.evidence, fresh.commands).unknown(summary, fresh.next_step)
     question = question.on(fresh.evidence, [platform.commands.read_errors(service)])
     return question.passes(f"none; {fresh.summary}")
-
-
-def _staging_failures(history: LogHistory, service: str) -> str:
-    """``; 3 staging writes failed: SCHEMA MISMATCH: ...``: the mismatch first, since it names the columns."""
-    failed = [event for event in history.events if event.entry.service == service and event.kind in _STAGING_FAILURES]
-    if not failed:
-        return ""
-    first = min(failed, key=lambda event: _STAGING_FAILURES.index(event.kind))
-    return f"; {len(failed)} lines of failed staging: {first.in_words}"

@@ -85,7 +85,7 @@ def plan_of(platform: Platform, dataset: str) -> ProofPlan:
 
 
 def _cost(platform: Platform, readings: int) -> str:
-    if platform.query_costs is None:
+    if not platform.scratch.has_jobs:
         return "nothing is billed here"
     return (
         f"about {readings} readings of tiny tables, each billed at BigQuery's minimum of "

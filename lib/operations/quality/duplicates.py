@@ -12,12 +12,15 @@ from datetime import date
 
 from lib.consolidation.upkeep.duplicates import DuplicateCount, DuplicateKind, Explanation, explain_duplicates
 from lib.operations.logs.history import LogHistory
+from lib.operations.logs.timeline import batch_names
+from lib.operations.logs.validations import in_words, invalid_runs, is_of_inactive_rows
+from lib.operations.quality import writers
 from lib.operations.quality.night import Night
 from lib.operations.scope import Scope
 from lib.operations.staging.ledger_answers import LEDGER
 from lib.platform import Platform
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, Table, section
+from lib.verdict.section import Section, Table, or_fault, section
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 from lib.words.quantities import Quantity, Value
@@ -28,6 +31,7 @@ _CAUSES = {
     DuplicateKind.SAME_ID: "one batch was consolidated twice",
     DuplicateKind.DIFFERENT_IDS: "two generations of a prediction, or two batches, raced",
     DuplicateKind.BOTH: "one batch was consolidated twice, and another raced with it",
+    DuplicateKind.NO_IDS: "the same rows twice, or two generations: the table has no row ids",
 }
 
 
@@ -64,9 +68,20 @@ def remaining_duplicates(scope: Scope, planned: Section) -> Section:
         case Verdict.PASS:
             key = ", ".join(scope.platform.table.key_columns)
             step = f"If picks are shown several times, look downstream, at a join that leaves out one of {key}."
+            check = _with_failed_validations(scope, check)
             settled = (DUPLICATES.id, CAUSE.id, LEDGER.id)
-            return replace(counted, checks=(replace(check, next_step=step),), settles=settled)
+            found = is_of_inactive_rows(scope.duplicates.on(day))
+            return replace(counted, checks=(replace(check, next_step=step),), settles=settled, leads=found)
     return replace(counted, settles=(DUPLICATES.id,))
+
+
+def _with_failed_validations(scope: Scope, check: Check) -> Check:
+    """A validation that failed on inactive rows explains why nothing went on though the table is clean."""
+    failed, _ = or_fault(lambda: invalid_runs(scope.history_of_date.of_date(scope.game_date)))
+    if not failed or not is_of_inactive_rows(scope.duplicates.on(scope.game_date)):
+        return check
+    why = f"what failed is the validation of {batch_names(failed)}, which counts inactive rows"
+    return replace(check, summary=f"{check.summary}; {why}")
 
 
 @section(CAUSE)
@@ -91,7 +106,7 @@ def explanation(scope: Scope) -> Section:
     ]
     columns = (*key, "Rows", "Kind", "Gap, ms", "Batches", "Kept by a repair", "Created")
     # Whether there are any is another check's answer; an undo brings them back after this.
-    checks = (_cause_check(explained),) if explained.groups else ()
+    checks = (_cause_check(explained, zone),) if explained.groups else ()
     return Section(checks, (Table(f"Duplicate keys of {scope.game_date}", columns, rows, shown=20),))
 
 
@@ -122,25 +137,34 @@ def _counted(
 
 def _evidence(counts: Sequence[DuplicateCount]) -> dict[str, Value]:
     figures = ("duplicate keys", "keys", "rows", "rounded count")
-    return {
+    seen: dict[str, Value] = {
         f"{figure} {count.game_date}": value
         for count in counts
         for figure, value in zip(figures, (count.duplicate_keys, count.keys, count.rows, count.guide_keys), strict=True)
     }
+    inactive = {f"keys of inactive rows {count.game_date}": n for count in counts if (n := count.inactive_keys)}
+    return {**seen, **inactive}
 
 
 def _duplicates_check(platform: Platform, question: Question, counts: Sequence[DuplicateCount]) -> Check:
     found = [count for count in counts if count.duplicate_keys]
     if not found:
         rows = sum(count.rows for count in counts)
-        return question.passes(f"none in {rows:,} rows of {', '.join(str(count.game_date) for count in counts)}")
+        inactive = "".join(f"; {in_words(count)}" for count in counts if is_of_inactive_rows(count))
+        return question.passes(
+            f"none in {rows:,} rows of {', '.join(str(count.game_date) for count in counts)}{inactive}"
+        )
     summary = "; ".join(
         f"{count.duplicate_keys} duplicate keys of {count.keys:,} on {count.game_date} "
-        f"({count.excess_rows} rows too many)"
+        f"({count.excess_rows} rows too many{_and_inactive(count)})"
         for count in found
     )
     diagnose = platform.commands.run("duplicate_diagnosis", {"game_date": found[-1].game_date})
     return question.fails(summary, f"Find the cause and see the repair: {diagnose}")
+
+
+def _and_inactive(count: DuplicateCount) -> str:
+    return f"; {count.inactive_keys:,} more keys of inactive rows block nothing" if count.inactive_keys else ""
 
 
 def _repair_of(scope: Scope, planned: Section) -> str:
@@ -149,7 +173,7 @@ def _repair_of(scope: Scope, planned: Section) -> str:
     return next(steps, f"See the repair that would be done: {preview}")
 
 
-def _cause_check(explained: Explanation) -> Check:
+def _cause_check(explained: Explanation, timezone: str) -> Check:
     kinds = {kind: number for kind, number in explained.by_kind.items() if number}
     gaps = [group.gap_ms for group in explained.groups if group.gap_ms is not None]
     evidence: dict[str, Value] = {
@@ -160,5 +184,8 @@ def _cause_check(explained: Explanation) -> Check:
     }
     summary = ", ".join(f"{number} keys: {kind} ({_CAUSES[kind]})" for kind, number in kinds.items())
     step = "Find the two consolidations in the timeline below, and whether they ran without the lock."
+    if times := writers.in_words(writers.writes_of(explained.groups), timezone):
+        summary = f"{summary}; {times}"
+        step = "Find what wrote at each of these times, such as a schedule and a backfill, and let one of them write."
     # That there are duplicates is another check's FAIL; a repair removes them and not their cause.
     return CAUSE.on(evidence).warns(summary, step)

@@ -23,7 +23,7 @@ from lib.ports.services import Services
 from tests.gcp.conftest import PROJECT
 from tests.gcp.double import Fault, GoogleDouble
 from tests.gcp.rollouts import LATEST as TO_LATEST
-from tests.ports.services_suite import NEW, OLD, SERVICE, ServicesSuite
+from tests.ports.services_suite import LABELS, NEW, OLD, SERVICE, ServicesSuite
 
 PATH = f"projects/{PROJECT}/locations/us-west2/services/{SERVICE}"
 SECRET = {"secret_key_ref": {"secret": "lock", "version": "latest"}}
@@ -42,15 +42,17 @@ def deploy(google: GoogleDouble, *variables: EnvVar, tagged: str = "") -> None:
             create_time=datetime(2026, 1, day, tzinfo=UTC),
             containers=containers,
             conditions=[ready],
+            labels=labels,
         )
-        for name, day in ((OLD, 10), (NEW, 17))
+        for name, day, labels in ((OLD, 10, {}), (NEW, 17, LABELS))
     ]
     tags = [TrafficTarget(revision=OLD, tag=tagged)] if tagged else []
     google.services[PATH] = Service(
         name=PATH,
         latest_created_revision=google.revisions[-1].name,
         latest_ready_revision=google.revisions[-1].name,
-        template={"revision": NEW, "containers": containers, "service_account": "a@b"},
+        labels=LABELS,
+        template={"revision": NEW, "containers": containers, "service_account": "a@b", "labels": LABELS},
         traffic=[TrafficTarget(type_=TO_LATEST, percent=100), *tags],
         traffic_statuses=[TrafficTargetStatus(type_=TO_LATEST, percent=100)],
     )

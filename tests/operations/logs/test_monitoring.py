@@ -404,3 +404,27 @@ def test_one_that_lost_its_lock_did_not_end_without_a_word(platform: Platform, h
     section = evaluate(scope(platform), "rollback")
     assert the_check(section).verdict is Verdict.PASS
     assert "left out" not in the_criterion(section, TIMES_OUT)[-1]
+
+
+@pytest.mark.parametrize(
+    ("is_active", "expected"), [(False, "Nothing has to be repaired"), (True, "duplicate_diagnosis")]
+)
+def test_a_validation_that_failed_on_inactive_rows_is_told_from_one_that_found_duplicates(
+    platform: Platform, home: Path, is_active: bool, expected: str
+) -> None:
+    consolidate(platform)
+    with platform.warehouse.connection() as connection:  # type: ignore[attr-defined]
+        connection.execute(
+            "INSERT INTO nba_predictions.player_prop_predictions "
+            f"SELECT * REPLACE ('older' AS prediction_id, {is_active} AS is_active) "
+            "FROM nba_predictions.player_prop_predictions ORDER BY player_lookup LIMIT 4"
+        )
+    failed = f"POST-CONSOLIDATION VALIDATION FAILED: 4 duplicate keys for game_date={DAY} (batch=b1)"
+    log(home, COORDINATOR, [*BEGUN, failed], minutes_ago=1)
+    seen = scope(platform)
+    check = the_check(consolidations(seen))
+    assert (check.verdict, expected in check.next_step) == (Verdict.FAIL, True)
+    counted = the_check(remaining_duplicates(seen, Section(())))
+    words = f"0 active on {DAY}: the 4 duplicate keys are inactive rows"
+    assert [words in one.summary for one in (check, counted)] == [not is_active] * 2
+    assert counted.verdict is (Verdict.FAIL if is_active else Verdict.PASS)

@@ -18,6 +18,7 @@ from lib.operations.logs.timeline import Progress
 from lib.operations.performance.durations import checked_review, durations, slowdown
 from lib.operations.rollback import rollback_advice
 from lib.operations.scope import Scope, scope_of
+from lib.operations.staging.writes import staging_writes
 from lib.operations.timeout.phases import phases
 from lib.platform import Platform
 from lib.ports.logs import LogEntry
@@ -233,12 +234,13 @@ def test_a_schema_mismatch_is_named_before_all_other_failed_writes(dialect: str,
     seen = play(lines)
     told = [
         "STAGING WRITE FAILED for lebronjames: 400 x",
-        "SCHEMA MISMATCH: Worker output has 2 fields not in BQ table",
+        "SCHEMA MISMATCH: Worker output has 2 fields not in BQ table: ['a', '`b']",
     ]
     append_entries(home, WORKER, [replace(lines[0], message=line, service=WORKER) for line in told])
-    check = next(check for check in errors(seen).checks if WORKER in check.name)
-    assert check.verdict is Verdict.WARN
-    assert "2 lines of failed staging: schema mismatch: SCHEMA MISMATCH: Worker output has 2 fields" in check.summary
+    check = the_check(staging_writes(seen))
+    assert check.verdict is Verdict.FAIL
+    assert "2 fields are not in nba_predictions.player_prop_predictions: a, '`b'; no successful write" in check.summary
+    assert "No line says the type of a, '`b'" in check.next_step
 
 
 def test_lines_in_a_dialect_that_the_environment_does_not_name_are_not_passed_over(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from click.testing import CliRunner
@@ -23,6 +24,7 @@ def test_a_drill_prints_what_was_found_and_leaves_the_users_state_alone(tmp_path
     assert result.exit_code == 0, result.output
     assert "right  incident 6" in result.output
     assert "12 stuck" in result.output
+    assert re.search(r"stuck_lock_release +[1-9]\d* queries ", result.output)
     assert "1 of 1 are right" in result.output
     assert not own.exists()
     assert list(kept.glob("stale_locks/outputs/local/stuck_lock_release/*/report.html"))

@@ -1,0 +1,62 @@
+"""Where the code of a service is kept: the repository that its deployment is compared with."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from lib.environment.strict import STRICT
+from lib.errors import UserError
+
+# Git would take what begins with a hyphen for an option, and `ext::sh -c ...` for a command to run.
+_URL = re.compile(r"(?:https?|ssh|git|file)://[^\s-][^\s]*", re.ASCII)
+_SSH = re.compile(r"[A-Za-z0-9][\w.-]*@[A-Za-z0-9][\w.-]*:(?!:)[^\s:][^\s]*", re.ASCII)
+_CREDENTIALS = re.compile(r"https?://[^/]*@")
+_BRANCH = re.compile(r"[A-Za-z0-9_](?:[\w.+@-]|/(?![./]))*", re.ASCII)
+_LONGEST = 300
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A branch that is deployed.
+
+    Attributes:
+        repository: A URL that git fetches from without asking for a password, or a folder of this machine.
+        branch: The branch whose newest commit should run.
+        path: The folder whose commits count, for a repository of several services; empty: every commit counts.
+
+    Raises:
+        UserError: One of them is not what it should be.
+    """
+
+    __pydantic_config__ = STRICT
+
+    repository: str
+    branch: str = "main"
+    path: str = ""
+
+    def __post_init__(self) -> None:
+        is_remote = _URL.fullmatch(self.repository) or _SSH.fullmatch(self.repository)
+        if not (self.is_folder or is_remote) or not _is_short_and_printable(self.repository):
+            raise UserError(
+                f"services: repository: {self.repository!r:.80} is neither a URL (https://, ssh://, git@host:path) "
+                "nor an absolute path"
+            )
+        if _CREDENTIALS.match(self.repository):
+            raise UserError("services: repository: leave the credentials out; git takes them from a credential helper")
+        if not _BRANCH.fullmatch(self.branch) or ".." in self.branch or len(self.branch) > _LONGEST:
+            raise UserError(f"services: branch: {self.branch!r:.80} is not the name of a branch")
+        is_outside = ".." in self.path.split("/") or self.path.startswith("/")
+        if is_outside or not _is_short_and_printable(self.path):
+            raise UserError(
+                f"services: path: {self.path!r:.80} is not a folder within the repository, such as predictions/worker"
+            )
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder of this machine."""
+        return self.repository.startswith("/")
+
+
+def _is_short_and_printable(text: str) -> bool:
+    return text.isprintable() and len(text) <= _LONGEST

@@ -1,0 +1,41 @@
+"""Validations that failed, against what the table has: an older one counts rows that readers never see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lib.consolidation.upkeep.duplicates import DuplicateCount
+from lib.operations.duplicate_counts import DuplicateCounts
+from lib.operations.logs.events import EventKind
+from lib.operations.logs.timeline import Consolidation, batch_names
+from lib.verdict.check import Check, Question
+from lib.verdict.section import or_fault
+
+
+def invalid_runs(runs: Sequence[Consolidation]) -> list[Consolidation]:
+    """Those whose validation found duplicates."""
+    return [run for run in runs if EventKind.VALIDATION_FAILED in run.events]
+
+
+def invalid_check(question: Question, invalid: Sequence[Consolidation], counts: DuplicateCounts) -> Check:
+    """FAIL, and whether readers see any of the duplicates that were found."""
+    days = sorted({day for run in invalid if (day := run.likely_game_date)})
+    counted, _ = or_fault(lambda: [counts.on(day) for day in days])
+    summary = f"the validation of {len(invalid)} found duplicates: {batch_names(invalid)}"
+    if counted and all(is_of_inactive_rows(count) for count in counted):
+        step = "Nothing has to be repaired. Make the validation count active rows only, and start what waits for it."
+        return question.fails(f"{summary}; {'; '.join(map(in_words, counted))}", step)
+    return question.fails(summary, "Their staging tables are kept: run duplicate_diagnosis for the date.")
+
+
+def is_of_inactive_rows(count: DuplicateCount) -> bool:
+    """Whether the date has duplicate keys, and none that readers see twice."""
+    return bool(count.inactive_keys) and not count.duplicate_keys
+
+
+def in_words(count: DuplicateCount) -> str:
+    """What a validation that counts all rows found on a date where `is_of_inactive_rows`."""
+    return (
+        f"0 active on {count.game_date}: the {count.inactive_keys:,} duplicate keys are inactive rows, which block "
+        "nothing, and readers see each key once"
+    )

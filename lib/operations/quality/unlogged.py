@@ -1,0 +1,85 @@
+"""Rows that were written though nothing was logged: then every check that reads logs is blind.
+
+It happens when services log warnings only, to save money: they still log, so their logs look alive.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from lib.operations.logs.history import LOGS_ARE_KEPT, LogHistory
+from lib.operations.logs.lines import is_warning
+from lib.operations.quality.night import Night
+from lib.ports.logs import LogEntry
+from lib.verdict.check import Check, Question
+from lib.verdict.section import Section, or_fault, section
+from lib.words.dates import local_time
+from lib.words.quantities import Value
+
+UNLOGGED_ROWS = Question("unlogged_rows", "Rows without a log line")
+# A consolidation's last lines come after its rows; those of the next one an hour later are about others.
+_LOGGED_WITHIN = timedelta(hours=1)
+_LOG_LEVEL = "LOG_LEVEL"
+
+
+@section(UNLOGGED_ROWS)
+def unlogged_rows(night: Night) -> Section:
+    """Whether a logged consolidation wrote the newest rows; no answer where it is not known when they were written."""
+    history, written = night.scope.history, night.last_written
+    moment = written.newest if written else None
+    if moment is None or moment > history.until:
+        return Section(())  # the freshness of the table says so; of a later moment no lines were read
+    return Section((_check(history, moment),))
+
+
+def _check(history: LogHistory, written_at: datetime) -> Check:
+    environment = history.platform.environment
+    told = local_time(written_at, environment.timezone)
+    evidence: dict[str, Value] = {"rows last written": told}
+    if written_at < history.since:
+        begin = local_time(history.since, environment.timezone)
+        return UNLOGGED_ROWS.on(evidence).passes(f"no rows were written since {begin}; the last ones {told}")
+    logged = [run for run in history.consolidations if run.has_merge and run.last_at > written_at - _LOGGED_WITHIN]
+    if logged:
+        return UNLOGGED_ROWS.on(evidence).passes(f"rows were last written {told}, by a consolidation that was logged")
+    since = written_at - _LOGGED_WITHIN
+    services = environment.services.both
+    silenced = {service: words for service in services if (words := _silenced(history, service, since))}
+    level, fault = or_fault(lambda: history.platform.services.variable(environment.services.coordinator, _LOG_LEVEL))
+    evidence |= {f"{service} logs": words for service, words in silenced.items()}
+    evidence[_LOG_LEVEL] = "not known" if fault else level or "not set"
+    question = UNLOGGED_ROWS.on(evidence, [history.platform.commands.read_any_log(service) for service in services])
+    if environment.services.coordinator not in silenced:
+        summary = (
+            f"rows were written {told}, and no consolidation was logged after {local_time(since, environment.timezone)}"
+        )
+        step = "Its other lines arrive, so something else may write to the table: see deploy_verify and the ledger."
+        return question.warns(summary, step)
+    summary = "; ".join(f"{service} logs {words}" for service, words in silenced.items())
+    step = (
+        "Set the services' log level back to INFO, or have their logs collected: until then the checks by logs are "
+        "blind, and only rows and ledger show what was consolidated."
+    )
+    return question.unknown(f"rows were written {told} though nothing was logged: {summary}", step)
+
+
+def _silenced(history: LogHistory, service: str, since: datetime) -> str:
+    """Which lines are all that the service logs since then; empty: it logs below a warning, too."""
+    platform = history.platform
+    seen = None
+    for seen in platform.logs.entries([service], since=since, until=history.until):
+        if not is_warning(seen, history.dialects):
+            return ""
+    last = _last_below_warning(history, service, since)
+    stopped = f"since {local_time(last.timestamp, platform.environment.timezone)}" if last else "for 30 days or longer"
+    return f"{'only WARNING and above' if seen else 'nothing at all'} {stopped}"
+
+
+def _last_below_warning(history: LogHistory, service: str, until: datetime) -> LogEntry | None:
+    """The last line of a dialect before then that is not a warning; None: there is none while logs are kept."""
+    since = min(history.since, history.until - LOGS_ARE_KEPT)
+    lines = history.platform.logs.entries([service], since=since, until=until, containing=history.dialects.anchors)
+    last = None
+    for line in lines:
+        last = last if is_warning(line, history.dialects) else line
+    return last

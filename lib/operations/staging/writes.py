@@ -1,0 +1,127 @@
+"""Do the workers' writes reach staging? Rows of a write that fails are nowhere, and no table waits for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from lib.consolidation.identifiers import shown_name
+from lib.consolidation.schema import statement_that_adds
+from lib.consolidation.staging import staging_of
+from lib.consolidation.warehouse import Column
+from lib.operations.logs.events import Event, EventKind
+from lib.operations.logs.monitoring import freshness_check
+from lib.operations.scope import Scope
+from lib.platform import Platform
+from lib.verdict.check import Check, Question
+from lib.verdict.section import Section, Table, or_fault, section
+from lib.verdict.verdict import Verdict
+from lib.words.dates import local_time
+from lib.words.quantities import Quantity, Value
+
+STAGING_WRITES = Question("staging_writes", "Staging writes")
+_MOST_NAMED = 20
+
+
+@section(STAGING_WRITES)
+def staging_writes(scope: Scope) -> Section:
+    """The writes that were logged as failed, and the columns that the table lacks for them."""
+    events = scope.history.events
+    mismatches = [event for event in events if event.kind is EventKind.SCHEMA_MISMATCH]
+    failures = [event for event in events if event.kind is EventKind.STAGING_FAILED]
+    staged = [event for event in events if event.kind is EventKind.STAGED]
+    if mismatches:
+        return _mismatch_section(scope, mismatches, failures, staged)
+    check = _failure_check(scope, failures, staged) if failures else _none_failed(scope, staged)
+    return Section((check,))
+
+
+def _none_failed(scope: Scope, staged: Sequence[Event]) -> Check:
+    history, worker = scope.history, scope.platform.environment.services.worker
+    fresh = freshness_check(history, worker)
+    question = STAGING_WRITES.on({**fresh.evidence, "writes": len(staged)}, fresh.commands)
+    if staged:
+        return question.passes(f"{len(staged):,} writes of {_rows(staged):,} rows, and none that failed")
+    if fresh.verdict is not Verdict.PASS:
+        return question.unknown(f"none seen, which means nothing: {fresh.summary}", fresh.next_step)
+    return question.passes(f"no failed write was logged; {fresh.summary}")
+
+
+def _failure_check(scope: Scope, failures: Sequence[Event], staged: Sequence[Event]) -> Check:
+    question = _question(scope, failures, staged)
+    step = "Rows that are not staged never reach the table: mend the cause, and have the players predicted again."
+    if staged:
+        summary = f"{len(failures):,} writes failed, {len(staged):,} succeeded: {failures[-1].in_words}"
+        return question.warns(summary, step)
+    return question.fails(f"all {len(failures):,} writes failed: {failures[-1].in_words}", step)
+
+
+def _mismatch_section(
+    scope: Scope, mismatches: Sequence[Event], failures: Sequence[Event], staged: Sequence[Event]
+) -> Section:
+    platform, first_at = scope.platform, mismatches[0].at
+    since = [event for event in staged if event.at > first_at]
+    question = _question(scope, [*mismatches, *failures], since)
+    began = f"SCHEMA MISMATCH from {local_time(first_at, platform.environment.timezone)}"
+    stands = f"{len(since):,} writes succeeded since" if since else "no successful write was logged since"
+    names = list(dict.fromkeys(name for event in mismatches for name in event.columns))
+    columns, _ = or_fault(lambda: platform.warehouse.columns(platform.table.table))
+    present = [column.name for column in columns or ()]
+    lacking = [name for name in names if name not in present]
+    if names and not lacking:
+        summary = f"{began}; the table has all of {_listed(names)} by now, and {stands}"
+        step = "Rows that were not staged never reach the table: have their players predicted again."
+        return Section((question.warns(summary, step),))
+    known, _ = or_fault(lambda: _known_types(platform, lacking))
+    types = {column.name: column.type for column in known or ()}
+    fields = "1 field is" if len(lacking) == 1 else f"{len(lacking)} fields are"
+    what = f"{fields} not in {platform.table.table}: {_listed(lacking)}" if names else mismatches[0].in_words
+    step = _remedy(platform, present, lacking, types)
+    verdict = Verdict.WARN if since else Verdict.FAIL
+    rows = [(shown_name(name), types.get(name, "not known")) for name in lacking]
+    caption = f"Fields that the workers write and {platform.table.table} lacks"
+    check = question.answer(verdict, f"{began}, {what}; {stands}", step)
+    return Section((check,), (Table(caption, ("Field", "Type"), rows),))
+
+
+def _question(scope: Scope, failed: Sequence[Event], staged: Sequence[Event]) -> Question:
+    zone = scope.platform.environment.timezone
+    times = sorted(event.at for event in failed)
+    evidence: dict[str, Value] = {
+        "lines of failed writes": len(failed),
+        "first": local_time(times[0], zone),
+        "last": local_time(times[-1], zone),
+        "writes that succeeded": len(staged),
+        "their rows": Quantity(_rows(staged), "rows"),
+    }
+    worker = scope.platform.environment.services.worker
+    return STAGING_WRITES.on(evidence, [scope.platform.commands.read_any_log(worker)])
+
+
+def _known_types(platform: Platform, names: Iterable[str]) -> list[Column]:
+    """Those columns that staging tables have, where all that have one agree on its type."""
+    tables = staging_of(platform.warehouse, platform.table, with_columns=True)
+    types: dict[str, set[str]] = {}
+    for column in (column for table in tables for column in table.columns):
+        types.setdefault(column.name, set()).add(column.type)
+    return [Column(name, *types[name]) for name in names if len(types.get(name, ())) == 1]
+
+
+def _remedy(platform: Platform, present: Sequence[str], lacking: Sequence[str], types: Mapping[str, str]) -> str:
+    """The statement for columns of a known type; a type that is not known is not guessed."""
+    known = [Column(name, type_) for name, type_ in types.items()]
+    statement = statement_that_adds(platform.table, present, known)
+    steps = [f"If they are new, add them: {statement}."] if statement else []
+    if unclear := [name for name in lacking if name not in types]:
+        steps.append(f"No line says the type of {_listed(unclear)}: see what the worker writes, then add the columns.")
+    if not lacking:
+        steps.append("The line names no columns: read it, and add those that the worker writes.")
+    return " ".join([*steps, "Until then no row of these workers is staged; or deploy the revision before."])
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = [f"and {len(names) - _MOST_NAMED} more"] if len(names) > _MOST_NAMED else []
+    return ", ".join([*map(shown_name, names[:_MOST_NAMED]), *more])
+
+
+def _rows(staged: Iterable[Event]) -> int:
+    return sum(event.rows or 0 for event in staged)
