@@ -57,6 +57,7 @@ def batch_state(batch_id: str, fields: Mapping[str, Any], completions: Mapping[s
         batch_id=batch_id,
         game_date=read.day("game_date"),
         expected=expected,
+        expected_names=expected_names,
         completed=completed,
         missing=tuple(sorted(set(expected_names or ()) - set(done or ()))) if has_names else None,
         failed=failed or (),

@@ -20,6 +20,7 @@ class BatchState:
         batch_id: Its document's name.
         game_date: None: not recorded.
         expected: How many players it should predict; None: not recorded.
+        expected_names: Who they are; None: not recorded.
         completed: How many are done, by the larger of the figures that there are; None: not recorded.
         missing: Who is not done, sorted; None: their names are not recorded.
         failed: Who failed at least once, in the document's order.
@@ -33,6 +34,7 @@ class BatchState:
     batch_id: str
     game_date: date | None = None
     expected: int | None = None
+    expected_names: tuple[str, ...] | None = None
     completed: int | None = None
     missing: tuple[str, ...] | None = None
     failed: tuple[str, ...] = ()
