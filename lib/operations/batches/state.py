@@ -39,7 +39,7 @@ def batch_state(scope: Scope, batch_id: str = "") -> Section:
         found = source.batch(checked_batch_id(batch_id))
         states = [found] if found else []
     else:
-        states = source.of_date(scope.game_date)
+        states = scope.batches or []
     question = BATCH_STATE.named(f"Batch {batch_id}" if batch_id else f"Batches of {scope.game_date}")
     if not states:
         return Section((_none(scope, question, source, batch_id),))
@@ -53,8 +53,7 @@ def batches_of_date(scope: Scope) -> Section:
     source = scope.platform.batch_states
     if source is None:
         return _not_asked()
-    states = source.of_date(scope.game_date)
-    return Section((), _tables(scope, source, _judged(scope, states, with_rows=False)))
+    return Section((), _tables(scope, source, _judged(scope, scope.batches or [], with_rows=False)))
 
 
 def _not_asked() -> Section:

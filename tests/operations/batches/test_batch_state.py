@@ -14,6 +14,7 @@ import pytest
 from lib.environment import BatchStateSettings
 from lib.operations.batches.state import batch_state, batches_of_date
 from lib.operations.scope import Scope, scope_of
+from lib.operations.staging.backlog import backlog
 from lib.platform import Platform
 from lib.verdict.check import Check
 from lib.verdict.verdict import Verdict
@@ -198,6 +199,29 @@ def test_or_in_the_table_unless_those_rows_may_be_of_another_batch(recording: Pl
     assert (unseen.verdict, "nothing shows that it was consolidated" in unseen.summary) == (Verdict.UNKNOWN, True)
     assert unseen.evidence["batches"] == 2
     assert "others: 1 complete and consolidated" in unseen.summary
+
+
+def test_a_table_whose_name_fits_several_batches_is_of_the_one_that_is_known(
+    recording: Platform, record: Record
+) -> None:
+    """Written by a service that the settings do not name, and without a record of its batch."""
+    stage(recording, "scratch")
+    [first, *others] = [table.name for table in recording.warehouse.staging_tables("nba_predictions", "_staging_")]
+    name = "_staging_regen_2026_01_17_x_y_other_00001_abc_00000000"
+    with recording.warehouse.connection() as connection:  # type: ignore[attr-defined]
+        connection.execute(f'CREATE TABLE nba_predictions."{name}" AS FROM nba_predictions."{first.table}"')
+    recording.warehouse.drop([first, *others])
+    later = datetime.now(UTC) + timedelta(hours=2)
+    unclear = "regen_2026-01-17 or regen_2026-01-17_x or regen_2026-01-17_x_y"
+    for ids, batch in (
+        ([], unclear),
+        (["regen_2026-01-17_x-y", "'; DROP", "regen_2026-01-17_x_y_other"], "regen_2026-01-17_x-y"),
+        (["regen_2026-01-17_x-y", "regen_2026-01-17"], "regen_2026-01-17 or regen_2026-01-17_x-y"),
+    ):
+        record(*map(document, ids))
+        (check,) = backlog(seen(recording, later), stuck_after_minutes=60).checks
+        assert [label for label in check.evidence if label.startswith("regen")] == [batch]
+        assert [f"--batch {batch} " in command for command in check.commands] == ([] if " or " in batch else [True])
 
 
 def test_a_stuck_batch_counts_less_once_a_later_one_has_its_players(recording: Platform, record: Record) -> None:
