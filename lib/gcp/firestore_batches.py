@@ -6,6 +6,7 @@ Every query has its conditions on one field: Firestore keeps indexes for those b
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from functools import cached_property
 from typing import Any
@@ -24,6 +25,7 @@ from lib.ports.batch_states import MOST_BATCHES, MOST_PLAYERS, BatchState, newes
 _COMPLETIONS = "completions"
 # Each is a query of its own; of older batches that never ended, the count is enough.
 _MOST_ASKED_FOR_PLAYERS = 10
+_NOT_ASKED = f"its players' own documents were not read: only those of {_MOST_ASKED_FOR_PLAYERS} unfinished batches are"
 _REQUEST_SECONDS = 10.0
 _TRANSIENT = if_exception_type(exceptions.ServiceUnavailable, exceptions.InternalServerError, exceptions.Aborted)
 
@@ -91,6 +93,8 @@ class FirestoreBatchStates:
         asked = [state.batch_id for state in newest if needs_completions(state, documents[state.batch_id])]
         for name in asked[:_MOST_ASKED_FOR_PLAYERS]:
             states[name] = batch_state(name, documents[name], self._completions(name))
+        for name in asked[_MOST_ASKED_FOR_PLAYERS:]:
+            states[name] = replace(states[name], faults=(*states[name].faults, _NOT_ASKED))
         return [states[state.batch_id] for state in newest]
 
     def _completions(self, batch_id: str) -> dict[str, Any]:

@@ -72,9 +72,9 @@ def batch_state(batch_id: str, fields: Mapping[str, Any], completions: Mapping[s
 
 
 def needs_completions(state: BatchState, fields: Mapping[str, Any]) -> bool:
-    """Whether the batch is not done, and only the players' own documents say who is."""
+    """Whether the batch is not marked complete, and only the players' own documents say who is done, and when."""
     listed = fields.get("completed_players")
-    return not state.is_done and not (isinstance(listed, list) and len(listed) >= max(1, state.completed or 0))
+    return not state.is_complete and not (isinstance(listed, list) and len(listed) >= max(1, state.completed or 0))
 
 
 class _Fields:

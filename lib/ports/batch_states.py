@@ -25,7 +25,7 @@ class BatchState:
         missing: Who is not done, sorted; None: their names are not recorded.
         failed: Who failed at least once, in the document's order.
         predictions: How many it made; None: not recorded.
-        is_complete: The coordinator's own word.
+        is_complete: Whether the coordinator has marked it complete.
         started_at, completed_at, updated_at: As recorded (UTC); None: not recorded.
         last_done_at: When the last player was done (UTC); None: not recorded.
         faults: What in the document could not be read, a line each.
@@ -55,7 +55,7 @@ class BatchState:
 
     @property
     def is_done(self) -> bool:
-        """Whether it is complete, by the coordinator's word or because nobody is missing."""
+        """Whether it is complete: marked so, or nobody is missing."""
         return self.is_complete or self.missing_count == 0
 
     @property

@@ -38,4 +38,4 @@ def test_any_document_is_a_state(fields: dict[str, Any], completions: dict[str, 
     for moment in (state.started_at, state.completed_at, state.moved_at, state.ended_at):
         local_time(moment, "America/New_York")
     assert all(fault.isprintable() and len(fault) < 200 for fault in state.faults)
-    assert not (state.is_done and needs_completions(state, fields))
+    assert not (state.is_complete and needs_completions(state, fields))

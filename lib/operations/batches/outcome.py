@@ -35,6 +35,7 @@ class Outcome:
         merged: How it is known that they were consolidated.
         tables: Staging tables whose rows were not.
         rows: Those rows; they are in no other place.
+        written_at: When the last of those tables was written (UTC); None: not known.
         is_gone: Nothing of it is staged, and no row of its date was written since it started.
         fault: Why it could not be looked at.
     """
@@ -42,6 +43,7 @@ class Outcome:
     merged: str = ""
     tables: int = 0
     rows: int = 0
+    written_at: datetime | None = None
     is_gone: bool = False
     fault: str = ""
 
@@ -119,7 +121,8 @@ def _looked_for(scope: Scope, state: BatchState, runs: Sequence[LedgerRun], merg
     except SourceVanished as error:
         raise WarehouseUnavailable(f"staging changes while it is looked at: {error}; look again") from error
     if waiting := [one for one in proven if not one.proof.is_merged]:
-        return Outcome(tables=len(waiting), rows=sum(one.rows_nowhere_else for one in waiting))
+        written_at = max((at for one in waiting if (at := one.table.changed_at)), default=None)
+        return Outcome("", len(waiting), sum(one.rows_nowhere_else for one in waiting), written_at)
     if own := merged.get(state.batch_id):
         return Outcome(own.words)
     if listed:

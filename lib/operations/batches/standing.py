@@ -97,11 +97,18 @@ def _complete(state: BatchState, outcome: Outcome, now: datetime, stuck_after: t
         return Standing.NOT_KNOWN
     if state.expected == 0 and not (state.predictions or outcome.rows):
         return Standing.EMPTY
-    if state.ended_at and now - state.ended_at <= stuck_after:
+    if (ended_at := _ended_at(state, outcome)) and now - ended_at <= stuck_after:
         return Standing.DUE
     if outcome.tables:
         return Standing.WAITING
     return Standing.GONE if outcome.is_gone else Standing.UNSEEN
+
+
+def _ended_at(state: BatchState, outcome: Outcome) -> datetime | None:
+    """A document that records no completion may be written again and again after the last rows were."""
+    if state.completed_at or outcome.written_at is None:
+        return state.ended_at
+    return min(state.ended_at or outcome.written_at, outcome.written_at)
 
 
 def _unfinished(state: BatchState, states: Sequence[BatchState], now: datetime, stuck_after: timedelta) -> Standing:
@@ -135,7 +142,8 @@ def in_words(one: Judged, zone: str) -> str:
     """
     state, outcome = one.state, one.outcome
     complete = f"{one.name} is complete{_of(state, ' ({} of {} players)')}"
-    since = f" since {local_time(state.ended_at, zone)}" if state.ended_at else ""
+    ended_at = _ended_at(state, outcome)
+    since = f" since {local_time(ended_at, zone)}" if ended_at else ""
     match one.standing:
         case Standing.WAITING:
             return f"{complete}{since} and not consolidated: {outcome.rows:,} rows in {outcome.tables:,} tables wait"

@@ -64,7 +64,7 @@ class TestFirestoreBatchStates(BatchStatesSuite):
     ) -> None:
         """One request for the date, one more for each of the newest unfinished batches whose document has no list."""
         put("listed", document(completed_players=["a"]))
-        put("done", document(expected_players=5, completed_count=5))
+        put("done", document(expected_players=5, completed_count=5, is_complete=True))
         for number in range(12):
             put(f"counted{number}", document(completed_count=2), {"a": {}, "b": {}})
         sent.clear()
@@ -73,6 +73,7 @@ class TestFirestoreBatchStates(BatchStatesSuite):
         counted = [state for name, state in found.items() if name.startswith("counted")]
         assert sum(state.missing == ("c", "d", "e") for state in counted) == 10
         assert {state.missing_count for state in counted} == {3}
+        assert sum("were not read" in "".join(state.faults) for state in counted) == 2
 
 
 def test_a_refusal_names_the_role_that_reads(

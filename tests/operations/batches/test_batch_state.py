@@ -154,6 +154,16 @@ def test_rows_that_wait_are_counted_and_the_command_looks_first(recording: Platf
     assert f"--batch {BATCH} --game-date {DAY}" in look
 
 
+def test_a_document_that_is_written_again_and_again_delays_no_alarm(recording: Platform, record: Record) -> None:
+    stage(recording)
+    later = datetime.now(UTC) + timedelta(hours=2)
+    record(document(completed_players=PLAYERS, updated_at=later))
+    assert "wait" in check_of(recording, now=later).summary
+    record(complete(completion_time=later))
+    due = check_of(recording, now=later)
+    assert (due.verdict, "consolidation due" in str(due.evidence[BATCH])) == (Verdict.PASS, True)
+
+
 def test_the_library_s_consolidation_is_found_in_its_ledger(recording: Platform, record: Record) -> None:
     rows = stage(recording)
     recording.consolidator().consolidate_batch(batch_id=BATCH, game_date=DAY)
