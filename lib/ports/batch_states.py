@@ -51,6 +51,8 @@ class BatchState:
         """None: not known."""
         if self.missing is not None:
             return len(self.missing)
+        if self.expected == 0:
+            return 0
         return None if self.expected is None or self.completed is None else max(0, self.expected - self.completed)
 
     @property

@@ -1,4 +1,4 @@
-"""What happened to the rows of complete batches, whichever writer consolidates.
+"""What happened to the rows of batches, whichever writer consolidates.
 
 The library's ledger is asked first, in one query for all of them; then the log lines of any writer. What neither
 shows is looked for in staging, row by row, and then in the main table.
@@ -29,7 +29,7 @@ _MOST_LOOKED_FOR = 10
 
 @dataclass(frozen=True)
 class Outcome:
-    """What happened to the rows of a complete batch. With all fields at their defaults, nothing shows it.
+    """What happened to the rows of a batch. With all fields at their defaults, nothing shows it.
 
     Attributes:
         merged: How it is known that they were consolidated.
@@ -56,26 +56,26 @@ class _Merged:
     words: str
 
 
-def outcomes(scope: Scope, done: Sequence[BatchState]) -> dict[str, Outcome]:
-    """The outcome of each of these batches, which are complete, by its id."""
+def outcomes(scope: Scope, states: Sequence[BatchState]) -> dict[str, Outcome]:
+    """The outcome of each batch by its id. Of one that is not complete only what is on record of it."""
     platform = scope.platform
-    ids = [state.batch_id for state in done if is_batch_id(state.batch_id)]
+    ids = [state.batch_id for state in states if is_batch_id(state.batch_id)]
 
     def ask() -> list[LedgerRun]:
         return ledger_runs(platform.warehouse, platform.table, batches=ids, most=MOST_RUNS) if ids else []
 
     runs, fault = or_fault(ask)
     if runs is None:
-        return {state.batch_id: Outcome(fault=fault) for state in done}
+        return {state.batch_id: Outcome(fault=fault) for state in states}
     merged = {**_logged(scope), **_in_ledger(scope, runs)}
-    open_ones = [state for state in done if not _is_settled(state, merged.get(state.batch_id))]
-    found = {state.batch_id: Outcome(merged[state.batch_id].words) for state in done if state not in open_ones}
-    for state in open_ones[:_MOST_LOOKED_FOR]:
+    found = {state.batch_id: _on_record(state, merged.get(state.batch_id)) for state in states}
+    unclear = [state for state in states if state.is_done and not found[state.batch_id].merged]
+    for state in unclear[:_MOST_LOOKED_FOR]:
         own = [run for run in runs if run.batch_id == state.batch_id]
         looked, fault = or_fault(partial(_looked_for, scope, state, own, merged))
         found[state.batch_id] = looked or Outcome(fault=fault)
     not_looked = Outcome(fault=f"only the newest {_MOST_LOOKED_FOR} are looked for in staging")
-    return found | {state.batch_id: not_looked for state in open_ones[_MOST_LOOKED_FOR:]}
+    return found | {state.batch_id: not_looked for state in unclear[_MOST_LOOKED_FOR:]}
 
 
 def date_of(state: BatchState) -> date | None:
@@ -83,9 +83,10 @@ def date_of(state: BatchState) -> date | None:
     return state.game_date or date_in(state.batch_id)
 
 
-def _is_settled(state: BatchState, merged: _Merged | None) -> bool:
-    """Whether a consolidation is on record that began when the batch was complete."""
-    return merged is not None and state.ended_at is not None and merged.at >= state.ended_at
+def _on_record(state: BatchState, merged: _Merged | None) -> Outcome:
+    """A complete batch may have got rows since a consolidation that began before it was complete."""
+    since = state.ended_at if state.is_done else state.started_at
+    return Outcome(merged.words) if merged and since and merged.at >= since else Outcome()
 
 
 def _in_ledger(scope: Scope, runs: Sequence[LedgerRun]) -> dict[str, _Merged]:
@@ -139,7 +140,8 @@ def _in_table(scope: Scope, state: BatchState, merged: Mapping[str, _Merged]) ->
     written = last_written(warehouse, spec, game_date, game_date)
     if written is None or (written.newest and written.newest < started_at):
         return Outcome(is_gone=True)
-    if written.newest is None or any(other.at >= started_at for other in merged.values()):
+    of_date = [other for name, other in merged.items() if date_in(name) in (None, game_date)]
+    if written.newest is None or any(other.at >= started_at for other in of_date):
         return Outcome()
     newest = local_time(written.newest, scope.platform.environment.timezone)
     return Outcome(f"no staging table is left, and rows of {game_date} were written until {newest}")

@@ -25,6 +25,7 @@ class Standing(StrEnum):
     STUCK = "stuck"
     NOT_KNOWN = "not known"
     UNSEEN = "complete, consolidation not seen"
+    PARTLY = "stuck, consolidated without its missing players"
     GIVEN_UP = "stuck, a later batch has its players"
     MOVING = "under way"
     DUE = "complete, consolidation due"
@@ -40,6 +41,7 @@ VERDICTS: Mapping[Standing, Verdict] = {
     Standing.STUCK: Verdict.FAIL,
     Standing.NOT_KNOWN: Verdict.UNKNOWN,
     Standing.UNSEEN: Verdict.UNKNOWN,
+    Standing.PARTLY: Verdict.WARN,
     Standing.GIVEN_UP: Verdict.WARN,
 }
 
@@ -72,7 +74,7 @@ def judge(
 
     Args:
         states: All of them.
-        outcomes: Of those that are complete, by their ids; None: what happened to their rows is not asked.
+        outcomes: By their ids; None: what happened to their rows is not asked.
         now: The moment (UTC).
         stuck_after: After so long without a step a batch no longer waits for its next one.
     """
@@ -80,7 +82,8 @@ def judge(
     for state in states:
         outcome = (outcomes or {}).get(state.batch_id, Outcome())
         if not state.is_done:
-            standing = _unfinished(state, states, now, stuck_after)
+            standing = _unfinished(state, now, stuck_after)
+            standing = _made_up_for(state, states, outcome) if standing is Standing.STUCK else standing
         elif outcomes is None:
             standing = Standing.COMPLETE
         else:
@@ -111,11 +114,16 @@ def _ended_at(state: BatchState, outcome: Outcome) -> datetime | None:
     return min(state.ended_at or outcome.written_at, outcome.written_at)
 
 
-def _unfinished(state: BatchState, states: Sequence[BatchState], now: datetime, stuck_after: timedelta) -> Standing:
+def _unfinished(state: BatchState, now: datetime, stuck_after: timedelta) -> Standing:
     if state.moved_at is None:
         return Standing.NOT_KNOWN
-    if not _is_stuck(state, state.moved_at, now, stuck_after):
-        return Standing.MOVING
+    return Standing.STUCK if _is_stuck(state, state.moved_at, now, stuck_after) else Standing.MOVING
+
+
+def _made_up_for(state: BatchState, states: Sequence[BatchState], outcome: Outcome) -> Standing:
+    """A stuck batch that an operator has consolidated as it was, or that a later one replaces, no longer waits."""
+    if outcome.merged:
+        return Standing.PARTLY
     return Standing.GIVEN_UP if any(_makes_up_for(later, state) for later in states) else Standing.STUCK
 
 
@@ -151,9 +159,10 @@ def in_words(one: Judged, zone: str) -> str:
             return f"{complete}{since}, and no row of it is staged or in the table{_predictions(state)}"
         case Standing.UNSEEN:
             return f"{complete}{since}; nothing shows that it was consolidated: no staging table, ledger or log line"
-        case Standing.STUCK | Standing.GIVEN_UP:
+        case Standing.STUCK | Standing.PARTLY | Standing.GIVEN_UP:
             at = f" at {_percent(state)}" if state.percent is not None else ""
-            return f"{one.name} is stuck{at}: {_missing(state, zone)}"
+            merged = f"; consolidated without them: {outcome.merged}" if outcome.merged else ""
+            return f"{one.name} is stuck{at}: {_missing(state, zone)}{merged}"
         case Standing.MOVING:
             last = local_time(state.moved_at, zone)
             return f"{one.name} is under way: {_percent(state)}{_of(state, ', {} of {} players')}; last progress {last}"

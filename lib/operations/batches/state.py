@@ -62,7 +62,7 @@ def _not_asked() -> Section:
 
 
 def _judged(scope: Scope, states: Sequence[BatchState], *, with_rows: bool) -> list[Judged]:
-    found = outcomes(scope, [state for state in states if state.is_done]) if with_rows else None
+    found = outcomes(scope, states) if with_rows else None
     minutes = scope.platform.environment.batch_state.stuck_after_minutes
     return judge(states, found, now=scope.now, stuck_after=timedelta(minutes=minutes))
 
@@ -83,11 +83,16 @@ def _check(scope: Scope, question: Question, judged: Sequence[Judged], states: l
     first, zone = judged[0], scope.platform.environment.timezone
     summary = f"{in_words(first, zone)}{_others(judged[1:])}"
     if first.standing is Standing.CONSOLIDATED and len(judged) > 1:
-        summary = f"all {len(judged)} batches are complete and consolidated"
-    if is_cut(states):
-        summary = f"{summary}; only {len(states)} batches were read"
+        partial = sum(bool(one.state.missing_count) for one in judged)
+        less = f", {partial} of them without some of their players" if partial else ""
+        summary = f"all {len(judged)} batches are complete and consolidated{less}"
     looks, changes, step = _what_to_do(scope, first)
-    return question.on(_evidence(judged), looks).answer(first.verdict, summary, step, changes)
+    question = question.on(_evidence(judged), looks)
+    if is_cut(states) and first.verdict is not Verdict.FAIL:
+        return question.unknown(
+            f"only {len(states)} batches were read, and there may be more; {summary}", step, changes
+        )
+    return question.answer(first.verdict, summary, step, changes)
 
 
 def _others(others: Sequence[Judged]) -> str:
@@ -119,22 +124,19 @@ def _what_to_do(scope: Scope, one: Judged) -> tuple[list[Looking], list[Changing
         return [], [], "See its document: this is not the id of a batch." if one.verdict is not Verdict.PASS else ""
     batch = one.state.batch_id, date_of(one.state)
     look, consolidate = commands.consolidate_dry_run(*batch), commands.consolidate(*batch)
+    history = commands.run("consolidation_timeout", {"batch": one.state.batch_id, "hours": 72})
     see = f"See what it would do: {look}; then do it: {consolidate}"
-    match one.standing:
-        case Standing.WAITING:
-            return [look], [consolidate], f"Its rows are in no other place. {see}"
-        case Standing.STUCK:
-            return [look, errors], [consolidate], f"If these players do not play, consolidate without them. {see}"
-        case Standing.GONE:
-            return [errors], [], f"See why the workers wrote nothing: {errors}"
-        case Standing.UNSEEN:
-            history = commands.run("consolidation_timeout", {"batch": one.state.batch_id, "hours": 72})
-            return [history], [], f"Look further back in the logs: {history}"
-        case Standing.NOT_KNOWN:
-            return [], [], "Make it readable, and run this runbook again; until then nothing is known of this batch."
-        case Standing.GIVEN_UP:
-            return [look], [], f"The later batch predicted these players. What this one left: {look}"
-    return [], [], ""
+    play = "If these players do play, see why they fail, and start a batch for them"
+    steps: dict[Standing, tuple[list[Looking], list[Changing], str]] = {
+        Standing.WAITING: ([look], [consolidate], f"Its rows are in no other place. {see}"),
+        Standing.GONE: ([errors], [], f"See why the workers wrote nothing: {errors}"),
+        Standing.STUCK: ([look, errors], [consolidate], f"If they do not play, consolidate without them. {see}"),
+        Standing.NOT_KNOWN: ([], [], "Make it readable, and run this runbook again; until then nothing is known."),
+        Standing.UNSEEN: ([history], [], f"Look further back in the logs: {history}"),
+        Standing.PARTLY: ([errors], [], f"{play}: {errors}"),
+        Standing.GIVEN_UP: ([look], [], f"The later batch predicted these players. What this one left: {look}"),
+    }
+    return steps.get(one.standing, ([], [], ""))
 
 
 def _tables(scope: Scope, source: BatchStates, judged: Sequence[Judged]) -> tuple[Table, ...]:

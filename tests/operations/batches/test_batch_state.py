@@ -118,7 +118,7 @@ JUST_NOW = NOW - timedelta(minutes=1)
             "is under way: 87%, 113 of 130 players; last progress 2026-01-18 00:59:00 EST",
         ),
         ({"start_time": None, "updated_at": "soon"}, Verdict.UNKNOWN, "updated_at is not a time but str 'soon'"),
-        ({"expected_players": [], "is_complete": True}, Verdict.PASS, "is complete since"),
+        ({"expected_players": [], "is_complete": True}, Verdict.PASS, "is complete (0 of 0 players) since"),
         (
             {"completed_players": PLAYERS, "updated_at": JUST_NOW},
             Verdict.PASS,
@@ -170,6 +170,11 @@ def test_the_library_s_consolidation_is_found_in_its_ledger(recording: Platform,
     record(complete())
     check = check_of(recording)
     assert (check.verdict, f"and consolidated: {rows:,} rows, by the ledger" in check.summary) == (Verdict.PASS, True)
+    record(complete(), complete("closed", expected_players=[*PLAYERS, "late"]))
+    stage(recording, "closed")
+    recording.consolidator().consolidate_batch(batch_id="closed", game_date=DAY)
+    both = check_of(recording)
+    assert both.summary == "all 2 batches are complete and consolidated, 1 of them without some of their players"
     stage(recording, generated_at=DONE)
     record(complete(completion_time=datetime.now(UTC)))
     late = check_of(recording, now=datetime.now(UTC) + timedelta(hours=1))
@@ -242,6 +247,24 @@ def test_a_stuck_batch_counts_less_once_a_later_one_has_its_players(recording: P
     assert check_of(recording).verdict is Verdict.FAIL
     record(stuck, later)
     assert check_of(recording).verdict is Verdict.WARN
+
+
+def test_so_does_one_that_was_consolidated_as_it_was(recording: Platform, record: Record) -> None:
+    rows = stage(recording)
+    record(document(completed_players=PLAYERS[:113]))
+    stuck = check_of(recording)
+    assert (stuck.verdict, stuck.changes) == (Verdict.FAIL, (recording.commands.consolidate(BATCH, DAY),))
+    recording.consolidator().consolidate_batch(batch_id=BATCH, game_date=DAY)
+    check = check_of(recording)
+    assert (check.verdict, check.changes) == (Verdict.WARN, ())
+    assert "17 of 130 players missing" in check.summary
+    assert f"consolidated without them: {rows:,} rows, by the ledger" in check.summary
+
+
+def test_of_too_many_batches_those_that_are_not_read_may_be_any(recording: Platform, record: Record) -> None:
+    record(*(document(f"b{number}", expected_players=0, start_time=NOW) for number in range(101)))
+    check = check_of(recording)
+    assert (check.verdict, check.summary[:26]) == (Verdict.UNKNOWN, "only 100 batches were read")
 
 
 def test_what_is_stuck_is_told_though_the_warehouse_cannot_be_read(
