@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lib.consolidation.table_spec import TableSpec
     from lib.consolidation.warehouse import Warehouse
     from lib.locking.store import LockStore, Observation
+    from lib.ports.batch_states import BatchStates
     from lib.ports.commands import Commands
     from lib.ports.jobs import QueryCost, WarehouseActivity
     from lib.ports.logs import LogReader
@@ -55,6 +56,8 @@ class Adapters(Protocol):
     def lock_store(self) -> LockStore: ...
     @property
     def other_lock_stores(self) -> Mapping[str, LockStore]: ...
+    @property
+    def batch_states(self) -> BatchStates: ...
     @property
     def logs(self) -> LogReader: ...
     @property
@@ -125,6 +128,11 @@ class Platform:
     def scratch(self) -> ScratchDatasets:
         """Datasets for trials."""
         return self.adapters.scratch
+
+    @property
+    def batch_states(self) -> BatchStates | None:
+        """What the coordinator records of its batches; None: the environment does not say where."""
+        return self.adapters.batch_states if self.environment.batch_state.is_named else None
 
     @property
     def logs(self) -> LogReader:

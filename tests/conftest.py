@@ -1,7 +1,8 @@
 """What every test shares: no state in the checkout, no deadlines, no waiting for the disk."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -32,3 +33,37 @@ def _no_waiting_for_the_disk() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda _: None)
         yield
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a Firestore emulator, whose projects are kept apart by their names."""
+    from tests.locking.emulator import running_emulator
+
+    with running_emulator(tmp_path_factory.mktemp("emulator") / "log") as host:
+        yield host
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the requests that Google's clients send from now on."""
+    import grpc
+
+    names: list[str] = []
+
+    class Recorder(
+        grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor, grpc.StreamStreamClientInterceptor
+    ):
+        def record(self, call: Callable[..., Any], details: Any, request: Any) -> Any:
+            names.append(details.method.rsplit("/", 1)[1])
+            return call(details, request)
+
+        intercept_unary_unary = intercept_unary_stream = intercept_stream_stream = record
+
+    insecure_channel = grpc.insecure_channel
+    monkeypatch.setattr(
+        grpc,
+        "insecure_channel",
+        lambda *args, **kwargs: grpc.intercept_channel(insecure_channel(*args, **kwargs), Recorder()),
+    )
+    return names

@@ -18,6 +18,7 @@ from lib.environment import Environment
 
 if TYPE_CHECKING:
     from lib.embedded.activity import LocalActivity
+    from lib.embedded.batch_files import FileBatchStates
     from lib.embedded.commands import EmbeddedCommands
     from lib.embedded.scratch import DuckdbScratch
     from lib.embedded.services import LocalPermissions, LocalServices
@@ -97,6 +98,12 @@ class EmbeddedAdapters:
     def other_lock_stores(self) -> Mapping[str, LockStore]:
         """Only the consolidations have locks here."""
         return {}
+
+    @cached_property
+    def batch_states(self) -> FileBatchStates:
+        from lib.embedded.batch_files import FileBatchStates
+
+        return FileBatchStates(self.home / self._environment.batch_state.path)
 
     @cached_property
     def logs(self) -> FileLogReader:

@@ -1,5 +1,6 @@
 """An environment: its platform, project and services, its lock timing, its table, its time zone. A file a section."""
 
+from lib.environment.batch_state import BatchStateSettings
 from lib.environment.google import GoogleSettings
 from lib.environment.lock import LockSettings
 from lib.environment.notifications import Channel, NotificationSettings
@@ -9,6 +10,7 @@ from lib.environment.services import ServiceNames
 from lib.environment.settings import Environment, default_environment, environment_names, load_environment, redactor_of
 
 __all__ = [
+    "BatchStateSettings",
     "Channel",
     "Environment",
     "GoogleSettings",

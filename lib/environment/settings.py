@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from lib import places
 from lib.consolidation.table_spec import TableSpec
+from lib.environment.batch_state import BatchStateSettings
 from lib.environment.google import GoogleSettings
 from lib.environment.lock import LockSettings
 from lib.environment.notifications import NotificationSettings
@@ -35,6 +36,7 @@ class Environment:
         redact: What is masked in all that a run leaves.
         table_spec: The table that batches are consolidated into.
         dialects: How the services write their log lines: files of ``params/dialects``, the first one first.
+        batch_state: Where the coordinator records how far each batch is.
     """
 
     __pydantic_config__ = STRICT
@@ -51,8 +53,10 @@ class Environment:
     notifications: NotificationSettings = NotificationSettings()
     table_spec: TableSpec = TableSpec()
     dialects: tuple[str, ...] = ("library", "a1", "a2", "b")
+    batch_state: BatchStateSettings = BatchStateSettings()
 
     def __post_init__(self) -> None:
+        self.batch_state.check_platform(self.platform)
         if self.name.startswith("_"):
             raise UserError("name: an environment cannot be called _ and more: such folders of the archive are its own")
         for setting in ("project_id", "region", "timezone"):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lib.gcp.bigquery_warehouse import BigqueryWarehouse
     from lib.gcp.cloud_run import CloudRunServices
     from lib.gcp.commands import GoogleCommands
+    from lib.gcp.firestore_batches import FirestoreBatchStates
     from lib.gcp.firestore_locks import FirestoreLockStore
     from lib.gcp.iam import ProjectPermissions
     from lib.gcp.logging_reader import CloudLoggingReader
@@ -92,6 +93,14 @@ class GoogleAdapters:
             name: FirestoreLockStore(project, database=settings.firestore_database, collection=name)
             for name in settings.lock_collections
         }
+
+    @cached_property
+    def batch_states(self) -> FirestoreBatchStates:
+        from lib.gcp.firestore_batches import FirestoreBatchStates
+
+        environment = self._environment
+        database = environment.google.firestore_database
+        return FirestoreBatchStates(self._clients, environment.batch_state.collection, database=database)
 
     @cached_property
     def logs(self) -> CloudLoggingReader:

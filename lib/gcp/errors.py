@@ -6,7 +6,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from google.api_core import exceptions
 from google.auth.exceptions import GoogleAuthError, TransportError
@@ -98,6 +98,7 @@ FIRESTORE = Source(
         (exceptions.FailedPrecondition, "the database must be in Native mode and open to Firestore's own clients"),
     ),
 )
+FIRESTORE_READ = replace(FIRESTORE, role="roles/datastore.viewer")
 BIGQUERY = Source("BigQuery", "bigquery.googleapis.com", "roles/bigquery.metadataViewer")
 # Rows need two roles, and so two commands.
 BIGQUERY_ROWS = Source(

@@ -33,6 +33,7 @@ Step = tuple[Question, Callable[[], Section]]
 ARCHIVE = Question("archive", "Archive of runs")
 STATE_FOLDER = Question("state_folder", "State folder")
 LOCK_STORE = Question("lock_store", "Lock store")
+BATCH_STATES = Question("batch_states", "Batch state")
 _MAIN_TABLE = Question("main_table", "Main table")
 _FENCES = Question("fences", "Fences")
 _LEDGER = Question("ledger", "Ledger")
@@ -99,6 +100,7 @@ def _common_steps(platform: Platform) -> list[Step]:
         (_FENCES, _fences),
         (_LEDGER, _ledger),
         (LOCK_STORE, lock_store),
+        (BATCH_STATES, batch_states),
         (LOGS, log_freshness),
         (FIRESTORE_ACCESS, firestore_access),
         *((HEALTH, partial(health, service=service)) for service in platform.environment.services.both),
@@ -143,6 +145,19 @@ def lock_store(scope: Scope) -> Section:
     commands = [scope.platform.commands.looking("locks", "list")]
     question = LOCK_STORE.on({"locks": len(found), "expired": expired}, commands)
     return Section((question.passes(f"it answers: {len(found)} locks, {expired} of them expired"),))
+
+
+def batch_states(scope: Scope) -> Section:
+    """Whether the coordinator's documents of its batches can be read, where the environment says where they are."""
+    source = scope.platform.batch_states
+    if source is None:
+        return Section(())
+    found = len(source.since(scope.since))
+    question = BATCH_STATES.on({"batches of the last 14 days": found})
+    if found:
+        return Section((question.passes(f"{source.place} answers: {found} batches in 14 days"),))
+    step = "Outside the season that is right; otherwise correct batch_state in the environment's file."
+    return Section((question.warns(f"{source.place} has no batch that started in the last 14 days", step),))
 
 
 def _main_table(scope: Scope) -> Section:

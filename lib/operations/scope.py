@@ -9,12 +9,13 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 
 from lib import places
-from lib.errors import CouldNotLook, UserError
+from lib.errors import CouldNotLook, Unavailable, UserError
 from lib.operations.criteria.metrics import Evidence
 from lib.operations.duplicate_counts import DuplicateCounts
 from lib.operations.fences import Guard, guard_of
 from lib.operations.logs.history import LogHistory
 from lib.platform import Platform
+from lib.ports.batch_states import BatchState
 from lib.ports.jobs import QueryCost
 from lib.verdict.check import Question
 from lib.verdict.conclusion import Conclusion, RunCost
@@ -81,6 +82,25 @@ class Scope:
         start = start_of(self.game_date, self.platform.environment.timezone)
         before, after = (timedelta(days=days) for days in _DAYS_ROUND_A_DATE)
         return LogHistory(self.platform, start - before, max(start - before, min(self.now, start + after)))
+
+    @cached_property
+    def _batches(self) -> list[BatchState] | Unavailable | None:
+        """A source that timed out once is not waited for again by every step."""
+        source = self.platform.batch_states
+        try:
+            return source.of_date(self.game_date) if source else None
+        except Unavailable as error:
+            return error
+
+    @property
+    def batches(self) -> list[BatchState] | None:
+        """The batches of the date by the coordinator's documents, read once; None: the environment names no place.
+
+        Raises `SourceUnavailable`.
+        """
+        if isinstance(self._batches, Unavailable):
+            raise self._batches
+        return self._batches
 
     @property
     def evidence(self) -> Evidence:

@@ -16,19 +16,37 @@ from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
 from lib.verdict.conclusion import RunCost
 from lib.words.choices import no_such
-from rehearsal.drills import blind_spots, commits, deployments, dialects, duplicates, locks, nights, rows, staging
+from rehearsal.drills import (
+    batches,
+    blind_spots,
+    commits,
+    deployments,
+    dialects,
+    duplicates,
+    locks,
+    nights,
+    rows,
+    staging,
+)
 from rehearsal.drills.drill import Drill, Look, Scene
 from rehearsal.drills.stage import Stage
+
+_MODULES = (
+    duplicates,
+    deployments,
+    staging,
+    locks,
+    rows,
+    batches,
+    blind_spots,
+    commits,
+    nights,
+)
 
 
 def drills() -> list[Drill]:
     """The incidents by their number, then chores and ordinary nights, then those of the services in each dialect."""
-    found = [
-        drill
-        for module in (duplicates, deployments, staging, locks, rows, blind_spots, commits, nights)
-        for drill in vars(module).values()
-        if isinstance(drill, Drill)
-    ]
+    found = [drill for module in _MODULES for drill in vars(module).values() if isinstance(drill, Drill)]
     return [*sorted(found, key=lambda drill: (drill.incident is None, drill.incident or 0)), *dialects.DRILLS]
 
 

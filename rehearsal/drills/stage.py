@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -9,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lib import places
 from lib.consolidation.result import ConsolidationResult
 from lib.platform import Platform, connect
 from lib.ports.logs import LogEntry
@@ -19,6 +21,8 @@ from rehearsal.stage import NEW_COORDINATOR, NEW_WORKER, batch_name, deploy_fix,
 if TYPE_CHECKING:
     from lib.embedded.deployment import Deployment
 
+BATCH_FILE = "batch_states.json"
+_BATCH_STATE = f"\nbatch_state:\n  path: {BATCH_FILE}\n"
 _USUAL_TABLES = 15
 _DEPLOYED_BEFORE = timedelta(hours=3)
 
@@ -92,6 +96,15 @@ class Stage:
     def insert(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Rows that are in the table, past any consolidation."""
         insert_rows(self.platform, rows)
+
+    def record_batches(self, *documents: Mapping[str, Any]) -> None:
+        """The coordinator's documents of its batches, in the drill's environment, which is told where they are."""
+        self.home.mkdir(exist_ok=True)
+        (self.home / BATCH_FILE).write_text(json.dumps(documents, default=str), encoding="utf-8")
+        settings = places.environments() / f"{self.environment}.yaml"
+        content = settings.read_text(encoding="utf-8")
+        if _BATCH_STATE not in content:
+            settings.write_text(f"{content}{_BATCH_STATE}", encoding="utf-8")
 
     def run_sql(self, statement: str) -> None:
         """A statement of GoogleSQL by hand, as someone once typed it."""

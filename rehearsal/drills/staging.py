@@ -40,7 +40,7 @@ def stuck_batch(stage: Stage) -> Scene:
     stage.past_dates(1)
     stage.clean_night(kind="linecheck")
     batch = batch_name("batch", stage.today)
-    _write(stage, batch, _STUCK_ROWS, _STUCK_TABLES)
+    write_generations(stage, batch, _STUCK_ROWS, _STUCK_TABLES)
     for number in range(4):
         stage.log(stage.worker, ["ERROR worker failed: no feature row"], instance=f"worker-{number}", severity="ERROR")
     says = (f"{_STUCK_ROWS:,} rows in {_STUCK_TABLES} tables are not merged", f"runbook consolidate --batch {batch}")
@@ -53,7 +53,7 @@ def one_row_loads(stage: Stage) -> Scene:
     """A table for each row: what was staged until the quota was used up waits."""
     stage.past_dates(1)
     stage.clean_night(kind="linecheck")
-    _write(stage, batch_name("batch", stage.today), _ONE_ROW_LOADS, _ONE_ROW_LOADS)
+    write_generations(stage, batch_name("batch", stage.today), _ONE_ROW_LOADS, _ONE_ROW_LOADS)
     says = f"{_ONE_ROW_LOADS} rows in {_ONE_ROW_LOADS} tables are not merged"
     return _two_hours_later(stage, (says,), (says, f"{_ONE_ROW_LOADS} of one row"))
 
@@ -88,7 +88,7 @@ def orphans(stage: Stage) -> Scene:
     rows = stage.slate().predict(merged, generated_at=datetime.now(UTC))
     stage.platform.staging_writer().write_batch(rows, batch_id=merged, workers=_MERGED_TABLES)
     stage.consolidate(merged, cleanup=False)
-    _write(stage, unmerged, _UNMERGED_TABLES, _UNMERGED_TABLES)
+    write_generations(stage, unmerged, _UNMERGED_TABLES, _UNMERGED_TABLES)
     says = (
         f"1 old batches were never merged, {_UNMERGED_TABLES} tables; {_MERGED_TABLES} tables are merged",
         f"{unmerged}: {_UNMERGED_TABLES} tables not merged, {_UNMERGED_TABLES} rows nowhere else",
@@ -107,7 +107,7 @@ def _two_hours_later(stage: Stage, monitoring: tuple[str, ...], timeout: tuple[s
     return Scene(looks, now=stage.now + timedelta(hours=2))
 
 
-def _write(stage: Stage, batch_id: str, rows: int, tables: int) -> None:
+def write_generations(stage: Stage, batch_id: str, rows: int, tables: int) -> None:
     """So many rows of new keys: each player of the slate again and again, with another line."""
     slate = stage.slate().predict(batch_id, generated_at=datetime.now(UTC))
 

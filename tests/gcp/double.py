@@ -65,6 +65,7 @@ class GoogleDouble:
         permissions: What the caller holds in the project.
         enabled_apis: Names such as ``run.googleapis.com``.
         database: The Firestore database; None: there is none.
+        documents: Of each collection, all of which answer each query; each tells its id by its name.
         ttl_fields: Fields of ``consolidation_locks`` that have a TTL policy.
         faults: By RPC: errors that answer the next calls, in order; the last one is for good when `lasting`.
         calls: How often each RPC was called.
@@ -78,6 +79,7 @@ class GoogleDouble:
     permissions: set[str] = field(default_factory=set)
     enabled_apis: set[str] = field(default_factory=set)
     database: firestore_admin.Database | None = None
+    documents: dict[str, list[firestore.Document]] = field(default_factory=dict)
     ttl_fields: list[firestore_admin.Field] = field(default_factory=list)
     faults: dict[str, list[Fault]] = field(default_factory=dict)
     lasting: dict[str, Fault] = field(default_factory=dict)
@@ -155,7 +157,12 @@ class GoogleDouble:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, "not supported here")
         return firestore_admin.ListFieldsResponse(fields=self.ttl_fields)
 
-    def run_query(self, _: Any, __: grpc.ServicerContext) -> Iterator[Any]:
+    def run_query(self, request: Any, _: grpc.ServicerContext) -> Iterator[Any]:
+        collection = request.structured_query.from_[0].collection_id
+        for document in self.documents.get(collection, ()):
+            name = f"{request.parent}/{collection}/{document.name}"
+            found = firestore.Document(document, name=name, create_time=datetime.now(UTC))
+            yield firestore.RunQueryResponse(document=found, read_time=datetime.now(UTC))
         yield firestore.RunQueryResponse(read_time=datetime.now(UTC))
 
     def answer(self, rpc: str, respond: Callable[[Any, grpc.ServicerContext], Any]) -> Callable[..., Any]:

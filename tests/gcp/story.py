@@ -14,6 +14,7 @@ from hashlib import sha256
 from http.client import HTTPMessage
 from typing import Any
 
+from google.cloud import firestore
 from google.cloud.logging_v2.types import LogEntry as StoredEntry
 from google.cloud.run_v2.types import (
     Condition,
@@ -89,6 +90,8 @@ class GoogleActs(Acts):
                 self._write(self._embedded_rows(staging.name), batch_id)
         rows = self._embedded_rows(self.platform.table.table)
         self._carry_over([row for row in rows if row["game_date"] == self.today])
+        for batch_id in self.race_plan.batch_ids:
+            self._record(batch_id, self.today)
         return told
 
     def dead_holder(self) -> str:
@@ -118,6 +121,22 @@ class GoogleActs(Acts):
         parts = min(tables, _MOST_TABLES)
         for part in range(parts):
             self._write(rows[part::parts], batch_id)
+        self._record(batch_id, game_date)
+
+    def _record(self, batch_id: str, game_date: date) -> None:
+        """The coordinator's document of a batch that is complete."""
+        now, players = datetime.now(UTC), slate_of(game_date, seed=self.seed).players
+        client = firestore.Client(project=self.platform.environment.project_id)
+        client.collection(self.platform.environment.batch_state.collection).document(batch_id).set(
+            {
+                "game_date": game_date.isoformat(),
+                "expected_players": len(players),
+                "completed_count": len(players),
+                "is_complete": True,
+                "start_time": now,
+                "completion_time": now,
+            }
+        )
 
     def _carry_over(self, rows: Sequence[dict[str, Any]]) -> None:
         """Rows that the main table has from elsewhere."""

@@ -78,6 +78,9 @@ def assert_told(said: Environment | str) -> None:
         f"{NEEDED}timezone: ../../etc/passwd\n",
         f"{NEEDED}table: {{key_columns: [game_id, Game_ID]}}\n",
         f"{NEEDED}table: {{lock_scope: table}}\n",
+        f"{NEEDED}batch_state: {{path: ../../etc/passwd}}\n",
+        f"{NEEDED}batch_state: {{collection: prediction_batches}}\n",
+        f"{NEEDED}batch_state: {{stuck_after_minutes: .nan}}\n",
         f"{NEEDED}staging: 5\n",
         f"{NEEDED}staging: {{name: '_staging_{{batch}}'}}\n",
         f"{NEEDED}staging: {{name: '`{{batch}}_{{worker}}'}}\n",
@@ -104,7 +107,19 @@ values = st.recursive(
 )
 settings_of = st.dictionaries(
     st.sampled_from(
-        ["platform", "project_id", "timezone", "services", "lock", "table", "staging", "redact", "google", "region"]
+        [
+            "platform",
+            "project_id",
+            "timezone",
+            "services",
+            "lock",
+            "table",
+            "staging",
+            "redact",
+            "google",
+            "region",
+            "batch_state",
+        ]
     ),
     values,
 )

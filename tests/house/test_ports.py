@@ -17,6 +17,7 @@ SUITES = {
     "activity": "ActivitySuite",
     "scratch": "ScratchSuite",
     "lock_store": "Backend",
+    "batch_states": "BatchStatesSuite",
     "logs": "LogReaderSuite",
     "services": "ServicesSuite",
     "permissions": "PermissionsSuite",

@@ -1,20 +1,13 @@
 """Every test that takes a `backend` runs on SQLite and on the Firestore emulator."""
 
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from lib.locking import LockStore
 from tests.locking.backends import Backend
-from tests.locking.emulator import HOST_VARIABLE, running_emulator
-
-
-@pytest.fixture(scope="session")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_emulator(tmp_path_factory.mktemp("emulator") / "log") as host:
-        yield host
+from tests.locking.emulator import HOST_VARIABLE
 
 
 @pytest.fixture

@@ -24,29 +24,6 @@ from tests.locking.emulator import HOST_VARIABLE, free_port
 GUIDES_FIELDS = {"batch_id", "holder_id", "acquired_at", "expires_at", "lock_key"}
 
 
-@pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the requests that clients send from now on."""
-    names: list[str] = []
-
-    class Recorder(
-        grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor, grpc.StreamStreamClientInterceptor
-    ):
-        def record(self, call: Callable[..., Any], details: Any, request: Any) -> Any:
-            names.append(details.method.rsplit("/", 1)[1])
-            return call(details, request)
-
-        intercept_unary_unary = intercept_unary_stream = intercept_stream_stream = record
-
-    insecure_channel = grpc.insecure_channel
-    monkeypatch.setattr(
-        grpc,
-        "insecure_channel",
-        lambda *args, **kwargs: grpc.intercept_channel(insecure_channel(*args, **kwargs), Recorder()),
-    )
-    return names
-
-
 def test_acquire_and_release_are_one_request_each(firestore: Backend, sent: list[str]) -> None:
     with a_lock(firestore.store()).acquire(game_date=DATE, batch_id=BATCH):
         assert sent == ["Commit"]

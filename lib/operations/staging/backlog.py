@@ -15,10 +15,11 @@ from lib.consolidation.staging import BatchBacklog, staging_backlog
 from lib.consolidation.upkeep.cleanup import Proof, ProvenTable, prove_waiting
 from lib.consolidation.warehouse import StagingTable, staging_note
 from lib.operations.scope import Scope
+from lib.operations.staging.known_batches import with_known_batches
 from lib.platform import Platform
 from lib.ports.commands import Commands
 from lib.verdict.check import Changing, Check, Looking, Question
-from lib.verdict.section import Section, Table, section
+from lib.verdict.section import Section, Table, or_fault, section
 from lib.words.dates import date_in
 from lib.words.quantities import Quantity, seconds, spoken_seconds
 
@@ -63,7 +64,7 @@ def backlog(scope: Scope, *, stuck_after_minutes: float) -> Section:
     A batch that nobody has added to for `stuck_after_minutes` should be.
     """
     stuck_after = timedelta(minutes=stuck_after_minutes)
-    batches = look_at_staging(scope.platform, lambda table: _is_fresh(table, scope.now, stuck_after))
+    batches = look_at_staging(scope, lambda table: _is_fresh(table, scope.now, stuck_after))
     return Section((_check(scope, batches, stuck_after),), (_table(batches, scope.now),))
 
 
@@ -76,7 +77,7 @@ def staging_state(scope: Scope) -> Section:
     """The same tables; judges nothing. Rows are compared only where the date has duplicates to explain."""
     platform = scope.platform
     if scope.duplicates.on(scope.game_date).duplicate_keys:
-        return Section((), (_table(look_at_staging(platform), scope.now),))
+        return Section((), (_table(look_at_staging(scope), scope.now),))
     rows = [
         (
             batch.name,
@@ -100,25 +101,30 @@ def staging_state(scope: Scope) -> Section:
     return Section((), (Table("Staging tables by batch", columns, rows, note, shown=20),))
 
 
-def look_at_staging(platform: Platform, is_fresh: Callable[[StagingTable], bool] = lambda _: False) -> list[Waiting]:
+def look_at_staging(scope: Scope, is_fresh: Callable[[StagingTable], bool] = lambda _: False) -> list[Waiting]:
     """All batches with staging tables, those that wait longest first; fresh tables as in `prove_waiting`.
 
     Raises:
         WarehouseUnavailable: It cannot be read, or consolidations drop tables faster than they are looked at.
     """
     try:
-        return _held_against_the_table(platform, is_fresh)
+        return _held_against_the_table(scope, is_fresh)
     except SourceVanished:
         # A consolidation has dropped its tables since they were listed.
         pass
     try:
-        return _held_against_the_table(platform, is_fresh)
+        return _held_against_the_table(scope, is_fresh)
     except SourceVanished as error:
         raise WarehouseUnavailable(f"staging changes while it is looked at: {error}; look again") from error
 
 
-def _held_against_the_table(platform: Platform, is_fresh: Callable[[StagingTable], bool]) -> list[Waiting]:
+def _held_against_the_table(scope: Scope, is_fresh: Callable[[StagingTable], bool]) -> list[Waiting]:
+    platform = scope.platform
     batches = staging_backlog(platform.warehouse, platform.table)
+    if any(not table.batch_id for batch in batches for table in batch.tables):
+        # Where the documents cannot be read, the names alone count; another step reports that.
+        recorded, _ = or_fault(lambda: scope.batches)
+        batches = with_known_batches(batches, [state.batch_id for state in recorded or ()])
     waiting = [table for batch in batches for table in batch.waiting]
     fresh = [table for table in waiting if is_fresh(table)]
     proven = {one.table: one for one in prove_waiting(platform.warehouse, platform.table, waiting, fresh)}

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.firestore_admin_v1.types import Database, Field, RealtimeUpdatesMode
+from google.cloud.firestore_v1.types import Document
 from google.cloud.logging_v2.types import LogEntry
 from google.cloud.run_v2.types import Condition, Revision, Service
 from google.iam.v1.policy_pb2 import Binding, Policy
@@ -74,6 +75,7 @@ def fill(project: Project, url: str) -> None:
     google.database = native()
     ttl = Field.TtlConfig(state=Field.TtlConfig.State.ACTIVE)
     google.ttl_fields = [Field(name="x/collectionGroups/consolidation_locks/fields/purge_after", ttl_config=ttl)]
+    google.documents = {"prediction_batches": [Document(name="batch_2026-01-17")]}
     google.policy = Policy(bindings=[Binding(role="roles/datastore.user", members=[f"serviceAccount:{ACCOUNT}"])])
     ready = Condition(type_="Ready", state=Condition.State.CONDITION_SUCCEEDED)
     for service in SERVICES:
@@ -316,6 +318,20 @@ TAKEN_AWAY: dict[str, Case] = {
         "roles/datastore.user",
         "",
     ),
+    "access to the batch state": (
+        lambda project: project.google.lasting.update({"RunQuery": Fault(grpc.StatusCode.PERMISSION_DENIED, "no")}),
+        "Batch state",
+        "UNKNOWN",
+        "roles/datastore.viewer",
+        "",
+    ),
+    "collection of the batch state": (
+        lambda project: project.google.documents.clear(),
+        "Batch state",
+        "WARN",
+        "Firestore collection prediction_batches (batch_state.collection) has no batch",
+        "correct batch_state",
+    ),
 }
 
 
@@ -385,6 +401,7 @@ def test_a_service_that_refuses_everything_leaves_nothing_at_pass_unseen(project
     unknown = {check["name"] for check in found["checks"] if check["verdict"] == "UNKNOWN"}
     assert unknown == {
         "Enabled APIs", "Permissions", "Firestore database", "Expiry of old locks", "Lock store",
+        "Batch state",
         "Logs of the services", "Firestore access", "Health",
     }  # fmt: skip
     assert code == 3

@@ -13,20 +13,20 @@ from lib.runbooks.catalogue import runbooks
 from lib.verdict.verdict import Verdict
 from rehearsal.drills.drill import Drill, Look, Scene
 from rehearsal.drills.rehearsal import rehearse
-from rehearsal.drills.stage import Stage
+from rehearsal.drills.stage import BATCH_FILE, Stage
 
 WAREHOUSE, LOCKS, DEPLOYMENT = "warehouse.duckdb", "locks.sqlite", "deployment.json"
 LOGS = "logs/prediction-coordinator.jsonl"
 SOURCES = {
     "deploy_verify": {WAREHOUSE, LOCKS, LOGS, DEPLOYMENT},
-    "day1_monitoring": {WAREHOUSE, LOGS},
-    "duplicate_diagnosis": {WAREHOUSE, LOGS},
+    "day1_monitoring": {WAREHOUSE, LOGS, BATCH_FILE},
+    "duplicate_diagnosis": {WAREHOUSE, LOGS, BATCH_FILE},
     "stuck_lock_release": {WAREHOUSE, LOCKS, LOGS},
     "week2_performance_review": {LOGS},
     "daily_quality": {WAREHOUSE, LOGS},
     # It looks at the locks only after a rollback.
     "rollback": {WAREHOUSE, LOGS, DEPLOYMENT},
-    "consolidation_timeout": {WAREHOUSE, LOCKS, LOGS},
+    "consolidation_timeout": {WAREHOUSE, LOCKS, LOGS, BATCH_FILE},
 }
 CASES = sorted((runbook, source) for runbook, sources in SOURCES.items() for source in sources)
 ASKS_FOR_THE_DATE = {"deploy_verify", "day1_monitoring", "duplicate_diagnosis", "daily_quality"}
@@ -68,6 +68,7 @@ def scene(stage: Stage, states: Path, runbook: str, source: str, how: str) -> Sc
     if runbook == "stuck_lock_release":
         claim = Claim(stage.platform.table.lock_key(stage.today - timedelta(days=1)), "h", "gone", 0.01, "host:1")
         assert stage.platform.locks.store.create(claim)
+    stage.record_batches()
     damage(stage.home / source, how)
     parameters = {"game_date": str(stage.today)} if runbook in ASKS_FOR_THE_DATE else {}
     return Scene([Look(runbook, Verdict.UNKNOWN, (), parameters)])

@@ -1,0 +1,147 @@
+"""What happened to the rows of batches, whichever writer consolidates.
+
+The library's ledger is asked first, in one query for all of them; then the log lines of any writer. What neither
+shows is looked for in staging, row by row, and then in the main table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import partial
+
+from lib.consolidation.errors import SourceVanished, WarehouseUnavailable
+from lib.consolidation.identifiers import is_batch_id
+from lib.consolidation.ledger import MOST_RUNS, LedgerRun, ledger_runs
+from lib.consolidation.staging import batch_tables, is_merged, merged_names
+from lib.consolidation.upkeep.cleanup import prove_waiting
+from lib.consolidation.upkeep.day_profiles import last_written
+from lib.operations.logs.timeline import Progress
+from lib.operations.scope import Scope
+from lib.ports.batch_states import BatchState
+from lib.verdict.section import or_fault
+from lib.words.dates import date_in, local_time
+
+# Each is a look into staging of its own.
+_MOST_LOOKED_FOR = 10
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What happened to the rows of a batch. With all fields at their defaults, nothing shows it.
+
+    Attributes:
+        merged: How it is known that they were consolidated.
+        tables: Staging tables whose rows were not.
+        rows: Those rows; they are in no other place.
+        written_at: When the last of those tables was written (UTC); None: not known.
+        is_gone: Nothing of it is staged, and no row of its date was written since it started.
+        fault: Why it could not be looked at.
+    """
+
+    merged: str = ""
+    tables: int = 0
+    rows: int = 0
+    written_at: datetime | None = None
+    is_gone: bool = False
+    fault: str = ""
+
+
+@dataclass(frozen=True)
+class _Merged:
+    """A consolidation that is on record: when, and in words."""
+
+    at: datetime
+    words: str
+
+
+def outcomes(scope: Scope, states: Sequence[BatchState]) -> dict[str, Outcome]:
+    """The outcome of each batch by its id. Of one that is not complete only what is on record of it."""
+    platform = scope.platform
+    ids = [state.batch_id for state in states if is_batch_id(state.batch_id)]
+
+    def ask() -> list[LedgerRun]:
+        return ledger_runs(platform.warehouse, platform.table, batches=ids, most=MOST_RUNS) if ids else []
+
+    runs, fault = or_fault(ask)
+    if runs is None:
+        return {state.batch_id: Outcome(fault=fault) for state in states}
+    merged = {**_logged(scope), **_in_ledger(scope, runs)}
+    found = {state.batch_id: _on_record(state, merged.get(state.batch_id)) for state in states}
+    unclear = [state for state in states if state.is_done and not found[state.batch_id].merged]
+    for state in unclear[:_MOST_LOOKED_FOR]:
+        own = [run for run in runs if run.batch_id == state.batch_id]
+        looked, fault = or_fault(partial(_looked_for, scope, state, own, merged))
+        found[state.batch_id] = looked or Outcome(fault=fault)
+    not_looked = Outcome(fault=f"only the newest {_MOST_LOOKED_FOR} are looked for in staging")
+    return found | {state.batch_id: not_looked for state in unclear[_MOST_LOOKED_FOR:]}
+
+
+def date_of(state: BatchState) -> date | None:
+    """Its game date, as recorded or in its id; None: neither."""
+    return state.game_date or date_in(state.batch_id)
+
+
+def _on_record(state: BatchState, merged: _Merged | None) -> Outcome:
+    """A complete batch may have got rows since a consolidation that began before it was complete."""
+    since = state.ended_at if state.is_done else state.started_at
+    return Outcome(merged.words) if merged and since and merged.at >= since else Outcome()
+
+
+def _in_ledger(scope: Scope, runs: Sequence[LedgerRun]) -> dict[str, _Merged]:
+    zone = scope.platform.environment.timezone
+    return {
+        run.batch_id: _Merged(
+            run.started_at, f"{run.staged_rows:,} rows, by the ledger, {local_time(run.committed_at, zone)}"
+        )
+        for run in reversed(runs)
+    }
+
+
+def _logged(scope: Scope) -> dict[str, _Merged]:
+    """By the log lines of any writer; nothing where the logs cannot be read, which is another check's finding."""
+    history, zone = scope.history, scope.platform.environment.timezone
+    runs, _ = or_fault(lambda: history.consolidations)
+    return {
+        run.batch_id: _Merged(run.last_at, f"{run.rows:,} rows, by its log lines, {local_time(run.last_at, zone)}")
+        for run in runs or ()
+        if run.batch_id and run.rows and history.progress(run) is Progress.COMPLETED
+    }
+
+
+def _looked_for(scope: Scope, state: BatchState, runs: Sequence[LedgerRun], merged: Mapping[str, _Merged]) -> Outcome:
+    """In staging and, where nothing of it is left there, in the main table."""
+    if not is_batch_id(state.batch_id):
+        return Outcome(fault="such an id cannot be that of staging tables")
+    warehouse, spec = scope.platform.warehouse, scope.platform.table
+    listed = batch_tables(warehouse, spec, state.batch_id)
+    in_ledger = merged_names(runs)
+    try:
+        proven = prove_waiting(warehouse, spec, [table for table in listed if not is_merged(table, in_ledger)])
+    except SourceVanished as error:
+        raise WarehouseUnavailable(f"staging changes while it is looked at: {error}; look again") from error
+    if waiting := [one for one in proven if not one.proof.is_merged]:
+        written_at = max((at for one in waiting if (at := one.table.changed_at)), default=None)
+        return Outcome("", len(waiting), sum(one.rows_nowhere_else for one in waiting), written_at)
+    if own := merged.get(state.batch_id):
+        return Outcome(own.words)
+    if listed:
+        return Outcome(f"the table has all its rows; {len(listed)} staging tables are left")
+    return _in_table(scope, state, merged)
+
+
+def _in_table(scope: Scope, state: BatchState, merged: Mapping[str, _Merged]) -> Outcome:
+    """Rows that were written since it started may be its own, unless another batch has been consolidated since."""
+    warehouse, spec = scope.platform.warehouse, scope.platform.table
+    game_date, started_at = date_of(state) or scope.game_date, state.started_at
+    if started_at is None:
+        return Outcome()
+    written = last_written(warehouse, spec, game_date, game_date)
+    if written is None or (written.newest and written.newest < started_at):
+        return Outcome(is_gone=True)
+    of_date = [other for name, other in merged.items() if date_in(name) in (None, game_date)]
+    if written.newest is None or any(other.at >= started_at for other in of_date):
+        return Outcome()
+    newest = local_time(written.newest, scope.platform.environment.timezone)
+    return Outcome(f"no staging table is left, and rows of {game_date} were written until {newest}")

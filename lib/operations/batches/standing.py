@@ -1,0 +1,221 @@
+"""How a batch stands: complete and consolidated, complete and not, under way, or stuck with players missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from lib.operations.batches.outcome import Outcome
+from lib.ports.batch_states import BatchState
+from lib.verdict.verdict import Verdict
+from lib.words.dates import local_time
+from lib.words.text import one_line
+
+_MOST_NAMED = 10
+_LONGEST_NAME = 60
+
+
+class Standing(StrEnum):
+    """The worst first."""
+
+    WAITING = "complete, NOT consolidated"
+    GONE = "complete, its rows are nowhere"
+    STUCK = "stuck"
+    NOT_KNOWN = "not known"
+    UNSEEN = "complete, consolidation not seen"
+    PARTLY = "stuck, consolidated without its missing players"
+    GIVEN_UP = "stuck, a later batch has its players"
+    MOVING = "under way"
+    DUE = "complete, consolidation due"
+    COMPLETE = "complete"
+    EMPTY = "complete, no players expected"
+    CONSOLIDATED = "complete and consolidated"
+
+
+VERDICTS: Mapping[Standing, Verdict] = {
+    **dict.fromkeys(Standing, Verdict.PASS),
+    Standing.WAITING: Verdict.FAIL,
+    Standing.GONE: Verdict.FAIL,
+    Standing.STUCK: Verdict.FAIL,
+    Standing.NOT_KNOWN: Verdict.UNKNOWN,
+    Standing.UNSEEN: Verdict.UNKNOWN,
+    Standing.PARTLY: Verdict.WARN,
+    Standing.GIVEN_UP: Verdict.WARN,
+}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A batch, how it stands, and what that rests on."""
+
+    state: BatchState
+    standing: Standing
+    outcome: Outcome
+
+    @property
+    def verdict(self) -> Verdict:
+        return VERDICTS[self.standing]
+
+    @property
+    def name(self) -> str:
+        return shown(self.state.batch_id)
+
+
+def judge(
+    states: Sequence[BatchState],
+    outcomes: Mapping[str, Outcome] | None,
+    *,
+    now: datetime,
+    stuck_after: timedelta,
+) -> list[Judged]:
+    """The batches of one date, the worst first.
+
+    Args:
+        states: All of them.
+        outcomes: By their ids; None: what happened to their rows is not asked.
+        now: The moment (UTC).
+        stuck_after: After so long without a step a batch no longer waits for its next one.
+    """
+    judged = []
+    for state in states:
+        outcome = (outcomes or {}).get(state.batch_id, Outcome())
+        if not state.is_done:
+            standing = _unfinished(state, now, stuck_after)
+            standing = _made_up_for(state, states, outcome) if standing is Standing.STUCK else standing
+        elif outcomes is None:
+            standing = Standing.COMPLETE
+        else:
+            standing = _complete(state, outcome, now, stuck_after)
+        judged.append(Judged(state, standing, outcome))
+    order = list(Standing)
+    return sorted(judged, key=lambda one: (-one.verdict.badness, order.index(one.standing)))
+
+
+def _complete(state: BatchState, outcome: Outcome, now: datetime, stuck_after: timedelta) -> Standing:
+    if outcome.merged:
+        return Standing.CONSOLIDATED
+    if outcome.fault:
+        return Standing.NOT_KNOWN
+    if state.expected == 0 and not (state.predictions or outcome.rows):
+        return Standing.EMPTY
+    if (ended_at := _ended_at(state, outcome)) and now - ended_at <= stuck_after:
+        return Standing.DUE
+    if outcome.tables:
+        return Standing.WAITING
+    return Standing.GONE if outcome.is_gone else Standing.UNSEEN
+
+
+def _ended_at(state: BatchState, outcome: Outcome) -> datetime | None:
+    """A document that records no completion may be written again and again after the last rows were."""
+    if state.completed_at or outcome.written_at is None:
+        return state.ended_at
+    return min(state.ended_at or outcome.written_at, outcome.written_at)
+
+
+def _unfinished(state: BatchState, now: datetime, stuck_after: timedelta) -> Standing:
+    if state.moved_at is None:
+        return Standing.NOT_KNOWN
+    return Standing.STUCK if _is_stuck(state, state.moved_at, now, stuck_after) else Standing.MOVING
+
+
+def _made_up_for(state: BatchState, states: Sequence[BatchState], outcome: Outcome) -> Standing:
+    """A stuck batch that an operator has consolidated as it was, or that a later one replaces, no longer waits."""
+    if outcome.merged:
+        return Standing.PARTLY
+    return Standing.GIVEN_UP if any(_makes_up_for(later, state) for later in states) else Standing.STUCK
+
+
+def _makes_up_for(later: BatchState, state: BatchState) -> bool:
+    """Whether another batch, which started later and is complete, has all players that are missing."""
+    if not (later.is_done and later.started_at and state.started_at and later.started_at > state.started_at):
+        return False
+    there = set(later.expected_names or ()) - set(later.missing or ())
+    return state.missing is not None and there.issuperset(state.missing)
+
+
+def _is_stuck(state: BatchState, moved_at: datetime, now: datetime, stuck_after: timedelta) -> bool:
+    """Each retry writes the document, so that a batch seems to move while all who are missing fail again and again."""
+    if now - moved_at > stuck_after:
+        return True
+    all_failed = bool(state.missing) and set(state.missing or ()) <= set(state.failed)
+    return all_failed and state.started_at is not None and now - state.started_at > stuck_after
+
+
+def in_words(one: Judged, zone: str) -> str:
+    """A clause with the batch's id and the figures that decide.
+
+    Such as ``b1 is stuck at 87%: 17 of 130 players missing since 21:40: a, b, c and 14 more``.
+    """
+    state, outcome = one.state, one.outcome
+    complete = f"{one.name} is complete{_of(state, ' ({} of {} players)')}"
+    ended_at = _ended_at(state, outcome)
+    since = f" since {local_time(ended_at, zone)}" if ended_at else ""
+    match one.standing:
+        case Standing.WAITING:
+            return f"{complete}{since} and not consolidated: {outcome.rows:,} rows in {outcome.tables:,} tables wait"
+        case Standing.GONE:
+            return f"{complete}{since}, and no row of it is staged or in the table{_predictions(state)}"
+        case Standing.UNSEEN:
+            return f"{complete}{since}; nothing shows that it was consolidated: no staging table, ledger or log line"
+        case Standing.STUCK | Standing.PARTLY | Standing.GIVEN_UP:
+            at = f" at {_percent(state)}" if state.percent is not None else ""
+            merged = f"; consolidated without them: {outcome.merged}" if outcome.merged else ""
+            return f"{one.name} is stuck{at}: {_missing(state, zone)}{merged}"
+        case Standing.MOVING:
+            last = local_time(state.moved_at, zone)
+            return f"{one.name} is under way: {_percent(state)}{_of(state, ', {} of {} players')}; last progress {last}"
+        case Standing.NOT_KNOWN:
+            why = outcome.fault or "; ".join(state.faults[:2]) or "its document has no time and no count"
+            return (
+                f"{complete}; could not look: {why}" if state.is_done else f"{one.name} cannot be read: {one_line(why)}"
+            )
+    return f"{complete}{f' and consolidated: {outcome.merged}' if outcome.merged else since}{_left_out(state)}"
+
+
+def shown(name: str) -> str:
+    """An id or a player's name, which may be any text, in a line of its own that is not endless."""
+    line = one_line(name) or "(no name)"
+    return line if len(line) <= _LONGEST_NAME else f"{line[:_LONGEST_NAME]}…"
+
+
+def first_named(names: Sequence[str]) -> str:
+    """The first ten: ``a, b, c and 7 more``."""
+    more = len(names) - _MOST_NAMED
+    return ", ".join(map(shown, names[:_MOST_NAMED])) + (f" and {more} more" if more > 0 else "")
+
+
+def _percent(state: BatchState) -> str:
+    """Never 100 while somebody is missing."""
+    return "share not known" if state.percent is None else f"{min(99, round(state.percent))}%"
+
+
+def _of(state: BatchState, form: str) -> str:
+    if state.expected is None or state.missing_count is None:
+        return ""
+    return form.format(f"{state.expected - state.missing_count:,}", f"{state.expected:,}")
+
+
+def _missing(state: BatchState, zone: str) -> str:
+    since = f"since {local_time(state.moved_at, zone)}"
+    if state.missing_count is None:
+        return f"nothing was done {since}; how many players are missing is not recorded"
+    count = f"{state.missing_count:,} of {state.expected:,} players missing"
+    failed = f"; failed: {first_named(state.failed)}" if state.failed else ""
+    if state.missing is None:
+        return f"{count} {since} (names not recorded{failed})"
+    each = ", each has failed" if set(state.missing) <= set(state.failed) else ""
+    return f"{count} {since}{each}: {first_named(state.missing)}"
+
+
+def _predictions(state: BatchState) -> str:
+    return "" if state.predictions is None else f"; it records {state.predictions:,} predictions"
+
+
+def _left_out(state: BatchState) -> str:
+    """Who is missing from a batch that its coordinator has closed."""
+    if not state.missing_count:
+        return ""
+    names = f": {first_named(state.missing)}" if state.missing else " (names not recorded)"
+    return f"; without {state.missing_count:,} players{names}"

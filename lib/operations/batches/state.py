@@ -1,0 +1,183 @@
+"""The batches of a date by the coordinator's own documents: how far each is, who is missing, what happened to its rows.
+
+Optional: an environment without ``batch_state:`` is not asked.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+
+from lib.consolidation.identifiers import checked_batch_id, is_batch_id
+from lib.operations.batches.outcome import date_of, outcomes
+from lib.operations.batches.standing import VERDICTS, Judged, Standing, in_words, judge, shown
+from lib.operations.scope import Scope
+from lib.ports.batch_states import BatchState, BatchStates, is_cut
+from lib.verdict.check import Changing, Check, Looking, Question
+from lib.verdict.section import Section, Table, facts, or_fault, section
+from lib.verdict.verdict import Verdict
+from lib.words.dates import local_time
+from lib.words.quantities import Quantity, Value, percent
+
+BATCH_STATE = Question("batch_state", "Batches of the date")
+_MOST_IN_EVIDENCE = 10
+_MOST_NAMES_IN_EVIDENCE = 50
+
+
+@section(BATCH_STATE)
+def batch_state(scope: Scope, batch_id: str = "") -> Section:
+    """How the batches of the date stand, the worst first, or how one of them does.
+
+    Raises:
+        UserError: `batch_id` is not a batch's name.
+    """
+    source = scope.platform.batch_states
+    if source is None:
+        return _not_asked()
+    if batch_id:
+        found = source.batch(checked_batch_id(batch_id))
+        states = [found] if found else []
+    else:
+        states = scope.batches or []
+    question = BATCH_STATE.named(f"Batch {batch_id}" if batch_id else f"Batches of {scope.game_date}")
+    if not states:
+        return Section((_none(scope, question, source, batch_id),))
+    judged = _judged(scope, states, with_rows=True)
+    return Section((_check(scope, question, judged, states),), _tables(scope, source, judged))
+
+
+@section(BATCH_STATE)
+def batches_of_date(scope: Scope) -> Section:
+    """The same batches in a table; judges nothing, and does not look for their rows."""
+    source = scope.platform.batch_states
+    if source is None:
+        return _not_asked()
+    return Section((), _tables(scope, source, _judged(scope, scope.batches or [], with_rows=False)))
+
+
+def _not_asked() -> Section:
+    note = "not asked: the environment's file has no batch_state"
+    return Section((), (facts(BATCH_STATE.name, {"batch state": note}),))
+
+
+def _judged(scope: Scope, states: Sequence[BatchState], *, with_rows: bool) -> list[Judged]:
+    found = outcomes(scope, states) if with_rows else None
+    minutes = scope.platform.environment.batch_state.stuck_after_minutes
+    return judge(states, found, now=scope.now, stuck_after=timedelta(minutes=minutes))
+
+
+def _none(scope: Scope, question: Question, source: BatchStates, batch_id: str) -> Check:
+    """No document: nothing was started, or they are kept elsewhere, which the logs show."""
+    if batch_id:
+        step = "See that the name is right. A batch that was staged by hand has no document."
+        return question.unknown(f"{source.place} has no batch of this name", step)
+    runs, _ = or_fault(lambda: scope.history.of_date(scope.game_date))
+    if merged := [run for run in runs or () if run.has_merge]:
+        summary = f"{source.place} has no batch of the date, though {len(merged)} consolidations of it were logged"
+        return question.unknown(summary, "See that it is the right place, and that the coordinator still writes there.")
+    return question.passes(f"none was started: {source.place} has no batch of the date")
+
+
+def _check(scope: Scope, question: Question, judged: Sequence[Judged], states: list[BatchState]) -> Check:
+    first, zone = judged[0], scope.platform.environment.timezone
+    summary = f"{in_words(first, zone)}{_others(judged[1:])}"
+    if first.standing is Standing.CONSOLIDATED and len(judged) > 1:
+        partial = sum(bool(one.state.missing_count) for one in judged)
+        less = f", {partial} of them without some of their players" if partial else ""
+        summary = f"all {len(judged)} batches are complete and consolidated{less}"
+    looks, changes, step = _what_to_do(scope, first)
+    question = question.on(_evidence(judged), looks)
+    if is_cut(states) and first.verdict is not Verdict.FAIL:
+        return question.unknown(
+            f"only {len(states)} batches were read, and there may be more; {summary}", step, changes
+        )
+    return question.answer(first.verdict, summary, step, changes)
+
+
+def _others(others: Sequence[Judged]) -> str:
+    if not others:
+        return ""
+    counts = Counter(one.standing for one in others)
+    return f"; others: {', '.join(f'{number} {standing}' for standing, number in counts.items())}"
+
+
+def _evidence(judged: Sequence[Judged]) -> dict[str, Value]:
+    evidence: dict[str, Value] = {"batches": len(judged)}
+    for one in judged[:_MOST_IN_EVIDENCE]:
+        evidence[one.name] = [
+            str(one.standing),
+            percent(one.state.percent),
+            *([Quantity(one.state.missing_count, "players missing")] if one.state.missing_count else ()),
+            *([Quantity(one.outcome.rows, "rows not consolidated")] if one.outcome.tables else ()),
+        ]
+    if VERDICTS[judged[0].standing] is not Verdict.PASS and (missing := judged[0].state.missing):
+        evidence["missing players"] = [shown(name) for name in missing[:_MOST_NAMES_IN_EVIDENCE]]
+    return evidence
+
+
+def _what_to_do(scope: Scope, one: Judged) -> tuple[list[Looking], list[Changing], str]:
+    """Commands that look, commands that change something, and the next step."""
+    commands = scope.platform.commands
+    errors = commands.read_errors(scope.platform.environment.services.worker)
+    if not is_batch_id(one.state.batch_id):
+        return [], [], "See its document: this is not the id of a batch." if one.verdict is not Verdict.PASS else ""
+    batch = one.state.batch_id, date_of(one.state)
+    look, consolidate = commands.consolidate_dry_run(*batch), commands.consolidate(*batch)
+    history = commands.run("consolidation_timeout", {"batch": one.state.batch_id, "hours": 72})
+    see = f"See what it would do: {look}; then do it: {consolidate}"
+    play = "If these players do play, see why they fail, and start a batch for them"
+    steps: dict[Standing, tuple[list[Looking], list[Changing], str]] = {
+        Standing.WAITING: ([look], [consolidate], f"Its rows are in no other place. {see}"),
+        Standing.GONE: ([errors], [], f"See why the workers wrote nothing: {errors}"),
+        Standing.STUCK: ([look, errors], [consolidate], f"If they do not play, consolidate without them. {see}"),
+        Standing.NOT_KNOWN: ([], [], "Make it readable, and run this runbook again; until then nothing is known."),
+        Standing.UNSEEN: ([history], [], f"Look further back in the logs: {history}"),
+        Standing.PARTLY: ([errors], [], f"{play}: {errors}"),
+        Standing.GIVEN_UP: ([look], [], f"The later batch predicted these players. What this one left: {look}"),
+    }
+    return steps.get(one.standing, ([], [], ""))
+
+
+def _tables(scope: Scope, source: BatchStates, judged: Sequence[Judged]) -> tuple[Table, ...]:
+    zone = scope.platform.environment.timezone
+    rows = [
+        (
+            one.name,
+            one.standing,
+            state.completed,
+            state.expected,
+            state.missing_count,
+            len(state.failed),
+            state.predictions,
+            local_time(state.started_at, zone),
+            local_time(state.moved_at, zone),
+            local_time(state.completed_at, zone),
+            "; ".join(filter(None, (one.outcome.merged, one.outcome.fault, *state.faults))),
+        )
+        for one in judged
+        for state in [one.state]
+    ]
+    columns = (
+        "Batch",
+        "State",
+        "Done",
+        "Expected",
+        "Missing",
+        "Failed",
+        "Predictions",
+        "Started",
+        "Last moved",
+        "Complete",
+        "Notes",
+    )
+    batches = Table(f"Batches of {scope.game_date}", columns, rows, f"From {source.place}.")
+    missing = [
+        (one.name, shown(name), "failed" if name in one.state.failed else "not done")
+        for one in judged
+        if not one.state.is_done
+        for name in one.state.missing or ()
+    ]
+    if not missing:
+        return (batches,)
+    return batches, Table("Missing players", ("Batch", "Player", "State"), missing, shown=200)
