@@ -103,7 +103,7 @@ def _known_types(platform: Platform, names: Iterable[str]) -> list[Column]:
     types: dict[str, set[str]] = {}
     for column in (column for table in tables for column in table.columns):
         types.setdefault(column.name, set()).add(column.type)
-    return [Column(name, *types[name]) for name in names if len(types.get(name, ())) == 1]
+    return [Column(name, type_) for name in names for type_ in types.get(name, ()) if len(types[name]) == 1]
 
 
 def _remedy(platform: Platform, present: Sequence[str], lacking: Sequence[str], types: Mapping[str, str]) -> str:
