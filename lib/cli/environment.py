@@ -73,6 +73,8 @@ def test(environment: str) -> None:
 
     Exits 0 when all took it, 3 when one did not.
     """
+    import apprise  # noqa: F401 - without it each delivery would fail, in a process of its own
+
     from lib.environment import load_environment, redactor_of
     from lib.runbooks.notification import Message, alert_key, send
     from lib.verdict.verdict import Verdict

@@ -99,6 +99,7 @@ def test_the_core_alone_consolidates_and_names_the_extra_for_the_rest(
         ("run", "day1_monitoring"),
         ("schedule", "list"),
         ("drill", "--list"),
+        ("notify", "test"),
         ("site", "build"),
     ):
         refused = installed.call("runbook", *words, cwd=project)
