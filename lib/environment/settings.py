@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from lib import places
 from lib.consolidation.table_spec import TableSpec
+from lib.environment.due import DueSettings
 from lib.environment.google import GoogleSettings
 from lib.environment.lock import LockSettings
 from lib.environment.notifications import NotificationSettings
@@ -35,6 +36,7 @@ class Environment:
         redact: What is masked in all that a run leaves.
         table_spec: The table that batches are consolidated into.
         dialects: How the services write their log lines: files of ``params/dialects``, the first one first.
+        due: Which dates should have rows; None: nothing says so.
     """
 
     __pydantic_config__ = STRICT
@@ -51,6 +53,7 @@ class Environment:
     notifications: NotificationSettings = NotificationSettings()
     table_spec: TableSpec = TableSpec()
     dialects: tuple[str, ...] = ("library", "a1", "a2", "b")
+    due: DueSettings | None = None
 
     def __post_init__(self) -> None:
         if self.name.startswith("_"):
