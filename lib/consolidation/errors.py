@@ -39,6 +39,12 @@ class SpecMismatch(UserError, CouldNotLook):
         super().__init__(f"the settings of {table} do not fit the table: {'; '.join(faults)}")
 
 
+class UnfitAnswer(UserError, CouldNotLook):
+    """The environment's own query does not return what it should."""
+
+    remedy = "Correct `due:` in the environment's file"
+
+
 class SpecChanged(UserError):
     """The fence table records another key, date column or active column; nothing was written."""
 

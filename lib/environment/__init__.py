@@ -1,6 +1,7 @@
 """An environment: its platform, project and services, its lock timing, its table, its time zone. A file a section."""
 
 from lib.environment.batch_state import BatchStateSettings
+from lib.environment.due import Calendar, Days, DueSettings
 from lib.environment.google import GoogleSettings
 from lib.environment.lock import LockSettings
 from lib.environment.notifications import Channel, NotificationSettings
@@ -11,7 +12,10 @@ from lib.environment.settings import Environment, default_environment, environme
 
 __all__ = [
     "BatchStateSettings",
+    "Calendar",
     "Channel",
+    "Days",
+    "DueSettings",
     "Environment",
     "GoogleSettings",
     "LockSettings",

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from lib import places
 from lib.consolidation.table_spec import TableSpec
 from lib.environment.batch_state import BatchStateSettings
+from lib.environment.due import DueSettings
 from lib.environment.google import GoogleSettings
 from lib.environment.lock import LockSettings
 from lib.environment.notifications import NotificationSettings
@@ -37,6 +38,7 @@ class Environment:
         table_spec: The table that batches are consolidated into.
         dialects: How the services write their log lines: files of ``params/dialects``, the first one first.
         batch_state: Where the coordinator records how far each batch is.
+        due: Which dates should have rows; None: nothing says so.
     """
 
     __pydantic_config__ = STRICT
@@ -54,6 +56,7 @@ class Environment:
     table_spec: TableSpec = TableSpec()
     dialects: tuple[str, ...] = ("library", "a1", "a2", "b")
     batch_state: BatchStateSettings = BatchStateSettings()
+    due: DueSettings | None = None
 
     def __post_init__(self) -> None:
         self.batch_state.check_platform(self.platform)

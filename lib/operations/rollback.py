@@ -21,7 +21,6 @@ from lib.operations.changes.traffic import ROLLBACK_OPTION, TrafficRouting, want
 from lib.operations.criteria.criteria import Criterion, Judged, Kind, evidence_of, figure, judged
 from lib.operations.criteria.metrics import Evidence, Measurement
 from lib.operations.locks.stuck import lock_states
-from lib.operations.logs.history import LogHistory
 from lib.operations.logs.monitoring import errors
 from lib.operations.quality.duplicates import duplicates
 from lib.operations.scope import Scope
@@ -60,7 +59,7 @@ def _evidence(scope: Scope) -> tuple[Evidence, str]:
     if not earlier:
         return scope.evidence, ""
     since = earlier[0].filed_at
-    history = LogHistory(scope.platform, since, scope.now)
+    history = scope.history_between(since, scope.now)
     note = f", judged since the rollback of {local_time(since, scope.platform.environment.timezone)}"
     return replace(scope.evidence, history=history), note
 
@@ -209,7 +208,7 @@ def after_rollback(scope: Scope, approval: Approval) -> Section:
     here = [record for record in reversed(found) if record.target in scope.platform.environment.services.both]
     newest = {(record.action, record.target): record for record in here}
     as_left = Section(tuple(_as_left(scope.platform, record) for record in newest.values()), (table,))
-    history = LogHistory(scope.platform, found[0].filed_at, scope.now)
+    history = scope.history_between(found[0].filed_at, scope.now)
     parts = (
         as_left,
         errors(scope, history),

@@ -11,6 +11,7 @@ from functools import cached_property
 from lib import places
 from lib.errors import CouldNotLook, Unavailable, UserError
 from lib.operations.criteria.metrics import Evidence
+from lib.operations.due.dates import DueDates
 from lib.operations.duplicate_counts import DuplicateCounts
 from lib.operations.fences import Guard, guard_of
 from lib.operations.logs.history import LogHistory
@@ -62,6 +63,11 @@ class Scope:
         return DuplicateCounts(self.platform)
 
     @cached_property
+    def due(self) -> DueDates:
+        """Which dates should have rows, and which have some."""
+        return DueDates(self.platform, self.game_date)
+
+    @cached_property
     def guard(self) -> Guard:
         """Whether the library's fence guards the table: every page that speaks of the fence goes by this."""
         return guard_of(self.platform)
@@ -69,19 +75,23 @@ class Scope:
     @cached_property
     def history(self) -> LogHistory:
         """The logs from `since` until now."""
-        return LogHistory(self.platform, self.since, self.now)
+        return self.history_between(self.since, self.now)
 
     @cached_property
     def history_since_deployment(self) -> LogHistory:
         """The same, but not from before the coordinator was deployed."""
-        return LogHistory(self.platform, _since_deployment(self.platform, self.since), self.now)
+        return self.history_between(_since_deployment(self.platform, self.since), self.now)
 
     @cached_property
     def history_of_date(self) -> LogHistory:
         """The logs of the days round the game date."""
         start = start_of(self.game_date, self.platform.environment.timezone)
         before, after = (timedelta(days=days) for days in _DAYS_ROUND_A_DATE)
-        return LogHistory(self.platform, start - before, max(start - before, min(self.now, start + after)))
+        return self.history_between(start - before, max(start - before, min(self.now, start + after)))
+
+    def history_between(self, since: datetime, until: datetime) -> LogHistory:
+        """The logs of another period, which knows what was due in it."""
+        return LogHistory(self.platform, since, until, self.due)
 
     @cached_property
     def _batches(self) -> list[BatchState] | Unavailable | None:

@@ -22,6 +22,7 @@ from rehearsal.drills import (
     commits,
     deployments,
     dialects,
+    due,
     duplicates,
     locks,
     nights,
@@ -40,6 +41,7 @@ _MODULES = (
     batches,
     blind_spots,
     commits,
+    due,
     nights,
 )
 

@@ -12,6 +12,7 @@ from lib.consolidation.upkeep.day_profiles import (
     profile_days,
     rows_by_game_and_system,
 )
+from lib.consolidation.upkeep.due_units import DueTable, due_units, query_of, rows_by_date
 from lib.consolidation.upkeep.duplicates import count_duplicates
 from lib.consolidation.warehouse import Warehouse
 from tests.consolidation.world import DAY
@@ -28,3 +29,7 @@ def look_at_the_days(warehouse: Warehouse, spec: TableSpec) -> None:
     rows_by_game_and_system(warehouse, spec, DAY, game_column="game_id", system_column="system_id")
     activity_by_day(warehouse, spec, DAY, DAY)
     count_duplicates(warehouse, spec, DAY - timedelta(days=1), DAY, with_guide=True)
+    rows_by_date(warehouse, spec, DAY, DAY)
+    for unit, where in (("game_id", {"system_id": ("ensemble",), "is_active": (True, False)}), ("", {})):
+        sql, bound = query_of(DueTable(str(spec.table), spec.date_column, unit, where))
+        due_units(warehouse, sql, {**bound, "since": DAY, "until": DAY})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from os import environ
 from pathlib import Path
 from unittest.mock import patch
@@ -14,6 +15,7 @@ from lib.words.dates import resolve_game_date
 from rehearsal.acts import Acts
 from rehearsal.stage import NEW_COORDINATOR
 from tests.gcp.bigquery.double import BigqueryDouble
+from tests.gcp.bigquery.schedule import schedule_games
 from tests.gcp.bigquery.world import create_main_table
 from tests.gcp.conftest import PROJECT
 from tests.gcp.double import GoogleDouble, serving
@@ -46,6 +48,7 @@ def google_project(folder: Path) -> Iterator[GoogleActs]:
         bigquery.client().create_dataset(platform.table.table.dataset)
         create_main_table(bigquery.client(), platform.table)
         today = resolve_game_date("today", platform.environment.timezone)
+        schedule_games(bigquery, {today + timedelta(days=days): [1] for days in (-1, 0, 1)})
         yield GoogleActs(platform, today, 0, stack, google, bigquery, Acts(embedded, today, 0, stack), url)
 
 

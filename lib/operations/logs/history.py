@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 
 from lib.errors import Unavailable
+from lib.operations.due.dates import DueDates
+from lib.operations.due.period import Expected, expected_in
 from lib.operations.logs.dialects import Dialects, load_dialects
 from lib.operations.logs.events import Event, EventKind
 from lib.operations.logs.joining import build_timeline
@@ -16,7 +18,7 @@ from lib.operations.logs.unread import SUBJECT_WORDS, unread_lines
 from lib.platform import Platform
 from lib.ports.logs import LogEntry
 from lib.verdict.section import Table
-from lib.words.dates import local_time
+from lib.words.dates import date_in, local_time, zone
 from lib.words.quantities import spoken_seconds
 from lib.words.text import text_of
 
@@ -42,12 +44,14 @@ class LogHistory:
         platform: Whose services.
         since: First moment (UTC).
         until: First moment that is too late (UTC); whatever runs then may be running still.
+        due: Which dates should have rows; None: nothing is known of that.
     """
 
-    def __init__(self, platform: Platform, since: datetime, until: datetime) -> None:
+    def __init__(self, platform: Platform, since: datetime, until: datetime, due: DueDates | None = None) -> None:
         self.platform = platform
         self.since = since
         self.until = until
+        self._due = due
         self._newest: dict[str, datetime | None] = {}
 
     @cached_property
@@ -116,18 +120,34 @@ class LogHistory:
         return [entry for entry in self.entries if is_lock_service_error(entry, self.dialects)]
 
     @cached_property
-    def off_day(self) -> str:
-        """Why there was nothing to consolidate, in the coordinator's words; empty: there may have been.
+    def expected(self) -> Expected:
+        """Whether the environment's `due` leaves anything to consolidate."""
+        timezone = self.platform.environment.timezone
+        return expected_in(self._due, timezone, self.since, self.until) if self._due else Expected()
 
-        That nothing was started is not a reason: it looks the same when the scheduler is down.
+    @cached_property
+    def off_day(self) -> str:
+        """Why there was nothing to consolidate; empty: there may have been.
+
+        The environment's `due` says so. Without one the coordinator's own words count; that nothing was started is
+        not a reason: it looks the same when the scheduler is down.
         """
-        coordinator = self.platform.environment.services.coordinator
-        said = [
-            entry
-            for entry in self.entries
-            if entry.service == coordinator and any(words in entry.message for words in _NO_GAMES)
-        ]
-        return f"{coordinator} says: {text_of(said[-1].message[:120])}" if said and not self.consolidations else ""
+        if self.consolidations:
+            return ""
+        has_source = self._due is not None and self._due.settings is not None
+        return self.expected.quiet if has_source else self.no_games_on(None)
+
+    def no_games_on(self, day: date | None) -> str:
+        """The coordinator's last word that there are no games, on that date or any; empty: it says no such thing.
+
+        A line is about the date that it names, or else about the one on which it was written.
+        """
+        coordinator, timezone = self.platform.environment.services.coordinator, self.platform.environment.timezone
+        said = [entry for entry in self.entries if entry.service == coordinator and says_no_games(entry)]
+        if day is not None:
+            local = zone(timezone)
+            said = [each for each in said if (date_in(each.message) or each.timestamp.astimezone(local).date()) == day]
+        return f"{coordinator} says: {text_of(said[-1].message[:120])}" if said else ""
 
     def count(self, kind: EventKind) -> int:
         """How often it happened: a failure that several lines report happened once."""
@@ -167,7 +187,7 @@ class LogHistory:
 
     def table(self, caption: str, runs: list[Consolidation]) -> Table:
         """Consolidations with what each took, newest first."""
-        zone = self.platform.environment.timezone
+        timezone = self.platform.environment.timezone
         columns = (
             "Started",
             "State",
@@ -182,7 +202,7 @@ class LogHistory:
         )
         rows = [
             (
-                local_time(run.started_at, zone),
+                local_time(run.started_at, timezone),
                 f"{self.progress(run)}{', without the lock' if run.merged_without_lock else ''}",
                 run.batch_id or "not logged",
                 spoken_seconds(run.lock_wait_seconds),
@@ -196,6 +216,11 @@ class LogHistory:
             for run in reversed(runs)
         ]
         return Table(caption, columns, rows, shown=30)
+
+
+def says_no_games(entry: LogEntry) -> bool:
+    """Whether the line says that there is nothing to predict. "No players found" does not: a feed may be down."""
+    return any(words in entry.message for words in _NO_GAMES)
 
 
 def _takes_from(run: Consolidation, event: Event) -> bool:

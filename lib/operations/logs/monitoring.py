@@ -48,14 +48,16 @@ def log_freshness(scope: Scope) -> Section:
 def freshness_check(history: LogHistory, service: str) -> Check:
     """PASS when the service logged in the period, else UNKNOWN. Raises `SourceUnavailable`.
 
-    Workers run only when there is work: on a day without games their silence is in order.
+    Workers run only when there is work: on a day without games their silence is in order. Where the calendar wants
+    no rows, so is the coordinator's.
     A line of the future is UNKNOWN too: behind it nobody sees whether newer ones come.
     """
     environment = history.platform.environment
     question = Question(f"logs_{environment.services.role_of(service)}", f"Logs of {service}")
     commands = [history.platform.commands.read_any_log(service)]
     newest = history.newest(service)
-    if service != environment.services.coordinator and history.off_day and (newest is None or newest < history.since):
+    is_silent = newest is None or newest < history.since
+    if is_silent and history.off_day and (service != environment.services.coordinator or history.expected.is_by_intent):
         return question.on({}, commands).passes(f"silent, as it should be: {history.off_day}")
     if newest is None:
         step = "Find out why its logs are not collected; until then the log checks of every runbook are blind."
@@ -78,7 +80,7 @@ def freshness_check(history: LogHistory, service: str) -> Check:
 def no_consolidation_seen(history: LogHistory, question: Question) -> Check:
     """UNKNOWN, and whether that is because nothing is logged at all. Raises `SourceUnavailable`.
 
-    PASS when the coordinator says that there were no games; those that never merged are named.
+    PASS when there was nothing to consolidate; those that never merged are named, and dates whose rows are missing.
     """
     environment = history.platform.environment
     service = environment.services.coordinator
@@ -95,8 +97,9 @@ def no_consolidation_seen(history: LogHistory, question: Question) -> Check:
         summary = f"no consolidation was logged {period} in a known dialect; {len(history.unread)} lines may be of one"
         return question.unknown(summary, "Save them, and see what is not understood: runbook dialect test FILE")
     if fresh.verdict is Verdict.PASS:
-        summary = f"no consolidation was logged {period}, though {service} logs"
-        return question.unknown(summary, "See whether there were games, and whether a batch waits in staging.")
+        missing = f", and no rows of {history.expected.missing}" if history.expected.missing else ""
+        summary = f"no consolidation was logged {period}, though {service} logs{missing}"
+        return question.unknown(summary, "See whether rows were due, and whether a batch waits in staging.")
     summary = f"no consolidation was logged {period}; {service}: {fresh.summary}"
     return question.unknown(summary, fresh.next_step)
 

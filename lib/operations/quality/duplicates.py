@@ -39,9 +39,9 @@ _CAUSES = {
 def duplicates(scope: Scope, since: date, until: date, *, history: LogHistory | None = None) -> Section:
     """Duplicate keys of each date from `since` to `until`, both included.
 
-    Where there are no rows, the history says whether there were games.
+    Where there are no rows, the environment's `due` or the history says whether there were games.
     """
-    return _counted(scope.platform, scope.duplicates.again(since, until), since, until, history)
+    return _counted(scope, scope.duplicates.again(since, until), since, until, history)
 
 
 @section(DUPLICATES)
@@ -50,7 +50,7 @@ def duplicates_of(night: Night) -> Section:
     if night.profile is None:
         return Section(())
     day = night.game_date
-    return _counted(night.platform, night.scope.duplicates.between(day, day), day, day)
+    return _counted(night.scope, night.scope.duplicates.between(day, day), day, day)
 
 
 @section(DUPLICATES)
@@ -60,7 +60,7 @@ def remaining_duplicates(scope: Scope, planned: Section) -> Section:
     When none is left, their cause and their age are history and no longer count in the verdict.
     """
     day = scope.game_date
-    counted = _counted(scope.platform, scope.duplicates.again(day, day), day, day)
+    counted = _counted(scope, scope.duplicates.again(day, day), day, day)
     (check,) = counted.checks
     match check.verdict:
         case Verdict.FAIL:
@@ -111,8 +111,9 @@ def explanation(scope: Scope) -> Section:
 
 
 def _counted(
-    platform: Platform, counts: Sequence[DuplicateCount], since: date, until: date, history: LogHistory | None = None
+    scope: Scope, counts: Sequence[DuplicateCount], since: date, until: date, history: LogHistory | None = None
 ) -> Section:
+    platform = scope.platform
     rows = [
         (count.game_date, count.rows, count.keys, count.duplicate_keys, count.excess_rows, count.guide_keys)
         for count in counts
@@ -127,8 +128,8 @@ def _counted(
     question = DUPLICATES.named(f"Duplicates {period}").on(_evidence(counts), commands)
     if counts:
         check = _duplicates_check(platform, question, counts)
-    elif history and history.off_day:
-        check = question.passes(f"no rows, and none expected: {history.off_day}")
+    elif none_due := scope.due.none_due(since, until) or (history.off_day if history else ""):
+        check = question.passes(f"no rows, and none expected: {none_due}")
     else:
         step = "See whether there were games; if so, whether their batch waits in the backlog of day1_monitoring."
         check = question.unknown(f"{platform.table.table} has no rows of {period}", step)

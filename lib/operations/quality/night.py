@@ -27,6 +27,7 @@ from lib.consolidation.upkeep.day_profiles import (
 )
 from lib.consolidation.warehouse import Column
 from lib.errors import UserError
+from lib.operations.due.answer import Due
 from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.settings_file import load_settings
@@ -89,7 +90,7 @@ class Night:
     Attributes:
         scope: The run's platform and date.
         days: How many days before the date are its past.
-        games: How many games there are; None: not known.
+        games: How many games there are, if someone says so; None: the environment's `due` does, if it can.
         rules: What the rows are held against.
     """
 
@@ -128,6 +129,18 @@ class Night:
     @property
     def is_over(self) -> bool:
         return self.scope.now >= self.ends_at
+
+    @property
+    def is_late(self) -> bool:
+        """Whether all rows of the date should be there by now."""
+        return self.scope.now >= self.scope.due.deadline(self.game_date)
+
+    @property
+    def due(self) -> Due:
+        """Whether rows of the date are due, and of how many games; what someone says stands over the environment."""
+        if self.games is None:
+            return self.scope.due.on(self.game_date)
+        return Due(self.games > 0, "no games (confirmed)", self.games)
 
     @property
     def monitoring(self) -> Looking:
@@ -260,7 +273,7 @@ def night_of(scope: Scope, *, days: int, games: int | None = None) -> Night:
     Args:
         scope: The run's platform and date.
         days: How many days before the date its rows are compared with.
-        games: How many games there are on the date; None: not known.
+        games: How many games there are on the date; None: the environment's `due` says so, if it can.
 
     Raises:
         UserError: An impossible number, or ``params/quality.yaml`` does not fit.

@@ -1,4 +1,4 @@
-"""Enough rows for the games that there were; and without rows, whether there were games at all.
+"""Enough rows for the games that were due; a date without any is judged in `no_rows`.
 
 A number of rows says nothing by itself: there are nights with one game and nights with
 fifteen. So what is compared is the rows of one game by one system.
@@ -6,33 +6,26 @@ fifteen. So what is compared is the rows of one game by one system.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from statistics import median
 
-from lib.consolidation.ledger import MOST_RUNS, is_cut, ledger_runs
 from lib.consolidation.upkeep.day_profiles import Coverage
 from lib.operations.quality.night import Night
-from lib.ports.logs import LogEntry
-from lib.verdict.check import Check, Question
+from lib.operations.quality.no_rows import VOLUME, without_rows
+from lib.verdict.check import Check
 from lib.verdict.figure import Figure, rows_over_dates
 from lib.verdict.section import Section, Table, section
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 from lib.words.quantities import percent
-from lib.words.text import text_of
-
-VOLUME = Question("volume", "Volume")
-_NO_GAMES = re.compile(r"\bno games\b", re.IGNORECASE)
-_HALF_A_DAY = timedelta(hours=12)
 
 
 @section(VOLUME)
 def volume(night: Night) -> Section:
     """Rows against games and the recent dates. A date without rows needs a reason."""
-    check = _volume_check(night) if night.profile else _without_rows(night)
+    check = _volume_check(night) if night.profile else without_rows(night)
     return Section((check,), (*_figures(night), _recent_dates(night)))
 
 
@@ -59,7 +52,7 @@ def _volume_check(night: Night) -> Check:
             "rows": rows,
             "inactive rows": night.profile.rows - rows,
             "games": games if night.has_systems else None,
-            "games told": night.games,
+            "games due": str(night.due) if night.due.units is None else night.due.units,
             "systems": len(systems) if night.has_systems else None,
             "rows for a game and system": found,
             "usual": usual,
@@ -70,20 +63,33 @@ def _volume_check(night: Night) -> Check:
     )
     counted = f"{rows:,} rows of {games} games by {len(systems)} systems" if night.has_systems else f"{rows:,} rows"
     step = f"See whether its batches wait in staging: {night.monitoring}"
-    if night.games is not None and games < night.games:
-        return so_far(night, question.fails(f"{counted}; {night.games} games were told", step))
+    if night.has_systems and games < (night.due.units or 0):
+        return _too_few_games(night, question.fails(f"{counted}; {night.due}", step))
     if not night.has_systems:
         step = "Name the columns of game and system in params/quality.yaml."
         summary = f"{counted}; whether that is enough is not known: the table has no column for game and system"
         return question.unknown(summary, step)
     if not night.has_past or share is None:
-        return question.unknown(f"{counted}; {night.no_past}", "Read more days (days=…), or wait until there are some.")
+        enough = ", as many as were due" if night.due.units else ""
+        return question.unknown(
+            f"{counted}{enough}; {night.no_past}", "Read more days (days=…), or wait until there are some."
+        )
     summary = f"{counted}: {share:.0%} of the usual rows for a game and system"
     if share < night.rules.volume_fail_below:
         return so_far(night, question.fails(summary, step))
     if share < night.rules.volume_warn_below:
         return so_far(night, question.warns(summary, step))
+    settings = night.scope.due.settings
+    if settings and settings.has_units and night.due.is_due is None:
+        return question.unknown(f"{summary}; {night.due}", "Correct due: in the environment's file, or what it reads.")
     return question.passes(summary)
+
+
+def _too_few_games(night: Night, check: Check) -> Check:
+    """While the date's rows are not late the others may still come, whether or not their batch has begun."""
+    if night.is_late or night.is_under_way:
+        return so_far(night, check)
+    return replace(check, verdict=Verdict.WARN, summary=f"so far {check.summary}")
 
 
 def so_far(night: Night, check: Check) -> Check:
@@ -93,62 +99,6 @@ def so_far(night: Night, check: Check) -> Check:
     summary = f"so far {check.summary}; its batches wait in staging: {', '.join(night.waiting_batches[:3])}"
     verdict = Verdict.WARN if check.verdict is Verdict.FAIL else check.verdict
     return replace(check, verdict=verdict, summary=summary)
-
-
-def _without_rows(night: Night) -> Check:
-    """No games, not yet, or lost? Only what speaks for an answer gives one."""
-    batches = _batches(night)
-    lines = list(_lines(night, night.platform.environment.services.both, [night.game_date.isoformat()]))
-    weekdays = [night.game_date - timedelta(weeks=number) for number in range(1, night.days_compared // 7 + 1)]
-    question = VOLUME.on(
-        {
-            "games told": night.games,
-            "batches": batches,
-            "log lines that name the date": len(lines),
-            # Off-days keep to no weekday, so this shows what is usual and decides nothing.
-            "the same weekdays before": len(weekdays),
-            "the same weekdays before, with rows": sum(day in night.profiles for day in weekdays),
-        },
-        night.row_count,
-    )
-    return _reason(night, question, batches, lines)
-
-
-def _reason(night: Night, question: Question, batches: Sequence[str], lines: Sequence[LogEntry]) -> Check:
-    coordinator = night.platform.environment.services.coordinator
-    monitoring = f"Find out what became of them: {night.monitoring}"
-    if night.games == 0:
-        return question.passes("no rows: no games, as was told")
-    if batches and night.is_over:
-        return question.fails(f"no rows: though batches ran: {', '.join(batches[:3])}", monitoring)
-    if night.games and night.is_over:
-        return question.fails(f"no rows: though {night.games} games were told", monitoring)
-    if said := next((line for line in lines if _NO_GAMES.search(line.message)), None):
-        return question.passes(f"no rows: no games, says {said.service}: {text_of(said.message)[:120]}")
-    if not night.is_over:
-        return question.unknown("no rows: the date is not over", "Run this again when its batches are done.")
-    if lines:
-        summary = f"no rows: though the services speak of the date: {text_of(lines[-1].message)[:120]}"
-        return question.unknown(summary, f"Read what was to be done: {night.monitoring}")
-    # Workers run only when there is work; the coordinator decides whether there is.
-    if next(iter(_lines(night, [coordinator])), None) is None:
-        step = "Find out whether there were games, and say so (games=0); then why nothing is logged."
-        return question.unknown(f"no rows: and {coordinator} logged nothing that day", step)
-    step = f"If there were games, no batch was ever started: run this with games=…, and {night.monitoring}"
-    return question.passes(f"no rows: no games: {coordinator} was up, and nothing was started for the date", step)
-
-
-def _batches(night: Night) -> list[str]:
-    platform = night.platform
-    runs = ledger_runs(platform.warehouse, platform.table, game_date=night.game_date, most=MOST_RUNS)
-    names = list(dict.fromkeys([*(run.batch_id for run in runs if run.staged_rows), *night.waiting_batches]))
-    return [*names, f"others before the newest {MOST_RUNS} runs"] if is_cut(runs) else names
-
-
-def _lines(night: Night, services: Sequence[str], containing: Sequence[str] = ()) -> Iterable[LogEntry]:
-    """Batches of a date are started on its eve at the earliest, and end in the night after it."""
-    since, until = night.starts_at - _HALF_A_DAY, night.ends_at + _HALF_A_DAY
-    return night.platform.logs.entries(services, since=since, until=until, containing=containing)
 
 
 def _figures(night: Night) -> list[Figure]:

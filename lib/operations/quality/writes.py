@@ -19,6 +19,7 @@ from lib.words.quantities import spoken_seconds
 ROWS_AGAINST_LEDGER = Question("rows_against_ledger", "Rows against the ledger")
 TABLE_FRESHNESS = Question("table_freshness", "Freshness of the table")
 _CLOCKS_DIFFER_BY = timedelta(minutes=5)
+_MOST_NAMED = 5
 
 
 @section(ROWS_AGAINST_LEDGER)
@@ -94,6 +95,8 @@ def _freshness_check(night: Night) -> Check:
     last = night.last_written
     if last is None:
         summary = f"{name} has no rows of the {night.days} days before {night.game_date}, nor of the date"
+        if explained := _explained(night, TABLE_FRESHNESS, summary, night.days):
+            return explained
         return TABLE_FRESHNESS.unknown(summary, "See whether this is the table that the pipeline writes to.")
     written, days = last.newest, (night.game_date - last.game_date).days
     question = TABLE_FRESHNESS.on(
@@ -121,6 +124,8 @@ def _freshness_check(night: Night) -> Check:
 
 def _break_check(night: Night, question: Question, summary: str, days: int) -> Check:
     """One day without games is usual; many are a table that nobody writes to any more."""
+    if explained := _explained(night, question, summary, days - 1):
+        return explained
     if days > night.rules.most_days_without_rows:
         step = "Outside the season that is right. In it, find out why nothing has been written since."
         return question.unknown(f"stale: {summary}", step)
@@ -128,3 +133,22 @@ def _break_check(night: Night, question: Question, summary: str, days: int) -> C
         step = "Right during the All-Star break; else see whether anything starts the batches."
         return question.warns(summary, step)
     return question.passes(f"the day before has rows; {summary}")
+
+
+def _explained(night: Night, question: Question, summary: str, days: int) -> Check | None:
+    """What the environment's `due` says of so many days before the date; None: it does not say enough.
+
+    Whether the date itself lacks its rows is for other checks, which know what still comes.
+    """
+    if not days:
+        return None
+    dates, day = night.scope.due, night.game_date
+    due = dates.between(day - timedelta(days=days), day)
+    missing = [each for each, found in due.items() if found.is_due and night.scope.now >= dates.deadline(each)]
+    if missing and missing != [day]:
+        named = ", ".join(f"{each} ({due[each]})" for each in missing[-_MOST_NAMED:])
+        more = f"{len(missing) - _MOST_NAMED} dates and " if len(missing) > _MOST_NAMED else ""
+        return question.fails(f"{summary}; missing: {more}{named}", f"See why nothing came: {night.monitoring}")
+    if all(found.is_due is False for each, found in due.items() if each < day):
+        return question.passes(f"{summary}; {due[day - timedelta(days=1)]}")
+    return None

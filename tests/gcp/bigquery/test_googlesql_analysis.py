@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import sqlglot
-from zetasql.types import ResolvedInsertStmt, ResolvedMergeStmt, ResolvedUpdateStmt
+from zetasql.types import ResolvedInsertStmt, ResolvedMergeStmt, ResolvedUpdateStmt, TypeKind
 
 from lib.consolidation.errors import NothingToConsolidate
 from lib.consolidation.ledger import known_batches, ledger_runs
@@ -41,6 +41,7 @@ from tests.gcp.bigquery.double.partition_filter import require_partition_filters
 from tests.gcp.bigquery.googlesql import Sent, analyze
 from tests.gcp.bigquery.partition_scans import columns_read, unfiltered_scans
 from tests.gcp.bigquery.world import PROJECT, BigqueryWorld
+from tests.operations.due.schedule import COLUMNS, PRODUCTION, SCHEDULE
 
 MAIN = TableSpec().table
 MOVING = replace(LINES_MOVE, stamped=("updated_at",))
@@ -154,8 +155,19 @@ def test_all_that_is_sent_is_googlesql(tmp_path: Path) -> None:
         kinds = {type(statement) for statement in analyze(first)}
         assert {ResolvedUpdateStmt, ResolvedMergeStmt, ResolvedInsertStmt} <= kinds
         if name == "live":
+            assert_productions_query_is_googlesql()
             assert_mistakes_are_found(sent)
             assert_unfiltered_scans_are_found(sent[-1])
+
+
+def assert_productions_query_is_googlesql() -> None:
+    """Which dates are due there: of a date and a whole number."""
+    schemas = {(SCHEDULE.dataset, SCHEDULE.table): COLUMNS}
+    asked = Sent(PRODUCTION.query, {"since": "DATE", "until": "DATE"}, schemas)
+    [statement] = analyze(asked)
+    kinds = [column.column.type.type_kind for column in statement.output_column_list]
+    assert kinds == [TypeKind.TYPE_DATE, TypeKind.TYPE_INT64]
+    assert "game_status" in objection(replace(asked, schemas={(SCHEDULE.dataset, SCHEDULE.table): COLUMNS[:2]}))
 
 
 def assert_mistakes_are_found(sent: Sequence[Sent]) -> None:

@@ -20,7 +20,7 @@ from lib.consolidation.upkeep.column_rules import ColumnRule
 from lib.consolidation.warehouse import Column
 from lib.embedded.adapters import EmbeddedAdapters
 from lib.embedded.logs import append_entries
-from lib.environment import Environment
+from lib.environment import Calendar, Days, DueSettings, Environment
 from lib.errors import UserError
 from lib.operations.quality.activity import active_rows, lines
 from lib.operations.quality.completeness import completeness
@@ -37,9 +37,11 @@ from lib.verdict.conclusion import conclude
 from lib.verdict.section import Section
 from lib.verdict.verdict import Verdict
 from lib.words.quantities import percent
+from tests.operations.due.schedule import POSTPONED, PRODUCTION, Games, with_due, write
 
 DAY = date(2026, 1, 17)
 MORNING_AFTER = datetime(2026, 1, 18, 14, tzinfo=UTC)
+AFTERNOON = datetime(2026, 1, 17, 20, tzinfo=UTC)
 GAMES = ("LAL_BOS", "CHI_CLE", "DAL_UTA")
 SYSTEMS = ("ensemble", "similarity", "xgboost")
 PLAYERS = 8
@@ -298,19 +300,40 @@ def test_rows_that_never_came_are_missed(
     assert all(said[name].startswith(text) for name, text in expected.items()), said
 
 
-def test_a_game_that_someone_knows_of_and_nobody_predicted_is_missed(platform: Platform) -> None:
+@pytest.mark.parametrize("is_told", [True, False])
+def test_a_game_that_was_due_and_nobody_predicted_is_missed(platform: Platform, is_told: bool) -> None:
+    """What someone says stands over the schedule."""
     consolidate(platform, rows())
-    assert found(night(platform, games=3)) == {}
-    said = found(night(platform, games=4))
-    assert said == {"Volume": "FAIL 72 rows of 3 games by 3 systems; 4 games were told"}
+
+    def seen(games: int, now: datetime = MORNING_AFTER) -> dict[str, str]:
+        write(platform, {DAY: [3] * (1 if is_told else games)})
+        return found(night(with_due(platform, PRODUCTION), games=games if is_told else None, now=now))
+
+    assert seen(3) == seen(2) == {}
+    assert seen(4) == {"Volume": "FAIL 72 rows of 3 games by 3 systems; 4 games due"}
+    assert seen(4, AFTERNOON) == {"Volume": "WARN so far 72 rows of 3 games by 3 systems; 4 games due"}
+    late = [{**row, "system_id": "late"} for row in rows(games=GAMES[:1])]
+    platform.staging_writer().write(late, batch_id=f"batch_{DAY}_2", worker_id="w1", game_date=DAY)
+    waits = f"its batches wait in staging: batch_{DAY}_2"
+    assert seen(4, AFTERNOON) == {"Volume": f"WARN so far 72 rows of 3 games by 3 systems; 4 games due; {waits}"}
+
+
+def test_a_schedule_that_does_not_reach_the_date_leaves_the_volume_open(platform: Platform) -> None:
+    """A calendar, which knows no games, does not."""
+    consolidate(platform, rows())
+    write(platform, {DAY - timedelta(days=1): [3]})
+    said = found(night(with_due(platform, PRODUCTION)))
+    assert said.keys() == {"Volume"}
+    assert "100% of the usual rows" in said["Volume"]
+    assert f"not known whether any were due: the schedule lists nothing from {DAY} on" in said["Volume"]
+    assert found(night(with_due(platform, DueSettings(calendar=Calendar(weekdays=("Sat",)))))) == {}
 
 
 def test_what_still_waits_in_staging_is_not_missing_yet(platform: Platform) -> None:
     consolidate(platform, [row for row in rows() if row["system_id"] != "xgboost"])
     waiting = [row for row in rows() if row["system_id"] == "xgboost"]
     platform.staging_writer().write(waiting, batch_id=f"batch_{DAY}_2", worker_id="w1", game_date=DAY)
-    afternoon = datetime(2026, 1, 17, 20, tzinfo=UTC)
-    assert found(night(platform, now=afternoon)) == {
+    assert found(night(platform, now=AFTERNOON)) == {
         "Completeness by game and system": "WARN so far no rows of xgboost altogether; "
         f"its batches wait in staging: batch_{DAY}_2"
     }
@@ -326,28 +349,68 @@ def test_rows_past_the_ledger_were_written_without_the_fence(platform: Platform)
     }
 
 
-def test_a_day_without_games_is_no_alarm(platform: Platform, home: Path) -> None:
-    log(home, "ready")
-    assert found(night(platform)) == {}
-    assert conclude(checks(night(platform))).verdict is Verdict.PASS
+@pytest.mark.parametrize("games", [{DAY + timedelta(days=1): [1]}, {DAY: [POSTPONED] * 3}], ids=["none", "postponed"])
+def test_a_day_without_games_is_no_alarm(platform: Platform, home: Path, games: Games) -> None:
+    write(platform, games)
+    seen = night(with_due(platform, PRODUCTION))
+    assert found(seen) == {}
+    assert conclude(checks(seen)).verdict is Verdict.PASS
+
+
+NOT_KNOWN = "UNKNOWN no rows: not known whether any were due"
+LAST_WEEK = rows(DAY - timedelta(days=7))
 
 
 @pytest.mark.parametrize(
-    ("line", "games", "expected"),
+    ("line", "games", "due", "expected"),
     [
-        ("", None, "UNKNOWN no rows: and prediction-coordinator logged nothing that day"),
-        ("", 0, ""),
-        ("ready", 7, "FAIL no rows: though 7 games were told"),
-        (f"No games on {DAY}, nothing to do", None, ""),
-        (f"Starting batch for {DAY}", None, "UNKNOWN no rows: though the services speak of the date: Starting batch"),
+        ("", None, None, "UNKNOWN no rows: and prediction-coordinator logged nothing that day"),
+        ("", 0, None, ""),
+        ("ready", None, None, f"{NOT_KNOWN}: params/environments/local.yaml has no due: section"),
+        ("ready", 7, None, "FAIL no rows: 7 games due"),
+        (f"No games on {DAY}, nothing to do", None, None, ""),
+        (f"No players found for {DAY}", None, None, "UNKNOWN no rows: though the services speak of the date: No"),
+        (f"Starting batch for {DAY}", None, None, "UNKNOWN no rows: though the services speak of the date: Starting"),
+        ("ready", None, {DAY: [1, 2, POSTPONED]}, "FAIL no rows: 2 games due"),
+        ("ready", 0, {DAY: [1, 2]}, ""),
+        (f"No games on {DAY}", None, {DAY: [1]}, "FAIL no rows: 1 game due, but prediction-coordinator says: No games"),
+        (f"No games on {DAY}", None, {}, f"{NOT_KNOWN}: the schedule lists nothing"),
     ],
-)
-def test_no_rows_need_a_reason(platform: Platform, home: Path, line: str, games: int | None, expected: str) -> None:
+)  # fmt: skip
+def test_no_rows_need_a_reason(
+    platform: Platform, home: Path, line: str, games: int | None, due: Games | None, expected: str
+) -> None:
     if line:
         log(home, line)
+    if due is not None:
+        write(platform, due)
+        platform = with_due(platform, PRODUCTION)
     said = found(night(platform, games=games))
     assert said.keys() == ({"Volume"} if expected else set())
-    assert said.get("Volume", "").startswith(expected)
+    assert said.get("Volume", "").startswith(expected), said
+
+
+def test_weekdays_that_had_rows_speak_against_an_off_day(platform: Platform, home: Path) -> None:
+    consolidate(platform, LAST_WEEK, day=DAY - timedelta(days=7))
+    log(home, "ready")
+    assert found(night(platform)) == {"Volume": "WARN no rows: 1 of the 4 Saturdays before had rows"}
+
+
+def test_logs_that_cannot_be_read_hide_no_missing_rows(platform: Platform, home: Path) -> None:
+    write(platform, {DAY: [1]})
+    (home / "logs" / "prediction-coordinator.jsonl").mkdir(parents=True)
+    assert found(night(with_due(platform, PRODUCTION))) == {"Volume": "FAIL no rows: 1 game due"}
+    assert "could not look" in found(night(platform))["Volume"]
+
+
+def test_a_whole_night_under_the_next_date_is_named(platform: Platform, home: Path) -> None:
+    following = DAY + timedelta(days=1)
+    write(platform, {DAY: [1, 1, 1], following: [1]})
+    consolidate(platform, rows(following), day=following)
+    late = night(with_due(platform, PRODUCTION), now=datetime(2026, 1, 18, 4, tzinfo=UTC))
+    assert found(late) == {
+        "Volume": "FAIL no rows: 3 games due, and 72 rows are under the next date, which has not begun"
+    }
 
 
 def test_no_rows_though_a_batch_waits_in_staging_is_a_failure(platform: Platform, home: Path) -> None:
@@ -355,7 +418,7 @@ def test_no_rows_though_a_batch_waits_in_staging_is_a_failure(platform: Platform
     platform.staging_writer().write(rows(), batch_id=f"batch_{DAY}_1", worker_id="w1", game_date=DAY)
     assert found(night(platform)) == {"Volume": f"FAIL no rows: though batches ran: batch_{DAY}_1"}
     during = night(platform, now=datetime(2026, 1, 18, 1, tzinfo=UTC))
-    assert found(during) == {"Volume": "UNKNOWN no rows: the date is not over"}
+    assert found(during)["Volume"].startswith("UNKNOWN no rows: not yet; ")
 
 
 def test_rows_that_are_all_gone_are_missed(platform: Platform) -> None:
@@ -367,13 +430,34 @@ def test_rows_that_are_all_gone_are_missed(platform: Platform) -> None:
     }
 
 
-@pytest.mark.parametrize(("days", "expected"), [(1, Verdict.WARN), (6, Verdict.WARN), (10, Verdict.UNKNOWN)])
-def test_a_table_that_stands_still_does_not_pass(platform: Platform, home: Path, days: int, expected: Verdict) -> None:
-    day = DAY + timedelta(days=days)
-    log(home, "ready", day=day)
-    seen = night_of(scope_of(platform, game_date=str(day), now=MORNING_AFTER + timedelta(days=days)), days=28)
-    assert conclude(checks(seen)).verdict is expected
-    assert f"no rows for {days + 1} days, the last are of 2026-01-16" in found(seen)["Freshness of the table"]
+def days_later(platform: Platform, days: int) -> Night:
+    """That many days after the first one without rows, and on it the evening is over."""
+    scope = scope_of(platform, game_date=str(DAY + timedelta(days=days)), now=MORNING_AFTER + timedelta(days=days))
+    return night_of(scope, days=28)
+
+
+@pytest.mark.parametrize(("days", "expected"), [(1, "WARN"), (6, "WARN"), (10, "UNKNOWN")])
+def test_a_table_that_stands_still_does_not_pass(platform: Platform, home: Path, days: int, expected: str) -> None:
+    log(home, "ready", day=DAY + timedelta(days=days))
+    said = found(days_later(platform, days))
+    assert said["Freshness of the table"].startswith(expected)
+    assert f"no rows for {days + 1} days, the last are of 2026-01-16" in said["Freshness of the table"]
+    assert said["Volume"].startswith(("UNKNOWN no rows: ", "WARN no rows: 1 of the 4 "))
+
+
+def test_a_break_that_the_schedule_explains_is_quiet_and_any_other_is_found(platform: Platform, home: Path) -> None:
+    """Of ten days; the night's own date is for the volume."""
+    write(platform, {DAY + timedelta(days=11): [1]})
+    assert found(days_later(with_due(platform, PRODUCTION), 10)) == {}
+    write(platform, {DAY + timedelta(days=days): [1] * games for days, games in {3: 2, 5: 4, 11: 1}.items()})
+    missing = "missing: 2026-01-20 (2 games due), 2026-01-22 (4 games due)"
+    assert found(days_later(with_due(platform, PRODUCTION), 10)) == {
+        "Freshness of the table": f"FAIL no rows for 11 days, the last are of 2026-01-16; {missing}"
+    }
+    seasons = (Days(date(2025, 10, 21), DAY), Days(date(2026, 10, 20), date(2027, 6, 20)))
+    off_season = days_later(with_due(platform, DueSettings(calendar=Calendar(seasons))), 100)
+    assert found(off_season) == {}
+    assert "the season starts again on 2026-10-20" in conclude(checks(off_season)).checks[0].summary
 
 
 def test_without_a_past_nothing_is_usual(platform: Platform) -> None:

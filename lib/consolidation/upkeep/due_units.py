@@ -1,0 +1,100 @@
+"""How many units, games say, were due on each date, and how many rows there are: counted in the warehouse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from lib.consolidation.errors import InvalidIdentifier, UnfitAnswer
+from lib.consolidation.identifiers import TableName, plain_identifier
+from lib.consolidation.key import quoted
+from lib.consolidation.table_spec import TableSpec
+from lib.consolidation.warehouse import Parameters, Row, Value, Warehouse
+from lib.errors import UserError
+
+
+@dataclass(frozen=True)
+class DueTable:
+    """A table or view that lists what is due, such as a schedule of games.
+
+    Attributes:
+        name: ``dataset.table``.
+        date_column: Its DATE column.
+        unit_column: Its different values are counted; empty: its rows are.
+        where: By column the values of the rows that are due; any others are listed, and not due.
+    """
+
+    __pydantic_config__ = {"extra": "forbid", "allow_inf_nan": False}  # noqa: RUF012
+
+    name: str
+    date_column: str
+    unit_column: str = ""
+    where: Mapping[str, tuple[bool | int | str, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        try:
+            TableName.parse(self.name)
+            for column in (self.date_column, *([self.unit_column] if self.unit_column else ()), *self.where):
+                plain_identifier(column, "column name")
+        except InvalidIdentifier as error:
+            raise UserError(f"due.table: {error}") from error
+        if empty := [column for column, allowed in self.where.items() if not allowed]:
+            raise UserError(f"due.table.where: {empty[0]} names no value, so nothing would ever be due; list some")
+
+
+def query_of(table: DueTable) -> tuple[str, dict[str, Value]]:
+    """GoogleSQL for each date from @since to @until that the table lists, and how many units are due; and its values.
+
+    A date of which nothing is due counts 0, which is another answer than a date that is not listed.
+    """
+    day, bound = f"T.{quoted(table.date_column)}", dict[str, Value]()
+    conditions = []
+    for number, (column, allowed) in enumerate(table.where.items()):
+        bound[f"allowed_{number}"] = [
+            str(value).lower() if isinstance(value, bool) else str(value) for value in allowed
+        ]
+        conditions.append(f"CAST(T.{quoted(column)} AS STRING) IN UNNEST(@allowed_{number})")
+    due = " AND ".join(conditions) or "TRUE"
+    unit = f"COUNT(DISTINCT IF({due}, T.{quoted(table.unit_column)}, NULL))" if table.unit_column else f"COUNTIF({due})"
+    return (
+        f"SELECT {day} AS day, {unit} AS units FROM {TableName.parse(table.name).sql} AS T "
+        f"WHERE {day} BETWEEN @since AND @until GROUP BY {day}",
+        bound,
+    )
+
+
+def due_units(warehouse: Warehouse, sql: str, parameters: Parameters) -> dict[date, int]:
+    """What the query of a date and a number of units returns, by date.
+
+    Raises:
+        UnfitAnswer: Its rows are something else.
+    """
+    found: dict[date, int] = {}
+    for row in warehouse.query(sql, parameters):
+        day, units = _checked(row)
+        if day in found:
+            raise UnfitAnswer(f"due.query returns {day} twice; group by the date")
+        found[day] = units
+    return found
+
+
+def _checked(row: Row) -> tuple[date, int]:
+    match [*row.values()]:
+        # A datetime is a date too, and True is a whole number.
+        case [day, units] if type(day) is date and type(units) is int and units >= 0:
+            return day, units
+        case values:
+            shown = ", ".join(f"{value!r:.40}" for value in values)
+            raise UnfitAnswer(f"due.query returns ({shown}); each row must be a DATE and a whole number")
+
+
+def rows_by_date(warehouse: Warehouse, spec: TableSpec, since: date, until: date) -> dict[date, int]:
+    """The dates from `since` to `until` that have rows, and how many, superseded ones too: the date column is read."""
+    day = f"T.{quoted(spec.date_column)}"
+    rows = warehouse.query(
+        f"SELECT {day} AS day, COUNT(*) AS row_count FROM {spec.table.sql} AS T "
+        f"WHERE {day} BETWEEN @since AND @until GROUP BY {day}",
+        {"since": since, "until": until},
+    )
+    return {row["day"]: row["row_count"] for row in rows}

@@ -1,0 +1,51 @@
+"""The answer to "were rows due on that date?", and what a calendar alone says of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from lib.environment import Calendar
+from lib.words.text import text_of
+
+
+@dataclass(frozen=True)
+class Due:
+    """Whether rows of a date are due.
+
+    Attributes:
+        is_due: None: not known.
+        why: Why none are due, or why that is not known; empty when they are.
+        units: How many units, games say, are due; None: not known.
+        unit_name: What is counted, in the plural.
+        resumes: When rows are due again, where the calendar wants none until then.
+    """
+
+    is_due: bool | None
+    why: str = ""
+    units: int | None = None
+    unit_name: str = "games"
+    resumes: date | None = None
+
+    def __str__(self) -> str:
+        if self.is_due and self.units is not None:
+            return f"{self.units:,} {self.unit_name.removesuffix('s') if self.units == 1 else self.unit_name} due"
+        if self.is_due:
+            return "rows due"
+        return f"none due: {self.why}" if self.is_due is False else f"not known whether any were due: {self.why}"
+
+
+def by_calendar(calendar: Calendar, day: date) -> Due:
+    """What the calendar says; it knows no units, and nothing of the time after its last season."""
+    if calendar.seasons and not any(day in season for season in calendar.seasons):
+        following = next((season for season in calendar.seasons if day < season.first), None)
+        if following is None:
+            last = calendar.seasons[-1].last
+            return Due(None, f"the calendar ends on {last}; add the next season to due.calendar")
+        return Due(False, f"off-season, the season starts again on {following.first}", resumes=following.first)
+    if pause := next((pause for pause in calendar.breaks if day in pause), None):
+        resumes = pause.last + timedelta(days=1)
+        return Due(False, f"{text_of(pause.name) or 'a break'} until {pause.last}", resumes=resumes)
+    if calendar.weekdays and f"{day:%a}" not in calendar.weekdays:
+        return Due(False, f"never on a {day:%A}")
+    return Due(True)

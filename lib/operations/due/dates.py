@@ -1,0 +1,117 @@
+"""Whether rows of a run's dates are due, and which dates have some: each asked in one query a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+
+from lib.consolidation.upkeep.due_units import due_units, query_of, rows_by_date
+from lib.environment import DueSettings
+from lib.errors import CouldNotLook
+from lib.operations.due.answer import Due, by_calendar
+from lib.platform import Platform
+from lib.words.dates import zone
+
+# A schedule that lists nothing for so long after a date is out of date itself, or the season is over.
+_REACH = timedelta(days=14)
+_WEEKS_COMPARED = 4
+_DAYS_BEFORE = timedelta(days=3)
+_END_OF_DATE = 24.0
+
+Counted = Mapping[date, int]
+
+
+class DueDates:
+    """What is due on the dates round a run's own, and the rows that they have.
+
+    Args:
+        platform: Whose table, and whose settings `due`.
+        game_date: The run's own date. More distant ones cost another query.
+    """
+
+    def __init__(self, platform: Platform, game_date: date) -> None:
+        self._platform = platform
+        eve, after = game_date - _DAYS_BEFORE, game_date + timedelta(days=1)
+        self._listed = _Once(self._ask, game_date - timedelta(weeks=_WEEKS_COMPARED), after)
+        self._rows = _Once(lambda *days: rows_by_date(platform.warehouse, platform.table, *days), eve, after)
+
+    @property
+    def settings(self) -> DueSettings | None:
+        return self._platform.environment.due
+
+    def on(self, day: date) -> Due:
+        return self.between(day, day)[day]
+
+    def between(self, first: date, last: date) -> dict[date, Due]:
+        """Each date from `first` to `last`; what cannot be read is not known, with the reason."""
+        days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+        if self.settings is None:
+            nothing = f"params/environments/{self._platform.name}.yaml has no due: section"
+            return dict.fromkeys(days, Due(None, nothing))
+        return {day: self._answer(self.settings, day, first, last) for day in days}
+
+    def none_due(self, first: date, last: date) -> str:
+        """Why no rows are due on any date from `first` to `last`; empty: some may be."""
+        found = self.between(first, last)
+        return found[last].why if all(due.is_due is False for due in found.values()) else ""
+
+    def deadline(self, day: date) -> datetime:
+        """When the rows of a date are late (UTC)."""
+        hours = self.settings.by_hour if self.settings else _END_OF_DATE
+        local = datetime.combine(day, time()) + timedelta(hours=hours)
+        return local.replace(tzinfo=zone(self._platform.environment.timezone)).astimezone(UTC)
+
+    def rows(self, first: date, last: date) -> Counted:
+        """The dates from `first` to `last` that have rows, and how many. Raises `WarehouseUnavailable`."""
+        return {day: count for day, count in self._rows.between(first, last).items() if first <= day <= last}
+
+    def _answer(self, settings: DueSettings, day: date, first: date, last: date) -> Due:
+        due = by_calendar(settings.calendar, day) if settings.calendar else Due(True)
+        if settings.has_units and due.is_due is not False:
+            due = self._scheduled(settings, day, first, last, due.why)
+        return replace(due, unit_name=settings.units)
+
+    def _scheduled(self, settings: DueSettings, day: date, first: date, last: date, calendar_says: str) -> Due:
+        try:
+            listed = self._listed.between(first, last)
+        except CouldNotLook as error:
+            return Due(None, f"could not look: {error}")
+        if units := listed.get(day):
+            return Due(True, units=units)
+        if day in listed:
+            return Due(False, f"the schedule lists the date without {settings.units} that are due", units=0)
+        if later := sorted(other for other in listed if other > day):
+            following = next((f", the next are on {other}" for other in later if listed[other]), "")
+            return Due(False, f"no {settings.units} scheduled{following}", units=0)
+        stale = f"the schedule lists nothing from {day} on: it is out of date, or the season is over"
+        return Due(None, f"{stale}; {calendar_says or 'name the seasons in due.calendar'}")
+
+    def _ask(self, since: date, until: date) -> Counted:
+        assert self.settings
+        sql, bound = query_of(self.settings.table) if self.settings.table else (self.settings.query, {})
+        return due_units(self._platform.warehouse, sql, {**bound, "since": since, "until": until + _REACH})
+
+
+class _Once:
+    """Figures by date, asked for in one query; again only for dates beyond the first ones.
+
+    A source that did not answer is not asked again by every step.
+    """
+
+    def __init__(self, ask: Callable[[date, date], Counted], first: date, last: date) -> None:
+        self._ask = ask
+        self._first, self._last = first, last
+        self._answer: Counted | CouldNotLook | None = None
+
+    def between(self, first: date, last: date) -> Counted:
+        """Of all dates that were asked for, and at least of these. Raises `CouldNotLook`."""
+        if self._answer is None or first < self._first or last > self._last:
+            self._first, self._last = min(first, self._first), max(last, self._last)
+            try:
+                self._answer = self._ask(self._first, self._last)
+            except CouldNotLook as error:
+                self._answer = error
+        if isinstance(self._answer, CouldNotLook):
+            raise self._answer
+        return self._answer

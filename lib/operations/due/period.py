@@ -1,0 +1,53 @@
+"""Whether a period of the services' logs should hold a consolidation at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from lib.operations.due.dates import DueDates
+from lib.verdict.section import or_fault
+from lib.words.dates import zone
+
+_MOST_NAMED = 5
+_MOMENT = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What is to be expected of a period.
+
+    Attributes:
+        quiet: Why there was nothing to consolidate; empty: there may have been.
+        is_by_intent: Whether that is so by the calendar, and no service has to say anything.
+        missing: Dates of the period whose rows are late, with how many are due; empty: none is known.
+    """
+
+    quiet: str = ""
+    is_by_intent: bool = False
+    missing: str = ""
+
+
+def expected_in(dates: DueDates, timezone: str, since: datetime, until: datetime) -> Expected:
+    """By the environment's `due`, and the rows that there are. Without `due` nothing is known.
+
+    A date that the period begins in may have had its rows before; one that has them since should be in the logs.
+    """
+    if dates.settings is None:
+        return Expected()
+    first, last = (moment.astimezone(zone(timezone)).date() for moment in (since, max(since, until - _MOMENT)))
+    due = dates.between(first, last)
+    on = [day for day, found in due.items() if found.is_due]
+    rows, fault = or_fault(lambda: dates.rows(min(on), max(on)) if on else {})
+    there = rows or {}
+    missing = [day for day in on if not fault and day not in there and until >= dates.deadline(day)]
+    written = [day for day in on if day in there and day > first]
+    off = [day for day, found in due.items() if found.is_due is False]
+    if fault or missing or written or not off or any(found.is_due is None for found in due.values()):
+        return Expected(missing=_named(missing, dates))
+    return Expected(f"{off[-1]}: {due[off[-1]]}", is_by_intent=due[off[-1]].resumes is not None)
+
+
+def _named(days: list[date], dates: DueDates) -> str:
+    more = f" and {len(days) - _MOST_NAMED} more dates" if len(days) > _MOST_NAMED else ""
+    return ", ".join(f"{day} ({dates.on(day)})" for day in days[:_MOST_NAMED]) + more

@@ -1,0 +1,51 @@
+"""The schedule of games beside the table, which says on which dates rows are due."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date, timedelta
+from typing import Any
+
+import yaml
+
+from lib import places
+from lib.consolidation.identifiers import TableName
+from lib.consolidation.warehouse import Column
+from lib.settings_file import read_yaml
+from rehearsal.drills.stage import Stage
+
+SCHEDULE = TableName("nba_raw", "v_nbac_schedule_latest")
+FINAL, POSTPONED = 3, 4
+_COLUMNS = (Column("game_id", "STRING"), Column("game_date", "DATE"), Column("game_status", "INT64"))
+
+
+def days_of(first: date, last: date) -> list[date]:
+    """Each day from first to last, both included."""
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+def games_on(stage: Stage, day: date) -> list[str]:
+    """The games of the slate that is played on that date."""
+    return sorted({player.game_id for player in stage.slate(day).players})
+
+
+def write_schedule(stage: Stage, days: Collection[date], *, postponed: Collection[date] = (), **due: Any) -> None:
+    """List the games of those days, and let the drill's environment ask the schedule as production does.
+
+    Args:
+        stage: Where.
+        days: Those that the schedule lists.
+        postponed: Those of them whose games are all postponed.
+        **due: Further settings below ``due:``.
+    """
+    stage.platform.warehouse.create_table(SCHEDULE, _COLUMNS)
+    rows = [
+        f"('{game}', DATE '{day}', {POSTPONED if day in postponed else FINAL})"
+        for day in days
+        for game in games_on(stage, day)
+    ]
+    stage.run_sql(f"INSERT INTO {SCHEDULE.sql} (game_id, game_date, game_status) VALUES {', '.join(rows)}")  # noqa: S608 - own names and values
+    query = read_yaml(places.PARAMS / "environments" / "production.yaml")["due"]["query"]
+    path = places.environments() / f"{stage.environment}.yaml"
+    with path.open("a", encoding="utf-8") as file:
+        yaml.safe_dump({"due": {"query": query, **due}}, file)
