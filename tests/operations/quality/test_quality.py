@@ -25,11 +25,13 @@ from lib.errors import UserError
 from lib.operations.quality.activity import active_rows, lines
 from lib.operations.quality.completeness import completeness
 from lib.operations.quality.duplicates import duplicates_of
-from lib.operations.quality.night import Night, load_rules, night_of
+from lib.operations.quality.night import Night, night_of
+from lib.operations.quality.rules import load_rules
 from lib.operations.quality.values import null_values, ranges
 from lib.operations.quality.volume import volume
 from lib.operations.quality.writes import rows_against_ledger, table_freshness, written_at_least
 from lib.operations.scope import scope_of
+from lib.operations.systems.values_by_system import values_by_system
 from lib.platform import Platform
 from lib.ports.logs import LogEntry
 from lib.verdict.check import Check
@@ -54,6 +56,7 @@ STEPS: Sequence[Callable[[Night], Section]] = (
     null_values,
     ranges,
     lines,
+    values_by_system,
 )
 
 
@@ -92,11 +95,11 @@ def connected(home: Path) -> Platform:
 
 
 @pytest.fixture(scope="module")
-def four_dates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The state after four ordinary dates; the date itself has no rows yet."""
+def past_dates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state after seven ordinary dates; the date itself has no rows yet."""
     home = tmp_path_factory.mktemp("past") / "state"
     platform = connected(home)
-    for number in range(1, 5):
+    for number in range(1, 8):
         day = DAY - timedelta(days=number)
         consolidate(platform, rows(day), batch=f"batch_{day}", day=day)
     shutil.rmtree(home / "logs")
@@ -104,8 +107,8 @@ def four_dates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def platform(four_dates: Path, home: Path, platform: Platform) -> Platform:
-    shutil.copytree(four_dates, home, dirs_exist_ok=True)
+def platform(past_dates: Path, home: Path, platform: Platform) -> Platform:
+    shutil.copytree(past_dates, home, dirs_exist_ok=True)
     return platform
 
 
@@ -141,7 +144,7 @@ def log(home: Path, message: str, *, service: str = "prediction-coordinator", da
         pytest.param([rows(games=GAMES[:1])], id="one game"),
         pytest.param([rows(), rows(generation="b")], id="regeneration"),
         pytest.param([rows(), rows(at=[25.0]), rows(at=[25.5])], id="lines that moved"),
-        pytest.param([rows(at=[20.5, 21.0, 21.5, 22.0, 22.5, 23.0])], id="backfill"),
+        pytest.param([rows(at=[23.0, 23.5, 24.0, 24.5, 25.0, 25.5, 26.0])], id="backfill"),
     ],
 )
 def test_an_ordinary_night_is_green(platform: Platform, batches: list[list[dict[str, Any]]]) -> None:
@@ -174,7 +177,8 @@ FLAWS = {
         f"UPDATE {NAME} SET is_active = FALSE WHERE {OF_DAY} AND system_id <> 'ensemble'",
         {
             "Active rows": "FAIL readers see nothing of 48 of 72 players and systems (67%); 48 rows are inactive",
-            "Completeness by game and system": "FAIL no rows of similarity altogether; xgboost altogether",
+            "Completeness by game and system": "FAIL no rows of similarity altogether "
+            "(last rows 2026-01-16 12:00:00 EST); xgboost altogether (last rows 2026-01-16 12:00:00 EST)",
         },
     ),
     "same rows twice": (
@@ -192,7 +196,10 @@ FLAWS = {
     ),
     "no lines": (
         f"UPDATE {NAME} SET current_points_line = NULL, recommendation = 'NO_LINE' WHERE {OF_DAY}",
-        {"NULLs": "WARN current_points_line: 72 NULLs (100.0%, 12.5% are usual)"},
+        {
+            "Values by system": "FAIL share of NO_LINE 100% (usual 12%) of ensemble and all 2 others",
+            "NULLs": "WARN current_points_line: 72 NULLs (100.0%, 12.5% are usual)",
+        },
     ),
     "quarter points": (
         f"UPDATE {NAME} SET current_points_line = 24.25 WHERE {OF_DAY} AND player_lookup = 'player1'",
@@ -262,7 +269,10 @@ def test_several_flaws_of_one_kind_are_all_kept(platform: Platform) -> None:
     [
         (
             lambda row: row["system_id"] != "xgboost",
-            {"Completeness by game and system": "FAIL no rows of xgboost altogether"},
+            {
+                "Completeness by game and system": "WARN xgboost stopped for all games at once: switched off, or its "
+                "model is missing? Last rows 2026-01-16 12:00:00 EST"
+            },
         ),
         (
             lambda row: row["system_id"] != "xgboost" or "CLE" not in row["game_id"],
@@ -311,10 +321,12 @@ def test_what_still_waits_in_staging_is_not_missing_yet(platform: Platform) -> N
     platform.staging_writer().write(waiting, batch_id=f"batch_{DAY}_2", worker_id="w1", game_date=DAY)
     afternoon = datetime(2026, 1, 17, 20, tzinfo=UTC)
     assert found(night(platform, now=afternoon)) == {
-        "Completeness by game and system": "WARN so far no rows of xgboost altogether; "
+        "Completeness by game and system": "WARN so far no rows of xgboost altogether "
+        "(last rows 2026-01-16 12:00:00 EST); "
         f"its batches wait in staging: batch_{DAY}_2"
     }
-    assert found(night(platform))["Completeness by game and system"] == "FAIL no rows of xgboost altogether"
+    afterwards = found(night(platform))["Completeness by game and system"]
+    assert afterwards == "FAIL no rows of xgboost altogether (last rows 2026-01-16 12:00:00 EST)"
 
 
 def test_rows_past_the_ledger_were_written_without_the_fence(platform: Platform) -> None:
@@ -383,6 +395,7 @@ def test_without_a_past_nothing_is_usual(platform: Platform) -> None:
     assert {name: text.split()[0] for name, text in said.items()} == {
         "Volume": "UNKNOWN",
         "Completeness by game and system": "UNKNOWN",
+        "Values by system": "UNKNOWN",
     }
     assert "only 0 of the 28 days before have rows, 3 are needed" in said["Volume"]
 
