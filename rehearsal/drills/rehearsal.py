@@ -15,7 +15,7 @@ from lib.archive.archive import Archive, Run
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
 from lib.words.choices import no_such
-from rehearsal.drills import deployments, dialects, duplicates, locks, nights, rows, staging
+from rehearsal.drills import deployments, dialects, duplicates, locks, nights, rows, staging, values
 from rehearsal.drills.drill import Drill, Look, Scene
 from rehearsal.drills.stage import Stage
 
@@ -24,7 +24,7 @@ def drills() -> list[Drill]:
     """The incidents by their number, then the ordinary nights, then those of the services in each dialect."""
     found = [
         drill
-        for module in (duplicates, deployments, staging, locks, rows, nights)
+        for module in (duplicates, deployments, staging, locks, rows, values, nights)
         for drill in vars(module).values()
         if isinstance(drill, Drill)
     ]

@@ -12,7 +12,7 @@ from rehearsal.drills.rehearsal import drills, find_drill, rehearse
 from tests.verdict.command_kinds import misplaced
 
 DRILLS = drills()
-INCIDENTS = 18
+INCIDENTS = {*range(1, 19), 24, 27, 28, 30, 31}
 FEWEST_NIGHTS = 6
 
 
@@ -30,6 +30,6 @@ def test_the_runbooks_tell_what_is_true(drill: Drill, tmp_path: Path) -> None:
 
 
 def test_every_incident_has_a_drill_and_there_are_nights_enough() -> None:
-    assert {drill.incident for drill in DRILLS if drill.incident} == set(range(1, INCIDENTS + 1))
+    assert {drill.incident for drill in DRILLS if drill.incident} == INCIDENTS
     assert sum(drill.kind == "ordinary night" for drill in DRILLS) >= FEWEST_NIGHTS
     assert [find_drill(drill.name) for drill in DRILLS] == DRILLS
