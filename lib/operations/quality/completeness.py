@@ -59,7 +59,7 @@ class _Found:
     def stopped(self) -> list[str | None]:
         """Those whose end was whole just before this date, while nothing waits. Half of all is nobody's purpose."""
         stopped = [name for name in self._ended if not self.usual[name].missed]
-        return stopped if len(stopped) < len(self.systems) and not self.night.waiting_batches else []
+        return stopped if 0 < len(stopped) < len(self.systems) and not self.night.waiting_batches else []
 
     @property
     def lost(self) -> list[str | None]:

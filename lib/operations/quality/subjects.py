@@ -22,14 +22,18 @@ def subjects(night: Night, *, several: bool) -> list[Subject]:
 
 def named(night: Night, found: Sequence[Subject], subjects: int) -> str:
     """A few of them, the systems of one player together: ``player1 (2 systems), player2 (ensemble)``."""
-    systems: dict[str, list[str]] = {}
+    systems: dict[str, dict[str, None]] = {}
     for subject in found:
         who, system = _names(night, subject)
-        systems.setdefault(who, []).append(system)
+        systems.setdefault(who, {})[system] = None
     shown = list(systems.items())[:_MOST_NAMED]
-    told = [f"{who} ({of[0] if len(of) == 1 else f'{len(of)} systems'})" if of[0] else who for who, of in shown]
+    told = [f"{who} ({_of(list(names))})" if any(names) else who for who, names in shown]
     is_all = len(systems) <= _MOST_NAMED and len(found) == subjects
     return ", ".join(told) + ("" if is_all else " and others")
+
+
+def _of(systems: Sequence[str]) -> str:
+    return systems[0] if len(systems) == 1 else f"{len(systems)} systems"
 
 
 def table_of(night: Night, caption: str, found: Sequence[Subject]) -> Table:
@@ -46,4 +50,4 @@ def _names(night: Night, subject: Subject) -> tuple[str, str]:
     system = key.get(rules.system_column)
     others = [name for name in key if name not in (rules.game_column, rules.system_column)] or [rules.game_column]
     who = " ".join(text_of(key.get(name))[:_LONGEST_NAME] for name in others)
-    return who, "" if system is None else text_of(system)[:_LONGEST_NAME]
+    return who, text_of(system)[:_LONGEST_NAME] if rules.system_column in key else ""

@@ -1,6 +1,6 @@
 """The daily check on thirty nights with ordinary noise: silent on each, and not once blind to an incident.
 
-Over twelve seeds, 360 nights, three of them warn: twice of volume and once of NULLs, all on slates of one game.
+Over twelve seeds, 360 nights, two warn: of volume, and one of them of NULLs too, both on slates of one game.
 """
 
 from __future__ import annotations

@@ -167,6 +167,38 @@ def test_superseded_rows_with_an_active_one_are_legal(platform: Platform) -> Non
     assert active.evidence["inactive rows, share"] == percent(50)
 
 
+@pytest.mark.parametrize(
+    ("older", "expected"),
+    [
+        ("TRUE", "FAIL 63 of 72 players and systems have several active rows, up to 2: player1 (3 systems), "),
+        ("current_points_line <> 24.5", ""),
+    ],
+)
+def test_one_row_stays_active_where_the_table_says_so(platform: Platform, older: str, expected: str) -> None:
+    """A line moved; elsewhere both rows are right."""
+    spec = replace(platform.table, supersedes=("game_id", "player_lookup", "system_id"))
+    superseding = replace(platform, environment=replace(platform.environment, table_spec=spec))
+    for batch, line in (("batch_1", 24.5), ("linecheck_1", 25.0)):
+        consolidate(platform, rows(at=[line]), batch=batch)
+    execute(platform, f"UPDATE {NAME} SET is_active = {older} WHERE {OF_DAY} AND current_points_line IS NOT NULL")
+    assert found(night(platform)) == {}
+    said = found(night(superseding))
+    assert said.keys() == ({"One active row"} if expected else set())
+    assert said.get("One active row", "").startswith(expected)
+
+
+def test_names_of_players_and_systems_are_bounded_lines(platform: Platform) -> None:
+    consolidate(platform, rows())
+    hostile = "chr(10) || '<b>' || chr(27) || '[31m' || repeat('x', 5000)"
+    execute(platform, f"UPDATE {NAME} SET player_lookup = player_lookup || {hostile} WHERE {OF_DAY}")
+    execute(platform, f"UPDATE {NAME} SET is_active = FALSE WHERE {OF_DAY} AND system_id <> 'ensemble'")
+    execute(platform, f"UPDATE {NAME} SET system_id = system_id || {hostile} WHERE {OF_DAY}")
+    summaries = [check.summary for check in checks(night(platform))]
+    assert any("player0 <b>xxx" in summary for summary in summaries)
+    assert max(map(len, summaries)) < 1_500
+    assert [summary for summary in summaries if not summary.isprintable()] == []
+
+
 OF_DAY = f"game_date = '{DAY}'"
 FLAWS = {
     "deleted by hand": (
@@ -272,6 +304,13 @@ def test_several_flaws_of_one_kind_are_all_kept(platform: Platform) -> None:
             {
                 "Completeness by game and system": "WARN xgboost stopped for all games at once: switched off, or its "
                 "model is missing? Last rows 2026-01-16 12:00:00 EST"
+            },
+        ),
+        (
+            lambda row: row["system_id"] == "ensemble",
+            {
+                "Completeness by game and system": "FAIL no rows of similarity altogether "
+                "(last rows 2026-01-16 12:00:00 EST); xgboost altogether"
             },
         ),
         (
@@ -457,6 +496,14 @@ def test_rules_that_do_not_fit_are_refused_in_a_line(tmp_path: Path, text: str) 
 def test_a_column_that_is_no_identifier_never_meets_sql() -> None:
     with pytest.raises(UserError):
         ColumnRule("x` OR TRUE --")
+
+
+def test_limits_have_to_rise(tmp_path: Path) -> None:
+    rules = (places.PARAMS / "quality.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "quality.yaml"
+    path.write_text(rules.replace("warn: 1.2, fail: 1.5", "warn: 1.2, fail: 1.1"), encoding="utf-8")
+    with pytest.raises(UserError, match="rise from steady to warn to fail"):
+        load_rules(path)
 
 
 @pytest.mark.parametrize("limit", ["volume_fail_below: 0.5", "highest: 100\n    step: 0.5"])
