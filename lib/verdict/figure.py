@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any
 
 Axes = Any  # matplotlib's own types are partial
@@ -28,15 +29,31 @@ _MOST_POINTS = 1_000
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawing. Displaying it in a notebook shows the SVG.
+    """A drawing, made when it is displayed. In a notebook that shows the SVG.
 
     Attributes:
         description: What it shows, for those who can't see it.
-        svg: The drawing.
+        draw: Draws it on matplotlib's axes.
     """
 
     description: str
-    svg: str
+    draw: Callable[[Axes], None]
+
+    @cached_property
+    def svg(self) -> str:
+        from matplotlib import rc_context
+        from matplotlib.backends.backend_svg import FigureCanvasSVG
+        from matplotlib.figure import Figure as Drawing
+
+        with rc_context(_STYLE):
+            drawing = Drawing(figsize=(7.2, 3.0), layout="constrained")
+            canvas: Any = FigureCanvasSVG(drawing)
+            axes = drawing.add_subplot()
+            self.draw(axes)
+            axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))
+            buffer = io.StringIO()
+            canvas.print_svg(buffer, metadata={"Date": None, "Title": self.description})
+        return buffer.getvalue()
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"image/svg+xml": self.svg, "text/plain": self.description}
@@ -69,7 +86,7 @@ def durations_over_time(
         axes.set_ylabel("MERGE, seconds")
         _label_dates(axes)
 
-    return _drawn("MERGE durations over time, before and after the lock was deployed.", draw)
+    return Figure("MERGE durations over time, before and after the lock was deployed.", draw)
 
 
 def distributions(samples: Mapping[str, Sequence[float]], *, limit_seconds: float) -> Figure:
@@ -85,7 +102,7 @@ def distributions(samples: Mapping[str, Sequence[float]], *, limit_seconds: floa
         axes.set_xlabel("seconds")
         axes.set_ylabel("share that took at most this long")
 
-    return _drawn(f"Distribution of durations: {', '.join(samples)}.", draw)
+    return Figure(f"Distribution of durations: {', '.join(samples)}.", draw)
 
 
 def rows_over_dates(counts: Mapping[date, tuple[int, int]], *, game_date: date) -> Figure:
@@ -108,7 +125,22 @@ def rows_over_dates(counts: Mapping[date, tuple[int, int]], *, game_date: date) 
         axes.grid(visible=False, axis="x")
         _label_dates(axes)
 
-    return _drawn(f"Rows of each date up to {game_date}.", draw)
+    return Figure(f"Rows of each date up to {game_date}.", draw)
+
+
+def lines_over_dates(values: Mapping[str, Mapping[date, float]], *, label: str, title: str) -> Figure:
+    """A line for each of a few names; `label` says what the values are."""
+    markers, colors = ("o", "^", "s", "D"), (_BEFORE, _AFTER, "#009E73", "#CC79A7")
+
+    def draw(axes: Axes) -> None:
+        for number, (name, points) in enumerate(values.items()):
+            look = {"color": colors[number % 4], "marker": markers[number // 4 % 4], "markersize": 3, "linewidth": 1}
+            axes.plot(list(points), list(points.values()), label=name, **look)
+        axes.axhline(0, color=_LIMIT, linewidth=1)
+        axes.set_ylabel(label)
+        _label_dates(axes)
+
+    return Figure(title, draw)
 
 
 def _label_dates(axes: Axes) -> None:
@@ -122,19 +154,3 @@ def _thinned(points: Sequence[Any]) -> list[Any]:
     """Every nth point: a page of ten thousand markers shows no more than one of a thousand."""
     step = max(1, -(-len(points) // _MOST_POINTS))
     return [*points[::step]]
-
-
-def _drawn(description: str, draw: Callable[[Axes], None]) -> Figure:
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure as Drawing
-
-    with rc_context(_STYLE):
-        drawing = Drawing(figsize=(7.2, 3.0), layout="constrained")
-        canvas: Any = FigureCanvasSVG(drawing)
-        axes = drawing.add_subplot()
-        draw(axes)
-        axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))
-        buffer = io.StringIO()
-        canvas.print_svg(buffer, metadata={"Date": None, "Title": description})
-    return Figure(description, buffer.getvalue())

@@ -28,6 +28,7 @@ from rehearsal.drills import (
     nights,
     rows,
     staging,
+    values,
 )
 from rehearsal.drills.drill import Drill, Look, Scene
 from rehearsal.drills.stage import Stage
@@ -42,6 +43,7 @@ _MODULES = (
     blind_spots,
     commits,
     due,
+    values,
     nights,
 )
 

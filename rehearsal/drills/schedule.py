@@ -45,7 +45,7 @@ def write_schedule(stage: Stage, days: Collection[date], *, postponed: Collectio
         for game in games_on(stage, day)
     ]
     stage.run_sql(f"INSERT INTO {SCHEDULE.sql} (game_id, game_date, game_status) VALUES {', '.join(rows)}")  # noqa: S608 - own names and values
-    query = read_yaml(places.PARAMS / "environments" / "production.yaml")["due"]["query"]
+    query = read_yaml(places.shipped() / "params" / "environments" / "production.yaml")["due"]["query"]
     path = places.environments() / f"{stage.environment}.yaml"
     with path.open("a", encoding="utf-8") as file:
         yaml.safe_dump({"due": {"query": query, **due}}, file)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 
 from lib.consolidation.table_spec import TableSpec
-from lib.consolidation.upkeep.column_rules import ColumnRule
+from lib.consolidation.upkeep.column_rules import ColumnRule, contradictions, measures_of
 from lib.consolidation.upkeep.day_profiles import (
-    activity_by_day,
-    coverage_by_system,
+    is_active,
     profile_days,
     rows_by_game_and_system,
 )
 from lib.consolidation.upkeep.due_units import DueTable, due_units, query_of, rows_by_date
 from lib.consolidation.upkeep.duplicates import count_duplicates
+from lib.consolidation.upkeep.subjects import activity_by_day, subjects_of_date
+from lib.consolidation.upkeep.value_figures import figures_of, number, word_counts_of
 from lib.consolidation.warehouse import Warehouse
 from tests.consolidation.world import DAY
 
@@ -24,10 +25,17 @@ RULES = [
 
 
 def look_at_the_days(warehouse: Warehouse, spec: TableSpec) -> None:
-    profile_days(warehouse, spec, RULES, DAY, DAY)
-    coverage_by_system(warehouse, spec, DAY, DAY, game_column="game_id", system_column="system_id")
+    counted = is_active(spec)
+    measures = [measure for rule in RULES for measure in measures_of(rule, counted)]
+    measures += contradictions(warehouse.columns(spec.table), counted)
+    measures += figures_of("bias", f"({number('predicted_points')} - {number('current_points_line')})", counted)
+    measures += word_counts_of("recommendation", ["UNDER", "'; --"], counted)
+    profile_days(warehouse, spec, measures, DAY, DAY)
+    profile_days(warehouse, spec, measures, DAY, DAY, game_column="game_id", system_column="system_id")
     rows_by_game_and_system(warehouse, spec, DAY, game_column="game_id", system_column="system_id")
     activity_by_day(warehouse, spec, DAY, DAY)
+    for several in (False, True):
+        subjects_of_date(warehouse, spec, DAY, several=several, most=9)
     count_duplicates(warehouse, spec, DAY - timedelta(days=1), DAY, with_guide=True)
     rows_by_date(warehouse, spec, DAY, DAY)
     for unit, where in (("game_id", {"system_id": ("ensemble",), "is_active": (True, False)}), ("", {})):

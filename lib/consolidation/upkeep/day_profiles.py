@@ -1,33 +1,75 @@
-"""What the rows of each date are like, counted in the warehouse: a row a date, never the rows."""
+"""What the rows of each date are like, counted in the warehouse: a row a date and system, never the rows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 
-from lib.consolidation.key import column_list, quoted
+from lib.consolidation.key import quoted
 from lib.consolidation.table_spec import TableSpec
-from lib.consolidation.upkeep.column_rules import ColumnRule, contradictions, measures_of
+from lib.consolidation.upkeep.column_rules import Measure
 from lib.consolidation.warehouse import Column, Row, Value, Warehouse
 
 
 @dataclass(frozen=True)
-class DayProfile:
-    """The rows of one date.
+class SystemProfile:
+    """The rows of one prediction system on one date.
 
     Attributes:
+        system: The system; None: its column was empty, or the table has none.
+        games: In how many games readers see rows of it; 0 where the table has no column for the game.
         rows: All of them.
         active_rows: Those that readers see.
         newest: When the last of them was written (UTC); None: no column tells.
-        measured: Counts and greatest values among the active rows (`lib.consolidation.upkeep.column_rules`).
+        measured: By name what was asked of the active rows (`lib.consolidation.upkeep.column_rules`).
     """
 
     game_date: date
+    system: str | None
+    games: int
     rows: int
     active_rows: int
     newest: datetime | None
     measured: Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class DayProfile:
+    """The rows of one date, system by system."""
+
+    game_date: date
+    systems: tuple[SystemProfile, ...]
+
+    @property
+    def rows(self) -> int:
+        return sum(system.rows for system in self.systems)
+
+    @cached_property
+    def active_rows(self) -> int:
+        return sum(system.active_rows for system in self.systems)
+
+    @property
+    def newest(self) -> datetime | None:
+        """When the last of its rows was written (UTC); None: no column tells."""
+        return max((system.newest for system in self.systems if system.newest), default=None)
+
+    def asked(self, measure: str) -> bool:
+        """Whether it was measured."""
+        return measure in self.systems[0].measured
+
+    def counted(self, measure: str) -> int:
+        """The count of that name, of all systems."""
+        return sum(int(system.measured[measure] or 0) for system in self.systems)
+
+    def share(self, measure: str) -> float:
+        """The same, of the active rows, 0 to 1."""
+        return self.counted(measure) / self.active_rows if self.active_rows else 0.0
+
+    def greatest(self, measure: str) -> float | None:
+        """The greatest of the values of that name; None: there is none."""
+        return max((top for system in self.systems if (top := system.measured[measure]) is not None), default=None)
 
 
 @dataclass(frozen=True)
@@ -42,72 +84,49 @@ class DayWritten:
     newest: datetime | None
 
 
-@dataclass(frozen=True)
-class Coverage:
-    """A prediction system on one date.
-
-    Attributes:
-        system: The system; None: its column was empty.
-        games: In how many games it has rows.
-        rows: How many, of those that readers see.
-    """
-
-    game_date: date
-    system: str | None
-    games: int
-    rows: int
-
-
-@dataclass(frozen=True)
-class Activity:
-    """What readers see of one date, subject by subject: the key without its line.
-
-    A line that moved is another key of one subject.
-
-    Attributes:
-        subjects: How many there are.
-        unseen: Subjects of which no row is active: readers see nothing of them.
-        several: Subjects with several active rows.
-        most: Active rows of the subject that has most of them.
-    """
-
-    game_date: date
-    subjects: int
-    unseen: int
-    several: int
-    most: int
-
-
 def profile_days(
-    warehouse: Warehouse, spec: TableSpec, rules: Sequence[ColumnRule], since: date, until: date
+    warehouse: Warehouse,
+    spec: TableSpec,
+    measures: Sequence[Measure],
+    since: date,
+    until: date,
+    *,
+    game_column: str = "",
+    system_column: str = "",
 ) -> list[DayProfile]:
-    """Each date from `since` to `until` that has rows, oldest first; the rules fit the table's columns."""
-    columns = warehouse.columns(spec.table)
-    written = _written(spec, columns)
-    counted = is_active(spec)
-    measures = [measure for rule in rules for measure in measures_of(rule, counted)]
-    measures += contradictions(columns, counted)
-    aggregates = [f"COUNTIF({counted}) AS active_rows", *written.values()]
+    """Each date from `since` to `until` that has rows, oldest first, in one scan.
+
+    Args:
+        measures: What to know of the active rows beside their number.
+        game_column: Names the game of a row; empty: games are not counted.
+        system_column: Names its system; empty: each date is a whole.
+    """
+    written = _written(spec, warehouse.columns(spec.table))
+    counted, day = is_active(spec), f"T.{quoted(spec.date_column)}"
+    games = f"COUNT(DISTINCT IF({counted}, T.{quoted(game_column)}, NULL))" if game_column else "0"
+    grouped = {"day": day, **({"system": f"T.{quoted(system_column)}"} if system_column else {})}
+    aggregates = ["COUNT(*) AS row_count", f"COUNTIF({counted}) AS active_rows", f"{games} AS games", *written.values()]
     aggregates += [f"{measure.sql} AS {quoted(measure.name)}" for measure in measures]
+    selected = [f"{sql} AS {name}" for name, sql in grouped.items()]
+    names = ", ".join(grouped.values())
     bound: dict[str, Value] = {"since": since, "until": until}
     for measure in measures:
         bound |= measure.parameters
-    day = f"T.{quoted(spec.date_column)}"
     rows = warehouse.query(
-        f"SELECT {day} AS day, COUNT(*) AS row_count, {', '.join(aggregates)} FROM {spec.table.sql} AS T "
-        f"WHERE {day} BETWEEN @since AND @until GROUP BY {day} ORDER BY {day}",
+        f"SELECT {', '.join([*selected, *aggregates])} FROM {spec.table.sql} AS T "
+        f"WHERE {day} BETWEEN @since AND @until GROUP BY {names} ORDER BY {names}",
         bound,
     )
-    return [
-        DayProfile(
-            game_date=row["day"],
-            rows=row["row_count"],
-            active_rows=row["active_rows"],
-            newest=_newest(row, written),
-            measured={measure.name: row[measure.name] for measure in measures},
-        )
-        for row in rows
-    ]
+    by_date: dict[date, list[SystemProfile]] = {}
+    for row in rows:
+        measured = {measure.name: row[measure.name] for measure in measures}
+        by_date.setdefault(row["day"], []).append(_system(row, _newest(row, written), measured))
+    return [DayProfile(day, tuple(systems)) for day, systems in by_date.items()]
+
+
+def _system(row: Row, newest: datetime | None, measured: Mapping[str, float | None]) -> SystemProfile:
+    counts = row["games"], row["row_count"], row["active_rows"]
+    return SystemProfile(row["day"], row.get("system"), *counts, newest, measured)
 
 
 def last_written(warehouse: Warehouse, spec: TableSpec, since: date, until: date) -> DayWritten | None:
@@ -145,20 +164,6 @@ def _newest(row: Row, written: Iterable[str]) -> datetime | None:
     return max((moment for alias in written if (moment := row[alias])), default=None)
 
 
-def coverage_by_system(
-    warehouse: Warehouse, spec: TableSpec, since: date, until: date, *, game_column: str, system_column: str
-) -> list[Coverage]:
-    """The systems of each date that has active rows, oldest first."""
-    day, game, system = (f"T.{quoted(name)}" for name in (spec.date_column, game_column, system_column))
-    rows = warehouse.query(
-        f"SELECT {day} AS day, {system} AS system, COUNT(DISTINCT {game}) AS games, COUNT(*) AS row_count "
-        f"FROM {spec.table.sql} AS T WHERE {day} BETWEEN @since AND @until AND {is_active(spec)} "
-        f"GROUP BY {day}, {system} ORDER BY {day}, {system}",
-        {"since": since, "until": until},
-    )
-    return [Coverage(row["day"], row["system"], row["games"], row["row_count"]) for row in rows]
-
-
 def rows_by_game_and_system(
     warehouse: Warehouse, spec: TableSpec, game_date: date, *, game_column: str, system_column: str
 ) -> dict[tuple[str | None, str | None], int]:
@@ -170,21 +175,6 @@ def rows_by_game_and_system(
         {"game_date": game_date},
     )
     return {(row["game"], row["system"]): row["row_count"] for row in rows}
-
-
-def activity_by_day(warehouse: Warehouse, spec: TableSpec, since: date, until: date) -> list[Activity]:
-    """Each date from `since` to `until` that has rows, oldest first."""
-    day = quoted(spec.date_column)
-    subject = column_list([name for name in spec.key_columns if name not in spec.rounded_columns], "T")
-    grouped = f"T.{day}, {subject}" if subject else f"T.{day}"
-    rows = warehouse.query(
-        "SELECT day, COUNT(*) AS subjects, COUNTIF(active_rows = 0) AS unseen, COUNTIF(active_rows > 1) AS several, "
-        f"MAX(active_rows) AS most FROM (SELECT T.{day} AS day, COUNTIF({is_active(spec)}) AS active_rows "
-        f"FROM {spec.table.sql} AS T WHERE T.{day} BETWEEN @since AND @until GROUP BY {grouped}) AS counted "
-        "GROUP BY day ORDER BY day",
-        {"since": since, "until": until},
-    )
-    return [Activity(row["day"], row["subjects"], row["unseen"], row["several"], row["most"]) for row in rows]
 
 
 def is_active(spec: TableSpec) -> str:

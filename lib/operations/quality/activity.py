@@ -1,19 +1,24 @@
-"""What readers see: subjects without any active row, and lines that moved.
+"""What readers see: subjects without any active row, with too many, and lines that moved.
 
-A subject is the key without its line: one player, in one game, by one system. Each line is a
-prediction of its own, so a line that moved leaves several rows, or an inactive one; both are
-right. A subject of which no row is active was deactivated whole.
+A subject is the key without its line: one player, in one game, by one system. Where the table says
+within which columns one row stays active, those are the subject, and several active rows are a fault.
+Elsewhere each line is a prediction of its own, so a line that moved leaves several rows, or an
+inactive one; both are right. A subject without an active row was deactivated whole.
 """
 
 from __future__ import annotations
 
-from lib.consolidation.upkeep.day_profiles import Activity
+from lib.consolidation.upkeep.subjects import Activity, subject_columns
 from lib.operations.quality.night import Night
+from lib.operations.quality.subjects import named, subjects, table_of
+from lib.operations.quality.volume import so_far
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, Table, section
+from lib.verdict.verdict import Verdict
 from lib.words.quantities import percent
 
 ACTIVE_ROWS = Question("active_rows", "Active rows")
+ONE_ACTIVE_ROW = Question("one_active_row", "One active row")
 LINES = Question("moved_lines", "Lines")
 _MOST_DATES = 5
 
@@ -24,20 +29,25 @@ def active_rows(night: Night) -> Section:
     if not night.profile or not night.platform.table.active_column:
         return Section(())
     rows = [
-        (day, found.subjects, found.unseen, f"{_unseen_share(found):.1%}", found.several, found.most)
+        (day, found.subjects, found.unseen, f"{unseen_share(found):.1%}", found.several, found.most)
         for day, found in reversed(night.activity.items())
     ]
     columns = ("Game date", "Subjects", "Without an active row", "Share", "With several", "Most of one")
-    note = "A subject is a key without its line."
+    note = f"A subject is one {', '.join(subject_columns(night.platform.table))}."
     table = Table("What readers see of each date", columns, rows, note, shown=15)
-    return Section((_active_check(night),), (table,))
+    active, lost = _active_check(night)
+    if not night.platform.table.supersedes:
+        return Section((active,), (table, *lost))
+    one, doubled = _one_active_check(night)
+    return Section((active, one), (table, *lost, *doubled))
 
 
 @section(LINES)
 def lines(night: Night) -> Section:
     """How often lines moved. Each line is a key of its own, so that is no duplicate."""
     found = night.activity.get(night.game_date)
-    if found is None or not night.platform.table.rounded_columns:
+    table = night.platform.table
+    if found is None or not table.rounded_columns or table.supersedes:
         return Section(())
     question = LINES.on(
         {"subjects": found.subjects, "with several lines": found.several, "most lines of one": found.most},
@@ -50,19 +60,21 @@ def lines(night: Night) -> Section:
     return Section((question.warns(summary, step),))
 
 
-def _unseen_share(found: Activity) -> float:
+def unseen_share(found: Activity) -> float:
+    """Subjects without an active row, of 1."""
     return found.unseen / found.subjects if found.subjects else 0.0
 
 
-def _active_check(night: Night) -> Check:
+def _active_check(night: Night) -> tuple[Check, list[Table]]:
+    """With the subjects that readers see nothing of, where they are too many."""
     assert night.profile is not None
     rules = night.rules
     found = night.activity[night.game_date]
-    share = _unseen_share(found)
+    share = unseen_share(found)
     others = {
-        day: _unseen_share(activity)
+        day: unseen_share(activity)
         for day, activity in reversed(night.activity.items())
-        if day < night.game_date and _unseen_share(activity) > rules.unseen_fail_above
+        if day < night.game_date and unseen_share(activity) > rules.unseen_fail_above
     }
     rows, inactive = night.profile.rows, night.profile.rows - night.profile.active_rows
     question = ACTIVE_ROWS.on(
@@ -81,15 +93,46 @@ def _active_check(night: Night) -> Check:
         f"readers see nothing of {found.unseen:,} of {found.subjects:,} players and systems ({share:.0%}); "
         f"{inactive:,} rows are inactive"
     )
-    step = (
-        "Something deactivated more than it replaced, as a key without its system does. "
-        "Find the statement in the audit trail or the job history before you activate anything again."
-    )
-    if share > rules.unseen_fail_above:
-        return question.fails(summary, step)
     if share > rules.unseen_warn_above:
-        return question.warns(summary, step)
+        lost = subjects(night, several=False)
+        step = (
+            "Something deactivated more than it replaced: a key without its system, or a regeneration that left out "
+            "its own rows. Find the statement in the audit trail or the job history before you activate anything again."
+        )
+        verdict = Verdict.FAIL if share > rules.unseen_fail_above else Verdict.WARN
+        answer = question.answer(verdict, f"{summary}: {named(night, lost, found.unseen)}", step)
+        return answer, [table_of(night, "Without an active row", lost)]
     if others:
         hit = ", ".join(f"{day} ({share:.0%})" for day, share in list(others.items())[:_MOST_DATES])
-        return question.warns(f"the date is well, but {len(others)} before it are mostly inactive: {hit}", step)
-    return question.passes(summary)
+        step = "Find the statement that deactivated them in the audit trail or the job history."
+        return question.warns(f"the date is well, but {len(others)} before it are mostly inactive: {hit}", step), []
+    return question.passes(summary), []
+
+
+def _one_active_check(night: Night) -> tuple[Check, list[Table]]:
+    """With the subjects of which readers see several rows."""
+    spec, found = night.platform.table, night.activity[night.game_date]
+    earlier = [day for day, activity in reversed(night.activity.items()) if day < night.game_date and activity.several]
+    question = ONE_ACTIVE_ROW.on(
+        {
+            "one row is active for each": list(spec.supersedes),
+            "of them": found.subjects,
+            "with several active rows": found.several,
+            "most active rows of one": found.most,
+            "earlier dates with several": earlier[:_MOST_DATES],
+        },
+        night.row_count,
+    )
+    if not found.several:
+        return question.passes(f"none of {found.subjects:,} players and systems has several"), []
+    doubled = subjects(night, several=True)
+    summary = (
+        f"{found.several:,} of {found.subjects:,} players and systems have several active rows, up to {found.most}: "
+        f"{named(night, doubled, found.several)}"
+    )
+    step = (
+        "The older rows were not deactivated, as happens on BigQuery while rows are in the streaming buffer, where an "
+        "UPDATE is refused for up to 90 minutes. Wait until they have left it, then consolidate the batch again or "
+        f"deactivate all but the newest of each (by {', '.join(spec.newest_first)})."
+    )
+    return so_far(night, question.fails(summary, step)), [table_of(night, "With several active rows", doubled)]

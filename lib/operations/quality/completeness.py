@@ -1,15 +1,20 @@
-"""Each game predicted by each system: what is missing is named."""
+"""Each game predicted by each system: what is missing is named, and since when.
+
+A system that stopped for all games at once, after a date that was whole, was mostly switched off: that is a
+WARN on the first date without it, and silent from then on.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
-from statistics import median
 
 from lib.consolidation.upkeep.day_profiles import rows_by_game_and_system
 from lib.operations.quality.night import Night
-from lib.operations.quality.volume import games_of, so_far
+from lib.operations.quality.usual_systems import UsualSystem, last_rows, usual_systems
+from lib.operations.quality.volume import so_far
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, Table, section
 from lib.words.text import text_of
@@ -21,16 +26,77 @@ Cells = dict[tuple[str | None, str | None], int]
 
 
 @dataclass(frozen=True)
-class _UsualSystem:
-    """A system of the recent dates.
+class _Found:
+    """What the date has of each game and system, beside what is usual."""
 
-    Attributes:
-        rows: For one game; the median.
-        is_everywhere: Whether it usually has rows in every game.
-    """
+    night: Night
+    cells: Cells
 
-    rows: float
-    is_everywhere: bool
+    @cached_property
+    def usual(self) -> dict[str | None, UsualSystem]:
+        return usual_systems(self.night)
+
+    @property
+    def games(self) -> list[str | None]:
+        return list(dict.fromkeys(game for game, _ in self.cells))
+
+    @property
+    def systems(self) -> list[str | None]:
+        return sorted({system for _, system in self.cells}, key=str)
+
+    @property
+    def gone(self) -> list[str | None]:
+        """Usual systems of which readers see no row."""
+        systems = self.systems
+        return [name for name in self.usual if name not in systems]
+
+    @property
+    def switched_off(self) -> list[str | None]:
+        """Those whose end was whole, and that an earlier date has told of."""
+        return [name for name in self._ended if self.usual[name].missed]
+
+    @property
+    def stopped(self) -> list[str | None]:
+        """Those whose end was whole just before this date, while nothing waits. Half of all is nobody's purpose."""
+        stopped = [name for name in self._ended if not self.usual[name].missed]
+        return stopped if 0 < len(stopped) < len(self.systems) and not self.night.waiting_batches else []
+
+    @property
+    def lost(self) -> list[str | None]:
+        """All others that are gone."""
+        explained = [*self.switched_off, *self.stopped]
+        return [name for name in self.gone if name not in explained]
+
+    @cached_property
+    def empty(self) -> list[tuple[str | None, str | None]]:
+        """System and game without rows, where the system is new or usually has rows of every game."""
+        systems = [name for name in self.systems if name not in self.usual or self.usual[name].is_everywhere]
+        return [(system, game) for game in self.games for system in systems if (game, system) not in self.cells]
+
+    @property
+    def thin(self) -> dict[str, str]:
+        """By system and game how few rows there are."""
+        return {
+            f"{system} in {game}": f"{rows} rows, {self.usual[system].rows:,.0f} are usual"
+            for (game, system), rows in self.cells.items()
+            if system in self.usual and rows < self.night.rules.thin_below * self.usual[system].rows
+        }
+
+    @property
+    def last_rows(self) -> dict[str | None, str]:
+        """By system when its last row was written, of those that miss some or all games."""
+        assert self.night.profile is not None
+        of_date = {of.system: of for of in self.night.profile.systems if of.active_rows}
+        last = {name: self.usual[name].last for name in self.gone}
+        last |= {name: of_date[name] for name, _ in self.empty}
+        return {name: last_rows(self.night, of) for name, of in last.items()}
+
+    @property
+    def _ended(self) -> list[str | None]:
+        """Gone without any row on the date, active or not, after a date that was whole."""
+        assert self.night.profile is not None
+        there = {of.system for of in self.night.profile.systems}
+        return [name for name in self.gone if self.usual[name].ended_whole and name not in there]
 
 
 @section(COMPLETENESS)
@@ -46,65 +112,53 @@ def completeness(night: Night) -> Section:
         game_column=rules.game_column,
         system_column=rules.system_column,
     )
-    return Section((_check(night, cells),), (_grid(cells),))
+    found = _Found(night, cells)
+    return Section((_check(found),), (_grid(found),))
 
 
-def _check(night: Night, cells: Cells) -> Check:
-    games, systems = _distinct(cells)
-    usual = _usual_systems(night)
-    gone = [name for name in usual if name not in systems]
-    expected = [name for name in systems if name not in usual or usual[name].is_everywhere]
-    empty = [f"{system} in {game}" for game in games for system in expected if (game, system) not in cells]
-    thin = {
-        f"{system} in {game}": f"{rows} rows, {usual[system].rows:,.0f} are usual"
-        for (game, system), rows in cells.items()
-        if system in usual and rows < night.rules.thin_below * usual[system].rows
-    }
+def _check(found: _Found) -> Check:
+    night, usual = found.night, found.usual
+    empty = [f"{system} in {game}" for system, game in found.empty]
     question = COMPLETENESS.on(
         {
-            "games": len(games),
-            "systems": _listed(systems),
-            "usual systems that are missing": _listed(gone),
+            "games": len(found.games),
+            "systems": _listed(found.systems),
+            "usual systems that are missing": _listed([*found.lost, *found.stopped]),
             "games that a system left out": _listed(empty),
-            "games with few rows": _listed(thin),
+            "games with few rows": _listed(found.thin),
+            "last rows": _listed(f"{text_of(name)}: {when}" for name, when in found.last_rows.items()),
+            "switched off": _listed(f"{text_of(name)} since {usual[name].missed[0]}" for name in found.switched_off),
         }
     )
-    step = f"See which batches and workers ran: {night.monitoring}"
-    if not games:
-        return question.fails("readers see no row of the date", step)
-    if gone or empty:
-        summary = f"no rows of {_named([*(f'{name} altogether' for name in gone), *empty])}"
-        return so_far(night, question.fails(summary, step) if usual else question.warns(summary, step))
-    if thin:
-        few = [f"{cell} ({figures})" for cell, figures in thin.items()]
-        return so_far(night, question.warns(f"few rows of {_named(few)}", step))
+    if not found.games:
+        return question.fails("readers see no row of the date", _ran(night))
+    if found.lost or empty:
+        gone = [f"{name} altogether (last rows {found.last_rows[name]})" for name in found.lost]
+        summary = f"no rows of {_named([*gone, *empty])}"
+        return so_far(night, question.fails(summary, _ran(night)) if usual else question.warns(summary, _ran(night)))
+    if found.stopped:
+        return _stopped(found, question)
+    if found.thin:
+        few = [f"{cell} ({figures})" for cell, figures in found.thin.items()]
+        return so_far(night, question.warns(f"few rows of {_named(few)}", _ran(night)))
     if not night.has_past:
-        summary = f"each of {len(games)} games has rows of all {len(systems)} systems"
+        summary = f"each of {len(found.games)} games has rows of all {len(found.systems)} systems"
         return question.unknown(f"{summary}; whether these are all is not known: {night.no_past}")
-    return question.passes(f"each of {len(games)} games has its rows of {len(systems)} systems")
+    return question.passes(f"each of {len(found.games)} games has its rows of {len(found.systems)} systems")
 
 
-def _distinct(cells: Cells) -> tuple[list[str | None], list[str | None]]:
-    games = dict.fromkeys(game for game, _ in cells)
-    return list(games), sorted({system for _, system in cells}, key=str)
+def _ran(night: Night) -> str:
+    return f"See which batches and workers ran: {night.monitoring}"
 
 
-def _usual_systems(night: Night) -> dict[str | None, _UsualSystem]:
-    """Systems that most of the recent dates have; none without a past."""
-    if not night.has_past:
-        return {}
-    past = [systems for day, systems in night.coverage.items() if day < night.game_date]
-    by_system: dict[str | None, list[tuple[float, bool]]] = {}
-    for systems in past:
-        for system in systems:
-            seen = (system.rows / max(1, system.games), system.games == games_of(systems))
-            by_system.setdefault(system.system, []).append(seen)
-    share = night.rules.usual_system_share
-    return {
-        name: _UsualSystem(median(rows for rows, _ in seen), sum(whole for _, whole in seen) >= share * len(seen))
-        for name, seen in by_system.items()
-        if len(seen) >= share * len(past)
-    }
+def _stopped(found: _Found, question: Question) -> Check:
+    names, last = ", ".join(map(text_of, found.stopped[:_MOST_NAMED])), found.last_rows[found.stopped[0]]
+    more = f" and {len(found.stopped) - _MOST_NAMED} more" if len(found.stopped) > _MOST_NAMED else ""
+    cause = "switched off, or its model is missing?"
+    summary = f"{names}{more} stopped for all games at once: {cause} Last rows {last}"
+    deployed = found.night.platform.commands.run("deploy_verify", {"game_date": found.night.game_date})
+    step = f"This is reported once. If nobody switched it off, look for its model in the newest revision: {deployed}"
+    return question.warns(summary, step)
 
 
 def _named(missing: Sequence[str]) -> str:
@@ -117,7 +171,7 @@ def _listed(names: Iterable[str | None]) -> list[str]:
     return [text_of(name) for name in islice(names, _MOST_LISTED)]
 
 
-def _grid(cells: Cells) -> Table:
-    games, systems = _distinct(cells)
-    rows = [(game, *(cells.get((game, system), 0) for system in systems)) for game in games]
+def _grid(found: _Found) -> Table:
+    systems, cells = found.systems, found.cells
+    rows = [(game, *(cells.get((game, system), 0) for system in systems)) for game in found.games]
     return Table("Rows by game and system", ("Game", *(text_of(system) for system in systems)), rows)

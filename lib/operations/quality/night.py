@@ -7,80 +7,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import cache, cached_property
-from pathlib import Path
+from functools import cached_property
+from statistics import median
 
-from lib import places
 from lib.consolidation.errors import QueryOverLimit
-from lib.consolidation.identifiers import plain_identifier
+from lib.consolidation.schema import NUMBERS
 from lib.consolidation.staging import staging_backlog
-from lib.consolidation.upkeep.column_rules import ColumnRule
+from lib.consolidation.upkeep.column_rules import ColumnRule, Measure, contradictions, measures_of
 from lib.consolidation.upkeep.day_profiles import (
-    Activity,
-    Coverage,
     DayProfile,
     DayWritten,
-    activity_by_day,
-    coverage_by_system,
+    SystemProfile,
+    is_active,
     last_written,
     profile_days,
 )
+from lib.consolidation.upkeep.subjects import Activity, activity_by_day
+from lib.consolidation.upkeep.value_figures import difference, figures_of, number, word_counts_of
 from lib.consolidation.warehouse import Column
 from lib.errors import UserError
 from lib.operations.due.answer import Due
+from lib.operations.quality.rules import QualityRules, load_rules
 from lib.operations.scope import Scope
 from lib.platform import Platform
-from lib.settings_file import load_settings
 from lib.verdict.check import Looking
 from lib.verdict.section import Findings
 from lib.words.dates import start_of
 
 _MOST_DAYS = 400
-
-
-@dataclass(frozen=True)
-class QualityRules:
-    """The rules. Shares are of 1.
-
-    Attributes:
-        game_column: Names the game of a row.
-        system_column: Names its prediction system.
-        fewest_dates: So few earlier dates are no history.
-        volume_warn_below: Rows for a game and system, as a share of the usual ones.
-        volume_fail_below: The same, for a FAIL.
-        usual_system_share: A system is usual that was there on this share of the dates.
-        thin_below: A game's rows of a system, as a share of the system's usual ones.
-        null_share_rise: Of a column that may be empty.
-        unseen_warn_above: Subjects without an active row.
-        unseen_fail_above: The same, for a FAIL.
-        most_lines: Active lines of one subject.
-        usual_days_without_rows: Such a break before a date is usual.
-        most_days_without_rows: After a longer break the table counts as frozen.
-        written_at_most_hours_before: Hours between a date's rows and its start.
-        columns: What the values must be like.
-    """
-
-    __pydantic_config__ = {"extra": "forbid", "allow_inf_nan": False}  # noqa: RUF012
-
-    game_column: str
-    system_column: str
-    fewest_dates: int
-    volume_warn_below: float
-    volume_fail_below: float
-    usual_system_share: float
-    thin_below: float
-    null_share_rise: float
-    unseen_warn_above: float
-    unseen_fail_above: float
-    most_lines: int
-    usual_days_without_rows: int
-    most_days_without_rows: int
-    written_at_most_hours_before: float
-    columns: tuple[ColumnRule, ...]
-
-    def __post_init__(self) -> None:
-        for name in (self.game_column, self.system_column):
-            plain_identifier(name, "column name")
 
 
 @dataclass(frozen=True)
@@ -157,7 +111,7 @@ class Night:
         """The table's columns by name."""
         return {column.name: column for column in self.platform.warehouse.columns(self.platform.table.table)}
 
-    @property
+    @cached_property
     def column_rules(self) -> list[ColumnRule]:
         """Those that the table has columns for; what a key or date column must not be is known without them."""
         table = self.platform.table
@@ -171,6 +125,37 @@ class Night:
         """Columns with a rule that the table lacks, or has with another type."""
         applied = {rule.column for rule in self.column_rules}
         return [rule.column for rule in self.rules.columns if rule.column not in applied]
+
+    @property
+    def number_columns(self) -> list[str]:
+        """Columns that the rules name and that hold numbers: the values of each system are compared in them."""
+        named = {rule.column for rule in self.rules.columns}
+        return [name for name, column in self.columns.items() if name in named and column.type in NUMBERS]
+
+    @property
+    def has_bias(self) -> bool:
+        """Whether the table has both columns whose difference is the bias, as numbers."""
+        of = (self.columns.get(name) for name in (self.rules.values.predicted, self.rules.values.line))
+        return all(column is not None and column.type in NUMBERS for column in of)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What the category column may say; nothing where the table lacks it."""
+        category = self.rules.values.category
+        return next((rule.one_of for rule in self.column_rules if rule.column == category), ())
+
+    @property
+    def _measures(self) -> list[Measure]:
+        """All that the one scan brings of the rows of a date and system."""
+        counted, values = is_active(self.platform.table), self.rules.values
+        measures = [measure for rule in self.column_rules for measure in measures_of(rule, counted)]
+        measures += contradictions(list(self.columns.values()), counted)
+        for column in self.number_columns:
+            measures += figures_of(column, number(column), counted)
+        if self.has_bias:
+            bias = f"({number(values.predicted)} - {number(values.line)})"
+            measures += figures_of(difference(values.predicted, values.line), bias, counted)
+        return [*measures, *word_counts_of(values.category, self.words, counted)]
 
     @cached_property
     def waiting_batches(self) -> list[str]:
@@ -186,6 +171,11 @@ class Night:
         """Whether more rows of the date are to be expected: it is not over, and batches wait."""
         return not self.is_over and bool(self.waiting_batches)
 
+    @property
+    def _grouped_by(self) -> dict[str, str]:
+        rules = self.rules
+        return {"game_column": rules.game_column, "system_column": rules.system_column} if self.has_systems else {}
+
     @cached_property
     def _compared(self) -> tuple[int, dict[date, DayProfile]]:
         """How many days before the date are looked at, and what was found: as many as may be read at once."""
@@ -193,7 +183,9 @@ class Night:
         while True:
             since = self.game_date - timedelta(days=days)
             try:
-                found = profile_days(platform.warehouse, platform.table, self.column_rules, since, self.game_date)
+                found = profile_days(
+                    platform.warehouse, platform.table, self._measures, since, self.game_date, **self._grouped_by
+                )
                 return days, {profile.game_date: profile for profile in found}
             except QueryOverLimit as error:
                 fewer = min(days - 1, int((days + 1) * error.allowed_share) - 1)
@@ -222,7 +214,7 @@ class Night:
         since = self.game_date - timedelta(days=self.days)
         return last_written(self.platform.warehouse, self.platform.table, since, self.game_date)
 
-    @property
+    @cached_property
     def past(self) -> list[DayProfile]:
         """The dates before it that have rows."""
         return [profile for day, profile in self.profiles.items() if day < self.game_date]
@@ -237,27 +229,28 @@ class Night:
         days, needed = self.days_compared, self.rules.fewest_dates
         return f"only {len(self.past)} of the {days} days before have rows, {needed} are needed"
 
+    def usual_share(self, measure: str) -> float | None:
+        """Of what is counted among the active rows: the median of the dates before it; None: too few have rows."""
+        if self.has_past and measure not in self._usual_shares:
+            self._usual_shares[measure] = median(profile.share(measure) for profile in self.past)
+        return self._usual_shares.get(measure)
+
+    @cached_property
+    def _usual_shares(self) -> dict[str, float]:
+        return {}
+
     @property
     def has_systems(self) -> bool:
         """Whether the table has a column for the game and one for the system."""
         return {self.rules.game_column, self.rules.system_column} <= self.columns.keys()
 
     @cached_property
-    def coverage(self) -> dict[date, list[Coverage]]:
-        """The systems of each date; nothing when the table has no column for them."""
-        by_date: dict[date, list[Coverage]] = {}
-        if self.has_systems:
-            platform, rules = self.platform, self.rules
-            for system in coverage_by_system(
-                platform.warehouse,
-                platform.table,
-                self.since,
-                self.game_date,
-                game_column=rules.game_column,
-                system_column=rules.system_column,
-            ):
-                by_date.setdefault(system.game_date, []).append(system)
-        return by_date
+    def coverage(self) -> dict[date, list[SystemProfile]]:
+        """The systems of which readers see rows, by date; nothing when the table has no column for them."""
+        if not self.has_systems:
+            return {}
+        seen = {day: [of for of in profile.systems if of.active_rows] for day, profile in self.profiles.items()}
+        return {day: systems for day, systems in seen.items() if systems}
 
     @cached_property
     def activity(self) -> dict[date, Activity]:
@@ -283,18 +276,3 @@ def night_of(scope: Scope, *, days: int, games: int | None = None) -> Night:
     if games is not None and games < 0:
         raise UserError(f"games={games} must be 0 or more; leave it empty if you do not know")
     return Night(scope, days, games, load_rules())
-
-
-def load_rules(path: Path | None = None) -> QualityRules:
-    """The rules of the file, by default of ``params/quality.yaml``.
-
-    Raises:
-        UserError: The file cannot be read, or does not fit.
-    """
-    return _load_rules(path or places.file("params/quality.yaml"))
-
-
-@cache
-def _load_rules(path: Path) -> QualityRules:
-    rules: QualityRules = load_settings(path, QualityRules)
-    return rules

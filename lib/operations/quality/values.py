@@ -5,7 +5,6 @@ A flaw that the recent dates have as well is a WARN; a new one is a FAIL.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from statistics import median
 
@@ -25,7 +24,7 @@ _NEWS = 2.0  # a share counts as risen from twice the usual
 
 
 @dataclass(frozen=True)
-class _Flaw:
+class Flaw:
     """One thing that is wrong with a column, and how much.
 
     Attributes:
@@ -64,7 +63,7 @@ def null_values(night: Night) -> Section:
     """Columns without a value: where one is needed, and where more lack it than usual."""
     if night.profile is None:
         return Section(())
-    flaws = [_nulls_of(night, night.profile, rule) for rule in night.column_rules]
+    flaws = null_flaws(night, night.profile)
     return Section((_check(night, NULLS, flaws, "no value is missing that should be there"),), (_table(flaws),))
 
 
@@ -73,19 +72,29 @@ def ranges(night: Night) -> Section:
     """Values that make no sense, a scale that changed, recommendations that contradict their row."""
     if night.profile is None:
         return Section(())
-    profile = night.profile
+    flaws = range_flaws(night, night.profile)
+    check = _check(night, RANGES, flaws, "all values make sense")
+    return Section((check, *_scale_checks(night, night.profile)), (_table(flaws),))
+
+
+def null_flaws(night: Night, profile: DayProfile) -> list[Flaw]:
+    """What is missing in the columns of a date, well or not; the date may be one of the past."""
+    return [_nulls_of(night, profile, rule) for rule in night.column_rules]
+
+
+def range_flaws(night: Night, profile: DayProfile) -> list[Flaw]:
+    """What makes no sense in the columns of a date, in the same way."""
     flaws = [
         _flaw(night, profile, rule.column, unfit(rule.column), _expected(rule))
         for rule in night.column_rules
-        if unfit(rule.column) in profile.measured
+        if profile.asked(unfit(rule.column))
     ]
-    if CONTRADICTIONS in profile.measured:
+    if profile.asked(CONTRADICTIONS):
         flaws.append(_flaw(night, profile, "recommendation", CONTRADICTIONS, "contradict their line or points"))
-    check = _check(night, RANGES, flaws, "all values make sense")
-    return Section((check, *_scale_checks(night, profile)), (_table(flaws),))
+    return flaws
 
 
-def _nulls_of(night: Night, profile: DayProfile, rule: ColumnRule) -> _Flaw:
+def _nulls_of(night: Night, profile: DayProfile, rule: ColumnRule) -> Flaw:
     """A key column may be empty where the table's settings say so."""
     found = _flaw(night, profile, rule.column, nulls(rule.column), "NULLs")
     if rule.required:
@@ -95,22 +104,13 @@ def _nulls_of(night: Night, profile: DayProfile, rule: ColumnRule) -> _Flaw:
     return replace(found, verdict=Verdict.WARN if risen and found.usual_share is not None else Verdict.PASS)
 
 
-def _flaw(night: Night, profile: DayProfile, column: str, measure: str, what: str) -> _Flaw:
+def _flaw(night: Night, profile: DayProfile, column: str, measure: str, what: str) -> Flaw:
     """FAIL where it is news, WARN where the recent dates are no better."""
-    share = _share(profile, measure)
-    usual = _usual(night, lambda day: _share(day, measure))
+    share, usual = profile.share(measure), night.usual_share(measure)
     verdict = Verdict.PASS
     if share:
         verdict = Verdict.FAIL if not usual or share >= _NEWS * usual else Verdict.WARN
-    return _Flaw(column, what, int(profile.measured[measure] or 0), share, usual, verdict)
-
-
-def _share(profile: DayProfile, measure: str) -> float:
-    return (profile.measured[measure] or 0) / profile.active_rows if profile.active_rows else 0.0
-
-
-def _usual(night: Night, figure: Callable[[DayProfile], float]) -> float | None:
-    return median(figure(day) for day in night.past) if night.has_past else None
+    return Flaw(column, what, profile.counted(measure), share, usual, verdict)
 
 
 def _expected(rule: ColumnRule) -> str:
@@ -124,9 +124,7 @@ def _expected(rule: ColumnRule) -> str:
 
 def _scale_checks(night: Night, profile: DayProfile) -> list[Check]:
     """Only when one changed: 0.7 on a scale to 100 is in range and wrong."""
-    changed = {
-        rule.column: tops for rule in night.column_rules if rule.scales and (tops := _changed(night, profile, rule))
-    }
+    changed = {rule.column: tops for rule in night.column_rules if (tops := changed_scale(night, profile, rule))}
     if not changed:
         return []
     evidence: dict[str, Value] = {}
@@ -139,18 +137,20 @@ def _scale_checks(night: Night, profile: DayProfile) -> list[Check]:
     return [SCALES.named(f"Scale of {', '.join(changed)}").on(evidence).fails("; ".join(summaries), step)]
 
 
-def _changed(night: Night, profile: DayProfile, rule: ColumnRule) -> tuple[float, float] | None:
+def changed_scale(night: Night, profile: DayProfile, rule: ColumnRule) -> tuple[float, float] | None:
     """The column's greatest value and the usual one, if they are of different scales."""
-    tops = [top for day in night.past if (top := day.measured[greatest(rule.column)]) is not None]
-    top = profile.measured[greatest(rule.column)]
-    if top is None or not tops or not night.has_past:
+    if not rule.scales or not night.has_past:
+        return None
+    tops = [top for day in night.past if (top := day.greatest(greatest(rule.column))) is not None]
+    top = profile.greatest(greatest(rule.column))
+    if top is None or not tops:
         return None
     usual = median(tops)
     scale = rule.scale_of(top)
     return None if scale is None or scale == rule.scale_of(usual) else (top, usual)
 
 
-def _check(night: Night, question: Question, flaws: list[_Flaw], all_well: str) -> Check:
+def _check(night: Night, question: Question, flaws: list[Flaw], all_well: str) -> Check:
     bad = sorted((flaw for flaw in flaws if flaw.verdict is not Verdict.PASS), key=lambda flaw: -flaw.verdict.badness)
     columns = list(dict.fromkeys(flaw.column for flaw in flaws))
     evidence: dict[str, Value] = {} if bad else {"columns": columns}
@@ -169,7 +169,7 @@ def _check(night: Night, question: Question, flaws: list[_Flaw], all_well: str) 
     return question.answer(worst([flaw.verdict for flaw in bad]), "; ".join(map(str, bad[:3])), step)
 
 
-def _table(flaws: list[_Flaw]) -> Table:
+def _table(flaws: list[Flaw]) -> Table:
     rows = [
         (
             flaw.verdict,

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import date
 from statistics import median
 
-from lib.consolidation.upkeep.day_profiles import Coverage
+from lib.consolidation.upkeep.day_profiles import SystemProfile
 from lib.operations.quality.night import Night
 from lib.operations.quality.no_rows import VOLUME, without_rows
 from lib.verdict.check import Check
@@ -29,13 +29,13 @@ def volume(night: Night) -> Section:
     return Section((check,), (*_figures(night), _recent_dates(night)))
 
 
-def rows_for_each(systems: Sequence[Coverage]) -> float | None:
+def rows_for_each(systems: Sequence[SystemProfile]) -> float | None:
     """Rows for a game and system of one date; None: there are none."""
     cells = sum(system.games for system in systems)
-    return sum(system.rows for system in systems) / cells if cells else None
+    return sum(system.active_rows for system in systems) / cells if cells else None
 
 
-def games_of(systems: Sequence[Coverage]) -> int:
+def games_of(systems: Sequence[SystemProfile]) -> int:
     """Games of a date: those of the system that has most."""
     return max((system.games for system in systems), default=0)
 

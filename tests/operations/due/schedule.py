@@ -16,7 +16,7 @@ from lib.settings_file import read_yaml
 
 SCHEDULE = TableName("nba_raw", "v_nbac_schedule_latest")
 COLUMNS = (Column("game_id", "STRING"), Column("game_date", "DATE"), Column("game_status", "INT64"))
-PRODUCTION = DueSettings(query=read_yaml(places.PARAMS / "environments" / "production.yaml")["due"]["query"])
+PRODUCTION = DueSettings(query=read_yaml(places.ROOT / "params" / "environments" / "production.yaml")["due"]["query"])
 TABLE = DueSettings(table=DueTable(str(SCHEDULE), "game_date", "game_id", {"game_status": (1, 2, 3)}))
 POSTPONED = 4
 

@@ -25,11 +25,13 @@ from lib.errors import UserError
 from lib.operations.quality.activity import active_rows, lines
 from lib.operations.quality.completeness import completeness
 from lib.operations.quality.duplicates import duplicates_of
-from lib.operations.quality.night import Night, load_rules, night_of
+from lib.operations.quality.night import Night, night_of
+from lib.operations.quality.rules import load_rules
 from lib.operations.quality.values import null_values, ranges
 from lib.operations.quality.volume import volume
 from lib.operations.quality.writes import rows_against_ledger, table_freshness, written_at_least
 from lib.operations.scope import scope_of
+from lib.operations.systems.values_by_system import values_by_system
 from lib.platform import Platform
 from lib.ports.logs import LogEntry
 from lib.verdict.check import Check
@@ -56,6 +58,7 @@ STEPS: Sequence[Callable[[Night], Section]] = (
     null_values,
     ranges,
     lines,
+    values_by_system,
 )
 
 
@@ -94,11 +97,11 @@ def connected(home: Path) -> Platform:
 
 
 @pytest.fixture(scope="module")
-def four_dates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The state after four ordinary dates; the date itself has no rows yet."""
+def past_dates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state after seven ordinary dates; the date itself has no rows yet."""
     home = tmp_path_factory.mktemp("past") / "state"
     platform = connected(home)
-    for number in range(1, 5):
+    for number in range(1, 8):
         day = DAY - timedelta(days=number)
         consolidate(platform, rows(day), batch=f"batch_{day}", day=day)
     shutil.rmtree(home / "logs")
@@ -106,8 +109,8 @@ def four_dates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def platform(four_dates: Path, home: Path, platform: Platform) -> Platform:
-    shutil.copytree(four_dates, home, dirs_exist_ok=True)
+def platform(past_dates: Path, home: Path, platform: Platform) -> Platform:
+    shutil.copytree(past_dates, home, dirs_exist_ok=True)
     return platform
 
 
@@ -143,7 +146,7 @@ def log(home: Path, message: str, *, service: str = "prediction-coordinator", da
         pytest.param([rows(games=GAMES[:1])], id="one game"),
         pytest.param([rows(), rows(generation="b")], id="regeneration"),
         pytest.param([rows(), rows(at=[25.0]), rows(at=[25.5])], id="lines that moved"),
-        pytest.param([rows(at=[20.5, 21.0, 21.5, 22.0, 22.5, 23.0])], id="backfill"),
+        pytest.param([rows(at=[23.0, 23.5, 24.0, 24.5, 25.0, 25.5, 26.0])], id="backfill"),
     ],
 )
 def test_an_ordinary_night_is_green(platform: Platform, batches: list[list[dict[str, Any]]]) -> None:
@@ -166,6 +169,38 @@ def test_superseded_rows_with_an_active_one_are_legal(platform: Platform) -> Non
     assert active.evidence["inactive rows, share"] == percent(50)
 
 
+@pytest.mark.parametrize(
+    ("older", "expected"),
+    [
+        ("TRUE", "FAIL 63 of 72 players and systems have several active rows, up to 2: player1 (3 systems), "),
+        ("current_points_line <> 24.5", ""),
+    ],
+)
+def test_one_row_stays_active_where_the_table_says_so(platform: Platform, older: str, expected: str) -> None:
+    """A line moved; elsewhere both rows are right."""
+    spec = replace(platform.table, supersedes=("game_id", "player_lookup", "system_id"))
+    superseding = replace(platform, environment=replace(platform.environment, table_spec=spec))
+    for batch, line in (("batch_1", 24.5), ("linecheck_1", 25.0)):
+        consolidate(platform, rows(at=[line]), batch=batch)
+    execute(platform, f"UPDATE {NAME} SET is_active = {older} WHERE {OF_DAY} AND current_points_line IS NOT NULL")
+    assert found(night(platform)) == {}
+    said = found(night(superseding))
+    assert said.keys() == ({"One active row"} if expected else set())
+    assert said.get("One active row", "").startswith(expected)
+
+
+def test_names_of_players_and_systems_are_bounded_lines(platform: Platform) -> None:
+    consolidate(platform, rows())
+    hostile = "chr(10) || '<b>' || chr(27) || '[31m' || repeat('x', 5000)"
+    execute(platform, f"UPDATE {NAME} SET player_lookup = player_lookup || {hostile} WHERE {OF_DAY}")
+    execute(platform, f"UPDATE {NAME} SET is_active = FALSE WHERE {OF_DAY} AND system_id <> 'ensemble'")
+    execute(platform, f"UPDATE {NAME} SET system_id = system_id || {hostile} WHERE {OF_DAY}")
+    summaries = [check.summary for check in checks(night(platform))]
+    assert any("player0 <b>xxx" in summary for summary in summaries)
+    assert max(map(len, summaries)) < 1_500
+    assert [summary for summary in summaries if not summary.isprintable()] == []
+
+
 OF_DAY = f"game_date = '{DAY}'"
 FLAWS = {
     "deleted by hand": (
@@ -176,7 +211,8 @@ FLAWS = {
         f"UPDATE {NAME} SET is_active = FALSE WHERE {OF_DAY} AND system_id <> 'ensemble'",
         {
             "Active rows": "FAIL readers see nothing of 48 of 72 players and systems (67%); 48 rows are inactive",
-            "Completeness by game and system": "FAIL no rows of similarity altogether; xgboost altogether",
+            "Completeness by game and system": "FAIL no rows of similarity altogether "
+            "(last rows 2026-01-16 12:00:00 EST); xgboost altogether (last rows 2026-01-16 12:00:00 EST)",
         },
     ),
     "same rows twice": (
@@ -194,7 +230,10 @@ FLAWS = {
     ),
     "no lines": (
         f"UPDATE {NAME} SET current_points_line = NULL, recommendation = 'NO_LINE' WHERE {OF_DAY}",
-        {"NULLs": "WARN current_points_line: 72 NULLs (100.0%, 12.5% are usual)"},
+        {
+            "Values by system": "FAIL share of NO_LINE 100% (usual 12%) of ensemble and all 2 others",
+            "NULLs": "WARN current_points_line: 72 NULLs (100.0%, 12.5% are usual)",
+        },
     ),
     "quarter points": (
         f"UPDATE {NAME} SET current_points_line = 24.25 WHERE {OF_DAY} AND player_lookup = 'player1'",
@@ -264,7 +303,17 @@ def test_several_flaws_of_one_kind_are_all_kept(platform: Platform) -> None:
     [
         (
             lambda row: row["system_id"] != "xgboost",
-            {"Completeness by game and system": "FAIL no rows of xgboost altogether"},
+            {
+                "Completeness by game and system": "WARN xgboost stopped for all games at once: switched off, or its "
+                "model is missing? Last rows 2026-01-16 12:00:00 EST"
+            },
+        ),
+        (
+            lambda row: row["system_id"] == "ensemble",
+            {
+                "Completeness by game and system": "FAIL no rows of similarity altogether "
+                "(last rows 2026-01-16 12:00:00 EST); xgboost altogether"
+            },
         ),
         (
             lambda row: row["system_id"] != "xgboost" or "CLE" not in row["game_id"],
@@ -334,10 +383,12 @@ def test_what_still_waits_in_staging_is_not_missing_yet(platform: Platform) -> N
     waiting = [row for row in rows() if row["system_id"] == "xgboost"]
     platform.staging_writer().write(waiting, batch_id=f"batch_{DAY}_2", worker_id="w1", game_date=DAY)
     assert found(night(platform, now=AFTERNOON)) == {
-        "Completeness by game and system": "WARN so far no rows of xgboost altogether; "
+        "Completeness by game and system": "WARN so far no rows of xgboost altogether "
+        "(last rows 2026-01-16 12:00:00 EST); "
         f"its batches wait in staging: batch_{DAY}_2"
     }
-    assert found(night(platform))["Completeness by game and system"] == "FAIL no rows of xgboost altogether"
+    afterwards = found(night(platform))["Completeness by game and system"]
+    assert afterwards == "FAIL no rows of xgboost altogether (last rows 2026-01-16 12:00:00 EST)"
 
 
 def test_rows_past_the_ledger_were_written_without_the_fence(platform: Platform) -> None:
@@ -467,6 +518,7 @@ def test_without_a_past_nothing_is_usual(platform: Platform) -> None:
     assert {name: text.split()[0] for name, text in said.items()} == {
         "Volume": "UNKNOWN",
         "Completeness by game and system": "UNKNOWN",
+        "Values by system": "UNKNOWN",
     }
     assert "only 0 of the 28 days before have rows, 3 are needed" in said["Volume"]
 
@@ -528,6 +580,14 @@ def test_rules_that_do_not_fit_are_refused_in_a_line(tmp_path: Path, text: str) 
 def test_a_column_that_is_no_identifier_never_meets_sql() -> None:
     with pytest.raises(UserError):
         ColumnRule("x` OR TRUE --")
+
+
+def test_limits_have_to_rise(tmp_path: Path) -> None:
+    rules = (places.ROOT / "params" / "quality.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "quality.yaml"
+    path.write_text(rules.replace("warn: 1.2, fail: 1.5", "warn: 1.2, fail: 1.1"), encoding="utf-8")
+    with pytest.raises(UserError, match="rise from steady to warn to fail"):
+        load_rules(path)
 
 
 @pytest.mark.parametrize("limit", ["volume_fail_below: 0.5", "highest: 100\n    step: 0.5"])

@@ -1,0 +1,83 @@
+"""What readers see of each date, subject by subject: a key without its line, or what one row stays active within."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from lib.consolidation.key import column_list, quoted
+from lib.consolidation.table_spec import TableSpec
+from lib.consolidation.upkeep.day_profiles import is_active
+from lib.consolidation.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What readers see of one date, subject by subject: see `subject_columns`.
+
+    A line that moved is another key of one subject.
+
+    Attributes:
+        subjects: How many there are.
+        unseen: Subjects of which no row is active: readers see nothing of them.
+        several: Subjects with several active rows.
+        most: Active rows of the subject that has most of them.
+    """
+
+    game_date: date
+    subjects: int
+    unseen: int
+    several: int
+    most: int
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A subject of one date.
+
+    Attributes:
+        key: The values of `subject_columns`.
+        rows: All of them.
+        active_rows: Those that readers see.
+    """
+
+    key: Mapping[str, Any]
+    rows: int
+    active_rows: int
+
+
+def subject_columns(spec: TableSpec) -> tuple[str, ...]:
+    """What one row stays active within, where the table says so; else the key without its line."""
+    return spec.supersedes or tuple(name for name in spec.key_columns if name not in spec.rounded_columns)
+
+
+def activity_by_day(warehouse: Warehouse, spec: TableSpec, since: date, until: date) -> list[Activity]:
+    """Each date from `since` to `until` that has rows, oldest first."""
+    day = quoted(spec.date_column)
+    subject = column_list(subject_columns(spec), "T")
+    grouped = f"T.{day}, {subject}" if subject else f"T.{day}"
+    rows = warehouse.query(
+        "SELECT day, COUNT(*) AS subjects, COUNTIF(active_rows = 0) AS unseen, COUNTIF(active_rows > 1) AS several, "
+        f"MAX(active_rows) AS most FROM (SELECT T.{day} AS day, COUNTIF({is_active(spec)}) AS active_rows "
+        f"FROM {spec.table.sql} AS T WHERE T.{day} BETWEEN @since AND @until GROUP BY {grouped}) AS counted "
+        "GROUP BY day ORDER BY day",
+        {"since": since, "until": until},
+    )
+    return [Activity(row["day"], row["subjects"], row["unseen"], row["several"], row["most"]) for row in rows]
+
+
+def subjects_of_date(
+    warehouse: Warehouse, spec: TableSpec, game_date: date, *, several: bool, most: int
+) -> list[Subject]:
+    """Subjects of the date without an active row or, for `several`, with more than one; no more than `most`."""
+    subject, active = column_list(subject_columns(spec), "T"), f"COUNTIF({is_active(spec)})"
+    rows = warehouse.query(
+        f"SELECT {subject}, COUNT(*) AS row_count, {active} AS active_rows FROM {spec.table.sql} AS T "
+        f"WHERE T.{quoted(spec.date_column)} = @game_date GROUP BY {subject} "
+        f"HAVING {active} {'> 1' if several else '= 0'} ORDER BY active_rows DESC, {subject} LIMIT {int(most)}",
+        {"game_date": game_date},
+    )
+    keys = [{name: row[name] for name in subject_columns(spec)} for row in rows]
+    return [Subject(key, row["row_count"], row["active_rows"]) for key, row in zip(keys, rows, strict=True)]
