@@ -16,7 +16,8 @@ Weekday = Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 _LONGEST_QUERY = 10_000
 _LONGEST_NAME = 60
 _LATEST_HOUR = 48
-_BEGINS = re.compile(r"\s*(?:SELECT|WITH)\b", re.IGNORECASE)
+# After comments, if any. Of what begins otherwise sqlglot would warn before it is refused.
+_BEGINS = re.compile(r"(?:\s++|--[^\n]*+\n)*+(?:SELECT|WITH)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

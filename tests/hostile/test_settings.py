@@ -149,6 +149,21 @@ def test_an_environment_that_does_not_fit_is_told_in_a_line(tmp_path: Path, cont
     assert_told(loaded(tmp_path, content))
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "-- games\nSELECT d, n FROM t WHERE d BETWEEN @since AND @until;",
+        "WITH days AS (SELECT d FROM UNNEST(GENERATE_DATE_ARRAY(@since, @until)) AS d) "
+        "SELECT d, COUNT(t.id) FROM days LEFT JOIN `my-project.raw.t` AS t USING (d) GROUP BY d",
+    ],
+)
+def test_a_query_of_what_is_due_may_be_any_select_of_two_columns(tmp_path: Path, query: str) -> None:
+    said = loaded(tmp_path, f"{NEEDED}{yaml.safe_dump({'due': {'query': query}})}")
+    assert isinstance(said, Environment), said
+    assert said.due is not None
+    assert said.due.query == query
+
+
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(list(FRAGMENTS.values())),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
