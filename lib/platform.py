@@ -212,7 +212,11 @@ def connect(name: str = "local") -> Platform:
     Raises:
         UserError: There is no such environment, or its file does not fit.
     """
-    environment = load_environment(name)
+    return platform_of(load_environment(name))
+
+
+def platform_of(environment: Environment) -> Platform:
+    """The platform of settings that may stand in no file yet."""
     return Platform(environment, _PLATFORMS[environment.platform].adapters_of(environment, places.home))
 
 

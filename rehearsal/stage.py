@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lib.consolidation.staging import StagingWrite
+from lib.consolidation.upkeep.past_rows import insert_as_they_are
 from lib.errors import UserError
 from lib.platform import Platform
 from lib.ports.services import LATEST
@@ -79,13 +80,8 @@ def stage_batch(
 
 def insert_rows(platform: Platform, rows: Sequence[Mapping[str, Any]]) -> None:
     """Rows that are in the table, past any consolidation."""
-    warehouse = embedded_warehouse(platform)
-    with warehouse.session():
-        writes = platform.staging_writer().write(rows, batch_id="by-hand", worker_id="by-hand")
-        for table in [write.table for write in writes]:
-            names = ", ".join(column.name for column in warehouse.columns(table))
-            run_sql(platform, f"INSERT INTO {platform.table.table.sql} ({names}) SELECT {names} FROM {table.sql}")  # noqa: S608 - own names
-            warehouse.drop([table])
+    with embedded_warehouse(platform).session():
+        insert_as_they_are(platform.warehouse, platform.table, rows)
 
 
 def run_sql(platform: Platform, statement: str) -> None:

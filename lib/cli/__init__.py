@@ -21,6 +21,7 @@ from lib.cli.dialect import dialect
 from lib.cli.environment import doctor, logs, notify
 from lib.cli.extras import missing_extra
 from lib.cli.imports import imports
+from lib.cli.init import init
 from lib.cli.locks import locks
 from lib.cli.pages import incident, site
 from lib.cli.prove import prove
@@ -75,7 +76,7 @@ def cli() -> None:
     """Runbooks for a pipeline that once wrote duplicates, and the library that prevents them."""
 
 
-_ON_RUNS = (run, list_runbooks, params, new, runs, incident, site, schedule, deploy, demo, drill, dialect)
+_ON_RUNS = (init, run, list_runbooks, params, new, runs, incident, site, schedule, deploy, demo, drill, dialect)
 _ON_DATA = (stage, consolidate, duplicates, repair, locks, fence, logs, imports, audit, doctor, prove, notify)
 for command in (*_ON_RUNS, *_ON_DATA):
     cli.add_command(command)

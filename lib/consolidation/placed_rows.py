@@ -47,6 +47,15 @@ class PlacedRows:
     def __len__(self) -> int:
         return len(self.places.numbers)
 
+    def at(self, positions: Sequence[int]) -> PlacedRows:
+        """The rows at these positions, counted from 0."""
+
+        def taken(values: Sequence[Any] | pyarrow.ChunkedArray) -> Sequence[Any] | pyarrow.ChunkedArray:
+            return [values[number] for number in positions] if isinstance(values, Sequence) else values.take(positions)
+
+        columns = {name: taken(values) for name, values in self.columns.items()}
+        return PlacedRows(columns, Places([self.places.numbers[position] for position in positions], self.places.unit))
+
 
 @dataclass(frozen=True)
 class PlacedMappings:

@@ -53,7 +53,7 @@ def kinds_of(path: Path) -> dict[str, set[str]]:
 
 def _kind(value: Any) -> str:
     if isinstance(value, str):
-        return _kind_of_text(value)
+        return kind_of_text(value)
     if isinstance(value, list):
         return _kind_of_list({"STRING" if isinstance(item, str) else _kind(item) for item in value})
     return {bool: "BOOL", int: "INT64", float: "FLOAT64"}.get(type(value), "JSON")
@@ -66,7 +66,7 @@ def _kind_of_list(items: set[str]) -> str:
     return f"ARRAY<{item}>" if item in {"STRING", "BOOL", *_NUMBERS} else "JSON"
 
 
-def _kind_of_text(text: str) -> str:
+def kind_of_text(text: str) -> str:
     if len(text) > _LONGEST_TIME:
         return "STRING"
     if text in _BOOLS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
@@ -24,6 +25,8 @@ from lib.words.choices import no_such
 if TYPE_CHECKING:
     from lib.words.secrets.redaction import Redactor
 
+_PARAMS_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}\.yaml", re.ASCII)
+
 
 @dataclass(frozen=True)
 class Environment:
@@ -37,6 +40,7 @@ class Environment:
         redact: What is masked in all that a run leaves.
         table_spec: The table that batches are consolidated into.
         dialects: How the services write their log lines: files of ``params/dialects``, the first one first.
+        quality: What a usual date's rows are like: a file of ``params``.
         batch_state: Where the coordinator records how far each batch is.
         due: Which dates should have rows; None: nothing says so.
     """
@@ -55,6 +59,7 @@ class Environment:
     notifications: NotificationSettings = NotificationSettings()
     table_spec: TableSpec = TableSpec()
     dialects: tuple[str, ...] = ("library", "a1", "a2", "b")
+    quality: str = "quality.yaml"
     batch_state: BatchStateSettings = BatchStateSettings()
     due: DueSettings | None = None
 
@@ -62,6 +67,8 @@ class Environment:
         self.batch_state.check_platform(self.platform)
         if self.name.startswith("_"):
             raise UserError("name: an environment cannot be called _ and more: such folders of the archive are its own")
+        if not _PARAMS_FILE.fullmatch(self.quality):
+            raise UserError(f"quality: {self.quality!r:.80} is not the name of a file of params, such as quality.yaml")
         for setting in ("project_id", "region", "timezone"):
             if not getattr(self, setting).isprintable():
                 raise UserError(f"{setting}: {getattr(self, setting)!r:.80} is not printable text")

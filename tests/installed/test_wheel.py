@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from lib.places import ROOT
 from tests.installed.environments import Installed, built_wheel, with_all_packages, with_the_core_alone
+from tests.projects.orders import LAST_DAY, as_csv, orders
 
 NO_PROJECT = "runbook: no project here: run `runbook init`, or name one by RUNBOOK_PROJECT\n"
 SHIPPED = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
@@ -64,6 +67,51 @@ def test_a_project_anywhere_has_the_shipped_runbooks_and_keeps_its_own_state(
     assert (project / ".runbook").is_dir()
     assert installed.call("runbook", "doctor", cwd=tmp_path, RUNBOOK_PROJECT=str(project)).returncode in (0, 3)
     assert sorted(data.rglob("*")) == before
+
+
+@pytest.mark.long
+def test_a_table_of_any_kind_has_its_first_verdict_in_five_minutes(wheel: Path, tmp_path: Path) -> None:
+    """A race of MERGEs without the library is found, repaired, and the repair undone."""
+    installed, shop = with_all_packages(tmp_path / "environment", wheel), tmp_path / "shop"
+    file, day = as_csv(tmp_path / "orders.csv", orders()), str(LAST_DAY)
+
+    def call(*words: str, code: int = 0) -> str:
+        done = installed.call("runbook", *words, cwd=shop if shop.exists() else tmp_path)
+        assert done.returncode == code, f"{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    said = call("init", "shop", "--from", str(file), "--table", "shop.orders", "--yes")
+    assert "PASS     day1_monitoring" in said
+    race(shop / ".runbook" / "warehouse.duckdb", day)
+    call("run", "duplicate_diagnosis", "-p", f"game_date={day}", code=1)
+    planned = call("repair", "plan", "--game-date", day, code=0)
+    digest = re.search(r"--plan (\S+)", planned)
+    assert digest, planned
+    done = call("repair", "apply", "--game-date", day, "--plan", digest[1], "--reason", "the race of the test")
+    call("run", "duplicate_diagnosis", "-p", f"game_date={day}")
+    backup = re.search(r"runbook repair undo [^\n]*", done)
+    assert backup, done
+    undo = backup[0].split()[1:]
+    digest = re.search(r"--plan (\S+)", call(*undo))
+    assert digest
+    call(*undo, "--plan", digest[1], "--reason", "to see both again")
+    call("duplicates", "--game-date", day, code=1)
+
+
+def race(warehouse: Path, day: str) -> None:
+    """Two transactions insert the same new rows, as MERGEs do that do not know of each other."""
+    with duckdb.connect(str(warehouse)) as connection:
+        rivals = [connection.cursor() for _ in range(2)]
+        for rival in rivals:
+            rival.execute("BEGIN")
+        for rival in rivals:
+            rival.execute(
+                "INSERT INTO shop.orders SELECT * REPLACE (order_id + 1000000 AS order_id) FROM shop.orders "
+                "WHERE order_date = ?",
+                [day],
+            )
+        for rival in rivals:
+            rival.execute("COMMIT")
 
 
 def test_without_a_project_it_shows_and_keeps_nothing(wheel: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 from statistics import median
 
+from lib import places
 from lib.consolidation.errors import QueryOverLimit
 from lib.consolidation.schema import NUMBERS
 from lib.consolidation.staging import staging_backlog
@@ -275,4 +276,4 @@ def night_of(scope: Scope, *, days: int, games: int | None = None) -> Night:
         raise UserError(f"days={days} can't be looked at; write 1 to {_MOST_DAYS}")
     if games is not None and games < 0:
         raise UserError(f"games={games} must be 0 or more; leave it empty if you do not know")
-    return Night(scope, days, games, load_rules())
+    return Night(scope, days, games, load_rules(places.file(f"params/{scope.platform.environment.quality}")))

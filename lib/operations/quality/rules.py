@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from lib import places
 from lib.consolidation.identifiers import plain_identifier
 from lib.consolidation.upkeep.column_rules import ColumnRule
 from lib.errors import UserError
@@ -43,31 +42,31 @@ class ValueRules:
     Attributes:
         fewest_dates: So few good dates are no history.
         fewest_rows: Fewer rows may be all the same by chance.
-        predicted: The bias is this column
-        line: less this one; a table without them has none.
-        category: The column whose words are counted, those of its rule's `one_of`.
-        apart: Words that are shares of all rows; the others are shares of the rows without these.
         bias: In the column's unit.
         share: Of 1.
         mean: In standard deviations of the column.
         spread: As a share of the usual standard deviation.
+        predicted: The bias is this column
+        line: less this one; empty, as the former: there is no bias.
+        category: The column whose words are counted, those of its rule's `one_of`; empty: none.
+        apart: Words that are shares of all rows; the others are shares of the rows without these.
     """
 
     __pydantic_config__ = {"extra": "forbid", "allow_inf_nan": False}  # noqa: RUF012
 
     fewest_dates: int
     fewest_rows: int
-    predicted: str
-    line: str
-    category: str
-    apart: tuple[str, ...]
     bias: Limits
     share: Limits
     mean: Limits
     spread: Limits
+    predicted: str = ""
+    line: str = ""
+    category: str = ""
+    apart: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in (self.predicted, self.line, self.category):
+        for name in filter(None, (self.predicted, self.line, self.category)):
             plain_identifier(name, "column name")
 
 
@@ -76,8 +75,6 @@ class QualityRules:
     """The rules. Shares are of 1.
 
     Attributes:
-        game_column: Names the game of a row.
-        system_column: Names its prediction system.
         fewest_dates: So few earlier dates are no history.
         volume_warn_below: Rows for a game and system, as a share of the usual ones.
         volume_fail_below: The same, for a FAIL.
@@ -92,12 +89,12 @@ class QualityRules:
         written_at_most_hours_before: Hours between a date's rows and its start.
         columns: What the values must be like.
         values: How far from the usual a system's values may be.
+        game_column: Names the game of a row; empty: dates are not counted by games.
+        system_column: Names its prediction system; empty: each date is a whole.
     """
 
     __pydantic_config__ = {"extra": "forbid", "allow_inf_nan": False}  # noqa: RUF012
 
-    game_column: str
-    system_column: str
     fewest_dates: int
     volume_warn_below: float
     volume_fail_below: float
@@ -112,22 +109,20 @@ class QualityRules:
     written_at_most_hours_before: float
     columns: tuple[ColumnRule, ...]
     values: ValueRules
+    game_column: str = ""
+    system_column: str = ""
 
     def __post_init__(self) -> None:
-        for name in (self.game_column, self.system_column):
+        for name in filter(None, (self.game_column, self.system_column)):
             plain_identifier(name, "column name")
 
 
-def load_rules(path: Path | None = None) -> QualityRules:
-    """The rules of the file, by default of ``params/quality.yaml``.
+@cache
+def load_rules(path: Path) -> QualityRules:
+    """The rules of the file.
 
     Raises:
         UserError: The file cannot be read, or does not fit.
     """
-    return _load_rules(path or places.file("params/quality.yaml"))
-
-
-@cache
-def _load_rules(path: Path) -> QualityRules:
     rules: QualityRules = load_settings(path, QualityRules)
     return rules

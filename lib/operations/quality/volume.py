@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import date
 from statistics import median
 
-from lib.consolidation.upkeep.day_profiles import SystemProfile
+from lib.consolidation.upkeep.day_profiles import DayProfile, SystemProfile
 from lib.operations.quality.night import Night
 from lib.operations.quality.no_rows import VOLUME, without_rows
 from lib.verdict.check import Check
@@ -35,6 +35,11 @@ def rows_for_each(systems: Sequence[SystemProfile]) -> float | None:
     return sum(system.active_rows for system in systems) / cells if cells else None
 
 
+def _compared_rows(night: Night, day: DayProfile) -> float | None:
+    """Rows for a game and system, or all rows of the date where the table has no such columns."""
+    return rows_for_each(night.coverage.get(day.game_date, [])) if night.has_systems else float(day.active_rows)
+
+
 def games_of(systems: Sequence[SystemProfile]) -> int:
     """Games of a date: those of the system that has most."""
     return max((system.games for system in systems), default=0)
@@ -43,8 +48,8 @@ def games_of(systems: Sequence[SystemProfile]) -> int:
 def _volume_check(night: Night) -> Check:
     assert night.profile is not None
     systems = night.coverage.get(night.game_date, [])
-    rows, games, found = night.profile.active_rows, games_of(systems), rows_for_each(systems)
-    past = [share for day in night.past if (share := rows_for_each(night.coverage.get(day.game_date, []))) is not None]
+    rows, games, found = night.profile.active_rows, games_of(systems), _compared_rows(night, night.profile)
+    past = [each for day in night.past if (each := _compared_rows(night, day)) is not None]
     usual = median(past) if past else None
     share = (found or 0) / usual if usual else None
     question = VOLUME.on(
@@ -54,7 +59,7 @@ def _volume_check(night: Night) -> Check:
             "games": games if night.has_systems else None,
             "games due": str(night.due) if night.due.units is None else night.due.units,
             "systems": len(systems) if night.has_systems else None,
-            "rows for a game and system": found,
+            "rows for a game and system": found if night.has_systems else None,
             "usual": usual,
             "usual, from so many earlier dates": len(past),
             "of the usual": percent(None if share is None else 100 * share),
@@ -65,16 +70,12 @@ def _volume_check(night: Night) -> Check:
     step = f"See whether its batches wait in staging: {night.monitoring}"
     if night.has_systems and games < (night.due.units or 0):
         return _too_few_games(night, question.fails(f"{counted}; {night.due}", step))
-    if not night.has_systems:
-        step = "Name the columns of game and system in params/quality.yaml."
-        summary = f"{counted}; whether that is enough is not known: the table has no column for game and system"
-        return question.unknown(summary, step)
     if not night.has_past or share is None:
         enough = ", as many as were due" if night.due.units else ""
         return question.unknown(
             f"{counted}{enough}; {night.no_past}", "Read more days (days=…), or wait until there are some."
         )
-    summary = f"{counted}: {share:.0%} of the usual rows for a game and system"
+    summary = f"{counted}: {share:.0%} of the usual rows{' for a game and system' if night.has_systems else ''}"
     if share < night.rules.volume_fail_below:
         return so_far(night, question.fails(summary, step))
     if share < night.rules.volume_warn_below:

@@ -287,7 +287,7 @@ def test_several_flaws_of_one_kind_are_all_kept(platform: Platform) -> None:
             platform,
             f"UPDATE {NAME} SET recommendation = '{word}' WHERE {OF_DAY} AND player_lookup = 'player{player}'",
         )
-    rules = load_rules()
+    rules = load_rules(places.ROOT / "params" / "quality.yaml")
     columns = [replace(rule, scales=(50, 100)) if rule.column == "predicted_points" else rule for rule in rules.columns]
     values, scales = ranges(replace(night(platform), rules=replace(rules, columns=tuple(columns)))).checks
     assert values.evidence["recommendation: not one of OVER, UNDER, PASS, NO_LINE"] == 9

@@ -1,0 +1,223 @@
+"""`runbook init`: from a file or a table to a project with its first verdict."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lib import places
+from lib.cli.terminal import echo_conclusion, printable
+from lib.errors import UserError
+
+if TYPE_CHECKING:
+    from lib.projects.guesses import Guess
+    from lib.projects.plan import ProjectPlan
+    from lib.projects.sample import Sample
+
+_LISTED = "COLUMN[,..]"
+_KEY = "Columns that tell the rows of one date apart"
+_DATE = "Column with the date that a row belongs to"
+_NEWEST = "Columns with the time at which a row was written, the deciding one first"
+_ACTIVE = "BOOL column that says whether a row counts"
+_PURPOSE = {"--key": _KEY, "--date": _DATE, "--newest-first": _NEWEST, "--active": _ACTIVE}
+
+
+@click.command()
+@click.argument("folder", default=".", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--from", "file", type=click.Path(path_type=Path), help="Rows to begin with: .csv, .parquet or .jsonl.")
+@click.option("--from-table", metavar="PROJECT.DATASET.TABLE", help="A table of BigQuery instead; it is only read.")
+@click.option("--table", metavar="SCHEMA.TABLE", help="The table that batches are merged into.")
+@click.option("--key", metavar=_LISTED, help=f"{_KEY}.")
+@click.option("--date", metavar="COLUMN", help=f"{_DATE}.")
+@click.option("--newest-first", metavar=_LISTED, help=f"{_NEWEST}.")
+@click.option("--active", metavar="COLUMN", help=f"{_ACTIVE}; empty: all rows count.")
+@click.option("--timezone", metavar="ZONE", help="The zone in which a date is a day, such as Europe/Berlin.")
+@click.option(
+    "--location", default="", metavar="REGION", help="Of --from-table: where BigQuery keeps it, such as us-west2."
+)
+@click.option("--env", "name", metavar="NAME", help="The environment's name.  [default: local, or production]")
+@click.option("--yes", is_flag=True, help="Accept every guess.")
+def init(
+    folder: Path,
+    file: Path | None,
+    from_table: str | None,
+    table: str | None,
+    key: str | None,
+    date: str | None,
+    newest_first: str | None,
+    active: str | None,
+    timezone: str | None,
+    location: str,
+    name: str | None,
+    yes: bool,
+) -> None:
+    """Make a project in FOLDER from the rows of a file, or of a table of BigQuery.
+
+    Shows what the table's columns are taken for, and why, and writes the settings. From a file it then makes the
+    table on this machine, stages and consolidates its newest date, and runs day1_monitoring. Overwrites nothing.
+    """
+    from lib.projects.plan import write_project
+
+    if (file is None) == (from_table is None):
+        raise UserError("name the rows to begin with: --from FILE, or --from-table PROJECT.DATASET.TABLE")
+    named = {"--key": key, "--date": date, "--newest-first": newest_first, "--active": active}
+    given = {option: _listed(text) for option, text in named.items() if text is not None}
+    answers, clock = _Answers(yes, given), _Clock()
+    cloud_project, sample = _cloud_rows(str(from_table), location, given) if file is None else ("", _file_rows(file))
+    click.echo(printable(f"{sample.origin}: {len(sample):,} rows, {len(sample.columns)} columns"))
+    table = table or ".".join((from_table or "").rsplit(".", 2)[-2:])
+    words = {"timezone": timezone or "", "table": table, "name": name or ""}
+    plan = _plan(sample, answers, words, cloud_project, location)
+    for path in write_project(folder, plan):
+        click.echo(f"  wrote {path}")
+    clock.lap("settings")
+    os.environ["RUNBOOK_PROJECT"] = str(folder.absolute())
+    if cloud_project:
+        click.echo(f"Next, in {folder}: runbook doctor --env {plan.environment}")
+    else:
+        _first_verdict(plan, sample, clock)
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """What the user said, says now, or leaves to the guesses.
+
+    Attributes:
+        takes_guesses: Whether guesses are accepted unseen.
+        given: Columns by option.
+    """
+
+    takes_guesses: bool
+    given: Mapping[str, tuple[str, ...]]
+
+    def choose(self, option: str, guess: Guess) -> tuple[str, ...]:
+        """The columns for an option that was not given.
+
+        Raises:
+            UserError: There is no terminal to ask at.
+        """
+        found = ",".join(guess.columns)
+        is_optional = option in ("--newest-first", "--active")
+        if self.takes_guesses and (found or is_optional):
+            return guess.columns
+        if not sys.stdin.isatty() or self.takes_guesses:
+            guessed = f" {found} fits ({guess.evidence}); give it, or accept every guess by --yes" if found else ""
+            raise UserError(f"{option}: name the {_PURPOSE[option].lower()};{guessed or f' {guess.evidence}'}")
+        click.echo(printable(f"\n{_PURPOSE[option]}: {found or 'none found'} ({guess.evidence})"))
+        nothing = "-" if is_optional else None
+        said = click.prompt(f"{option}{' (- for none)' if is_optional else ''}", default=found or nothing)
+        return _listed("" if said == nothing else said)
+
+    def word(self, option: str, purpose: str, default: str = "") -> str:
+        """One word that no column says."""
+        if default and (self.takes_guesses or not sys.stdin.isatty()):
+            return default
+        if not sys.stdin.isatty() or self.takes_guesses:
+            raise UserError(f"{option}: name {purpose}")
+        return str(click.prompt(f"{option}, {purpose}", default=default or None)).strip()
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(name for part in text.split(",") if (name := part.strip()))
+
+
+def _file_rows(file: Path) -> Sample:
+    from lib.projects.sample import sample_of_file
+
+    return sample_of_file(file)
+
+
+def _cloud_rows(table: str, location: str, given: Mapping[str, tuple[str, ...]]) -> tuple[str, Sample]:
+    """The Google Cloud project, and rows of the table's newest date."""
+    from lib.consolidation.identifiers import TableName
+    from lib.environment import Environment, GoogleSettings
+    from lib.platform import platform_of
+    from lib.projects.sample import sample_of_table
+
+    project, *rest = table.rsplit(".", 2)
+    if len(rest) != 2 or not project:
+        raise UserError(f"--from-table {table!r:.200}: write PROJECT.DATASET.TABLE")
+    environment = Environment("new", "google", project, google=GoogleSettings(bigquery_location=location))
+    warehouse = platform_of(environment).adapters.metered_warehouse
+    day_column = "".join(given.get("--date", ())[:1])
+    return project, sample_of_table(warehouse, TableName(*rest), day_column, until=places.now().date())
+
+
+def _plan(
+    sample: Sample, answers: _Answers, words: Mapping[str, str], cloud_project: str, location: str
+) -> ProjectPlan:
+    from lib.consolidation.identifiers import TableName
+    from lib.consolidation.schema import check_spec
+    from lib.environment.table import table_spec
+    from lib.projects.plan import ProjectPlan, Setting
+    from lib.projects.quality_rules import learnt_rules
+    from lib.projects.settings_of import Deciding
+    from lib.words.dates import zone
+
+    table = words["table"] or answers.word("--table", "the table that batches are merged into, SCHEMA.TABLE")
+    TableName.parse(table)
+    settings = Deciding(sample, answers.given, answers.choose).settings()
+    for setting in settings:
+        click.echo(printable(f"  {setting.line}"))
+    timezone = words["timezone"] or answers.word("--timezone", "the zone in which a date is a day", "UTC")
+    zone(timezone)
+    by_name = {setting.name: setting.value for setting in settings}
+    check_spec(table_spec(Path("--table"), {"name": table, **by_name}), sample.columns)
+    return ProjectPlan(
+        environment=words["name"] or ("production" if cloud_project else "local"),
+        timezone=timezone,
+        origin=sample.origin,
+        table=[Setting("name", table), *settings],
+        rows=sample.rows_by_date(str(by_name["date_column"])),
+        rules=learnt_rules(sample, [*by_name["key_columns"], str(by_name["date_column"])]),
+        cloud_project=cloud_project,
+        location=location,
+    )
+
+
+def _first_verdict(plan: ProjectPlan, sample: Sample, clock: _Clock) -> None:
+    from lib.archive.archive import Archive
+    from lib.platform import connect
+    from lib.projects.first_batch import write_first_batch
+    from lib.runbooks.catalogue import find_runbook
+    from lib.runbooks.execution import execute
+    from lib.site.build import build_site
+
+    platform = connect(plan.environment)
+    first = write_first_batch(platform, sample)
+    result = first.result
+    click.echo(
+        f"{platform.table.table}: {first.past_rows:,} rows of earlier dates as they are; of {result.game_date} "
+        f"{result.staged:,} staged = {result.inserted:,} inserted + {result.deduplicated:,} deduplicated"
+    )
+    clock.lap("table and first batch")
+    archive = Archive()
+    given = {"game_date": str(result.game_date)}
+    run = execute(find_runbook("day1_monitoring"), given, environment=plan.environment, archive=archive)
+    index = build_site(archive)
+    clock.lap("day1_monitoring")
+    echo_conclusion("day1_monitoring", run.record.verdict, run.record.headline, run.record.checks)
+    click.echo(f"\nThe report: {_link(archive.store.address(run.report))}\nAll runs:   {_link(index)}")
+
+
+def _link(place: str) -> str:
+    return place if "://" in place else Path(place).absolute().as_uri()
+
+
+class _Clock:
+    """Says what a step took."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+
+    def lap(self, step: str) -> None:
+        now = time.monotonic()
+        click.echo(f"  ({step}: {now - self._since:.1f} s)")
+        self._since = now

@@ -1,0 +1,48 @@
+"""Rows that a table has from before this library consolidated it: written as they are, and read to learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import TYPE_CHECKING
+
+from lib.consolidation.identifiers import TableName, is_plain_identifier
+from lib.consolidation.key import column_list, quoted
+from lib.consolidation.staging import BatchStagingWriter
+from lib.consolidation.table_spec import TableSpec
+from lib.consolidation.warehouse import Column, Execute, Row, Warehouse
+
+if TYPE_CHECKING:
+    from lib.consolidation.row_groups import Rows
+
+_CARRIER = "past-rows"
+
+
+def insert_as_they_are(warehouse: Warehouse, spec: TableSpec, rows: Rows, *, source: str = "the past rows") -> None:
+    """Insert rows past any consolidation: no key is looked at, and no fence moved. For a table of one's own.
+
+    Args:
+        source: What the rows are called in messages.
+
+    Raises:
+        StagedDataError: A row does not fit; nothing was inserted.
+    """
+    writes = BatchStagingWriter(warehouse, spec).write_batch(rows, batch_id=_CARRIER, workers=1, source=source)
+    for write in writes:
+        names = column_list([column.name for column in warehouse.columns(write.table)])
+        insert = f"INSERT INTO {spec.table.sql} ({names}) SELECT {names} FROM {write.table.sql}"
+        warehouse.transact([Execute("past rows", insert)], {})
+    warehouse.drop([write.table for write in writes])
+
+
+def newest_rows(
+    warehouse: Warehouse, table: TableName, columns: Iterable[Column], day_column: str, *, until: date, most: int
+) -> list[Row]:
+    """Rows of the newest date that has any, at most `most`, which is a few thousand; none: there is no such date."""
+    day = quoted(day_column)
+    [newest] = warehouse.query(f"SELECT MAX({day}) AS day FROM {table.sql} WHERE {day} <= @until", {"until": until})
+    if newest["day"] is None:
+        return []
+    names = column_list([column.name for column in columns if is_plain_identifier(column.name)])
+    sql = f"SELECT {names} FROM {table.sql} WHERE {day} = @day LIMIT {most:d}"
+    return warehouse.query(sql, {"day": newest["day"]})

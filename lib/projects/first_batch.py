@@ -1,0 +1,45 @@
+"""The rows of a new project: the past as it is in the file, and the newest date through the library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lib.consolidation.result import ConsolidationResult
+from lib.consolidation.upkeep.past_rows import insert_as_they_are
+from lib.platform import Platform
+from lib.projects.sample import Sample, as_date, plain_values
+
+
+@dataclass(frozen=True)
+class FirstBatch:
+    """What was written.
+
+    Attributes:
+        past_rows: Rows of the dates before the newest, inserted as they are.
+        result: What the consolidation of the newest date came to.
+    """
+
+    past_rows: int
+    result: ConsolidationResult
+
+
+def write_first_batch(platform: Platform, sample: Sample) -> FirstBatch:
+    """Make the main table, insert the rows of earlier dates, and stage and consolidate those of the newest.
+
+    Rows of earlier dates that are there twice stay so: they are what a runbook is to find.
+
+    Raises:
+        StagedDataError: A row does not fit; names it. The table is there then, and empty.
+    """
+    warehouse, spec = platform.adapters.warehouse, platform.table
+    days = [as_date(value) for value in plain_values(sample.rows.columns[spec.date_column])]
+    newest = max(days)
+    writer = platform.staging_writer()
+    warehouse.create_table(spec.table, sample.columns)
+    past = sample.rows.at([number for number, day in enumerate(days) if day < newest])
+    if len(past):
+        insert_as_they_are(warehouse, spec, past, source=sample.origin)
+    batch = f"first_{newest:%Y%m%d}"
+    rows = sample.rows.at([number for number, day in enumerate(days) if day == newest])
+    writer.write_batch(rows, batch_id=batch, workers=1, source=sample.origin)
+    return FirstBatch(len(past), platform.consolidator().consolidate_batch(batch_id=batch, game_date=newest))

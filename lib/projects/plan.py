@@ -1,0 +1,210 @@
+"""What a new project will hold: its settings, each with the reason for it, as the text of its files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from lib.errors import UserError
+from lib.projects.quality_rules import learnt_volume
+from lib.words.text import one_line
+
+_PARAMS = Path("params")
+_FIRST = ("local", "production")
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_FEWEST_WEEKS = 2
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting of the table.
+
+    Attributes:
+        name: As the environment's file spells it.
+        value: Text, or a list of texts.
+        because: Why, in a line.
+    """
+
+    name: str
+    value: str | list[str]
+    because: str = ""
+
+    @property
+    def line(self) -> str:
+        """As YAML, with its reason as a comment."""
+        return yaml_line(self.name, self.value, self.because)
+
+
+@dataclass(frozen=True)
+class ProjectPlan:
+    """A project before it is written.
+
+    Attributes:
+        environment: The name of its environment.
+        timezone: The zone in which its dates are days.
+        origin: What it is made from, in a line.
+        table: The table's settings, in the order of the file.
+        rows: How many rows were seen of each date, oldest first.
+        rules: Rules for values, as `lib.projects.quality_rules` learns them.
+        cloud_project: The Google Cloud project; empty: the embedded platform.
+        location: Where BigQuery keeps the table; empty: not said.
+    """
+
+    environment: str
+    timezone: str
+    origin: str
+    table: Sequence[Setting]
+    rows: Mapping[date, int]
+    rules: Sequence[Mapping[str, Any]]
+    cloud_project: str = ""
+    location: str = ""
+
+    @property
+    def quality(self) -> str:
+        """The name of the file with its rules."""
+        return "quality.yaml" if self.environment in _FIRST else f"quality_{self.environment}.yaml"
+
+    def files(self) -> dict[Path, str]:
+        """The environment's own files: their text, by their path in the project."""
+        own = _PARAMS / "environments" / f"{self.environment}.yaml"
+        return {own: self._settings(), _PARAMS / self.quality: self._quality()}
+
+    def shared_files(self) -> dict[Path, str]:
+        """What a project has once, for all of its environments."""
+        schedule = _SCHEDULE.format(environment=yaml_value(self.environment), timezone=yaml_value(self.timezone))
+        return {_PARAMS / "schedule.yaml": schedule, Path(".gitignore"): ".runbook/\noutputs/\n"}
+
+    def _settings(self) -> str:
+        platform = "google" if self.cloud_project else "embedded"
+        google = ["", "google:", f"  {yaml_line('bigquery_location', self.location)}"] if self.location else []
+        return _text(
+            f"# Made by `runbook init` from {one_line(self.origin)}. Correct what is wrong.",
+            yaml_line("platform", platform),
+            yaml_line("project_id", self.cloud_project or "local"),
+            yaml_line("timezone", self.timezone, "the zone in which a date is a day"),
+            *google,
+            "",
+            "# How services write their log lines: files of params/dialects, yours or shipped ones. For your own",
+            "# services write one, name it here, and try it: runbook dialect test FILE",
+            yaml_line("dialects", ["library"]),
+            "",
+            "table:",
+            *(f"  {setting.line}" for setting in self.table),
+            "",
+            *self._due(),
+            "",
+            yaml_line("quality", self.quality, "what a usual date is like: a file of params"),
+        )
+
+    def _due(self) -> list[str]:
+        """The weekdays that had rows; from less than two weeks nobody knows."""
+        head = "# Which dates should have rows. Without this, a date without rows is UNKNOWN."
+        days = [_WEEKDAYS[number] for number in sorted({day.weekday() for day in self.rows})]
+        if (max(self.rows) - min(self.rows)).days < 7 * _FEWEST_WEEKS:
+            return [head, "# due:", "#   calendar: { weekdays: [Mon, Tue, Wed, Thu, Fri] }"]
+        seen = f"those of the {len(self.rows)} dates that were seen"
+        return [head, "due:", f"  calendar: {{ weekdays: [{', '.join(days)}] }} # {seen}"]
+
+    def _quality(self) -> str:
+        volume = learnt_volume([*self.rows.values()])
+        limits = _QUALITY.format(warn=volume.warn_below, fail=volume.fail_below)
+        rules = [f"  - {yaml_value(rule)}" for rule in self.rules]
+        return limits + _text(*(["columns:", *rules] if rules else ["columns: []"]))
+
+
+def yaml_line(name: str, value: Any, because: str = "") -> str:
+    """``name: value # because``, whatever they hold."""
+    return f"{name}: {yaml_value(value)}{f' # {one_line(because)}' if because else ''}"
+
+
+def yaml_value(value: Any) -> str:
+    """In one line."""
+    import yaml
+
+    text: str = yaml.safe_dump(value, default_flow_style=True, width=1_000_000, allow_unicode=True, sort_keys=False)
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
+def write_project(folder: Path, plan: ProjectPlan) -> list[Path]:
+    """Write the files of the plan, all or none, and those that a project shares where they are missing.
+
+    Returns:
+        What was written.
+
+    Raises:
+        UserError: The environment is there already, or the folder cannot be written.
+    """
+    files = {folder / path: text for path, text in plan.files().items()}
+    if there := [path for path in files if path.exists()]:
+        raise UserError(f"{there[0]} is already there; name another environment (--env NAME) or another folder")
+    files |= {folder / path: text for path, text in plan.shared_files().items() if not (folder / path).exists()}
+    written: list[Path] = []
+    try:
+        for path, text in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("x", encoding="utf-8") as file:
+                written.append(path)
+                file.write(text)
+    except OSError as error:
+        for path in written:
+            path.unlink(missing_ok=True)
+        raise UserError(f"{folder} cannot be written: {error.strerror or error}; nothing was left there") from error
+    return written
+
+
+def _text(*lines: str) -> str:
+    return "\n".join(lines) + "\n"
+
+
+_SCHEDULE = """\
+# What runs when: `runbook schedule run`, or `runbook schedule once` from cron.
+#   cron  minute hour day month weekday (0: Sunday), by the clocks of `timezone`
+timezone: {timezone}
+environment: {environment}
+
+entries:
+  monitoring_hourly:
+    runbook: day1_monitoring
+    cron: "0 * * * *"
+    retries: 1
+    timeout_seconds: 1800
+
+  daily_quality:
+    runbook: daily_quality
+    cron: "0 9 * * *"
+    parameters: {{ game_date: yesterday }}
+    retries: 2
+    retry_delay_seconds: 300
+    catch_up_seconds: 21600
+"""
+
+_QUALITY = """\
+# What daily_quality holds the rows of a date against, beside the recent dates of the table. Learnt by `runbook init`:
+# correct what is wrong, and add what you know.
+fewest_dates: 3 # so few earlier dates are no history
+volume_warn_below: {warn} # rows of a date, as a share of the recent dates' median
+volume_fail_below: {fail}
+usual_system_share: 0.8 # with game_column: and system_column:, a system that was there on this share is expected
+thin_below: 0.5
+null_share_rise: 0.25 # NULLs of a column that may be empty: a rise by so much, and to twice the usual
+unseen_warn_above: 0.1 # keys without a row that counts, as a share
+unseen_fail_above: 0.3
+most_lines: 10
+usual_days_without_rows: 1
+most_days_without_rows: 7 # after a longer break the table counts as frozen
+written_at_most_hours_before: 24
+
+# The numbers of the columns below, against recent good dates: how many times their scatter, and how much at least.
+values:
+  fewest_dates: 7
+  fewest_rows: 20
+  bias: {{ scatters: 4, steady: 0.1, warn: 1.2, fail: 1.5 }}
+  share: {{ scatters: 4.5, steady: 0.02, warn: 0.2, fail: 0.3 }}
+  mean: {{ scatters: 5, steady: 0.1, warn: 0.6, fail: 1.2 }}
+  spread: {{ scatters: 5, steady: 0.1, warn: 0.5, fail: 0.8 }}
+
+# What the values must be like.
+"""

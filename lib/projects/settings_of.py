@@ -1,0 +1,77 @@
+"""From a sample of rows to its table's settings: what is given is checked, all else guessed or asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from lib.errors import UserError
+from lib.projects.guesses import (
+    Guess,
+    guess_active,
+    guess_date,
+    guess_key,
+    guess_never_update,
+    guess_newest_first,
+    guess_row_id,
+    measured_key,
+)
+from lib.projects.plan import Setting
+from lib.projects.sample import Sample
+from lib.words.choices import no_such
+
+Columns = tuple[str, ...]
+Choose = Callable[[str, Guess], Columns]
+"""Takes an option of the command, and the guess; returns the columns that are wanted."""
+
+
+@dataclass(frozen=True)
+class Deciding:
+    """How each setting is decided.
+
+    Attributes:
+        sample: The rows that guesses are made of.
+        given: Columns by option, such as ``--key``: what its user named.
+        choose: Is asked for the other options.
+    """
+
+    sample: Sample
+    given: Mapping[str, Columns]
+    choose: Choose
+
+    def settings(self) -> list[Setting]:
+        """Every setting of the table but its name.
+
+        Raises:
+            UserError: A column is not there, or not what it must be.
+        """
+        sample = self.sample
+        date, date_reason = self._decided("--date", guess_date(sample))
+        if len(date) != 1 or sample.empty(date[0]) or date[0] not in sample.of_type("DATE"):
+            raise UserError(f"--date: {', '.join(date) or 'nothing'} is not one DATE column with a value in every row")
+        newest, newest_reason = self._decided("--newest-first", guess_newest_first(sample))
+        active, active_reason = self._decided("--active", guess_active(sample))
+        row_id = guess_row_id(sample)
+        others = (*newest, *active, *row_id.columns)
+        key, _ = self._decided("--key", guess_key(sample, date[0], others))
+        if not key or len(active) > 1:
+            raise UserError("--key: name at least one column" if not key else "--active: name one column, or none")
+        nullable = [name for name in key if sample.empty(name)]
+        return [
+            Setting("key_columns", list(key), measured_key(sample, date[0], key)),
+            Setting("nullable_keys", nullable, "empty in some rows" if nullable else "no row is without them"),
+            Setting("date_column", date[0], date_reason),
+            Setting("row_id_column", "".join(row_id.columns), row_id.evidence),
+            Setting("newest_first", list(newest), newest_reason or "of two rows with one key, the newer wins"),
+            Setting("active_column", "".join(active), active_reason or "rows without it do not count"),
+            Setting("never_update", list(guess_never_update(newest)), "when a row was first written"),
+        ]
+
+    def _decided(self, option: str, guess: Guess) -> tuple[Columns, str]:
+        """The columns, and the evidence if they are those of the guess."""
+        columns = self.given[option] if option in self.given else self.choose(option, guess)
+        known = [column.name for column in self.sample.columns]
+        for name in columns:
+            if name not in known:
+                raise no_such(f"column for {option}", name, known)
+        return columns, guess.evidence if columns == guess.columns else ""
