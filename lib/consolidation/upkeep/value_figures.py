@@ -53,7 +53,8 @@ def figures(measured: Mapping[str, float | None], name: str) -> Figures | None:
     count, mean, spread, distinct = (measured.get(f"{name}__{part}") for part in _PARTS)
     if not count or mean is None:
         return None
-    return Figures(int(count), mean, spread or 0.0, int(distinct or 0))
+    # Equal numbers may differ from their mean by its last digit.
+    return Figures(int(count), mean, spread if spread and distinct != 1 else 0.0, int(distinct or 0))
 
 
 def word_counts_of(column: str, words: Sequence[str], counted: str) -> Iterator[Measure]:

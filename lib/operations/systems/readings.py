@@ -98,10 +98,10 @@ def compare(reading: Reading, past: Sequence[Reading]) -> Usual:
     """
     usual, deviation = median(other.value for other in past), median(other.deviation for other in past)
     limits, unit = reading.limits, deviation if reading.in_deviations else 1.0
+    if not unit:  # a column that never varied: its only value may be any
+        return Usual(usual, 0.0, Verdict.PASS)
     change = reading.value - usual
     scatter = sqrt(max(_beyond_chance(usual, past), (limits.steady * unit) ** 2) + deviation**2 / reading.rows)
-    if not scatter:  # a column that never varied: its only value may be any
-        return Usual(usual, 0.0, Verdict.PASS)
     verdict = Verdict.PASS
     if abs(change) > limits.scatters * scatter:
         far, too_far = (abs(change) >= limit * unit for limit in (limits.warn, limits.fail))
