@@ -67,10 +67,15 @@ def _missing(scope: Scope, day: date, due: Due, said: str, ahead: int) -> Reason
         by = local_time(deadline, scope.platform.environment.timezone)
         step = "Find out which of the two is wrong." if said else "Run this again when its batches are done."
         return Reason(Verdict.WARN, f"not yet: {due} by {by}{conflict}", step)
-    coordinator = scope.platform.environment.services.coordinator
-    step = f"See whether anything starts {coordinator}, such as a scheduler with an old URL, and what its /start did"
     note = f"; the next date has {ahead:,} rows" if ahead else ""
-    return Reason(Verdict.FAIL, f"{due}{conflict}{note}", f"{step}; then start the batch.")
+    return Reason(Verdict.FAIL, f"{due}{conflict}{note}", what_to_start(scope))
+
+
+def what_to_start(scope: Scope) -> str:
+    """The next step where rows were due, and nothing came."""
+    coordinator = scope.platform.environment.services.coordinator
+    calls = f"See whether anything calls {coordinator}, such as a scheduler with an old URL, and what its /start did"
+    return f"{calls}; then start the batch."
 
 
 def _unexplained(scope: Scope, day: date, due: Due, said: str, ahead: int) -> Reason:

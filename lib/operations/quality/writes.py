@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from lib.consolidation.ledger import MOST_RUNS, LedgerRun, is_cut, ledger_is_empty, ledger_runs
+from lib.operations.due.no_rows import what_to_start
 from lib.operations.quality.night import Night
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, section
@@ -148,7 +149,7 @@ def _explained(night: Night, question: Question, summary: str, days: int) -> Che
     if missing and missing != [day]:
         named = ", ".join(f"{each} ({due[each]})" for each in missing[-_MOST_NAMED:])
         more = f"{len(missing) - _MOST_NAMED} dates and " if len(missing) > _MOST_NAMED else ""
-        return question.fails(f"{summary}; missing: {more}{named}", f"See why nothing came: {night.monitoring}")
+        return question.fails(f"{summary}; missing: {more}{named}", what_to_start(night.scope))
     if all(found.is_due is False for each, found in due.items() if each < day):
         return question.passes(f"{summary}; {due[day - timedelta(days=1)]}")
     return None
