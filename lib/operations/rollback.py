@@ -20,9 +20,9 @@ from lib.operations.changes.plan import Approval
 from lib.operations.changes.traffic import ROLLBACK_OPTION, TrafficRouting, wanted_traffic
 from lib.operations.criteria.criteria import Criterion, Judged, Kind, evidence_of, figure, judged
 from lib.operations.criteria.metrics import Evidence, Measurement
+from lib.operations.duplicates.duplicates import duplicates
 from lib.operations.locks.stuck import lock_states
 from lib.operations.logs.monitoring import errors
-from lib.operations.quality.duplicates import duplicates
 from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.verdict.check import Check, Question

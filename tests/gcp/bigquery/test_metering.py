@@ -13,7 +13,7 @@ from lib.environment import Environment, GoogleSettings
 from lib.errors import UserError
 from lib.gcp.adapters import GoogleAdapters
 from lib.gcp.clients import GoogleClients
-from lib.operations.quality.duplicates import duplicates
+from lib.operations.duplicates.duplicates import duplicates
 from lib.operations.scope import scope_of, what_was_read
 from lib.platform import Platform
 from lib.verdict.verdict import Verdict

@@ -18,8 +18,8 @@ from lib.environment import Calendar, Days, DueSettings, Environment
 from lib.operations.due.answer import by_calendar
 from lib.operations.due.dates import DueDates
 from lib.operations.due.rows_due import rows_due
+from lib.operations.duplicates.duplicates import duplicates
 from lib.operations.logs.monitoring import consolidations, log_freshness
-from lib.operations.quality.duplicates import duplicates
 from lib.operations.scope import scope_of
 from lib.platform import Platform
 from lib.ports.logs import LogEntry

@@ -15,10 +15,10 @@ from lib.operations.changes.repair import Repair
 from lib.operations.criteria.criteria import evaluate, load_criteria, threshold
 from lib.operations.criteria.metrics import METRICS
 from lib.operations.deployment.first_consolidation import first_consolidation
+from lib.operations.duplicates.duplicates import duplicates, explanation, remaining_duplicates
 from lib.operations.locks.acquisitions import lock_activity
 from lib.operations.logs.monitoring import consolidations, errors, log_freshness
 from lib.operations.logs.timeline import Progress
-from lib.operations.quality.duplicates import duplicates, explanation, remaining_duplicates
 from lib.operations.scope import Scope, scope_of
 from lib.operations.staging.backlog import backlog
 from lib.operations.staging.ledger_answers import committed_consolidations

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.consolidation.upkeep.duplicates import DuplicateGroup, DuplicateKind
-from lib.operations.quality.writers import in_words, writes_of
+from lib.operations.duplicates.writers import in_words, writes_of
 
 CRON = datetime(2026, 4, 11, 10, tzinfo=UTC)
 MINUTES = st.lists(st.none() | st.integers(0, 2_000), max_size=30)

@@ -11,10 +11,10 @@ from dataclasses import replace
 from datetime import date
 
 from lib.consolidation.upkeep.duplicates import DuplicateCount, DuplicateKind, Explanation, explain_duplicates
+from lib.operations.duplicates import writers
 from lib.operations.logs.history import LogHistory
 from lib.operations.logs.timeline import batch_names
 from lib.operations.logs.validations import in_words, invalid_runs, is_of_inactive_rows
-from lib.operations.quality import writers
 from lib.operations.quality.night import Night
 from lib.operations.scope import Scope
 from lib.operations.staging.ledger_answers import LEDGER
