@@ -46,13 +46,13 @@ class _Found:
 
     @property
     def gone(self) -> list[str | None]:
-        """Usual systems of which readers see no row."""
+        """Usual systems without an active row."""
         systems = self.systems
         return [name for name in self.usual if name not in systems]
 
     @property
     def switched_off(self) -> list[str | None]:
-        """Those that ended cleanly, and that an earlier date has told of."""
+        """Those that ended cleanly before an earlier date, which reported them."""
         return [name for name in self._ended if self.usual[name].missed]
 
     @property
