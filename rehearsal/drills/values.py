@@ -78,7 +78,7 @@ def missing_model(stage: Stage) -> Scene:
 
 @incident(31, "a model disabled on purpose")
 def switched_off(stage: Stage) -> Scene:
-    """Yesterday was the first date without it: that is told once, and today is silent."""
+    """Yesterday was the first date without it: that is reported once, and today is silent."""
     first = stage.today - timedelta(days=1)
     stage.past_dates(_DAYS_OF_HISTORY, before=first)
     for day in (first, stage.today):

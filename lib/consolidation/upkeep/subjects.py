@@ -21,7 +21,7 @@ class Activity:
 
     Attributes:
         subjects: How many there are.
-        unseen: Subjects of which no row is active: readers see nothing of them.
+        unseen: Subjects without an active row: readers see nothing of them.
         several: Subjects with several active rows.
         most: Active rows of the subject that has most of them.
     """

@@ -49,7 +49,7 @@ def figures_of(name: str, value: str, counted: str) -> Iterator[Measure]:
 
 
 def figures(measured: Mapping[str, float | None], name: str) -> Figures | None:
-    """The figures of that name; None: there is no number, or nobody asked for them."""
+    """The figures of that name; None: there are no numbers, or they were not asked for."""
     count, mean, spread, distinct = (measured.get(f"{name}__{part}") for part in _PARTS)
     if not count or mean is None:
         return None

@@ -110,7 +110,7 @@ def _active_check(night: Night) -> tuple[Check, list[Table]]:
 
 
 def _one_active_check(night: Night) -> tuple[Check, list[Table]]:
-    """With the subjects of which readers see several rows."""
+    """With the subjects that have several active rows."""
     spec, found = night.platform.table, night.activity[night.game_date]
     earlier = [day for day, activity in reversed(night.activity.items()) if day < night.game_date and activity.several]
     question = ONE_ACTIVE_ROW.on(

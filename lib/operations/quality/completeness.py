@@ -46,20 +46,20 @@ class _Found:
 
     @property
     def gone(self) -> list[str | None]:
-        """Usual systems of which readers see no row."""
+        """Usual systems without an active row."""
         systems = self.systems
         return [name for name in self.usual if name not in systems]
 
     @property
     def switched_off(self) -> list[str | None]:
-        """Those whose end was whole, and that an earlier date has told of."""
+        """Those that ended cleanly before an earlier date, which reported them."""
         return [name for name in self._ended if self.usual[name].missed]
 
     @property
     def stopped(self) -> list[str | None]:
-        """Those whose end was whole just before this date, while nothing waits. Half of all is nobody's purpose."""
+        """Those that ended cleanly just before this date, while nothing of it waits in staging."""
         stopped = [name for name in self._ended if not self.usual[name].missed]
-        return stopped if 0 < len(stopped) < len(self.systems) and not self.night.waiting_batches else []
+        return stopped if stopped and not self.night.waiting_batches else []
 
     @property
     def lost(self) -> list[str | None]:
@@ -91,12 +91,16 @@ class _Found:
         last |= {name: of_date[name] for name, _ in self.empty}
         return {name: last_rows(self.night, of) for name, of in last.items()}
 
-    @property
+    @cached_property
     def _ended(self) -> list[str | None]:
-        """Gone without any row on the date, active or not, after a date that was whole."""
-        assert self.night.profile is not None
-        there = {of.system for of in self.night.profile.systems}
-        return [name for name in self.gone if self.usual[name].ended_whole and name not in there]
+        return [name for name in self.gone if self._ended_cleanly(self.usual[name], name)]
+
+    def _ended_cleanly(self, usual: UsualSystem, name: str | None) -> bool:
+        """After a date that was whole; the next has no row of it, active or not, and more systems than stopped."""
+        first_without = self.night.profiles[(*usual.missed, self.night.game_date)[0]].systems
+        stopped = sum(self.usual[other].last.game_date == usual.last.game_date for other in self.gone)
+        left = sum(bool(system.active_rows) for system in first_without)
+        return usual.ended_whole and stopped < left and name not in {system.system for system in first_without}
 
 
 @section(COMPLETENESS)

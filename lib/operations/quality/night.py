@@ -247,7 +247,7 @@ class Night:
 
     @cached_property
     def coverage(self) -> dict[date, list[SystemProfile]]:
-        """The systems of which readers see rows, by date; nothing when the table has no column for them."""
+        """The systems with active rows, by date; nothing when the table has no column for them."""
         if not self.has_systems:
             return {}
         seen = {day: [of for of in profile.systems if of.active_rows] for day, profile in self.profiles.items()}

@@ -54,7 +54,7 @@ class Comparison:
 
     @property
     def systems(self) -> list[SystemProfile]:
-        """Of the date, those of which readers see rows."""
+        """Those of the date that have active rows."""
         return seen(self.night, self.night.game_date)
 
     @cached_property
@@ -140,5 +140,5 @@ def name_of(system: SystemProfile) -> str:
 
 
 def seen(night: Night, day: date) -> list[SystemProfile]:
-    """The systems of which readers see rows on a date that has rows."""
+    """The systems with active rows on a date that has rows."""
     return [system for system in night.profiles[day].systems if system.active_rows]

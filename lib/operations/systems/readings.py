@@ -91,7 +91,7 @@ def varieties(night: Night, system: SystemProfile) -> Iterator[Variety]:
 
 
 def compare(reading: Reading, past: Sequence[Reading]) -> Usual:
-    """The reading against the same one of other dates, of which there is one at least.
+    """The reading against the same one of other dates, at least one.
 
     The scatter has two parts: how dates differ beyond chance, which is never taken for less than `steady`,
     and what chance makes of the reading's own rows. A slate of one game may be farther off than one of ten.

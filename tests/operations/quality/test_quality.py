@@ -349,6 +349,17 @@ def test_rows_that_never_came_are_missed(
     assert all(said[name].startswith(text) for name, text in expected.items()), said
 
 
+@pytest.mark.parametrize(("systems", "expected"), [(2, ""), (1, "FAIL no rows of similarity altogether (last rows")])
+def test_a_system_is_switched_off_once_and_half_of_them_never(platform: Platform, systems: int, expected: str) -> None:
+    """On the second date without them."""
+    for day in (DAY - timedelta(days=1), DAY):
+        execute(platform, f"DELETE FROM {NAME} WHERE game_date = '{day}'")
+        consolidate(platform, [row for row in rows(day) if row["system_id"] in SYSTEMS[:systems]], day=day)
+    said = found(night(platform))
+    assert said.get("Completeness by game and system", "").startswith(expected)
+    assert bool(said) == bool(expected)
+
+
 @pytest.mark.parametrize("is_told", [True, False])
 def test_a_game_that_was_due_and_nobody_predicted_is_missed(platform: Platform, is_told: bool) -> None:
     """What someone says stands over the schedule."""
