@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from lib.consolidation.errors import WarehouseUnavailable
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.key import newest_of_each_key, quoted, same_key
-from lib.consolidation.merge import StagedRows, staged_groups
 from lib.consolidation.result import ConsolidationResult, ConsolidationStatus
+from lib.consolidation.staged_rows import StagedRows, staged_groups
 from lib.consolidation.staging_names import staging_prefix
 from lib.consolidation.warehouse import Execute
 from lib.errors import RunbookError

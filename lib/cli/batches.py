@@ -129,10 +129,11 @@ def _consolidate_over(
 
 
 def _in_words(result: ConsolidationResult) -> str:
+    superseded = f"{result.superseded} superseded; " if result.superseded else ""
     unlocked = " (without the lock)" if result.run_id and not result.locked else ""
     return (
         f"{result.status}{unlocked}: {result.staged} staged = {result.inserted} inserted + {result.updated} updated + "
-        f"{result.deduplicated} deduplicated; duplicate keys {result.duplicates_before} before, "
+        f"{result.deduplicated} deduplicated; {superseded}duplicate keys {result.duplicates_before} before, "
         f"{result.duplicates_after} after"
     )
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from lib.account import host
 from lib.consolidation.errors import NothingToConsolidate, RequirementFailed, WarehouseUnavailable
 from lib.consolidation.fence import SPEC_CHANGED, ensure_fence, spec_changed
-from lib.consolidation.ledger import LEDGER_COLUMNS, ledger_runs
+from lib.consolidation.ledger import ledger_columns, ledger_runs
 from lib.consolidation.merge import consolidation_steps
 from lib.consolidation.result import ConsolidationResult, ConsolidationStatus, log_committed, refusal
 from lib.consolidation.staged_batch import GatheredRows, StagedBatch, gather_rows
 from lib.consolidation.staging import batch_tables
+from lib.consolidation.superseding import make_room_for_superseded
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Parameters, TransactionOutcome, Warehouse
 from lib.locking.lease import Lease
@@ -35,7 +36,8 @@ class BatchMerge:
             TransactionConflict, SourceVanished, Overtaken: A rival was faster; look again.
         """
         if not found.known.has_fence:
-            self.warehouse.create_table(self.spec.ledger, LEDGER_COLUMNS)
+            self.warehouse.create_table(self.spec.ledger, ledger_columns(self.spec))
+            make_room_for_superseded(self.warehouse, self.spec)
             ensure_fence(self.warehouse, self.spec, found.game_date)
         gathered = gather_rows(self.warehouse, self.spec, found)
         logger.info("🔄 Executing MERGE for batch=%s with %d staging tables", found.batch_id, len(found.to_merge))
@@ -108,6 +110,7 @@ class BatchMerge:
             inserted=run.inserted_rows,
             updated=run.updated_rows,
             deduplicated=run.deduplicated_rows,
+            superseded=run.superseded_rows,
             duplicates_before=run.duplicates_before,
             duplicates_after=run.duplicates_after,
             staging_tables=run.staging_tables,

@@ -85,7 +85,7 @@ class BatchConsolidator:
             NothingToConsolidate: No staging tables, and the ledger does not know it.
             StagedDataError: Staged rows do not fit the main table or the date.
             SpecMismatch: The settings do not fit the main table.
-            SpecChanged: The table is consolidated with another key, date or active column.
+            SpecChanged: The table is consolidated with another key, date or active column, or supersedes otherwise.
             UnmarkedStaging: A staging table could be for another main table.
             LockAcquisitionError: Another consolidation holds the lock.
             StaleToken: Another has taken over; nothing was written.
@@ -165,7 +165,8 @@ class BatchConsolidator:
             inserted=found["inserted_rows"],
             updated=found["updated_rows"],
             deduplicated=found["deduplicated_rows"],
+            superseded=found.get("superseded_rows", 0),
             duplicates_before=found["duplicates_before"],
-            duplicates_after=found["duplicates_before"],
+            duplicates_after=found["duplicates_before"] - found.get("superseded_duplicates", 0),
             staging_tables=tuple(table.table for table in staged.to_merge),
         )

@@ -37,6 +37,7 @@ from lib.consolidation.errors import (
 )
 from lib.consolidation.requirements import guarded
 from lib.consolidation.retry import until_no_conflict
+from lib.consolidation.superseding import make_room_for_superseded
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column, Execute, Parameters, Step, TransactionOutcome, Warehouse
 from lib.locking.lease import Lease
@@ -144,11 +145,13 @@ def ensure_fence(warehouse: Warehouse, spec: TableSpec, game_date: date) -> None
 def change_spec(warehouse: Warehouse, spec: TableSpec, recorded: Sequence[str], record: Record) -> None:
     """Record this spec in place of those, with the action's record, in one transaction.
 
-    It updates every row, so it conflicts with each consolidation that is under way.
+    It updates every row, so it conflicts with each consolidation that is under way. Before it, the tables beside the
+    main one get the columns that consolidations with this spec write.
 
     Raises:
         SpecChanged: Others are recorded by now; nothing was changed.
     """
+    make_room_for_superseded(warehouse, spec)
     fences = spec.fences.sql
     others = f"SELECT 1 FROM {fences} AS other WHERE other.spec NOT IN UNNEST(@recorded)"
     changed = guarded("@spec", {SPEC_CHANGED: f"NOT EXISTS ({others})"})

@@ -43,7 +43,13 @@ def counted_rows(spec: TableSpec, alias: str) -> str:
 
 
 def newest_of_each_key(spec: TableSpec, columns: Sequence[Column]) -> str:
-    """The end of a SELECT that keeps one row a key: the newest.
+    """The end of a SELECT that keeps one row a key: the newest."""
+    # The analyzer takes no QUALIFY without a WHERE.
+    return f"WHERE TRUE QUALIFY {rank(spec, columns, spec.key_columns)} = 1"
+
+
+def rank(spec: TableSpec, columns: Sequence[Column], within: Sequence[str]) -> str:
+    """A row's place among those that are equal in these key columns, the newest first.
 
     Rows that are equally new are told apart by their other columns, so that the same
     rows always lead to the same choice.
@@ -54,11 +60,11 @@ def newest_of_each_key(spec: TableSpec, columns: Sequence[Column]) -> str:
     if spec.row_id_column in rest:
         rest.remove(spec.row_id_column)
         rest.insert(0, spec.row_id_column)
+    rest += [name for name in spec.key_columns if name not in within]
     order = [f"{quoted(name)} DESC" for name in newest] + [quoted(name) for name in rest]
-    partition = ", ".join(groupable(name, types[name]) for name in spec.key_columns)
+    partition = ", ".join(groupable(name, types[name]) for name in within)
     ordering = f" ORDER BY {', '.join(order)}" if order else ""
-    # The analyzer takes no QUALIFY without a WHERE.
-    return f"WHERE TRUE QUALIFY ROW_NUMBER() OVER (PARTITION BY {partition}{ordering}) = 1"
+    return f"ROW_NUMBER() OVER (PARTITION BY {partition}{ordering})"
 
 
 def comparable(column: Column) -> str:

@@ -38,6 +38,7 @@ class LedgerRun:
         started_at: The warehouse's time when the staging tables were listed: what was
             written to them later is not in this run.
         committed_at: When its transaction began.
+        superseded_rows: Rows that it set inactive; 0 where the table supersedes nothing.
     """
 
     run_id: str
@@ -57,6 +58,7 @@ class LedgerRun:
     staging_tables: tuple[str, ...]
     started_at: datetime
     committed_at: datetime
+    superseded_rows: int = 0
 
 
 _SQL_TYPES: Mapping[str, str] = {
@@ -66,7 +68,16 @@ _SQL_TYPES: Mapping[str, str] = {
     "datetime": "TIMESTAMP",
     "tuple[str, ...]": "ARRAY<STRING>",
 }
-LEDGER_COLUMNS = tuple(Column(field.name, _SQL_TYPES[str(field.type)]) for field in fields(LedgerRun))
+SUPERSEDED_ROWS = Column("superseded_rows", "INT64")
+# What every ledger has: those of tables that supersede nothing, and those from before they did.
+LEDGER_COLUMNS = tuple(
+    Column(field.name, _SQL_TYPES[str(field.type)]) for field in fields(LedgerRun) if field.name != SUPERSEDED_ROWS.name
+)
+
+
+def ledger_columns(spec: TableSpec) -> tuple[Column, ...]:
+    """What is written to the ledger of a table."""
+    return (*LEDGER_COLUMNS, SUPERSEDED_ROWS) if spec.supersedes else LEDGER_COLUMNS
 
 
 def ledger_runs(
@@ -96,7 +107,8 @@ def ledger_runs(
     }
     asked = {name: value for name, value in given.items() if value is not None}
     where = " AND ".join(_CONDITIONS[name] for name in asked)
-    names = ", ".join(column.name for column in LEDGER_COLUMNS)
+    # All that there is: a ledger from before its table superseded anything lacks a column.
+    names = "*" if spec.supersedes else ", ".join(column.name for column in LEDGER_COLUMNS)
     newest = "" if most is None else f" LIMIT {most:d}"
     try:
         rows = warehouse.query(
@@ -116,7 +128,8 @@ def ledger_is_empty(warehouse: Warehouse, spec: TableSpec) -> bool:
 def ledger_run(row: Row) -> LedgerRun:
     """The record of a row that has `LEDGER_COLUMNS`, and may have more."""
     run = {column.name: row[column.name] for column in LEDGER_COLUMNS}
-    return LedgerRun(**{**run, "staging_tables": tuple(run["staging_tables"])})
+    superseded = row.get(SUPERSEDED_ROWS.name) or 0
+    return LedgerRun(**{**run, "staging_tables": tuple(run["staging_tables"]), "superseded_rows": superseded})
 
 
 _CONDITIONS: Mapping[str, str] = {

@@ -7,91 +7,28 @@ were listed), started_at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-
+from lib.consolidation import superseding
 from lib.consolidation.fence import fence_row, move_fence
-from lib.consolidation.identifiers import TableName
 from lib.consolidation.key import column_list, counted_rows, newest_of_each_key, quoted, same_key
-from lib.consolidation.ledger import LEDGER_COLUMNS
+from lib.consolidation.ledger import SUPERSEDED_ROWS, ledger_columns
 from lib.consolidation.requirements import guarded
-from lib.consolidation.schema import tables_by_columns
+from lib.consolidation.staged_rows import StagedRows, ownership
 from lib.consolidation.table_spec import TableSpec
-from lib.consolidation.warehouse import Column, Execute, Step
+from lib.consolidation.warehouse import Execute, Step
 
 ALREADY_MERGED = "already_merged"
 WRONG_DATE = "wrong_date"
 INACTIVE_ROWS = "inactive_rows"
 STAGED_KEY_MISSING = "staged_key_missing"
 NEW_DUPLICATES = "new_duplicates"
-
-
-@dataclass(frozen=True)
-class StagedGroup:
-    """Staging tables with equal columns, gathered under one name.
-
-    Workers of different revisions stage different columns; each row updates only the
-    columns that its worker staged.
-    """
-
-    relation: TableName
-    columns: tuple[Column, ...]
-
-
-@dataclass(frozen=True)
-class StagedRows:
-    """All groups of a batch, read as one relation with the main table's types."""
-
-    spec: TableSpec
-    main_columns: tuple[Column, ...]
-    groups: tuple[StagedGroup, ...]
-
-    @property
-    def columns(self) -> list[Column]:
-        """What any group staged, in the main table's order."""
-        staged = {column.name for group in self.groups for column in group.columns}
-        return [column for column in self.main_columns if column.name in staged]
-
-    @property
-    def partly_staged(self) -> list[str]:
-        """Columns that some group lacks."""
-        owned = [{column.name for column in group.columns} for group in self.groups]
-        return [column.name for column in self.columns if not all(column.name in names for names in owned)]
-
-    @property
-    def sql(self) -> str:
-        """A SELECT of all staged rows, with what each row owns of the columns that not every row does."""
-        owned = self.partly_staged
-        return " UNION ALL ".join(_select(group, self.columns, owned) for group in self.groups)
-
-    def of(self, *names: str) -> str:
-        """A SELECT of these columns of all staged rows, for statements that need no more."""
-        needed = [column for column in self.columns if column.name in names]
-        return " UNION ALL ".join(_select(group, needed, ()) for group in self.groups)
-
-
-def _select(group: StagedGroup, columns: Iterable[Column], owned: Iterable[str]) -> str:
-    types = {column.name: column.type for column in group.columns}
-    items = [_item(column, types.get(column.name)) for column in columns]
-    items += [f"{'TRUE' if name in types else 'FALSE'} AS {_ownership(name)}" for name in owned]
-    return f"SELECT {', '.join(items)} FROM {group.relation.sql}"
-
-
-def _item(column: Column, staged_type: str | None) -> str:
-    name = quoted(column.name)
-    if staged_type is None:
-        return f"CAST(NULL AS {column.type}) AS {name}"
-    return name if staged_type == column.type else f"CAST({name} AS {column.type}) AS {name}"
-
-
-def _ownership(name: str) -> str:
-    return quoted(f"staged__{name}")
+TWO_ACTIVE = "two_active"
+NONE_ACTIVE = "none_active"
 
 
 def consolidation_steps(staged: StagedRows, *, has_lease: bool) -> list[Step]:
     """Fence with what is there before, MERGE, ledger with what is there after it: all of it, or nothing.
 
-    Three statements, for each is a job. Each reads the main table once.
+    Three statements, for each is a job, and one more where rows supersede others. Each reads the main table once.
     """
     spec = staged.spec
     requirements = {
@@ -101,6 +38,7 @@ def consolidation_steps(staged: StagedRows, *, has_lease: bool) -> list[Step]:
     }
     return [
         move_fence(spec, has_lease=has_lease, requirements=requirements, counted=counted_before(staged)),
+        *([superseding.record_superseded(staged)] if spec.supersedes else []),
         Execute("merge", _merge(staged)),
         Execute("ledger", _ledger(staged)),
     ]
@@ -133,6 +71,8 @@ def _staged_counts(staged: StagedRows) -> str:
 
 def _main_counts(spec: TableSpec) -> str:
     """Rows, keys that have several rows, and the rows beyond the first of each key."""
+    if spec.supersedes:
+        return superseding.main_counts(spec)
     keys = column_list(spec.key_columns, "T")
     return (
         "SELECT COALESCE(SUM(copies), 0) AS rows_before, COUNTIF(copies > 1) AS duplicates_before, "
@@ -167,51 +107,69 @@ def _key_counts(staged: StagedRows) -> str:
     )
 
 
-def _newest(staged: StagedRows) -> str:
-    """One row a key. Two rows of a rank may differ in nothing but the columns that they own."""
-    owned = [Column(f"staged__{name}", "BOOL") for name in staged.partly_staged]
-    newest = newest_of_each_key(staged.spec, [*staged.columns, *owned])
-    return f"(SELECT * FROM ({staged.sql}) AS staged {newest})"
-
-
 def _merge(staged: StagedRows) -> str:
     spec = staged.spec
     names = [column.name for column in staged.columns]
-    values = [f"S.{quoted(name)}" for name in names]
-    if spec.active_column in names:
-        values[names.index(spec.active_column)] = f"COALESCE(S.{quoted(spec.active_column)}, TRUE)"
-    elif spec.active_column:
-        names, values = [*names, spec.active_column], [*values, "TRUE"]
+    inserted = {name: f"S.{quoted(name)}" for name in names} | _active_when_new(staged) | _stamps(spec)
     return (
-        f"MERGE INTO {spec.table.sql} AS T USING {_newest(staged)} AS S "
+        f"MERGE INTO {spec.table.sql} AS T USING {_source(staged)} AS S "
         f"ON {counted_rows(spec, 'T')} AND {same_key(spec, 'T', 'S')}"
         f"{_when_matched(staged)} "
-        f"WHEN NOT MATCHED THEN INSERT ({column_list(names)}) VALUES ({', '.join(values)})"
+        f"WHEN NOT MATCHED THEN INSERT ({column_list(inserted)}) VALUES ({', '.join(inserted.values())})"
     )
+
+
+def _source(staged: StagedRows) -> str:
+    """One row a key."""
+    if staged.spec.supersedes:
+        return superseding.merge_source(staged)
+    return f"(SELECT * FROM ({staged.sql}) AS staged {newest_of_each_key(staged.spec, staged.ranked)})"
+
+
+def _active_when_new(staged: StagedRows) -> dict[str, str]:
+    active = staged.spec.active_column
+    if staged.spec.supersedes:
+        return {active: f"S.{superseding.KEPT}"}
+    is_staged = active in {column.name for column in staged.columns}
+    return {active: f"COALESCE(S.{quoted(active)}, TRUE)" if is_staged else "TRUE"} if active else {}
+
+
+def _stamps(spec: TableSpec) -> dict[str, str]:
+    return dict.fromkeys(spec.stamped, "CURRENT_TIMESTAMP()")
 
 
 def _when_matched(staged: StagedRows) -> str:
     spec = staged.spec
     fixed = {*spec.key_columns, *spec.never_update, spec.date_column, spec.active_column}
-    updates = []
-    for column in staged.columns:
-        name = quoted(column.name)
-        if column.name in fixed:
-            continue
-        if column.name in staged.partly_staged:
-            updates.append(f"{name} = IF(S.{_ownership(column.name)}, S.{name}, T.{name})")
-        else:
-            updates.append(f"{name} = S.{name}")
-    return f" WHEN MATCHED THEN UPDATE SET {', '.join(updates)}" if updates else ""
+    owned = {name: ownership(name) for name in staged.partly_staged}
+    if spec.supersedes:  # a row that is only superseded owns none
+        owned = {column.name: superseding.STAGED for column in staged.columns} | owned
+    updates: dict[str, str] = {}
+    for name in (column.name for column in staged.columns if column.name not in fixed):
+        value = f"S.{quoted(name)}"
+        updates[name] = f"IF(S.{owned[name]}, {value}, T.{quoted(name)})" if name in owned else value
+    if spec.supersedes:
+        updates |= _active_when_new(staged)
+    updates |= {name: value for name, value in _stamps(spec).items() if name not in fixed}
+    settings = ", ".join(f"{quoted(name)} = {value}" for name, value in updates.items())
+    return f" WHEN MATCHED THEN UPDATE SET {settings}" if settings else ""
 
 
 def _ledger(staged: StagedRows) -> str:
-    """One row, in the order of `LEDGER_COLUMNS`; every staged row is inserted, updated or deduplicated.
+    """One row, in the order of its columns; every staged row is inserted, updated or deduplicated.
 
     A MERGE takes no row away, so a key has gained a duplicate if there are more rows beyond the first of each key.
     """
     spec = staged.spec
+    tables = {"fence": fence_row(spec), "keys": _key_counts(staged)}
     refusals = {STAGED_KEY_MISSING: "keys.missing_keys = 0", NEW_DUPLICATES: "keys.excess_now = fence.excess_before"}
+    if spec.supersedes:
+        tables = {**tables, "keys": superseding.key_counts(staged), "gone": superseding.counted_by_this_run(spec)}
+        refusals |= {
+            NEW_DUPLICATES: "keys.excess_now + gone.superseded_excess = fence.excess_before",
+            TWO_ACTIVE: "keys.two_active = 0",
+            NONE_ACTIVE: "keys.none_active = 0",
+        }
     inserted = "(keys.rows_now - fence.rows_before)"
     computed = {
         "token": "fence.token",
@@ -222,31 +180,27 @@ def _ledger(staged: StagedRows) -> str:
         "duplicates_before": "fence.duplicates_before",
         "duplicates_after": "keys.duplicates_now",
         "committed_at": "CURRENT_TIMESTAMP()",
+        SUPERSEDED_ROWS.name: f"gone.{SUPERSEDED_ROWS.name}",
     }
-    names = [column.name for column in LEDGER_COLUMNS]
+    names = [column.name for column in ledger_columns(spec)]
     return (
         f"INSERT INTO {spec.ledger.sql} ({', '.join(names)}) "
         f"SELECT {', '.join(computed.get(name, f'@{name}') for name in names)} "
-        f"FROM ({fence_row(spec)}) AS fence CROSS JOIN ({_key_counts(staged)}) AS keys"
+        f"FROM {' CROSS JOIN '.join(f'({sql}) AS {name}' for name, sql in tables.items())}"
     )
 
 
 def dry_run_sql(staged: StagedRows) -> str:
     """The same figures without writing: one SELECT over the gathered rows."""
+    tables = {"staged": _staged_counts(staged), "keys": _key_counts(staged)}
+    superseded = ""
+    if staged.spec.supersedes:
+        tables["gone"] = superseding.counted_beforehand(staged)
+        superseded = "gone.superseded_rows, gone.superseded_duplicates, "
     return (
         "SELECT staged.staged_rows, keys.missing_keys AS inserted_rows, "
         "keys.staged_keys - keys.missing_keys AS updated_rows, "
         "staged.staged_rows - keys.staged_keys AS deduplicated_rows, staged.wrong_date_rows, staged.inactive_rows, "
-        "keys.duplicates_now AS duplicates_before "
-        f"FROM ({_staged_counts(staged)}) AS staged CROSS JOIN ({_key_counts(staged)}) AS keys"
+        f"{superseded}keys.duplicates_now AS duplicates_before "
+        f"FROM {' CROSS JOIN '.join(f'({sql}) AS {name}' for name, sql in tables.items())}"
     )
-
-
-def staged_groups(
-    columns: Mapping[TableName, tuple[Column, ...]], relation_prefix: TableName
-) -> dict[StagedGroup, list[TableName]]:
-    """Tables with equal columns, stored alike, each group under a name of its own."""
-    return {
-        StagedGroup(relation_prefix.sibling(f"{relation_prefix.table}_{number}"), shape): tables
-        for number, (shape, tables) in enumerate(tables_by_columns(columns).items())
-    }

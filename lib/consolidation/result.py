@@ -15,7 +15,9 @@ from lib.consolidation.merge import (
     ALREADY_MERGED,
     INACTIVE_ROWS,
     NEW_DUPLICATES,
+    NONE_ACTIVE,
     STAGED_KEY_MISSING,
+    TWO_ACTIVE,
     WRONG_DATE,
 )
 from lib.consolidation.table_spec import TableSpec
@@ -43,6 +45,7 @@ class ConsolidationResult:
         inserted: Keys that were new.
         updated: Keys that were there.
         deduplicated: Staged rows with the key of a newer staged row.
+        superseded: Rows that were set inactive, because a newer row of another key took their place.
         duplicates_before: Keys of the date with several rows before; they do not block.
         duplicates_after: The same after it.
         staging_tables: The tables that were merged.
@@ -65,6 +68,7 @@ class ConsolidationResult:
     inserted: int = 0
     updated: int = 0
     deduplicated: int = 0
+    superseded: int = 0
     duplicates_before: int = 0
     duplicates_after: int = 0
     staging_tables: tuple[str, ...] = ()
@@ -99,6 +103,13 @@ def log_committed(result: ConsolidationResult) -> None:
         result.batch_id,
         extra=result.as_data(),
     )
+    if result.superseded:
+        logger.info(
+            "♻️ Superseded %d older rows for game_date=%s (batch=%s)",
+            result.superseded,
+            result.game_date,
+            result.batch_id,
+        )
     logger.info("🔍 Running post-consolidation validation for game_date=%s...", result.game_date)
     # The check ran inside the transaction; it could not have been committed otherwise.
     logger.info("✅ Post-consolidation validation PASSED (0 duplicates)")
@@ -130,7 +141,7 @@ def refusal(error: RequirementFailed, spec: TableSpec, batch_id: str, game_date:
             return StagedDataError(f"batch {batch_id} has rows of another date than {game_date}; {kept}")
         case code if code == INACTIVE_ROWS:
             return StagedDataError(f"batch {batch_id} has rows with {spec.active_column} = FALSE; {kept}")
-        case code if code in (NEW_DUPLICATES, STAGED_KEY_MISSING):
+        case code if code in (NEW_DUPLICATES, STAGED_KEY_MISSING, TWO_ACTIVE, NONE_ACTIVE):
             said = code.replace("_", " ")
             logger.error(
                 "❌ POST-CONSOLIDATION VALIDATION FAILED: %s for game_date=%s (batch=%s)", said, game_date, batch_id

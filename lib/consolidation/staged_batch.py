@@ -13,8 +13,8 @@ from lib.consolidation.errors import RowsStillStreaming
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.known import Known, look_up
 from lib.consolidation.marks import check_marks
-from lib.consolidation.merge import StagedRows, staged_groups
 from lib.consolidation.schema import check_spec, check_staged_columns
+from lib.consolidation.staged_rows import StagedRows, staged_groups
 from lib.consolidation.staging import batch_tables, is_merged, merged_names
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import STREAMING_LAG, StagingTable, Warehouse

@@ -30,7 +30,7 @@ class TableSpec:
         active_column: BOOL column without which a row does not count; empty: all count.
         never_update: Columns that a MERGE sets on insert and leaves alone on update.
         supersedes: Key columns within which one row stays active, the newest: without the line, say; empty: no row
-            supersedes one of another key.
+            supersedes one of another key. A batch is newer than what is there, also when it comes late.
         stamped: TIMESTAMP columns that a MERGE sets to its own time, whatever is staged.
         rounded_columns: Key columns that the guide's own query casts to an integer.
         staging: How its staging tables are named.
@@ -56,8 +56,7 @@ class TableSpec:
             raise UserError(f"the table {self.table} has no key columns; name them in the environment's file")
         if len({name.lower() for name in self.key_columns}) < len(self.key_columns):
             raise UserError(f"the table {self.table} has a key column twice: {', '.join(self.key_columns)!s:.200}")
-        if self.supersedes and (not self.active_column or not {*self.supersedes} < {*self.key_columns}):
-            raise UserError("supersedes: name some of key_columns, and not all of them; it needs an active_column")
+        self._check_what_a_merge_sets()
         if len(self.table.table) > _LONGEST_TABLE:
             raise UserError(f"the table {self.table!s:.80}... has a name of over {_LONGEST_TABLE} characters")
         optional = [name for name in (self.row_id_column, self.active_column) if name]
@@ -72,9 +71,15 @@ class TableSpec:
             *self.rounded_columns,
         ):
             plain_identifier(name, "column name")
-        for table in (self.table, self.fences, self.ledger, self.actions):
+        for table in (self.table, self.fences, self.ledger, self.superseded, self.actions):
             if table.table.startswith(self.staging.prefixes):
                 raise UserError(f"staging.name: {self.staging.name!r:.80} starts as the table {table!s:.80} does")
+
+    def _check_what_a_merge_sets(self) -> None:
+        if self.supersedes and (not self.active_column or not {*self.supersedes} < {*self.key_columns}):
+            raise UserError("supersedes: name some of key_columns, and not all of them; it needs an active_column")
+        if own := {*self.stamped} & {*self.key_columns, self.date_column, self.active_column, self.row_id_column}:
+            raise UserError(f"stamped: {', '.join(sorted(own))!s:.200} says more than when the row was written")
 
     @property
     def fences(self) -> TableName:
@@ -85,6 +90,11 @@ class TableSpec:
     def ledger(self) -> TableName:
         """One row per committed consolidation."""
         return self.table.sibling(f"consolidation_runs__{self.table.table}")
+
+    @property
+    def superseded(self) -> TableName:
+        """One row for each row that a consolidation has superseded; only where the table has `supersedes`."""
+        return self.table.sibling(f"consolidation_superseded__{self.table.table}")
 
     @property
     def actions(self) -> TableName:
@@ -98,7 +108,9 @@ class TableSpec:
         The fence table records it. Warehouses do not tell columns apart by case, so neither does this.
         """
         keys = ",".join(sorted(name.lower() for name in self.key_columns))
-        return f"date={self.date_column.lower()} key={keys} active={self.active_column.lower() or '-'}"
+        one_active = ",".join(sorted(name.lower() for name in self.supersedes))
+        supersedes = f" supersedes={one_active}" if one_active else ""
+        return f"date={self.date_column.lower()} key={keys} active={self.active_column.lower() or '-'}{supersedes}"
 
     def lock_key(self, game_date: date) -> str:
         """``consolidation_<date>``; of any other table than the default one it carries dataset and table."""

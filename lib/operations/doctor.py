@@ -15,7 +15,7 @@ from lib import places
 from lib.consolidation.errors import TableNotFound
 from lib.consolidation.fence import FENCE_COLUMNS
 from lib.consolidation.identifiers import TableName
-from lib.consolidation.ledger import LEDGER_COLUMNS
+from lib.consolidation.ledger import ledger_columns
 from lib.consolidation.schema import spec_additions, spec_faults
 from lib.consolidation.warehouse import Column
 from lib.errors import Unavailable, UserError
@@ -163,7 +163,8 @@ def _fences(scope: Scope) -> Section:
 
 def _ledger(scope: Scope) -> Section:
     """Absent together with the fences, whose check says so."""
-    return _own_table(scope, _LEDGER, scope.platform.table.ledger, LEDGER_COLUMNS, absent=Verdict.PASS)
+    spec = scope.platform.table
+    return _own_table(scope, _LEDGER, spec.ledger, ledger_columns(spec), absent=Verdict.PASS)
 
 
 def _own_table(

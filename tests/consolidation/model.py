@@ -21,8 +21,13 @@ def key(row: Staged) -> tuple[Any, ...]:
     return tuple(row[name] for name in KEY)
 
 
+def group(row: Staged, supersedes: Sequence[str]) -> tuple[Any, ...]:
+    """The rows of a date that one stays active of; all columns of the key: each key is a group of its own."""
+    return tuple(row[name] for name in supersedes or KEY)
+
+
 def preference(row: Staged, columns: Sequence[str]) -> tuple[Any, ...]:
-    """Newest first, then the rest ascending, then whoever claims fewer columns; NULL is the smallest."""
+    """Newest first, then the rest ascending, then whoever claims fewer columns, then the key; NULL is the smallest."""
 
     def newest_first(name: str) -> tuple[bool, float]:
         value = row.get(name)
@@ -33,33 +38,53 @@ def preference(row: Staged, columns: Sequence[str]) -> tuple[Any, ...]:
         return value is not None, value
 
     rest = [ascending(name) for name in OTHERS if name in columns]
-    return [newest_first(name) for name in NEWEST if name in columns], rest, [name in row for name in columns]
+    newest, claims = [newest_first(name) for name in NEWEST if name in columns], [name in row for name in columns]
+    return newest, rest, claims, [ascending(name) for name in KEY]
 
 
-def consolidated(table: list[Staged], staged: list[Staged], day: date = DAY) -> tuple[list[Staged], dict[str, int]]:
+def consolidated(
+    table: list[Staged], staged: list[Staged], day: date = DAY, supersedes: Sequence[str] = ()
+) -> tuple[list[Staged], dict[str, int]]:
     """What the table is afterwards, and the figures."""
     columns = [column.name for column in MAIN_TABLE if any(column.name in row for row in staged)]
     winners: dict[tuple[Any, ...], Staged] = {}
     for row in sorted(staged, key=lambda row: preference(row, columns)):
         winners.setdefault(key(row), row)
+    kept: dict[tuple[Any, ...], Staged] = {}
+    for winner in winners.values():  # the newest first
+        kept.setdefault(group(winner, supersedes), winner)
     after, updated = [dict(row) for row in table], 0
+    active = [row for row in after if row["game_date"] == day and row["is_active"]]
+    gone = [row for row in active if key(row) != key(kept.get(group(row, supersedes), row))]
+    for row in gone:
+        row["is_active"] = False
     for winner in winners.values():
-        present = [row for row in after if row["game_date"] == day and row["is_active"] and key(row) == key(winner)]
+        present = [row for row in active if key(row) == key(winner)]
         updated += bool(present)
         for row in present:
             row.update({name: value for name, value in winner.items() if name not in NEVER_UPDATED})
         if not present:
             new = {column.name: winner.get(column.name) for column in MAIN_TABLE}
-            after.append({**new, "is_active": True})
+            after.append({**new, "is_active": winner is kept[group(winner, supersedes)]})
     figures = {
         "staged": len(staged),
         "inserted": len(winners) - updated,
         "updated": updated,
         "deduplicated": len(staged) - len(winners),
+        "superseded": len(gone),
         "duplicates_before": duplicate_keys(table, day),
         "duplicates_after": duplicate_keys(after, day),
     }
     return after, figures
+
+
+def groups_not_of_one(table: list[Staged], supersedes: Sequence[str]) -> list[tuple[Any, ...]]:
+    """The groups that have rows, and of which not exactly one key is active; a key that is there twice is one."""
+    groups: dict[tuple[Any, ...], set[tuple[Any, ...]]] = {}
+    for row in table:
+        found = groups.setdefault((row["game_date"], *group(row, supersedes)), set())
+        found |= {key(row)} if row["is_active"] else set()
+    return [which for which, active in groups.items() if len(active) != 1]
 
 
 def duplicate_keys(table: list[Staged], day: date = DAY) -> int:

@@ -51,6 +51,11 @@ def plan_undo(warehouse: Warehouse, spec: TableSpec, game_date: date, backup_tab
         UserError: It is no backup of that date, or there is none of that name.
         RepairRefused: The rows that the repair kept have changed since.
     """
+    if backup_table == spec.superseded.table:
+        raise UserError(
+            f"{backup_table} says which rows consolidations have superseded, and a consolidation is not undone; "
+            "stage the rows that should be the active ones, and consolidate them"
+        )
     if not plain_identifier(backup_table, "backup table").startswith(BACKUP_PREFIX):
         raise UserError(f"{backup_table} is no backup of a repair; their names start with {BACKUP_PREFIX}")
     backup = spec.table.sibling(backup_table)

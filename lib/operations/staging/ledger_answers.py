@@ -35,7 +35,7 @@ def committed_consolidations(scope: Scope) -> Section:
 
 def _table(platform: Platform, caption: str, runs: Sequence[LedgerRun], note: str = "") -> Table:
     note = " ".join(filter(None, (note, f"The newest {MOST_RUNS}; there may be older ones." if is_cut(runs) else "")))
-    zone = platform.environment.timezone
+    zone, supersedes = platform.environment.timezone, bool(platform.table.supersedes)
     rows = [
         (
             local_time(run.committed_at, zone),
@@ -46,6 +46,7 @@ def _table(platform: Platform, caption: str, runs: Sequence[LedgerRun], note: st
             run.inserted_rows,
             run.updated_rows,
             run.deduplicated_rows,
+            *([run.superseded_rows] if supersedes else []),
             f"{run.duplicates_before} → {run.duplicates_after}",
         )
         for run in runs
@@ -59,6 +60,7 @@ def _table(platform: Platform, caption: str, runs: Sequence[LedgerRun], note: st
         "Inserted",
         "Updated",
         "Deduplicated",
+        *(["Superseded"] if supersedes else []),
         "Duplicate keys before → after",
     )
     return Table(caption, columns, rows, note)
@@ -188,8 +190,10 @@ def _logged(scope: Scope, batch_id: str) -> str:
 
 def _in_words(platform: Platform, run: LedgerRun) -> str:
     committed_at = local_time(run.committed_at, platform.environment.timezone)
+    superseded = f", {run.superseded_rows:,} superseded" if run.superseded_rows else ""
     return (
         f"consolidated {committed_at} by {run.host} for {run.game_date}: "
         f"{run.staged_rows:,} rows from {len(run.staging_tables)} staging tables "
-        f"({run.inserted_rows:,} inserted, {run.updated_rows:,} updated, {run.deduplicated_rows:,} deduplicated)"
+        f"({run.inserted_rows:,} inserted, {run.updated_rows:,} updated, "
+        f"{run.deduplicated_rows:,} deduplicated{superseded})"
     )

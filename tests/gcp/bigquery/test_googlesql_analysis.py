@@ -43,6 +43,7 @@ from tests.gcp.bigquery.partition_scans import columns_read, unfiltered_scans
 from tests.gcp.bigquery.world import PROJECT, BigqueryWorld
 
 MAIN = TableSpec().table
+MOVING = TableSpec(supersedes=("game_id", "player_lookup", "system_id"), stamped=("updated_at",))
 BARE = TableSpec(active_column="", row_id_column="", newest_first=(), never_update=())
 
 
@@ -141,6 +142,7 @@ def columns_are_misjudged(one: Sent) -> bool:
 def test_all_that_is_sent_is_googlesql(tmp_path: Path) -> None:
     """In one test, because each process that asks the analyzer has to compile it first."""
     lives = {"live": (TableSpec(), "DOUBLE"), "declared": (TableSpec(), "DECIMAL(4, 1)"), "bare": (BARE, "DOUBLE")}
+    lives["moving"] = (MOVING, "DECIMAL(4, 1)")
     for name, (spec, line_type) in lives.items():
         sent = all_that_is_sent(tmp_path / name, spec, line_type)
         assert {one.sql: said for one in sent if (said := objection(one))} == {}, name

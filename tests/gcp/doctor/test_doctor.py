@@ -20,7 +20,7 @@ from google.oauth2.credentials import Credentials as UserCredentials
 
 from lib.cli.environment import doctor
 from lib.consolidation.fence import FENCE_COLUMNS
-from lib.consolidation.ledger import LEDGER_COLUMNS
+from lib.consolidation.ledger import LEDGER_COLUMNS, SUPERSEDED_ROWS
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column
 from lib.embedded.adapters import MAIN_TABLE
@@ -97,7 +97,7 @@ def fill(project: Project, url: str) -> None:
         DATASET: {"location": "us-west2"},
         MAIN: described(MAIN_TABLE, timePartitioning={"type": "DAY", "field": "game_date"}),
         FENCES: described(FENCE_COLUMNS),
-        LEDGER: described(LEDGER_COLUMNS),
+        LEDGER: described((*LEDGER_COLUMNS, SUPERSEDED_ROWS)),
     }
 
 

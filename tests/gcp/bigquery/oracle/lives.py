@@ -25,6 +25,7 @@ from tests.consolidation.world import DAY, NOON, World, later, prediction, quote
 from tests.gcp.bigquery.oracle.judge import JudgedWarehouse
 from tests.gcp.bigquery.oracle.report import Report
 
+MOVING = TableSpec(supersedes=("game_id", "player_lookup", "system_id"), stamped=("updated_at",))
 BARE = TableSpec(active_column="", row_id_column="", newest_first=(), never_update=())
 _OTHER_WRITERS = st.sampled_from(
     [
@@ -85,7 +86,7 @@ class Life:
 
 LIVES = st.builds(
     Life,
-    st.sampled_from([TableSpec(), TableSpec(), BARE]),
+    st.sampled_from([TableSpec(), MOVING, BARE]),
     st.sampled_from(["DOUBLE", "DECIMAL(38, 9)"]),
     st.lists(_OLD_ROWS, min_size=4, max_size=12),
     st.lists(st.lists(_staging_table(), min_size=1, max_size=2), min_size=2, max_size=2),

@@ -1,0 +1,93 @@
+"""What is staged, read as one relation: tables of equal columns gathered as groups, and the groups as one SELECT."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from lib.consolidation.identifiers import TableName
+from lib.consolidation.key import quoted
+from lib.consolidation.schema import tables_by_columns
+from lib.consolidation.table_spec import TableSpec
+from lib.consolidation.warehouse import Column
+
+
+@dataclass(frozen=True)
+class StagedGroup:
+    """Staging tables with equal columns, gathered under one name.
+
+    Workers of different revisions stage different columns; each row updates only the
+    columns that its worker staged.
+    """
+
+    relation: TableName
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class StagedRows:
+    """All groups of a batch, read as one relation with the main table's types."""
+
+    spec: TableSpec
+    main_columns: tuple[Column, ...]
+    groups: tuple[StagedGroup, ...]
+
+    @property
+    def columns(self) -> list[Column]:
+        """What any group staged, in the main table's order."""
+        staged = {column.name for group in self.groups for column in group.columns}
+        # What the MERGE sets itself is not read: it says nothing of a row, and not which one is newer.
+        wanted = staged - {*self.spec.stamped}
+        return [column for column in self.main_columns if column.name in wanted]
+
+    @property
+    def partly_staged(self) -> list[str]:
+        """Columns that some group lacks."""
+        owned = [{column.name for column in group.columns} for group in self.groups]
+        return [column.name for column in self.columns if not all(column.name in names for names in owned)]
+
+    @property
+    def sql(self) -> str:
+        """A SELECT of all staged rows, with what each row owns of the columns that not every row does."""
+        owned = self.partly_staged
+        return " UNION ALL ".join(select(group, self.columns, owned) for group in self.groups)
+
+    @property
+    def ranked(self) -> list[Column]:
+        """What `sql` selects. Two rows of a rank may differ in nothing but the columns that they own."""
+        return [*self.columns, *(Column(f"staged__{name}", "BOOL") for name in self.partly_staged)]
+
+    def of(self, *names: str) -> str:
+        """A SELECT of these columns of all staged rows, for statements that need no more."""
+        needed = [column for column in self.columns if column.name in names]
+        return " UNION ALL ".join(select(group, needed, ()) for group in self.groups)
+
+
+def select(group: StagedGroup, columns: Iterable[Column], owned: Iterable[str], *more: str) -> str:
+    """A SELECT of one group's rows, NULL in the columns that it lacks."""
+    types = {column.name: column.type for column in group.columns}
+    items = [_item(column, types.get(column.name)) for column in columns]
+    items += [f"{'TRUE' if name in types else 'FALSE'} AS {ownership(name)}" for name in owned]
+    return f"SELECT {', '.join([*items, *more])} FROM {group.relation.sql}"
+
+
+def _item(column: Column, staged_type: str | None) -> str:
+    name = quoted(column.name)
+    if staged_type is None:
+        return f"CAST(NULL AS {column.type}) AS {name}"
+    return name if staged_type == column.type else f"CAST({name} AS {column.type}) AS {name}"
+
+
+def ownership(name: str) -> str:
+    """The column that says whether a row owns that column."""
+    return quoted(f"staged__{name}")
+
+
+def staged_groups(
+    columns: Mapping[TableName, tuple[Column, ...]], relation_prefix: TableName
+) -> dict[StagedGroup, list[TableName]]:
+    """Tables with equal columns, stored alike, each group under a name of its own."""
+    return {
+        StagedGroup(relation_prefix.sibling(f"{relation_prefix.table}_{number}"), shape): tables
+        for number, (shape, tables) in enumerate(tables_by_columns(columns).items())
+    }
