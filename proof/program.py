@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-import pandas
-
 from lib.consolidation.consolidator import BatchConsolidator
 from lib.consolidation.errors import ConsolidationConflict, NothingToConsolidate, SpecChanged, StaleToken
 from lib.consolidation.fence import change_spec, recorded_specs
 from lib.consolidation.identifiers import TableName
+from lib.consolidation.placed_rows import by_columns
 from lib.consolidation.rows import convert
 from lib.consolidation.staging import BatchStagingWriter, batch_tables
 from lib.consolidation.staging_names import staging_prefix
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from proof.world import World
 
 COLUMNS = (*MAIN_TABLE, Column("loaded_on", "DATE"))
+NAMES = [column.name for column in COLUMNS]
 
 
 @dataclass(eq=False)
@@ -59,7 +59,7 @@ class Program:
             writer = BatchStagingWriter(self.warehouse, spec)
             writer.write(list(write.rows), batch_id=write.batch_id, worker_id=write.worker, game_date=day)
         else:
-            rows = convert(pandas.DataFrame(list(write.rows)), COLUMNS, source=write.worker)
+            rows = convert(by_columns(write.rows, NAMES), COLUMNS, source=write.worker)
             self.warehouse.append(TableName(spec.table.dataset, f"{staging_prefix(write.batch_id)}common"), rows)
         self.world.witness.staged.append(Staged(write.batch_id, write.rows, write.once))
 

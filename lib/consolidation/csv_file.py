@@ -10,13 +10,10 @@ import re
 from collections.abc import Iterator
 from itertools import islice, zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 from lib.consolidation.errors import StagedDataError
-from lib.consolidation.rows import Place
-
-if TYPE_CHECKING:
-    import pandas
+from lib.consolidation.placed_rows import LINE, PlacedRows, Places, check_each_once
 
 _LONGEST_VALUE = 2**31 - 1
 # More of them at once are slower: Python's garbage collector keeps looking through their values.
@@ -35,35 +32,36 @@ _OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _Record = tuple[int, list[str], tuple[str, ...]]
 
 
-def read_csv(path: Path) -> pandas.DataFrame:
+def read_csv(path: Path) -> PlacedRows:
     """Read every value as text: an id of digits keeps its leading zeros, and a player may be called NA.
 
     Returns:
-        One row for each record after the header, indexed by the line on which it begins (`Place.LINE`).
+        One row for each record after the header; its place is the line on which it begins.
 
     Raises:
-        StagedDataError: A line is not CSV, has more or fewer values than the header, or has two readings.
+        StagedDataError: A line is not CSV, has more or fewer values than the header, or has two readings, or a column
+            is there twice.
     """
-    import numpy
-    import pandas
     import pyarrow
 
     # The limit is the process's. Restoring it could break a file that another thread is reading.
     csv.field_size_limit(_LONGEST_VALUE)
     _check_separator(path)
-    chunks, lines = [], []
+    lines: list[int] = []
+    chunks: list[list[pyarrow.Array]] = []
     with _opened(path) as file:
         records = _with_one_reading(path, file)
         _, names, _ = next(records, (0, [], ()))
         while chunk := list(islice(records, _ROWS_AT_ONCE)):
-            lines.append(numpy.array([line for line, _, _ in chunk]))
+            lines += [line for line, _, _ in chunk]
             columns = zip(*(values for _, values, _ in chunk), strict=True)
-            arrays = [pyarrow.array(column, pyarrow.large_string()) for column in columns]
-            chunks.append(pyarrow.Table.from_arrays(arrays, names))
-    if not chunks:
-        return pandas.DataFrame(columns=names)
-    frame: pandas.DataFrame = pyarrow.concat_tables(chunks).to_pandas()
-    return frame.set_axis(pandas.Index(numpy.concatenate(lines), name=Place.LINE))
+            chunks.append([pyarrow.array(column, pyarrow.large_string()) for column in columns])
+    check_each_once(names, str(path))
+    arrays = zip(*chunks, strict=True) if chunks else [()] * len(names)
+    columns_by_name = {
+        name: pyarrow.chunked_array(parts, pyarrow.large_string()) for name, parts in zip(names, arrays, strict=True)
+    }
+    return PlacedRows(columns_by_name, Places(lines, LINE))
 
 
 def _opened(path: Path) -> TextIO:

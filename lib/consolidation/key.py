@@ -56,12 +56,13 @@ def rank(spec: TableSpec, columns: Sequence[Column], within: Sequence[str]) -> s
     """
     types = {column.name: column.type for column in columns}
     newest = [name for name in spec.newest_first if name in types]
-    rest = [name for name in types if name not in (*newest, *spec.key_columns) and is_orderable(types[name])]
+    rest = [name for name in types if name not in (*newest, *spec.key_columns)]
     if spec.row_id_column in rest:
         rest.remove(spec.row_id_column)
         rest.insert(0, spec.row_id_column)
     rest += [name for name in spec.key_columns if name not in within]
-    order = [f"{quoted(name)} DESC" for name in newest] + [quoted(name) for name in rest]
+    order = [f"{quoted(name)} DESC" for name in newest]
+    order += [comparable_value(Column(name, types[name])) for name in rest]
     partition = ", ".join(groupable(name, types[name]) for name in within)
     ordering = f" ORDER BY {', '.join(order)}" if order else ""
     return f"ROW_NUMBER() OVER (PARTITION BY {partition}{ordering})"
@@ -74,7 +75,7 @@ def comparable(column: Column) -> str:
 
 
 def comparable_value(column: Column, alias: str = "") -> str:
-    """Its value as ``=`` can compare it: BigQuery refuses ARRAY, JSON and the like there."""
+    """Its value as ``=`` and ORDER BY can compare it: BigQuery refuses ARRAY, JSON and the like there."""
     value = f"{alias}.{quoted(column.name)}" if alias else quoted(column.name)
     return value if is_orderable(column.type) else f"TO_JSON_STRING({value})"
 

@@ -5,79 +5,82 @@ An absent field is not NULL: a consolidation updates only the columns that a row
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from lib.consolidation.errors import StagedDataError
-from lib.consolidation.rows import Place, place
+from lib.consolidation.placed_rows import PlacedMappings, PlacedRows, Places, by_columns, of_frame
 from lib.consolidation.table_spec import TableSpec
 
 if TYPE_CHECKING:
     import pandas
 
-    Rows = pandas.DataFrame | pandas.Series[Any] | Sequence[Mapping[str, Any]]
+    Rows = pandas.DataFrame | PlacedRows | PlacedMappings | Sequence[Mapping[str, Any]]
 
 # Each adds a SELECT to every statement of a consolidation that reads the staged rows.
 _MOST_GROUPS = 50
 
 
-def grouped_by_columns(rows: Rows, spec: TableSpec, game_date: date | None, *, source: str) -> list[pandas.DataFrame]:
-    """Return a frame for each set of columns, in the order in which they appear.
+def grouped_by_columns(rows: Rows, spec: TableSpec, game_date: date | None, *, source: str) -> list[PlacedRows]:
+    """Return the rows of each set of columns, in the order in which the sets appear.
 
-    A frame's rows own all its columns. A mapping owns its fields, and two that are filled in: an absent date is the
-    batch's, and an absent key that may be NULL is NULL if other rows have it, since many serialisers omit nulls.
+    Rows that come as columns, such as a frame's, own all of them. A mapping owns its fields, and two that are filled
+    in: an absent date is the batch's, and an absent key that may be NULL is NULL if other rows have it, since many
+    serialisers omit nulls.
 
     Args:
-        rows: A frame, or mappings; a series of mappings has their places as its index.
+        rows: A frame of pandas, mappings, or what a file has.
         spec: Names the keys and the date column.
         game_date: The batch's date; None: absent dates are not filled in.
         source: What the rows are called in messages.
 
     Raises:
-        StagedDataError: There are no rows, a row is not a mapping, or there are more than 50 sets of columns.
+        StagedDataError: There are no rows, a row is not a mapping, a frame has a column twice, or there are more than
+            50 sets of columns.
     """
-    import pandas
-
     dates = {} if game_date is None else {spec.date_column: game_date.isoformat()}
-    if isinstance(rows, pandas.DataFrame):
-        frames = [rows.assign(**{name: day for name, day in dates.items() if name not in rows.columns})]
-    else:
-        series = rows if isinstance(rows, pandas.Series) else _counted(rows)
-        frames = _frames(series, spec, dates, source)
-    if not any(map(len, frames)):
+    groups = _groups(rows, spec, dates, source)
+    if not any(map(len, groups)):
         raise StagedDataError(f"{source} has no rows; nothing was staged")
-    return frames
+    return groups
 
 
-def _counted(rows: Sequence[Mapping[str, Any]]) -> pandas.Series[Any]:
-    import pandas
+def _groups(rows: Rows, spec: TableSpec, dates: Mapping[str, str], source: str) -> list[PlacedRows]:
+    if isinstance(rows, PlacedMappings):
+        return _by_fields(rows, spec, dates, source)
+    if isinstance(rows, PlacedRows):
+        return [_with_dates(rows, dates)]
+    # Who hands in a frame has loaded pandas.
+    if (pandas := sys.modules.get("pandas")) and isinstance(rows, pandas.DataFrame):
+        return [_with_dates(of_frame(rows, source=source), dates)]
+    counted: list[Any] = list(rows)
+    return _by_fields(PlacedMappings(counted, Places(range(1, len(counted) + 1))), spec, dates, source)
 
-    found = list(rows)
-    return pandas.Series(found, pandas.RangeIndex(1, len(found) + 1, name=Place.ROW), dtype=object)
+
+def _with_dates(rows: PlacedRows, dates: Mapping[str, str]) -> PlacedRows:
+    filled = {name: [day] * len(rows) for name, day in dates.items() if name not in rows.columns}
+    return PlacedRows({**rows.columns, **filled}, rows.places)
 
 
-def _frames(rows: pandas.Series[Any], spec: TableSpec, dates: Mapping[str, Any], source: str) -> list[pandas.DataFrame]:
-    import pandas
-
-    for position, row in enumerate(rows):
+def _by_fields(found: PlacedMappings, spec: TableSpec, dates: Mapping[str, str], source: str) -> list[PlacedRows]:
+    for position, row in enumerate(found.rows):
         if not isinstance(row, Mapping):
-            raise StagedDataError(f"{source}: {place(rows.index, position)} is not a mapping of columns to values")
-    nullable = [name for name in spec.nullable_keys if any(name in row for row in rows)]
+            raise StagedDataError(f"{source}: {found.places[position]} is not a mapping of columns to values")
+    nullable = [name for name in spec.nullable_keys if any(name in row for row in found.rows)]
     omitted = {**dict.fromkeys(nullable), **dates}
     groups: dict[frozenset[str], tuple[list[int], list[Mapping[str, Any]]]] = {}
-    for where, row in zip(rows.index, rows, strict=True):
+    for position, row in enumerate(found.rows):
         whole = row if omitted.keys() <= row.keys() else {**omitted, **row}
         places, members = groups.setdefault(frozenset(whole), ([], []))
         if len(groups) > _MOST_GROUPS:
             raise StagedDataError(
-                f"{source}: {rows.index.name} {where} has one more set of fields than the {_MOST_GROUPS} that "
+                f"{source}: {found.places[position]} has one more set of fields than the {_MOST_GROUPS} that "
                 "can be staged at once; write null where a value is missing, or split the rows"
             )
-        places.append(where)
+        places.append(found.places.numbers[position])
         members.append(whole)
-    # As objects: an inferred type would turn integers beside a NULL into floats, and lose digits.
     return [
-        pandas.DataFrame(members, pandas.Index(places, name=rows.index.name), dtype=object)
-        for places, members in groups.values()
+        by_columns(members, list(members[0]), Places(places, found.places.unit)) for places, members in groups.values()
     ]

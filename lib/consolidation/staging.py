@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from lib.consolidation.errors import StagedDataError
 from lib.consolidation.identifiers import TableName, checked_batch_id
 from lib.consolidation.ledger import LedgerRun, known_batches, whole_ledger
+from lib.consolidation.placed_rows import PlacedRows, Places
 from lib.consolidation.row_groups import grouped_by_columns
-from lib.consolidation.rows import convert, place
+from lib.consolidation.rows import convert
 from lib.consolidation.schema import check_spec, check_staged_columns
 from lib.consolidation.staging_names import spelled_in_names, staging_table_name
 from lib.consolidation.table_spec import TableSpec
@@ -21,7 +22,6 @@ from lib.consolidation.warehouse import Column, StagingTable, Warehouse, staging
 from lib.words.dates import checked_game_date
 
 if TYPE_CHECKING:
-    import pandas
     import pyarrow
 
     from lib.consolidation.row_groups import Rows
@@ -50,9 +50,11 @@ class BatchStagingWriter:
     ) -> list[StagingWrite]:
         """Check the rows and write a table for each set of columns that they own: all of them, or none.
 
-        NaN and infinities become NULL. Columns of the main table may be absent, except the keys and the date; a
-        consolidation leaves absent columns of existing rows alone. A frame's rows own all its columns. A mapping
-        owns the fields that it has, and those that `grouped_by_columns` fills in.
+        NaN and infinities become NULL, an array that is NULL becomes empty, and a NUMERIC is rounded to its column's
+        digits, as BigQuery does it; a key that would be rounded is refused. JSON may be text or what it stands for.
+        Columns of the main table may be absent, except the keys and the date; a consolidation leaves absent columns of
+        existing rows alone. A frame's rows own all its columns. A mapping owns the fields that it has, and those that
+        `grouped_by_columns` fills in.
 
         Args:
             rows: One row a prediction: a frame, or mappings.
@@ -102,46 +104,42 @@ class BatchStagingWriter:
         """A table for each set of columns, in the main table's types and order."""
         checked_batch_id(batch_id)
         day = None if game_date is None else checked_game_date(game_date)
-        frames = grouped_by_columns(rows, self._spec, day, source=source)
-        self._check_columns(frames, source)
+        groups = grouped_by_columns(rows, self._spec, day, source=source)
+        self._check_columns(groups, source)
         tables = []
-        for frame in frames:
-            columns = [column for column in self._main_columns if column.name in frame.columns]
-            table = convert(frame, columns, source=source)
-            self._check_rows(table, frame.index, day, source)
+        for group in groups:
+            columns = [column for column in self._main_columns if column.name in group.columns]
+            table = convert(group, columns, source=source, exact=self._spec.key_columns)
+            self._check_rows(table, group.places, day, source)
             tables.append(table)
         return tables
 
-    def _check_columns(self, frames: Sequence[pandas.DataFrame], source: str) -> None:
+    def _check_columns(self, groups: Sequence[PlacedRows], source: str) -> None:
         if not self._main_columns:
             self._main_columns = self._warehouse.columns(self._spec.table)
             check_spec(self._spec, self._main_columns)
         types = {column.name: column.type for column in self._main_columns}
-        names = dict.fromkeys(str(name) for frame in frames for name in frame.columns)
+        names = dict.fromkeys(name for group in groups for name in group.columns)
         staged = [Column(name, types.get(name, "")) for name in names]
         check_staged_columns(self._spec, self._main_columns, staged, source=source)
-        for frame in frames:
-            if not frame.columns.is_unique:
-                twice = frame.columns[frame.columns.duplicated()][0]
-                raise StagedDataError(f"{source} has the column {twice!s:.80} twice")
-            needed = dict.fromkeys((*self._spec.key_columns, self._spec.date_column))
-            if missing := [name for name in needed if name not in frame.columns]:
-                where = place(frame.index, 0)
-                raise StagedDataError(f"{source}: {where} lacks {', '.join(missing)}, which every row needs")
+        needed = dict.fromkeys((*self._spec.key_columns, self._spec.date_column))
+        for group in groups:
+            if missing := [name for name in needed if name not in group.columns]:
+                raise StagedDataError(f"{source}: {group.places[0]} lacks {', '.join(missing)}, which every row needs")
 
-    def _check_rows(self, table: pyarrow.Table, index: pandas.Index[int], expected: date | None, source: str) -> None:
+    def _check_rows(self, table: pyarrow.Table, places: Places, expected: date | None, source: str) -> None:
         day, active = self._spec.date_column, self._spec.active_column
         for key in self._spec.key_columns:
             if key not in self._spec.nullable_keys and (empty := table.column(key).is_null().index(True).as_py()) >= 0:
-                raise StagedDataError(f"{source}: {place(index, empty)}, column {key}: empty, and a key must not be")
+                raise StagedDataError(f"{source}: {places[empty]}, column {key}: empty, and a key must not be")
         for found in table.column(day).unique().to_pylist():
             if found is None or (expected is not None and found != expected):
                 wanted = f"the batch's date {expected}" if expected else "a date"
-                where = place(index, table.column(day).to_pylist().index(found))
+                where = places[table.column(day).to_pylist().index(found)]
                 raise StagedDataError(f"{source}: {where}, column {day}: {found or 'empty'} is not {wanted}")
         if active in table.column_names and (inactive := table.column(active).index(False).as_py()) >= 0:
             raise StagedDataError(
-                f"{source}: {place(index, inactive)}, column {active}: a staged row must be active; rows are "
+                f"{source}: {places[inactive]}, column {active}: a staged row must be active; rows are "
                 "superseded in the main table, not by staging"
             )
 

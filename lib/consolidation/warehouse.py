@@ -43,11 +43,28 @@ class Column:
             ``NUMERIC``, ``BOOL``, ``DATE``, ``TIMESTAMP``, ``ARRAY<STRING>``, …
         storage: What else the warehouse keeps of it, as `Warehouse.columns_of` lists it; opaque. Tables
             are gathered as one only where it is equal.
+        parameters: Those of its type, or of its elements' type: (4, 1) of ``NUMERIC(4, 1)``. What is written to the
+            column is rounded to them, or refused. Tables are made without them.
     """
 
     name: str
     type: str
     storage: str = ""
+    parameters: tuple[int, ...] = ()
+
+    @property
+    def element(self) -> Column | None:
+        """What each element of an array is; None: it is not an array."""
+        if not self.type.startswith("ARRAY<"):
+            return None
+        return Column(self.name, self.type[6:-1], parameters=self.parameters)
+
+    @property
+    def declared(self) -> str:
+        """Its type with the parameters."""
+        if element := self.element:
+            return f"ARRAY<{element.declared}>"
+        return f"{self.type}({', '.join(map(str, self.parameters))})" if self.parameters else self.type
 
 
 @dataclass(frozen=True)
@@ -185,7 +202,7 @@ class Warehouse(Protocol):
     ) -> list[Row]:
         """The rows of one SELECT; for results of a few thousand rows at most.
 
-        `gather` is that of `transact`.
+        An array that is NULL comes back as an empty list. `gather` is that of `transact`.
         """
         ...
 
@@ -222,10 +239,13 @@ class Warehouse(Protocol):
         A table that is there already is refused and left as it is. Only if it is empty and has this
         very note, as after an earlier try, may an adapter fill it instead.
 
-        Of `columns`, which give the types, a table has those that its rows have.
+        Args:
+            tables: The rows of each; columns as `lib.consolidation.rows.convert` makes them, or strings that are what
+                JSON columns hold. An array that is NULL is stored as an empty one.
+            columns: Give the types; a table has those of them that its rows have.
 
         Raises:
-            WarehouseUnavailable: A table is there.
+            WarehouseUnavailable: A table is there, or an array has a NULL in it.
         """
         ...
 

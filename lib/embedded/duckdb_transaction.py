@@ -73,13 +73,18 @@ def take(connection: duckdb.DuckDBPyConnection, step: Step, parameters: Paramete
 
 
 def rows_of(result: duckdb.DuckDBPyConnection) -> list[Row]:
-    names = [column[0] for column in result.description or ()]
-    return [dict(zip(names, map(_in_utc, row), strict=True)) for row in result.fetchall()]
+    described = [(str(name), str(kind).endswith("[]")) for name, kind, *_ in result.description or ()]
+    return [
+        {name: _value(value, is_array=is_array) for (name, is_array), value in zip(described, row, strict=True)}
+        for row in result.fetchall()
+    ]
 
 
-def _in_utc(value: Any) -> Any:
-    """DuckDB hands out the session's zone object; everyone else uses `datetime.UTC`."""
-    return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo else value
+def _value(value: Any, *, is_array: bool) -> Any:
+    """DuckDB hands out the session's zone object, and has arrays that are NULL; for everyone else they are empty."""
+    if isinstance(value, datetime) and value.tzinfo:
+        return value.astimezone(UTC)
+    return [] if is_array and value is None else value
 
 
 def quoted(table: TableName) -> str:

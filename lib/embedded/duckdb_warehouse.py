@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random
 
-from lib.consolidation.errors import TableNotFound, TransactionConflict
+from lib.consolidation.errors import TableNotFound, TransactionConflict, WarehouseUnavailable
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.warehouse import (
     Column,
@@ -35,7 +35,7 @@ from lib.embedded.duckdb_connection import (
     translated_errors,
 )
 from lib.embedded.duckdb_transaction import gathered, open_transaction, quoted, rows_of, take
-from lib.embedded.googlesql import bind, to_duckdb_type, to_googlesql_type
+from lib.embedded.googlesql import bind, to_duckdb_type, to_googlesql_type, type_parameters
 from lib.embedded.job_marks import marked
 
 if TYPE_CHECKING:
@@ -128,7 +128,8 @@ class DuckdbWarehouse:
             names = [table.table for table in tables if table.dataset == dataset]
             found = self._listed(connection, dataset, _COLUMNS, {"tables": names})
             for schema, table, column, data_type in found:
-                columns[TableName(schema, table)].append(Column(column, to_googlesql_type(data_type)))
+                described = Column(column, to_googlesql_type(data_type), parameters=type_parameters(data_type))
+                columns[TableName(schema, table)].append(described)
         return {table: tuple(found) for table, found in columns.items()}
 
     def create_table(self, table: TableName, columns: Sequence[Column]) -> None:
@@ -171,11 +172,9 @@ class DuckdbWarehouse:
             for table, rows in tables.items():
                 comment = json.dumps({"note": note, "rows": rows.num_rows, "created_at": created_at})
                 escaped = comment.replace("'", "''")
-                selected = ", ".join(
-                    f'CAST("{column.name}" AS {to_duckdb_type(column.type)}) AS "{column.name}"'
-                    for column in columns
-                    if column.name in rows.column_names
-                )
+                present = [column for column in columns if column.name in rows.column_names]
+                selected = ", ".join(f'{_loaded(column)} AS "{column.name}"' for column in present)
+                _check_elements(table, rows)
                 connection.register("rows_to_load", rows)
                 connection.execute(f"CREATE TABLE {quoted(table)} AS SELECT {selected} FROM rows_to_load")
                 connection.execute(f"COMMENT ON TABLE {quoted(table)} IS '{escaped}'")
@@ -221,6 +220,21 @@ class DuckdbWarehouse:
             with attempt, self.connection() as connection, open_transaction(connection):
                 for statement in statements:
                     connection.execute(statement)
+
+
+def _loaded(column: Column) -> str:
+    value = f'CAST("{column.name}" AS {to_duckdb_type(column.type)})'
+    return f"COALESCE({value}, [])" if column.element else value
+
+
+def _check_elements(table: TableName, rows: pyarrow.Table) -> None:
+    """DuckDB itself would keep a NULL in an array."""
+    import pyarrow
+    from pyarrow import compute
+
+    for name, column in zip(rows.column_names, rows.columns, strict=True):
+        if pyarrow.types.is_list(column.type) and compute.list_flatten(column).null_count:
+            raise WarehouseUnavailable(f"{table}: column {name}: an array has a NULL in it, which none can hold")
 
 
 def _staging_table(name: TableName, comment: str, rows: int, listed_at: datetime) -> StagingTable:

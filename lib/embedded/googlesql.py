@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 import sqlglot
@@ -21,6 +22,8 @@ _TYPES = {
     "BYTES": "BLOB",
     "JSON": "JSON",
 }
+_NUMERIC = (38, 9)
+_DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)(?:\[\])?")
 _NAMES = {
     "VARCHAR": "STRING",
     "TINYINT": "INT64",
@@ -93,3 +96,10 @@ def to_googlesql_type(duckdb_type: str) -> str:
     if duckdb_type.startswith("DECIMAL"):
         return "NUMERIC"
     return _NAMES.get(duckdb_type, duckdb_type)
+
+
+def type_parameters(duckdb_type: str) -> tuple[int, ...]:
+    """``DECIMAL(4,1)`` → (4, 1); none of the DECIMAL that stands for NUMERIC."""
+    found = _DECIMAL.fullmatch(duckdb_type)
+    parameters = (int(found[1]), int(found[2])) if found else ()
+    return () if parameters == _NUMERIC else parameters

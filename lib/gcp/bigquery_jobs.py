@@ -16,7 +16,7 @@ from typing import cast
 
 from google.api_core import exceptions
 from google.api_core.retry import Retry
-from google.cloud.bigquery import DEFAULT_RETRY, Client, CopyJob, LoadJob, QueryJob
+from google.cloud.bigquery import DEFAULT_RETRY, Client, CopyJob, LoadJob, QueryJob, QueryJobConfig
 
 from lib.consolidation.errors import WarehouseUnavailable
 from lib.gcp.bigquery_errors import CLIENT_ERRORS, bigquery_errors, translated
@@ -132,6 +132,13 @@ class BigqueryJobs:
 def fresh_job_id(purpose: str) -> str:
     """An id that no job has."""
     return f"runbook_{purpose}_{uuid.uuid4().hex}"
+
+
+def ended_after(seconds: float, config: QueryJobConfig) -> QueryJobConfig:
+    """The configuration of a job that BigQuery itself cancels after this time."""
+    # The client has an attribute for it since 3.24.
+    described = {**config.to_api_repr(), "jobTimeoutMs": str(int(seconds * 1000))}
+    return cast(QueryJobConfig, QueryJobConfig.from_api_repr(described))
 
 
 def failure(job: Job) -> Exception | None:

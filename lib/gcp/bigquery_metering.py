@@ -33,14 +33,14 @@ class MeteredBigqueryWarehouse(BigqueryWarehouse):
         self.costs: list[QueryCost] = []
 
     def _answer(self, sql: str, parameters: Parameters) -> list[Row]:
-        estimated, read = self.estimate(sql, parameters), None
+        estimated = self.estimate(sql, parameters)
+        read: int | None = None
         try:
             self._admit(estimated)
             # The belt: an estimate may be wrong, a limit on what is billed is not.
             limit = min(self._query_limit_bytes, self._maximum_bytes_billed or self._query_limit_bytes)
-            found = self._run(sql, self._query_config(sql, parameters, maximum_bytes_billed=limit))
-            rows = [dict(row.items()) for row in found]
-            read = int(found.total_bytes_processed or 0)
+            config = self._query_config(sql, parameters, maximum_bytes_billed=limit)
+            rows, read = self._rows_and_bytes(sql, config)
             return rows
         finally:
             self.costs.append(QueryCost(sql, estimated, read))

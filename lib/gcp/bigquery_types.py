@@ -27,6 +27,7 @@ _PARAMETER = re.compile(r"(?<!@)@(\w+)")
 _IN_PARQUET = frozenset({"STRING", "INT64", "FLOAT64", "NUMERIC", "BOOL", "DATE", "TIMESTAMP"})
 _LEGACY = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL", "RECORD": "STRUCT"}
 _TYPE_PARAMETERS = re.compile(r"\s*\([^()]*\)")
+_PARAMETERIZED = re.compile(r"(?:ARRAY<)?\w+\(([\d, ]+)\)>?")
 # The first that fits counts: True is an int, and a datetime is a date.
 _TYPES: tuple[tuple[type, str], ...] = (
     (bool, "BOOL"),
@@ -63,7 +64,11 @@ def _schema_field(column: Column) -> SchemaField:
 
 def columns_of_schema(schema: Iterable[SchemaField]) -> tuple[Column, ...]:
     """The columns of a table's schema."""
-    return tuple(Column(field.name, _type_of(field)) for field in schema)
+    return tuple(Column(field.name, _type_of(field), parameters=_parameters_of(field)) for field in schema)
+
+
+def _parameters_of(field: SchemaField) -> tuple[int, ...]:
+    return tuple(int(number) for number in (field.max_length, field.precision, field.scale) if number is not None)
 
 
 def _type_of(field: SchemaField) -> str:
@@ -100,7 +105,9 @@ def columns_by_table(dataset: str, rows: Sequence[Row]) -> dict[TableName, tuple
     for row in rows:
         if row["is_hidden"] == "NO":
             storage = f"{_storage(row)}{' by ingestion' if row['table_name'] in by_ingestion else ''}"
-            column = Column(row["column_name"], plain_type(row["data_type"]), storage)
+            column = Column(
+                row["column_name"], plain_type(row["data_type"]), storage, type_parameters(row["data_type"])
+            )
             columns[TableName(dataset, row["table_name"])].append(column)
     return {table: tuple(found) for table, found in columns.items()}
 
@@ -124,6 +131,12 @@ def _storage(row: Row) -> str:
 def plain_type(data_type: str) -> str:
     """``NUMERIC(4, 1)`` → ``NUMERIC``."""
     return _TYPE_PARAMETERS.sub("", data_type)
+
+
+def type_parameters(data_type: str) -> tuple[int, ...]:
+    """``NUMERIC(4, 1)`` → (4, 1); none of a STRUCT, whose fields have their own."""
+    found = _PARAMETERIZED.fullmatch(data_type)
+    return tuple(map(int, found[1].split(","))) if found else ()
 
 
 def staging_tables_sql(dataset: str, *, with_columns: bool = False) -> str:
@@ -220,7 +233,12 @@ def _json_line(row: Row, columns: Sequence[Column]) -> str:
 
 
 def _json_value(type_: str, value: Any) -> str:
-    """Whole and exact numbers as text: BigQuery reads a number as a float where it is too long for one."""
+    """Whole and exact numbers as text: BigQuery reads a number as a float where it is too long for one.
+
+    A NULL in an array stays one, for BigQuery to refuse.
+    """
+    if value is None:
+        return "null"
     if type_.startswith("ARRAY<"):
         return f"[{', '.join(_json_value(type_[6:-1], item) for item in value)}]"
     if type_ == "JSON":

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 from google.api_core import exceptions
 from google.cloud import bigquery
 
-from lib.consolidation.errors import WarehouseUnavailable
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.warehouse import (
     Column,
@@ -31,7 +30,8 @@ from lib.consolidation.warehouse import (
     TransactionOutcome,
 )
 from lib.gcp.bigquery_errors import bigquery_errors
-from lib.gcp.bigquery_jobs import REQUEST_SECONDS, BigqueryJobs, Job, failure, fresh_job_id
+from lib.gcp.bigquery_jobs import REQUEST_SECONDS, BigqueryJobs, Job, ended_after, failure, fresh_job_id
+from lib.gcp.bigquery_query import rows_and_bytes
 from lib.gcp.bigquery_transaction import Transaction, gathered, script_of
 from lib.gcp.bigquery_types import (
     columns_by_table,
@@ -47,7 +47,6 @@ from lib.gcp.bigquery_types import (
 
 if TYPE_CHECKING:
     import pyarrow
-    from google.cloud.bigquery.table import RowIterator
 
 logger = logging.getLogger(__name__)
 
@@ -118,22 +117,11 @@ class BigqueryWarehouse:
             return self._answer(sql, parameters or {})
 
     def _answer(self, sql: str, parameters: Parameters) -> list[Row]:
-        return [dict(row.items()) for row in self._run(sql, self._query_config(sql, parameters))]
+        rows, _ = self._rows_and_bytes(sql, self._query_config(sql, parameters))
+        return rows
 
-    def _run(self, sql: str, config: bigquery.QueryJobConfig) -> RowIterator:
-        try:
-            return self._client.query_and_wait(
-                sql,
-                job_config=config,
-                api_timeout=REQUEST_SECONDS,
-                wait_timeout=self._job_timeout_seconds,
-                retry=self._jobs.retry,
-                job_retry=None,  # type: ignore[arg-type]
-            )
-        except TimeoutError as error:  # The client has asked BigQuery to cancel it.
-            raise WarehouseUnavailable(
-                f"a query took longer than {self._job_timeout_seconds:g}s and was cancelled; ask about less or retry"
-            ) from error
+    def _rows_and_bytes(self, sql: str, config: bigquery.QueryJobConfig) -> tuple[list[Row], int]:
+        return rows_and_bytes(self._jobs, sql, config, self._job_timeout_seconds)
 
     def estimate(self, sql: str, parameters: Parameters | None = None) -> int:
         """How many bytes one statement would read at most. Runs and costs nothing."""
@@ -228,7 +216,7 @@ class BigqueryWarehouse:
         timeout = self._job_timeout_seconds if timeout_seconds is None else timeout_seconds
         script = script_of(steps)
         # BigQuery ends the job by itself should this process not live to do it.
-        config = self._query_config(script, parameters, job_timeout_ms=int(timeout * 1000))
+        config = ended_after(timeout, self._query_config(script, parameters))
 
         def insert(attempt_id: str) -> Job:
             return self._client.query(script, job_config=config, job_id=attempt_id, job_retry=None, **self._request)

@@ -16,7 +16,7 @@ from google.cloud import bigquery
 
 from lib.consolidation.warehouse import Execute, Step, Warehouse
 from lib.errors import SourceUnavailable
-from lib.gcp.bigquery_jobs import REQUEST_SECONDS, BigqueryJobs, Job, fresh_job_id
+from lib.gcp.bigquery_jobs import REQUEST_SECONDS, BigqueryJobs, Job, ended_after, fresh_job_id
 from lib.gcp.clients import GoogleClients
 from lib.gcp.errors import BIGQUERY, BIGQUERY_DATASETS, without_secrets
 from lib.ports.scratch import DatasetExists, StatementRun
@@ -91,7 +91,7 @@ class BigqueryScratch:
         return [Execute(f"delay {number}", f"SELECT {number}") for number in range(_STATEMENTS_A_DELAY * factor)]
 
     def run_script(self, sql: str) -> Sequence[StatementRun]:
-        config = bigquery.QueryJobConfig(job_timeout_ms=int(_SCRIPT_SECONDS * 1000))
+        config = ended_after(_SCRIPT_SECONDS, bigquery.QueryJobConfig())
 
         def insert(job_id: str) -> Job:
             return self._jobs.client.query(sql, job_config=config, job_id=job_id, job_retry=None, **self._request)

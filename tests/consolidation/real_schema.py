@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from itertools import cycle, islice
 from typing import Any
 
-import pandas
+import numpy
+import pytest
 
+from lib.consolidation.errors import StagedDataError
 from lib.consolidation.identifiers import TableName
-from lib.consolidation.rows import convert
 from lib.consolidation.staging import staging_backlog
+from lib.consolidation.upkeep.cleanup import prove_merged
 from lib.consolidation.upkeep.duplicates import DuplicateKind, count_duplicates, explain_duplicates
 from lib.consolidation.upkeep.repair import apply_repair, plan_repair
 from lib.consolidation.upkeep.undo import plan_undo, undo_repair
 from lib.consolidation.warehouse import Column, Row, Warehouse
 from lib.embedded.adapters import MAIN_TABLE
-from tests.consolidation.world import DAY, NOON, World, later
+from tests.consolidation.world import DAY, NOON, World, converted, later
 
+WORKERS_DAY = DAY + timedelta(days=1)
 NIGHT = f"batch_{DAY}_1768650000"
 NUMBER_OF_COLUMNS = 117
 NAMED = {
@@ -88,8 +93,7 @@ def stage_as_a_revision(
     batch = NIGHT.replace("-", "_")
     name = main.sibling(f"_staging_{batch}_prediction_worker_{revision}_0a49f283")
     staged = COLUMNS[:columns]
-    frame = pandas.DataFrame([{**row, "updated_at": None} for row in rows], dtype=object)
-    warehouse.load({name: convert(frame, staged, source="the test")}, staged, note="")
+    warehouse.load({name: converted([{**row, "updated_at": None} for row in rows], staged)}, staged, note="")
     return name
 
 
@@ -141,6 +145,91 @@ def check_the_real_schema(world: World, execute: Callable[[str], object]) -> Non
         world.warehouse, world.locks, world.spec, plan_undo(world.warehouse, world.spec, DAY, done.backup_table.table)
     )
     assert world.table() == duplicated
+
+
+REFUSED: dict[str, tuple[Row, str]] = {
+    "a line of two decimals": ({"current_points_line": 24.25}, "current_points_line: 24.25 is not a NUMERIC(4, 1)"),
+    "a line too long": ({"current_points_line": "1000.0"}, "current_points_line: '1000.0' is not a NUMERIC(4, 1)"),
+    "a number too long": ({"added_07": 9.9996}, "added_07: 9.9996 is not a NUMERIC(4, 3)"),
+    "NULL in an array": (
+        {"prediction_warnings": ["a", None]},
+        "prediction_warnings: ['a', None] is not a ARRAY<STRING>",
+    ),
+    "no array": ({"data_quality_issues": "late"}, "data_quality_issues: 'late' is not a ARRAY<STRING>"),
+    "no number": ({"lines_considered": [1, "x"]}, "lines_considered: [1, 'x'] is not a ARRAY<INT64>"),
+    "no JSON": ({"warnings": "late"}, "warnings: 'late' is not a JSON"),
+    "NaN in JSON": ({"warnings": {"a": float("nan")}}, "warnings: {'a': nan} is not a JSON"),
+}
+
+
+def record(player: str, **changes: Any) -> Row:
+    """What a worker hands in: JSON as text or as what it stands for, and numbers with more digits than are kept."""
+    own = {"player_lookup": player, "prediction_id": player, "game_id": "g", "system_id": "s"}
+    filled = {
+        "current_points_line": 24.5,
+        "is_active": True,
+        "created_at": NOON,
+        "updated_at": None,
+        "added_01": -26.25,  # NUMERIC(5, 1)
+        "added_07": 0.12345,  # NUMERIC(4, 3)
+        "key_factors": {"edge": numpy.float32(0.5), "names": ["é", None]},
+        "warnings": ' {"late":\n[1.50, 12345678901234567890]} ',
+        "feature_importance": None,
+        "data_quality_issues": ["late line", "it's"],
+        "prediction_warnings": [],
+        "feature_sources": None,
+        "lines_considered": numpy.array([1, 2**62]),
+    }
+    return {**own, **filled, **changes}
+
+
+def check_what_a_worker_writes(world: World) -> None:
+    """A worker's records become rows through the writer alone, and rows that differ in an array alone are told apart.
+
+    Args:
+        world: Its main table has `declared` columns, and no rows of `WORKERS_DAY`.
+    """
+
+    def write(worker: str, *rows: Row, batch_id: str = "batch_w") -> None:
+        world.staging_writer.write(rows, batch_id=batch_id, worker_id=worker, game_date=WORKERS_DAY)
+
+    for changes, told in REFUSED.values():
+        with pytest.raises(StagedDataError) as refused:
+            write("w", record("fine"), record("refused", **changes))
+        assert str(refused.value) == f"the staged data: row 2, column {told}"
+    assert world.staged("batch_w") == []
+
+    write("w1", record("lebron"), record("curry", prediction_warnings=None))
+    write("w2", record("same", feature_sources=["b"]), record("again", feature_sources=["a"]))
+    write("w3", record("same", feature_sources=["a"]), record("again", feature_sources=["b"]))
+    assert world.consolidate("batch_w", game_date=WORKERS_DAY, cleanup=False).inserted == 4
+    proven = prove_merged(world.warehouse, world.spec, "batch_w")
+    assert [one.proof.is_merged for one in proven] == [True] * 3, proven
+    rows = by_player(world)
+    found = rows["lebron"]
+    assert (found["added_01"], found["added_07"]) == (-26.3, 0.123)
+    assert json_of(found["key_factors"]) == {"edge": 0.5, "names": ["é", None]}
+    assert json_of(found["warnings"]) == {"late": [1.5, 12345678901234567890]}
+    assert found["feature_importance"] is None
+    arrays = {name: list(found[name]) for name, type_ in NAMED.items() if type_.startswith("ARRAY")}
+    assert arrays == {
+        "data_quality_issues": ["late line", "it's"],
+        "prediction_warnings": [],
+        "feature_sources": [],
+        "lines_considered": [1, 2**62],
+    }
+    assert rows["curry"] == {**found, "player_lookup": "curry", "prediction_id": "curry"}
+    assert list(rows["same"]["feature_sources"]) == list(rows["again"]["feature_sources"])
+
+    write("w1", record("lebron", data_quality_issues=None, warnings=[]), batch_id="batch_x")
+    assert world.consolidate("batch_x", game_date=WORKERS_DAY).updated == 1
+    found = by_player(world)["lebron"]
+    assert (list(found["data_quality_issues"]), json_of(found["warnings"])) == ([], [])
+
+
+def json_of(value: Any) -> Any:
+    """Some clients hand JSON out as text, some as what it stands for."""
+    return json.loads(value) if isinstance(value, str) else value
 
 
 def by_player(world: World) -> dict[str, Row]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lib.embedded.googlesql import to_duckdb_type
-from tests.consolidation.real_schema import Declared, check_the_real_schema, declared
+from tests.consolidation.real_schema import Declared, check_the_real_schema, check_what_a_worker_writes, declared
 from tests.consolidation.world import World, quoted
 
 
@@ -16,6 +16,7 @@ def test_the_real_schema_and_the_real_names(world: World) -> None:
 
     execute(f"CREATE OR REPLACE TABLE {quoted(world.spec.table)} ({columns})")
     check_the_real_schema(world, execute)
+    check_what_a_worker_writes(world)
 
 
 def duckdb_type(column: Declared) -> str:

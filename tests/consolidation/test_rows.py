@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.consolidation.errors import StagedDataError
+from lib.consolidation.placed_rows import by_columns, of_frame
 from lib.consolidation.rows import convert
 from lib.consolidation.warehouse import Column
 from lib.embedded.adapters import MAIN_TABLE
@@ -88,15 +89,26 @@ def test_every_type_is_staged_and_merged(world: World) -> None:
 @pytest.mark.parametrize("value", [[None], ["a", ""], [["a"]], {"a": 1}, "a", '{"a": 1}', 1, b"a"])
 def test_what_is_not_an_array_of_values_is_refused(value: Any) -> None:
     """A warehouse keeps no NULL in an array, and nothing is guessed."""
-    frame = pandas.DataFrame({"names": [["fine"], value]})
+    rows = by_columns([{"names": ["fine"]}, {"names": value}], ["names"])
     with pytest.raises(StagedDataError, match=r"row 2, column names: .* is not a ARRAY<STRING>"):
-        convert(frame, [Column("names", "ARRAY<STRING>")], source="rows")
+        convert(rows, [Column("names", "ARRAY<STRING>")], source="rows")
+
+
+@pytest.mark.parametrize(
+    "type_", ["STRUCT<a INT64, b NUMERIC(4, 1)>", "ARRAY<STRUCT<a INT64>>", "BYTES", "BIGNUMERIC", "RANGE<DATE>"]
+)
+def test_a_column_that_cannot_be_staged_is_one_clear_line(type_: str) -> None:
+    with pytest.raises(StagedDataError) as refused:
+        convert(by_columns([{"c": None}], ["c"]), [Column("c", type_)], source="rows")
+    assert str(refused.value) == f"rows: column c is a {type_}, which cannot be staged; leave the column out"
 
 
 def read(series: pandas.Series[Any], type_: str) -> list[str]:
     """What became of each row up to the first that is refused."""
     try:
-        table: pyarrow.Table = convert(series.to_frame("c"), [Column("c", type_)], source="rows")
+        table: pyarrow.Table = convert(
+            of_frame(series.to_frame("c"), source="rows"), [Column("c", type_)], source="rows"
+        )
     except StagedDataError as error:
         return [str(error)]
     return [repr(value) for value in table.column("c").to_pylist()]

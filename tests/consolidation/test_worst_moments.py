@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pandas
 import pytest
 
 from lib.consolidation.consolidator import BatchConsolidator
@@ -15,12 +14,11 @@ from lib.consolidation.errors import (
 )
 from lib.consolidation.ledger import ledger_runs
 from lib.consolidation.result import ConsolidationStatus
-from lib.consolidation.rows import convert
 from lib.consolidation.staging import staging_backlog
 from lib.consolidation.warehouse import Execute, staging_note
 from lib.embedded.adapters import MAIN_TABLE
 from lib.locking.errors import LeaseLost, LockAcquisitionError
-from tests.consolidation.world import DAY, HookedWarehouse, World, later, prediction, predictions, quoted
+from tests.consolidation.world import DAY, HookedWarehouse, World, converted, later, prediction, predictions, quoted
 
 
 def steal(world: World) -> None:
@@ -206,7 +204,7 @@ def test_a_table_made_again_under_a_merged_name_is_merged_too(world: World) -> N
     columns = world.warehouse.columns(world.spec.table)
 
     def write(**changes: object) -> None:
-        rows = convert(pandas.DataFrame([prediction(**changes)], dtype=object), columns, source="w7")
+        rows = converted([prediction(**changes)], columns)
         world.warehouse.load({again: rows}, columns, note=staging_note("batch_1", world.spec.table))
 
     write()
@@ -254,7 +252,7 @@ def test_a_table_without_a_note_that_is_written_anew_with_as_many_rows_is_not_dr
 
     def write(player: str) -> None:
         world.warehouse.copy_structure(world.spec.table, table)
-        rows = convert(pandas.DataFrame([prediction(player_lookup=player)]), list(MAIN_TABLE), source=player)
+        rows = converted([prediction(player_lookup=player)], MAIN_TABLE)
         with world.warehouse.connection() as connection:
             connection.register("rows_to_write", rows)
             connection.execute(f"INSERT INTO {quoted(table)} FROM rows_to_write")

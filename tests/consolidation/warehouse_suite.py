@@ -7,6 +7,7 @@ connections stand for two processes. Nothing here knows which adapter it is.
 from __future__ import annotations
 
 import abc
+import json
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -63,6 +64,27 @@ _ARROW = pyarrow.schema(
 )
 
 
+NESTED = (
+    Column("names", "ARRAY<STRING>"),
+    Column("numbers", "ARRAY<INT64>"),
+    Column("facts", "JSON"),
+    Column("price", "NUMERIC"),
+)
+FULL: dict[str, Any] = {
+    "names": [ROW["name"], ""],
+    "numbers": [2**63 - 1, -(2**63)],
+    "facts": '{"text": "\\n😀", "none": null,\n "whole": 9007199254740993}',
+    "price": Decimal("99999999999999999999999999999.999999999"),
+}
+EMPTY: dict[str, Any] = dict.fromkeys(FULL)
+_NESTED_ARROW = pyarrow.schema(
+    [
+        ("names", pyarrow.list_(pyarrow.string())),
+        ("numbers", pyarrow.list_(pyarrow.int64())),
+        ("facts", pyarrow.string()),
+        ("price", pyarrow.decimal128(38, 9)),
+    ]
+)
 ELSEWHERE = TableName("elsewhere", "table")
 
 
@@ -179,6 +201,26 @@ class WarehouseSuite(abc.ABC):
         for found in listed:
             assert found.changed_at is not None
             assert before - timedelta(milliseconds=1) <= found.changed_at <= found.listed_at
+
+    def test_arrays_json_and_long_numbers_are_loaded_as_they_are(self, warehouse: Warehouse, table: TableName) -> None:
+        """A NULL array is stored as an empty one, wherever it comes back; an array with a NULL in it is refused."""
+        staged, refused, beside = (table.sibling(f"_staging_n_{name}{table.table}") for name in "abc")
+        rows = pyarrow.Table.from_pylist([FULL, EMPTY], schema=_NESTED_ARROW)
+        warehouse.load({staged: rows}, NESTED, note="n")
+        assert warehouse.columns(staged) == NESTED
+        found = warehouse.query(
+            f"SELECT * REPLACE (TO_JSON_STRING(facts) AS facts) FROM {staged.sql} ORDER BY price IS NULL"
+        )
+        assert [{**row, "facts": row["facts"] and json.loads(row["facts"])} for row in found] == [
+            {**FULL, "facts": json.loads(FULL["facts"])},
+            {**EMPTY, "names": [], "numbers": []},
+        ]
+        empty = f"SELECT COUNT(*) AS found FROM {staged.sql} WHERE names IS NULL OR ARRAY_LENGTH(numbers) IS NULL"
+        assert warehouse.query(empty) == [{"found": 0}]
+        with_null = pyarrow.Table.from_pylist([{**FULL, "names": ["a", None]}], schema=_NESTED_ARROW)
+        with pytest.raises(WarehouseUnavailable):
+            warehouse.load({beside: rows, refused: with_null}, NESTED, note="n")
+        assert set(warehouse.columns_of([staged, refused, beside])) == {staged}
 
     def test_a_staging_table_that_was_written_again_is_told_from_what_it_was(
         self, warehouse: Warehouse, table: TableName

@@ -10,14 +10,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import pandas
+import pyarrow
 
 from lib.consolidation import BatchConsolidator, BatchStagingWriter, ConsolidationResult, TableSpec
 from lib.consolidation.fence import WarehouseFence
 from lib.consolidation.identifiers import TableName
+from lib.consolidation.placed_rows import by_columns
 from lib.consolidation.rows import convert
 from lib.consolidation.staging import batch_tables
-from lib.consolidation.warehouse import Execute, Parameters, Row, Step, TransactionOutcome
+from lib.consolidation.warehouse import Column, Execute, Parameters, Row, Step, TransactionOutcome
 from lib.embedded.adapters import MAIN_TABLE
 from lib.embedded.duckdb_warehouse import DuckdbWarehouse
 from lib.embedded.sqlite_locks import SqliteLockStore
@@ -155,8 +156,7 @@ class World:
         if not rows:
             return
         columns = self.warehouse.columns(self.spec.table)
-        frame = pandas.DataFrame(list(rows), columns=[column.name for column in columns], dtype=object)
-        loaded = convert(frame, columns, source="the test")
+        loaded = converted(rows, columns)
         with self.warehouse.connection() as connection:
             connection.register("loaded", loaded)
             connection.execute(f"INSERT INTO {quoted(self.spec.table)} BY NAME FROM loaded")
@@ -165,6 +165,11 @@ class World:
         """All rows, in an order of their own."""
         rows = self.warehouse.query(f"SELECT * FROM {(name or self.spec.table).sql}")
         return in_order(rows)
+
+
+def converted(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> pyarrow.Table:
+    """What `Warehouse.load` takes, of rows that may lack some of the columns."""
+    return convert(by_columns(rows, [column.name for column in columns]), columns, source="the test")
 
 
 def quoted(table: TableName) -> str:

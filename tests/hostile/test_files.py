@@ -98,7 +98,6 @@ CONTENTS: dict[str, tuple[str, str | bytes | pyarrow.Table, str]] = {
     "parquet day too early": ("a.parquet", table(game_date=days(-(2**31))), "row 1, column game_date"),
     "parquet moment": ("a.parquet", table(created_at=moment(2**62, None)), "row 1, column created_at"),
     "parquet moment in UTC": ("a.parquet", table(created_at=moment(2**62, "UTC")), "row 1, column created_at"),
-    "parquet no zone": ("a.parquet", table(created_at=moment(2**40, "Nowhere/Land")), "not a Parquet file"),
     "parquet no UTF-8": ("a.parquet", table(game_id=NO_UTF8), "not a Parquet file"),
     "parquet nested": ("a.parquet", table(game_id=[{"a": [1]}]), "row 1, column game_id"),
     "parquet index": ("a.parquet", table(__index_level_0__=[1]), "write the file with index=False"),
@@ -139,7 +138,7 @@ def test_a_damaged_parquet_file_has_rows_or_is_told(
         damaged[place % len(damaged)] = byte
     file.write_bytes(damaged[: max(1, len(damaged) - cut % 50)])
     with suppress(StagedDataError):
-        assert not read_rows(file).empty
+        assert len(read_rows(file))
 
 
 @pytest.mark.parametrize(

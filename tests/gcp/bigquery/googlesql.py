@@ -47,6 +47,7 @@ _KINDS = {
     "BOOL": TypeKind.TYPE_BOOL,
     "DATE": TypeKind.TYPE_DATE,
     "TIMESTAMP": TypeKind.TYPE_TIMESTAMP,
+    "JSON": TypeKind.TYPE_JSON,
 }
 # As the reference lists them, as far as they are asked for:
 # https://cloud.google.com/bigquery/docs/information-schema-columns and -table-options
@@ -173,7 +174,13 @@ def simple_table(name: str, columns: Mapping[str, str]) -> SimpleTable:
 
 
 def _created(column: ResolvedColumnDefinition) -> Column:
-    return Column(column.name, next(name for name, kind in _KINDS.items() if kind == column.type.type_kind))
+    return Column(column.name, _name_of(column.type))
+
+
+def _name_of(kind: Type) -> str:
+    if kind.type_kind == TypeKind.TYPE_ARRAY:
+        return f"ARRAY<{_name_of(kind.array_type.element_type)}>"
+    return next(name for name, known in _KINDS.items() if known == kind.type_kind)
 
 
 def type_of(kind: str) -> Type:

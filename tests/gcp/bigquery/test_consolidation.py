@@ -24,7 +24,7 @@ from lib.consolidation.upkeep.repair import apply_repair, plan_repair
 from lib.consolidation.upkeep.undo import plan_undo, undo_repair
 from lib.embedded.adapters import MAIN_TABLE
 from lib.gcp.bigquery_types import schema_fields
-from tests.consolidation.real_schema import check_the_real_schema
+from tests.consolidation.real_schema import check_the_real_schema, check_what_a_worker_writes
 from tests.consolidation.test_against_a_model import LINES_MOVE, batches, consolidated, old_rows
 from tests.consolidation.test_rows import check_every_type_is_staged_and_merged
 from tests.consolidation.world import DAY, in_order, later, prediction, predictions
@@ -271,7 +271,8 @@ def test_every_type_is_staged_and_merged(world: BigqueryWorld) -> None:
 
 def test_the_real_schema_and_the_real_names(world: BigqueryWorld) -> None:
     with_the_real_schema(world.client, world.spec)
-    check_the_real_schema(world, lambda sql: world.client.query_and_wait(sql))
+    check_the_real_schema(world, lambda sql: world.client.query(sql).result())
+    check_what_a_worker_writes(world)
 
 
 def test_duplicates_are_explained_repaired_and_undone(world: BigqueryWorld) -> None:

@@ -51,7 +51,8 @@ def live_through_everything(world: BigqueryWorld) -> None:
     """Two revisions of workers, with and without the lock, dry runs, forced release, repair, undo, cleanup."""
     world.insert([prediction(prediction_id=name, player_lookup="twice") for name in ("a", "a", "b")])
     for batch_id, use_lock in (("batch_0", True), ("batch_1", False)):
-        world.stage([*predictions(3), prediction(player_lookup="twice", updated_at=later(1))], batch_id, tables=2)
+        nested = predictions(3, issues=["late"], facts={"a": 1})
+        world.stage([*nested, prediction(player_lookup="twice", updated_at=later(1))], batch_id, tables=2)
         old_revision = prediction()
         for name in ("confidence_score", "is_active", "updated_at"):
             del old_revision[name]
@@ -95,6 +96,8 @@ def all_that_is_sent(folder: Path, spec: TableSpec, line_type: str) -> list[Sent
 
         world = BigqueryWorld(folder, spec, address=double.address).set_up()
         double.sql(f'ALTER TABLE nba_predictions."{spec.table.table}" ALTER current_points_line TYPE {line_type}')
+        for column in ("issues VARCHAR[] DEFAULT []", "facts JSON"):
+            double.sql(f'ALTER TABLE nba_predictions."{spec.table.table}" ADD COLUMN {column}')
         double.jobs.on_insert.append(record)
         live_through_everything(world)
         if spec == BARE:  # it has tables of its own, so once is enough

@@ -150,7 +150,7 @@ def test_slow_query_is_cancelled_and_tells_nothing(
     double.jobs.gates.append(gate)
     cancelled = double.awaited("POST .*/cancel$")
     impatient = BigqueryWorld(numbers.folder, address=numbers.address, options={"job_timeout_seconds": 0.3})
-    with pytest.raises(WarehouseUnavailable, match=r"took longer than 0\.3s and was cancelled"):
+    with pytest.raises(WarehouseUnavailable, match=r"took longer than 0\.3s.* was cancelled"):
         stored(impatient)
     assert cancelled.is_set()
 

@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pandas
 import pyarrow
 import pytest
 from hypothesis import given, settings
@@ -22,7 +21,6 @@ from hypothesis import strategies as st
 from lib.consolidation.errors import DatasetNotFound, WarehouseUnavailable
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.ledger import ledger_runs
-from lib.consolidation.rows import convert
 from lib.consolidation.upkeep.audit import AuditTrail
 from lib.consolidation.upkeep.cleanup import prove_merged
 from lib.consolidation.warehouse import Column, Execute, Step, Warehouse
@@ -31,7 +29,7 @@ from lib.gcp.bigquery_metering import MeteredBigqueryWarehouse
 from lib.gcp.bigquery_types import load_file
 from lib.gcp.bigquery_warehouse import BigqueryWarehouse
 from tests.consolidation.warehouse_suite import COLUMNS, Overtaken, WarehouseSuite
-from tests.consolidation.world import DAY, predictions
+from tests.consolidation.world import DAY, converted, predictions
 from tests.gcp.bigquery.double import BigqueryDouble, Fault, Gate
 from tests.gcp.bigquery.world import PROJECT, BigqueryWorld
 
@@ -162,8 +160,7 @@ def test_json_lines_hold_each_value_as_it_is(type_: str, data: st.DataObject) ->
     row = st.fixed_dictionaries({"one": values, "many": st.lists(values, max_size=3)})
     rows = data.draw(st.lists(row, min_size=1, max_size=4))
     columns = [Column("one", type_), Column("many", f"ARRAY<{type_}>")]
-    frame = pandas.DataFrame(rows, dtype=object)
-    source_format, content = load_file(convert(frame, columns, source="rows"), columns)
+    source_format, content = load_file(converted(rows, columns), columns)
     lines = [json.loads(line) for line in content.decode().removesuffix("\n").split("\n")]
     assert source_format == "NEWLINE_DELIMITED_JSON"
     same = (lambda value: json.dumps(json.loads(value))) if type_ == "JSON" else (lambda value: value)
@@ -179,7 +176,7 @@ def test_many_tables_are_gathered_in_parts_and_forgotten(
     staged = world.stage(predictions(5), tables=5)
     all_of_them = named("_gathered_x")
     there: list[dict[tuple[str, str], Any]] = []
-    double.on_request("POST .*/queries$", lambda: there.append(dict(double.catalogue.tables)))
+    double.on_request("/queries", lambda: there.append(dict(double.catalogue.tables)))
     rows = world.warehouse.query(f"SELECT player_lookup FROM {all_of_them.sql}", gather={all_of_them: staged})
     assert sorted(row["player_lookup"] for row in rows) == [f"player{n}" for n in range(5)]
     assert sum(job.configuration.get("copy") is not None for job in double.jobs.by_id.values()) == 3

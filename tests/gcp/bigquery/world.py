@@ -8,11 +8,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-import pandas
 from google.cloud import bigquery
 
 from lib.consolidation.identifiers import TableName
-from lib.consolidation.rows import convert
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Parameters, Row, Step, TransactionOutcome
 from lib.embedded.adapters import MAIN_TABLE
@@ -20,7 +18,7 @@ from lib.gcp.bigquery_types import parquet, schema_fields
 from lib.gcp.bigquery_warehouse import BigqueryWarehouse
 from tests.consolidation.real_schema import declared
 from tests.consolidation.unfenced import unmoved
-from tests.consolidation.world import World, in_order
+from tests.consolidation.world import World, converted, in_order
 from tests.gcp.bigquery.double.server import client
 
 PROJECT = "test"
@@ -76,8 +74,7 @@ class BigqueryWorld(World):
         if not rows:
             return
         columns = self.warehouse.columns(self.spec.table)
-        frame = pandas.DataFrame(list(rows), columns=[column.name for column in columns], dtype=object)
-        content = io.BytesIO(parquet(convert(frame, columns, source="the test")))
+        content = io.BytesIO(parquet(converted(rows, columns)))
         config = bigquery.LoadJobConfig(source_format="PARQUET", write_disposition="WRITE_APPEND")
         self.client.load_table_from_file(content, str(self.spec.table), job_config=config).result()
 

@@ -34,6 +34,10 @@ def quoted(dataset: str, table: str) -> str:
     return f'"{dataset}"."{table}"'
 
 
+def _quoted(name: str) -> str:
+    return f'"{name}"'
+
+
 def _locked(method: Callable[..., Answer]) -> Callable[..., Answer]:
     """The whole call sees one catalogue: no table goes between its listing and its counting."""
 
@@ -113,10 +117,12 @@ class Catalogue:
         """Rows as JSON has them."""
         kinds = dict(self.columns(dataset, table))
         for row in rows:
+            if unknown := row.keys() - kinds.keys():
+                raise ApiError("invalid", f"No such field: {min(unknown)}.")
             values = [wire.stored(kinds[name], value) for name, value in row.items()]
-            names = ", ".join(f'"{name}"' for name in row)
-            marks = ", ".join("?" * len(values))
-            self.connection.cursor().execute(f"INSERT INTO {quoted(dataset, table)} ({names}) VALUES ({marks})", values)
+            given = f"({', '.join(map(_quoted, row))}) VALUES ({', '.join('?' * len(values))})"
+            into = f"INSERT INTO {quoted(dataset, table)}"
+            self.connection.cursor().execute(f"{into} {given if row else 'DEFAULT VALUES'}", values)
 
     @_locked
     def stream(self, dataset: str, table: str, rows: Sequence[Mapping[str, Any]]) -> None:

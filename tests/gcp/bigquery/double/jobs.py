@@ -251,18 +251,27 @@ class Jobs:
         with self.catalogue.lock:
             self._writable(dataset, table, load)
             properties = load.get("destinationTableProperties", {})
-            if (dataset, table) in self.catalogue.tables:
-                self._check_properties(dataset, table, properties)
-            else:
+            is_new = (dataset, table) not in self.catalogue.tables
+            if is_new:
                 self.catalogue.add_table(dataset, table, load["schema"]["fields"], properties)
-            if load["sourceFormat"] == "PARQUET":
-                cursor = self.catalogue.connection.cursor()
-                cursor.register("loaded", pyarrow.parquet.read_table(pyarrow.BufferReader(content)))
-                cursor.execute(f"INSERT INTO {quoted(dataset, table)} BY NAME FROM loaded")
             else:
-                rows = [json.loads(line) for line in content.decode().split("\n") if line]
-                self.catalogue.insert(dataset, table, rows)
-            self.catalogue.modified(dataset, table)
+                self._check_properties(dataset, table, properties)
+            try:
+                self._fill(dataset, table, load["sourceFormat"], content)
+            except BaseException:
+                if is_new:  # a job that fails makes no table
+                    self.catalogue.drop_table(dataset, table)
+                raise
+
+    def _fill(self, dataset: str, table: str, source_format: str, content: bytes) -> None:
+        if source_format == "PARQUET":
+            cursor = self.catalogue.connection.cursor()
+            cursor.register("loaded", pyarrow.parquet.read_table(pyarrow.BufferReader(content)))
+            cursor.execute(f"INSERT INTO {quoted(dataset, table)} BY NAME FROM loaded")
+        else:
+            rows = [json.loads(line) for line in content.decode().split("\n") if line]
+            self.catalogue.insert(dataset, table, rows)
+        self.catalogue.modified(dataset, table)
 
     def _check_properties(self, dataset: str, table: str, given: Resource) -> None:
         """They are for a new table; of one that is there, a different value is refused."""

@@ -63,8 +63,10 @@ def data_type(field: Mapping[str, Any]) -> str:
 
 
 def declared(field: Mapping[str, Any]) -> str:
-    """A field of a schema as DuckDB declares it."""
+    """A field of a schema as DuckDB declares it; an array that is left out is empty, as none is NULL."""
     column = column_of(field)
+    if column.element:
+        return f'"{column.name}" {to_duckdb_type(column.type)} DEFAULT []'
     if "precision" in field:
         return f'"{column.name}" DECIMAL({field["precision"]}, {field.get("scale", 0)})'
     return f'"{column.name}" {to_duckdb_type(column.type)}'

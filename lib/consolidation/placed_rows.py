@@ -1,0 +1,87 @@
+"""Rows as they came, each with its place in its source, before any value is converted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lib.consolidation.errors import StagedDataError
+
+if TYPE_CHECKING:
+    import pandas
+    import pyarrow
+
+LINE = "line"
+ROW = "row"
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where rows stand in their source: ``line 3`` or ``row 3``, counted from 1.
+
+    Attributes:
+        numbers: One for each row.
+        unit: `LINE` or `ROW`.
+    """
+
+    numbers: Sequence[int]
+    unit: str = ROW
+
+    def __getitem__(self, position: int) -> str:
+        return f"{self.unit} {self.numbers[position]}"
+
+
+@dataclass(frozen=True)
+class PlacedRows:
+    """Rows that all have the same columns.
+
+    Attributes:
+        columns: The values of each column, in the order of the rows: Python's, or texts in an Arrow array.
+        places: Of the rows.
+    """
+
+    columns: Mapping[str, Sequence[Any] | pyarrow.ChunkedArray]
+    places: Places
+
+    def __len__(self) -> int:
+        return len(self.places.numbers)
+
+
+@dataclass(frozen=True)
+class PlacedMappings:
+    """Rows of which each may have columns of its own."""
+
+    rows: Sequence[Mapping[str, Any]]
+    places: Places
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def by_columns(rows: Sequence[Mapping[str, Any]], names: Sequence[str], places: Places | None = None) -> PlacedRows:
+    """Mappings as columns of these names; None where a mapping lacks one."""
+    columns = {str(name): [row.get(name) for row in rows] for name in names}
+    return PlacedRows(columns, places or Places(range(1, len(rows) + 1)))
+
+
+def of_frame(frame: pandas.DataFrame, *, source: str) -> PlacedRows:
+    """The rows of a pandas frame, counted.
+
+    Raises:
+        StagedDataError: It has a column twice.
+    """
+    names = [str(name) for name in frame.columns]
+    check_each_once(names, source)
+    series = (frame.iloc[:, number] for number in range(len(names)))
+    columns = {name: one.astype(object).tolist() for name, one in zip(names, series, strict=True)}
+    return PlacedRows(columns, Places(range(1, len(frame) + 1)))
+
+
+def check_each_once(names: Sequence[str], source: str) -> None:
+    """Raise `StagedDataError` if a column's name is there twice."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise StagedDataError(f"{source} has the column {name!s:.80} twice")
+        seen.add(name)
