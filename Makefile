@@ -13,7 +13,7 @@ ifneq ($(shell test -x .venv/bin/python && cat $(READY) 2>/dev/null),$(CURDIR))
 .PHONY: $(READY)
 endif
 
-.PHONY: help demo test lab check proof model bench bench-quick airflow readme lock clean
+.PHONY: help demo test lab check proof model bench bench-quick airflow old-pins readme lock clean
 .DEFAULT_GOAL := help
 
 help: ## show these targets
@@ -48,6 +48,8 @@ bench-quick: $(READY) .venv-dbt/ready ## the same in smaller sizes, in two minut
 
 airflow: .venv-airflow/ready ## Airflow in an environment of its own, on which tests try the DAGs made for it
 
+old-pins: .venv-old-pins/ready ## what the services pin in an environment of its own, in which tests try the core
+
 readme: $(READY) ## renew the README's table of runbooks from the notebooks
 	@.venv/bin/python -m tests.house.readme
 
@@ -68,6 +70,14 @@ clean: ## remove .venv and caches; runs and state stay
 	$(PYTHON) -m venv --clear .venv-airflow && \
 	{ .venv-airflow/bin/python -m pip -qq --disable-pip-version-check --no-input install 'apache-airflow>=3.3,<4' \
 		> .venv-airflow/install.log 2>&1 || { tail -n 5 .venv-airflow/install.log >&2; exit 1; }; } && \
+	touch $@
+
+# Its libraries have no wheels for Python 3.13.
+.venv-old-pins/ready: tests/gcp/old_pins.txt
+	@echo "Setting up .venv-old-pins (once, half a minute)..."; \
+	$$(command -v python3.11 || echo $(PYTHON)) -m venv --clear .venv-old-pins && \
+	{ .venv-old-pins/bin/python -m pip -qq --disable-pip-version-check --no-input install -r $< \
+		> .venv-old-pins/install.log 2>&1 || { tail -n 5 .venv-old-pins/install.log >&2; exit 1; }; } && \
 	touch $@
 
 # An opponent of the benchmarks.

@@ -75,11 +75,12 @@ def _distinct(values: Sequence[Any] | pyarrow.ChunkedArray) -> tuple[Sequence[An
     numbers: list[int | None] = []
     known: dict[tuple[type, Any], int] = {}
     for value in values:
-        kind = type(value)
-        if kind not in _READ_ALIKE and is_missing(value):
+        kind, number = type(value), len(distinct)
+        if kind in _READ_ALIKE:
+            number = known.setdefault((kind, value), number)
+        elif is_missing(value):
             numbers.append(None)
             continue
-        number = known.setdefault((kind, value if kind in _READ_ALIKE else len(distinct)), len(distinct))
         if number == len(distinct):
             distinct.append(value)
         numbers.append(number)

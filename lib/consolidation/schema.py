@@ -118,7 +118,7 @@ def _unknown(spec: TableSpec, types: dict[str, str], unknown: Sequence[Column], 
         for column in unknown
         if column.type and is_plain_identifier(column.name) and column.name.lower() not in taken
     ]
-    additions = ", ".join(f"ADD COLUMN {column.name} {column.type}" for column in addable)
+    additions = ", ".join(f"ADD COLUMN {column.name} {column.declared}" for column in addable)
     remedy = f"; if they are new: ALTER TABLE {spec.table} {additions}" if additions else ""
     return f"{source} has columns that {spec.table} lacks: {', '.join(named)}{remedy}"
 

@@ -52,7 +52,7 @@ def is_missing(value: Any) -> bool:
     """Whether it is None or stands for it: NaN, and the NA and NaT of pandas."""
     if isinstance(value, Decimal):
         return value.is_nan()
-    if isinstance(value, Real):
+    if isinstance(value, float | Real):
         return bool(value != value)
     return value is None or type(value).__name__ in _MISSING_IN_PANDAS
 

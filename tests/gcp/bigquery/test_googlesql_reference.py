@@ -6,12 +6,16 @@ Beside `test_googlesql_analysis`, because each process that calls the analyzer h
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from zetasql.core.exceptions import ServerError
 
-from lib.consolidation.warehouse import Execute
+from lib.consolidation.values import reader
+from lib.consolidation.warehouse import Column, Execute
 from tests.consolidation.world import DAY, predictions
 from tests.gcp.bigquery.oracle.lives import JudgedWorld, judge
+from tests.gcp.bigquery.oracle.reference import select
 
 
 @pytest.mark.long
@@ -19,6 +23,25 @@ def test_both_give_the_same_rows() -> None:
     report = judge(3)
     assert not report.differences, str(report)
     assert report.compared.keys() >= {"SELECT", "requirement", "CREATE TABLE AS", "INSERT", "UPDATE", "MERGE"}
+
+
+def test_a_number_is_rounded_before_it_is_staged_as_googlesql_rounds_it() -> None:
+    """Or is out of range to both; so what was staged equals what was merged."""
+    column = Column("points", "NUMERIC", parameters=(5, 1))
+    read = reader(column)
+    assert read is not None
+
+    def cast(value: str) -> Any:
+        [(found,)] = select(f"SELECT CAST(NUMERIC '{value}' AS {column.declared})", {}, {})
+        return found
+
+    values = ("26.25", "-26.25", "26.35", "-0.05", "0.049999999", "9999.949")
+    assert [read(value) for value in values] == [cast(value) for value in values]
+    for value in ("9999.95", "-1e4"):
+        with pytest.raises(ServerError, match="not in range"):
+            cast(value)
+        with pytest.raises(ValueError, match=r"^$"):
+            read(value)
 
 
 def test_other_rows_are_found(tmp_path: Path) -> None:
