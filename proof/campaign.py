@@ -10,7 +10,8 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from proof.guide import GUIDE
-from proof.variant import OURS, Variant
+from proof.moving_lines import MOVING_OFF, MOVING_SECOND_LINES
+from proof.variant import OURS, OURS_MOVING, Variant
 from proof.variants import DEFENCES_OFF, SECOND_LINES
 from proof.witness import Violation
 from proof.world import World
@@ -34,7 +35,8 @@ _EVENTS = {
 
 def variants() -> dict[str, Variant]:
     """All of them by name."""
-    return {variant.name: variant for variant in (OURS, *DEFENCES_OFF, *SECOND_LINES, GUIDE)}
+    moving = (OURS_MOVING, *MOVING_OFF, *MOVING_SECOND_LINES)
+    return {variant.name: variant for variant in (OURS, *DEFENCES_OFF, *SECOND_LINES, *moving, GUIDE)}
 
 
 @dataclass(frozen=True)

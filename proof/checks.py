@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lib.consolidation.warehouse import Row
 from proof.scenario import LOADED_AFTER
 from proof.warehouse_server import Commit
-from tests.consolidation.model import consolidated, key, preference
+from tests.consolidation.model import consolidated, groups_not_of_one, key, preference
 from tests.consolidation.world import in_order, quoted
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 PROMISES = {
     "no key twice": "No business key has more rows than it had before.",
+    "one active": "Where a line that moves supersedes, each player has exactly one active line, at each commit and at "
+    "the end; one that was there twice before counts once.",
     "no row lost": "Each row whose staging was acknowledged is merged in the end, whatever failed on the way.",
     "one lease": "At any instant at most one holder of a lock, asked, would say that it holds it.",
     "fence": "The fence only grows, and each consolidation moves it.",
@@ -56,6 +58,7 @@ def check_commit(world: World, commit: Commit) -> None:
     if token < before or (token == before and "merge" in commit.steps):
         world.violated("fence", f"it went from {before} to {token} on {day}")
     world.witness.fences[day] = max(before, token)
+    _check_active(world, _table(world))
     if "merge" in commit.steps and 0 < int(str(commit.parameters["token"])) < world.witness.shut_out.get(day, 0):
         world.violated("shut out", f"{commit.parameters['run_id']} was committed under a lease released by force")
 
@@ -63,10 +66,17 @@ def check_commit(world: World, commit: Commit) -> None:
 def check_at_the_end(world: World) -> None:
     """No key twice, no row lost, and the ledger tells the table."""
     table = _table(world)
+    _check_active(world, table)
     _check_keys(world, table)
     _check_staged_rows(world)
     if world.variant.has_ledger:
         _check_ledger(world, table)
+
+
+def _check_active(world: World, table: list[Row]) -> None:
+    supersedes = world.spec.supersedes
+    for wrong in groups_not_of_one(table, supersedes) if supersedes else []:
+        world.violated("one active", f"{wrong} has no active line, or several")
 
 
 def _check_keys(world: World, table: list[Row]) -> None:
@@ -77,7 +87,7 @@ def _check_keys(world: World, table: list[Row]) -> None:
 
 
 def _copies(rows: Any) -> Counter[tuple[Any, ...]]:
-    return Counter((row["game_date"], *key(row)) for row in rows)
+    return Counter((row["game_date"], *key(row)) for row in rows if row["is_active"])
 
 
 def _check_staged_rows(world: World) -> None:
@@ -112,14 +122,17 @@ def _after(world: World, commit: Commit, table: list[Row]) -> list[Row]:
     day: Any = commit.parameters["game_date"]
     if commit.parameters["spec"] == world.strangers_spec.identity:
         day -= LOADED_AFTER
-    return consolidated(table, list(commit.merged), day)[0] if "merge" in commit.steps else _repaired(table, day)
+    if "merge" not in commit.steps:
+        return _repaired(table, day)
+    return consolidated(table, list(commit.merged), day, world.spec.supersedes)[0]
 
 
 def _repaired(table: list[Row], day: Any) -> list[Row]:
-    kept = [row for row in table if row["game_date"] != day]
+    kept = [row for row in table if row["game_date"] != day or not row["is_active"]]
     newest: dict[tuple[Any, ...], Row] = {}
     columns = list(table[0]) if table else []
-    for row in sorted((row for row in table if row["game_date"] == day), key=lambda row: preference(row, columns)):
+    counted = [row for row in table if row["game_date"] == day and row["is_active"]]
+    for row in sorted(counted, key=lambda row: preference(row, columns)):
         newest.setdefault(key(row), row)
     return [*kept, *newest.values()]
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from proof.campaign import Broken, Tally, break_all, break_promises, tally_in_parallel
 from proof.checks import PROMISES
 from proof.guide import GUIDE, WEAKNESSES
+from proof.moving_lines import MOVING_OFF, MOVING_SECOND_LINES
 from proof.part import PartResult
-from proof.variant import OURS, Variant
+from proof.variant import OURS, OURS_MOVING, Variant
 from proof.variants import DEFENCES_OFF, SECOND_LINES
 
 _SCHEDULES_OF_THE_GUIDE = 500
 _SCHEDULES_OF_SECOND_LINES = 1_000
+_SHARE_OF_MOVING_LINES = 4
+_OFF = (*DEFENCES_OFF, *MOVING_OFF)
+_SECOND = (*SECOND_LINES, *MOVING_SECOND_LINES)
 _HEADING = (
     "| variant | what is different | what broke | schedules until found | seed |",
     "| --- | --- | --- | ---: | ---: |",
@@ -21,36 +25,43 @@ def simulate(schedules: int, first_seed: int, most: int, processes: int) -> Part
     """Play ours, and look for what breaks each of the others.
 
     Args:
-        schedules: How many of ours.
+        schedules: How many of ours; a quarter as many more where lines move.
         first_seed: Of ours and of every other variant.
         most: How many schedules of a variant are tried before it counts as unbroken.
         processes: How many at a time.
     """
     ours = tally_in_parallel(OURS.name, range(first_seed, first_seed + schedules), processes)
+    moving = tally_in_parallel(
+        OURS_MOVING.name, range(first_seed, first_seed + schedules // _SHARE_OF_MOVING_LINES), processes
+    )
     guide = break_promises(GUIDE.name, first_seed, min(most, _SCHEDULES_OF_THE_GUIDE), processes)
-    broken = dict(break_all([variant.name for variant in DEFENCES_OFF], first_seed, most, processes))
+    broken = dict(break_all([variant.name for variant in _OFF], first_seed, most, processes))
     fewer = min(most, _SCHEDULES_OF_SECOND_LINES)
-    broken |= dict(break_all([variant.name for variant in SECOND_LINES], first_seed, fewer, processes))
-    unbroken = [variant.name for variant in DEFENCES_OFF if broken[variant.name] is None]
+    broken |= dict(break_all([variant.name for variant in _SECOND], first_seed, fewer, processes))
+    unbroken = [variant.name for variant in _OFF if broken[variant.name] is None]
     unbroken += [] if guide else [GUIDE.name]
     return PartResult(
         "Simulated schedules",
-        holds=not ours.broken and not unbroken,
-        summary=_summary(ours, len(DEFENCES_OFF) + 1, unbroken),
-        markdown=_markdown(ours, broken, guide, most),
+        holds=not ours.broken and not moving.broken and not unbroken,
+        summary=_summary(ours, moving, unbroken),
+        markdown=_markdown(ours, moving, broken, guide, most),
     )
 
 
-def _summary(ours: Tally, others: int, unbroken: list[str]) -> str:
-    if ours.broken:
-        seed, how = ours.broken[0]
-        return f"{len(ours.broken)} of {ours.schedules:,} schedules of ours are violated, such as seed {seed}: {how}"
+def _summary(ours: Tally, moving: Tally, unbroken: list[str]) -> str:
+    for name, played in ((OURS.name, ours), (OURS_MOVING.name, moving)):
+        if played.broken:
+            seed, how = played.broken[0]
+            return f"{len(played.broken)} of {played.schedules:,} schedules of {name} are violated, as {seed}: {how}"
     if unbroken:
         return f"no violation of ours, but none was found either for {', '.join(unbroken)}"
-    return f"{ours.schedules:,} schedules, no violation; {others} weakened variants, each violated"
+    return (
+        f"{ours.schedules:,} schedules and {moving.schedules:,} of lines that move, no violation; "
+        f"{len(_OFF) + 1} weakened variants, each violated"
+    )
 
 
-def _markdown(ours: Tally, broken: dict[str, Broken | None], guide: dict[str, Broken], most: int) -> str:
+def _markdown(ours: Tally, moving: Tally, broken: dict[str, Broken | None], guide: dict[str, Broken], most: int) -> str:
     return "\n".join(
         [
             f"{ours.schedules:,} schedules of the real code, in which happened, all in all:",
@@ -58,10 +69,12 @@ def _markdown(ours: Tally, broken: dict[str, Broken | None], guide: dict[str, Br
             *(f"- {count:,} {event}" for event, count in sorted(ours.events.items())),
             "",
             f"Violations: **{len(ours.broken)}**.",
+            f"{moving.schedules:,} more schedules (`{OURS_MOVING.name}`) on a table where a line that moves supersedes",
+            f"the old one: **{len(moving.broken)}** violations.",
             "One thing is kept out of the schedules: that another writer refills a table between the cleanup's listing",
             "and its drop, which may arrive late. BigQuery has no conditional drop; our own writer never uses a name",
             "twice.",
-            *(f"- seed {seed}: {how}" for seed, how in ours.broken[:20]),
+            *(f"- seed {seed}: {how}" for seed, how in (*ours.broken[:20], *moving.broken[:20])),
             "",
             "What was looked at, at each step, at each commit and at the end:",
             "",
@@ -69,13 +82,13 @@ def _markdown(ours: Tally, broken: dict[str, Broken | None], guide: dict[str, Br
             "",
             "### A defence taken away",
             "",
-            *_table(DEFENCES_OFF, broken, most),
+            *_table(_OFF, broken, most),
             "",
             "### Second lines",
             "",
             "What is there for efficiency, or against mistakes other than interleavings; the others hold without it.",
             "",
-            *_table(SECOND_LINES, broken, min(most, _SCHEDULES_OF_SECOND_LINES)),
+            *_table(_SECOND, broken, min(most, _SCHEDULES_OF_SECOND_LINES)),
             "",
             "### The guide's lock and consolidation",
             "",

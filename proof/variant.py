@@ -30,6 +30,7 @@ class Variant:
         consolidator: Who consolidates in a program; None: the library's.
         has_ledger: Whether it keeps a ledger and a fence at all.
         not_asked: Promises that say nothing of it, since what they are about was taken away.
+        lines_move: Whether the table keeps one row of each player active: a line that moves supersedes the old one.
     """
 
     name: str
@@ -38,6 +39,8 @@ class Variant:
     consolidator: Callable[[Program], Consolidator] | None = None
     has_ledger: bool = True
     not_asked: frozenset[str] = frozenset()
+    lines_move: bool = False
 
 
 OURS = Variant("ours", "the library as it is")
+OURS_MOVING = Variant("ours-lines-move", "the same on a table where a line that moves supersedes", lines_move=True)

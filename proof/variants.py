@@ -44,14 +44,14 @@ _is_lost = Lease.is_lost
 _acquire = lib.locking.lock.Acquisition.run
 
 
-def _with_steps(change: Callable[[list[Step]], list[Step]]) -> tuple[Any, str, Any]:
+def with_steps(change: Callable[[list[Step]], list[Step]]) -> tuple[Any, str, Any]:
     def steps(staged: Any, *, has_lease: bool) -> list[Step]:
         return change(_steps(staged, has_lease=has_lease))
 
     return lib.consolidation.batch_merge, "consolidation_steps", steps
 
 
-def _without_requirement(module: Any, *codes: str) -> tuple[Any, str, Any]:
+def without_requirement(module: Any, *codes: str) -> tuple[Any, str, Any]:
     """Of the conditions in a statement of that module."""
 
     def guarded(value: str, requirements: Mapping[str, str]) -> str:
@@ -199,26 +199,26 @@ DEFENCES_OFF = (
         "the fence is left out of the transaction",
         [
             RACED_FENCE_ROWS,
-            _with_steps(unmoved),
-            _without_requirement(lib.consolidation.fence, SPEC_CHANGED, STALE_TOKEN),
+            with_steps(unmoved),
+            without_requirement(lib.consolidation.fence, SPEC_CHANGED, STALE_TOKEN),
         ],
         not_asked=frozenset({"fence"}),
     ),
     Variant(
         "fence-only-read",
         "the fence is read and checked, not moved",
-        [_with_steps(unmoved)],
+        [with_steps(unmoved)],
         not_asked=frozenset({"fence"}),
     ),
     Variant(
         "stale-token-accepted",
         "an older token than the fence's is not refused",
-        [_without_requirement(lib.consolidation.fence, STALE_TOKEN)],
+        [without_requirement(lib.consolidation.fence, STALE_TOKEN)],
     ),
     Variant(
         "one-fence-row",
         "of the fence rows that raced insertions leave, the UPDATE touches the newest only",
-        [RACED_FENCE_ROWS, _with_steps(_only_newest_row)],
+        [RACED_FENCE_ROWS, with_steps(_only_newest_row)],
     ),
     Variant(
         "mixed-scope",
@@ -235,7 +235,7 @@ DEFENCES_OFF = (
         "settings that name another date column are not refused",
         [
             RACED_FENCE_ROWS,
-            _without_requirement(lib.consolidation.fence, SPEC_CHANGED),
+            without_requirement(lib.consolidation.fence, SPEC_CHANGED),
             (BatchConsolidator, "_find", _find_of_any_spec),
         ],
     ),
@@ -369,11 +369,11 @@ SECOND_LINES = (
     Variant(
         "no-check-of-keys",
         "the transaction does not look for missing staged keys",
-        [_without_requirement(lib.consolidation.merge, "staged_key_missing")],
+        [without_requirement(lib.consolidation.merge, "staged_key_missing")],
     ),
     Variant(
         "no-check-of-duplicates",
         "the transaction does not look for new duplicates",
-        [_without_requirement(lib.consolidation.merge, "new_duplicates")],
+        [without_requirement(lib.consolidation.merge, "new_duplicates")],
     ),
 )

@@ -10,8 +10,9 @@ from functools import partial
 from unittest.mock import patch
 
 from lib.consolidation.fence import FENCE_COLUMNS, WarehouseFence
-from lib.consolidation.ledger import LEDGER_COLUMNS
+from lib.consolidation.ledger import ledger_columns
 from lib.consolidation.staging import BatchStagingWriter
+from lib.consolidation.superseding import make_room_for_superseded
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.upkeep.audit import ACTION_COLUMNS
 from lib.errors import RunbookError
@@ -27,7 +28,7 @@ from proof.variant import OURS, Variant
 from proof.warehouse import SimulatedWarehouse
 from proof.warehouse_server import WarehouseServer
 from proof.witness import HeldLease, ObservedLock, Violation, Witness
-from tests.consolidation.world import DAY, quoted
+from tests.consolidation.world import DAY, LINES_MOVE, quoted
 
 _DONE_WITHIN_SECONDS = 4 * 3600.0
 
@@ -38,7 +39,7 @@ class World:
     def __init__(self, seed: int, variant: Variant = OURS, scenario: Scenario | None = None) -> None:
         self.scenario = scenario or drawn(seed)
         self.variant = variant
-        self.spec = TableSpec()
+        self.spec = TableSpec(supersedes=LINES_MOVE.supersedes if variant.lines_move else ())
         self.strangers_spec = replace(self.spec, date_column="loaded_on")
         self.simulation = Simulation(seed)
         self.faults = Faults(self.simulation, self.scenario.rates)
@@ -139,7 +140,8 @@ class World:
         warehouse, spec = program.warehouse, self.spec
         warehouse.create_table(spec.table, COLUMNS)
         warehouse.create_table(spec.fences, FENCE_COLUMNS)
-        warehouse.create_table(spec.ledger, LEDGER_COLUMNS)
+        warehouse.create_table(spec.ledger, ledger_columns(spec))
+        make_room_for_superseded(warehouse, spec)
         warehouse.create_table(spec.actions, ACTION_COLUMNS)
         if not self.scenario.old_rows:
             return

@@ -74,7 +74,7 @@ def fence() -> None:
 @options.reason
 @options.environment
 def spec(plan: str | None, reason: str | None, environment: str) -> None:
-    """Show or change what the table is consolidated by: date, key and active columns.
+    """Show or change what the table is consolidated by: date, key and active columns, and what supersedes.
 
     All consolidations of a table have to agree on it. To change it, change the settings
     of every environment and service that consolidates the table, then apply the plan.

@@ -37,11 +37,16 @@ OURS = (
     Configuration("three coordinators without the lock; crashes", _sized(3, 2, "NO_LOCK")),
     Configuration("three coordinators, two of which name another date column", _sized(3, 2, "NO_LOCK", "MIXED_SPECS")),
     Configuration("two coordinators; a lease never ends by itself", _sized(2, 2, "NO_EXPIRY", "NO_CRASH")),
+    Configuration(
+        "two coordinators of two lines of a player; pauses", _sized(2, 2, "PAUSES=1", "LINES_MOVE", "NO_CRASH")
+    ),
+    Configuration("three coordinators of three lines without the lock", _sized(3, 3, "NO_LOCK", "LINES_MOVE")),
     Configuration("progress: pauses, lost answers, a crash", _sized(2, 1, "PAUSES=1", "NO_STEAL"), liveness=True),
     Configuration("progress without the lock", _sized(2, 2, "NO_LOCK"), liveness=True),
 )
 
 _TWO_ROWS = ("copies<=1", "two rows of one key: the incident")
+_TWO_LINES = ("(lines&(lines-1))==0", "two active lines of one player")
 _FENCE_BACK = ("token>=(", "the fence goes back: an old holder writes after a newer one")
 
 WITHOUT = (
@@ -55,6 +60,9 @@ WITHOUT = (
     Configuration(
         "another spec than the recorded one is taken", _sized(2, 2, "NO_LOCK", "MIXED_SPECS", "ANY_SPEC"), *_TWO_ROWS
     ),
+    Configuration("lines move, without the fence", _sized(2, 2, "NO_LOCK", "LINES_MOVE", "NO_FENCE"), *_TWO_LINES),
+    Configuration("lines move, the fence is read", _sized(2, 2, "NO_LOCK", "LINES_MOVE", "READ_FENCE"), *_TWO_LINES),
+    Configuration("old lines are set inactive afterwards", _sized(2, 2, "LINES_MOVE", "AFTERWARDS"), *_TWO_LINES),
     Configuration("a stale token is not refused", (*_ALL_EVENTS, "ANY_TOKEN"), *_FENCE_BACK),
     Configuration(
         "a forced release leaves the fence alone",

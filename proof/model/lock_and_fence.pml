@@ -1,6 +1,7 @@
 /* The lock and the fence: coordinators that consolidate batches of one date into one table.
 
-   All batches stage a row of one and the same business key: two rows of it in the table are the incident.
+   All batches stage a row of one and the same business key: two rows of it in the table are the incident. With LINES_MOVE
+   each stages another line of one player, which supersedes the line that is active: two active lines are the incident.
 
    What is assumed of the services, and where they promise it:
    - Firestore: a commit with a precondition is atomic ("does not exist", "last updated then"), and of two that
@@ -24,7 +25,7 @@
      STEAL_ONLY     a forced release leaves the fence alone      DROP_FIRST     staging is dropped before the commit
      NO_LEDGER      what is merged already is not looked up      MIXED_SCOPE    a setting says which fence row is moved, and
      MIXED_SPECS    settings name two date columns                              which lock is taken: every other one differs
-     ANY_SPEC       another spec than the recorded is taken */
+     ANY_SPEC       another spec than the recorded is taken      AFTERWARDS     old lines are set inactive after the commit */
 
 #ifndef BATCHES
 #define BATCHES 2
@@ -110,6 +111,9 @@ bool finished = false;
 
 /* The warehouse: rows of the key, two places for a fence row, and the commit that updated each last. */
 byte copies = 0;
+#ifdef LINES_MOVE
+byte lines = 0; /* a bit for each batch: whether its line is active */
+#endif
 bool fence_is_there[2];
 byte fence[2];
 byte updated_at[2];
@@ -199,6 +203,9 @@ inline take_snapshot() {
         printf("coordinator %d begins its transaction for batch %d: it sees %d rows of the key\n", me, batch, copies);
         began = commits; seen_copies = copies; seen_merged = is_in_ledger[batch];
         seen_fence[0] = is_own(0) && fence_is_there[0]; seen_fence[1] = is_own(1) && fence_is_there[1];
+#ifdef LINES_MOVE
+        seen_lines = lines;
+#endif
         seen_other = other_spec_is_there;
         seen_token = newest_token;
         if
@@ -239,9 +246,19 @@ inline commit_transaction() {
                 fi
             :: else
             fi;
+#ifdef LINES_MOVE
+#ifdef AFTERWARDS
+            lines = lines | (1 << batch);
+#else
+            lines = (lines & ~seen_lines) | (1 << batch);
+#endif
+            printf("coordinator %d commits: active lines %d\n", me, lines);
+            assert((lines & (lines - 1)) == 0); /* two active lines of one player; one is there, its own */
+#else
             copies = copies + (seen_copies == 0 -> 1 : 0);
             printf("coordinator %d commits: now %d rows of the key\n", me, copies);
             assert(copies <= 1); /* the incident: two rows of one key */
+#endif
             assert(!is_in_ledger[batch]); /* no table is merged twice */
             is_in_ledger[batch] = true
         fi
@@ -269,6 +286,9 @@ proctype Coordinator(byte me) {
     bool seen_row = false;
     byte began = 0;
     byte seen_copies = 0;
+#ifdef LINES_MOVE
+    byte seen_lines = 0;
+#endif
     bool seen_merged = false;
     bool seen_fence[2];
     bool seen_other = false;
@@ -308,6 +328,9 @@ next_batch:
         od;
         may_die();
         atomic {
+#ifdef LINES_MOVE
+            seen_lines = 0;
+#endif
             began = 0; seen_copies = 0; seen_merged = false; seen_fence[0] = false; seen_fence[1] = false;
             seen_token = 0; chosen_row = 0; seen_row = false; seen_other = false
         };

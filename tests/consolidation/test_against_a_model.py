@@ -12,7 +12,7 @@ from lib.consolidation.result import ConsolidationStatus
 from lib.consolidation.staging import BatchStagingWriter
 from lib.consolidation.table_spec import TableSpec
 from tests.consolidation.model import NEWEST, Staged, consolidated
-from tests.consolidation.world import DAY, World, in_order, later, prediction, quoted
+from tests.consolidation.world import DAY, LINES_MOVE, World, in_order, later, prediction, quoted
 
 OPTIONAL = ("prediction_id", "predicted_points", "confidence_score", "recommendation", "is_active", *NEWEST)
 
@@ -52,7 +52,6 @@ claiming = prediction(predicted_points=None)
 silent = {name: value for name, value in claiming.items() if name != "predicted_points"}
 
 
-LINES_MOVE = TableSpec(supersedes=("game_id", "player_lookup", "system_id"))
 moved = [prediction(current_points_line=line, updated_at=later(line or 0)) for line in (None, 24.5, 25.0)]
 
 

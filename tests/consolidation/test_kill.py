@@ -1,4 +1,7 @@
-"""``kill -9`` at any moment: the table is as before or as after, and the next try goes through."""
+"""``kill -9`` at any moment: the table is as before or as after, and the next try goes through.
+
+Every second batch moves all lines, so that it is just the batch's rows that are active.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from time import perf_counter
 import pytest
 
 from lib.consolidation.ledger import ledger_runs
-from tests.consolidation.world import World, predictions
+from tests.consolidation.world import LINES_MOVE, World, predictions
 from tests.warm import Command
 
 ROWS = 20_000
@@ -24,9 +27,9 @@ LEASE_SECONDS = 1.0
 _CONSOLIDATE = """
 import logging, sys
 from pathlib import Path
-from tests.consolidation.world import World
+from tests.consolidation.world import LINES_MOVE, World
 logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
-world = World(Path(sys.argv[1]), lease_seconds=float(sys.argv[2]))
+world = World(Path(sys.argv[1]), LINES_MOVE, lease_seconds=float(sys.argv[2]))
 print("ready", flush=True)
 world.consolidate(sys.stdin.readline().strip())
 """
@@ -71,7 +74,7 @@ class Coordinator:
 
 @pytest.mark.long
 def test_a_killed_consolidation_leaves_all_or_nothing(tmp_path: Path) -> None:
-    world = World(tmp_path, lease_seconds=LEASE_SECONDS)
+    world = World(tmp_path, LINES_MOVE, lease_seconds=LEASE_SECONDS)
     moments = random.Random(17)
     with ExitStack() as started:
 
@@ -99,7 +102,8 @@ def test_a_killed_consolidation_leaves_all_or_nothing(tmp_path: Path) -> None:
 
 
 def staged_as(world: World, batch_id: str) -> str:
-    world.stage(predictions(ROWS, recommendation=batch_id), batch_id, tables=8)
+    line = float(int(batch_id.removeprefix("batch_")) // 2)
+    world.stage(predictions(ROWS, recommendation=batch_id, current_points_line=line), batch_id, tables=8)
     return batch_id
 
 
@@ -113,7 +117,8 @@ def seconds_of(coordinator: Coordinator, batch_id: str) -> float:
 def all_or_nothing(world: World, before: str, batch_id: str) -> bool:
     """Whether the batch is in the table, all of it, and the ledger says the same."""
     found = world.warehouse.query(
-        f"SELECT recommendation, COUNT(*) AS row_count FROM {world.spec.table.sql} GROUP BY recommendation"
+        f"SELECT recommendation, COUNT(*) AS row_count FROM {world.spec.table.sql} "
+        "WHERE is_active GROUP BY recommendation"
     )
     runs = ledger_runs(world.warehouse, world.spec, batch_id=batch_id)
     assert len(runs) <= 1

@@ -20,8 +20,7 @@ from lib.consolidation.upkeep.repair import apply_repair, plan_repair
 from lib.consolidation.upkeep.undo import plan_undo, undo_repair
 from lib.consolidation.warehouse import Execute
 from lib.errors import UserError
-from tests.consolidation.test_against_a_model import LINES_MOVE
-from tests.consolidation.world import DAY, NOON, World, later, prediction, quoted
+from tests.consolidation.world import DAY, LINES_MOVE, NOON, World, later, prediction, quoted
 
 STAMPED = replace(LINES_MOVE, stamped=("updated_at",))
 

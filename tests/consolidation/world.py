@@ -29,6 +29,7 @@ from lib.locking.store import LockStore
 from tests.consolidation.unfenced import unmoved
 
 DAY = date(2026, 1, 17)
+LINES_MOVE = TableSpec(supersedes=("game_id", "player_lookup", "system_id"))
 NOON = datetime(2026, 1, 17, 12, tzinfo=UTC)
 
 

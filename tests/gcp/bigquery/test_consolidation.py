@@ -25,9 +25,9 @@ from lib.consolidation.upkeep.undo import plan_undo, undo_repair
 from lib.embedded.adapters import MAIN_TABLE
 from lib.gcp.bigquery_types import schema_fields
 from tests.consolidation.real_schema import check_the_real_schema, check_what_a_worker_writes
-from tests.consolidation.test_against_a_model import LINES_MOVE, batches, consolidated, old_rows
+from tests.consolidation.test_against_a_model import batches, consolidated, old_rows
 from tests.consolidation.test_rows import check_every_type_is_staged_and_merged
-from tests.consolidation.world import DAY, in_order, later, prediction, predictions
+from tests.consolidation.world import DAY, LINES_MOVE, in_order, later, prediction, predictions
 from tests.gcp.bigquery.counted_jobs import MERGE_SECONDS, SECONDS_A_JOB, jobs_of
 from tests.gcp.bigquery.double import BigqueryDouble, Fault, Gate
 from tests.gcp.bigquery.world import PROJECT, BigqueryWorld, with_the_real_schema

@@ -32,7 +32,7 @@ from lib.gcp.scratch import BigqueryScratch
 from lib.locking.errors import LeaseLost
 from tests.consolidation.changes import change_everything
 from tests.consolidation.days import look_at_the_days
-from tests.consolidation.world import DAY, NOON, later, prediction, predictions
+from tests.consolidation.world import DAY, LINES_MOVE, NOON, later, prediction, predictions
 from tests.gcp.bigquery.double import BigqueryDouble
 from tests.gcp.bigquery.double.estimates import Reader
 from tests.gcp.bigquery.double.faults import ApiError
@@ -43,7 +43,7 @@ from tests.gcp.bigquery.partition_scans import columns_read, unfiltered_scans
 from tests.gcp.bigquery.world import PROJECT, BigqueryWorld
 
 MAIN = TableSpec().table
-MOVING = TableSpec(supersedes=("game_id", "player_lookup", "system_id"), stamped=("updated_at",))
+MOVING = replace(LINES_MOVE, stamped=("updated_at",))
 BARE = TableSpec(active_column="", row_id_column="", newest_first=(), never_update=())
 
 

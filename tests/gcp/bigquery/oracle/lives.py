@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,11 +21,11 @@ from lib.embedded.adapters import MAIN_TABLE
 from lib.locking.errors import LeaseLost
 from tests.consolidation.changes import change_everything
 from tests.consolidation.days import look_at_the_days
-from tests.consolidation.world import DAY, NOON, World, later, prediction, quoted
+from tests.consolidation.world import DAY, LINES_MOVE, NOON, World, later, prediction, quoted
 from tests.gcp.bigquery.oracle.judge import JudgedWarehouse
 from tests.gcp.bigquery.oracle.report import Report
 
-MOVING = TableSpec(supersedes=("game_id", "player_lookup", "system_id"), stamped=("updated_at",))
+MOVING = replace(LINES_MOVE, stamped=("updated_at",))
 BARE = TableSpec(active_column="", row_id_column="", newest_first=(), never_update=())
 _OTHER_WRITERS = st.sampled_from(
     [
