@@ -24,15 +24,21 @@ _LONGEST_TEXT = 2_000
 
 
 def lock_fields(claim: Claim) -> dict[str, Any]:
-    """The fields of a new lock document."""
-    return {**asdict(claim), "acquired_at": SERVER_TIMESTAMP, **renewal_fields(claim)}
+    """The fields of a new lock document; the services' own lock names its holder by ``operation_id``."""
+    return {
+        **asdict(claim),
+        "operation_id": claim.batch_id,
+        "acquired_at": SERVER_TIMESTAMP,
+        **renewal_fields(claim),
+    }
 
 
 def renewal_fields(claim: Claim) -> dict[str, Any]:
     """The fields that a heartbeat sets.
 
-    ``expires_at`` and ``purge_after`` are by this machine's clock: people read them, and
-    the TTL policy has days of room. No lock of ours is judged by them.
+    ``expires_at`` and ``purge_after`` are by this machine's clock: the TTL policy has days of
+    room, and no lock of this library judges by them. The services' own lock does: it takes the lock
+    when its clock is past ``expires_at``, so each heartbeat moves that.
     """
     expires_at = datetime.now(UTC) + timedelta(seconds=claim.lease_seconds)
     return {

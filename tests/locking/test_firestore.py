@@ -63,7 +63,7 @@ def test_the_document_has_the_guides_fields_and_ours(firestore: Backend) -> None
     created(firestore.store())
     document = google_firestore.Client(project=firestore.place).document(f"consolidation_locks/{KEY}").get()
     fields = document.to_dict()
-    assert set(fields) == GUIDES_FIELDS | {"renewed_at", "lease_seconds", "host", "purge_after"}
+    assert set(fields) == GUIDES_FIELDS | {"operation_id", "renewed_at", "lease_seconds", "host", "purge_after"}
     assert fields["lock_key"] == document.id == KEY
     assert fields["purge_after"] - fields["expires_at"] == timedelta(days=7)
 

@@ -1,0 +1,104 @@
+"""The services' own lock, as the opponent of ours: its protocol, faults and all, on the same documents.
+
+One document a date. Whoever finds none, or one whose ``expires_at`` is past by their own clock, writes theirs in a
+transaction. There is no heartbeat, and a release deletes the document, whoever has written it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from google.api_core.exceptions import GoogleAPICallError
+from google.cloud import firestore
+
+
+class NotAcquiredError(Exception):
+    """It was held for as long as it was waited for."""
+
+
+class OldLock:
+    """One holder's side of it.
+
+    Args:
+        holder_field: ``batch_id`` as its first version wrote it, or ``operation_id`` as its newest does.
+        timeout_seconds: How long after its acquisition another may take it.
+        now: The clock that it judges by.
+
+    Attributes:
+        seen_holder: Who held it when it was last found held.
+        after_reading: Called in each transaction, between what it reads and what it writes.
+    """
+
+    def __init__(
+        self,
+        project_id: str,
+        *,
+        holder_field: str = "operation_id",
+        timeout_seconds: float = 300.0,
+        poll_seconds: float = 5.0,
+        max_wait_seconds: float = 300.0,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._client = firestore.Client(project=project_id)
+        self._holder_field = holder_field
+        self._timeout = timedelta(seconds=timeout_seconds)
+        self._poll_seconds = poll_seconds
+        self._max_wait_seconds = max_wait_seconds
+        self._now = now
+        self.seen_holder = ""
+        self.after_reading: Callable[[], object] = lambda: None
+
+    def document(self, game_date: str) -> firestore.DocumentReference:
+        return self._client.collection("consolidation_locks").document(f"consolidation_{game_date}")
+
+    @contextmanager
+    def acquire(self, game_date: str, operation: str) -> Iterator[None]:
+        until = time.monotonic() + self._max_wait_seconds
+        while not self.try_once(game_date, operation):
+            if time.monotonic() >= until:
+                raise NotAcquiredError(game_date)
+            time.sleep(self._poll_seconds)
+        try:
+            yield
+        finally:
+            self.release(game_date)
+
+    def try_once(self, game_date: str, operation: str) -> bool:
+        """Write the document unless a live one is there; a fault of Firestore counts as one."""
+        document = self.document(game_date)
+
+        @firestore.transactional
+        def write_unless_held(transaction: firestore.Transaction) -> bool:
+            found = document.get(transaction=transaction).to_dict()
+            self.after_reading()
+            ends = found.get("expires_at") if found else None
+            if found and ends and ends > self._now():
+                self.seen_holder = found.get(self._holder_field, "unknown")
+                return False
+            transaction.set(document, self._fields(game_date, operation))
+            return True
+
+        try:
+            return bool(write_unless_held(self._client.transaction()))
+        except GoogleAPICallError:
+            return False
+
+    def release(self, game_date: str) -> None:
+        """Delete the document, whoever has written it; if that fails, it stays until it expires."""
+        with suppress(GoogleAPICallError):
+            self.document(game_date).delete()
+
+    def _fields(self, game_date: str, operation: str) -> dict[str, Any]:
+        kind = {"lock_type": "consolidation"} if self._holder_field == "operation_id" else {}
+        return {
+            self._holder_field: operation,
+            **kind,
+            "holder_id": operation,
+            "acquired_at": firestore.SERVER_TIMESTAMP,
+            "expires_at": (self._now() + self._timeout).replace(tzinfo=None),  # as naive as theirs; it is UTC
+            "lock_key": f"consolidation_{game_date}",
+        }
