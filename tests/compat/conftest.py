@@ -6,9 +6,9 @@ import pytest
 
 from tests.compat.project import Project, a_project
 from tests.locking.backends import Backend
-from tests.locking.conftest import emulator, firestore
+from tests.locking.conftest import firestore
 
-__all__ = ["emulator", "firestore"]
+__all__ = ["firestore"]
 
 
 @pytest.fixture
