@@ -65,17 +65,23 @@ class ProjectPlan:
     @property
     def quality(self) -> str:
         """The name of the file with its rules."""
-        return "quality.yaml" if self.environment in _FIRST else f"quality_{self.environment}.yaml"
+        return f"{self._named('quality')}.yaml"
 
     def files(self) -> dict[Path, str]:
         """The environment's own files: their text, by their path in the project."""
         own = _PARAMS / "environments" / f"{self.environment}.yaml"
-        return {own: self._settings(), _PARAMS / self.quality: self._quality()}
+        dialect = _PARAMS / "dialects" / f"{self._named('services')}.yaml"
+        lines = _DIALECT.format(about=yaml_value(f"the services that write {self.table[0].value}"))
+        return {own: self._settings(), _PARAMS / self.quality: self._quality(), dialect: lines}
 
     def shared_files(self) -> dict[Path, str]:
         """What a project has once, for all of its environments."""
         schedule = _SCHEDULE.format(environment=yaml_value(self.environment), timezone=yaml_value(self.timezone))
         return {_PARAMS / "schedule.yaml": schedule, Path(".gitignore"): ".runbook/\noutputs/\n"}
+
+    def _named(self, kind: str) -> str:
+        """The first environment's files have plain names."""
+        return kind if self.environment in _FIRST else f"{kind}_{self.environment}"
 
     def _settings(self) -> str:
         platform = "google" if self.cloud_project else "embedded"
@@ -87,9 +93,11 @@ class ProjectPlan:
             yaml_line("timezone", self.timezone, "the zone in which a date is a day"),
             *google,
             "",
-            "# How services write their log lines: files of params/dialects, yours or shipped ones. For your own",
-            "# services write one, name it here, and try it: runbook dialect test FILE",
-            yaml_line("dialects", ["library"]),
+            yaml_line(
+                "dialects",
+                [self._named("services")],
+                "how services write their log lines: in params/dialects",
+            ),
             "",
             "table:",
             *(f"  {setting.line}" for setting in self.table),
@@ -179,6 +187,20 @@ entries:
     retries: 2
     retry_delay_seconds: 300
     catch_up_seconds: 21600
+"""
+
+_DIALECT = """\
+# How the services write their log lines, beside this library's own. For each line: what it means (event), the words
+# that it is recognised by (anchor), and samples. Try it on an export of your logs: runbook dialect test FILE
+about: {about}
+like: library
+lines: []
+#  - event: merged
+#    anchor: merge finished
+#    fields: {{ batch: "batch={{}}", rows: "{{}} rows", duration_ms: "in {{}} ms" }}
+#    counts_from: merge
+#    samples:
+#      - {{ line: "merge finished: 81 rows in 812 ms (batch=b-7)", batch: b-7, rows: 81, duration_ms: 812 }}
 """
 
 _QUALITY = """\

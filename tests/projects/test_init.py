@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from lib.consolidation.placed_rows import by_columns
 from lib.consolidation.warehouse import Column
 from lib.environment import load_environment
+from lib.operations.logs.dialects import load_dialects
 from lib.projects.guesses import guess_key
 from lib.projects.sample import Sample, sample_of_file
 from tests import warm
@@ -66,9 +67,17 @@ def test_a_file_becomes_a_project_with_a_first_verdict(init: Init, tmp_path: Pat
     beside = init("--from", second, "--table", "shop.returns", "--env", "returns", "--yes")
     assert beside.returncode == 0, beside.stderr
     assert load_environment("returns").quality == "quality_returns.yaml"
+    uncomment_the_example(tmp_path / "shop" / "params" / "dialects" / "services_returns.yaml")
+    assert load_dialects(load_environment("returns").dialects).found("merge finished: 3 rows in 2 ms (batch=b)")
     assert {path.name for path in (tmp_path / "shop" / "params").iterdir()} == {
-        *("environments", "quality.yaml", "quality_returns.yaml", "schedule.yaml"),
+        *("dialects", "environments", "quality.yaml", "quality_returns.yaml", "schedule.yaml"),
     }
+
+
+def uncomment_the_example(dialect: Path) -> None:
+    """As its owner would, who then has a line of their own."""
+    head, _, example = dialect.read_text().partition("lines: []\n")
+    dialect.write_text(f"{head}lines:\n{example.replace('#  ', '  ').replace('#    ', '    ')}")
 
 
 @pytest.mark.parametrize(
