@@ -12,7 +12,7 @@ from lib.platform import Platform
 from rehearsal.history import fix_deployed_at, write_history
 from rehearsal.holders import killed_consolidation, slow_consolidation
 from rehearsal.race import RacePlan, plan_race, run_race, stage_race
-from rehearsal.slates import Slate, slate_of
+from rehearsal.slates import slate_of
 from rehearsal.stage import batch_name, deploy_fix, stage_batch
 
 _TABLES_OF_A_NIGHT = 60
@@ -42,11 +42,6 @@ class Acts:
     @cached_property
     def race_plan(self) -> RacePlan:
         return plan_race(self.today, seed=self.seed)
-
-    @property
-    def night(self) -> Slate:
-        """The slate of the clean night."""
-        return slate_of(self.today - timedelta(days=1), seed=self.seed)
 
     @property
     def _dead_batch(self) -> str:

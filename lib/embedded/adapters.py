@@ -61,8 +61,12 @@ class EmbeddedAdapters:
         _log_to(home, environment)
 
     @cached_property
+    def _unopened(self) -> DuckdbWarehouse:
+        return DuckdbWarehouse(self.home / "warehouse.duckdb")
+
+    @cached_property
     def warehouse(self) -> DuckdbWarehouse:
-        warehouse, spec = DuckdbWarehouse(self.home / "warehouse.duckdb"), self._environment.table_spec
+        warehouse, spec = self._unopened, self._environment.table_spec
         # A table with other columns is its owner's to make.
         if not spec_faults(spec, MAIN_TABLE):
             warehouse.create_table(spec.table, MAIN_TABLE)
@@ -76,7 +80,7 @@ class EmbeddedAdapters:
     @property
     def query_costs(self) -> Sequence[QueryCost]:
         """Of this process, without bytes; those of a consolidation in the same process count too."""
-        return self.warehouse.costs
+        return self._unopened.costs
 
     @cached_property
     def activity(self) -> LocalActivity:

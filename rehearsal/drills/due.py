@@ -28,7 +28,7 @@ def dead_url(stage: Stage) -> Scene:
     for day in lost:
         _log(stage, day, time(12))
     says = ("no rows", *(f"{day} ({len(games_on(stage, day))} games due)" for day in lost), "an old URL")
-    volume = f"Volume: no rows: {len(games_on(stage, lost[-1]))} games due"
+    volume = f"Volume: no rows: {len(games_on(stage, lost[0]))} games due"
     return Scene(
         [
             Look(

@@ -59,7 +59,10 @@ class Report:
 
 
 def comparable(row: Iterable[Any]) -> tuple[Any, ...]:
-    """Values with their types, by what they are equal to in SQL: -0.0 is 0.0, and 1.50 is 1.5."""
+    """Values with their types, by what they are equal to in SQL: -0.0 is 0.0, and 1.50 is 1.5.
+
+    An empty array is NULL here: BigQuery stores and returns a NULL array as an empty one.
+    """
     return tuple(map(_comparable, row))
 
 
@@ -67,7 +70,7 @@ def _comparable(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(UTC)
     if isinstance(value, list | tuple):
-        return comparable(value)
+        return comparable(value) or _comparable(None)
     if isinstance(value, Decimal):
         return "NUMERIC", value.normalize() + 0
     if isinstance(value, float):
