@@ -15,6 +15,7 @@ from lib.operations.due.dates import DueDates
 from lib.operations.duplicate_counts import DuplicateCounts
 from lib.operations.fences import Guard, guard_of
 from lib.operations.logs.history import LogHistory
+from lib.operations.staging_proofs import StagingProofs
 from lib.platform import Platform
 from lib.ports.batch_states import BatchState
 from lib.ports.jobs import QueryCost
@@ -56,6 +57,11 @@ class Scope:
     @property
     def day_before(self) -> date:
         return self.game_date - timedelta(days=1)
+
+    @cached_property
+    def staging_proofs(self) -> StagingProofs:
+        """Of which staging tables this run has proven whether they were merged."""
+        return StagingProofs(self.platform)
 
     @cached_property
     def duplicates(self) -> DuplicateCounts:

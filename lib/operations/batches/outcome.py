@@ -15,7 +15,6 @@ from lib.consolidation.errors import SourceVanished, WarehouseUnavailable
 from lib.consolidation.identifiers import is_batch_id
 from lib.consolidation.ledger import MOST_RUNS, LedgerRun, ledger_runs
 from lib.consolidation.staging import batch_tables, is_merged, merged_names
-from lib.consolidation.upkeep.cleanup import prove_waiting
 from lib.consolidation.upkeep.day_profiles import last_written
 from lib.operations.logs.timeline import Progress
 from lib.operations.scope import Scope
@@ -118,7 +117,7 @@ def _looked_for(scope: Scope, state: BatchState, runs: Sequence[LedgerRun], merg
     listed = batch_tables(warehouse, spec, state.batch_id)
     in_ledger = merged_names(runs)
     try:
-        proven = prove_waiting(warehouse, spec, [table for table in listed if not is_merged(table, in_ledger)])
+        proven = scope.staging_proofs.of([table for table in listed if not is_merged(table, in_ledger)])
     except SourceVanished as error:
         raise WarehouseUnavailable(f"staging changes while it is looked at: {error}; look again") from error
     if waiting := [one for one in proven if not one.proof.is_merged]:

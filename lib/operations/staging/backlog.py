@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from lib.consolidation.errors import SourceVanished, WarehouseUnavailable
 from lib.consolidation.staging import BatchBacklog, staging_backlog
-from lib.consolidation.upkeep.cleanup import Proof, ProvenTable, prove_waiting
+from lib.consolidation.upkeep.cleanup import Proof, ProvenTable
 from lib.consolidation.warehouse import StagingTable, staging_note
 from lib.operations.scope import Scope
 from lib.operations.staging.known_batches import with_known_batches
@@ -127,7 +127,7 @@ def _held_against_the_table(scope: Scope, is_fresh: Callable[[StagingTable], boo
         batches = with_known_batches(batches, [state.batch_id for state in recorded or ()])
     waiting = [table for batch in batches for table in batch.waiting]
     fresh = [table for table in waiting if is_fresh(table)]
-    proven = {one.table: one for one in prove_waiting(platform.warehouse, platform.table, waiting, fresh)}
+    proven = {one.table: one for one in scope.staging_proofs.of(waiting, fresh)}
     return [Waiting(batch, tuple(proven[table] for table in batch.waiting)) for batch in batches]
 
 

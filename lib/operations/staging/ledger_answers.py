@@ -8,7 +8,7 @@ from itertools import pairwise
 from lib.consolidation.identifiers import checked_batch_id
 from lib.consolidation.ledger import MOST_RUNS, LedgerRun, is_cut, ledger_runs
 from lib.consolidation.staged_batch import StagedBatch, find_staged
-from lib.consolidation.upkeep.cleanup import Proof, ProvenTable, prove_waiting
+from lib.consolidation.upkeep.cleanup import Proof, ProvenTable
 from lib.operations.logs.timeline import Progress
 from lib.operations.scope import Scope
 from lib.platform import Platform
@@ -130,7 +130,7 @@ def batch_history(scope: Scope, batch_id: str) -> Section:
     runs = staged.known.runs
     table = _table(platform, f"Consolidations of {batch_id}", runs)
     listed = [table for table in staged.listed if table.name in staged.to_merge]
-    proven = prove_waiting(platform.warehouse, platform.table, listed)
+    proven = scope.staging_proofs.of(listed)
     return Section((_batch_check(scope, runs, staged, proven),), (table,), leads=True)
 
 

@@ -1,0 +1,33 @@
+"""Whether staging tables were merged, proven once a run: several steps ask it of the same tables."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from lib.consolidation.identifiers import TableName
+from lib.consolidation.upkeep.cleanup import ProvenTable, prove_waiting
+from lib.consolidation.warehouse import StagingTable
+from lib.platform import Platform
+
+
+class StagingProofs:
+    """What this run has proven. A table that was written anew since then is proven again."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._known: dict[tuple[TableName, str], ProvenTable] = {}
+
+    def of(self, listed: Sequence[StagingTable], fresh: Collection[StagingTable] = ()) -> list[ProvenTable]:
+        """As `lib.consolidation.upkeep.cleanup.prove_waiting`, in the order of the tables.
+
+        Raises:
+            SourceVanished: A table is gone since it was listed.
+            WarehouseUnavailable: It cannot be read.
+        """
+        platform = self._platform
+        unknown = [table for table in listed if (table.name, table.version) not in self._known]
+        unknown_fresh = [table for table in unknown if table in fresh]
+        found = prove_waiting(platform.warehouse, platform.table, unknown, unknown_fresh)
+        self._known |= {(one.table.name, one.table.version): one for one in found}
+        return [replace(self._known[table.name, table.version], table=table) for table in listed]
