@@ -38,7 +38,8 @@ class Quantity:
                 return spoken_bytes(self.value)
             case "%":
                 return f"{self.value:,.1f}%"
-        number = f"{self.value:,.0f}" if float(self.value).is_integer() else f"{self.value:,.1f}"
+        rounded = round(self.value, 1) + 0.0  # which is never -0.0
+        number = f"{self.value:,.0f}" if float(self.value).is_integer() else f"{rounded:,.1f}"
         return f"{number} {self.unit}".strip()
 
     @property
