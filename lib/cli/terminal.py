@@ -35,7 +35,7 @@ def printable(text: str) -> str:
 @cache
 def redactor() -> Redactor:
     """Masks the secrets of every environment: a command may fail before it knows its own."""
-    from lib.environment import environment_names, load_environment, redactor_of
+    from lib.environment import environment_names, redactor_in, redactor_of
     from lib.words.secrets.redaction import Redactor
 
     redactors, names = [redactor_of(None)], list[str]()
@@ -43,7 +43,7 @@ def redactor() -> Redactor:
         names = environment_names()
     for name in names:
         with suppress(UserError):
-            redactors.append(redactor_of(load_environment(name)))
+            redactors.append(redactor_in(name))
     patterns = dict.fromkeys(pattern for one in redactors for pattern in one.patterns)
     return Redactor(tuple(patterns), frozenset().union(*(one.values for one in redactors)))
 

@@ -8,7 +8,14 @@ from lib.environment.notifications import Channel, NotificationSettings
 from lib.environment.redaction import RedactionSettings
 from lib.environment.repository import Repository
 from lib.environment.services import ServiceNames
-from lib.environment.settings import Environment, default_environment, environment_names, load_environment, redactor_of
+from lib.environment.settings import (
+    Environment,
+    default_environment,
+    environment_names,
+    load_environment,
+    redactor_in,
+    redactor_of,
+)
 
 __all__ = [
     "BatchStateSettings",
@@ -26,5 +33,6 @@ __all__ = [
     "default_environment",
     "environment_names",
     "load_environment",
+    "redactor_in",
     "redactor_of",
 ]

@@ -117,14 +117,34 @@ def load_environment(name: str) -> Environment:
 def redactor_of(environment: Environment | None) -> Redactor:
     """What masks the well-known secrets and those that an environment lists; None: it is not known which.
 
-    The addresses of the channels that are notified are secrets too.
-
     Raises:
         UserError: A listed value is too short to be masked.
     """
+    if environment is None:
+        return _redactor(RedactionSettings(), NotificationSettings())
+    return _redactor(environment.redact, environment.notifications)
+
+
+def redactor_in(name: str) -> Redactor:
+    """The same by the environment's file, of which only these two sections are read and checked.
+
+    Raises:
+        UserError: They do not fit, or a listed value is too short to be masked.
+    """
+    path = places.environments() / f"{name}.yaml"
+    settings = read_yaml(path)
+    given = settings if isinstance(settings, dict) else {}
+    redact, notifications = RedactionSettings(), NotificationSettings()
+    if "redact" in given:
+        redact = checked_settings(path, RedactionSettings, given["redact"])
+    if "notifications" in given:
+        notifications = checked_settings(path, NotificationSettings, given["notifications"])
+    return _redactor(redact, notifications)
+
+
+def _redactor(redact: RedactionSettings, notifications: NotificationSettings) -> Redactor:
+    """The addresses of the channels that are notified are secrets too."""
     from lib.words.secrets.redaction import Redactor
 
-    if environment is None:
-        return Redactor.of()
-    channels = [channel.variable for channel in environment.notifications.channels]
-    return Redactor.of(environment.redact.patterns, [*environment.redact.variables, *channels])
+    channels = [channel.variable for channel in notifications.channels]
+    return Redactor.of(redact.patterns, [*redact.variables, *channels])

@@ -20,20 +20,26 @@ class DuplicateCounts:
         platform = self._platform
         found = count_duplicates(platform.warehouse, platform.table, since, until, with_guide=True)
         by_date = {count.game_date: count for count in found}
-        self._known |= {day: by_date.get(day) for day in _days(since, until)}
+        self._known |= {day: by_date.get(day) for day in days_of(since, until)}
         return found
 
     def between(self, since: date, until: date) -> list[DuplicateCount]:
         """The same, counted only if this run has not counted all of them yet."""
-        days = _days(since, until)
+        days = days_of(since, until)
         if any(day not in self._known for day in days):
             return self.again(since, until)
         return [count for day in days if (count := self._known[day])]
+
+    @property
+    def stored_rows(self) -> dict[date, int]:
+        """All rows of each date that has been counted so far and has some."""
+        return {day: count.stored_rows for day, count in self._known.items() if count and count.stored_rows}
 
     def on(self, game_date: date) -> DuplicateCount:
         """Of one date; all figures are 0 when it has no rows."""
         return next(iter(self.between(game_date, game_date)), DuplicateCount(game_date))
 
 
-def _days(since: date, until: date) -> list[date]:
+def days_of(since: date, until: date) -> list[date]:
+    """The dates from `since` to `until`, both included."""
     return [since + timedelta(days=number) for number in range((until - since).days + 1)]

@@ -71,7 +71,7 @@ class Scope:
     @cached_property
     def due(self) -> DueDates:
         """Which dates should have rows, and which have some."""
-        return DueDates(self.platform, self.game_date)
+        return DueDates(self.platform, self.game_date, self.duplicates)
 
     @cached_property
     def guard(self) -> Guard:

@@ -71,7 +71,7 @@ def test_runbooks_read_little_of_a_large_table_and_of_a_long_ledger(acts: Google
     monitoring, diagnosis = reads.records["day1_monitoring"], reads.records["duplicate_diagnosis"]
     assert {check.name: check.verdict for check in monitoring.checks}["Staging backlog"] == Verdict.PASS
     assert (diagnosis.verdict, diagnosis.error) == (Verdict.PASS, None)
-    assert reads.bytes_of("day1_monitoring") < 2.5e9
+    assert reads.bytes_of("day1_monitoring") < 2e9
     assert len(reads.queries_of("duplicate_diagnosis")) <= 6
     assert len(reads.queries_of("daily_quality")) <= 8  # one of them reads the schedule
     assert reads.bytes_of("daily_quality") < 60e9

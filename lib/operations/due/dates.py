@@ -10,13 +10,14 @@ from lib.consolidation.upkeep.due_units import due_units, query_of, rows_by_date
 from lib.environment import DueSettings
 from lib.errors import CouldNotLook
 from lib.operations.due.answer import Due, by_calendar
+from lib.operations.duplicate_counts import DuplicateCounts, days_of
 from lib.platform import Platform
 from lib.words.dates import zone
 
 # A schedule that lists nothing for so long after a date is out of date itself, or the season is over.
 _REACH = timedelta(days=14)
 _WEEKS_COMPARED = 4
-_DAYS_BEFORE = timedelta(days=3)
+_DAYS_BEFORE = timedelta(days=2)
 _END_OF_DATE = 24.0
 
 Counted = Mapping[date, int]
@@ -28,13 +29,14 @@ class DueDates:
     Args:
         platform: Whose table, and whose settings `due`.
         game_date: The run's own date. More distant ones cost another query.
+        duplicates: What this run has counted of dates already is not read again.
     """
 
-    def __init__(self, platform: Platform, game_date: date) -> None:
-        self._platform = platform
+    def __init__(self, platform: Platform, game_date: date, duplicates: DuplicateCounts) -> None:
+        self._platform, self._duplicates = platform, duplicates
         eve, after = game_date - _DAYS_BEFORE, game_date + timedelta(days=1)
         self._listed = _Once(self._ask, game_date - timedelta(weeks=_WEEKS_COMPARED), after)
-        self._rows = _Once(lambda *days: rows_by_date(platform.warehouse, platform.table, *days), eve, after)
+        self._rows = _Once(self._count, eve, game_date)
 
     @property
     def settings(self) -> DueSettings | None:
@@ -45,7 +47,7 @@ class DueDates:
 
     def between(self, first: date, last: date) -> dict[date, Due]:
         """Each date from `first` to `last`; what cannot be read is not known, with the reason."""
-        days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+        days = days_of(first, last)
         if self.settings is None:
             nothing = f"params/environments/{self._platform.name}.yaml has no due: section"
             return dict.fromkeys(days, Due(None, nothing))
@@ -86,6 +88,14 @@ class DueDates:
             return Due(False, f"no {settings.units} scheduled{following}", units=0)
         stale = f"the schedule lists nothing from {day} on: it is out of date, or the season is over"
         return Due(None, f"{stale}; {calendar_says or 'name the seasons in due.calendar'}")
+
+    def _count(self, since: date, until: date) -> Counted:
+        """Each date is another partition, so those at both ends that are known are left out."""
+        known = self._duplicates.stored_rows
+        asked = [day for day in days_of(since, until) if day not in known]
+        if not asked:
+            return known
+        return {**known, **rows_by_date(self._platform.warehouse, self._platform.table, asked[0], asked[-1])}
 
     def _ask(self, since: date, until: date) -> Counted:
         assert self.settings

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from lib.operations.scope import Scope
 
 ROWS_DUE = Question("rows_due", "Rows that were due")
-_DAYS_BEFORE = timedelta(days=3)
+_DAYS_BEFORE = timedelta(days=2)
 _FOUR_WEEKS = timedelta(weeks=4)
 
 
 @section(ROWS_DUE)
 def rows_due(scope: Scope) -> Section:
-    """The run's date and the three before it: rows, or why there are none."""
+    """The run's date and the two before it: rows, or why there are none."""
     first, last = scope.game_date - _DAYS_BEFORE, scope.game_date
     due, rows = scope.due.between(first, last), scope.due.rows(first, last)
     empty = [day for day in due if day not in rows]

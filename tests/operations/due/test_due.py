@@ -18,6 +18,7 @@ from lib.environment import Calendar, Days, DueSettings, Environment
 from lib.operations.due.answer import by_calendar
 from lib.operations.due.dates import DueDates
 from lib.operations.due.rows_due import rows_due
+from lib.operations.duplicate_counts import DuplicateCounts
 from lib.operations.duplicates.duplicates import duplicates
 from lib.operations.logs.monitoring import consolidations, log_freshness
 from lib.operations.scope import scope_of
@@ -36,6 +37,10 @@ def after(days: int) -> date:
     return DAY + timedelta(days=days)
 
 
+def due_dates(platform: Platform) -> DueDates:
+    return DueDates(platform, DAY, DuplicateCounts(platform))
+
+
 def insert(platform: Platform, *days: date) -> None:
     """A row of each date, past any consolidation."""
     names = "game_id, player_lookup, system_id, game_date, is_active"
@@ -52,7 +57,7 @@ def log(home: Path, message: str, at: datetime = NOON) -> None:
 def test_a_schedule_tells_due_from_off_and_from_what_it_does_not_reach(platform: Platform, due: DueSettings) -> None:
     games: Games = {DAY: [3, 2, 1], after(1): [POSTPONED, 1], after(2): [POSTPONED], after(4): [1]}
     write(platform, games)
-    said = {day: str(found) for day, found in DueDates(with_due(platform, due), DAY).between(DAY, after(5)).items()}
+    said = {day: str(found) for day, found in due_dates(with_due(platform, due)).between(DAY, after(5)).items()}
     assert said == {
         DAY: "3 games due",
         after(1): "1 game due",
@@ -87,7 +92,7 @@ def test_a_doubleheader_counts_as_the_query_counts_it(platform: Platform) -> Non
     write(platform, {DAY: [1, 1], after(1): [1]})
     by_teams = DueTable("nba_raw.v_nbac_schedule_latest", "game_date", "game_status")
     for table, units in ((by_teams, 1), (DueTable(by_teams.name, "game_date"), 2)):
-        assert DueDates(with_due(platform, DueSettings(table=table)), DAY).on(DAY).units == units
+        assert due_dates(with_due(platform, DueSettings(table=table))).on(DAY).units == units
 
 
 @pytest.mark.parametrize(
@@ -113,7 +118,7 @@ def test_a_calendar_is_quiet_by_intent_and_says_until_when(day: date, is_due: bo
 def test_the_calendar_stands_over_the_schedule_and_explains_why_it_ends(platform: Platform) -> None:
     write(platform, {date(2026, 7, 1): [1], date(2027, 6, 20): [1]})
     due = DueSettings(query=PRODUCTION.query, calendar=Calendar(SEASONS))
-    dates = DueDates(with_due(platform, due), DAY)
+    dates = due_dates(with_due(platform, due))
     assert str(dates.on(date(2026, 7, 1))) == "none due: off-season, the season starts again on 2026-10-20"
     assert dates.on(date(2027, 6, 20)).units == 1
     assert "add the next season to due.calendar" in dates.on(date(2027, 6, 21)).why
@@ -137,7 +142,7 @@ def test_none_are_due_only_where_the_schedule_reaches(
     """Whatever is asked first, and however far away it is."""
     with scheduled.warehouse.session():
         write(scheduled, {after(day): played for day, played in games.items()})
-        dates = DueDates(scheduled, DAY)
+        dates = due_dates(scheduled)
         answers = {day: dates.on(after(day)) for day in asked}
     for day, found in answers.items():
         played = [status for status in games.get(day, ()) if status != POSTPONED]
@@ -149,31 +154,31 @@ def test_none_are_due_only_where_the_schedule_reaches(
 
 EVERY_DAY: Games = {after(number): [1, 1] for number in range(-30, 5)}
 WITHOUT_TODAY: Games = {day: played for day, played in EVERY_DAY.items() if day != DAY}
-EARLIER = (-3, -2, -1)
+EARLIER = (-2, -1)
 
 
 @pytest.mark.parametrize(
     ("games", "rows", "now", "line", "expected"),
     [
-        (EVERY_DAY, (*EARLIER, 0), LATE, "", "PASS 4 of 4 dates have rows"),
+        (EVERY_DAY, (*EARLIER, 0), LATE, "", "PASS 3 of 3 dates have rows"),
         (EVERY_DAY, (-3,), MORNING_AFTER, "", "FAIL no rows of 2026-01-15, 2026-01-16, 2026-01-17 (2 games due)"),
         (EVERY_DAY, EARLIER, LATE, "", "WARN no rows of 2026-01-17 (not yet: 2 games due by 2026-01-18 00:00:00 EST)"),
         (EVERY_DAY, (*EARLIER, 1), LATE, "", "FAIL no rows of 2026-01-17 (2 games due, and 1 rows are under"),
         (EVERY_DAY, (*EARLIER, 1), MORNING_AFTER, "", "FAIL no rows of 2026-01-17 (2 games due; the next date has 1"),
         (EVERY_DAY, EARLIER, MORNING_AFTER, "No games scheduled", "FAIL no rows of 2026-01-17 (2 games due, but "),
         (EVERY_DAY, EARLIER, NOON, "No games scheduled", "WARN no rows of 2026-01-17 (not yet: 2 games due by "),
-        (WITHOUT_TODAY, EARLIER, MORNING_AFTER, "", "PASS 3 of 4 dates have rows; none of 2026-01-17 (none due: no"),
-        (WITHOUT_TODAY, (*EARLIER, 1), LATE, "", "PASS 3 of 4 dates have rows; none of 2026-01-17 (none due: no"),
+        (WITHOUT_TODAY, EARLIER, MORNING_AFTER, "", "PASS 2 of 3 dates have rows; none of 2026-01-17 (none due: no"),
+        (WITHOUT_TODAY, (*EARLIER, 1), LATE, "", "PASS 2 of 3 dates have rows; none of 2026-01-17 (none due: no"),
         ({after(-1): [1]}, EARLIER, MORNING_AFTER, "No games scheduled", "UNKNOWN no rows of 2026-01-17 (not known"),
         ({}, EARLIER, MORNING_AFTER, "", "UNKNOWN no rows of 2026-01-17 (not known whether any were due: the"),
         (None, EARLIER, MORNING_AFTER, "", "UNKNOWN no rows of 2026-01-17 (not known whether any were due: params/"),
-        (None, EARLIER, MORNING_AFTER, "No games scheduled", "PASS 3 of 4 dates have rows; none of 2026-01-17 (pred"),
+        (None, EARLIER, MORNING_AFTER, "No games scheduled", "PASS 2 of 3 dates have rows; none of 2026-01-17 (pred"),
         (None, EARLIER, MORNING_AFTER, "No players found", "UNKNOWN no rows of 2026-01-17 (not known"),
         (None, EARLIER, MORNING_AFTER, "No games on 2026-01-15", "UNKNOWN no rows of 2026-01-17 (not known"),
         (None, (*EARLIER, 1), LATE, "", "WARN no rows of 2026-01-17 (not known whether any were due: params/"),
         (None, (*EARLIER, -7, -14), LATE, "", "WARN no rows of 2026-01-17 (not yet; 2 of the 4 Saturdays before had"),
-        (None, (-1, 0), LATE, "", "PASS 2 of 4 dates have rows; none of 2026-01-14, 2026-01-15 (before the table's"),
-        (None, (-11, -1, 0), LATE, "", "UNKNOWN no rows of 2026-01-14, 2026-01-15 (not known whether any were due"),
+        (None, (-1, 0), LATE, "", "PASS 2 of 3 dates have rows; none of 2026-01-15 (before the table's"),
+        (None, (-11, -1, 0), LATE, "", "UNKNOWN no rows of 2026-01-15 (not known whether any were due"),
     ],
 )  # fmt: skip
 def test_a_date_without_rows_passes_only_for_a_reason(
