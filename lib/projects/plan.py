@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -14,6 +15,7 @@ from lib.words.text import one_line
 
 _PARAMS = Path("params")
 _FIRST = ("local", "production")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,59}", re.ASCII)
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _FEWEST_WEEKS = 2
 
@@ -61,6 +63,10 @@ class ProjectPlan:
     rules: Sequence[Mapping[str, Any]]
     cloud_project: str = ""
     location: str = ""
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.environment):
+            raise UserError(f"--env {self.environment!r:.80}: write a letter, then letters, digits, - and _")
 
     @property
     def quality(self) -> str:

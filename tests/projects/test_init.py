@@ -90,6 +90,7 @@ def uncomment_the_example(dialect: Path) -> None:
         (("--table", "orders", "--yes"), "orders"),
         (("--table", "shop.orders", "--active", "quantity", "--yes"), "active_column: quantity must be a BOOL"),
         (("--table", "shop.orders", "--timezone", "Berlin", "--yes"), "Berlin"),
+        (("--table", "shop.orders", "--env", "../x", "--yes"), "--env '../x': write a letter"),
     ],
 )
 def test_what_cannot_be_guessed_is_one_line(init: Init, tmp_path: Path, words: Sequence[str], said: str) -> None:
