@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from lib.consolidation.files import read_rows
 from lib.consolidation.identifiers import TableName, is_plain_identifier, shown_name
 from lib.consolidation.placed_rows import PlacedMappings, PlacedRows, by_columns
+from lib.consolidation.rows import convert
 from lib.consolidation.upkeep.past_rows import newest_rows
 from lib.consolidation.warehouse import Column, Warehouse
 from lib.errors import UserError
@@ -108,7 +109,7 @@ def sample_of_file(path: Path) -> Sample:
     """All rows of a file: .csv, .parquet or .jsonl.
 
     Raises:
-        StagedDataError: See `lib.consolidation.files.read_rows`.
+        StagedDataError: See `lib.consolidation.files.read_rows`; or a column cannot be staged.
         UserError: A column's name is not one that a table can have.
     """
     read = read_rows(path)
@@ -123,7 +124,9 @@ def sample_of_file(path: Path) -> Sample:
     if len({name.lower() for name in rows.columns}) < len(rows.columns):
         raise UserError(f"{path}: two columns differ in case only; rename one")
     types = _types_of_csv(rows) if path.suffix.lower() == ".csv" else _types_of_export(path)
-    return Sample(path.name, tuple(Column(name, types[name]) for name in rows.columns), rows)
+    columns = tuple(Column(name, types[name]) for name in rows.columns)
+    convert(rows, columns, source=str(path))  # what cannot be staged is refused before anything is written
+    return Sample(path.name, columns, rows)
 
 
 def sample_of_table(warehouse: Warehouse, table: TableName, day_column: str, *, until: date) -> Sample:

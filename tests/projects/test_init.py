@@ -11,9 +11,11 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
+import pyarrow
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from lib.consolidation.placed_rows import by_columns
 from lib.consolidation.warehouse import Column
@@ -22,7 +24,7 @@ from lib.operations.logs.dialects import load_dialects
 from lib.projects.guesses import guess_key
 from lib.projects.sample import Sample, sample_of_file
 from tests import warm
-from tests.projects.orders import as_csv, as_json_lines, orders
+from tests.projects.orders import LAST_DAY, as_csv, as_json_lines, orders
 
 Init = Callable[..., "CompletedProcess[str]"]
 
@@ -97,6 +99,15 @@ def test_what_cannot_be_guessed_is_one_line(init: Init, tmp_path: Path, words: S
     refused = init("--from", as_csv(tmp_path / "orders.csv", orders(3)), *words)
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
     assert said in refused.stderr
+    assert not (tmp_path / "shop").exists()
+
+
+def test_a_column_that_cannot_be_staged_is_refused_before_anything_is_written(init: Init, tmp_path: Path) -> None:
+    file = tmp_path / "rows.parquet"
+    parquet.write_table(pyarrow.table({"day": [LAST_DAY], "id": [1], "picture": [b"\xff"]}), file)
+    refused = init("--from", file, "--table", "shop.orders", "--yes")
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert "column picture is a BYTES, which cannot be staged" in refused.stderr
     assert not (tmp_path / "shop").exists()
 
 

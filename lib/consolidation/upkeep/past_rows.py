@@ -28,10 +28,12 @@ def insert_as_they_are(warehouse: Warehouse, spec: TableSpec, rows: Rows, *, sou
         StagedDataError: A row does not fit; nothing was inserted.
     """
     writes = BatchStagingWriter(warehouse, spec).write_batch(rows, batch_id=_CARRIER, workers=1, source=source)
-    for write in writes:
+    inserts = []
+    for number, write in enumerate(writes):
         names = column_list([column.name for column in warehouse.columns(write.table)])
         insert = f"INSERT INTO {spec.table.sql} ({names}) SELECT {names} FROM {write.table.sql}"
-        warehouse.transact([Execute("past rows", insert)], {})
+        inserts.append(Execute(f"past rows {number}", insert))
+    warehouse.transact(inserts, {})
     warehouse.drop([write.table for write in writes])
 
 
