@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 
 from lib.consolidation.upkeep.duplicates import DuplicateCount, count_duplicates
 from lib.platform import Platform
+from lib.words.dates import days_of
 
 
 class DuplicateCounts:
@@ -38,8 +39,3 @@ class DuplicateCounts:
     def on(self, game_date: date) -> DuplicateCount:
         """Of one date; all figures are 0 when it has no rows."""
         return next(iter(self.between(game_date, game_date)), DuplicateCount(game_date))
-
-
-def days_of(since: date, until: date) -> list[date]:
-    """The dates from `since` to `until`, both included."""
-    return [since + timedelta(days=number) for number in range((until - since).days + 1)]

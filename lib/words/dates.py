@@ -132,3 +132,8 @@ def start_of(day: date, timezone: str) -> datetime:
 def local_time(moment: datetime | None, timezone: str) -> str:
     """``2026-01-17 14:03:22 EST``; a dash for None."""
     return f"{moment.astimezone(zone(timezone)):%Y-%m-%d %H:%M:%S %Z}" if moment else "-"
+
+
+def days_of(first: date, last: date) -> list[date]:
+    """The dates from `first` to `last`, both included."""
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]

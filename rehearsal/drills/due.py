@@ -6,8 +6,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from lib.verdict.verdict import Verdict
+from lib.words.dates import days_of
 from rehearsal.drills.drill import Look, Scene, incident, ordinary_night
-from rehearsal.drills.schedule import days_of, games_on, write_schedule
+from rehearsal.drills.schedule import games_on, write_schedule
 from rehearsal.drills.stage import Stage
 from rehearsal.stage import batch_name
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import yaml
@@ -17,11 +17,6 @@ from rehearsal.drills.stage import Stage
 SCHEDULE = TableName("nba_raw", "v_nbac_schedule_latest")
 FINAL, POSTPONED = 3, 4
 _COLUMNS = (Column("game_id", "STRING"), Column("game_date", "DATE"), Column("game_status", "INT64"))
-
-
-def days_of(first: date, last: date) -> list[date]:
-    """Each day from first to last, both included."""
-    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 
 def games_on(stage: Stage, day: date) -> list[str]:
