@@ -27,7 +27,7 @@ class LockSettings:
         if not 0 < self.lease_seconds <= 86_400:
             raise UserError(f"lock.lease_seconds: {self.lease_seconds:g} is no lease; write up to a day's seconds")
         if self.max_wait_seconds < 0:
-            raise UserError(f"lock.max_wait_seconds: {self.max_wait_seconds:g} is no time to wait")
+            raise UserError(f"lock.max_wait_seconds: must be 0 or more, got {self.max_wait_seconds:g}")
 
     @property
     def timing(self) -> LeaseTiming:

@@ -1,4 +1,4 @@
-"""``notifications:``, who is told of verdicts."""
+"""``notifications:``, the channels that verdicts are sent to."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from lib.errors import UserError
 
 @dataclass(frozen=True)
 class Channel:
-    """Who is told of a verdict.
+    """A channel that verdicts are sent to.
 
     Attributes:
         variable: The environment variable that holds the channel's address, an Apprise URL.
-        minimum: The least bad verdict that it is told of.
+        minimum: The least bad verdict that is sent.
     """
 
     __pydantic_config__ = STRICT
@@ -30,10 +30,10 @@ class Channel:
 
 @dataclass(frozen=True)
 class NotificationSettings:
-    """Who is told of verdicts, and how.
+    """The channels that verdicts are sent to, and how.
 
     Attributes:
-        channels: None: nobody is told.
+        channels: None: nothing is sent.
         reports_url: Where the outputs folder is served, for links; empty: links are paths.
         timeout_seconds: How long a channel is waited for.
     """
@@ -46,4 +46,4 @@ class NotificationSettings:
 
     def __post_init__(self) -> None:
         if self.timeout_seconds <= 0:
-            raise UserError(f"notifications.timeout_seconds: {self.timeout_seconds} is no time to wait")
+            raise UserError(f"notifications.timeout_seconds: must be above 0, got {self.timeout_seconds}")

@@ -98,7 +98,7 @@ class Stage:
         insert_rows(self.platform, rows)
 
     def record_batches(self, *documents: Mapping[str, Any]) -> None:
-        """The coordinator's documents of its batches, in the drill's environment, which is told where they are."""
+        """The coordinator's documents of its batches, in the drill's environment, whose settings name their folder."""
         self.home.mkdir(exist_ok=True)
         (self.home / BATCH_FILE).write_text(json.dumps(documents, default=str), encoding="utf-8")
         settings = places.environments() / f"{self.environment}.yaml"

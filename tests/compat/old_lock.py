@@ -1,7 +1,7 @@
 """The services' own lock, as the opponent of ours: its protocol, faults and all, on the same documents.
 
-One document a date. Whoever finds none, or one whose ``expires_at`` is past by their own clock, writes theirs in a
-transaction. There is no heartbeat, and a release deletes the document, whoever has written it.
+One document a date. A holder that finds none, or one whose ``expires_at`` is past by its own clock, writes its own in
+a transaction. There is no heartbeat, and a release deletes the document even if another holder wrote it.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class OldLock:
             return False
 
     def release(self, game_date: str) -> None:
-        """Delete the document, whoever has written it; if that fails, it stays until it expires."""
+        """Delete the document, even another holder's; if that fails, it stays until it expires."""
         with suppress(GoogleAPICallError):
             self.document(game_date).delete()
 

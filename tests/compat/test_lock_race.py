@@ -134,7 +134,7 @@ def expiry(old: OldLock, game_date: str = DATE) -> datetime:
     return datetime.fromisoformat(old.document(game_date).get().get("expires_at").isoformat())
 
 
-def test_an_old_release_frees_whoever_holds_and_ours_notices(firestore: Backend) -> None:
+def test_an_old_release_frees_another_holders_lock_and_ours_notices(firestore: Backend) -> None:
     """It may let another in meanwhile; that one's token is newer, so the fence refuses the first."""
     old, lock = OldLock(firestore.place), a_lock(firestore.store())
     with lease_that_gets_lost(lock) as lease:

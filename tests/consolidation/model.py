@@ -27,7 +27,7 @@ def group(row: Staged, supersedes: Sequence[str]) -> tuple[Any, ...]:
 
 
 def preference(row: Staged, columns: Sequence[str]) -> tuple[Any, ...]:
-    """Newest first, then the rest ascending, then whoever claims fewer columns, then the key; NULL is the smallest."""
+    """Newest first, then the rest ascending, then the row with fewer columns, then the key; NULL is the smallest."""
 
     def newest_first(name: str) -> tuple[bool, float]:
         value = row.get(name)

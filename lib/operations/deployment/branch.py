@@ -26,7 +26,7 @@ _LONGEST_SUBJECT = 100
 _LONGEST_REASON = 200
 _TRANSPORTS = "file:git:http:https:ssh"
 _FETCHED = "refs/heads/deployed"
-# Of the surroundings, what would make git work on another repository than the one that it is told.
+# Environment variables that would make git work on another repository than the one given.
 _ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_NAMESPACE", "GIT_OBJECT_DIRECTORY")
 # Hooks and maintenance that a user has configured are meant for repositories that are kept.
 _OPTIONS = ("-c", "core.hooksPath=/dev/null", "-c", "maintenance.auto=false", "-c", "gc.auto=0")
