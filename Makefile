@@ -59,10 +59,10 @@ proof: $(DEV) ## simulation, model and real processes; writes docs/PROOF.md (nee
 model: $(DEV) ## check every state of the lock's and the fence's protocol (needs spin and gcc)
 	@.venv/bin/python -m proof.model
 
-bench: $(DEV) .venv-dbt/ready ## compare with what people would use instead; writes docs/BENCHMARKS.md
+bench: $(DEV) $(LAB) .venv-dbt/ready ## compare with what people would use instead; writes docs/BENCHMARKS.md
 	@.venv/bin/python -m bench
 
-bench-quick: $(DEV) .venv-dbt/ready ## the same in smaller sizes, in two minutes
+bench-quick: $(DEV) $(LAB) .venv-dbt/ready ## the same in smaller sizes, in two minutes
 	@.venv/bin/python -m bench --quick
 
 airflow: .venv-airflow/ready ## Airflow in an environment of its own, on which tests try the DAGs made for it
