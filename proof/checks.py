@@ -50,10 +50,10 @@ def check_at_each_step(world: World) -> None:
 
 def check_commit(world: World, commit: Commit) -> None:
     """The fence has moved, and not back; who was shut out has not passed it."""
-    day: Any = commit.parameters.get("game_date")
+    day: Any = commit.parameters.get("day")
     if not {"fence", "merge"} & set(commit.steps) or not world.variant.has_ledger:
         return
-    [[token]] = _rows(world, f"SELECT MAX(token) FROM {quoted(world.spec.fences)} WHERE game_date = ?", [day])
+    [[token]] = _rows(world, f"SELECT MAX(token) FROM {quoted(world.spec.fences)} WHERE day = ?", [day])
     before = world.witness.fences.get(day, 0)
     if token < before or (token == before and "merge" in commit.steps):
         world.violated("fence", f"it went from {before} to {token} on {day}")
@@ -119,7 +119,7 @@ def _check_ledger(world: World, table: list[Row]) -> None:
 def _after(world: World, commit: Commit, table: list[Row]) -> list[Row]:
     if not {"merge", "remove"} & set(commit.steps):
         return table
-    day: Any = commit.parameters["game_date"]
+    day: Any = commit.parameters["day"]
     if commit.parameters["spec"] == world.strangers_spec.identity:
         day -= LOADED_AFTER
     if "merge" not in commit.steps:

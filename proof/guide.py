@@ -177,10 +177,10 @@ class GuideConsolidator:
         keys = ", ".join(quoted(name) for name in self._spec.key_columns)
         sql = (
             f"SELECT COUNT(*) AS n FROM (SELECT {keys} FROM {self._spec.table.sql} "
-            f"WHERE {quoted(self._spec.date_column)} = @game_date GROUP BY {keys} HAVING COUNT(*) > 1)"
+            f"WHERE {quoted(self._spec.date_column)} = @day GROUP BY {keys} HAVING COUNT(*) > 1)"
         )
         try:
-            return int(self._warehouse.query(sql, {"game_date": game_date})[0]["n"])
+            return int(self._warehouse.query(sql, {"day": game_date})[0]["n"])
         except (WarehouseUnavailable, RunbookError):
             return -1
 

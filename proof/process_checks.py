@@ -47,12 +47,12 @@ def _replayed(world: SharedWorld, runs: list[LedgerRun]) -> Iterator[str]:
 def _tokens_going_back(world: SharedWorld, runs: list[LedgerRun]) -> Iterator[str]:
     newest: dict[date, int] = {}
     for run in runs:
-        if run.token <= newest.get(run.game_date, 0):
-            yield f"fence: {run.game_date} went from {newest[run.game_date]} to {run.token}"
-        newest[run.game_date] = run.token
-    for row in world.warehouse.query(f"SELECT game_date, token FROM {world.spec.fences.sql}"):
-        if row["token"] < newest.get(row["game_date"], 0):
-            yield f"fence: {row['game_date']} stands at {row['token']}, behind the ledger"
+        if run.token <= newest.get(run.day, 0):
+            yield f"fence: {run.day} went from {newest[run.day]} to {run.token}"
+        newest[run.day] = run.token
+    for row in world.warehouse.query(f"SELECT day, token FROM {world.spec.fences.sql}"):
+        if row["token"] < newest.get(row["day"], 0):
+            yield f"fence: {row['day']} stands at {row['token']}, behind the ledger"
 
 
 def _not_merged_once(site: Site, runs: list[LedgerRun]) -> Iterator[str]:

@@ -62,16 +62,16 @@ def without_requirement(module: Any, *codes: str) -> tuple[Any, str, Any]:
 
 def _only_newest_row(steps: list[Step]) -> list[Step]:
     fence, *others = steps
-    newest = f" AND moved_at = (SELECT MAX(moved_at) FROM {TableSpec().fences.sql} WHERE game_date = @game_date)"
+    newest = f" AND moved_at = (SELECT MAX(moved_at) FROM {TableSpec().fences.sql} WHERE day = @day)"
     return [replace(fence, sql=fence.sql + newest), *others]
 
 
 def _insert_fence_row(warehouse: Any, spec: TableSpec, game_date: date) -> None:
     insert = (
-        f"INSERT INTO {spec.fences.sql} (game_date, token, spec, moved_by, moved_at) "
-        "VALUES (@game_date, 0, @spec, '', CURRENT_TIMESTAMP())"
+        f"INSERT INTO {spec.fences.sql} (day, token, spec, moved_by, moved_at) "
+        "VALUES (@day, 0, @spec, '', CURRENT_TIMESTAMP())"
     )
-    warehouse.transact([Execute("insert fence", insert)], {"game_date": game_date, "spec": spec.identity})
+    warehouse.transact([Execute("insert fence", insert)], {"day": game_date, "spec": spec.identity})
 
 
 # What two that insert the first row at once leave behind, every time.
@@ -105,9 +105,7 @@ def _fence_of_its_scope(self: SimulatedWarehouse, steps: Sequence[Step], paramet
         return _run_transaction(self, steps, parameters, **options)
 
     def moved(step: Step) -> Step:
-        return replace(
-            step, sql=re.sub(r"\b(fence|newest|newer)\.game_date = @game_date", r"\1.game_date = @all_dates", step.sql)
-        )
+        return replace(step, sql=re.sub(r"\b(fence|newest|newer)\.day = @day", r"\1.day = @all_dates", step.sql))
 
     return _run_transaction(self, list(map(moved, steps)), {**parameters, "all_dates": _ALL_DATES}, **options)
 

@@ -55,8 +55,8 @@ class BatchMerge:
             NothingToConsolidate: It does not, for this date.
         """
         runs = found.known.runs
-        if not any(run.game_date == found.game_date for run in runs):
-            elsewhere = f"; it was consolidated for {runs[0].game_date}" if runs else ""
+        if not any(run.day == found.game_date for run in runs):
+            elsewhere = f"; it was consolidated for {runs[0].day}" if runs else ""
             raise NothingToConsolidate(
                 f"batch {found.batch_id} has no staging tables and was never consolidated for "
                 f"{found.game_date}{elsewhere}"
@@ -72,7 +72,7 @@ class BatchMerge:
         # Of its own token: an older holder's job, still pending, is for the fence to refuse, not for us to wait for.
         job_id = f"consolidation_{found.batch_id}_{found.run_id}_{token}"
         parameters: Parameters = {
-            "game_date": found.game_date,
+            "day": found.game_date,
             "batch_id": found.batch_id,
             "run_id": found.run_id,
             "lock_key": lease.lock_key if lease else self.spec.lock_key(found.game_date),

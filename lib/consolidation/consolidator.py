@@ -151,9 +151,7 @@ class BatchConsolidator:
 
     def _dry_run(self, staged: StagedBatch) -> ConsolidationResult:
         gathered = gather_rows(self._warehouse, self._spec, staged)
-        found = self._warehouse.query(
-            dry_run_sql(gathered.rows), {"game_date": staged.game_date}, gather=gathered.sources
-        )[0]
+        found = self._warehouse.query(dry_run_sql(gathered.rows), {"day": staged.game_date}, gather=gathered.sources)[0]
         for code, rows in ((WRONG_DATE, "wrong_date_rows"), (INACTIVE_ROWS, "inactive_rows")):
             if found[rows]:
                 raise refusal(RequirementFailed(code), self._spec, staged.batch_id, staged.game_date)

@@ -46,7 +46,7 @@ from lib.locking.lock import ConsolidationLock
 # What a consolidation counts before its MERGE stands in the row that it moves, and need not be counted apart.
 COUNTED_BEFORE = ("staged_rows", "rows_before", "duplicates_before", "excess_before")
 FENCE_COLUMNS = (
-    Column("game_date", "DATE"),
+    Column("day", "DATE"),
     Column("token", "INT64"),
     Column("spec", "STRING"),
     Column("moved_by", "STRING"),
@@ -70,7 +70,7 @@ class Record(Protocol):
 def move_fence(
     spec: TableSpec, *, has_lease: bool, requirements: Mapping[str, str] | None = None, counted: str = ""
 ) -> Execute:
-    """Move the fence, or refuse. Parameters: game_date, spec, moved_by and, with a lease, token.
+    """Move the fence, or refuse. Parameters: day, spec, moved_by and, with a lease, token.
 
     Without a lease the token is one more than the newest, read in the transaction.
 
@@ -79,8 +79,8 @@ def move_fence(
         counted: A SELECT of one row, called ``counted`` in the conditions, with the columns `COUNTED_BEFORE`.
     """
     fences = spec.fences.sql
-    newest = f"(SELECT MAX(newest.token) + 1 FROM {fences} AS newest WHERE newest.game_date = @game_date)"
-    newer = f"SELECT 1 FROM {fences} AS newer WHERE newer.game_date = @game_date AND newer.token > @token"
+    newest = f"(SELECT MAX(newest.token) + 1 FROM {fences} AS newest WHERE newest.day = @day)"
+    newer = f"SELECT 1 FROM {fences} AS newer WHERE newer.day = @day AND newer.token > @token"
     conditions = {
         SPEC_CHANGED: f"NOT EXISTS (SELECT 1 FROM {fences} AS other WHERE other.spec IS DISTINCT FROM @spec)",
         **({STALE_TOKEN: f"NOT EXISTS ({newer})"} if has_lease else {}),
@@ -95,7 +95,7 @@ def move_fence(
     return Execute(
         "fence",
         f"UPDATE {fences} AS fence SET {', '.join(f'{name} = {value}' for name, value in columns.items())} "
-        f"{f'FROM ({counted}) AS counted ' if counted else ''}WHERE fence.game_date = @game_date",
+        f"{f'FROM ({counted}) AS counted ' if counted else ''}WHERE fence.day = @day",
         must_touch=FENCE_MISSING,
     )
 
@@ -103,7 +103,7 @@ def move_fence(
 def fence_row(spec: TableSpec) -> str:
     """A SELECT of what the date's fence stands at: one row, though raced insertions may have left several."""
     newest = ", ".join(f"MAX(fence.{name}) AS {name}" for name in ("token", *COUNTED_BEFORE))
-    return f"SELECT {newest} FROM {spec.fences.sql} AS fence WHERE fence.game_date = @game_date"
+    return f"SELECT {newest} FROM {spec.fences.sql} AS fence WHERE fence.day = @day"
 
 
 def recorded_specs(warehouse: Warehouse, spec: TableSpec) -> list[str]:
@@ -133,12 +133,12 @@ def ensure_fence(warehouse: Warehouse, spec: TableSpec, game_date: date) -> None
         [
             Execute(
                 "insert fence",
-                f"INSERT INTO {fences} (game_date, token, spec, moved_by, moved_at) "
-                "SELECT @game_date, 0, @spec, '', CURRENT_TIMESTAMP() FROM (SELECT 1) "
-                f"WHERE NOT EXISTS (SELECT 1 FROM {fences} WHERE game_date = @game_date OR spec <> @spec)",
+                f"INSERT INTO {fences} (day, token, spec, moved_by, moved_at) "
+                "SELECT @day, 0, @spec, '', CURRENT_TIMESTAMP() FROM (SELECT 1) "
+                f"WHERE NOT EXISTS (SELECT 1 FROM {fences} WHERE day = @day OR spec <> @spec)",
             )
         ],
-        {"game_date": game_date, "spec": spec.identity},
+        {"day": game_date, "spec": spec.identity},
     )
 
 
@@ -192,7 +192,7 @@ def transact_fenced(
         bound = {
             **parameters,
             **(record.parameters if record else {}),
-            "game_date": game_date,
+            "day": game_date,
             "spec": spec.identity,
             "moved_by": purpose,
             "token": lease.token,
@@ -244,10 +244,10 @@ class WarehouseFence:
             "fence",
             f"UPDATE {fences} SET moved_by = IF(token < @token, 'forced release', moved_by), "
             "moved_at = IF(token < @token, CURRENT_TIMESTAMP(), moved_at), token = GREATEST(token, @token) "
-            "WHERE game_date = @game_date",
+            "WHERE day = @day",
             must_touch=FENCE_MISSING,
         )
-        parameters: Parameters = {"game_date": game_date, "token": token}
+        parameters: Parameters = {"day": game_date, "token": token}
         try:
             until_no_conflict(partial(warehouse.transact, [move], parameters), patience_seconds=_CHANGE_SECONDS)
         except RequirementFailed as error:

@@ -35,10 +35,10 @@ def look_up(warehouse: Warehouse, spec: TableSpec, batch_id: str, game_date: dat
     try:
         rows = warehouse.query(
             f"SELECT {columns}, 0 AS of_date, 0 AS of_another_spec FROM {spec.ledger.sql} WHERE batch_id = @batch_id "
-            f"UNION ALL SELECT {none}, COUNTIF(game_date = @game_date) AS of_date, "
+            f"UNION ALL SELECT {none}, COUNTIF(day = @day) AS of_date, "
             f"COUNTIF(spec IS DISTINCT FROM @spec) AS of_another_spec FROM {spec.fences.sql} "
             "ORDER BY committed_at DESC, run_id",
-            {"batch_id": batch_id, "game_date": game_date, "spec": spec.identity},
+            {"batch_id": batch_id, "day": game_date, "spec": spec.identity},
         )
     except TableNotFound:
         return _looked_up_apart(warehouse, spec, batch_id)

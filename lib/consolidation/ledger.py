@@ -43,7 +43,7 @@ class LedgerRun:
 
     run_id: str
     batch_id: str
-    game_date: date
+    day: date
     lock_key: str
     token: int
     job_id: str
@@ -102,7 +102,7 @@ def ledger_runs(
     given: dict[str, Value | None] = {
         "batch_id": batch_id,
         "batches": None if batches is None else sorted({spelled_in_names(name) for name in batches}),
-        "game_date": game_date,
+        "day": game_date,
         "since": since,
     }
     asked = {name: value for name, value in given.items() if value is not None}
@@ -135,7 +135,7 @@ def ledger_run(row: Row) -> LedgerRun:
 _CONDITIONS: Mapping[str, str] = {
     "batch_id": "batch_id = @batch_id",
     "batches": "REPLACE(batch_id, '-', '_') IN UNNEST(@batches)",
-    "game_date": "game_date = @game_date",
+    "day": "day = @day",
     "since": "committed_at >= @since",
 }
 

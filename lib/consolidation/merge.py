@@ -63,7 +63,7 @@ def _staged_counts(staged: StagedRows) -> str:
     names = {column.name for column in staged.columns}
     inactive = f"COUNTIF(NOT {quoted(spec.active_column)})" if spec.active_column in names else "0"
     return (
-        f"SELECT COUNT(*) AS staged_rows, COUNTIF({quoted(spec.date_column)} IS DISTINCT FROM @game_date) "
+        f"SELECT COUNT(*) AS staged_rows, COUNTIF({quoted(spec.date_column)} IS DISTINCT FROM @day) "
         f"AS wrong_date_rows, {inactive} AS inactive_rows "
         f"FROM ({staged.of(spec.date_column, spec.active_column)}) AS staged"
     )

@@ -50,7 +50,7 @@ def make_room_for_superseded(warehouse: Warehouse, spec: TableSpec) -> None:
 
 
 def record_superseded(staged: StagedRows) -> Execute:
-    """Before the MERGE, which sets inactive what this puts on record. Parameters: game_date, run_id."""
+    """Before the MERGE, which sets inactive what this puts on record. Parameters: day, run_id."""
     spec = staged.spec
     names = _named(spec)
     return Execute(
@@ -99,7 +99,7 @@ def counted_by_this_run(spec: TableSpec) -> str:
 
 
 def counted_beforehand(staged: StagedRows) -> str:
-    """What a run would put on record, counted. Parameters: game_date."""
+    """What a run would put on record, counted. Parameters: day."""
     keys = column_list(staged.spec.key_columns, "T")
     return _counted(staged.spec, f"(SELECT {keys} FROM {_superseded(staged)}) AS W")
 
@@ -121,7 +121,7 @@ def main_counts(spec: TableSpec) -> str:
         "SELECT COALESCE(SUM(stored), 0) AS rows_before, COUNTIF(copies > 1) AS duplicates_before, "
         "COALESCE(SUM(GREATEST(copies - 1, 0)), 0) AS excess_before FROM ("
         f"SELECT COUNT(*) AS stored, COUNTIF(T.{quoted(spec.active_column)}) AS copies FROM {spec.table.sql} AS T "
-        f"WHERE T.{quoted(spec.date_column)} = @game_date GROUP BY {keys}) AS keys"
+        f"WHERE T.{quoted(spec.date_column)} = @day GROUP BY {keys}) AS keys"
     )
 
 
@@ -136,7 +136,7 @@ def key_counts(staged: StagedRows) -> str:
         f"SELECT {keys}, TRUE AS staged__key, FALSE AS staged__active "
         f"FROM ({staged.of(*spec.key_columns)}) AS staged UNION ALL "
         f"SELECT {column_list(spec.key_columns, 'T')}, FALSE, COALESCE(T.{active}, FALSE) "
-        f"FROM {spec.table.sql} AS T WHERE T.{day} = @game_date"
+        f"FROM {spec.table.sql} AS T WHERE T.{day} = @day"
     )
     groups = column_list(spec.supersedes)
     by_key = (

@@ -142,7 +142,7 @@ def test_two_specs_that_were_recorded_at_once_are_both_refused(world: World) -> 
     with world.warehouse.connection() as connection:
         connection.execute(
             f"INSERT INTO {quoted(OURS.fences)} BY NAME "
-            f"SELECT DATE '{LOADED_ON}' AS game_date, 0 AS token, '{BY_LOAD_DATE.identity}' AS spec"
+            f"SELECT DATE '{LOADED_ON}' AS day, 0 AS token, '{BY_LOAD_DATE.identity}' AS spec"
         )
     for place, day in ((world, DAY), (stranger, LOADED_ON)):
         with pytest.raises(SpecChanged, match=r"with \[.*\] and \[.*\], and not with"):

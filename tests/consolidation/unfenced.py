@@ -20,5 +20,5 @@ def unmoved(steps: Sequence[Step]) -> list[Step]:
     if move is None:
         return list(steps)
     fences, token, counted = move.groups()
-    noted = f"CREATE TEMP TABLE unmoved AS SELECT @game_date AS game_date, {token} AS token, counted.* FROM {counted}"
+    noted = f"CREATE TEMP TABLE unmoved AS SELECT @day AS day, {token} AS token, counted.* FROM {counted}"
     return [Execute("fence", noted), *(replace(step, sql=step.sql.replace(fences, "unmoved")) for step in others)]

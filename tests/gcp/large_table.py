@@ -61,7 +61,7 @@ def reads_of_a_large_table(acts: GoogleActs) -> Reads:
     acts.bigquery.catalogue.sized(main.dataset, main.table, rows_a_day=rows_a_day, days=_DAYS, last_day=acts.today)
     acts.bigquery.sql(
         f"INSERT INTO {main.dataset}.{ledger.table} SELECT L.* REPLACE (batch_id || '_' || n AS batch_id) "
-        f"FROM {main.dataset}.{ledger.table} AS L, range(600) AS older(n) WHERE game_date = '{acts.today}'"
+        f"FROM {main.dataset}.{ledger.table} AS L, range(600) AS older(n) WHERE day = '{acts.today}'"
     )
     jobs: dict[str, list[Job]] = {name: [] for name in _ASKED}
     records = {}

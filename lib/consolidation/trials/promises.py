@@ -110,7 +110,7 @@ def writes_past_the_fence(arena: Arena) -> PastTheFence:
 
 
 def _refusal(arena: Arena, spec: TableSpec, token: int) -> str:
-    row = Execute("row", f"INSERT INTO {spec.table.sql} (item, day, amount) VALUES ('item', @game_date, @token)")
+    row = Execute("row", f"INSERT INTO {spec.table.sql} (item, day, amount) VALUES ('item', @day, @token)")
     try:
         arena.warehouse.transact([move_fence(spec, has_lease=True), row], _moved(spec, DAYS[0], token))
     except RequirementFailed as error:
@@ -119,7 +119,7 @@ def _refusal(arena: Arena, spec: TableSpec, token: int) -> str:
 
 
 def _moved(spec: TableSpec, day: date, token: int) -> Parameters:
-    return {"game_date": day, "spec": spec.identity, "moved_by": "trial", "token": token}
+    return {"day": day, "spec": spec.identity, "moved_by": "trial", "token": token}
 
 
 def trivial_script() -> str:

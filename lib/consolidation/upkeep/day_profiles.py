@@ -149,8 +149,8 @@ def last_written(warehouse: Warehouse, spec: TableSpec, since: date, until: date
 
 def rows_of_date(warehouse: Warehouse, spec: TableSpec, game_date: date) -> int:
     """How many rows the date has, superseded ones too."""
-    sql = f"SELECT COUNT(*) AS row_count FROM {spec.table.sql} WHERE {quoted(spec.date_column)} = @game_date"
-    return int(warehouse.query(sql, {"game_date": game_date})[0]["row_count"])
+    sql = f"SELECT COUNT(*) AS row_count FROM {spec.table.sql} WHERE {quoted(spec.date_column)} = @day"
+    return int(warehouse.query(sql, {"day": game_date})[0]["row_count"])
 
 
 def _written(spec: TableSpec, columns: Sequence[Column]) -> dict[str, str]:
@@ -171,8 +171,8 @@ def rows_by_game_and_system(
     day, game, system = (f"T.{quoted(name)}" for name in (spec.date_column, game_column, system_column))
     rows = warehouse.query(
         f"SELECT {game} AS game, {system} AS system, COUNT(*) AS row_count FROM {spec.table.sql} AS T "
-        f"WHERE {day} = @game_date AND {is_active(spec)} GROUP BY {game}, {system} ORDER BY {game}, {system}",
-        {"game_date": game_date},
+        f"WHERE {day} = @day AND {is_active(spec)} GROUP BY {game}, {system} ORDER BY {game}, {system}",
+        {"day": game_date},
     )
     return {(row["game"], row["system"]): row["row_count"] for row in rows}
 

@@ -113,7 +113,7 @@ def count_duplicates(
     rows = warehouse.query(_count_sql(spec, with_guide=with_guide), {"since": since, "until": until})
     return [
         DuplicateCount(
-            row["game_date"],
+            row["day"],
             rows=int(row["row_count"]),
             keys=int(row["key_count"]),
             duplicate_keys=int(row["duplicate_keys"]),
@@ -147,18 +147,18 @@ def _count_sql(spec: TableSpec, *, with_guide: bool) -> str:
         "SUM(GREATEST(copies - 1, 0)) AS excess_rows, COUNTIF(stored > 1 AND copies <= 1) AS inactive_keys, "
         "SUM(stored) AS stored_rows"
     )
-    by_day = f"SELECT day AS game_date, {figures} FROM ({exact}) AS exact_keys GROUP BY day"
+    by_day = f"SELECT day, {figures} FROM ({exact}) AS exact_keys GROUP BY day"
     if with_guide:
         rounded = ", ".join(_rounded(alias) if name in spec.rounded_columns else alias for alias, name in keys.items())
         by_day = (
-            "SELECT day AS game_date, SUM(row_count) AS row_count, SUM(key_count) AS key_count, "
+            "SELECT day, SUM(row_count) AS row_count, SUM(key_count) AS key_count, "
             "SUM(duplicate_keys) AS duplicate_keys, SUM(excess_rows) AS excess_rows, "
             "SUM(inactive_keys) AS inactive_keys, SUM(stored_rows) AS stored_rows, "
             "COUNTIF(stored_rows > 1) AS guide_keys "
             f"FROM (SELECT day, {figures} FROM ({exact}) AS exact_keys GROUP BY day, {rounded}) AS rounded_keys "
             "GROUP BY day"
         )
-    return f"SELECT * FROM ({by_day}) AS counted WHERE row_count > 0 ORDER BY game_date"
+    return f"SELECT * FROM ({by_day}) AS counted WHERE row_count > 0 ORDER BY day"
 
 
 def _rounded(key: str) -> str:
@@ -167,7 +167,7 @@ def _rounded(key: str) -> str:
 
 
 def duplicated_rows(spec: TableSpec, columns: str = "T.*") -> str:
-    """GoogleSQL: the rows of the date whose key is not unique. Parameter: game_date."""
+    """GoogleSQL: the rows of the date whose key is not unique. Parameter: day."""
     keys = column_list(spec.key_columns, "D")
     duplicated = (
         f"SELECT {keys} FROM {spec.table.sql} AS D WHERE {counted_rows(spec, 'D')} GROUP BY {keys} HAVING COUNT(*) > 1"
@@ -198,7 +198,7 @@ def explain_duplicates(
     order = [f"T.{quoted(name)}" for name in spec.key_columns] + [f"T.{quoted(name)} DESC" for name in newest]
     order += [f"T.{quoted(name)}" for name in ids]
     columns = column_list(dict.fromkeys(wanted), "T")
-    rows = warehouse.query(f"{duplicated_rows(spec, columns)} ORDER BY {', '.join(order)}", {"game_date": game_date})
+    rows = warehouse.query(f"{duplicated_rows(spec, columns)} ORDER BY {', '.join(order)}", {"day": game_date})
     try:
         holders = _staging_holders(warehouse, spec, game_date)
     except TableNotFound:
@@ -252,7 +252,7 @@ def _staging_holders(warehouse: Warehouse, spec: TableSpec, game_date: date) -> 
     holders: _Holders = {}
     for start in range(0, len(readable), _TABLES_A_QUERY):
         part = readable[start : start + _TABLES_A_QUERY]
-        for row in warehouse.query(_holders_sql(spec, part), {"game_date": game_date}):
+        for row in warehouse.query(_holders_sql(spec, part), {"day": game_date}):
             key = tuple(row[name] for name in spec.key_columns)
             holders.setdefault(key, []).append(tables[spec.table.sibling(row["staging_table"])])
     return holders
@@ -262,8 +262,7 @@ def _holders_sql(spec: TableSpec, tables: Sequence[TableName]) -> str:
     keys = column_list(spec.key_columns)
     found = column_list(spec.key_columns, "D")
     union = " UNION ALL ".join(
-        f"SELECT '{table.table}' AS staging_table, {keys} FROM {table.sql} "
-        f"WHERE {quoted(spec.date_column)} = @game_date"
+        f"SELECT '{table.table}' AS staging_table, {keys} FROM {table.sql} WHERE {quoted(spec.date_column)} = @day"
         for table in tables
     )
     duplicated = duplicated_rows(spec, column_list(spec.key_columns, "T"))

@@ -82,8 +82,8 @@ def plan_repair(
     content = rows_digest(duplicated_rows(spec), warehouse.columns(spec.table))
     found = warehouse.query(
         f"SELECT COUNT(*) AS row_count, {content} AS content FROM {spec.table.sql} "
-        f"WHERE {quoted(spec.date_column)} = @game_date",
-        {"game_date": game_date},
+        f"WHERE {quoted(spec.date_column)} = @day",
+        {"day": game_date},
     )[0]
     rows_found = count.duplicate_keys + count.excess_rows
     return RepairPlan(
@@ -153,7 +153,7 @@ def _drop_if_empty(warehouse: Warehouse, backup: TableName) -> None:
 def _repair_steps(spec: TableSpec, columns: Sequence[Column], backup: TableName) -> list[Step]:
     names = column_list(column.name for column in columns)
     keys = column_list(spec.key_columns)
-    of_date = f"{quoted(spec.date_column)} = @game_date"
+    of_date = f"{quoted(spec.date_column)} = @day"
     newest = newest_of_each_key(spec, columns)
     return [
         Execute("find", f"CREATE TEMP TABLE repair_rows AS {duplicated_rows(spec)}"),

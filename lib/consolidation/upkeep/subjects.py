@@ -75,9 +75,9 @@ def subjects_of_date(
     subject, active = column_list(subject_columns(spec), "T"), f"COUNTIF({is_active(spec)})"
     rows = warehouse.query(
         f"SELECT {subject}, COUNT(*) AS row_count, {active} AS active_rows FROM {spec.table.sql} AS T "
-        f"WHERE T.{quoted(spec.date_column)} = @game_date GROUP BY {subject} "
+        f"WHERE T.{quoted(spec.date_column)} = @day GROUP BY {subject} "
         f"HAVING {active} {'> 1' if several else '= 0'} ORDER BY active_rows DESC, {subject} LIMIT {int(most)}",
-        {"game_date": game_date},
+        {"day": game_date},
     )
     keys = [{name: row[name] for name in subject_columns(spec)} for row in rows]
     return [Subject(key, row["row_count"], row["active_rows"]) for key, row in zip(keys, rows, strict=True)]

@@ -64,11 +64,11 @@ def plan_undo(warehouse: Warehouse, spec: TableSpec, game_date: date, backup_tab
         raise TableNotFound(f"there is no backup {backup_table}; nothing was put back")
     kept = f"(SELECT * FROM {backup.sql} {newest_of_each_key(spec, columns)})"
     found = warehouse.query(
-        f"SELECT COUNT(*) AS row_count, COUNTIF({quoted(spec.date_column)} = @game_date) AS of_date, "
+        f"SELECT COUNT(*) AS row_count, COUNTIF({quoted(spec.date_column)} = @day) AS of_date, "
         f"{rows_digest(f'SELECT * FROM {backup.sql}', columns)} AS content, "
         f"(SELECT COUNT(*) FROM {kept} AS kept) AS kept_rows, "
         f"{_as_many(spec, kept)} AS as_many, {_unchanged(spec, columns, kept)} AS unchanged FROM {backup.sql}",
-        {"game_date": game_date},
+        {"day": game_date},
     )[0]
     if not found["row_count"] or found["of_date"] != found["row_count"]:
         raise UserError(f"{backup_table} holds no rows of {game_date}; nothing was put back")

@@ -151,7 +151,7 @@ def _batch_check(scope: Scope, runs: Sequence[LedgerRun], staged: StagedBatch, p
     question = BATCH.named(f"Batch {staged.batch_id}").on(evidence)
     done = _in_words(platform, runs[0]) if runs else "never consolidated"
     if waiting:
-        batch = staged.batch_id, runs[0].game_date if runs else date_in(staged.batch_id)
+        batch = staged.batch_id, runs[0].day if runs else date_in(staged.batch_id)
         look, consolidate = platform.commands.consolidate_dry_run(*batch), platform.commands.consolidate(*batch)
         summary = f"{done}; {len(waiting)} staging tables with {rows:,} rows wait"
         step = f"See what it would do: {look}; then do it: {consolidate}"
@@ -192,7 +192,7 @@ def _in_words(platform: Platform, run: LedgerRun) -> str:
     committed_at = local_time(run.committed_at, platform.environment.timezone)
     superseded = f", {run.superseded_rows:,} superseded" if run.superseded_rows else ""
     return (
-        f"consolidated {committed_at} by {run.host} for {run.game_date}: "
+        f"consolidated {committed_at} by {run.host} for {run.day}: "
         f"{run.staged_rows:,} rows from {len(run.staging_tables)} staging tables "
         f"({run.inserted_rows:,} inserted, {run.updated_rows:,} updated, "
         f"{run.deduplicated_rows:,} deduplicated{superseded})"

@@ -177,7 +177,7 @@ def assert_mistakes_are_found(sent: Sequence[Sent]) -> None:
         one = longest(one for one in sent if column_only.search(one.sql))
         said = objection(replace(one, sql=column_only.sub("misspelt", one.sql, count=1)))
         assert {"misspelt", column} & set(re.findall(r"\w+", said))
-    for parameter in ("game_date", "lock_key", "token", "staging_tables", "rows_found"):
+    for parameter in ("day", "lock_key", "token", "staging_tables", "rows_found"):
         one = longest(one for one in sent if parameter in one.parameters)
         said = objection(replace(one, parameters={**one.parameters, parameter: "BOOL"}))
         assert re.search(r"No matching signature|BOOL", said)

@@ -404,7 +404,7 @@ def test_what_still_waits_in_staging_is_not_missing_yet(platform: Platform) -> N
 
 def test_rows_past_the_ledger_were_written_without_the_fence(platform: Platform) -> None:
     consolidate(platform, rows())
-    execute(platform, f"UPDATE {platform.table.ledger} SET game_date = game_date - INTERVAL 1 DAY")
+    execute(platform, f"UPDATE {platform.table.ledger} SET day = day - INTERVAL 1 DAY")
     said = found(night(platform))
     assert said == {
         "Rows against the ledger": "WARN none of its 72 rows is in the ledger: they were written without the fence"
