@@ -13,6 +13,7 @@ from lib.environment.batch_state import BatchStateSettings
 from lib.environment.due import DueSettings
 from lib.environment.google import GoogleSettings
 from lib.environment.lock import LockSettings
+from lib.environment.nouns import Nouns, is_noun
 from lib.environment.notifications import NotificationSettings
 from lib.environment.redaction import RedactionSettings
 from lib.environment.services import ServiceNames, names_and_repositories
@@ -43,6 +44,8 @@ class Environment:
         quality: What a usual date's rows are like: a file of ``params``.
         batch_state: Where the coordinator records how far each batch is.
         due: Which dates should have rows; None: nothing says so.
+        unit: What a date's rows are about, in the singular, such as ``game``; empty: reports speak of rows.
+        entity: What a unit has several rows for, such as ``player``; empty: reports speak of keys.
     """
 
     __pydantic_config__ = STRICT
@@ -62,6 +65,8 @@ class Environment:
     quality: str = "quality.yaml"
     batch_state: BatchStateSettings = BatchStateSettings()
     due: DueSettings | None = None
+    unit: str = ""
+    entity: str = ""
 
     def __post_init__(self) -> None:
         self.batch_state.check_platform(self.platform)
@@ -69,6 +74,9 @@ class Environment:
             raise UserError("name: an environment cannot be called _ and more: such folders of the archive are its own")
         if not _PARAMS_FILE.fullmatch(self.quality):
             raise UserError(f"quality: {self.quality!r:.80} is not the name of a file of params, such as quality.yaml")
+        for setting in ("unit", "entity"):
+            if (noun := getattr(self, setting)) and not is_noun(noun):
+                raise UserError(f"{setting}: {noun!r:.80} is not a noun in the singular, such as game or order")
         for setting in ("project_id", "region", "timezone"):
             if not getattr(self, setting).isprintable():
                 raise UserError(f"{setting}: {getattr(self, setting)!r:.80} is not printable text")
@@ -78,6 +86,11 @@ class Environment:
             raise UserError(
                 f"timezone: {self.timezone!r:.80} is not known; write one such as America/New_York"
             ) from None
+
+    @property
+    def nouns(self) -> Nouns:
+        """What its people call things."""
+        return Nouns(self.table_spec.date_column.replace("_", " "), self.unit, self.entity)
 
 
 def environment_names() -> list[str]:

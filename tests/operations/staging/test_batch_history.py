@@ -95,7 +95,7 @@ def test_of_a_long_ledger_the_newest_are_read_and_the_checks_say_so(platform: Pl
     ledger = f'"nba_predictions"."{platform.table.ledger.table}"'
     with platform.warehouse.connection() as connection:
         older = "'older' AS batch_id, L.committed_at - INTERVAL 1 DAY AS committed_at, 0 AS inserted_rows"
-        named = "'waits' AS batch_id, L.committed_at + INTERVAL 1 DAY AS committed_at, L.game_date - 1 AS game_date"
+        named = "'waits' AS batch_id, L.committed_at + INTERVAL 1 DAY AS committed_at, L.day - 1 AS day"
         for changed in (older, named):
             connection.execute(
                 f"INSERT INTO {ledger} SELECT L.* REPLACE ({changed}) FROM {ledger} AS L, range(500) "
