@@ -13,8 +13,8 @@ from lib.environment.batch_state import BatchStateSettings
 from lib.environment.due import DueSettings
 from lib.environment.google import GoogleSettings
 from lib.environment.lock import LockSettings
-from lib.environment.nouns import Nouns, is_noun
 from lib.environment.notifications import NotificationSettings
+from lib.environment.nouns import Nouns, is_noun
 from lib.environment.redaction import RedactionSettings
 from lib.environment.services import ServiceNames, names_and_repositories
 from lib.environment.strict import STRICT
