@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from lib import places
 from lib.errors import CouldNotLook, Unavailable, UserError
@@ -24,6 +25,11 @@ from lib.verdict.conclusion import Conclusion, RunCost
 from lib.verdict.section import Findings, Section, Table, facts, section
 from lib.words.dates import local_time, resolve_game_date, start_of, zone
 from lib.words.quantities import spoken_bytes
+
+if TYPE_CHECKING:
+    import pandas
+
+    from lib.consolidation.warehouse import Value
 
 _LONGEST_HOURS = 24 * 400
 _DAYS_ROUND_A_DATE = (1, 7)
@@ -117,6 +123,19 @@ class Scope:
         if isinstance(self._batches, Unavailable):
             raise self._batches
         return self._batches
+
+    def sql(self, query: str, **parameters: Value) -> pandas.DataFrame:
+        """The answer to a SELECT of one's own in GoogleSQL, under the environment's limit for queries.
+
+        ``@day`` is the run's date unless another one is given, ``@name`` the value of ``name=``. At most 10,000 rows.
+
+        Raises:
+            UserError: It is not a single SELECT, or a value is missing.
+            QueryOverLimit: It would read more than the environment allows; it was not run.
+        """
+        from lib.operations.investigation.question import rows_of
+
+        return rows_of(self.platform.warehouse, query, {"day": self.game_date, **parameters})
 
     @property
     def evidence(self) -> Evidence:

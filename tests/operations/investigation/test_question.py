@@ -1,0 +1,52 @@
+"""A question of one's own in a notebook: a DataFrame, and nothing but a SELECT."""
+
+from datetime import date
+
+import pytest
+
+from lib.errors import UserError
+from lib.operations.scope import Scope, scope_of
+from lib.platform import Platform
+from tests.operations.changes.actions import DAY, consolidate, row, stage
+
+
+@pytest.fixture
+def scope(platform: Platform) -> Scope:
+    stage(platform, [row(number) for number in range(3)])
+    consolidate(platform)
+    return scope_of(platform, game_date=str(DAY))
+
+
+def test_a_select_is_a_frame(scope: Scope) -> None:
+    name = scope.platform.table.table
+    frame = scope.sql(f"SELECT COUNT(*) AS n, MIN(game_date) AS first FROM {name} WHERE game_date = @day")
+    assert list(frame.columns) == ["n", "first"]
+    assert frame.n[0] > 0
+    assert frame["first"][0] == DAY
+    other = scope.sql(f"SELECT game_id, system_id FROM {name} WHERE game_date = @day", day=date(1999, 1, 1))
+    assert (len(other), list(other.columns)) == (0, ["game_id", "system_id"])
+
+
+def test_no_more_rows_than_a_notebook_can_show(scope: Scope) -> None:
+    frame = scope.sql("SELECT n FROM UNNEST(GENERATE_ARRAY(1, 10500)) AS n")
+    assert (len(frame), frame.attrs["cut"]) == (10_000, True)
+    assert len(scope.sql("SELECT n FROM UNNEST(GENERATE_ARRAY(1, 10500)) AS n LIMIT 3")) == 3
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("DELETE FROM nba_predictions.player_prop_predictions WHERE TRUE", "single SELECT"),
+        ("SELECT 1; DROP TABLE nba_predictions.player_prop_predictions", "single SELECT"),
+        ("CREATE TABLE a.b AS SELECT 1", "single SELECT"),
+        ("", "single SELECT"),
+        ("SELECT FROM WHERE", "not GoogleSQL"),
+        ("SELECT @who", "@who"),
+    ],
+)
+def test_anything_else_is_refused_in_a_line(scope: Scope, sql: str, said: str) -> None:
+    before = scope.sql("SELECT COUNT(*) AS n FROM nba_predictions.player_prop_predictions")
+    with pytest.raises(UserError, match=said) as refused:
+        scope.sql(sql)
+    assert "\n" not in str(refused.value)
+    assert before.equals(scope.sql("SELECT COUNT(*) AS n FROM nba_predictions.player_prop_predictions"))
