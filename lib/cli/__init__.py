@@ -23,6 +23,7 @@ from lib.cli.extras import missing_extra
 from lib.cli.imports import imports
 from lib.cli.init import init
 from lib.cli.locks import locks
+from lib.cli.metrics import metrics
 from lib.cli.pages import incident, site
 from lib.cli.prove import prove
 from lib.cli.rehearsal import demo, drill
@@ -77,7 +78,7 @@ def cli() -> None:
 
 
 _ON_RUNS = (init, run, list_runbooks, params, new, runs, incident, site, schedule, deploy, demo, drill, dialect)
-_ON_DATA = (stage, consolidate, duplicates, repair, locks, fence, logs, imports, audit, doctor, prove, notify)
+_ON_DATA = (stage, consolidate, duplicates, repair, locks, fence, logs, imports, audit, doctor, prove, notify, metrics)
 for command in (*_ON_RUNS, *_ON_DATA):
     cli.add_command(command)
 

@@ -26,12 +26,15 @@ def build(fresh: bool) -> None:
 
 @site.command()
 @click.option("--port", type=click.IntRange(0, 65_535), default=8000, show_default=True, help="0: any that is free.")
-def serve(port: int) -> None:
+@click.option("--metrics", "of", metavar="ENV", multiple=True, help="Answer /metrics, with these environments' tables.")
+def serve(port: int, of: tuple[str, ...]) -> None:
     """Show the site in a browser of this machine, until Ctrl+C; nobody else can see it."""
     from lib.archive.archive import Archive
+    from lib.cli.metrics import live_metrics
     from lib.site.server import serve as serve_site
 
-    serve_site(Archive().store, port, lambda address: click.echo(f"{address} (Ctrl+C stops it)"))
+    ready = lambda address: click.echo(f"{address} (Ctrl+C stops it)")  # noqa: E731
+    serve_site(Archive().store, port, ready, live_metrics(of) if of else None)
 
 
 @click.command()

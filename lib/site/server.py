@@ -37,24 +37,28 @@ _HEADERS = {
 }
 
 
-def serve(store: Store, port: int, ready: Callable[[str], None]) -> None:
+def serve(store: Store, port: int, ready: Callable[[str], None], metrics: Callable[[], bytes] | None = None) -> None:
     """Serve the store's files until SIGINT or SIGTERM.
 
     Args:
         port: 0 takes any that is free.
-        ready: Is told the address, such as ``http://127.0.0.1:8000/``, once it answers.
+        ready: Called with the address, such as ``http://127.0.0.1:8000/``, once it answers.
+        metrics: What ``/metrics`` answers, in Prometheus' text format; None: nothing is there.
 
     Raises:
         UserError: The port cannot be had.
     """
-    asyncio.run(_serve(store, _bound(port), ready))
+    asyncio.run(_serve(store, _bound(port), ready, metrics))
 
 
-async def _serve(store: Store, sockets: list[socket.socket], ready: Callable[[str], None]) -> None:
+async def _serve(
+    store: Store, sockets: list[socket.socket], ready: Callable[[str], None], metrics: Callable[[], bytes] | None
+) -> None:
     port = sockets[0].getsockname()[1]
     about = {"store": store, "port": port}
+    of_metrics = [(r"/metrics", _Metrics, {**about, "metrics": metrics})] if metrics else []
     application = Application(
-        [(r"/(.*)", _File, about)],
+        [*of_metrics, (r"/(.*)", _File, about)],
         default_handler_class=_Refusal,
         default_handler_args=about,
         log_function=lambda _: None,  # paths that are asked for are not text for a terminal
@@ -128,6 +132,25 @@ class _File(_Refusal):
             self.set_header("Content-Security-Policy", _OF_THE_SITE)
         self.set_header("Content-Type", media_type(name))
         self.finish(content)
+
+    head = get
+
+
+class _Metrics(_Refusal):
+    """What Prometheus scrapes."""
+
+    def initialize(self, store: Store, port: int, metrics: Callable[[], bytes] | None = None) -> None:
+        super().initialize(store, port)
+        self._metrics = metrics
+
+    async def get(self, path: str = "") -> None:
+        assert self._metrics is not None
+        try:
+            text = await asyncio.to_thread(self._metrics)
+        except Unavailable as error:
+            raise HTTPError(503) from error
+        self.set_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+        self.finish(text)
 
     head = get
 
