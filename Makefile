@@ -77,9 +77,9 @@ lock: $(DEV) ## renew the requirements*.lock from the ranges in pyproject.toml
 	pins() { "$$uv" pip compile -q --no-annotate --no-header --python-version 3.11 pyproject.toml "$$@" > "$$fresh/new"; }; \
 	added() { LC_ALL=C sort -f "$$fresh/new" | grep -Fvxf requirements.lock > $$1; }; \
 	pins --extra all --extra dev; mv "$$fresh/new" "$$fresh/pins"; \
-	pins --extra runbooks -c "$$fresh/pins"; LC_ALL=C sort -f "$$fresh/new" > requirements.lock; \
+	pins --extra runbooks --extra metrics -c "$$fresh/pins"; LC_ALL=C sort -f "$$fresh/new" > requirements.lock; \
 	pins --extra all -c "$$fresh/pins"; added requirements-lab.lock; \
-	pins --extra runbooks --extra dev -c "$$fresh/pins"; added requirements-dev.lock
+	pins --extra runbooks --extra metrics --extra dev -c "$$fresh/pins"; added requirements-dev.lock
 
 clean: ## remove .venv and caches; runs and state stay
 	@rm -rf .venv .venv-* .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -17,8 +17,12 @@ PIP_ONLY = {"axe-playwright-python", "playwright", "zetasql"}
 
 
 # Which lock pins the requirements of the core ("") and of each extra.
-LOCKS = {"": "requirements.lock", "runbooks": "requirements.lock", "lab": "requirements-lab.lock"} | {
-    "dev": "requirements-dev.lock"
+LOCKS = {
+    "": "requirements.lock",
+    "runbooks": "requirements.lock",
+    "metrics": "requirements.lock",
+    "lab": "requirements-lab.lock",
+    "dev": "requirements-dev.lock",
 }
 
 
@@ -26,7 +30,7 @@ def declared() -> dict[str, dict[str, Requirement]]:
     """The requirements of pyproject.toml by extra, the core's first, and by canonical name."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = {"": project["dependencies"], **project["optional-dependencies"]}
-    assert extras.pop("all") == [f"{project['name']}[runbooks,lab]"]
+    assert extras.pop("all") == [f"{project['name']}[runbooks,lab,metrics]"]
     return {
         extra: {canonicalize_name(one.name): one for one in map(Requirement, texts)} for extra, texts in extras.items()
     }

@@ -8,6 +8,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 import yaml
@@ -24,6 +26,7 @@ from lib.verdict.verdict import Verdict
 from tests.operations.changes.actions import BATCH, KEPT, consolidate, row, stage
 from tests.operations.conftest import home, platform  # noqa: F401
 from tests.site.runs import START, archive_run, record
+from tests.site.serving import serving
 
 DOCS = Path(__file__).parents[2] / "docs/metrics"
 NOW = START + timedelta(hours=1)
@@ -113,3 +116,19 @@ def test_a_file_for_the_collector_is_replaced_whole(tmp_path: Path) -> None:
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.prom": b"two"}
     with pytest.raises(UserError, match=r"\.prom"):
         write_textfile(tmp_path / "a.txt", b"")
+
+
+def test_the_site_answers_a_scrape_where_it_is_asked_to(tmp_path: Path) -> None:
+    archive_run(Archive(tmp_path), record())
+    with serving(str(tmp_path), "--metrics", "local") as (_, port):
+        found = get(f"http://127.0.0.1:{port}/metrics")
+        assert found.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+        text = found.read().decode()
+    assert "runbook_verdict" in text
+    assert list(text_string_to_metric_families(text))
+    with serving(str(tmp_path)) as (_, port), pytest.raises(HTTPError, match="404"):
+        get(f"http://127.0.0.1:{port}/metrics")
+
+
+def get(address: str) -> Any:
+    return urlopen(address, timeout=60)

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 
 @contextmanager
-def serving(outputs: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def serving(outputs: str, *options: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """The process and its port."""
-    command = [sys.executable, "-m", "lib.cli", "site", "serve", "--port", "0"]
+    command = [sys.executable, "-m", "lib.cli", "site", "serve", "--port", "0", *options]
     with subprocess.Popen(
         command,
         env={**os.environ, "RUNBOOK_OUTPUTS": outputs},
