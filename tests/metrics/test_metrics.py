@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
-from urllib.request import urlopen
 
 import pytest
 import yaml
@@ -121,14 +121,16 @@ def test_a_file_for_the_collector_is_replaced_whole(tmp_path: Path) -> None:
 def test_the_site_answers_a_scrape_where_it_is_asked_to(tmp_path: Path) -> None:
     archive_run(Archive(tmp_path), record())
     with serving(str(tmp_path), "--metrics", "local") as (_, port):
-        found = get(f"http://127.0.0.1:{port}/metrics")
-        assert found.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
-        text = found.read().decode()
-    assert "runbook_verdict" in text
-    assert list(text_string_to_metric_families(text))
-    with serving(str(tmp_path)) as (_, port), pytest.raises(HTTPError, match="404"):
-        get(f"http://127.0.0.1:{port}/metrics")
+        status, kind, text = scraped(port)
+    assert (status, kind) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    names = {family.name for family in text_string_to_metric_families(text)}
+    assert {"runbook_verdict", "consolidation_source_up"} <= names
+    with serving(str(tmp_path)) as (_, port):
+        assert scraped(port)[0] == 404
 
 
-def get(address: str) -> Any:
-    return urlopen(address, timeout=60)
+def scraped(port: int) -> tuple[int, str | None, str]:
+    with closing(HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+        connection.request("GET", "/metrics")
+        answer = connection.getresponse()
+        return answer.status, answer.getheader("Content-Type"), answer.read().decode()
