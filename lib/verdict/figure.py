@@ -109,11 +109,21 @@ def _styled(svg: str) -> str:
     return svg.strip().replace("</title>", f"</title>{_SHEET}{_LIVE_SHEET if is_live() else ''}", 1)
 
 
-def lines_over_dates(values: Mapping[str, Mapping[date, float]], *, changed: Sequence[str] = (), title: str) -> Figure:
-    """A line for each of a few names, with the name at its end; those that have changed are thick."""
+def lines_over_dates(
+    values: Mapping[str, Mapping[date, float]], *, changed: Sequence[str] = (), of: str, title: str
+) -> Figure:
+    """A line for each of a few names, with the name at its end; those that have changed are thick.
+
+    Args:
+        values: By name and date.
+        changed: Names.
+        of: What the values are.
+        title: What it shows, for those who can't see it.
+    """
     ends = {name: points[max(points)] for name, points in values.items()}
 
     def draw(axes: Axes) -> None:
+        label_values(axes, of)
         axes.axhline(0, color=MUTED, linewidth=0.8)
         colors = {name: COLORS[number % len(COLORS)] for number, name in enumerate(values)}
         dashes = {name: ("-", "--")[number // len(COLORS) % 2] for number, name in enumerate(values)}
@@ -124,6 +134,11 @@ def lines_over_dates(values: Mapping[str, Mapping[date, float]], *, changed: Seq
         label_ends(axes, {name: (ends[name], colors[name]) for name in ends}, bold=changed)
 
     return Figure(title, draw, max(HEIGHT, 60 + _LINE_HEIGHT * len(values)))
+
+
+def label_values(axes: Axes, of: str) -> None:
+    """Say above the axes what is drawn, in words that lie flat."""
+    axes.text(0, 1.02, of, color=MUTED, transform=axes.transAxes, ha="left", va="bottom")
 
 
 def label_ends(axes: Axes, ends: Mapping[str, tuple[float, str]], *, bold: Sequence[str] = ()) -> None:

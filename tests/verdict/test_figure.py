@@ -35,7 +35,7 @@ def rows(found: float, usual: float | None = 1_180.0) -> Figure:
 
 def bias() -> Figure:
     values = {f"system <{number}>": dict.fromkeys(DAYS, number / 10) for number in range(8)}
-    return lines_over_dates(values, changed=["system <3>"], title="Bias <by> system.")
+    return lines_over_dates(values, changed=["system <3>"], of="bias", title="Bias <by> system.")
 
 
 def parsed(figure: Figure) -> Element:

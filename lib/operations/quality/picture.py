@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-from lib.verdict.figure import FIRST, INK, MUTED, SECOND, Axes, Figure, label_dates, label_ends
+from lib.verdict.figure import FIRST, INK, MUTED, SECOND, Axes, Figure, label_dates, label_ends, label_values
 
 _HEADROOM = 1.25
 
@@ -37,7 +37,7 @@ def rows_over_dates(
                 axes.axhline(limit * usual, color=INK if limit == 1.0 else MUTED, linewidth=1, linestyle=style)
             named = ((f"usual {usual:,.4g}", 1.0, INK), ("WARN below", warns, MUTED), ("FAIL below", fails, MUTED))
             label_ends(axes, {words: (share * usual, color) for words, share, color in named})
-        axes.text(0, 1.02, of, color=MUTED, transform=axes.transAxes, ha="left", va="bottom")
+        label_values(axes, of)
         axes.annotate(f"{found:,.4g}", (game_date, found), (0, 3), textcoords="offset points", ha="center", va="bottom")
         label_dates(axes)
 

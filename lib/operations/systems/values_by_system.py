@@ -125,4 +125,4 @@ def _figure(compared: Comparison) -> list[Figure]:
     left_out = f" {len(bias) - len(shown)} more are not drawn." if len(bias) > len(shown) else ""
     told = f" Changed: {', '.join(changed)}." if changed else ""
     title = f"Bias by system up to {night.game_date}, a line each.{told}{left_out}"
-    return [lines_over_dates(shown, changed=changed, title=title)]
+    return [lines_over_dates(shown, changed=changed, of=BIAS, title=title)]
