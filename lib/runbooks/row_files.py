@@ -112,9 +112,10 @@ def _is_value(value: Any) -> bool:
 def _masked(table: dict[str, Any], redactor: Redactor) -> dict[str, Any]:
     """All texts at once, which is a hundred times faster than one by one; a line each, so that they stay apart."""
     columns, rows = table["columns"], [redactor.data(row) if len(row) == 2 else row for row in table["rows"]]
-    secret = [says_secret(name) or says_password(name) for name in columns]
-    if any(secret):
-        rows = [_below_names(columns, secret, row, redactor) for row in rows]
+    for at, name in enumerate(columns):
+        if says_secret(name) or says_password(name):
+            below = redactor.data({name: [row[at] for row in rows]})[name]
+            rows = [[*row[:at], value, *row[at + 1 :]] for row, value in zip(rows, below, strict=True)]
     texts = [table["name"], *columns, *(value for row in rows for value in row if isinstance(value, str))]
     masked = iter(redactor.pieces([piece for text in texts for piece in (text, "\n")])[::2])
     return {
@@ -123,11 +124,6 @@ def _masked(table: dict[str, Any], redactor: Redactor) -> dict[str, Any]:
         "rows": [[next(masked) if isinstance(value, str) else value for value in row] for row in rows],
         "total": table["total"],
     }
-
-
-def _below_names(columns: Sequence[str], secret: Sequence[bool], row: Sequence[Any], redactor: Redactor) -> list[Any]:
-    named = zip(columns, secret, row, strict=True)
-    return [redactor.data({name: value})[name] if is_secret else value for name, is_secret, value in named]
 
 
 def _csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:

@@ -18,7 +18,7 @@ from lib.operations.scope import Scope
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Findings, Section, Table, section
 from lib.verdict.verdict import Verdict
-from lib.words.dates import local_time, resolve_game_date, start_of
+from lib.words.dates import local_time, resolve_game_date, start_of, zone
 from lib.words.quantities import Quantity, Value, percent, seconds, spoken_seconds
 
 DURATIONS = Question("durations", "Durations")
@@ -264,9 +264,12 @@ def _merge_times(runs: Sequence[Consolidation]) -> list[float]:
 
 
 def _figures_of(review: Review, found: Comparison | None) -> tuple[object, ...]:
+    there = zone(review.history.platform.environment.timezone)
     before, after = (
-        [(run.started_at, run.merge_seconds or 0.0) for run in runs] for runs in (review.before, review.after)
+        [(run.started_at.astimezone(there).replace(tzinfo=None), run.merge_seconds or 0.0) for run in runs]
+        for runs in (review.before, review.after)
     )
     if not before and not after:
         return ()
-    return (durations_over_time(before, after, found, fixed_at=review.fixed_at, limit_seconds=_limit_seconds()),)
+    fixed_at = review.fixed_at.astimezone(there).replace(tzinfo=None)
+    return (durations_over_time(before, after, found, fixed_at=fixed_at, limit_seconds=_limit_seconds()),)

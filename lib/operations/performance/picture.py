@@ -19,17 +19,18 @@ _NEAR = 1.5
 def durations_over_time(
     before: Points, after: Points, compared: Comparison | None, *, fixed_at: datetime, limit_seconds: float
 ) -> Figure:
-    """Each MERGE as a point: when (UTC) and how many seconds.
+    """Each MERGE as a point: when, by the operators' clocks, and how many seconds.
 
     Args:
         before: Those before `fixed_at`.
         after: Those since.
         compared: Their medians, with their intervals; None: too few.
-        fixed_at: When the lock was deployed (UTC).
+        fixed_at: When the lock was deployed, by the same clocks.
         limit_seconds: Drawn only where durations come near it.
     """
     medians = (compared.before, compared.after) if compared else (None, None)
-    words = [_in_words(name, median) for name, median in zip(("before", "after"), medians, strict=True)]
+    named = zip(("before", "after"), (before, after), medians, strict=True)
+    words = [_in_words(name, points, median) for name, points, median in named]
     highest = max(seconds for _, seconds in (*before, *after))
 
     def draw(axes: Axes) -> None:
@@ -76,9 +77,9 @@ def _label_limit(axes: Axes, limit_seconds: float, *, is_near: bool) -> None:
         axes.text(1, 1.02, f"{words}, far above", color=MUTED, transform=place, ha="right", va="bottom")
 
 
-def _in_words(name: str, median: Median | None) -> str:
+def _in_words(name: str, points: Points, median: Median | None) -> str:
     if median is None:
-        return name
+        return f"{name}: {len(points)} MERGEs"
     return f"{name}: median {median.value:.1f} s (95%: {median.low:.1f} to {median.high:.1f})"
 
 
