@@ -11,12 +11,12 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from lib.archive.archive import TABLES
 from lib.runbooks.markup import joined
 from lib.verdict.all_rows import MEDIA_TYPE, MOST_CHARACTERS, MOST_ROWS, Room
+from lib.verdict.cells import unbroken
 from lib.words.secrets.names import says_password, says_secret
 from lib.words.secrets.redaction import Redactor
 from lib.words.text import one_line
@@ -28,7 +28,8 @@ _MOST_CSV_ROWS = 50_000
 _LONGEST_NAME = 60
 # See https://owasp.org/www-community/attacks/CSV_Injection
 _BEGINS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_LIMIT = f"a run leaves at most {MOST_ROWS:,} rows and {MOST_CHARACTERS // 1_000_000} MB in files"
+_MOST_FILES = 200
+_LIMIT = f"a run leaves at most {MOST_ROWS:,} rows and {MOST_CHARACTERS // 1_000_000} MB, in {_MOST_FILES} files"
 
 
 def take_row_files(notebook: Mapping[str, Any], redactor: Redactor) -> dict[str, bytes]:
@@ -67,7 +68,8 @@ class _Files:
         return said
 
     def _filed(self, table: Mapping[str, Any]) -> str:
-        name, rows = one_line(table["name"]), self._room.take(table["rows"])
+        has_room = len(self.contents) < _MOST_FILES
+        name, rows = one_line(table["name"]), self._room.take(table["rows"]) if has_room else []
         if not rows:
             return f"Not in a file: {_LIMIT}."
         is_csv = len(rows) <= _MOST_CSV_ROWS
@@ -77,7 +79,7 @@ class _Files:
         which = f"The first {len(rows):,} of {len(rows) + left_out:,}" if left_out else f"All {len(rows):,}"
         why = f"; {_LIMIT}" if left_out else ""
         link = f'<a href="{path}">{which} rows as {"CSV" if is_csv else "Parquet"}</a>'
-        return f"{link}: {escape(name)}{why}."
+        return f"{link}: {unbroken(name)}{why}."
 
     def _free_path(self, name: str, kind: str) -> str:
         stem = re.sub("[^a-z0-9]+", "-", name.lower())[:_LONGEST_NAME].strip("-") or "rows"

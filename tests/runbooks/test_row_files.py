@@ -90,7 +90,8 @@ def test_what_one_run_leaves_has_a_limit_that_is_said() -> None:
     assert (len(read), read[5], read[-2:]) == (MOST_ROWS, "5", ["=x", None])
     first, second = said_of(notebook)
     assert "The first 200,000 of 200,001 rows as Parquet</a>" in first
-    assert "Not in a file: a run leaves at most 200,000 rows and 50 MB in files" in second
+    assert "Not in a file: a run leaves at most 200,000 rows and 50 MB, in 200 files" in second
+    assert len(take_row_files(notebook_of(*(table([[number]]) for number in range(300))), Redactor())) == 200
 
 
 @pytest.mark.parametrize(
