@@ -43,7 +43,11 @@ def _marks_of(record: RunRecord, check: Check) -> Iterator[Mark]:
         yield from _deploys(check.evidence, record.timezone)
     if _ON_RECORD in check.evidence and record.finished_at:
         when = in_zone(record.finished_at, record.timezone)
-        yield Mark(f"{record.finished_at:%Y-%m-%dT%H:%M:%SZ}", check.name.lower()[:_LONGEST], f"{check.name}, {when}")
+        yield Mark(
+            f"{record.finished_at:%Y-%m-%dT%H:%M:%SZ}",
+            check.name.lower()[:_LONGEST],
+            f"{check.name[:_LONGEST]}, {when}",
+        )
 
 
 def _deploys(evidence: Mapping[str, object], timezone: str) -> Iterator[Mark]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -44,6 +45,7 @@ _LOOK: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.size": _LINE_HEIGHT,
     "text.color": INK,
+    "text.parse_math": False,
     "axes.edgecolor": LINE,
     "axes.labelcolor": MUTED,
     "axes.spines.left": False,
@@ -63,6 +65,9 @@ _LOOK: dict[Any, Any] = {
 _LONGEST_LABEL = 20
 _NOT_NEEDED = re.compile(r"<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>|<!--.*?-->|(?<=\n)\s+", re.DOTALL)
 _DECIMALS = re.compile(r"(?<=[ \"(])(-?\d+\.\d\d)\d+(?=[ \")\n])")
+_TAG = re.compile(r"<[^>]*>")
+_POINTS = re.compile(r"(?<=[\d\"])(\d*)pt(?=\")")
+_GROUP_ID = re.compile(r"^<g id=\"[^\"]*\"")
 _FONT = re.compile(r"(?<=style=\")font[^;\"]*;? ?|(?<=; )font[^;\"]*;? ?")
 
 
@@ -86,7 +91,9 @@ class Figure:
         from matplotlib.backends.backend_svg import FigureCanvasSVG
         from matplotlib.figure import Figure as Drawing
 
-        with rc_context(_LOOK):
+        with rc_context(_LOOK), warnings.catch_warnings():
+            # A browser has letters and signs that matplotlib, which only measures them, has not.
+            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
             drawing = Drawing(figsize=(WIDTH / 72, self.height / 72), layout="constrained")
             canvas: Any = FigureCanvasSVG(drawing)
             self.draw(drawing.add_subplot())
@@ -100,13 +107,16 @@ class Figure:
 
 def _styled(svg: str) -> str:
     """The drawing in colours and fonts of its style sheet, without what only matplotlib reads."""
-    for color, name in _NAMES.items():
-        svg = svg.replace(color, f"var(--{name})")
-    svg = _FONT.sub(lambda font: "font-weight: bold; " if "700" in font[0] or "bold" in font[0] else "", svg)
-    svg = _DECIMALS.sub(r"\1", _NOT_NEEDED.sub("", svg))
-    svg = re.sub(r'<g id="[^"]*"', "<g", re.sub(r"(<svg[^>]*? (?:width|height)=\"[\d.]+)pt", r"\1", svg))
-    svg = re.sub(r"(<svg[^>]*? (?:width|height)=\"[\d.]+)pt", r"\1", svg)
+    svg = _TAG.sub(lambda tag: _restyled(tag[0]), _NOT_NEEDED.sub("", svg))
     return svg.strip().replace("</title>", f"</title>{_SHEET}{_LIVE_SHEET if is_live() else ''}", 1)
+
+
+def _restyled(tag: str) -> str:
+    for color, name in _NAMES.items():
+        tag = tag.replace(color, f"var(--{name})")
+    tag = _FONT.sub(lambda font: "font-weight: bold; " if "700" in font[0] or "bold" in font[0] else "", tag)
+    tag = _DECIMALS.sub(r"\1", tag)
+    return _POINTS.sub(r"\1", tag) if tag.startswith("<svg") else _GROUP_ID.sub("<g", tag)
 
 
 def lines_over_dates(

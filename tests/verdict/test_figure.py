@@ -71,6 +71,13 @@ def test_what_the_verdict_rests_on_is_in_words() -> None:
     assert {f"system <{number}>" for number in range(8)} <= {*words_of(bias())}
 
 
+def test_names_from_rows_are_mere_text() -> None:
+    names = ["$\\frac{", "🏀 <b>#010101</b>", 'a" style="font: 1px', "1.23456 " + "x" * 60]
+    figure = lines_over_dates({name: dict.fromkeys(DAYS, 1.0) for name in names}, of="bias", title=" ".join(names))
+    assert {*words_of(figure)} >= {*names[:3], f"{names[3][:19]}…"}
+    assert figure.description == " ".join(names)
+
+
 def test_jupyterlab_has_a_theme_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "svg { background:" not in bias().svg
     monkeypatch.setenv(SESSION_VARIABLE, "notebooks/daily_quality.ipynb")
