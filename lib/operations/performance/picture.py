@@ -46,7 +46,8 @@ def durations_over_time(
         axes.axvline(fixed_at, ymax=_ROWS[-1] - 0.1, color=INK, linewidth=1)
         axes.text(fixed_at, _ROWS[-1], "lock deployed", transform=axes.get_xaxis_transform(), ha="center", va="top")
         _label_limit(axes, limit_seconds, is_near=is_near)
-        axes.set_yticks([tick for tick in ticker.MaxNLocator(4).tick_values(0, highest) if tick <= highest])
+        ticks = ticker.MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(0, highest)
+        axes.set_yticks([tick for tick in ticks if tick <= highest])
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g} s")
         label_dates(axes)
 
