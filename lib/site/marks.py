@@ -52,6 +52,6 @@ def _marks_of(record: RunRecord, check: Check) -> Iterator[Mark]:
 
 def _deploys(evidence: Mapping[str, object], timezone: str) -> Iterator[Mark]:
     for service, deployed_at in evidence.items():
-        with suppress(UserError):  # it is no moment
+        with suppress(UserError):  # it is not a moment
             moment = moment_of(str(deployed_at)[:_MOMENT], timezone)
             yield Mark(f"{moment:%Y-%m-%dT%H:%M:%SZ}", "deploy", f"Deploy of {service[:_LONGEST]}, {deployed_at}")

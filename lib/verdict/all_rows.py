@@ -1,7 +1,7 @@
 """All rows of a table that shows only some, for the file that an archived run has beside its report.
 
-A notebook displays them in a media type of their own. Whoever runs it takes them out again: they would make the
-notebook large, and each reader of it slow. How many a run may leave is limited, and never silently.
+A notebook displays them in a media type of their own. The runner takes them out again: they would make the
+notebook large, and each reader of it slow. How many a run may leave is limited, and the page says where that counts.
 """
 
 from __future__ import annotations

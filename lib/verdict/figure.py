@@ -78,7 +78,7 @@ class Figure:
     Attributes:
         description: What it shows, for those who can't see it.
         draw: Draws it on matplotlib's axes.
-        height: In the units of which it is `WIDTH` wide.
+        height: In the units in which it is `WIDTH` wide.
     """
 
     description: str

@@ -9,7 +9,7 @@ import os
 
 # What Jupyter's server tells the kernels of the notebooks that people have open.
 SESSION_VARIABLE = "JPY_SESSION_NAME"
-# What a run that is archived tells its kernel: it takes out what is displayed for a file.
+# Set for the kernel of a run that is archived: its runner takes out what is displayed for a file.
 ARCHIVED_VARIABLE = "RUNBOOK_TAKES_ROWS"
 
 # With JupyterLab's own colours, in its light theme and in its dark one.

@@ -104,7 +104,7 @@ def test_what_one_run_leaves_has_a_limit_that_is_said() -> None:
         {"name": "x", "columns": [], "rows": [[]], "total": 1},
     ],
 )
-def test_what_is_no_table_leaves_no_file(hostile: Any) -> None:
+def test_what_is_malformed_leaves_no_file(hostile: Any) -> None:
     notebook = notebook_of(hostile)
     assert take_row_files(notebook, Redactor()) == {}
     assert "malformed" in said_of(notebook)[0]

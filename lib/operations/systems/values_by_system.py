@@ -123,6 +123,6 @@ def _figure(compared: Comparison) -> list[Figure]:
     first = [*(name for name in changed if name in bias), *(name for name in bias if name not in changed)]
     shown = {name: bias[name] for name in first[:_MOST_DRAWN]}
     left_out = f" {len(bias) - len(shown)} more are not drawn." if len(bias) > len(shown) else ""
-    told = f" Changed: {', '.join(changed)}." if changed else ""
-    title = f"Bias by system up to {night.game_date}, a line each.{told}{left_out}"
+    changes = f" Changed: {', '.join(changed)}." if changed else ""
+    title = f"Bias by system up to {night.game_date}, a line each.{changes}{left_out}"
     return [lines_over_dates(shown, changed=changed, of=BIAS, title=title)]
