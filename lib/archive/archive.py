@@ -1,7 +1,7 @@
 """The archive: ``<environment>/<runbook>/<run id>/`` with all that a run leaves.
 
 ``run.json`` is there from the start, so that a run killed later can be seen;
-``notebook.ipynb`` and ``report.html`` appear whole, and before the record says
+``notebook.ipynb``, ``report.html`` and what is in ``tables/`` appear whole, and before the record says
 that the run has ended. Until it is sealed (`lib.archive.sealing`) its place is also
 named below ``_unsealed/``, so that a killed one is found without reading all others.
 """
@@ -23,6 +23,7 @@ from lib.words.text import one_line
 RECORD = "run.json"
 NOTEBOOK = "notebook.ipynb"
 REPORT = "report.html"
+TABLES = "tables"
 
 
 @dataclass(frozen=True)

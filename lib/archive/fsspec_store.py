@@ -81,6 +81,10 @@ class FsspecStore:
         except FileNotFoundError:
             pass
 
+    def clear(self, folder: str) -> None:
+        for name in list(self.names(folder)):
+            self.delete(name)
+
     def children(self, folder: str = "") -> list[str]:
         path = self._path(folder)
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from glob import escape
@@ -74,6 +75,15 @@ class LocalStore:
         if path.parent != self.root:
             with suppress(OSError):  # not empty
                 path.parent.rmdir()
+
+    def clear(self, folder: str) -> None:
+        path = self._path(folder)
+        try:
+            shutil.rmtree(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            raise Unavailable(f"{path} cannot be deleted: {error.strerror or error}") from error
 
     def children(self, folder: str = "") -> list[str]:
         try:

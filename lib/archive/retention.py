@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from lib.archive.archive import NOTEBOOK, RECORD, REPORT, RUN_ID, Archive, DamagedRun, Run
+from lib.archive.archive import NOTEBOOK, RECORD, REPORT, RUN_ID, TABLES, Archive, DamagedRun, Run
 from lib.archive.chain import Chain, Event
 from lib.archive.record import RUN_ID_MOMENT, RunStatus
 from lib.archive.sealing import forget_unsealed, unsealed_places
@@ -133,6 +133,7 @@ def remove(archive: Archive, place: str) -> None:
 def delete_files(archive: Archive, place: str) -> None:
     """Delete what a run left, its record last: readers in between still see what the run was."""
     forget_unsealed(archive.store, place)
+    archive.store.clear(f"{place}/{TABLES}")
     # By name also where a killed runner came no further than a temporary file.
     names = {*archive.store.names(place), *(f"{place}/{name}" for name in (NOTEBOOK, REPORT, RECORD))}
     for name in sorted(names, key=lambda name: (name == f"{place}/{RECORD}", name)):

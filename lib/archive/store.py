@@ -17,6 +17,7 @@ _MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".json": "application/json",
     ".md": "text/plain; charset=utf-8",
+    ".parquet": "application/vnd.apache.parquet",
     ".xml": "application/atom+xml; charset=utf-8",
 }
 
@@ -66,6 +67,10 @@ class Store(Protocol):
 
     def delete(self, name: str) -> None:
         """Remove it; no error when nothing is there."""
+        ...
+
+    def clear(self, folder: str) -> None:
+        """Remove every name below a folder that nobody writes to any more, and what a killed writer left there."""
         ...
 
     def children(self, folder: str = "") -> list[str]:

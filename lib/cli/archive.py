@@ -111,8 +111,8 @@ def show(run_id: str, as_json: bool) -> None:
     for name, value in run.record.parameters.items():
         click.echo(f"{'parameter':<11}{printable(f'{name} = {value}')}")
     echo_checks(run.record.checks, with_evidence=True)
-    for name in archive.store.children(run.place):
-        click.echo(f"{'file':<11}{printable(archive.store.address(f'{run.place}/{name}'))}")
+    for name in sorted(archive.store.names(run.place)):
+        click.echo(f"{'file':<11}{printable(archive.store.address(name))}")
 
 
 @runs.command()

@@ -49,7 +49,16 @@ def newest_of_each_key(spec: TableSpec, columns: Sequence[Column]) -> str:
 
 
 def rank(spec: TableSpec, columns: Sequence[Column], within: Sequence[str]) -> str:
-    """A row's place among those that are equal in these key columns, the newest first.
+    """A row's place among those that are equal in these key columns, the newest first."""
+    types = {column.name: column.type for column in columns}
+    order = newest_first(spec, columns, within)
+    partition = ", ".join(groupable(name, types[name]) for name in within)
+    ordering = f" ORDER BY {', '.join(order)}" if order else ""
+    return f"ROW_NUMBER() OVER (PARTITION BY {partition}{ordering})"
+
+
+def newest_first(spec: TableSpec, columns: Sequence[Column], within: Sequence[str]) -> list[str]:
+    """The terms of an ORDER BY for rows that are equal in these key columns.
 
     Rows that are equally new are told apart by their other columns, so that the same
     rows always lead to the same choice.
@@ -61,11 +70,10 @@ def rank(spec: TableSpec, columns: Sequence[Column], within: Sequence[str]) -> s
         rest.remove(spec.row_id_column)
         rest.insert(0, spec.row_id_column)
     rest += [name for name in spec.key_columns if name not in within]
-    order = [f"{quoted(name)} DESC" for name in newest]
-    order += [comparable_value(Column(name, types[name])) for name in rest]
-    partition = ", ".join(groupable(name, types[name]) for name in within)
-    ordering = f" ORDER BY {', '.join(order)}" if order else ""
-    return f"ROW_NUMBER() OVER (PARTITION BY {partition}{ordering})"
+    return [
+        *(f"{quoted(name)} DESC" for name in newest),
+        *(comparable_value(Column(name, types[name])) for name in rest),
+    ]
 
 
 def comparable(column: Column) -> str:

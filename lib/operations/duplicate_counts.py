@@ -1,10 +1,10 @@
-"""The duplicates of dates, counted once a run: several steps ask for the same."""
+"""The duplicates of dates, counted and explained once a run: several steps ask for the same."""
 
 from __future__ import annotations
 
 from datetime import date
 
-from lib.consolidation.upkeep.duplicates import DuplicateCount, count_duplicates
+from lib.consolidation.upkeep.duplicates import DuplicateCount, Explanation, count_duplicates, explain_duplicates
 from lib.platform import Platform
 from lib.words.dates import days_of
 
@@ -15,6 +15,7 @@ class DuplicateCounts:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._known: dict[date, DuplicateCount | None] = {}
+        self._explained: dict[date, Explanation] = {}
 
     def again(self, since: date, until: date) -> list[DuplicateCount]:
         """Count the dates from `since` to `until` that have rows, oldest first. Raises `WarehouseUnavailable`."""
@@ -39,3 +40,10 @@ class DuplicateCounts:
     def on(self, game_date: date) -> DuplicateCount:
         """Of one date; all figures are 0 when it has no rows."""
         return next(iter(self.between(game_date, game_date)), DuplicateCount(game_date))
+
+    def explained(self, game_date: date) -> Explanation:
+        """Every duplicate key of one date with its rows. Raises `WarehouseUnavailable`."""
+        if game_date not in self._explained:
+            platform, counted = self._platform, self.on(game_date)
+            self._explained[game_date] = explain_duplicates(platform.warehouse, platform.table, game_date, counted)
+        return self._explained[game_date]

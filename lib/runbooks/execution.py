@@ -62,7 +62,7 @@ def execute(
             raises at the end, that is one line on standard error.
 
     Returns:
-        The run, archived: its record, notebook and report.
+        The run, archived: its record, notebook and report, and the files beside it.
 
     Raises:
         UserError: A parameter, the environment or the notebook is wrong; nothing was started.
@@ -79,7 +79,7 @@ def execute(
     with signals_as_requests(request):
         run = archive.begin(masked_record(_new_record(runbook, values, settings, origin), redactor))
         with _heartbeat(archive, run):
-            notebook, outcome = run_notebook(
+            notebook, files, outcome = run_notebook(
                 runbook,
                 unexecuted,
                 values,
@@ -91,6 +91,8 @@ def execute(
                 meanwhile=lambda: _after_begin(archive, settings, redactor, on_change),
             )
         run = Run(run.place, masked_record(run.record.finished(outcome, utc_now()), redactor))
+        for name, content in files.items():
+            archive.store.write(f"{run.place}/{name}", content)
         _archive(archive, run, notebook)
         unnotified, run = run, notified(run, archive, settings.notifications, redactor)
         if run != unnotified:

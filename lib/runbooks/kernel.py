@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from lib import places
-from lib.verdict.live import SESSION_VARIABLE
+from lib.verdict.live import ARCHIVED_VARIABLE, SESSION_VARIABLE
 
 if TYPE_CHECKING:
     from jupyter_client.manager import AsyncKernelManager
@@ -156,7 +156,8 @@ def _environment() -> dict[str, str]:
     search_path = [*ours, *filter(None, [os.environ.get("PYTHONPATH")])]
     # A run that someone starts in a notebook is archived like any other.
     inherited = {name: value for name, value in os.environ.items() if name != SESSION_VARIABLE}
-    return {**inherited, **places.handed_down(), "PYTHONPATH": os.pathsep.join(search_path)}
+    ours_alone = {ARCHIVED_VARIABLE: "1", "PYTHONPATH": os.pathsep.join(search_path)}
+    return {**inherited, **places.handed_down(), **ours_alone}
 
 
 @contextmanager

@@ -66,7 +66,7 @@ def sanitised(html: str, images: Mapping[str, str] | None = None) -> Markup:
     clean = nh3.clean(
         printable(html),
         tags=nh3.ALLOWED_TAGS - {"map", "area"},
-        attributes={**nh3.ALLOWED_ATTRIBUTES, "*": {"class"}},
+        attributes={**nh3.ALLOWED_ATTRIBUTES, "*": {"class"}, "code": {"title"}},
         url_schemes={"http", "https", "mailto", "data", "attachment"},
         attribute_filter=address,
     )

@@ -15,6 +15,7 @@ from lib.runbooks.catalogue import Runbook, fast_import
 from lib.runbooks.kernel import EXIT_CODE, KERNEL_NAME, started_kernel
 from lib.runbooks.masking import masked_notebook
 from lib.runbooks.reading import failed_to_execute, read_outcome
+from lib.runbooks.row_files import take_row_files
 from lib.runbooks.stop import Limits, StoppedBetweenCells, StopRequest, Watchdog
 from lib.words.secrets.redaction import Redactor
 
@@ -36,7 +37,7 @@ def run_notebook(
     progress: bool,
     variables: Mapping[str, str],
     meanwhile: Callable[[], None],
-) -> tuple[dict[str, Any], Outcome]:
+) -> tuple[dict[str, Any], dict[str, bytes], Outcome]:
     """Execute a notebook until its end, an error, or a request to stop.
 
     Args:
@@ -49,7 +50,7 @@ def run_notebook(
         meanwhile: Called once, while the kernel boots.
 
     Returns:
-        The notebook as far as it was executed, and how it ended.
+        The notebook as far as it was executed, its files by their names in the run's folder, and how it ended.
     """
     started = monotonic()
     executed: list[dict[str, Any]] = []
@@ -87,11 +88,12 @@ def run_notebook(
         seconds = monotonic() - started
         missing = kernel.complete_outputs(sent, is_over=cut_short is not None)
         last_words = redactor.text(kernel.last_words()) if cut_short else ""
+    files = take_row_files(executed[0], redactor) if executed else {}
     notebook = masked_notebook(executed[0] if executed else unexecuted, redactor)
     if broken is not None:
         code = broken.exit_code if isinstance(broken, RunbookError) else None
-        return notebook, failed_to_execute(RunError("", type(broken).__name__, redactor.text(str(broken)), code))
-    return notebook, read_outcome(notebook, request.reason or cut_short, seconds, last_words, missing)
+        return notebook, files, failed_to_execute(RunError("", type(broken).__name__, redactor.text(str(broken)), code))
+    return notebook, files, read_outcome(notebook, request.reason or cut_short, seconds, last_words, missing)
 
 
 def _before_cell(watchdog: Watchdog, sent: list[dict[str, Any]], cell: dict[str, Any], cell_index: int) -> None:

@@ -21,7 +21,7 @@ from lib.runbooks.markup import IMAGES, WHERE, data_address, joined, markdown, s
 from lib.verdict.conclusion import MEDIA_TYPE
 from lib.words.pages import render
 from lib.words.terminal_text import Row, rows_at_last, without_escapes
-from lib.words.text import printable
+from lib.words.text import one_line, printable
 
 _MAX_TRACEBACK = 50_000
 _LABELS = {"parameters": "Parameters and their defaults", "injected-parameters": "Parameters of this run"}
@@ -29,6 +29,7 @@ _LABELS = {"parameters": "Parameters and their defaults", "injected-parameters":
 _BANNER = "papermill-error-cell-tag"
 # Of all outputs of one cell together, in characters.
 _LIMITS = {"text": 50_000, "HTML": 500_000, "images": 5_000_000}
+_LONGEST_ALT = 500
 # What an output costs however short it is.
 _MARKUP = 100
 _SPAN = 40
@@ -191,7 +192,7 @@ def _richest(data: Mapping[str, Any], cell_id: str, room: _Room) -> Markup:
     """The best form of an output that a page without scripts can show."""
     for media_type in IMAGES:
         if media_type in data:
-            return _image(data_address(media_type, joined(data[media_type])), f"Figure of {cell_id}", room)
+            return _image(data_address(media_type, joined(data[media_type])), _described(data, cell_id), room)
     for media_type, name in _INTERACTIVE.items():
         if any(kind.startswith(media_type) for kind in data):
             return sentence(f"{name} is not shown here. Open notebook.ipynb in JupyterLab to see it.")
@@ -215,6 +216,12 @@ def _as_text(data: Mapping[str, Any], room: _Room) -> Markup:
             return _pre(json.dumps(data[media_type], indent=2, ensure_ascii=False), room)
     others = ", ".join(sorted(set(data) - {"text/plain"}))[:200]
     return sentence(f"An output of type {others} is not shown. {WHERE}") if others else _pre(plain, room)
+
+
+def _described(data: Mapping[str, Any], cell_id: str) -> str:
+    """What an image shows, for those who can't see it."""
+    plain = joined(data.get("text/plain", ""))
+    return f"Figure of {cell_id}" if _BARE.fullmatch(plain) or plain.startswith("<") else one_line(plain)[:_LONGEST_ALT]
 
 
 def _image(address: str, alt: str, room: _Room) -> Markup:

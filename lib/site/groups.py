@@ -25,10 +25,12 @@ from typing import NamedTuple
 from lib.archive.record import RUN_ID_MOMENT, started_at
 from lib.schedule.expected import Expected, MissedRun
 from lib.site.index import BADNESS, Row
+from lib.site.marks import Mark
 from lib.verdict.verdict import Verdict
 
 _RUNS_IN_HISTORY = 60
 _RUNS_IN_SHARD = 500
+_MOST_MARKS = 12
 _COUNTS_FOR = timedelta(days=7)
 _NOT_KNOWN = "Whether runs are missing is not known"
 
@@ -74,11 +76,13 @@ class History(NamedTuple):
     Attributes:
         rows: Newest first, 60 at most.
         lead: The one that tells how things stand, see above; it may be older than those.
+        marks: What was deployed or changed in the environment since the oldest of those, oldest first.
     """
 
     rows: tuple[Row, ...]
     total: int
     lead: Row
+    marks: tuple[Mark, ...] = ()
 
     @property
     def page(self) -> str:
@@ -113,8 +117,19 @@ def histories(rows: Sequence[Row]) -> list[History]:
     found: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         found[row.place.rsplit("/", 1)[0]].append(row)
+    marks: dict[str, set[Mark]] = defaultdict(set)
+    for row in rows:
+        marks[row.environment].update(row.marks)
     groups = (of_one for _, of_one in sorted(found.items()))
-    return [History(tuple(of_one[:_RUNS_IN_HISTORY]), len(of_one), _lead_of(of_one)) for of_one in groups]
+    return [_history(of_one, marks[of_one[0].environment]) for of_one in groups]
+
+
+def _history(rows: Sequence[Row], marks: Iterable[Mark]) -> History:
+    newest = tuple(rows[:_RUNS_IN_HISTORY])
+    within = (
+        mark for mark in marks if newest[-1].started_at <= mark.at <= (newest[0].ended_at or newest[0].started_at)
+    )
+    return History(newest, len(rows), _lead_of(rows), tuple(sorted(within))[-_MOST_MARKS:])
 
 
 def _parted(month: str, rows: Sequence[Row]) -> list[Shard]:

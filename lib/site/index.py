@@ -20,6 +20,7 @@ from lib.archive.archive import RECORD, REPORT, DamagedRun, Run
 from lib.archive.record import RunRecord, RunStatus
 from lib.archive.store import Store
 from lib.errors import UserError
+from lib.site.marks import Mark, marks_of
 from lib.verdict.check import Check
 from lib.verdict.verdict import Verdict
 from lib.words import dates, pages, quantities, runbook_commands, terminal_text, text
@@ -29,6 +30,7 @@ from lib.words.quantities import Quantity, quantity_of
 
 ROWS = "_site/rows.json"
 RUNNING = "RUNNING"
+TOOK = "took"  # the key of a run's own duration
 # A run without a verdict is no news.
 BADNESS = {RUNNING: -1, **{str(verdict): verdict.badness for verdict in Verdict}}
 _LONGEST_TEXT = 300
@@ -83,6 +85,7 @@ class Row(NamedTuple):
         ended_at: As `started_at`; empty while it has not ended, also when it was killed.
         took: How long, in words.
         was_refused: It asked for what could not be done, and tells nothing of how things are.
+        marks: What it has changed, or found to be deployed.
         figures: To be followed over time; None when they are not kept.
     """
 
@@ -105,6 +108,7 @@ class Row(NamedTuple):
     took: str = "-"
     has_report: bool = False
     was_refused: bool = False
+    marks: tuple[Mark, ...] = ()
     figures: tuple[Figure, ...] | None = ()
 
     @property
@@ -152,8 +156,9 @@ def keep(store: Store, rows: Sequence[Row]) -> None:
 
 
 def _from_json(values: list[Any]) -> Row:
-    figures = values[-1]
-    return Row._make(values if figures is None else [*values[:-1], tuple(Figure(*figure) for figure in figures)])
+    *others, marks, figures = values
+    read = None if figures is None else tuple(Figure(*figure) for figure in figures)
+    return Row._make([*others, tuple(Mark(*mark) for mark in marks), read])
 
 
 def row_of(run: Run | DamagedRun) -> Row:
@@ -184,6 +189,7 @@ def _row(run: Run) -> Row:
         took=quantities.spoken_seconds(record.seconds),
         has_report=has_report,
         was_refused=record.refused,
+        marks=marks_of(record),
         figures=_figures(record),
     )
 
@@ -241,7 +247,7 @@ def _date(record: RunRecord) -> str:
 
 def _figures(record: RunRecord) -> tuple[Figure, ...]:
     """Its duration and the first 40 numbers in its evidence; of the same one for several dates, the largest."""
-    took = () if record.seconds is None else (Figure("took", "Took", record.seconds, "s"),)
+    took = () if record.seconds is None else (Figure(TOOK, "Took", record.seconds, "s"),)
     found: dict[str, Figure] = {}
     for figure in (figure for check in record.checks for figure in _figures_of(check)):
         known = found.get(figure.key)

@@ -13,7 +13,7 @@ from uuid import NAMESPACE_URL, uuid5
 from lib.schedule.expected import Expected
 from lib.site.groups import History, Shard, statuses
 from lib.site.index import Row, iso
-from lib.site.plots import HEIGHT, WIDTH, followed
+from lib.site.plots import Frame, followed
 from lib.verdict.verdict import Verdict
 from lib.words.pages import in_zone, render
 from lib.words.text import printable
@@ -91,9 +91,9 @@ def runbook_page(history: History) -> str:
         "rows": history.rows,
         "total": history.total,
         "tally": Counter(row.verdict for row in sorted(history.rows, key=lambda row: -row.badness)).items(),
-        "followed": followed(history.rows),
-        "width": WIDTH,
-        "height": HEIGHT,
+        "followed": followed(history.rows, history.marks),
+        "marks": history.marks,
+        "frame": Frame,
     }
     return render("runbook.html.jinja", values)
 

@@ -1,30 +1,74 @@
-"""Figures as small SVG files: drawn without a display, readable without colour."""
+"""Figures as small SVG files: drawn without a display, readable without colour, in the colours of the page.
+
+An SVG file has its own style sheet: the report embeds it as an image, into which no style of the page reaches. So
+it is light or dark as the reader's system is, and its words stay readable where a telephone shows it smaller.
+"""
 
 from __future__ import annotations
 
 import io
+import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
+
+from lib.verdict.live import is_live
 
 Axes = Any  # matplotlib's own types are partial
-# Two colours of Okabe and Ito's palette, told apart by those who see few; markers differ too.
-_BEFORE, _AFTER, _LIMIT = "#0072B2", "#D55E00", "#444444"
-_STYLE: dict[Any, Any] = {
+
+WIDTH, HEIGHT = 560, 250
+# What matplotlib draws in; the style sheet has their colours in both themes.
+INK, MUTED, LINE = "#010101", "#020202", "#030303"
+FIRST, SECOND, THIRD, FOURTH = COLORS = ("#040404", "#050505", "#060606", "#070707")
+_NAMES = dict(zip((INK, MUTED, LINE, *COLORS), ("ink", "muted", "line", "a", "b", "c", "d"), strict=True))
+# As large as words are on a telephone, so that there is room for them.
+_LINE_HEIGHT = 18
+_SHEET = """<style>
+:root { --ink: #1c2127; --muted: #57616c; --line: #dfe3e7; --a: #0b57a4; --b: #a84300; --c: #14703a; --d: #7a2aa0; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e4e8ec; --muted: #9fabb7; --line: #2b333c; --a: #79b8ff; --b: #ffb077; --c: #5fd08a; --d: #d2a8ff; }
+}
+text { font: 13px system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
+@media (max-width: 480px) { text { font-size: 18.5px; } }
+</style>"""
+# JupyterLab has a theme of its own, whatever the system's is.
+_LIVE_SHEET = """<style>
+svg { background: #fff; }
+@media (prefers-color-scheme: dark) { svg { background: #171c22; } }
+</style>"""
+_LOOK: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "consolidation runbooks",
     "font.family": "sans-serif",
-    "font.size": 10,
+    "font.size": _LINE_HEIGHT,
+    "text.color": INK,
+    "text.parse_math": False,
+    "axes.edgecolor": LINE,
+    "axes.labelcolor": MUTED,
+    "axes.spines.left": False,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
+    "axes.grid.axis": "y",
     "axes.axisbelow": True,
-    "grid.color": "#e5e5e5",
-    "figure.facecolor": "white",
+    "axes.facecolor": "none",
+    "grid.color": LINE,
+    "xtick.color": LINE,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": MUTED,
+    "ytick.major.size": 0,
+    "figure.facecolor": "none",
 }
-_MOST_POINTS = 1_000
+_LONGEST_LABEL = 20
+_NOT_NEEDED = re.compile(r"<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>|<!--.*?-->|(?<=\n)\s+", re.DOTALL)
+_DECIMALS = re.compile(r"(?<=[ \"(])(-?\d+\.\d\d)\d+(?=[ \")\n])")
+_TAG = re.compile(r"<[^>]*>")
+_POINTS = re.compile(r"(?<=[\d\"])(\d*)pt(?=\")")
+_GROUP_ID = re.compile(r"^<g id=\"[^\"]*\"")
+_FONT = re.compile(r"(?<=style=\")font[^;\"]*;? ?|(?<=; )font[^;\"]*;? ?")
 
 
 @dataclass(frozen=True)
@@ -34,10 +78,12 @@ class Figure:
     Attributes:
         description: What it shows, for those who can't see it.
         draw: Draws it on matplotlib's axes.
+        height: In the units in which it is `WIDTH` wide.
     """
 
     description: str
     draw: Callable[[Axes], None]
+    height: int = HEIGHT
 
     @cached_property
     def svg(self) -> str:
@@ -45,112 +91,104 @@ class Figure:
         from matplotlib.backends.backend_svg import FigureCanvasSVG
         from matplotlib.figure import Figure as Drawing
 
-        with rc_context(_STYLE):
-            drawing = Drawing(figsize=(7.2, 3.0), layout="constrained")
+        with rc_context(_LOOK), warnings.catch_warnings():
+            # A browser has letters and signs that matplotlib, which only measures them, has not.
+            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+            drawing = Drawing(figsize=(WIDTH / 72, self.height / 72), layout="constrained")
             canvas: Any = FigureCanvasSVG(drawing)
-            axes = drawing.add_subplot()
-            self.draw(axes)
-            axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))
+            self.draw(drawing.add_subplot())
             buffer = io.StringIO()
             canvas.print_svg(buffer, metadata={"Date": None, "Title": self.description})
-        return buffer.getvalue()
+        return _styled(buffer.getvalue())
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"image/svg+xml": self.svg, "text/plain": self.description}
 
 
-def durations_over_time(
-    before: Sequence[tuple[datetime, float]],
-    after: Sequence[tuple[datetime, float]],
-    *,
-    fixed_at: datetime,
-    limit_seconds: float,
+def _styled(svg: str) -> str:
+    """The drawing in colours and fonts of its style sheet, without what only matplotlib reads."""
+    svg = _TAG.sub(lambda tag: _restyled(tag[0]), _NOT_NEEDED.sub("", svg))
+    return svg.strip().replace("</title>", f"</title>{_SHEET}{_LIVE_SHEET if is_live() else ''}", 1)
+
+
+def _restyled(tag: str) -> str:
+    for color, name in _NAMES.items():
+        tag = tag.replace(color, f"var(--{name})")
+    tag = _FONT.sub(lambda font: "font-weight: bold; " if "700" in font[0] or "bold" in font[0] else "", tag)
+    tag = _DECIMALS.sub(r"\1", tag)
+    return _POINTS.sub(r"\1", tag) if tag.startswith("<svg") else _GROUP_ID.sub("<g", tag)
+
+
+def lines_over_dates(
+    values: Mapping[str, Mapping[date, float]], *, changed: Sequence[str] = (), of: str, title: str
 ) -> Figure:
-    """Each MERGE as a point: when (UTC) and how many seconds."""
-
-    def draw(axes: Axes) -> None:
-        for points, color, marker, label in ((before, _BEFORE, "o", "before"), (after, _AFTER, "^", "after")):
-            shown = _thinned(points)
-            axes.scatter(
-                [moment for moment, _ in shown],
-                [seconds for _, seconds in shown],
-                c=color,
-                marker=marker,
-                s=16,
-                alpha=0.75,
-                label=label,
-            )
-        axes.axvline(fixed_at, color=_LIMIT, linewidth=1, label="lock deployed")
-        axes.axhline(limit_seconds, color=_LIMIT, linewidth=1, linestyle="--", label=f"{limit_seconds:g} s limit")
-        axes.set_ylim(bottom=0)
-        axes.set_ylabel("MERGE, seconds")
-        _label_dates(axes)
-
-    return Figure("MERGE durations over time, before and after the lock was deployed.", draw)
-
-
-def distributions(samples: Mapping[str, Sequence[float]], *, limit_seconds: float) -> Figure:
-    """Share of consolidations that took at most so many seconds, a line for each sample."""
-    dashes = ("-", "--", "-.", ":")
-
-    def draw(axes: Axes) -> None:
-        for number, (label, seconds) in enumerate(samples.items()):
-            color = (_BEFORE, _AFTER, "#009E73", "#CC79A7")[number % 4]
-            axes.ecdf(_thinned(sorted(seconds)), label=label, color=color, linestyle=dashes[number % 4])
-        axes.axvline(limit_seconds, color=_LIMIT, linewidth=1, linestyle="--", label=f"{limit_seconds:g} s limit")
-        axes.set_xlim(left=0)
-        axes.set_xlabel("seconds")
-        axes.set_ylabel("share that took at most this long")
-
-    return Figure(f"Distribution of durations: {', '.join(samples)}.", draw)
-
-
-def rows_over_dates(counts: Mapping[date, tuple[int, int]], *, game_date: date) -> Figure:
-    """Rows of each date as a bar: those that readers see and, on top, those that are inactive.
+    """A line for each of a few names, with the name at its end; those that have changed are thick.
 
     Args:
-        counts: Both numbers by date.
-        game_date: The date that the run is about; marked.
+        values: By name and date.
+        changed: Names.
+        of: What the values are.
+        title: What it shows, for those who can't see it.
     """
+    ends = {name: points[max(points)] for name, points in values.items()}
 
     def draw(axes: Axes) -> None:
-        axes.bar(list(counts), [seen for seen, _ in counts.values()], color=_BEFORE, label="seen by readers")
-        inactive = {day: both for day, both in counts.items() if both[1]}
-        if inactive:
-            heights, bottoms = [unseen for _, unseen in inactive.values()], [seen for seen, _ in inactive.values()]
-            look = {"color": "white", "edgecolor": _AFTER, "hatch": "///", "label": "inactive"}
-            axes.bar(list(inactive), heights, bottom=bottoms, **look)
-        axes.axvline(game_date, color=_LIMIT, linewidth=1, linestyle=":", label=f"{game_date}")
-        axes.set_ylabel("rows")
-        axes.grid(visible=False, axis="x")
-        _label_dates(axes)
+        label_values(axes, of)
+        axes.axhline(0, color=MUTED, linewidth=0.8)
+        colors = {name: COLORS[number % len(COLORS)] for number, name in enumerate(values)}
+        dashes = {name: ("-", "--")[number // len(COLORS) % 2] for number, name in enumerate(values)}
+        for name, points in values.items():
+            width = 3.0 if name in changed else 1.2
+            axes.plot(list(points), list(points.values()), color=colors[name], linestyle=dashes[name], linewidth=width)
+        label_dates(axes)
+        label_ends(axes, {name: (ends[name], colors[name]) for name in ends}, bold=changed)
 
-    return Figure(f"Rows of each date up to {game_date}.", draw)
-
-
-def lines_over_dates(values: Mapping[str, Mapping[date, float]], *, label: str, title: str) -> Figure:
-    """A line for each of a few names; `label` says what the values are."""
-    markers, colors = ("o", "^", "s", "D"), (_BEFORE, _AFTER, "#009E73", "#CC79A7")
-
-    def draw(axes: Axes) -> None:
-        for number, (name, points) in enumerate(values.items()):
-            look = {"color": colors[number % 4], "marker": markers[number // 4 % 4], "markersize": 3, "linewidth": 1}
-            axes.plot(list(points), list(points.values()), label=name, **look)
-        axes.axhline(0, color=_LIMIT, linewidth=1)
-        axes.set_ylabel(label)
-        _label_dates(axes)
-
-    return Figure(title, draw)
+    return Figure(title, draw, max(HEIGHT, 60 + _LINE_HEIGHT * len(values)))
 
 
-def _label_dates(axes: Axes) -> None:
+def label_values(axes: Axes, of: str) -> None:
+    """Say above the axes what is drawn, in words that lie flat."""
+    axes.text(0, 1.02, of, color=MUTED, transform=axes.transAxes, ha="left", va="bottom")
+
+
+def label_ends(axes: Axes, ends: Mapping[str, tuple[float, str]], *, bold: Sequence[str] = ()) -> None:
+    """Words in a color at the right of the axes, each at its height, or as near to it as there is room.
+
+    What is drawn has to be there already: the heights depend on the scale.
+    """
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high)
+    least = (high - low) * _LINE_HEIGHT / (0.72 * axes.figure.get_figheight() * 72)
+    heights = apart([value for value, _ in ends.values()], least, low, high)
+    for (words, (_, color)), height in zip(ends.items(), heights, strict=True):
+        shown = words if len(words) <= _LONGEST_LABEL else f"{words[: _LONGEST_LABEL - 1]}…"
+        weight, place = "bold" if words in bold else "normal", axes.get_yaxis_transform()
+        axes.text(1.01, height, shown, color=color, transform=place, va="center", weight=weight)
+
+
+def apart(values: Sequence[float], least: float, low: float, high: float) -> list[float]:
+    """The values moved as little as needed to be that far from each other, between low and high while there is room."""
+    order = sorted(range(len(values)), key=lambda at: values[at])
+    moved = list(values)
+    floor = low
+    for at in order:
+        moved[at] = max(values[at], floor)
+        floor = moved[at] + least
+    ceiling = high
+    for at in reversed(order):
+        moved[at] = min(moved[at], ceiling)
+        ceiling = moved[at] - least
+    return moved
+
+
+def label_dates(axes: Axes) -> None:
+    """Few dates along the axis, such as ``Nov 12``."""
     from matplotlib import dates
 
-    formatter: Any = dates.ConciseDateFormatter
-    axes.xaxis.set_major_formatter(formatter(axes.xaxis.get_major_locator()))
+    make_locator = cast(Any, dates.AutoDateLocator)
+    axes.xaxis.set_major_locator(make_locator(minticks=3, maxticks=5))
+    axes.xaxis.set_major_formatter(lambda number, _: _spoken_day(cast(Any, dates).num2date(number)))
 
 
-def _thinned(points: Sequence[Any]) -> list[Any]:
-    """Every nth point: a page of ten thousand markers shows no more than one of a thousand."""
-    step = max(1, -(-len(points) // _MOST_POINTS))
-    return [*points[::step]]
+def _spoken_day(moment: datetime) -> str:
+    return f"{moment:%b} {moment.day}"

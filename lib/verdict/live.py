@@ -9,6 +9,8 @@ import os
 
 # What Jupyter's server tells the kernels of the notebooks that people have open.
 SESSION_VARIABLE = "JPY_SESSION_NAME"
+# Set for the kernel of a run that is archived: its runner takes out what is displayed for a file.
+ARCHIVED_VARIABLE = "RUNBOOK_TAKES_ROWS"
 
 # With JupyterLab's own colours, in its light theme and in its dark one.
 _STYLE = """<style>
@@ -18,7 +20,15 @@ _STYLE = """<style>
 .verdict.unknown { color: var(--jp-info-color1); }
 table.data :is(caption, th, td), table.verdicts :is(th, td, pre) { text-align: left !important; vertical-align: top; }
 table.data :is(th, td).number { text-align: right !important; }
-table.data th { cursor: pointer; }
+table.data td { white-space: nowrap; }
+table.data td.long { white-space: normal; min-width: 14rem; }
+table.data .whole { white-space: nowrap; }
+table.data .id .rest { font-size: 0; }
+table.data .id[title]::after { content: "\\2026"; }
+table.data ins, table.data .mark.kept { color: var(--jp-success-color1); text-decoration: none; }
+table.data del, table.data .mark.removed { color: var(--jp-error-color1); }
+table.data .hidden { font-size: 0; }
+table.data:not(.grouped) thead th { cursor: pointer; }
 table.data th[aria-sort=ascending]::after { content: " \\25B2"; }
 table.data th[aria-sort=descending]::after { content: " \\25BC"; }
 </style>"""
@@ -28,7 +38,7 @@ table.data th[aria-sort=descending]::after { content: " \\25BC"; }
 # each notebook, and cannot tell "4 min" from "8 s".
 _SORTING = """<script>
 window.sortTableByClick ??= document.addEventListener("click", (event) => {
-  const head = event.target.closest?.("table.data thead th");
+  const head = event.target.closest?.("table.data:not(.grouped) thead th");
   if (!head) return;
   const body = head.closest("table").tBodies[0];
   const order = head.getAttribute("aria-sort") === "ascending" ? "descending" : "ascending";
@@ -45,6 +55,11 @@ window.sortTableByClick ??= document.addEventListener("click", (event) => {
 def is_live() -> bool:
     """Whether someone works in this notebook, rather than a run that will be archived."""
     return SESSION_VARIABLE in os.environ
+
+
+def is_archived() -> bool:
+    """Whether what is displayed will be archived by the library's own runner, which takes rows for files out of it."""
+    return ARCHIVED_VARIABLE in os.environ
 
 
 def style() -> str:

@@ -3,26 +3,27 @@
 `section` makes a function such a step. What it found counts in the run's verdict from then on, and
 a step whose source cannot be read is UNKNOWN with the reason, while the steps after it go on.
 Tables are small HTML: escaped, capped, without style of their own; those who work in a notebook
-see more rows, and sort them by a click on a heading.
+see more rows, and sort them by a click on a heading. An archived run has all rows in a file.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from lib.errors import CouldNotLook
+from lib.verdict import all_rows
+from lib.verdict.all_rows import AllRows
+from lib.verdict.cells import cell, heading, is_of_numbers, marked_as, unbroken
 from lib.verdict.check import Check, Question
 from lib.verdict.conclusion import Conclusion, conclude, marked
-from lib.verdict.live import is_live, sorting, style
-from lib.words.quantities import Duration
+from lib.verdict.live import is_archived, is_live, sorting, style
 from lib.words.text import text_of
 
 _MOST_LIVE_ROWS = 1_000
-_LONGEST_WORDS = 48
 
 
 @dataclass(frozen=True)
@@ -146,12 +147,17 @@ def _answer(check: Check) -> str:
 class Table:
     """Rows to look at. Displaying it in a notebook shows the first few.
 
+    A column of numbers, of spoken durations or of quantities stands to the right, so its unit belongs in its heading.
+    A cell may be an `Id`, a `Difference` or a `Mark`, see `lib.verdict.cells`.
+
     Attributes:
         caption: What the rows are.
         columns: Headings.
         rows: One sequence a row, a value a column.
         note: How to read it; may be empty.
         shown: How many rows are displayed at most, but to those who work in the notebook.
+        groups: What the rows from that one on have in common, by a row's number from 0; a heading before it.
+        file: What an archived run has in a file beside its report; None: all rows, if not all are displayed.
     """
 
     caption: str
@@ -159,28 +165,47 @@ class Table:
     rows: Sequence[Sequence[Any]]
     note: str = ""
     shown: int = 50
+    groups: Mapping[int, str] = field(default_factory=dict)
+    file: AllRows | None = None
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        """Beside the HTML, which IPython asks for as well."""
+        file = self.file or (AllRows(self.caption, self.columns, self.rows) if self._hidden > 0 else None)
+        return {all_rows.MEDIA_TYPE: file.as_data()} if file and is_archived() else {}
 
     def _repr_html_(self) -> str:
         if not self.rows:
             return f"<p><b>{_safe(self.caption)}</b>: none.</p>"
         rows = self.rows[: self._displayed]
-        head = "".join(_heading(column, [row[at : at + 1] for row in rows]) for at, column in enumerate(self.columns))
-        body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+        are_numbers = [is_of_numbers([row[at] for row in rows]) for at in range(len(self.columns))]
+        head = "".join(heading(name, is_number=each) for name, each in zip(self.columns, are_numbers, strict=True))
         return (
-            f'{style()}<table class="data"><caption>{_safe(self.caption)}</caption>'
-            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{self._remarks()}"
-            f"{sorting()}"
+            f'{style()}<table class="data{" grouped" if self.groups else ""}"><caption>{_safe(self.caption)}</caption>'
+            f"<thead><tr>{head}</tr></thead><tbody>{''.join(self._body(rows, are_numbers))}</tbody></table>"
+            f"{self._remarks()}{sorting()}"
         )
+
+    def _body(self, rows: Sequence[Sequence[Any]], are_numbers: Sequence[bool]) -> Iterator[str]:
+        for number, row in enumerate(rows):
+            if number in self.groups:
+                before = "</tbody><tbody>" if number else ""
+                words = f"<span>{unbroken(self.groups[number])}</span>"
+                yield f'{before}<tr class="group"><th colspan="{len(row)}" scope="rowgroup">{words}</th></tr>'
+            cells = (cell(value, is_number=each) for value, each in zip(row, are_numbers, strict=True))
+            yield f"<tr{marked_as(row)}>{''.join(cells)}</tr>"
 
     @property
     def _displayed(self) -> int:
         return max(self.shown, _MOST_LIVE_ROWS) if is_live() else self.shown
 
+    @property
+    def _hidden(self) -> int:
+        return len(self.rows) - self._displayed
+
     def _remarks(self) -> str:
-        hidden = len(self.rows) - self._displayed
         remarks = [self.note] if self.note else []
-        remarks += [f"{hidden:,} more rows are not shown."] if hidden > 0 else []
-        return f'<p class="note">{_safe(" ".join(remarks))}</p>' if remarks else ""
+        remarks += [f"{self._hidden:,} more rows are not shown."] if self._hidden > 0 else []
+        return f'<p class="note">{" ".join(map(unbroken, remarks))}</p>' if remarks else ""
 
     def __repr__(self) -> str:
         return f"{self.caption}: {len(self.rows)} rows"
@@ -189,26 +214,6 @@ class Table:
 def facts(caption: str, values: Mapping[str, Any]) -> Table:
     """A table of two columns."""
     return Table(caption, ("Fact", "Value"), list(values.items()))
-
-
-def _heading(column: str, cells: Sequence[Sequence[Any]]) -> str:
-    """Over numbers it stands to the right, as they do."""
-    is_of_numbers = all(_is_number(value) for cell in cells for value in cell)
-    return f'<th class="number">{_safe(column)}</th>' if is_of_numbers else f"<th>{_safe(column)}</th>"
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _cell(value: Any) -> str:
-    """Numbers stand to the right and long texts may break; the page says how. Sorted is by what is meant."""
-    if isinstance(value, Duration):
-        return f'<td data-sort="{value.seconds}">{_safe(value)}</td>'
-    if _is_number(value):
-        return f'<td class="number" data-sort="{value}">{_safe(value)}</td>'
-    text = _safe(value)
-    return f'<td class="long">{text}</td>' if len(text) > _LONGEST_WORDS else f"<td>{text}</td>"
 
 
 def _safe(value: Any) -> str:

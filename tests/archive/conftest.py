@@ -78,6 +78,10 @@ class FailingStore:
         self._count()
         self._store.delete(name)
 
+    def clear(self, folder: str) -> None:
+        self._count()
+        self._store.clear(folder)
+
     def children(self, folder: str = "") -> list[str]:
         self._count_read()
         return self._store.children(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -35,6 +36,20 @@ def test_the_demo_tells_the_truth(shell: Shell, tmp_path: Path, home: Path) -> N
     index = page.read_text(encoding="utf-8")
     assert all(record["run_id"] in index for record in records)
     assert_pages_are_good(tmp_path / "outputs")
+    assert_each_row_of_a_duplicate_key_is_in_a_file(tmp_path / "outputs")
+
+
+def assert_each_row_of_a_duplicate_key_is_in_a_file(outputs: Path) -> None:
+    """The plan of the repair, whole: as many rows as it says, one of each key kept."""
+    first = min(outputs.glob("local/duplicate_diagnosis/*/run.json"))
+    (plan,) = (check["evidence"] for check in json.loads(first.read_text())["checks"] if check["id"] == "repair")
+    (file,) = first.parent.glob("tables/rows-of-duplicate-keys-of-*.csv")
+    rows = list(csv.DictReader(file.read_text("utf-8-sig").splitlines()))
+    kept = [row for row in rows if row["A repair has it"] == "kept"]
+    key = ("game_id", "player_lookup", "system_id", "current_points_line")
+    assert (len(rows), len(kept)) == (plan["rows of those keys"], plan["duplicate keys"])
+    assert len({tuple(row[name] for name in key) for row in kept}) == len(kept)
+    assert f"tables/{file.name}" in (first.parent / "report.html").read_text("utf-8")
 
 
 def assert_pages_are_good(outputs: Path) -> None:

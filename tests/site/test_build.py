@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner
@@ -20,6 +21,8 @@ from lib.archive.record import RunError, RunStatus
 from lib.cli import cli
 from lib.errors import UserError
 from lib.site.build import build_site
+from lib.site.plots import Frame
+from lib.verdict.check import Question
 from lib.verdict.verdict import Verdict
 from lib.words.quantities import Quantity, seconds, size_in_bytes
 from tests.runbooks.page import Page
@@ -138,6 +141,32 @@ def test_a_runs_figures_are_followed_over_time(archive: Archive) -> None:
     assert "8d4af7a6" not in html
     assert "503" not in html
     assert "<dt>Took</dt><dd>4.2 s</dd>" in html, "what never changed needs no drawing"
+
+
+def test_deploys_and_changes_are_marked_on_the_figures_of_their_environment(archive: Archive) -> None:
+    for number in range(40):
+        evidence = {"tried": number % 3, "longest": seconds(0.001 * (number + 1))}
+        archive_run(archive, record(started_at=START - number * HOUR, evidence=evidence))
+    repaired, deployed, later = START - 12 * HOUR, START - 30 * HOUR, START + HOUR
+    for environment in ("local", "production"):
+        for moment in (repaired, later):
+            change = record(runbook="duplicate_diagnosis", environment=environment, started_at=moment)
+            checks = (Question("repair", "Repair", {"audit record": "1"}).passes("done"),)
+            archive_run(archive, replace(change, checks=checks))
+    zone = ZoneInfo("America/New_York")
+    evidence = {"prediction-worker": f"{deployed.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}", "apart": seconds(600)}
+    deploy = record(runbook="deploy_verify", started_at=START - 2 * HOUR)
+    archive_run(archive, replace(deploy, checks=(Question("deployed_together", "Both", evidence).passes("both"),)))
+    build_site(archive, now=START)
+    html = archive.store.read("_site/runbooks/local/day1_monitoring/index.html").decode()
+    figures = html.count("<figcaption>")
+    assert figures == 2
+    assert html.count(">deploy</text>") == html.count(">repair</text>") == figures
+    assert html.count("<li>Deploy of prediction-worker, 2026-11-23 08:00:00 EST</li>") == 1
+    assert html.count("<li>Repair, ") == 1, "that of this environment, and not what came after the newest run"
+    assert "Duplicates: longest: from 1 to 40, newest 1 ms" in html
+    first, last = (float(x) for x in re.findall(r'<circle [^>]* cx="([\d.]+)"', html)[:40][::39])
+    assert (first, last) == (Frame.LEFT, Frame.RIGHT)
 
 
 def test_closed_as_abandoned_is_read_again_since_its_runner_may_have_slept(archive: Archive) -> None:

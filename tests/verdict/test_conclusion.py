@@ -95,7 +95,7 @@ def test_a_table_is_sorted_by_what_is_meant_and_only_where_someone_works(monkeyp
     monkeypatch.setenv(SESSION_VARIABLE, "notebooks/day1_monitoring.ipynb")
     seen = table._repr_html_()
     assert (seen.count("<tr>"), seen.count("<script>")) == (81, 1)
-    assert '<td data-sort="250.0">4 min 10 s</td>' in seen
+    assert '<td class="number" data-sort="250.0">4 min 10 s</td>' in seen
     assert '<td class="number" data-sort="1234.5">1,234.5</td>' in seen
 
 
@@ -106,6 +106,6 @@ def test_a_report_of_a_notebook_that_was_saved_in_jupyterlab_runs_no_script(live
     (rendered,) = render_cells({"cells": [cell]}, with_verdicts=False)
     assert str(rendered.outputs[0]) == (
         '<div class="rich" tabindex="0"><table class="data"><caption>Rows</caption>'
-        '<thead><tr><th class="number">a</th></tr></thead>'
+        '<thead><tr><th scope="col" class="number">a</th></tr></thead>'
         '<tbody><tr><td class="number">1</td></tr></tbody></table></div>'
     )

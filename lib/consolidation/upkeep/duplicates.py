@@ -16,12 +16,13 @@ from typing import Any
 
 from lib.consolidation.errors import TableNotFound
 from lib.consolidation.identifiers import TableName
-from lib.consolidation.key import column_list, counted_rows, quoted, same_key
+from lib.consolidation.key import column_list, counted_rows, newest_first, quoted, same_key
 from lib.consolidation.staging import batches_of, staging_of
 from lib.consolidation.table_spec import TableSpec
-from lib.consolidation.warehouse import Row, StagingTable, Warehouse
+from lib.consolidation.warehouse import Column, Row, StagingTable, Warehouse
 
 _TABLES_A_QUERY = 200
+_MOST_VALUES = 2_000_000
 
 
 class DuplicateKind(StrEnum):
@@ -76,6 +77,7 @@ class DuplicateGroup:
         batches: Batches whose staging tables still hold the key; empty when cleaned up.
         staging_tables: Those tables.
         keep: The id of the row that a repair keeps.
+        members: The rows themselves, the one that a repair keeps first.
     """
 
     key: Mapping[str, Any]
@@ -87,14 +89,22 @@ class DuplicateGroup:
     batches: tuple[str, ...]
     staging_tables: tuple[TableName, ...]
     keep: str
+    members: tuple[Row, ...] = ()
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """All duplicates of a date."""
+    """All duplicates of a date.
+
+    Attributes:
+        columns: What was read of each row: all columns of the table, the key first.
+        left_out: How many columns were not read, since there are too many rows.
+    """
 
     count: DuplicateCount
     groups: tuple[DuplicateGroup, ...]
+    columns: tuple[str, ...] = ()
+    left_out: int = 0
 
     @property
     def by_kind(self) -> dict[DuplicateKind, int]:
@@ -188,23 +198,30 @@ def explain_duplicates(
     count = counted or duplicates_on(warehouse, spec, game_date)
     if count.duplicate_keys == 0:
         return Explanation(count, ())
-    types = {column.name: column.type for column in warehouse.columns(spec.table)}
-    available = types.keys()
-    ids = [spec.row_id_column] if spec.row_id_column in available else []
-    newest = [name for name in spec.newest_first if name in available]
+    known = warehouse.columns(spec.table)
+    read = _read_columns(spec, known, count.duplicate_keys + count.excess_rows)
     # Of several columns that say how new a row is, the last one changes least.
-    moments = [name for name in ("created_at", *reversed(newest)) if types.get(name) == "TIMESTAMP"][:1]
-    wanted = [*spec.key_columns, *ids, *newest, *moments]
-    order = [f"T.{quoted(name)}" for name in spec.key_columns] + [f"T.{quoted(name)} DESC" for name in newest]
-    order += [f"T.{quoted(name)}" for name in ids]
-    columns = column_list(dict.fromkeys(wanted), "T")
-    rows = warehouse.query(f"{duplicated_rows(spec, columns)} ORDER BY {', '.join(order)}", {"day": game_date})
+    times = {column.name for column in known if column.type == "TIMESTAMP"}
+    moments = [name for name in ("created_at", *reversed(spec.newest_first)) if name in times][:1]
+    order = [f"T.{quoted(name)}" for name in spec.key_columns]
+    order += newest_first(spec, [column for column in known if column.name in read], spec.key_columns)
+    sql = f"{duplicated_rows(spec, column_list(read, 'T'))} ORDER BY {', '.join(order)}"
+    rows = warehouse.query(sql, {"day": game_date})
     try:
         holders = _staging_holders(warehouse, spec, game_date)
     except TableNotFound:
         # A consolidation has dropped its tables since they were listed.
         holders = _staging_holders(warehouse, spec, game_date)
-    return Explanation(count, tuple(_groups(spec, rows, holders, moments)))
+    groups = tuple(_groups(spec, rows, holders, moments))
+    return Explanation(count, groups, tuple(read), len({column.name for column in known} - {*read}))
+
+
+def _read_columns(spec: TableSpec, known: Sequence[Column], rows: int) -> list[str]:
+    """All of the rows, the key first; of very many rows, only what the explanation rests on."""
+    names = [column.name for column in known]
+    judged = [name for name in (spec.row_id_column, *spec.newest_first, "created_at") if name in names]
+    whole = names if rows * len(names) <= _MOST_VALUES else []
+    return list(dict.fromkeys([*spec.key_columns, *judged, *whole]))
 
 
 _Holders = dict[tuple[Any, ...], list[StagingTable]]
@@ -231,6 +248,7 @@ def _groups(
             batches=tuple(sorted({" or ".join(batches_of(spec, table, {})) for table in tables} - {""})),
             staging_tables=tuple(table.name for table in tables),
             keep=row_ids[0],
+            members=tuple(members),
         )
 
 

@@ -14,10 +14,12 @@ from lib.consolidation.upkeep.undo import plan_undo, undo_repair
 from lib.errors import UserError
 from lib.operations.changes.action import Applied, Request
 from lib.operations.changes.plan import Approval, Plan
+from lib.operations.duplicates.offending_rows import offending_rows
 from lib.operations.scope import Scope
 from lib.platform import Platform
+from lib.verdict.all_rows import AllRows
 from lib.verdict.check import Question
-from lib.verdict.section import Section, Table, section
+from lib.verdict.section import Section, Table, or_fault, section
 from lib.words.choices import ensure_one_of
 from lib.words.quantities import Value
 
@@ -80,7 +82,12 @@ def repair(scope: Scope, request: Request) -> Section:
         Finding: The plan no longer holds, or the rows were changed; nothing was changed.
     """
     if isinstance(request.action, Repair) and not request.approval.is_given:
-        shown = replace(request.action, counted=scope.duplicates.on(scope.game_date))
+        explained, _ = or_fault(lambda: scope.duplicates.explained(scope.game_date))
+        shown = replace(
+            request.action,
+            counted=scope.duplicates.on(scope.game_date),
+            rows=offending_rows(explained) if explained else None,
+        )
         request = replace(request, action=shown)
     return request.carried_out(scope.platform)
 
@@ -91,12 +98,14 @@ class Repair:
 
     Attributes:
         counted: Its duplicates, if the run that only shows the plan has counted them; None: `plan` counts them.
+        rows: Their rows, if that run has read them: the file beside the plan.
     """
 
     platform: Platform
     game_date: date
     keeps_own_record: bool = False
     counted: DuplicateCount | None = None
+    rows: AllRows | None = None
 
     def plan(self) -> Plan:
         day = self.game_date.isoformat()
@@ -117,7 +126,7 @@ class Repair:
                 "content of those rows": found.rows_digest,
             },
             undo="all rows of those keys are backed up first, and the repair shows the command that puts them back",
-            exhibits=() if found.is_empty else (_plan_table(found),),
+            exhibits=() if found.is_empty else (_plan_table(found, self.rows),),
             nothing_to_do=f"{day} has no duplicate keys and needs no repair" if found.is_empty else "",
             found=found,
         )
@@ -191,7 +200,7 @@ class UndoRepair:
         return f"only {now} of {wanted} rows are there as duplicates" if now < wanted else ""
 
 
-def _plan_table(plan: RepairPlan) -> Table:
+def _plan_table(plan: RepairPlan, rows_of_keys: AllRows | None) -> Table:
     rows = [
         ("duplicate keys", plan.duplicate_keys),
         ("rows of those keys", plan.rows_found),
@@ -200,4 +209,4 @@ def _plan_table(plan: RepairPlan) -> Table:
         ("rows of the date now", plan.rows_of_date),
         ("rows of the date afterwards", plan.rows_of_date - plan.rows_to_remove),
     ]
-    return Table(f"Repair plan of {plan.game_date}", ("What", "Rows"), rows)
+    return Table(f"Repair plan of {plan.game_date}", ("What", "Rows"), rows, file=rows_of_keys)

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
-from lib.consolidation.upkeep.duplicates import DuplicateCount, DuplicateKind, Explanation, explain_duplicates
+from lib.consolidation.upkeep.duplicates import DuplicateCount, DuplicateKind, Explanation
 from lib.operations.duplicates import writers
+from lib.operations.duplicates.offending_rows import offending_rows
 from lib.operations.logs.history import LogHistory
 from lib.operations.logs.timeline import batch_names
 from lib.operations.logs.validations import in_words, invalid_runs, is_of_inactive_rows
@@ -19,6 +20,7 @@ from lib.operations.quality.night import Night
 from lib.operations.scope import Scope
 from lib.operations.staging.ledger_answers import LEDGER
 from lib.platform import Platform
+from lib.verdict.cells import Id
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, Table, or_fault, section
 from lib.verdict.verdict import Verdict
@@ -88,8 +90,7 @@ def _with_failed_validations(scope: Scope, check: Check) -> Check:
 def explanation(scope: Scope) -> Section:
     """How the date's duplicates came to be: kinds, batches, and how far apart."""
     platform = scope.platform
-    counted = scope.duplicates.on(scope.game_date)
-    explained = explain_duplicates(platform.warehouse, platform.table, scope.game_date, counted)
+    explained = scope.duplicates.explained(scope.game_date)
     zone = platform.environment.timezone
     key = platform.table.key_columns
     rows = [
@@ -99,7 +100,7 @@ def explanation(scope: Scope) -> Section:
             group.kind,
             group.gap_ms,
             group.batches,
-            group.keep,
+            Id(group.keep),
             tuple(local_time(moment, zone) for moment in group.created_at),
         )
         for group in explained.groups
@@ -107,7 +108,8 @@ def explanation(scope: Scope) -> Section:
     columns = (*key, "Rows", "Kind", "Gap, ms", "Batches", "Kept by a repair", "Created")
     # Whether there are any is another check's answer; an undo brings them back after this.
     checks = (_cause_check(explained, zone),) if explained.groups else ()
-    return Section(checks, (Table(f"Duplicate keys of {scope.game_date}", columns, rows, shown=20),))
+    caption = f"Duplicate keys of {scope.game_date}"
+    return Section(checks, (Table(caption, columns, rows, shown=20, file=offending_rows(explained)),))
 
 
 def _counted(

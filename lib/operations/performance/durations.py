@@ -12,13 +12,13 @@ from lib.operations.criteria.criteria import threshold
 from lib.operations.logs.history import LogHistory
 from lib.operations.logs.monitoring import no_consolidation_seen
 from lib.operations.logs.timeline import Consolidation, Progress
-from lib.operations.performance.statistics import FEWEST_OF_EACH, Change, compare, trend
+from lib.operations.performance.picture import durations_over_time
+from lib.operations.performance.statistics import FEWEST_OF_EACH, Change, Comparison, compare, trend
 from lib.operations.scope import Scope
 from lib.verdict.check import Check, Question
-from lib.verdict.figure import distributions, durations_over_time
 from lib.verdict.section import Findings, Section, Table, section
 from lib.verdict.verdict import Verdict
-from lib.words.dates import local_time, resolve_game_date, start_of
+from lib.words.dates import local_time, resolve_game_date, start_of, zone
 from lib.words.quantities import Quantity, Value, percent, seconds, spoken_seconds
 
 DURATIONS = Question("durations", "Durations")
@@ -184,12 +184,13 @@ def _limit_check(review: Review) -> Check:
 @section(SLOWDOWN)
 def slowdown(review: Review) -> Section:
     """Whether MERGEs got slower, with the uncertainty of the answer."""
-    return Section((_slowdown_check(review),), _figures_of(review))
-
-
-def _slowdown_check(review: Review) -> Check:
     before, after = _merge_times(review.before), _merge_times(review.after)
     found = compare(before, after, tolerated_percent=review.tolerated_percent)
+    return Section((_slowdown_check(review, found),), _figures_of(review, found))
+
+
+def _slowdown_check(review: Review, found: Comparison | None) -> Check:
+    before, after = review.before, review.after
     evidence: dict[str, Value] = {"MERGEs before": len(before), "MERGEs after": len(after)}
     if found is None:
         summary = f"can't tell: {len(before)} before and {len(after)} after, at least {FEWEST_OF_EACH} of each needed"
@@ -262,13 +263,13 @@ def _merge_times(runs: Sequence[Consolidation]) -> list[float]:
     return [run.merge_seconds for run in runs if run.merge_seconds is not None]
 
 
-def _figures_of(review: Review) -> tuple[object, ...]:
-    before = [(run.started_at, run.merge_seconds or 0.0) for run in review.before]
-    after = [(run.started_at, run.merge_seconds or 0.0) for run in review.after]
+def _figures_of(review: Review, found: Comparison | None) -> tuple[object, ...]:
+    there = zone(review.history.platform.environment.timezone)
+    before, after = (
+        [(run.started_at.astimezone(there).replace(tzinfo=None), run.merge_seconds or 0.0) for run in runs]
+        for runs in (review.before, review.after)
+    )
     if not before and not after:
         return ()
-    samples = {"before": [took for _, took in before], "after": [took for _, took in after]}
-    return (
-        durations_over_time(before, after, fixed_at=review.fixed_at, limit_seconds=_limit_seconds()),
-        distributions({name: values for name, values in samples.items() if values}, limit_seconds=_limit_seconds()),
-    )
+    fixed_at = review.fixed_at.astimezone(there).replace(tzinfo=None)
+    return (durations_over_time(before, after, found, fixed_at=fixed_at, limit_seconds=_limit_seconds()),)

@@ -28,6 +28,15 @@ class Change(StrEnum):
 
 
 @dataclass(frozen=True)
+class Median:
+    """The median of a sample in seconds, with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Comparison:
     """The median after, divided by the median before.
 
@@ -37,6 +46,8 @@ class Comparison:
         high: Upper end.
         p_value: Of the one-sided test that durations after are greater.
         tolerated_ratio: Up to which ratio is not slower.
+        before: The median before.
+        after: The median after.
     """
 
     ratio: float
@@ -44,6 +55,8 @@ class Comparison:
     high: float
     p_value: float
     tolerated_ratio: float
+    before: Median
+    after: Median
 
     @property
     def change(self) -> Change:
@@ -71,18 +84,23 @@ def compare(
     from scipy.stats import mannwhitneyu
 
     generator = numpy.random.default_rng(_SEED)
-    medians = [
+    of_after, of_before = (
         numpy.median(generator.choice(numpy.asarray(sample), size=(_RESAMPLES, len(sample))), axis=1)
         for sample in (after, before)
-    ]
+    )
     tail = (1 - CONFIDENCE) / 2
-    low, high = numpy.quantile(medians[0] / medians[1], [tail, 1 - tail])
+    (low, high), *ends = (
+        map(float, numpy.quantile(resampled, [tail, 1 - tail]))
+        for resampled in (of_after / of_before, of_before, of_after)
+    )
     return Comparison(
         ratio=float(numpy.median(after) / numpy.median(before)),
-        low=float(low),
-        high=float(high),
+        low=low,
+        high=high,
         p_value=float(mannwhitneyu(after, before, alternative="greater").pvalue),
         tolerated_ratio=1 + tolerated_percent / 100,
+        before=Median(float(numpy.median(before)), *ends[0]),
+        after=Median(float(numpy.median(after)), *ends[1]),
     )
 
 

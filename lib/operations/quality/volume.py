@@ -14,8 +14,9 @@ from statistics import median
 from lib.consolidation.upkeep.day_profiles import DayProfile, SystemProfile
 from lib.operations.quality.night import Night
 from lib.operations.quality.no_rows import VOLUME, without_rows
+from lib.operations.quality.picture import rows_over_dates
 from lib.verdict.check import Check
-from lib.verdict.figure import Figure, rows_over_dates
+from lib.verdict.figure import Figure
 from lib.verdict.section import Section, Table, section
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
@@ -50,7 +51,7 @@ def _volume_check(night: Night) -> Check:
     systems = night.coverage.get(night.game_date, [])
     rows, games, found = night.profile.active_rows, games_of(systems), _compared_rows(night, night.profile)
     past = [each for day in night.past if (each := _compared_rows(night, day)) is not None]
-    usual = median(past) if past else None
+    usual = _usual_rows(night)
     share = (found or 0) / usual if usual else None
     question = VOLUME.on(
         {
@@ -104,8 +105,18 @@ def so_far(night: Night, check: Check) -> Check:
 
 def _figures(night: Night) -> list[Figure]:
     """One bar shows nothing."""
-    counts = {day: (found.active_rows, found.rows - found.active_rows) for day, found in night.profiles.items()}
-    return [rows_over_dates(counts, game_date=night.game_date)] if len(counts) > 1 else []
+    rows = {day: found for day, profile in night.profiles.items() if (found := _compared_rows(night, profile))}
+    if len(rows) < 2:
+        return []
+    of, rules = "rows for a game and system" if night.has_systems else "rows", night.rules
+    limits = {"warns": rules.volume_warn_below, "fails": rules.volume_fail_below}
+    return [rows_over_dates(rows, of=of, game_date=night.game_date, usual=_usual_rows(night), **limits)]
+
+
+def _usual_rows(night: Night) -> float | None:
+    """The median of the dates before; None: there are none with rows."""
+    past = [found for day in night.past if (found := _compared_rows(night, day)) is not None]
+    return median(past) if past else None
 
 
 def _recent_dates(night: Night) -> Table:

@@ -14,6 +14,7 @@ from lib.operations.quality.rules import Limits
 from lib.verdict.verdict import Verdict
 from lib.words.quantities import Value, percent
 
+BIAS = "bias"
 _NORMAL = 1.4826  # the MAD of normal values times this is their standard deviation
 
 
@@ -75,7 +76,7 @@ def readings(night: Night, system: SystemProfile) -> Iterator[Reading]:
     """All that is compared of a system's rows; nothing of a column without a number."""
     values, measured = night.rules.values, system.measured
     if bias := figures(measured, difference(values.predicted, values.line)):
-        yield Reading("bias", bias.mean, bias.count, bias.spread, values.bias, form="+.2f")
+        yield Reading(BIAS, bias.mean, bias.count, bias.spread, values.bias, form="+.2f")
     yield from _shares(night, system)
     for column, found in _numbers(night, system):
         yield Reading(f"mean of {column}", found.mean, found.count, found.spread, values.mean, in_deviations=True)

@@ -14,6 +14,7 @@ from lib.consolidation.upkeep.value_figures import difference, figures
 from lib.operations.quality.night import Night
 from lib.operations.quality.volume import so_far
 from lib.operations.systems.comparison import Comparison, Row, name_of, seen
+from lib.operations.systems.readings import BIAS
 from lib.verdict.check import Check, Question
 from lib.verdict.figure import Figure, lines_over_dates
 from lib.verdict.section import Section, Table, section
@@ -118,5 +119,10 @@ def _figure(compared: Comparison) -> list[Figure]:
                 bias.setdefault(name_of(system), {})[day] = found.mean
     if len(night.profiles) < 2 or not bias:
         return []
-    shown = dict(islice(bias.items(), _MOST_DRAWN))
-    return [lines_over_dates(shown, label="bias", title=f"Bias by system up to {night.game_date}.")]
+    changed = [row.system for row in compared.rows if row.what == BIAS and row.verdict is not Verdict.PASS]
+    first = [*(name for name in changed if name in bias), *(name for name in bias if name not in changed)]
+    shown = {name: bias[name] for name in first[:_MOST_DRAWN]}
+    left_out = f" {len(bias) - len(shown)} more are not drawn." if len(bias) > len(shown) else ""
+    changes = f" Changed: {', '.join(changed)}." if changed else ""
+    title = f"Bias by system up to {night.game_date}, a line each.{changes}{left_out}"
+    return [lines_over_dates(shown, changed=changed, of=BIAS, title=title)]

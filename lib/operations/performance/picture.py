@@ -1,0 +1,90 @@
+"""MERGE durations over time, with the medians that the verdict rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from lib.operations.performance.statistics import Comparison, Median
+from lib.verdict.figure import FIRST, INK, MUTED, SECOND, Axes, Figure, label_dates
+
+Points = Sequence[tuple[datetime, float]]
+_MOST_POINTS = 110
+# Above the points there is room for three lines of words, at these shares of the height.
+_HEADROOM, _ROWS = 1.75, (1.0, 0.87, 0.74)
+_SIDES = ((0, "left"), (1, "right"))
+_NEAR = 1.5
+
+
+def durations_over_time(
+    before: Points, after: Points, compared: Comparison | None, *, fixed_at: datetime, limit_seconds: float
+) -> Figure:
+    """Each MERGE as a point: when, by the operators' clocks, and how many seconds.
+
+    Args:
+        before: Those before `fixed_at`.
+        after: Those since.
+        compared: Their medians, with their intervals; None: too few.
+        fixed_at: When the lock was deployed, by the same clocks.
+        limit_seconds: Drawn only where durations come near it.
+    """
+    medians = (compared.before, compared.after) if compared else (None, None)
+    named = zip(("before", "after"), (before, after), medians, strict=True)
+    words = [_in_words(name, points, median) for name, points, median in named]
+    highest = max(seconds for _, seconds in (*before, *after))
+
+    def draw(axes: Axes) -> None:
+        from matplotlib import ticker
+
+        looks = ((before, FIRST, "o"), (after, SECOND, "^"))
+        for (points, color, marker), median in zip(looks, medians, strict=True):
+            _draw(axes, points, median, color, marker)
+        is_near = limit_seconds <= _NEAR * highest
+        axes.set_ylim(0, _HEADROOM * max(highest, limit_seconds if is_near else 0.0))
+        for said, row, color, (across, side) in zip(words, _ROWS, (FIRST, SECOND), _SIDES, strict=False):
+            axes.text(across, row, said, color=color, transform=axes.transAxes, ha=side, va="top")
+        axes.axvline(fixed_at, ymax=_ROWS[-1] - 0.1, color=INK, linewidth=1)
+        axes.text(fixed_at, _ROWS[-1], "lock deployed", transform=axes.get_xaxis_transform(), ha="center", va="top")
+        _label_limit(axes, limit_seconds, is_near=is_near)
+        ticks = ticker.MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(0, highest)
+        axes.set_yticks([tick for tick in ticks if tick <= highest])
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g} s")
+        label_dates(axes)
+
+    limit = f"The limit of {limit_seconds:g} s"
+    said = f"MERGE durations before and after the lock was deployed; {'; '.join(words)}. {limit} is "
+    return Figure(said + ("near." if limit_seconds <= _NEAR * highest else "far above."), draw, 300)
+
+
+def _draw(axes: Axes, points: Points, median: Median | None, color: str, marker: str) -> None:
+    if not points:
+        return
+    shown = _thinned(points)
+    moments, durations = [moment for moment, _ in shown], [seconds for _, seconds in shown]
+    axes.scatter(moments, durations, c=color, marker=marker, s=22, alpha=0.6, linewidths=0)
+    if median:
+        ends = [min(moments), max(moments)]
+        axes.fill_between(ends, median.low, median.high, color=color, alpha=0.22, linewidth=0)
+        axes.plot(ends, [median.value] * 2, color=color, linewidth=2.4)
+
+
+def _label_limit(axes: Axes, limit_seconds: float, *, is_near: bool) -> None:
+    """A line far above all points would leave the rest of the figure empty."""
+    words, place = f"limit {limit_seconds:g} s", axes.transAxes
+    if is_near:
+        axes.axhline(limit_seconds, color=MUTED, linewidth=1, linestyle="--")
+        axes.text(1, limit_seconds, words, color=MUTED, transform=axes.get_yaxis_transform(), ha="right", va="bottom")
+    else:
+        axes.text(1, 1.02, f"{words}, far above", color=MUTED, transform=place, ha="right", va="bottom")
+
+
+def _in_words(name: str, points: Points, median: Median | None) -> str:
+    if median is None:
+        return f"{name}: {len(points)} MERGEs"
+    return f"{name}: median {median.value:.1f} s (95%: {median.low:.1f} to {median.high:.1f})"
+
+
+def _thinned(points: Points) -> list[tuple[datetime, float]]:
+    """Every nth point and the longest: a page of ten thousand shows no more than one of these."""
+    step = max(1, -(-len(points) // _MOST_POINTS))
+    return [*points[::step], max(points, key=lambda point: point[1])]

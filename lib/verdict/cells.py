@@ -1,0 +1,144 @@
+"""What a cell of a table holds, as HTML and as a file has it.
+
+Numbers stand to the right, an id shows its first characters and is copied whole, and what was kept or removed is
+said in words, not by a colour alone. The page says how; no word and no number is ever broken.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import Enum, StrEnum
+from html import escape
+from math import isfinite
+from typing import Any
+
+from lib.verdict.live import is_live
+from lib.words.quantities import Duration, Quantity
+from lib.words.text import printable, text_of
+
+_LONGEST_IN_ONE_LINE = 28
+_SHOWN_OF_AN_ID = 8
+# Browsers break a line within these; between letters alone they never do.
+_BREAKABLE = re.compile(r"\S*\w[^\s\w.,:;'\"()]+\w\S*")
+_UNIT = re.compile(r"(?<=,) (?=\S{1,3}$)")
+_NO_VALUE = "-"
+
+
+class Id(str):
+    """An id: the first eight characters are shown, all of it is copied."""
+
+
+class Mark(StrEnum):
+    """What becomes of a row."""
+
+    KEPT = "kept"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One value of two rows: of the one that is kept, and of the one that is removed."""
+
+    kept: Any
+    removed: Any
+
+    def __str__(self) -> str:
+        return f"{Mark.KEPT} {text_of(self.kept)}, {Mark.REMOVED} {text_of(self.removed)}"
+
+
+def is_of_numbers(values: Sequence[Any]) -> bool:
+    """Whether a column holds numbers, or nothing in some of its rows."""
+    known = [value for value in values if value is not None and value != _NO_VALUE]
+    return bool(known) and all(map(_is_number, known))
+
+
+def heading(column: str, *, is_number: bool) -> str:
+    """The head of a column; over numbers it stands to the right, as they do."""
+    name = _UNIT.sub("\N{NO-BREAK SPACE}", escape(text_of(column)))
+    return f'<th scope="col"{_class("number" if is_number else "")}>{name}</th>'
+
+
+def cell(value: Any, *, is_number: bool) -> str:
+    """A value; live, a click on the head sorts by what is meant and not by how it is written."""
+    if isinstance(value, Id):
+        return f"<td>{_id(value)}</td>"
+    if isinstance(value, Mark):
+        return f'<td><span class="mark {value}">{value}</span></td>'
+    if isinstance(value, Difference):
+        return f"<td{_class('number' if is_number else '')}>{_difference(value)}</td>"
+    if is_number:
+        key = f' data-sort="{_sorted_by(value)}"' if is_live() else ""
+        return f'<td class="number"{key}>{_safe(value)}</td>'
+    text = text_of(value)
+    is_long = len(text) > _LONGEST_IN_ONE_LINE and " " in text
+    return f'<td class="long">{unbroken(text)}</td>' if is_long else f"<td>{escape(text)}</td>"
+
+
+def marked_as(row: Sequence[Any]) -> str:
+    """The attribute of a row that says what becomes of it."""
+    return _class(next((str(value) for value in row if isinstance(value, Mark)), ""))
+
+
+def unbroken(text: str) -> str:
+    """The text as HTML; words with a hyphen, a slash or the like in them stay whole: batches, dates, commands."""
+    parts = re.split(f"({_BREAKABLE.pattern})", text_of(text))
+    return "".join(
+        f'<span class="whole">{escape(part)}</span>' if at % 2 else escape(part) for at, part in enumerate(parts)
+    )
+
+
+def as_stored(value: Any) -> Any:
+    """The value for a file: a number, a truth value or None as it is, all else as text, whole and in ISO 8601."""
+    if value is None or (isinstance(value, bool | int) and not isinstance(value, Enum)):
+        return value
+    if isinstance(value, Duration):
+        return value.seconds
+    if isinstance(value, Decimal) and value.is_finite() and value == Decimal(repr(float(value))):
+        return float(value)
+    if isinstance(value, float):
+        return value if isfinite(value) else str(value)
+    if isinstance(value, datetime):
+        return (value.astimezone(UTC) if value.tzinfo else value).isoformat()
+    if isinstance(value, list | tuple | dict):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    text = value.hex() if isinstance(value, bytes) else printable(str(value))
+    return None if text == _NO_VALUE else text
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, Difference):
+        return _is_number(value.kept) and _is_number(value.removed)
+    return isinstance(value, int | float | Decimal | Duration | Quantity) and not isinstance(value, bool | Enum)
+
+
+def _sorted_by(value: Any) -> Any:
+    if isinstance(value, Duration):
+        return value.seconds
+    return value.value if isinstance(value, Quantity) else _NO_VALUE if value is None else value
+
+
+def _id(value: str) -> str:
+    whole = text_of(value)
+    shown, rest = whole[:_SHOWN_OF_AN_ID], whole[_SHOWN_OF_AN_ID:]
+    if not rest:
+        return f'<code class="id">{escape(shown)}</code>'
+    return f'<code class="id" title="{escape(whole)}">{escape(shown)}<span class="rest">{escape(rest)}</span></code>'
+
+
+def _difference(value: Difference) -> str:
+    """A screen reader says nothing of the two elements by themselves."""
+    kept, removed = (f'<span class="hidden">{mark} </span>' for mark in Mark)
+    return f"<ins>{kept}{_safe(value.kept)}</ins> <del>{removed}{_safe(value.removed)}</del>"
+
+
+def _class(names: str) -> str:
+    return f' class="{names}"' if names else ""
+
+
+def _safe(value: Any) -> str:
+    return escape(text_of(value))
