@@ -88,7 +88,7 @@ def _advice(scope: Scope, criteria: Sequence[Judged]) -> Check:
         return question.fails(f"{advised} {counted} {'is' if len(decisive) == 1 else 'are'} met: {texts}", step)
     if verdict is Verdict.PASS:
         return question.passes(f"not advised, none of {len(criteria)} criteria is met")
-    bases = "; ".join(found.basis for _, found in decisive) or "params/criteria.yaml holds none"
+    bases = "; ".join(found.basis for _, found in decisive) or "the file of criteria holds none"
     step = f"Get the figures first, and roll back on none of these alone: {bases}."
     part = "could be judged in part only" if verdict is Verdict.WARN else "could not be judged"
     return question.answer(verdict, f"not known to be advised, {counted} {part}: {texts}", step)

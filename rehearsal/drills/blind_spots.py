@@ -141,13 +141,15 @@ def _settings() -> str:
     return dedent(f"""\
         platform: embedded
         project_id: local
+        timezone: America/New_York
+        quality: quality.yaml
+        criteria: criteria.yaml
         table:
           name: {_OTHER_TABLE}
           key_columns: [game_pk, pitcher_lookup, strikeouts_line]
           nullable_keys: [strikeouts_line]
+          date_column: game_date
           row_id_column: prediction_id
           newest_first: [created_at]
-          active_column: ""
           never_update: [created_at]
-          rounded_columns: []
         """)

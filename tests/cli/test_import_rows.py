@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from tests.environments import NEEDED
 from tests.hostile.hostile import FRAGMENTS, assert_refused, call
 
 TABLE = "nba_predictions.player_prop_predictions"
@@ -180,9 +181,7 @@ def test_all_files_or_none(tmp_path: Path, home: Path) -> None:
 def test_another_table_is_made_where_it_is_missing_and_filled_where_it_is_empty(
     tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "shop.yaml").write_text(
-        "platform: embedded\nproject_id: x\ntable: {name: shop.orders, key_columns: [id], date_column: day}\n"
-    )
+    (tmp_path / "shop.yaml").write_text(NEEDED)
     monkeypatch.setenv("RUNBOOK_ENVIRONMENTS", str(tmp_path))
     orders, more = tmp_path / "orders.jsonl", tmp_path / "more.jsonl"
     orders.write_text('{"id": 1, "day": "2026-01-17", "total": 2.5}\n')

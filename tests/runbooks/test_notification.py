@@ -25,6 +25,7 @@ from lib.runbooks.notification_delivery import refusal
 from lib.runbooks.stop import Limits
 from lib.verdict.verdict import Verdict
 from lib.words.secrets.redaction import Redactor
+from tests.environments import NEEDED_SETTINGS
 from tests.runbooks.inbox import Inbox
 from tests.warm import warm_kernels
 
@@ -45,8 +46,7 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inbox: Inbox) -> Archi
     """An environment whose channel is the inbox, and another that is down."""
     (tmp_path / "environments").mkdir()
     settings = {
-        "platform": "embedded",
-        "project_id": "local",
+        **NEEDED_SETTINGS,
         "notifications": {
             "reports_url": "https://reports.example/runs/",
             "timeout_seconds": 5,

@@ -6,8 +6,9 @@ import pytest
 
 from lib.environment import GoogleSettings, load_environment
 from lib.errors import UserError
+from tests.environments import NEEDED
 
-GOOGLE = "platform: google\nproject_id: nba-props-platform\n"
+GOOGLE = NEEDED.replace("embedded", "google")
 
 
 def test_production_is_the_project_of_the_guide() -> None:
