@@ -89,7 +89,7 @@ class ConsolidationResult:
 
 
 class ConsolidationLock:
-    """The consolidation lock of a game date, in the project's Firestore.
+    """The consolidation lock of a date, in the project's Firestore.
 
     Args:
         bq_client: Where a forced release moves the fence; by default a client of the project.

@@ -167,6 +167,7 @@ class Platform:
             timing=self.environment.lock.timing,
             max_wait_seconds=self.environment.lock.max_wait_seconds,
             key_for=self.table.lock_key,
+            date_column=self.table.date_column,
             fence=WarehouseFence(lambda: self.adapters.warehouse, self.table),
             actor=lambda: self.actor,
         )

@@ -180,6 +180,7 @@ def _plan(
         origin=sample.origin,
         table=[Setting("name", table), *settings],
         rows=sample.rows_by_date(str(by_name["date_column"])),
+        criteria=(places.shipped() / "params" / "criteria.yaml").read_text(encoding="utf-8"),
         rules=learnt_rules(sample, [*by_name["key_columns"], str(by_name["date_column"])]),
         cloud_project=cloud_project,
         location=location,
@@ -203,7 +204,7 @@ def _first_verdict(plan: ProjectPlan, sample: Sample, clock: _Clock) -> None:
     )
     clock.lap("table and first batch")
     archive = Archive()
-    given = {"game_date": str(result.game_date)}
+    given = {"date": str(result.game_date)}
     run = execute(find_runbook("day1_monitoring"), given, environment=plan.environment, archive=archive)
     index = build_site(archive)
     clock.lap("day1_monitoring")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
@@ -94,6 +95,18 @@ class Environment:
         for setting in ("unit", "entity"):
             if (noun := getattr(self, setting)) and not is_noun(noun):
                 raise UserError(f"{setting}: {noun!r:.80} is not a noun in the singular, such as game or order")
+
+    def params_file(self, setting: Literal["quality", "criteria"]) -> Path | None:
+        """The file that the setting names; None: it names none.
+
+        Raises:
+            UserError: There is no such file.
+        """
+        name: str = getattr(self, setting)
+        path = places.file(f"params/{name}")
+        if name and not path.exists():
+            raise UserError(f"environment {self.name}: {setting}: there is no {path}; write it, or leave {setting} out")
+        return path if name else None
 
     @property
     def nouns(self) -> Nouns:

@@ -102,7 +102,7 @@ def _remedy(scope: Scope, option: str) -> str:
     if option == "lock":
         plan = commands.run("rollback", {"lock": "off"})
         return f"Option A stops the waiting, and the fence goes on guarding the rows; see its plan: {plan}"
-    diagnosis = commands.run("duplicate_diagnosis", {"game_date": scope.game_date})
+    diagnosis = commands.run("duplicate_diagnosis", {"date": scope.game_date})
     return (
         f"Find out first who writes them: {diagnosis}. No rollback removes duplicates; option A takes a defence "
         "away, and option B helps only towards a revision that has the fence (see the revisions)."

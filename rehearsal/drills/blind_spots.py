@@ -51,7 +51,7 @@ def inactive_duplicates(stage: Stage) -> Scene:
     active = f"0 active on {DAY}: the {_INACTIVE_KEYS} duplicate keys are inactive rows, which block nothing"
     why = f"what failed is the validation of {BATCH}, which counts inactive rows"
     monitoring = (f"the validation of 1 found duplicates: {BATCH}", active, "Nothing has to be repaired")
-    of_date = {"game_date": str(DAY)}
+    of_date = {"date": str(DAY)}
     return Scene(
         [
             Look("day1_monitoring", Verdict.FAIL, monitoring, of_date),

@@ -99,7 +99,7 @@ def test_parquet_keeps_every_column_and_its_type(tmp_path: Path, home: Path) -> 
     rows = held(home)
     assert [row["player_lookup"] for row in rows] == ["a", "b", "c"]
     assert {**rows[0], "key_factors": json.loads(rows[0]["key_factors"])} == {**ROW, "created_at": NOON}
-    counted = call("duplicates", "--game-date", DAY)
+    counted = call("duplicates", "--date", DAY)
     assert (counted.exit_code, "among 2 rows" in counted.stdout) == (0, True)
 
     again = call("import", "rows", first)
@@ -194,7 +194,7 @@ def test_another_table_is_made_where_it_is_missing_and_filled_where_it_is_empty(
     assert_refused(call("import", "rows", more, "--env", "shop"), "lacks columns of the files: extra")
     filled = call("import", "rows", orders, "--env", "shop")
     assert "shop.orders: it was empty and is filled as it is: 1 INT64, 1 DATE, 1 NUMERIC" in filled.stdout
-    assert filled.stdout.endswith("Next: runbook run duplicate_diagnosis -p game_date=2026-01-17 --env shop\n")
+    assert filled.stdout.endswith("Next: runbook run duplicate_diagnosis -p date=2026-01-17 --env shop\n")
 
 
 texts = st.text(st.characters(codec="utf-8"), max_size=9) | st.sampled_from(

@@ -97,8 +97,7 @@ def load_criteria(environment: Environment) -> dict[Kind, tuple[Criterion, ...]]
 
 
 def _file_of(environment: Environment) -> Path:
-    name = environment.criteria
-    return places.file(f"params/{name}") if name else places.shipped() / "params" / "criteria.yaml"
+    return environment.params_file("criteria") or places.shipped() / "params" / "criteria.yaml"
 
 
 @cache

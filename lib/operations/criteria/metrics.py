@@ -41,9 +41,9 @@ class Evidence:
     Attributes:
         history: The logs of the period.
         duplicates: What the run has counted already, so that it is not counted again.
-        since: First game date whose rows are counted.
+        since: First date whose rows are counted.
         until: Last one.
-        today: Today's game date; earlier ones are past.
+        today: Today's date; earlier ones are past.
     """
 
     history: LogHistory

@@ -198,7 +198,7 @@ class LogHistory:
             "Rows",
             "Duplicates",
             "Instance",
-            "Game date",
+            self.platform.environment.nouns.date_heading,
         )
         rows = [
             (

@@ -258,7 +258,8 @@ def _trend_check(review: Review) -> Check:
     weeks = max(0.0, (review.limit_seconds - median) / found.seconds_per_week)
     summary = f"it grows: {found.in_words}; the median meets {review.limit_seconds:g} s in {weeks:.0f} weeks"
     if weeks < _WEEKS_AHEAD:
-        return question.warns(summary, "Partition the table by game date, or split large batches, before then.")
+        column = review.history.platform.table.date_column
+        return question.warns(summary, f"Partition the table by {column}, or split large batches, before then.")
     return question.passes(summary)
 
 

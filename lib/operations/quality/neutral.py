@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from lib import places
 from lib.environment import Environment
 from lib.operations.quality.rules import Limits, QualityRules, ValueRules, load_rules
 
@@ -38,4 +37,5 @@ def rules_of(environment: Environment) -> QualityRules:
     Raises:
         UserError: The file cannot be read, or does not fit.
     """
-    return load_rules(places.file(f"params/{environment.quality}")) if environment.quality else NEUTRAL
+    path = environment.params_file("quality")
+    return load_rules(path) if path else NEUTRAL

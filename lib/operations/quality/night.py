@@ -1,4 +1,4 @@
-"""The rows of one game date, beside those of the dates before it: what the daily check looks at.
+"""The rows of one date, beside those of the dates before it: what the daily check looks at.
 
 What they are held against is data, in the file that the environment names, with the reason of each.
 """
@@ -40,7 +40,7 @@ _MOST_DAYS = 400
 
 @dataclass(frozen=True)
 class Night:
-    """A game date with its recent past. Everything is counted in the warehouse, and once.
+    """A date with its recent past. Everything is counted in the warehouse, and once.
 
     Attributes:
         scope: The run's platform and date.
@@ -100,7 +100,7 @@ class Night:
     @property
     def monitoring(self) -> Looking:
         """The command that shows which batches ran, and which wait."""
-        return self.platform.commands.run("day1_monitoring", {"game_date": self.game_date})
+        return self.platform.commands.run("day1_monitoring", {"date": self.game_date})
 
     @property
     def row_count(self) -> list[Looking]:

@@ -276,7 +276,7 @@ def test_a_batch_that_waits_is_named_with_the_command_that_consolidates_it(platf
     for hours, expected in ((0, Verdict.PASS), (2, Verdict.FAIL), (48, Verdict.WARN)):
         section = backlog(later(platform, 60 * hours), stuck_after_minutes=60)
         assert the_check(section).verdict is expected
-    consolidate = f"runbook consolidate --batch {batch} --game-date {DAY}"
+    consolidate = f"runbook consolidate --batch {batch} --date {DAY}"
     assert the_check(section).changes == (consolidate,)
     assert the_check(section).commands == (f"{consolidate} --dry-run",)
     assert section.exhibits[0].rows[0][:8] == (batch, str(DAY), 4, 20, 0, 0, 0, 20)
