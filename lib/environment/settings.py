@@ -146,6 +146,8 @@ def load_environment(name: str) -> Environment:
     settings |= {"name": name, "table_spec": table}
     settings["services"] = service_names(path, settings.get("services"), settings.get("platform"))
     environment: Environment = checked_settings(path, Environment, settings)
+    if environment.platform == "google" and environment.services.is_named and not environment.region:
+        raise UserError(f"{path}: region is missing; write where the Cloud Run services are, such as us-west2")
     return replace(environment, table_spec=with_staging(path, table, staging, environment.services.worker))
 
 
