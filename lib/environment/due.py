@@ -103,7 +103,9 @@ class DueSettings:
         if self.query:
             _check_query(self.query)
         if len(self.units) > _LONGEST_NAME or not self.units.isprintable():
-            raise UserError(f"due.units: {self.units!r:.80} is not a word for what is counted, such as games")
+            raise UserError(
+                f"due.units: {self.units!r:.80} is not one line of at most {_LONGEST_NAME} characters, such as stores"
+            )
         if not 0 < self.by_hour <= _LATEST_HOUR:
             raise UserError(f"due.by_hour: must be above 0 and at most {_LATEST_HOUR}, got {self.by_hour:g}")
 

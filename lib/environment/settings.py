@@ -94,7 +94,7 @@ class Environment:
                 raise UserError(f"{setting}: {file!r:.80} is not the name of a file of params, such as {setting}.yaml")
         for setting in ("unit", "entity"):
             if (noun := getattr(self, setting)) and not is_noun(noun):
-                raise UserError(f"{setting}: {noun!r:.80} is not a noun in the singular, such as game or order")
+                raise UserError(f"{setting}: {noun!r:.80} is not a noun in the singular, such as order or store")
 
     def params_file(self, setting: Literal["quality", "criteria"]) -> Path | None:
         """The file that the setting names; None: it names none.
