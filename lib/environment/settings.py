@@ -18,7 +18,7 @@ from lib.environment.notifications import NotificationSettings
 from lib.environment.nouns import Nouns, is_noun
 from lib.environment.redaction import RedactionSettings
 from lib.environment.services import ServiceNames, service_names
-from lib.environment.strict import STRICT
+from lib.environment.strict import STRICT, refuse_truth_values
 from lib.environment.table import table_spec, with_staging
 from lib.errors import UserError
 from lib.settings_file import checked_settings, read_yaml
@@ -139,6 +139,7 @@ def load_environment(name: str) -> Environment:
         raise UserError(f"{path} holds no settings; see params/environments/local.yaml")
     if "name" in settings:
         raise UserError(f"{path}: name: an environment is called what its file is called; leave it out")
+    given = dict(settings)
     if "table_spec" in settings:
         raise UserError(f"{path}: table_spec is not a setting; write table: and its settings below it")
     staging = settings.pop("staging", None)
@@ -146,6 +147,7 @@ def load_environment(name: str) -> Environment:
     settings |= {"name": name, "table_spec": table}
     settings["services"] = service_names(path, settings.get("services"), settings.get("platform"))
     environment: Environment = checked_settings(path, Environment, settings)
+    refuse_truth_values(path, given)
     if environment.platform == "google" and environment.services.is_named and not environment.region:
         raise UserError(f"{path}: region is missing; write where the Cloud Run services are, such as us-west2")
     return replace(environment, table_spec=with_staging(path, table, staging, environment.services.worker))
