@@ -192,7 +192,8 @@ def test_an_alert_has_one_name_from_the_first_failure_to_the_recovery(told: Arch
         return replace(record, started_at=run_.started_at + timedelta(hours=hours))
 
     by_hand = after(2, replace(failed, origin=Origin(), verdict=Verdict.WARN))
-    recovered = after(3, replace(by_hand, verdict=Verdict.PASS))
+    # The parameter was renamed in between.
+    recovered = after(3, replace(by_hand, verdict=Verdict.PASS, parameters={"date": "2026-01-17"}))
     others = [
         replace(recovered, parameters={"game_date": "2026-01-16"}),
         replace(recovered, environment="another"),
