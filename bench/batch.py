@@ -19,16 +19,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.measure import Sample, command, timed
-from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import staging_note
 from lib.embedded.adapters import MAIN_TABLE
+from tests.consolidation.world import PREDICTIONS
 
 if TYPE_CHECKING:
     import pyarrow
 
 ID = "bench"
 DAY = date(2026, 1, 17)
-SPEC = TableSpec()
+SPEC = PREDICTIONS
 _PREDICTIONS = """
 SELECT 'p' || i AS prediction_id, '20260117_G' || (i % 15) AS game_id, 'player' || i AS player_lookup,
   'ensemble' AS system_id, (i % 60) / 2 + 0.5 AS current_points_line, (i % 997) / 30 AS predicted_points,

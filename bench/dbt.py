@@ -72,7 +72,7 @@ def _commanded_dbt(batch: Batch, folder: Path) -> Sample:
 
 def _commanded_ours(batch: Batch, setting: Setting) -> Sample:
     batch.copy(Path(setting.variables["RUNBOOK_HOME"]))
-    arguments = ["consolidate", "--batch", ID, "--game-date", str(DAY), "--keep-staging"]
+    arguments = ["consolidate", "--batch", ID, "--date", str(DAY), "--keep-staging"]
     return command([RUNBOOK, *arguments], variables=setting.variables)
 
 

@@ -31,6 +31,7 @@ _CONNECTED = """
 from datetime import date
 from lib.consolidation.upkeep.duplicates import count_duplicates
 from lib.platform import connect
+from tests.consolidation.world import PREDICTIONS
 platform = connect("local")
 day = date(2026, 1, 17)
 count_duplicates(platform.warehouse, platform.table, day.replace(day=1), day.replace(day=1))
@@ -61,13 +62,13 @@ def _filled(setting: Setting, rows: int) -> Path:
     """One date's rows, some keys twice."""
     import duckdb
 
-    from lib.consolidation.table_spec import TableSpec
     from lib.embedded.adapters import MAIN_TABLE
     from lib.embedded.duckdb_warehouse import DuckdbWarehouse
+    from tests.consolidation.world import PREDICTIONS
 
     path = Path(setting.variables["RUNBOOK_HOME"]) / "warehouse.duckdb"
     path.parent.mkdir(parents=True)
-    DuckdbWarehouse(path).create_table(TableSpec().table, MAIN_TABLE)
+    DuckdbWarehouse(path).create_table(PREDICTIONS.table, MAIN_TABLE)
     with duckdb.connect(str(path)) as connection:
         connection.execute(_FILL.format(rows=rows))
         connection.execute(f"INSERT INTO {_TABLE} FROM {_TABLE} LIMIT {_DUPLICATE_KEYS}")

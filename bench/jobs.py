@@ -15,9 +15,8 @@ from statistics import median
 from bench.result import UNKNOWN, Result
 from bench.setting import Setting
 from lib.consolidation.backfill import waiting_batches
-from lib.consolidation.table_spec import TableSpec
 from tests.consolidation.rivals import consolidated_at_once
-from tests.consolidation.world import DAY, later, predictions
+from tests.consolidation.world import DAY, PREDICTIONS, later, predictions
 from tests.gcp.bigquery.counted_jobs import MERGE_SECONDS, SECONDS_A_JOB, CountedJobs, jobs_of
 from tests.gcp.bigquery.double import BigqueryDouble
 from tests.gcp.bigquery.world import PROJECT, BigqueryWorld
@@ -35,7 +34,7 @@ def results(setting: Setting) -> Iterator[Result]:
     yield _count("jobs of a consolidation on BigQuery", len(counted.jobs), 12)
     yield _modelled("until the commit", counted.until_commit, 1.55)
     yield _modelled("the whole call", counted, 1.85)
-    reads = len(counted.reading(TableSpec().table.sql))
+    reads = len(counted.reading(PREDICTIONS.table.sql))
     yield _count("statements of a consolidation that read the main table", reads, 3)
     yield from _dates_at_once(setting.folder)
     yield from _runbooks(setting.folder)

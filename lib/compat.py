@@ -20,6 +20,7 @@ from lib import consolidation, locking
 from lib.consolidation.errors import NothingToConsolidate
 from lib.consolidation.fence import WarehouseFence
 from lib.consolidation.identifiers import TableName
+from lib.consolidation.staging_names import StagingNames
 from lib.consolidation.table_spec import TableSpec
 from lib.errors import RunbookError, UserError
 from lib.locking import LOCK_TIMEOUT_SECONDS, Lease, LockError, LockServiceUnavailable, NothingToRelease
@@ -43,8 +44,22 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-# As their consolidation left it: one active row for each game, player and system, and updated_at set by the MERGE.
-TABLE = TableSpec(supersedes=("game_id", "player_lookup", "system_id"), stamped=("updated_at",))
+# The table that those modules wrote, as their consolidation left it: one active row for each game, player and system,
+# and updated_at set by the MERGE.
+TABLE = TableSpec(
+    TableName("nba_predictions", "player_prop_predictions"),
+    key_columns=("game_id", "player_lookup", "system_id", "current_points_line"),
+    date_column="game_date",
+    nullable_keys=("current_points_line",),
+    row_id_column="prediction_id",
+    newest_first=("updated_at", "created_at"),
+    active_column="is_active",
+    never_update=("created_at",),
+    supersedes=("game_id", "player_lookup", "system_id"),
+    stamped=("updated_at",),
+    rounded_columns=("current_points_line",),
+    staging=StagingNames(service="prediction-worker"),
+)
 _NO_REASON = "released through lib.compat, whose caller gave no reason"
 
 
@@ -74,7 +89,7 @@ class ConsolidationResult:
 
 
 class ConsolidationLock:
-    """The consolidation lock of a game date, in the project's Firestore.
+    """The consolidation lock of a date, in the project's Firestore.
 
     Args:
         bq_client: Where a forced release moves the fence; by default a client of the project.

@@ -6,7 +6,7 @@ RunbookError
 └── Finding        the question was answered, and the answer is bad news   (exit 1)
 
 What leaves a check UNKNOWN is a `CouldNotLook` too: all that is `Unavailable`, and state that is
-damaged or does not fit its settings.
+damaged or does not fit its settings. A check whose source an environment does not have is left out: `NotAsked`.
 
 Each message is one line: what was wrong, where, and what to do. Packages add
 their own leaves (`lib.locking.errors`, `lib.consolidation.errors`), so a caller
@@ -38,6 +38,10 @@ class CouldNotLook(RunbookError):
     """
 
     remedy = "Make the source readable"
+
+
+class NotAsked(CouldNotLook):
+    """The environment names nothing that could be asked: the question is left out, and leaves no doubt."""
 
 
 class CorruptState(UserError, CouldNotLook):

@@ -12,7 +12,7 @@ import logging
 import os
 from collections.abc import Callable
 
-from lib.errors import Unavailable
+from lib.errors import NotAsked, Unavailable
 from lib.locking.switch import VARIABLE, is_on, own_switch
 from lib.ports.services import Services
 
@@ -26,7 +26,7 @@ def takes_lock(services: Callable[[], Services], coordinator: str) -> bool:
     """Whether consolidations of this process take the lock.
 
     They do when the switch cannot be read: that costs waiting, the other way round work
-    would be done twice.
+    would be done twice. Without services a process goes by its own environment variable.
 
     Args:
         services: Connects to them; not called on Cloud Run, where a process carries the switch itself.
@@ -36,6 +36,8 @@ def takes_lock(services: Callable[[], Services], coordinator: str) -> bool:
         return own_switch()
     try:
         return deployed_switch(services(), coordinator)
+    except NotAsked:
+        return own_switch()
     except Unavailable as problem:
         logger.warning("The lock switch cannot be read, so the lock is taken: %s", problem)
         return True

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from lib import embedded, gcp, places
 from lib.environment import Environment, load_environment
-from lib.errors import CorruptState, Unavailable
+from lib.errors import CorruptState, NotAsked, Unavailable
 from lib.locking.lock import ConsolidationLock
 
 if TYPE_CHECKING:
@@ -136,11 +136,19 @@ class Platform:
 
     @property
     def logs(self) -> LogReader:
+        """What the services log. Raises `NotAsked` where the environment names none."""
+        self._ensure_services()
         return self.adapters.logs
 
     @property
     def services(self) -> Services:
+        """As they are deployed. Raises `NotAsked` where the environment names none."""
+        self._ensure_services()
         return self.adapters.services
+
+    def _ensure_services(self) -> None:
+        if not self.environment.services.is_named:
+            raise NotAsked(f"the environment {self.name} names no services")
 
     @property
     def iam(self) -> Permissions:
@@ -167,6 +175,7 @@ class Platform:
             timing=self.environment.lock.timing,
             max_wait_seconds=self.environment.lock.max_wait_seconds,
             key_for=self.table.lock_key,
+            date_column=self.table.date_column,
             fence=WarehouseFence(lambda: self.adapters.warehouse, self.table),
             actor=lambda: self.actor,
         )

@@ -1,7 +1,8 @@
-"""A YAML file of ``params/`` as the type that it must fit; what does not fit is told in a line."""
+"""A YAML file of ``params/`` as the type that it must fit, or one line that names what does not fit."""
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,11 +69,14 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-def checked_settings(path: Path, kind: Any, content: Any) -> Any:
+def checked_settings(path: Path, kind: Any, content: Any, below: str = "") -> Any:
     """The content of a settings file as the type that it must be; `path` names it in errors.
 
+    Args:
+        below: The setting that the content stands below; empty: it is the whole file.
+
     Raises:
-        UserError: It does not fit; names the first thing that does not.
+        UserError: It does not fit; names the first setting that does not, what is wrong and what to write.
     """
     from pydantic import ValidationError
 
@@ -80,7 +84,49 @@ def checked_settings(path: Path, kind: Any, content: Any) -> Any:
         return _adapter(kind).validate_python(content)
     except ValidationError as error:
         first = error.errors()[0]
-        where = " ".join(".".join(str(part) for part in first["loc"]).split())
-        raise UserError(f"{path}: {where[:_LONGEST_PLACE]}: {' '.join(first['msg'].split())}") from error
+        where = " ".join(".".join(str(part) for part in (below, *first["loc"]) if part != "").split())
+        if first["type"] == "missing":
+            fault = f" is missing; write {_to_write(kind, first['loc'])}"
+        else:
+            fault = _fault(first["type"], first["msg"], first.get("input"))
+        raise UserError(f"{path}: {where[:_LONGEST_PLACE]}{fault}") from error
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
+
+
+def _to_write(kind: Any, place: tuple[object, ...]) -> str:
+    """What the field of a dataclass says by its metadata."""
+    fields = getattr(kind, "__dataclass_fields__", {}) if len(place) == 1 else {}
+    return str(fields[place[0]].metadata.get("write", "it")) if place[:1] and place[0] in fields else "it"
+
+
+def _fault(kind: str, message: str, given: Any) -> str:
+    """What is wrong with a setting, and what to write. The value is not shown: it may be a secret."""
+    if kind in ("unexpected_keyword_argument", "extra_forbidden", "invalid_key"):
+        return " is not a setting; correct its name, or leave it out"
+    wanted = _ASIDES.sub("", " ".join(message.split()))
+    for technical, plain in _PLAIN.items():
+        wanted = re.sub(technical, plain, wanted)
+    return f": must be {wanted}, got {_kind_of(given)}"
+
+
+# What pydantic says beside what it wants, and what it calls the types of YAML.
+_ASIDES = re.compile(r"^Input should be |, (?:unable to parse|input is|got a|invalid) .*")
+_PLAIN = {
+    "a valid string": "text",
+    "a valid (tuple|list)": "a list",
+    r"a valid dictionary|a dictionary or an instance of \w+": "settings below it",
+    "a valid integer": "a whole number",
+    "a valid boolean": "true or false",
+    "a valid ": "a ",
+    "a date or datetime": "a date, YYYY-MM-DD",
+}
+
+
+def _kind_of(given: Any) -> str:
+    if given is None:
+        return "nothing"
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        return f"{given!s:.20}"
+    kinds = {bool: "true or false", str: "text", list: "a list", dict: "settings below it"}
+    return kinds.get(type(given), f"a {type(given).__name__}")

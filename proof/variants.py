@@ -35,6 +35,7 @@ from proof.variant import Variant
 from proof.warehouse import SimulatedWarehouse
 from proof.world import World
 from tests.consolidation.unfenced import unmoved
+from tests.consolidation.world import PREDICTIONS
 
 _steps = lib.consolidation.batch_merge.consolidation_steps
 _guarded = lib.consolidation.requirements.guarded
@@ -62,7 +63,7 @@ def without_requirement(module: Any, *codes: str) -> tuple[Any, str, Any]:
 
 def _only_newest_row(steps: list[Step]) -> list[Step]:
     fence, *others = steps
-    newest = f" AND moved_at = (SELECT MAX(moved_at) FROM {TableSpec().fences.sql} WHERE day = @day)"
+    newest = f" AND moved_at = (SELECT MAX(moved_at) FROM {PREDICTIONS.fences.sql} WHERE day = @day)"
     return [replace(fence, sql=fence.sql + newest), *others]
 
 

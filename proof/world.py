@@ -13,7 +13,6 @@ from lib.consolidation.fence import FENCE_COLUMNS, WarehouseFence
 from lib.consolidation.ledger import ledger_columns
 from lib.consolidation.staging import BatchStagingWriter
 from lib.consolidation.superseding import make_room_for_superseded
-from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.upkeep.audit import ACTION_COLUMNS
 from lib.errors import RunbookError
 from lib.locking.lease import Lease, LeaseTiming
@@ -28,7 +27,7 @@ from proof.variant import OURS, Variant
 from proof.warehouse import SimulatedWarehouse
 from proof.warehouse_server import WarehouseServer
 from proof.witness import HeldLease, ObservedLock, Violation, Witness
-from tests.consolidation.world import DAY, LINES_MOVE, quoted
+from tests.consolidation.world import DAY, LINES_MOVE, PREDICTIONS, quoted
 
 _DONE_WITHIN_SECONDS = 4 * 3600.0
 
@@ -39,7 +38,7 @@ class World:
     def __init__(self, seed: int, variant: Variant = OURS, scenario: Scenario | None = None) -> None:
         self.scenario = scenario or drawn(seed)
         self.variant = variant
-        self.spec = TableSpec(supersedes=LINES_MOVE.supersedes if variant.lines_move else ())
+        self.spec = LINES_MOVE if variant.lines_move else PREDICTIONS
         self.strangers_spec = replace(self.spec, date_column="loaded_on")
         self.simulation = Simulation(seed)
         self.faults = Faults(self.simulation, self.scenario.rates)

@@ -93,7 +93,7 @@ def story(platform: Platform, *, seed: int = 0) -> Iterator[list[Step]]:
 
 
 def _night_and_race(acts: Acts, today: date) -> list[Step]:
-    yesterday, day = {"game_date": str(today - timedelta(days=1))}, {"game_date": str(today)}
+    yesterday, day = {"date": str(today - timedelta(days=1))}, {"date": str(today)}
     race = acts.race_plan
     return [
         Act("Four weeks of consolidations and their rows, with the fix deployed half way", acts.history),
@@ -150,7 +150,7 @@ def _repair(acts: Acts, today: date) -> list[Step]:
     return [
         RunRunbook(
             "duplicate_diagnosis",
-            {"game_date": day, "repair": "apply", "repair_date": day, "reason": "the race of the demo left them"},
+            {"date": day, "repair": "apply", "repair_date": day, "reason": "the race of the demo left them"},
             Verdict.PASS,
             "the repair kept one row a key, and verified it",
             mentions=(f"rows removed: {acts.race_plan.duplicate_keys}",),
@@ -159,13 +159,13 @@ def _repair(acts: Acts, today: date) -> list[Step]:
         Act("The fix is back: the same batches, consolidated by the library", acts.consolidate_again),
         RunRunbook(
             "duplicate_diagnosis",
-            {"game_date": day},
+            {"date": day},
             Verdict.PASS,
             "nothing came back: the fence lets no consolidation insert a key twice",
         ),
         RunRunbook(
             "day1_monitoring",
-            {"game_date": day},
+            {"date": day},
             Verdict.WARN,
             "the table is clean again, but the day's log still has MERGEs without the lock",
             mentions=("without the lock",),
@@ -203,7 +203,7 @@ def _holders(acts: Acts, today: date) -> list[Step]:
         ),
         RunRunbook(
             "consolidation_timeout",
-            {"game_date": today.isoformat()},
+            {"date": today.isoformat()},
             Verdict.PASS,
             "nothing took 60 s, and no batch has waited for long",
             beside_previous=True,

@@ -20,6 +20,7 @@ from lib.errors import Unavailable, UserError
 from lib.verdict.check import Check
 from lib.verdict.verdict import Verdict
 from lib.words.dates import undated
+from lib.words.old_names import current_names
 from lib.words.quantities import Value, as_data, quantity_of, seconds, spoken
 
 DEFAULT_TOLERANCE = 0.1
@@ -164,7 +165,7 @@ def _of_runs(before: RunRecord, after: RunRecord, tolerance: float) -> Iterator[
 
 def _of_run(record: RunRecord) -> dict[str, Value]:
     stopped = f"{record.error.name}: {record.error.message}" if record.error else record.status.words
-    parameters = {f"parameter {name}": _plain(value) for name, value in record.parameters.items()}
+    parameters = {f"parameter {name}": _plain(value) for name, value in current_names(record.parameters).items()}
     return {"status": stopped, "took": seconds(record.seconds), "code": record.code_version, **parameters}
 
 

@@ -38,7 +38,8 @@ def stage(batch_id: str, game_date: date, file: Path, workers: int, environment:
     rows = sum(write.rows for write in writes)
     if as_json:
         tables = [write.table.table for write in writes]
-        options.echo_json({"batch_id": batch_id, "game_date": str(game_date), "staged": rows, "staging_tables": tables})
+        figures = {"batch_id": batch_id, "staged": rows, "staging_tables": tables}
+        options.echo_json(options.dated(figures, game_date, platform.table.date_column))
         return
     click.echo(f"Staged {rows} rows of batch {batch_id} in {len(writes)} tables.")
     click.echo(f"Next: {platform.commands.consolidate(batch_id, game_date)}")
@@ -73,9 +74,9 @@ def consolidate(
     from lib.platform import connect
 
     if over is not None and (batch_id or game_date):
-        raise click.UsageError("--over takes every batch of its dates; leave out --batch and --game-date")
+        raise click.UsageError("--over takes every batch of its dates; leave out --batch and --date")
     if over is None and not (batch_id and game_date):
-        raise click.UsageError("name a batch and its date, --batch and --game-date, or dates, --over")
+        raise click.UsageError("name a batch and its date, --batch and --date, or dates, --over")
     platform = connect(environment)
     options.show_library_log()
     consolidate_batch = partial(
@@ -92,7 +93,7 @@ def consolidate(
     assert game_date
     result = consolidate_batch(batch_id=batch_id, game_date=game_date)
     if as_json:
-        options.echo_json(result.as_data())
+        options.echo_json(result.as_data(platform.table.date_column))
     else:
         click.echo(_in_words(result))
 
@@ -112,10 +113,11 @@ def _consolidate_over(
             result = consolidate_batch(batch_id=batch_id, game_date=day)
         except RunbookError as error:
             codes.append(error.exit_code)
-            results.append({"batch_id": batch_id, "game_date": str(day), "status": "refused", "error": str(error)})
+            refused = {"batch_id": batch_id, "status": "refused", "error": str(error)}
+            results.append(options.dated(refused, day, platform.table.date_column))
             click.echo(f"{day} {batch_id}: {printable(str(error))}", err=True)
             continue
-        results.append(result.as_data())
+        results.append(result.as_data(platform.table.date_column))
         if not as_json:
             click.echo(f"{day} {batch_id}: {_in_words(result)}")
     if as_json:
@@ -154,7 +156,8 @@ def duplicates(game_date: date, environment: str, as_json: bool) -> None:
     counts = count_duplicates(platform.warehouse, platform.table, game_date, game_date, with_guide=True)
     count = next(iter(counts), DuplicateCount(game_date, guide_keys=0))
     if as_json:
-        options.echo_json(asdict(count))
+        figures = {name: value for name, value in asdict(count).items() if name != "game_date"}
+        options.echo_json(options.dated(figures, game_date, platform.table.date_column))
     elif not counts:
         click.echo(f"{game_date}: no rows, so nothing can be said about duplicates")
     else:
@@ -163,7 +166,7 @@ def duplicates(game_date: date, environment: str, as_json: bool) -> None:
             f"{count.rows} rows; the guide's query, which rounds the line, counts {count.guide_keys}"
         )
         if count.duplicate_keys:
-            click.echo(f"Next: {platform.commands.run('duplicate_diagnosis', {'game_date': game_date})}")
+            click.echo(f"Next: {platform.commands.run('duplicate_diagnosis', {'date': game_date})}")
     if not counts:
         raise click.exceptions.Exit(3)
     if count.duplicate_keys:

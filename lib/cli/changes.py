@@ -30,7 +30,7 @@ def plan(game_date: date, environment: str) -> None:
     from lib.platform import connect
 
     platform = connect(environment)
-    show_plan(platform, Repair(platform, game_date), ("repair", "apply", "--game-date", str(game_date)))
+    show_plan(platform, Repair(platform, game_date), ("repair", "apply", "--date", str(game_date)))
 
 
 @repair.command()
@@ -44,7 +44,7 @@ def apply(game_date: date, plan: str, reason: str, environment: str) -> None:
     from lib.platform import connect
 
     platform = connect(environment)
-    apply_plan(platform, Repair(platform, game_date), "--game-date", str(game_date), plan, reason)
+    apply_plan(platform, Repair(platform, game_date), "--date", str(game_date), plan, reason)
 
 
 @repair.command()
@@ -59,7 +59,7 @@ def undo(game_date: date, backup: str, plan: str | None, reason: str | None, env
     from lib.platform import connect
 
     platform = connect(environment)
-    words = ("repair", "undo", "--game-date", str(game_date), "--backup", backup)
+    words = ("repair", "undo", "--date", str(game_date), "--backup", backup)
     action = UndoRepair(platform, game_date, backup)
     show_or_apply(platform, action, words, parameter="--backup", target=backup, plan=plan, reason=reason)
 

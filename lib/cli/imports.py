@@ -99,7 +99,7 @@ def rows(files: tuple[Path, ...], environment: str, as_json: bool) -> None:
     click.echo(f"{done.table}: {done.what_happened}: {_by_type(done.columns)}")
     click.echo(f"{total:,} rows of {done.first or 'no date'} to {done.last or 'no date'}")
     if done.last:
-        click.echo(f"Next: {platform.commands.run('duplicate_diagnosis', {'game_date': done.last})}")
+        click.echo(f"Next: {platform.commands.run('duplicate_diagnosis', {'date': done.last})}")
 
 
 def _by_type(columns: Sequence[Column]) -> str:

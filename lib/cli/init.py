@@ -137,6 +137,7 @@ def _file_rows(file: Path) -> Sample:
 def _cloud_rows(table: str, location: str, given: Mapping[str, tuple[str, ...]]) -> tuple[str, Sample]:
     """The Google Cloud project, and rows of the table's newest date."""
     from lib.consolidation.identifiers import TableName
+    from lib.consolidation.table_spec import TableSpec
     from lib.environment import Environment, GoogleSettings
     from lib.platform import platform_of
     from lib.projects.sample import sample_of_table
@@ -144,9 +145,12 @@ def _cloud_rows(table: str, location: str, given: Mapping[str, tuple[str, ...]])
     project, *rest = table.rsplit(".", 2)
     if len(rest) != 2 or not project:
         raise UserError(f"--from-table {table!r:.200}: write PROJECT.DATASET.TABLE")
-    environment = Environment("new", "google", project, google=GoogleSettings(bigquery_location=location))
-    warehouse = platform_of(environment).adapters.metered_warehouse
     day_column = "".join(given.get("--date", ())[:1])
+    # Only the table is read, whose key is still to be found.
+    unknown = TableSpec(TableName(*rest), key_columns=("key",), date_column=day_column or "date")
+    google = GoogleSettings(bigquery_location=location)
+    environment = Environment("new", "google", project, "UTC", unknown, google=google)
+    warehouse = platform_of(environment).adapters.metered_warehouse
     return project, sample_of_table(warehouse, TableName(*rest), day_column, until=places.now().date())
 
 
@@ -176,6 +180,7 @@ def _plan(
         origin=sample.origin,
         table=[Setting("name", table), *settings],
         rows=sample.rows_by_date(str(by_name["date_column"])),
+        criteria=(places.shipped() / "params" / "criteria.yaml").read_text(encoding="utf-8"),
         rules=learnt_rules(sample, [*by_name["key_columns"], str(by_name["date_column"])]),
         cloud_project=cloud_project,
         location=location,
@@ -199,7 +204,7 @@ def _first_verdict(plan: ProjectPlan, sample: Sample, clock: _Clock) -> None:
     )
     clock.lap("table and first batch")
     archive = Archive()
-    given = {"game_date": str(result.game_date)}
+    given = {"date": str(result.game_date)}
     run = execute(find_runbook("day1_monitoring"), given, environment=plan.environment, archive=archive)
     index = build_site(archive)
     clock.lap("day1_monitoring")

@@ -61,14 +61,14 @@ def show(game_date: date, environment: str, as_json: bool) -> None:
 
 
 @locks.command()
-@click.argument("lock", metavar="GAME_DATE")
+@click.argument("lock", metavar="DATE")
 @click.option("--steal", is_flag=True, help="Take it even from a holder whose lease is alive.")
 @options.plan
 @options.reason
 @options.environment
 @options.as_json
 def release(lock: str, steal: bool, plan: str | None, reason: str | None, environment: str, as_json: bool) -> None:
-    """Show what the release of GAME_DATE's lock would do; with --plan and --reason, do it.
+    """Show what the release of DATE's lock would do; with --plan and --reason, do it.
 
     The lock is removed by force, and the fence moves: a holder that passes the fence can write
     nothing even if it wakes up, and any other still can.
@@ -81,9 +81,7 @@ def release(lock: str, steal: bool, plan: str | None, reason: str | None, enviro
     game_date = locked_date(platform, lock)
     words = ("locks", "release", str(game_date), *(["--steal"] if steal else []))
     action, target = LockRelease(platform, game_date, steal), platform.locks.key_for(game_date)
-    show_or_apply(
-        platform, action, words, parameter="GAME_DATE", target=target, plan=plan, reason=reason, as_json=as_json
-    )
+    show_or_apply(platform, action, words, parameter="DATE", target=target, plan=plan, reason=reason, as_json=as_json)
 
 
 def _as_data(observation: Observation) -> dict[str, Any]:

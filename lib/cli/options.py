@@ -14,12 +14,16 @@ from typing import Any
 import click
 
 from lib.cli.terminal import redactor
+from lib.errors import UserError
 
 
-def _game_date(_context: click.Context, _parameter: click.Parameter, text: str | None) -> date | None:
+def _date(_context: click.Context, _parameter: click.Parameter, given: str | tuple[str, ...] | None) -> date | None:
     from lib.words.dates import checked_game_date
 
-    return None if text is None else checked_game_date(text)
+    dates = {checked_game_date(text) for text in ((given,) if isinstance(given, str) else given or ())}
+    if len(dates) > 1:
+        raise UserError(f"--date: given as {' and as '.join(map(str, sorted(dates)))}; give one date")
+    return next(iter(dates), None)
 
 
 def _batch(_context: click.Context, _parameter: click.Parameter, batch_id: str | None) -> str | None:
@@ -34,8 +38,16 @@ def _default_environment() -> str:
     return default_environment()
 
 
-_game_date_option = partial(
-    click.option, "--game-date", metavar="YYYY-MM-DD", help="The date of the games.", callback=_game_date
+# The older name is kept beside it. Both are one option, so that two dates are noticed.
+_date_option = partial(
+    click.option,
+    "--date",
+    "--game-date",
+    "game_date",
+    multiple=True,
+    metavar="YYYY-MM-DD",
+    help="The date, in the table's date column.",
+    callback=_date,
 )
 _batch_option = partial(click.option, "--batch", "batch_id", metavar="ID", help="The batch's id.", callback=_batch)
 
@@ -47,9 +59,9 @@ environment = click.option(
     help="A file of params/environments.",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="The last line on stdout is one JSON object.")
-game_date = _game_date_option(required=True)
-one_game_date = _game_date_option(required=False)
-locked_date = click.argument("game_date", metavar="GAME_DATE", callback=_game_date)
+game_date = _date_option(required=True)
+one_game_date = _date_option(required=False)
+locked_date = click.argument("game_date", metavar="DATE", callback=_date)
 batch = _batch_option(required=True)
 one_batch = _batch_option(required=False)
 assignments = click.option(
@@ -90,6 +102,11 @@ def moment(text: str | None, timezone: str) -> datetime | None:
 def echo_json(data: Mapping[str, Any]) -> None:
     """One line of JSON on stdout."""
     click.echo(json.dumps(redactor().data(data), ensure_ascii=False, default=str))
+
+
+def dated(data: Mapping[str, Any], day: date, date_column: str) -> dict[str, Any]:
+    """The figures of a date with that date first, by its column's name, or as ``date`` where a figure has that name."""
+    return {"date" if date_column in data else date_column: str(day), **data}
 
 
 def show_library_log() -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.argument("name")
 @options.assignments
 @options.timeout_seconds
-@click.option("--over", metavar="DATES", help="One run a date: game_date=2026-01-01..2026-01-31, or dates by commas.")
+@click.option("--over", metavar="DATES", help="One run a date: date=2026-01-01..2026-01-31, or dates by commas.")
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(1, 64), help="With --over: runs at once.")
 @click.option("--cloud-run-task", is_flag=True, help="With --over: only the dates of this task of a Cloud Run job.")
 @click.option("--planned-at", metavar="MOMENT", help="It looks from then, however late: 2026-01-18T09:00:00-05:00.")

@@ -45,7 +45,7 @@ class BatchMerge:
             lease.ensure_held()
         outcome = self._transact(found, gathered, lease)
         result = self._committed(found, outcome)
-        log_committed(result)
+        log_committed(result, self.spec.date_column)
         return replace(result, staging_dropped=self._drop_unchanged(found)) if cleanup else result
 
     def already_consolidated(self, found: StagedBatch, *, cleanup: bool) -> ConsolidationResult:

@@ -83,40 +83,49 @@ class ConsolidationResult:
     total_ms: float = 0.0
     statistics: Mapping[str, float] = field(default_factory=dict)
 
-    def as_data(self) -> dict[str, Any]:
-        """JSON-ready."""
-        data = asdict(self)
+    def as_data(self, date_column: str) -> dict[str, Any]:
+        """JSON-ready; the date by the name of its column, or as ``date`` where that name means something else here."""
+        date_name = "date" if date_column in _TAKEN else date_column
+        data = {date_name if name == "game_date" else name: value for name, value in asdict(self).items()}
         data["status"] = str(self.status)
-        data["game_date"] = self.game_date.isoformat()
+        data[date_name] = self.game_date.isoformat()
         data["staging_tables"] = list(self.staging_tables)
         for name in ("lock_wait_ms", "merge_ms", "total_ms"):
             data[name] = round(data[name], 1)
         return data
 
 
-def log_committed(result: ConsolidationResult) -> None:
+# Names that a log record, whose fields these are too, or the result has for other values.
+_TAKEN = {"message", "asctime", *vars(logging.makeLogRecord({})), *ConsolidationResult.__dataclass_fields__} - {
+    "game_date"
+}
+
+
+def log_committed(result: ConsolidationResult, date_column: str) -> None:
     """Say so in the guide's lines, with every figure as fields of the first."""
     logger.info(
         "✅ MERGE complete: %d rows affected in %.1fms (batch=%s)",
         result.inserted + result.updated,
         result.merge_ms,
         result.batch_id,
-        extra=result.as_data(),
+        extra=result.as_data(date_column),
     )
     if result.superseded:
         logger.info(
-            "♻️ Superseded %d older rows for game_date=%s (batch=%s)",
+            "♻️ Superseded %d older rows for %s=%s (batch=%s)",
             result.superseded,
+            date_column,
             result.game_date,
             result.batch_id,
         )
-    logger.info("🔍 Running post-consolidation validation for game_date=%s...", result.game_date)
+    logger.info("🔍 Running post-consolidation validation for %s=%s...", date_column, result.game_date)
     # The check ran inside the transaction; it could not have been committed otherwise.
     logger.info("✅ Post-consolidation validation PASSED (0 duplicates)")
     if result.duplicates_after:
         logger.warning(
-            "%d duplicate business keys of game_date=%s are older than batch=%s",
+            "%d duplicate business keys of %s=%s are older than batch=%s",
             result.duplicates_after,
+            date_column,
             result.game_date,
             result.batch_id,
         )
@@ -144,7 +153,11 @@ def refusal(error: RequirementFailed, spec: TableSpec, batch_id: str, game_date:
         case code if code in (NEW_DUPLICATES, STAGED_KEY_MISSING, TWO_ACTIVE, NONE_ACTIVE):
             said = code.replace("_", " ")
             logger.error(
-                "❌ POST-CONSOLIDATION VALIDATION FAILED: %s for game_date=%s (batch=%s)", said, game_date, batch_id
+                "❌ POST-CONSOLIDATION VALIDATION FAILED: %s for %s=%s (batch=%s)",
+                said,
+                spec.date_column,
+                game_date,
+                batch_id,
             )
             return ValidationFailed(f"the check after the MERGE failed ({said}); {kept}")
     return RunbookError(f"unknown requirement {error.code}; {kept}")

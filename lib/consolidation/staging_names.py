@@ -59,7 +59,7 @@ class StagingNames:
 
     name: str = STAGING_PREFIX + "{batch}_{worker}"
     workers: tuple[str, ...] = ("{service}" + _REVISION, "[a-z][a-z0-9_]*" + _REVISION, "[A-Za-z0-9]+")
-    service: str = "prediction-worker"
+    service: str = "worker"
 
     def __post_init__(self) -> None:
         parts = _PLACES.split(self.name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from lib.consolidation.identifiers import TableName, plain_identifier
@@ -10,20 +10,21 @@ from lib.consolidation.staging_names import StagingNames
 from lib.errors import UserError
 
 FENCES_PREFIX = "consolidation_fences__"
-_DEFAULT_TABLE = TableName("nba_predictions", "player_prop_predictions")
+# Its lock keys stand in the runbooks and documents of before any other table could be consolidated.
+_LOCKED_BY_DATE_ALONE = TableName("nba_predictions", "player_prop_predictions")
 _DEFAULT_STAGING = StagingNames()
 _LONGEST_TABLE = 250  # its fence table's name is longer
 
 
 @dataclass(frozen=True)
 class TableSpec:
-    """A table that batches are consolidated into. The guide's table is the default.
+    """A table that batches are consolidated into. What is left out names no column.
 
     Attributes:
         table: The main table.
         key_columns: The business key, compared exactly, NULL equal to NULL.
-        nullable_keys: Key columns that may be NULL: there is no line, say.
         date_column: The DATE column; a consolidation touches one date.
+        nullable_keys: Key columns that may be NULL.
         row_id_column: Identifies a generation of a row, not its key; may be empty.
         newest_first: Columns that tell which of two rows with one key is newer, most
             significant first, greatest first, NULL last.
@@ -38,48 +39,48 @@ class TableSpec:
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
 
-    table: TableName = _DEFAULT_TABLE
-    key_columns: tuple[str, ...] = ("game_id", "player_lookup", "system_id", "current_points_line")
-    nullable_keys: tuple[str, ...] = ("current_points_line",)
-    date_column: str = "game_date"
-    row_id_column: str = "prediction_id"
-    newest_first: tuple[str, ...] = ("updated_at", "created_at")
-    active_column: str = "is_active"
-    never_update: tuple[str, ...] = ("created_at",)
+    table: TableName
+    key_columns: tuple[str, ...] = field(metadata={"write": "the columns that tell its rows apart, in []"})
+    date_column: str = field(metadata={"write": "its DATE column"})
+    nullable_keys: tuple[str, ...] = ()
+    row_id_column: str = ""
+    newest_first: tuple[str, ...] = ()
+    active_column: str = ""
+    never_update: tuple[str, ...] = ()
     supersedes: tuple[str, ...] = ()
     stamped: tuple[str, ...] = ()
-    rounded_columns: tuple[str, ...] = ("current_points_line",)
+    rounded_columns: tuple[str, ...] = ()
     staging: StagingNames = _DEFAULT_STAGING
 
     def __post_init__(self) -> None:
         if not self.key_columns:
-            raise UserError(f"the table {self.table} has no key columns; name them in the environment's file")
+            raise UserError(f"table.key_columns: name at least one column that tells rows of {self.table} apart")
         if len({name.lower() for name in self.key_columns}) < len(self.key_columns):
-            raise UserError(f"the table {self.table} has a key column twice: {', '.join(self.key_columns)!s:.200}")
+            raise UserError(f"table.key_columns: one is there twice in {', '.join(self.key_columns)!s:.200}")
         self._check_what_a_merge_sets()
         if len(self.table.table) > _LONGEST_TABLE:
-            raise UserError(f"the table {self.table!s:.80}... has a name of over {_LONGEST_TABLE} characters")
-        optional = [name for name in (self.row_id_column, self.active_column) if name]
-        for name in (
-            *self.key_columns,
-            *self.nullable_keys,
-            self.date_column,
-            *optional,
-            *self.newest_first,
-            *self.never_update,
-            *self.stamped,
-            *self.rounded_columns,
-        ):
-            plain_identifier(name, "column name")
+            raise UserError(f"table.name: {self.table!s:.80}... is longer than {_LONGEST_TABLE} characters")
+        self._check_columns()
         for table in (self.table, self.fences, self.ledger, self.superseded, self.actions):
             if table.table.startswith(self.staging.prefixes):
                 raise UserError(f"staging.name: {self.staging.name!r:.80} starts as the table {table!s:.80} does")
 
+    def _check_columns(self) -> None:
+        plain_identifier(self.date_column, "table.date_column: column name")
+        for setting in ("row_id_column", "active_column"):
+            if name := getattr(self, setting):
+                plain_identifier(name, f"table.{setting}: column name")
+        for setting in ("key_columns", "nullable_keys", "newest_first", "never_update", "stamped", "rounded_columns"):
+            for name in getattr(self, setting):
+                plain_identifier(name, f"table.{setting}: column name")
+
     def _check_what_a_merge_sets(self) -> None:
         if self.supersedes and (not self.active_column or not {*self.supersedes} < {*self.key_columns}):
-            raise UserError("supersedes: name some of key_columns, and not all of them; it needs an active_column")
+            raise UserError(
+                "table.supersedes: name some of key_columns, and not all of them; it needs an active_column"
+            )
         if own := {*self.stamped} & {*self.key_columns, self.date_column, self.active_column, self.row_id_column}:
-            raise UserError(f"stamped: {', '.join(sorted(own))!s:.200} says more than when the row was written")
+            raise UserError(f"table.stamped: {', '.join(sorted(own))!s:.200} says more than when the row was written")
 
     @property
     def fences(self) -> TableName:
@@ -113,6 +114,6 @@ class TableSpec:
         return f"date={self.date_column.lower()} key={keys} active={self.active_column.lower() or '-'}{supersedes}"
 
     def lock_key(self, game_date: date) -> str:
-        """``consolidation_<date>``; of any other table than the default one it carries dataset and table."""
-        table = "" if self.table == _DEFAULT_TABLE else f"{self.table}_"
+        """``consolidation_<dataset>.<table>_<date>``; of the one table that was locked before others, without it."""
+        table = "" if self.table == _LOCKED_BY_DATE_ALONE else f"{self.table}_"
         return f"consolidation_{table}{game_date.isoformat()}"

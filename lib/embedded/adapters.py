@@ -117,13 +117,13 @@ class EmbeddedAdapters:
     def services(self) -> LocalServices:
         from lib.embedded.services import LocalServices
 
-        return LocalServices(self.home)
+        return LocalServices(self.home, self._environment.services.both)
 
     @cached_property
     def permissions(self) -> LocalPermissions:
         from lib.embedded.services import LocalPermissions
 
-        return LocalPermissions(self.home)
+        return LocalPermissions(self.home, self._environment.services.both)
 
     @cached_property
     def commands(self) -> EmbeddedCommands:

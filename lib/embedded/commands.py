@@ -43,10 +43,10 @@ class EmbeddedCommands(Commands):
         return self.looking("logs", service, "--any")
 
     def count_duplicates(self, since: date) -> Looking:
-        return self.looking("duplicates", "--game-date", since)
+        return self.looking("duplicates", "--date", since)
 
     def count_rows(self, game_date: date) -> Looking:
-        return self.looking("duplicates", "--game-date", game_date)
+        return self.looking("duplicates", "--date", game_date)
 
     def rows_as_of(self, game_date: date, moment: datetime) -> Looking:
         return self.count_rows(game_date)

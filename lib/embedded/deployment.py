@@ -21,7 +21,7 @@ from lib.ports.permissions import LOCK_ROLE
 from lib.ports.services import LATEST
 
 WORKER, COORDINATOR = "prediction-worker", "prediction-coordinator"
-SERVICE_ACCOUNT = "prediction-worker@local.iam.gserviceaccount.com"
+SERVICE_ACCOUNT = "services@local.iam.gserviceaccount.com"
 
 _STRICT = {"extra": "forbid"}
 _DEPLOYED_AT = datetime(2026, 1, 17, 17, 0, tzinfo=UTC)
@@ -109,13 +109,13 @@ class Deployment:
 
     __pydantic_config__ = _STRICT
 
-    services: Mapping[str, DeployedService] = field(default_factory=lambda: _healthy_services())
+    services: Mapping[str, DeployedService] = field(default_factory=lambda: _healthy_services(WORKER, COORDINATOR))
     roles: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {SERVICE_ACCOUNT: (LOCK_ROLE,)})
     unresolved_members: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, home: Path) -> Deployment:
-        """The deployment below the state folder; the healthy one without a file.
+    def load(cls, home: Path, names: Sequence[str] = (WORKER, COORDINATOR)) -> Deployment:
+        """The deployment below the state folder; without a file the healthy one, of a worker and a coordinator.
 
         Raises:
             SourceUnavailable: The file is damaged or cannot be read.
@@ -127,7 +127,7 @@ class Deployment:
             content = path.read_bytes()
             return TypeAdapter(cls).validate_json(content)
         except FileNotFoundError:
-            return cls()
+            return cls(_healthy_services(*names))
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "the file"
@@ -147,7 +147,7 @@ class Deployment:
         temporary.replace(home / "deployment.json")
 
     @classmethod
-    def change(cls, home: Path, how: Callable[[Deployment], Deployment]) -> None:
+    def change(cls, home: Path, names: Sequence[str], how: Callable[[Deployment], Deployment]) -> None:
         """Replace it by what `how` makes of it, with no other change in between.
 
         Raises:
@@ -157,7 +157,7 @@ class Deployment:
             home.mkdir(parents=True, exist_ok=True)
             with (home / "deployment.lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
-                how(cls.load(home)).save(home)
+                how(cls.load(home, names)).save(home)
         except OSError as error:
             raise SourceUnavailable(f"{home} cannot be written to: {error.strerror or error}") from error
 
@@ -217,7 +217,7 @@ def worker_deep_health(failing: Mapping[str, str] | None = None) -> dict[str, An
     }
 
 
-def coordinator_deep_health(failing: Mapping[str, str] | None = None) -> dict[str, Any]:
+def coordinator_deep_health(failing: Mapping[str, str] | None = None, *, service: str = COORDINATOR) -> dict[str, Any]:
     """The coordinator's deep health document. `failing`: error by the name of a failing check."""
     errors = failing or {}
     checks: dict[str, Any] = {
@@ -226,16 +226,16 @@ def coordinator_deep_health(failing: Mapping[str, str] | None = None) -> dict[st
     }
     return {
         "status": "unhealthy" if errors else "healthy",
-        "service": COORDINATOR,
+        "service": service,
         "timestamp": datetime.now(UTC).isoformat(),
         "checks": checks,
     }
 
 
-def _healthy_services() -> dict[str, DeployedService]:
+def _healthy_services(worker: str, coordinator: str) -> dict[str, DeployedService]:
     return {
-        WORKER: _healthy_service(f"{WORKER}-00066-abc", worker_deep_health()),
-        COORDINATOR: _healthy_service(f"{COORDINATOR}-00049-def", coordinator_deep_health()),
+        worker: _healthy_service(f"{worker}-00066-abc", worker_deep_health()),
+        coordinator: _healthy_service(f"{coordinator}-00049-def", coordinator_deep_health(service=coordinator)),
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -40,23 +40,25 @@ class LocalServices:
 
     Args:
         home: The state folder.
+        names: The worker and the coordinator, which are healthy until something else was deployed.
         timeout_seconds: How long a health request may take.
     """
 
-    def __init__(self, home: Path, *, timeout_seconds: float = 5.0) -> None:
+    def __init__(self, home: Path, names: Sequence[str], *, timeout_seconds: float = 5.0) -> None:
         self._home = home
+        self._names = names
         self._timeout_seconds = timeout_seconds
 
     def describe(self, service: str) -> ServiceStatus:
-        deployed = Deployment.load(self._home).service(service)
+        deployed = Deployment.load(self._home, self._names).service(service)
         return _status(service, deployed, f"{self._address}/{service}")
 
     def health(self, service: str, path: str) -> HealthResponse:
-        Deployment.load(self._home).service(service)
+        Deployment.load(self._home, self._names).service(service)
         return request_health(f"{self._address}/{service}{path}", timeout_seconds=self._timeout_seconds)
 
     def variable(self, service: str, name: str) -> str | None:
-        deployed = Deployment.load(self._home).service(service)
+        deployed = Deployment.load(self._home, self._names).service(service)
         serving = {deployed.resolved(target) for target in deployed.traffic}
         values = {revision.variables.get(name) for revision in deployed.revisions if revision.name in serving}
         return value_that_serves(service, name, values)
@@ -74,7 +76,7 @@ class LocalServices:
             return replace(deployed, revisions=(revision, *deployed.revisions))
 
         self._change(service, version, deploy)
-        newest = Deployment.load(self._home).service(service).revisions[0]
+        newest = Deployment.load(self._home, self._names).service(service).revisions[0]
         if not newest.is_ready:
             raise SourceUnavailable(f"{newest.name} of {service} did not start: {newest.reason}")
 
@@ -94,14 +96,15 @@ class LocalServices:
                 raise ChangedMeanwhile(f"{service} was changed since it was looked at; nothing was changed")
             return deployment.with_service(service, how(deployed))
 
-        Deployment.change(self._home, change)
+        Deployment.change(self._home, self._names, change)
 
     @cached_property
     def _address(self) -> str:
-        home = self._home
+        home, names = self._home, self._names
 
         class Handler(_HealthHandler):
             state_folder = home
+            services = names
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         server.daemon_threads = True
@@ -110,13 +113,14 @@ class LocalServices:
 
 
 class LocalPermissions:
-    """A `Permissions` port over the state folder."""
+    """A `Permissions` port over the state folder; `names` as those of `LocalServices`."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, names: Sequence[str]) -> None:
         self._home = home
+        self._names = names
 
     def roles_of(self, service_account: str) -> RoleBindings:
-        deployment = Deployment.load(self._home)
+        deployment = Deployment.load(self._home, self._names)
         return RoleBindings(
             frozenset(deployment.roles.get(service_account, ())),
             dict(deployment.unresolved_members),
@@ -136,13 +140,14 @@ class LocalPermissions:
             others = [known for known in deployment.roles.get(service_account, ()) if known != role]
             return deployment.with_roles(service_account, [*others, role] if bound else others)
 
-        Deployment.change(self._home, change)
+        Deployment.change(self._home, self._names, change)
 
 
 class _HealthHandler(BaseHTTPRequestHandler):
     """Answers ``/<service><path>`` as the state folder says at that moment."""
 
     state_folder: Path
+    services: Sequence[str]
 
     def do_GET(self) -> None:
         endpoint = self._endpoint()
@@ -159,7 +164,7 @@ class _HealthHandler(BaseHTTPRequestHandler):
     def _endpoint(self) -> Endpoint:
         service, _, path = self.path.removeprefix("/").partition("/")
         try:
-            deployed = Deployment.load(self.state_folder).service(service)
+            deployed = Deployment.load(self.state_folder, self.services).service(service)
         except SourceUnavailable as error:
             return Endpoint(500, {"error": str(error)})
         return deployed.endpoints.get(f"/{path}", Endpoint(404, {"error": "not found"}))

@@ -20,7 +20,7 @@ class BatchStateSettings:
     Attributes:
         collection: The Firestore collection, in the database of the locks; empty: none.
         path: On the embedded platform, a file or folder of the state folder; empty: none.
-        stuck_after_minutes: A batch is stuck when no player was done for so long, and a complete one that was not
+        stuck_after_minutes: A batch is stuck when no part of it was done for so long, and a complete one that was not
             consolidated for so long missed its consolidation.
     """
 

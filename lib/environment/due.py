@@ -83,7 +83,7 @@ class DueSettings:
         table: The same, from the columns of a table.
         calendar: Seasons and breaks; outside of them nothing is due, whatever query or table say. Alone: each
             day within is due, and units are not known.
-        units: What is counted, for people.
+        units: What is counted, for people, in the plural; empty: several of the environment's `unit`.
         by_hour: Rows of a date are late after this hour of it, in the environment's zone; 24 is its end.
     """
 
@@ -92,7 +92,7 @@ class DueSettings:
     query: str = ""
     table: DueTable | None = None
     calendar: Calendar | None = None
-    units: str = "games"
+    units: str = ""
     by_hour: float = 24
 
     def __post_init__(self) -> None:
@@ -102,8 +102,10 @@ class DueSettings:
             raise UserError("due: query and table are two answers to one question; keep one of them")
         if self.query:
             _check_query(self.query)
-        if not 0 < len(self.units) <= _LONGEST_NAME or not self.units.isprintable():
-            raise UserError(f"due.units: {self.units!r:.80} is not a word for what is counted, such as games")
+        if len(self.units) > _LONGEST_NAME or not self.units.isprintable():
+            raise UserError(
+                f"due.units: {self.units!r:.80} is not one line of at most {_LONGEST_NAME} characters, such as stores"
+            )
         if not 0 < self.by_hour <= _LATEST_HOUR:
             raise UserError(f"due.by_hour: must be above 0 and at most {_LATEST_HOUR}, got {self.by_hour:g}")
 

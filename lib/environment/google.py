@@ -44,7 +44,7 @@ class GoogleSettings:
             raise UserError(f"google.maximum_bytes_billed: {self.maximum_bytes_billed} would refuse every query")
         if not 0 < self.query_limit_gb <= _MOST_GIGABYTES:
             raise UserError(
-                f"google.query_limit_gb: {self.query_limit_gb:g} is no limit; write 0.001 to {_MOST_GIGABYTES}"
+                f"google.query_limit_gb: must be above 0 and at most {_MOST_GIGABYTES}, got {self.query_limit_gb:g}"
             )
 
     @property

@@ -25,7 +25,7 @@ class LockSettings:
 
     def __post_init__(self) -> None:
         if not 0 < self.lease_seconds <= 86_400:
-            raise UserError(f"lock.lease_seconds: {self.lease_seconds:g} is no lease; write up to a day's seconds")
+            raise UserError(f"lock.lease_seconds: must be above 0 and at most 86400, got {self.lease_seconds:g}")
         if self.max_wait_seconds < 0:
             raise UserError(f"lock.max_wait_seconds: must be 0 or more, got {self.max_wait_seconds:g}")
 

@@ -22,6 +22,11 @@ class Nouns:
     unit: str = ""
     entity: str = ""
 
+    @property
+    def date_heading(self) -> str:
+        """Of a table's column of dates."""
+        return f"{self.date[:1].upper()}{self.date[1:]}"
+
     def units(self, number: float, otherwise: str = "unit") -> str:
         """``1 game``, ``1,200 games``, in the word `otherwise` where there is none."""
         return counted(number, self.unit or otherwise)

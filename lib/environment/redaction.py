@@ -30,7 +30,7 @@ class RedactionSettings:
             try:
                 matches_nothing = re.compile(pattern).search("") is not None
             except (re.error, RecursionError, OverflowError) as error:
-                raise UserError(f"redact.patterns: {pattern!r:.80} is no regular expression: {error}") from error
+                raise UserError(f"redact.patterns: {pattern!r:.80} is not a regular expression: {error}") from error
             if matches_nothing:
                 raise UserError(f"redact.patterns: {pattern!r:.80} would match everywhere")
         for name in self.variables:

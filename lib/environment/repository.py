@@ -49,7 +49,7 @@ class Repository:
         is_outside = ".." in self.path.split("/") or self.path.startswith("/")
         if is_outside or not _is_short_and_printable(self.path):
             raise UserError(
-                f"services: path: {self.path!r:.80} is not a folder within the repository, such as predictions/worker"
+                f"services: path: {self.path!r:.80} is not a folder within the repository, such as src/worker"
             )
 
     @property

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
@@ -16,8 +17,8 @@ from lib.environment.lock import LockSettings
 from lib.environment.notifications import NotificationSettings
 from lib.environment.nouns import Nouns, is_noun
 from lib.environment.redaction import RedactionSettings
-from lib.environment.services import ServiceNames, names_and_repositories
-from lib.environment.strict import STRICT
+from lib.environment.services import ServiceNames, service_names
+from lib.environment.strict import STRICT, refuse_truth_values
 from lib.environment.table import table_spec, with_staging
 from lib.errors import UserError
 from lib.settings_file import checked_settings, read_yaml
@@ -36,12 +37,15 @@ class Environment:
     Attributes:
         name: Its file's name without the ending.
         project_id: Google Cloud project; a mere name on the embedded platform.
-        region: Where the services run.
-        timezone: The zone in which a game date is a date.
+        timezone: The zone in which a date is a day. It has no default: in another zone than its people's a day begins
+            at the wrong hour, and each answer about a date would be about part of two.
         redact: What is masked in all that a run leaves.
         table_spec: The table that batches are consolidated into.
+        region: Where the Cloud Run services are; empty: not said, so none can be asked.
+        services: The services of the pipeline.
         dialects: How the services write their log lines: files of ``params/dialects``, the first one first.
-        quality: What a usual date's rows are like: a file of ``params``.
+        quality: What a usual date's rows are like: a file of ``params``; empty: what holds for any table.
+        criteria: When a deployment is a success, and when to roll back: the same.
         batch_state: Where the coordinator records how far each batch is.
         due: Which dates should have rows; None: nothing says so.
         unit: What a date's rows are about, in the singular, such as ``game``; empty: reports speak of rows.
@@ -51,18 +55,19 @@ class Environment:
     __pydantic_config__ = STRICT
 
     name: str
-    platform: Literal["embedded", "google"]
-    project_id: str
-    region: str = "us-west2"
-    timezone: str = "America/New_York"
+    platform: Literal["embedded", "google"] = field(metadata={"write": "embedded or google"})
+    project_id: str = field(metadata={"write": "the Google Cloud project, or any name on the embedded platform"})
+    timezone: str = field(metadata={"write": "the zone in which a date is a day, such as Europe/Berlin or UTC"})
+    table_spec: TableSpec
+    region: str = ""
     services: ServiceNames = ServiceNames()
     lock: LockSettings = LockSettings()
     google: GoogleSettings = GoogleSettings()
     redact: RedactionSettings = RedactionSettings()
     notifications: NotificationSettings = NotificationSettings()
-    table_spec: TableSpec = TableSpec()
-    dialects: tuple[str, ...] = ("library", "a1", "a2", "b")
-    quality: str = "quality.yaml"
+    dialects: tuple[str, ...] = ("library",)
+    quality: str = ""
+    criteria: str = ""
     batch_state: BatchStateSettings = BatchStateSettings()
     due: DueSettings | None = None
     unit: str = ""
@@ -72,20 +77,36 @@ class Environment:
         self.batch_state.check_platform(self.platform)
         if self.name.startswith("_"):
             raise UserError("name: an environment cannot be called _ and more: such folders of the archive are its own")
-        if not _PARAMS_FILE.fullmatch(self.quality):
-            raise UserError(f"quality: {self.quality!r:.80} is not the name of a file of params, such as quality.yaml")
-        for setting in ("unit", "entity"):
-            if (noun := getattr(self, setting)) and not is_noun(noun):
-                raise UserError(f"{setting}: {noun!r:.80} is not a noun in the singular, such as game or order")
         for setting in ("project_id", "region", "timezone"):
             if not getattr(self, setting).isprintable():
                 raise UserError(f"{setting}: {getattr(self, setting)!r:.80} is not printable text")
+        self._check_files_and_nouns()
         try:
             ZoneInfo(self.timezone)
         except (KeyError, ValueError, OSError):
             raise UserError(
                 f"timezone: {self.timezone!r:.80} is not known; write one such as America/New_York"
             ) from None
+
+    def _check_files_and_nouns(self) -> None:
+        for setting in ("quality", "criteria"):
+            if (file := getattr(self, setting)) and not _PARAMS_FILE.fullmatch(file):
+                raise UserError(f"{setting}: {file!r:.80} is not the name of a file of params, such as {setting}.yaml")
+        for setting in ("unit", "entity"):
+            if (noun := getattr(self, setting)) and not is_noun(noun):
+                raise UserError(f"{setting}: {noun!r:.80} is not a noun in the singular, such as order or store")
+
+    def params_file(self, setting: Literal["quality", "criteria"]) -> Path | None:
+        """The file that the setting names; None: it names none.
+
+        Raises:
+            UserError: There is no such file.
+        """
+        name: str = getattr(self, setting)
+        path = places.file(f"params/{name}")
+        if name and not path.exists():
+            raise UserError(f"environment {self.name}: {setting}: there is no {path}; write it, or leave {setting} out")
+        return path if name else None
 
     @property
     def nouns(self) -> Nouns:
@@ -118,12 +139,17 @@ def load_environment(name: str) -> Environment:
         raise UserError(f"{path} holds no settings; see params/environments/local.yaml")
     if "name" in settings:
         raise UserError(f"{path}: name: an environment is called what its file is called; leave it out")
-    staging = settings.pop("staging", None) or {}
-    table = table_spec(path, settings.pop("table", None) or {})
+    given = dict(settings)
+    if "table_spec" in settings:
+        raise UserError(f"{path}: table_spec is not a setting; write table: and its settings below it")
+    staging = settings.pop("staging", None)
+    table = table_spec(path, settings.pop("table", None))
     settings |= {"name": name, "table_spec": table}
-    if "services" in settings:
-        settings["services"] = names_and_repositories(path, settings["services"])
+    settings["services"] = service_names(path, settings.get("services"), settings.get("platform"))
     environment: Environment = checked_settings(path, Environment, settings)
+    refuse_truth_values(path, given)
+    if environment.platform == "google" and environment.services.is_named and not environment.region:
+        raise UserError(f"{path}: region is missing; write where the Cloud Run services are, such as us-west2")
     return replace(environment, table_spec=with_staging(path, table, staging, environment.services.worker))
 
 
@@ -149,9 +175,9 @@ def redactor_in(name: str) -> Redactor:
     given = settings if isinstance(settings, dict) else {}
     redact, notifications = RedactionSettings(), NotificationSettings()
     if "redact" in given:
-        redact = checked_settings(path, RedactionSettings, given["redact"])
+        redact = checked_settings(path, RedactionSettings, given["redact"], "redact")
     if "notifications" in given:
-        notifications = checked_settings(path, NotificationSettings, given["notifications"])
+        notifications = checked_settings(path, NotificationSettings, given["notifications"], "notifications")
     return _redactor(redact, notifications)
 
 

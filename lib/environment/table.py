@@ -12,17 +12,7 @@ from lib.consolidation.table_spec import TableSpec
 from lib.errors import UserError
 from lib.settings_file import checked_settings
 
-# What a table with a key of its own does not say, it does not have: the default table's columns are not its columns.
-_UNSAID: dict[str, Any] = {
-    "nullable_keys": (),
-    "row_id_column": "",
-    "newest_first": (),
-    "active_column": "",
-    "never_update": (),
-    "supersedes": (),
-    "stamped": (),
-    "rounded_columns": (),
-}
+_NEEDED = "name, key_columns and date_column"
 
 
 def with_staging(path: Path, table: TableSpec, staging: Any, worker: str) -> TableSpec:
@@ -31,9 +21,8 @@ def with_staging(path: Path, table: TableSpec, staging: Any, worker: str) -> Tab
     Raises:
         UserError: It does not fit.
     """
-    if not isinstance(staging, dict):
-        raise UserError(f"{path}: staging: write its settings below it, each in a line of its own")
-    names = checked_settings(path, StagingNames, {"service": worker, **staging})
+    given = {} if staging is None else _section(path, "staging", staging, "name, service or workers")
+    names = checked_settings(path, StagingNames, {"service": worker, **given}, "staging")
     try:
         return replace(table, staging=names)
     except UserError as error:
@@ -46,15 +35,25 @@ def table_spec(path: Path, table: Any) -> TableSpec:
     Raises:
         UserError: It does not fit.
     """
-    if not isinstance(table, dict):
-        raise UserError(f"{path}: table: write its settings below it, each in a line of its own")
+    if table is None:
+        raise UserError(f"{path}: table is missing; write {_NEEDED} below table:")
+    given = _section(path, "table", table, _NEEDED)
+    if "name" not in given:
+        raise UserError(f"{path}: table.name is missing; write the table that batches are merged into, dataset.table")
+    for name in ("table", "staging"):
+        if name in given:
+            right = "write staging: beside table:, not below it" if name == "staging" else "write table.name"
+            raise UserError(f"{path}: table.{name} is not a setting; {right}")
     try:
-        named = {"table": TableName.parse(str(table["name"]))} if "name" in table else {}
+        named = TableName.parse(str(given["name"]))
     except UserError as error:
-        raise UserError(f"{path}: {error}") from error
-    if "staging" in table:
-        raise UserError(f"{path}: table.staging: write staging: beside table:, not below it")
-    settings = {name: value for name, value in table.items() if name != "name"}
-    unsaid = _UNSAID if "key_columns" in table else {}
-    spec: TableSpec = checked_settings(path, TableSpec, {**unsaid, **settings, **named})
+        raise UserError(f"{path}: table.name: {error}") from error
+    settings = {name: value for name, value in given.items() if name != "name"}
+    spec: TableSpec = checked_settings(path, TableSpec, {**settings, "table": named}, "table")
     return spec
+
+
+def _section(path: Path, name: str, given: Any, wanted: str) -> dict[Any, Any]:
+    if not isinstance(given, dict):
+        raise UserError(f"{path}: {name}: must be settings, each in a line of its own below it; write {wanted}")
+    return given

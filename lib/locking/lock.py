@@ -44,7 +44,7 @@ def guide_lock_key(game_date: date) -> str:
 
 
 class ConsolidationLock:
-    """A lease lock per game date.
+    """A lease lock per date.
 
     Args:
         project_id: The Google Cloud project whose Firestore holds the locks, as in the
@@ -53,6 +53,7 @@ class ConsolidationLock:
         timing: Length of lease, renewal deadline and heartbeat.
         max_wait_seconds: How long `acquire` waits by default.
         key_for: The lock key of a date.
+        date_column: What log lines call the date; with `key_for`, that of the table.
         fence: Moved by a forced release, so that the old holder is refused for good.
         monotonic: Seconds; only differences count.
         actor: Who releases by force, for the audit record; by default whose credentials the default
@@ -67,6 +68,7 @@ class ConsolidationLock:
         timing: LeaseTiming | None = None,
         max_wait_seconds: float = MAX_WAIT_SECONDS,
         key_for: Callable[[date], str] = guide_lock_key,
+        date_column: str = "game_date",
         fence: Fence | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         actor: Callable[[], str] | None = None,
@@ -77,6 +79,7 @@ class ConsolidationLock:
         self.timing.check_request_timeout(self.store.request_timeout_seconds)
         self.max_wait_seconds = max_wait_seconds
         self.key_for = key_for
+        self._date_column = date_column
         self._fence = fence
         self._monotonic = monotonic
         self._actor = actor or (account if store else lambda: _google_principal(project_id))
@@ -118,7 +121,7 @@ class ConsolidationLock:
             lease_seconds=self.timing.lease_seconds,
             host=host(),
         )
-        logger.info("🔒 Acquiring consolidation lock for game_date=%s, batch=%s", game_date, batch_id)
+        logger.info("🔒 Acquiring consolidation lock for %s=%s, batch=%s", self._date_column, game_date, batch_id)
         return Acquisition(self.store, claim, self.timing, self._monotonic).run(max_wait_seconds)
 
     def _let_go(self, lease: Lease) -> bool:

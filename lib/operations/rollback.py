@@ -88,7 +88,7 @@ def _advice(scope: Scope, criteria: Sequence[Judged]) -> Check:
         return question.fails(f"{advised} {counted} {'is' if len(decisive) == 1 else 'are'} met: {texts}", step)
     if verdict is Verdict.PASS:
         return question.passes(f"not advised, none of {len(criteria)} criteria is met")
-    bases = "; ".join(found.basis for _, found in decisive) or "params/criteria.yaml holds none"
+    bases = "; ".join(found.basis for _, found in decisive) or "the file of criteria holds none"
     step = f"Get the figures first, and roll back on none of these alone: {bases}."
     part = "could be judged in part only" if verdict is Verdict.WARN else "could not be judged"
     return question.answer(verdict, f"not known to be advised, {counted} {part}: {texts}", step)
@@ -102,7 +102,7 @@ def _remedy(scope: Scope, option: str) -> str:
     if option == "lock":
         plan = commands.run("rollback", {"lock": "off"})
         return f"Option A stops the waiting, and the fence goes on guarding the rows; see its plan: {plan}"
-    diagnosis = commands.run("duplicate_diagnosis", {"game_date": scope.game_date})
+    diagnosis = commands.run("duplicate_diagnosis", {"date": scope.game_date})
     return (
         f"Find out first who writes them: {diagnosis}. No rollback removes duplicates; option A takes a defence "
         "away, and option B helps only towards a revision that has the fence (see the revisions)."

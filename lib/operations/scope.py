@@ -1,13 +1,14 @@
-"""What a run looks at, its game date and period, resolved once and shown; and what it read for that."""
+"""What a run looks at, its date and period, resolved once and shown; and what it read for that."""
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lib import places
 from lib.errors import CouldNotLook, Unavailable, UserError
@@ -24,6 +25,7 @@ from lib.verdict.check import Question
 from lib.verdict.conclusion import Conclusion, RunCost
 from lib.verdict.section import Findings, Section, Table, facts, section
 from lib.words.dates import local_time, resolve_game_date, start_of, zone
+from lib.words.old_names import RENAMED
 from lib.words.quantities import spoken_bytes
 
 if TYPE_CHECKING:
@@ -61,6 +63,11 @@ class Scope:
         return replace(self.findings.conclude(), cost=RunCost(len(costs), _read_bytes(costs)))
 
     @property
+    def day(self) -> date:
+        """The date that the run is about, as notebooks call it: `game_date` is the name that it had first."""
+        return self.game_date
+
+    @property
     def day_before(self) -> date:
         return self.game_date - timedelta(days=1)
 
@@ -96,7 +103,7 @@ class Scope:
 
     @cached_property
     def history_of_date(self) -> LogHistory:
-        """The logs of the days round the game date."""
+        """The logs of the days round the date."""
         start = start_of(self.game_date, self.platform.environment.timezone)
         before, after = (timedelta(days=days) for days in _DAYS_ROUND_A_DATE)
         return self.history_between(start - before, max(start - before, min(self.now, start + after)))
@@ -156,7 +163,7 @@ class Scope:
                 "environment": self.platform.name,
                 "table": self.platform.table.table,
                 "fence": self.guard.words,
-                "game date": f"{self.game_date} (a day in {timezone})",
+                self.platform.environment.nouns.date: f"{self.game_date} (a day in {timezone})",
                 "logs since": local_time(self.since, timezone),
                 "now": f"{local_time(self.now, timezone)}{self._moment_note}",
             },
@@ -166,7 +173,8 @@ class Scope:
 def scope_of(
     platform: Platform,
     *,
-    game_date: str = "today",
+    date: str = "today",
+    game_date: str | None = None,
     hours: float = 24,
     timezone: str = "",
     now: datetime | None = None,
@@ -175,13 +183,15 @@ def scope_of(
 
     Args:
         platform: Where to look.
-        game_date: ``YYYY-MM-DD``, ``today`` or ``yesterday``.
+        date: ``YYYY-MM-DD``, ``today`` or ``yesterday``.
+        game_date: The name that `date` had first.
         hours: How far back the logs are read.
         timezone: The zone whose day is meant; the environment's when empty.
         now: The moment of the run; `places.now` by default.
 
     Raises:
-        UserError: No such date or zone, or an impossible number of hours.
+        UserError: No such date or zone, an impossible number of hours, or a notebook that was given the date by the
+            old name of its parameter.
     """
     if not 0 < hours <= _LONGEST_HOURS:
         raise UserError(
@@ -191,9 +201,20 @@ def scope_of(
     if timezone:
         zone(timezone)
         platform = replace(platform, environment=replace(platform.environment, timezone=timezone))
+    asked = date if game_date is None else game_date
+    _refuse_old_name(asked)
     moment = now or places.now()
-    resolved = resolve_game_date(game_date, platform.environment.timezone, now=moment)
+    resolved = resolve_game_date(asked, platform.environment.timezone, now=moment)
     return Scope(platform, resolved, moment - timedelta(hours=hours), moment)
+
+
+def _refuse_old_name(asked: str) -> None:
+    """papermill sets whatever it is given, so a date by the parameter's old name would be overlooked in silence."""
+    ipython: Any = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    for old, new in RENAMED.items():
+        if shell and (given := shell.user_ns.get(old, asked)) != asked:
+            raise UserError(f"parameter {old} is called {new} now; write -p {new} {given!s:.40}")
 
 
 def _since_deployment(platform: Platform, earliest: datetime) -> datetime:

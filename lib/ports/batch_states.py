@@ -92,7 +92,7 @@ class BatchStates(Protocol):
         ...
 
     def of_date(self, game_date: date) -> list[BatchState]:
-        """The batches of a game date; where there are more, which ones are left out is not promised."""
+        """The batches of a date; where there are more, which ones are left out is not promised."""
         ...
 
     def since(self, moment: datetime) -> list[BatchState]:

@@ -51,7 +51,7 @@ class Commands(ABC):
 
     def undo_repair(self, game_date: date, backup_table: str) -> Looking:
         """``runbook repair undo``, which shows its plan first."""
-        return self.looking("repair", "undo", "--game-date", game_date, "--backup", backup_table)
+        return self.looking("repair", "undo", "--date", game_date, "--backup", backup_table)
 
     @abstractmethod
     def list_roles(self, service_account: str) -> Looking:
@@ -134,4 +134,4 @@ def _run(name: str, parameters: Mapping[str, object]) -> list[str]:
 
 
 def _consolidate(batch_id: str, game_date: date | None) -> list[object]:
-    return ["consolidate", "--batch", batch_id, "--game-date", game_date or "YYYY-MM-DD"]
+    return ["consolidate", "--batch", batch_id, "--date", game_date or "YYYY-MM-DD"]

@@ -51,6 +51,7 @@ class ProjectPlan:
         table: The table's settings, in the order of the file.
         rows: How many rows were seen of each date, oldest first.
         rules: Rules for values, as `lib.projects.quality_rules` learns them.
+        criteria: The text of its criteria for success and rollback.
         cloud_project: The Google Cloud project; empty: the embedded platform.
         location: Where BigQuery keeps the table; empty: not said.
     """
@@ -61,6 +62,7 @@ class ProjectPlan:
     table: Sequence[Setting]
     rows: Mapping[date, int]
     rules: Sequence[Mapping[str, Any]]
+    criteria: str
     cloud_project: str = ""
     location: str = ""
 
@@ -68,17 +70,13 @@ class ProjectPlan:
         if not _NAME.fullmatch(self.environment):
             raise UserError(f"--env {self.environment!r:.80}: write a letter, then letters, digits, - and _")
 
-    @property
-    def quality(self) -> str:
-        """The name of the file with its rules."""
-        return f"{self._named('quality')}.yaml"
-
     def files(self) -> dict[Path, str]:
         """The environment's own files: their text, by their path in the project."""
         own = _PARAMS / "environments" / f"{self.environment}.yaml"
         dialect = _PARAMS / "dialects" / f"{self._named('services')}.yaml"
         lines = _DIALECT.format(about=yaml_value(f"the services that write {self.table[0].value}"))
-        return {own: self._settings(), _PARAMS / self.quality: self._quality(), dialect: lines}
+        quality, criteria = (_PARAMS / self._file(kind) for kind in ("quality", "criteria"))
+        return {own: self._settings(), quality: self._quality(), criteria: self.criteria, dialect: lines}
 
     def shared_files(self) -> dict[Path, str]:
         """What a project has once, for all of its environments."""
@@ -89,8 +87,12 @@ class ProjectPlan:
         """The first environment's files have plain names."""
         return kind if self.environment in _FIRST else f"{kind}_{self.environment}"
 
+    def _file(self, kind: str) -> str:
+        return f"{self._named(kind)}.yaml"
+
     def _settings(self) -> str:
         platform = "google" if self.cloud_project else "embedded"
+        services = ["", *_SERVICES] if self.cloud_project else []
         google = ["", "google:", f"  {yaml_line('bigquery_location', self.location)}"] if self.location else []
         return _text(
             f"# Made by `runbook init` from {one_line(self.origin)}. Correct what is wrong.",
@@ -98,6 +100,7 @@ class ProjectPlan:
             yaml_line("project_id", self.cloud_project or "local"),
             yaml_line("timezone", self.timezone, "the zone in which a date is a day"),
             *google,
+            *services,
             "",
             yaml_line(
                 "dialects",
@@ -110,7 +113,8 @@ class ProjectPlan:
             "",
             *self._due(),
             "",
-            yaml_line("quality", self.quality, "what a usual date is like: a file of params"),
+            yaml_line("quality", self._file("quality"), "what a usual date is like: a file of params"),
+            yaml_line("criteria", self._file("criteria"), "when to call a deployment a success, and when to roll back"),
         )
 
     def _due(self) -> list[str]:
@@ -173,6 +177,12 @@ def _text(*lines: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+_SERVICES = (
+    "# The Cloud Run services that write the staging tables and merge them. Without them none is asked.",
+    "# region: us-central1",
+    "# services: { worker: NAME, coordinator: NAME }",
+)
+
 _SCHEDULE = """\
 # What runs when: `runbook schedule run`, or `runbook schedule once` from cron.
 #   cron  minute hour day month weekday (0: Sunday), by the clocks of `timezone`
@@ -189,7 +199,7 @@ entries:
   daily_quality:
     runbook: daily_quality
     cron: "0 9 * * *"
-    parameters: {{ game_date: yesterday }}
+    parameters: {{ date: yesterday }}
     retries: 2
     retry_delay_seconds: 300
     catch_up_seconds: 21600

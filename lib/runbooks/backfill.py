@@ -15,7 +15,7 @@ from lib.archive.search import Selection
 from lib.environment import load_environment
 from lib.errors import RunbookError, UserError, worst_exit_code
 from lib.runbooks.catalogue import Runbook
-from lib.runbooks.parameters import APPROVALS, assignment_words
+from lib.runbooks.parameters import APPROVALS, assignment_words, declared_names
 from lib.runbooks.process import run_words, started
 from lib.runbooks.stop import StopRequest, signals_as_requests
 from lib.words.dates import dates_of
@@ -39,7 +39,8 @@ class DateSeries:
         name, equals, value = text.partition("=")
         if not equals or not value:
             raise UserError(f"{text!r:.80} is not of the form PARAMETER=FIRST..LAST or PARAMETER=DATE,DATE")
-        series = cls(name, dates_of(value))
+        (declared,) = declared_names(runbook.parameters, {name: value})
+        series = cls(declared, dates_of(value))
         series._ensure_dates_of(runbook)
         return series
 
@@ -110,7 +111,7 @@ def ensure_fit(runbook: Runbook, series: DateSeries, parameters: Mapping[str, st
         UserError: There is no such environment, a parameter does not fit, or would approve a change.
     """
     load_environment(environment)
-    if series.parameter in parameters:
+    if series.parameter in declared_names(runbook.parameters, parameters):
         raise UserError(f"parameter {series.parameter} is given twice: it takes the dates")
     for name in APPROVALS:
         if name in parameters:

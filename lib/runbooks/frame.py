@@ -27,21 +27,22 @@ FIRST = Question("{id}", "{title}")
 @section(FIRST)
 def first_step(scope: Scope) -> Section:
     """Look at one thing, and answer the question with the figure that decides."""
-    question = FIRST.on({{"game date": scope.game_date}}, [scope.platform.commands.run("{name}")])
+    platform = scope.platform
+    question = FIRST.on({{platform.environment.nouns.date: scope.day}}, [platform.commands.run("{name}")])
     return Section((question.unknown("this step is not written yet", "Write it: lib/operations/{name}.py"),))
 '''
 
 _PARAMETERS = """\
 environment: str = "local"  # where to look: a file of params/environments, without its ending
-game_date: str = "today"  # date to look at: YYYY-MM-DD, today or yesterday
+date: str = "today"  # date to look at: YYYY-MM-DD, today or yesterday
 hours: float = 24  # how far back the logs are read, in hours
-timezone: str = ""  # zone in which a game date is a day, such as America/New_York; empty: the environment's"""
+timezone: str = ""  # zone in which a date is a day, such as America/New_York; empty: the environment's"""
 
 _SETUP = """\
 from lib.operations.scope import scope_of
 from lib.platform import connect
 
-scope = scope_of(connect(environment), game_date=game_date, hours=hours, timezone=timezone)
+scope = scope_of(connect(environment), date=date, hours=hours, timezone=timezone)
 scope"""
 
 _READ = """\

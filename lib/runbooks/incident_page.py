@@ -198,7 +198,8 @@ def _open(incident: Incident) -> Part:
 
 def _timeline(incident: Incident) -> Part:
     rows = [_consolidation_row(incident, run) for run in incident.consolidations]
-    columns = ("Started", "Batch", "Game date", "State", "Took", "Rows", "Duplicates", "Instance")
+    date = incident.platform.environment.nouns.date_heading
+    columns = ("Started", "Batch", date, "State", "Took", "Rows", "Duplicates", "Instance")
     return _part("Consolidations", columns, rows, "None was logged.", _unread(incident, "logs"))
 
 

@@ -32,6 +32,7 @@ from lib.environment import Channel, NotificationSettings
 from lib.runbooks.parameters import APPROVALS
 from lib.verdict.check import Check
 from lib.verdict.verdict import Verdict
+from lib.words.old_names import current_names
 from lib.words.pages import in_zone
 from lib.words.quantities import in_one_line
 from lib.words.secrets.redaction import Redactor
@@ -115,7 +116,7 @@ def alert_key(*question: object) -> str:
 
 def _asks_the_same(one: RunRecord, other: RunRecord) -> bool:
     is_of_one_entry = bool(one.origin.schedule) and one.origin.schedule == other.origin.schedule
-    return is_of_one_entry or one.parameters == other.parameters
+    return is_of_one_entry or current_names(one.parameters) == current_names(other.parameters)
 
 
 def _message(run: Run, before: Verdict, archive: Archive, settings: NotificationSettings) -> Message:

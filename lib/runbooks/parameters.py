@@ -13,11 +13,12 @@ import tokenize
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from lib.errors import UserError
 from lib.words.choices import no_such
 from lib.words.dates import DATE_WORDS, iso_date
+from lib.words.old_names import RENAMED
 from lib.words.secrets.names import says_secret
 
 # What approves a change: of the plan that a person has looked at, within its time.
@@ -32,6 +33,7 @@ _SCALARS: dict[str, tuple[Any, str]] = {
     "float": (float, "a number"),
     "bool": (bool, "true or false"),
 }
+_Value = TypeVar("_Value")
 _CHOICES = re.compile(r"(?P<all>one of (?P<words>\w+(?:, \w+)+)(?P<empty> or empty)?): ")
 
 
@@ -122,7 +124,7 @@ def comma_separated(given: str) -> list[str]:
 
 def _date_text(given: str) -> str:
     if given and given not in DATE_WORDS and not _EARLIEST <= iso_date(given) <= _LATEST:
-        raise ValueError("far from any game")
+        raise ValueError("far from any date of a table")
     return given
 
 
@@ -195,18 +197,36 @@ def assignment_words(values: Mapping[str, object]) -> list[str]:
     return [word for name, value in values.items() for word in ("-p", f"{name}={_as_text(name, value)}")]
 
 
+def declared_names(declared: tuple[Parameter, ...], given: Mapping[str, _Value]) -> dict[str, _Value]:
+    """What is given by the names that a runbook declares, some of which had another name before.
+
+    Raises:
+        UserError: One is given by both names, with different values.
+    """
+    names = [parameter.name for parameter in declared]
+    found: dict[str, _Value] = {}
+    for name, value in given.items():
+        now = name if name in names else RENAMED.get(name, name)
+        known = now if now in names else name
+        if known in found and found[known] != value:
+            raise UserError(f"parameter {known} is given twice, also by its old name, with different values; give one")
+        found[known] = value
+    return found
+
+
 def resolve_values(declared: tuple[Parameter, ...], given: Mapping[str, object]) -> dict[str, Any]:
-    """Every declared parameter's value: the given one, checked, or its default.
+    """Every declared parameter's value: the given one, checked, or its default; old names are taken too.
 
     Raises:
         UserError: A given name is not declared, or a value does not fit.
     """
     names = [parameter.name for parameter in declared]
-    for name in given:
+    named = declared_names(declared, given)
+    for name in named:
         if name not in names:
             raise no_such("parameter", name, names)
     return {
-        parameter.name: parameter.value(given[parameter.name]) if parameter.name in given else parameter.default
+        parameter.name: parameter.value(named[parameter.name]) if parameter.name in named else parameter.default
         for parameter in declared
     }
 

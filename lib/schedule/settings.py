@@ -14,7 +14,7 @@ from lib import places
 from lib.environment import default_environment, load_environment
 from lib.errors import UserError
 from lib.runbooks.catalogue import Runbook, find_runbook
-from lib.runbooks.parameters import APPROVALS
+from lib.runbooks.parameters import APPROVALS, declared_names
 from lib.schedule.cron import Cron
 from lib.settings_file import checked_settings, read_yaml
 from lib.words.dates import DATE_WORDS, resolve_game_date, start_of, zone
@@ -150,14 +150,15 @@ class Entry:
             runbook: The entry's.
             planned_at: The moment (UTC).
         """
-        timezone = self.parameters.get("timezone") or load_environment(self.environment).timezone
+        given = declared_names(runbook.parameters, self.parameters)
+        timezone = given.get("timezone") or load_environment(self.environment).timezone
         words = {
-            each.name: given
+            each.name: word
             for each in runbook.parameters
-            if each.type.is_date and (given := self.parameters.get(each.name, each.default)) in DATE_WORDS
+            if each.type.is_date and (word := given.get(each.name, each.default)) in DATE_WORDS
         }
         dates = {name: resolve_game_date(word, timezone, now=planned_at).isoformat() for name, word in words.items()}
-        return {**self.parameters, **dates}
+        return {**given, **dates}
 
     def _where(self, setting: str) -> str:
         return f"entries.{self.name}.{setting}"

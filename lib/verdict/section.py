@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-from lib.errors import CouldNotLook
+from lib.errors import CouldNotLook, NotAsked
 from lib.verdict import all_rows
 from lib.verdict.all_rows import AllRows
 from lib.verdict.cells import cell, heading, is_of_numbers, marked_as, unbroken
@@ -103,6 +103,8 @@ _Step = Callable[Concatenate[_Run, _P], Section]
 def section(question: Question) -> Callable[[_Step[_Run, _P]], _Step[_Run, _P]]:
     """Make a function a step: what it finds counts, and it is UNKNOWN when its source cannot be read.
 
+    Without such a source in the environment it is not asked, and shows that.
+
     Args:
         question: Stands for the step when it could not look.
     """
@@ -112,6 +114,8 @@ def section(question: Question) -> Callable[[_Step[_Run, _P]], _Step[_Run, _P]]:
         def counted(run: _Run, /, *args: _P.args, **kwargs: _P.kwargs) -> Section:
             try:
                 found = step(run, *args, **kwargs)
+            except NotAsked as error:
+                found = Section((), (facts(question.name, {"not asked": str(error)}),))
             except CouldNotLook as error:
                 found = Section((question.could_not_look(error),))
             run.findings.add(f"{step.__module__}.{step.__qualname__}{args}{kwargs}", found)

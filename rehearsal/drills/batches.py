@@ -43,7 +43,7 @@ def injured_players(stage: Stage) -> Scene:
         f"{batch} is stuck at 87%: {_INJURED} of {_PLAYERS} players missing since {local_time(stage.now, zone)}",
         f"each has failed: {', '.join(injured[:10])} and {_INJURED - 10} more",
         injured[-1],
-        f"runbook consolidate --batch {batch} --game-date {stage.today}",
+        f"runbook consolidate --batch {batch} --date {stage.today}",
     )
     return _looked_at(stage, batch, says, f"{len(rows):,} rows")
 
@@ -61,7 +61,7 @@ def complete_fails(stage: Stage) -> Scene:
     says = (
         f"{batch} is complete ({_PLAYERS} of {_PLAYERS} players)",
         f"not consolidated: {_WAITING_ROWS:,} rows in {_WAITING_TABLES} tables wait",
-        f"runbook consolidate --batch {batch} --game-date {stage.today}",
+        f"runbook consolidate --batch {batch} --date {stage.today}",
     )
     return _looked_at(stage, batch, says, f"{_WAITING_ROWS:,} rows")
 

@@ -51,7 +51,7 @@ def inactive_duplicates(stage: Stage) -> Scene:
     active = f"0 active on {DAY}: the {_INACTIVE_KEYS} duplicate keys are inactive rows, which block nothing"
     why = f"what failed is the validation of {BATCH}, which counts inactive rows"
     monitoring = (f"the validation of 1 found duplicates: {BATCH}", active, "Nothing has to be repaired")
-    of_date = {"game_date": str(DAY)}
+    of_date = {"date": str(DAY)}
     return Scene(
         [
             Look("day1_monitoring", Verdict.FAIL, monitoring, of_date),
@@ -141,13 +141,15 @@ def _settings() -> str:
     return dedent(f"""\
         platform: embedded
         project_id: local
+        timezone: America/New_York
+        quality: quality.yaml
+        criteria: criteria.yaml
         table:
           name: {_OTHER_TABLE}
           key_columns: [game_pk, pitcher_lookup, strikeouts_line]
           nullable_keys: [strikeouts_line]
+          date_column: game_date
           row_id_column: prediction_id
           newest_first: [created_at]
-          active_column: ""
           never_update: [created_at]
-          rounded_columns: []
         """)

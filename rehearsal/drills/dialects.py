@@ -23,7 +23,7 @@ from rehearsal.service_nights import (
 from rehearsal.services_writer import merge_as_services, stage_as_services
 from rehearsal.stage import deploy_fix, stage_batch
 
-_DATE: Mapping[str, str] = {"game_date": str(DAY)}
+_DATE: Mapping[str, str] = {"date": str(DAY)}
 _DAYS_OF_HISTORY = 1
 _LEFTOVERS = 5
 _WORKERS = ("prediction-worker-00035-4xk_0a49f283", "prediction-worker-00036-b7c_51ce0d7e")
@@ -139,7 +139,7 @@ def _two_revisions(dialect: str) -> Drill:
             spelled = staged.table.sibling(f"_staging_{BATCH}_{worker}".replace("-", "_"))
             stage.run_sql(f"CREATE TABLE {spelled.sql} AS SELECT * FROM {staged.table.sql}")  # noqa: S608 - own names
         stage.platform.warehouse.drop([staged.table for staged in written])
-        waits = (f"2 staging tables with {len(rows):,} rows wait", f"--batch {BATCH} --game-date {DAY}")
+        waits = (f"2 staging tables with {len(rows):,} rows wait", f"--batch {BATCH} --date {DAY}")
         return Scene([Look("consolidation_timeout", Verdict.FAIL, waits, {**_DATE, "batch": BATCH})], moment)
 
     title = f"a batch staged by two revisions waits, as the services write in {dialect}"

@@ -167,4 +167,4 @@ def _at(stage: Stage, day: date, at: time) -> datetime:
 
 
 def _on(day: date) -> dict[str, str]:
-    return {"game_date": str(day)}
+    return {"date": str(day)}

@@ -141,7 +141,7 @@ def _whole_slate(stage: Stage) -> Slate:
 
 def _all_green(day: date, rows: int, *, asked: str = "") -> Sequence[Look]:
     """Every hourly and daily look, each of which is to see all rows of the date."""
-    parameters = {"game_date": asked or str(day)}
+    parameters = {"date": asked or str(day)}
     return [
         Look("day1_monitoring", Verdict.PASS, (_counted(day, rows),), parameters),
         Look("daily_quality", Verdict.PASS, (), parameters),
@@ -157,4 +157,4 @@ def _clean(stage: Stage) -> Look:
 
 
 def _on(day: date) -> dict[str, str]:
-    return {"game_date": str(day)}
+    return {"date": str(day)}

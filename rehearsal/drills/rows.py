@@ -109,13 +109,12 @@ def _settings() -> str:
     return dedent(f"""\
         platform: embedded
         project_id: local
+        timezone: America/New_York
+        quality: quality.yaml
+        criteria: criteria.yaml
         table:
           name: {_OTHER_TABLE}
           key_columns: [game_id, player_lookup]
-          nullable_keys: []
-          row_id_column: ""
+          date_column: game_date
           newest_first: [processed_at]
-          active_column: ""
-          never_update: []
-          rounded_columns: []
         """)

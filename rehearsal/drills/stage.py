@@ -54,7 +54,7 @@ class Stage:
     @property
     def of_today(self) -> dict[str, str]:
         """The parameter of a runbook that looks at today."""
-        return {"game_date": str(self.today)}
+        return {"date": str(self.today)}
 
     @property
     def worker(self) -> str:

@@ -86,7 +86,7 @@ def switched_off(stage: Stage) -> Scene:
     says = (f"{_SYSTEM} stopped for all games at once", f"Last rows {first - timedelta(days=1)}", "reported once")
     return Scene(
         [
-            Look("daily_quality", Verdict.WARN, says, {"game_date": str(first)}),
+            Look("daily_quality", Verdict.WARN, says, {"date": str(first)}),
             Look("daily_quality", Verdict.PASS, (), stage.of_today),
         ]
     )

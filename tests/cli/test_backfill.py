@@ -32,17 +32,17 @@ QUALITY = find_runbook("daily_quality")
 
 def archived(tmp_path: Path) -> list[Run]:
     runs = [run for run in Archive(tmp_path / "outputs").runs() if isinstance(run, Run)]
-    return sorted(runs, key=lambda run: str(run.record.parameters["game_date"]))
+    return sorted(runs, key=lambda run: str(run.record.parameters["date"]))
 
 
 def test_each_date_is_a_run_and_the_worst_decides(shell: Shell, tmp_path: Path) -> None:
     result = shell(
-        "run", "daily_quality", "--over", "game_date=2026-01-17..2026-01-18", "-p", "days=7", "--jobs", 2, "--json"
+        "run", "daily_quality", "--over", "date=2026-01-17..2026-01-18", "-p", "days=7", "--jobs", 2, "--json"
     )  # fmt: skip
     assert result.returncode == 3, result.stderr  # an empty table: nothing to judge by
     told = json.loads(result.stdout.splitlines()[-1])
     runs = archived(tmp_path)
-    assert [run.record.parameters["game_date"] for run in runs] == ["2026-01-17", "2026-01-18"]
+    assert [run.record.parameters["date"] for run in runs] == ["2026-01-17", "2026-01-18"]
     assert [run.record.parameters["days"] for run in runs] == [7, 7]
     assert [run["run_id"] for run in told["runs"]] == [run.record.run_id for run in runs]
     assert [run["verdict"] for run in told["runs"]] == ["UNKNOWN", "UNKNOWN"]
@@ -52,10 +52,10 @@ def test_each_date_is_a_run_and_the_worst_decides(shell: Shell, tmp_path: Path) 
 
 def test_a_task_of_a_job_does_its_share(shell: Shell, tmp_path: Path) -> None:
     task = {"CLOUD_RUN_TASK_INDEX": "1", "CLOUD_RUN_TASK_COUNT": "3"}
-    over = ("run", "daily_quality", "--over", "game_date=2026-01-16..2026-01-18", "--cloud-run-task")
+    over = ("run", "daily_quality", "--over", "date=2026-01-16..2026-01-18", "--cloud-run-task")
     result = shell(*over, environ=task)
     assert result.returncode == 3, result.stderr
-    assert [run.record.parameters["game_date"] for run in archived(tmp_path)] == ["2026-01-17"]
+    assert [run.record.parameters["date"] for run in archived(tmp_path)] == ["2026-01-17"]
     assert result.stdout.startswith("UNKNOWN  2026-01-17  ")
 
     assert "not a task of a Cloud Run job" in shell(*over).stderr
@@ -65,7 +65,7 @@ def test_a_task_of_a_job_does_its_share(shell: Shell, tmp_path: Path) -> None:
 def test_told_to_stop_it_begins_no_other_date(number: signal.Signals, tmp_path: Path) -> None:
     dates = [f"2026-01-{day}" for day in range(10, 20)]
     backfill = subprocess.Popen(
-        [sys.executable, "-m", "lib.cli", "run", "daily_quality", "--over", f"game_date={','.join(dates)}"],
+        [sys.executable, "-m", "lib.cli", "run", "daily_quality", "--over", f"date={','.join(dates)}"],
         env={**os.environ, "RUNBOOK_HOME": str(tmp_path / "home"), "RUNBOOK_OUTPUTS": str(tmp_path / "outputs")},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -78,7 +78,7 @@ def test_told_to_stop_it_begins_no_other_date(number: signal.Signals, tmp_path: 
         output, _ = backfill.communicate()
 
     assert backfill.returncode == 3
-    begun = [run.record.parameters["game_date"] for run in archived(tmp_path)]
+    begun = [run.record.parameters["date"] for run in archived(tmp_path)]
     assert begun == dates[: len(begun)]
     assert 1 <= len(begun) < len(dates)
     assert f"Not run: {', '.join(dates[len(begun) :])}" in output
@@ -90,7 +90,7 @@ def backfill_in_a_run(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], l
     """A backfill of two dates once the first one's cell says that it runs, and all that it has started by then."""
     os.mkfifo(tmp_path / "ready")
     ready = os.open(tmp_path / "ready", os.O_RDONLY | os.O_NONBLOCK)
-    over = ("--over", "game_date=2026-01-17,2026-01-18", "-p", f"folder={tmp_path}", "--json")
+    over = ("--over", "date=2026-01-17,2026-01-18", "-p", f"folder={tmp_path}", "--json")
     place = {
         "RUNBOOK_HOME": str(tmp_path / "home"),
         "RUNBOOK_OUTPUTS": str(tmp_path / "outputs"),
@@ -142,18 +142,18 @@ def test_a_run_that_is_killed_is_told_of_and_stops_no_other(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--over", "game_date=2026-01-18..2026-01-17"), "ends before it begins"),
-        (("--over", "game_date=2023-01-01..2026-01-01"), "1,097 dates; at most 1,000"),
-        (("--over", "game_date=2026-01-17,2026-01-17"), "names a date twice"),
-        (("--over", "game_date=20260117"), "not a date"),
-        (("--over", "game_date=today..2026-01-17"), "not a date"),
-        (("--over", "game_date=0999-01-01"), "is not a date"),
-        (("--over", "days=2026-01-17"), "has no date 'days'; it has game_date"),
-        (("--over", "game_date"), "not of the form PARAMETER=FIRST..LAST"),
-        (("--over", "game_date=2026-01-17", "-p", "game_date=2026-01-18"), "given twice"),
-        (("--over", "game_date=2026-01-17", "-p", "games=many"), "not a whole number"),
-        (("--over", "game_date=2026-01-17", "--env", "nowhere"), "no environment 'nowhere'"),
-        (("--over", "game_date=2026-01-17", "--jobs", "0"), "not in the range"),
+        (("--over", "date=2026-01-18..2026-01-17"), "ends before it begins"),
+        (("--over", "date=2023-01-01..2026-01-01"), "1,097 dates; at most 1,000"),
+        (("--over", "date=2026-01-17,2026-01-17"), "names a date twice"),
+        (("--over", "date=20260117"), "not a date"),
+        (("--over", "date=today..2026-01-17"), "not a date"),
+        (("--over", "date=0999-01-01"), "is not a date"),
+        (("--over", "days=2026-01-17"), "has no date 'days'; it has date"),
+        (("--over", "date"), "not of the form PARAMETER=FIRST..LAST"),
+        (("--over", "date=2026-01-17", "-p", "date=2026-01-18"), "given twice"),
+        (("--over", "date=2026-01-17", "-p", "games=many"), "not a whole number"),
+        (("--over", "date=2026-01-17", "--env", "nowhere"), "no environment 'nowhere'"),
+        (("--over", "date=2026-01-17", "--jobs", "0"), "not in the range"),
         (("--jobs", "2"), "go with --over"),
     ],
 )
@@ -167,7 +167,7 @@ def test_bad_input_is_one_line_and_nothing_runs(
 
 
 def test_an_approval_is_for_one_date(shell: Shell, tmp_path: Path) -> None:
-    result = shell("run", "duplicate_diagnosis", "--over", "game_date=2026-01-17", "-p", "plan=abc", "-p", "reason=why")
+    result = shell("run", "duplicate_diagnosis", "--over", "date=2026-01-17", "-p", "plan=abc", "-p", "reason=why")
     assert (result.returncode, archived(tmp_path)) == (2, [])
     assert "approves one plan" in result.stderr
 
@@ -178,7 +178,7 @@ def test_an_approval_is_for_one_date(shell: Shell, tmp_path: Path) -> None:
     tasks=st.integers(1, 50),
 )
 def test_tasks_together_do_each_date_once(first: date, length: int, tasks: int) -> None:
-    series = DateSeries.parse(f"game_date={first}..{first + timedelta(length - 1)}", QUALITY)
+    series = DateSeries.parse(f"date={first}..{first + timedelta(length - 1)}", QUALITY)
     assert len(series.dates) == length
     shares = [day for index in range(tasks) for day in series.share(index, tasks).dates]
     assert sorted(shares) == list(series.dates)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.cli.conftest import Shell
 
-DATE = ("--game-date", "2026-01-17")
+DATE = ("--date", "2026-01-17")
 HEADER = "game_id,player_lookup,system_id,current_points_line,predicted_points"
 
 
@@ -25,14 +25,16 @@ def assert_one_line(result: object, *told: str) -> None:
     ("words", "told"),
     [
         (("run", "deploy_verfy"), ["deploy_verfy", "did you mean deploy_verify"]),
-        (("run", "deploy_verify", "-p", "game_dat=today"), ["game_dat", "did you mean game_date"]),
+        (("run", "deploy_verify", "-p", "dat=today"), ["dat", "did you mean date"]),
         (("run", "deploy_verify", "-p", "hours=soon"), ["hours", "soon", "a number"]),
-        (("run", "deploy_verify", "-p", "game_date=2026-02-30"), ["game_date", "2026-02-30"]),
-        (("run", "deploy_verify", "-p", "game_date=0001-01-01"), ["game_date", "0001-01-01"]),
+        (("run", "deploy_verify", "-p", "date=2026-02-30"), ["date", "2026-02-30"]),
+        (("run", "deploy_verify", "-p", "date=0001-01-01"), ["date", "0001-01-01"]),
         (("run", "deploy_verify", "-p", "hours"), ["hours", "KEY=VALUE"]),
         (("run", "deploy_verify", "--env", "prodction"), ["prodction", "did you mean production"]),
         (("consolidate", "--batch", "b'; DROP TABLE x; --", *DATE), ["DROP TABLE", "not valid"]),
-        (("consolidate", "--batch", "b", "--game-date", "2026-13-01"), ["2026-13-01", "YYYY-MM-DD"]),
+        (("duplicates", *DATE, "--game-date", "2026-01-18"), ["--date", "2026-01-17", "2026-01-18", "give one"]),
+        (("run", "deploy_verify", "-p", "date=2026-01-17", "-p", "game_date=2026-01-18"), ["date", "old name"]),
+        (("consolidate", "--batch", "b", "--date", "2026-13-01"), ["2026-13-01", "YYYY-MM-DD"]),
         (("consolidate", "--batch", "never_seen", *DATE), ["never_seen", "never consolidated"]),
         (("locks", "release", "2026-01-17"), ["consolidation_2026-01-17", "nothing was released"]),
         (("locks", "release", "2026-01-17", "--reason", "stuck"), ["needs plan=DIGEST", "nothing was changed"]),

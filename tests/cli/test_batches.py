@@ -10,7 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.cli.conftest import Shell
+from tests.environments import NEEDED
 
 HEADER = "prediction_id,game_id,player_lookup,system_id,current_points_line,predicted_points"
 DATE = "2026-01-17"
@@ -32,10 +35,10 @@ def test_every_row_of_a_file_is_accounted_for_and_a_second_call_changes_nothing(
     rows += ["c,g1,player0,xgb,,22", "d,g1,player0,xgb,,23"]  # no line meets no line
     file = write_csv(tmp_path / "own.csv", rows)
 
-    staged = last_json(shell("stage", "--batch", "own-1", "--game-date", DATE, file, "--workers", 7, "--json"))
+    staged = last_json(shell("stage", "--batch", "own-1", "--date", DATE, file, "--workers", 7, "--json"))
     assert (staged["staged"], len(staged["staging_tables"])) == (44, 7)
 
-    consolidate = ("consolidate", "--batch", "own-1", "--game-date", DATE, "--json")
+    consolidate = ("consolidate", "--batch", "own-1", "--date", DATE, "--json")
     first = last_json(shell(*consolidate))
     assert {name: first[name] for name in ("status", "staged", "inserted", "updated", "deduplicated")} == {
         "status": "consolidated",
@@ -47,20 +50,41 @@ def test_every_row_of_a_file_is_accounted_for_and_a_second_call_changes_nothing(
     again = last_json(shell(*consolidate))
     assert (again["status"], again["inserted"], again["updated"]) == ("already_consolidated", 0, 0)
 
-    counted = last_json(shell("duplicates", "--game-date", DATE, "--json"))
+    counted = last_json(shell("duplicates", "--date", DATE, "--json"))
     assert (counted["rows"], counted["duplicate_keys"], counted["guide_keys"]) == (42, 0, 1)
+
+
+def test_another_table_goes_by_the_name_of_its_own_date_column(
+    tmp_path: Path, home: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shop.yaml").write_text(NEEDED.replace("date_column: day", "date_column: order_date"))
+    monkeypatch.setenv("RUNBOOK_ENVIRONMENTS", str(tmp_path))
+    rows = tmp_path / "orders.jsonl"
+    rows.write_text('{"id": 1, "order_date": "2026-01-16"}\n')
+    assert shell("import", "rows", rows).returncode == 0
+    rows.write_text(f'{{"id": 1, "order_date": "{DATE}"}}\n{{"id": 2, "order_date": "{DATE}"}}\n')
+    of_date = ("--game-date", DATE, "--json")  # the older name of --date
+    for command in (("stage", "--batch", "b", rows), ("consolidate", "--batch", "b"), ("duplicates",)):
+        said = last_json(shell(*command, *of_date))
+        assert (said["order_date"], "game_date" in said) == (DATE, False)
+    logged = (home / "logs" / "coordinator.jsonl").read_text(encoding="utf-8")
+    assert f"Acquiring consolidation lock for order_date={DATE}, batch=b" in logged
+    run = shell("run", "day1_monitoring", "-p", f"game_date={DATE}", "--json")
+    checks = json.loads(run.stdout.splitlines()[-1])["checks"]
+    assert [check["summary"] for check in checks if check["id"] == "consolidations"] == ["1 completed"]
+    assert "game" not in json.dumps(checks)
 
 
 def test_two_shells_at_once_lose_and_duplicate_nothing(tmp_path: Path, shell: Shell) -> None:
     file = write_csv(tmp_path / "own.csv", [f"p{i},g1,player{i},xgb,20.5,21" for i in range(60)])
     for batch, flags in (("locked", []), ("unlocked", ["--no-lock"])):
-        last_json(shell("stage", "--batch", batch, "--game-date", DATE, file, "--workers", 5, "--json"))
-        command = ("consolidate", "--batch", batch, "--game-date", DATE, "--json", *flags)
+        last_json(shell("stage", "--batch", batch, "--date", DATE, file, "--workers", 5, "--json"))
+        command = ("consolidate", "--batch", batch, "--date", DATE, "--json", *flags)
         with ThreadPoolExecutor(2) as pool:
             results = [last_json(result) for result in pool.map(lambda _, c=command: shell(*c), range(2))]
         assert sorted(result["status"] for result in results) == ["already_consolidated", "consolidated"]
         assert sum(result["staged"] for result in results) == 60
-    counted = last_json(shell("duplicates", "--game-date", DATE, "--json"))
+    counted = last_json(shell("duplicates", "--date", DATE, "--json"))
     assert (counted["rows"], counted["keys"], counted["duplicate_keys"]) == (60, 60, 0)
 
 
@@ -70,7 +94,7 @@ def test_all_that_waits_for_some_dates_is_consolidated_one_after_another(
     """What cannot be is said, and keeps nothing else from it; a second call finds only that."""
     file = write_csv(tmp_path / "own.csv", [f"p{i},g1,player{i},xgb,20.5,21" for i in range(4)])
     for day in range(14, 18):
-        last_json(shell("stage", "--batch", f"night-{day}", "--game-date", f"2026-01-{day}", file, "--json"))
+        last_json(shell("stage", "--batch", f"night-{day}", "--date", f"2026-01-{day}", file, "--json"))
     alter = (
         "import duckdb, sys; c = duckdb.connect(sys.argv[1]); "
         "[name] = [n for (n,) in c.execute('SELECT table_name FROM duckdb_tables()').fetchall() if 'night_16' in n]; "
@@ -99,7 +123,7 @@ def test_all_that_waits_for_some_dates_is_consolidated_one_after_another(
 
 def test_a_repair_is_planned_applied_and_undone(shell: Shell, home: Path) -> None:
     assert last_json(shell("locks", "list", "--json"))["locks"] == []
-    nothing_there = shell("duplicates", "--game-date", DATE)
+    nothing_there = shell("duplicates", "--date", DATE)
     assert (nothing_there.returncode, "nothing can be said" in nothing_there.stdout) == (3, True)
     insert = (
         "import duckdb, sys; c = duckdb.connect(sys.argv[1]); "
@@ -108,21 +132,21 @@ def test_a_repair_is_planned_applied_and_undone(shell: Shell, home: Path) -> Non
     )
     subprocess.run([sys.executable, "-c", insert, str(home / "warehouse.duckdb")], check=True)
 
-    found = shell("duplicates", "--game-date", DATE)
+    found = shell("duplicates", "--date", DATE)
     assert found.returncode == 1
     assert "1 duplicate keys (2 rows too many) among 3 rows" in found.stdout
-    apply = words_of(shell("repair", "plan", "--game-date", DATE), "Next: ")
-    assert shell("duplicates", "--game-date", DATE).returncode == 1
+    apply = words_of(shell("repair", "plan", "--date", DATE), "Next: ")
+    assert shell("duplicates", "--date", DATE).returncode == 1
 
     applied = shell(*apply)
     assert applied.returncode == 0, applied.stderr
-    assert shell("duplicates", "--game-date", DATE).returncode == 0
+    assert shell("duplicates", "--date", DATE).returncode == 0
     refused = shell(*apply)
     assert (refused.returncode, "has moved" in refused.stderr) == (1, True)
 
     undo = words_of(applied, "To undo it: ")
     assert shell(*words_of(shell(*undo), "Next: ")).returncode == 0
-    assert "2 rows too many" in shell("duplicates", "--game-date", DATE).stdout
+    assert "2 rows too many" in shell("duplicates", "--date", DATE).stdout
     actions = last_json(shell("audit", "--json"))["actions"]
     assert [(action["action"], action["status"]) for action in actions] == [
         ("undo of a repair", "done"),

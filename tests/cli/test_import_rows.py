@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from tests.environments import NEEDED
 from tests.hostile.hostile import FRAGMENTS, assert_refused, call
 
 TABLE = "nba_predictions.player_prop_predictions"
@@ -98,7 +99,7 @@ def test_parquet_keeps_every_column_and_its_type(tmp_path: Path, home: Path) -> 
     rows = held(home)
     assert [row["player_lookup"] for row in rows] == ["a", "b", "c"]
     assert {**rows[0], "key_factors": json.loads(rows[0]["key_factors"])} == {**ROW, "created_at": NOON}
-    counted = call("duplicates", "--game-date", DAY)
+    counted = call("duplicates", "--date", DAY)
     assert (counted.exit_code, "among 2 rows" in counted.stdout) == (0, True)
 
     again = call("import", "rows", first)
@@ -180,9 +181,7 @@ def test_all_files_or_none(tmp_path: Path, home: Path) -> None:
 def test_another_table_is_made_where_it_is_missing_and_filled_where_it_is_empty(
     tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "shop.yaml").write_text(
-        "platform: embedded\nproject_id: x\ntable: {name: shop.orders, key_columns: [id], date_column: day}\n"
-    )
+    (tmp_path / "shop.yaml").write_text(NEEDED)
     monkeypatch.setenv("RUNBOOK_ENVIRONMENTS", str(tmp_path))
     orders, more = tmp_path / "orders.jsonl", tmp_path / "more.jsonl"
     orders.write_text('{"id": 1, "day": "2026-01-17", "total": 2.5}\n')
@@ -195,7 +194,7 @@ def test_another_table_is_made_where_it_is_missing_and_filled_where_it_is_empty(
     assert_refused(call("import", "rows", more, "--env", "shop"), "lacks columns of the files: extra")
     filled = call("import", "rows", orders, "--env", "shop")
     assert "shop.orders: it was empty and is filled as it is: 1 INT64, 1 DATE, 1 NUMERIC" in filled.stdout
-    assert filled.stdout.endswith("Next: runbook run duplicate_diagnosis -p game_date=2026-01-17 --env shop\n")
+    assert filled.stdout.endswith("Next: runbook run duplicate_diagnosis -p date=2026-01-17 --env shop\n")
 
 
 texts = st.text(st.characters(codec="utf-8"), max_size=9) | st.sampled_from(

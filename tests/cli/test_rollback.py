@@ -33,8 +33,8 @@ def test_the_lock_is_switched_off_as_planned_and_on_again(shell: Shell, tmp_path
     off = command_of("off")
     code, record = run(*off)
     assert (code, record["verdict"]) == (0, "PASS"), record
-    shell("stage", "--batch", "b1", "--game-date", DAY, rows)
-    consolidated = shell("consolidate", "--batch", "b1", "--game-date", DAY)
+    shell("stage", "--batch", "b1", "--date", DAY, rows)
+    consolidated = shell("consolidate", "--batch", "b1", "--date", DAY)
     assert consolidated.stdout.startswith("consolidated (without the lock): ")
     assert "without the lock, it is switched off" in consolidated.stderr
     code, record = run(*off)

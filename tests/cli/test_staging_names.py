@@ -58,7 +58,7 @@ def test_tables_of_two_revisions_are_found_under_the_batchs_real_id(
     assert planned.stdout.startswith("dry_run: 3 staged = 3 inserted"), planned.stderr
     done = shell(*shlex.split(check.changes[0])[1:])
     assert (done.returncode, done.stdout[:41]) == (0, "consolidated: 3 staged = 3 inserted + 0 up"[:41]), done.stderr
-    again = shell("consolidate", "--batch", NIGHT, "--game-date", date(2026, 1, 17))
+    again = shell("consolidate", "--batch", NIGHT, "--date", date(2026, 1, 17))
     assert again.stdout.startswith("already_consolidated")
     [rest] = backlog(scope_of(platform, game_date="2026-01-17"), stuck_after_minutes=60).exhibits[0].rows
     assert rest[0] == f"{NIGHT}_2"

@@ -12,7 +12,7 @@ from lib.consolidation.result import ConsolidationStatus
 from lib.consolidation.staging import BatchStagingWriter
 from lib.consolidation.table_spec import TableSpec
 from tests.consolidation.model import NEWEST, Staged, consolidated
-from tests.consolidation.world import DAY, LINES_MOVE, World, in_order, later, prediction, quoted
+from tests.consolidation.world import DAY, LINES_MOVE, PREDICTIONS, World, in_order, later, prediction, quoted
 
 OPTIONAL = ("prediction_id", "predicted_points", "confidence_score", "recommendation", "is_active", *NEWEST)
 
@@ -55,7 +55,7 @@ silent = {name: value for name, value in claiming.items() if name != "predicted_
 moved = [prediction(current_points_line=line, updated_at=later(line or 0)) for line in (None, 24.5, 25.0)]
 
 
-@pytest.mark.parametrize("spec", [TableSpec(), LINES_MOVE], ids=["lines side by side", "lines move"])
+@pytest.mark.parametrize("spec", [PREDICTIONS, LINES_MOVE], ids=["lines side by side", "lines move"])
 @pytest.mark.parametrize("line_type", ["DOUBLE", "DECIMAL(4,1)"])
 @example(old=[prediction()], batches=[([[claiming], [silent]], True)])
 @example(old=[prediction()], batches=[([[silent], [claiming]], True)])

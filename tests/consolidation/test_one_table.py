@@ -23,10 +23,10 @@ from lib.consolidation.upkeep.repair import apply_repair, plan_repair
 from lib.consolidation.warehouse import Column, Row, staging_note
 from lib.embedded.adapters import MAIN_TABLE
 from lib.errors import RunbookError
-from tests.consolidation.world import DAY, World, predictions, quoted
+from tests.consolidation.world import DAY, PREDICTIONS, World, predictions, quoted
 
 ROWS = 6
-OURS = TableSpec()
+OURS = PREDICTIONS
 # Of the same rows another column says the date, which is another one.
 BY_LOAD_DATE = replace(OURS, date_column="loaded_on")
 LOADED_ON = DAY + timedelta(days=1)

@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from lib.consolidation.errors import UnmarkedStaging
 from lib.consolidation.staging import staging_backlog
 from lib.consolidation.staging_names import StagingNames, spelled_in_names, staging_table_name
-from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import staging_note
 from lib.errors import UserError
-from tests.consolidation.world import World, prediction
+from tests.consolidation.world import PREDICTIONS, World, prediction
 
 NIGHT = "batch_2026-01-17_1768650000"
 REVISIONS = ("prediction-worker-00035-4xk", "prediction-worker-00036-abc")
@@ -34,7 +33,7 @@ def test_a_table_is_of_the_batch_that_it_was_named_for_and_of_no_other(
     batch_id: str, others: list[str], worker: str, our_worker: str
 ) -> None:
     """Whichever ids start with it, and whether Cloud Run named the worker or our own writer."""
-    spec = TableSpec()
+    spec = PREDICTIONS
     for name in (real_name(batch_id, worker), staging_table_name(spec.table, batch_id, our_worker).table):
         assert spec.staging.readings(name) == (spelled_in_names(batch_id),)
         assert name.startswith(spec.staging.prefixes_of(batch_id))
@@ -55,7 +54,7 @@ def test_a_table_is_of_the_batch_that_it_was_named_for_and_of_no_other(
     ],
 )
 def test_what_a_name_says_of_its_batch(name: str, batches: tuple[str, ...]) -> None:
-    assert StagingNames().batches(name, {}) == batches
+    assert PREDICTIONS.staging.batches(name, {}) == batches
 
 
 @pytest.mark.parametrize(
@@ -79,7 +78,7 @@ def test_a_pattern_that_cannot_work_is_refused_in_a_line(wrong: dict[str, object
 
 def test_a_pattern_that_the_table_itself_fits_is_refused() -> None:
     with pytest.raises(UserError, match=r"'player_{batch}_{worker}' starts as the table nba_predictions\.player_prop"):
-        replace(TableSpec(), staging=StagingNames("player_{batch}_{worker}"))
+        replace(PREDICTIONS, staging=StagingNames("player_{batch}_{worker}"))
 
 
 def foreign(world: World, name: str, player: str) -> None:

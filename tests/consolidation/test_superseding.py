@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from lib.consolidation import TableSpec
 from lib.consolidation.errors import RepairRefused, SpecChanged, ValidationFailed
 from lib.consolidation.fence import change_spec
 from lib.consolidation.ledger import LEDGER_COLUMNS, ledger_runs
@@ -20,7 +19,7 @@ from lib.consolidation.upkeep.repair import apply_repair, plan_repair
 from lib.consolidation.upkeep.undo import plan_undo, undo_repair
 from lib.consolidation.warehouse import Execute
 from lib.errors import UserError
-from tests.consolidation.world import DAY, LINES_MOVE, NOON, World, later, prediction, quoted
+from tests.consolidation.world import DAY, LINES_MOVE, NOON, PREDICTIONS, World, later, prediction, quoted
 
 STAMPED = replace(LINES_MOVE, stamped=("updated_at",))
 
@@ -173,7 +172,7 @@ def test_a_repair_and_its_undo_leave_one_active_row(world: World) -> None:
 )
 def test_settings_that_make_no_sense(settings: dict[str, Any], told: str) -> None:
     with pytest.raises(UserError, match=told):
-        replace(TableSpec(), **settings)
+        replace(PREDICTIONS, **settings)
 
 
 def test_rivals_leave_one_active_row(world: World) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow
 
+from lib import compat
 from lib.consolidation import BatchConsolidator, BatchStagingWriter, ConsolidationResult, TableSpec
 from lib.consolidation.fence import WarehouseFence
 from lib.consolidation.identifiers import TableName
@@ -29,7 +30,9 @@ from lib.locking.store import LockStore
 from tests.consolidation.unfenced import unmoved
 
 DAY = date(2026, 1, 17)
-LINES_MOVE = TableSpec(supersedes=("game_id", "player_lookup", "system_id"))
+# The table that these tests consolidate into, a player's lines side by side.
+PREDICTIONS = replace(compat.TABLE, supersedes=(), stamped=())
+LINES_MOVE = replace(PREDICTIONS, supersedes=compat.TABLE.supersedes)
 NOON = datetime(2026, 1, 17, 12, tzinfo=UTC)
 
 
@@ -100,7 +103,7 @@ class World:
     """A warehouse with its lock, its staging and its consolidator."""
 
     folder: Path
-    spec: TableSpec = field(default_factory=TableSpec)
+    spec: TableSpec = PREDICTIONS
     lease_seconds: float = 300.0
 
     @cached_property

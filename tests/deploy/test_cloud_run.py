@@ -27,7 +27,7 @@ HOURLY = {
     "retry_delay_seconds": 60,
     "timeout_seconds": 900,
 }
-BACKFILL = ("cloud-run-backfill", "daily_quality", "--over", "game_date=2026-01-01..2026-01-31")
+BACKFILL = ("cloud-run-backfill", "daily_quality", "--over", "date=2026-01-01..2026-01-31")
 
 
 @pytest.fixture(autouse=True)

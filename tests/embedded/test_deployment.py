@@ -15,6 +15,8 @@ from lib.ports.services import LATEST, Services
 from tests.ports.permissions_suite import ACCOUNT, VIEWER, PermissionsSuite
 from tests.ports.services_suite import LABELS, NEW, OLD, SERVICE, ServicesSuite
 
+SERVICES = (SERVICE, "another")
+
 
 class TestLocalServices(ServicesSuite):
     """The conformance suite on a fresh state folder."""
@@ -31,7 +33,7 @@ class TestLocalServices(ServicesSuite):
             labels=LABELS,
         )
         deployment.with_service(SERVICE, deployed).save(tmp_path)
-        return LocalServices(tmp_path)
+        return LocalServices(tmp_path, SERVICES)
 
 
 class TestLocalPermissions(PermissionsSuite):
@@ -40,28 +42,28 @@ class TestLocalPermissions(PermissionsSuite):
     @pytest.fixture
     def permissions(self, tmp_path: Path) -> Permissions:
         Deployment().with_roles(ACCOUNT, [VIEWER]).save(tmp_path)
-        return LocalPermissions(tmp_path)
+        return LocalPermissions(tmp_path, SERVICES)
 
 
 def test_of_many_changes_at_once_one_is_made(tmp_path: Path) -> None:
-    version = LocalServices(tmp_path).describe(SERVICE).version
+    version = LocalServices(tmp_path, SERVICES).describe(SERVICE).version
 
     def change(number: int) -> bool:
         try:
-            LocalServices(tmp_path).set_variable(SERVICE, "N", str(number), version=version)
+            LocalServices(tmp_path, SERVICES).set_variable(SERVICE, "N", str(number), version=version)
         except ChangedMeanwhile:
             return False
         return True
 
     with ThreadPoolExecutor(8) as threads:
         assert sum(threads.map(change, range(16))) == 1
-    assert len(LocalServices(tmp_path).describe(SERVICE).revisions) == 2
+    assert len(LocalServices(tmp_path, SERVICES).describe(SERVICE).revisions) == 2
 
 
 def test_a_copy_of_a_revision_that_does_not_start_does_not_either(tmp_path: Path) -> None:
     broken = Revision(f"{SERVICE}-00050-bad", is_ready=False, reason="No module named lock")
     Deployment().with_revision(SERVICE, broken, traffic_percent=0).save(tmp_path)
-    services = LocalServices(tmp_path)
+    services = LocalServices(tmp_path, SERVICES)
     with pytest.raises(SourceUnavailable, match="No module named lock"):
         services.set_variable(SERVICE, "N", "1", version=services.describe(SERVICE).version)
     assert services.variable(SERVICE, "N") is None

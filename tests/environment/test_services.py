@@ -8,8 +8,8 @@ import pytest
 
 from lib.environment import Repository, ServiceNames, load_environment
 from lib.errors import UserError
+from tests.environments import NEEDED
 
-NEEDED = "platform: embedded\nproject_id: p\n"
 URL = "https://github.com/example/predictions.git"
 
 
@@ -22,22 +22,20 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
-        ("", ServiceNames()),
-        ("services: {worker: w}", ServiceNames("w")),
+        ("", ServiceNames("worker", "coordinator")),
+        ("services: {worker: w, coordinator: c}", ServiceNames("w", "c")),
         (
             f"services: {{worker: {{name: w, repository: '{URL}', path: predictions/worker}}, coordinator: c}}",
             ServiceNames("w", "c", {"worker": Repository(URL, path="predictions/worker")}),
         ),
         (
-            "services: {coordinator: {repository: 'git@github.com:example/predictions.git', branch: release/2}}",
-            ServiceNames(
-                repositories={"coordinator": Repository("git@github.com:example/predictions.git", "release/2")}
-            ),
+            "services: {worker: w, coordinator: {name: c, repository: 'git@github.com:example/predictions.git', "
+            "branch: release/2}}",
+            ServiceNames("w", "c", {"coordinator": Repository("git@github.com:example/predictions.git", "release/2")}),
         ),
-        ("services: {worker: {name: w}}", ServiceNames("w")),
         (
-            "services: {worker: {repository: /srv/code with spaces}}",
-            ServiceNames(repositories={"worker": Repository("/srv/code with spaces")}),
+            "services: {worker: {name: w, repository: /srv/code with spaces}, coordinator: {name: c}}",
+            ServiceNames("w", "c", {"worker": Repository("/srv/code with spaces")}),
         ),
     ],
 )
@@ -65,8 +63,8 @@ def test_a_service_is_a_name_or_has_a_repository(mine: Path, written: str, expec
         (f"{{repository: '{URL}', branch: a..b}}", "not the name of a branch"),
         (f"{{repository: '{URL}', path: ../other}}", "not a folder within"),
         (f"{{repository: '{URL}', path: /etc}}", "not a folder within"),
-        (f"{{repository: '{URL}', branche: main}}", "services.repositories.worker.branche"),
-        ("{branch: main}", "services.repositories.worker.repository"),
+        (f"{{repository: '{URL}', branche: main}}", "services.worker.branche"),
+        ("{branch: main}", "services.worker.repository is missing"),
     ],
 )
 def test_what_git_could_take_for_something_else_is_refused(mine: Path, service: str, message: str) -> None:

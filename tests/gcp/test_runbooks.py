@@ -97,7 +97,7 @@ def test_every_runbook_reads_the_real_schema(acts: GoogleActs) -> None:
     seen = set()
     for runbook in runbooks():
         asked = {parameter.name for parameter in runbook.parameters}
-        given = {name: value for name, value in {"game_date": str(DAY), "batch": NIGHT}.items() if name in asked}
+        given = {name: value for name, value in {"date": str(DAY), "batch": NIGHT}.items() if name in asked}
         record = execute(runbook, given, environment="production").record
         assert (runbook.name, record.error) == (runbook.name, None)
         of_the_table = [check for check in record.checks if check.id in _ABOUT_ROWS]

@@ -15,27 +15,27 @@ from tests.hostile.hostile import FRAGMENTS, assert_refused, call
 WORDS = {name: text.replace("\ud800", "\udcff") for name, text in FRAGMENTS.items() if "\0" not in text}
 COMMANDS: dict[str, tuple[str, ...]] = {
     "runbook": ("run", "{}"),
-    "parameter": ("run", "day1_monitoring", "-p", "game_date={}"),
+    "parameter": ("run", "day1_monitoring", "-p", "date={}"),
     "name of a parameter": ("run", "day1_monitoring", "-p", "{}=x"),
     "environment of a run": ("run", "day1_monitoring", "--env", "{}"),
     "parameters of": ("params", "{}"),
-    "batch staged": ("stage", "--batch", "{}", "--game-date", "2026-01-17", "rows.csv"),
-    "file": ("stage", "--batch", "b", "--game-date", "2026-01-17", "./{}"),
-    "batch": ("consolidate", "--batch", "{}", "--game-date", "2026-01-17"),
-    "game date": ("consolidate", "--batch", "b", "--game-date", "{}"),
-    "wait": ("consolidate", "--batch", "b", "--game-date", "2026-01-17", "--max-wait-seconds", "{}"),
-    "environment": ("consolidate", "--batch", "b", "--game-date", "2026-01-17", "--env", "{}"),
-    "date of duplicates": ("duplicates", "--game-date", "{}"),
+    "batch staged": ("stage", "--batch", "{}", "--date", "2026-01-17", "rows.csv"),
+    "file": ("stage", "--batch", "b", "--date", "2026-01-17", "./{}"),
+    "batch": ("consolidate", "--batch", "{}", "--date", "2026-01-17"),
+    "game date": ("consolidate", "--batch", "b", "--date", "{}"),
+    "wait": ("consolidate", "--batch", "b", "--date", "2026-01-17", "--max-wait-seconds", "{}"),
+    "environment": ("consolidate", "--batch", "b", "--date", "2026-01-17", "--env", "{}"),
+    "date of duplicates": ("duplicates", "--date", "{}"),
     "lock": ("locks", "show", "{}"),
     "lock to release": ("locks", "release", "{}", "--reason", "x"),
     "reason": ("locks", "release", "2026-01-17", "--reason", "{}"),
-    "backup": ("repair", "undo", "--game-date", "2026-01-17", "--backup", "{}"),
+    "backup": ("repair", "undo", "--date", "2026-01-17", "--backup", "{}"),
     "export of logs": ("import", "logs", "./{}"),
     "service of an export": ("import", "logs", "missing.json", "--service", "{}"),
     "export of rows": ("import", "rows", "./{}"),
     "export of rows, Parquet": ("import", "rows", "./{}.parquet"),
     "export of rows, JSON lines": ("import", "rows", "./{}.jsonl"),
-    "plan": ("repair", "apply", "--game-date", "2026-01-17", "--reason", "x", "--plan", "{}"),
+    "plan": ("repair", "apply", "--date", "2026-01-17", "--reason", "x", "--plan", "{}"),
 }
 
 
@@ -49,7 +49,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS.keys())
 def test_a_hostile_word_is_refused(home: Path, words: tuple[str, ...]) -> None:
     for name, fragment in WORDS.items():
-        if words[-1] == "game_date={}" and not fragment:
+        if words[-1] == "date={}" and not fragment:
             continue  # today
         result = call(*(word.replace("{}", fragment) for word in words))
         assert_refused(result)
@@ -60,7 +60,7 @@ def test_a_hostile_word_is_refused(home: Path, words: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        ("consolidate", "--batch", "b", "--game-date", "2026-01-17", "--max-wait-seconds"),
+        ("consolidate", "--batch", "b", "--date", "2026-01-17", "--max-wait-seconds"),
         ("run", "day1_monitoring", "--timeout-seconds"),
         ("logs", "prediction-worker", "--hours"),
     ],

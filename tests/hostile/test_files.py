@@ -120,8 +120,8 @@ def test_what_is_no_row_is_told_and_nothing_is_staged(
         parquet.write_table(content, file)
     else:
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    assert_refused(call("stage", "--batch", "b", "--game-date", DAY, file), name, told)
-    assert_refused(call("consolidate", "--batch", "b", "--game-date", DAY), "no staging tables")
+    assert_refused(call("stage", "--batch", "b", "--date", DAY, file), name, told)
+    assert_refused(call("consolidate", "--batch", "b", "--date", DAY), "no staging tables")
 
 
 @settings(derandomize=True)

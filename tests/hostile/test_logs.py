@@ -47,7 +47,7 @@ anything = st.recursive(
 told = st.builds(
     "{} {}{}".format,
     st.sampled_from(DIALECTS.anchors),
-    st.sampled_from(["", "batch=", "game_date=", "in "]),
+    st.sampled_from(["", "batch=", "date=", "in "]),
     anything,
 )
 records = st.fixed_dictionaries(
@@ -87,8 +87,8 @@ def poisoned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     platform = connect()
     texts = [text for name, text in FRAGMENTS.items() if name not in {"half a pair", "nothing", "blank"}]
     rows = [prediction(player_lookup=text, prediction_id=text) for text in texts]
-    platform.staging_writer().write(rows, batch_id="b", worker_id="w", game_date=DAY)
-    platform.consolidator().consolidate_batch(batch_id="b", game_date=DAY)
+    platform.staging_writer().write(rows, batch_id="b", worker_id="w", date=DAY)
+    platform.consolidator().consolidate_batch(batch_id="b", date=DAY)
     with platform.adapters.warehouse.connection() as connection:  # type: ignore[attr-defined]
         connection.execute(f"INSERT INTO {quoted(platform.table.table)} FROM {quoted(platform.table.table)}")
     with log_path(tmp_path / "home", SERVICE).open("ab") as log:
@@ -106,7 +106,7 @@ def poisoned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("runbook", ["day1_monitoring", "duplicate_diagnosis"])
 def test_a_runbook_tells_and_its_report_is_inert(poisoned: Path, runbook: str) -> None:
-    result = call("run", runbook, "-p", f"game_date={DAY}", "--json")
+    result = call("run", runbook, "-p", f"date={DAY}", "--json")
     run: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
     assert (run["status"], run["verdict"], result.exit_code) == ("completed", "FAIL", 1), result.output
     page = Page(Path(run["report"]).read_text(encoding="utf-8"))

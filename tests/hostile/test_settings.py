@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from lib.environment import Environment, load_environment
 from lib.errors import UserError
 from lib.operations.criteria.criteria import Criterion
 from lib.settings_file import load_settings
+from tests.environments import NEEDED, NEEDED_SETTINGS
 from tests.hostile.hostile import FRAGMENTS, MEGABYTE
 
-NEEDED = "platform: embedded\nproject_id: x\n"
+BUT_TABLE, BUT_TIMEZONE = (re.sub(rf"^{name}: .*\n", "", NEEDED, flags=re.M) for name in ("table", "timezone"))
 LAYERS = "\n".join(f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]" for before, name in pairwise("abcdefgh"))
 
 
@@ -47,20 +49,20 @@ def assert_told(said: Environment | str) -> None:
         "{a: " * 5_000,
         "&a [*a]",
         "!!python/object/apply:os.system ['touch hacked']",
-        f"a: &a [x, x, x]\n{LAYERS}\n{NEEDED}timezone: *h\n",
+        f"a: &a [x, x, x]\n{LAYERS}\n{BUT_TIMEZONE}timezone: *h\n",
         f"{NEEDED}region: !!python/name:os.system ''\n",
         f"{NEEDED}region: !!bool x\n",
         f"{NEEDED}region: !!int ''\n",
         f"{NEEDED}region: !!timestamp x\n",
-        f"{NEEDED}timezone: 2026-13-45\n",
+        f"{BUT_TIMEZONE}timezone: 2026-13-45\n",
         f"{NEEDED}project: y\n",
         f"{NEEDED}name: ../../elsewhere\n",
         f"{NEEDED}1: 2\n",
         f"{NEEDED}? {'x' * 100_000}\n: 1\n",
-        f"{NEEDED}table: 5\n",
-        f"{NEEDED}table: [name]\n",
-        f"{NEEDED}table: {{name: 'a.b`; DROP TABLE x; --'}}\n",
-        f"{NEEDED}table: {{key_columns: ['a` --']}}\n",
+        f"{BUT_TABLE}table: 5\n",
+        f"{BUT_TABLE}table: [name]\n",
+        f"{BUT_TABLE}table: {{name: 'a.b`; DROP TABLE x; --'}}\n",
+        f"{BUT_TABLE}table: {{name: a.b, date_column: day, key_columns: ['a` --']}}\n",
         f"{NEEDED}lock: {{max_wait_seconds: .nan}}\n",
         f"{NEEDED}lock: {{max_wait_seconds: .inf}}\n",
         f"{NEEDED}lock: {{max_wait_seconds: -1}}\n",
@@ -73,22 +75,22 @@ def assert_told(said: Environment | str) -> None:
         f"{NEEDED}redact: {{patterns: ['a{{99999999999}}']}}\n",
         f'{NEEDED}region: "\\ud800"\n',
         f'{NEEDED}region: "a\\0b"\n',
-        f'{NEEDED}timezone: "\\u202e"\n',
-        f"{NEEDED}timezone: Mars/Olympus\n",
-        f"{NEEDED}timezone: ../../etc/passwd\n",
-        f"{NEEDED}table: {{key_columns: [game_id, Game_ID]}}\n",
-        f"{NEEDED}table: {{lock_scope: table}}\n",
+        f'{BUT_TIMEZONE}timezone: "\\u202e"\n',
+        f"{BUT_TIMEZONE}timezone: Mars/Olympus\n",
+        f"{BUT_TIMEZONE}timezone: ../../etc/passwd\n",
+        f"{BUT_TABLE}table: {{name: a.b, date_column: day, key_columns: [game_id, Game_ID]}}\n",
+        f"{BUT_TABLE}table: {{name: a.b, key_columns: [id], date_column: day, lock_scope: table}}\n",
         f"{NEEDED}batch_state: {{path: ../../etc/passwd}}\n",
         f"{NEEDED}batch_state: {{collection: prediction_batches}}\n",
         f"{NEEDED}batch_state: {{stuck_after_minutes: .nan}}\n",
         f"{NEEDED}staging: 5\n",
         f"{NEEDED}staging: {{name: '_staging_{{batch}}'}}\n",
         f"{NEEDED}staging: {{name: '`{{batch}}_{{worker}}'}}\n",
-        f"{NEEDED}staging: {{name: 'player_{{batch}}_{{worker}}'}}\n",
+        f"{NEEDED}staging: {{name: 'consolidation_{{batch}}_{{worker}}'}}\n",
         f"{NEEDED}staging: {{workers: ['{'(' * 2_000}']}}\n",
         f"{NEEDED}staging: {{workers: [5]}}\n",
-        f"{NEEDED}table: {{staging: {{}}}}\n",
-        f"{NEEDED}table: {{name: a.{'b' * 251}, key_columns: [id], date_column: day}}\n",
+        f"{BUT_TABLE}table: {{name: a.b, key_columns: [id], date_column: day, staging: {{}}}}\n",
+        f"{BUT_TABLE}table: {{name: a.{'b' * 251}, key_columns: [id], date_column: day}}\n",
         *(
             f"{NEEDED}due: {due}\n"
             for due in (
@@ -134,7 +136,6 @@ def assert_told(said: Environment | str) -> None:
                 "{calendar: {weekdays: [Mon]}, by_hour: 0}",
                 "{calendar: {weekdays: [Mon]}, by_hour: .nan}",
                 "{calendar: {weekdays: [Mon]}, by_hour: 17:30}",
-                '{calendar: {weekdays: [Mon]}, units: ""}',
                 '{calendar: {weekdays: [Mon]}, units: "a\\u202eb"}',
             )
         ),
@@ -195,7 +196,7 @@ settings_of = st.dictionaries(
 def test_any_settings_are_an_environment_or_a_line(
     tmp_path_factory: pytest.TempPathFactory, settings: dict[str, Any]
 ) -> None:
-    complete = {"platform": "embedded", "project_id": "x", **settings}
+    complete = {**NEEDED_SETTINGS, **settings}
     found = loaded(tmp_path_factory.mktemp("settings"), yaml.safe_dump(complete))
     if not isinstance(found, Environment):
         assert_told(found)

@@ -15,6 +15,7 @@ from lib.operations.criteria.criteria import load_criteria
 from lib.operations.logs.dialects import load_dialects
 from lib.runbooks.catalogue import find_runbook
 from lib.schedule.settings import load_schedule
+from tests.environments import local
 
 
 @pytest.fixture
@@ -54,9 +55,10 @@ def test_what_a_project_has_stands_over_what_is_shipped(
     assert find_runbook("rollback").path.is_relative_to(inner)
     assert find_runbook("day1_monitoring").path == places.ROOT / "notebooks" / "day1_monitoring.ipynb"
 
-    with_all = load_criteria()
+    named = local(criteria="criteria.yaml")
+    with_all = load_criteria(named)
     (inner / "params" / "criteria.yaml").write_text("{}")
-    assert (bool(with_all), load_criteria()) == (True, {})
+    assert (load_criteria(named), load_criteria(local(criteria=""))) == ({}, with_all)
 
     (inner / "params" / "dialects").mkdir()
     (inner / "params" / "dialects" / "own.yaml").write_text(

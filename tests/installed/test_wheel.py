@@ -53,7 +53,7 @@ def test_a_project_anywhere_has_the_shipped_runbooks_and_keeps_its_own_state(
     assert names(installed, below) == SHIPPED | {"own"}
 
     (tmp_path / "rows.csv").write_text("game_id,player_lookup,system_id,current_points_line\ng1,someone,s1,20.5\n")
-    batch = ("--batch", "b1", "--game-date", date.today().isoformat())  # noqa: DTZ011 - any recent date
+    batch = ("--batch", "b1", "--date", date.today().isoformat())  # noqa: DTZ011 - any recent date
     for words in (("stage", *batch, str(tmp_path / "rows.csv")), ("consolidate", *batch)):
         done = installed.call("runbook", *words, cwd=below)
         assert done.returncode == 0, done.stderr
@@ -83,19 +83,19 @@ def test_a_table_of_any_kind_has_its_first_verdict_in_five_minutes(wheel: Path, 
     said = call("init", "shop", "--from", str(file), "--table", "shop.orders", "--yes")
     assert "PASS     day1_monitoring" in said
     race(shop / ".runbook" / "warehouse.duckdb", day)
-    call("run", "duplicate_diagnosis", "-p", f"game_date={day}", code=1)
-    planned = call("repair", "plan", "--game-date", day, code=0)
+    call("run", "duplicate_diagnosis", "-p", f"date={day}", code=1)
+    planned = call("repair", "plan", "--date", day, code=0)
     digest = re.search(r"--plan (\S+)", planned)
     assert digest, planned
-    done = call("repair", "apply", "--game-date", day, "--plan", digest[1], "--reason", "the race of the test")
-    call("run", "duplicate_diagnosis", "-p", f"game_date={day}")
+    done = call("repair", "apply", "--date", day, "--plan", digest[1], "--reason", "the race of the test")
+    call("run", "duplicate_diagnosis", "-p", f"date={day}")
     backup = re.search(r"runbook repair undo [^\n]*", done)
     assert backup, done
     undo = backup[0].split()[1:]
     digest = re.search(r"--plan (\S+)", call(*undo))
     assert digest
     call(*undo, "--plan", digest[1], "--reason", "to see both again")
-    call("duplicates", "--game-date", day, code=1)
+    call("duplicates", "--date", day, code=1)
 
 
 def race(warehouse: Path, day: str) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from lib.embedded.adapters import EmbeddedAdapters
-from lib.environment import Environment
 from lib.platform import Platform
+from tests.environments import local
 
 
 @pytest.fixture
@@ -20,6 +20,6 @@ def home(tmp_path: Path) -> Path:
 def platform(home: Path) -> Iterator[Platform]:
     library = logging.getLogger("lib")
     handlers = list(library.handlers)
-    environment = Environment(name="local", platform="embedded", project_id="local")
+    environment = local()
     yield Platform(environment, EmbeddedAdapters(home, environment))
     library.handlers[:] = handlers

@@ -6,6 +6,8 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 from lib.errors import UserError
 from lib.operations.scope import scope_of, what_was_read
@@ -39,6 +41,18 @@ def test_late_in_the_evening_today_is_still_the_eastern_day(text: str, expected:
 def test_a_scope_that_makes_no_sense_is_refused(platform: Platform, wrong: dict[str, object]) -> None:
     with pytest.raises(UserError):
         scope_of(platform, **wrong)  # type: ignore[arg-type]
+
+
+def test_a_date_by_the_old_name_of_its_parameter_is_not_overlooked(platform: Platform) -> None:
+    """papermill alone takes any name, and sets it."""
+    shell = InteractiveShell.instance(config=Config(HistoryManager={"enabled": False}))
+    try:
+        shell.user_ns["game_date"] = "2026-01-16"
+        with pytest.raises(UserError, match="parameter game_date is called date now; write -p date 2026-01-16"):
+            scope_of(platform, game_date="today")
+        assert scope_of(platform, game_date="2026-01-16").game_date == date(2026, 1, 16)  # a runbook that kept the name
+    finally:
+        InteractiveShell.clear_instance()
 
 
 def test_a_scope_takes_the_zone_it_is_given(platform: Platform) -> None:

@@ -1,8 +1,8 @@
 """The commands of both platforms go through their suite."""
 
 from lib.embedded.commands import EmbeddedCommands
-from lib.environment import Environment
 from lib.gcp.commands import GoogleCommands
+from tests.environments import local
 from tests.ports.commands_suite import ENVIRONMENT, CommandsSuite
 
 
@@ -11,4 +11,4 @@ class TestEmbedded(CommandsSuite):
 
 
 class TestGoogle(CommandsSuite):
-    commands = GoogleCommands(Environment(name=ENVIRONMENT, platform="google", project_id="p"))
+    commands = GoogleCommands(local(name=ENVIRONMENT, platform="google", project_id="p"))

@@ -72,7 +72,8 @@ def test_a_file_becomes_a_project_with_a_first_verdict(init: Init, tmp_path: Pat
     uncomment_the_example(tmp_path / "shop" / "params" / "dialects" / "services_returns.yaml")
     assert load_dialects(load_environment("returns").dialects).found("merge finished: 3 rows in 2 ms (batch=b)")
     assert {path.name for path in (tmp_path / "shop" / "params").iterdir()} == {
-        *("dialects", "environments", "quality.yaml", "quality_returns.yaml", "schedule.yaml"),
+        *("criteria.yaml", "criteria_returns.yaml", "dialects", "environments"),
+        *("quality.yaml", "quality_returns.yaml", "schedule.yaml"),
     }
 
 

@@ -16,7 +16,6 @@ from lib.archive.record import Outcome, RunRecord, RunStatus
 from lib.cli import cli
 from lib.embedded.adapters import EmbeddedAdapters
 from lib.embedded.logs import append_entries, log_path
-from lib.environment import Environment
 from lib.errors import UserError
 from lib.locking import LeaseLost
 from lib.platform import Platform
@@ -27,6 +26,7 @@ from lib.verdict.check import Question
 from lib.verdict.conclusion import Conclusion
 from lib.verdict.verdict import Verdict
 from lib.words.pages import as_markdown
+from tests.environments import local
 from tests.runbooks.page import Page
 
 NOW = datetime.now(UTC)
@@ -38,7 +38,7 @@ LEAK = "password=CANARY-in-an-incident"
 def platform(tmp_path: Path) -> Iterator[Platform]:
     library = logging.getLogger("lib")
     handlers, level = list(library.handlers), library.level
-    environment = Environment(name="local", platform="embedded", project_id="local")
+    environment = local()
     yield Platform(environment, EmbeddedAdapters(tmp_path / "state", environment))
     library.handlers[:] = handlers
     library.setLevel(level)

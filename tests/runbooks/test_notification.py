@@ -25,6 +25,7 @@ from lib.runbooks.notification_delivery import refusal
 from lib.runbooks.stop import Limits
 from lib.verdict.verdict import Verdict
 from lib.words.secrets.redaction import Redactor
+from tests.environments import NEEDED_SETTINGS
 from tests.runbooks.inbox import Inbox
 from tests.warm import warm_kernels
 
@@ -45,8 +46,7 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inbox: Inbox) -> Archi
     """An environment whose channel is the inbox, and another that is down."""
     (tmp_path / "environments").mkdir()
     settings = {
-        "platform": "embedded",
-        "project_id": "local",
+        **NEEDED_SETTINGS,
         "notifications": {
             "reports_url": "https://reports.example/runs/",
             "timeout_seconds": 5,
@@ -192,7 +192,8 @@ def test_an_alert_has_one_name_from_the_first_failure_to_the_recovery(told: Arch
         return replace(record, started_at=run_.started_at + timedelta(hours=hours))
 
     by_hand = after(2, replace(failed, origin=Origin(), verdict=Verdict.WARN))
-    recovered = after(3, replace(by_hand, verdict=Verdict.PASS))
+    # The parameter was renamed in between.
+    recovered = after(3, replace(by_hand, verdict=Verdict.PASS, parameters={"date": "2026-01-17"}))
     others = [
         replace(recovered, parameters={"game_date": "2026-01-16"}),
         replace(recovered, environment="another"),

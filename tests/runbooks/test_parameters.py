@@ -15,6 +15,7 @@ from lib.runbooks.parameters import (
     parse_assignments,
     resolve_values,
 )
+from lib.words.old_names import current_names
 
 CELL = """\
 from typing import Optional
@@ -134,6 +135,18 @@ def test_what_python_writes_is_read_back(whole: int, number: float, flag: bool, 
     values = resolved(**texts)
     assert (values["limit"], values["threshold"], values["dry_run"]) == (whole, number, flag)
     assert values["game_date"] == day.isoformat()
+
+
+def test_an_old_name_is_taken_for_the_new_one_where_a_runbook_has_it() -> None:
+    renamed = declared_parameters('date: str = "today"', where="test.ipynb")
+    assert resolve_values(renamed, {"game_date": "2026-01-17"}) == {"date": "2026-01-17"}
+    assert resolve_values(renamed, {"game_date": "2026-01-17", "date": "2026-01-17"}) == {"date": "2026-01-17"}
+    with pytest.raises(UserError, match="parameter date is given twice, also by its old name, with different values"):
+        resolve_values(renamed, {"game_date": "2026-01-17", "date": "today"})
+    assert resolved(game_date="2026-01-17")["game_date"] == "2026-01-17"  # a project's own runbook may keep it
+    with pytest.raises(UserError, match="no parameter 'game_date'"):
+        resolve_values(declared_parameters("limit: int = 1", where="test.ipynb"), {"game_date": "2026-01-17"})
+    assert current_names({"game_date": "2026-01-17", "limit": 1}) == {"date": "2026-01-17", "limit": 1}
 
 
 @given(st.lists(st.text(alphabet="ab \n").map(str.strip).filter(bool)))

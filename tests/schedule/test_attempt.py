@@ -18,6 +18,7 @@ from lib.locking.errors import LockAcquisitionError
 from lib.locking.store import Claim
 from lib.platform import connect, run_lock_store
 from lib.schedule.attempt import only_run
+from tests.environments import NEEDED
 from tests.locking.emulator import HOST_VARIABLE, running_emulator
 
 
@@ -33,7 +34,9 @@ def environment(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pyt
     if request.param == "google":
         monkeypatch.setenv(HOST_VARIABLE, request.getfixturevalue("emulator"))
     monkeypatch.setenv("RUNBOOK_ENVIRONMENTS", str(tmp_path))
-    (tmp_path / "tried.yaml").write_text(f"platform: {request.param}\nproject_id: project-{uuid4().hex[:8]}\n")
+    (tmp_path / "tried.yaml").write_text(
+        NEEDED.replace("embedded", request.param).replace("project_id: x", f"project_id: project-{uuid4().hex[:8]}")
+    )
     return load_environment("tried")
 
 

@@ -27,6 +27,7 @@ from lib.schedule.firing_record import Attempt, Occurrence, State
 from lib.schedule.firings import Ledger
 from lib.schedule.settings import Entry, Schedule
 from lib.verdict.verdict import Verdict
+from tests.environments import NEEDED_SETTINGS
 
 START = datetime(2026, 1, 17, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -57,8 +58,7 @@ def posted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Posted]:
 
     (tmp_path / "environments").mkdir()
     settings = {
-        "platform": "embedded",
-        "project_id": "local",
+        **NEEDED_SETTINGS,
         "notifications": {"channels": [{"variable": "TOLD"}]},
     }
     (tmp_path / "environments" / "noisy.yaml").write_text(yaml.safe_dump(settings))

@@ -43,7 +43,7 @@ def world(tmp_path: Path) -> World:
 
 @pytest.fixture
 def readers(world: World) -> dict[str, Callable[[object], object]]:
-    parameter = next(each for each in find_runbook(RUNBOOK).parameters if each.name == "game_date")
+    parameter = next(each for each in find_runbook(RUNBOOK).parameters if each.name == "date")
     staged = [prediction()]
     write = world.staging_writer.write_batch
 
@@ -83,8 +83,8 @@ def test_commands_refuse_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("RUNBOOK_HOME", str(tmp_path))
     for words in (
         ("locks", "show", str(given)),
-        ("duplicates", "--game-date", str(given)),
-        ("consolidate", "--batch", "b", "--game-date", str(given)),
+        ("duplicates", "--date", str(given)),
+        ("consolidate", "--batch", "b", "--date", str(given)),
     ):
         result = CliRunner().invoke(cli, words)
         assert (result.exit_code, "is not a date; write YYYY-MM-DD" in result.output) == (2, True), words

@@ -127,13 +127,7 @@ class Arena:
         spec = TableSpec(
             TableName(self.dataset, f"trial_{uuid.uuid4().hex[:12]}"),
             key_columns=("item",),
-            nullable_keys=(),
             date_column="day",
-            row_id_column="",
-            newest_first=(),
-            active_column="",
-            never_update=(),
-            rounded_columns=(),
         )
         self.warehouse.create_table(spec.table, COLUMNS)
         return spec

@@ -119,7 +119,9 @@ def _evidence(judged: Sequence[Judged]) -> dict[str, Value]:
 def _what_to_do(scope: Scope, one: Judged) -> tuple[list[Looking], list[Changing], str]:
     """Commands that look, commands that change something, and the next step."""
     commands = scope.platform.commands
-    errors = commands.read_errors(scope.platform.environment.services.worker)
+    worker = scope.platform.environment.services.worker
+    errors = [commands.read_errors(worker)] if worker else []
+    in_logs = f": {errors[0]}" if errors else ""
     if not is_batch_id(one.state.batch_id):
         return [], [], "See its document: this is not the id of a batch." if one.verdict is not Verdict.PASS else ""
     batch = one.state.batch_id, date_of(one.state)
@@ -129,11 +131,11 @@ def _what_to_do(scope: Scope, one: Judged) -> tuple[list[Looking], list[Changing
     play = "If these players do play, see why they fail, and start a batch for them"
     steps: dict[Standing, tuple[list[Looking], list[Changing], str]] = {
         Standing.WAITING: ([look], [consolidate], f"Its rows are in no other place. {see}"),
-        Standing.GONE: ([errors], [], f"See why the workers wrote nothing: {errors}"),
-        Standing.STUCK: ([look, errors], [consolidate], f"If they do not play, consolidate without them. {see}"),
+        Standing.GONE: (errors, [], f"See why the workers wrote nothing{in_logs}"),
+        Standing.STUCK: ([look, *errors], [consolidate], f"If they do not play, consolidate without them. {see}"),
         Standing.NOT_KNOWN: ([], [], "Make it readable, and run this runbook again; until then nothing is known."),
         Standing.UNSEEN: ([history], [], f"Look further back in the logs: {history}"),
-        Standing.PARTLY: ([errors], [], f"{play}: {errors}"),
+        Standing.PARTLY: (errors, [], f"{play}{in_logs}"),
         Standing.GIVEN_UP: ([look], [], f"The later batch predicted these players. What this one left: {look}"),
     }
     return steps.get(one.standing, ([], [], ""))

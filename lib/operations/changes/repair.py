@@ -115,7 +115,7 @@ class Repair:
             runbook=RUNBOOK,
             action="repair",
             target=day,
-            parameters={"game_date": day, "repair": "apply", "repair_date": day},
+            parameters={"date": day, "repair": "apply", "repair_date": day},
             summary=f"remove {found.rows_to_remove} rows of {found.duplicate_keys} duplicate keys of {day}, keep the "
             "newest of each",
             state={
@@ -169,13 +169,13 @@ class UndoRepair:
         except TableNotFound as error:
             # The operator named it, so it is not a source that could not be read.
             raise UserError(str(error)) from error
-        look: dict[str, Value] = {"game_date": self.game_date, "repair": "preview"}
+        look: dict[str, Value] = {"date": self.game_date, "repair": "preview"}
         return Plan(
             question=REPAIR,
             runbook=RUNBOOK,
             action="undo of a repair",
             target=self.backup,
-            parameters={"game_date": self.game_date, "repair": "undo", "backup": self.backup},
+            parameters={"date": self.game_date, "repair": "undo", "backup": self.backup},
             summary=f"put {found.rows_to_put_back} rows of {self.game_date} back in place of {found.rows_to_replace}",
             state={
                 "backup": self.backup,

@@ -1,4 +1,4 @@
-"""The success and rollback criteria: data in ``params/criteria.yaml``."""
+"""The success and rollback criteria: data, in the file that an environment names, or in the shipped one."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from lib.verdict.verdict import Verdict, worst
 from lib.words.quantities import Quantity, Value
 
 if TYPE_CHECKING:
+    from lib.environment import Environment
     from lib.operations.scope import Scope
 
 
@@ -86,13 +87,17 @@ class Criterion:
 Judged = tuple[Criterion, Measurement]
 
 
-def load_criteria() -> dict[Kind, tuple[Criterion, ...]]:
-    """The criteria of ``params/criteria.yaml`` by kind.
+def load_criteria(environment: Environment) -> dict[Kind, tuple[Criterion, ...]]:
+    """The criteria of an environment by kind; where it names none, those that hold for any pipeline.
 
     Raises:
         UserError: The file cannot be read, or does not fit.
     """
-    return _load_criteria(places.file("params/criteria.yaml"))
+    return _load_criteria(_file_of(environment))
+
+
+def _file_of(environment: Environment) -> Path:
+    return environment.params_file("criteria") or places.shipped() / "params" / "criteria.yaml"
 
 
 @cache
@@ -101,22 +106,23 @@ def _load_criteria(path: Path) -> dict[Kind, tuple[Criterion, ...]]:
     return criteria
 
 
-def threshold(criterion_id: str) -> float:
+def threshold(environment: Environment, criterion_id: str) -> float:
     """The limit of a criterion, for the steps that judge single consolidations by it.
 
     Raises:
         UserError: The file holds no such criterion.
     """
-    for criteria in load_criteria().values():
+    for criteria in load_criteria(environment).values():
         for criterion in criteria:
             if criterion.id == criterion_id:
                 return criterion.threshold
-    raise UserError(f"params/criteria.yaml has no criterion {criterion_id}; restore it")
+    raise UserError(f"{_file_of(environment)} has no criterion {criterion_id}; restore it")
 
 
 def judged(kind: Kind, evidence: Evidence) -> list[Judged]:
     """Every criterion of the kind with the figure behind it."""
-    return [(criterion, measure(criterion.metric, evidence)) for criterion in load_criteria().get(kind, ())]
+    criteria = load_criteria(evidence.history.platform.environment).get(kind, ())
+    return [(criterion, measure(criterion.metric, evidence)) for criterion in criteria]
 
 
 @section(Question("criteria", "Criteria"))
@@ -133,7 +139,7 @@ def evaluate(scope: Scope, kind: Kind) -> Section:
 
 def _criteria_check(kind: Kind, question: Question, criteria: Sequence[Judged]) -> Check:
     if not criteria:
-        return question.unknown("params/criteria.yaml holds none", "Restore the file.")
+        return question.unknown("the file of criteria holds none", "Restore it: criteria: in the environment names it.")
     question = question.on(evidence_of(criteria))
     verdict = worst([criterion.judge(found) for criterion, found in criteria])
     if verdict is Verdict.PASS:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from lib.errors import CouldNotLook
+from lib.errors import CouldNotLook, NotAsked
 from lib.operations.duplicate_counts import DuplicateCounts
 from lib.operations.logs.events import EventKind
 from lib.operations.logs.history import LogHistory
@@ -41,9 +41,9 @@ class Evidence:
     Attributes:
         history: The logs of the period.
         duplicates: What the run has counted already, so that it is not counted again.
-        since: First game date whose rows are counted.
+        since: First date whose rows are counted.
         until: Last one.
-        today: Today's game date; earlier ones are past.
+        today: Today's date; earlier ones are past.
     """
 
     history: LogHistory
@@ -58,6 +58,8 @@ def measure(metric: str, evidence: Evidence) -> Measurement:
     try:
         found = METRICS[metric](evidence)
         off_day = evidence.history.off_day if found.value is None else ""
+    except NotAsked as error:
+        return Measurement(None, f"not asked: {error}", is_moot=True)
     except CouldNotLook as error:
         return Measurement(None, f"could not look: {error}")
     return Measurement(None, f"{found.basis}; {off_day}", is_moot=True) if off_day else found

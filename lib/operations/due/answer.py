@@ -24,7 +24,7 @@ class Due:
     is_due: bool | None
     why: str = ""
     units: int | None = None
-    unit_name: str = "games"
+    unit_name: str = "units"
     resumes: date | None = None
 
     def __str__(self) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from lib.consolidation.upkeep.due_units import due_units, query_of, rows_by_date
 from lib.environment import DueSettings
+from lib.environment.nouns import plural
 from lib.errors import CouldNotLook
 from lib.operations.due.answer import Due, by_calendar
 from lib.operations.duplicate_counts import DuplicateCounts
@@ -68,11 +69,17 @@ class DueDates:
         """The dates from `first` to `last` that have rows, and how many. Raises `WarehouseUnavailable`."""
         return {day: count for day, count in self._rows.between(first, last).items() if first <= day <= last}
 
+    @property
+    def _units(self) -> str:
+        """What is due, in the plural."""
+        environment = self._platform.environment
+        return (self.settings and self.settings.units) or plural(environment.unit or "unit")
+
     def _answer(self, settings: DueSettings, day: date, first: date, last: date) -> Due:
         due = by_calendar(settings.calendar, day) if settings.calendar else Due(True)
         if settings.has_units and due.is_due is not False:
             due = self._scheduled(settings, day, first, last, due.why)
-        return replace(due, unit_name=settings.units)
+        return replace(due, unit_name=self._units)
 
     def _scheduled(self, settings: DueSettings, day: date, first: date, last: date, calendar_says: str) -> Due:
         try:
@@ -82,10 +89,10 @@ class DueDates:
         if units := listed.get(day):
             return Due(True, units=units)
         if day in listed:
-            return Due(False, f"the schedule lists the date without {settings.units} that are due", units=0)
+            return Due(False, f"the schedule lists the date without {self._units} that are due", units=0)
         if later := sorted(other for other in listed if other > day):
             following = next((f", the next are on {other}" for other in later if listed[other]), "")
-            return Due(False, f"no {settings.units} scheduled{following}", units=0)
+            return Due(False, f"no {self._units} scheduled{following}", units=0)
         stale = f"the schedule lists nothing from {day} on: it is out of date, or the season is over"
         return Due(None, f"{stale}; {calendar_says or 'name the seasons in due.calendar'}")
 

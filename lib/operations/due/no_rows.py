@@ -74,6 +74,8 @@ def _missing(scope: Scope, day: date, due: Due, said: str, ahead: int) -> Reason
 def what_to_start(scope: Scope) -> str:
     """The next step where rows were due, and nothing came."""
     coordinator = scope.platform.environment.services.coordinator
+    if not coordinator:
+        return "See whether what writes the rows ran; then start it."
     calls = f"See whether anything calls {coordinator}, such as a scheduler with an old URL, and what its /start did"
     return f"{calls}; then start the batch."
 

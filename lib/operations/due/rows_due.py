@@ -33,7 +33,7 @@ def rows_due(scope: Scope) -> Section:
     said = _no_games(scope, [day for day in empty if due[day].is_due is not False])
     reasons = {day: _reason(scope, day, due[day], said.get(day, "")) for day in empty}
     table = [(day, f"{day:%a}", rows.get(day, 0), str(found), _verdict(reasons.get(day))) for day, found in due.items()]
-    columns = ("Game date", "Day", "Rows", "Due", "Verdict")
+    columns = (scope.platform.environment.nouns.date_heading, "Day", "Rows", "Due", "Verdict")
     return Section((_check(scope, due, rows, reasons),), (Table("Rows that were due", columns, table),))
 
 
@@ -62,8 +62,9 @@ def _check(scope: Scope, due: Mapping[date, Due], rows: Counted, reasons: Mappin
         f"{day:%a} {day}": f"{rows.get(day, 0):,} rows; {found}" for day, found in due.items()
     }
     commands = scope.platform.commands
-    counts = [commands.count_rows(day) for day in reasons]
-    question = ROWS_DUE.on(evidence, [*counts, commands.read_any_log(scope.platform.environment.services.coordinator)])
+    services = scope.platform.environment.services
+    logs = [commands.read_any_log(services.coordinator)] if services.is_named else []
+    question = ROWS_DUE.on(evidence, [*(commands.count_rows(day) for day in reasons), *logs])
     verdict = worst([reason.verdict for reason in reasons.values()] or [Verdict.PASS])
     decisive = {day: reason for day, reason in reasons.items() if reason.verdict is verdict}
     if verdict is not Verdict.PASS:

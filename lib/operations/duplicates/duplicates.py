@@ -120,11 +120,18 @@ def _counted(
         (count.game_date, count.rows, count.keys, count.duplicate_keys, count.excess_rows, count.guide_keys)
         for count in counts
     ]
-    columns = ("Game date", "Rows", "Keys", "Duplicate keys", "Surplus rows", "Rounded count")
+    columns = (
+        platform.environment.nouns.date_heading,
+        "Rows",
+        "Keys",
+        "Duplicate keys",
+        "Surplus rows",
+        "Rounded count",
+    )
     note = "The rounded count rounds the line and counts superseded rows too; it decides nothing."
     period = f"{since}" if since == until else f"{since} to {until}"
     commands = [
-        *(platform.commands.looking("duplicates", "--game-date", count.game_date) for count in counts[-3:]),
+        *(platform.commands.looking("duplicates", "--date", count.game_date) for count in counts[-3:]),
         platform.commands.count_duplicates(since),
     ]
     question = DUPLICATES.named(f"Duplicates {period}").on(_evidence(counts), commands)
@@ -162,7 +169,7 @@ def _duplicates_check(platform: Platform, question: Question, counts: Sequence[D
         f"({count.excess_rows} rows too many{_and_inactive(count)})"
         for count in found
     )
-    diagnose = platform.commands.run("duplicate_diagnosis", {"game_date": found[-1].game_date})
+    diagnose = platform.commands.run("duplicate_diagnosis", {"date": found[-1].game_date})
     return question.fails(summary, f"Find the cause and see the repair: {diagnose}")
 
 
@@ -171,7 +178,7 @@ def _and_inactive(count: DuplicateCount) -> str:
 
 
 def _repair_of(scope: Scope, planned: Section) -> str:
-    preview = scope.platform.commands.run("duplicate_diagnosis", {"game_date": scope.game_date})
+    preview = scope.platform.commands.run("duplicate_diagnosis", {"date": scope.game_date})
     steps = (check.next_step for check in planned.checks if check.next_step)
     return next(steps, f"See the repair that would be done: {preview}")
 

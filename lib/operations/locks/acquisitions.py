@@ -67,7 +67,7 @@ def _lock_check(history: LogHistory) -> Check:
     commands = history.platform.commands
     question = LOCK_ACQUISITIONS.on(evidence, [commands.read_logs(history.platform.environment.services.coordinator)])
     see_locks = f"See who holds the lock: {commands.run('stuck_lock_release')}"
-    if failed_percent > threshold("acquisition_fails_consistently"):
+    if failed_percent > threshold(history.platform.environment, "acquisition_fails_consistently"):
         return question.fails(f"{failed} of {tried} failed", see_locks)
     if unlocked:
         summary = f"{len(unlocked)} MERGEs ran without the lock: {batch_names(unlocked)}"

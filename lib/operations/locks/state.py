@@ -15,7 +15,6 @@ from enum import StrEnum
 
 from lib.consolidation.ledger import LedgerRun
 from lib.locking.store import LockRecord, Observation
-from lib.operations.criteria.criteria import threshold
 from lib.ports.jobs import WarehouseJob
 from lib.ports.logs import LogEntry
 
@@ -38,6 +37,7 @@ class LockReport:
 
     Attributes:
         seen: The record and the store's time of the reading.
+        slow_after: A holder that holds it for longer is slow.
         last_line: The holder's last log line; None: none found, or the log is not readable.
         committed: The holder's consolidation in the ledger; None: not there.
         unknown: Why the log or the ledger could not be read, or a job that no fence would refuse; empty: all were.
@@ -47,6 +47,7 @@ class LockReport:
     """
 
     seen: Observation
+    slow_after: timedelta
     last_line: LogEntry | None = None
     committed: LedgerRun | None = None
     unknown: str = ""
@@ -78,8 +79,7 @@ class LockReport:
     @property
     def state(self) -> LockState:
         if not self.seen.is_expired:
-            slow_after = timedelta(seconds=threshold("normal_duration"))
-            return LockState.SLOW if self.held_for > slow_after else LockState.LIVE
+            return LockState.SLOW if self.held_for > self.slow_after else LockState.LIVE
         is_at_work = self.logged_after_expiry or self.job is not None
         return LockState.EXPIRED if is_at_work or self.unknown else LockState.STUCK
 

@@ -9,6 +9,7 @@ from functools import partial
 from lib.consolidation.ledger import LedgerRun, ledger_is_empty, whole_ledger
 from lib.locking.store import Observation
 from lib.operations.changes.lock_release import release_plan
+from lib.operations.criteria.criteria import threshold
 from lib.operations.fences import guard_of
 from lib.operations.locks.state import (
     LockReport,
@@ -81,9 +82,11 @@ def look_at_locks(platform: Platform) -> list[LockReport]:
     jobs, job_unseen = or_fault(partial(_open_jobs, platform, locks))
     # What the fence would refuse need not be seen; without it a job that is not seen may still write.
     may_write = job_unseen if job_unseen and not guard_of(platform).holds else ""
+    slow_after = timedelta(seconds=threshold(platform.environment, "normal_duration"))
     return [
         LockReport(
             seen,
+            slow_after,
             last_line_of_holder(seen, entries or []),
             committed_run(seen, runs or []),
             log_fault or ledger_fault or may_write,

@@ -2,23 +2,25 @@
 
 A line is recognised by its anchor, a literal that is looked for before any expression. A value is found by the
 text around it, such as ``batch={}``: what may stand for ``{}`` is decided here and bounded, so a dialect can
-hold no expression that hostile lines make slow. Every line has samples, and a file whose samples are not read as
-they say is refused.
+hold no expression that hostile lines make slow. ``{column}`` in such a text stands for any name of a column. Every
+line has samples, and a file whose samples are not read as they say is refused.
 """
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import date
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from lib.errors import UserError
 from lib.operations.logs.events import CountsFrom, EventKind
-from lib.settings_file import load_settings
+from lib.settings_file import checked_settings, read_yaml
 from lib.words.choices import no_such
+from lib.words.old_names import RENAMED
 
 _STRICT = {"extra": "forbid", "allow_inf_nan": False}
 _LONGEST_TEXT = 200
@@ -26,9 +28,10 @@ _SHORTEST_ANCHOR = 4
 
 # What may stand in the place of `{}`. Possessive and bounded: a hostile line costs no more than its length.
 _NUMBER = r"\d{1,12}+(?:\.\d{1,9}+)?+"
+_COLUMN = r"[A-Za-z_][A-Za-z0-9_]{0,299}+"
 VALUES: Mapping[str, str] = {
     "batch": r"[A-Za-z0-9_-]{1,128}+",
-    "game_date": r"\d{4}-\d{2}-\d{2}",
+    "date": r"\d{4}-\d{2}-\d{2}",
     "lock_key": r"[A-Za-z0-9_-]{0,250}?\d{4}-\d{2}-\d{2}(?![A-Za-z0-9])",
     "rows": r"\d{1,12}+",
     "duration_ms": _NUMBER,
@@ -48,7 +51,7 @@ class Sample:
 
     line: str
     batch: str | None = None
-    game_date: date | None = None
+    date: datetime.date | None = None
     rows: int | None = None
     duration_ms: float | None = None
     staging_tables: int | None = None
@@ -148,17 +151,30 @@ def load_dialect(files: Mapping[str, Path], name: str, of: tuple[str, ...] = ())
 
 @cache
 def _checked_file(path: Path) -> Dialect:
-    dialect: Dialect = load_settings(path, Dialect)
+    dialect: Dialect = checked_settings(path, Dialect, _by_current_names(path, read_yaml(path)))
     for fault in _faults(dialect):
         raise UserError(f"{path}: {fault}")
     return dialect
+
+
+def _by_current_names(path: Path, content: Any) -> Any:
+    """The file's content, in which a value may have the name that it had before."""
+    if isinstance(content, list):
+        return [_by_current_names(path, each) for each in content]
+    if not isinstance(content, dict):
+        return content
+    for old, new in RENAMED.items():
+        if old in content and new in content:
+            raise UserError(f"{path}: {old} is an old name of {new}, which is there too; write it once")
+    return {RENAMED.get(str(name), name): _by_current_names(path, each) for name, each in content.items()}
 
 
 def expression(name: str, text: str) -> re.Pattern[str]:
     """The expression that finds a value by the text around it."""
     before, _, after = text.partition("{}")
     boundary = r"(?<![A-Za-z0-9_])" if before[:1].isalnum() else ""
-    return re.compile(f"{boundary}{re.escape(before)}({VALUES[name]}){re.escape(after)}", re.ASCII)
+    before = _COLUMN.join(map(re.escape, before.split("{column}")))
+    return re.compile(f"{boundary}{before}({VALUES[name]}){re.escape(after)}", re.ASCII)
 
 
 def _faults(dialect: Dialect) -> Iterator[str]:

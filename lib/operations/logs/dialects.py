@@ -19,7 +19,7 @@ from lib.words.dates import iso_date
 LONGEST_MESSAGE = 4_000
 _LONGEST_WAIT_MS = 1e12
 _WHOLE = frozenset({"rows", "staging_tables", "duplicates"})
-_NAME_OF = {"batch": "batch_id"}
+_NAME_OF = {"batch": "batch_id", "date": "game_date"}
 # As Python prints a list of texts.
 _LISTED = re.compile(r"'([^'\n]{1,300}+)'|\"([^\"\n]{1,300}+)\"")
 
@@ -91,7 +91,7 @@ class Dialects:
         for name, expressions in self._meanings[anchor].fields.items():
             found = _first(name, expressions, message[:LONGEST_MESSAGE])
             if found is not None:
-                values.setdefault("game_date" if name == "lock_key" else name, found)
+                values.setdefault("date" if name == "lock_key" else name, found)
         return values
 
 
@@ -164,7 +164,7 @@ def _first(name: str, expressions: Sequence[re.Pattern[str]], message: str) -> _
 
 
 def _value(name: str, text: str) -> _Value | None:
-    if name in ("game_date", "lock_key"):
+    if name in ("date", "lock_key"):
         try:
             return iso_date(text[-10:])
         except ValueError:

@@ -132,10 +132,13 @@ class LogHistory:
         The environment's `due` says so. Without one the coordinator's own words count; that nothing was started is
         not a reason: it looks the same when the scheduler is down.
         """
-        if self.consolidations:
+        has_services = self.platform.environment.services.is_named
+        if has_services and self.consolidations:
             return ""
         has_source = self._due is not None and self._due.settings is not None
-        return self.expected.quiet if has_source else self.no_games_on(None)
+        if has_source or not has_services:
+            return self.expected.quiet
+        return self.no_games_on(None)
 
     def no_games_on(self, day: date | None) -> str:
         """The coordinator's last word that there are no games, on that date or any; empty: it says no such thing.
@@ -198,7 +201,7 @@ class LogHistory:
             "Rows",
             "Duplicates",
             "Instance",
-            "Game date",
+            self.platform.environment.nouns.date_heading,
         )
         rows = [
             (

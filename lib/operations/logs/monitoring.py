@@ -204,7 +204,7 @@ def _described(pair: tuple[Consolidation, Consolidation]) -> str:
 
 def _diagnose(commands: Commands, at_once: Sequence[tuple[Consolidation, Consolidation]]) -> str:
     game_date = at_once[0][0].likely_game_date if at_once else None
-    return commands.run("duplicate_diagnosis", {"game_date": game_date} if game_date else {})
+    return commands.run("duplicate_diagnosis", {"date": game_date} if game_date else {})
 
 
 @section(ERRORS)

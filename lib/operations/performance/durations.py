@@ -53,6 +53,11 @@ class Review:
     def history(self) -> LogHistory:
         return self.scope.history
 
+    @property
+    def limit_seconds(self) -> float:
+        """What a consolidation should take less than."""
+        return threshold(self.history.platform.environment, "normal_duration")
+
     @cached_property
     def fixed_at(self) -> datetime:
         """The moment that parts before from after."""
@@ -120,8 +125,11 @@ def durations(review: Review) -> Section:
         ("whole consolidation, after, without the wait", [run.work_seconds for run in review.after]),
         ("whole consolidation, after, with the wait", [_with_wait(run) for run in review.after]),
     )
-    rows = [(what, *_figures([value for value in values if value is not None])) for what, values in parts]
-    columns = ("What", "Count", "p50, s", "p95, s", "Longest, s", f"{_limit_seconds():g} s or longer")
+    rows = [
+        (what, *_figures([value for value in values if value is not None], review.limit_seconds))
+        for what, values in parts
+    ]
+    columns = ("What", "Count", "p50, s", "p95, s", "Longest, s", f"{review.limit_seconds:g} s or longer")
     note = (
         f"The lock was deployed {local_time(review.fixed_at, review.history.platform.environment.timezone)}; "
         f"before it a MERGE took 5 to 30 s. The table is not partitioned: every MERGE scans all of it."
@@ -145,18 +153,18 @@ def _with_wait(run: Consolidation) -> float | None:
     return None if run.work_seconds is None else run.work_seconds + (run.lock_wait_seconds or 0.0)
 
 
-def _figures(values: Sequence[float]) -> tuple[object, ...]:
+def _figures(values: Sequence[float], limit_seconds: float) -> tuple[object, ...]:
     if not values:
         return (0, None, None, None, None)
     import numpy
 
     p50, p95 = numpy.quantile(values, [0.5, 0.95])
-    over = sum(value >= _limit_seconds() for value in values)
+    over = sum(value >= limit_seconds for value in values)
     return (len(values), float(p50), float(p95), float(max(values)), over)
 
 
 def _limit_check(review: Review) -> Check:
-    limit_seconds, platform = _limit_seconds(), review.scope.platform
+    limit_seconds, platform = review.limit_seconds, review.scope.platform
     spent = [run.work_seconds for run in review.after if run.work_seconds is not None]
     longest = max(spent)
     slow, hanging = sum(each >= limit_seconds for each in spent), len(review.hanging)
@@ -170,7 +178,7 @@ def _limit_check(review: Review) -> Check:
     }
     commands = [platform.commands.read_logs(platform.environment.services.coordinator)]
     question = UNDER_LIMIT.named(f"Under {limit_seconds:g} s").on(evidence, commands)
-    if longest >= (timeout_seconds := threshold("consolidation_times_out")):
+    if longest >= (timeout_seconds := threshold(platform.environment, "consolidation_times_out")):
         met = f"From {timeout_seconds:g} s on a rollback criterion is met"
         step = f"{met}; see what the slowest batches have in common."
         return question.fails(f"the longest took {spoken_seconds(longest)}", step)
@@ -248,15 +256,12 @@ def _trend_check(review: Review) -> Check:
     if found.low <= 0:
         return question.passes(f"no growth shown: {found.in_words}")
     median = sorted(took for _, took in points)[len(points) // 2]
-    weeks = max(0.0, (_limit_seconds() - median) / found.seconds_per_week)
-    summary = f"it grows: {found.in_words}; the median meets {_limit_seconds():g} s in {weeks:.0f} weeks"
+    weeks = max(0.0, (review.limit_seconds - median) / found.seconds_per_week)
+    summary = f"it grows: {found.in_words}; the median meets {review.limit_seconds:g} s in {weeks:.0f} weeks"
     if weeks < _WEEKS_AHEAD:
-        return question.warns(summary, "Partition the table by game date, or split large batches, before then.")
+        column = review.history.platform.table.date_column
+        return question.warns(summary, f"Partition the table by {column}, or split large batches, before then.")
     return question.passes(summary)
-
-
-def _limit_seconds() -> float:
-    return threshold("normal_duration")
 
 
 def _merge_times(runs: Sequence[Consolidation]) -> list[float]:
@@ -272,4 +277,4 @@ def _figures_of(review: Review, found: Comparison | None) -> tuple[object, ...]:
     if not before and not after:
         return ()
     fixed_at = review.fixed_at.astimezone(there).replace(tzinfo=None)
-    return (durations_over_time(before, after, found, fixed_at=fixed_at, limit_seconds=_limit_seconds()),)
+    return (durations_over_time(before, after, found, fixed_at=fixed_at, limit_seconds=review.limit_seconds),)

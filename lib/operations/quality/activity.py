@@ -32,7 +32,8 @@ def active_rows(night: Night) -> Section:
         (day, found.subjects, found.unseen, f"{unseen_share(found):.1%}", found.several, found.most)
         for day, found in reversed(night.activity.items())
     ]
-    columns = ("Game date", "Subjects", "Without an active row", "Share", "With several", "Most of one")
+    heading = night.platform.environment.nouns.date_heading
+    columns = (heading, "Subjects", "Without an active row", "Share", "With several", "Most of one")
     note = f"A subject is one {', '.join(subject_columns(night.platform.table))}."
     table = Table("What readers see of each date", columns, rows, note, shown=15)
     active, lost = _active_check(night)

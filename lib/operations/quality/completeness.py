@@ -160,7 +160,7 @@ def _stopped(found: _Found, question: Question) -> Check:
     more = f" and {len(found.stopped) - _MOST_NAMED} more" if len(found.stopped) > _MOST_NAMED else ""
     cause = "switched off, or its model is missing?"
     summary = f"{names}{more} stopped for all games at once: {cause} Last rows {last}"
-    deployed = found.night.platform.commands.run("deploy_verify", {"game_date": found.night.game_date})
+    deployed = found.night.platform.commands.run("deploy_verify", {"date": found.night.game_date})
     step = f"This is reported once. If nobody switched it off, look for its model in the newest revision: {deployed}"
     return question.warns(summary, step)
 

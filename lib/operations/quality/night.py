@@ -1,6 +1,6 @@
-"""The rows of one game date, beside those of the dates before it: what the daily check looks at.
+"""The rows of one date, beside those of the dates before it: what the daily check looks at.
 
-What they are held against is data in ``params/quality.yaml``, with the reason of each.
+What they are held against is data, in the file that the environment names, with the reason of each.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 from statistics import median
 
-from lib import places
 from lib.consolidation.errors import QueryOverLimit
 from lib.consolidation.schema import NUMBERS
 from lib.consolidation.staging import staging_backlog
@@ -28,7 +27,8 @@ from lib.consolidation.upkeep.value_figures import difference, figures_of, numbe
 from lib.consolidation.warehouse import Column
 from lib.errors import UserError
 from lib.operations.due.answer import Due
-from lib.operations.quality.rules import QualityRules, load_rules
+from lib.operations.quality.neutral import rules_of
+from lib.operations.quality.rules import QualityRules
 from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.verdict.check import Looking
@@ -40,7 +40,7 @@ _MOST_DAYS = 400
 
 @dataclass(frozen=True)
 class Night:
-    """A game date with its recent past. Everything is counted in the warehouse, and once.
+    """A date with its recent past. Everything is counted in the warehouse, and once.
 
     Attributes:
         scope: The run's platform and date.
@@ -100,7 +100,7 @@ class Night:
     @property
     def monitoring(self) -> Looking:
         """The command that shows which batches ran, and which wait."""
-        return self.platform.commands.run("day1_monitoring", {"game_date": self.game_date})
+        return self.platform.commands.run("day1_monitoring", {"date": self.game_date})
 
     @property
     def row_count(self) -> list[Looking]:
@@ -270,10 +270,10 @@ def night_of(scope: Scope, *, days: int, games: int | None = None) -> Night:
         games: How many games there are on the date; None: the environment's `due` says so, if it can.
 
     Raises:
-        UserError: An impossible number, or ``params/quality.yaml`` does not fit.
+        UserError: An impossible number, or the file that ``quality:`` names does not fit.
     """
     if not 1 <= days <= _MOST_DAYS:
         raise UserError(f"days={days} can't be looked at; write 1 to {_MOST_DAYS}")
     if games is not None and games < 0:
         raise UserError(f"games={games} must be 0 or more; leave it empty if you do not know")
-    return Night(scope, days, games, load_rules(places.file(f"params/{scope.platform.environment.quality}")))
+    return Night(scope, days, games, rules_of(scope.platform.environment))

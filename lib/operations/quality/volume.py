@@ -135,7 +135,8 @@ def _recent_dates(night: Night) -> Table:
             local_time(profile.newest, zone),
         )
 
-    columns = ("Game date", "Day", "Rows", "Inactive", "Games", "Systems", "Rows for each", "Last written")
+    heading = night.platform.environment.nouns.date_heading
+    columns = (heading, "Day", "Rows", "Inactive", "Games", "Systems", "Rows for each", "Last written")
     note = "Rows for each: for one game by one system. Dates without rows are left out."
     if night.days_compared < night.days:
         note += f" {night.days_compared} days before it instead of {night.days}: more would read over the limit."

@@ -85,7 +85,7 @@ def _told(rows: Sequence[Row], systems: int) -> str:
 
 
 def _next_step(night: Night, changed: Sequence[Row], systems: int) -> str:
-    deployed = night.platform.commands.run("deploy_verify", {"game_date": night.game_date})
+    deployed = night.platform.commands.run("deploy_verify", {"date": night.game_date})
     if len({row.system for row in changed}) == systems > 1:
         shared = "such as which line is kept of several"
         return f"All systems changed at once: look at what they share, {shared}, and at the revision: {deployed}"

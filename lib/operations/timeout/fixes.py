@@ -32,7 +32,10 @@ def three_fixes(scope: Scope, batch_id: str = "") -> Section:
     rows = [(fix, *found) for fix, found in figures.items()]
     table = Table(THREE_FIXES.name, ("Fix", "Today", "It would change"), rows)
     timed = timed_runs(scope.history, batch_id)
-    return Section((_called_for(timed[0], figures),) if timed else (), (table,))
+    return Section(
+        (_called_for(timed[0], figures, threshold(scope.platform.environment, "normal_duration")),) if timed else (),
+        (table,),
+    )
 
 
 def _figures(fix: str, scope: Scope, batch_id: str) -> _Figures:
@@ -43,11 +46,11 @@ def _figures(fix: str, scope: Scope, batch_id: str) -> _Figures:
         return f"not known: {error}", "-"
 
 
-def _called_for(slowest: TimedRun, figures: Mapping[str, _Figures]) -> Check:
+def _called_for(slowest: TimedRun, figures: Mapping[str, _Figures], limit: float) -> Check:
     if slowest.silent_in:
         step = "First see whether its holder lives and what the warehouse's queue holds."
         return THREE_FIXES.warns("none of them ends one that hangs", step)
-    limit, part = threshold("normal_duration"), slowest.longest
+    part = slowest.longest
     evidence: dict[str, Value] = {"slowest": seconds(slowest.total_seconds), str(part): seconds(slowest.seconds[part])}
     question = THREE_FIXES.on(evidence)
     if slowest.total_seconds < limit:

@@ -121,7 +121,7 @@ def phases(scope: Scope, batch_id: str = "") -> Section:
 
 
 def _check(platform: Platform, timed: Sequence[TimedRun]) -> Check:
-    slowest, limit = timed[0], threshold("normal_duration")
+    slowest, limit = timed[0], threshold(platform.environment, "normal_duration")
     part = slowest.seconds[slowest.longest]
     share = 100 * part / slowest.total_seconds if slowest.total_seconds else 0.0
     evidence: dict[str, Value] = {
@@ -140,7 +140,7 @@ def _check(platform: Platform, timed: Sequence[TimedRun]) -> Check:
         return question.fails(summary, f"See whether its holder lives: {locks}")
     taken = f"{spoken_seconds(slowest.total_seconds)}, {share:.0f}% of it {slowest.longest}"
     step = _STEPS[slowest.longest].format(locks=locks)
-    if slowest.total_seconds >= threshold("consolidation_times_out"):
+    if slowest.total_seconds >= threshold(platform.environment, "consolidation_times_out"):
         return question.fails(f"{name} took {taken}", step)
     if slowest.total_seconds >= limit:
         return question.warns(f"{name} took {taken}", step)

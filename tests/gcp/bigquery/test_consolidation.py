@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +18,6 @@ from lib.consolidation.errors import RowsStillStreaming
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.ledger import ledger_runs
 from lib.consolidation.result import ConsolidationResult, ConsolidationStatus
-from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.upkeep.cleanup import Proof, drop_merged, prove_merged
 from lib.consolidation.upkeep.duplicates import DuplicateKind, count_duplicates, explain_duplicates
 from lib.consolidation.upkeep.repair import apply_repair, plan_repair
@@ -27,7 +27,7 @@ from lib.gcp.bigquery_types import schema_fields
 from tests.consolidation.real_schema import check_the_real_schema, check_what_a_worker_writes
 from tests.consolidation.test_against_a_model import batches, consolidated, old_rows
 from tests.consolidation.test_rows import check_every_type_is_staged_and_merged
-from tests.consolidation.world import DAY, LINES_MOVE, in_order, later, prediction, predictions
+from tests.consolidation.world import DAY, LINES_MOVE, PREDICTIONS, in_order, later, prediction, predictions
 from tests.gcp.bigquery.counted_jobs import MERGE_SECONDS, SECONDS_A_JOB, jobs_of
 from tests.gcp.bigquery.double import BigqueryDouble, Fault, Gate
 from tests.gcp.bigquery.world import PROJECT, BigqueryWorld, with_the_real_schema
@@ -54,7 +54,7 @@ def test_batches_do_what_the_model_says(
     supersedes: tuple[str, ...],
 ) -> None:
     """The same model as for the embedded warehouse; each example in a dataset of its own."""
-    spec = TableSpec(TableName(f"dataset_{next(numbers)}", "predictions"), supersedes=supersedes)
+    spec = replace(PREDICTIONS, table=TableName(f"dataset_{next(numbers)}", "predictions"), supersedes=supersedes)
     world = BigqueryWorld(tmp_path_factory.mktemp("model"), spec, address=shared.address).set_up()
     world.insert(old)
     for number, (tables, use_lock) in enumerate(batches):
@@ -94,7 +94,7 @@ def test_a_consolidation_is_few_jobs(
     tmp_path: Path, double: BigqueryDouble, supersedes: tuple[str, ...], more: int
 ) -> None:
     """A date that is known, a group of columns; each job is about a second on BigQuery, whatever it does."""
-    world = BigqueryWorld(tmp_path, TableSpec(supersedes=supersedes), address=double.address).set_up()
+    world = BigqueryWorld(tmp_path, replace(PREDICTIONS, supersedes=supersedes), address=double.address).set_up()
     world.insert(predictions(ROWS))
     world.stage(predictions(ROWS), "earlier")
     world.consolidate("earlier")

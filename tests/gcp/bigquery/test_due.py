@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from lib.environment import DueSettings, Environment, GoogleSettings
+from lib.environment import DueSettings, GoogleSettings
 from lib.gcp.adapters import GoogleAdapters
 from lib.gcp.clients import GoogleClients
 from lib.operations.due.rows_due import rows_due
@@ -15,6 +15,7 @@ from lib.operations.scope import scope_of
 from lib.platform import Platform
 from lib.verdict.verdict import Verdict
 from tests.consolidation.world import DAY, predictions
+from tests.environments import local
 from tests.gcp.bigquery.double import BigqueryDouble
 from tests.gcp.bigquery.schedule import schedule_games
 from tests.gcp.bigquery.world import PROJECT, BigqueryWorld
@@ -32,7 +33,7 @@ def connected(world: BigqueryWorld, double: BigqueryDouble, monkeypatch: pytest.
 
     def connect(due: DueSettings, limit_gb: float) -> Platform:
         google = GoogleSettings(query_limit_gb=limit_gb)
-        environment = Environment(name="test", platform="google", project_id=PROJECT, google=google, due=due)
+        environment = local(name="test", platform="google", project_id=PROJECT, google=google, due=due)
         return Platform(environment, GoogleAdapters(environment, GoogleClients(PROJECT)))
 
     return connect

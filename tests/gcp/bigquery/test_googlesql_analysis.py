@@ -32,7 +32,7 @@ from lib.gcp.scratch import BigqueryScratch
 from lib.locking.errors import LeaseLost
 from tests.consolidation.changes import change_everything
 from tests.consolidation.days import look_at_the_days
-from tests.consolidation.world import DAY, LINES_MOVE, NOON, later, prediction, predictions
+from tests.consolidation.world import DAY, LINES_MOVE, NOON, PREDICTIONS, later, prediction, predictions
 from tests.gcp.bigquery.double import BigqueryDouble
 from tests.gcp.bigquery.double.estimates import Reader
 from tests.gcp.bigquery.double.faults import ApiError
@@ -43,9 +43,9 @@ from tests.gcp.bigquery.partition_scans import columns_read, unfiltered_scans
 from tests.gcp.bigquery.world import PROJECT, BigqueryWorld
 from tests.operations.due.schedule import COLUMNS, PRODUCTION, SCHEDULE
 
-MAIN = TableSpec().table
+MAIN = PREDICTIONS.table
 MOVING = replace(LINES_MOVE, stamped=("updated_at",))
-BARE = TableSpec(active_column="", row_id_column="", newest_first=(), never_update=())
+BARE = replace(PREDICTIONS, active_column="", row_id_column="", newest_first=(), never_update=())
 
 
 def live_through_everything(world: BigqueryWorld) -> None:
@@ -145,7 +145,7 @@ def columns_are_misjudged(one: Sent) -> bool:
 @pytest.mark.long
 def test_all_that_is_sent_is_googlesql(tmp_path: Path) -> None:
     """In one test, because each process that asks the analyzer has to compile it first."""
-    lives = {"live": (TableSpec(), "DOUBLE"), "declared": (TableSpec(), "DECIMAL(4, 1)"), "bare": (BARE, "DOUBLE")}
+    lives = {"live": (PREDICTIONS, "DOUBLE"), "declared": (PREDICTIONS, "DECIMAL(4, 1)"), "bare": (BARE, "DOUBLE")}
     lives["moving"] = (MOVING, "DECIMAL(4, 1)")
     for name, (spec, line_type) in lives.items():
         sent = all_that_is_sent(tmp_path / name, spec, line_type)

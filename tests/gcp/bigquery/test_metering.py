@@ -7,9 +7,8 @@ from datetime import timedelta
 import pytest
 
 from lib.consolidation.errors import QueryOverLimit
-from lib.consolidation.table_spec import TableSpec
 from lib.embedded.adapters import MAIN_TABLE
-from lib.environment import Environment, GoogleSettings
+from lib.environment import GoogleSettings
 from lib.errors import UserError
 from lib.gcp.adapters import GoogleAdapters
 from lib.gcp.clients import GoogleClients
@@ -18,7 +17,8 @@ from lib.operations.scope import scope_of, what_was_read
 from lib.platform import Platform
 from lib.verdict.verdict import Verdict
 from lib.words.quantities import spoken_bytes
-from tests.consolidation.world import DAY, predictions
+from tests.consolidation.world import DAY, PREDICTIONS, predictions
+from tests.environments import local
 from tests.gcp.bigquery.double import BigqueryDouble
 from tests.gcp.bigquery.world import PROJECT, BigqueryWorld
 
@@ -28,7 +28,7 @@ BYTES = sum(
     sum(2 + len(row[name]) for name in ("game_id", "player_lookup", "system_id")) + 8 + 8 + 1
     for row in predictions(ROWS)
 )
-MAIN = TableSpec().table
+MAIN = PREDICTIONS.table
 DAYS, ROWS_A_DAY = 667, 10_000_000
 EVERY_COLUMN = 5 * 18 + 3 * 8 + 8 + 1 + 2 * 8
 METADATA = 10 * 2**20
@@ -36,7 +36,7 @@ METADATA = 10 * 2**20
 
 def platform_with(limit_bytes: int) -> Platform:
     google = GoogleSettings(query_limit_gb=limit_bytes / 1e9)
-    environment = Environment(name="test", platform="google", project_id=PROJECT, google=google)
+    environment = local(name="test", platform="google", project_id=PROJECT, google=google)
     return Platform(environment, GoogleAdapters(environment, GoogleClients(PROJECT)))
 
 

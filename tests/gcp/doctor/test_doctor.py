@@ -22,13 +22,13 @@ from google.oauth2.credentials import Credentials as UserCredentials
 from lib.cli.environment import doctor
 from lib.consolidation.fence import FENCE_COLUMNS
 from lib.consolidation.ledger import LEDGER_COLUMNS, SUPERSEDED_ROWS
-from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column
 from lib.embedded.adapters import MAIN_TABLE
 from lib.environment import load_environment
 from lib.gcp.clients import GoogleClients
 from lib.gcp.doctor import quota_project
 from lib.gcp.needs import APIS, NEEDS
+from tests.consolidation.world import PREDICTIONS
 from tests.gcp.conftest import PROJECT
 from tests.gcp.doctor.bigquery_tables import Tables, described, serving_tables
 from tests.gcp.double import Fault, GoogleDouble
@@ -37,7 +37,7 @@ from tests.gcp.http_server import Answer, serving_json
 SERVICES = ("prediction-worker", "prediction-coordinator")
 ACCOUNT = f"predictions@{PROJECT}.iam.gserviceaccount.com"
 DATASET = "nba_predictions"
-MAIN, FENCES, LEDGER = map(str, (TableSpec().table, TableSpec().fences, TableSpec().ledger))
+MAIN, FENCES, LEDGER = map(str, (PREDICTIONS.table, PREDICTIONS.fences, PREDICTIONS.ledger))
 HEALTHY = {
     "/health": {"status": "healthy"},
     "/health/deep": {"status": "healthy", "checks": [{"check": "bigquery_access", "status": "pass"}]},

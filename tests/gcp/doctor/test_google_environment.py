@@ -6,8 +6,9 @@ import pytest
 
 from lib.environment import GoogleSettings, load_environment
 from lib.errors import UserError
+from tests.environments import NEEDED
 
-GOOGLE = "platform: google\nproject_id: nba-props-platform\n"
+GOOGLE = NEEDED.replace("embedded", "google")
 
 
 def test_production_is_the_project_of_the_guide() -> None:
@@ -29,6 +30,7 @@ def test_production_is_the_project_of_the_guide() -> None:
         ("google: {maximum_bytes_billed: 0}", "would refuse every query"),
         ("google: {query_limit_gb: 0}", r"google\.query_limit_gb"),
         ("google: us-west2", "google"),
+        ("services: {worker: w, coordinator: c}", "region is missing; write where the Cloud Run services are"),
     ],
 )
 def test_a_mistake_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: str, message: str) -> None:

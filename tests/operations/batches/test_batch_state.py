@@ -151,7 +151,7 @@ def test_rows_that_wait_are_counted_and_the_command_looks_first(recording: Platf
     (look,), (change,) = check.commands, check.changes
     assert look == f"{change} --dry-run"
     assert check.next_step.index(look) < check.next_step.index(f"then do it: {change}")
-    assert f"--batch {BATCH} --game-date {DAY}" in look
+    assert f"--batch {BATCH} --date {DAY}" in look
 
 
 def test_a_document_that_is_written_again_and_again_delays_no_alarm(recording: Platform, record: Record) -> None:

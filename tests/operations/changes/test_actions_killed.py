@@ -22,9 +22,9 @@ _APPLY = """
 import os, signal, sys
 from pathlib import Path
 from lib.embedded.adapters import EmbeddedAdapters
-from lib.environment import Environment
 from lib.platform import Platform
 from tests.consolidation.world import HookedWarehouse
+from tests.environments import local
 from tests.operations.changes.actions import DAY, CASES, approved
 from lib.operations.changes.repair import Repair, UndoRepair
 
@@ -39,7 +39,7 @@ class Adapters(EmbeddedAdapters):
 home, kind, moment, backup = Path(sys.argv[1]), *sys.argv[2:]
 hooked = HookedWarehouse(home / "warehouse.duckdb")
 setattr(hooked, moment, die)
-environment = Environment(name="local", platform="embedded", project_id="local")
+environment = local()
 platform = Platform(environment, Adapters(home, environment))
 action = Repair(platform, DAY) if kind == "repair" else UndoRepair(platform, DAY, backup)
 approved(platform, action)

@@ -145,7 +145,7 @@ def test_what_an_endpoint_answers(
 
 def test_an_endpoint_that_never_answers_is_told_by_the_time_it_took(home: Path) -> None:
     Deployment().with_health(WORKER, "/health", 200, hangs=True).save(home)
-    response = LocalServices(home, timeout_seconds=0.2).health(WORKER, "/health")
+    response = LocalServices(home, (WORKER, "another"), timeout_seconds=0.2).health(WORKER, "/health")
     assert (response.status_code, response.error) == (None, "no answer within 0.2s")
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lib.consolidation.upkeep.due_units import DueTable
 from lib.embedded.adapters import EmbeddedAdapters
 from lib.embedded.logs import append_entries
-from lib.environment import Calendar, Days, DueSettings, Environment
+from lib.environment import Calendar, Days, DueSettings
 from lib.operations.doctor import due
 from lib.operations.due.answer import by_calendar
 from lib.operations.due.dates import DueDates
@@ -26,6 +26,7 @@ from lib.operations.scope import scope_of
 from lib.platform import Platform
 from lib.ports.logs import LogEntry
 from lib.verdict.verdict import Verdict
+from tests.environments import local
 from tests.operations.due.schedule import POSTPONED, PRODUCTION, TABLE, Games, with_due, write
 
 DAY = date(2026, 1, 17)
@@ -131,7 +132,7 @@ listed = st.dictionaries(st.integers(-20, 20), st.lists(st.sampled_from([1, 3, P
 @pytest.fixture(scope="module")
 def scheduled(tmp_path_factory: pytest.TempPathFactory) -> Platform:
     """One platform for all examples, which write the schedule anew."""
-    environment = Environment(name="local", platform="embedded", project_id="local", due=TABLE)
+    environment = local(due=TABLE)
     return Platform(environment, EmbeddedAdapters(tmp_path_factory.mktemp("due"), environment))
 
 

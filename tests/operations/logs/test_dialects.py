@@ -1,7 +1,7 @@
 """Dialect files: their samples are read as they say, and a wrong file is refused with one line that names the fault."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -48,8 +48,9 @@ def test_a_sample_means_the_same_when_all_dialects_are_read(name: str, event: st
     found = ALL.event(entry(line))
     assert found is not None
     assert found.kind is EventKind[event.upper()]
-    told = {"batch": found.batch_id or None, **{each: getattr(found, each) for each in expected if each != "batch"}}
-    assert {each: value for each, value in told.items() if value is not None} == expected
+    ours = {"batch": "batch_id", "date": "game_date"}
+    told = {each: getattr(found, ours.get(each, each)) for each in ("batch", *expected)}
+    assert {each: value for each, value in told.items() if value not in (None, "")} == expected
     assert name in found.dialects or load_dialect(FILES, name).like in ("", *found.dialects)
 
 
@@ -112,6 +113,20 @@ def test_a_wrong_file_is_refused_with_one_line(tmp_path: Path, change: tuple[str
     with pytest.raises(UserError, match=re.escape(fault)) as caught:
         load_dialects(["own"], tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_date_is_read_by_its_old_name_and_beside_any_column(tmp_path: Path) -> None:
+    dated = GOOD.replace('"batch={}"', '"batch={}", DATE: "of {column}={}"').replace(
+        '(batch=b1)", batch: b1', '(batch=b1) of order_date=2026-01-17", batch: b1, DATE: 2026-01-17'
+    )
+    for name in ("date", "game_date"):
+        (tmp_path / f"{name}.yaml").write_text(dated.replace("DATE", name), encoding="utf-8")
+        event = load_dialects([name], tmp_path).event(entry("has the lock of day=2026-02-01, batch=b"))
+        assert event is not None
+        assert event.game_date == date(2026, 2, 1)
+    (tmp_path / "both.yaml").write_text(dated.replace("DATE", 'game_date: "x={}", date', 1), encoding="utf-8")
+    with pytest.raises(UserError, match="game_date is an old name of date, which is there too"):
+        load_dialects(["both"], tmp_path)
 
 
 def test_a_line_that_two_dialects_read_differently_is_refused(tmp_path: Path) -> None:

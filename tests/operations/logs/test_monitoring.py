@@ -29,6 +29,7 @@ from lib.verdict.conclusion import conclude
 from lib.verdict.section import Section
 from lib.verdict.verdict import Verdict
 from lib.words.quantities import Quantity, percent
+from tests.environments import local
 
 DAY = date(2026, 1, 17)
 WORKER, COORDINATOR = "prediction-worker", "prediction-coordinator"
@@ -275,7 +276,7 @@ def test_a_batch_that_waits_is_named_with_the_command_that_consolidates_it(platf
     for hours, expected in ((0, Verdict.PASS), (2, Verdict.FAIL), (48, Verdict.WARN)):
         section = backlog(later(platform, 60 * hours), stuck_after_minutes=60)
         assert the_check(section).verdict is expected
-    consolidate = f"runbook consolidate --batch {batch} --game-date {DAY}"
+    consolidate = f"runbook consolidate --batch {batch} --date {DAY}"
     assert the_check(section).changes == (consolidate,)
     assert the_check(section).commands == (f"{consolidate} --dry-run",)
     assert section.exhibits[0].rows[0][:8] == (batch, str(DAY), 4, 20, 0, 0, 0, 20)
@@ -303,9 +304,9 @@ def test_the_first_consolidation_shows_all_seven_lines(platform: Platform) -> No
 
 
 def test_every_criterion_of_the_guide_is_there_and_has_its_figure() -> None:
-    criteria = load_criteria()
+    criteria = load_criteria(local())
     assert (len(criteria["success"]), len(criteria["rollback"])) == (5, 4)
-    assert [threshold(name) for name in ("normal_duration", "consolidation_times_out")] == [60, 300]
+    assert [threshold(local(), name) for name in ("normal_duration", "consolidation_times_out")] == [60, 300]
     assert {criterion.metric for kind in criteria.values() for criterion in kind} <= METRICS.keys()
 
 

@@ -20,7 +20,7 @@ from lib.consolidation.upkeep.column_rules import ColumnRule
 from lib.consolidation.warehouse import Column
 from lib.embedded.adapters import EmbeddedAdapters
 from lib.embedded.logs import append_entries
-from lib.environment import Calendar, Days, DueSettings, Environment
+from lib.environment import Calendar, Days, DueSettings
 from lib.errors import UserError
 from lib.operations.duplicates.duplicates import duplicates_of
 from lib.operations.quality.activity import active_rows, lines
@@ -39,6 +39,8 @@ from lib.verdict.conclusion import conclude
 from lib.verdict.section import Section
 from lib.verdict.verdict import Verdict
 from lib.words.quantities import percent
+from tests.consolidation.world import PREDICTIONS
+from tests.environments import local
 from tests.operations.due.schedule import POSTPONED, PRODUCTION, Games, with_due, write
 
 DAY = date(2026, 1, 17)
@@ -47,7 +49,7 @@ AFTERNOON = datetime(2026, 1, 17, 20, tzinfo=UTC)
 GAMES = ("LAL_BOS", "CHI_CLE", "DAL_UTA")
 SYSTEMS = ("ensemble", "similarity", "xgboost")
 PLAYERS = 8
-NAME = TableSpec().table.sql.replace("`", "")
+NAME = PREDICTIONS.table.sql.replace("`", "")
 STEPS: Sequence[Callable[[Night], Section]] = (
     table_freshness,
     rows_against_ledger,
@@ -92,7 +94,7 @@ def consolidate(platform: Platform, written: list[dict[str, Any]], *, batch: str
 
 
 def connected(home: Path) -> Platform:
-    environment = Environment(name="local", platform="embedded", project_id="local")
+    environment = local()
     return Platform(environment, EmbeddedAdapters(home, environment))
 
 
@@ -535,16 +537,7 @@ def test_without_a_past_nothing_is_usual(platform: Platform) -> None:
 
 
 def test_another_table_is_looked_at_as_far_as_it_goes(platform: Platform) -> None:
-    spec = TableSpec(
-        table=TableName("other", "odds"),
-        key_columns=("event",),
-        nullable_keys=(),
-        row_id_column="",
-        newest_first=(),
-        active_column="",
-        never_update=(),
-        rounded_columns=(),
-    )
+    spec = TableSpec(TableName("other", "odds"), key_columns=("event",), date_column="game_date")
     columns = [Column("event", "STRING"), Column("game_date", "DATE"), Column("predicted_points", "STRING")]
     other = replace(platform, environment=replace(platform.environment, table_spec=spec))
     other.warehouse.create_table(spec.table, columns)

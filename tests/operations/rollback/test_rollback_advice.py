@@ -89,7 +89,7 @@ def test_duplicates_are_answered_by_their_diagnosis_first(platform: Platform) ->
     write_twice(platform)
     check, _ = advice(platform)
     assert check.verdict is Verdict.FAIL
-    assert f"runbook run duplicate_diagnosis -p game_date={DAY}" in check.next_step
+    assert f"runbook run duplicate_diagnosis -p date={DAY}" in check.next_step
     assert "lock=off" not in check.next_step
 
 

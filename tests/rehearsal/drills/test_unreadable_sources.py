@@ -70,7 +70,7 @@ def scene(stage: Stage, states: Path, runbook: str, source: str, how: str) -> Sc
         assert stage.platform.locks.store.create(claim)
     stage.record_batches()
     damage(stage.home / source, how)
-    parameters = {"game_date": str(stage.today)} if runbook in ASKS_FOR_THE_DATE else {}
+    parameters = {"date": str(stage.today)} if runbook in ASKS_FOR_THE_DATE else {}
     return Scene([Look(runbook, Verdict.UNKNOWN, (), parameters)])
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from lib.archive.archive import Archive, Run
 from lib.archive.record import RunStatus
-from lib.environment import Environment, RedactionSettings, load_environment, redactor_of
+from lib.environment import RedactionSettings, load_environment, redactor_of
 from lib.errors import UserError
 from lib.places import ROOT
 from lib.runbooks.catalogue import find_runbook
@@ -24,15 +24,15 @@ from lib.runbooks.execution import execute
 from lib.runbooks.parameters import declared_parameters
 from lib.words.secrets.redaction import MASK, Redactor
 from lib.words.terminal_text import without_escapes
+from tests.environments import NEEDED, local
 from tests.words.secrets.look_alikes import LOOK_ALIKES
 from tests.words.secrets.secret_forms import FORMS
 
 NOTEBOOKS = ROOT / "tests/runbooks/notebooks"
 WAIT_SECONDS = 60
 LISTED = 'CANARY & <listed> "value" of a variable'
-SETTINGS = """
-platform: embedded
-project_id: local
+SETTINGS = f"""
+{NEEDED}
 redact:
   variables: [LEAK_LISTED]
   patterns: ["custom-([A-Z]+-77)"]
@@ -200,11 +200,11 @@ def test_settings_are_checked_and_never_quote_a_secret(tmp_path: Path, monkeypat
     monkeypatch.setenv("RUNBOOK_ENVIRONMENTS", str(tmp_path))
     address = "slack://TokenA/TokenB/TokenC"
     notifications = f"notifications: {{channels: [{{variable: '{address}'}}]}}"
-    (tmp_path / "x.yaml").write_text(f"platform: embedded\nproject_id: local\n{notifications}")
+    (tmp_path / "x.yaml").write_text(f"{NEEDED}{notifications}")
     with pytest.raises(UserError, match="name of an environment variable") as refusal:
         load_environment("x")
     assert "TokenA" not in str(refusal.value)
-    environment = Environment("x", "embedded", "local", redact=RedactionSettings(variables=("SHORT",)))
+    environment = local(redact=RedactionSettings(variables=("SHORT",)))
     monkeypatch.setenv("SHORT", "abc")
     with pytest.raises(UserError, match="value of SHORT has less than 6"):
         redactor_of(environment)

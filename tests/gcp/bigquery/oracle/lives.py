@@ -21,12 +21,12 @@ from lib.embedded.adapters import MAIN_TABLE
 from lib.locking.errors import LeaseLost
 from tests.consolidation.changes import change_everything
 from tests.consolidation.days import look_at_the_days
-from tests.consolidation.world import DAY, LINES_MOVE, NOON, World, later, prediction, quoted
+from tests.consolidation.world import DAY, LINES_MOVE, NOON, PREDICTIONS, World, later, prediction, quoted
 from tests.gcp.bigquery.oracle.judge import JudgedWarehouse
 from tests.gcp.bigquery.oracle.report import Report
 
 MOVING = replace(LINES_MOVE, stamped=("updated_at",))
-BARE = TableSpec(active_column="", row_id_column="", newest_first=(), never_update=())
+BARE = replace(PREDICTIONS, active_column="", row_id_column="", newest_first=(), never_update=())
 _OTHER_WRITERS = st.sampled_from(
     [
         "SELECT 'nobody'",
@@ -86,7 +86,7 @@ class Life:
 
 LIVES = st.builds(
     Life,
-    st.sampled_from([TableSpec(), MOVING, BARE]),
+    st.sampled_from([PREDICTIONS, MOVING, BARE]),
     st.sampled_from(["DOUBLE", "DECIMAL(38, 9)"]),
     st.lists(_OLD_ROWS, min_size=4, max_size=12),
     st.lists(st.lists(_staging_table(), min_size=1, max_size=2), min_size=2, max_size=2),

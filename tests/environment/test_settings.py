@@ -1,0 +1,253 @@
+"""Every setting of an environment: missing, wrong or of a wrong type, it is named in one line, with what to write."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from lib.cli import cli
+from lib.consolidation.staging_names import StagingNames
+from lib.consolidation.table_spec import TableSpec
+from lib.consolidation.upkeep.due_units import DueTable
+from lib.environment import (
+    BatchStateSettings,
+    Calendar,
+    Channel,
+    Days,
+    DueSettings,
+    Environment,
+    GoogleSettings,
+    LockSettings,
+    NotificationSettings,
+    RedactionSettings,
+    Repository,
+    ServiceNames,
+    load_environment,
+)
+from lib.errors import UserError
+from lib.operations.criteria.criteria import load_criteria
+from lib.operations.quality.neutral import rules_of
+from tests.environments import local
+
+EMBEDDED: dict[str, Any] = {
+    "platform": "embedded",
+    "project_id": "x",
+    "timezone": "Europe/Berlin",
+    "region": "europe-west3",
+    "unit": "order",
+    "entity": "article",
+    "dialects": ["library"],
+    "quality": "quality.yaml",
+    "criteria": "criteria.yaml",
+    "services": {
+        "worker": {"name": "w", "repository": "https://example.org/x.git", "branch": "main", "path": "src"},
+        "coordinator": "c",
+    },
+    "lock": {"lease_seconds": 60, "max_wait_seconds": 5},
+    "google": {
+        "bigquery_location": "EU",
+        "maximum_bytes_billed": 10**9,
+        "query_limit_gb": 2.5,
+        "firestore_database": "(default)",
+        "lock_collections": ["other_locks"],
+    },
+    "redact": {"patterns": ["acct-[0-9]{8}"], "variables": ["A_SECRET"]},
+    "notifications": {
+        "channels": [{"variable": "CHANNEL", "minimum": "FAIL"}],
+        "reports_url": "https://reports.example.org/",
+        "timeout_seconds": 5,
+    },
+    "batch_state": {"path": "batches.json", "stuck_after_minutes": 10},
+    "due": {
+        "table": {"name": "shop.open_days", "date_column": "day", "unit_column": "store", "where": {"open": [1]}},
+        "calendar": {
+            "seasons": [{"first": "2026-01-01", "last": "2026-12-31", "name": "all year"}],
+            "breaks": [{"first": "2026-05-01", "last": "2026-05-01"}],
+            "weekdays": ["Mon", "Tue"],
+        },
+        "units": "stores",
+        "by_hour": 20,
+    },
+    "staging": {"name": "_staging_{batch}_{worker}", "workers": ["[a-z]+"], "service": "w"},
+    "table": {
+        "name": "shop.orders",
+        "key_columns": ["order_id", "sku"],
+        "date_column": "order_date",
+        "nullable_keys": ["sku"],
+        "row_id_column": "row_id",
+        "newest_first": ["updated_at"],
+        "active_column": "is_active",
+        "never_update": ["created_at"],
+        "supersedes": ["order_id"],
+        "stamped": ["updated_at"],
+        "rounded_columns": ["sku"],
+    },
+}
+GOOGLE: dict[str, Any] = {
+    **{name: value for name, value in EMBEDDED.items() if name in ("project_id", "timezone", "table")},
+    "platform": "google",
+    "batch_state": {"collection": "batches"},
+    "due": {"query": "SELECT day, COUNT(*) AS n FROM shop.days WHERE day BETWEEN @since AND @until GROUP BY day"},
+}
+SECTIONS = (
+    *(Environment, TableSpec, StagingNames, ServiceNames, LockSettings, GoogleSettings, RedactionSettings, Channel),
+    *(NotificationSettings, BatchStateSettings, DueSettings, Calendar, Days, DueTable, Repository),
+)
+# What stands in no file: an environment is called what its file is called, and the others are read from a section.
+FROM_ELSEWHERE = {"table_spec", "repositories"}
+
+NEEDED = [
+    *(("platform",), ("project_id",), ("timezone",), ("table",)),
+    *(("table", "name"), ("table", "key_columns"), ("table", "date_column")),
+    *(("services", "worker"), ("services", "coordinator"), ("services", "worker", "repository")),
+    *(("notifications", "channels", 0, "variable"), ("due", "table", "name"), ("due", "table", "date_column")),
+    *(("due", "calendar", "seasons", 0, "first"), ("due", "calendar", "seasons", 0, "last")),
+]
+WRONG = [
+    (("platform",), "mainframe"),
+    (("timezone",), "Mars/Olympus"),
+    (("unit",), "-1"),
+    (("entity",), "an\narticle"),
+    (("quality",), "../quality.yaml"),
+    (("criteria",), "criteria"),
+    (("services", "coordinator"), "w"),
+    (("services", "worker", "branch"), "--all"),
+    (("lock", "lease_seconds"), 0),
+    (("lock", "max_wait_seconds"), -1),
+    (("google", "maximum_bytes_billed"), 0),
+    (("google", "maximum_bytes_billed"), 1.5),
+    (("google", "query_limit_gb"), 0),
+    (("google", "lock_collections"), ["consolidation_locks"]),
+    (("redact", "patterns"), ["("]),
+    (("redact", "variables"), ["slack://Token"]),
+    (("notifications", "channels", 0, "minimum"), "PASS"),
+    (("notifications", "timeout_seconds"), 0),
+    (("batch_state", "path"), "../x"),
+    (("batch_state", "stuck_after_minutes"), 0),
+    (("due", "by_hour"), 49),
+    (("due", "calendar", "weekdays"), ["Monday"]),
+    (("due", "table", "where"), {"open": []}),
+    (("staging", "name"), "_staging_{batch}"),
+    (("staging", "workers"), ["("]),
+    (("table", "name"), "orders"),
+    (("table", "key_columns"), []),
+    (("table", "key_columns"), ["sku", "SKU"]),
+    (("table", "date_column"), ""),
+    (("table", "date_column"), "the date"),
+    (("table", "newest_first"), ["a;"]),
+    (("table", "supersedes"), ["order_id", "sku"]),
+    (("table", "stamped"), ["order_date"]),
+]
+Place = tuple[str | int, ...]
+
+
+def places_of(settings: Any, place: Place = ()) -> Iterator[Place]:
+    """Every setting and section below, each by its way down."""
+    items = settings.items() if isinstance(settings, dict) else enumerate(settings)
+    for name, value in items:
+        yield (*place, name)
+        if isinstance(value, dict | list):
+            yield from places_of(value, (*place, name))
+
+
+def at(settings: Any, place: Place) -> Any:
+    for step in place:
+        settings = settings[step]
+    return settings
+
+
+def changed(settings: dict[str, Any], place: Place, value: Any = None) -> dict[str, Any]:
+    """With another value there; None: without it."""
+    new = copy.deepcopy(settings)
+    below = at(new, place[:-1])
+    if value is None:
+        del below[place[-1]]
+    else:
+        below[place[-1]] = value
+    return new
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("RUNBOOK_ENVIRONMENTS", str(tmp_path))
+    return tmp_path
+
+
+def said(folder: Path, settings: dict[str, Any]) -> str:
+    """The one line that a command with this environment ends in."""
+    (folder / "e.yaml").write_text(yaml.safe_dump(settings))
+    result = CliRunner().invoke(cli, ["duplicates", "--date", "2026-01-17", "--env", "e"])
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1), result.output
+    assert str(folder / "e.yaml") in result.stderr
+    return result.stderr
+
+
+def assert_named(place: Place, line: str) -> None:
+    """By the section and its own name; a season by its calendar, a repository by its section."""
+    sections = [re.escape(str(step)) for step in place if step not in ("name", "worker", "seasons", 0, "where")]
+    assert re.search(r"\b.*".join(sections), line), line
+
+
+def test_every_setting_is_tried() -> None:
+    names = {place[-1] for settings in (EMBEDDED, GOOGLE) for place in places_of(settings)}
+    assert names >= {field.name for section in SECTIONS for field in fields(section)} - FROM_ELSEWHERE
+
+
+def test_complete_settings_fit(folder: Path) -> None:
+    for name, settings in (("embedded", EMBEDDED), ("google", GOOGLE)):
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(settings))
+        assert load_environment(name).table_spec.key_columns == ("order_id", "sku")
+
+
+def test_a_file_that_is_not_there_is_named_when_it_is_needed() -> None:
+    for setting, needed in (("quality", rules_of), ("criteria", load_criteria)):
+        assert needed(local(**{setting: ""}))  # what holds for any table
+        with pytest.raises(
+            UserError, match=rf"^environment local: {setting}: there is no .*/elsewhere\.yaml; write it"
+        ):
+            needed(local(**{setting: "elsewhere.yaml"}))
+
+
+@pytest.mark.parametrize("place", NEEDED, ids=str)
+def test_what_is_missing_is_named(folder: Path, place: Place) -> None:
+    line = said(folder, changed(EMBEDDED, place))
+    assert_named(place, line)
+    assert "is missing; write " in line
+
+
+@pytest.mark.parametrize("section", [place for place in places_of(EMBEDDED) if isinstance(at(EMBEDDED, place), dict)])
+def test_what_is_no_setting_is_named(folder: Path, section: Place) -> None:
+    if section == ("due", "table", "where"):  # any column
+        return
+    line = said(folder, changed(EMBEDDED, (*section, "tpyo"), 1))
+    assert_named((*section, "tpyo"), line)
+    assert "is not a setting; correct its name, or leave it out" in line
+
+
+@pytest.mark.parametrize(
+    ("settings", "place"),
+    [
+        *((EMBEDDED, place) for place in places_of(EMBEDDED) if "open" not in place[:-1]),  # any values
+        *((GOOGLE, place) for place in (("batch_state", "collection"), ("due", "query"))),
+    ],
+    ids=lambda value: str(value) if isinstance(value, tuple) else value["platform"],
+)
+def test_what_is_of_a_wrong_type_is_named(folder: Path, settings: dict[str, Any], place: Place) -> None:
+    right = at(settings, place)
+    for wrong in (
+        ("many", True) if isinstance(right, int | float) else ("many",) if isinstance(right, list) else (5, True)
+    ):
+        assert_named(place, said(folder, changed(settings, place, wrong)))
+
+
+@pytest.mark.parametrize(("place", "value"), WRONG, ids=str)
+def test_what_is_wrong_is_named(folder: Path, place: Place, value: Any) -> None:
+    assert_named(place, said(folder, changed(EMBEDDED, place, value)))
