@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 from lib.consolidation.upkeep.duplicates import DuplicateCount, count_duplicates
 from lib.platform import Platform
@@ -10,11 +10,16 @@ from lib.words.dates import days_of
 
 
 class DuplicateCounts:
-    """What this run has counted. A step whose question it is counts `again`; the others take what is known."""
+    """What this run has counted. A step whose question it is counts `again`; the others take what is known.
+
+    Attributes:
+        doubled_at: When the first key of a date was written twice (UTC), where a step has found that out.
+    """
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._known: dict[date, DuplicateCount | None] = {}
+        self.doubled_at: dict[date, datetime] = {}
 
     def again(self, since: date, until: date) -> list[DuplicateCount]:
         """Count the dates from `since` to `until` that have rows, oldest first. Raises `WarehouseUnavailable`."""

@@ -31,7 +31,12 @@ from lib.verdict.verdict import Verdict, worst
 from lib.words.choices import ensure_one_of
 from lib.words.dates import local_time
 
-ROLLBACK = Question("rollback", "Rollback")
+ROLLBACK = Question(
+    "rollback",
+    "Rollback",
+    affects="each consolidation by what is deployed now",
+    can_wait="no longer than it takes to see whether a rollback helps",
+)
 AFTER_ROLLBACK = Question("after_rollback", "After the rollback")
 
 Lock = Literal["", "off", "on"]

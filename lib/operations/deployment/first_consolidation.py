@@ -14,7 +14,12 @@ from lib.verdict.section import Section, Table, section
 from lib.words.dates import local_time
 from lib.words.quantities import Value, seconds, spoken_seconds
 
-FIRST_CONSOLIDATION = Question("first_consolidation", "First consolidation")
+FIRST_CONSOLIDATION = Question(
+    "first_consolidation",
+    "First consolidation",
+    affects="the deployment: nothing has shown yet that it works",
+    can_wait="until the next batch",
+)
 
 
 @section(FIRST_CONSOLIDATION)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 
 from lib.consolidation.upkeep.duplicates import DuplicateCount, DuplicateKind, Explanation, explain_duplicates
 from lib.operations.duplicates import writers
@@ -22,11 +22,21 @@ from lib.platform import Platform
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, Table, or_fault, section
 from lib.verdict.verdict import Verdict
-from lib.words.dates import local_time
+from lib.words.dates import kept_moment, local_time
 from lib.words.quantities import Quantity, Value
 
-DUPLICATES = Question("duplicates", "Duplicates")
-CAUSE = Question("cause_of_duplicates", "Cause of the duplicates")
+DUPLICATES = Question(
+    "duplicates",
+    "Duplicates",
+    affects="readers of the date: they get each such key more than once",
+    can_wait="as long as readers can: no row is lost",
+)
+CAUSE = Question(
+    "cause_of_duplicates",
+    "Cause of the duplicates",
+    affects="the next batches: what wrote keys twice may do so again",
+    can_wait="until the next batch; a repair does not remove the cause",
+)
 _CAUSES = {
     DuplicateKind.SAME_ID: "one batch was consolidated twice",
     DuplicateKind.DIFFERENT_IDS: "two generations of a prediction, or two batches, raced",
@@ -64,7 +74,9 @@ def remaining_duplicates(scope: Scope, planned: Section) -> Section:
     (check,) = counted.checks
     match check.verdict:
         case Verdict.FAIL:
-            counted = replace(counted, checks=(replace(check, next_step=_repair_of(scope, planned)),))
+            since = kept_moment(scope.duplicates.doubled_at.get(day))
+            step = _repair_of(scope, planned)
+            counted = replace(counted, checks=(replace(check, next_step=step, since=since),))
         case Verdict.PASS:
             key = ", ".join(scope.platform.table.key_columns)
             step = f"If picks are shown several times, look downstream, at a join that leaves out one of {key}."
@@ -106,7 +118,10 @@ def explanation(scope: Scope) -> Section:
     ]
     columns = (*key, "Rows", "Kind", "Gap, ms", "Batches", "Kept by a repair", "Created")
     # Whether there are any is another check's answer; an undo brings them back after this.
-    checks = (_cause_check(explained, zone),) if explained.groups else ()
+    doubled_at = writers.doubled_at(explained.groups)
+    if doubled_at is not None:
+        scope.duplicates.doubled_at[scope.game_date] = doubled_at
+    checks = (_cause_check(explained, zone, doubled_at),) if explained.groups else ()
     return Section(checks, (Table(f"Duplicate keys of {scope.game_date}", columns, rows, shown=20),))
 
 
@@ -174,7 +189,7 @@ def _repair_of(scope: Scope, planned: Section) -> str:
     return next(steps, f"See the repair that would be done: {preview}")
 
 
-def _cause_check(explained: Explanation, timezone: str) -> Check:
+def _cause_check(explained: Explanation, timezone: str, doubled_at: datetime | None) -> Check:
     kinds = {kind: number for kind, number in explained.by_kind.items() if number}
     gaps = [group.gap_ms for group in explained.groups if group.gap_ms is not None]
     evidence: dict[str, Value] = {
@@ -189,4 +204,4 @@ def _cause_check(explained: Explanation, timezone: str) -> Check:
         summary = f"{summary}; {times}"
         step = "Find what wrote at each of these times, such as a schedule and a backfill, and let one of them write."
     # That there are duplicates is another check's FAIL; a repair removes them and not their cause.
-    return CAUSE.on(evidence).warns(summary, step)
+    return CAUSE.on(evidence).warns(summary, step, since=doubled_at)
