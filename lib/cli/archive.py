@@ -10,7 +10,7 @@ import click
 from lib.cli import options
 from lib.cli.keeping import prune, rerun, verify
 from lib.cli.runs import as_data, brief_data
-from lib.cli.terminal import echo_checks, printable, styled_verdict
+from lib.cli.terminal import echo_checks, printable, redactor, styled_verdict
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -109,7 +109,8 @@ def show(run_id: str, as_markdown: bool, as_json: bool) -> None:
     if as_markdown:
         from lib.runbooks.summary import markdown_summary
 
-        click.echo(markdown_summary(run.record, archive.store.address(run.report)))
+        text = markdown_summary(run.record, archive.store.address(run.report))
+        click.echo(redactor().text(text), nl=False)
         return
     click.echo(_as_line(run))
     for label, value in _facts(run.record):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from lib.archive.record import RunRecord
-from lib.runbooks.next_steps import first_screen, steps_of
+from lib.runbooks.next_steps import steps_of
 from lib.words.pages import render_markdown
 
 
 def markdown_summary(record: RunRecord, address: str = "") -> str:
-    """Verdict, headline, facts, what to do, and each check that is not PASS.
+    """Verdict, headline, since when and what it affects, what to do; then the other checks that are not PASS.
 
     Args:
         record: A run that has ended.
@@ -17,7 +17,7 @@ def markdown_summary(record: RunRecord, address: str = "") -> str:
     bad = [check for check in record.checks if check.verdict != "PASS"]
     values = {
         "run": record,
-        "lead": first_screen(record.checks).check,
+        "lead": bad[0] if bad else None,
         "bad": [(check, steps_of(check)) for check in bad],
         "passed": len(record.checks) - len(bad),
         "address": address,

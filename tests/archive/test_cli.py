@@ -87,6 +87,11 @@ def test_show_tells_what_a_run_comes_from_and_why_it_stopped(archive: Archive) -
     assert "parameter  game_date = 2026-11-24\n" in shown.stdout
     assert f"file       {archive.store.address(stopped.report)}\n" in shown.stdout
 
+    as_markdown = runs("show", stopped.run_id, "--markdown").stdout
+    assert as_markdown.startswith("**UNKNOWN** Is the fix holding? (day1_monitoring, local)\n")
+    assert as_markdown.endswith(f"Report: `{archive.store.address(stopped.report)}`\n")
+    assert "hunter2" not in as_markdown
+
     as_data = runs("show", stopped.run_id, "--json")
     assert data(as_data)["origin"]["retry_of"] == "20261124T180000Z-3fa2"
     assert "hunter2" not in as_data.stdout
