@@ -43,7 +43,8 @@ class FirstScreen:
 
     Attributes:
         check: The one that decides; None: the run has none, or all is well.
-        look: The next thing to do, which changes nothing; None: there is none.
+        look: The next thing to do, which changes nothing; without words it is the question asked again by hand. None:
+            there is none.
         changes: What would change something, each in a box of its own.
         rest: Words of the next step without a command.
     """
@@ -84,7 +85,7 @@ def first_screen(checks: tuple[Check, ...]) -> FirstScreen:
     steps = steps_of(lead)
     look = next((step for step in steps if step.command and not step.changes), None)
     if look is None and lead.commands:
-        look = Step("Look once more", lead.commands[0])
+        look = Step("", lead.commands[0])
     changes = tuple(step for step in steps if step.changes)
     rest = tuple(step.words for step in steps if not step.command)
     return FirstScreen(lead, look, changes, rest)

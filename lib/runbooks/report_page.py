@@ -31,6 +31,7 @@ class Answer:
         anchor: Where the page shows it.
         steps: What it says to do next, but for what the first screen shows.
         changes: The changes that it offers beside those.
+        commands: What asks its question by hand, but for what is shown already.
         cell: Its step; None: the notebook does not say which, or another answer shows it.
         beside: That other answer's anchor; empty: there is none.
         beside_name: Its name.
@@ -40,6 +41,7 @@ class Answer:
     check: Check
     steps: tuple[Step, ...]
     changes: tuple[Step, ...]
+    commands: tuple[str, ...]
     cell: Cell | None = None
     beside: str = ""
     beside_name: str = ""
@@ -104,10 +106,11 @@ def answers_of(checks: Iterable[Check], cells: Sequence[Cell], first: FirstScree
         cell = last.get(check.id)
         owner = owners.get(id(cell))
         steps = tuple(step for step in steps_of(check) if not first.shows(step))
-        named = {step.command for step in (*first.changes, *steps)}
+        named = {step.command for step in (first.look, *first.changes, *steps) if step}
         changes = tuple(Step("", change, changes=True) for change in check.changes if change not in named)
+        commands = tuple(command for command in check.commands if command not in named)
         beside = (None, owner.anchor, owner.check.name) if owner else (cell,)
-        answer = Answer(f"check-{number}", check, steps, changes, *beside)
+        answer = Answer(f"check-{number}", check, steps, changes, commands, *beside)
         answers.append(answer)
         if cell and not owner:
             owners[id(cell)] = answer
