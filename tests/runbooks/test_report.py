@@ -161,7 +161,7 @@ def test_report_of_a_trivial_run_is_small_and_says_it_all(tmp_path: Path) -> Non
     assert "<dt>rows</dt><dd>123,456</dd>" in html
     assert "<dt>longest</dt><dd>3 min 20 s</dd>" in html
     assert "://" not in html
-    looking, changing = text.index("Look once more"), text.index("This changes something")
+    looking, changing = text.index("Next, look once more"), text.index("This changes something")
     assert looking < text.index("runbook duplicates") < changing < text.index("runbook repair apply")
 
 

@@ -199,7 +199,7 @@ def _cause_check(explained: Explanation, timezone: str, doubled_at: datetime | N
         "created apart, most": Quantity(max(gaps), "ms") if gaps else None,
     }
     summary = ", ".join(f"{number} keys: {kind} ({_CAUSES[kind]})" for kind, number in kinds.items())
-    step = "Find the two consolidations in the timeline below, and whether they ran without the lock."
+    step = "Find the two consolidations in the timeline, and whether they ran without the lock."
     if times := writers.in_words(writers.writes_of(explained.groups), timezone):
         summary = f"{summary}; {times}"
         step = "Find what wrote at each of these times, such as a schedule and a backfill, and let one of them write."

@@ -54,10 +54,10 @@ _PHASE_AFTER: Mapping[EventKind, Phase] = {
 _STEPS: Mapping[Phase, str] = {
     Phase.LOCK_WAIT: "It waited behind another consolidation, and a smaller batch would have waited as long. "
     "See who holds the lock: {locks}",
-    Phase.GATHERING: "The number of its staging tables decides: see their size below.",
-    Phase.MERGE: "See the job queue, and how the table is stored, below.",
-    Phase.VALIDATION: "It reads the keys of the date: see how the table is stored, below.",
-    Phase.CLEANUP: "Dropping takes a request a staging table: see their number below. The rows are committed.",
+    Phase.GATHERING: "The number of its staging tables decides: see how much is staged.",
+    Phase.MERGE: "See the job queue, and how the table is stored.",
+    Phase.VALIDATION: "It reads the keys of the date: see how the table is stored.",
+    Phase.CLEANUP: "Dropping takes a request a staging table: see how many are staged. The rows are committed.",
 }
 
 
