@@ -31,7 +31,7 @@ from lib.words.quantities import Value, seconds, spoken_seconds
 LOCKS = Question(
     "locks",
     "Locks",
-    affects="consolidations of the lock's date: they wait for it",
+    affects="consolidations of the lock's date: they wait until its lease is over",
     can_wait="yes: the next consolidation takes over a lock whose lease is over",
 )
 
