@@ -10,7 +10,7 @@ import click
 from lib.cli import options
 from lib.cli.keeping import prune, rerun, verify
 from lib.cli.runs import as_data, brief_data
-from lib.cli.terminal import echo_checks, printable, styled_verdict
+from lib.cli.terminal import echo_checks, printable, redactor, styled_verdict
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -92,8 +92,9 @@ def search(text: str, limit: int, as_json: bool, **chosen: Any) -> None:
 
 @runs.command()
 @click.argument("run_id")
+@click.option("--markdown", "as_markdown", is_flag=True, help="A few lines of Markdown, for an issue or a chat.")
 @options.as_json
-def show(run_id: str, as_json: bool) -> None:
+def show(run_id: str, as_markdown: bool, as_json: bool) -> None:
     """What RUN_ID found, with its figures; the first digits of an id are enough."""
     import json
 
@@ -105,12 +106,18 @@ def show(run_id: str, as_json: bool) -> None:
     if as_json:
         options.echo_json({**json.loads(to_json(run.record)), **as_data(run, archive)})
         return
+    if as_markdown:
+        from lib.runbooks.summary import markdown_summary
+
+        text = markdown_summary(run.record, archive.store.address(run.report))
+        click.echo(redactor().text(text), nl=False)
+        return
     click.echo(_as_line(run))
     for label, value in _facts(run.record):
         click.echo(f"{label:<11}{printable(value)}")
     for name, value in run.record.parameters.items():
         click.echo(f"{'parameter':<11}{printable(f'{name} = {value}')}")
-    echo_checks(run.record.checks, with_evidence=True)
+    echo_checks(run.record.checks, with_evidence=True, timezone=run.record.timezone)
     for name in sorted(archive.store.names(run.place)):
         click.echo(f"{'file':<11}{printable(archive.store.address(name))}")
 

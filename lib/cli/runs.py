@@ -142,7 +142,7 @@ def brief_data(finished: Run, archive: Archive) -> dict[str, Any]:
 
 def _show_run(finished: Run, archive: Archive) -> None:
     record = finished.record
-    echo_conclusion(record.runbook, record.verdict, record.headline, record.checks)
+    echo_conclusion(record.runbook, record.verdict, record.headline, record.checks, record.timezone)
     click.echo(f"Report: {archive.store.address(finished.report)}")
 
 

@@ -62,19 +62,32 @@ def exit_as(section: Section) -> None:
         raise click.exceptions.Exit(code)
 
 
-def echo_conclusion(title: str, verdict: str | None, headline: str, checks: Iterable[Check]) -> None:
+def echo_conclusion(
+    title: str, verdict: str | None, headline: str, checks: Iterable[Check], timezone: str = "UTC"
+) -> None:
     """What a runbook or `runbook doctor` found: the headline and each check."""
     click.echo(f"{styled_verdict(verdict)}  {title}: {printable(headline)}")
-    echo_checks(checks)
+    echo_checks(checks, timezone=timezone)
 
 
-def echo_checks(checks: Iterable[Check], *, with_evidence: bool = False) -> None:
-    """Each check with its next step, and with its figures if so asked."""
+def echo_checks(checks: Iterable[Check], *, with_evidence: bool = False, timezone: str = "UTC") -> None:
+    """Each check with its next step, and with its figures if so asked; moments in that zone."""
     from lib.words.quantities import spoken
 
     for check in checks:
         click.echo(f"  {styled_verdict(check.verdict)}  {printable(check.name)}: {printable(check.summary)}")
         for label, value in check.evidence.items() if with_evidence else ():
             click.echo(f"           {printable(label)}: {printable(spoken(value))}")
+        if told := _facts(check, timezone):
+            click.echo(f"           {printable(told)}")
         if check.next_step:
             click.echo(f"           → {printable(check.next_step)}")
+
+
+def _facts(check: Check, timezone: str) -> str:
+    """Since when, what it affects and whether it can wait, in a line; empty where nothing of it is known."""
+    from lib.words.pages import shown_moment
+
+    affects = "may affect" if check.verdict == "UNKNOWN" else "affects"
+    parts = (("since", shown_moment(check.since, timezone)), (affects, check.affects), ("can wait?", check.can_wait))
+    return "; ".join(f"{label} {text}" for label, text in parts if text)

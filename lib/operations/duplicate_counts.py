@@ -47,3 +47,7 @@ class DuplicateCounts:
             platform, counted = self._platform, self.on(game_date)
             self._explained[game_date] = explain_duplicates(platform.warehouse, platform.table, game_date, counted)
         return self._explained[game_date]
+
+    def explanation_of(self, game_date: date) -> Explanation | None:
+        """The same where a step has asked for it already; else None."""
+        return self._explained.get(game_date)

@@ -31,7 +31,12 @@ from lib.verdict.verdict import Verdict, worst
 from lib.words.choices import ensure_one_of
 from lib.words.dates import local_time
 
-ROLLBACK = Question("rollback", "Rollback")
+ROLLBACK = Question(
+    "rollback",
+    "Rollback",
+    affects="each consolidation by what is deployed now",
+    can_wait="no longer than it takes to see whether a rollback helps",
+)
 AFTER_ROLLBACK = Question("after_rollback", "After the rollback")
 
 Lock = Literal["", "off", "on"]
@@ -225,7 +230,7 @@ def _as_left(platform: Platform, record: ActionRecord) -> Check:
     """Whether it is now what the record says that it was after the rollback."""
     question = _left(platform, record).on({"by": record.actor, "reason": record.reason, "undo": record.undo})
     if record.status != ActionStatus.DONE:
-        step = "See above whether it took effect; then do it again, or undo it."
+        step = "See whether it took effect; then do it again, or undo it."
         return question.unknown(ActionStatus(record.status).words, step)
     is_switch = record.action == lock_switch.ACTION
     now = lock_switch.switch_now(platform) if is_switch else traffic.traffic_now(platform, record.target)

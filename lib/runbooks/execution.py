@@ -27,7 +27,7 @@ from lib.runbooks.masking import masked_record
 from lib.runbooks.notebook_run import run_notebook
 from lib.runbooks.notification import is_news, notified
 from lib.runbooks.parameters import APPROVALS, ENVIRONMENT_PARAMETER
-from lib.runbooks.report import render_report
+from lib.runbooks.report_page import render_report
 from lib.runbooks.stop import Limits, StopRequest, signals_as_requests
 from lib.words.secrets.redaction import MASK, Redactor
 from lib.words.text import one_line

@@ -27,6 +27,11 @@ _TAG = re.compile(r"</?([a-zA-Z][\w:-]*)")
 # What a page without scripts and network cannot show, or shows empty.
 _ACTIVE = re.compile(r"<(script|iframe|canvas|video|audio|object|embed|svg)\b", re.IGNORECASE)
 _WITHOUT_SOURCE = re.compile(r'<img(?: (?!src=)[\w-]+="[^"]*")*>')
+# A tag as the sanitiser writes it, with what may stand in its quotes; and a cell that may wrap, with its text.
+_MARKUP = re.compile(r'<[^>"]*(?:"[^"]*"[^>"]*)*>')
+_WRAPS = re.compile(r'<(?:th\b|td\b[^>"]*class="(?:[^"]* )?long[ "])')
+# Where a browser breaks a line within a word, and what is one although it has spaces.
+_BREAKABLE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d\S*(?: [A-Z]{2,5}\b)?|[^\s]*[-/?|\u2010-\u2014][^\s]*")
 _MATH = re.compile(r"\$\$.+?\$\$|\$(?!\s)[^$\n]+?(?<!\s)\$(?!\d)", re.DOTALL)
 _MAX_MARKDOWN = 50_000
 
@@ -76,6 +81,20 @@ def sanitised(html: str, images: Mapping[str, str] | None = None) -> Markup:
     clean = _WITHOUT_SOURCE.sub("", clean)
     note = sentence(f"This page cannot show: {', '.join(dict.fromkeys(left_out))}. {WHERE}") if left_out else ""
     return Markup(clean) + note  # noqa: S704 - sanitised
+
+
+def unbroken(html: Markup) -> Markup:
+    """The same, sanitised, with no word or moment in a table that a line may end in.
+
+    No style can say so: a browser breaks a line after any hyphen, as in an id or a date.
+    """
+    found, is_wrapping, end = [], False, 0
+    for tag in _MARKUP.finditer(html):
+        text = str(html)[end : tag.start()]
+        found += [_BREAKABLE.sub(r'<span class="nowrap">\g<0></span>', text) if is_wrapping else text, tag.group()]
+        is_wrapping = bool(_WRAPS.match(tag.group())) or (is_wrapping and tag.group() not in ("</td>", "</th>"))
+        end = tag.end()
+    return Markup("".join([*found, str(html)[end:]]))  # noqa: S704 - it was Markup
 
 
 def markdown(text: str, attachments: Mapping[str, Mapping[str, Any]] | None = None) -> Markup:

@@ -43,6 +43,9 @@ def _masked_check(check: Check, redactor: Redactor) -> Check:
         next_step=redactor.text(check.next_step),
         commands=[Looking(redactor.text(command)) for command in check.commands],
         changes=[Changing(redactor.text(command)) for command in check.changes],
+        since=redactor.text(check.since),
+        affects=redactor.text(check.affects),
+        can_wait=redactor.text(check.can_wait),
     )
 
 

@@ -1,14 +1,10 @@
-"""The HTML report of a run: the verdict first, then what it rests on, then the notebook's cells.
-
-One file that needs nothing else: no script, no font, no network. The outputs of a cell are safe HTML
-of a limited size.
-"""
+"""The cells of a run's report: those of the executed notebook, as safe HTML of a limited size."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -16,15 +12,15 @@ from typing import Any
 
 from markupsafe import Markup
 
-from lib.archive.record import RunRecord, RunStatus
-from lib.runbooks.markup import IMAGES, WHERE, data_address, joined, markdown, sanitised, sentence, shortening
+from lib.runbooks.markup import IMAGES, WHERE, data_address, joined, markdown, sanitised, sentence, shortening, unbroken
 from lib.verdict.conclusion import MEDIA_TYPE
-from lib.words.pages import render
+from lib.verdict.section import ANSWERS_TYPE
 from lib.words.terminal_text import Row, rows_at_last, without_escapes
 from lib.words.text import one_line, printable
 
 _MAX_TRACEBACK = 50_000
-_LABELS = {"parameters": "Parameters and their defaults", "injected-parameters": "Parameters of this run"}
+INJECTED = "injected-parameters"  # papermill's tag
+LABELS = {"parameters": "Parameters and their defaults", INJECTED: "Parameters of this run"}
 # papermill marks the cell that failed with banners of its own; the report has a better one.
 _BANNER = "papermill-error-cell-tag"
 # Of all outputs of one cell together, in characters.
@@ -42,6 +38,7 @@ _INTERACTIVE = {
     "application/javascript": "A script",
 }
 # What IPython says in words about an object that it shows otherwise.
+_CAPTION = re.compile("<caption[^>]*>(.{1,300}?)</caption>", re.DOTALL)
 _BARE = re.compile(r"\s*<[\w.]+ object(?: at 0x[0-9a-f]+)?>\s*|\s*")
 
 
@@ -63,7 +60,9 @@ class Cell:
         code: Highlighted source; None for prose.
         label: What kind of code it is.
         was_run: False for code that the run did not reach.
-        outputs: HTML of each output but an error.
+        outputs: HTML of each output but an error and its answers.
+        answers: HTML of its answers.
+        answered: The questions that they answer, by their ids.
     """
 
     id: str
@@ -72,40 +71,53 @@ class Cell:
     label: str = "Code"
     was_run: bool = True
     outputs: tuple[Markup, ...] = ()
+    answers: tuple[Markup, ...] = ()
+    answered: frozenset[str] = frozenset()
     failure: Failure | None = None
 
 
-def render_report(record: RunRecord, notebook: Mapping[str, Any]) -> str:
-    """The report of a run that has ended.
+def render_cells(
+    notebook: Mapping[str, Any], *, with_verdicts: bool, shown: Sequence[Mapping[str, Any]] = ()
+) -> list[Cell]:
+    """Every cell that has something to show.
 
     Args:
-        record: How the run ended.
-        notebook: The notebook as far as it was executed (nbformat 4). Hostile input.
-
-    Returns:
-        A whole HTML page.
+        notebook: As far as it was executed (nbformat 4). Hostile input.
+        with_verdicts: False where the page shows the conclusion elsewhere.
+        shown: Outputs that the page shows elsewhere.
     """
-    is_complete = record.status is RunStatus.COMPLETED
-    cells = render_cells(notebook, with_verdicts=not is_complete)
-    return render("report.html.jinja", {"run": record, "is_complete": is_complete, "cells": cells})
-
-
-def render_cells(notebook: Mapping[str, Any], *, with_verdicts: bool) -> list[Cell]:
-    """Every cell that has something to show, as safe HTML; verdicts are left out where they are shown elsewhere."""
     cells = (cell for cell in notebook["cells"] if _BANNER not in cell["metadata"].get("tags", []))
-    return [_render(cell, with_verdicts) for cell in cells if cell["source"].strip()]
+    return [_render(cell, with_verdicts, shown) for cell in cells if cell["source"].strip()]
 
 
-def _render(cell: Mapping[str, Any], with_verdicts: bool) -> Cell:
+def render_output(output: Mapping[str, Any], cell_id: str) -> Markup:
+    """One output alone that has data."""
+    return _richest(output["data"], cell_id, _Room())
+
+
+def answered_by(cell: Mapping[str, Any]) -> frozenset[str]:
+    """The ids of the questions that the cell answers, as its outputs say; empty in a notebook of before they did."""
+    said = [output["data"].get(ANSWERS_TYPE) for output in cell.get("outputs", ()) if "data" in output]
+    return frozenset(id_ for ids in said if isinstance(ids, list) for id_ in ids if isinstance(id_, str))
+
+
+def _render(cell: Mapping[str, Any], with_verdicts: bool, shown: Sequence[Mapping[str, Any]]) -> Cell:
     if cell["cell_type"] != "code":
         return Cell(cell.get("id", ""), prose=markdown(cell["source"], cell.get("attachments")))
     tags = cell["metadata"].get("tags", [])
+    displayed = [output for output in cell["outputs"] if not any(output is other for other in shown)]
+    if not with_verdicts:
+        displayed = [output for output in displayed if MEDIA_TYPE not in output.get("data", {})]
+    answers = [output for output in displayed if ANSWERS_TYPE in output.get("data", {})]
+    others = [output for output in displayed if ANSWERS_TYPE not in output.get("data", {})]
     return Cell(
         cell.get("id", ""),
         code=_highlighted(cell["source"]),
-        label=next((_LABELS[tag] for tag in tags if tag in _LABELS), "Code"),
+        label=next((LABELS[tag] for tag in tags if tag in LABELS), "Code"),
         was_run=bool(cell["metadata"].get("papermill", {}).get("start_time")),
-        outputs=tuple(_outputs(cell, with_verdicts=with_verdicts)),
+        outputs=tuple(_outputs(others, cell.get("id", ""))),
+        answers=tuple(_outputs(answers, cell.get("id", ""))),
+        answered=answered_by(cell),
         failure=next((_failure(output) for output in cell["outputs"] if output["output_type"] == "error"), None),
     )
 
@@ -148,10 +160,10 @@ class _Room:
             yield sentence(f"[Shortened: the first {limit:,} characters of the {kind} of this cell. {WHERE}]")
 
 
-def _outputs(cell: Mapping[str, Any], *, with_verdicts: bool) -> list[Markup]:
+def _outputs(outputs: Sequence[Mapping[str, Any]], cell_id: str) -> list[Markup]:
     """Each output of a code cell but an error; what is printed without another output in between is one box."""
     room = _Room()
-    parts = [list(part) for _, part in groupby(cell["outputs"], key=lambda output: output["output_type"] == "stream")]
+    parts = [list(part) for _, part in groupby(outputs, key=lambda output: output["output_type"] == "stream")]
     by_box = attrgetter("box")
     rows = {box: list(lines) for box, lines in groupby(sorted(rows_at_last([*_writes(parts)]), key=by_box), key=by_box)}
     shown: list[Markup] = []
@@ -159,10 +171,7 @@ def _outputs(cell: Mapping[str, Any], *, with_verdicts: bool) -> list[Markup]:
         if box in rows:
             shown += _printed(rows[box], room)
             continue
-        bundles = (output["data"] for output in part if "data" in output)
-        shown += [
-            _richest(data, cell.get("id", ""), room) for data in bundles if with_verdicts or MEDIA_TYPE not in data
-        ]
+        shown += [_richest(output["data"], cell_id, room) for output in part if "data" in output]
     return [markup for markup in [*shown, *room.notes()] if markup]
 
 
@@ -198,8 +207,13 @@ def _richest(data: Mapping[str, Any], cell_id: str, room: _Room) -> Markup:
             return sentence(f"{name} is not shown here. Open notebook.ipynb in JupyterLab to see it.")
     if "text/html" in data:
         # Where it is wider than the page, it is scrolled by keyboard too.
-        html = sanitised(room.take("HTML", joined(data["text/html"])))
-        return Markup('<div class="rich" tabindex="0">{}</div>').format(html)
+        html = unbroken(sanitised(room.take("HTML", joined(data["text/html"]))))
+        if "<table" not in html:
+            return Markup('<div class="rich">{}</div>').format(html)
+        caption = _CAPTION.search(html)
+        # Of what is sanitised, and only its text; which is escaped again.
+        label = Markup(caption[1]).striptags() if caption else f"Table of {cell_id}"  # noqa: S704
+        return Markup('<div class="rich" tabindex="0" role="group" aria-label="{}">{}</div>').format(label, html)
     if "text/markdown" in data:
         return markdown(room.take("text", joined(data["text/markdown"])))
     return _as_text(data, room)

@@ -1,8 +1,8 @@
 """The archive in a browser on this machine: read only, on loopback only.
 
 Files come from the archive's store, wherever that is. What runs left is hostile input: their
-pages may run no script and load nothing. Tornado, since it is a well-kept server that comes
-with JupyterLab anyway; Python's own warns that it is not made for this.
+pages load nothing, and run no script but the one of reports that copies. Tornado, since it is a
+well-kept server that comes with JupyterLab anyway; Python's own warns that it is not made for this.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import errno
 import signal
 import socket
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,12 @@ from tornado.web import Application, HTTPError, RequestHandler
 
 from lib.archive.store import Store, media_type
 from lib.errors import Unavailable, UserError
+from lib.words.pages import inline_script
 
 LOOPBACK = "127.0.0.1"
 _INDEX = "index.html"
 _NOTHING_BUT = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; img-src data:; "
 _OF_THE_SITE = _NOTHING_BUT + "script-src 'self'; style-src 'self'"
-_OF_A_RUN = _NOTHING_BUT + "style-src 'unsafe-inline'; sandbox allow-downloads"
 _HEADERS = {
     "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -83,6 +84,13 @@ def _bound(port: int) -> list[socket.socket]:
         raise UserError(f"port {port} cannot be opened: {error.strerror}") from error
 
 
+@cache
+def _of_a_run() -> str:
+    """What a run's page may do: in a sandbox of its own it may copy text, by just that script."""
+    script = inline_script("copy.js").source
+    return f"{_NOTHING_BUT}script-src {script}; style-src 'unsafe-inline'; sandbox allow-downloads allow-scripts"
+
+
 class _Refusal(RequestHandler):
     """Answers that there is nothing; the base of what is there."""
 
@@ -95,7 +103,7 @@ class _Refusal(RequestHandler):
         self.clear_header("Server")
         for name, value in _HEADERS.items():
             self.set_header(name, value)
-        self.set_header("Content-Security-Policy", _OF_A_RUN)
+        self.set_header("Content-Security-Policy", _of_a_run())
 
     def prepare(self) -> None:
         # A page elsewhere may have its own name point here: what it asks for names that host.

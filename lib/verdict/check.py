@@ -12,16 +12,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from lib.errors import CouldNotLook
 from lib.verdict.verdict import Verdict
+from lib.words.dates import kept_moment
 from lib.words.quantities import Value, as_data
 
 if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
+Moment = datetime | date | str | None
 _ID = re.compile(r"[a-z][a-z_]*", re.ASCII)
+_NOT_KNOWN = "not known before this has an answer"
 
 
 class _Command(str):
@@ -73,6 +77,9 @@ class Check:
         next_step: What the operator should do now; empty when nothing is to be done.
         commands: The same question asked by hand (``gcloud``, ``bq``, ``runbook``).
         changes: Commands that do something about the answer; shown apart from `commands`.
+        since: When what is wrong began: a moment or a date as `lib.words.dates.kept_moment` writes it, or words.
+        affects: Who notices, and what; of an UNKNOWN what would be, if the answer were bad. Empty for a PASS.
+        can_wait: Whether it can wait, and for how long. Empty for a PASS.
 
     Raises:
         TypeError: A command is in the field of the other kind, or is not text.
@@ -86,6 +93,9 @@ class Check:
     next_step: str = ""
     commands: Sequence[Looking] = ()
     changes: Sequence[Changing] = ()
+    since: str = ""
+    affects: str = ""
+    can_wait: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "commands", Looking.all_of(self.commands, "Check.commands"))
@@ -109,6 +119,8 @@ class Question:
         name: For people.
         evidence: As in `Check`.
         commands: As in `Check`.
+        affects: Who notices a bad answer, and what; true whichever of WARN and FAIL it is.
+        can_wait: Whether a bad answer can wait, and for how long.
 
     Raises:
         ValueError: The id has other characters.
@@ -118,6 +130,8 @@ class Question:
     name: str
     evidence: Mapping[str, Value] = field(default_factory=dict)
     commands: Sequence[Looking] = ()
+    affects: str = ""
+    can_wait: str = ""
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.id):
@@ -134,17 +148,33 @@ class Question:
     def passes(self, summary: str, next_step: str = "") -> Check:
         return self.answer(Verdict.PASS, summary, next_step)
 
-    def warns(self, summary: str, next_step: str = "", changes: Sequence[Changing] = ()) -> Check:
-        return self.answer(Verdict.WARN, summary, next_step, changes)
+    def warns(
+        self, summary: str, next_step: str = "", changes: Sequence[Changing] = (), *, since: Moment = None
+    ) -> Check:
+        return self.answer(Verdict.WARN, summary, next_step, changes, since=since)
 
-    def unknown(self, summary: str, next_step: str = "", changes: Sequence[Changing] = ()) -> Check:
-        return self.answer(Verdict.UNKNOWN, summary, next_step, changes)
+    def unknown(
+        self, summary: str, next_step: str = "", changes: Sequence[Changing] = (), *, since: Moment = None
+    ) -> Check:
+        return self.answer(Verdict.UNKNOWN, summary, next_step, changes, since=since)
 
-    def fails(self, summary: str, next_step: str = "", changes: Sequence[Changing] = ()) -> Check:
-        return self.answer(Verdict.FAIL, summary, next_step, changes)
+    def fails(
+        self, summary: str, next_step: str = "", changes: Sequence[Changing] = (), *, since: Moment = None
+    ) -> Check:
+        return self.answer(Verdict.FAIL, summary, next_step, changes, since=since)
 
-    def answer(self, verdict: Verdict, summary: str, next_step: str = "", changes: Sequence[Changing] = ()) -> Check:
-        """The answer when its verdict was judged elsewhere."""
+    def answer(
+        self,
+        verdict: Verdict,
+        summary: str,
+        next_step: str = "",
+        changes: Sequence[Changing] = (),
+        *,
+        since: Moment = None,
+    ) -> Check:
+        """The answer when its verdict was judged elsewhere; `since` is when what is wrong began, if that is known."""
+        is_well = verdict is Verdict.PASS
+        can_wait = _NOT_KNOWN if self.can_wait and verdict is Verdict.UNKNOWN else self.can_wait
         return Check(
             id=self.id,
             name=self.name,
@@ -154,6 +184,9 @@ class Question:
             next_step=next_step,
             commands=self.commands,
             changes=changes,
+            since="" if is_well else kept_moment(since),
+            affects="" if is_well else self.affects,
+            can_wait="" if is_well else can_wait,
         )
 
     def could_not_look(self, error: CouldNotLook) -> Check:

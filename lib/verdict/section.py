@@ -23,6 +23,8 @@ from lib.verdict.conclusion import Conclusion, conclude, marked
 from lib.verdict.live import is_archived, is_live, sorting, style
 from lib.words.text import text_of
 
+# Which questions a display answers, by their ids: so a report joins a check to its step.
+ANSWERS_TYPE = "application/vnd.consolidation-runbooks.answers+json"
 _MOST_LIVE_ROWS = 1_000
 
 
@@ -138,8 +140,9 @@ def or_fault(look: Callable[[], _Found]) -> tuple[_Found | None, str]:
 class _Answers:
     checks: Sequence[Check]
 
-    def _repr_html_(self) -> str:
-        return style() + "".join(map(_answer, self.checks))
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        html = style() + "".join(map(_answer, self.checks))
+        return {"text/html": html, ANSWERS_TYPE: [check.id for check in self.checks]}
 
 
 def _answer(check: Check) -> str:

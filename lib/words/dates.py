@@ -134,6 +134,13 @@ def local_time(moment: datetime | None, timezone: str) -> str:
     return f"{moment.astimezone(zone(timezone)):%Y-%m-%d %H:%M:%S %Z}" if moment else "-"
 
 
+def kept_moment(moment: datetime | date | str | None) -> str:
+    """As records keep it: an aware moment in UTC, to the second; a date; words as they are; empty for None."""
+    if isinstance(moment, datetime):
+        return moment.astimezone(UTC).isoformat(timespec="seconds")
+    return "" if moment is None else str(moment)
+
+
 def days_of(first: date, last: date) -> list[date]:
     """The dates from `first` to `last`, both included."""
     return [first + timedelta(days=number) for number in range((last - first).days + 1)]

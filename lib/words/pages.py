@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +20,14 @@ from lib.words.text import one_line, printable
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 _LIB = Path(__file__).parents[1]
 TEMPLATES = (_LIB / "runbooks" / "templates", _LIB / "site" / "templates")
 
+_YEARS = range(1970, 3000)  # moments at the ends of time cannot be moved to another zone
 _MARKUP = re.compile(r"[\\`*{}\[\]<>|~&#@!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=//)|(?<=www)\.")
+_BACKTICKS = re.compile("`+")
 _LIST_MARK = re.compile(r"^\d{1,9}(?=[.)])|^(?=[-+=:])")
 
 
@@ -41,12 +47,52 @@ def as_markdown(text: str) -> str:
     return _LIST_MARK.sub(r"\g<0>\\", escaped)
 
 
+def as_code(text: str) -> str:
+    """A code span of CommonMark that shows just this text, in one line."""
+    line = one_line(text)
+    fence = "`" * (1 + max(map(len, _BACKTICKS.findall(line)), default=0))
+    pad = " " * (line[:1] in "` " or line[-1:] in "` ")
+    return f"{fence}{pad}{line}{pad}{fence}"
+
+
+@dataclass(frozen=True)
+class InlineScript:
+    """A script that stands in a page, which admits just these bytes.
+
+    Attributes:
+        text: What stands between the tags.
+        source: What a Content-Security-Policy calls it: ``'sha256-...'``.
+    """
+
+    text: Markup
+    source: str
+
+
+@cache
+def inline_script(template: str) -> InlineScript:
+    """A script of `TEMPLATES`; no value ever comes into one."""
+    from markupsafe import Markup
+
+    text = render(template, {})
+    digest = b64encode(sha256(text.encode()).digest()).decode()
+    return InlineScript(Markup(text), f"'sha256-{digest}'")  # noqa: S704 - our own file
+
+
 def in_zone(moment: datetime | None, timezone: str = "UTC") -> str:
     """A moment for people, with its zone, e.g. ``2026-11-24 14:53:40 EST``; in UTC when there is no such zone."""
     try:
         return local_time(moment, timezone)
     except UserError:
         return local_time(moment, "UTC")
+
+
+def shown_moment(kept: str, timezone: str = "UTC") -> str:
+    """What `lib.words.dates.kept_moment` wrote, for people: a moment as `in_zone` has it, all else as it is."""
+    try:
+        moment = datetime.fromisoformat(kept)
+    except ValueError:
+        return kept
+    return in_zone(moment, timezone) if moment.tzinfo and moment.year in _YEARS else kept
 
 
 @cache
@@ -61,22 +107,30 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"in_zone": in_zone, "parts_of": parts_of}
+    environment.filters |= {"in_zone": in_zone, "shown_moment": shown_moment, "parts_of": parts_of}
     environment.filters |= {"spoken": spoken, "spoken_seconds": spoken_seconds}
     return environment
+
+
+class _Code(str):
+    """What a Markdown template shows as code."""
+
+    __slots__ = ()
 
 
 @cache
 def _markdown_environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    return Environment(  # noqa: S701 - its output is no HTML; each value is escaped for Markdown
+    environment = Environment(  # noqa: S701 - its output is no HTML; each value is escaped for Markdown
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
-        finalize=lambda value: as_markdown(str(value)),
+        finalize=lambda value: as_code(value) if isinstance(value, _Code) else as_markdown(str(value)),
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= {"in_zone": in_zone, "shown_moment": shown_moment, "code": _Code}
+    return environment
 
 
 def _finalized(value: Any) -> Any:

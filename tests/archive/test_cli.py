@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from click.testing import CliRunner, Result
 from lib.archive.archive import Archive
 from lib.archive.record import Origin, RunError, RunStatus
 from lib.cli import cli
+from lib.verdict.check import Question
 from lib.verdict.verdict import Verdict
 from lib.words.quantities import seconds
 from tests.site.runs import HOSTILE, START, record
@@ -87,9 +89,22 @@ def test_show_tells_what_a_run_comes_from_and_why_it_stopped(archive: Archive) -
     assert "parameter  game_date = 2026-11-24\n" in shown.stdout
     assert f"file       {archive.store.address(stopped.report)}\n" in shown.stdout
 
+    as_markdown = runs("show", stopped.run_id, "--markdown").stdout
+    assert as_markdown.startswith("**UNKNOWN** Is the fix holding? (day1_monitoring, local)\n")
+    assert as_markdown.endswith(f"Report: `{archive.store.address(stopped.report)}`\n")
+    assert "hunter2" not in as_markdown
+
     as_data = runs("show", stopped.run_id, "--json")
     assert data(as_data)["origin"]["retry_of"] == "20261124T180000Z-3fa2"
     assert "hunter2" not in as_data.stdout
+
+
+def test_show_tells_since_when_and_whether_it_can_wait(archive: Archive) -> None:
+    stuck = Question("locks", "Locks", affects="consolidations", can_wait="yes").fails("1 stuck", since=START)
+    unread = Question("logs", "Logs", affects="checks that read logs", can_wait="yes").unknown("could not look")
+    shown = runs("show", archive.begin(replace(record(Verdict.FAIL), checks=(stuck, unread))).run_id)
+    assert "  since 2026-11-24 14:00:00 EST; affects consolidations; can wait? yes\n" in shown.stdout
+    assert "  may affect checks that read logs; can wait? not known before this has an answer\n" in shown.stdout
 
 
 def test_diff_with_the_last_run_that_passed(archive: Archive) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from lib.runbooks.catalogue import runbooks
-from tests.browser.chromium import Budget, chromium, visit
+from tests.browser.chromium import chromium
+from tests.browser.reports import assert_is_a_good_report
 from tests.cli.conftest import Shell
 
 
@@ -54,13 +55,6 @@ def assert_each_row_of_a_duplicate_key_is_in_a_file(outputs: Path) -> None:
 
 def assert_pages_are_good(outputs: Path) -> None:
     """Reports in a browser (`tests/browser` looks at the index); what has been asserted so far holds without one."""
-    newest = {path.parent.parent.name: path for path in sorted(outputs.glob("local/*/*/report.html"))}
     with chromium() as browser:
-        for page in newest.values():
-            with visit(browser) as opened:
-                opened.open(page.as_uri())
-                for width in (1_280, 400):
-                    opened.page.set_viewport_size({"width": width, "height": 800})
-                    opened.assert_well_behaved()
-                    opened.assert_within(Budget(bytes=500_000, nodes=6_000))
-                    opened.assert_accessible()
+        for page in sorted(outputs.glob("local/*/*/report.html")):
+            assert_is_a_good_report(browser, page.as_uri())

@@ -15,6 +15,7 @@ from lib.embedded.logs import FileLogReader, log_path
 from lib.operations.logs.dialects import load_dialects
 from lib.operations.logs.lines import is_error, is_lock_service_error, parse_events
 from lib.platform import connect
+from lib.words.pages import inline_script
 from tests.consolidation.world import DAY, prediction, quoted
 from tests.hostile.hostile import FRAGMENTS, call
 from tests.runbooks.test_report import Page
@@ -109,7 +110,9 @@ def test_a_runbook_tells_and_its_report_is_inert(poisoned: Path, runbook: str) -
     result = call("run", runbook, "-p", f"date={DAY}", "--json")
     run: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
     assert (run["status"], run["verdict"], result.exit_code) == ("completed", "FAIL", 1), result.output
-    page = Page(Path(run["report"]).read_text(encoding="utf-8"))
-    assert set(page.tags).isdisjoint({"script", "iframe", "object", "embed", "base", "form", "link"})
+    html = Path(run["report"]).read_text(encoding="utf-8")
+    page = Page(html)
+    assert (page.tags.count("script"), html.count(inline_script("copy.js").text)) == (1, 1)
+    assert set(page.tags).isdisjoint({"iframe", "object", "embed", "base", "form", "link"})
     assert not [name for name, _ in page.attributes if name.startswith("on")]
     assert "alert(1)" in page.text

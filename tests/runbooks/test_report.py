@@ -10,6 +10,7 @@ from lib.archive.archive import Archive, Run
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
 from lib.runbooks.report import render_cells
+from lib.words.pages import inline_script
 from tests.runbooks.page import Page
 
 NOTEBOOKS = Path(__file__).parent / "notebooks"
@@ -133,7 +134,10 @@ def test_hostile_text_is_inert(tmp_path: Path) -> None:
     run = executed("hostile", tmp_path)
     html = (tmp_path / run.report).read_text(encoding="utf-8")
     page = Page(html)
-    assert set(page.tags).isdisjoint({"script", "iframe", "object", "embed", "base", "form", "link"})
+    assert page.tags.count("script") == 1
+    assert inline_script("copy.js").text in html
+    assert f"script-src {inline_script('copy.js').source}; ".replace("'", "&#39;") in html
+    assert set(page.tags).isdisjoint({"iframe", "object", "embed", "base", "form", "link"})
     assert page.tags.count("style") == 1
     assert not [name for name, _ in page.attributes if name.startswith("on") or name == "style"]
     addresses = [value for name, value in page.attributes if name in ("href", "src")]
@@ -157,9 +161,8 @@ def test_report_of_a_trivial_run_is_small_and_says_it_all(tmp_path: Path) -> Non
     assert "<dt>rows</dt><dd>123,456</dd>" in html
     assert "<dt>longest</dt><dd>3 min 20 s</dd>" in html
     assert "://" not in html
-    looking, changing = text.index("To check by hand"), text.index("These change something")
+    looking, changing = text.index("Next, look once more"), text.index("This changes something")
     assert looking < text.index("runbook duplicates") < changing < text.index("runbook repair apply")
-    assert '<pre class="commands">runbook duplicates --game-date 2026-01-17</pre>' in html
 
 
 def test_verdict_shown_before_an_error_is_not_the_runs(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 from lib.archive.archive import Archive
 from lib.site.build import build_site
 from lib.site.server import is_own_host
+from lib.words.pages import inline_script
 from tests.site.runs import START, archive_run, record
 from tests.site.serving import serving
 
@@ -115,7 +117,7 @@ def test_nothing_can_be_changed(port: int, method: str) -> None:
     assert answer(port, "/index.html", method)[0] in (400, 405)
 
 
-def test_site_runs_its_own_script_only_and_reports_run_none(port: int, folder: Path) -> None:
+def test_site_runs_its_own_script_only_and_reports_only_the_one_that_copies(port: int, folder: Path) -> None:
     status, headers, body = answer(port, "/")
     assert (status, headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert "Consolidation runbooks" in body
@@ -130,7 +132,9 @@ def test_site_runs_its_own_script_only_and_reports_run_none(port: int, folder: P
     (report,) = folder.glob("local/*/*/report.html")
     status, headers, _ = answer(port, f"/{report.relative_to(folder)}")
     assert status == 200
-    assert "script-src" not in headers["content-security-policy"]
+    scripts = re.findall("script-src ([^;]*);", headers["content-security-policy"])
+    assert scripts == [inline_script("copy.js").source.lower()]
+    assert "allow-same-origin" not in headers["content-security-policy"]
     assert "default-src 'none'" in headers["content-security-policy"]
     assert "sandbox" in headers["content-security-policy"]
 

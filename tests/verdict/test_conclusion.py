@@ -105,7 +105,7 @@ def test_a_report_of_a_notebook_that_was_saved_in_jupyterlab_runs_no_script(live
     cell = {"id": "a", "cell_type": "code", "source": "x", "metadata": {}, "outputs": [output]}
     (rendered,) = render_cells({"cells": [cell]}, with_verdicts=False)
     assert str(rendered.outputs[0]) == (
-        '<div class="rich" tabindex="0"><table class="data"><caption>Rows</caption>'
+        '<div class="rich" tabindex="0" role="group" aria-label="Rows"><table class="data"><caption>Rows</caption>'
         '<thead><tr><th scope="col" class="number">a</th></tr></thead>'
         '<tbody><tr><td class="number">1</td></tr></tbody></table></div>'
     )

@@ -20,7 +20,12 @@ from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 from lib.words.quantities import Quantity, Value, percent
 
-BATCH_STATE = Question("batch_state", "Batches of the date")
+BATCH_STATE = Question(
+    "batch_state",
+    "Batches of the date",
+    affects="the batches that are named: rows are missing, or not in the table yet",
+    can_wait="until readers need the rows",
+)
 _MOST_IN_EVIDENCE = 10
 _MOST_NAMES_IN_EVIDENCE = 50
 
@@ -92,7 +97,9 @@ def _check(scope: Scope, question: Question, judged: Sequence[Judged], states: l
         return question.unknown(
             f"only {len(states)} batches were read, and there may be more; {summary}", step, changes
         )
-    return question.answer(first.verdict, summary, step, changes)
+    return question.answer(
+        first.verdict, summary, step, changes, since=first.state.completed_at or first.state.moved_at
+    )
 
 
 def _others(others: Sequence[Judged]) -> str:

@@ -18,7 +18,12 @@ from lib.verdict.section import Table
 from lib.words.dates import local_time
 
 ROLLBACK_OPTION = Question("rollback_option", "Rollback option")
-FENCE_AFTER_CHANGE = Question("fence_after_change", "Fence after this change")
+FENCE_AFTER_CHANGE = Question(
+    "fence_after_change",
+    "Fence after this change",
+    affects="two consolidations of a date at once: only the lock would keep them apart",
+    can_wait="as long as every one of them takes the lock",
+)
 
 ACTION = "traffic"
 _PERCENT = re.compile(r"[1-9][0-9]{0,2}")

@@ -27,8 +27,18 @@ Kind = Literal["success", "rollback"]
 # A success criterion that fails does not hold; a rollback criterion that fails is met. One, and more.
 _MET: Mapping[Kind, tuple[str, str]] = {"success": ("does not hold", "do not hold"), "rollback": ("is met", "are met")}
 _QUESTIONS: Mapping[Kind, Question] = {
-    "success": Question("success_criteria", "Success criteria"),
-    "rollback": Question("rollback_criteria", "Rollback criteria"),
+    "success": Question(
+        "success_criteria",
+        "Success criteria",
+        affects="what was deployed: it is not known to be good",
+        can_wait="as long as no rollback criterion is met",
+    ),
+    "rollback": Question(
+        "rollback_criteria",
+        "Rollback criteria",
+        affects="each consolidation by what is deployed now",
+        can_wait="no longer than it takes to see whether a rollback helps",
+    ),
 }
 
 

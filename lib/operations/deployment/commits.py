@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,7 +21,12 @@ from lib.verdict.verdict import Verdict, worst
 from lib.words.quantities import Value, seconds, spoken_seconds
 from lib.words.text import text_of
 
-DEPLOYED_COMMIT = Question("deployed_commit", "Deployed commits")
+DEPLOYED_COMMIT = Question(
+    "deployed_commit",
+    "Deployed commits",
+    affects="the service: it runs other code than its branch holds",
+    can_wait="yes, if that is meant to be so",
+)
 # What the services' deployment labels them with.
 _COMMIT, _BRANCH = "commit-sha", "git-branch"
 _LABEL = re.compile(r"([0-9a-f]{7,64})((?:[-_]?dirty)?)", re.ASCII)
@@ -60,7 +65,7 @@ def deployed_commits(scope: Scope) -> Section:
 def _check(scope: Scope, service: str, repository: Repository, branch: Branch) -> Check:
     platform = scope.platform
     role = platform.environment.services.role_of(service)
-    question = Question(f"{DEPLOYED_COMMIT.id}_{role}", f"Commit of {service}")
+    question = replace(DEPLOYED_COMMIT, id=f"{DEPLOYED_COMMIT.id}_{role}", name=f"Commit of {service}")
     try:
         status = platform.services.describe(service)
         serving = list(dict.fromkeys(share.revision for share in status.traffic if share.percent))

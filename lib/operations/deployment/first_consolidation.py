@@ -14,7 +14,12 @@ from lib.verdict.section import Section, Table, section
 from lib.words.dates import local_time
 from lib.words.quantities import Value, seconds, spoken_seconds
 
-FIRST_CONSOLIDATION = Question("first_consolidation", "First consolidation")
+FIRST_CONSOLIDATION = Question(
+    "first_consolidation",
+    "First consolidation",
+    affects="the deployment: nothing has shown yet that it works",
+    can_wait="until the next batch",
+)
 
 
 @section(FIRST_CONSOLIDATION)
@@ -46,9 +51,9 @@ def _order_check(history: LogHistory, run: Consolidation) -> Check:
         step = "It logged that the check passed, though it did not run. See the duplicates step."
         return question.warns(f"{batch}: its validation could not run", step)
     if not run.is_in_order:
-        return question.warns(f"{batch}: its lines came in another order than expected", "Read the lines below.")
+        return question.warns(f"{batch}: its lines came in another order than expected", "Read its lines.")
     if run.missing:
-        return question.warns(f"{batch}: no line for {', '.join(run.missing)}", "Read the lines below.")
+        return question.warns(f"{batch}: no line for {', '.join(run.missing)}", "Read its lines.")
     return question.passes(f"{batch}: all seven lines, in order, in {spoken_seconds(run.work_seconds)}")
 
 
@@ -69,7 +74,7 @@ def _bad_end(question: Question, history: LogHistory, run: Consolidation) -> Che
         step = "Its staging tables are kept. Mend the cause, then consolidate the batch again."
         return question.fails(f"{batch}: {run.failure.in_words}", step)
     if progress is not Progress.COMPLETED:
-        step = "See the lock's state below; run stuck_lock_release if its holder is gone."
+        step = "See the lock's state; run stuck_lock_release if its holder is gone."
         return question.fails(f"{batch}: {progress}", step)
     return None
 

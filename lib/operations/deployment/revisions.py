@@ -13,8 +13,18 @@ from lib.verdict.section import Section, Table, section
 from lib.words.dates import local_time
 from lib.words.quantities import Value, percent
 
-ROLLBACK_REVISIONS = Question("revisions", "Revisions")
-FENCE = Question("coordinator_fence", "Fence of the coordinator")
+ROLLBACK_REVISIONS = Question(
+    "revisions",
+    "Revisions",
+    affects="requests to the service: old code answers all or some of them",
+    can_wait="as long as the old code may serve",
+)
+FENCE = Question(
+    "coordinator_fence",
+    "Fence of the coordinator",
+    affects="two consolidations of a date at once: only the lock keeps them apart",
+    can_wait="as long as every one of them takes the lock",
+)
 
 
 @section(ROLLBACK_REVISIONS)

@@ -16,10 +16,30 @@ from lib.verdict.section import Section, Table, section
 from lib.words.dates import local_time
 from lib.words.quantities import Value, percent, seconds, spoken_seconds
 
-FIRESTORE_ACCESS = Question("firestore_access", "Firestore access")
-REVISIONS = Question("revisions", "Revisions and traffic")
-DEPLOYED_TOGETHER = Question("deployed_together", "Both services deployed")
-HEALTH = Question("health", "Health")
+FIRESTORE_ACCESS = Question(
+    "firestore_access",
+    "Firestore access",
+    affects="consolidations by that account: they cannot take the lock",
+    can_wait="until the next batch",
+)
+REVISIONS = Question(
+    "revisions",
+    "Revisions and traffic",
+    affects="requests to the service: old code answers all or some of them",
+    can_wait="as long as the old code may serve",
+)
+DEPLOYED_TOGETHER = Question(
+    "deployed_together",
+    "Both services deployed",
+    affects="requests to the older service: it may lack what the newer one relies on",
+    can_wait="until the next batch",
+)
+HEALTH = Question(
+    "health",
+    "Health",
+    affects="requests to the service",
+    can_wait="until the next batch needs it",
+)
 # Any of these lets an account read and write Firestore documents.
 _SUFFICIENT_ROLES = frozenset({LOCK_ROLE, "roles/datastore.owner", "roles/editor", "roles/owner"})
 _DEPLOYED_TOGETHER = timedelta(hours=24)
@@ -109,21 +129,24 @@ def _serving_check(platform: Platform, service: ServiceStatus) -> Check:
         "traffic of the one deployed last": percent(served_percent),
     }
     role, send = platform.environment.services.role_of(service.name), platform.commands.send_all_traffic
-    question = Question(f"revision_{role}", f"Revision of {service.name}")
+    question = replace(REVISIONS, id=f"revision_{role}", name=f"Revision of {service.name}")
     question = question.on(evidence, [platform.commands.describe_service(service.name)])
     if service.is_ready is False:
         back = send(service.name, service.latest_ready_revision or "REVISION")
         summary = f"{newest} is not ready: {service.reason or 'no reason given'}"
-        return question.fails(summary, f"Fix the image and deploy again, or go back: {back}")
+        step = f"Fix the image and deploy again, or go back: {back}"
+        return question.fails(summary, step, since=service.deployed_at)
     if service.is_ready is None:
         summary = f"the platform does not say whether {newest} is ready"
         return question.unknown(summary, "Look again in a minute.")
     if served_percent == 0:
         summary = f"{newest} is ready, but gets no traffic: old code serves"
-        return question.fails(summary, f"Send it the traffic: {send(service.name, newest)}")
+        step = f"Send it the traffic: {send(service.name, newest)}"
+        return question.fails(summary, step, since=service.deployed_at)
     if served_percent < 100:
         summary = f"{newest} gets {served_percent}% of the traffic, old code the rest"
-        return question.warns(summary, f"Send it all traffic: {send(service.name, newest)}")
+        step = f"Send it all traffic: {send(service.name, newest)}"
+        return question.warns(summary, step, since=service.deployed_at)
     return question.passes(f"{newest} is ready and serves all traffic")
 
 
@@ -142,7 +165,7 @@ def _together_check(platform: Platform, services: list[ServiceStatus]) -> Check:
         return question.passes(f"deployed within {spoken} of each other")
     older, newer = known[0][1], known[-1][1]
     step = f"If {older} is to carry the lock too, deploy it now: until then it may run without."
-    return question.warns(f"only {newer} was deployed: {older} is {spoken} older", step)
+    return question.warns(f"only {newer} was deployed: {older} is {spoken} older", step, since=known[-1][0])
 
 
 @section(HEALTH)
@@ -163,7 +186,7 @@ def health(scope: Scope, service: str) -> Section:
             "answered in": seconds(response.duration_ms / 1000),
         }
         commands = [platform.commands.ask_health(f"{url}{path}", with_token=code in (401, 403))]
-        question = Question(f"{kind}_{role}", f"{word} of {service}").on(evidence, commands)
+        question = replace(HEALTH, id=f"{kind}_{role}", name=f"{word} of {service}").on(evidence, commands)
         checks.append(question.answer(judgement.verdict, judgement.summary, judgement.next_step))
         if judgement.parts:
             rows = [(part.name, part.status, part.detail) for part in judgement.parts]

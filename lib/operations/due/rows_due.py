@@ -19,7 +19,12 @@ from lib.words.quantities import Value
 if TYPE_CHECKING:
     from lib.operations.scope import Scope
 
-ROWS_DUE = Question("rows_due", "Rows that were due")
+ROWS_DUE = Question(
+    "rows_due",
+    "Rows that were due",
+    affects="readers of the dates without rows",
+    can_wait="until readers need the dates",
+)
 _DAYS_BEFORE = timedelta(days=2)
 _FOUR_WEEKS = timedelta(weeks=4)
 
@@ -69,7 +74,7 @@ def _check(scope: Scope, due: Mapping[date, Due], rows: Counted, reasons: Mappin
     decisive = {day: reason for day, reason in reasons.items() if reason.verdict is verdict}
     if verdict is not Verdict.PASS:
         step = next(reversed(decisive.values())).next_step
-        return question.answer(verdict, f"no rows of {_spoken(decisive)}", step)
+        return question.answer(verdict, f"no rows of {_spoken(decisive)}", step, since=min(decisive))
     there = f"{len(rows)} of {len(due)} dates have rows"
     return question.passes(f"{there}; none of {_spoken(decisive)}" if decisive else there)
 

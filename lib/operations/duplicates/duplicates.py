@@ -24,11 +24,21 @@ from lib.verdict.cells import Id
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, Table, or_fault, section
 from lib.verdict.verdict import Verdict
-from lib.words.dates import local_time
+from lib.words.dates import kept_moment, local_time
 from lib.words.quantities import Quantity, Value
 
-DUPLICATES = Question("duplicates", "Duplicates")
-CAUSE = Question("cause_of_duplicates", "Cause of the duplicates")
+DUPLICATES = Question(
+    "duplicates",
+    "Duplicates",
+    affects="readers of the date: they get each such key more than once",
+    can_wait="as long as readers can: no row is lost",
+)
+CAUSE = Question(
+    "cause_of_duplicates",
+    "Cause of the duplicates",
+    affects="the next batches: what wrote keys twice may do so again",
+    can_wait="until the next batch; a repair does not remove the cause",
+)
 _CAUSES = {
     DuplicateKind.SAME_ID: "one batch was consolidated twice",
     DuplicateKind.DIFFERENT_IDS: "two generations of a prediction, or two batches, raced",
@@ -66,7 +76,10 @@ def remaining_duplicates(scope: Scope, planned: Section) -> Section:
     (check,) = counted.checks
     match check.verdict:
         case Verdict.FAIL:
-            counted = replace(counted, checks=(replace(check, next_step=_repair_of(scope, planned)),))
+            known = scope.duplicates.explanation_of(day)
+            since = kept_moment(writers.doubled_at(known.groups) if known else None)
+            step = _repair_of(scope, planned)
+            counted = replace(counted, checks=(replace(check, next_step=step, since=since),))
         case Verdict.PASS:
             key = ", ".join(scope.platform.table.key_columns)
             step = f"If picks are shown several times, look downstream, at a join that leaves out one of {key}."
@@ -193,9 +206,9 @@ def _cause_check(explained: Explanation, timezone: str) -> Check:
         "created apart, most": Quantity(max(gaps), "ms") if gaps else None,
     }
     summary = ", ".join(f"{number} keys: {kind} ({_CAUSES[kind]})" for kind, number in kinds.items())
-    step = "Find the two consolidations in the timeline below, and whether they ran without the lock."
+    step = "Find the two consolidations in the timeline, and whether they ran without the lock."
     if times := writers.in_words(writers.writes_of(explained.groups), timezone):
         summary = f"{summary}; {times}"
         step = "Find what wrote at each of these times, such as a schedule and a backfill, and let one of them write."
     # That there are duplicates is another check's FAIL; a repair removes them and not their cause.
-    return CAUSE.on(evidence).warns(summary, step)
+    return CAUSE.on(evidence).warns(summary, step, since=writers.doubled_at(explained.groups))

@@ -42,6 +42,12 @@ def writes_of(groups: Iterable[DuplicateGroup]) -> list[Write]:
     return writes
 
 
+def doubled_at(groups: Iterable[DuplicateGroup]) -> datetime | None:
+    """When the second row of a key was created for the first time; None: not known."""
+    moments = (sorted(moment for moment in group.created_at if moment) for group in groups)
+    return min((found[1] for found in moments if len(found) > 1), default=None)
+
+
 def in_words(writes: Sequence[Write], timezone: str) -> str:
     """``written at 2 times: 5 rows from ... and 5 rows from ..., 7 h 0 min apart``; empty: at one time, or unknown."""
     if len(writes) < 2:

@@ -6,6 +6,8 @@ and the criteria are made from the logs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from statistics import median
 
 from lib.operations.criteria.criteria import threshold
@@ -18,7 +20,12 @@ from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, Table, section
 from lib.words.quantities import Value, percent, seconds, spoken_seconds
 
-LOCK_ACQUISITIONS = Question("lock_acquisitions", "Lock acquisitions")
+LOCK_ACQUISITIONS = Question(
+    "lock_acquisitions",
+    "Lock acquisitions",
+    affects="batches: without the lock two at once may write a key twice, and those that did not get it merged nothing",
+    can_wait="until the next batch",
+)
 _SHOWN = (
     EventKind.ACQUIRING,
     EventKind.ACQUIRED,
@@ -34,6 +41,7 @@ _SHOWN = (
     EventKind.LOCK_SERVICE_ERROR,
     EventKind.LOCK_DISABLED,
 )
+_NOT_HELD = (EventKind.ACQUISITION_FAILED, EventKind.LOST)
 
 
 @section(LOCK_ACQUISITIONS)
@@ -68,13 +76,19 @@ def _lock_check(history: LogHistory) -> Check:
     question = LOCK_ACQUISITIONS.on(evidence, [commands.read_logs(history.platform.environment.services.coordinator)])
     see_locks = f"See who holds the lock: {commands.run('stuck_lock_release')}"
     if failed_percent > threshold(history.platform.environment, "acquisition_fails_consistently"):
-        return question.fails(f"{failed} of {tried} failed", see_locks)
+        return question.fails(f"{failed} of {tried} failed", see_locks, since=_first(history, _NOT_HELD))
     if unlocked:
         summary = f"{len(unlocked)} MERGEs ran without the lock: {batch_names(unlocked)}"
         disabled = any(run.has(EventKind.LOCK_DISABLED) for run in unlocked)
         why = "Their own lines say that the lock is disabled: enable it" if disabled else "Old code may still serve"
-        return question.warns(summary, f"{why}; see the revisions: {commands.run('deploy_verify')}")
+        step = f"{why}; see the revisions: {commands.run('deploy_verify')}"
+        return question.warns(summary, step, since=min(run.started_at for run in unlocked))
     if failed or lost:
-        return question.warns(f"{failed} of {tried} failed, {lost} were lost", see_locks)
+        summary = f"{failed} of {tried} failed, {lost} were lost"
+        return question.warns(summary, see_locks, since=_first(history, _NOT_HELD))
     longest = f", longest wait {spoken_seconds(max(waits))}" if waits else ""
     return question.passes(f"{asked} tried, none failed{longest}")
+
+
+def _first(history: LogHistory, kinds: Sequence[EventKind]) -> datetime | None:
+    return min((event.at for event in history.events if event.kind in kinds), default=None)

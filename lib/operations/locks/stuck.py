@@ -29,7 +29,12 @@ from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 from lib.words.quantities import Value, seconds, spoken_seconds
 
-LOCKS = Question("locks", "Locks")
+LOCKS = Question(
+    "locks",
+    "Locks",
+    affects="consolidations of the lock's date: they wait until its lease is over",
+    can_wait="yes: the next consolidation takes over a lock whose lease is over",
+)
 
 _MOST_DETAILS = 20
 _MOST_NAMED = 12
@@ -135,16 +140,17 @@ def _locks_check(scope: Scope, reports: Sequence[LockReport]) -> Check:
         others = len(reports) - len(stuck)
         alone = f", and leave the other {others} alone" if others else ""
         step = f"Release only what is stuck, one by one{alone}: {releases[0]}"
-        return question.fails(f"{len(stuck)} stuck: {_keys(stuck)}", step, releases)
+        return question.fails(f"{len(stuck)} stuck: {_keys(stuck)}", step, releases, since=_acquired(stuck))
     if expired := by_state[LockState.EXPIRED]:
         summary = f"{len(expired)} expired, holder not known to be gone: {_keys(expired)}"
         refused = scope.guard.refuses("its old holder")
         step = f"The next consolidation takes it over by itself, and {refused}. Look again."
         verdict = Verdict.UNKNOWN if any(report.unknown for report in expired) else Verdict.WARN
-        return question.answer(verdict, summary, step)
+        return question.answer(verdict, summary, step, since=_acquired(expired))
     if slow := by_state[LockState.SLOW]:
         step = "Leave it: it is alive. See the size of its batch, and the queue of the warehouse."
-        return question.warns(f"{len(slow)} held for long by a live holder: {_keys(slow)}", step)
+        summary = f"{len(slow)} held for long by a live holder: {_keys(slow)}"
+        return question.warns(summary, step, since=_acquired(slow))
     live = by_state[LockState.LIVE]
     return question.passes(f"{len(live)} held by live holders: {_keys(live)}" if live else "all released")
 
@@ -159,6 +165,11 @@ def _evidence(reports: Sequence[LockReport]) -> dict[str, Value]:
 
 def _keys(reports: Sequence[LockReport]) -> str:
     return ", ".join(report.lock_key for report in reports[:_MOST_NAMED])
+
+
+def _acquired(reports: Sequence[LockReport]) -> datetime:
+    """When the first of them was."""
+    return min(report.record.acquired_at for report in reports)
 
 
 def _release_command(platform: Platform, report: LockReport) -> Changing:

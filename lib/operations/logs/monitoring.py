@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -29,9 +30,23 @@ from lib.words.text import text_of
 if TYPE_CHECKING:
     from lib.operations.scope import Scope
 
-LOGS = Question("logs", "Logs of the services")
-CONSOLIDATIONS = Question("consolidations", "Consolidations")
-ERRORS = Question("errors", "Errors")
+LOGS = Question(
+    "logs",
+    "Logs of the services",
+    affects="the checks that read this service's logs: they see nothing",
+)
+CONSOLIDATIONS = Question(
+    "consolidations",
+    "Consolidations",
+    affects="the batches that are named: their rows may be missing, late or written twice",
+    can_wait="until readers need the rows: what was not merged is kept in staging",
+)
+ERRORS = Question(
+    "errors",
+    "Errors",
+    affects="what the service did when it logged them",
+    can_wait="until somebody has read them: a line alone does not say what it stopped",
+)
 _REPAIRS = ("repair_", "undo_")
 _BROKEN = (EventKind.MERGE_FAILED, EventKind.MERGE_EMPTY, EventKind.CONSOLIDATION_FAILED)
 _LAST_HOUR = timedelta(hours=1)
@@ -53,7 +68,8 @@ def freshness_check(history: LogHistory, service: str) -> Check:
     A line of the future is UNKNOWN too: behind it nobody sees whether newer ones come.
     """
     environment = history.platform.environment
-    question = Question(f"logs_{environment.services.role_of(service)}", f"Logs of {service}")
+    role = environment.services.role_of(service)
+    question = replace(LOGS, id=f"logs_{role}", name=f"Logs of {service}")
     commands = [history.platform.commands.read_any_log(service)]
     newest = history.newest(service)
     is_silent = newest is None or newest < history.since
@@ -73,7 +89,7 @@ def freshness_check(history: LogHistory, service: str) -> Check:
     question = question.on({**evidence, "age": seconds(age_seconds)}, commands)
     if newest < history.since:
         step = "Either the service does not run, or its logs are not collected: see its revisions first."
-        return question.unknown(f"silent for {spoken_seconds(age_seconds)}", step)
+        return question.unknown(f"silent for {spoken_seconds(age_seconds)}", step, since=newest)
     return question.passes(f"last line {spoken_seconds(age_seconds)} ago")
 
 
@@ -141,7 +157,8 @@ def _ended_check(history: LogHistory, counts: DuplicateCounts) -> Check:
     if broken := [run for run in failed if not _is_merged_since(run, runs)]:
         summary = f"{len(broken)} merged nothing: {batch_names(broken)}"
         reason = f"; {broken[-1].failure.in_words}" if broken[-1].failure else ""
-        return question.fails(f"{summary}{reason}", "Their staging tables are kept: mend the cause, consolidate again.")
+        step = "Their staging tables are kept: mend the cause, consolidate again."
+        return question.fails(f"{summary}{reason}", step, since=min(run.started_at for run in broken))
     by_state = {state: [run for run in runs if history.progress(run) is state] for state in Progress}
     idle = [run for run in by_state[Progress.NO_MERGE] if not run.batch_id.startswith(_REPAIRS)]
     see_locks = f"See who holds the lock: {commands.run('stuck_lock_release')}"
@@ -164,7 +181,8 @@ def _ended_check(history: LogHistory, counts: DuplicateCounts) -> Check:
     ]
     for found, what, step in troubles:
         if found:
-            return question.warns(f"{len(found)} {what}: {batch_names(found)}", step)
+            since = min(run.started_at for run in found)
+            return question.warns(f"{len(found)} {what}: {batch_names(found)}", step, since=since)
     running = f", {states[Progress.RUNNING]} still running" if states[Progress.RUNNING] else ""
     if not states[Progress.COMPLETED]:
         return question.unknown(f"none has ended yet{running}", "Run this again when one has ended.")
@@ -225,7 +243,8 @@ def errors(scope: Scope, history: LogHistory | None = None) -> Section:
 
 def _error_check(history: LogHistory, service: str) -> Check:
     platform = history.platform
-    question = Question(f"errors_{platform.environment.services.role_of(service)}", f"Errors of {service}")
+    role = platform.environment.services.role_of(service)
+    question = replace(ERRORS, id=f"errors_{role}", name=f"Errors of {service}")
     found = [entry for entry in history.errors if entry.service == service]
     if found:
         recent = sum(entry.timestamp > history.until - _LAST_HOUR for entry in found)
@@ -239,7 +258,8 @@ def _error_check(history: LogHistory, service: str) -> Check:
         verify = platform.commands.run("deploy_verify")
         step = f"See whether its newest revision runs; errors that came with it are a reason to roll back: {verify}"
         summary = f"{len(found)} error lines, {recent} in the last hour"
-        return question.on(evidence, [platform.commands.read_errors(service)]).warns(summary, step)
+        question = question.on(evidence, [platform.commands.read_errors(service)])
+        return question.warns(summary, step, since=min(entry.timestamp for entry in found))
     fresh = freshness_check(history, service)
     if fresh.verdict is not Verdict.PASS:
         summary = f"none seen, which means nothing: {fresh.summary}"

@@ -22,7 +22,12 @@ from lib.words.text import text_of
 if TYPE_CHECKING:
     from lib.operations.logs.history import LogHistory
 
-UNREAD = Question("unread_lines", "Lines that no dialect reads")
+UNREAD = Question(
+    "unread_lines",
+    "Lines that no dialect reads",
+    affects="the checks that read logs: what these lines mean is not counted",
+    can_wait="yes: no row depends on it",
+)
 # As a log reader finds them: letter by letter.
 SUBJECT_WORDS = ("consolidation", "CONSOLIDATION", "MERGE", "staging", "Staging", "STAGING")
 

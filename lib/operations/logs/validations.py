@@ -21,11 +21,13 @@ def invalid_check(question: Question, invalid: Sequence[Consolidation], counts: 
     """FAIL, and whether readers see any of the duplicates that were found."""
     days = sorted({day for run in invalid if (day := run.likely_game_date)})
     counted, _ = or_fault(lambda: [counts.on(day) for day in days])
+    since = min(run.started_at for run in invalid)
     summary = f"the validation of {len(invalid)} found duplicates: {batch_names(invalid)}"
     if counted and all(is_of_inactive_rows(count) for count in counted):
         step = "Nothing has to be repaired. Make the validation count active rows only, and start what waits for it."
-        return question.fails(f"{summary}; {'; '.join(map(in_words, counted))}", step)
-    return question.fails(summary, "Their staging tables are kept: run duplicate_diagnosis for the date.")
+        return question.fails(f"{summary}; {'; '.join(map(in_words, counted))}", step, since=since)
+    step = "Their staging tables are kept: run duplicate_diagnosis for the date."
+    return question.fails(summary, step, since=since)
 
 
 def is_of_inactive_rows(count: DuplicateCount) -> bool:

@@ -22,9 +22,24 @@ from lib.words.dates import local_time, resolve_game_date, start_of, zone
 from lib.words.quantities import Quantity, Value, percent, seconds, spoken_seconds
 
 DURATIONS = Question("durations", "Durations")
-UNDER_LIMIT = Question("under_limit", "Under the limit")
-SLOWDOWN = Question("slowdown", "Slower than before")
-TREND = Question("duration_trend", "Trend since the lock")
+UNDER_LIMIT = Question(
+    "under_limit",
+    "Under the limit",
+    affects="the batches that wait for the lock behind a slow one",
+    can_wait="as long as they still get the lock",
+)
+SLOWDOWN = Question(
+    "slowdown",
+    "Slower than before",
+    affects="each consolidation, and the batches that wait for it",
+    can_wait="yes: it costs time, and no row",
+)
+TREND = Question(
+    "duration_trend",
+    "Trend since the lock",
+    affects="each consolidation, more with each week",
+    can_wait="yes, for the weeks that it takes",
+)
 _LEFT_OUT, _NEVER_ENDED = "left out, MERGE without the lock", "left out, never ended"
 _A_WEEK = "s a week"
 _WEEKS_AHEAD = 4
@@ -218,7 +233,7 @@ def _slowdown_check(review: Review, found: Comparison | None) -> Check:
     if found.low > found.tolerated_ratio:
         verdict = Verdict.FAIL
     summary = f"{found.change}: {found.in_words}{_waits(review.after, evidence)}"
-    return SLOWDOWN.on(evidence).answer(verdict, summary, step)
+    return SLOWDOWN.on(evidence).answer(verdict, summary, step, since=review.fixed_at)
 
 
 def _waits(runs: Sequence[Consolidation], evidence: dict[str, Value]) -> str:

@@ -17,9 +17,24 @@ from lib.verdict.section import Section, Table, section
 from lib.verdict.verdict import Verdict
 from lib.words.quantities import percent
 
-ACTIVE_ROWS = Question("active_rows", "Active rows")
-ONE_ACTIVE_ROW = Question("one_active_row", "One active row")
-LINES = Question("moved_lines", "Lines")
+ACTIVE_ROWS = Question(
+    "active_rows",
+    "Active rows",
+    affects="readers: what has no active row is not there for them",
+    can_wait="as long as readers can do without: the inactive rows are kept",
+)
+ONE_ACTIVE_ROW = Question(
+    "one_active_row",
+    "One active row",
+    affects="readers: they get several rows where one is meant",
+    can_wait="as long as readers can: no row is lost",
+)
+LINES = Question(
+    "moved_lines",
+    "Lines",
+    affects="readers that expect one row for each subject",
+    can_wait="yes: each row has a key of its own",
+)
 _MOST_DATES = 5
 
 
@@ -101,12 +116,15 @@ def _active_check(night: Night) -> tuple[Check, list[Table]]:
             "its own rows. Find the statement in the audit trail or the job history before you activate anything again."
         )
         verdict = Verdict.FAIL if share > rules.unseen_fail_above else Verdict.WARN
-        answer = question.answer(verdict, f"{summary}: {named(night, lost, found.unseen)}", step)
+        since = min([*others, night.game_date])
+        answer = question.answer(verdict, f"{summary}: {named(night, lost, found.unseen)}", step, since=since)
         return answer, [table_of(night, "Without an active row", lost)]
     if others:
         hit = ", ".join(f"{day} ({share:.0%})" for day, share in list(others.items())[:_MOST_DATES])
         step = "Find the statement that deactivated them in the audit trail or the job history."
-        return question.warns(f"the date is well, but {len(others)} before it are mostly inactive: {hit}", step), []
+        return question.warns(
+            f"the date is well, but {len(others)} before it are mostly inactive: {hit}", step, since=min(others)
+        ), []
     return question.passes(summary), []
 
 
@@ -136,4 +154,5 @@ def _one_active_check(night: Night) -> tuple[Check, list[Table]]:
         "UPDATE is refused for up to 90 minutes. Wait until they have left it, then consolidate the batch again or "
         f"deactivate all but the newest of each (by {', '.join(spec.newest_first)})."
     )
-    return so_far(night, question.fails(summary, step)), [table_of(night, "With several active rows", doubled)]
+    check = question.fails(summary, step, since=min([*earlier, night.game_date]))
+    return so_far(night, check), [table_of(night, "With several active rows", doubled)]

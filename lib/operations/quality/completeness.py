@@ -19,7 +19,12 @@ from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, Table, section
 from lib.words.text import text_of
 
-COMPLETENESS = Question("completeness", "Completeness by game and system")
+COMPLETENESS = Question(
+    "completeness",
+    "Completeness by game and system",
+    affects="readers of the date: they lack what is named",
+    can_wait="until readers need the date",
+)
 _MOST_NAMED, _MOST_LISTED = 5, 20
 
 Cells = dict[tuple[str | None, str | None], int]

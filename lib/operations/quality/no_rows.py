@@ -15,7 +15,12 @@ from lib.verdict.section import or_fault
 from lib.verdict.verdict import Verdict
 from lib.words.text import text_of
 
-VOLUME = Question("volume", "Volume")
+VOLUME = Question(
+    "volume",
+    "Volume",
+    affects="readers of the date: they lack rows",
+    can_wait="until readers need the date",
+)
 _HALF_A_DAY = timedelta(hours=12)
 
 

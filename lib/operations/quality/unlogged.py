@@ -16,7 +16,12 @@ from lib.verdict.section import Section, or_fault, section
 from lib.words.dates import local_time
 from lib.words.quantities import Value
 
-UNLOGGED_ROWS = Question("unlogged_rows", "Rows without a log line")
+UNLOGGED_ROWS = Question(
+    "unlogged_rows",
+    "Rows without a log line",
+    affects="the checks that read logs: they do not see what wrote these rows",
+    can_wait="yes, as long as rows and ledger are well",
+)
 # A consolidation's last lines come after its rows; those of the next one an hour later are about others.
 _LOGGED_WITHIN = timedelta(hours=1)
 _LOG_LEVEL = "LOG_LEVEL"
@@ -54,13 +59,14 @@ def _check(history: LogHistory, written_at: datetime) -> Check:
             f"rows were written {told}, and no consolidation was logged after {local_time(since, environment.timezone)}"
         )
         step = "Its other lines arrive, so something else may write to the table: see deploy_verify and the ledger."
-        return question.warns(summary, step)
+        return question.warns(summary, step, since=written_at)
     summary = "; ".join(f"{service} logs {words}" for service, words in silenced.items())
     step = (
         "Set the services' log level back to INFO, or have their logs collected: until then the checks by logs are "
         "blind, and only rows and ledger show what was consolidated."
     )
-    return question.unknown(f"rows were written {told} though nothing was logged: {summary}", step)
+    summary = f"rows were written {told} though nothing was logged: {summary}"
+    return question.unknown(summary, step, since=written_at)
 
 
 def _silenced(history: LogHistory, service: str, since: datetime) -> str:

@@ -17,9 +17,24 @@ from lib.verdict.verdict import Verdict, worst
 from lib.words.quantities import Value, percent
 from lib.words.text import text_of
 
-NULLS = Question("null_values", "NULLs")
-RANGES = Question("ranges", "Ranges")
-SCALES = Question("scales", "Scale")
+NULLS = Question(
+    "null_values",
+    "NULLs",
+    affects="readers of these columns",
+    can_wait="as long as they can do without these values",
+)
+RANGES = Question(
+    "ranges",
+    "Ranges",
+    affects="readers of these columns: they get values that make no sense",
+    can_wait="only as long as nobody acts on these values",
+)
+SCALES = Question(
+    "scales",
+    "Scale",
+    affects="readers of the column: they take one scale for the other",
+    can_wait="only as long as nobody acts on these values",
+)
 _NEWS = 2.0  # a share counts as risen from twice the usual
 
 

@@ -7,7 +7,8 @@ but they become fewer only when someone deletes them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 
 from lib.consolidation.ledger import MOST_RUNS, LedgerRun, is_cut, ledger_is_empty, ledger_runs
 from lib.operations.due.no_rows import what_to_start
@@ -17,10 +18,20 @@ from lib.verdict.section import Section, section
 from lib.words.dates import local_time
 from lib.words.quantities import spoken_seconds
 
-ROWS_AGAINST_LEDGER = Question("rows_against_ledger", "Rows against the ledger")
-TABLE_FRESHNESS = Question("table_freshness", "Freshness of the table")
+ROWS_AGAINST_LEDGER = Question(
+    "rows_against_ledger",
+    "Rows against the ledger",
+    affects="readers of the date: its rows are not those that the ledger knows",
+)
+TABLE_FRESHNESS = Question(
+    "table_freshness",
+    "Freshness of the table",
+    affects="every other check: a table that stands still passes them",
+    can_wait="where no rows are due, yes",
+)
 _CLOCKS_DIFFER_BY = timedelta(minutes=5)
 _MOST_NAMED = 5
+_WHILE_THE_PAST_IS_KEPT = "only while the warehouse keeps the table's past: seven days by default"
 
 
 @section(ROWS_AGAINST_LEDGER)
@@ -73,7 +84,9 @@ def _ledger_check(night: Night, runs: Sequence[LedgerRun]) -> Check:
     if distinct >= written:
         return question.passes(f"{distinct:,} rows, and {written:,} were written by {len(runs)} consolidations")
     summary = f"{written - distinct:,} rows are gone: {distinct:,} are there, and {written:,} were written"
-    return question.fails(summary, _restore(knows_the_past=as_of not in night.row_count))
+    knows_the_past = as_of not in night.row_count
+    can_wait = _WHILE_THE_PAST_IS_KEPT if knows_the_past else question.can_wait
+    return replace(question, can_wait=can_wait).fails(summary, _restore(knows_the_past=knows_the_past))
 
 
 def _restore(*, knows_the_past: bool) -> str:
@@ -112,27 +125,28 @@ def _freshness_check(night: Night) -> Check:
         summary = f"its newest row is {ahead} in the future, which hides when it was really written last"
         return question.unknown(summary, "A clock or a row is wrong: find which worker's.")
     if days:
-        return _break_check(night, question, f"no rows for {days} days, the last are of {last.game_date}", days)
+        return _break_check(night, question, last.game_date, days)
     if written is None:
         step = "Name the columns that record when a row was written (newest_first) in the environment's file."
         return question.unknown("no column records when the rows were written", step)
     early = (night.starts_at - written).total_seconds()
     if early > night.rules.written_at_most_hours_before * 3600:
         summary = f"stale: the rows of {night.game_date} were last written {spoken_seconds(early)} before it began"
-        return question.unknown(summary, "Find out why nothing has been written since.")
+        return question.unknown(summary, "Find out why nothing has been written since.", since=written)
     return question.passes(f"rows of the date last written {local_time(written, zone)}")
 
 
-def _break_check(night: Night, question: Question, summary: str, days: int) -> Check:
+def _break_check(night: Night, question: Question, last: date, days: int) -> Check:
     """One day without games is usual; many are a table that nobody writes to any more."""
+    summary = f"no rows for {days} days, the last are of {last}"
     if explained := _explained(night, question, summary, days - 1):
         return explained
     if days > night.rules.most_days_without_rows:
         step = "Outside the season that is right. In it, find out why nothing has been written since."
-        return question.unknown(f"stale: {summary}", step)
+        return question.unknown(f"stale: {summary}", step, since=last)
     if days > night.rules.usual_days_without_rows:
         step = "Right during the All-Star break; else see whether anything starts the batches."
-        return question.warns(summary, step)
+        return question.warns(summary, step, since=last)
     return question.passes(f"the day before has rows; {summary}")
 
 

@@ -23,7 +23,12 @@ from lib.verdict.section import Section, Table, or_fault, section
 from lib.words.dates import date_in
 from lib.words.quantities import Quantity, seconds, spoken_seconds
 
-BACKLOG = Question("staging_backlog", "Staging backlog")
+BACKLOG = Question(
+    "staging_backlog",
+    "Staging backlog",
+    affects="readers: rows that wait in staging are not in the table",
+    can_wait="until readers need them; keep the tables, since the rows are in no other place",
+)
 _STILL_WANTED = timedelta(hours=24)
 _MOST_BATCHES = 10
 _MOST_TABLES = 10
@@ -193,11 +198,13 @@ def _check(scope: Scope, batches: Sequence[Waiting], stuck_after: timedelta) -> 
             f"{rows:,} rows in {sum(len(found.unmerged) for found in wanted)} tables are not merged"
         )
         see = f"See what it would do: {looks[0]}; then do it: {changes[0]}" if asked else ""
-        return question.fails(summary, " ".join(filter(None, (_ONLY_HERE, see, mark))), changes)
+        step = " ".join(filter(None, (_ONLY_HERE, see, mark)))
+        return question.fails(summary, step, changes, since=_last_written(wanted))
     if stuck:
         summary = f"{len(stuck)} old batches were never merged, {tables} tables; {leftovers} tables are merged"
         step = f"Decide on each: consolidate it, or drop it. {_ONLY_HERE}"
-        return question.warns(summary, " ".join(filter(None, (step, mark))), changes)
+        step = " ".join(filter(None, (step, mark)))
+        return question.warns(summary, step, changes, since=_last_written(stuck))
     if waiting:
         return question.passes(f"{len(waiting)} batches are being staged, {tables} tables, none for long")
     others = sum(len(found.of_other_writer) for found in batches)
@@ -227,6 +234,11 @@ def _figures(found: Waiting, now: datetime) -> list[Quantity | None]:
 
 def _age_seconds(batch: BatchBacklog, now: datetime) -> float | None:
     return (now - batch.newest).total_seconds() if batch.newest else None
+
+
+def _last_written(waiting: Sequence[Waiting]) -> datetime | None:
+    """When the one that waits longest was last added to."""
+    return min((found.batch.newest for found in waiting if found.batch.newest), default=None)
 
 
 def _is_older(batch: BatchBacklog, now: datetime, age: timedelta) -> bool:

@@ -15,7 +15,12 @@ from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, Table, section
 from lib.words.quantities import Quantity, Value
 
-COLUMNS = Question("staging_columns", "Columns of staging tables")
+COLUMNS = Question(
+    "staging_columns",
+    "Columns of staging tables",
+    affects="the batches of these tables: they cannot be merged",
+    can_wait="until readers need the rows, which are kept in staging",
+)
 
 
 @section(COLUMNS)

@@ -13,7 +13,12 @@ from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, Table, section
 from lib.words.quantities import Quantity, spoken_seconds
 
-SIZE = Question("staging_size", "Staging size")
+SIZE = Question(
+    "staging_size",
+    "Staging size",
+    affects="the consolidation of that batch: it takes longer",
+    can_wait="yes: its rows are kept in staging",
+)
 # A batch has 113 to 175 staging tables on most nights; the one that got stuck had 615.
 _MANY_TABLES = 500
 _FEW_ROWS_A_TABLE = 2

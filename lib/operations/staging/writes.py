@@ -18,7 +18,12 @@ from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 from lib.words.quantities import Quantity, Value
 
-STAGING_WRITES = Question("staging_writes", "Staging writes")
+STAGING_WRITES = Question(
+    "staging_writes",
+    "Staging writes",
+    affects="readers: rows of a failed write are in no table",
+    can_wait="no: what is not staged is in no other place",
+)
 _MOST_NAMED = 20
 
 
@@ -51,8 +56,9 @@ def _failure_check(scope: Scope, failures: Sequence[Event], staged: Sequence[Eve
     step = "Rows that are not staged never reach the table: mend the cause, and have the players predicted again."
     if staged:
         summary = f"{len(failures):,} writes failed, {len(staged):,} succeeded: {failures[-1].in_words}"
-        return question.warns(summary, step)
-    return question.fails(f"all {len(failures):,} writes failed: {failures[-1].in_words}", step)
+        return question.warns(summary, step, since=failures[0].at)
+    summary = f"all {len(failures):,} writes failed: {failures[-1].in_words}"
+    return question.fails(summary, step, since=failures[0].at)
 
 
 def _mismatch_section(
@@ -70,7 +76,7 @@ def _mismatch_section(
     if names and not lacking:
         summary = f"{began}; the table has all of {_listed(names)} by now, and {stands}"
         step = "Rows that were not staged never reach the table: have their players predicted again."
-        return Section((question.warns(summary, step),))
+        return Section((question.warns(summary, step, since=first_at),))
     known, _ = or_fault(lambda: _known_types(platform, lacking))
     types = {column.name: column.type for column in known or ()}
     fields = "1 field is" if len(lacking) == 1 else f"{len(lacking)} fields are"
@@ -79,7 +85,7 @@ def _mismatch_section(
     verdict = Verdict.WARN if since else Verdict.FAIL
     rows = [(shown_name(name), types.get(name, "not known")) for name in lacking]
     caption = f"Fields that the workers write and {platform.table.table} lacks"
-    check = question.answer(verdict, f"{began}, {what}; {stands}", step)
+    check = question.answer(verdict, f"{began}, {what}; {stands}", step, since=first_at)
     return Section((check,), (Table(caption, ("Field", "Type"), rows),))
 
 

@@ -21,7 +21,12 @@ from lib.verdict.section import Section, Table, section
 from lib.verdict.verdict import Verdict, worst
 from lib.words.quantities import Value
 
-VALUES_BY_SYSTEM = Question("values_by_system", "Values by system")
+VALUES_BY_SYSTEM = Question(
+    "values_by_system",
+    "Values by system",
+    affects="readers of the rows of what is named",
+    can_wait="only as long as nobody acts on these values",
+)
 _MOST_NAMED, _MOST_TOLD, _MOST_LISTED, _MOST_DRAWN = 3, 4, 30, 8
 
 

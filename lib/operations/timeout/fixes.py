@@ -16,7 +16,12 @@ from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, Table, section
 from lib.words.quantities import Value, seconds, spoken_bytes, spoken_seconds
 
-THREE_FIXES = Question("three_fixes", "Three fixes for a timeout")
+THREE_FIXES = Question(
+    "three_fixes",
+    "Three fixes for a timeout",
+    affects="the slowest batch, and those that wait for the lock behind it",
+    can_wait="as long as those still get the lock",
+)
 
 # What it is today, and what the fix would change.
 _Figures = tuple[str, str]

@@ -16,8 +16,18 @@ from lib.verdict.section import Section, Table, or_fault, section
 from lib.words.dates import local_time
 from lib.words.quantities import Value, seconds, spoken_bytes, spoken_seconds
 
-JOB_QUEUE = Question("job_queue", "Job queue")
-TABLE_LOADS = Question("table_loads", "Loads a table in a day")
+JOB_QUEUE = Question(
+    "job_queue",
+    "Job queue",
+    affects="consolidations that wait in the queue, are refused, or have lost their holder",
+    can_wait="until the next batch",
+)
+TABLE_LOADS = Question(
+    "table_loads",
+    "Loads a table in a day",
+    affects="loads into that table: past the limit each is refused",
+    can_wait="as long as nothing has to be loaded into it",
+)
 
 # https://cloud.google.com/bigquery/quotas: DML statements of a table that may wait, loads of a table a day.
 QUEUED_DML_A_TABLE = 20
@@ -110,17 +120,20 @@ def _queue_check(scope: Scope, jobs: Sequence[WarehouseJob]) -> Check:
         refused = scope.guard.refuses("what is older than a newer consolidation of its date")
         step = f"Let it end, or cancel it; {refused}."
         summary = f"{len(left)} consolidations go on with no live lock: {', '.join(map(batch_of_job, left[:3]))}"
-        return question.warns(summary, step, list(filter(None, (commands.cancel_job(job.job_id) for job in left))))
+        cancels = list(filter(None, (commands.cancel_job(job.job_id) for job in left)))
+        return question.warns(summary, step, cancels, since=min(job.created_at for job in left))
     if unseen:
         step = "Make the lock service readable; until then nobody sees whether a job has lost its holder."
         return question.unknown(f"whose lock is live can't be seen: {unseen}", step)
     if died := _died(platform, scope.since, jobs):
         step = "Nothing of it was committed, and its staging tables are kept: consolidate the batch again."
         names = ", ".join(map(batch_of_job, died[:3]))
-        return question.warns(f"{len(died)} died with their process: {names} ({died[0].user})", step)
+        summary = f"{len(died)} died with their process: {names} ({died[0].user})"
+        return question.warns(summary, step, since=min(job.created_at for job in died))
     if longest > _LONG_WAIT:
         step = "The queue is what takes long. See what runs, and whether slots or the table's DML are used up."
-        return question.warns(f"{len(pending)} wait, the longest for {evidence['longest wait']}", step)
+        summary = f"{len(pending)} wait, the longest for {evidence['longest wait']}"
+        return question.warns(summary, step, since=scope.now - longest)
     at_work = f"{len(running)} run, {len(pending)} wait"
     return question.passes(at_work if has_queue else f"{at_work}; this platform has no queue")
 

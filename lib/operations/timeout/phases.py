@@ -19,7 +19,12 @@ from lib.verdict.section import Section, Table, section
 from lib.words.dates import local_time
 from lib.words.quantities import Value, seconds, spoken_seconds
 
-TIME_SPENT = Question("time_spent", "Where the time goes")
+TIME_SPENT = Question(
+    "time_spent",
+    "Where the time goes",
+    affects="this batch, and those that wait for the lock behind it",
+    can_wait="as long as those still get the lock",
+)
 
 
 class Phase(StrEnum):
@@ -49,10 +54,10 @@ _PHASE_AFTER: Mapping[EventKind, Phase] = {
 _STEPS: Mapping[Phase, str] = {
     Phase.LOCK_WAIT: "It waited behind another consolidation, and a smaller batch would have waited as long. "
     "See who holds the lock: {locks}",
-    Phase.GATHERING: "The number of its staging tables decides: see their size below.",
-    Phase.MERGE: "See the job queue, and how the table is stored, below.",
-    Phase.VALIDATION: "It reads the keys of the date: see how the table is stored, below.",
-    Phase.CLEANUP: "Dropping takes a request a staging table: see their number below. The rows are committed.",
+    Phase.GATHERING: "The number of its staging tables decides: see how much is staged.",
+    Phase.MERGE: "See the job queue, and how the table is stored.",
+    Phase.VALIDATION: "It reads the keys of the date: see how the table is stored.",
+    Phase.CLEANUP: "Dropping takes a request a staging table: see how many are staged. The rows are committed.",
 }
 
 
@@ -137,13 +142,13 @@ def _check(platform: Platform, timed: Sequence[TimedRun]) -> Check:
     if slowest.silent_in:
         since = local_time(slowest.run.last_at, platform.environment.timezone)
         summary = f"{name} has not ended: silent since {since} in its phase {slowest.silent_in}"
-        return question.fails(summary, f"See whether its holder lives: {locks}")
+        return question.fails(summary, f"See whether its holder lives: {locks}", since=slowest.run.last_at)
     taken = f"{spoken_seconds(slowest.total_seconds)}, {share:.0f}% of it {slowest.longest}"
     step = _STEPS[slowest.longest].format(locks=locks)
     if slowest.total_seconds >= threshold(platform.environment, "consolidation_times_out"):
-        return question.fails(f"{name} took {taken}", step)
+        return question.fails(f"{name} took {taken}", step, since=slowest.run.started_at)
     if slowest.total_seconds >= limit:
-        return question.warns(f"{name} took {taken}", step)
+        return question.warns(f"{name} took {taken}", step, since=slowest.run.started_at)
     return question.passes(f"all {len(timed)} took less than {limit:g} s; the longest {taken}")
 
 

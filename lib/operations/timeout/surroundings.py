@@ -15,11 +15,31 @@ from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, facts, section
 from lib.words.quantities import Value, percent, seconds, size_in_bytes, spoken_bytes, spoken_seconds
 
-TABLE_LAYOUT = Question("table_layout", "Table layout")
+TABLE_LAYOUT = Question(
+    "table_layout",
+    "Table layout",
+    affects="all consolidations, once the table is too large: then each is refused",
+    can_wait="yes, until the table is as large as that",
+)
 ROUND_TRIPS = Question("latency", "Latency")
-WAREHOUSE = Question("latency_of_warehouse", "Warehouse latency")
-LOCK_SERVICE = Question("latency_of_lock_service", "Lock service latency")
-LOGS = Question("latency_of_logs", "Log latency")
+WAREHOUSE = Question(
+    "latency_of_warehouse",
+    "Warehouse latency",
+    affects="each consolidation: it makes dozens of requests",
+    can_wait="yes: it costs time, and no row",
+)
+LOCK_SERVICE = Question(
+    "latency_of_lock_service",
+    "Lock service latency",
+    affects="each consolidation: it renews its lease there",
+    can_wait="yes, as long as leases are renewed in time",
+)
+LOGS = Question(
+    "latency_of_logs",
+    "Log latency",
+    affects="the checks that read logs",
+    can_wait="yes: no row depends on it",
+)
 
 _NEAR_LIMIT = 0.5
 _SLOW_SECONDS = 5.0

@@ -1,0 +1,126 @@
+"""What a check says to do next, taken apart: words, and commands that look or change something.
+
+The two kinds never share a box, and what is copied of a change has no reason yet.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lib.verdict.check import Check
+from lib.words.runbook_commands import NextRunbook, parts_of
+
+_REASON = re.compile(r""" (?P<option>-p 'reason=[^']*'|-p reason=\S*|--reason '[^']*'|--reason \S+)""")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do.
+
+    Attributes:
+        words: What and why; may be empty.
+        command: What does it; empty: only words do.
+        changes: Whether the command changes something.
+        runbook: The runbook that the command runs; empty: it runs none.
+    """
+
+    words: str
+    command: str = ""
+    changes: bool = False
+    runbook: str = ""
+
+    @property
+    def copied(self) -> str:
+        """The command as it is copied: of a change that asks why, it ends where the reason begins."""
+        return ending_at_its_reason(self.command) if self.changes else self.command
+
+
+@dataclass(frozen=True)
+class FirstScreen:
+    """What a report opens with below its headline.
+
+    Attributes:
+        check: The one that decides; None: the run has none, or all is well.
+        look: The next thing to do, which changes nothing; without words it is the question asked again by hand. None:
+            there is none.
+        changes: What would change something, each in a box of its own.
+        rest: Words of the next step without a command.
+    """
+
+    check: Check | None = None
+    look: Step | None = None
+    changes: tuple[Step, ...] = ()
+    rest: tuple[str, ...] = ()
+
+    def shows(self, step: Step) -> bool:
+        """Whether this says just that already."""
+        return step in (self.look, *self.changes) or (not step.command and step.words in self.rest)
+
+
+def steps_of(check: Check) -> list[Step]:
+    """Its next step in order: each command with the words before it."""
+    found: list[Step] = []
+    words = ""
+    for part in _parts(check, check.next_step):
+        if isinstance(part, str):
+            words += part
+        else:
+            found.append(Step(_trimmed(words), part.command, part.changes, part.runbook))
+            words = ""
+    return [*found, Step(_trimmed(words))] if _trimmed(words) else found
+
+
+def first_screen(checks: tuple[Check, ...]) -> FirstScreen:
+    """What the worst check says; where all is well, the first that names a command.
+
+    Args:
+        checks: Worst first.
+    """
+    worst = next((check for check in checks if check.verdict != "PASS"), None)
+    lead = worst or next((check for check in checks if any(step.command for step in steps_of(check))), None)
+    if lead is None:
+        return FirstScreen()
+    steps = steps_of(lead)
+    look = next((step for step in steps if step.command and not step.changes), None)
+    if look is None and lead.commands:
+        look = Step("", lead.commands[0])
+    changes = tuple(step for step in steps if step.changes)
+    rest = tuple(step.words for step in steps if not step.command)
+    return FirstScreen(lead, look, changes, rest)
+
+
+def ending_at_its_reason(command: str) -> str:
+    """The command without its reason, ready for one to be typed; as it is where it asks for none."""
+    found = _REASON.search(command)
+    if found is None:
+        return command
+    option = " -p reason=" if found["option"].startswith("-p") else " --reason="
+    return command[: found.start()] + command[found.end() :] + option
+
+
+def _parts(check: Check, text: str) -> Iterator[str | Step]:
+    """The sentence with its commands taken out: those that the check holds, and those of runbooks."""
+    known = sorted({*check.commands, *check.changes}, key=len, reverse=True)
+    pieces = re.split(f"({'|'.join(map(re.escape, known))})", text) if known else [text]
+    for piece in pieces:
+        if piece in known:
+            runbook = next((part.name for part in parts_of(piece) if isinstance(part, NextRunbook)), "")
+            yield Step("", piece, piece in check.changes, runbook)
+        else:
+            yield from map(_of_runbook, parts_of(piece))
+
+
+def _of_runbook(part: str | NextRunbook) -> str | Step:
+    if isinstance(part, str):
+        return part
+    # Without the digest of a plan a runbook changes nothing.
+    changes = any(line.startswith("plan = ") for line in part.parameters)
+    return Step("", part.command, changes, part.name)
+
+
+def _trimmed(words: str) -> str:
+    """Without what led to a command, or followed one."""
+    text = words.strip(" :;,(").lstrip(").").strip(" :;,(")
+    return text if any(map(str.isalnum, text)) else ""

@@ -1,0 +1,25 @@
+"""A run in a few lines of Markdown, to be pasted into an issue or a chat."""
+
+from __future__ import annotations
+
+from lib.archive.record import RunRecord
+from lib.runbooks.next_steps import steps_of
+from lib.words.pages import render_markdown
+
+
+def markdown_summary(record: RunRecord, address: str = "") -> str:
+    """Verdict, headline, since when and what it affects, what to do; then the other checks that are not PASS.
+
+    Args:
+        record: A run that has ended.
+        address: Of its report; empty: it is not known here.
+    """
+    bad = [check for check in record.checks if check.verdict != "PASS"]
+    values = {
+        "run": record,
+        "lead": bad[0] if bad else None,
+        "bad": [(check, steps_of(check)) for check in bad],
+        "passed": len(record.checks) - len(bad),
+        "address": address,
+    }
+    return render_markdown("report.md.jinja", values)

@@ -1,0 +1,80 @@
+"""What every report is held to, as a browser measures it: short, whole in its first screen, and with no broken word."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from playwright.sync_api import Browser, Page
+
+from tests.browser.chromium import Budget, Visit, visit
+
+# Without images, which are as large as what they show; those of a runbook's own figures have a budget of theirs.
+REPORT = Budget(bytes=120_000, nodes=5_000)
+SCREEN = {"width": 1_280, "height": 900}
+PHONE = {"width": 400, "height": 800}
+LONGEST = 2_000
+
+_OPEN_ALL = 'for (const one of document.querySelectorAll("details")) one.open = true'
+_WITHOUT_IMAGES = """[...document.images].reduce(
+  (left, image) => left - image.src.length, document.documentElement.outerHTML.length)"""
+# A word of a table that stands on several lines.
+_BROKEN_WORDS = r"""() => {
+  const broken = [];
+  for (const cell of document.querySelectorAll("td, th")) {
+    const walker = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) for (const word of walker.currentNode.textContent.matchAll(/\S+/g)) {
+      const range = document.createRange();
+      range.setStart(walker.currentNode, word.index);
+      range.setEnd(walker.currentNode, word.index + word[0].length);
+      const lines = new Set([...range.getClientRects()].filter((box) => box.width).map((box) => Math.round(box.top)));
+      if (lines.size > 1) broken.push(word[0]);
+    }
+  }
+  return broken;
+}"""
+
+
+def assert_is_a_good_report(browser: Browser, address: str) -> None:
+    """In its first screen, opened and closed, on a large screen and a small one, in light and dark."""
+    with visit(browser, viewport=SCREEN) as opened:
+        page = opened.open(address)
+        assert page.evaluate("document.documentElement.scrollHeight") <= LONGEST
+        assert_first_screen_says_it_all(page)
+        assert page.evaluate(_WITHOUT_IMAGES) <= REPORT.bytes
+        assert 0 < opened.measured()["nodes"] <= REPORT.nodes
+        open_all(page)
+        for size in (SCREEN, PHONE):
+            page.set_viewport_size(size)  # type: ignore[arg-type]
+            opened.assert_well_behaved()
+            assert broken_words(page) == []
+        opened.assert_accessible()
+    with visit(browser, viewport=PHONE, color_scheme="dark") as opened:
+        opened.open(address)
+        opened.assert_well_behaved()
+        open_all(opened.page)
+        opened.assert_accessible()
+
+
+def assert_first_screen_says_it_all(page: Page) -> None:
+    """The verdict, the sentence, since when and what it affects, and the next command: without scrolling."""
+    height = SCREEN["height"]
+    for part in (".hero .badge", ".hero h1", ".hero .facts", ".hero .command"):
+        for box in [found.bounding_box() for found in page.locator(part).all()]:
+            assert box is not None
+            assert box["y"] + box["height"] <= height, f"{part} is below the first screen"
+
+
+def broken_words(page: Page) -> list[str]:
+    words: list[str] = page.evaluate(_BROKEN_WORDS)
+    return words
+
+
+def open_all(page: Page) -> None:
+    page.evaluate(_OPEN_ALL)
+
+
+def shown_in_print(visited: Visit, selector: str) -> list[bool]:
+    """Whether each such element has a size on paper."""
+    visited.page.emulate_media(media="print")
+    boxes: list[dict[str, Any] | None] = [found.bounding_box() for found in visited.page.locator(selector).all()]
+    return [bool(box and box["height"]) for box in boxes]
