@@ -15,6 +15,7 @@ from html import escape
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from lib.errors import CouldNotLook
+from lib.verdict.change import MEDIA_TYPE, Change
 from lib.verdict.check import Check, Question
 from lib.verdict.conclusion import Conclusion, conclude, marked
 from lib.verdict.live import is_live, sorting, style
@@ -34,6 +35,7 @@ class Section:
         exhibits: Tables and figures, in reading order.
         settles: Ids of questions whose earlier answers count no longer, such as what a repair has mended.
         leads: Whether its first answer is the run's headline when all is well.
+        changed: What it changed, for the record of the run.
 
     Raises:
         ValueError: Two of its answers are to one question.
@@ -43,6 +45,7 @@ class Section:
     exhibits: tuple[Any, ...] = ()
     settles: tuple[str, ...] = ()
     leads: bool = False
+    changed: tuple[Change, ...] = ()
 
     def __post_init__(self) -> None:
         ids = [check.id for check in self.checks]
@@ -54,7 +57,7 @@ class Section:
 
         show: Any = display.display
         if self.checks:
-            show(_Answers(self.checks))
+            show(_Answers(self.checks, self.changed))
         for exhibit in self.exhibits:
             show(exhibit)
 
@@ -132,9 +135,11 @@ def or_fault(look: Callable[[], _Found]) -> tuple[_Found | None, str]:
 @dataclass(frozen=True)
 class _Answers:
     checks: Sequence[Check]
+    changed: Sequence[Change]
 
-    def _repr_html_(self) -> str:
-        return style() + "".join(map(_answer, self.checks))
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        shown = {"text/html": style() + "".join(map(_answer, self.checks))}
+        return {**shown, MEDIA_TYPE: [change.as_data() for change in self.changed]} if self.changed else shown
 
 
 def _answer(check: Check) -> str:
