@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING, Any
 from lib.errors import UserError
 from lib.words.dates import local_time
 from lib.words.quantities import spoken, spoken_seconds
-from lib.words.runbook_commands import parts_of
+from lib.words.runbook_commands import command_to_copy, parts_of
 from lib.words.text import one_line, printable
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 _LIB = Path(__file__).parents[1]
 TEMPLATES = (_LIB / "runbooks" / "templates", _LIB / "site" / "templates")
 
 _MARKUP = re.compile(r"[\\`*{}\[\]<>|~&#@!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=//)|(?<=www)\.")
+# Browsers break lines within these, such as after the hyphens of a date.
+_BREAKABLE = re.compile(r"\w[^\w\s]+\w")
 _LIST_MARK = re.compile(r"^\d{1,9}(?=[.)])|^(?=[-+=:])")
 
 
@@ -39,6 +42,15 @@ def as_markdown(text: str) -> str:
     """One line of CommonMark that shows just this text: no markup, link or HTML comes of it."""
     escaped = _MARKUP.sub(r"\\\g<0>", one_line(text))
     return _LIST_MARK.sub(r"\g<0>\\", escaped)
+
+
+def unbroken(text: str) -> Markup:
+    """The text as HTML that breaks between its words only: no date or id in two lines of a table."""
+    from markupsafe import Markup, escape
+
+    kept = Markup('<span class="nowrap">{}</span>')
+    words = re.split(r"(\s+)", printable(text))
+    return Markup().join(kept.format(word) if _BREAKABLE.search(word) else escape(word) for word in words)
 
 
 def in_zone(moment: datetime | None, timezone: str = "UTC") -> str:
@@ -61,7 +73,12 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"in_zone": in_zone, "parts_of": parts_of}
+    environment.filters |= {
+        "in_zone": in_zone,
+        "parts_of": parts_of,
+        "command_to_copy": command_to_copy,
+        "unbroken": unbroken,
+    }
     environment.filters |= {"spoken": spoken, "spoken_seconds": spoken_seconds}
     return environment
 
