@@ -44,9 +44,10 @@ class Part(NamedTuple):
 def entries(rows: Sequence[Row]) -> Iterator[Entry]:
     """The changes of all runs, newest first, as the rows are."""
     for row in rows:
-        for change in reversed(row.changed):
+        if row.changed:
             # A page of changes does not follow figures.
-            yield Entry(row._replace(figures=None), change)
+            shown = row._replace(figures=None)
+            yield from (Entry(shown, change) for change in reversed(row.changed))
 
 
 def parts(rows: Sequence[Row]) -> list[Part]:

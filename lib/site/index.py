@@ -169,9 +169,11 @@ def keep(store: Store, rows: Sequence[Row]) -> None:
 
 
 def _from_json(values: list[Any]) -> Row:
-    *others, changed, figures = values
-    changes = tuple(Change(**change) for change in changed)
-    return Row._make([*others, changes, None if figures is None else tuple(Figure(*figure) for figure in figures)])
+    changed, figures = values[-2:]
+    values[-2] = tuple(Change(**change) for change in changed) if changed else ()
+    if figures is not None:
+        values[-1] = tuple(Figure(*figure) for figure in figures)
+    return Row._make(values)
 
 
 def row_of(run: Run | DamagedRun) -> Row:

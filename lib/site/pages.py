@@ -157,7 +157,7 @@ def _searched(row: Row) -> list[Any]:
         [*map(printable, (change.what, change.undo, change.note, "CHANGED" if change.is_certain else "CHANGED?"))]
         for change in row.changed
     ]
-    return [*map(printable, (*texts, row.about, row.by)), changed]
+    return [*map(printable, (*texts, row.about, row.by)), *([changed] if changed else [])]
 
 
 def _minute(moment: datetime | None, timezone: str, now: datetime) -> str:

@@ -48,6 +48,8 @@ def unbroken(text: str) -> Markup:
     """The text as HTML that breaks between its words only: no date or id in two lines of a table."""
     from markupsafe import Markup, escape
 
+    if not _BREAKABLE.search(text):
+        return escape(printable(text))
     kept = Markup('<span class="nowrap">{}</span>')
     words = re.split(r"(\s+)", printable(text))
     return Markup().join(kept.format(word) if _BREAKABLE.search(word) else escape(word) for word in words)

@@ -68,7 +68,7 @@
 
   // Each shard is a script that calls this; a page that lies in a folder may load nothing else.
   window.showRuns = (rows) => {
-    for (const [place, link, verdict, status, headline, where, parameters, when, took, about, by, changes] of rows) {
+    for (const [place, link, verdict, status, headline, where, parameters, when, took, about, by, changes = []] of rows) {
       const [environment, runbook, id] = place.split("/");
       const words = [runbook, environment, status, headline, where, parameters, by, id, ...changes.flat()];
       const shown = { link, environment, runbook, verdict, status, headline, where, when, took, about, by, changes };
