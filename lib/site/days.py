@@ -61,7 +61,7 @@ def in_words(days: Sequence[Day]) -> str:
     """What a strip shows, for people who do not see it: the days that were not good by their dates."""
     counts = Counter(day.verdict for day in days)
     words = [f"{verdict} on {_dates_of(days, verdict)}" for verdict in ("FAIL", "UNKNOWN", "WARN") if counts[verdict]]
-    words += [f"PASS on {counts['PASS']} days", f"no run on {counts['']}"]
+    words += [f"PASS on {counts['PASS']} {'day' if counts['PASS'] == 1 else 'days'}", f"no run on {counts['']}"]
     changed = ", ".join(day.date for day in days if day.changed)
     words += [f"changed on {changed}"] if changed else []
     return f"{len(days)} days to {days[-1].date}: {'; '.join(words)}"

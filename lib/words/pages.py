@@ -24,7 +24,7 @@ TEMPLATES = (_LIB / "runbooks" / "templates", _LIB / "site" / "templates")
 
 _MARKUP = re.compile(r"[\\`*{}\[\]<>|~&#@!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=//)|(?<=www)\.")
 # Browsers break lines within these, such as after the hyphens of a date.
-_BREAKABLE = re.compile(r"\w[^\w\s]+\w")
+_BREAKABLE = re.compile(r"[^\w\s]\w")
 _LIST_MARK = re.compile(r"^\d{1,9}(?=[.)])|^(?=[-+=:])")
 
 

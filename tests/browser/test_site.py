@@ -90,6 +90,16 @@ def test_every_page_behaves_and_keeps_its_budget(browser: Browser, site: Path, n
             opened.assert_accessible()
 
 
+@pytest.mark.parametrize("look", ["light", "narrow"])
+def test_what_is_folded_behaves_too(browser: Browser, site: Path, look: str) -> None:
+    with visit(browser, **LOOKS[look]) as opened:
+        page = opened.open(f"file://{site}/index.html")
+        page.evaluate("document.querySelectorAll('details').forEach((each) => (each.open = true))")
+        opened.assert_well_behaved()
+        opened.assert_words_whole()
+        opened.assert_accessible()
+
+
 def test_the_longest_page_keeps_its_budget(browser: Browser, site: Path) -> None:
     with visit(browser) as opened:
         page = opened.open(f"file://{site}/_site/runs/2026-11-1.html")

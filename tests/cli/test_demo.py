@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from lib.archive.archive import Archive
 from lib.runbooks.catalogue import runbooks
 from tests.browser.chromium import Budget, chromium, visit
 from tests.cli.conftest import Shell
+from tests.site.pages import text_of
+
+_LONGEST_STATUS_PIXELS = 1_200  # at 1,280 pixels of width
 
 
 @pytest.mark.long
@@ -32,13 +36,16 @@ def test_the_demo_tells_the_truth(shell: Shell, tmp_path: Path, home: Path) -> N
     assert result.stdout.count("must be ") == len(records)
     page = tmp_path / "outputs" / "index.html"
     assert result.stdout.splitlines()[-1] == page.as_uri()
-    index = page.read_text(encoding="utf-8")
-    assert all(record["run_id"] in index for record in records)
+    listed = (tmp_path / "outputs" / "_site" / "runs.html").read_text(encoding="utf-8")
+    assert all(record["run_id"] in listed for record in records)
+    changes = text_of(Archive(tmp_path / "outputs"), "_site/changes.html")
+    assert "1 lock released" in changes
+    assert "24 rows removed" in changes
     assert_pages_are_good(tmp_path / "outputs")
 
 
 def assert_pages_are_good(outputs: Path) -> None:
-    """Reports in a browser (`tests/browser` looks at the index); what has been asserted so far holds without one."""
+    """Reports and status page in a browser; what has been asserted so far holds without one."""
     newest = {path.parent.parent.name: path for path in sorted(outputs.glob("local/*/*/report.html"))}
     with chromium() as browser:
         for page in newest.values():
@@ -49,3 +56,8 @@ def assert_pages_are_good(outputs: Path) -> None:
                     opened.assert_well_behaved()
                     opened.assert_within(Budget(bytes=500_000, nodes=6_000))
                     opened.assert_accessible()
+        with visit(browser, viewport={"width": 1_280, "height": 800}) as opened:
+            opened.open((outputs / "index.html").as_uri())
+            opened.assert_words_whole()
+            opened.assert_within(Budget(bytes=120_000, nodes=2_000))
+            assert opened.page.evaluate("document.documentElement.scrollHeight") <= _LONGEST_STATUS_PIXELS

@@ -64,6 +64,6 @@ def test_strip_is_whole_without_being_seen(tmp_path: Path) -> None:
     for ago, verdict in ((0, Verdict.PASS), (1, Verdict.FAIL), (3, Verdict.FAIL), (4, Verdict.WARN)):
         archive_run(archive, record(verdict, started_at=START - ago * DAY, changed=(REPAIR,) if ago == 1 else ()))
     assert strip_of(archive)[1] == (
-        "30 days to 2026-11-24: FAIL on 2026-11-21, 2026-11-23; WARN on 2026-11-20; PASS on 1 days; no run on 26; "
+        "30 days to 2026-11-24: FAIL on 2026-11-21, 2026-11-23; WARN on 2026-11-20; PASS on 1 day; no run on 26; "
         "changed on 2026-11-23"
     )

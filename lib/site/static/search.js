@@ -35,7 +35,7 @@
 
   // Browsers break lines within some words, such as after the hyphens of a date.
   const unbroken = (text) =>
-    text.split(/(\s+)/).map((word) => (/[\p{L}\p{N}_][^\p{L}\p{N}_]+[\p{L}\p{N}_]/u.test(word) ? element("span", "nowrap", word) : word));
+    text.split(/(\s+)/).map((word) => (/[^\p{L}\p{N}_\s][\p{L}\p{N}_]/u.test(word) ? element("span", "nowrap", word) : word));
 
   const changed = ([what, undo, note, badge]) => {
     const summary = element("summary", "", element("span", "badge changed", badge), ` ${what} · ${undo ? "undo" : "no undo"}`);
@@ -44,7 +44,9 @@
     copy.type = "button";
     copy.dataset.copy = undo;
     const words = element("p", "", "It shows its plan first: ", copy);
-    return element("details", "undo", summary, words, element("code", "", undo));
+    const code = element("code", "", ...unbroken(undo));
+    code.tabIndex = 0; // it may scroll
+    return element("details", "undo", summary, words, code);
   };
 
   const line = (run) => {
