@@ -32,7 +32,7 @@ ifneq ($(shell test -x .venv/bin/python && cat $(READY) 2>/dev/null),$(CURDIR))
 .PHONY: $(READY)
 endif
 
-.PHONY: help demo test lab check proof model bench bench-quick airflow old-pins readme lock clean
+.PHONY: help demo test lab check proof model bench bench-quick airflow old-pins readme pictures lock clean
 .DEFAULT_GOAL := help
 
 help: ## show these targets
@@ -71,6 +71,9 @@ old-pins: .venv-old-pins/ready ## what the services pin in an environment of its
 
 readme: $(READY) ## renew the README's table of runbooks from the notebooks
 	@.venv/bin/python -m tests.house.readme
+
+pictures: $(DEV) ## draw the README's pictures again, from a replay of the demo
+	@.venv/bin/python -m tests.house.pictures $(OUTPUTS)
 
 lock: $(DEV) ## renew the requirements*.lock from the ranges in pyproject.toml
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT; $(INSTALL); set -e; \

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lib.archive.machine import is_gone
 from lib.archive.old_records import upgraded
 from lib.errors import Finding, Unavailable, UserError
+from lib.verdict.change import Change
 from lib.verdict.check import Check
 from lib.verdict.conclusion import Conclusion, RunCost
 from lib.verdict.verdict import Verdict
@@ -78,12 +79,13 @@ class RunError:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an execution ended, with the conclusion when it is to be believed."""
+    """How an execution ended, with the conclusion when it is to be believed, and what was changed however it ended."""
 
     status: RunStatus
     headline: str
     conclusion: Conclusion | None = None
     error: RunError | None = None
+    changed: tuple[Change, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -118,11 +120,13 @@ class RunRecord:
         checks: Of a completed run, worst first.
         cost: What it asked of the warehouse; None: it did not complete, or an earlier version did not count.
         parameters: Every parameter, defaults included.
+        given: The names of those that are not the defaults; None: an earlier version did not keep them.
         started_at: UTC, as all times here.
         heartbeat_at: The runner's last heartbeat.
         finished_at: None while it runs.
         exit_code: 0 healthy (PASS, WARN), 1 a FAIL verdict or a refused change, 2 bad input, 3 no answer (yet).
         refused: It asked for what could not be done, so it does not show how things are.
+        changed: What it changed, whether it completed or not.
         notifications: A line for each channel: notified, or why not.
         code_version: ``git describe`` of the checkout, or the package's version.
         host: The machine, see `lib.archive.machine`.
@@ -156,6 +160,8 @@ class RunRecord:
     refused: bool = False
     error: RunError | None = None
     origin: Origin = Origin()
+    given: tuple[str, ...] | None = None
+    changed: tuple[Change, ...] = ()
     notifications: tuple[str, ...] = ()
 
     @property
@@ -186,6 +192,7 @@ class RunRecord:
             exit_code=error.exit_code if error and error.exit_code is not None else verdict.exit_code,
             refused=error is not None and error.is_refusal,
             error=error,
+            changed=outcome.changed,
         )
 
     def observed(self, now: datetime) -> RunRecord:

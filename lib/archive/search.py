@@ -24,6 +24,7 @@ class Selection:
         verdict: As it must be shown now.
         since: First moment of the start (UTC).
         until: First moment that is too late (UTC).
+        has_changed: Only runs that changed something, or may have.
     """
 
     runbook: str = ""
@@ -31,11 +32,12 @@ class Selection:
     verdict: Verdict | None = None
     since: datetime | None = None
     until: datetime | None = None
+    has_changed: bool = False
 
     def runs(self, archive: Archive) -> Iterator[Run | DamagedRun]:
         """Those runs, newest first, each read when it is asked for.
 
-        One that cannot be read is among them unless its verdict matters.
+        One that cannot be read is among them unless its verdict matters, or what it changed.
         """
         folder = f"{self.environment}/{self.runbook}" if self.environment and self.runbook else self.environment
         for place in filter(self._may_be, archive.places(folder)):
@@ -54,12 +56,13 @@ class Selection:
 
     def _fits(self, run: Run | DamagedRun) -> bool:
         if isinstance(run, DamagedRun):
-            return self.verdict is None
+            return self.verdict is None and not self.has_changed
         started_at = run.record.started_at
         return (
             self.verdict in (None, run.record.verdict)
             and (self.since is None or started_at >= self.since)
             and (self.until is None or started_at < self.until)
+            and (not self.has_changed or bool(run.record.changed))
         )
 
 
@@ -124,6 +127,7 @@ def _fields(record: RunRecord) -> Iterator[tuple[str, str]]:
         yield "next step", f"{check.name}: {check.next_step}"
         for command in (*check.commands, *check.changes):
             yield "command", command
+    yield from _fields_of_changes(record)
     if record.error:
         yield "error", f"{record.error.name} in {record.error.cell}: {record.error.message}"
     for name, value in record.parameters.items():
@@ -132,3 +136,10 @@ def _fields(record: RunRecord) -> Iterator[tuple[str, str]]:
         yield "notification", line
     for name in ("title", "runbook", "environment", "run_id", "status", "who", "host"):
         yield name, str(getattr(record, name))
+
+
+def _fields_of_changes(record: RunRecord) -> Iterator[tuple[str, str]]:
+    for change in record.changed:
+        yield "change", f"{change.action} of {change.target}: {change.what}"
+        yield "change", f"{change.actor}: {change.reason}"
+        yield "undo", change.undo or change.note

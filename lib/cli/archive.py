@@ -35,6 +35,7 @@ def _selecting(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--limit", default=20, show_default=True, type=click.IntRange(min=1), help="At most so many."),
         click.option("--until", metavar="TIME", help="Started before, such as 2026-01-17T18:00; UTC unless it says."),
         click.option("--since", metavar="TIME", help="Started then or later."),
+        click.option("--changed", "has_changed", is_flag=True, help="Only runs that changed something."),
         click.option("--verdict", type=click.Choice(_VERDICTS, case_sensitive=False)),
         click.option("--environment", "--env", default="", metavar="NAME"),
         click.option("--runbook", default="", metavar="NAME"),
@@ -115,6 +116,9 @@ def show(run_id: str, as_markdown: bool, as_json: bool) -> None:
     click.echo(_as_line(run))
     for label, value in _facts(run.record):
         click.echo(f"{label:<11}{printable(value)}")
+    for change in run.record.changed:
+        click.echo(f"{'changed':<11}{printable(f'{change.action} of {change.target}: {change.what}')}")
+        click.echo(f"{'undo':<11}{printable(change.undo or change.note or 'none')}")
     for name, value in run.record.parameters.items():
         click.echo(f"{'parameter':<11}{printable(f'{name} = {value}')}")
     echo_checks(run.record.checks, with_evidence=True, timezone=run.record.timezone)
@@ -173,7 +177,9 @@ for _command in (verify, rerun, prune):
     runs.add_command(_command)
 
 
-def _selection(runbook: str, environment: str, verdict: str | None, since: str | None, until: str | None) -> Selection:
+def _selection(
+    runbook: str, environment: str, verdict: str | None, has_changed: bool, since: str | None, until: str | None
+) -> Selection:
     from lib.archive.search import Selection
     from lib.verdict.verdict import Verdict
 
@@ -183,6 +189,7 @@ def _selection(runbook: str, environment: str, verdict: str | None, since: str |
         verdict=Verdict(verdict) if verdict else None,
         since=options.moment(since, "UTC"),
         until=options.moment(until, "UTC"),
+        has_changed=has_changed,
     )
 
 

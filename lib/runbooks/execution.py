@@ -192,6 +192,7 @@ def _close_lost_runs(archive: Archive, settings: Environment, redactor: Redactor
 
 def _new_record(runbook: Runbook, values: dict[str, Any], environment: Environment, origin: Origin) -> RunRecord:
     now = utc_now()
+    defaults = {parameter.name: parameter.default for parameter in runbook.parameters}
     return RunRecord(
         run_id="",
         runbook=runbook.name,
@@ -207,6 +208,7 @@ def _new_record(runbook: Runbook, values: dict[str, Any], environment: Environme
         host=this_machine(),
         pid=os.getpid(),
         origin=origin,
+        given=tuple(n for n, value in values.items() if n != ENVIRONMENT_PARAMETER and value != defaults.get(n)),
     )
 
 

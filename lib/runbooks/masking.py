@@ -9,10 +9,11 @@ from __future__ import annotations
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from lib.archive.record import RunRecord
+from lib.verdict.change import Change
 from lib.verdict.check import Changing, Check, Looking
 from lib.words.secrets.redaction import Redactor
 
@@ -29,6 +30,7 @@ def masked_record(record: RunRecord, redactor: Redactor) -> RunRecord:
         headline=redactor.text(record.headline),
         parameters=redactor.data(record.parameters),
         checks=tuple(_masked_check(check, redactor) for check in record.checks),
+        changed=tuple(Change(**redactor.data(asdict(change))) for change in record.changed),
         origin=replace(record.origin, schedule=redactor.text(record.origin.schedule)),
         error=error and replace(error, name=redactor.text(error.name), message=redactor.text(error.message)),
     )

@@ -92,7 +92,8 @@ def run_notebook(
     notebook = masked_notebook(executed[0] if executed else unexecuted, redactor)
     if broken is not None:
         code = broken.exit_code if isinstance(broken, RunbookError) else None
-        return notebook, files, failed_to_execute(RunError("", type(broken).__name__, redactor.text(str(broken)), code))
+        fault = RunError("", type(broken).__name__, redactor.text(str(broken)), code)
+        return notebook, files, failed_to_execute(fault, notebook)
     return notebook, files, read_outcome(notebook, request.reason or cut_short, seconds, last_words, missing)
 
 

@@ -10,6 +10,8 @@ from typing import Any
 from lib.archive.record import Outcome, RunError, RunStatus, adapter_of
 from lib.errors import Finding, Unavailable, UserError
 from lib.runbooks.kernel import EXIT_CODE
+from lib.verdict.change import MEDIA_TYPE as CHANGE_TYPE
+from lib.verdict.change import Change
 from lib.verdict.check import Question
 from lib.verdict.conclusion import MEDIA_TYPE, SCHEMA_VERSION, Conclusion, conclude
 from lib.words.terminal_text import without_escapes
@@ -28,7 +30,7 @@ def read_outcome(
         last_words: What the kernel wrote last outside of any cell.
         missing: Messages of the kernel that did not arrive; with any, a run is at best UNKNOWN.
     """
-    outcome = _outcome(notebook, stopped, seconds, last_words)
+    outcome = replace(_outcome(notebook, stopped, seconds, last_words), changed=changes_in(notebook))
     if not missing:
         return outcome
     lost = f"{missing:,} {'message' if missing == 1 else 'messages'} from the kernel did not arrive; output is missing"
@@ -53,10 +55,10 @@ def _outcome(notebook: Mapping[str, Any], stopped: RunStatus | None, seconds: fl
     return Outcome(RunStatus.COMPLETED, _headline(conclusion.headline), conclusion)
 
 
-def failed_to_execute(error: RunError) -> Outcome:
+def failed_to_execute(error: RunError, notebook: Mapping[str, Any]) -> Outcome:
     """The outcome when what executes notebooks failed with that exception, and not a notebook."""
     headline = _headline(f"Could not be executed: {error.name}: {error.message}")
-    return Outcome(RunStatus.FAILED, headline, error=error)
+    return Outcome(RunStatus.FAILED, headline, error=error, changed=changes_in(notebook))
 
 
 _MAX_HEADLINE = 300
@@ -115,12 +117,7 @@ def _conclusion(notebook: Mapping[str, Any]) -> Conclusion | None:
 
     The verdict that the payload states is not read: it follows from the checks.
     """
-    payloads = [
-        output["data"][MEDIA_TYPE]
-        for cell in _code_cells(notebook)
-        for output in cell["outputs"]
-        if MEDIA_TYPE in output.get("data", {})
-    ]
+    payloads = _displayed(notebook, MEDIA_TYPE)
     if not payloads:
         return None
     payload = payloads[-1]
@@ -129,6 +126,20 @@ def _conclusion(notebook: Mapping[str, Any]) -> Conclusion | None:
     with suppress(ValueError):
         return adapter_of(Conclusion).validate_python(payload)
     return None
+
+
+def changes_in(notebook: Mapping[str, Any]) -> tuple[Change, ...]:
+    """What its steps have changed, in their order, however far it came."""
+    found: list[Change] = []
+    for payload in _displayed(notebook, CHANGE_TYPE):
+        with suppress(ValueError):  # not one of ours
+            found += adapter_of(tuple[Change, ...]).validate_python(payload)
+    return tuple(found)
+
+
+def _displayed(notebook: Mapping[str, Any], media_type: str) -> list[Any]:
+    outputs = (output for cell in _code_cells(notebook) for output in cell["outputs"])
+    return [output["data"][media_type] for output in outputs if media_type in output.get("data", {})]
 
 
 def _code_cells(notebook: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

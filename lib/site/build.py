@@ -14,9 +14,21 @@ from lib.archive.archive import Archive
 from lib.archive.record import RunStatus, utc_now
 from lib.archive.store import Store
 from lib.schedule.expected import expected_runs
+from lib.site.changes import Part, parts
 from lib.site.groups import History, Shard, histories, shards
 from lib.site.index import ROWS, Row, keep, kept_rows, row_of
-from lib.site.pages import feed, runbook_page, runs_page, script, shard_page, shard_script, status_page, style
+from lib.site.pages import (
+    changes_page,
+    feed,
+    part_page,
+    runbook_page,
+    runs_page,
+    script,
+    shard_page,
+    shard_script,
+    status_page,
+    style,
+)
 
 INDEX = "index.html"
 SITE = "_site"
@@ -81,13 +93,14 @@ def _write(store: Store, kept: Sequence[Row], rows: Sequence[Row], now: datetime
     Of one that another had overtaken, an older page may stay in place of the other's; until one of
     the page's runs changes, or a build that is fresh.
     """
-    before = _pages(shards(kept), histories(kept))
-    of_months, of_runbooks = shards(rows), histories(rows)
-    pages = _pages(of_months, of_runbooks)
+    before = _pages(shards(kept), histories(kept), parts(kept))
+    of_months, of_runbooks, of_changes = shards(rows), histories(rows), parts(rows)
+    pages = _pages(of_months, of_runbooks, of_changes)
     timezone = rows[0].timezone if rows else "UTC"
     expected = expected_runs(store, now)
     of_all = {
         f"{SITE}/runs.html": runs_page(rows, of_months, now, timezone),
+        f"{SITE}/changes.html": changes_page(of_changes, now, timezone),
         f"{SITE}/feed.xml": feed(rows, store.address()),
         INDEX: status_page(rows, of_runbooks, expected, now, timezone),
     }
@@ -102,14 +115,16 @@ def _write(store: Store, kept: Sequence[Row], rows: Sequence[Row], now: datetime
         store.delete(name)
 
 
-def _pages(of_months: Sequence[Shard], of_runbooks: Sequence[History]) -> dict[str, _Page]:
+def _pages(of_months: Sequence[Shard], of_runbooks: Sequence[History], of_changes: Sequence[Part]) -> dict[str, _Page]:
     """Those that change with some of the runs only, or never."""
     pages: dict[str, _Page] = {f"{SITE}/style.css": (None, style)}
-    for name in ("ages.js", "search.js"):
+    for name in ("ages.js", "copy.js", "search.js"):
         pages[f"{SITE}/{name}"] = None, partial(script, name)
     for shard in of_months:
         pages[shard.page] = shard, partial(shard_page, shard)
         pages[shard.script] = shard, partial(shard_script, shard)
+    for part in of_changes:
+        pages[part.page] = part, partial(part_page, part)
     for history in of_runbooks:
         pages[history.page] = history, partial(runbook_page, history)
     return pages

@@ -85,9 +85,14 @@ class History(NamedTuple):
     marks: tuple[Mark, ...] = ()
 
     @property
+    def key(self) -> str:
+        """``environment/runbook``."""
+        return f"{self.lead.environment}/{self.lead.runbook}"
+
+    @property
     def page(self) -> str:
         """Its page, from the archive's root."""
-        return f"_site/runbooks/{self.lead.environment}/{self.lead.runbook}/index.html"
+        return f"_site/runbooks/{self.key}/index.html"
 
     @property
     def running(self) -> Row | None:
@@ -207,6 +212,14 @@ class Status:
     def tally(self) -> str:
         """How many of its runbooks passed."""
         return f"{len(_passed(self.histories))} of {len(self.histories)} passed"
+
+    @property
+    def overdue(self) -> list[tuple[MissedRun, int]]:
+        """Of each entry of the schedule its newest missed run, and how many earlier ones were missed too."""
+        by_entry: dict[str, list[MissedRun]] = defaultdict(list)
+        for run in self.missed:
+            by_entry[run.entry.name].append(run)
+        return [(runs[0], len(runs) - 1) for runs in by_entry.values()]
 
 
 def statuses(histories: Sequence[History], expected: Expected) -> list[Status]:

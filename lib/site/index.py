@@ -6,8 +6,8 @@ Of a run that has ended it never changes, so its record is read once.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
@@ -19,12 +19,12 @@ from lib.archive import old_records, record
 from lib.archive.archive import RECORD, REPORT, DamagedRun, Run
 from lib.archive.record import RunRecord, RunStatus
 from lib.archive.store import Store
-from lib.errors import UserError
 from lib.site.marks import Mark, marks_of
+from lib.site.particulars import LONGEST_TEXT, asked, changes_of, date_of, in_words, origin_of
+from lib.verdict.change import Change
 from lib.verdict.check import Check
 from lib.verdict.verdict import Verdict
 from lib.words import dates, pages, quantities, runbook_commands, terminal_text, text
-from lib.words.dates import DATE_WORDS, resolve_game_date
 from lib.words.pages import TEMPLATES, in_zone
 from lib.words.quantities import Quantity, quantity_of
 
@@ -33,7 +33,6 @@ RUNNING = "RUNNING"
 TOOK = "took"  # the key of a run's own duration
 # A run without a verdict is no news.
 BADNESS = {RUNNING: -1, **{str(verdict): verdict.badness for verdict in Verdict}}
-_LONGEST_TEXT = 300
 # What else than this package makes rows and pages.
 _READERS = (dates, old_records, pages, quantities, record, runbook_commands, terminal_text, text)
 _NEWER = "Update this installation: a newer version has archived the run"
@@ -85,7 +84,10 @@ class Row(NamedTuple):
         ended_at: As `started_at`; empty while it has not ended, also when it was killed.
         took: How long, in words.
         was_refused: It asked for what could not be done, and tells nothing of how things are.
-        marks: What it has changed, or found to be deployed.
+        who: Whose account ran it.
+        asked: The parameters that tell it from other runs, as `parameters`; without the date.
+        changed: What it changed.
+        marks: When it changed something, and which deploys it found.
         figures: To be followed over time; None when they are not kept.
     """
 
@@ -108,6 +110,9 @@ class Row(NamedTuple):
     took: str = "-"
     has_report: bool = False
     was_refused: bool = False
+    who: str = ""
+    asked: str = ""
+    changed: tuple[Change, ...] = ()
     marks: tuple[Mark, ...] = ()
     figures: tuple[Figure, ...] | None = ()
 
@@ -122,6 +127,16 @@ class Row(NamedTuple):
     @property
     def run_id(self) -> str:
         return self.place.split("/")[2]
+
+    @property
+    def about(self) -> str:
+        """What it asked about: the date, and the parameters that are not the defaults."""
+        return " · ".join(filter(None, (self.date, self.asked)))
+
+    @property
+    def by(self) -> str:
+        """The entry of the schedule that started it, or the account; and whether it repeats another run."""
+        return self.origin if self.origin.startswith("schedule ") else ", ".join(filter(None, (self.who, self.origin)))
 
     @property
     def link(self) -> str:
@@ -152,13 +167,16 @@ def kept_rows(store: Store) -> list[Row] | None:
 
 def keep(store: Store, rows: Sequence[Row]) -> None:
     """Keep them for the next build, once its pages are written."""
-    store.write(ROWS, json.dumps({"made_by": _this_code(), "rows": rows}, separators=(",", ":")).encode())
+    store.write(
+        ROWS, json.dumps({"made_by": _this_code(), "rows": rows}, separators=(",", ":"), default=asdict).encode()
+    )
 
 
 def _from_json(values: list[Any]) -> Row:
-    *others, marks, figures = values
-    read = None if figures is None else tuple(Figure(*figure) for figure in figures)
-    return Row._make([*others, tuple(Mark(*mark) for mark in marks), read])
+    *others, changed, marks, figures = values
+    made = tuple(Change(**change) for change in changed)
+    followed = None if figures is None else tuple(Figure(*figure) for figure in figures)
+    return Row._make([*others, made, tuple(Mark(*mark) for mark in marks), followed])
 
 
 def row_of(run: Run | DamagedRun) -> Row:
@@ -171,16 +189,16 @@ def _row(run: Run) -> Row:
     has_report = record.status not in (RunStatus.RUNNING, RunStatus.ABANDONED)
     return Row(
         place=run.place,
-        title=record.title[:_LONGEST_TEXT],
+        title=record.title[:LONGEST_TEXT],
         verdict=str(record.verdict or RUNNING),
         status=record.status.words,
-        headline=record.headline[:_LONGEST_TEXT],
+        headline=record.headline[:LONGEST_TEXT],
         where=record.error.cell if record.error and record.error.says_it_all else "",
         next_step=_next_step(run),
-        parameters=_in_words(record.parameters),
-        origin=_origin(record),
+        parameters=in_words(record.parameters),
+        origin=origin_of(record),
         entry="" if record.origin.rerun_of else record.origin.schedule,
-        date=_date(record),
+        date=date_of(record),
         looked_from=iso(record.looked_from),
         started_at=iso(record.started_at),
         ended_at=iso(record.finished_at) if record.finished_at else "",
@@ -189,6 +207,9 @@ def _row(run: Run) -> Row:
         took=quantities.spoken_seconds(record.seconds),
         has_report=has_report,
         was_refused=record.refused,
+        who=record.who[:_LONGEST_NAME],
+        asked=in_words(asked(record)),
+        changed=changes_of(record),
         marks=marks_of(record),
         figures=_figures(record),
     )
@@ -202,7 +223,7 @@ def _unread(run: DamagedRun) -> Row:
         title=runbook,
         verdict=str(Verdict.UNKNOWN),
         status=run.status,
-        headline=run.reason[:_LONGEST_TEXT],
+        headline=run.reason[:LONGEST_TEXT],
         next_step=_NEWER if run.is_newer else _DAMAGED,
         looked_from=started_at,
         started_at=started_at,
@@ -220,29 +241,9 @@ def _next_step(run: Run) -> str:
     record = run.record
     steps = [check.next_step for check in record.checks if check.verdict is not Verdict.PASS and check.next_step]
     if steps:
-        return steps[0][:_LONGEST_TEXT]
+        return steps[0][:LONGEST_TEXT]
     ended_early = record.status not in (RunStatus.RUNNING, RunStatus.COMPLETED)
     return f"Run it again: runbook runs rerun {run.run_id}" if ended_early else ""
-
-
-def _in_words(parameters: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in parameters.items() if value not in (None, ""))[:_LONGEST_TEXT]
-
-
-def _origin(record: RunRecord) -> str:
-    origin = record.origin
-    words = [f"schedule {origin.schedule}" if origin.schedule else "", "a retry" if origin.retry_of else ""]
-    return ", ".join(filter(None, [*words, "a rerun" if origin.rerun_of else ""]))
-
-
-def _date(record: RunRecord) -> str:
-    parameters = record.parameters
-    given = next((value for name, value in parameters.items() if name == "date" or name.endswith("_date")), "")
-    if given in DATE_WORDS:
-        zone = str(parameters.get("timezone") or record.timezone)
-        with suppress(UserError):  # there is no such zone
-            return resolve_game_date(given, zone, now=record.looked_from).isoformat()
-    return str(given)[:_LONGEST_TEXT]
 
 
 def _figures(record: RunRecord) -> tuple[Figure, ...]:

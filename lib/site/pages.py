@@ -6,11 +6,14 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from lib.schedule.expected import Expected
+from lib.site.changes import Part, entries
+from lib.site.days import in_words, strips
 from lib.site.groups import History, Shard, statuses
 from lib.site.index import Row, iso
 from lib.site.plots import Frame, followed
@@ -19,7 +22,9 @@ from lib.words.pages import in_zone, render
 from lib.words.text import printable
 
 _STATIC = Path(__file__).parent / "static"
-_RECENT_RUNS = 25
+_RECENT_RUNS = 5
+_LAST_CHANGES = 3
+_CHANGES_BEFORE_THE_REST = 50
 _RUNS_BEFORE_THE_SEARCH = 50
 _ENTRIES = 50
 _NEVER = "1970-01-01T00:00:00Z"
@@ -28,7 +33,7 @@ _NEVER = "1970-01-01T00:00:00Z"
 def status_page(
     rows: Sequence[Row], histories: Sequence[History], expected: Expected, now: datetime, timezone: str
 ) -> str:
-    """``index.html``: how each environment is, why, and what to do; then what ran last.
+    """``index.html``: how each environment is, why, and what to do; then what was changed and what ran last.
 
     Args:
         rows: All runs, newest first.
@@ -41,14 +46,19 @@ def status_page(
         "up": "",
         "verdict": found[0].verdict if found else str(Verdict.UNKNOWN) if expected.problem else "",
         "statuses": found,
+        "strips": strips(rows, histories, now),
+        "in_words": in_words,
+        "changes": list(islice(entries(rows), _LAST_CHANGES)),
         "problem": expected.problem,
         "built_at": iso(now),
         "expected_at": iso(expected.next_at) if expected.next_at else "",
         "is_overdue": expected.next_at is not None and expected.next_at < now,
-        "expected": in_zone(expected.next_at, timezone),
+        "expected": _minute(expected.next_at, timezone, now),
         "rows": rows[:_RECENT_RUNS],
         "total": len(rows),
         "now": in_zone(now, timezone),
+        "timezone": timezone,
+        "as_of": _minute(now, timezone, now),
     }
     return render("index.html.jinja", values)
 
@@ -67,6 +77,22 @@ def runs_page(rows: Sequence[Row], shards: Sequence[Shard], now: datetime, timez
         "now": in_zone(now, timezone),
     }
     return render("runs.html.jinja", values)
+
+
+def changes_page(parts: Sequence[Part], now: datetime, timezone: str) -> str:
+    """``_site/changes.html``: the newest changes of each environment, and where the others are."""
+    found = []
+    for name, group in groupby(parts, key=lambda part: part.environment):
+        of_one = list(group)
+        newest = islice((entry for part in of_one for entry in part.entries), _CHANGES_BEFORE_THE_REST)
+        found.append((name, list(newest), sum(len(part.entries) for part in of_one), of_one))
+    values = {"here": "changes", "up": "../", "verdict": "", "environments": found, "now": in_zone(now, timezone)}
+    return render("changes.html.jinja", values)
+
+
+def part_page(part: Part) -> str:
+    """Some of the changes of an environment."""
+    return render("part.html.jinja", {"here": "", "up": "../../../", "verdict": "", "part": part})
 
 
 def shard_page(shard: Shard) -> str:
@@ -121,10 +147,21 @@ def style() -> str:
 
 
 def script(name: str) -> str:
-    """``_site/ages.js`` or ``_site/search.js``; the pages are whole without them."""
+    """``_site/ages.js``, ``_site/copy.js`` or ``_site/search.js``; the pages are whole without them."""
     return (_STATIC / name).read_text("utf-8")
 
 
 def _searched(row: Row) -> list[Any]:
     texts = (row.place, row.link, row.verdict, row.status, row.headline, row.where, row.parameters, row.when, row.took)
-    return [*map(printable, texts)]
+    changed = [
+        [*map(printable, (change.what, change.undo, change.note, "CHANGED" if change.is_certain else "CHANGED?"))]
+        for change in row.changed
+    ]
+    return [*map(printable, (*texts, row.about, row.by)), *([changed] if changed else [])]
+
+
+def _minute(moment: datetime | None, timezone: str, now: datetime) -> str:
+    """``14:53 EST``, with the date before it when it is not today's."""
+    date, _, rest = in_zone(moment, timezone).partition(" ")
+    clock = f"{rest[:5]}{rest[8:]}"
+    return clock if date == in_zone(now, timezone)[:10] else f"{date} {clock}"

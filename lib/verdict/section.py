@@ -18,6 +18,7 @@ from lib.errors import CouldNotLook, NotAsked
 from lib.verdict import all_rows
 from lib.verdict.all_rows import AllRows
 from lib.verdict.cells import cell, heading, is_of_numbers, marked_as, unbroken
+from lib.verdict.change import MEDIA_TYPE, Change
 from lib.verdict.check import Check, Question
 from lib.verdict.conclusion import Conclusion, conclude, marked
 from lib.verdict.live import is_archived, is_live, sorting, style
@@ -37,6 +38,7 @@ class Section:
         exhibits: Tables and figures, in reading order.
         settles: Ids of questions whose earlier answers count no longer, such as what a repair has mended.
         leads: Whether its first answer is the run's headline when all is well.
+        changed: What it changed, for the record of the run.
 
     Raises:
         ValueError: Two of its answers are to one question.
@@ -46,6 +48,7 @@ class Section:
     exhibits: tuple[Any, ...] = ()
     settles: tuple[str, ...] = ()
     leads: bool = False
+    changed: tuple[Change, ...] = ()
 
     def __post_init__(self) -> None:
         ids = [check.id for check in self.checks]
@@ -57,7 +60,7 @@ class Section:
 
         show: Any = display.display
         if self.checks:
-            show(_Answers(self.checks))
+            show(_Answers(self.checks, self.changed))
         for exhibit in self.exhibits:
             show(exhibit)
 
@@ -139,10 +142,12 @@ def or_fault(look: Callable[[], _Found]) -> tuple[_Found | None, str]:
 @dataclass(frozen=True)
 class _Answers:
     checks: Sequence[Check]
+    changed: Sequence[Change]
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         html = style() + "".join(map(_answer, self.checks))
-        return {"text/html": html, ANSWERS_TYPE: [check.id for check in self.checks]}
+        bundle = {"text/html": html, ANSWERS_TYPE: [check.id for check in self.checks]}
+        return {**bundle, MEDIA_TYPE: [change.as_data() for change in self.changed]} if self.changed else bundle
 
 
 def _answer(check: Check) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from lib.errors import UserError
 from lib.words.dates import local_time
 from lib.words.quantities import spoken, spoken_seconds
-from lib.words.runbook_commands import parts_of
+from lib.words.runbook_commands import command_to_copy, parts_of
 from lib.words.text import one_line, printable
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ TEMPLATES = (_LIB / "runbooks" / "templates", _LIB / "site" / "templates")
 _YEARS = range(1970, 3000)  # moments at the ends of time cannot be moved to another zone
 _MARKUP = re.compile(r"[\\`*{}\[\]<>|~&#@!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=//)|(?<=www)\.")
 _BACKTICKS = re.compile("`+")
+# Browsers break lines within these, such as after the hyphens of a date.
+_BREAKABLE = re.compile(r"[^\w\s]\w")
 _LIST_MARK = re.compile(r"^\d{1,9}(?=[.)])|^(?=[-+=:])")
 
 
@@ -78,6 +80,17 @@ def inline_script(template: str) -> InlineScript:
     return InlineScript(Markup(text), f"'sha256-{digest}'")  # noqa: S704 - our own file
 
 
+def unbroken(text: str) -> Markup:
+    """The text as HTML that breaks between its words only: no date or id in two lines of a table."""
+    from markupsafe import Markup, escape
+
+    if not _BREAKABLE.search(text):
+        return escape(printable(text))
+    kept = Markup('<span class="nowrap">{}</span>')
+    words = re.split(r"(\s+)", printable(text))
+    return Markup().join(kept.format(word) if _BREAKABLE.search(word) else escape(word) for word in words)
+
+
 def in_zone(moment: datetime | None, timezone: str = "UTC") -> str:
     """A moment for people, with its zone, e.g. ``2026-11-24 14:53:40 EST``; in UTC when there is no such zone."""
     try:
@@ -107,7 +120,13 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"in_zone": in_zone, "shown_moment": shown_moment, "parts_of": parts_of}
+    environment.filters |= {
+        "in_zone": in_zone,
+        "shown_moment": shown_moment,
+        "parts_of": parts_of,
+        "command_to_copy": command_to_copy,
+        "unbroken": unbroken,
+    }
     environment.filters |= {"spoken": spoken, "spoken_seconds": spoken_seconds}
     return environment
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 # A word as `shlex.quote` writes it, without what its sentence puts after it.
 _WORD = r"""(?:'[^']*'|"[^"\\]*"|[^\s'"\\;()])+(?:(?<![.:,])|(?= (?:-p|--env) ))"""
 _COMMAND = re.compile(rf"\brunbook run (?P<name>[a-z][a-z0-9_]*)(?P<words>(?: (?:-p {_WORD}|--env {_WORD}))*)")
+_OTHER_COMMAND = re.compile(r"\brunbook (?:runs rerun [\w-]+|runs verify|schedule list)\b", re.ASCII)
+_LOOKS = re.compile(r"runbook (?:run|runs rerun|runs verify|schedule list|repair undo|fence spec)(?: |$)")
 _LITERAL = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?", re.ASCII)
 _CONSTANTS = {"true": "True", "false": "False"}
 
@@ -39,6 +41,25 @@ class NextRunbook:
 
 
 Part = str | NextRunbook
+
+
+def is_safe_to_paste(command: str) -> bool:
+    """Whether it is one command of ours that only looks: what it may change, it shows as a plan first."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return False
+    if shlex.join(words) != command or not command.isprintable():
+        return False
+    is_approval = any(word.startswith(("plan=", "--plan")) for word in words)
+    return bool(_LOOKS.match(command)) and not is_approval
+
+
+def command_to_copy(text: str) -> str:
+    """The first command in a sentence that `is_safe_to_paste`; empty when there is none."""
+    commands = [part.command for part in parts_of(text) if isinstance(part, NextRunbook)]
+    commands += [found.group() for found in _OTHER_COMMAND.finditer(text)]
+    return next(filter(is_safe_to_paste, commands), "")
 
 
 def parts_of(text: str) -> Iterator[Part]:

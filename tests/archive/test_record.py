@@ -11,6 +11,7 @@ import pytest
 from lib.archive.archive import Archive, DamagedRun, Run
 from lib.site.build import build_site
 from lib.verdict.conclusion import RunCost
+from tests.site.pages import text_of
 from tests.site.runs import START, archive_run, record
 
 RUNNING = {"status": "running", "verdict": None, "finished_at": None, "seconds": None}
@@ -44,7 +45,7 @@ def test_moments_and_durations_that_cannot_be_are_damage(tmp_path: Path, changes
     assert isinstance(damaged, DamagedRun)
     assert "\n" not in damaged.reason
     build_site(archive, now=START)
-    assert "run.json cannot be read" in archive.store.read("index.html").decode()
+    assert "run.json cannot be read" in text_of(archive)
 
 
 @pytest.mark.parametrize("timezone", ["America", "a" * 5_000, "../../etc/passwd", "\0", ""])

@@ -18,7 +18,7 @@ from lib.archive.record import RunError, RunStatus
 from lib.archive.search import Selection, hits
 from lib.verdict.check import Question
 from lib.verdict.verdict import Verdict
-from tests.site.runs import HOSTILE, START, record
+from tests.site.runs import HOSTILE, REPAIR, START, record
 
 FOUND = record(
     Verdict.FAIL,
@@ -83,6 +83,19 @@ def test_selection_is_newest_first_and_counts_a_damaged_run_in(archive: Archive)
     assert places(verdict=Verdict.FAIL) == [failed]
     assert places(since=START - timedelta(days=3), until=START) == days[1:4]
     assert len(list(Selection().runs(archive))) == len(days) + 4
+
+
+def test_runs_that_changed_something_are_found_by_it_and_its_undo(archive: Archive) -> None:
+    archive.begin(record())
+    place = archive.begin(record(changed=(REPAIR,))).place
+    [run] = Selection(has_changed=True).runs(archive)
+    assert isinstance(run, Run)
+    assert run.place == place
+    assert [hit.field for hit in hits(run.record, "15 removed ana _repair_backup_2026_11_24_4198aef0")] == [
+        "change",
+        "change",
+        "undo",
+    ]
 
 
 def test_run_that_nobody_beats_for_is_no_running_one(archive: Archive) -> None:

@@ -31,6 +31,22 @@ _MEASURED = """() => {
   };
 }"""
 
+_BROKEN = """() => {
+  const broken = [];
+  const range = document.createRange();
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+    if (!text.parentElement.closest("td, th") || text.parentElement.closest(".hidden, svg")) continue;
+    for (const word of text.data.matchAll(/\\S+/g)) {
+      range.setStart(text, word.index);
+      range.setEnd(text, word.index + word[0].length);
+      const lines = new Set([...range.getClientRects()].filter((box) => box.width).map((box) => Math.round(box.top)));
+      if (lines.size > 1) broken.push(word[0]);
+    }
+  }
+  return broken;
+}"""
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -63,6 +79,10 @@ class Visit:
         """No console error, no dialog, no request that leaves the machine, nothing wider than the window."""
         assert self.offences == []
         assert self.measured()["width"] <= 0, f"{self.page.url} scrolls sideways"
+
+    def assert_words_whole(self) -> None:
+        """No word, number, date or id of a table stands in two lines."""
+        assert self.page.evaluate(_BROKEN) == [], self.page.url
 
     def assert_accessible(self) -> None:
         """By the rules of axe-core."""

@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from lib.archive.archive import Archive
 from lib.runbooks.catalogue import runbooks
-from tests.browser.chromium import chromium
+from tests.browser.chromium import Budget, chromium, visit
 from tests.browser.reports import assert_is_a_good_report
 from tests.cli.conftest import Shell
+from tests.site.pages import text_of
+
+_LONGEST_STATUS_PIXELS = 1_200  # at 1,280 pixels of width
 
 
 @pytest.mark.long
@@ -34,8 +38,11 @@ def test_the_demo_tells_the_truth(shell: Shell, tmp_path: Path, home: Path) -> N
     assert result.stdout.count("must be ") == len(records)
     page = tmp_path / "outputs" / "index.html"
     assert result.stdout.splitlines()[-1] == page.as_uri()
-    index = page.read_text(encoding="utf-8")
-    assert all(record["run_id"] in index for record in records)
+    listed = (tmp_path / "outputs" / "_site" / "runs.html").read_text(encoding="utf-8")
+    assert all(record["run_id"] in listed for record in records)
+    changes = text_of(Archive(tmp_path / "outputs"), "_site/changes.html")
+    assert "1 lock released" in changes
+    assert "24 rows removed" in changes
     assert_pages_are_good(tmp_path / "outputs")
     assert_each_row_of_a_duplicate_key_is_in_a_file(tmp_path / "outputs")
 
@@ -54,7 +61,12 @@ def assert_each_row_of_a_duplicate_key_is_in_a_file(outputs: Path) -> None:
 
 
 def assert_pages_are_good(outputs: Path) -> None:
-    """Reports in a browser (`tests/browser` looks at the index); what has been asserted so far holds without one."""
+    """Reports in a browser and the status page; what has been asserted so far holds without one."""
     with chromium() as browser:
         for page in sorted(outputs.glob("local/*/*/report.html")):
             assert_is_a_good_report(browser, page.as_uri())
+        with visit(browser, viewport={"width": 1_280, "height": 800}) as opened:
+            opened.open((outputs / "index.html").as_uri())
+            opened.assert_words_whole()
+            opened.assert_within(Budget(bytes=120_000, nodes=2_000))
+            assert opened.page.evaluate("document.documentElement.scrollHeight") <= _LONGEST_STATUS_PIXELS

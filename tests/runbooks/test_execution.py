@@ -19,6 +19,7 @@ from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
 from lib.runbooks.stop import Limits
 from lib.site.build import build_site
+from lib.verdict.change import Change
 from lib.verdict.verdict import Verdict
 
 NOTEBOOKS = Path(__file__).parent / "notebooks"
@@ -139,6 +140,7 @@ def test_parameters_reach_the_notebook_and_the_record(tmp_path: Path) -> None:
         "dry": True,
         "players": ["a", "b"],
     }
+    assert run.record.given == ("game_date", "limit", "players")
 
 
 def test_error_tells_where_and_why(tmp_path: Path) -> None:
@@ -146,6 +148,7 @@ def test_error_tells_where_and_why(tmp_path: Path) -> None:
     assert record.error
     assert (record.error.cell, record.error.name) == ("step-broken", "ValueError")
     assert record.checks == ()  # those displayed before the error are not the run's
+    assert record.changed == (Change(action="repair", target="2026-01-17", what="3 rows removed"),)
 
 
 @pytest.mark.parametrize(

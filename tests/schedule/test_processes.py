@@ -29,6 +29,7 @@ from lib.schedule.firing_record import Occurrence
 from lib.schedule.firings import Ledger
 from lib.schedule.settings import Schedule
 from tests import warm
+from tests.site.pages import text_of
 
 WriteSchedule = Callable[..., Schedule]
 WAIT_SECONDS = 60
@@ -101,7 +102,7 @@ def test_killed_in_a_run_it_goes_on_with_the_next(tmp_path: Path, write_schedule
 
     [claimed] = occurrences(tmp_path, schedule, "watch")
     assert once()["occurrences"] == []  # it is closed, and not run again
-    assert killed.record.headline in (tmp_path / "outputs" / "index.html").read_text()
+    assert killed.record.headline in text_of(Archive(tmp_path / "outputs"))
     [closed] = occurrences(tmp_path, schedule, "watch")
     assert (closed.state, closed.verdict, closed.exit_code) == ("ended", "UNKNOWN", 3)
     assert [attempt.run_id for attempt in closed.attempts] == [killed.run_id]

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
 from lib.archive.archive import Archive
 from lib.archive.record import Origin, Outcome, RunError, RunRecord, RunStatus
+from lib.verdict.change import Change
 from lib.verdict.check import Question
 from lib.verdict.conclusion import Conclusion
 from lib.verdict.verdict import Verdict
 from lib.words.quantities import Quantity, Value, seconds
 
 START = datetime(2026, 11, 24, 19, 0, tzinfo=UTC)
+UNDO = "runbook repair undo --game-date 2026-11-24 --backup _repair_backup_2026_11_24_4198aef0"
+REPAIR = Change(
+    action="repair", target="2026-11-24", what="15 rows removed", actor="ana", reason="the race left them", undo=UNDO
+)
 TITLES = {
     "day1_monitoring": "Is the fix holding?",
     "deploy_verify": "Is the deployment good?",
@@ -48,6 +54,8 @@ def record(
     evidence: Mapping[str, Value] | None = None,
     next_step: str = "",
     origin: Origin | None = None,
+    changed: tuple[Change, ...] = (),
+    timezone: str = "America/New_York",
 ) -> RunRecord:
     """A run that ended after 4.2 s; still going when its status is RUNNING, then somewhere else."""
     begun = RunRecord(
@@ -55,7 +63,7 @@ def record(
         runbook=runbook,
         title=TITLES.get(runbook, runbook),
         environment=environment,
-        timezone="America/New_York",
+        timezone=timezone,
         parameters=parameters or {"game_date": f"{started_at:%Y-%m-%d}"},
         started_at=started_at,
         heartbeat_at=started_at,
@@ -71,7 +79,7 @@ def record(
     headline = headline or ("All 3 checks passed" if verdict is Verdict.PASS else f"Duplicates: it is {verdict}")
     check = Question("duplicates", "Duplicates", evidence or {}).answer(verdict, headline, next_step)
     conclusion = Conclusion((check,), headline) if status is RunStatus.COMPLETED else None
-    return begun.finished(Outcome(status, headline, conclusion, error), started_at + timedelta(seconds=4.2))
+    return begun.finished(Outcome(status, headline, conclusion, error, changed), started_at + timedelta(seconds=4.2))
 
 
 def archive_run(archive: Archive, run: RunRecord) -> str:
@@ -102,5 +110,6 @@ def many_runs(count: int, seed: int = 0) -> Iterator[RunRecord]:
                 "rows": Quantity(random.randint(1_500, 1_700), "rows"),
                 f"label {hostile}": hostile,
             },
+            changed=(replace(REPAIR, reason=hostile, target=hostile),) if verdict is Verdict.WARN else (),
             next_step=f"{hostile} runbook run duplicate_diagnosis -p game_date={at:%Y-%m-%d}",
         )

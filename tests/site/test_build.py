@@ -53,7 +53,7 @@ def test_status_is_the_worst_of_the_newest_and_says_what_to_do(archive: Archive)
     archive_run(archive, record(Verdict.WARN, runbook="deploy_verify", headline="one is old", next_step="Deploy it"))
     status, recent = built(archive).split("Recent runs", maxsplit=1)
     assert "WARN local 1 of 2 passed one is old" in status
-    assert "Next: Deploy it" in status
+    assert "Next Deploy it" in status
     assert "24 keys twice" not in status
     assert recent.index("none twice") < recent.index("24 keys twice")
 
@@ -66,7 +66,31 @@ def test_environment_is_healthy_only_when_the_newest_of_each_passed(archive: Arc
     page = built(archive)
     assert "Healthy" not in page
     assert "UNKNOWN local 1 of 2 passed Interrupted" in page
-    assert "Next: Run it again: runbook runs rerun 2026112" in page
+    assert "Next Run it again: runbook runs rerun 2026112" in page
+
+
+def test_environments_stand_worst_first_and_those_that_are_well_fold_into_a_line(archive: Archive) -> None:
+    for environment in ("canary", "production", "staging"):
+        verdict = Verdict.FAIL if environment == "production" else Verdict.PASS
+        archive_run(archive, record(verdict, environment=environment, headline="24 keys twice"))
+    page = built(archive)
+    assert "FAIL production PASS canary PASS staging FAIL production 0 of 1 passed 24 keys twice" in page
+    folded = archive.store.read("index.html").decode().split('<details class="standing">')[1:]
+    assert [re.findall('<h2 id="status-[0-9]">(.*?)</h2>', part) for part in folded] == [["canary"], ["staging"]]
+
+
+def test_a_tab_shows_the_verdict_as_a_word_a_colour_and_a_shape(archive: Archive) -> None:
+    icons = set[tuple[str, str]]()
+    for verdict in sorted(Verdict, key=lambda verdict: verdict.badness):
+        archive_run(archive, record(verdict, environment=verdict.lower()))
+        assert built(archive).startswith(f"{verdict} · "), "the worst"
+        icons.update(
+            re.findall(
+                r"rel=\"icon\".*?fill='%23([0-9a-f]{6})'.*?d='([^']*)'", archive.store.read("index.html").decode()
+            )
+        )
+    colours, shapes = map(set, zip(*icons, strict=True))
+    assert len(colours) == len(shapes) == len(Verdict)
 
 
 def test_a_refused_run_does_not_hide_what_was_found_last(archive: Archive) -> None:

@@ -41,13 +41,22 @@ def expected_at(archive: Archive) -> str:
     return html.partition('data-expected-at="')[2].partition('"')[0]
 
 
-def test_missed_runs_are_red_rows_and_the_environment_is_not_healthy(
+def test_missed_runs_are_said_once_an_entry_and_the_environment_is_not_healthy(
     archive: Archive, begin: Callable[..., Entry]
 ) -> None:
     begin(START - 4 * HOUR)
     page = built(archive)
-    assert "UNKNOWN local 1 of 1 passed day1_monitoring should have run at 2026-11-24 12:00:00 EST" in page
-    assert page.count("MISSED day1_monitoring") == 2
+    assert (
+        "UNKNOWN local 1 of 1 passed day1_monitoring should have run at 2026-11-24 12:00:00 EST and did not "
+        "no scheduler has looked at it since; 1 earlier run was missed too Next Check"
+    ) in page
+    archive_run(archive, record(Verdict.FAIL, runbook="deploy_verify", headline="one is old"))
+    page = built(archive)
+    assert "FAIL local 1 of 2 passed one is old" in page
+    assert (
+        "MISSED Overdue: day1_monitoring (hourly_watch) was planned for 2026-11-24 12:00:00 EST and has not run: "
+        "no scheduler has looked at it since; 1 earlier run was missed too"
+    ) in page
 
 
 def test_paused_entry_is_not_green_though_a_later_run_passed(archive: Archive, begin: Callable[..., Entry]) -> None:
@@ -61,7 +70,7 @@ def test_paused_entry_is_not_green_though_a_later_run_passed(archive: Archive, b
     assert page.startswith("UNKNOWN · ")
     assert "UNKNOWN local 1 of 1 passed day1_monitoring does not run: its entry hourly_watch is paused" in page
     assert "runbook schedule resume hourly_watch" in page
-    assert page.count("MISSED day1_monitoring") == 1
+    assert page.count("paused since 2026-11-23 14:00 UTC, when its run came to FAIL") == 1
     assert expected_at(archive) == ""
 
 
@@ -70,11 +79,11 @@ def test_overdue_run_that_may_still_begin_is_waited_for(archive: Archive, begin:
     later = START + HOUR / 2
     page = built(archive, now=later)
     assert expected_at(archive) == "2026-11-24T19:00:00Z"
-    assert "A run has been due since 2026-11-24 14:00:00 EST" in page
+    assert "As of 14:30 EST · a firing is due since 14:00 EST" in page
     Ledger(archive.store).claim(Occurrence.of(entry, START, State.CLAIMED, later))
     page = built(archive, now=later)
     assert expected_at(archive) == "2026-11-24T20:00:00Z"
-    assert "Next run due 2026-11-24 15:00:00 EST" in page
+    assert "As of 14:30 EST · next firing 15:00 EST" in page
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ from lib.errors import Finding, RunbookError, SourceUnavailable, UserError
 from lib.operations.changes.audit import progress_of, record_of, record_table
 from lib.operations.changes.plan import Approval, Plan
 from lib.platform import Platform
-from lib.verdict.check import Check, Question
+from lib.verdict.change import Change
+from lib.verdict.check import Check, Looking, Question
 from lib.verdict.section import Section, Table, facts
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
@@ -29,11 +30,13 @@ class Applied:
     """What an action has done.
 
     Attributes:
+        what: What it did, in a few words with the figure: ``24 rows removed``.
         after: Fact to its value afterwards.
         undo: The command that undoes it, if it is known better now than when it was planned.
         is_filed: It is on record as done, by the transaction that did it.
     """
 
+    what: str
     after: Mapping[str, Value]
     undo: str = ""
     is_filed: bool = False
@@ -153,11 +156,11 @@ def apply_plan(platform: Platform, action: Action, plan: Plan, *, reason: str, d
     except (Finding, UserError):
         raise
     except RunbookError as error:
-        return Section((_broken_off(platform, plan, record, error),))
+        return Section((_broken_off(platform, plan, record, error),), changed=(_changed(plan, record, None),))
     try:
         return _verified(platform, action, plan, applied, record)
     except RunbookError as error:  # a Finding, too: by now it is not a refusal
-        return Section((_broken_off(platform, plan, record, error),))
+        return Section((_broken_off(platform, plan, record, error),), changed=(_changed(plan, record, applied),))
 
 
 def ensure_made(change: Callable[[], None], is_made: Callable[[], bool]) -> None:
@@ -210,4 +213,22 @@ def _verified(platform: Platform, action: Action, plan: Plan, applied: Applied, 
         check = question.fails(summary, f"Look again before anything else. Undo: {undo}")
     else:
         check = question.passes(f"done, read back and on record: {in_one_line(applied.after)}", f"To undo it: {undo}")
-    return Section((check,), (record_table(platform, filed),) if filed else ())
+    exhibits = (record_table(platform, filed),) if filed else ()
+    return Section((check,), exhibits, changed=(_changed(plan, record, applied),))
+
+
+def _changed(plan: Plan, record: ActionRecord, applied: Applied | None) -> Change:
+    """For the record of the run; without `applied` the change may or may not have been made."""
+    undo = (applied.undo if applied else "") or plan.undo
+    # An undo that is not a command by itself is a sentence about it, and may name commands that change something.
+    is_command = isinstance(undo, Looking)
+    return Change(
+        action=plan.action,
+        target=plan.target,
+        what=applied.what if applied else f"broken off, see whether it took effect: {plan.summary}",
+        actor=record.actor,
+        reason=record.reason,
+        undo=undo if is_command else "",
+        note="" if is_command else undo,
+        is_certain=applied is not None,
+    )

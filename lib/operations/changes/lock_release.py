@@ -105,7 +105,8 @@ class LockRelease:
             self.game_date, record.reason, steal=self.steal, actor=record.actor, expected=lock
         )
         lease = "live, and stolen" if entry.was_live else "over"
-        return Applied({"released": plan.target, "from": lock.claim.holder, "its lease was": lease})
+        after = {"released": plan.target, "from": lock.claim.holder, "its lease was": lease}
+        return Applied("1 lock released", after)
 
     def verify(self, plan: Plan, applied: Applied) -> str:
         lock: LockRecord = plan.found

@@ -134,7 +134,7 @@ class LockSwitching:
             lambda: services.set_variable(plan.target, VARIABLE, value, version=version),
             lambda: switch_now(self.platform)["lock"] == self.position,
         )
-        return Applied({"lock": self.position})
+        return Applied(f"lock switched {self.position}", {"lock": self.position})
 
     def verify(self, plan: Plan, applied: Applied) -> str:
         position = switch_now(self.platform)["lock"]

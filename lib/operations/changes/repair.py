@@ -139,7 +139,7 @@ class Repair:
         after = {"rows removed": found.rows_to_remove, "rows kept": kept, "backup": backup.table}
         done = record.done(after, undo=undo)
         apply_repair(platform.warehouse, platform.locks, platform.table, found, backup=backup, record=done)
-        return Applied(after, undo, is_filed=True)
+        return Applied(f"{found.rows_to_remove:,} rows removed", after, undo, is_filed=True)
 
     def verify(self, plan: Plan, applied: Applied) -> str:
         warehouse, spec = self.platform.warehouse, self.platform.table
@@ -183,7 +183,7 @@ class UndoRepair:
                 "rows to replace": found.rows_to_replace,
                 "content of the backup": found.rows_digest,
             },
-            undo=f"repair the date again: {self.platform.commands.run(RUNBOOK, look)}",
+            undo=self.platform.commands.run(RUNBOOK, look),
             found=found,
         )
 
@@ -191,7 +191,7 @@ class UndoRepair:
         platform, found = self.platform, plan.found
         after = {"rows put back": found.rows_to_put_back, "rows replaced": found.rows_to_replace, "kept": self.backup}
         undo_repair(platform.warehouse, platform.locks, platform.table, found, record=record.done(after))
-        return Applied(after, is_filed=True)
+        return Applied(f"{found.rows_to_put_back:,} rows put back", after, is_filed=True)
 
     def verify(self, plan: Plan, applied: Applied) -> str:
         wanted = plan.found.rows_to_put_back

@@ -56,7 +56,8 @@ class RoleBinding:
             lambda: write(self.account, LOCK_ROLE, version=plan.found.version),
             lambda: self._is_made(self._bindings()),
         )
-        return Applied({LOCK_ROLE: self._wanted})
+        done = "given" if self.change == "add" else "taken away"
+        return Applied(f"{LOCK_ROLE} {done}", {LOCK_ROLE: self._wanted})
 
     def verify(self, plan: Plan, applied: Applied) -> str:
         bindings = self._bindings()

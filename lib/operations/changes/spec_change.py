@@ -51,7 +51,7 @@ class SpecChange:
     def apply(self, plan: Plan, record: ActionRecord) -> Applied:
         after = {"recorded": f"[{self.platform.table.identity}]"}
         change_spec(self.platform.warehouse, self.platform.table, plan.found, record.done(after))
-        return Applied(after, is_filed=True)
+        return Applied("spec recorded", after, is_filed=True)
 
     def verify(self, plan: Plan, applied: Applied) -> str:
         found = recorded_specs(self.platform.warehouse, self.platform.table)

@@ -108,7 +108,8 @@ class StagingCleanup:
         undo = self._undo()
         dropped = drop_merged(self.platform.warehouse, self.platform.table, self.batch_id, plan.found)
         names = ", ".join(name.table for name in dropped) or "none"
-        return Applied({"tables dropped": len(dropped), "names": names}, undo)
+        what = f"{len(dropped)} staging tables dropped"
+        return Applied(what, {"tables dropped": len(dropped), "names": names}, undo)
 
     def verify(self, plan: Plan, applied: Applied) -> str:
         merged = {one.table.name for one in plan.found if one.proof.is_merged}

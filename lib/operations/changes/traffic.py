@@ -102,7 +102,8 @@ class TrafficRouting:
             lambda: services.route_traffic(self.service, self.wanted, version=version),
             lambda: services.describe(self.service).routed == self.wanted,
         )
-        return Applied({"serves": spoken_traffic(self.wanted)})
+        serves = spoken_traffic(self.wanted)
+        return Applied(f"traffic sent to {serves}", {"serves": serves})
 
     def verify(self, plan: Plan, applied: Applied) -> str:
         serves, wanted = traffic_now(self.platform, self.service)["serves"], spoken_traffic(self.wanted)

@@ -33,30 +33,48 @@
     return element("span", `badge ${verdict.toLowerCase()}`, svg, verdict);
   };
 
+  // Browsers break lines within some words, such as after the hyphens of a date.
+  const unbroken = (text) =>
+    text.split(/(\s+)/).map((word) => (/[^\p{L}\p{N}_\s][\p{L}\p{N}_]/u.test(word) ? element("span", "nowrap", word) : word));
+
+  const changed = ([what, undo, note, badge]) => {
+    const summary = element("summary", "", element("span", "badge changed", badge), ` ${what} · ${undo ? "undo" : "no undo"}`);
+    if (!undo) return element("details", "undo", summary, element("p", "", ...unbroken(note || "There is none.")));
+    const copy = element("button", "copy", "Copy", element("span", "hidden", ` ${undo}`));
+    copy.type = "button";
+    copy.dataset.copy = undo;
+    const words = element("p", "", "It shows its plan first: ", copy);
+    const code = element("code", "", ...unbroken(undo));
+    code.tabIndex = 0; // it may scroll
+    return element("details", "undo", summary, words, code);
+  };
+
   const line = (run) => {
     const link = element("a", "", run.runbook);
     link.href = up + run.link;
-    const headline = element("td", "headline");
+    const headline = element("div", "fit");
     if (run.status !== "completed") headline.append(element("span", "status", run.status), " ");
-    headline.append(run.headline);
-    if (run.where) headline.append(" ", element("small", "muted", `in ${run.where}`));
+    headline.append(...unbroken(run.headline));
+    if (run.where) headline.append(" ", element("small", "", `in ${run.where}`));
+    for (const change of run.changes) headline.append(" ", changed(change));
     return element(
       "tr",
       "",
       element("td", "", badge(run.verdict)),
-      element("td", "name", link, " ", element("span", "muted", run.environment)),
-      headline,
-      element("td", "when", run.when),
+      element("td", "name", link, " ", element("span", "muted", run.environment), element("span", "about", run.about)),
+      element("td", "headline", headline),
+      element("td", "when", run.when, element("span", "about", run.by)),
       element("td", "number", run.took),
     );
   };
 
   // Each shard is a script that calls this; a page that lies in a folder may load nothing else.
   window.showRuns = (rows) => {
-    for (const [place, link, verdict, status, headline, where, parameters, when, took] of rows) {
+    for (const [place, link, verdict, status, headline, where, parameters, when, took, about, by, changes = []] of rows) {
       const [environment, runbook, id] = place.split("/");
-      const text = [runbook, environment, status, headline, where, parameters, id].join(" ").toLowerCase();
-      runs.push({ link, environment, runbook, verdict, status, headline, where, when, took, text, day: when.slice(0, 10) });
+      const words = [runbook, environment, status, headline, where, parameters, by, id, ...changes.flat()];
+      const shown = { link, environment, runbook, verdict, status, headline, where, when, took, about, by, changes };
+      runs.push({ ...shown, text: words.join(" ").toLowerCase(), day: when.slice(0, 10) });
     }
   };
 
@@ -69,13 +87,15 @@
       from: fields.get("from"),
       to: fields.get("to"),
       verdicts: fields.getAll("verdict"),
+      hasChanged: fields.has("changed"),
     };
   };
 
-  const matches = (run, { words, runbook, environment, from, to, verdicts }) =>
+  const matches = (run, { words, runbook, environment, from, to, verdicts, hasChanged }) =>
     (!runbook || run.runbook === runbook) &&
     (!environment || run.environment === environment) &&
     (!verdicts.length || verdicts.includes(run.verdict)) &&
+    (!hasChanged || run.changes.length) &&
     (!from || run.day >= from) &&
     (!to || run.day <= to) &&
     words.every((word) => run.text.includes(word));
@@ -106,7 +126,7 @@
   const takeFromAddress = () => {
     const set = new URLSearchParams(location.hash.slice(1));
     for (const name of ["text", "runbook", "environment", "from", "to"]) form.elements[name].value = set.get(name) ?? "";
-    for (const box of form.querySelectorAll("[name=verdict]")) box.checked = set.getAll("verdict").includes(box.value);
+    for (const box of form.querySelectorAll("[type=checkbox]")) box.checked = set.getAll(box.name).includes(box.value);
   };
 
   const change = () => {

@@ -55,11 +55,14 @@ def case(request: pytest.FixtureRequest) -> Case:
 def test_a_plan_touches_nothing_and_holds_while_nothing_moves(platform: Platform, case: Case) -> None:
     action = case.set_up(platform)
     before = everything(platform)
-    plan = planned(platform, action)
+    plan, target = planned(platform, action), action.plan().target
     assert everything(platform) == before
     assert changes(platform) == []
-    (check,) = approved(platform, action, plan=plan).checks
+    found = approved(platform, action, plan=plan)
+    (check,), (changed,) = found.checks, found.changed
     assert (check.verdict, "read back and on record" in check.summary) == (Verdict.PASS, True)
+    assert (changed.target, changed.reason, changed.is_certain) == (target, "a test", True)
+    assert bool(changed.undo) != bool(changed.note)
     assert everything(platform) != before
 
 

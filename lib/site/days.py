@@ -1,0 +1,83 @@
+"""The last 30 days of a runbook: for each day the worst verdict, as its operators count days."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+
+from lib.site.groups import History
+from lib.site.index import Row, iso
+from lib.words.pages import in_zone
+
+DAYS = 30
+
+
+class Day(NamedTuple):
+    """A day of a runbook in an environment.
+
+    Attributes:
+        date: ``YYYY-MM-DD``, in the environment's time zone.
+        verdict: The worst of the runs that began on it and have ended; empty: there was none.
+        runs: How many those are.
+        changed: What they changed, in words.
+    """
+
+    date: str
+    verdict: str = ""
+    runs: int = 0
+    changed: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """In one line, for a tooltip."""
+        runs = f" in {self.runs} {'run' if self.runs == 1 else 'runs'}" if self.runs else ""
+        return " · ".join((self.date, f"{self.verdict or 'no run'}{runs}", *self.changed))
+
+
+def strips(rows: Sequence[Row], histories: Iterable[History], now: datetime) -> dict[str, list[Day]]:
+    """The days of each history by its key, oldest first, today last.
+
+    Args:
+        rows: All runs, newest first; read as far back as the days go.
+        now: As of when (UTC).
+    """
+    # Some zones begin their day earlier than UTC does.
+    since = iso(now - timedelta(days=DAYS + 1))
+    by_day: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        if row.started_at < since:
+            break
+        if row.badness >= 0 and not row.was_refused:
+            by_day[row.place.rsplit("/", 1)[0], row.when[:10]].append(row)
+    return {
+        history.key: [_day(day, by_day.get((history.key, day), ())) for day in _dates(now, history.lead.timezone)]
+        for history in histories
+    }
+
+
+def in_words(days: Sequence[Day]) -> str:
+    """What a strip shows, for people who do not see it: the days that were not good by their dates."""
+    counts = Counter(day.verdict for day in days)
+    words = [f"{verdict} on {_dates_of(days, verdict)}" for verdict in ("FAIL", "UNKNOWN", "WARN") if counts[verdict]]
+    words += [f"PASS on {counts['PASS']} {'day' if counts['PASS'] == 1 else 'days'}", f"no run on {counts['']}"]
+    changed = ", ".join(day.date for day in days if day.changed)
+    words += [f"changed on {changed}"] if changed else []
+    return f"{len(days)} days to {days[-1].date}: {'; '.join(words)}"
+
+
+def _dates(now: datetime, timezone: str) -> list[str]:
+    today = date.fromisoformat(in_zone(now, timezone)[:10])
+    return [(today - timedelta(days=ago)).isoformat() for ago in range(DAYS - 1, -1, -1)]
+
+
+def _dates_of(days: Iterable[Day], verdict: str) -> str:
+    return ", ".join(day.date for day in days if day.verdict == verdict)
+
+
+def _day(day: str, rows: Sequence[Row]) -> Day:
+    if not rows:
+        return Day(day)
+    worst = max(rows, key=lambda row: row.badness)
+    return Day(day, worst.verdict, len(rows), tuple(change.what for row in rows for change in row.changed))

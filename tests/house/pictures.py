@@ -1,0 +1,73 @@
+"""The README's pictures, drawn from the pages of an archive: ``python -m tests.house.pictures [OUTPUTS]``.
+
+Without an archive the demo is replayed for it, in a folder of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from PIL import Image  # which matplotlib brings
+from playwright.sync_api import Browser
+
+from lib.archive.archive import Archive, Run
+from lib.archive.search import Selection
+from lib.places import ROOT
+from lib.site.build import INDEX
+from lib.verdict.verdict import Verdict
+from tests.browser.chromium import chromium, visit
+
+FOLDER = ROOT / "docs" / "img"
+WIDTH = 1200
+HEIGHTS = {"report": 1000, "status": 900}
+# What the name of a picture ends with, by what the reader's system prefers.
+LOOKS = {"light": "", "dark": "-dark"}
+_COLOURS = 128
+# Of the demo, the run that finds what the race left.
+_SHOWN = "day1_monitoring"
+
+
+def draw(archive: Archive, folder: Path, browser: Browser) -> Iterator[Path]:
+    """Draw the first screen of a report and of the status page, light and dark; returns the files.
+
+    Args:
+        archive: In a folder, its site built.
+        folder: Where the pictures go.
+    """
+    pages = {"report": _report(archive), "status": INDEX}
+    for name, page in pages.items():
+        for look, ending in LOOKS.items():
+            size = {"width": WIDTH, "height": HEIGHTS[name]}
+            with visit(browser, viewport=size, color_scheme=look) as opened:
+                drawn = opened.open(f"file://{Path(archive.store.address(page)).absolute()}").screenshot()
+                opened.assert_well_behaved()
+            path = folder / f"{name}{ending}.png"
+            Image.open(BytesIO(drawn)).quantize(_COLOURS).save(path, optimize=True)
+            yield path
+
+
+def _report(archive: Archive) -> str:
+    """Of the newest run that failed, of the runbook that shows most; else of the newest run."""
+    wanted = (Selection(runbook=_SHOWN, verdict=Verdict.FAIL), Selection(verdict=Verdict.FAIL), Selection())
+    found = (run for selection in wanted for run in selection.runs(archive) if isinstance(run, Run))
+    return next(found).report
+
+
+def _replay(folder: Path) -> Path:
+    outputs = folder / "outputs"
+    places = {"RUNBOOK_HOME": str(folder / "home"), "RUNBOOK_OUTPUTS": str(outputs)}
+    subprocess.run([sys.executable, "-m", "lib.cli", "demo"], cwd=ROOT, env={**os.environ, **places}, check=True)
+    return outputs
+
+
+if __name__ == "__main__":
+    with TemporaryDirectory() as replayed, chromium() as opened_browser:
+        outputs = Path(sys.argv[1]) if len(sys.argv) > 1 else _replay(Path(replayed))
+        for picture in draw(Archive(outputs), FOLDER, opened_browser):
+            print(f"{picture.relative_to(ROOT)}: {picture.stat().st_size:,} bytes")
