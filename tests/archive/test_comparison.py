@@ -108,7 +108,9 @@ def test_figures_are_compared_with_their_units(before: Value, after: Value, kind
 
 def test_a_summary_is_text_and_a_parameter_that_is_a_number_a_figure() -> None:
     changes = compare(
-        replace(_finding(5, "5 rows of 2026-01-17"), parameters={"hours": 24, "day": "2026-01-17", "game_date": "today"}),
+        replace(
+            _finding(5, "5 rows of 2026-01-17"), parameters={"hours": 24, "day": "2026-01-17", "game_date": "today"}
+        ),
         replace(_finding(5, "5 rows of 2026-01-18"), parameters={"hours": 48, "day": "2026-01-18", "date": "today"}),
     ).changes
     assert [(change.kind, change.where) for change in changes] == [
