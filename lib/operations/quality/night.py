@@ -25,6 +25,7 @@ from lib.consolidation.upkeep.day_profiles import (
 from lib.consolidation.upkeep.subjects import Activity, activity_by_day
 from lib.consolidation.upkeep.value_figures import difference, figures_of, number, word_counts_of
 from lib.consolidation.warehouse import Column
+from lib.environment.nouns import plural
 from lib.errors import UserError
 from lib.operations.due.answer import Due
 from lib.operations.quality.neutral import rules_of
@@ -95,7 +96,8 @@ class Night:
         """Whether rows of the date are due, and of how many games; what someone says stands over the environment."""
         if self.games is None:
             return self.scope.due.on(self.game_date)
-        return Due(self.games > 0, "no games (confirmed)", self.games)
+        unit_name = plural(self.platform.environment.unit or "unit")
+        return Due(self.games > 0, "no games (confirmed)", self.games, unit_name)
 
     @property
     def monitoring(self) -> Looking:

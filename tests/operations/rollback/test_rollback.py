@@ -307,7 +307,7 @@ def _killed() -> None:
 
 
 def interrupted(platform: Platform, home: Path, moment: str, what: Callable[[], None]) -> Platform:
-    services = _Interrupted(home)
+    services = _Interrupted(home, platform.environment.services.both)
     setattr(services, moment, what)
     return having(platform, services=services)
 
