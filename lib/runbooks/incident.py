@@ -5,10 +5,12 @@ A source that cannot be read is named with the reason; the others are shown all 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lib.archive.archive import Archive, Run
 from lib.archive.record import RunStatus, utc_now
@@ -16,6 +18,7 @@ from lib.archive.search import Selection
 from lib.errors import RunbookError, UserError
 from lib.operations.changes.audit import changes, releases
 from lib.operations.logs.history import LogHistory
+from lib.runbooks.pictures import timelines_in
 from lib.verdict.verdict import Verdict, worst
 
 if TYPE_CHECKING:
@@ -23,8 +26,10 @@ if TYPE_CHECKING:
     from lib.operations.logs.timeline import Consolidation
     from lib.platform import Platform
     from lib.ports.logs import LogEntry
+    from lib.verdict.timeline.data import Timeline
 
 _BEFORE_THE_RUNS = timedelta(hours=24)
+_MOST_PICTURES = 3
 _T = TypeVar("_T")
 
 
@@ -39,6 +44,7 @@ class Incident:
         consolidations: Put together from those lines, by their start.
         lines: The log lines that matter, oldest first.
         actions: What people changed, oldest first.
+        pictures: The timelines that those runs showed, each once, of the run that found the worst first.
     """
 
     title: str
@@ -50,6 +56,7 @@ class Incident:
     consolidations: Sequence[Consolidation]
     lines: Sequence[LogEntry]
     actions: Sequence[ActionRecord]
+    pictures: Sequence[Timeline]
     unread: Mapping[str, str]
 
     @property
@@ -121,8 +128,30 @@ def gather(
         actions=sorted(
             (record for record in known if since <= record.filed_at < until), key=lambda record: record.filed_at
         ),
+        pictures=_read("pictures of the runs", lambda: _pictures(archive, runs), unread),
         unread=unread,
     )
+
+
+def _pictures(archive: Archive, runs: Sequence[Run]) -> list[Timeline]:
+    """One of each finding, out of the notebooks that are in the archive."""
+    newest = {run.record.runbook: run for run in runs}.values()
+    found: dict[str, Timeline] = {}
+    for run in sorted(newest, key=lambda run: -verdict_of(run).badness):
+        for picture in timelines_in(_notebook(archive, run)):
+            found.setdefault(picture.finding, picture)
+    return [*found.values()][:_MOST_PICTURES]
+
+
+def _notebook(archive: Archive, run: Run) -> Any:
+    """As it was archived; one without cells where a run was killed, or what is there is not a notebook."""
+    from nbformat.validator import isvalid
+
+    with suppress(FileNotFoundError, ValueError):
+        notebook = json.loads(archive.store.read(run.notebook))
+        if isinstance(notebook, dict) and notebook.get("nbformat") == 4 and isvalid(notebook):  # type: ignore[no-untyped-call]
+            return notebook
+    return {"cells": ()}
 
 
 def _ended_runs(platform: Platform, archive: Archive) -> list[Run]:

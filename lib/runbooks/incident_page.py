@@ -24,6 +24,7 @@ from lib.errors import Unavailable, UserError
 from lib.operations.changes.audit import spoken_state
 from lib.operations.logs.timeline import Consolidation, Progress
 from lib.runbooks.incident import Incident, verdict_of
+from lib.runbooks.pictures import timeline
 from lib.verdict.verdict import Verdict
 from lib.words.pages import in_zone, render, render_markdown
 from lib.words.quantities import in_one_line, spoken_seconds
@@ -92,6 +93,7 @@ def _values(incident: Incident, archive: Archive, page: str, made_at: datetime) 
     return {
         "links": links,
         "verdict": str(incident.verdict),
+        "pictures": [timeline(redactor.data(picture.as_data())) for picture in incident.pictures],
         **redactor.data(
             {
                 "title": incident.title or headline,
@@ -101,6 +103,7 @@ def _values(incident: Incident, archive: Archive, page: str, made_at: datetime) 
                 "period": f"{_when(incident, incident.since)} to {_when(incident, incident.until)}",
                 "made": f"{_when(incident, made_at)}, by {account()}",
                 "unread": [list(item) for item in incident.unread.items()],
+                "happened": [picture.finding for picture in incident.pictures],
                 "impact": [list(item) for item in _impact(incident)],
                 "runs": [_run_row(incident, run) for run in incident.runs],
                 "parts": [asdict(part) for part in parts],

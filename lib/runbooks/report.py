@@ -13,8 +13,10 @@ from typing import Any
 from markupsafe import Markup
 
 from lib.runbooks.markup import IMAGES, WHERE, data_address, joined, markdown, sanitised, sentence, shortening, unbroken
+from lib.runbooks.pictures import timeline
 from lib.verdict.conclusion import MEDIA_TYPE
 from lib.verdict.section import ANSWERS_TYPE
+from lib.verdict.timeline.data import MEDIA_TYPE as TIMELINE
 from lib.words.terminal_text import Row, rows_at_last, without_escapes
 from lib.words.text import one_line, printable
 
@@ -199,6 +201,8 @@ def _printed(rows: list[Row], room: _Room) -> list[Markup]:
 
 def _richest(data: Mapping[str, Any], cell_id: str, room: _Room) -> Markup:
     """The best form of an output that a page without scripts can show."""
+    if TIMELINE in data:
+        return timeline(data[TIMELINE])
     for media_type in IMAGES:
         if media_type in data:
             return _image(data_address(media_type, joined(data[media_type])), _described(data, cell_id), room)
@@ -206,17 +210,21 @@ def _richest(data: Mapping[str, Any], cell_id: str, room: _Room) -> Markup:
         if any(kind.startswith(media_type) for kind in data):
             return sentence(f"{name} is not shown here. Open notebook.ipynb in JupyterLab to see it.")
     if "text/html" in data:
-        # Where it is wider than the page, it is scrolled by keyboard too.
-        html = unbroken(sanitised(room.take("HTML", joined(data["text/html"]))))
-        if "<table" not in html:
-            return Markup('<div class="rich">{}</div>').format(html)
-        caption = _CAPTION.search(html)
-        # Of what is sanitised, and only its text; which is escaped again.
-        label = Markup(caption[1]).striptags() if caption else f"Table of {cell_id}"  # noqa: S704
-        return Markup('<div class="rich" tabindex="0" role="group" aria-label="{}">{}</div>').format(label, html)
+        return _html(joined(data["text/html"]), cell_id, room)
     if "text/markdown" in data:
         return markdown(room.take("text", joined(data["text/markdown"])))
     return _as_text(data, room)
+
+
+def _html(text: str, cell_id: str, room: _Room) -> Markup:
+    """Sanitised. A table that is wider than the page is scrolled, by keyboard too."""
+    html = unbroken(sanitised(room.take("HTML", text)))
+    if "<table" not in html:
+        return Markup('<div class="rich">{}</div>').format(html)
+    caption = _CAPTION.search(html)
+    # Of what is sanitised, and only its text; which is escaped again.
+    label = Markup(caption[1]).striptags() if caption else f"Table of {cell_id}"  # noqa: S704
+    return Markup('<div class="rich" tabindex="0" role="group" aria-label="{}">{}</div>').format(label, html)
 
 
 def _as_text(data: Mapping[str, Any], room: _Room) -> Markup:

@@ -15,9 +15,9 @@ from lib.runbooks.next_steps import FirstScreen, Step, first_screen, steps_of
 from lib.runbooks.report import INJECTED, LABELS, Cell, answered_by, render_cells, render_output
 from lib.runbooks.summary import markdown_summary
 from lib.verdict.check import Check
+from lib.verdict.timeline.data import MEDIA_TYPE as TIMELINE
 from lib.words.pages import inline_script, render
 
-TIMELINE = "application/vnd.consolidation-runbooks.timeline+json"
 _FIGURE = "image/svg+xml"
 # The cell of every runbook that shows its queries.
 _WHAT_WAS_READ = "what-was-read"

@@ -1,9 +1,12 @@
 """The incident report: all that is known in two files, hostile text inert, no secret, no source silently missing."""
 
+import json
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -24,6 +27,7 @@ from lib.runbooks.incident import gather
 from lib.runbooks.incident_page import write_incident
 from lib.verdict.check import Question
 from lib.verdict.conclusion import Conclusion
+from lib.verdict.timeline.data import MEDIA_TYPE, Lane, Timeline
 from lib.verdict.verdict import Verdict
 from lib.words.pages import as_markdown
 from tests.environments import local
@@ -98,6 +102,30 @@ def test_both_files_tell_what_happened_what_was_done_and_what_is_open(platform: 
             assert part in content
         assert "Repair: 5 keys" not in content  # the newest run says what is open
         assert "long ago" not in content
+
+
+def test_the_timelines_of_the_runs_are_drawn_again_each_once(platform: Platform, tmp_path: Path) -> None:
+    archive = Archive(tmp_path / "outputs")
+    first = Timeline("b1 overlapped b2", "UTC", NOW, NOW + timedelta(seconds=2), (Lane(EVIL[:80]),), ())
+    second = replace(first, finding=f"b3 failed {LEAK}")
+    shown = {"day1_monitoring": [first], "duplicate_diagnosis": [first, second], "rollback": []}
+    for runbook, found in shown.items():
+        data: list[Any] = [{MEDIA_TYPE: one.as_data(), "text/html": "<svg id=old>"} for one in found]
+        outputs = [
+            {"output_type": "display_data", "metadata": {}, "data": one} for one in [*data, {MEDIA_TYPE: {"x": 1}}]
+        ]
+        cell = {"cell_type": "code", "id": "a", "source": "", "metadata": {}, "outputs": outputs, "execution_count": 1}
+        notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+        archive.store.write(filed(archive, Verdict.FAIL, "5 keys", 5, runbook).notebook, json.dumps(notebook).encode())
+    archive.store.write(filed(archive, Verdict.FAIL, "5 keys", 5, "daily_quality").notebook, b"[not a notebook]")
+    incident = gather(platform, archive)
+    page, text = (Path(path).read_text("utf-8") for path in write_incident(incident, archive, tmp_path / "reports"))
+    assert page.count("<figure") == 2
+    assert page.index(">b1 overlapped b2 ") < page.index(">b3 failed ")
+    assert "- b1 overlapped b2" in text
+    assert "id=old" not in page
+    assert "CANARY" not in page + text
+    assert set(Page(page).tags).isdisjoint({"script", "img"})
 
 
 def test_hostile_text_is_inert_and_secrets_are_masked(platform: Platform, tmp_path: Path) -> None:

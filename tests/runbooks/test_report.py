@@ -1,6 +1,7 @@
 """Reports: self-contained, small, and hostile text stays text."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,14 @@ from lib.archive.archive import Archive, Run
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
 from lib.runbooks.report import render_cells
+from lib.verdict.timeline.data import MEDIA_TYPE as TIMELINE
+from lib.verdict.timeline.data import Timeline
+from lib.verdict.timeline.drawing import drawn
 from lib.words.pages import inline_script
 from tests.runbooks.page import Page
 
+NOON = datetime(2026, 1, 17, 17, tzinfo=UTC)
+PICTURE = Timeline("b1 <took> 1.3 s", "UTC", NOON, NOON + timedelta(seconds=1.3), (), ())
 NOTEBOOKS = Path(__file__).parent / "notebooks"
 
 
@@ -72,6 +78,11 @@ def test_what_is_printed_bit_by_bit_is_one_box_with_its_last_state() -> None:
         ),
         ({"application/vnd.jupyter.widget-view+json": {}, "text/plain": "  0%|"}, "A widget is not shown here"),
         ({"application/pdf": "JVBE", "text/plain": "<a.B object at 0x7f>"}, "An output of type application/pdf is not"),
+        (
+            {TIMELINE: {"finding": "x", "bars": 3}, "text/html": "<svg onload='draw()'></svg>"},
+            "A timeline is not shown, for its data are not as they should be.",
+        ),
+        ({TIMELINE: PICTURE.as_data(), "text/html": "<svg onload='draw()'></svg>"}, drawn(PICTURE)),
         ({"text/html": "<div id='v'></div><script>draw()</script>"}, "This page cannot show: script."),
         ({"text/html": "<iframe src='https://a.b'></iframe>map"}, "This page cannot show: iframe, image https://a.b"),
         (

@@ -18,6 +18,7 @@ from lib.operations.locks.state import (
     last_line_of_holder,
     oldest_acquisition,
 )
+from lib.operations.pictures.timeline import pictures, timeline_of_locks
 from lib.operations.scope import Scope
 from lib.operations.timeout.jobs import open_consolidations
 from lib.platform import Platform
@@ -48,6 +49,18 @@ def lock_states(scope: Scope) -> Section:
     overview = Table("Locks", ("Lock", "State", "Why", "Last heartbeat", "Lease"), rows)
     details = (_details(report, scope.platform.environment.timezone) for report in reports[:_MOST_DETAILS])
     return Section((_locks_check(scope, reports),), (overview, *details))
+
+
+def held_since(scope: Scope) -> Section:
+    """The picture of the locks that are held: their tenures, and what was logged from the first one on. Judges nothing.
+
+    What cannot be read is another step's answer.
+    """
+    found, _ = or_fault(scope.platform.locks.locks)
+    held = [seen.record for seen in found or [] if seen.record is not None]
+    since = min((record.acquired_at for record in held), default=scope.since) - timedelta(minutes=1)
+    history = scope.history if since >= scope.since else scope.history_between(since, scope.now)
+    return Section((), pictures(timeline_of_locks(history, held)))
 
 
 def _details(report: LockReport, zone: str) -> Table:

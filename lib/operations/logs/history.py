@@ -166,12 +166,19 @@ class LogHistory:
         found = run.progress(self.until, self._lease_seconds)
         return Progress.UNFINISHED if found is Progress.RUNNING and self.is_replaced(run) else found
 
+    def taken_at(self, run: Consolidation) -> datetime | None:
+        """When its lock was taken over or released by force; None: no line reports that."""
+        acquired_at = run.at(EventKind.ACQUIRED)
+        if acquired_at is None or not run.batch_id:
+            return None
+        return next((event.at for event in self.events if event.at >= acquired_at and _takes_from(run, event)), None)
+
     def is_replaced(self, run: Consolidation) -> bool:
         """Whether it held the lock, and others took that away or consolidated its batch since."""
         acquired_at = run.at(EventKind.ACQUIRED)
         if acquired_at is None or not run.batch_id:
             return False
-        if any(_takes_from(run, event) for event in self.events if event.at >= acquired_at):
+        if self.taken_at(run) is not None:
             return True
         later = [
             other

@@ -236,12 +236,12 @@ def batch_names(runs: Sequence[Consolidation]) -> str:
 def overlapping_merges(runs: Sequence[Consolidation]) -> list[tuple[Consolidation, Consolidation]]:
     """Pairs of consolidations of one date, or of one batch, whose MERGEs ran at once."""
     merging = sorted(
-        (run for run in runs if run.has(EventKind.MERGING, EventKind.MERGED)), key=lambda run: _merge_interval(run)[0]
+        (run for run in runs if run.has(EventKind.MERGING, EventKind.MERGED)), key=lambda run: merge_interval(run)[0]
     )
     pairs = []
     for number, first in enumerate(merging):
-        ended_at = _merge_interval(first)[1]
-        overlapping = takewhile(lambda run: _merge_interval(run)[0] < ended_at, merging[number + 1 :])  # noqa: B023
+        ended_at = merge_interval(first)[1]
+        overlapping = takewhile(lambda run: merge_interval(run)[0] < ended_at, merging[number + 1 :])  # noqa: B023
         pairs += [(first, second) for second in overlapping if _is_same_work(first, second)]
     return pairs
 
@@ -252,9 +252,10 @@ def _is_same_work(first: Consolidation, second: Consolidation) -> bool:
     return bool(first.batch_id) and first.batch_id == second.batch_id
 
 
-def _merge_interval(run: Consolidation) -> tuple[datetime, datetime]:
-    merging_at, merged_at = run.at(EventKind.MERGING), run.at(EventKind.MERGED)
-    ended_at = merged_at or run.last_at
+def merge_interval(run: Consolidation) -> tuple[datetime, datetime]:
+    """From when until when it was in its MERGE, by its lines; until its last one where none reports the end."""
+    merging_at = run.at(EventKind.MERGING)
+    ended_at = run.at(EventKind.MERGED) or run.at(EventKind.MERGE_FAILED) or run.last_at
     if merging_at is None:
         merging_at = ended_at - timedelta(seconds=run.merge_seconds or 0.0)
     return merging_at, ended_at

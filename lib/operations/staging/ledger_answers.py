@@ -10,6 +10,7 @@ from lib.consolidation.ledger import MOST_RUNS, LedgerRun, is_cut, ledger_runs
 from lib.consolidation.staged_batch import StagedBatch, find_staged
 from lib.consolidation.upkeep.cleanup import Proof, ProvenTable
 from lib.operations.logs.timeline import Progress
+from lib.operations.pictures.timeline import pictures, timeline_of_runs
 from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.verdict.check import Check, Question
@@ -112,7 +113,9 @@ def _old_or_new(platform: Platform, runs: Sequence[LedgerRun], duplicate_keys: i
 def timeline_of_date(scope: Scope) -> Section:
     """The consolidations of the date as they were logged, all instances together. Judges nothing."""
     history, game_date = scope.history_of_date, scope.game_date
-    return Section((), (history.table(f"Logged consolidations of {game_date}", history.of_date(game_date)),))
+    runs = history.of_date(game_date)
+    table = history.table(f"Logged consolidations of {game_date}", runs)
+    return Section((), (*pictures(timeline_of_runs(history, runs)), table))
 
 
 @section(BATCH)

@@ -12,6 +12,7 @@ from lib.operations.logs.history import LogHistory
 from lib.operations.logs.monitoring import no_consolidation_seen, only_prints
 from lib.operations.logs.timeline import Consolidation, Progress
 from lib.operations.logs.unread import closes_nothing
+from lib.operations.pictures.timeline import pictures, timeline_of_runs
 from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.verdict.check import Check, Question
@@ -122,7 +123,9 @@ def phases(scope: Scope, batch_id: str = "") -> Section:
         check = TIME_SPENT.on(check.evidence, check.commands).unknown(
             f"{check.summary}; a line that no dialect reads may be its end", "See those lines in day1_monitoring."
         )
-    return Section((check,), (_table(scope.history, timed),))
+    shown = [run for run in scope.history.consolidations if any(run is one.run for one in timed)]
+    picture = timeline_of_runs(scope.history, shown, [timed[0].run])
+    return Section((check,), (*pictures(picture), _table(scope.history, timed)))
 
 
 def _check(platform: Platform, timed: Sequence[TimedRun]) -> Check:

@@ -1,0 +1,30 @@
+"""Pictures of executed notebooks, drawn again from their data: a drawing in an output is never trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+from markupsafe import Markup
+
+from lib.runbooks.markup import WHERE, sentence
+from lib.verdict.timeline.data import MEDIA_TYPE, Timeline, timeline_of
+from lib.verdict.timeline.drawing import drawn
+
+
+def timeline(payload: object) -> Markup:
+    """The timeline that is stored there, or a sentence that it is not one."""
+    try:
+        return Markup(drawn(timeline_of(payload)))  # noqa: S704 - it escapes all names
+    except ValueError:
+        return sentence(f"A timeline is not shown, for its data are not as they should be. {WHERE}")
+
+
+def timelines_in(notebook: Mapping[str, Any]) -> Iterator[Timeline]:
+    """Those that a valid executed notebook (nbformat 4) shows; what is not a timeline is left out. Hostile input."""
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", ()):
+            if MEDIA_TYPE in output.get("data", {}):
+                with suppress(ValueError):
+                    yield timeline_of(output["data"][MEDIA_TYPE])

@@ -1,0 +1,94 @@
+"""A timeline as HTML: its picture with legend and notes, and the same facts as a table. It runs and loads nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from lib.verdict.timeline.axis import Axis
+from lib.verdict.timeline.data import MEDIA_TYPE, Ending, Part, Timeline
+from lib.verdict.timeline.style import STYLE
+from lib.verdict.timeline.svg import CLASSES, SHAPES, SIGNS, sample, svg_of
+from lib.verdict.timeline.words import at_once, safe, took, what
+
+_COLUMNS = ("Where", "What", "Batch", "From", "To", "Took")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A timeline as an exhibit. Displaying it in a notebook draws it, and stores its data for the pages."""
+
+    timeline: Timeline
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        return {
+            MEDIA_TYPE: self.timeline.as_data(),
+            "text/html": drawn(self.timeline),
+            "text/plain": f"Timeline: {self.timeline.finding}",
+        }
+
+
+def drawn(timeline: Timeline) -> str:
+    """The whole exhibit, in the colours of the page where it has some."""
+    axis = Axis(timeline.since, timeline.until, timeline.timezone)
+    return (
+        f'<style>{STYLE}</style><figure class="tl"><figcaption>{safe(timeline.finding)} '
+        f"<span>{safe(axis.day)}</span></figcaption>{svg_of(timeline)}"
+        f'<ul class="tl-key">{"".join(_legend(timeline))}</ul>{"".join(_notes(timeline, axis))}'
+        f"<details><summary>As a table</summary>{_table(timeline, axis)}</details></figure>"
+    )
+
+
+def _legend(timeline: Timeline) -> Iterator[str]:
+    """Of what the picture holds."""
+    parts = {bar.part for bar in timeline.bars}
+    for part in Part:
+        if part in parts and part is not Part.WHOLE:
+            yield f"<li>{sample(CLASSES[part], SHAPES[part])}{part}</li>"
+    if any(lock.holds for lock in timeline.locks):
+        yield f"<li>{sample('tl-hold', (5, 8))}lock held</li>"
+    endings = {bar.ending for bar in timeline.bars}
+    for ending in Ending:
+        if ending and ending in endings:
+            yield f'<li><b class="tl-sign">{SIGNS[ending]}</b>{ending}</li>'
+    if any(bar.is_open for bar in timeline.bars):
+        yield "<li>dashed: its end was not logged</li>"
+
+
+def _notes(timeline: Timeline, axis: Axis) -> Iterator[str]:
+    if timeline.marks:
+        letters = zip("abcdefghijklmnopqrstuvwxyz", timeline.marks, strict=False)
+        items = (f"<li><b>{letter}</b> {safe(axis.dated(mark.at))} {safe(mark.label)}</li>" for letter, mark in letters)
+        yield f'<ul class="tl-marks">{"".join(items)}</ul>'
+    skewed = sum(bar.end < bar.start for bar in timeline.bars)
+    skewed += sum(hold.end < hold.start for lock in timeline.locks for hold in lock.holds)
+    notes = list(timeline.notes)
+    if skewed:
+        notes.append(f"Clocks differ: {skewed} end before they start and are drawn without a length.")
+    if notes:
+        yield f"<p>{safe(' '.join(notes))}</p>"
+
+
+def _table(timeline: Timeline, axis: Axis) -> str:
+    head = "".join(f'<th scope="col">{column}</th>' for column in _COLUMNS)
+    body = "".join(f"<tr>{''.join(f'<td>{safe(cell)}</td>' for cell in row)}</tr>" for row in _rows(timeline, axis))
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div class="tl-table" tabindex="0" role="group" aria-label="The timeline as a table">{table}</div>'
+
+
+def _rows(timeline: Timeline, axis: Axis) -> Iterator[tuple[str, ...]]:
+    def times(start: datetime, end: datetime) -> tuple[str, str, str]:
+        return axis.clock(start), axis.clock(end), took(start, end)
+
+    for bar in timeline.bars:
+        yield timeline.lanes[bar.lane].name, what(bar), bar.batch, *times(bar.start, bar.end)
+    for overlap in timeline.overlaps:
+        yield "overlap", at_once(overlap), overlap.batches, *times(overlap.start, overlap.end)
+    for lock in timeline.locks:
+        if lock.note:
+            yield lock.name, lock.note, "", "", "", ""
+        for hold in lock.holds:
+            held = "held, no release was logged" if hold.is_open else "held"
+            yield lock.name, held, hold.batch, *times(hold.start, hold.end)

@@ -1,0 +1,43 @@
+"""How a timeline looks: in a page's colours, else in JupyterLab's, else in tones that show on white and on black."""
+
+STYLE = """
+.tl { margin: 0; container-type: inline-size; font-size: var(--small, 14px); }
+.tl > svg { display: block; overflow: hidden; margin: .6rem 0 .3rem; }
+.tl figcaption { font-weight: 600; }
+.tl figcaption span { font-weight: 400; color: var(--muted, inherit); white-space: nowrap; }
+.tl text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; font-variant-numeric: tabular-nums; }
+.tl text { fill: var(--ink, currentColor); }
+.tl text.tl-soft, .tl .tl-soft { fill: var(--muted, currentColor); }
+.tl text.tl-bad { fill: var(--fail, var(--jp-error-color1, #c4392b)); font-weight: 650; }
+.tl text:is(.tl-label, .tl-bad, .tl-sign) { paint-order: stroke; stroke-width: 4px; stroke-linejoin: round; }
+.tl text:is(.tl-label, .tl-bad, .tl-sign) { stroke: var(--card, var(--jp-layout-color0, #fff)); }
+.tl .tl-name { font-weight: 600; }
+.tl .tl-sign { font-size: 16px; font-weight: 800; fill: currentColor; }
+.tl .tl-sign { color: var(--fail, var(--jp-error-color1, #c4392b)); }
+.tl-grid { stroke: var(--line, #8884); }
+.tl-whole { fill: var(--muted, #76828f); }
+.tl-wait { fill: var(--lock-wait, #76828f); stroke: var(--lock-wait, #76828f); }
+.tl-merge { fill: var(--merge, #4c78a8); stroke: var(--merge, #4c78a8); }
+.tl-check { fill: var(--validation, #2f8577); stroke: var(--validation, #2f8577); }
+.tl-clean { fill: var(--cleanup, #9a6fb0); stroke: var(--cleanup, #9a6fb0); }
+.tl-several { fill: var(--none, #76828f); }
+.tl-hold { fill: var(--lock-held, #b0750f); stroke: var(--lock-held, #b0750f); }
+.tl-free { fill: var(--line, #8886); }
+.tl rect.tl-open { fill: none; stroke-dasharray: 5 3; stroke-width: 1.5px; }
+.tl-band { pointer-events: none; stroke: var(--fail, var(--jp-error-color1, #c4392b)); }
+.tl-hatch { stroke: var(--fail, var(--jp-error-color1, #c4392b)); stroke-width: 1.4px; }
+.tl-under { stroke: var(--card, var(--jp-layout-color0, #fff)); stroke-width: 3.2px; }
+.tl-lead { stroke: var(--fail, var(--jp-error-color1, #c4392b)); }
+.tl-zoom { fill: none; stroke: var(--ink, currentColor); stroke-width: 1.5px; }
+.tl-mark { stroke: var(--ink, currentColor); stroke-width: 1.5px; }
+.tl ul { list-style: none; margin: .3rem 0 0; padding: 0; font-size: 12px; color: var(--muted, inherit); }
+.tl-key { display: flex; flex-wrap: wrap; gap: .15rem 1rem; }
+.tl-key li { display: flex; align-items: center; gap: .4rem; }
+.tl p { margin: .4rem 0 0; font-size: 12px; color: var(--muted, inherit); }
+.tl details { margin-top: .4rem; }
+.tl summary { cursor: pointer; width: fit-content; color: var(--muted, inherit); font-size: 12px; }
+.tl-table { overflow-x: auto; }
+.tl-table :is(th, td) { white-space: nowrap; text-align: left; padding-right: .9rem; }
+@container (max-width: 36rem) { .tl-fine { display: none; } }
+@media print { .tl * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
+"""
