@@ -191,6 +191,11 @@ def facts(caption: str, values: Mapping[str, Any]) -> Table:
     return Table(caption, ("Fact", "Value"), list(values.items()))
 
 
+def not_asked(question: Question, why: str) -> Section:
+    """A step whose premise a table or its settings lack: one sentence, and no answer that counts in the verdict."""
+    return Section((), (facts(question.name, {"answer": f"not asked: {why}"}),))
+
+
 def _heading(column: str, cells: Sequence[Sequence[Any]]) -> str:
     """Over numbers it stands to the right, as they do."""
     is_of_numbers = all(_is_number(value) for cell in cells for value in cell)
