@@ -71,7 +71,7 @@ def missing_model(stage: Stage) -> Scene:
     says = (
         f"no rows of {_SYSTEM} in ",
         f"{_SYSTEM}: {local_time(last, stage.platform.environment.timezone)}",
-        *(f"{_SYSTEM} in {game[0]['game_id']}" for game in by_game[2:]),
+        *(f"{_SYSTEM} in game {game[0]['game_id']}" for game in by_game[2:]),
     )
     return Scene([Look("daily_quality", Verdict.FAIL, says, stage.of_today)])
 

@@ -20,6 +20,6 @@ def home(tmp_path: Path) -> Path:
 def platform(home: Path) -> Iterator[Platform]:
     library = logging.getLogger("lib")
     handlers = list(library.handlers)
-    environment = Environment(name="local", platform="embedded", project_id="local")
+    environment = Environment(name="local", platform="embedded", project_id="local", unit="game", entity="player")
     yield Platform(environment, EmbeddedAdapters(home, environment))
     library.handlers[:] = handlers

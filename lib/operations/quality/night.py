@@ -1,11 +1,11 @@
-"""The rows of one game date, beside those of the dates before it: what the daily check looks at.
+"""The rows of one date, beside those of the dates before it: what the daily check looks at.
 
-What they are held against is data in ``params/quality.yaml``, with the reason of each.
+What they are held against is data, the quality file of the environment, with the reason of each.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from statistics import median
@@ -14,21 +14,24 @@ from lib import places
 from lib.consolidation.errors import QueryOverLimit
 from lib.consolidation.schema import NUMBERS
 from lib.consolidation.staging import staging_backlog
-from lib.consolidation.upkeep.column_rules import ColumnRule, Measure, contradictions, measures_of
+from lib.consolidation.upkeep.column_rules import ColumnRule, DirectionRule, Measure, contradictions_of, measures_of
 from lib.consolidation.upkeep.day_profiles import (
     DayProfile,
     DayWritten,
-    SystemProfile,
+    Groups,
+    SourceProfile,
     is_active,
     last_written,
     profile_days,
 )
-from lib.consolidation.upkeep.subjects import Activity, activity_by_day
-from lib.consolidation.upkeep.value_figures import difference, figures_of, number, word_counts_of
+from lib.consolidation.upkeep.subjects import Activity, activity_by_day, subject_columns
+from lib.consolidation.upkeep.value_figures import figures_of, number, word_counts_of
 from lib.consolidation.warehouse import Column
+from lib.environment.nouns import plural
 from lib.errors import UserError
 from lib.operations.due.answer import Due
-from lib.operations.quality.rules import QualityRules, load_rules
+from lib.operations.quality.rules import DifferenceRule, QualityRules, load_rules
+from lib.operations.quality.words import Words
 from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.verdict.check import Looking
@@ -40,12 +43,12 @@ _MOST_DAYS = 400
 
 @dataclass(frozen=True)
 class Night:
-    """A game date with its recent past. Everything is counted in the warehouse, and once.
+    """A date with its recent past. Everything is counted in the warehouse, and once.
 
     Attributes:
         scope: The run's platform and date.
         days: How many days before the date are its past.
-        games: How many games there are, if someone says so; None: the environment's `due` does, if it can.
+        games: How many units are due, if someone says so; None: the environment's `due` does, if it can.
         rules: What the rows are held against.
     """
 
@@ -92,10 +95,11 @@ class Night:
 
     @property
     def due(self) -> Due:
-        """Whether rows of the date are due, and of how many games; what someone says stands over the environment."""
+        """Whether rows of the date are due, and of how many units; what someone says stands over the environment."""
         if self.games is None:
             return self.scope.due.on(self.game_date)
-        return Due(self.games > 0, "no games (confirmed)", self.games)
+        units = plural(self.words.unit or "unit")
+        return Due(self.games > 0, f"no {units} (confirmed)", self.games, units)
 
     @property
     def monitoring(self) -> Looking:
@@ -129,34 +133,41 @@ class Night:
 
     @property
     def number_columns(self) -> list[str]:
-        """Columns that the rules name and that hold numbers: the values of each system are compared in them."""
+        """Columns that the rules name and that hold numbers: the values of each source are compared in them."""
         named = {rule.column for rule in self.rules.columns}
-        return [name for name, column in self.columns.items() if name in named and column.type in NUMBERS]
+        return [name for name, column in self.columns.items() if name in named and self._is_number(name)]
 
     @property
-    def has_bias(self) -> bool:
-        """Whether the table has both columns whose difference is the bias, as numbers."""
-        of = (self.columns.get(name) for name in (self.rules.values.predicted, self.rules.values.line))
-        return all(column is not None and column.type in NUMBERS for column in of)
+    def differences(self) -> list[DifferenceRule]:
+        """Those whose columns the table has, as numbers."""
+        rules = self.rules.values.differences
+        return [rule for rule in rules if self._is_number(rule.value) and self._is_number(rule.less)]
 
     @property
-    def words(self) -> tuple[str, ...]:
+    def directions(self) -> list[DirectionRule]:
+        """Those that the table has columns for."""
+        return [rule for rule in self.rules.directions if rule.fits(self.columns)]
+
+    def _is_number(self, name: str) -> bool:
+        return (column := self.columns.get(name)) is not None and column.type in NUMBERS
+
+    @property
+    def category_words(self) -> tuple[str, ...]:
         """What the category column may say; nothing where the table lacks it."""
         category = self.rules.values.category
         return next((rule.one_of for rule in self.column_rules if rule.column == category), ())
 
     @property
     def _measures(self) -> list[Measure]:
-        """All that the one scan brings of the rows of a date and system."""
+        """All that the one scan brings of the rows of a date and source."""
         counted, values = is_active(self.platform.table), self.rules.values
         measures = [measure for rule in self.column_rules for measure in measures_of(rule, counted)]
-        measures += contradictions(list(self.columns.values()), counted)
+        measures += [contradictions_of(rule, counted) for rule in self.directions]
         for column in self.number_columns:
             measures += figures_of(column, number(column), counted)
-        if self.has_bias:
-            bias = f"({number(values.predicted)} - {number(values.line)})"
-            measures += figures_of(difference(values.predicted, values.line), bias, counted)
-        return [*measures, *word_counts_of(values.category, self.words, counted)]
+        for rule in self.differences:
+            measures += figures_of(rule.measure, f"({number(rule.value)} - {number(rule.less)})", counted)
+        return [*measures, *word_counts_of(values.category, self.category_words, counted)]
 
     @cached_property
     def waiting_batches(self) -> list[str]:
@@ -172,11 +183,6 @@ class Night:
         """Whether more rows of the date are to be expected: it is not over, and batches wait."""
         return not self.is_over and bool(self.waiting_batches)
 
-    @property
-    def _grouped_by(self) -> dict[str, str]:
-        rules = self.rules
-        return {"game_column": rules.game_column, "system_column": rules.system_column} if self.has_systems else {}
-
     @cached_property
     def _compared(self) -> tuple[int, dict[date, DayProfile]]:
         """How many days before the date are looked at, and what was found: as many as may be read at once."""
@@ -185,7 +191,7 @@ class Night:
             since = self.game_date - timedelta(days=days)
             try:
                 found = profile_days(
-                    platform.warehouse, platform.table, self._measures, since, self.game_date, **self._grouped_by
+                    platform.warehouse, platform.table, self._measures, since, self.game_date, self.groups
                 )
                 return days, {profile.game_date: profile for profile in found}
             except QueryOverLimit as error:
@@ -241,17 +247,21 @@ class Night:
         return {}
 
     @property
-    def has_systems(self) -> bool:
-        """Whether the table has a column for the game and one for the system."""
-        return {self.rules.game_column, self.rules.system_column} <= self.columns.keys()
+    def groups(self) -> Groups:
+        """The columns to count by, as far as the table has them."""
+        groups = self.rules.groups
+        return Groups(**{name: column for name, column in asdict(groups).items() if column in self.columns})
+
+    @property
+    def words(self) -> Words:
+        """What reports call the table's things."""
+        return Words(self.platform.environment.nouns, self.groups, subject_columns(self.platform.table))
 
     @cached_property
-    def coverage(self) -> dict[date, list[SystemProfile]]:
-        """The systems with active rows, by date; nothing when the table has no column for them."""
-        if not self.has_systems:
-            return {}
-        seen = {day: [of for of in profile.systems if of.active_rows] for day, profile in self.profiles.items()}
-        return {day: systems for day, systems in seen.items() if systems}
+    def coverage(self) -> dict[date, list[SourceProfile]]:
+        """The sources with active rows, by date."""
+        seen = {day: [of for of in profile.sources if of.active_rows] for day, profile in self.profiles.items()}
+        return {day: sources for day, sources in seen.items() if sources}
 
     @cached_property
     def activity(self) -> dict[date, Activity]:
@@ -267,10 +277,10 @@ def night_of(scope: Scope, *, days: int, games: int | None = None) -> Night:
     Args:
         scope: The run's platform and date.
         days: How many days before the date its rows are compared with.
-        games: How many games there are on the date; None: the environment's `due` says so, if it can.
+        games: How many units are due on the date; None: the environment's `due` says so, if it can.
 
     Raises:
-        UserError: An impossible number, or ``params/quality.yaml`` does not fit.
+        UserError: An impossible number, or the quality file does not fit.
     """
     if not 1 <= days <= _MOST_DAYS:
         raise UserError(f"days={days} can't be looked at; write 1 to {_MOST_DAYS}")
