@@ -35,7 +35,7 @@ def highest_lines(stage: Stage) -> Scene:
     rows = _close_to_lines(_rows(stage, stage.today), offered=_OFFERED_ABOVE)
     stage.insert(rows)
     biases = [f"bias, {system}: {_bias(rows, system):.1f}" for system in SYSTEMS]
-    says = (*biases, "share of OVER 0%", "share of UNDER 100%", "and all 7 others", "such as which line is kept")
+    says = (*biases, "share of OVER 0%", "share of UNDER 100%", "and all 7 others", "such as which row is kept")
     return Scene([Look("daily_quality", Verdict.FAIL, says, stage.of_today)])
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 
-from lib.consolidation.upkeep.day_profiles import Cell, cells_of
+from lib.consolidation.upkeep.day_profiles import Cell
 from lib.environment.nouns import counted, plural
 from lib.operations.quality.night import Night
 from lib.operations.quality.usual_sources import UsualSource, is_usual, last_rows, usual_sources
@@ -32,7 +32,6 @@ class _Found:
     """What the date has of each unit and source, beside what is usual."""
 
     night: Night
-    cells: Sequence[Cell]
 
     @cached_property
     def usual(self) -> dict[str | None, UsualSource]:
@@ -41,7 +40,7 @@ class _Found:
     @cached_property
     def there(self) -> dict[tuple[str | None, str | None], Cell]:
         """By unit and source what the date has rows of."""
-        return {(cell.unit, cell.source): cell for cell in self.cells if cell.rows}
+        return {(cell.unit, cell.source): cell for cell in self.night.cells if cell.rows}
 
     @cached_property
     def units(self) -> list[str | None]:
@@ -54,7 +53,7 @@ class _Found:
     @cached_property
     def units_recur(self) -> bool:
         """Whether units have a past of their own."""
-        return any(cell.dates >= self.night.rules.fewest_dates for cell in self.cells)
+        return any(cell.dates >= self.night.rules.fewest_dates for cell in self.night.cells)
 
     @property
     def gone(self) -> list[str | None]:
@@ -87,7 +86,7 @@ class _Found:
         gone, night = self.gone, self.night
         return [
             (cell.unit, cell.source)
-            for cell in self.cells
+            for cell in self.night.cells
             if not cell.rows and cell.source not in gone and is_usual(night, cell.first, cell.dates, cell.alike)
         ]
 
@@ -155,11 +154,7 @@ def completeness(night: Night) -> Section:
         return not_asked(COMPLETENESS, f"the table has no column {', '.join(night.rules.groups.columns)}")
     if night.profile is None:
         return not_asked(COMPLETENESS, "the date has no rows")
-    platform, fewest = night.platform, night.rules.fewest_dates
-    cells = cells_of(
-        platform.warehouse, platform.table, night.groups, night.since, night.game_date, fewest_dates=fewest
-    )
-    found = _Found(night, cells)
+    found = _Found(night)
     return Section((_check(found),), (_grid(found),))
 
 

@@ -16,10 +16,12 @@ from lib.consolidation.schema import NUMBERS
 from lib.consolidation.staging import staging_backlog
 from lib.consolidation.upkeep.column_rules import ColumnRule, DirectionRule, Measure, contradictions_of, measures_of
 from lib.consolidation.upkeep.day_profiles import (
+    Cell,
     DayProfile,
     DayWritten,
     Groups,
     SourceProfile,
+    cells_of,
     is_active,
     last_written,
     profile_days,
@@ -262,6 +264,12 @@ class Night:
         """The sources with active rows, by date."""
         seen = {day: [of for of in profile.sources if of.active_rows] for day, profile in self.profiles.items()}
         return {day: sources for day, sources in seen.items() if sources}
+
+    @cached_property
+    def cells(self) -> list[Cell]:
+        """The units and sources that the date has rows of, and those that recur; only where the table has columns."""
+        warehouse, table, fewest = self.platform.warehouse, self.platform.table, self.rules.fewest_dates
+        return cells_of(warehouse, table, self.groups, self.since, self.game_date, fewest_dates=fewest)
 
     @cached_property
     def activity(self) -> dict[date, Activity]:

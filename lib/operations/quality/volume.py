@@ -40,7 +40,7 @@ def units_of(sources: Sequence[SourceProfile]) -> int:
 def recent_rows(night: Night) -> RecentRows:
     """The rows of the dates before, as they are compared."""
     figures = {day.game_date: found for day in night.past if (found := _compared_rows(night, day))}
-    return RecentRows(figures, night.rules.volume)
+    return RecentRows(figures, replace(night.rules.volume, per=tuple(_per(night))))
 
 
 def _per(night: Night) -> dict[str, str]:
@@ -63,14 +63,19 @@ def _compared_rows(night: Night, day: DayProfile) -> float | None:
     return day.active_rows / parts if day.active_rows and parts else None
 
 
+def _units(night: Night) -> int:
+    """Units of the date that readers see rows of, by whichever source."""
+    return len({cell.unit for cell in night.cells if cell.rows}) if night.groups.unit else 0
+
+
 def _volume_check(night: Night, profile: DayProfile) -> Check:
     figure, recent = _compared_rows(night, profile), recent_rows(night)
     judged = recent.judge(night.game_date, figure or 0.0)
     question = VOLUME.on(_evidence(night, profile, figure, recent, judged), night.row_count)
     sources = night.coverage.get(night.game_date, [])
-    counted = night.words.rows_of(profile.active_rows, units_of(sources), len(sources))
+    counted = night.words.rows_of(profile.active_rows, _units(night), len(sources))
     step = f"See whether its batches wait in staging: {night.monitoring}"
-    if night.groups.unit and units_of(sources) < (night.due.units or 0):
+    if night.groups.unit and _units(night) < (night.due.units or 0):
         return not_yet(night, question.fails(f"{counted}; {night.due}", step))
     if judged is None:
         enough = ", as many as were due" if night.due.units else ""
@@ -119,7 +124,7 @@ def _evidence(
     units = plural(night.words.unit or "unit")
     seen: dict[str, Value] = {"rows": profile.active_rows}
     seen |= {"inactive rows": profile.rows - profile.active_rows} if night.platform.table.active_column else {}
-    seen |= {units: units_of(sources)} if groups.unit else {}
+    seen |= {units: _units(night)} if groups.unit else {}
     if night.games is not None or night.scope.due.settings:
         seen[f"{units} due"] = str(night.due) if night.due.units is None else night.due.units
     seen |= {plural(night.words.source): len(sources)} if groups.source else {}
@@ -171,6 +176,8 @@ def _recent_dates(night: Night) -> Table:
 
     rows = [row(day) for day in reversed(night.profiles)]
     note = "Dates without rows are left out."
+    if groups.unit and groups.source:
+        note += f" {plural(words.unit).capitalize()}: those of the {words.source} that has most."
     if night.days_compared < night.days:
         note += f" {night.days_compared} days before it instead of {night.days}: more would read over the limit."
     columns = [*rows[0]] if rows else []
