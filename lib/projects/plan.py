@@ -220,5 +220,5 @@ _QUALITY = """\
 # most_days_without_rows: 7 # after a longer break the table counts as frozen
 # values: { category: status } # a column of words, whose shares are compared with recent dates
 
-# What the values must be like. Numbers of these columns are compared with recent dates as well.
+# What the values must be like. Numbers that have a limit are compared with recent dates as well.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from lib.projects.sample import Sample
 # A column of so few words, in so many rows a word, has no others.
 _MOST_WORDS = 8
 _FEWEST_ROWS_A_WORD = 20
+# Numbers that name something, of which no mean says anything.
+_ID = re.compile(r"(^|_)(id|key|code|no|number)$")
 
 
 def learnt_rules(sample: Sample, known: Sequence[str]) -> list[dict[str, Any]]:
@@ -37,6 +40,6 @@ def _values_of(sample: Sample, name: str, type_: str) -> dict[str, Any]:
         rows = len(sample) - sample.empty(name)
         few = 0 < len(words) <= _MOST_WORDS and rows >= _FEWEST_ROWS_A_WORD * len(words)
         return {"one_of": sorted(map(str, words))} if few else {}
-    if type_ in NUMBERS:
+    if type_ in NUMBERS and not _ID.search(name.lower()):
         return {"lowest": 0} if min(map(float, sample.values(name)), default=-1.0) >= 0 else {}
     return {}

@@ -194,7 +194,7 @@ def _cause_check(explained: Explanation, timezone: str) -> Check:
     if differs := _differs(explained, [name for name, _ in columns]):
         summary = f"{summary}; {differs}"
     step = "Find the two consolidations in the timeline below, and whether they ran without the lock."
-    if times := writers.in_words(writers.writes_of(explained.groups), timezone):
+    if times := writers.in_words(writers.writes_of(writers.of_several_writes(explained.groups)), timezone):
         summary = f"{summary}; {times}"
         step = "Find what wrote at each of these times, such as a schedule and a backfill, and let one of them write."
     # That there are duplicates is another check's FAIL; a repair removes them and not their cause.

@@ -135,9 +135,9 @@ class Night:
 
     @property
     def number_columns(self) -> list[str]:
-        """Columns that the rules name and that hold numbers: the values of each source are compared in them."""
-        named = {rule.column for rule in self.rules.columns}
-        return [name for name, column in self.columns.items() if name in named and self._is_number(name)]
+        """Columns of numbers with limits, in which the values of each source are compared; an id has none."""
+        limited = {rule.column for rule in self.rules.columns if rule.is_of_numbers}
+        return [name for name in self.columns if name in limited and self._is_number(name)]
 
     @property
     def differences(self) -> list[DifferenceRule]:

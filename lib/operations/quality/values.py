@@ -15,7 +15,6 @@ from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, Table, not_asked, section
 from lib.verdict.verdict import Verdict, worst
 from lib.words.quantities import Value, percent
-from lib.words.text import text_of
 
 NULLS = Question("null_values", "NULLs")
 RANGES = Question("ranges", "Ranges")
@@ -122,9 +121,15 @@ def _flaw(night: Night, profile: DayProfile, column: str, measure: str, what: st
 
 
 def _expected(rule: ColumnRule) -> str:
-    parts = []
-    if rule.lowest is not None or rule.highest is not None:
-        parts.append(f"{text_of(rule.lowest)} to {text_of(rule.highest)}")
+    match rule.lowest, rule.highest:
+        case None, None:
+            parts = []
+        case lowest, None:
+            parts = [f"{lowest:g} or more"]
+        case None, highest:
+            parts = [f"{highest:g} or less"]
+        case lowest, highest:
+            parts = [f"{lowest:g} to {highest:g}"]
     parts += [f"a multiple of {rule.step:g}"] if rule.step is not None else []
     parts += [f"one of {', '.join(rule.one_of)}"] if rule.one_of else []
     return f"not {' and '.join(parts)}"

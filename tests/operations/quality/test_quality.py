@@ -237,11 +237,11 @@ FLAWS = {
     ),
     "quarter points": (
         f"UPDATE {NAME} SET current_points_line = 24.25 WHERE {OF_DAY} AND player_lookup = 'player1'",
-        {"Ranges": "FAIL current_points_line: 9 not 0.0 to 100.0 and a multiple of 0.5"},
+        {"Ranges": "FAIL current_points_line: 9 not 0 to 100 and a multiple of 0.5"},
     ),
     "impossible points": (
         f"UPDATE {NAME} SET predicted_points = 'nan' WHERE {OF_DAY} AND player_lookup = 'player0'",
-        {"Ranges": "FAIL predicted_points: 9 not 0.0 to 100.0"},
+        {"Ranges": "FAIL predicted_points: 9 not 0 to 100"},
     ),
     "unknown word": (
         f"UPDATE {NAME} SET recommendation = '<b>over' WHERE {OF_DAY} AND player_lookup = 'player1'",
