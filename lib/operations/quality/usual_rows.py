@@ -1,9 +1,9 @@
 """How many rows a date usually has: as its weekday does, brought forward by the growth of recent weeks.
 
-What is compared are ratios, as logarithms, for tables vary and grow by shares. Every figure is a median: of the same
-weekday's dates the usual rows, of all pairs of dates that are weeks apart the growth and the scatter. So a few bad
-dates move nothing; those that would FAIL themselves are left out as well. This is how monitors of row counts proceed
-that compare weekdays with their own past (Elementary's ``seasonality: day_of_week``), with medians for their means.
+Ratios are compared, as logarithms, since tables vary and grow by shares. Every figure is a median: the usual rows of
+the dates of the same weekday, growth and scatter of all pairs of dates that are whole weeks apart. So a few bad dates
+move nothing; those that would FAIL themselves are left out as well. Monitors of row counts such as Elementary
+(``seasonality: day_of_week``) compare weekdays in the same way, by mean and standard deviation.
 """
 
 from __future__ import annotations
