@@ -111,7 +111,7 @@ def _night_and_race(acts: Acts, today: date) -> list[Step]:
             yesterday,
             Verdict.PASS,
             "the night's rows are like those of the four weeks before it",
-            mentions=("of the usual rows for a game and system",),
+            mentions=("of the usual rows per game and system",),
             beside_previous=True,
         ),
         Act("The race: today the old code runs, two consolidations at once, twice", acts.race),

@@ -145,7 +145,7 @@ def _in_words(result: ConsolidationResult) -> str:
 @options.environment
 @options.as_json
 def duplicates(game_date: date, environment: str, as_json: bool) -> None:
-    """Count duplicate keys of a date: exactly, and as the guide's query does.
+    """Count duplicate keys of a date.
 
     Exits 1 when there are any, 3 when the date has no rows to look at.
     """
@@ -153,17 +153,19 @@ def duplicates(game_date: date, environment: str, as_json: bool) -> None:
     from lib.platform import connect
 
     platform = connect(environment)
-    counts = count_duplicates(platform.warehouse, platform.table, game_date, game_date, with_guide=True)
-    count = next(iter(counts), DuplicateCount(game_date, guide_keys=0))
+    counts = count_duplicates(platform.warehouse, platform.table, game_date, game_date, with_rounded=True)
+    count = next(iter(counts), DuplicateCount(game_date, rounded_keys=0 if platform.table.rounded_columns else None))
     if as_json:
-        figures = {name: value for name, value in asdict(count).items() if name != "game_date"}
+        figures = {name: value for name, value in asdict(count).items() if name != "game_date" and value is not None}
         options.echo_json(options.dated(figures, game_date, platform.table.date_column))
     elif not counts:
         click.echo(f"{game_date}: no rows, so nothing can be said about duplicates")
     else:
+        columns = ", ".join(platform.table.rounded_columns)
+        rounded = f"; {count.rounded_keys} when {columns} is rounded" if columns else ""
         click.echo(
-            f"{game_date}: {count.duplicate_keys} duplicate keys ({count.excess_rows} rows too many) among "
-            f"{count.rows} rows; the guide's query, which rounds the line, counts {count.guide_keys}"
+            f"{game_date}: {count.duplicate_keys} duplicate keys ({count.excess_rows} surplus rows) among "
+            f"{count.rows} rows{rounded}"
         )
         if count.duplicate_keys:
             click.echo(f"Next: {platform.commands.run('duplicate_diagnosis', {'date': game_date})}")

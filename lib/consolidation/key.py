@@ -42,6 +42,18 @@ def counted_rows(spec: TableSpec, alias: str) -> str:
     return f"{of_date} AND {alias}.{quoted(spec.active_column)}" if spec.active_column else of_date
 
 
+def duplicated_rows(spec: TableSpec, columns: str = "T.*") -> str:
+    """GoogleSQL: the rows of the date whose key is not unique. Parameter: day."""
+    keys = column_list(spec.key_columns, "D")
+    duplicated = (
+        f"SELECT {keys} FROM {spec.table.sql} AS D WHERE {counted_rows(spec, 'D')} GROUP BY {keys} HAVING COUNT(*) > 1"
+    )
+    return (
+        f"SELECT {columns} FROM {spec.table.sql} AS T JOIN ({duplicated}) AS K "
+        f"ON {same_key(spec, 'T', 'K')} WHERE {counted_rows(spec, 'T')}"
+    )
+
+
 def newest_of_each_key(spec: TableSpec, columns: Sequence[Column]) -> str:
     """The end of a SELECT that keeps one row a key: the newest."""
     # The analyzer takes no QUALIFY without a WHERE.

@@ -20,7 +20,7 @@ class DuplicateCounts:
     def again(self, since: date, until: date) -> list[DuplicateCount]:
         """Count the dates from `since` to `until` that have rows, oldest first. Raises `WarehouseUnavailable`."""
         platform = self._platform
-        found = count_duplicates(platform.warehouse, platform.table, since, until, with_guide=True)
+        found = count_duplicates(platform.warehouse, platform.table, since, until, with_rounded=True)
         by_date = {count.game_date: count for count in found}
         self._known |= {day: by_date.get(day) for day in days_of(since, until)}
         return found

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from lib.errors import UserError
-from lib.projects.quality_rules import learnt_volume
 from lib.words.text import one_line
 
 _PARAMS = Path("params")
@@ -127,10 +126,8 @@ class ProjectPlan:
         return [head, "due:", f"  calendar: {{ weekdays: [{', '.join(days)}] }} # {seen}"]
 
     def _quality(self) -> str:
-        volume = learnt_volume([*self.rows.values()])
-        limits = _QUALITY.format(warn=volume.warn_below, fail=volume.fail_below)
         rules = [f"  - {yaml_value(rule)}" for rule in self.rules]
-        return limits + _text(*(["columns:", *rules] if rules else ["columns: []"]))
+        return _QUALITY + _text(*(["columns:", *rules] if rules else ["columns: []"]))
 
 
 def yaml_line(name: str, value: Any, because: str = "") -> str:
@@ -220,29 +217,18 @@ lines: []
 """
 
 _QUALITY = """\
-# What daily_quality holds the rows of a date against, beside the recent dates of the table. Learnt by `runbook init`:
-# correct what is wrong, and add what you know.
-fewest_dates: 3 # so few earlier dates are no history
-volume_warn_below: {warn} # rows of a date, as a share of the recent dates' median
-volume_fail_below: {fail}
-usual_system_share: 0.8 # with game_column: and system_column:, a system that was there on this share is expected
-thin_below: 0.5
-null_share_rise: 0.25 # NULLs of a column that may be empty: a rise by so much, and to twice the usual
-unseen_warn_above: 0.1 # keys without a row that counts, as a share
-unseen_fail_above: 0.3
-most_lines: 10
-usual_days_without_rows: 1
-most_days_without_rows: 7 # after a longer break the table counts as frozen
-written_at_most_hours_before: 24
+# What daily_quality holds the rows of a date against, beside the recent dates of the table. Made by `runbook init`:
+# correct what is wrong, and add what you know. What is left out has the default that is shown.
+#
+# groups: { unit: store_id, source: channel } # columns, either or both: each usual one has rows on each date
+# volume: { warn_below: 0.8, fail_below: 0.5, warn_above: 3 } # of the usual rows of the weekday
+#   per: [store_id] # columns of groups, where dates differ much: compared are the rows for each of them
+# fewest_dates: 7 # with fewer earlier dates nothing is usual
+# null_share_rise: 0.25 # NULLs of a column that may be empty: a rise by so much, and to twice the usual, is a WARN
+# unseen_warn_above: 0.1 # keys without an active row, as a share
+# unseen_fail_above: 0.3
+# most_days_without_rows: 7 # after a longer break the table counts as frozen
+# values: { category: status } # a column of words, whose shares are compared with recent dates
 
-# The numbers of the columns below, against recent good dates: how many times their scatter, and how much at least.
-values:
-  fewest_dates: 7
-  fewest_rows: 20
-  bias: {{ scatters: 4, steady: 0.1, warn: 1.2, fail: 1.5 }}
-  share: {{ scatters: 4.5, steady: 0.02, warn: 0.2, fail: 0.3 }}
-  mean: {{ scatters: 5, steady: 0.1, warn: 0.6, fail: 1.2 }}
-  spread: {{ scatters: 5, steady: 0.1, warn: 0.5, fail: 0.8 }}
-
-# What the values must be like.
+# What the values must be like. Numbers that have a limit are compared with recent dates as well.
 """

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
 from lib.consolidation.schema import NUMBERS
@@ -13,10 +12,8 @@ from lib.projects.sample import Sample
 # A column of so few words, in so many rows a word, has no others.
 _MOST_WORDS = 8
 _FEWEST_ROWS_A_WORD = 20
-# What holds for a date of which nothing is known, and the least that is learnt.
-_WARN_BELOW, _FAIL_BELOW, _LEAST = 0.8, 0.5, 0.1
-_FEWEST_DATES = 7
-_MARGIN = 0.9
+# Numbers that name something, of which no mean says anything.
+_ID = re.compile(r"(^|_)(id|key|code|no|number)$")
 
 
 def learnt_rules(sample: Sample, known: Sequence[str]) -> list[dict[str, Any]]:
@@ -37,28 +34,12 @@ def learnt_rules(sample: Sample, known: Sequence[str]) -> list[dict[str, Any]]:
     return rules
 
 
-@dataclass(frozen=True)
-class LearntVolume:
-    """Rows of a date, as shares of the median date, below which a date is WARN and FAIL."""
-
-    warn_below: float
-    fail_below: float
-
-
-def learnt_volume(rows: Sequence[int]) -> LearntVolume:
-    """From the rows of each date: none of those dates would be a WARN."""
-    if len(rows) < _FEWEST_DATES:
-        return LearntVolume(_WARN_BELOW, _FAIL_BELOW)
-    warn = max(_LEAST, min(_WARN_BELOW, _MARGIN * min(rows) / median(rows)))
-    return LearntVolume(round(warn, 2), round(min(_FAIL_BELOW, warn * _FAIL_BELOW / _WARN_BELOW), 2))
-
-
 def _values_of(sample: Sample, name: str, type_: str) -> dict[str, Any]:
     if type_ == "STRING":
         words = sample.values(name)
         rows = len(sample) - sample.empty(name)
         few = 0 < len(words) <= _MOST_WORDS and rows >= _FEWEST_ROWS_A_WORD * len(words)
         return {"one_of": sorted(map(str, words))} if few else {}
-    if type_ in NUMBERS:
+    if type_ in NUMBERS and not _ID.search(name.lower()):
         return {"lowest": 0} if min(map(float, sample.values(name)), default=-1.0) >= 0 else {}
     return {}

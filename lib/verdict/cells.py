@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -51,6 +51,23 @@ class Difference:
         return f"{Mark.KEPT} {text_of(self.kept)}, {Mark.REMOVED} {text_of(self.removed)}"
 
 
+@dataclass(frozen=True)
+class Differences:
+    """The columns in which rows differ.
+
+    Attributes:
+        by_column: By its name the values of a column.
+        more: What else is to be said, in words; may be empty.
+    """
+
+    by_column: Mapping[str, Difference]
+    more: str = ""
+
+    def __str__(self) -> str:
+        found = [f"{name}: {difference}" for name, difference in self.by_column.items()]
+        return "; ".join([*found, *filter(None, [self.more])]) or _NO_VALUE
+
+
 def is_of_numbers(values: Sequence[Any]) -> bool:
     """Whether a column holds numbers, or nothing in some of its rows."""
     known = [value for value in values if value is not None and value != _NO_VALUE]
@@ -71,6 +88,8 @@ def cell(value: Any, *, is_number: bool) -> str:
         return f'<td><span class="mark {value}">{value}</span></td>'
     if isinstance(value, Difference):
         return f"<td{_class('number' if is_number else '')}>{_difference(value)}</td>"
+    if isinstance(value, Differences):
+        return f'<td class="long">{_differences(value)}</td>'
     if is_number:
         key = f' data-sort="{_sorted_by(value)}"' if is_live() else ""
         return f'<td class="number"{key}>{_safe(value)}</td>'
@@ -133,7 +152,16 @@ def _id(value: str) -> str:
 def _difference(value: Difference) -> str:
     """A screen reader says nothing of the two elements by themselves."""
     kept, removed = (f'<span class="hidden">{mark} </span>' for mark in Mark)
-    return f"<ins>{kept}{_safe(value.kept)}</ins> <del>{removed}{_safe(value.removed)}</del>"
+    return f"<ins>{kept}{_value(value.kept)}</ins> <del>{removed}{_value(value.removed)}</del>"
+
+
+def _differences(value: Differences) -> str:
+    found = [f"{unbroken(name)} {_difference(difference)}" for name, difference in value.by_column.items()]
+    return "; ".join([*found, *([unbroken(value.more)] if value.more else [])]) or _NO_VALUE
+
+
+def _value(value: Any) -> str:
+    return _id(value) if isinstance(value, Id) else unbroken(text_of(value))
 
 
 def _class(names: str) -> str:

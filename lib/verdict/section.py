@@ -228,5 +228,10 @@ def facts(caption: str, values: Mapping[str, Any]) -> Table:
     return Table(caption, ("Fact", "Value"), list(values.items()))
 
 
+def not_asked(question: Question, why: str) -> Section:
+    """A step whose premise a table or its settings lack: one sentence, and no answer that counts in the verdict."""
+    return Section((), (facts(question.name, {"answer": f"not asked: {why}"}),))
+
+
 def _safe(value: Any) -> str:
     return escape(text_of(value))

@@ -35,7 +35,7 @@ def highest_lines(stage: Stage) -> Scene:
     rows = _close_to_lines(_rows(stage, stage.today), offered=_OFFERED_ABOVE)
     stage.insert(rows)
     biases = [f"bias, {system}: {_bias(rows, system):.1f}" for system in SYSTEMS]
-    says = (*biases, "share of OVER 0%", "share of UNDER 100%", "and all 7 others", "such as which line is kept")
+    says = (*biases, "share of OVER 0%", "share of UNDER 100%", "and all 7 others", "such as which row is kept")
     return Scene([Look("daily_quality", Verdict.FAIL, says, stage.of_today)])
 
 
@@ -71,7 +71,7 @@ def missing_model(stage: Stage) -> Scene:
     says = (
         f"no rows of {_SYSTEM} in ",
         f"{_SYSTEM}: {local_time(last, stage.platform.environment.timezone)}",
-        *(f"{_SYSTEM} in {game[0]['game_id']}" for game in by_game[2:]),
+        *(f"{_SYSTEM} in game {game[0]['game_id']}" for game in by_game[2:]),
     )
     return Scene([Look("daily_quality", Verdict.FAIL, says, stage.of_today)])
 

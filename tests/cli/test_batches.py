@@ -51,7 +51,7 @@ def test_every_row_of_a_file_is_accounted_for_and_a_second_call_changes_nothing(
     assert (again["status"], again["inserted"], again["updated"]) == ("already_consolidated", 0, 0)
 
     counted = last_json(shell("duplicates", "--date", DATE, "--json"))
-    assert (counted["rows"], counted["duplicate_keys"], counted["guide_keys"]) == (42, 0, 1)
+    assert (counted["rows"], counted["duplicate_keys"], counted["rounded_keys"]) == (42, 0, 1)
 
 
 def test_another_table_goes_by_the_name_of_its_own_date_column(
@@ -134,7 +134,7 @@ def test_a_repair_is_planned_applied_and_undone(shell: Shell, home: Path) -> Non
 
     found = shell("duplicates", "--date", DATE)
     assert found.returncode == 1
-    assert "1 duplicate keys (2 rows too many) among 3 rows" in found.stdout
+    assert "1 duplicate keys (2 surplus rows) among 3 rows" in found.stdout
     apply = words_of(shell("repair", "plan", "--date", DATE), "Next: ")
     assert shell("duplicates", "--date", DATE).returncode == 1
 
@@ -146,7 +146,7 @@ def test_a_repair_is_planned_applied_and_undone(shell: Shell, home: Path) -> Non
 
     undo = words_of(applied, "To undo it: ")
     assert shell(*words_of(shell(*undo), "Next: ")).returncode == 0
-    assert "2 rows too many" in shell("duplicates", "--date", DATE).stdout
+    assert "2 surplus rows" in shell("duplicates", "--date", DATE).stdout
     actions = last_json(shell("audit", "--json"))["actions"]
     assert [(action["action"], action["status"]) for action in actions] == [
         ("undo of a repair", "done"),

@@ -134,7 +134,7 @@ def check_the_real_schema(world: World, execute: Callable[[str], object]) -> Non
         f"INSERT INTO {table.sql} {copied} FROM {table.sql} WHERE game_date = DATE '{DAY}' AND player_lookup = 'old'"
     )
     duplicated = world.table()
-    [count] = count_duplicates(world.warehouse, world.spec, DAY, DAY, with_guide=True)
+    [count] = count_duplicates(world.warehouse, world.spec, DAY, DAY, with_rounded=True)
     assert (count.rows, count.duplicate_keys, count.excess_rows) == (7, 1, 1)
     [group] = explain_duplicates(world.warehouse, world.spec, DAY).groups
     assert (group.rows, group.kind) == (2, DuplicateKind.DIFFERENT_IDS)

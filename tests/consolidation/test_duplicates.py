@@ -42,12 +42,12 @@ def undo(world: World, backup: str) -> None:
     undo_repair(world.warehouse, world.locks, world.spec, plan_undo(world.warehouse, world.spec, DAY, backup))
 
 
-def test_the_exact_key_judges_and_the_guides_count_stands_beside_it(dirty: World) -> None:
-    """24.5 and 25.0 are one key only to the guide, which also counts superseded rows."""
-    before, today = count_duplicates(dirty.warehouse, dirty.spec, DAY.replace(day=16), DAY, with_guide=True)
-    assert (before.game_date, before.rows, before.duplicate_keys, before.guide_keys) == (DAY.replace(day=16), 1, 0, 0)
+def test_the_exact_key_judges_and_the_rounded_count_stands_beside_it(dirty: World) -> None:
+    """24.5 and 25.0 are one key only where lines are rounded; superseded rows are counted there, too."""
+    before, today = count_duplicates(dirty.warehouse, dirty.spec, DAY.replace(day=16), DAY, with_rounded=True)
+    assert (before.game_date, before.rows, before.duplicate_keys, before.rounded_keys) == (DAY.replace(day=16), 1, 0, 0)
     assert (today.rows, today.keys, today.duplicate_keys, today.excess_rows) == (9, 5, 3, 4)
-    assert (today.guide_keys, today.inactive_keys) == (4, 1)
+    assert (today.rounded_keys, today.inactive_keys) == (4, 1)
     assert count_duplicates(dirty.warehouse, dirty.spec, DAY.replace(year=2020), DAY.replace(year=2020)) == []
 
 
@@ -56,7 +56,9 @@ def test_explanation_names_class_gap_batches_and_tables(dirty: World) -> None:
     [second] = dirty.stage([DIFFERENT[1]], "batch_2")
     dirty.stage([BOTH[0]], "batch_2")
     explanation = explain_duplicates(dirty.warehouse, dirty.spec, DAY)
-    assert explanation.by_kind == dict.fromkeys(set(DuplicateKind) - {DuplicateKind.NO_IDS}, 1)
+    assert explanation.by_kind == dict.fromkeys(
+        (DuplicateKind.SAME_ID, DuplicateKind.DIFFERENT_IDS, DuplicateKind.BOTH), 1
+    )
     groups = {group.key["player_lookup"]: group for group in explanation.groups}
     assert set(groups) == {"same", "different", "both"}
     assert groups["different"].gap_ms == 400
@@ -69,13 +71,13 @@ def test_explanation_names_class_gap_batches_and_tables(dirty: World) -> None:
     assert groups["both"].batches == ("batch_2",)
 
 
-def test_rows_without_ids_are_told_apart_by_when_they_were_written(dirty: World) -> None:
+def test_rows_without_ids_that_differ_in_when_they_were_written_are_identical(dirty: World) -> None:
     with dirty.warehouse.connection() as connection:
         for name in ("created_at", "prediction_id"):
             connection.execute(f"ALTER TABLE {quoted(dirty.spec.table)} DROP {name}")
     spec = replace(dirty.spec, row_id_column="", newest_first=("updated_at",), never_update=())
     explanation = explain_duplicates(dirty.warehouse, spec, DAY)
-    assert explanation.by_kind == {DuplicateKind.NO_IDS: 3}
+    assert explanation.by_kind == {DuplicateKind.IDENTICAL: 3}
     assert {group.key["player_lookup"]: group.gap_ms for group in explanation.groups}["different"] == 400
 
 

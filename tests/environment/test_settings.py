@@ -34,7 +34,7 @@ from lib.environment import (
 )
 from lib.errors import UserError
 from lib.operations.criteria.criteria import load_criteria
-from lib.operations.quality.neutral import rules_of
+from lib.operations.quality.rules import rules_of
 from tests.environments import local
 
 EMBEDDED: dict[str, Any] = {

@@ -1,12 +1,12 @@
 """What a column's values must be like, and the GoogleSQL that counts those that are not.
 
-Values are bound and names checked; a rule that does not fit the column's type is told,
+Values are bound and names checked; a rule that does not fit the column's type is reported,
 never tried.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from lib.consolidation.identifiers import plain_identifier
@@ -54,6 +54,38 @@ class ColumnRule:
     def scale_of(self, greatest: float) -> float | None:
         """The smallest scale that holds the value; None: none does."""
         return min((scale for scale in self.scales if greatest <= scale), default=None)
+
+
+@dataclass(frozen=True)
+class DirectionRule:
+    """A column whose words say how two numbers of the same row stand to each other.
+
+    Attributes:
+        column: Its name.
+        value: The column of the first number.
+        than: That of the second one.
+        above: Words for a first number that is the greater.
+        below: Words for one that is the less.
+        without: Words for rows without a second number; a row with any of the others has one.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
+
+    column: str
+    value: str
+    than: str
+    above: tuple[str, ...] = ()
+    below: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in (self.column, self.value, self.than):
+            plain_identifier(name, "column name")
+
+    def fits(self, columns: Mapping[str, Column]) -> bool:
+        """Whether the table has these columns, with the types that they need."""
+        types = {name: found.type for name in (self.column, self.value, self.than) if (found := columns.get(name))}
+        return types.get(self.column) == "STRING" and {types.get(self.value), types.get(self.than)} <= NUMBERS
 
 
 @dataclass(frozen=True)
@@ -110,24 +142,19 @@ def _conditions(rule: ColumnRule, value: str) -> dict[str, tuple[Value, str]]:
     return {f"{rule.column}__{part}": (bound, sql) for part, (bound, sql) in parts.items() if bound is not None}
 
 
-# The three columns that have to agree, in the guide's table.
-RECOMMENDATION, LINE, PREDICTED = "recommendation", "current_points_line", "predicted_points"
-CONTRADICTIONS = "recommendation_contradicts"
+def contradictions(column: str) -> str:
+    """Name of the measure that counts the rows whose numbers contradict the word in that column."""
+    return f"{column}__contradicts"
 
 
-def contradictions(columns: Sequence[Column], counted: str) -> Iterator[Measure]:
-    """Recommendations that their own row contradicts; nothing where the table lacks the columns.
-
-    OVER needs a line below what is predicted and UNDER one above it; NO_LINE needs no line.
-    """
-    types = {column.name: column.type for column in columns}
-    if types.get(RECOMMENDATION) != "STRING" or not {types.get(LINE), types.get(PREDICTED)} <= NUMBERS:
-        return
-    said, line, predicted = (f"T.{quoted(name)}" for name in (RECOMMENDATION, LINE, PREDICTED))
-    yield Measure(
-        CONTRADICTIONS,
-        f"COUNTIF({counted} AND ("
-        f"({said} = 'NO_LINE' AND {line} IS NOT NULL) OR ({said} IN ('OVER', 'UNDER') AND {line} IS NULL) "
-        f"OR ({said} = 'OVER' AND {predicted} < {line}) OR ({said} = 'UNDER' AND {predicted} > {line})))",
-        {},
+def contradictions_of(rule: DirectionRule, counted: str) -> Measure:
+    """The rows whose word and numbers contradict each other; the words are bound."""
+    word, value, than = (f"T.{quoted(name)}" for name in (rule.column, rule.value, rule.than))
+    words = {"above": rule.above, "below": rule.below, "without": rule.without}
+    bound = {f"{rule.column}__{name}": list(said) for name, said in words.items()}
+    above, below, without = (f"{word} IN UNNEST(@{name})" for name in bound)
+    wrong = (
+        f"({without} AND {than} IS NOT NULL) OR (({above} OR {below}) AND {than} IS NULL) "
+        f"OR ({above} AND {value} < {than}) OR ({below} AND {value} > {than})"
     )
+    return Measure(contradictions(rule.column), f"COUNTIF({counted} AND ({wrong}))", {**bound})

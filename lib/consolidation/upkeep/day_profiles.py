@@ -1,4 +1,4 @@
-"""What the rows of each date are like, counted in the warehouse: a row a date and system, never the rows."""
+"""What the rows of each date are like, counted in the warehouse: a row for each date and source, never the rows."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
 
+from lib.consolidation.identifiers import plain_identifier
 from lib.consolidation.key import quoted
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.upkeep.column_rules import Measure
@@ -14,21 +15,44 @@ from lib.consolidation.warehouse import Column, Row, Value, Warehouse
 
 
 @dataclass(frozen=True)
-class SystemProfile:
-    """The rows of one prediction system on one date.
+class Groups:
+    """The columns that the rows of each date are counted by; either may be empty.
 
     Attributes:
-        system: The system; None: its column was empty, or the table has none.
-        games: In how many games readers see rows of it; 0 where the table has no column for the game.
+        unit: Names what a date's rows are about, such as a store. Its values may be new on each date.
+        source: Names what makes the rows of every unit, such as a channel. Its values recur.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
+
+    unit: str = ""
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        for name in self.columns:
+            plain_identifier(name, "column name")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self.unit, self.source)))
+
+
+@dataclass(frozen=True)
+class SourceProfile:
+    """The rows of one source on one date.
+
+    Attributes:
+        source: The source; None: its column was empty, or none is named.
+        units: Of how many units readers see rows; 0 where no column names the unit.
         rows: All of them.
         active_rows: Those that readers see.
-        newest: When the last of them was written (UTC); None: no column tells.
+        newest: When the last of them was written (UTC); None: no column records it.
         measured: By name what was asked of the active rows (`lib.consolidation.upkeep.column_rules`).
     """
 
     game_date: date
-    system: str | None
-    games: int
+    source: str | None
+    units: int
     rows: int
     active_rows: int
     newest: datetime | None
@@ -36,32 +60,55 @@ class SystemProfile:
 
 
 @dataclass(frozen=True)
+class Cell:
+    """One unit and source over the recent dates, by the rows that readers see.
+
+    Attributes:
+        unit: The unit; None: its column was empty, or none is named.
+        source: In the same way.
+        rows: How many the date has.
+        dates: Earlier dates that have some.
+        alike: Those of them with the date's weekday.
+        fewest: Rows of the earlier date that has fewest of those; None: no earlier date has any.
+        first: The first date that has some.
+    """
+
+    unit: str | None
+    source: str | None
+    rows: int
+    dates: int
+    alike: int
+    fewest: int | None
+    first: date
+
+
+@dataclass(frozen=True)
 class DayProfile:
-    """The rows of one date, system by system."""
+    """The rows of one date, source by source."""
 
     game_date: date
-    systems: tuple[SystemProfile, ...]
+    sources: tuple[SourceProfile, ...]
 
     @property
     def rows(self) -> int:
-        return sum(system.rows for system in self.systems)
+        return sum(source.rows for source in self.sources)
 
     @cached_property
     def active_rows(self) -> int:
-        return sum(system.active_rows for system in self.systems)
+        return sum(source.active_rows for source in self.sources)
 
     @property
     def newest(self) -> datetime | None:
-        """When the last of its rows was written (UTC); None: no column tells."""
-        return max((system.newest for system in self.systems if system.newest), default=None)
+        """When the last of its rows was written (UTC); None: no column records it."""
+        return max((source.newest for source in self.sources if source.newest), default=None)
 
     def asked(self, measure: str) -> bool:
         """Whether it was measured."""
-        return measure in self.systems[0].measured
+        return measure in self.sources[0].measured
 
     def counted(self, measure: str) -> int:
-        """The count of that name, of all systems."""
-        return sum(int(system.measured[measure] or 0) for system in self.systems)
+        """The count of that name, of all sources."""
+        return sum(int(source.measured[measure] or 0) for source in self.sources)
 
     def share(self, measure: str) -> float:
         """The same, of the active rows, 0 to 1."""
@@ -69,7 +116,7 @@ class DayProfile:
 
     def greatest(self, measure: str) -> float | None:
         """The greatest of the values of that name; None: there is none."""
-        return max((top for system in self.systems if (top := system.measured[measure]) is not None), default=None)
+        return max((top for source in self.sources if (top := source.measured[measure]) is not None), default=None)
 
 
 @dataclass(frozen=True)
@@ -77,7 +124,7 @@ class DayWritten:
     """When the rows of one date were written.
 
     Attributes:
-        newest: The last of them (UTC); None: no column tells.
+        newest: The last of them (UTC); None: no column records it.
     """
 
     game_date: date
@@ -90,22 +137,14 @@ def profile_days(
     measures: Sequence[Measure],
     since: date,
     until: date,
-    *,
-    game_column: str = "",
-    system_column: str = "",
+    groups: Groups,
 ) -> list[DayProfile]:
-    """Each date from `since` to `until` that has rows, oldest first, in one scan.
-
-    Args:
-        measures: What to know of the active rows beside their number.
-        game_column: Names the game of a row; empty: games are not counted.
-        system_column: Names its system; empty: each date is a whole.
-    """
+    """Each date from `since` to `until` that has rows, oldest first, in one scan; `measures` are of the active rows."""
     written = _written(spec, warehouse.columns(spec.table))
     counted, day = is_active(spec), f"T.{quoted(spec.date_column)}"
-    games = f"COUNT(DISTINCT IF({counted}, T.{quoted(game_column)}, NULL))" if game_column else "0"
-    grouped = {"day": day, **({"system": f"T.{quoted(system_column)}"} if system_column else {})}
-    aggregates = ["COUNT(*) AS row_count", f"COUNTIF({counted}) AS active_rows", f"{games} AS games", *written.values()]
+    units = f"COUNT(DISTINCT IF({counted}, T.{quoted(groups.unit)}, NULL))" if groups.unit else "0"
+    grouped = {"day": day, **({"source": f"T.{quoted(groups.source)}"} if groups.source else {})}
+    aggregates = ["COUNT(*) AS row_count", f"COUNTIF({counted}) AS active_rows", f"{units} AS units", *written.values()]
     aggregates += [f"{measure.sql} AS {quoted(measure.name)}" for measure in measures]
     selected = [f"{sql} AS {name}" for name, sql in grouped.items()]
     names = ", ".join(grouped.values())
@@ -117,16 +156,21 @@ def profile_days(
         f"WHERE {day} BETWEEN @since AND @until GROUP BY {names} ORDER BY {names}",
         bound,
     )
-    by_date: dict[date, list[SystemProfile]] = {}
+    by_date: dict[date, list[SourceProfile]] = {}
     for row in rows:
         measured = {measure.name: row[measure.name] for measure in measures}
-        by_date.setdefault(row["day"], []).append(_system(row, _newest(row, written), measured))
-    return [DayProfile(day, tuple(systems)) for day, systems in by_date.items()]
+        by_date.setdefault(row["day"], []).append(_source(row, _newest(row, written), measured))
+    return [DayProfile(day, tuple(sources)) for day, sources in by_date.items()]
 
 
-def _system(row: Row, newest: datetime | None, measured: Mapping[str, float | None]) -> SystemProfile:
-    counts = row["games"], row["row_count"], row["active_rows"]
-    return SystemProfile(row["day"], row.get("system"), *counts, newest, measured)
+def _source(row: Row, newest: datetime | None, measured: Mapping[str, float | None]) -> SourceProfile:
+    counts = row["units"], row["row_count"], row["active_rows"]
+    return SourceProfile(row["day"], _name(row.get("source")), *counts, newest, measured)
+
+
+def _name(value: object) -> str | None:
+    """Of a unit or source, whose column may be of any type."""
+    return None if value is None else str(value)
 
 
 def last_written(warehouse: Warehouse, spec: TableSpec, since: date, until: date) -> DayWritten | None:
@@ -164,17 +208,35 @@ def _newest(row: Row, written: Iterable[str]) -> datetime | None:
     return max((moment for alias in written if (moment := row[alias])), default=None)
 
 
-def rows_by_game_and_system(
-    warehouse: Warehouse, spec: TableSpec, game_date: date, *, game_column: str, system_column: str
-) -> dict[tuple[str | None, str | None], int]:
-    """How many active rows each game of the date has from each system."""
-    day, game, system = (f"T.{quoted(name)}" for name in (spec.date_column, game_column, system_column))
+def cells_of(
+    warehouse: Warehouse, spec: TableSpec, groups: Groups, since: date, game_date: date, *, fewest_dates: int
+) -> list[Cell]:
+    """The units and sources that the date has rows of, or that so many dates since `since` have rows of."""
+    day = f"T.{quoted(spec.date_column)}"
+    columns = {name: f"T.{quoted(column)}" for name in ("unit", "source") if (column := getattr(groups, name))}
+    selected = ", ".join(f"{column} AS {name}" for name, column in columns.items())
+    grouped, names = ", ".join(columns.values()), ", ".join(columns)
     rows = warehouse.query(
-        f"SELECT {game} AS game, {system} AS system, COUNT(*) AS row_count FROM {spec.table.sql} AS T "
-        f"WHERE {day} = @day AND {is_active(spec)} GROUP BY {game}, {system} ORDER BY {game}, {system}",
-        {"day": game_date},
+        f"SELECT {names}, SUM(IF(day = @day, row_count, 0)) AS row_count, COUNTIF(day < @day) AS dates, "
+        "COUNTIF(day < @day AND MOD(DATE_DIFF(@day, day, DAY), 7) = 0) AS alike, "
+        "MIN(IF(day < @day, row_count, NULL)) AS fewest, MIN(day) AS first_day "
+        f"FROM (SELECT {day} AS day, {selected}, COUNT(*) AS row_count FROM {spec.table.sql} AS T "
+        f"WHERE {day} BETWEEN @since AND @day AND {is_active(spec)} GROUP BY {day}, {grouped}) AS counted "
+        f"GROUP BY {names} HAVING COUNTIF(day = @day) > 0 OR COUNTIF(day < @day) >= @fewest_dates ORDER BY {names}",
+        {"since": since, "day": game_date, "fewest_dates": fewest_dates},
     )
-    return {(row["game"], row["system"]): row["row_count"] for row in rows}
+    return [
+        Cell(
+            unit=_name(row.get("unit")),
+            source=_name(row.get("source")),
+            rows=int(row["row_count"]),
+            dates=row["dates"],
+            alike=row["alike"],
+            fewest=row["fewest"],
+            first=row["first_day"],
+        )
+        for row in rows
+    ]
 
 
 def is_active(spec: TableSpec) -> str:

@@ -1,8 +1,7 @@
 """Finding duplicates of the business key and explaining how they came to be.
 
-Two classes, with different causes (both happened, see `DuplicateKind`). What judges is
-the exact key over the rows that readers see; the guide's own query rounds the line and
-counts superseded rows too, so its figure is shown beside and decides nothing.
+What judges is the exact key over the rows that readers see. Where a table has key columns that others round, the keys
+once these are rounded are counted beside it, superseded rows included; that decides nothing.
 """
 
 from __future__ import annotations
@@ -16,27 +15,28 @@ from typing import Any
 
 from lib.consolidation.errors import TableNotFound
 from lib.consolidation.identifiers import TableName
-from lib.consolidation.key import column_list, counted_rows, newest_first, quoted, same_key
-from lib.consolidation.staging import batches_of, staging_of
+from lib.consolidation.key import column_list, duplicated_rows, quoted, rank
+from lib.consolidation.staging import batches_of
 from lib.consolidation.table_spec import TableSpec
-from lib.consolidation.warehouse import Column, Row, StagingTable, Warehouse
+from lib.consolidation.upkeep.staging_holders import Holders, staging_holders
+from lib.consolidation.warehouse import Column, Row, Warehouse
 
-_TABLES_A_QUERY = 200
 _MOST_VALUES = 2_000_000
+_PLACE = "place__"
 
 
 class DuplicateKind(StrEnum):
-    """How the rows of one key differ.
+    """How the rows of one key differ: by their ids, or by their values where the table has no column of ids.
 
-    `SAME_ID`: one batch was consolidated twice. `DIFFERENT_IDS`: two generations, or two
-    batches, raced. `BOTH`: some of each among the rows of one key. `NO_IDS`: the table has no
-    column of row ids, so the rows cannot be told apart by them.
+    `SAME_ID`: one batch was consolidated twice. `DIFFERENT_IDS`: two generations, or two batches, raced. `BOTH`: some
+    of each among the rows of one key. `IDENTICAL`: the same rows were written twice. `DIFFERING`: two versions.
     """
 
     SAME_ID = "same id twice"
     DIFFERENT_IDS = "same key, different ids"
     BOTH = "same id twice and different ids"
-    NO_IDS = "same key, and no ids"
+    IDENTICAL = "identical rows"
+    DIFFERING = "rows that differ"
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,8 @@ class DuplicateCount:
         excess_rows: Rows beyond the first of each key.
         inactive_keys: Keys with several stored rows, of which readers see at most one.
         stored_rows: All rows, superseded ones included.
-        guide_keys: The rounded count: keys with several stored rows once the line is rounded; None: not asked for.
+        rounded_keys: Keys with several stored rows once the rounded columns are rounded; None: not asked for, or the
+            table has no such columns.
     """
 
     game_date: date
@@ -60,24 +61,26 @@ class DuplicateCount:
     excess_rows: int = 0
     inactive_keys: int = 0
     stored_rows: int = 0
-    guide_keys: int | None = None
+    rounded_keys: int | None = None
 
 
 @dataclass(frozen=True)
 class DuplicateGroup:
-    """The rows of one duplicate key, newest first.
+    """The rows of one duplicate key, the one that a repair keeps first.
 
     Attributes:
         key: Key column to value.
         rows: How many rows have it.
         kind: How they differ.
-        row_ids: Their ids.
+        row_ids: Their ids; empty texts where the table has none.
         created_at: When each was created, or written where that is all that is recorded; None: not recorded.
         gap_ms: Milliseconds between the first and the last creation; None: unknown.
         batches: Batches whose staging tables still hold the key; empty when cleaned up.
         staging_tables: Those tables.
         keep: The id of the row that a repair keeps.
         members: The rows themselves, the one that a repair keeps first.
+        differs: Columns in which the rows differ, but for their ids and the times at which they were written.
+        written_differs: The columns of those times in which they differ.
     """
 
     key: Mapping[str, Any]
@@ -90,21 +93,27 @@ class DuplicateGroup:
     staging_tables: tuple[TableName, ...]
     keep: str
     members: tuple[Row, ...] = ()
+    differs: tuple[str, ...] = ()
+    written_differs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """All duplicates of a date.
+    """The duplicates of a date; of very many the first thousands, by key.
 
     Attributes:
+        count: Of all.
+        groups: Those that were read.
         columns: What was read of each row: all columns of the table, the key first.
-        left_out: How many columns were not read, since there are too many rows.
     """
 
     count: DuplicateCount
     groups: tuple[DuplicateGroup, ...]
     columns: tuple[str, ...] = ()
-    left_out: int = 0
+
+    @property
+    def keys_left_out(self) -> int:
+        return self.count.duplicate_keys - len(self.groups)
 
     @property
     def by_kind(self) -> dict[DuplicateKind, int]:
@@ -113,14 +122,15 @@ class Explanation:
 
 
 def count_duplicates(
-    warehouse: Warehouse, spec: TableSpec, since: date, until: date, *, with_guide: bool = False
+    warehouse: Warehouse, spec: TableSpec, since: date, until: date, *, with_rounded: bool = False
 ) -> list[DuplicateCount]:
     """Duplicates of each date from `since` to `until` that has rows, oldest first.
 
-    The table is read once, for reading is billed by the column. `with_guide` adds the rounded count, which takes
-    as long again.
+    The table is read once, for reading is billed by the column. `with_rounded` adds the rounded keys of a table that
+    has rounded columns, which takes as long again.
     """
-    rows = warehouse.query(_count_sql(spec, with_guide=with_guide), {"since": since, "until": until})
+    rounded = with_rounded and bool(spec.rounded_columns)
+    rows = warehouse.query(_count_sql(spec, with_rounded=rounded), {"since": since, "until": until})
     return [
         DuplicateCount(
             row["day"],
@@ -130,7 +140,7 @@ def count_duplicates(
             excess_rows=int(row["excess_rows"]),
             inactive_keys=int(row["inactive_keys"]),
             stored_rows=int(row["stored_rows"]),
-            guide_keys=row.get("guide_keys"),
+            rounded_keys=row.get("rounded_keys"),
         )
         for row in rows
     ]
@@ -141,7 +151,7 @@ def duplicates_on(warehouse: Warehouse, spec: TableSpec, game_date: date) -> Dup
     return next(iter(count_duplicates(warehouse, spec, game_date, game_date)), DuplicateCount(game_date))
 
 
-def _count_sql(spec: TableSpec, *, with_guide: bool) -> str:
+def _count_sql(spec: TableSpec, *, with_rounded: bool) -> str:
     """Rows by exact key, those by rounded key if that is asked for, and those by date. Parameters: since and until."""
     day = f"T.{quoted(spec.date_column)}"
     keys = {f"key_{number}": name for number, name in enumerate(spec.key_columns)}
@@ -158,133 +168,106 @@ def _count_sql(spec: TableSpec, *, with_guide: bool) -> str:
         "SUM(stored) AS stored_rows"
     )
     by_day = f"SELECT day, {figures} FROM ({exact}) AS exact_keys GROUP BY day"
-    if with_guide:
+    if with_rounded:
         rounded = ", ".join(_rounded(alias) if name in spec.rounded_columns else alias for alias, name in keys.items())
         by_day = (
             "SELECT day, SUM(row_count) AS row_count, SUM(key_count) AS key_count, "
             "SUM(duplicate_keys) AS duplicate_keys, SUM(excess_rows) AS excess_rows, "
             "SUM(inactive_keys) AS inactive_keys, SUM(stored_rows) AS stored_rows, "
-            "COUNTIF(stored_rows > 1) AS guide_keys "
-            f"FROM (SELECT day, {figures} FROM ({exact}) AS exact_keys GROUP BY day, {rounded}) AS rounded_keys "
+            "COUNTIF(stored_rows > 1) AS rounded_keys "
+            f"FROM (SELECT day, {figures} FROM ({exact}) AS exact_keys GROUP BY day, {rounded}) AS by_rounded_key "
             "GROUP BY day"
         )
     return f"SELECT * FROM ({by_day}) AS counted WHERE row_count > 0 ORDER BY day"
 
 
 def _rounded(key: str) -> str:
-    """The guide's ``CAST(COALESCE(line, -1) AS INT64)``, which rounds half away from zero."""
+    """As ``CAST(COALESCE(key, -1) AS INT64)`` rounds, half away from zero."""
     return f"CAST(ROUND(COALESCE({key}, -1)) AS INT64)"
-
-
-def duplicated_rows(spec: TableSpec, columns: str = "T.*") -> str:
-    """GoogleSQL: the rows of the date whose key is not unique. Parameter: day."""
-    keys = column_list(spec.key_columns, "D")
-    duplicated = (
-        f"SELECT {keys} FROM {spec.table.sql} AS D WHERE {counted_rows(spec, 'D')} GROUP BY {keys} HAVING COUNT(*) > 1"
-    )
-    return (
-        f"SELECT {columns} FROM {spec.table.sql} AS T JOIN ({duplicated}) AS K "
-        f"ON {same_key(spec, 'T', 'K')} WHERE {counted_rows(spec, 'T')}"
-    )
 
 
 def explain_duplicates(
     warehouse: Warehouse, spec: TableSpec, game_date: date, counted: DuplicateCount | None = None
 ) -> Explanation:
-    """Every duplicate key of a date: its class, rows, times, and where the rows came from.
+    """The duplicate keys of a date: how their rows differ, their times, and where the rows came from.
 
     `counted` is what `duplicates_on` has just returned, if it was asked already.
     """
     count = counted or duplicates_on(warehouse, spec, game_date)
     if count.duplicate_keys == 0:
         return Explanation(count, ())
-    known = warehouse.columns(spec.table)
-    read = _read_columns(spec, known, count.duplicate_keys + count.excess_rows)
-    # Of several columns that say how new a row is, the last one changes least.
-    times = {column.name for column in known if column.type == "TIMESTAMP"}
-    moments = [name for name in ("created_at", *reversed(spec.newest_first)) if name in times][:1]
-    order = [f"T.{quoted(name)}" for name in spec.key_columns]
-    order += newest_first(spec, [column for column in known if column.name in read], spec.key_columns)
-    sql = f"{duplicated_rows(spec, column_list(read, 'T'))} ORDER BY {', '.join(order)}"
-    rows = warehouse.query(sql, {"day": game_date})
+    columns = warehouse.columns(spec.table)
+    rows = warehouse.query(_rows_sql(spec, columns), {"day": game_date})
     try:
-        holders = _staging_holders(warehouse, spec, game_date)
+        holders = staging_holders(warehouse, spec, game_date)
     except TableNotFound:
         # A consolidation has dropped its tables since they were listed.
-        holders = _staging_holders(warehouse, spec, game_date)
-    groups = tuple(_groups(spec, rows, holders, moments))
-    return Explanation(count, groups, tuple(read), len({column.name for column in known} - {*read}))
+        holders = staging_holders(warehouse, spec, game_date)
+    groups = [_group(spec, columns, members, holders) for members in _by_key(rows, _most_rows(columns))]
+    names = dict.fromkeys([*spec.key_columns, *(column.name for column in columns)])
+    return Explanation(count, tuple(groups), tuple(names))
 
 
-def _read_columns(spec: TableSpec, known: Sequence[Column], rows: int) -> list[str]:
-    """All of the rows, the key first; of very many rows, only what the explanation rests on."""
-    names = [column.name for column in known]
-    judged = [name for name in (spec.row_id_column, *spec.newest_first, "created_at") if name in names]
-    whole = names if rows * len(names) <= _MOST_VALUES else []
-    return list(dict.fromkeys([*spec.key_columns, *judged, *whole]))
+def _most_rows(columns: Sequence[Column]) -> int:
+    return _MOST_VALUES // len(columns)
 
 
-_Holders = dict[tuple[Any, ...], list[StagingTable]]
+def _rows_sql(spec: TableSpec, columns: Sequence[Column]) -> str:
+    """The rows of duplicate keys, each with its place among those of its key, as a repair ranks them."""
+    place = rank(spec, columns, spec.key_columns)
+    return (
+        f"SELECT *, {place} AS {_PLACE} FROM ({duplicated_rows(spec)}) AS doubled "
+        f"ORDER BY {column_list(spec.key_columns)}, {_PLACE} LIMIT {_most_rows(columns)}"
+    )
 
 
-def _groups(
-    spec: TableSpec, rows: Sequence[Row], holders: _Holders, moments: Sequence[str]
-) -> Iterator[DuplicateGroup]:
-    by_key: dict[tuple[Any, ...], list[Row]] = {}
-    for row in rows:
-        by_key.setdefault(tuple(row[name] for name in spec.key_columns), []).append(row)
-    for key, members in by_key.items():
-        row_ids = tuple(str(row.get(spec.row_id_column) or "") for row in members)
-        created = tuple(row[moments[0]] if moments else None for row in members)
-        known = [moment for moment in created if moment is not None]
-        tables = holders.get(key, [])
-        yield DuplicateGroup(
-            key=dict(zip(spec.key_columns, key, strict=True)),
-            rows=len(members),
-            kind=_kind(row_ids),
-            row_ids=row_ids,
-            created_at=created,
-            gap_ms=(max(known) - min(known)).total_seconds() * 1000 if len(known) == len(members) else None,
-            batches=tuple(sorted({" or ".join(batches_of(spec, table, {})) for table in tables} - {""})),
-            staging_tables=tuple(table.name for table in tables),
-            keep=row_ids[0],
-            members=tuple(members),
-        )
+def _by_key(rows: Sequence[Row], most: int) -> Iterator[list[Row]]:
+    """The rows of each key; those of the last one only if all of them were read."""
+    starts = [number for number, row in enumerate(rows) if row[_PLACE] == 1]
+    ends = [*starts[1:], *([len(rows)] if len(rows) < most else [])]
+    for start, end in zip(starts, ends, strict=False):
+        yield list(rows[start:end])
 
 
-def _kind(row_ids: Sequence[str]) -> DuplicateKind:
+def _group(spec: TableSpec, columns: Sequence[Column], members: Sequence[Row], holders: Holders) -> DuplicateGroup:
+    key = tuple(members[0][name] for name in spec.key_columns)
+    types = {column.name: column.type for column in columns}
+    row_ids = tuple(str(row.get(spec.row_id_column) or "") for row in members)
+    written = [name for name in ("created_at", *reversed(spec.newest_first)) if types.get(name) == "TIMESTAMP"]
+    # Of several columns that say how new a row is, the last one changes least.
+    created = tuple(row[written[0]] if written else None for row in members)
+    known = [moment for moment in created if moment is not None]
+    first_written = [name for name in spec.never_update if types.get(name) in ("TIMESTAMP", "DATETIME")]
+    times = {"created_at", *spec.newest_first, *spec.stamped, *first_written}
+    differing = [name for name in types if name != spec.row_id_column and not _is_one([row[name] for row in members])]
+    differs = tuple(name for name in differing if name not in times)
+    tables = holders.get(key, [])
+    return DuplicateGroup(
+        key=dict(zip(spec.key_columns, key, strict=True)),
+        rows=len(members),
+        kind=_kind(row_ids, differs),
+        row_ids=row_ids,
+        created_at=created,
+        gap_ms=(max(known) - min(known)).total_seconds() * 1000 if len(known) == len(members) else None,
+        batches=tuple(sorted({" or ".join(batches_of(spec, table, {})) for table in tables} - {""})),
+        staging_tables=tuple(table.name for table in tables),
+        keep=row_ids[0],
+        differs=differs,
+        written_differs=tuple(name for name in differing if name in times),
+        members=tuple(members),
+    )
+
+
+def _is_one(values: Sequence[Any]) -> bool:
+    """Whether all are equal, NaN to NaN as well."""
+    first = values[0]
+    return all(value == first or (value != value and first != first) for value in values[1:])
+
+
+def _kind(row_ids: Sequence[str], differs: Sequence[str]) -> DuplicateKind:
     if not any(row_ids):
-        return DuplicateKind.NO_IDS
+        return DuplicateKind.DIFFERING if differs else DuplicateKind.IDENTICAL
     distinct = len(set(row_ids))
     if distinct == len(row_ids):
         return DuplicateKind.DIFFERENT_IDS
     return DuplicateKind.SAME_ID if distinct == 1 else DuplicateKind.BOTH
-
-
-def _staging_holders(warehouse: Warehouse, spec: TableSpec, game_date: date) -> _Holders:
-    """Which staging tables still hold each duplicate key; keys as the main table spells them."""
-    tables = {table.name: table for table in staging_of(warehouse, spec)}
-    columns = warehouse.columns_of(list(tables)) if tables else {}
-    needed = {*spec.key_columns, spec.date_column}
-    readable = [name for name, found in columns.items() if needed <= {column.name for column in found}]
-    holders: _Holders = {}
-    for start in range(0, len(readable), _TABLES_A_QUERY):
-        part = readable[start : start + _TABLES_A_QUERY]
-        for row in warehouse.query(_holders_sql(spec, part), {"day": game_date}):
-            key = tuple(row[name] for name in spec.key_columns)
-            holders.setdefault(key, []).append(tables[spec.table.sibling(row["staging_table"])])
-    return holders
-
-
-def _holders_sql(spec: TableSpec, tables: Sequence[TableName]) -> str:
-    keys = column_list(spec.key_columns)
-    found = column_list(spec.key_columns, "D")
-    union = " UNION ALL ".join(
-        f"SELECT '{table.table}' AS staging_table, {keys} FROM {table.sql} WHERE {quoted(spec.date_column)} = @day"
-        for table in tables
-    )
-    duplicated = duplicated_rows(spec, column_list(spec.key_columns, "T"))
-    return (
-        f"SELECT DISTINCT S.staging_table, {found} FROM ({union}) AS S JOIN ({duplicated}) AS D "
-        f"ON {same_key(spec, 'S', 'D')} ORDER BY S.staging_table"
-    )

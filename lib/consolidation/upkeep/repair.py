@@ -15,10 +15,18 @@ from datetime import date
 
 from lib.consolidation.fence import transact_fenced
 from lib.consolidation.identifiers import TableName
-from lib.consolidation.key import column_list, counted_rows, newest_of_each_key, quoted, rows_digest, same_key
+from lib.consolidation.key import (
+    column_list,
+    counted_rows,
+    duplicated_rows,
+    newest_of_each_key,
+    quoted,
+    rows_digest,
+    same_key,
+)
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.upkeep.audit import ActionRecord
-from lib.consolidation.upkeep.duplicates import DuplicateCount, duplicated_rows, duplicates_on
+from lib.consolidation.upkeep.duplicates import DuplicateCount, duplicates_on
 from lib.consolidation.warehouse import Column, Execute, Require, Step, Warehouse
 from lib.errors import UserError
 from lib.locking.lock import ConsolidationLock

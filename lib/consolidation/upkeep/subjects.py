@@ -1,4 +1,4 @@
-"""What readers see of each date, subject by subject: a key without its line, or what one row stays active within."""
+"""What readers see of each date, subject by subject: what one row stays active within, or else a key."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ from lib.consolidation.warehouse import Warehouse
 @dataclass(frozen=True)
 class Activity:
     """What readers see of one date, subject by subject: see `subject_columns`.
-
-    A line that moved is another key of one subject.
 
     Attributes:
         subjects: How many there are.
@@ -49,7 +47,10 @@ class Subject:
 
 
 def subject_columns(spec: TableSpec) -> tuple[str, ...]:
-    """What one row stays active within, where the table says so; else the key without its line."""
+    """What one row stays active within, where the table says so; else the key without the columns that are rounded.
+
+    Rows that differ in such a column only, such as a number that moved, are about the same thing.
+    """
     return spec.supersedes or tuple(name for name in spec.key_columns if name not in spec.rounded_columns)
 
 

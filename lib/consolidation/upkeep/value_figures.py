@@ -1,4 +1,4 @@
-"""How numbers and words are spread over the rows of a date and system: its GoogleSQL and its figures."""
+"""How numbers and words are spread over the rows of a date and source: its GoogleSQL and its figures."""
 
 from __future__ import annotations
 
@@ -33,11 +33,6 @@ class Figures:
 def number(column: str) -> str:
     """GoogleSQL for the number in a column of the row T."""
     return f"CAST(T.{quoted(column)} AS FLOAT64)"
-
-
-def difference(greater: str, less: str) -> str:
-    """Name of the figures of one column minus another."""
-    return f"{greater}__minus__{less}"
 
 
 def figures_of(name: str, value: str, counted: str) -> Iterator[Measure]:

@@ -15,7 +15,7 @@ from lib.operations.batches.standing import VERDICTS, Judged, Standing, in_words
 from lib.operations.scope import Scope
 from lib.ports.batch_states import BatchState, BatchStates, is_cut
 from lib.verdict.check import Changing, Check, Looking, Question
-from lib.verdict.section import Section, Table, facts, or_fault, section
+from lib.verdict.section import Section, Table, not_asked, or_fault, section
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 from lib.words.quantities import Quantity, Value, percent
@@ -26,6 +26,7 @@ BATCH_STATE = Question(
     affects="the batches that are named: rows are missing, or not in the table yet",
     can_wait="until readers need the rows",
 )
+_NOWHERE = "the environment's file has no batch_state"
 _MOST_IN_EVIDENCE = 10
 _MOST_NAMES_IN_EVIDENCE = 50
 
@@ -39,7 +40,7 @@ def batch_state(scope: Scope, batch_id: str = "") -> Section:
     """
     source = scope.platform.batch_states
     if source is None:
-        return _not_asked()
+        return not_asked(BATCH_STATE, _NOWHERE)
     if batch_id:
         found = source.batch(checked_batch_id(batch_id))
         states = [found] if found else []
@@ -57,13 +58,8 @@ def batches_of_date(scope: Scope) -> Section:
     """The same batches in a table; judges nothing, and does not look for their rows."""
     source = scope.platform.batch_states
     if source is None:
-        return _not_asked()
+        return not_asked(BATCH_STATE, _NOWHERE)
     return Section((), _tables(scope, source, _judged(scope, scope.batches or [], with_rows=False)))
-
-
-def _not_asked() -> Section:
-    note = "not asked: the environment's file has no batch_state"
-    return Section((), (facts(BATCH_STATE.name, {"batch state": note}),))
 
 
 def _judged(scope: Scope, states: Sequence[BatchState], *, with_rows: bool) -> list[Judged]:

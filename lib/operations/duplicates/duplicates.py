@@ -1,17 +1,19 @@
 """Duplicates of the business key: counted and explained.
 
-The exact key judges. The rounded count is shown beside it: it takes two lines half a point
-apart for one, which they are not.
+The exact key judges. Of a table with rounded columns the rounded count is shown beside it: it takes keys for one that
+differ by less than it rounds, which they are not.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
 from lib.consolidation.upkeep.duplicates import DuplicateCount, DuplicateKind, Explanation
 from lib.operations.duplicates import writers
+from lib.operations.duplicates.key_table import key_table
 from lib.operations.duplicates.offending_rows import offending_rows
 from lib.operations.logs.history import LogHistory
 from lib.operations.logs.timeline import batch_names
@@ -20,11 +22,10 @@ from lib.operations.quality.night import Night
 from lib.operations.scope import Scope
 from lib.operations.staging.ledger_answers import LEDGER
 from lib.platform import Platform
-from lib.verdict.cells import Id
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, Table, or_fault, section
+from lib.verdict.section import Section, Table, not_asked, or_fault, section
 from lib.verdict.verdict import Verdict
-from lib.words.dates import kept_moment, local_time
+from lib.words.dates import kept_moment
 from lib.words.quantities import Quantity, Value
 
 DUPLICATES = Question(
@@ -39,11 +40,13 @@ CAUSE = Question(
     affects="the next batches: what wrote keys twice may do so again",
     can_wait="until the next batch; a repair does not remove the cause",
 )
+_MOST_COLUMNS = 8
 _CAUSES = {
     DuplicateKind.SAME_ID: "one batch was consolidated twice",
-    DuplicateKind.DIFFERENT_IDS: "two generations of a prediction, or two batches, raced",
+    DuplicateKind.DIFFERENT_IDS: "two generations of a row, or two batches, raced",
     DuplicateKind.BOTH: "one batch was consolidated twice, and another raced with it",
-    DuplicateKind.NO_IDS: "the same rows twice, or two generations: the table has no row ids",
+    DuplicateKind.IDENTICAL: "the same rows were written twice",
+    DuplicateKind.DIFFERING: "two versions of a row were written",
 }
 
 
@@ -51,7 +54,7 @@ _CAUSES = {
 def duplicates(scope: Scope, since: date, until: date, *, history: LogHistory | None = None) -> Section:
     """Duplicate keys of each date from `since` to `until`, both included.
 
-    Where there are no rows, the environment's `due` or the history says whether there were games.
+    Where there are no rows, the environment's `due` or the history says whether any were due.
     """
     return _counted(scope, scope.duplicates.again(since, until), since, until, history)
 
@@ -60,7 +63,7 @@ def duplicates(scope: Scope, since: date, until: date, *, history: LogHistory | 
 def duplicates_of(night: Night) -> Section:
     """The same of the night's date; a date without rows has none to judge."""
     if night.profile is None:
-        return Section(())
+        return not_asked(DUPLICATES, "the date has no rows")
     day = night.game_date
     return _counted(night.scope, night.scope.duplicates.between(day, day), day, day)
 
@@ -82,7 +85,7 @@ def remaining_duplicates(scope: Scope, planned: Section) -> Section:
             counted = replace(counted, checks=(replace(check, next_step=step, since=since),))
         case Verdict.PASS:
             key = ", ".join(scope.platform.table.key_columns)
-            step = f"If picks are shown several times, look downstream, at a join that leaves out one of {key}."
+            step = f"If rows are shown several times, look downstream, at a join that leaves out one of {key}."
             check = _with_failed_validations(scope, check)
             settled = (DUPLICATES.id, CAUSE.id, LEDGER.id)
             found = is_of_inactive_rows(scope.duplicates.on(day))
@@ -101,47 +104,32 @@ def _with_failed_validations(scope: Scope, check: Check) -> Check:
 
 @section(CAUSE)
 def explanation(scope: Scope) -> Section:
-    """How the date's duplicates came to be: kinds, batches, and how far apart."""
+    """How the date's duplicates came to be: kinds, batches, what differs, and how far apart."""
     platform = scope.platform
     explained = scope.duplicates.explained(scope.game_date)
     zone = platform.environment.timezone
-    key = platform.table.key_columns
-    rows = [
-        (
-            *(group.key[column] for column in key),
-            group.rows,
-            group.kind,
-            group.gap_ms,
-            group.batches,
-            Id(group.keep),
-            tuple(local_time(moment, zone) for moment in group.created_at),
-        )
-        for group in explained.groups
-    ]
-    columns = (*key, "Rows", "Kind", "Gap, ms", "Batches", "Kept by a repair", "Created")
+    file = offending_rows(explained)
+    table = key_table(explained, platform.table.key_columns, timezone=zone, file=file)
     # Whether there are any is another check's answer; an undo brings them back after this.
     checks = (_cause_check(explained, zone),) if explained.groups else ()
-    caption = f"Duplicate keys of {scope.game_date}"
-    return Section(checks, (Table(caption, columns, rows, shown=20, file=offending_rows(explained)),))
+    return Section(checks, (table,))
 
 
 def _counted(
     scope: Scope, counts: Sequence[DuplicateCount], since: date, until: date, history: LogHistory | None = None
 ) -> Section:
     platform = scope.platform
+    rounds = bool(platform.table.rounded_columns)
     rows = [
-        (count.game_date, count.rows, count.keys, count.duplicate_keys, count.excess_rows, count.guide_keys)
+        (
+            *(count.game_date, count.rows, count.keys, count.duplicate_keys, count.excess_rows),
+            *([count.rounded_keys] if rounds else []),
+        )
         for count in counts
     ]
-    columns = (
-        platform.environment.nouns.date_heading,
-        "Rows",
-        "Keys",
-        "Duplicate keys",
-        "Surplus rows",
-        "Rounded count",
-    )
-    note = "The rounded count rounds the line and counts superseded rows too; it decides nothing."
+    heading = platform.environment.nouns.date_heading
+    columns = (heading, "Rows", "Keys", "Duplicate keys", "Surplus rows", *(["Rounded count"] if rounds else []))
+    note = f"The rounded count rounds {_rounded(platform)} and counts superseded rows too; it decides nothing."
     period = f"{since}" if since == until else f"{since} to {until}"
     commands = [
         *(platform.commands.looking("duplicates", "--date", count.game_date) for count in counts[-3:]),
@@ -153,20 +141,22 @@ def _counted(
     elif none_due := scope.due.none_due(since, until) or (history.off_day if history else ""):
         check = question.passes(f"no rows, and none expected: {none_due}")
     else:
-        step = "See whether there were games; if so, whether their batch waits in the backlog of day1_monitoring."
+        step = "See whether any were due; if so, whether their batch waits in the backlog of day1_monitoring."
         check = question.unknown(f"{platform.table.table} has no rows of {period}", step)
-    return Section((check,), (Table("Duplicates", columns, rows, note),))
+    return Section((check,), (Table("Duplicates", columns, rows, note if rounds else ""),))
+
+
+def _rounded(platform: Platform) -> str:
+    return ", ".join(platform.table.rounded_columns)
 
 
 def _evidence(counts: Sequence[DuplicateCount]) -> dict[str, Value]:
-    figures = ("duplicate keys", "keys", "rows", "rounded count")
-    seen: dict[str, Value] = {
-        f"{figure} {count.game_date}": value
-        for count in counts
-        for figure, value in zip(figures, (count.duplicate_keys, count.keys, count.rows, count.guide_keys), strict=True)
-    }
-    inactive = {f"keys of inactive rows {count.game_date}": n for count in counts if (n := count.inactive_keys)}
-    return {**seen, **inactive}
+    seen: dict[str, Value] = {}
+    for count in counts:
+        day = count.game_date
+        seen |= {f"duplicate keys {day}": count.duplicate_keys, f"keys {day}": count.keys, f"rows {day}": count.rows}
+        seen |= {f"rounded count {day}": count.rounded_keys} if count.rounded_keys is not None else {}
+    return seen | {f"keys of inactive rows {count.game_date}": n for count in counts if (n := count.inactive_keys)}
 
 
 def _duplicates_check(platform: Platform, question: Question, counts: Sequence[DuplicateCount]) -> Check:
@@ -179,7 +169,7 @@ def _duplicates_check(platform: Platform, question: Question, counts: Sequence[D
         )
     summary = "; ".join(
         f"{count.duplicate_keys} duplicate keys of {count.keys:,} on {count.game_date} "
-        f"({count.excess_rows} rows too many{_and_inactive(count)})"
+        f"({count.excess_rows} surplus rows{_and_inactive(count)})"
         for count in found
     )
     diagnose = platform.commands.run("duplicate_diagnosis", {"date": found[-1].game_date})
@@ -205,10 +195,25 @@ def _cause_check(explained: Explanation, timezone: str) -> Check:
         "created apart, least": Quantity(min(gaps), "ms") if gaps else None,
         "created apart, most": Quantity(max(gaps), "ms") if gaps else None,
     }
+    columns = Counter(name for group in explained.groups for name in group.differs).most_common()
+    evidence |= {"keys that differ in": [f"{name} ({number:,})" for name, number in columns[:_MOST_COLUMNS]]}
     summary = ", ".join(f"{number} keys: {kind} ({_CAUSES[kind]})" for kind, number in kinds.items())
+    if more := explained.keys_left_out:
+        summary = f"of the first {len(explained.groups):,} keys, {summary}; {more:,} more were not read"
+    if differs := _differs(explained, [name for name, _ in columns]):
+        summary = f"{summary}; {differs}"
     step = "Find the two consolidations in the timeline, and whether they ran without the lock."
-    if times := writers.in_words(writers.writes_of(explained.groups), timezone):
+    if times := writers.in_words(writers.writes_of(writers.of_several_writes(explained.groups)), timezone):
         summary = f"{summary}; {times}"
         step = "Find what wrote at each of these times, such as a schedule and a backfill, and let one of them write."
     # That there are duplicates is another check's FAIL; a repair removes them and not their cause.
     return CAUSE.on(evidence).warns(summary, step, since=writers.doubled_at(explained.groups))
+
+
+def _differs(explained: Explanation, columns: Sequence[str]) -> str:
+    """``their rows differ in quantity, price``; the times at which they were written only where nothing else does."""
+    if columns:
+        more = f" and {len(columns) - _MOST_COLUMNS} more columns" if len(columns) > _MOST_COLUMNS else ""
+        return f"their rows differ in {', '.join(columns[:_MOST_COLUMNS])}{more}"
+    written = dict.fromkeys(name for group in explained.groups for name in group.written_differs)
+    return f"their rows differ only in {', '.join(written)}" if written else ""

@@ -14,7 +14,7 @@ def offending_rows(explained: Explanation) -> AllRows | None:
     if not explained.groups:
         return None
     day = explained.count.game_date
-    left_out = f", {explained.left_out} columns left out" if explained.left_out else ""
+    left_out = f", {explained.keys_left_out} keys left out" if explained.keys_left_out else ""
     rows = list(_rows(explained))
     return AllRows(f"Rows of duplicate keys of {day}{left_out}", ("A repair has it", *explained.columns), rows)
 

@@ -48,6 +48,11 @@ def doubled_at(groups: Iterable[DuplicateGroup]) -> datetime | None:
     return min((found[1] for found in moments if len(found) > 1), default=None)
 
 
+def of_several_writes(groups: Iterable[DuplicateGroup]) -> list[DuplicateGroup]:
+    """The keys whose own rows were written apart. That other keys were written at other times shows nothing."""
+    return [group for group in groups if len(writes_of([group])) > 1]
+
+
 def in_words(writes: Sequence[Write], timezone: str) -> str:
     """``written at 2 times: 5 rows from ... and 5 rows from ..., 7 h 0 min apart``; empty: at one time, or unknown."""
     if len(writes) < 2:

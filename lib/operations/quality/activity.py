@@ -1,9 +1,8 @@
-"""What readers see: subjects without any active row, with too many, and lines that moved.
+"""What readers see: subjects without any active row, and those with too many.
 
-A subject is the key without its line: one player, in one game, by one system. Where the table says
-within which columns one row stays active, those are the subject, and several active rows are a fault.
-Elsewhere each line is a prediction of its own, so a line that moved leaves several rows, or an
-inactive one; both are right. A subject without an active row was deactivated whole.
+A subject is a key without its rounded columns, such as a number that moves and makes another key each time. Where the
+table says within which columns one row stays active, those are the subject, and several active rows are a fault.
+Elsewhere several are right, up to a limit. A subject without an active row was deactivated whole.
 """
 
 from __future__ import annotations
@@ -12,8 +11,9 @@ from lib.consolidation.upkeep.subjects import Activity, subject_columns
 from lib.operations.quality.night import Night
 from lib.operations.quality.subjects import named, subjects, table_of
 from lib.operations.quality.volume import so_far
+from lib.operations.quality.words import noun_of
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, Table, section
+from lib.verdict.section import Section, Table, not_asked, section
 from lib.verdict.verdict import Verdict
 from lib.words.quantities import percent
 
@@ -29,9 +29,9 @@ ONE_ACTIVE_ROW = Question(
     affects="readers: they get several rows where one is meant",
     can_wait="as long as readers can: no row is lost",
 )
-LINES = Question(
+SEVERAL = Question(
     "moved_lines",
-    "Lines",
+    "Several active rows",
     affects="readers that expect one row for each subject",
     can_wait="yes: each row has a key of its own",
 )
@@ -41,15 +41,17 @@ _MOST_DATES = 5
 @section(ACTIVE_ROWS)
 def active_rows(night: Night) -> Section:
     """Subjects that nobody sees, on the date and on those before it."""
-    if not night.profile or not night.platform.table.active_column:
-        return Section(())
+    if not night.platform.table.active_column:
+        return not_asked(ACTIVE_ROWS, "the table has no active_column")
+    if night.profile is None:
+        return not_asked(ACTIVE_ROWS, "the date has no rows")
     rows = [
         (day, found.subjects, found.unseen, f"{unseen_share(found):.1%}", found.several, found.most)
         for day, found in reversed(night.activity.items())
     ]
-    heading = night.platform.environment.nouns.date_heading
-    columns = (heading, "Subjects", "Without an active row", "Share", "With several", "Most of one")
-    note = f"A subject is one {', '.join(subject_columns(night.platform.table))}."
+    subjects = night.words.subjects.capitalize()
+    columns = (night.words.date, subjects, "Without an active row", "Share", "With several", "Most of one")
+    note = f"{subjects}: by {', '.join(subject_columns(night.platform.table))}."
     table = Table("What readers see of each date", columns, rows, note, shown=15)
     active, lost = _active_check(night)
     if not night.platform.table.supersedes:
@@ -58,21 +60,25 @@ def active_rows(night: Night) -> Section:
     return Section((active, one), (table, *lost, *doubled))
 
 
-@section(LINES)
-def lines(night: Night) -> Section:
-    """How often lines moved. Each line is a key of its own, so that is no duplicate."""
-    found = night.activity.get(night.game_date)
-    table = night.platform.table
-    if found is None or not table.rounded_columns or table.supersedes:
-        return Section(())
-    question = LINES.on(
-        {"subjects": found.subjects, "with several lines": found.several, "most lines of one": found.most},
-        night.row_count,
+@section(SEVERAL)
+def several_active_rows(night: Night) -> Section:
+    """Keys that differ in a rounded column only: each is a key of its own, so that is not a duplicate."""
+    found, table, most = night.activity.get(night.game_date), night.platform.table, night.rules.most_active_rows
+    if most is None or not table.rounded_columns:
+        lacks = "the table has no rounded_columns" if most is not None else "the quality rules have no most_active_rows"
+        return not_asked(SEVERAL, lacks)
+    if table.supersedes:
+        return not_asked(SEVERAL, "one row stays active, which the active rows are judged by")
+    if found is None:
+        return not_asked(SEVERAL, "the date has no rows")
+    words = night.words.subjects
+    question = SEVERAL.on(
+        {words: found.subjects, "with several": found.several, "most of one": found.most}, night.row_count
     )
-    summary = f"{found.several:,} of {found.subjects:,} have several lines, at most {found.most}"
-    if found.most <= night.rules.most_lines:
+    summary = f"{found.several:,} of {found.subjects:,} {words} have several active rows, at most {found.most}"
+    if found.most <= most:
         return Section((question.passes(summary),))
-    step = "Lines move a few times a day: see which batches wrote the others, and whether old ones should be inactive."
+    step = "See which batches wrote the others, and whether older rows should be inactive."
     return Section((question.warns(summary, step),))
 
 
@@ -98,7 +104,7 @@ def _active_check(night: Night) -> tuple[Check, list[Table]]:
             "rows": rows,
             "inactive rows": inactive,
             "inactive rows, share": percent(100 * inactive / rows),
-            "players and systems, whatever the line": found.subjects,
+            night.words.subjects: found.subjects,
             "without an active row": found.unseen,
             "without an active row, share": percent(100 * share),
             "earlier dates that are hit": list(others)[:_MOST_DATES],
@@ -106,14 +112,16 @@ def _active_check(night: Night) -> tuple[Check, list[Table]]:
         night.row_count,
     )
     summary = (
-        f"readers see nothing of {found.unseen:,} of {found.subjects:,} players and systems ({share:.0%}); "
+        f"readers see nothing of {found.unseen:,} of {found.subjects:,} {night.words.subjects} ({share:.0%}); "
         f"{inactive:,} rows are inactive"
     )
     if share > rules.unseen_warn_above:
         lost = subjects(night, several=False)
+        columns = subject_columns(night.platform.table)
         step = (
-            "Something deactivated more than it replaced: a key without its system, or a regeneration that left out "
-            "its own rows. Find the statement in the audit trail or the job history before you activate anything again."
+            f"Something deactivated more than it replaced: a key without its {noun_of(columns[-1])}, or a regeneration "
+            "that left out its own rows. Find the statement in the audit trail or the job history before you activate "
+            "anything again."
         )
         verdict = Verdict.FAIL if share > rules.unseen_fail_above else Verdict.WARN
         since = min([*others, night.game_date])
@@ -143,10 +151,10 @@ def _one_active_check(night: Night) -> tuple[Check, list[Table]]:
         night.row_count,
     )
     if not found.several:
-        return question.passes(f"none of {found.subjects:,} players and systems has several"), []
+        return question.passes(f"none of {found.subjects:,} {night.words.subjects} has several"), []
     doubled = subjects(night, several=True)
     summary = (
-        f"{found.several:,} of {found.subjects:,} players and systems have several active rows, up to {found.most}: "
+        f"{found.several:,} of {found.subjects:,} {night.words.subjects} have several active rows, up to {found.most}: "
         f"{named(night, doubled, found.several)}"
     )
     step = (

@@ -1,7 +1,9 @@
-"""Each game predicted by each system: what is missing is named, and since when.
+"""Each unit with rows of each source: what is missing is named, and since when.
 
-A system that stopped for all games at once, after a date that was whole, was mostly switched off: that is a
-WARN on the first date without it, and silent from then on.
+A source that stopped for all units at once, after a date that was whole, was mostly switched off: that is a WARN on
+the first date without it, and silent from then on. A unit or source that recurs is judged by its own recent dates.
+Units that are new on each date, such as games, have none: there each source that usually has rows of every unit is
+expected in each.
 """
 
 from __future__ import annotations
@@ -11,49 +13,57 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 
-from lib.consolidation.upkeep.day_profiles import rows_by_game_and_system
+from lib.consolidation.upkeep.day_profiles import Cell
+from lib.environment.nouns import counted, plural
 from lib.operations.quality.night import Night
-from lib.operations.quality.usual_systems import UsualSystem, last_rows, usual_systems
+from lib.operations.quality.usual_sources import UsualSource, is_usual, last_rows, usual_sources
 from lib.operations.quality.volume import so_far
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, Table, section
+from lib.verdict.section import Section, Table, not_asked, section
+from lib.words.quantities import Value
 from lib.words.text import text_of
 
 COMPLETENESS = Question(
     "completeness",
-    "Completeness by game and system",
+    "Completeness",
     affects="readers of the date: they lack what is named",
     can_wait="until readers need the date",
 )
-_MOST_NAMED, _MOST_LISTED = 5, 20
-
-Cells = dict[tuple[str | None, str | None], int]
+_MOST_NAMED, _MOST_LISTED, _MOST_COLUMNS = 5, 20, 12
 
 
 @dataclass(frozen=True)
 class _Found:
-    """What the date has of each game and system, beside what is usual."""
+    """What the date has of each unit and source, beside what is usual."""
 
     night: Night
-    cells: Cells
 
     @cached_property
-    def usual(self) -> dict[str | None, UsualSystem]:
-        return usual_systems(self.night)
+    def usual(self) -> dict[str | None, UsualSource]:
+        return usual_sources(self.night) if self.night.groups.source else {}
 
-    @property
-    def games(self) -> list[str | None]:
-        return list(dict.fromkeys(game for game, _ in self.cells))
+    @cached_property
+    def there(self) -> dict[tuple[str | None, str | None], Cell]:
+        """By unit and source what the date has rows of."""
+        return {(cell.unit, cell.source): cell for cell in self.night.cells if cell.rows}
 
-    @property
-    def systems(self) -> list[str | None]:
-        return sorted({system for _, system in self.cells}, key=str)
+    @cached_property
+    def units(self) -> list[str | None]:
+        return list(dict.fromkeys(unit for unit, _ in self.there))
+
+    @cached_property
+    def sources(self) -> list[str | None]:
+        return sorted({source for _, source in self.there}, key=str)
+
+    @cached_property
+    def units_recur(self) -> bool:
+        """Whether units have a past of their own."""
+        return any(cell.dates >= self.night.rules.fewest_dates for cell in self.night.cells)
 
     @property
     def gone(self) -> list[str | None]:
-        """Usual systems without an active row."""
-        systems = self.systems
-        return [name for name in self.usual if name not in systems]
+        """Usual sources without an active row."""
+        return [name for name in self.usual if name not in self.sources]
 
     @property
     def switched_off(self) -> list[str | None]:
@@ -73,87 +83,124 @@ class _Found:
         return [name for name in self.gone if name not in explained]
 
     @cached_property
-    def empty(self) -> list[tuple[str | None, str | None]]:
-        """System and game without rows, where the system is new or usually has rows of every game."""
-        systems = [name for name in self.systems if name not in self.usual or self.usual[name].is_everywhere]
-        return [(system, game) for game in self.games for system in systems if (game, system) not in self.cells]
+    def missing(self) -> list[tuple[str | None, str | None]]:
+        """Unit and source that should have rows, of the sources that are not gone."""
+        if not self.units_recur:
+            expected = [name for name in self.sources if name not in self.usual or self.usual[name].is_everywhere]
+            return [(unit, name) for unit in self.units for name in expected if (unit, name) not in self.there]
+        gone, night = self.gone, self.night
+        return [
+            (cell.unit, cell.source)
+            for cell in self.night.cells
+            if not cell.rows and cell.source not in gone and is_usual(night, cell.first, cell.dates, cell.alike)
+        ]
+
+    @cached_property
+    def empty(self) -> list[str]:
+        """The same by name: a unit of which nothing is there once, whatever its sources."""
+        return list(
+            dict.fromkeys(
+                self.name(unit, source) if not self.night.groups.unit or unit in self.units else self._unit(unit)
+                for unit, source in self.missing
+            )
+        )
 
     @property
     def thin(self) -> dict[str, str]:
-        """By system and game how few rows there are."""
+        """By name how few rows there are."""
+        words = "the fewest before" if self.units_recur else "usual"
         return {
-            f"{system} in {game}": f"{rows} rows, {self.usual[system].rows:,.0f} are usual"
-            for (game, system), rows in self.cells.items()
-            if system in self.usual and rows < self.night.rules.thin_below * self.usual[system].rows
+            self.name(*pair): f"{cell.rows:,} rows, {fewest:,.0f} are {words}"
+            for pair, cell in self.there.items()
+            if cell.rows < self.night.rules.thin_below * (fewest := self._fewest(cell))
         }
 
     @property
     def last_rows(self) -> dict[str | None, str]:
-        """By system when its last row was written, of those that miss some or all games."""
+        """By source when its last row was written, of those that miss some or all units."""
         assert self.night.profile is not None
-        of_date = {of.system: of for of in self.night.profile.systems if of.active_rows}
+        of_date = {of.source: of for of in self.night.profile.sources if of.active_rows}
         last = {name: self.usual[name].last for name in self.gone}
-        last |= {name: of_date[name] for name, _ in self.empty}
+        last |= {name: of_date[name] for _, name in self.missing if name in of_date}
         return {name: last_rows(self.night, of) for name, of in last.items()}
+
+    def name(self, unit: str | None, source: str | None) -> str:
+        """``web in store 7``, or the one that there is."""
+        groups = self.night.groups
+        return " in ".join([*([str(source)] if groups.source else []), *([self._unit(unit)] if groups.unit else [])])
+
+    def _unit(self, unit: str | None) -> str:
+        return f"{self.night.words.unit} {unit}"
+
+    def _fewest(self, cell: Cell) -> float:
+        """Rows that a unit and source usually has at least; 0: not known."""
+        if self.units_recur:
+            return cell.fewest or 0 if cell.dates >= self.night.rules.fewest_dates else 0
+        return self.usual[cell.source].rows if cell.source in self.usual else 0
 
     @cached_property
     def _ended(self) -> list[str | None]:
         return [name for name in self.gone if self._ended_cleanly(self.usual[name], name)]
 
-    def _ended_cleanly(self, usual: UsualSystem, name: str | None) -> bool:
-        """After a date that was whole; the next has no row of it, active or not, and more systems than stopped."""
-        first_without = self.night.profiles[(*usual.missed, self.night.game_date)[0]].systems
+    def _ended_cleanly(self, usual: UsualSource, name: str | None) -> bool:
+        """After a date that was whole; the next has no row of it, active or not, and more sources than stopped."""
+        first_without = self.night.profiles[(*usual.missed, self.night.game_date)[0]].sources
         stopped = sum(self.usual[other].last.game_date == usual.last.game_date for other in self.gone)
-        left = sum(bool(system.active_rows) for system in first_without)
-        return usual.ended_whole and stopped < left and name not in {system.system for system in first_without}
+        left = sum(bool(source.active_rows) for source in first_without)
+        return usual.ended_whole and stopped < left and name not in {source.source for source in first_without}
 
 
 @section(COMPLETENESS)
 def completeness(night: Night) -> Section:
-    """Systems and games without rows, or with few."""
-    if night.profile is None or not night.has_systems:
-        return Section(())
-    platform, rules = night.platform, night.rules
-    cells = rows_by_game_and_system(
-        platform.warehouse,
-        platform.table,
-        night.game_date,
-        game_column=rules.game_column,
-        system_column=rules.system_column,
-    )
-    found = _Found(night, cells)
+    """Sources and units without rows, or with few."""
+    if not night.rules.groups.columns:
+        return not_asked(COMPLETENESS, "the quality rules name no groups")
+    if not night.groups.columns:
+        return not_asked(COMPLETENESS, f"the table has no column {', '.join(night.rules.groups.columns)}")
+    if night.profile is None:
+        return not_asked(COMPLETENESS, "the date has no rows")
+    found = _Found(night)
     return Section((_check(found),), (_grid(found),))
 
 
 def _check(found: _Found) -> Check:
-    night, usual = found.night, found.usual
-    empty = [f"{system} in {game}" for system, game in found.empty]
-    question = COMPLETENESS.on(
-        {
-            "games": len(found.games),
-            "systems": _listed(found.systems),
-            "usual systems that are missing": _listed([*found.lost, *found.stopped]),
-            "games that a system left out": _listed(empty),
-            "games with few rows": _listed(found.thin),
-            "last rows": _listed(f"{text_of(name)}: {when}" for name, when in found.last_rows.items()),
-            "switched off": _listed(f"{text_of(name)} since {usual[name].missed[0]}" for name in found.switched_off),
-        }
-    )
-    if not found.games:
+    night, there = found.night, _there(found)
+    question = COMPLETENESS.named(f"Completeness by {night.words.groups_named}").on(_evidence(found))
+    if not found.there:
         return question.fails("readers see no row of the date", _ran(night))
-    if found.lost or empty:
+    if not night.has_past:
+        return question.unknown(f"{there}; whether these are all is not known: {night.no_past}")
+    if found.lost or found.empty:
         gone = [f"{name} altogether (last rows {found.last_rows[name]})" for name in found.lost]
-        summary = f"no rows of {_named([*gone, *empty])}"
-        return so_far(night, question.fails(summary, _ran(night)) if usual else question.warns(summary, _ran(night)))
+        return so_far(night, question.fails(f"no rows of {_named([*gone, *found.empty])}", _ran(night)))
     if found.stopped:
         return _stopped(found, question)
-    if found.thin:
-        few = [f"{cell} ({figures})" for cell, figures in found.thin.items()]
+    if thin := found.thin:
+        few = [f"{name} ({figures})" for name, figures in thin.items()]
         return so_far(night, question.warns(f"few rows of {_named(few)}", _ran(night)))
-    if not night.has_past:
-        summary = f"each of {len(found.games)} games has rows of all {len(found.systems)} systems"
-        return question.unknown(f"{summary}; whether these are all is not known: {night.no_past}")
-    return question.passes(f"each of {len(found.games)} games has its rows of {len(found.systems)} systems")
+    return question.passes(f"{there}: nothing usual is missing")
+
+
+def _there(found: _Found) -> str:
+    """``rows of 3 stores by 2 channels``."""
+    words, groups = found.night.words, found.night.groups
+    sizes = {groups.unit: (len(found.units), words.unit), groups.source: (len(found.sources), words.source)}
+    return f"rows of {' by '.join(counted(*size) for column, size in sizes.items() if column)}"
+
+
+def _evidence(found: _Found) -> dict[str, Value]:
+    words, groups, usual = found.night.words, found.night.groups, found.usual
+    seen: dict[str, Value] = {plural(words.unit): len(found.units)} if groups.unit else {}
+    if groups.source:
+        sources = plural(words.source)
+        seen |= {sources: _listed(found.sources)}
+        seen |= {f"usual {sources} that are missing": _listed([*found.lost, *found.stopped])}
+    seen |= {f"{words.groups_named} without rows": _listed(found.empty)}
+    seen |= {f"{words.groups_named} with few rows": _listed(found.thin)}
+    if groups.source:
+        seen["last rows"] = _listed(f"{text_of(name)}: {when}" for name, when in found.last_rows.items())
+        seen["switched off"] = _listed(f"{text_of(name)} since {usual[name].missed[0]}" for name in found.switched_off)
+    return seen
 
 
 def _ran(night: Night) -> str:
@@ -161,12 +208,13 @@ def _ran(night: Night) -> str:
 
 
 def _stopped(found: _Found, question: Question) -> Check:
+    night = found.night
     names, last = ", ".join(map(text_of, found.stopped[:_MOST_NAMED])), found.last_rows[found.stopped[0]]
     more = f" and {len(found.stopped) - _MOST_NAMED} more" if len(found.stopped) > _MOST_NAMED else ""
-    cause = "switched off, or its model is missing?"
-    summary = f"{names}{more} stopped for all games at once: {cause} Last rows {last}"
-    deployed = found.night.platform.commands.run("deploy_verify", {"date": found.night.game_date})
-    step = f"This is reported once. If nobody switched it off, look for its model in the newest revision: {deployed}"
+    everywhere = f" for all {plural(night.words.unit)} at once" if night.groups.unit else ""
+    summary = f"{names}{more} stopped{everywhere}: switched off, or lost? Last rows {last}"
+    deployed = night.platform.commands.run("deploy_verify", {"date": night.game_date})
+    step = f"This is reported once. If nobody switched it off, look at the newest revision for its cause: {deployed}"
     return question.warns(summary, step)
 
 
@@ -181,6 +229,15 @@ def _listed(names: Iterable[str | None]) -> list[str]:
 
 
 def _grid(found: _Found) -> Table:
-    systems, cells = found.systems, found.cells
-    rows = [(game, *(cells.get((game, system), 0) for system in systems)) for game in found.games]
-    return Table("Rows by game and system", ("Game", *(text_of(system) for system in systems)), rows)
+    """Units down and sources across, or a row for each of the only ones."""
+    words, groups, there = found.night.words, found.night.groups, found.there
+    caption = f"Rows by {words.groups_named}"
+    if not (groups.unit and groups.source):
+        names = [(found.name(*pair), cell.rows) for pair, cell in there.items()]
+        return Table(caption, (words.groups_named.capitalize(), "Rows"), names)
+    sources, more = found.sources[:_MOST_COLUMNS], len(found.sources) - _MOST_COLUMNS
+    rows = [
+        (unit, *(cell.rows if (cell := there.get((unit, source))) else 0 for source in sources)) for unit in found.units
+    ]
+    note = f"{more} more {plural(words.source)} are not shown." if more > 0 else ""
+    return Table(caption, (words.unit.capitalize(), *(text_of(source) for source in sources)), rows, note)

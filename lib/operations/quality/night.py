@@ -5,7 +5,7 @@ What they are held against is data, in the file that the environment names, with
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from statistics import median
@@ -13,23 +13,26 @@ from statistics import median
 from lib.consolidation.errors import QueryOverLimit
 from lib.consolidation.schema import NUMBERS
 from lib.consolidation.staging import staging_backlog
-from lib.consolidation.upkeep.column_rules import ColumnRule, Measure, contradictions, measures_of
+from lib.consolidation.upkeep.column_rules import ColumnRule, DirectionRule, Measure, contradictions_of, measures_of
 from lib.consolidation.upkeep.day_profiles import (
+    Cell,
     DayProfile,
     DayWritten,
-    SystemProfile,
+    Groups,
+    SourceProfile,
+    cells_of,
     is_active,
     last_written,
     profile_days,
 )
-from lib.consolidation.upkeep.subjects import Activity, activity_by_day
-from lib.consolidation.upkeep.value_figures import difference, figures_of, number, word_counts_of
+from lib.consolidation.upkeep.subjects import Activity, activity_by_day, subject_columns
+from lib.consolidation.upkeep.value_figures import figures_of, number, word_counts_of
 from lib.consolidation.warehouse import Column
 from lib.environment.nouns import plural
 from lib.errors import UserError
 from lib.operations.due.answer import Due
-from lib.operations.quality.neutral import rules_of
-from lib.operations.quality.rules import QualityRules
+from lib.operations.quality.rules import DifferenceRule, QualityRules, rules_of
+from lib.operations.quality.words import Words
 from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.verdict.check import Looking
@@ -46,7 +49,7 @@ class Night:
     Attributes:
         scope: The run's platform and date.
         days: How many days before the date are its past.
-        games: How many games there are, if someone says so; None: the environment's `due` does, if it can.
+        games: How many units are due, if someone says so; None: the environment's `due` does, if it can.
         rules: What the rows are held against.
     """
 
@@ -93,11 +96,11 @@ class Night:
 
     @property
     def due(self) -> Due:
-        """Whether rows of the date are due, and of how many games; what someone says stands over the environment."""
+        """Whether rows of the date are due, and of how many units; what someone says stands over the environment."""
         if self.games is None:
             return self.scope.due.on(self.game_date)
-        unit_name = plural(self.platform.environment.unit or "unit")
-        return Due(self.games > 0, "no games (confirmed)", self.games, unit_name)
+        units = plural(self.words.unit or "unit")
+        return Due(self.games > 0, f"no {units} (confirmed)", self.games, units)
 
     @property
     def monitoring(self) -> Looking:
@@ -131,34 +134,41 @@ class Night:
 
     @property
     def number_columns(self) -> list[str]:
-        """Columns that the rules name and that hold numbers: the values of each system are compared in them."""
-        named = {rule.column for rule in self.rules.columns}
-        return [name for name, column in self.columns.items() if name in named and column.type in NUMBERS]
+        """Columns of numbers with limits, in which the values of each source are compared; an id has none."""
+        limited = {rule.column for rule in self.rules.columns if rule.is_of_numbers}
+        return [name for name in self.columns if name in limited and self._is_number(name)]
 
     @property
-    def has_bias(self) -> bool:
-        """Whether the table has both columns whose difference is the bias, as numbers."""
-        of = (self.columns.get(name) for name in (self.rules.values.predicted, self.rules.values.line))
-        return all(column is not None and column.type in NUMBERS for column in of)
+    def differences(self) -> list[DifferenceRule]:
+        """Those whose columns the table has, as numbers."""
+        rules = self.rules.values.differences
+        return [rule for rule in rules if self._is_number(rule.value) and self._is_number(rule.less)]
 
     @property
-    def words(self) -> tuple[str, ...]:
+    def directions(self) -> list[DirectionRule]:
+        """Those that the table has columns for."""
+        return [rule for rule in self.rules.directions if rule.fits(self.columns)]
+
+    def _is_number(self, name: str) -> bool:
+        return (column := self.columns.get(name)) is not None and column.type in NUMBERS
+
+    @property
+    def category_words(self) -> tuple[str, ...]:
         """What the category column may say; nothing where the table lacks it."""
         category = self.rules.values.category
         return next((rule.one_of for rule in self.column_rules if rule.column == category), ())
 
     @property
     def _measures(self) -> list[Measure]:
-        """All that the one scan brings of the rows of a date and system."""
+        """All that the one scan brings of the rows of a date and source."""
         counted, values = is_active(self.platform.table), self.rules.values
         measures = [measure for rule in self.column_rules for measure in measures_of(rule, counted)]
-        measures += contradictions(list(self.columns.values()), counted)
+        measures += [contradictions_of(rule, counted) for rule in self.directions]
         for column in self.number_columns:
             measures += figures_of(column, number(column), counted)
-        if self.has_bias:
-            bias = f"({number(values.predicted)} - {number(values.line)})"
-            measures += figures_of(difference(values.predicted, values.line), bias, counted)
-        return [*measures, *word_counts_of(values.category, self.words, counted)]
+        for rule in self.differences:
+            measures += figures_of(rule.measure, f"({number(rule.value)} - {number(rule.less)})", counted)
+        return [*measures, *word_counts_of(values.category, self.category_words, counted)]
 
     @cached_property
     def waiting_batches(self) -> list[str]:
@@ -174,11 +184,6 @@ class Night:
         """Whether more rows of the date are to be expected: it is not over, and batches wait."""
         return not self.is_over and bool(self.waiting_batches)
 
-    @property
-    def _grouped_by(self) -> dict[str, str]:
-        rules = self.rules
-        return {"game_column": rules.game_column, "system_column": rules.system_column} if self.has_systems else {}
-
     @cached_property
     def _compared(self) -> tuple[int, dict[date, DayProfile]]:
         """How many days before the date are looked at, and what was found: as many as may be read at once."""
@@ -187,7 +192,7 @@ class Night:
             since = self.game_date - timedelta(days=days)
             try:
                 found = profile_days(
-                    platform.warehouse, platform.table, self._measures, since, self.game_date, **self._grouped_by
+                    platform.warehouse, platform.table, self._measures, since, self.game_date, self.groups
                 )
                 return days, {profile.game_date: profile for profile in found}
             except QueryOverLimit as error:
@@ -243,17 +248,27 @@ class Night:
         return {}
 
     @property
-    def has_systems(self) -> bool:
-        """Whether the table has a column for the game and one for the system."""
-        return {self.rules.game_column, self.rules.system_column} <= self.columns.keys()
+    def groups(self) -> Groups:
+        """The columns to count by, as far as the table has them."""
+        groups = self.rules.groups
+        return Groups(**{name: column for name, column in asdict(groups).items() if column in self.columns})
+
+    @property
+    def words(self) -> Words:
+        """What reports call the table's things."""
+        return Words(self.platform.environment.nouns, self.groups, subject_columns(self.platform.table))
 
     @cached_property
-    def coverage(self) -> dict[date, list[SystemProfile]]:
-        """The systems with active rows, by date; nothing when the table has no column for them."""
-        if not self.has_systems:
-            return {}
-        seen = {day: [of for of in profile.systems if of.active_rows] for day, profile in self.profiles.items()}
-        return {day: systems for day, systems in seen.items() if systems}
+    def coverage(self) -> dict[date, list[SourceProfile]]:
+        """The sources with active rows, by date."""
+        seen = {day: [of for of in profile.sources if of.active_rows] for day, profile in self.profiles.items()}
+        return {day: sources for day, sources in seen.items() if sources}
+
+    @cached_property
+    def cells(self) -> list[Cell]:
+        """The units and sources that the date has rows of, and those that recur; only where the table has columns."""
+        warehouse, table, fewest = self.platform.warehouse, self.platform.table, self.rules.fewest_dates
+        return cells_of(warehouse, table, self.groups, self.since, self.game_date, fewest_dates=fewest)
 
     @cached_property
     def activity(self) -> dict[date, Activity]:
@@ -269,7 +284,7 @@ def night_of(scope: Scope, *, days: int, games: int | None = None) -> Night:
     Args:
         scope: The run's platform and date.
         days: How many days before the date its rows are compared with.
-        games: How many games there are on the date; None: the environment's `due` says so, if it can.
+        games: How many units are due on the date; None: the environment's `due` says so, if it can.
 
     Raises:
         UserError: An impossible number, or the file that ``quality:`` names does not fit.

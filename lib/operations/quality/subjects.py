@@ -1,10 +1,11 @@
-"""Subjects by name: which players, by which systems. Their names come from the rows, so they are bounded."""
+"""Subjects by name, and by which sources. Their names come from the rows, so they are bounded."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from lib.consolidation.upkeep.subjects import Subject, subject_columns, subjects_of_date
+from lib.environment.nouns import counted
 from lib.operations.quality.night import Night
 from lib.verdict.section import Table
 from lib.words.text import text_of
@@ -21,19 +22,19 @@ def subjects(night: Night, *, several: bool) -> list[Subject]:
 
 
 def named(night: Night, found: Sequence[Subject], subjects: int) -> str:
-    """A few of them, the systems of one player together: ``player1 (2 systems), player2 (ensemble)``."""
-    systems: dict[str, dict[str, None]] = {}
+    """A few of them, the sources of one together: ``article1 (2 channels), article2 (web)``."""
+    sources: dict[str, dict[str, None]] = {}
     for subject in found:
-        who, system = _names(night, subject)
-        systems.setdefault(who, {})[system] = None
-    shown = list(systems.items())[:_MOST_NAMED]
-    told = [f"{who} ({_of(list(names))})" if any(names) else who for who, names in shown]
-    is_all = len(systems) <= _MOST_NAMED and len(found) == subjects
-    return ", ".join(told) + ("" if is_all else " and others")
+        who, source = _names(night, subject)
+        sources.setdefault(who, {})[source] = None
+    shown = list(sources.items())[:_MOST_NAMED]
+    listed = [f"{who} ({_of(night, list(names))})" if any(names) else who for who, names in shown]
+    is_all = len(sources) <= _MOST_NAMED and len(found) == subjects
+    return ", ".join(listed) + ("" if is_all else " and others")
 
 
-def _of(systems: Sequence[str]) -> str:
-    return systems[0] if len(systems) == 1 else f"{len(systems)} systems"
+def _of(night: Night, sources: Sequence[str]) -> str:
+    return sources[0] if len(sources) == 1 else counted(len(sources), night.words.source)
 
 
 def table_of(night: Night, caption: str, found: Sequence[Subject]) -> Table:
@@ -45,9 +46,10 @@ def table_of(night: Night, caption: str, found: Sequence[Subject]) -> Table:
 
 
 def _names(night: Night, subject: Subject) -> tuple[str, str]:
-    """Who it is, and by which system; a key of game and system alone is the game's."""
-    rules, key = night.rules, subject.key
-    system = key.get(rules.system_column)
-    others = [name for name in key if name not in (rules.game_column, rules.system_column)] or [rules.game_column]
-    who = " ".join(text_of(key.get(name))[:_LONGEST_NAME] for name in others)
-    return who, text_of(system)[:_LONGEST_NAME] if rules.system_column in key else ""
+    """What it is, and by which source; a key of unit and source alone is the unit's."""
+    key = {name: text_of(None if value is None else str(value)) for name, value in subject.key.items()}
+    groups = night.groups.columns
+    others = [name for name in key if name not in groups] or [name for name in groups if name in key][:1]
+    who = " ".join(key[name][:_LONGEST_NAME] for name in others)
+    by_source = night.groups.source in key and night.groups.source not in others
+    return who, key[night.groups.source][:_LONGEST_NAME] if by_source else ""

@@ -12,7 +12,7 @@ from lib.operations.logs.lines import is_warning
 from lib.operations.quality.night import Night
 from lib.ports.logs import LogEntry
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, or_fault, section
+from lib.verdict.section import Section, not_asked, or_fault, section
 from lib.words.dates import local_time
 from lib.words.quantities import Value
 
@@ -32,8 +32,10 @@ def unlogged_rows(night: Night) -> Section:
     """Whether a logged consolidation wrote the newest rows; no answer where it is not known when they were written."""
     history, written = night.scope.history, night.last_written
     moment = written.newest if written else None
-    if moment is None or moment > history.until:
-        return Section(())  # the freshness of the table says so; of a later moment no lines were read
+    if moment is None:
+        return not_asked(UNLOGGED_ROWS, "no rows, or no column of newest_first that records when they were written")
+    if moment > history.until:  # the freshness of the table reports it
+        return not_asked(UNLOGGED_ROWS, "the newest row was written after the lines that are read")
     return Section((_check(history, moment),))
 
 

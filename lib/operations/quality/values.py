@@ -1,4 +1,4 @@
-"""Values: NULLs, ranges, and recommendations that their own row contradicts.
+"""Values: NULLs, ranges, and words that the numbers of their own row contradict.
 
 A flaw that the recent dates have as well is a WARN; a new one is a FAIL.
 """
@@ -8,14 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from statistics import median
 
-from lib.consolidation.upkeep.column_rules import CONTRADICTIONS, ColumnRule, greatest, nulls, unfit
+from lib.consolidation.upkeep.column_rules import ColumnRule, contradictions, greatest, nulls, unfit
 from lib.consolidation.upkeep.day_profiles import DayProfile
 from lib.operations.quality.night import Night
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, Table, section
+from lib.verdict.section import Section, Table, not_asked, section
 from lib.verdict.verdict import Verdict, worst
 from lib.words.quantities import Value, percent
-from lib.words.text import text_of
 
 NULLS = Question(
     "null_values",
@@ -77,17 +76,19 @@ class Flaw:
 def null_values(night: Night) -> Section:
     """Columns without a value: where one is needed, and where more lack it than usual."""
     if night.profile is None:
-        return Section(())
-    flaws = null_flaws(night, night.profile)
-    return Section((_check(night, NULLS, flaws, "no value is missing that should be there"),), (_table(flaws),))
+        return not_asked(NULLS, "the date has no rows")
+    if not (flaws := null_flaws(night, night.profile)):
+        return not_asked(NULLS, _no_rules(night))
+    return Section((_check(night, NULLS, flaws, "no required value is missing"),), (_table(flaws),))
 
 
 @section(RANGES)
 def ranges(night: Night) -> Section:
-    """Values that make no sense, a scale that changed, recommendations that contradict their row."""
+    """Values that make no sense, a scale that changed, words that contradict their row."""
     if night.profile is None:
-        return Section(())
-    flaws = range_flaws(night, night.profile)
+        return not_asked(RANGES, "the date has no rows")
+    if not (flaws := range_flaws(night, night.profile)):
+        return not_asked(RANGES, _no_rules(night))
     check = _check(night, RANGES, flaws, "all values make sense")
     return Section((check, *_scale_checks(night, night.profile)), (_table(flaws),))
 
@@ -104,9 +105,15 @@ def range_flaws(night: Night, profile: DayProfile) -> list[Flaw]:
         for rule in night.column_rules
         if profile.asked(unfit(rule.column))
     ]
-    if profile.asked(CONTRADICTIONS):
-        flaws.append(_flaw(night, profile, "recommendation", CONTRADICTIONS, "contradict their line or points"))
+    for rule in night.directions:
+        what = f"contradict {rule.value} and {rule.than}"
+        flaws.append(_flaw(night, profile, rule.column, contradictions(rule.column), what))
     return flaws
+
+
+def _no_rules(night: Night) -> str:
+    left_out = f", and lacks {', '.join(night.rules_left_out)} or has another type" if night.rules_left_out else ""
+    return f"the quality rules name no such rule for a column of the table{left_out}"
 
 
 def _nulls_of(night: Night, profile: DayProfile, rule: ColumnRule) -> Flaw:
@@ -129,9 +136,15 @@ def _flaw(night: Night, profile: DayProfile, column: str, measure: str, what: st
 
 
 def _expected(rule: ColumnRule) -> str:
-    parts = []
-    if rule.lowest is not None or rule.highest is not None:
-        parts.append(f"{text_of(rule.lowest)} to {text_of(rule.highest)}")
+    match rule.lowest, rule.highest:
+        case None, None:
+            parts = []
+        case lowest, None:
+            parts = [f"{lowest:g} or more"]
+        case None, highest:
+            parts = [f"{highest:g} or less"]
+        case lowest, highest:
+            parts = [f"{lowest:g} to {highest:g}"]
     parts += [f"a multiple of {rule.step:g}"] if rule.step is not None else []
     parts += [f"one of {', '.join(rule.one_of)}"] if rule.one_of else []
     return f"not {' and '.join(parts)}"
@@ -148,7 +161,7 @@ def _scale_checks(night: Night, profile: DayProfile) -> list[Check]:
         evidence |= {f"greatest value of {column}": top, f"usual greatest value of {column}": usual}
         of = f"{column}: " if len(changed) > 1 else ""
         summaries.append(f"{of}its values go up to {top:g}; on the dates before they went up to {usual:g}")
-    step = "Find out which revision of the workers wrote them; readers take one scale for the other."
+    step = "Find out which revision wrote them; readers take one scale for the other."
     return [SCALES.named(f"Scale of {', '.join(changed)}").on(evidence).fails("; ".join(summaries), step)]
 
 
@@ -174,13 +187,11 @@ def _check(night: Night, question: Question, flaws: list[Flaw], all_well: str) -
     if night.rules_left_out:
         evidence["left out, not in this table or of another type"] = night.rules_left_out
     question = question.on(evidence, night.row_count)
-    if not flaws:
-        return question.unknown("the table has none of the columns that are judged")
     if not night.profile or not night.profile.active_rows:
         return question.unknown("there is no active row to look at")
     if not bad:
         return question.passes(f"{all_well} ({', '.join(columns)})")
-    step = "Look at such rows, and at the revision of the workers that wrote them."
+    step = "Look at such rows, and at the revision that wrote them."
     return question.answer(worst([flaw.verdict for flaw in bad]), "; ".join(map(str, bad[:3])), step)
 
 

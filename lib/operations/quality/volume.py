@@ -1,7 +1,7 @@
-"""Enough rows for the games that were due; a date without any is judged in `no_rows`.
+"""Enough rows, by what the recent dates had; a date without any is judged in `no_rows`.
 
-A number of rows says nothing by itself: there are nights with one game and nights with
-fifteen. So what is compared is the rows of one game by one system.
+Compared are the rows of a date with those of its weekday. Where one date has far fewer units than another, such as
+one game and fifteen, that says nothing: there the rules name what to divide by (``volume: per:``).
 """
 
 from __future__ import annotations
@@ -9,93 +9,146 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
-from statistics import median
 
-from lib.consolidation.upkeep.day_profiles import DayProfile, SystemProfile
+from lib.consolidation.upkeep.day_profiles import DayProfile, SourceProfile
+from lib.environment.nouns import plural
 from lib.operations.quality.night import Night
 from lib.operations.quality.no_rows import VOLUME, without_rows
 from lib.operations.quality.picture import rows_over_dates
-from lib.verdict.check import Check
+from lib.operations.quality.usual_rows import Judged, RecentRows
+from lib.verdict.check import Check, Question
 from lib.verdict.figure import Figure
 from lib.verdict.section import Section, Table, section
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
-from lib.words.quantities import percent
+from lib.words.quantities import Value, percent
+
+_MOST_LISTED = 20
 
 
 @section(VOLUME)
 def volume(night: Night) -> Section:
-    """Rows against games and the recent dates. A date without rows needs a reason."""
-    check = _volume_check(night) if night.profile else without_rows(night)
+    """Rows against the recent dates. A date without rows needs a reason."""
+    check = _volume_check(night, night.profile) if night.profile else without_rows(night)
     return Section((check,), (*_figures(night), _recent_dates(night)))
 
 
-def rows_for_each(systems: Sequence[SystemProfile]) -> float | None:
-    """Rows for a game and system of one date; None: there are none."""
-    cells = sum(system.games for system in systems)
-    return sum(system.active_rows for system in systems) / cells if cells else None
+def units_of(sources: Sequence[SourceProfile]) -> int:
+    """Units of a date: those of the source that has most."""
+    return max((source.units for source in sources), default=0)
+
+
+def recent_rows(night: Night) -> RecentRows:
+    """The rows of the dates before, as they are compared."""
+    figures = {day.game_date: found for day in night.past if (found := _compared_rows(night, day))}
+    return RecentRows(figures, replace(night.rules.volume, per=tuple(_per(night))))
+
+
+def _per(night: Night) -> dict[str, str]:
+    """What the rows are divided by: the word for each column that the rules name and the table has."""
+    groups, words = night.groups, night.words
+    named = {groups.unit: words.unit, groups.source: words.source}
+    return {column: named[column] for column in night.rules.volume.per if column in groups.columns}
 
 
 def _compared_rows(night: Night, day: DayProfile) -> float | None:
-    """Rows for a game and system, or all rows of the date where the table has no such columns."""
-    return rows_for_each(night.coverage.get(day.game_date, [])) if night.has_systems else float(day.active_rows)
+    """The rows of a date, or those for each of what they are divided by; None: readers see no row."""
+    sources, per = night.coverage.get(day.game_date, []), _per(night)
+    by_unit, by_source = (column in per for column in (night.groups.unit, night.groups.source))
+    if by_unit and by_source:
+        parts = sum(source.units for source in sources)
+    elif by_unit or by_source:
+        parts = units_of(sources) if by_unit else len(sources)
+    else:
+        parts = 1
+    return day.active_rows / parts if day.active_rows and parts else None
 
 
-def games_of(systems: Sequence[SystemProfile]) -> int:
-    """Games of a date: those of the system that has most."""
-    return max((system.games for system in systems), default=0)
+def _units(night: Night) -> int:
+    """Units of the date that readers see rows of, by whichever source."""
+    return len({cell.unit for cell in night.cells if cell.rows}) if night.groups.unit else 0
 
 
-def _volume_check(night: Night) -> Check:
-    assert night.profile is not None
-    systems = night.coverage.get(night.game_date, [])
-    rows, games, found = night.profile.active_rows, games_of(systems), _compared_rows(night, night.profile)
-    past = [each for day in night.past if (each := _compared_rows(night, day)) is not None]
-    usual = _usual_rows(night)
-    share = (found or 0) / usual if usual else None
-    question = VOLUME.on(
-        {
-            "rows": rows,
-            "inactive rows": night.profile.rows - rows,
-            "games": games if night.has_systems else None,
-            "games due": str(night.due) if night.due.units is None else night.due.units,
-            "systems": len(systems) if night.has_systems else None,
-            "rows for a game and system": found if night.has_systems else None,
-            "usual": usual,
-            "usual, from so many earlier dates": len(past),
-            "of the usual": percent(None if share is None else 100 * share),
-        },
-        night.row_count,
-    )
-    counted = f"{rows:,} rows of {games} games by {len(systems)} systems" if night.has_systems else f"{rows:,} rows"
+def _volume_check(night: Night, profile: DayProfile) -> Check:
+    figure, recent = _compared_rows(night, profile), recent_rows(night)
+    judged = recent.judge(night.game_date, figure or 0.0)
+    question = VOLUME.on(_evidence(night, profile, figure, recent, judged), night.row_count)
+    sources = night.coverage.get(night.game_date, [])
+    counted = night.words.rows_of(profile.active_rows, _units(night), len(sources))
     step = f"See whether its batches wait in staging: {night.monitoring}"
-    if night.has_systems and games < (night.due.units or 0):
-        return _too_few_games(night, question.fails(f"{counted}; {night.due}", step))
-    if not night.has_past or share is None:
+    if night.groups.unit and _units(night) < (night.due.units or 0):
+        return not_yet(night, question.fails(f"{counted}; {night.due}", step))
+    if judged is None:
         enough = ", as many as were due" if night.due.units else ""
-        return question.unknown(
-            f"{counted}{enough}; {night.no_past}", "Read more days (days=…), or wait until there are some."
-        )
-    summary = f"{counted}: {share:.0%} of the usual rows{' for a game and system' if night.has_systems else ''}"
-    if share < night.rules.volume_fail_below:
-        return so_far(night, question.fails(summary, step))
-    if share < night.rules.volume_warn_below:
-        return so_far(night, question.warns(summary, step))
+        summary = f"{counted}{enough}; {_no_past(night, recent)}"
+        return question.unknown(summary, "Read more days (days=…), or wait until there are some.")
+    return _by_the_past(night, question, f"{counted}: {_in_words(night, figure or 0.0, judged)}", judged)
+
+
+def _by_the_past(night: Night, question: Question, summary: str, judged: Judged) -> Check:
+    if judged.scatters > 0 and judged.verdict is not Verdict.PASS:
+        step = "Find out what wrote so many, such as a batch that was staged twice under other keys, or a backfill."
+        return question.answer(judged.verdict, summary, f"{step} See which batches ran: {night.monitoring}")
+    if judged.verdict is not Verdict.PASS:
+        step = f"See whether its batches wait in staging: {night.monitoring}"
+        return not_yet(night, question.answer(judged.verdict, summary, step))
     settings = night.scope.due.settings
     if settings and settings.has_units and night.due.is_due is None:
         return question.unknown(f"{summary}; {night.due}", "Correct due: in the environment's file, or what it reads.")
     return question.passes(summary)
 
 
-def _too_few_games(night: Night, check: Check) -> Check:
-    """While the date's rows are not late the others may still come, whether or not their batch has begun."""
+def _in_words(night: Night, figure: float, judged: Judged) -> str:
+    """``6% of the usual 100``, with what that is the usual of."""
+    share = f"{figure / judged.usual:.0%} of the usual"
+    if per := _per(night):
+        return f"{share} rows per {' and '.join(per.values())}"
+    dates = f"{night.game_date:%A}" if judged.is_of_weekday else "date"
+    return f"{share} {judged.usual:,.0f} ({judged.dates} {dates}{'s' if judged.dates != 1 else ''} before it)"
+
+
+def _no_past(night: Night, recent: RecentRows) -> str:
+    """How many dates are missing before the number of rows can be compared."""
+    good, needed = len(recent.figures) - len(recent.failed), night.rules.volume.fewest_dates
+    failed = f" and are not failures ({len(recent.failed)} are)" if recent.failed else ""
+    return (
+        f"only {good} of the {night.days_compared} days before have rows{failed}, {needed} are needed: "
+        f"{needed - good} more"
+    )
+
+
+def _evidence(
+    night: Night, profile: DayProfile, figure: float | None, recent: RecentRows, judged: Judged | None
+) -> dict[str, Value]:
+    """Figures; of units and sources only where the table has columns for them."""
+    groups, sources, per = night.groups, night.coverage.get(night.game_date, []), _per(night)
+    units = plural(night.words.unit or "unit")
+    seen: dict[str, Value] = {"rows": profile.active_rows}
+    seen |= {"inactive rows": profile.rows - profile.active_rows} if night.platform.table.active_column else {}
+    seen |= {units: _units(night)} if groups.unit else {}
+    if night.games is not None or night.scope.due.settings:
+        seen[f"{units} due"] = str(night.due) if night.due.units is None else night.due.units
+    seen |= {plural(night.words.source): len(sources)} if groups.source else {}
+    seen |= {f"rows per {' and '.join(per.values())}": figure} if per else {}
+    seen |= {
+        "usual": judged.usual if judged else None,
+        "usual, from so many earlier dates": judged.dates if judged else len(recent.figures),
+        "of the usual": percent(100 * (figure or 0.0) / judged.usual) if judged else None,
+        "scatters from the usual": round(judged.scatters, 1) if judged else None,
+        "earlier dates left out, which fail themselves": [str(day) for day in sorted(recent.failed)[:_MOST_LISTED]],
+    }
+    return seen
+
+
+def not_yet(night: Night, check: Check) -> Check:
+    """What is missing before the date's rows are late may still come, whether or not its batch has begun."""
     if night.is_late or night.is_under_way:
         return so_far(night, check)
     return replace(check, verdict=Verdict.WARN, summary=f"so far {check.summary}")
 
 
 def so_far(night: Night, check: Check) -> Check:
-    """What is missing while batches of the date still wait is no failure yet."""
+    """What is missing while batches of the date still wait is not a failure yet."""
     if not night.is_under_way:
         return check
     summary = f"so far {check.summary}; its batches wait in staging: {', '.join(night.waiting_batches[:3])}"
@@ -108,37 +161,32 @@ def _figures(night: Night) -> list[Figure]:
     rows = {day: found for day, profile in night.profiles.items() if (found := _compared_rows(night, profile))}
     if len(rows) < 2:
         return []
-    of, rules = "rows for a game and system" if night.has_systems else "rows", night.rules
-    limits = {"warns": rules.volume_warn_below, "fails": rules.volume_fail_below}
-    return [rows_over_dates(rows, of=of, game_date=night.game_date, usual=_usual_rows(night), **limits)]
-
-
-def _usual_rows(night: Night) -> float | None:
-    """The median of the dates before; None: there are none with rows."""
-    past = [found for day in night.past if (found := _compared_rows(night, day)) is not None]
-    return median(past) if past else None
+    per, rules, found = _per(night), night.rules.volume, rows.get(night.game_date, 0.0)
+    judged = recent_rows(night).judge(night.game_date, found)
+    limits = {"warns": rules.warn_below, "fails": rules.fail_below}
+    of = f"rows per {' and '.join(per.values())}" if per else "rows"
+    usual = judged.usual if judged else None
+    return [rows_over_dates(rows, of=of, game_date=night.game_date, usual=usual, **limits)]
 
 
 def _recent_dates(night: Night) -> Table:
-    zone = night.platform.environment.timezone
+    """A column for each thing that the table counts by."""
+    zone, words, groups, per = night.platform.environment.timezone, night.words, night.groups, _per(night)
 
-    def row(day: date) -> tuple[object, ...]:
-        profile, systems = night.profiles[day], night.coverage.get(day, [])
-        return (
-            day,
-            f"{day:%a}",
-            profile.active_rows,
-            profile.rows - profile.active_rows,
-            games_of(systems),
-            len(systems),
-            rows_for_each(systems),
-            local_time(profile.newest, zone),
-        )
+    def row(day: date) -> dict[str, object]:
+        profile, sources = night.profiles[day], night.coverage.get(day, [])
+        cells: dict[str, object] = {words.date: day, "Day": f"{day:%a}", "Rows": profile.active_rows}
+        cells |= {"Inactive": profile.rows - profile.active_rows} if night.platform.table.active_column else {}
+        cells |= {plural(words.unit).capitalize(): units_of(sources)} if groups.unit else {}
+        cells |= {plural(words.source).capitalize(): len(sources)} if groups.source else {}
+        cells |= {f"Rows per {' and '.join(per.values())}": _compared_rows(night, profile)} if per else {}
+        return {**cells, "Last written": local_time(profile.newest, zone)}
 
-    heading = night.platform.environment.nouns.date_heading
-    columns = (heading, "Day", "Rows", "Inactive", "Games", "Systems", "Rows for each", "Last written")
-    note = "Rows for each: for one game by one system. Dates without rows are left out."
+    rows = [row(day) for day in reversed(night.profiles)]
+    note = "Dates without rows are left out."
+    if groups.unit and groups.source:
+        note += f" {plural(words.unit).capitalize()}: those of the {words.source} that has most."
     if night.days_compared < night.days:
         note += f" {night.days_compared} days before it instead of {night.days}: more would read over the limit."
-    rows = [row(day) for day in reversed(night.profiles)]
-    return Table("The date and those before it", columns, rows, note, shown=30)
+    columns = [*rows[0]] if rows else []
+    return Table("The date and those before it", columns, [[*cells.values()] for cells in rows], note, shown=30)

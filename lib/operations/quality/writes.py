@@ -14,7 +14,7 @@ from lib.consolidation.ledger import MOST_RUNS, LedgerRun, is_cut, ledger_is_emp
 from lib.operations.due.no_rows import what_to_start
 from lib.operations.quality.night import Night
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Section, section
+from lib.verdict.section import Section, not_asked, section
 from lib.words.dates import local_time
 from lib.words.quantities import spoken_seconds
 
@@ -40,7 +40,9 @@ def rows_against_ledger(night: Night) -> Section:
     platform = night.platform
     runs = ledger_runs(platform.warehouse, platform.table, game_date=night.game_date, most=MOST_RUNS)
     if not runs and (night.profile is None or ledger_is_empty(platform.warehouse, platform.table)):
-        return Section(())  # the head of the page says so; another writer's rows are in no ledger
+        # Another writer's rows are in no ledger.
+        why = "the date has no rows" if night.profile is None else "no consolidation of this library is on record"
+        return not_asked(ROWS_AGAINST_LEDGER, why)
     return Section((_ledger_check(night, runs),))
 
 
@@ -117,7 +119,7 @@ def _freshness_check(night: Night) -> Check:
         {
             "newest date with rows": last.game_date,
             "days without rows": days,
-            "last written": local_time(written, zone),
+            "last written": local_time(written, zone) if written else "not recorded",
         }
     )
     if written and written > night.scope.now + _CLOCKS_DIFFER_BY:
@@ -126,9 +128,8 @@ def _freshness_check(night: Night) -> Check:
         return question.unknown(summary, "A clock or a row is wrong: find which worker's.")
     if days:
         return _break_check(night, question, last.game_date, days)
-    if written is None:
-        step = "Name the columns that record when a row was written (newest_first) in the environment's file."
-        return question.unknown("no column records when the rows were written", step)
+    if written is None:  # the newest date is all that such a table shows
+        return question.passes("the date has rows; no column of newest_first records when they were written")
     early = (night.starts_at - written).total_seconds()
     if early > night.rules.written_at_most_hours_before * 3600:
         summary = f"stale: the rows of {night.game_date} were last written {spoken_seconds(early)} before it began"
@@ -137,7 +138,7 @@ def _freshness_check(night: Night) -> Check:
 
 
 def _break_check(night: Night, question: Question, last: date, days: int) -> Check:
-    """One day without games is usual; many are a table that nobody writes to any more."""
+    """One day without rows is usual; many are a table that nobody writes to any more."""
     summary = f"no rows for {days} days, the last are of {last}"
     if explained := _explained(night, question, summary, days - 1):
         return explained
@@ -145,7 +146,7 @@ def _break_check(night: Night, question: Question, last: date, days: int) -> Che
         step = "Outside the season that is right. In it, find out why nothing has been written since."
         return question.unknown(f"stale: {summary}", step, since=last)
     if days > night.rules.usual_days_without_rows:
-        step = "Right during the All-Star break; else see whether anything starts the batches."
+        step = "Right during a break; else see whether anything starts the batches."
         return question.warns(summary, step, since=last)
     return question.passes(f"the day before has rows; {summary}")
 

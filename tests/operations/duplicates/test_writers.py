@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.consolidation.upkeep.duplicates import DuplicateGroup, DuplicateKind
-from lib.operations.duplicates.writers import in_words, writes_of
+from lib.operations.duplicates.writers import in_words, of_several_writes, writes_of
 
 CRON = datetime(2026, 4, 11, 10, tzinfo=UTC)
 MINUTES = st.lists(st.none() | st.integers(0, 2_000), max_size=30)
@@ -35,6 +35,7 @@ def test_a_cron_and_a_backfill_are_two_writes_and_a_race_is_one() -> None:
         "7 h 30 min apart"
     )
     assert in_words(writes_of([group([0, 0]), group([1, 1])]), "UTC") == ""
+    assert of_several_writes([group([0, 1]), group([90, 91]), group([7, 99])]) == [group([7, 99])]
     assert (
         in_words(writes_of([group([10 * number for number in range(9)])]), "UTC")
         == "written at 9 times, 1 h 20 min apart"

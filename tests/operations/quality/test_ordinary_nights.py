@@ -15,7 +15,7 @@ import pytest
 from lib.operations.quality.completeness import completeness
 from lib.operations.quality.night import Night, night_of
 from lib.operations.scope import scope_of
-from lib.operations.systems.values_by_system import values_by_system
+from lib.operations.sources.values_by_source import values_by_source
 from lib.platform import Platform
 from lib.verdict.section import Section
 from lib.verdict.verdict import Verdict
@@ -87,7 +87,7 @@ def test_an_incident_is_found_on_each_of_those_nights(platform: Platform, incide
     missed = []
     for day in days:
         with changed(platform, day, statement.format(f"game_date = '{day}'")):
-            found = alarms(platform, [day], (completeness, values_by_system))
+            found = alarms(platform, [day], (completeness, values_by_source))
         missed += [(day, found)] if not any(says in summary for summary in found.values()) else []
     assert (len(days) > 5, missed) == (True, [])
 
@@ -99,9 +99,9 @@ def test_dates_that_failed_say_nothing_of_what_is_usual(platform: Platform) -> N
         f"UPDATE {NAME} SET predicted_points = 400 + predicted_points WHERE game_date BETWEEN '{first}' AND '{last}'"
     )
     with changed(platform, last, spoil, since=first):
-        (check,) = values_by_system(night(platform, day)).checks
+        (check,) = values_by_source(night(platform, day)).checks
         few = replace(night(platform, day), days=11)
-        (unknown,) = values_by_system(few).checks
+        (unknown,) = values_by_source(few).checks
     assert (check.verdict, check.evidence["good dates that it is compared with"]) == (Verdict.PASS, 22)
     assert check.evidence["dates left out"][0] == f"{first}: predicted_points, recommendation"  # type: ignore[index]
     assert unknown.verdict is Verdict.UNKNOWN

@@ -1,4 +1,4 @@
-"""What is read off the values of one system on one date, and how far that is from its other dates."""
+"""What is read off the values of one source on one date, and how far that is from its other dates."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from math import sqrt
 from statistics import median
 
-from lib.consolidation.upkeep.day_profiles import SystemProfile
-from lib.consolidation.upkeep.value_figures import Figures, difference, figures, word_counts
+from lib.consolidation.upkeep.day_profiles import SourceProfile
+from lib.consolidation.upkeep.value_figures import Figures, figures, word_counts
 from lib.operations.quality.night import Night
 from lib.operations.quality.rules import Limits
 from lib.verdict.verdict import Verdict
@@ -20,7 +20,7 @@ _NORMAL = 1.4826  # the MAD of normal values times this is their standard deviat
 
 @dataclass(frozen=True)
 class Reading:
-    """One figure of one system on one date.
+    """One figure of one source on one date.
 
     Attributes:
         what: In a few words, the same on each date.
@@ -50,7 +50,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Variety:
-    """How many different values a column of one system has on one date."""
+    """How many different values a column of one source has on one date."""
 
     column: str
     distinct: int
@@ -72,22 +72,23 @@ class Usual:
     verdict: Verdict
 
 
-def readings(night: Night, system: SystemProfile) -> Iterator[Reading]:
-    """All that is compared of a system's rows; nothing of a column without a number."""
-    values, measured = night.rules.values, system.measured
-    if bias := figures(measured, difference(values.predicted, values.line)):
-        yield Reading(BIAS, bias.mean, bias.count, bias.spread, values.bias, form="+.2f")
-    yield from _shares(night, system)
-    for column, found in _numbers(night, system):
+def readings(night: Night, source: SourceProfile) -> Iterator[Reading]:
+    """All that is compared of a source's rows; nothing of a column without a number."""
+    values = night.rules.values
+    for rule in night.differences:
+        if found := figures(source.measured, rule.measure):
+            yield Reading(rule.name, found.mean, found.count, found.spread, rule.limits, form="+.2f")
+    yield from _shares(night, source)
+    for column, found in _numbers(night, source):
         yield Reading(f"mean of {column}", found.mean, found.count, found.spread, values.mean, in_deviations=True)
         if found.distinct > 1:  # else its spread says once more what its variety says
             spread = found.spread
             yield Reading(f"spread of {column}", spread, found.count, spread, values.spread, in_deviations=True)
 
 
-def varieties(night: Night, system: SystemProfile) -> Iterator[Variety]:
+def varieties(night: Night, source: SourceProfile) -> Iterator[Variety]:
     """How many different values each column has."""
-    for column, found in _numbers(night, system):
+    for column, found in _numbers(night, source):
         yield Variety(column, found.distinct, found.count)
 
 
@@ -95,7 +96,7 @@ def compare(reading: Reading, past: Sequence[Reading]) -> Usual:
     """The reading against the same one of other dates, at least one.
 
     The scatter has two parts: how dates differ beyond chance, which is never taken for less than `steady`,
-    and what chance makes of the reading's own rows. A slate of one game may be farther off than one of ten.
+    and what chance makes of the reading's own rows. A date of few rows may be farther off than one of many.
     """
     usual, deviation = median(other.value for other in past), median(other.deviation for other in past)
     limits, unit = reading.limits, deviation if reading.in_deviations else 1.0
@@ -116,18 +117,18 @@ def _beyond_chance(usual: float, past: Sequence[Reading]) -> float:
     return float((_NORMAL * mad) ** 2 - median(other.deviation**2 / other.rows for other in past))
 
 
-def _shares(night: Night, system: SystemProfile) -> Iterator[Reading]:
-    values, words = night.rules.values, night.words
-    counts = word_counts(system.measured, values.category, words)
-    others = system.active_rows - sum(counts[word] for word in words if word in values.apart)
+def _shares(night: Night, source: SourceProfile) -> Iterator[Reading]:
+    values, words = night.rules.values, night.category_words
+    counts = word_counts(source.measured, values.category, words)
+    others = source.active_rows - sum(counts[word] for word in words if word in values.apart)
     for word in words:
-        if rows := system.active_rows if word in values.apart else others:
+        if rows := source.active_rows if word in values.apart else others:
             share = counts[word] / rows
             deviation = sqrt(share * (1 - share))
             yield Reading(f"share of {word}", share, rows, deviation, values.share, form=".0%")
 
 
-def _numbers(night: Night, system: SystemProfile) -> Iterator[tuple[str, Figures]]:
+def _numbers(night: Night, source: SourceProfile) -> Iterator[tuple[str, Figures]]:
     for column in night.number_columns:
-        if found := figures(system.measured, column):
+        if found := figures(source.measured, column):
             yield column, found

@@ -1,4 +1,4 @@
-"""Each system of a date beside its own recent good dates, figure by figure."""
+"""Each source of a date beside its own recent good dates, figure by figure."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from datetime import date
 from functools import cached_property
 from statistics import median
 
-from lib.consolidation.upkeep.day_profiles import SystemProfile
+from lib.consolidation.upkeep.day_profiles import SourceProfile
 from lib.operations.quality.night import Night
-from lib.operations.systems.good_dates import left_out
-from lib.operations.systems.readings import Reading, compare, readings, varieties
+from lib.operations.sources.good_dates import left_out
+from lib.operations.sources.readings import Reading, compare, readings, varieties
 from lib.verdict.verdict import Verdict
 from lib.words.quantities import Value
 from lib.words.text import text_of
@@ -21,10 +21,10 @@ _LONGEST_NAME = 60
 
 @dataclass(frozen=True)
 class Row:
-    """One figure of one system of the date beside what is usual.
+    """One figure of one source of the date beside what is usual.
 
     Attributes:
-        system: Its name, bounded.
+        source: Its name, bounded.
         what: Which figure.
         value: As people read it, like `usual`.
         figures: Both as figures.
@@ -32,7 +32,7 @@ class Row:
         verdict: What follows.
     """
 
-    system: str
+    source: str
     what: str
     value: str
     usual: str
@@ -42,18 +42,18 @@ class Row:
 
     @property
     def evidence(self) -> dict[str, Value]:
-        label = f"{self.what}, {self.system}"
+        label = f"{self.what}, {self.source}"
         return dict(zip((label, f"{label}, usual"), self.figures, strict=True))
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The systems of a date, each beside its good dates."""
+    """The sources of a date, each beside its good dates."""
 
     night: Night
 
     @property
-    def systems(self) -> list[SystemProfile]:
+    def sources(self) -> list[SourceProfile]:
         """Those of the date that have active rows."""
         return seen(self.night, self.night.game_date)
 
@@ -66,42 +66,42 @@ class Comparison:
         return [profile.game_date for profile in self.night.past if profile.game_date not in self.left_out]
 
     @cached_property
-    def past(self) -> dict[str | None, list[SystemProfile]]:
-        """By system its good dates."""
-        found: dict[str | None, list[SystemProfile]] = {}
+    def past(self) -> dict[str | None, list[SourceProfile]]:
+        """By source its good dates."""
+        found: dict[str | None, list[SourceProfile]] = {}
         for day in self.good_dates:
-            for system in seen(self.night, day):
-                found.setdefault(system.system, []).append(system)
+            for source in seen(self.night, day):
+                found.setdefault(source.source, []).append(source)
         return found
 
     @cached_property
     def new(self) -> list[str]:
-        """Systems that have too few good dates to be compared."""
-        return [name_of(system) for system in self.systems if not self._has_past(system)]
+        """Sources that have too few good dates to be compared."""
+        return [name_of(self.night, source) for source in self.sources if not self._has_past(source)]
 
     @cached_property
     def rows(self) -> list[Row]:
         """All that is compared, the worst first: by verdict, and among equals in the order of their figures."""
-        known = [system for system in self.systems if self._has_past(system)]
-        rows = [row for system in known for row in (*self._readings(system), *self._varieties(system))]
+        known = [source for source in self.sources if self._has_past(source)]
+        rows = [row for source in known for row in (*self._readings(source), *self._varieties(source))]
         order = {what: place for place, what in enumerate(dict.fromkeys(row.what for row in rows))}
         return sorted(rows, key=lambda row: (-row.verdict.badness, order[row.what]))
 
-    def _has_past(self, system: SystemProfile) -> bool:
-        return len(self.past.get(system.system, [])) >= self.night.rules.values.fewest_dates
+    def _has_past(self, source: SourceProfile) -> bool:
+        return len(self.past.get(source.source, [])) >= self.night.rules.values.fewest_dates
 
-    def _readings(self, system: SystemProfile) -> Iterator[Row]:
+    def _readings(self, source: SourceProfile) -> Iterator[Row]:
         fewest = self.night.rules.values.fewest_dates
         past: dict[str, list[Reading]] = {}
-        for other in self.past[system.system]:
+        for other in self.past[source.source]:
             for reading in readings(self.night, other):
                 past.setdefault(reading.what, []).append(reading)
-        for reading in readings(self.night, system):
+        for reading in readings(self.night, source):
             others = past.get(reading.what, [])
             if len(others) >= fewest:
                 usual = compare(reading, others)
                 yield Row(
-                    system=name_of(system),
+                    source=name_of(self.night, source),
                     what=reading.what,
                     value=reading.shown(reading.value),
                     usual=reading.shown(usual.value),
@@ -110,21 +110,21 @@ class Comparison:
                     verdict=usual.verdict,
                 )
 
-    def _varieties(self, system: SystemProfile) -> Iterator[Row]:
+    def _varieties(self, source: SourceProfile) -> Iterator[Row]:
         """One value in many rows is a FAIL where no good date with as many had it."""
         rules = self.night.rules.values
         past: dict[str, list[int]] = {}
-        for other in self.past[system.system]:
+        for other in self.past[source.source]:
             for variety in varieties(self.night, other):
                 if variety.rows >= rules.fewest_rows:
                     past.setdefault(variety.column, []).append(variety.distinct)
-        for variety in varieties(self.night, system):
+        for variety in varieties(self.night, source):
             others = past.get(variety.column, [])
             varied = len(others) >= rules.fewest_dates and min(others) > 1
             is_constant = varied and variety.distinct == 1 and variety.rows >= rules.fewest_rows
             usual = median(others) if others else None
             yield Row(
-                system=name_of(system),
+                source=name_of(self.night, source),
                 what=f"different values of {variety.column}",
                 value=f"{variety.distinct:,}",
                 usual="not known" if usual is None else f"{usual:,.0f}",
@@ -134,11 +134,13 @@ class Comparison:
             )
 
 
-def name_of(system: SystemProfile) -> str:
-    """A system as people read it: bounded, since its name comes from the rows."""
-    return "rows without a system" if system.system is None else text_of(system.system)[:_LONGEST_NAME]
+def name_of(night: Night, source: SourceProfile) -> str:
+    """A source as people read it: bounded, since its name comes from the rows."""
+    if not night.groups.source:
+        return "all rows"
+    return f"rows without a {night.words.source}" if source.source is None else text_of(source.source)[:_LONGEST_NAME]
 
 
-def seen(night: Night, day: date) -> list[SystemProfile]:
-    """The systems with active rows on a date that has rows."""
-    return [system for system in night.profiles[day].systems if system.active_rows]
+def seen(night: Night, day: date) -> list[SourceProfile]:
+    """The sources with active rows on a date that has rows."""
+    return [source for source in night.profiles[day].sources if source.active_rows]

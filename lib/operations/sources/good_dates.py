@@ -4,33 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from statistics import median
 
 from lib.consolidation.upkeep.day_profiles import DayProfile
 from lib.operations.quality.activity import unseen_share
 from lib.operations.quality.night import Night
 from lib.operations.quality.values import changed_scale, null_flaws, range_flaws
-from lib.operations.quality.volume import rows_for_each
+from lib.operations.quality.volume import recent_rows
 from lib.verdict.verdict import Verdict
 
 
 def left_out(night: Night) -> dict[date, str]:
     """By date why it is not a good one: its volume, active rows, required values, ranges or scale.
 
-    Judged by the rules of this run, from what this run has counted. Duplicates and games without rows are not
+    Judged by the rules of this run, from what this run has counted. Duplicates and units without rows are not
     looked for: they would cost a query more, and hardly move a median.
     """
-    past = [rows for day in night.past if (rows := rows_for_each(night.coverage.get(day.game_date, [])))]
-    fewest_rows = night.rules.volume_fail_below * median(past) if past else 0.0
-    reasons = {profile.game_date: list(_reasons(night, profile, fewest_rows)) for profile in night.past}
+    low = recent_rows(night).failed
+    reasons = {profile.game_date: list(_reasons(night, profile, low)) for profile in night.past}
     return {day: ", ".join(found) for day, found in reasons.items() if found}
 
 
-def _reasons(night: Night, profile: DayProfile, fewest_rows: float) -> Iterator[str]:
+def _reasons(night: Night, profile: DayProfile, low: frozenset[date]) -> Iterator[str]:
     day, rules = profile.game_date, night.rules
-    if (rows_for_each(night.coverage.get(day, [])) or 0.0) < fewest_rows:
+    if day in low or not profile.active_rows:
         yield "volume"
-    if (seen := night.activity.get(day)) and unseen_share(seen) > rules.unseen_fail_above:
+    has_active = bool(night.platform.table.active_column)
+    if has_active and (seen := night.activity.get(day)) and unseen_share(seen) > rules.unseen_fail_above:
         yield "active rows"
     flaws = [*null_flaws(night, profile), *range_flaws(night, profile)]
     yield from dict.fromkeys(flaw.column for flaw in flaws if flaw.verdict is Verdict.FAIL)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.operations.quality.rules import Limits
-from lib.operations.systems.readings import Reading, compare
+from lib.operations.sources.readings import Reading, compare
 from lib.verdict.verdict import Verdict
 
 FIGURES = st.floats(-1e6, 1e6)

@@ -1,0 +1,95 @@
+"""The duplicate keys of a date as a table: those of one kind and the same batches below one heading."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from lib.consolidation.upkeep.duplicates import DuplicateGroup, Explanation
+from lib.verdict.all_rows import AllRows
+from lib.verdict.cells import Difference, Differences, Id
+from lib.verdict.section import Table
+from lib.words.dates import zone
+from lib.words.quantities import spoken_seconds
+from lib.words.text import text_of
+
+_LONGEST_VALUE, _MOST_COLUMNS = 60, 6
+
+
+def key_table(explained: Explanation, key: Sequence[str], *, timezone: str, file: AllRows | None) -> Table:
+    """A row for each key; what a repair keeps beside what it removes.
+
+    Args:
+        explained: The duplicate keys.
+        key: The key columns.
+        timezone: In which times are shown.
+        file: The rows themselves.
+    """
+    day, has_ids = explained.count.game_date, any(group.keep for group in explained.groups)
+    groups: dict[int, str] = {}
+    rows: list[Sequence[Any]] = []
+    for _, alike in groupby(sorted(explained.groups, key=_what_they_share), key=_what_they_share):
+        members = list(alike)
+        groups[len(rows)] = _heading(members)
+        rows += [_row(group, key, timezone, has_ids=has_ids) for group in members]
+    columns = (*key, "Rows", *(["Row ids"] if has_ids else []), f"Written, {_abbreviation(explained, timezone)}")
+    more = f" {explained.keys_left_out:,} more keys were not read." if explained.keys_left_out else ""
+    note = f"A repair keeps the first row of each key, and backs up all of them before it removes one.{more}"
+    caption = f"Duplicate keys of {day}"
+    return Table(caption, (*columns, "Differs in"), rows, note, shown=20, groups=groups, file=file)
+
+
+def _what_they_share(group: DuplicateGroup) -> tuple[str, tuple[str, ...]]:
+    return group.kind, group.batches
+
+
+def _heading(members: Sequence[DuplicateGroup]) -> str:
+    """``5 keys · same id twice · batch_1 and batch_2, 0.4 s apart``."""
+    first = members[0]
+    batches = " and ".join(first.batches) or "batches no longer in staging"
+    gaps = [group.gap_ms / 1000 for group in members if group.gap_ms]
+    longest = f", up to {spoken_seconds(max(gaps))} apart" if gaps else ""
+    return f"{len(members)} {'key' if len(members) == 1 else 'keys'} · {first.kind} · {batches}{longest}"
+
+
+def _row(group: DuplicateGroup, key: Sequence[str], timezone: str, *, has_ids: bool) -> tuple[Any, ...]:
+    return (
+        *(_plain(group.key[name]) for name in key),
+        group.rows,
+        *([Difference(*map(Id, group.row_ids[:2]))] if has_ids else []),
+        tuple(_time(moment, timezone) for moment in group.created_at),
+        differences(group),
+    )
+
+
+def differences(group: DuplicateGroup) -> Differences:
+    """The kept value of each column, and those that are removed; or that only the times differ, or nothing does."""
+    if not group.differs:
+        only = f"only {', '.join(group.written_differs)}" if group.written_differs else "nothing"
+        return Differences({}, only)
+    more = len(group.differs) - _MOST_COLUMNS
+    found = {name: _versions([row[name] for row in group.members]) for name in group.differs[:_MOST_COLUMNS]}
+    return Differences(found, f"{more} more columns" if more > 0 else "")
+
+
+def _versions(values: Sequence[Any]) -> Difference:
+    kept, *removed = (text_of(_plain(value))[:_LONGEST_VALUE] for value in values)
+    return Difference(kept, ", ".join(dict.fromkeys(removed)))
+
+
+def _plain(value: Any) -> Any:
+    """A number as the row has it: of an id nobody groups the digits."""
+    return value if value is None or isinstance(value, list | tuple) else str(value)
+
+
+def _time(moment: datetime | None, timezone: str) -> str:
+    return "-" if moment is None else f"{moment.astimezone(zone(timezone)):%H:%M:%S.%f}"[:-3]
+
+
+def _abbreviation(explained: Explanation, timezone: str) -> str:
+    """The zone's short name on the first of the days."""
+    moments = (moment for group in explained.groups for moment in group.created_at if moment)
+    first = next(moments, None)
+    return f"{first.astimezone(zone(timezone)):%d %b, %Z}" if first else timezone

@@ -1,0 +1,108 @@
+"""Causes of duplicates where a table has no row ids: values say whether rows are the same, and where they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lib.consolidation.upkeep.duplicates import DuplicateKind, explain_duplicates
+from lib.consolidation.upkeep.repair import apply_repair, plan_repair
+from lib.embedded.adapters import EmbeddedAdapters
+from lib.environment import Environment
+from lib.operations.duplicates.duplicates import duplicates, explanation, remaining_duplicates
+from lib.operations.scope import scope_of
+from lib.platform import Platform
+from lib.verdict.section import Section
+from tests.operations.quality.shop import DAY, FOREIGN, everything_in, insert, orders, shop
+
+CONTENT = ("store_id", "channel", "quantity", "price")
+OTHERS: dict[str, Any] = {"store_id": 99, "channel": None, "quantity": 98, "price": float("nan")}
+LATER = timedelta(milliseconds=250)
+# Of each key, what its second row has otherwise: columns of content, and whether it was written later.
+CHANGES = st.lists(st.tuples(st.sets(st.sampled_from(CONTENT)), st.booleans()), min_size=1, max_size=8)
+
+
+@pytest.fixture(scope="module")
+def looked_at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    environment = Environment(name="local", platform="embedded", project_id="local")
+    platform = shop(Platform(environment, EmbeddedAdapters(tmp_path_factory.mktemp("shop") / "state", environment)))
+    with platform.warehouse.session():
+        yield platform
+
+
+@pytest.fixture
+def empty(looked_at: Platform) -> Platform:
+    clear(looked_at)
+    return looked_at
+
+
+def clear(platform: Platform) -> None:
+    with platform.warehouse.connection() as connection:  # type: ignore[attr-defined]
+        connection.execute("DELETE FROM shop.orders")
+
+
+def doubled(changes: list[tuple[set[str], bool]]) -> list[dict[str, Any]]:
+    """A row for each change, and its second one; then a row that is there once."""
+    first = orders(DAY, len(changes) + 1)
+    second = [
+        {**row, **{name: OTHERS[name] for name in names}, "updated_at": row["updated_at"] + LATER * later}
+        for row, (names, later) in zip(first, changes, strict=False)
+    ]
+    return [*first, *second]
+
+
+@settings(max_examples=25, deadline=None)
+@given(CHANGES)
+def test_rows_are_identical_or_differ_in_just_the_columns_that_do(
+    looked_at: Platform, changes: list[tuple[set[str], bool]]
+) -> None:
+    clear(looked_at)
+    insert(looked_at, doubled(changes))
+    explained = explain_duplicates(looked_at.warehouse, looked_at.table, DAY)
+    assert explained.count.duplicate_keys == len(changes)
+    for group, (names, later) in zip(explained.groups, changes, strict=True):
+        assert set(group.differs) == names
+        assert group.kind is (DuplicateKind.DIFFERING if names else DuplicateKind.IDENTICAL)
+        assert group.written_differs == (("updated_at",) if later else ())
+        if later:  # the newer one is kept
+            assert all(kept == OTHERS[name] for name in names - {"price"} for kept in group.values[name][:1])
+
+
+def test_what_is_named_first_is_what_a_repair_keeps(empty: Platform) -> None:
+    """Of rows that are equally new, too."""
+    changes: list[tuple[set[str], bool]] = [({"quantity"}, False), ({"price", "channel"}, True), (set(), False)]
+    rows = doubled(changes)
+    insert(empty, [{**row, "price": 1.25} if row["price"] != row["price"] else row for row in rows])
+    groups = explain_duplicates(empty.warehouse, empty.table, DAY).groups
+    apply_repair(empty.warehouse, empty.locks, empty.table, plan_repair(empty.warehouse, empty.table, DAY))
+    left = {row["order_id"]: row for row in empty.warehouse.query("SELECT * FROM shop.orders", {})}
+    for group in groups:
+        kept = left[group.key["order_id"]]
+        assert {name: values[0] for name, values in group.values.items()} == {name: kept[name] for name in group.values}
+
+
+def test_a_report_says_what_differs(empty: Platform, tmp_path: Path) -> None:
+    insert(empty, doubled([({"quantity"}, True), (set(), True), (set(), False)]))
+    scope = scope_of(empty, game_date=str(DAY))
+    found = explanation(scope)
+    (check,) = found.checks
+    assert check.summary.startswith(
+        "1 keys: rows that differ (two versions of a row were written), 2 keys: identical rows (the same rows were "
+        "written twice); their rows differ in quantity"
+    )
+    table = unescape(everything_in(found))
+    assert "quantity: 98 kept, 1 removed" in table
+    assert "only updated_at" in table
+    assert "2026-11-27 18:00:00.250 CET" in table
+    assert "20261127" + "0000" in table  # an id, without commas
+    said = table + "".join(
+        everything_in(section) for section in (duplicates(scope, DAY, DAY), remaining_duplicates(scope, Section(())))
+    )
+    assert FOREIGN.findall(said) == []
