@@ -54,7 +54,7 @@ def stage(batch_id: str, game_date: date, file: Path, workers: int, environment:
     help="Do not wait; the fence keeps off other runs of this library only.",
 )
 @click.option("--keep-staging", is_flag=True, help="Do not drop the merged staging tables.")
-@click.option("--dry-run", is_flag=True, help="Tell what would happen; change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would happen; change nothing.")
 @click.option("--max-wait-seconds", type=options.seconds(zero=True), help="For the lock, and for rivals; 0 tries once.")
 @options.environment
 @options.as_json
@@ -143,7 +143,7 @@ def _in_words(result: ConsolidationResult) -> str:
 @options.environment
 @options.as_json
 def duplicates(game_date: date, environment: str, as_json: bool) -> None:
-    """Count duplicate keys of a date: exactly, and as the guide's query does.
+    """Count duplicate keys of a date: exactly and, where the table has rounded columns, with those rounded.
 
     Exits 1 when there are any, 3 when the date has no rows to look at.
     """
@@ -158,9 +158,11 @@ def duplicates(game_date: date, environment: str, as_json: bool) -> None:
     elif not counts:
         click.echo(f"{game_date}: no rows, so nothing can be said about duplicates")
     else:
+        columns = ", ".join(platform.table.rounded_columns)
+        rounded = f"; {count.guide_keys} with {columns} rounded" if columns else ""
         click.echo(
-            f"{game_date}: {count.duplicate_keys} duplicate keys ({count.excess_rows} rows too many) among "
-            f"{count.rows} rows; the guide's query, which rounds the line, counts {count.guide_keys}"
+            f"{game_date}: {count.duplicate_keys} duplicate keys ({count.excess_rows} surplus rows) among "
+            f"{count.rows} rows{rounded}"
         )
         if count.duplicate_keys:
             click.echo(f"Next: {platform.commands.run('duplicate_diagnosis', {'game_date': game_date})}")

@@ -67,12 +67,12 @@ def test(file: Path, environment: str) -> None:
 
 
 def _read(event: Event | None) -> str:
-    """``[batch=b, game date=2026-01-17] ``: what is read from the line."""
+    """``[batch=b, date=2026-01-17] ``: what is read from the line."""
     if event is None:
         return ""
     values = {
         "batch": event.batch_id or None,
-        "game date": event.game_date,
+        "date": event.game_date,
         "rows": event.rows,
         "staging tables": event.staging_tables,
         "duplicates": event.duplicates,

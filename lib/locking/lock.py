@@ -38,17 +38,16 @@ class Fence(Protocol):
         ...
 
 
-def guide_lock_key(game_date: date) -> str:
-    """``consolidation_<game_date>``, the key that the guide looks for in Firestore."""
+def lock_key_of_date(game_date: date) -> str:
+    """``consolidation_<date>``, the key that the services' old lock uses in Firestore."""
     return f"consolidation_{game_date.isoformat()}"
 
 
 class ConsolidationLock:
-    """A lease lock per game date.
+    """A lease lock per date.
 
     Args:
-        project_id: The Google Cloud project whose Firestore holds the locks, as in the
-            guide. With a `store`, only a name.
+        project_id: The Google Cloud project whose Firestore holds the locks. With a `store`, only a name.
         store: Where the records are kept; Firestore by default.
         timing: Length of lease, renewal deadline and heartbeat.
         max_wait_seconds: How long `acquire` waits by default.
@@ -66,7 +65,7 @@ class ConsolidationLock:
         store: LockStore | None = None,
         timing: LeaseTiming | None = None,
         max_wait_seconds: float = MAX_WAIT_SECONDS,
-        key_for: Callable[[date], str] = guide_lock_key,
+        key_for: Callable[[date], str] = lock_key_of_date,
         fence: Fence | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         actor: Callable[[], str] | None = None,

@@ -32,7 +32,7 @@ class Permissions(Protocol):
     """Who may do what in the project."""
 
     def roles_of(self, service_account: str) -> RoleBindings:
-        """The project-level roles of a service account (guide, step 1)."""
+        """The project-level roles of a service account."""
         ...
 
     def grant(self, service_account: str, role: str, *, version: str) -> None:

@@ -1,4 +1,4 @@
-"""Dates and moments as text: a game date is a local date, and warehouses think in UTC."""
+"""Dates and moments as text: a table's date is a local one, and warehouses think in UTC."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise UserError(f"time zone {name!r:.80} is not known; write one such as America/New_York") from None
+        raise UserError(f"time zone {name!r:.80} is not known; write one such as Europe/Berlin") from None
 
 
 def iso_date(text: str) -> date:
@@ -47,7 +47,7 @@ def checked_game_date(game_date: str | date) -> date:
     try:
         return iso_date(str(game_date))
     except ValueError:
-        raise UserError(f"game date {game_date!r:.80} is not a date; write YYYY-MM-DD") from None
+        raise UserError(f"{game_date!r:.80} is not a date; write YYYY-MM-DD") from None
 
 
 def dates_of(text: str) -> tuple[date, ...]:
@@ -87,7 +87,7 @@ def moment_of(text: str, timezone: str) -> datetime:
 
 
 def resolve_game_date(text: str | date, timezone: str, *, now: datetime | None = None) -> date:
-    """The game date that is meant.
+    """The date that is meant.
 
     Args:
         text: ``YYYY-MM-DD``, ``today`` or ``yesterday``; empty means today.

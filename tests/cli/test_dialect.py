@@ -38,7 +38,7 @@ def test_a_line_that_is_not_understood_is_shown(tmp_path: Path) -> None:
     result = tried(file)
     assert result.exit_code == 1
     assert "NOT UNDERSTOOD            MERGE is odd today" in result.output
-    assert "lock released             [batch=b, game date=2026-01-17]" in result.output
+    assert "lock released             [batch=b, date=2026-01-17]" in result.output
     assert "\x1b" not in result.output
     assert result.output.splitlines()[-1] == "1 not understood, 1 of something else, 1 understood"
 

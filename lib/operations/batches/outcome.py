@@ -78,7 +78,7 @@ def outcomes(scope: Scope, states: Sequence[BatchState]) -> dict[str, Outcome]:
 
 
 def date_of(state: BatchState) -> date | None:
-    """Its game date, as recorded or in its id; None: neither."""
+    """Its date, as recorded or in its id; None: neither."""
     return state.game_date or date_in(state.batch_id)
 
 

@@ -29,7 +29,7 @@ def checked_release(platform: Platform, release: str, reason: str, steal: bool =
 
     Args:
         platform: Where.
-        release: A game date (``YYYY-MM-DD``) or a lock key; empty: release nothing.
+        release: A date (``YYYY-MM-DD``) or a lock key; empty: release nothing.
         steal: Take it even from a live holder.
         plan, reason: As in `Approval`.
 
@@ -62,7 +62,7 @@ def locked_date(platform: Platform, release: str) -> date:
     if game_date is None or release not in (game_date.isoformat(), locks.key_for(game_date)):
         _refuse_of_others(platform, release)
         raise UserError(
-            f"release={release!r:.80} names no lock; write its game date (YYYY-MM-DD) or its key, such as "
+            f"release={release!r:.80} names no lock; write its date (YYYY-MM-DD) or its key, such as "
             f"{locks.key_for(date(2026, 1, 17))}; nothing was released"
         )
     return game_date

@@ -41,9 +41,9 @@ class Evidence:
     Attributes:
         history: The logs of the period.
         duplicates: What the run has counted already, so that it is not counted again.
-        since: First game date whose rows are counted.
+        since: First date whose rows are counted.
         until: Last one.
-        today: Today's game date; earlier ones are past.
+        today: Today's date; earlier ones are past.
     """
 
     history: LogHistory
@@ -54,7 +54,7 @@ class Evidence:
 
 
 def measure(metric: str, evidence: Evidence) -> Measurement:
-    """The figure of that name; on a day without games it may be moot."""
+    """The figure of that name; on a date on which nothing was due it may be moot."""
     try:
         found = METRICS[metric](evidence)
         off_day = evidence.history.off_day if found.value is None else ""

@@ -1,6 +1,6 @@
 """Consolidations put together again from the lines that they logged.
 
-A run of one instance is joined by what its lines share: the batch, the game date (which a lock key carries, too) and
+A run of one instance is joined by what its lines share: the batch, the date (which a lock key carries, too) and
 the time. A line that names no batch belongs to the run that waits for just such a line (`lib.operations.logs.joining`).
 """
 
