@@ -161,7 +161,7 @@ def duplicates(game_date: date, environment: str, as_json: bool) -> None:
         columns = ", ".join(platform.table.rounded_columns)
         rounded = f"; {count.guide_keys} with {columns} rounded" if columns else ""
         click.echo(
-            f"{game_date}: {count.duplicate_keys} duplicate keys ({count.excess_rows} surplus rows) among "
+            f"{game_date}: {count.duplicate_keys} duplicate keys ({count.excess_rows} rows too many) among "
             f"{count.rows} rows{rounded}"
         )
         if count.duplicate_keys:

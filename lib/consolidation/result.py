@@ -95,7 +95,7 @@ class ConsolidationResult:
 
 
 def log_committed(result: ConsolidationResult) -> None:
-    """Log the result in the library's lines, with every figure as fields of the first."""
+    """Say so in the guide's lines, with every figure as fields of the first."""
     logger.info(
         "✅ MERGE complete: %d rows affected in %.1fms (batch=%s)",
         result.inserted + result.updated,

@@ -38,7 +38,7 @@ class Fence(Protocol):
         ...
 
 
-def lock_key_of_date(game_date: date) -> str:
+def guide_lock_key(game_date: date) -> str:
     """``consolidation_<date>``, the key that the services' old lock uses in Firestore."""
     return f"consolidation_{game_date.isoformat()}"
 
@@ -65,7 +65,7 @@ class ConsolidationLock:
         store: LockStore | None = None,
         timing: LeaseTiming | None = None,
         max_wait_seconds: float = MAX_WAIT_SECONDS,
-        key_for: Callable[[date], str] = lock_key_of_date,
+        key_for: Callable[[date], str] = guide_lock_key,
         fence: Fence | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         actor: Callable[[], str] | None = None,

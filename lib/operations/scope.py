@@ -90,7 +90,7 @@ class Scope:
 
     @cached_property
     def history_of_date(self) -> LogHistory:
-        """The logs of the days around the date."""
+        """The logs of the days round the date."""
         start = start_of(self.game_date, self.platform.environment.timezone)
         before, after = (timedelta(days=days) for days in _DAYS_ROUND_A_DATE)
         return self.history_between(start - before, max(start - before, min(self.now, start + after)))
@@ -137,7 +137,7 @@ class Scope:
                 "environment": self.platform.name,
                 "table": self.platform.table.table,
                 "fence": self.guard.words,
-                self.platform.environment.nouns.date: f"{self.game_date} (a day in {timezone})",
+                "game date": f"{self.game_date} (a day in {timezone})",
                 "logs since": local_time(self.since, timezone),
                 "now": f"{local_time(self.now, timezone)}{self._moment_note}",
             },

@@ -1,4 +1,4 @@
-"""Dates and moments as text: a table's date is a local one, and warehouses think in UTC."""
+"""Dates and moments as text: a date is a local one, and warehouses think in UTC."""
 
 from __future__ import annotations
 

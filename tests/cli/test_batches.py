@@ -110,7 +110,7 @@ def test_a_repair_is_planned_applied_and_undone(shell: Shell, home: Path) -> Non
 
     found = shell("duplicates", "--game-date", DATE)
     assert found.returncode == 1
-    assert "1 duplicate keys (2 surplus rows) among 3 rows" in found.stdout
+    assert "1 duplicate keys (2 rows too many) among 3 rows" in found.stdout
     apply = words_of(shell("repair", "plan", "--game-date", DATE), "Next: ")
     assert shell("duplicates", "--game-date", DATE).returncode == 1
 
@@ -122,7 +122,7 @@ def test_a_repair_is_planned_applied_and_undone(shell: Shell, home: Path) -> Non
 
     undo = words_of(applied, "To undo it: ")
     assert shell(*words_of(shell(*undo), "Next: ")).returncode == 0
-    assert "2 surplus rows" in shell("duplicates", "--game-date", DATE).stdout
+    assert "2 rows too many" in shell("duplicates", "--game-date", DATE).stdout
     actions = last_json(shell("audit", "--json"))["actions"]
     assert [(action["action"], action["status"]) for action in actions] == [
         ("undo of a repair", "done"),

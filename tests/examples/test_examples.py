@@ -12,18 +12,19 @@ from typing import Any
 import pytest
 
 from lib.places import ROOT
-from tests.examples.readme import Command, Shell, commands_of
+from tests.examples.readme import ANY, Command, Shell, commands_of
 from tests.examples.sensors import DOUBLED_DAY, SHORT_DAY, SUNDAY, of_day, readings
 from tests.examples.words import foreign_words, texts_below
 from tests.projects.orders import as_csv
 
+# What else is printed and written for a table, whatever it says.
 OTHER_RUNBOOKS = (
-    *("deploy_verify", "day1_monitoring", "stuck_lock_release", "rollback", "consolidation_timeout"),
-    "week2_performance_review",
+    *("deploy_verify", "stuck_lock_release", "rollback", "consolidation_timeout", "week2_performance_review"),
 )
 OTHER_COMMANDS = (
-    *("list", "params daily_quality", "environments", "locks list", "schedule list", "runs list", "site build"),
-    *("duplicates --date {doubled}", "duplicates --date {sunday} --json", "locks list --json"),
+    *("--help", "list", "params daily_quality", "stage --help", "consolidate --help", "init --help", "demo --help"),
+    *("locks list", "schedule list", "runs list", "site build", "audit", "fence show", "doctor", "incident"),
+    *(f"duplicates --date {DOUBLED_DAY}", f"duplicates --date {SUNDAY} --json", "stage --batch x --date 1 y.csv"),
 )
 
 
@@ -52,6 +53,8 @@ def test_a_table_of_sensors(tmp_path: Path, subtests: pytest.Subtests) -> None:
     as_csv(tmp_path / "short.csv", list(of_day(SHORT_DAY))[:6])
     names = "--table sensors.readings --key sensor_id,hour --timezone Australia/Sydney"
     run(shell, f"init project --from history.csv {names} --yes", "PASS")
+    append(tmp_path / "project/params/environments/local.yaml", "unit: building\nentity: sensor\n")
+    append(tmp_path / "project/params/quality.yaml", "groups: { unit: building, source: hour }\n")
     run(shell, f"run daily_quality -p date={SUNDAY}", "PASS")
     run(shell, f"stage --batch short --date {SHORT_DAY} short.csv --json")
     run(shell, f"consolidate --batch short --date {SHORT_DAY} --json")
@@ -59,8 +62,17 @@ def test_a_table_of_sensors(tmp_path: Path, subtests: pytest.Subtests) -> None:
     run(shell, f"run duplicate_diagnosis -p date={DOUBLED_DAY}", "FAIL")
     usual, short = runs_of(tmp_path, "daily_quality")
     judge(usual, short, runs_of(tmp_path, "duplicate_diagnosis")[0], "temperature", subtests)
+    with subtests.test("completeness"):
+        completeness = check_of(short, "completeness")
+        assert (completeness["verdict"], "yard" in completeness["summary"]) == ("FAIL", True)
+    for words in (*(f"run {name}" for name in OTHER_RUNBOOKS), *OTHER_COMMANDS):
+        run(shell, words, ANY)
     with subtests.test("words"):
         assert_own_words(shell)
+
+
+def append(path: Path, text: str) -> None:
+    path.write_text(path.read_text() + text)
 
 
 def run(shell: Shell, words: str, verdict: str = "") -> None:

@@ -33,7 +33,7 @@ def first_consolidation(scope: Scope) -> Section:
 def _order_check(history: LogHistory, run: Consolidation) -> Check:
     evidence: dict[str, Value] = {
         "batch": run.batch_id or "not logged",
-        "date": run.likely_game_date or "not logged",
+        "game date": run.likely_game_date or "not logged",
         "lock wait": seconds(run.lock_wait_seconds),
         "MERGE": seconds(run.merge_seconds),
         "missing lines": [str(kind) for kind in run.missing],

@@ -33,7 +33,7 @@ def rows_due(scope: Scope) -> Section:
     said = _nothing_due(scope, [day for day in empty if due[day].is_due is not False])
     reasons = {day: _reason(scope, day, due[day], said.get(day, "")) for day in empty}
     table = [(day, f"{day:%a}", rows.get(day, 0), str(found), _verdict(reasons.get(day))) for day, found in due.items()]
-    columns = (scope.platform.environment.nouns.date.capitalize(), "Day", "Rows", "Due", "Verdict")
+    columns = ("Game date", "Day", "Rows", "Due", "Verdict")
     return Section((_check(scope, due, rows, reasons),), (Table("Rows that were due", columns, table),))
 
 

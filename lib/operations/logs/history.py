@@ -205,7 +205,7 @@ class LogHistory:
             "Rows",
             "Duplicates",
             "Instance",
-            self.platform.environment.nouns.date.capitalize(),
+            "Game date",
         )
         rows = [
             (

@@ -250,7 +250,7 @@ def _trend_check(review: Review) -> Check:
     weeks = max(0.0, (_limit_seconds() - median) / found.seconds_per_week)
     summary = f"it grows: {found.in_words}; the median meets {_limit_seconds():g} s in {weeks:.0f} weeks"
     if weeks < _WEEKS_AHEAD:
-        return question.warns(summary, "Partition the table by its date, or split large batches, before then.")
+        return question.warns(summary, "Partition the table by game date, or split large batches, before then.")
     return question.passes(summary)
 
 
