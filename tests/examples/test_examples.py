@@ -107,3 +107,28 @@ def assert_own_words(shell: Shell) -> None:
     project = next(shell.folder.glob("*/params")).parent
     found = foreign_words(chain(shell.output.items(), texts_below(project)))
     assert not found, "words of another table:\n" + "\n".join(found)
+
+
+def test_a_word_of_another_table_is_found_wherever_it_stands(tmp_path: Path) -> None:
+    cell = {
+        "cell_type": "code",
+        "source": ["a = 1"],
+        "outputs": [{"data": {"text/html": ["<p>Run<b>s of ", "the NBA</b>"]}}],
+    }
+    texts = {
+        "report.html": '<style>.game{}</style><i title="3 of 120 players missing">over</i><p>the rounded line moved</p>',
+        "notebook.ipynb": json.dumps({"cells": [cell]}),
+        "run.json": json.dumps({"zone": "America/New_York", "game_date": 1}),
+        "ours.md": "It points out nothing, gamely; PASS, not OVER-rated.",
+        "style.css": ".player {}",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    assert foreign_words(texts_below(tmp_path)) == [
+        '\'america/new_york\' in run.json: ... {"zone": "America/New_York", "game_date": 1} ...',
+        "'line moved' in report.html: ... 3 of 120 players missing over the rounded line moved ...",
+        "'nba' in notebook.ipynb: ... code a = 1 Run s of the NBA ...",
+        "'over' in ours.md: ... It points out nothing, gamely; PASS, not OVER-rated. ...",
+        "'players' in report.html: ... 3 of 120 players missing over the rounded line moved ...",
+        "'points' in ours.md: ... It points out nothing, gamely; PASS, not OVER-rated. ...",
+    ]
