@@ -22,10 +22,10 @@ _KEPT = ("carrier", "flight", "origin", "dest", "tailnum", "sched_dep_time", "de
 
 
 def flights() -> Iterator[dict[str, str]]:
-    """The flights from the first day to the next one, oldest first. The file has October after January."""
+    """The flights from the first day to the next one, oldest first. The file has November before February."""
     with ZipFile(_data()) as archive, archive.open("flights.csv") as file:
-        autumn = dropwhile(lambda row: row["month"] == "1", csv.DictReader(TextIOWrapper(file, "utf-8")))
-        for row in takewhile(lambda row: _day(row) <= NEXT_DAY, autumn):
+        rows = dropwhile(lambda row: _day(row) < FIRST_DAY, csv.DictReader(TextIOWrapper(file, "utf-8")))
+        for row in takewhile(lambda row: _day(row) <= NEXT_DAY, rows):
             yield {"flight_date": str(_day(row)), **{name: row[name].replace("NA", "") for name in _KEPT}}
 
 

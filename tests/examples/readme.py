@@ -66,14 +66,15 @@ class Shell:
         if name == "runbook":
             done = warm.run([sys.executable, "-m", "lib.cli", *words], env=self.variables, cwd=str(self.folder))
         else:
-            shown = command.line.replace("python ", f"{shlex.quote(sys.executable)} ", 1)
+            line = command.line.replace("python ", f"{shlex.quote(sys.executable)} ", 1)
             done = subprocess.run(
-                ["sh", "-c", shown], env=self.variables, cwd=self.folder, capture_output=True, text=True, check=False
+                ["sh", "-c", line], env=self.variables, cwd=self.folder, capture_output=True, text=True, check=False
             )
         self.output[command.line] = done.stdout + done.stderr
         if command.verdict != ANY:
             assert done.returncode == _CODES.get(command.verdict, 0), f"{command.line}\n{done.stdout}{done.stderr}"
-            assert command.verdict in done.stdout
+            shown = rf'^{command.verdict} |"verdict": "{command.verdict}"'
+            assert re.search(shown, done.stdout, re.MULTILINE) or not command.verdict, done.stdout
 
 
 def commands_of(readme: Path) -> list[Command]:

@@ -23,7 +23,7 @@ OTHER_RUNBOOKS = (
 )
 OTHER_COMMANDS = (
     *("--help", "list", "params daily_quality", "stage --help", "consolidate --help", "init --help", "demo --help"),
-    *("locks list", "schedule list", "runs list", "site build", "audit", "fence show", "doctor", "incident"),
+    *("locks list", "schedule list", "runs list", "audit", "fence spec", "doctor", "incident"),
     *(f"duplicates --date {DOUBLED_DAY}", f"duplicates --date {SUNDAY} --json", "stage --batch x --date 1 y.csv"),
 )
 
@@ -116,7 +116,7 @@ def test_a_word_of_another_table_is_found_wherever_it_stands(tmp_path: Path) -> 
         "outputs": [{"data": {"text/html": ["<p>Run<b>s of ", "the NBA</b>"]}}],
     }
     texts = {
-        "report.html": '<style>.game{}</style><i title="3 of 120 players missing">over</i><p>the rounded line moved</p>',
+        "report.html": '<style>.game{}</style><i title="3 of 120 players missing">over</i><p>a line moved</p>',
         "notebook.ipynb": json.dumps({"cells": [cell]}),
         "run.json": json.dumps({"zone": "America/New_York", "game_date": 1}),
         "ours.md": "It points out nothing, gamely; PASS, not OVER-rated.",
@@ -126,9 +126,9 @@ def test_a_word_of_another_table_is_found_wherever_it_stands(tmp_path: Path) -> 
         (tmp_path / name).write_text(text)
     assert foreign_words(texts_below(tmp_path)) == [
         '\'america/new_york\' in run.json: ... {"zone": "America/New_York", "game_date": 1} ...',
-        "'line moved' in report.html: ... 3 of 120 players missing over the rounded line moved ...",
+        "'line moved' in report.html: ... 3 of 120 players missing over a line moved ...",
         "'nba' in notebook.ipynb: ... code a = 1 Run s of the NBA ...",
         "'over' in ours.md: ... It points out nothing, gamely; PASS, not OVER-rated. ...",
-        "'players' in report.html: ... 3 of 120 players missing over the rounded line moved ...",
+        "'players' in report.html: ... 3 of 120 players missing over a line moved ...",
         "'points' in ours.md: ... It points out nothing, gamely; PASS, not OVER-rated. ...",
     ]

@@ -15,8 +15,10 @@ WORDS = (
     *("nba", "predict(?:s|ed|ing|ions?)?", r"(?:the )?guide(?:'s)?", r"lines? (?:moved|moves?|that moved)"),
     *("America/New_York", "us-west2"),
 )
-# In small letters these are everybody's.
-CAPITALS = ("OVER", "UNDER", "NO_LINE")
+# In small letters these are everybody's, and SQL has a word of its own before a parenthesis.
+CAPITALS = (r"OVER(?! \()", "UNDER", "NO_LINE")
+# The older name of an option, which stays beside the new one.
+_KEPT = ("--date, --game-date", "--date")
 _FOREIGN = re.compile(rf"\b(?:(?i:{'|'.join(WORDS)})|{'|'.join(CAPITALS)})\b")
 _CONTEXT = 60
 _NO_TEXT = (".css", ".js", ".db", ".duckdb", ".sqlite", ".png", ".svg")
@@ -30,8 +32,9 @@ def foreign_words(texts: Iterator[tuple[str, str]]) -> list[str]:
         texts: Each text with the place that it is from.
     """
     found: dict[tuple[str, str], str] = {}
-    for place, text in texts:
-        for match in _FOREIGN.finditer(_DATA_URI.sub("", text)):
+    for place, whole in texts:
+        text = _DATA_URI.sub("", whole).replace(*_KEPT)
+        for match in _FOREIGN.finditer(text):
             around = text[max(0, match.start() - _CONTEXT) : match.end() + _CONTEXT]
             found.setdefault((match[0].lower(), place), " ".join(around.split()))
     return [f"{word!r} in {place}: ... {around} ..." for (word, place), around in sorted(found.items())]
