@@ -143,7 +143,7 @@ def _in_words(result: ConsolidationResult) -> str:
 @options.environment
 @options.as_json
 def duplicates(game_date: date, environment: str, as_json: bool) -> None:
-    """Count duplicate keys of a date: exactly and, where the table has rounded columns, with those rounded.
+    """Count duplicate keys of a date: exactly, and as the guide's query does.
 
     Exits 1 when there are any, 3 when the date has no rows to look at.
     """
@@ -158,11 +158,9 @@ def duplicates(game_date: date, environment: str, as_json: bool) -> None:
     elif not counts:
         click.echo(f"{game_date}: no rows, so nothing can be said about duplicates")
     else:
-        columns = ", ".join(platform.table.rounded_columns)
-        rounded = f"; {count.guide_keys} with {columns} rounded" if columns else ""
         click.echo(
             f"{game_date}: {count.duplicate_keys} duplicate keys ({count.excess_rows} rows too many) among "
-            f"{count.rows} rows{rounded}"
+            f"{count.rows} rows; the guide's query, which rounds the line, counts {count.guide_keys}"
         )
         if count.duplicate_keys:
             click.echo(f"Next: {platform.commands.run('duplicate_diagnosis', {'game_date': game_date})}")

@@ -78,7 +78,7 @@ class BatchConsolidator:
             cleanup: Drop the staging tables that were merged.
             use_lock: Wait for other consolidations of the date. Without it the fence
                 still keeps the table right; rivals then redo each other's work.
-            dry_run: Only report what would happen. Takes no lock and writes nothing.
+            dry_run: Only tell what would happen. Takes no lock and writes nothing.
             max_wait_seconds: How long to wait for the lock, and then for rivals.
 
         Raises:

@@ -43,7 +43,7 @@ def _nothing_due(scope: Scope, days: Sequence[date]) -> dict[date, str]:
         return {}
     began_at = start_of(days[0], scope.platform.environment.timezone)
     history = scope.history if scope.since <= began_at else scope.history_between(began_at, scope.now)
-    said, _ = or_fault(lambda: {day: history.nothing_due_on(day) for day in days})
+    said, _ = or_fault(lambda: {day: history.no_games_on(day) for day in days})
     return said or {}
 
 

@@ -141,9 +141,9 @@ class LogHistory:
         if self.consolidations:
             return ""
         has_source = self._due is not None and self._due.settings is not None
-        return self.expected.quiet if has_source else self.nothing_due_on(None)
+        return self.expected.quiet if has_source else self.no_games_on(None)
 
-    def nothing_due_on(self, day: date | None) -> str:
+    def no_games_on(self, day: date | None) -> str:
         """The coordinator's last line that nothing was due, on that date or any; empty: there is none.
 
         A line is about the date that it names, or else about the one on which it was written.
