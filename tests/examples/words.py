@@ -13,7 +13,8 @@ from typing import Any
 WORDS = (
     *("games?", "players?", "picks?", "props?", "points", "bookmakers?", "slates?", "all-star"),
     *("nba", "predict(?:s|ed|ing|ions?)?", r"(?:the )?guide(?:'s)?", r"lines? (?:moved|moves?|that moved)"),
-    *("America/New_York", "us-west2"),
+    # In Python the parameter's name stays, and a notebook's plain text holds a repr.
+    *("America/New_York", "us-west2", r"game_date(?!=datetime\b)"),
 )
 # In small letters these are everybody's, and SQL has a word of its own before a parenthesis.
 CAPITALS = (r"OVER(?! \()", "UNDER", "NO_LINE")
