@@ -26,7 +26,7 @@ from tests.locking.emulator import find_jar
 
 _DATES = 31
 _MODEL = f"{SECONDS_A_JOB:g} s a job and {MERGE_SECONDS:g} s for the MERGE itself"
-_GUIDE_SECONDS = 2 * SECONDS_A_JOB + MERGE_SECONDS
+_OLD_SECONDS = 2 * SECONDS_A_JOB + MERGE_SECONDS
 
 
 def results(setting: Setting) -> Iterator[Result]:
@@ -114,10 +114,10 @@ def _modelled(until: str, counted: CountedJobs, at_most: float) -> Result:
     ours = counted.modelled_seconds
     return Result(
         f"a consolidation on BigQuery, modelled at {_MODEL}: {until}",
-        "the guide's MERGE and check",
+        "the services' old MERGE and check",
         f"{ours:.1f} s",
-        f"{_GUIDE_SECONDS:.1f} s",
+        f"{_OLD_SECONDS:.1f} s",
         f"within {at_most:g} times",
-        f"{ours / _GUIDE_SECONDS:.2f} times",
-        ours <= at_most * _GUIDE_SECONDS,
+        f"{ours / _OLD_SECONDS:.2f} times",
+        ours <= at_most * _OLD_SECONDS,
     )

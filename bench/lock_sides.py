@@ -70,7 +70,7 @@ def bare_sqlite_cycles(path: Path, count: int) -> Cycles:
 
 
 def usual_firestore_cycles(count: int) -> Cycles:
-    """The usual way, and the guide's: look and write in a transaction, and delete."""
+    """The usual way, also that of the services' old lock: look and write in a transaction, and delete."""
     from google.cloud import firestore
 
     client = firestore.Client(project=_PROJECT)

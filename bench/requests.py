@@ -36,13 +36,13 @@ def results(setting: Setting) -> Iterator[Result]:
     few, many = (15, 60) if setting.quick else (15, 615)
     ours = [_of_a_consolidation(setting.folder / str(tables), tables) for tables in (few, many)]
     # By its code: list, MERGE, check, list again, and a drop for each table.
-    guide = [Requests(drops=tables, jobs=2, others=2) for tables in (few, many)]
+    theirs = [Requests(drops=tables, jobs=2, others=2) for tables in (few, many)]
     is_constant = ours[0] == replace(ours[1], drops=few)
     yield Result(
         f"requests of a consolidation on BigQuery, {few} and {many} tables",
-        "the guide's way",
+        "the services' old way",
         ours="; ".join(map(str, ours)),
-        theirs="; ".join(map(str, guide)),
+        theirs="; ".join(map(str, theirs)),
         target="constant in the number of tables but for the drops",
         figure="constant" if is_constant else "not constant",
         is_reached=is_constant,

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 
-from proof.guide import GUIDE
 from proof.moving_lines import MOVING_OFF, MOVING_SECOND_LINES
+from proof.original import ORIGINAL
 from proof.variant import OURS, OURS_MOVING, Variant
 from proof.variants import DEFENCES_OFF, SECOND_LINES
 from proof.witness import Violation
@@ -36,7 +36,7 @@ _EVENTS = {
 def variants() -> dict[str, Variant]:
     """All of them by name."""
     moving = (OURS_MOVING, *MOVING_OFF, *MOVING_SECOND_LINES)
-    return {variant.name: variant for variant in (OURS, *DEFENCES_OFF, *SECOND_LINES, *moving, GUIDE)}
+    return {variant.name: variant for variant in (OURS, *DEFENCES_OFF, *SECOND_LINES, *moving, ORIGINAL)}
 
 
 @dataclass(frozen=True)

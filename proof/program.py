@@ -67,7 +67,7 @@ class Program:
         """A coordinator consolidates, and after an error tries again."""
         simulation = self.world.simulation
         if wanted.is_stranger and self.world.variant.consolidator:
-            return  # the guide's knows one table only
+            return  # the original knows one table only
         for _ in range(wanted.tries):
             try:
                 self._consolidate(wanted.batch_id, use_lock=wanted.use_lock, is_stranger=wanted.is_stranger)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from proof.campaign import Broken, Tally, break_all, break_promises, tally_in_parallel
 from proof.checks import PROMISES
-from proof.guide import GUIDE, WEAKNESSES
 from proof.moving_lines import MOVING_OFF, MOVING_SECOND_LINES
+from proof.original import ORIGINAL, WEAKNESSES
 from proof.part import PartResult
 from proof.variant import OURS, OURS_MOVING, Variant
 from proof.variants import DEFENCES_OFF, SECOND_LINES
 
-_SCHEDULES_OF_THE_GUIDE = 500
+_SCHEDULES_OF_THE_ORIGINAL = 500
 _SCHEDULES_OF_SECOND_LINES = 1_000
 _SHARE_OF_MOVING_LINES = 4
 _OFF = (*DEFENCES_OFF, *MOVING_OFF)
@@ -34,17 +34,17 @@ def simulate(schedules: int, first_seed: int, most: int, processes: int) -> Part
     moving = tally_in_parallel(
         OURS_MOVING.name, range(first_seed, first_seed + schedules // _SHARE_OF_MOVING_LINES), processes
     )
-    guide = break_promises(GUIDE.name, first_seed, min(most, _SCHEDULES_OF_THE_GUIDE), processes)
+    original = break_promises(ORIGINAL.name, first_seed, min(most, _SCHEDULES_OF_THE_ORIGINAL), processes)
     broken = dict(break_all([variant.name for variant in _OFF], first_seed, most, processes))
     fewer = min(most, _SCHEDULES_OF_SECOND_LINES)
     broken |= dict(break_all([variant.name for variant in _SECOND], first_seed, fewer, processes))
     unbroken = [variant.name for variant in _OFF if broken[variant.name] is None]
-    unbroken += [] if guide else [GUIDE.name]
+    unbroken += [] if original else [ORIGINAL.name]
     return PartResult(
         "Simulated schedules",
         holds=not ours.broken and not moving.broken and not unbroken,
         summary=_summary(ours, moving, unbroken),
-        markdown=_markdown(ours, moving, broken, guide, most),
+        markdown=_markdown(ours, moving, broken, original, most),
     )
 
 
@@ -61,7 +61,9 @@ def _summary(ours: Tally, moving: Tally, unbroken: list[str]) -> str:
     )
 
 
-def _markdown(ours: Tally, moving: Tally, broken: dict[str, Broken | None], guide: dict[str, Broken], most: int) -> str:
+def _markdown(
+    ours: Tally, moving: Tally, broken: dict[str, Broken | None], original: dict[str, Broken], most: int
+) -> str:
     return "\n".join(
         [
             f"{ours.schedules:,} schedules of the real code, in which happened, all in all:",
@@ -90,15 +92,15 @@ def _markdown(ours: Tally, moving: Tally, broken: dict[str, Broken | None], guid
             "",
             *_table(_SECOND, broken, min(most, _SCHEDULES_OF_SECOND_LINES)),
             "",
-            "### The guide's lock and consolidation",
+            "### The original lock and consolidation",
             "",
-            "As the operator's guide deployed them: a release deletes whoever's lock, no heartbeat, no fence, the",
+            "As the services had them first: a release deletes any holder's lock, no heartbeat, no fence, the",
             "batch as holder, the client's clock, a MERGE that goes on when its client has given up, and a check that",
             "passes when it could not look. "
-            f"Of {min(most, _SCHEDULES_OF_THE_GUIDE):,} schedules the first that broke each promise:",
+            f"Of {min(most, _SCHEDULES_OF_THE_ORIGINAL):,} schedules the first that broke each promise:",
             "",
             *_HEADING,
-            *(_row(GUIDE, found, most) for _, found in sorted(guide.items())),
+            *(_row(ORIGINAL, found, most) for _, found in sorted(original.items())),
             "",
             "Each of its faults alone, in ours:",
             "",

@@ -1,4 +1,4 @@
-"""A way to consolidate that the proof is put to: ours, ours with a defence taken away, the guide's."""
+"""A way to consolidate that the proof is put to: ours, ours with a defence taken away, the original."""
 
 from __future__ import annotations
 

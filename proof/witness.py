@@ -54,8 +54,8 @@ class HeldLease:
 
 
 @dataclass(eq=False)
-class GuideLease:
-    """The same of the guide's lock, whose holder believes until it has let go."""
+class OriginalLease:
+    """The same of the original lock, whose holder believes until it has let go."""
 
     process: Process
     lock_key: str
@@ -90,7 +90,7 @@ class Witness:
     """
 
     staged: list[Staged] = field(default_factory=list)
-    leases: list[HeldLease | GuideLease] = field(default_factory=list)
+    leases: list[HeldLease | OriginalLease] = field(default_factory=list)
     fences: dict[date, int] = field(default_factory=dict)
     shut_out: dict[date, int] = field(default_factory=dict)
     violations: list[Violation] = field(default_factory=list)

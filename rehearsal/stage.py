@@ -17,7 +17,7 @@ from lib.ports.services import LATEST
 if TYPE_CHECKING:
     from lib.embedded.duckdb_warehouse import DuckdbWarehouse
 
-# The old ones are those that the guide rolls back to.
+# The old ones are those that a rollback goes back to.
 OLD_WORKER, NEW_WORKER = "prediction-worker-00065-jb8", "prediction-worker-00066-q4n"
 OLD_COORDINATOR, NEW_COORDINATOR = "prediction-coordinator-00048-xyz", "prediction-coordinator-00049-m7d"
 _ONE_WEEK = timedelta(days=7)

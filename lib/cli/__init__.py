@@ -74,7 +74,7 @@ def _last_words(error: Exception) -> tuple[Sequence[str], int]:
 @click.group(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="consolidation-runbooks")
 def cli() -> None:
-    """Runbooks for a pipeline that once wrote duplicates, and the library that prevents them."""
+    """Runbooks for pipelines that merge staged rows into one table, and the library beneath them."""
 
 
 _ON_RUNS = (init, run, list_runbooks, params, new, runs, incident, site, schedule, deploy, demo, drill, dialect)
@@ -86,7 +86,7 @@ for command in (*_ON_RUNS, *_ON_DATA):
 def main() -> None:
     """Entry point."""
     for stream in filter(None, (sys.stdout, sys.stderr)):
-        # The guide's log lines hold emoji, and a terminal's encoding may not.
+        # The library's log lines hold emoji, and a terminal's encoding may not.
         stream.reconfigure(errors="replace")
     # A stop by the system frees locks like one by the keyboard: `with` blocks end.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -55,7 +55,7 @@ def stage(batch_id: str, game_date: date, file: Path, workers: int, environment:
     help="Do not wait; the fence keeps off other runs of this library only.",
 )
 @click.option("--keep-staging", is_flag=True, help="Do not drop the merged staging tables.")
-@click.option("--dry-run", is_flag=True, help="Tell what would happen; change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would happen; change nothing.")
 @click.option("--max-wait-seconds", type=options.seconds(zero=True), help="For the lock, and for rivals; 0 tries once.")
 @options.environment
 @options.as_json

@@ -40,7 +40,7 @@ _PURPOSE = {"--key": _KEY, "--date": _DATE, "--newest-first": _NEWEST, "--active
 @click.option("--active", metavar="COLUMN", help=f"{_ACTIVE}; empty: all rows count.")
 @click.option("--timezone", metavar="ZONE", help="The zone in which a date is a day, such as Europe/Berlin.")
 @click.option(
-    "--location", default="", metavar="REGION", help="Of --from-table: where BigQuery keeps it, such as us-west2."
+    "--location", default="", metavar="REGION", help="Of --from-table: where BigQuery keeps it, such as europe-west1."
 )
 @click.option("--env", "name", metavar="NAME", help="The environment's name.  [default: local, or production]")
 @click.option("--yes", is_flag=True, help="Accept every guess.")

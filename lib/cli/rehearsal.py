@@ -30,7 +30,7 @@ _WIDEST_HEADLINE = 100
 
 @click.command()
 def demo() -> None:
-    """Replay the incident on real box scores, run the runbooks, build the index.
+    """Replay an incident, run the runbooks on it, build the index.
 
     Exits 1 when a runbook says anything but the truth.
     """

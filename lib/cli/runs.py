@@ -45,7 +45,7 @@ def run(
     environment: str,
     as_json: bool,
 ) -> None:
-    """Execute the runbook NAME, archive it, and tell its verdict; with --over, that of each date.
+    """Execute the runbook NAME, archive it, and print its verdict; with --over, that of each date.
 
     Exits 0 when healthy, 1 on a FAIL verdict, 2 on bad input, 3 when it could not run
     or could not look.

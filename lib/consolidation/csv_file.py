@@ -33,7 +33,7 @@ _Record = tuple[int, list[str], tuple[str, ...]]
 
 
 def read_csv(path: Path) -> PlacedRows:
-    """Read every value as text: an id of digits keeps its leading zeros, and a player may be called NA.
+    """Read every value as text: an id of digits keeps its leading zeros, and a name may be NA.
 
     Returns:
         One row for each record after the header; its place is the line on which it begins.

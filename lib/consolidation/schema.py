@@ -13,7 +13,7 @@ from lib.consolidation.warehouse import Column
 from lib.words.choices import nearest
 
 # Written with one type and read back as another without a loss that matters here:
-# the line is declared NUMERIC(4,1) and lives as FLOAT64.
+# a column is declared NUMERIC(4,1) and lives as FLOAT64.
 NUMBERS = {"INT64", "FLOAT64", "NUMERIC", "BIGNUMERIC"}
 
 # pandas' names of an index without a name: in CSV, in CSV that it read and wrote again, and in Parquet.

@@ -57,7 +57,7 @@ class BatchStagingWriter:
         `grouped_by_columns` fills in.
 
         Args:
-            rows: One row a prediction: a frame, or mappings.
+            rows: A frame, or mappings.
             worker_id: Who writes; letters, digits, hyphens and underscores.
             game_date: Fills an absent date, and every row must agree with it.
 

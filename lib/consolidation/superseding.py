@@ -68,7 +68,7 @@ def _superseded(staged: StagedRows) -> str:
         f"WHERE TRUE QUALIFY {rank(spec, staged.ranked, spec.supersedes)} = 1"
     )
     others = [name for name in spec.key_columns if name not in spec.supersedes]
-    # A row without a line and one with it are of two keys, and NULL is not FALSE.
+    # A key column that is NULL and one with a value make two keys, and NULL is not FALSE.
     return (
         f"{spec.table.sql} AS T JOIN ({winners}) AS W ON {_same(spec.supersedes)} "
         f"WHERE {counted_rows(spec, 'T')} AND ({_same(others)}) IS NOT TRUE"

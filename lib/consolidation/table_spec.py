@@ -33,7 +33,7 @@ class TableSpec:
         supersedes: Key columns within which one row stays active, the newest: without the line, say; empty: no row
             supersedes one of another key. A batch is newer than what is there, also when it comes late.
         stamped: TIMESTAMP columns that a MERGE sets to its own time, whatever is staged.
-        rounded_columns: Key columns that the guide's own query casts to an integer.
+        rounded_columns: Key columns that the rounded count rounds to an integer.
         staging: How its staging tables are named.
     """
 

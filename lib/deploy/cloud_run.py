@@ -64,7 +64,7 @@ class Target:
                 "where no Cloud Run job sees it; name one whose platform is google"
             )
         _check(_PROJECT, self.environment.project_id, "project_id", "a Google Cloud project's id")
-        _check(_REGION, self.environment.region, "region", "a region such as us-west2")
+        _check(_REGION, self.environment.region, "region", "a region such as europe-west1")
         _check(_IMAGE, self.image, "the image", "an image such as REPOSITORY/runbooks:1.0")
         _check(_OUTPUTS, self.outputs, "the archive", "a bucket such as gs://bucket/prefix (--outputs)")
         _check(_ACCOUNT, self.service_account, "the service account", "an account's e-mail address")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lib.ports.jobs import QueryCost
 
 
-# What an empty warehouse starts with: the guide's columns that matter. A live table has about a hundred, and they are
+# What the demo's empty warehouse starts with: the columns that matter. A live table has about a hundred, and they are
 # read, never assumed.
 MAIN_TABLE = (
     Column("prediction_id", "STRING"),

@@ -1,7 +1,7 @@
 """The coordinator's documents of its batches as JSON below the state folder, as a program or an operator exports them.
 
 A file holds one document, a list of them, or an object with a document by the name of its batch. A document says its
-``batch_id``, unless the object or the file's name does, and may hold its players' own documents under ``completions``:
+``batch_id``, unless the object or the file's name does, and may hold the documents of its items under ``completions``:
 
     {"batch_2026-01-17_1768650000": {"game_date": "2026-01-17", "expected_players": ["a", "b"], "completed_count": 1,
      "completions": {"a": {"completed_at": "2026-01-18T02:40:00Z"}}}}

@@ -56,7 +56,7 @@ class BigqueryWarehouse:
 
     Args:
         project_id: The project that has the datasets and pays for the jobs.
-        location: Where the datasets are, such as ``us-west2``. Needed outside the
+        location: Where the datasets are, such as ``europe-west1``. Needed outside the
             multi-regions US and EU: a job is found again only with its location.
         client: A client to use; by default one is made at the first call.
         maximum_bytes_billed: A job that would read more is refused; None: no limit.

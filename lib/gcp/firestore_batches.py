@@ -25,7 +25,7 @@ from lib.ports.batch_states import MOST_BATCHES, MOST_PLAYERS, BatchState, newes
 _COMPLETIONS = "completions"
 # Each is a query of its own; of older batches that never ended, the count is enough.
 _MOST_ASKED_FOR_PLAYERS = 10
-_NOT_ASKED = f"its players' own documents were not read: only those of {_MOST_ASKED_FOR_PLAYERS} unfinished batches are"
+_NOT_ASKED = f"the documents of its items were not read: only those of {_MOST_ASKED_FOR_PLAYERS} unfinished batches are"
 _REQUEST_SECONDS = 10.0
 _TRANSIENT = if_exception_type(exceptions.ServiceUnavailable, exceptions.InternalServerError, exceptions.Aborted)
 

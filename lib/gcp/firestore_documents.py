@@ -145,7 +145,7 @@ def _acquired_at(document: DocumentSnapshot[Any], created_at: datetime, updated_
 def _lease_seconds(fields: Mapping[str, Any], updated_at: datetime) -> float:
     """A field that is not a sensible duration must not keep a date locked for good.
 
-    The guide's own lock has no lease but tells when it ends, by the clock of its holder.
+    The services' old lock has no lease but records when it ends, by the clock of its holder.
     """
     lease, ends_at = fields.get("lease_seconds"), _moment(fields.get("expires_at"))
     if lease is None and ends_at is not None:

@@ -1,4 +1,4 @@
-"""The services' logs in Cloud Logging, asked for as the guide asks: by service, text and time.
+"""The services' logs in Cloud Logging, asked for by service, text and time.
 
 Needs `roles/logging.viewer`. A project may read 60 times a minute, so pages are as
 large as can be, and a used-up quota is waited for.

@@ -39,7 +39,7 @@ class Fence(Protocol):
 
 
 def guide_lock_key(game_date: date) -> str:
-    """``consolidation_<game_date>``, the key that the guide looks for in Firestore."""
+    """``consolidation_<date>``, the key that the services' old lock uses in Firestore."""
     return f"consolidation_{game_date.isoformat()}"
 
 
@@ -47,8 +47,7 @@ class ConsolidationLock:
     """A lease lock per date.
 
     Args:
-        project_id: The Google Cloud project whose Firestore holds the locks, as in the
-            guide. With a `store`, only a name.
+        project_id: The Google Cloud project whose Firestore holds the locks. With a `store`, only a name.
         store: Where the records are kept; Firestore by default.
         timing: Length of lease, renewal deadline and heartbeat.
         max_wait_seconds: How long `acquire` waits by default.

@@ -158,7 +158,7 @@ def batch_states(scope: Scope) -> Section:
     question = BATCH_STATES.on({"batches of the last 14 days": found})
     if found:
         return Section((question.passes(f"{source.place} answers: {found} batches in 14 days"),))
-    step = "Outside the season that is right; otherwise correct batch_state in the environment's file."
+    step = "While nothing is due that is right; otherwise correct batch_state in the environment's file."
     return Section((question.warns(f"{source.place} has no batch that started in the last 14 days", step),))
 
 

@@ -37,7 +37,7 @@ def batch_state(batch_id: str, fields: Mapping[str, Any], completions: Mapping[s
     Args:
         batch_id: The document's name.
         fields: Its fields.
-        completions: `completed_at` by player, of those whose completion is a document of its own; None: not read.
+        completions: `completed_at` by item, of those whose completion is a document of its own; None: not read.
     """
     read = _Fields(fields)
     expected, expected_names = read.players("expected_players", may_be_number=True)
@@ -72,7 +72,7 @@ def batch_state(batch_id: str, fields: Mapping[str, Any], completions: Mapping[s
 
 
 def needs_completions(state: BatchState, fields: Mapping[str, Any]) -> bool:
-    """Whether the batch is not marked complete, and only the players' own documents say who is done, and when."""
+    """Whether the batch is not marked complete, and only the items' own documents say what is done, and when."""
     listed = fields.get("completed_players")
     return not state.is_complete and not (isinstance(listed, list) and len(listed) >= max(1, state.completed or 0))
 
@@ -85,7 +85,7 @@ class _Fields:
         self.faults: list[str] = []
 
     def players(self, name: str, *, may_be_number: bool = False) -> tuple[int | None, tuple[str, ...] | None]:
-        """How many players a field lists, each once, and their names; None: not recorded."""
+        """How many items a field lists, each once, and their names; None: not recorded."""
         value = self._fields.get(name)
         if may_be_number and not isinstance(value, list | tuple):
             return self.count(name), None
@@ -95,7 +95,7 @@ class _Fields:
             self._misfit(name, value, "a list")
             return None, None
         if len(value) > MOST_PLAYERS:
-            self.faults.append(f"{name} lists {len(value):,} players; the names of at most {MOST_PLAYERS:,} are read")
+            self.faults.append(f"{name} lists {len(value):,} names; at most {MOST_PLAYERS:,} are read")
             return len(value), None
         names = tuple(dict.fromkeys(each[:_LONGEST_NAME] for each in value if isinstance(each, str) and each))
         if others := sum(not (isinstance(each, str) and each) for each in value):

@@ -1,4 +1,4 @@
-"""The port to what the coordinator records of its batches: who is done, who is missing, since when."""
+"""The port to what the coordinator records of its batches: what is done, what is missing, since when."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 MOST_BATCHES = 100
 """So many batches are read at once; a date has a few dozen."""
 MOST_PLAYERS = 5_000
-"""A list of more players is not read as names."""
+"""A list of more is not read as names."""
 
 
 @dataclass(frozen=True)
@@ -19,15 +19,15 @@ class BatchState:
     Attributes:
         batch_id: Its document's name.
         game_date: None: not recorded.
-        expected: How many players it should predict; None: not recorded.
+        expected: How many items it should write rows of; None: not recorded.
         expected_names: Who they are; None: not recorded.
         completed: How many are done, by the larger of the figures that there are; None: not recorded.
         missing: Who is not done, sorted; None: their names are not recorded.
         failed: Who failed at least once, in the document's order.
-        predictions: How many it made; None: not recorded.
+        predictions: How many rows it made; None: not recorded.
         is_complete: Whether the coordinator has marked it complete.
         started_at, completed_at, updated_at: As recorded (UTC); None: not recorded.
-        last_done_at: When the last player was done (UTC); None: not recorded.
+        last_done_at: When the last item was done (UTC); None: not recorded.
         faults: What in the document could not be read, a line each.
     """
 
@@ -62,7 +62,7 @@ class BatchState:
 
     @property
     def percent(self) -> float | None:
-        """The share of the players who are done; None: not known."""
+        """The share of the items that are done; None: not known."""
         if not self.expected or self.missing_count is None:
             return None
         return 100 * (self.expected - self.missing_count) / self.expected
@@ -74,14 +74,14 @@ class BatchState:
 
     @property
     def moved_at(self) -> datetime | None:
-        """When it last moved: its last player was done or, where that is not recorded, its document was written."""
+        """When it last moved: its last item was done or, where that is not recorded, its document was written."""
         return self.last_done_at or self.updated_at or self.started_at
 
 
 class BatchStates(Protocol):
     """Read access to the batches' documents.
 
-    Both forms are read: `completed_players` as a list, and `completed_count` with a document for each player. A
+    Both forms are read: `completed_players` as a list, and `completed_count` with a document for each item. A
     document that does not fit is a state with `faults`, and never an error. At most `MOST_BATCHES` are returned, newest
     first; those without a start come last. Each call raises `SourceUnavailable`.
     """

@@ -24,7 +24,7 @@ def zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise UserError(f"time zone {name!r:.80} is not known; write one such as America/New_York") from None
+        raise UserError(f"time zone {name!r:.80} is not known; write one such as Europe/Berlin") from None
 
 
 def iso_date(text: str) -> date:

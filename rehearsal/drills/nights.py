@@ -64,7 +64,7 @@ def regeneration(stage: Stage) -> Scene:
 
 @ordinary_night("lines that moved from 24.5 to 25.0 to 25.5")
 def moved_lines(stage: Stage) -> Scene:
-    """Three keys of one player; the guide's own query takes two of them for one."""
+    """Three keys of one player; the rounded count takes two of them for one."""
     stage.past_dates(_DAYS_OF_HISTORY)
     slate = stage.slate()
     star = replace(slate.players[0], lines=(24.5,))

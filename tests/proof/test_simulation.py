@@ -12,7 +12,7 @@ import pytest
 
 from proof.__main__ import DOCUMENT
 from proof.campaign import broken_promises, played, tally
-from proof.guide import GUIDE
+from proof.original import ORIGINAL
 from proof.variant import Variant
 from proof.variants import DEFENCES_OFF, RACED_FENCE_ROWS
 
@@ -41,15 +41,15 @@ def test_a_variant_breaks_as_it_is_told(name: str, what: str, seed: int) -> None
 def test_every_defence_was_found_to_be_one_or_is_told_as_not_found() -> None:
     told = DOCUMENT.read_text("utf-8")
     found = {name for name, _, _ in _FOUND}
-    for variant in (*DEFENCES_OFF, GUIDE):
+    for variant in (*DEFENCES_OFF, ORIGINAL):
         assert variant.name in found or f"| `{variant.name}` | {variant.title} | nothing in " in told
-    assert {"no-fence", "fence-only-read", "forced-release-leaves-fence", "ledger-not-asked", "guide"} <= found
+    assert {"no-fence", "fence-only-read", "forced-release-leaves-fence", "ledger-not-asked", "original"} <= found
 
 
 def test_other_tests_can_log_afterwards() -> None:
     """The library's log lines are evidence that runbooks read."""
     tally("ours", range(_FIRST_SEED, _FIRST_SEED + 1))
-    broken_promises("guide", 0, 1)
+    broken_promises("original", 0, 1)
     assert logging.getLogger("lib").isEnabledFor(logging.ERROR)
 
 

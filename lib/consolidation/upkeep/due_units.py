@@ -1,4 +1,4 @@
-"""How many units, games say, were due on each date, and how many rows there are: counted in the warehouse."""
+"""How many units were due on each date, and how many rows there are: counted in the warehouse."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lib.errors import UserError
 
 @dataclass(frozen=True)
 class DueTable:
-    """A table or view that lists what is due, such as a schedule of games.
+    """A table or view that lists what is due, such as a schedule.
 
     Attributes:
         name: ``dataset.table``.

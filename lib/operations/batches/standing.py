@@ -1,4 +1,4 @@
-"""How a batch stands: complete and consolidated, complete and not, under way, or stuck with players missing."""
+"""How a batch stands: complete and consolidated, complete and not, under way, or stuck with something missing."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from lib.environment.nouns import Nouns, plural
 from lib.operations.batches.outcome import Outcome
 from lib.ports.batch_states import BatchState
 from lib.verdict.verdict import Verdict
@@ -15,6 +16,7 @@ from lib.words.text import one_line
 
 _MOST_NAMED = 10
 _LONGEST_NAME = 60
+_ITEM = "item"
 
 
 class Standing(StrEnum):
@@ -25,12 +27,12 @@ class Standing(StrEnum):
     STUCK = "stuck"
     NOT_KNOWN = "not known"
     UNSEEN = "complete, consolidation not seen"
-    PARTLY = "stuck, consolidated without its missing players"
-    GIVEN_UP = "stuck, a later batch has its players"
+    PARTLY = "stuck, consolidated without what is missing"
+    GIVEN_UP = "stuck, a later batch has what is missing"
     MOVING = "under way"
     DUE = "complete, consolidation due"
     COMPLETE = "complete"
-    EMPTY = "complete, no players expected"
+    EMPTY = "complete, nothing expected"
     CONSOLIDATED = "complete and consolidated"
 
 
@@ -128,7 +130,7 @@ def _made_up_for(state: BatchState, states: Sequence[BatchState], outcome: Outco
 
 
 def _makes_up_for(later: BatchState, state: BatchState) -> bool:
-    """Whether another batch, which started later and is complete, has all players that are missing."""
+    """Whether another batch, which started later and is complete, has all that is missing."""
     if not (later.is_done and later.started_at and state.started_at and later.started_at > state.started_at):
         return False
     there = set(later.expected_names or ()) - set(later.missing or ())
@@ -136,46 +138,56 @@ def _makes_up_for(later: BatchState, state: BatchState) -> bool:
 
 
 def _is_stuck(state: BatchState, moved_at: datetime, now: datetime, stuck_after: timedelta) -> bool:
-    """Each retry writes the document, so that a batch seems to move while all who are missing fail again and again."""
+    """Each retry writes the document, so that a batch seems to move while all that is missing fails again and again."""
     if now - moved_at > stuck_after:
         return True
     all_failed = bool(state.missing) and set(state.missing or ()) <= set(state.failed)
     return all_failed and state.started_at is not None and now - state.started_at > stuck_after
 
 
-def in_words(one: Judged, zone: str) -> str:
+def in_words(one: Judged, zone: str, nouns: Nouns) -> str:
     """A clause with the batch's id and the figures that decide.
 
     Such as ``b1 is stuck at 87%: 17 of 130 players missing since 21:40: a, b, c and 14 more``.
     """
     state, outcome = one.state, one.outcome
-    complete = f"{one.name} is complete{_of(state, ' ({} of {} players)')}"
+    complete = f"{one.name} is complete{_of(state, nouns, ' ({})')}"
     ended_at = _ended_at(state, outcome)
     since = f" since {local_time(ended_at, zone)}" if ended_at else ""
     match one.standing:
         case Standing.WAITING:
             return f"{complete}{since} and not consolidated: {outcome.rows:,} rows in {outcome.tables:,} tables wait"
         case Standing.GONE:
-            return f"{complete}{since}, and no row of it is staged or in the table{_predictions(state)}"
+            return f"{complete}{since}, and no row of it is staged or in the table{_recorded(state)}"
         case Standing.UNSEEN:
             return f"{complete}{since}; nothing shows that it was consolidated: no staging table, ledger or log line"
         case Standing.STUCK | Standing.PARTLY | Standing.GIVEN_UP:
             at = f" at {_percent(state)}" if state.percent is not None else ""
             merged = f"; consolidated without them: {outcome.merged}" if outcome.merged else ""
-            return f"{one.name} is stuck{at}: {_missing(state, zone)}{merged}"
+            return f"{one.name} is stuck{at}: {_missing(state, zone, nouns)}{merged}"
         case Standing.MOVING:
             last = local_time(state.moved_at, zone)
-            return f"{one.name} is under way: {_percent(state)}{_of(state, ', {} of {} players')}; last progress {last}"
+            return f"{one.name} is under way: {_percent(state)}{_of(state, nouns, ', {}')}; last progress {last}"
         case Standing.NOT_KNOWN:
             why = outcome.fault or "; ".join(state.faults[:2]) or "its document has no time and no count"
             return (
                 f"{complete}; could not look: {why}" if state.is_done else f"{one.name} cannot be read: {one_line(why)}"
             )
-    return f"{complete}{f' and consolidated: {outcome.merged}' if outcome.merged else since}{_left_out(state)}"
+    return f"{complete}{f' and consolidated: {outcome.merged}' if outcome.merged else since}{_left_out(state, nouns)}"
+
+
+def entities(number: float, nouns: Nouns) -> str:
+    """``17 players``, in the environment's own word."""
+    return nouns.entities(number, _ITEM)
+
+
+def items(nouns: Nouns) -> str:
+    """``players``, the same word for no number."""
+    return plural(nouns.entity or _ITEM)
 
 
 def shown(name: str) -> str:
-    """An id or a player's name, which may be any text, in a line of its own that is not endless."""
+    """An id or a name, which may be any text, in a line of its own that is not endless."""
     line = one_line(name) or "(no name)"
     return line if len(line) <= _LONGEST_NAME else f"{line[:_LONGEST_NAME]}…"
 
@@ -187,21 +199,21 @@ def first_named(names: Sequence[str]) -> str:
 
 
 def _percent(state: BatchState) -> str:
-    """Never 100 while somebody is missing."""
+    """Never 100 while something is missing."""
     return "share not known" if state.percent is None else f"{min(99, round(state.percent))}%"
 
 
-def _of(state: BatchState, form: str) -> str:
+def _of(state: BatchState, nouns: Nouns, form: str) -> str:
     if state.expected is None or state.missing_count is None:
         return ""
-    return form.format(f"{state.expected - state.missing_count:,}", f"{state.expected:,}")
+    return form.format(f"{state.expected - state.missing_count:,} of {entities(state.expected, nouns)}")
 
 
-def _missing(state: BatchState, zone: str) -> str:
+def _missing(state: BatchState, zone: str, nouns: Nouns) -> str:
     since = f"since {local_time(state.moved_at, zone)}"
     if state.missing_count is None:
-        return f"nothing was done {since}; how many players are missing is not recorded"
-    count = f"{state.missing_count:,} of {state.expected:,} players missing"
+        return f"nothing was done {since}; how many {items(nouns)} are missing is not recorded"
+    count = f"{state.missing_count:,} of {entities(state.expected or 0, nouns)} missing"
     failed = f"; failed: {first_named(state.failed)}" if state.failed else ""
     if state.missing is None:
         return f"{count} {since} (names not recorded{failed})"
@@ -209,13 +221,13 @@ def _missing(state: BatchState, zone: str) -> str:
     return f"{count} {since}{each}: {first_named(state.missing)}"
 
 
-def _predictions(state: BatchState) -> str:
-    return "" if state.predictions is None else f"; it records {state.predictions:,} predictions"
+def _recorded(state: BatchState) -> str:
+    return "" if state.predictions is None else f"; it records {state.predictions:,} rows"
 
 
-def _left_out(state: BatchState) -> str:
-    """Who is missing from a batch that its coordinator has closed."""
+def _left_out(state: BatchState, nouns: Nouns) -> str:
+    """What is missing from a batch that its coordinator has closed."""
     if not state.missing_count:
         return ""
     names = f": {first_named(state.missing)}" if state.missing else " (names not recorded)"
-    return f"; without {state.missing_count:,} players{names}"
+    return f"; without {entities(state.missing_count, nouns)}{names}"

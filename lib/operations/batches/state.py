@@ -1,4 +1,4 @@
-"""The batches of a date by the coordinator's own documents: how far each is, who is missing, what happened to its rows.
+"""The batches of a date by the coordinator's documents: how far each is, what is missing, what happened to its rows.
 
 Optional: an environment without ``batch_state:`` is not asked.
 """
@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from lib.consolidation.identifiers import checked_batch_id, is_batch_id
+from lib.environment.nouns import Nouns
 from lib.operations.batches.outcome import date_of, outcomes
-from lib.operations.batches.standing import VERDICTS, Judged, Standing, in_words, judge, shown
+from lib.operations.batches.standing import VERDICTS, Judged, Standing, in_words, items, judge, shown
 from lib.operations.scope import Scope
 from lib.ports.batch_states import BatchState, BatchStates, is_cut
 from lib.verdict.check import Changing, Check, Looking, Question
@@ -81,14 +82,14 @@ def _none(scope: Scope, question: Question, source: BatchStates, batch_id: str) 
 
 
 def _check(scope: Scope, question: Question, judged: Sequence[Judged], states: list[BatchState]) -> Check:
-    first, zone = judged[0], scope.platform.environment.timezone
-    summary = f"{in_words(first, zone)}{_others(judged[1:])}"
+    first, environment = judged[0], scope.platform.environment
+    summary = f"{in_words(first, environment.timezone, environment.nouns)}{_others(judged[1:])}"
     if first.standing is Standing.CONSOLIDATED and len(judged) > 1:
         partial = sum(bool(one.state.missing_count) for one in judged)
-        less = f", {partial} of them without some of their players" if partial else ""
+        less = f", {partial} of them without all that was expected" if partial else ""
         summary = f"all {len(judged)} batches are complete and consolidated{less}"
     looks, changes, step = _what_to_do(scope, first)
-    question = question.on(_evidence(judged), looks)
+    question = question.on(_evidence(judged, environment.nouns), looks)
     if is_cut(states) and first.verdict is not Verdict.FAIL:
         return question.unknown(
             f"only {len(states)} batches were read, and there may be more; {summary}", step, changes
@@ -105,17 +106,17 @@ def _others(others: Sequence[Judged]) -> str:
     return f"; others: {', '.join(f'{number} {standing}' for standing, number in counts.items())}"
 
 
-def _evidence(judged: Sequence[Judged]) -> dict[str, Value]:
+def _evidence(judged: Sequence[Judged], nouns: Nouns) -> dict[str, Value]:
     evidence: dict[str, Value] = {"batches": len(judged)}
     for one in judged[:_MOST_IN_EVIDENCE]:
         evidence[one.name] = [
             str(one.standing),
             percent(one.state.percent),
-            *([Quantity(one.state.missing_count, "players missing")] if one.state.missing_count else ()),
+            *([Quantity(one.state.missing_count, f"{items(nouns)} missing")] if one.state.missing_count else ()),
             *([Quantity(one.outcome.rows, "rows not consolidated")] if one.outcome.tables else ()),
         ]
     if VERDICTS[judged[0].standing] is not Verdict.PASS and (missing := judged[0].state.missing):
-        evidence["missing players"] = [shown(name) for name in missing[:_MOST_NAMES_IN_EVIDENCE]]
+        evidence["missing"] = [shown(name) for name in missing[:_MOST_NAMES_IN_EVIDENCE]]
     return evidence
 
 
@@ -131,15 +132,15 @@ def _what_to_do(scope: Scope, one: Judged) -> tuple[list[Looking], list[Changing
     look, consolidate = commands.consolidate_dry_run(*batch), commands.consolidate(*batch)
     history = commands.run("consolidation_timeout", {"batch": one.state.batch_id, "hours": 72})
     see = f"See what it would do: {look}; then do it: {consolidate}"
-    play = "If these players do play, see why they fail, and start a batch for them"
+    expected = "If what is missing is still expected, see why it fails, and start a batch for it"
     steps: dict[Standing, tuple[list[Looking], list[Changing], str]] = {
-        Standing.WAITING: ([look], [consolidate], f"Its rows are in no other place. {see}"),
+        Standing.WAITING: ([look], [consolidate], f"Its rows exist nowhere else. {see}"),
         Standing.GONE: (errors, [], f"See why the workers wrote nothing{in_logs}"),
-        Standing.STUCK: ([look, *errors], [consolidate], f"If they do not play, consolidate without them. {see}"),
+        Standing.STUCK: ([look, *errors], [consolidate], f"If nothing more comes, consolidate what is there. {see}"),
         Standing.NOT_KNOWN: ([], [], "Make it readable, and run this runbook again; until then nothing is known."),
         Standing.UNSEEN: ([history], [], f"Look further back in the logs: {history}"),
-        Standing.PARTLY: (errors, [], f"{play}{in_logs}"),
-        Standing.GIVEN_UP: ([look], [], f"The later batch predicted these players. What this one left: {look}"),
+        Standing.PARTLY: (errors, [], f"{expected}{in_logs}"),
+        Standing.GIVEN_UP: ([look], [], f"The later batch has what is missing. What this one left: {look}"),
     }
     return steps.get(one.standing, ([], [], ""))
 
@@ -170,7 +171,7 @@ def _tables(scope: Scope, source: BatchStates, judged: Sequence[Judged]) -> tupl
         "Expected",
         "Missing",
         "Failed",
-        "Predictions",
+        "Rows recorded",
         "Started",
         "Last moved",
         "Complete",
@@ -185,4 +186,5 @@ def _tables(scope: Scope, source: BatchStates, judged: Sequence[Judged]) -> tupl
     ]
     if not missing:
         return (batches,)
-    return batches, Table("Missing players", ("Batch", "Player", "State"), missing, shown=200)
+    entity = scope.platform.environment.entity.capitalize() or "Name"
+    return batches, Table("Missing", ("Batch", entity, "State"), missing, shown=200)

@@ -1,4 +1,4 @@
-"""Giving the account of a service the role that the lock needs, and taking it back (guide, step 1)."""
+"""Giving the account of a service the role that the lock needs, and taking it back."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class Evidence:
 
 
 def measure(metric: str, evidence: Evidence) -> Measurement:
-    """The figure of that name; on a day without games it may be moot."""
+    """The figure of that name; on a date on which nothing was due it may be moot."""
     try:
         found = METRICS[metric](evidence)
         off_day = evidence.history.off_day if found.value is None else ""

@@ -16,7 +16,7 @@ class Due:
     Attributes:
         is_due: None: not known.
         why: Why none are due, or why that is not known; empty when they are.
-        units: How many units, games say, are due; None: not known.
+        units: How many units are due; None: not known.
         unit_name: What is counted, in the plural.
         resumes: When rows are due again, where the calendar wants none until then.
     """

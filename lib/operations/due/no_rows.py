@@ -38,7 +38,7 @@ def why_no_rows(scope: Scope, day: date, due: Due, said: str = "") -> Reason:
         scope: The run.
         day: The date.
         due: Whether its rows are due.
-        said: The coordinator's words that there are no games; empty: it says no such thing.
+        said: The coordinator's line that nothing was due; empty: there is none.
     """
     if due.is_due is False:
         return Reason(Verdict.PASS, str(due))

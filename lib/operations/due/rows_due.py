@@ -35,14 +35,14 @@ def rows_due(scope: Scope) -> Section:
     first, last = scope.game_date - _DAYS_BEFORE, scope.game_date
     due, rows = scope.due.between(first, last), scope.due.rows(first, last)
     empty = [day for day in due if day not in rows]
-    said = _no_games(scope, [day for day in empty if due[day].is_due is not False])
+    said = _nothing_due(scope, [day for day in empty if due[day].is_due is not False])
     reasons = {day: _reason(scope, day, due[day], said.get(day, "")) for day in empty}
     table = [(day, f"{day:%a}", rows.get(day, 0), str(found), _verdict(reasons.get(day))) for day, found in due.items()]
     columns = (scope.platform.environment.nouns.date_heading, "Day", "Rows", "Due", "Verdict")
     return Section((_check(scope, due, rows, reasons),), (Table("Rows that were due", columns, table),))
 
 
-def _no_games(scope: Scope, days: Sequence[date]) -> dict[date, str]:
+def _nothing_due(scope: Scope, days: Sequence[date]) -> dict[date, str]:
     """What the coordinator says of the dates; logs that cannot be read are another step's finding."""
     if not days:
         return {}
@@ -80,7 +80,7 @@ def _check(scope: Scope, due: Mapping[date, Due], rows: Counted, reasons: Mappin
 
 
 def _spoken(reasons: Mapping[date, Reason]) -> str:
-    """``2026-03-26 (8 games due), 2026-03-27, 2026-03-28 (none due: off-season)``."""
+    """``2026-03-26 (8 units due), 2026-03-27, 2026-03-28 (none due: off-season)``."""
     parts = []
     for words, found in groupby(reasons.items(), key=lambda item: item[1].words):
         days = [str(day) for day, _ in found]

@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 
+from lib.environment.nouns import plural
 from lib.errors import Unavailable
 from lib.operations.due.dates import DueDates
 from lib.operations.due.period import Expected, expected_in
@@ -30,8 +31,6 @@ _LOCK_SERVICE_WORDS = (
     "Quota exceeded",
     "insufficient permissions",
 )
-# What the coordinator says on a day without games; a reader finds lines letter by letter.
-_NO_GAMES = ("no games", "No games", "NO GAMES")
 # As Cloud Logging keeps them unless told otherwise: https://cloud.google.com/logging/quotas#logs_retention_periods
 LOGS_ARE_KEPT = timedelta(days=30)
 _CLOCKS_DIFFER_BY = timedelta(minutes=5)
@@ -62,12 +61,19 @@ class LogHistory:
     @cached_property
     def _read(self) -> list[LogEntry] | Unavailable:
         """A source that timed out once is not waited for again by every step."""
+        unit = self.platform.environment.unit
         try:
             found = self.platform.logs.entries(
                 self.platform.environment.services.both,
                 since=self.since,
                 until=self.until,
-                containing=(*self.dialects.anchors, *ERROR_WORDS, *_LOCK_SERVICE_WORDS, *_NO_GAMES, *SUBJECT_WORDS),
+                containing=(
+                    *self.dialects.anchors,
+                    *ERROR_WORDS,
+                    *_LOCK_SERVICE_WORDS,
+                    *nothing_due(unit),
+                    *SUBJECT_WORDS,
+                ),
                 or_errors=True,
             )
             return list(without_copies(found, self.dialects))
@@ -141,14 +147,15 @@ class LogHistory:
         return self.no_games_on(None)
 
     def no_games_on(self, day: date | None) -> str:
-        """The coordinator's last word that there are no games, on that date or any; empty: it says no such thing.
+        """The coordinator's last line that nothing was due, on that date or any; empty: there is none.
 
         A line is about the date that it names, or else about the one on which it was written.
         """
-        coordinator, timezone = self.platform.environment.services.coordinator, self.platform.environment.timezone
-        said = [entry for entry in self.entries if entry.service == coordinator and says_no_games(entry)]
+        environment = self.platform.environment
+        coordinator, unit = environment.services.coordinator, environment.unit
+        said = [entry for entry in self.entries if entry.service == coordinator and says_nothing_due(entry, unit)]
         if day is not None:
-            local = zone(timezone)
+            local = zone(environment.timezone)
             said = [each for each in said if (date_in(each.message) or each.timestamp.astimezone(local).date()) == day]
         return f"{coordinator} says: {text_of(said[-1].message[:120])}" if said else ""
 
@@ -228,9 +235,15 @@ class LogHistory:
         return Table(caption, columns, rows, shown=30)
 
 
-def says_no_games(entry: LogEntry) -> bool:
-    """Whether the line says that there is nothing to predict. "No players found" does not: a feed may be down."""
-    return any(words in entry.message for words in _NO_GAMES)
+def says_nothing_due(entry: LogEntry, unit: str) -> bool:
+    """Whether the line says that there are no units. That other things were not found does not: a feed may be down."""
+    return any(words in entry.message for words in nothing_due(unit))
+
+
+def nothing_due(unit: str) -> tuple[str, ...]:
+    """``No games`` as services write it, whose readers find text letter by letter; empty: the unit has no name."""
+    words = f"no {plural(unit)}"
+    return (words, words.capitalize(), words.upper()) if unit else ()
 
 
 def _takes_from(run: Consolidation, event: Event) -> bool:

@@ -63,7 +63,7 @@ def log_freshness(scope: Scope) -> Section:
 def freshness_check(history: LogHistory, service: str) -> Check:
     """PASS when the service logged in the period, else UNKNOWN. Raises `SourceUnavailable`.
 
-    Workers run only when there is work: on a day without games their silence is in order. Where the calendar wants
+    Workers run only when there is work: on a date without work their silence is in order. Where the calendar wants
     no rows, so is the coordinator's.
     A line of the future is UNKNOWN too: behind it nobody sees whether newer ones come.
     """

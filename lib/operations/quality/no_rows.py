@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from lib.consolidation.ledger import MOST_RUNS, is_cut, ledger_runs
 from lib.operations.due.no_rows import Reason, why_no_rows
-from lib.operations.logs.history import says_no_games
+from lib.operations.logs.history import says_nothing_due
 from lib.operations.quality.night import Night
 from lib.ports.logs import LogEntry
 from lib.verdict.check import Check, Question
@@ -39,11 +39,11 @@ def _reason(night: Night) -> Reason:
     """Logs that cannot be read leave open only what they would have answered."""
     if night.due.is_due is False or not night.platform.environment.services.is_named:
         return why_no_rows(night.scope, night.game_date, night.due)
-    coordinator = night.platform.environment.services.coordinator
+    coordinator, unit = night.platform.environment.services.coordinator, night.platform.environment.unit
     lines, fault = or_fault(
         lambda: list(_lines(night, night.platform.environment.services.both, [str(night.game_date)]))
     )
-    said = [line for line in lines or () if line.service == coordinator and says_no_games(line)]
+    said = [line for line in lines or () if line.service == coordinator and says_nothing_due(line, unit)]
     words = f"{coordinator} says: {text_of(said[-1].message)[:120]}" if said else ""
     reason = why_no_rows(night.scope, night.game_date, night.due, words)
     if night.due.is_due or night.scope.due.settings or reason.verdict is Verdict.PASS:

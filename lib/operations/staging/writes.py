@@ -53,7 +53,7 @@ def _none_failed(scope: Scope, staged: Sequence[Event]) -> Check:
 
 def _failure_check(scope: Scope, failures: Sequence[Event], staged: Sequence[Event]) -> Check:
     question = _question(scope, failures, staged)
-    step = "Rows that are not staged never reach the table: mend the cause, and have the players predicted again."
+    step = "Rows that are not staged never reach the table: fix the cause, then have them written again."
     if staged:
         summary = f"{len(failures):,} writes failed, {len(staged):,} succeeded: {failures[-1].in_words}"
         return question.warns(summary, step, since=failures[0].at)
@@ -75,7 +75,7 @@ def _mismatch_section(
     lacking = [name for name in names if name not in present]
     if names and not lacking:
         summary = f"{began}; the table has all of {_listed(names)} by now, and {stands}"
-        step = "Rows that were not staged never reach the table: have their players predicted again."
+        step = "Rows that were not staged never reach the table: have them written again."
         return Section((question.warns(summary, step, since=first_at),))
     known, _ = or_fault(lambda: _known_types(platform, lacking))
     types = {column.name: column.type for column in known or ()}

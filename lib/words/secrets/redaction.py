@@ -2,7 +2,7 @@
 
 Found are the well-known formats of credentials; what requests and commands carry; values given to a
 name that says secret (``password=…``); and what is known: an environment's own patterns, and the
-values of environment variables. Nothing is guessed from how random a text looks: prediction ids,
+values of environment variables. Nothing is guessed from how random a text looks: row ids,
 digests and run ids look like that too, and have to stay readable.
 """
 

@@ -33,7 +33,7 @@ Record = Callable[..., None]
 @pytest.fixture
 def recording(platform: Platform) -> Platform:
     settings = BatchStateSettings(path="batches.json", stuck_after_minutes=30)
-    environment = replace(platform.environment, batch_state=settings)
+    environment = replace(platform.environment, batch_state=settings, entity="player")
     return replace(platform, environment=environment, adapters=type(platform.adapters)(_home(platform), environment))  # type: ignore[call-arg]
 
 
@@ -127,7 +127,7 @@ JUST_NOW = NOW - timedelta(minutes=1)
         (
             {"completed_count": 130, "is_complete": True, "total_predictions": 1_040},
             Verdict.FAIL,
-            "and no row of it is staged or in the table; it records 1,040 predictions",
+            "and no row of it is staged or in the table; it records 1,040 rows",
         ),
     ],
 )
@@ -174,7 +174,7 @@ def test_the_library_s_consolidation_is_found_in_its_ledger(recording: Platform,
     stage(recording, "closed")
     recording.consolidator().consolidate_batch(batch_id="closed", game_date=DAY)
     both = check_of(recording)
-    assert both.summary == "all 2 batches are complete and consolidated, 1 of them without some of their players"
+    assert both.summary == "all 2 batches are complete and consolidated, 1 of them without all that was expected"
     stage(recording, generated_at=DONE)
     record(complete(completion_time=datetime.now(UTC)))
     late = check_of(recording, now=datetime.now(UTC) + timedelta(hours=1))

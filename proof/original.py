@@ -1,6 +1,6 @@
-"""The lock and the consolidation that the guide deployed, faults and all, over the same servers.
+"""The lock and the consolidation that the services had first, faults and all, over the same servers.
 
-What it did is told in the guide's own log lines and, where the guide is silent, in the record of
+What it did is known from its log lines and, where they are silent, from the record of
 what was found wrong with it. Each fault is a line of its own here, with a comment that names it.
 """
 
@@ -26,7 +26,7 @@ from lib.locking.store import Claim, LockRecord
 from proof.lock_store import SimulatedLockStore
 from proof.standard_library import true_time
 from proof.variant import Variant
-from proof.witness import GuideLease
+from proof.witness import OriginalLease
 
 if TYPE_CHECKING:
     from proof.program import Program
@@ -36,12 +36,12 @@ _POLL_SECONDS = 5.0
 _MERGE_TIMEOUT_SECONDS = 300.0  # as long as the lock's: it ends when the lock does
 
 
-class GuideLock:
+class OriginalLock:
     """One document per date, with a timeout by the clock of whoever looks at it."""
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self._store = GuideStore(program.store)
+        self._store = OriginalStore(program.store)
 
     @contextmanager
     def acquire(self, game_date: date, batch_id: str) -> Iterator[None]:
@@ -56,7 +56,7 @@ class GuideLock:
         else:
             self._program.locks._on_refusal(game_date)
             raise LockAcquisitionError(lock_key, held_by="another", held_until=self._now(), waited_seconds=300.0)
-        lease = GuideLease(self._program.process, lock_key)
+        lease = OriginalLease(self._program.process, lock_key)
         self._program.world.witness.leases.append(lease)
         try:
             yield
@@ -77,8 +77,8 @@ class GuideLock:
         return true_time(world.simulation) + timedelta(seconds=process.offset_seconds)
 
 
-class GuideStore:
-    """The requests that the guide's lock makes of the same server."""
+class OriginalStore:
+    """The requests that the original lock makes of the same server."""
 
     def __init__(self, store: SimulatedLockStore) -> None:
         self._store = store
@@ -101,7 +101,7 @@ class GuideStore:
             )
             return True
 
-        return store._call(f"guide: acquire {claim.lock_key}", effect)
+        return store._call(f"original: acquire {claim.lock_key}", effect)
 
     def delete_whoever_holds(self, lock_key: str) -> None:
         server = self._store.server
@@ -113,12 +113,12 @@ class GuideStore:
             return True
 
         try:
-            self._store._call(f"guide: delete {lock_key}", effect)
+            self._store._call(f"original: delete {lock_key}", effect)
         except LockServiceUnavailable:
             return
 
 
-class GuideConsolidator:
+class OriginalConsolidator:
     """Lock, MERGE, look for duplicates, delete staging."""
 
     def __init__(self, program: Program) -> None:
@@ -129,7 +129,7 @@ class GuideConsolidator:
     def consolidate_batch(self, *, batch_id: str, game_date: date, use_lock: bool) -> ConsolidationResult:
         if not use_lock:  # its rollback, "Option A: Disable Lock"
             return self._consolidate(batch_id, game_date)
-        with GuideLock(self._program).acquire(game_date, batch_id):
+        with OriginalLock(self._program).acquire(game_date, batch_id):
             return self._consolidate(batch_id, game_date)
 
     def _consolidate(self, batch_id: str, game_date: date) -> ConsolidationResult:
@@ -185,7 +185,9 @@ class GuideConsolidator:
             return -1
 
 
-GUIDE = Variant("guide", "the guide's lock and consolidation", consolidator=GuideConsolidator, has_ledger=False)
+ORIGINAL = Variant(
+    "original", "the original lock and consolidation", consolidator=OriginalConsolidator, has_ledger=False
+)
 
 # Each of its faults that is about interleavings, and the variant of ours that has this fault alone.
 WEAKNESSES = {
