@@ -145,12 +145,12 @@ def _cloud_rows(table: str, location: str, given: Mapping[str, tuple[str, ...]])
     project, *rest = table.rsplit(".", 2)
     if len(rest) != 2 or not project:
         raise UserError(f"--from-table {table!r:.200}: write PROJECT.DATASET.TABLE")
-    day_column = "".join(given.get("--date", ())[:1])
-    # Only the table is read, whose key is still to be found.
-    unknown = TableSpec(TableName(*rest), key_columns=("key",), date_column=day_column or "date")
+    # Only the table is read, whose columns are still to be found.
+    unknown = TableSpec(TableName(*rest), key_columns=("key",), date_column="date")
     google = GoogleSettings(bigquery_location=location)
     environment = Environment("new", "google", project, "UTC", unknown, google=google)
     warehouse = platform_of(environment).adapters.metered_warehouse
+    day_column = "".join(given.get("--date", ())[:1])
     return project, sample_of_table(warehouse, TableName(*rest), day_column, until=places.now().date())
 
 

@@ -14,6 +14,7 @@ from lib.consolidation.errors import NothingToConsolidate, SpecChanged, SpecMism
 from lib.consolidation.fence import change_spec, ensure_fence, recorded_specs
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.ledger import ledger_runs
+from lib.consolidation.result import ConsolidationResult, ConsolidationStatus, log_committed
 from lib.consolidation.staging import staging_backlog
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.upkeep.audit import ACTION_COLUMNS, ActionRecord
@@ -274,3 +275,13 @@ def test_each_fault_of_the_settings_has_a_line(world: World) -> None:
     with pytest.raises(SpecMismatch) as refused:
         replace(world, spec=faulty).stage(predictions(1))
     assert [fault.split(":")[0] for fault in refused.value.faults] == ["date_column", "newest_first", "active_column"]
+
+
+@pytest.mark.parametrize("column", ["order_date", "created", "name", "status", "game_date"])
+def test_a_result_is_logged_whatever_its_date_column_is_called(column: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A log record has names of its own, which none of its further fields may have."""
+    caplog.set_level("INFO", "lib")
+    log_committed(ConsolidationResult(ConsolidationStatus.CONSOLIDATED, "b", DAY), column)
+    name = "date" if column in ("created", "name", "status") else column
+    assert getattr(caplog.records[0], name) == DAY.isoformat()
+    assert caplog.messages[1].endswith(f"validation for {column}={DAY}...")
