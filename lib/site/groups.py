@@ -194,7 +194,6 @@ class Status:
             or an entry is paused, or when neither can be told.
         next_step: What to do now; may be empty.
         lead: The run that says so; of those that passed, the oldest. None when no run does.
-        others: The other runs that did not pass, worst first.
         histories: Of its runbooks, worst first.
         missed: Runs that should have happened, newest first.
     """
@@ -204,7 +203,6 @@ class Status:
     headline: str
     next_step: str
     lead: Row | None
-    others: tuple[Row, ...]
     histories: tuple[History, ...]
     missed: tuple[MissedRun, ...]
 
@@ -241,15 +239,15 @@ def _status(environment: str, histories: Sequence[History], missed: Sequence[Mis
     ordered = sorted(histories, key=lambda history: (-history.lead.badness, history.lead.runbook))
     bad = [history.lead for history in ordered if history.lead.badness > 0]
     if (missed or not is_known) and (not bad or bad[0].badness < Verdict.UNKNOWN.badness):
-        verdict, lead, others = str(Verdict.UNKNOWN), None, bad
+        verdict, lead = str(Verdict.UNKNOWN), None
         headline, next_step = (missed[0].headline, missed[0].next_step) if missed else (_NOT_KNOWN, "")
     elif bad:
-        lead, *others = bad
+        lead = bad[0]
         verdict, headline, next_step = lead.verdict, lead.headline, lead.next_step
     else:
         lead = min(_passed(ordered), key=lambda row: row.started_at, default=ordered[0].lead)
-        verdict, headline, next_step, others = lead.verdict, _all_well(ordered), "", []
-    return Status(environment, verdict, headline, next_step, lead, tuple(others), tuple(ordered), tuple(missed))
+        verdict, headline, next_step = lead.verdict, _all_well(ordered), ""
+    return Status(environment, verdict, headline, next_step, lead, tuple(ordered), tuple(missed))
 
 
 def _passed(histories: Sequence[History]) -> list[Row]:
