@@ -212,9 +212,9 @@ def _refuse_old_name(asked: str) -> None:
     """papermill sets whatever it is given, so a date by the parameter's old name would be overlooked in silence."""
     ipython: Any = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
-    for old, new in RENAMED.items():
+    for old in (old for old, new in RENAMED.items() if new == "date"):
         if shell and (given := shell.user_ns.get(old, asked)) != asked:
-            raise UserError(f"parameter {old} is called {new} now; write -p {new} {given!s:.40}")
+            raise UserError(f"parameter {old} is called date now; write -p date {given!s:.40}")
 
 
 def _since_deployment(platform: Platform, earliest: datetime) -> datetime:

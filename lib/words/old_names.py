@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
-RENAMED: Mapping[str, str] = {"game_date": "date"}
+RENAMED: Mapping[str, str] = {"game_date": "date", "games": "units"}
 
 _Value = TypeVar("_Value")
 

@@ -151,7 +151,7 @@ def test_a_run_that_is_killed_is_told_of_and_stops_no_other(tmp_path: Path) -> N
         (("--over", "days=2026-01-17"), "has no date 'days'; it has date"),
         (("--over", "date"), "not of the form PARAMETER=FIRST..LAST"),
         (("--over", "date=2026-01-17", "-p", "date=2026-01-18"), "given twice"),
-        (("--over", "date=2026-01-17", "-p", "games=many"), "not a whole number"),
+        (("--over", "date=2026-01-17", "-p", "units=many"), "not a whole number"),
         (("--over", "date=2026-01-17", "--env", "nowhere"), "no environment 'nowhere'"),
         (("--over", "date=2026-01-17", "--jobs", "0"), "not in the range"),
         (("--jobs", "2"), "go with --over"),

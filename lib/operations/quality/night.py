@@ -49,13 +49,13 @@ class Night:
     Attributes:
         scope: The run's platform and date.
         days: How many days before the date are its past.
-        games: How many units are due, if someone says so; None: the environment's `due` does, if it can.
+        units: How many units are due, if someone says so; None: the environment's `due` does, if it can.
         rules: What the rows are held against.
     """
 
     scope: Scope
     days: int
-    games: int | None
+    units: int | None
     rules: QualityRules
 
     @property
@@ -97,10 +97,10 @@ class Night:
     @property
     def due(self) -> Due:
         """Whether rows of the date are due, and of how many units; what someone says stands over the environment."""
-        if self.games is None:
+        if self.units is None:
             return self.scope.due.on(self.game_date)
         units = plural(self.words.unit or "unit")
-        return Due(self.games > 0, f"no {units} (confirmed)", self.games, units)
+        return Due(self.units > 0, f"no {units} (confirmed)", self.units, units)
 
     @property
     def monitoring(self) -> Looking:
@@ -278,19 +278,19 @@ class Night:
         return {activity.game_date: activity for activity in found}
 
 
-def night_of(scope: Scope, *, days: int, games: int | None = None) -> Night:
+def night_of(scope: Scope, *, days: int, units: int | None = None) -> Night:
     """What the daily check looks at.
 
     Args:
         scope: The run's platform and date.
         days: How many days before the date its rows are compared with.
-        games: How many units are due on the date; None: the environment's `due` says so, if it can.
+        units: How many units are due on the date; None: the environment's `due` says so, if it can.
 
     Raises:
         UserError: An impossible number, or the file that ``quality:`` names does not fit.
     """
     if not 1 <= days <= _MOST_DAYS:
         raise UserError(f"days={days} can't be looked at; write 1 to {_MOST_DAYS}")
-    if games is not None and games < 0:
-        raise UserError(f"games={games} must be 0 or more; leave it empty if you do not know")
-    return Night(scope, days, games, rules_of(scope.platform.environment))
+    if units is not None and units < 0:
+        raise UserError(f"units={units} must be 0 or more; leave it empty if you do not know")
+    return Night(scope, days, units, rules_of(scope.platform.environment))

@@ -28,7 +28,7 @@ def without_rows(night: Night) -> Check:
     """None due, not yet, or lost? Only what speaks for an answer gives one."""
     batches = _batches(night)
     question = VOLUME.on({"due": str(night.due), "batches": batches}, night.row_count)
-    if night.games != 0 and batches and night.is_over:
+    if night.units != 0 and batches and night.is_over:
         step = f"Find out what became of them: {night.monitoring}"
         return question.fails(f"no rows: though batches ran: {', '.join(batches[:3])}", step)
     reason = _reason(night)

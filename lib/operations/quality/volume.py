@@ -126,7 +126,7 @@ def _evidence(
     seen: dict[str, Value] = {"rows": profile.active_rows}
     seen |= {"inactive rows": profile.rows - profile.active_rows} if night.platform.table.active_column else {}
     seen |= {units: _units(night)} if groups.unit else {}
-    if night.games is not None or night.scope.due.settings:
+    if night.units is not None or night.scope.due.settings:
         seen[f"{units} due"] = str(night.due) if night.due.units is None else night.due.units
     seen |= {plural(night.words.source): len(sources)} if groups.source else {}
     seen |= {f"rows per {' and '.join(per.values())}": figure} if per else {}

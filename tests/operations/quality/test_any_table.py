@@ -198,7 +198,7 @@ def test_units_are_counted_whatever_their_source(platform: Platform) -> None:
             for row in orders(day, 20, stores=(store,), channels=(channel,))
         ],
     )
-    seen = replace(the_night(looked_at, BOTH), games=3)
+    seen = replace(the_night(looked_at, BOTH), units=3)
     assert [check.verdict for step in (volume, completeness) for check in step(seen).checks] == [Verdict.PASS] * 2
-    (late,) = volume(replace(seen, games=4)).checks
+    (late,) = volume(replace(seen, units=4)).checks
     assert (late.verdict, late.summary) == (Verdict.FAIL, "60 rows of 3 stores by 3 channels; 4 stores due")

@@ -123,7 +123,7 @@ def execute(platform: Platform, sql: str) -> None:
 
 
 def night(platform: Platform, *, games: int | None = None, now: datetime = MORNING_AFTER, day: str = str(DAY)) -> Night:
-    return night_of(scope_of(platform, game_date=day, now=now), days=28, games=games)
+    return night_of(scope_of(platform, game_date=day, now=now), days=28, units=games)
 
 
 def checks(seen: Night) -> list[Check]:
