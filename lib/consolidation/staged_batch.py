@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 
@@ -13,9 +13,10 @@ from lib.consolidation.errors import RowsStillStreaming
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.known import Known, look_up
 from lib.consolidation.marks import check_marks
+from lib.consolidation.merged_tables import is_merged, ledger_entry, merged_names
 from lib.consolidation.schema import check_spec, check_staged_columns
 from lib.consolidation.staged_rows import StagedRows, staged_groups
-from lib.consolidation.staging import batch_tables, is_merged, merged_names
+from lib.consolidation.staging import batch_tables
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import STREAMING_LAG, StagingTable, Warehouse
 
@@ -29,6 +30,8 @@ class StagedBatch:
         merged: The ledger names them; they only wait to be dropped.
         known: The batch's runs that were looked at, and the fence of its date.
         listed: All of them as they were listed.
+        dates_of: Of how many dates a table has rows; those that are not in it have rows of one.
+        has_other_dates: The tables may have rows of other dates, which are left for their own transactions.
     """
 
     batch_id: str
@@ -37,6 +40,13 @@ class StagedBatch:
     merged: tuple[TableName, ...]
     known: Known
     listed: tuple[StagingTable, ...]
+    dates_of: Mapping[TableName, int] = field(default_factory=dict)
+    has_other_dates: bool = False
+
+    @property
+    def entries(self) -> list[str]:
+        """What the ledger records of the tables to merge."""
+        return [ledger_entry(table.table, self.game_date, self.dates_of.get(table, 1)) for table in self.to_merge]
 
     @property
     def listed_at(self) -> datetime:
@@ -125,5 +135,6 @@ def gather_rows(warehouse: Warehouse, spec: TableSpec, batch: StagedBatch) -> Ga
     for group, members in groups.items():
         check_staged_columns(spec, main, group.columns, source=f"staging table {members[0]}")
     return GatheredRows(
-        StagedRows(spec, main, tuple(groups)), {group.relation: members for group, members in groups.items()}
+        StagedRows(spec, main, tuple(groups), is_of_one_date=not batch.has_other_dates),
+        {group.relation: members for group, members in groups.items()},
     )

@@ -121,7 +121,7 @@ def main_counts(spec: TableSpec) -> str:
         "SELECT COALESCE(SUM(stored), 0) AS rows_before, COUNTIF(copies > 1) AS duplicates_before, "
         "COALESCE(SUM(GREATEST(copies - 1, 0)), 0) AS excess_before FROM ("
         f"SELECT COUNT(*) AS stored, COUNTIF(T.{quoted(spec.active_column)}) AS copies FROM {spec.table.sql} AS T "
-        f"WHERE T.{quoted(spec.date_column)} = @day GROUP BY {keys}) AS keys"
+        f"WHERE {spec.dates.of_day('T')} GROUP BY {keys}) AS keys"
     )
 
 
@@ -131,12 +131,12 @@ def key_counts(staged: StagedRows) -> str:
     Those that another batch has left wrong are not looked at.
     """
     spec = staged.spec
-    keys, day, active = column_list(spec.key_columns), quoted(spec.date_column), quoted(spec.active_column)
+    keys, active = column_list(spec.key_columns), quoted(spec.active_column)
     seen = (
         f"SELECT {keys}, TRUE AS staged__key, FALSE AS staged__active "
         f"FROM ({staged.of(*spec.key_columns)}) AS staged UNION ALL "
         f"SELECT {column_list(spec.key_columns, 'T')}, FALSE, COALESCE(T.{active}, FALSE) "
-        f"FROM {spec.table.sql} AS T WHERE T.{day} = @day"
+        f"FROM {spec.table.sql} AS T WHERE {spec.dates.of_day('T')}"
     )
     groups = column_list(spec.supersedes)
     by_key = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from lib.consolidation.dates import DateColumn, DateType
 from lib.consolidation.identifiers import TableName, plain_identifier
 from lib.consolidation.staging_names import StagingNames
 from lib.errors import UserError
@@ -23,7 +24,9 @@ class TableSpec:
         table: The main table.
         key_columns: The business key, compared exactly, NULL equal to NULL.
         nullable_keys: Key columns that may be NULL: there is no line, say.
-        date_column: The DATE column; a consolidation touches one date.
+        date_column: Says of which date a row is; a transaction touches one date.
+        date_type: Its type. Of a `TIMESTAMP` the date is the day in `timezone`, of a `DATETIME` its own day.
+        timezone: The environment's, in which a moment is of a date; empty: UTC.
         row_id_column: Identifies a generation of a row, not its key; may be empty.
         newest_first: Columns that tell which of two rows with one key is newer, most
             significant first, greatest first, NULL last.
@@ -42,6 +45,8 @@ class TableSpec:
     key_columns: tuple[str, ...] = ("game_id", "player_lookup", "system_id", "current_points_line")
     nullable_keys: tuple[str, ...] = ("current_points_line",)
     date_column: str = "game_date"
+    date_type: DateType = "DATE"
+    timezone: str = ""
     row_id_column: str = "prediction_id"
     newest_first: tuple[str, ...] = ("updated_at", "created_at")
     active_column: str = "is_active"
@@ -57,6 +62,7 @@ class TableSpec:
         if len({name.lower() for name in self.key_columns}) < len(self.key_columns):
             raise UserError(f"the table {self.table} has a key column twice: {', '.join(self.key_columns)!s:.200}")
         self._check_what_a_merge_sets()
+        _ = self.dates
         if len(self.table.table) > _LONGEST_TABLE:
             raise UserError(f"the table {self.table!s:.80}... has a name of over {_LONGEST_TABLE} characters")
         optional = [name for name in (self.row_id_column, self.active_column) if name]
@@ -80,6 +86,16 @@ class TableSpec:
             raise UserError("supersedes: name some of key_columns, and not all of them; it needs an active_column")
         if own := {*self.stamped} & {*self.key_columns, self.date_column, self.active_column, self.row_id_column}:
             raise UserError(f"stamped: {', '.join(sorted(own))!s:.200} says more than when the row was written")
+
+    @property
+    def dates(self) -> DateColumn:
+        """How rows of a date are selected and grouped."""
+        return DateColumn(self.date_column, self.date_type, self.timezone)
+
+    @property
+    def needed_columns(self) -> tuple[str, ...]:
+        """What every row has: key and date."""
+        return tuple(dict.fromkeys((*self.key_columns, self.date_column)))
 
     @property
     def fences(self) -> TableName:
@@ -110,7 +126,10 @@ class TableSpec:
         keys = ",".join(sorted(name.lower() for name in self.key_columns))
         one_active = ",".join(sorted(name.lower() for name in self.supersedes))
         supersedes = f" supersedes={one_active}" if one_active else ""
-        return f"date={self.date_column.lower()} key={keys} active={self.active_column.lower() or '-'}{supersedes}"
+        # In two zones a moment may be of two dates.
+        zone = f"@{self.dates.zone}" if self.date_type == "TIMESTAMP" else ""
+        active = self.active_column.lower() or "-"
+        return f"date={self.date_column.lower()}{zone} key={keys} active={active}{supersedes}"
 
     def lock_key(self, game_date: date) -> str:
         """``consolidation_<date>``; of any other table than the default one it carries dataset and table."""

@@ -1,7 +1,8 @@
 """The port to the warehouse.
 
 SQL is GoogleSQL, written once in this package; an adapter runs it as it is or
-translates it. Values are bound, never pasted. Times are aware and UTC.
+translates it. Values are bound, never pasted. Times are aware and UTC; only the values
+of DATETIME columns, which have no zone, are naive, as parameters and in rows.
 
 A transaction is a list of steps rather than a script, because DuckDB has no
 scripts: an adapter either runs the steps one by one, or joins them into one

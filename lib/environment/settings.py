@@ -80,12 +80,17 @@ class Environment:
         for setting in ("project_id", "region", "timezone"):
             if not getattr(self, setting).isprintable():
                 raise UserError(f"{setting}: {getattr(self, setting)!r:.80} is not printable text")
+        self._hand_on_the_time_zone()
+
+    def _hand_on_the_time_zone(self) -> None:
+        """The table's dates are those of the environment's zone, whoever made the settings."""
         try:
-            ZoneInfo(self.timezone)
+            zone = ZoneInfo(self.timezone).key
         except (KeyError, ValueError, OSError):
             raise UserError(
                 f"timezone: {self.timezone!r:.80} is not known; write one such as America/New_York"
             ) from None
+        object.__setattr__(self, "table_spec", replace(self.table_spec, timezone=zone))
 
     @property
     def nouns(self) -> Nouns:

@@ -21,6 +21,7 @@ _UNSAID: dict[str, Any] = {
     "never_update": (),
     "supersedes": (),
     "stamped": (),
+    "date_type": "DATE",
     "rounded_columns": (),
 }
 
@@ -52,8 +53,9 @@ def table_spec(path: Path, table: Any) -> TableSpec:
         named = {"table": TableName.parse(str(table["name"]))} if "name" in table else {}
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
-    if "staging" in table:
-        raise UserError(f"{path}: table.staging: write staging: beside table:, not below it")
+    for setting in ("staging", "timezone"):
+        if setting in table:
+            raise UserError(f"{path}: table.{setting}: write {setting}: beside table:, not below it")
     settings = {name: value for name, value in table.items() if name != "name"}
     unsaid = _UNSAID if "key_columns" in table else {}
     spec: TableSpec = checked_settings(path, TableSpec, {**unsaid, **settings, **named})

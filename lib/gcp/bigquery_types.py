@@ -48,6 +48,8 @@ def query_parameters(sql: str, parameters: Parameters) -> list[QueryParameter]:
 def _query_parameter(name: str, value: Value) -> QueryParameter:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ArrayQueryParameter(name, "STRING", list(value))
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return ScalarQueryParameter(name, "DATETIME", value)
     return ScalarQueryParameter(name, next(type_ for kind, type_ in _TYPES if isinstance(value, kind)), value)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -102,11 +102,12 @@ class World:
     folder: Path
     spec: TableSpec = field(default_factory=TableSpec)
     lease_seconds: float = 300.0
+    columns: tuple[Column, ...] = MAIN_TABLE
 
     @cached_property
     def warehouse(self) -> HookedWarehouse:
         warehouse = HookedWarehouse(self.folder / "warehouse.duckdb")
-        warehouse.create_table(self.spec.table, MAIN_TABLE)
+        warehouse.create_table(self.spec.table, self.columns)
         return warehouse
 
     @property
@@ -136,7 +137,7 @@ class World:
 
     def again(self) -> World:
         """Another process's view, as far as objects go: the same folder, nothing shared."""
-        return type(self)(self.folder, self.spec, self.lease_seconds)
+        return replace(self)
 
     def stage(
         self, rows: Iterable[Mapping[str, Any]], batch_id: str = "batch_1", *, tables: int = 1

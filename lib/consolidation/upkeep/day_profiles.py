@@ -102,19 +102,19 @@ def profile_days(
         system_column: Names its system; empty: each date is a whole.
     """
     written = _written(spec, warehouse.columns(spec.table))
-    counted, day = is_active(spec), f"T.{quoted(spec.date_column)}"
+    counted, day = is_active(spec), spec.dates.day("T")
     games = f"COUNT(DISTINCT IF({counted}, T.{quoted(game_column)}, NULL))" if game_column else "0"
     grouped = {"day": day, **({"system": f"T.{quoted(system_column)}"} if system_column else {})}
     aggregates = ["COUNT(*) AS row_count", f"COUNTIF({counted}) AS active_rows", f"{games} AS games", *written.values()]
     aggregates += [f"{measure.sql} AS {quoted(measure.name)}" for measure in measures]
     selected = [f"{sql} AS {name}" for name, sql in grouped.items()]
     names = ", ".join(grouped.values())
-    bound: dict[str, Value] = {"since": since, "until": until}
+    bound: dict[str, Value] = {**spec.dates.bound(since=since, until=until)}
     for measure in measures:
         bound |= measure.parameters
     rows = warehouse.query(
         f"SELECT {', '.join([*selected, *aggregates])} FROM {spec.table.sql} AS T "
-        f"WHERE {day} BETWEEN @since AND @until GROUP BY {names} ORDER BY {names}",
+        f"WHERE {spec.dates.between('since', 'until', 'T')} GROUP BY {names} ORDER BY {names}",
         bound,
     )
     by_date: dict[date, list[SystemProfile]] = {}
@@ -135,22 +135,22 @@ def last_written(warehouse: Warehouse, spec: TableSpec, since: date, until: date
     Looked for from the end, in up to three queries: mostly the first date has rows, and no other is read.
     """
     written = _written(spec, warehouse.columns(spec.table))
-    day = f"T.{quoted(spec.date_column)}"
+    day = spec.dates.day("T")
     sql = (
         f"SELECT {', '.join([f'{day} AS day', *written.values()])} FROM {spec.table.sql} AS T "
-        f"WHERE {day} BETWEEN @since AND @until GROUP BY {day} ORDER BY {day} DESC LIMIT 1"
+        f"WHERE {spec.dates.between('since', 'until', 'T')} GROUP BY {day} ORDER BY {day} DESC LIMIT 1"
     )
     eve = until - timedelta(days=1)
     for first, last in ((until, until), (eve, eve), (since, eve - timedelta(days=1))):
-        if since <= first <= last and (rows := warehouse.query(sql, {"since": first, "until": last})):
+        if since <= first <= last and (rows := warehouse.query(sql, spec.dates.bound(since=first, until=last))):
             return DayWritten(rows[0]["day"], _newest(rows[0], written))
     return None
 
 
 def rows_of_date(warehouse: Warehouse, spec: TableSpec, game_date: date) -> int:
     """How many rows the date has, superseded ones too."""
-    sql = f"SELECT COUNT(*) AS row_count FROM {spec.table.sql} WHERE {quoted(spec.date_column)} = @day"
-    return int(warehouse.query(sql, {"day": game_date})[0]["row_count"])
+    sql = f"SELECT COUNT(*) AS row_count FROM {spec.table.sql} WHERE {spec.dates.of_day()}"
+    return int(warehouse.query(sql, spec.dates.bound(day=game_date))[0]["row_count"])
 
 
 def _written(spec: TableSpec, columns: Sequence[Column]) -> dict[str, str]:
@@ -168,11 +168,11 @@ def rows_by_game_and_system(
     warehouse: Warehouse, spec: TableSpec, game_date: date, *, game_column: str, system_column: str
 ) -> dict[tuple[str | None, str | None], int]:
     """How many active rows each game of the date has from each system."""
-    day, game, system = (f"T.{quoted(name)}" for name in (spec.date_column, game_column, system_column))
+    game, system = (f"T.{quoted(name)}" for name in (game_column, system_column))
     rows = warehouse.query(
         f"SELECT {game} AS game, {system} AS system, COUNT(*) AS row_count FROM {spec.table.sql} AS T "
-        f"WHERE {day} = @day AND {is_active(spec)} GROUP BY {game}, {system} ORDER BY {game}, {system}",
-        {"day": game_date},
+        f"WHERE {spec.dates.of_day('T')} AND {is_active(spec)} GROUP BY {game}, {system} ORDER BY {game}, {system}",
+        spec.dates.bound(day=game_date),
     )
     return {(row["game"], row["system"]): row["row_count"] for row in rows}
 

@@ -91,10 +91,10 @@ def _checked(row: Row) -> tuple[date, int]:
 
 def rows_by_date(warehouse: Warehouse, spec: TableSpec, since: date, until: date) -> dict[date, int]:
     """The dates from `since` to `until` that have rows, and how many, superseded ones too: the date column is read."""
-    day = f"T.{quoted(spec.date_column)}"
+    day = spec.dates.day("T")
     rows = warehouse.query(
         f"SELECT {day} AS day, COUNT(*) AS row_count FROM {spec.table.sql} AS T "
-        f"WHERE {day} BETWEEN @since AND @until GROUP BY {day}",
-        {"since": since, "until": until},
+        f"WHERE {spec.dates.between('since', 'until', 'T')} GROUP BY {day}",
+        spec.dates.bound(since=since, until=until),
     )
     return {row["day"]: row["row_count"] for row in rows}

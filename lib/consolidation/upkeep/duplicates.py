@@ -110,7 +110,7 @@ def count_duplicates(
     The table is read once, for reading is billed by the column. `with_guide` adds the rounded count, which takes
     as long again.
     """
-    rows = warehouse.query(_count_sql(spec, with_guide=with_guide), {"since": since, "until": until})
+    rows = warehouse.query(_count_sql(spec, with_guide=with_guide), spec.dates.bound(since=since, until=until))
     return [
         DuplicateCount(
             row["day"],
@@ -133,14 +133,14 @@ def duplicates_on(warehouse: Warehouse, spec: TableSpec, game_date: date) -> Dup
 
 def _count_sql(spec: TableSpec, *, with_guide: bool) -> str:
     """Rows by exact key, those by rounded key if that is asked for, and those by date. Parameters: since and until."""
-    day = f"T.{quoted(spec.date_column)}"
+    day = spec.dates.day("T")
     keys = {f"key_{number}": name for number, name in enumerate(spec.key_columns)}
     columns = [f"T.{quoted(name)}" for name in keys.values()]
     named = ", ".join(f"{column} AS {alias}" for column, alias in zip(columns, keys, strict=True))
     counted = f"COUNTIF(T.{quoted(spec.active_column)})" if spec.active_column else "COUNT(*)"
     exact = (
         f"SELECT {day} AS day, {named}, COUNT(*) AS stored, {counted} AS copies FROM {spec.table.sql} AS T "
-        f"WHERE {day} BETWEEN @since AND @until GROUP BY {day}, {', '.join(columns)}"
+        f"WHERE {spec.dates.between('since', 'until', 'T')} GROUP BY {day}, {', '.join(columns)}"
     )
     figures = (
         "SUM(copies) AS row_count, COUNTIF(copies > 0) AS key_count, COUNTIF(copies > 1) AS duplicate_keys, "
@@ -198,7 +198,9 @@ def explain_duplicates(
     order = [f"T.{quoted(name)}" for name in spec.key_columns] + [f"T.{quoted(name)} DESC" for name in newest]
     order += [f"T.{quoted(name)}" for name in ids]
     columns = column_list(dict.fromkeys(wanted), "T")
-    rows = warehouse.query(f"{duplicated_rows(spec, columns)} ORDER BY {', '.join(order)}", {"day": game_date})
+    rows = warehouse.query(
+        f"{duplicated_rows(spec, columns)} ORDER BY {', '.join(order)}", spec.dates.bound(day=game_date)
+    )
     try:
         holders = _staging_holders(warehouse, spec, game_date)
     except TableNotFound:
@@ -252,7 +254,7 @@ def _staging_holders(warehouse: Warehouse, spec: TableSpec, game_date: date) -> 
     holders: _Holders = {}
     for start in range(0, len(readable), _TABLES_A_QUERY):
         part = readable[start : start + _TABLES_A_QUERY]
-        for row in warehouse.query(_holders_sql(spec, part), {"day": game_date}):
+        for row in warehouse.query(_holders_sql(spec, part), spec.dates.bound(day=game_date)):
             key = tuple(row[name] for name in spec.key_columns)
             holders.setdefault(key, []).append(tables[spec.table.sibling(row["staging_table"])])
     return holders
@@ -262,7 +264,7 @@ def _holders_sql(spec: TableSpec, tables: Sequence[TableName]) -> str:
     keys = column_list(spec.key_columns)
     found = column_list(spec.key_columns, "D")
     union = " UNION ALL ".join(
-        f"SELECT '{table.table}' AS staging_table, {keys} FROM {table.sql} WHERE {quoted(spec.date_column)} = @day"
+        f"SELECT '{table.table}' AS staging_table, {keys} FROM {table.sql} WHERE {spec.dates.of_day()}"
         for table in tables
     )
     duplicated = duplicated_rows(spec, column_list(spec.key_columns, "T"))

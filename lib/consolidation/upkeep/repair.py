@@ -15,7 +15,7 @@ from datetime import date
 
 from lib.consolidation.fence import transact_fenced
 from lib.consolidation.identifiers import TableName
-from lib.consolidation.key import column_list, counted_rows, newest_of_each_key, quoted, rows_digest, same_key
+from lib.consolidation.key import column_list, counted_rows, newest_of_each_key, rows_digest, same_key
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.upkeep.audit import ActionRecord
 from lib.consolidation.upkeep.duplicates import DuplicateCount, duplicated_rows, duplicates_on
@@ -81,9 +81,8 @@ def plan_repair(
         return RepairPlan(game_date, 0, 0, 0, count.stored_rows, "")
     content = rows_digest(duplicated_rows(spec), warehouse.columns(spec.table))
     found = warehouse.query(
-        f"SELECT COUNT(*) AS row_count, {content} AS content FROM {spec.table.sql} "
-        f"WHERE {quoted(spec.date_column)} = @day",
-        {"day": game_date},
+        f"SELECT COUNT(*) AS row_count, {content} AS content FROM {spec.table.sql} WHERE {spec.dates.of_day()}",
+        spec.dates.bound(day=game_date),
     )[0]
     rows_found = count.duplicate_keys + count.excess_rows
     return RepairPlan(
@@ -153,7 +152,6 @@ def _drop_if_empty(warehouse: Warehouse, backup: TableName) -> None:
 def _repair_steps(spec: TableSpec, columns: Sequence[Column], backup: TableName) -> list[Step]:
     names = column_list(column.name for column in columns)
     keys = column_list(spec.key_columns)
-    of_date = f"{quoted(spec.date_column)} = @day"
     newest = newest_of_each_key(spec, columns)
     return [
         Execute("find", f"CREATE TEMP TABLE repair_rows AS {duplicated_rows(spec)}"),
@@ -171,7 +169,7 @@ def _repair_steps(spec: TableSpec, columns: Sequence[Column], backup: TableName)
         ),
         Require(
             "wrong_number_of_rows",
-            f"(SELECT COUNT(*) FROM {spec.table.sql} WHERE {of_date}) = @rows_after",
+            f"(SELECT COUNT(*) FROM {spec.table.sql} WHERE {spec.dates.of_day()}) = @rows_after",
         ),
     ]
 

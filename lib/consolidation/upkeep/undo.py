@@ -14,7 +14,6 @@ from lib.consolidation.key import (
     comparable,
     counted_rows,
     newest_of_each_key,
-    quoted,
     rows_digest,
     same_key,
 )
@@ -64,11 +63,11 @@ def plan_undo(warehouse: Warehouse, spec: TableSpec, game_date: date, backup_tab
         raise TableNotFound(f"there is no backup {backup_table}; nothing was put back")
     kept = f"(SELECT * FROM {backup.sql} {newest_of_each_key(spec, columns)})"
     found = warehouse.query(
-        f"SELECT COUNT(*) AS row_count, COUNTIF({quoted(spec.date_column)} = @day) AS of_date, "
+        f"SELECT COUNT(*) AS row_count, COUNTIF({spec.dates.of_day()}) AS of_date, "
         f"{rows_digest(f'SELECT * FROM {backup.sql}', columns)} AS content, "
         f"(SELECT COUNT(*) FROM {kept} AS kept) AS kept_rows, "
         f"{_as_many(spec, kept)} AS as_many, {_unchanged(spec, columns, kept)} AS unchanged FROM {backup.sql}",
-        {"day": game_date},
+        spec.dates.bound(day=game_date),
     )[0]
     if not found["row_count"] or found["of_date"] != found["row_count"]:
         raise UserError(f"{backup_table} holds no rows of {game_date}; nothing was put back")
