@@ -89,6 +89,20 @@ class DateColumn:
             return value
         return (value.astimezone(zone(self.zone)) if self.type == "TIMESTAMP" else value).date()
 
+    def since_written(self, day: date) -> str:
+        """Whether a row is of the date or a later one, with the value written out: for people, never run."""
+        return f"{self.name} >= {_written(self.limits(day)[0])}"
+
+    def of_day_written(self, day: date) -> str:
+        """Whether a row is of the date, likewise."""
+        first, after = map(_written, self.limits(day))
+        return f"{self.name} = {first}" if self.is_date else f"{self.name} >= {first} AND {self.name} < {after}"
+
+    @property
+    def partition(self) -> str:
+        """What a table is to be partitioned by, in GoogleSQL."""
+        return self.name if self.is_date else f"{self.type}_TRUNC({self.name}, DAY)"
+
     def limits(self, day: date) -> tuple[date | datetime, date | datetime]:
         """The first value of the date, and the first after it: dates, aware moments (UTC) or naive datetimes."""
         return self._start(day), self._start(day + _ONE_DAY) if day < date.max else self._last_of_all
@@ -119,3 +133,7 @@ class DateColumn:
 
     def _within(self, column: str, first: str, last: str) -> str:
         return f"{column} >= @{first}_start AND {column} < @{last}_end"
+
+
+def _written(value: date | datetime) -> str:
+    return f'"{value}"'

@@ -99,8 +99,10 @@ class DueDates:
 
     def _ask(self, since: date, until: date) -> Counted:
         assert self.settings
-        sql, bound = query_of(self.settings.table) if self.settings.table else (self.settings.query, {})
-        return due_units(self._platform.warehouse, sql, {**bound, "since": since, "until": until + _REACH})
+        sql, bound = self.settings.query, {"since": since, "until": until + _REACH}
+        if table := self.settings.table:
+            sql, bound = query_of(table, since, until + _REACH, self._platform.environment.timezone)
+        return due_units(self._platform.warehouse, sql, bound)
 
 
 class _Once:
