@@ -13,7 +13,7 @@ from lib.consolidation.batch_dates import DatedBatch
 from lib.consolidation.errors import NothingToConsolidate, RequirementFailed, WarehouseUnavailable
 from lib.consolidation.fence import SPEC_CHANGED, ensure_fence, spec_changed
 from lib.consolidation.identifiers import TableName
-from lib.consolidation.ledger import ledger_columns, ledger_runs
+from lib.consolidation.ledger import create_ledger, ledger_runs
 from lib.consolidation.merge import consolidation_steps
 from lib.consolidation.result import ConsolidationResult, ConsolidationStatus, log_committed, refusal
 from lib.consolidation.staged_batch import GatheredRows, StagedBatch, gather_rows
@@ -41,7 +41,7 @@ class BatchMerge:
             TransactionConflict, SourceVanished, Overtaken: A rival was faster; look again.
         """
         if not found.known.has_fence:
-            self.warehouse.create_table(self.spec.ledger, ledger_columns(self.spec))
+            create_ledger(self.warehouse, self.spec)
             make_room_for_superseded(self.warehouse, self.spec)
             ensure_fence(self.warehouse, self.spec, found.game_date)
         gathered = gather_rows(self.warehouse, self.spec, found)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 
-from lib.consolidation.errors import RowsStillStreaming
+from lib.consolidation.errors import RowsStillStreaming, StagedDataError
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.known import Known, look_up
 from lib.consolidation.marks import check_marks
@@ -87,15 +87,19 @@ class GatheredRows:
     sources: dict[TableName, list[TableName]]
 
 
-def find_staged(warehouse: Warehouse, spec: TableSpec, batch_id: str, game_date: date) -> StagedBatch:
+def find_staged(
+    warehouse: Warehouse, spec: TableSpec, batch_id: str, game_date: date, *, known: Known | None = None
+) -> StagedBatch:
     """List the batch's staging tables, held against the ledger.
+
+    `known` is what is on record of the batch, where the caller has looked; a consolidation looks after it has listed.
 
     Raises:
         UnmarkedStaging: One could be another main table's.
     """
     listed = batch_tables(warehouse, spec, batch_id, with_columns=True)
     check_marks(warehouse, spec, batch_id, listed)
-    known = look_up(warehouse, spec, batch_id, game_date)
+    known = known or look_up(warehouse, spec, batch_id, game_date)
     merged = merged_names(known.runs)
     return StagedBatch(
         batch_id,
@@ -118,15 +122,30 @@ def _check_whole(batch: StagedBatch) -> None:
         )
 
 
+def _check_remembered(spec: TableSpec, batch: StagedBatch) -> None:
+    """Raise for a table of which the run that merged it may have expired from the ledger."""
+    for table in batch.listed:
+        if table.name not in batch.to_merge or table.changed_at is None:
+            continue
+        if not spec.retention.remembers(table.changed_at, batch.listed_at):
+            raise StagedDataError(
+                f"staging table {table.name} of batch {batch.batch_id} was last written {table.changed_at:%Y-%m-%d}, "
+                f"and the ledger keeps {spec.retention.ledger_days} days, so it may have been merged; nothing was "
+                f"merged; see what is in the table and drop it: runbook run consolidation_timeout -p "
+                f"cleanup={batch.batch_id}"
+            )
+
+
 def gather_rows(warehouse: Warehouse, spec: TableSpec, batch: StagedBatch) -> GatheredRows:
     """Check the tables' columns against the main table's, and group equal ones.
 
     Raises:
         SpecMismatch: The settings do not fit the main table.
         RowsStillStreaming: A table has rows that cannot be copied yet; says when to try again.
-        StagedDataError: A table does not fit; names the columns.
+        StagedDataError: A table does not fit, or is older than what the ledger remembers.
     """
     _check_whole(batch)
+    _check_remembered(spec, batch)
     main = warehouse.columns(spec.table)
     check_spec(spec, main)
     columns = {table.name: table.columns for table in batch.listed if table.name in batch.to_merge}

@@ -7,12 +7,14 @@ from datetime import date
 
 from lib.consolidation.dates import DateColumn, DateType
 from lib.consolidation.identifiers import TableName, plain_identifier
+from lib.consolidation.retention import Retention
 from lib.consolidation.staging_names import StagingNames
 from lib.errors import UserError
 
 FENCES_PREFIX = "consolidation_fences__"
 _DEFAULT_TABLE = TableName("nba_predictions", "player_prop_predictions")
 _DEFAULT_STAGING = StagingNames()
+_DEFAULT_RETENTION = Retention()
 _LONGEST_TABLE = 250  # its fence table's name is longer
 
 
@@ -37,6 +39,7 @@ class TableSpec:
         stamped: TIMESTAMP columns that a MERGE sets to its own time, whatever is staged.
         rounded_columns: Key columns that the guide's own query casts to an integer.
         staging: How its staging tables are named.
+        retention: How long is kept what consolidations and changes leave beside it.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
@@ -55,6 +58,7 @@ class TableSpec:
     stamped: tuple[str, ...] = ()
     rounded_columns: tuple[str, ...] = ("current_points_line",)
     staging: StagingNames = _DEFAULT_STAGING
+    retention: Retention = _DEFAULT_RETENTION
 
     def __post_init__(self) -> None:
         if not self.key_columns:

@@ -124,6 +124,19 @@ def staging_note(batch_id: str, main_table: TableName, *, is_loaded: bool = Fals
 
 
 @dataclass(frozen=True)
+class Partitions:
+    """How a table that only grows is stored: a partition for each day, where the warehouse has partitions.
+
+    Attributes:
+        column: A TIMESTAMP; a query that bounds it by constants reads only these days.
+        keep_days: A day's rows are removed so many days after it began; None: never.
+    """
+
+    column: str
+    keep_days: int | None = None
+
+
+@dataclass(frozen=True)
 class Execute:
     """A statement of a transaction.
 
@@ -211,15 +224,20 @@ class Warehouse(Protocol):
         """The table's columns in order."""
         ...
 
-    def create_table(self, table: TableName, columns: Sequence[Column]) -> None:
-        """Make an empty table; a table of that name that is there already is left.
+    def create_table(
+        self, table: TableName, columns: Sequence[Column], *, partitions: Partitions | None = None
+    ) -> None:
+        """Make an empty table; a table of that name that is there already is left, however it is partitioned.
 
         Rivals may make and drop it at the same time. An adapter may make a missing dataset as well.
         """
         ...
 
-    def copy_structure(self, source: TableName, target: TableName) -> None:
+    def copy_structure(self, source: TableName, target: TableName, *, expires_at: datetime | None = None) -> None:
         """Make an empty table with the columns of another; one that is there already is refused and left.
+
+        Args:
+            expires_at: From then on the table may be gone, by itself or when the next such table is made.
 
         Raises:
             WarehouseUnavailable: The target is there.

@@ -53,7 +53,7 @@ def table_spec(path: Path, table: Any) -> TableSpec:
         named = {"table": TableName.parse(str(table["name"]))} if "name" in table else {}
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
-    for setting in ("staging", "timezone"):
+    for setting in ("staging", "timezone", "retention"):
         if setting in table:
             raise UserError(f"{path}: table.{setting}: write {setting}: beside table:, not below it")
     settings = {name: value for name, value in table.items() if name != "name"}

@@ -11,7 +11,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 
 from lib.consolidation.fence import transact_fenced
 from lib.consolidation.identifiers import TableName
@@ -24,6 +24,9 @@ from lib.errors import UserError
 from lib.locking.lock import ConsolidationLock
 
 BACKUP_PREFIX = "_repair_backup_"
+KEPT_FOR_EVER = "it is dropped"
+# What a repair files of its backup.
+BACKUP, BACKUP_UNTIL = "backup", "backup kept until"
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,19 @@ class RepairPlan:
     def is_empty(self) -> bool:
         """Whether there is nothing to repair."""
         return self.duplicate_keys == 0
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A table for the rows of a repair; from `expires_at` on it may be gone, or never where that is None."""
+
+    table: TableName
+    expires_at: datetime | None
+
+    @property
+    def kept_until(self) -> str:
+        """For people, in UTC."""
+        return f"{self.expires_at:%Y-%m-%d %H:%M} UTC" if self.expires_at else KEPT_FOR_EVER
 
 
 @dataclass(frozen=True)
@@ -90,9 +106,10 @@ def plan_repair(
     )
 
 
-def new_backup(spec: TableSpec, game_date: date) -> TableName:
-    """A fresh name for the backup of a repair."""
-    return spec.table.sibling(f"{BACKUP_PREFIX}{game_date:%Y_%m_%d}_{uuid.uuid4().hex[:8]}")
+def new_backup(spec: TableSpec, game_date: date) -> Backup:
+    """A fresh name for the backup of a repair, and how long it is kept from now on."""
+    table = spec.table.sibling(f"{BACKUP_PREFIX}{game_date:%Y_%m_%d}_{uuid.uuid4().hex[:8]}")
+    return Backup(table, spec.retention.backup_until(datetime.now(UTC)))
 
 
 def apply_repair(
@@ -101,7 +118,7 @@ def apply_repair(
     spec: TableSpec,
     plan: RepairPlan,
     *,
-    backup: TableName | None = None,
+    backup: Backup | None = None,
     record: ActionRecord | None = None,
 ) -> RepairResult:
     """Do what the plan says, under the date's lock, or nothing; the record is filed in the same transaction.
@@ -117,7 +134,7 @@ def apply_repair(
         raise UserError(f"{plan.game_date} has no duplicate keys; there is nothing to repair")
     columns = warehouse.columns(spec.table)
     backup = backup or new_backup(spec, plan.game_date)
-    warehouse.copy_structure(spec.table, backup)
+    warehouse.copy_structure(spec.table, backup.table, expires_at=backup.expires_at)
     try:
         transact_fenced(
             warehouse,
@@ -125,7 +142,7 @@ def apply_repair(
             spec,
             plan.game_date,
             "repair",
-            _repair_steps(spec, columns, backup),
+            _repair_steps(spec, columns, backup.table),
             {
                 "rows_found": plan.rows_found,
                 "duplicate_keys": plan.duplicate_keys,
@@ -135,11 +152,15 @@ def apply_repair(
             record,
         )
     except BaseException:
-        _drop_if_empty(warehouse, backup)
+        _drop_if_empty(warehouse, backup.table)
         raise
     after = duplicates_on(warehouse, spec, plan.game_date)
     return RepairResult(
-        plan.game_date, backup, plan.rows_to_remove, plan.duplicate_keys, duplicate_keys_after=after.duplicate_keys
+        plan.game_date,
+        backup.table,
+        plan.rows_to_remove,
+        plan.duplicate_keys,
+        duplicate_keys_after=after.duplicate_keys,
     )
 
 

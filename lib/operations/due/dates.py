@@ -99,10 +99,11 @@ class DueDates:
 
     def _ask(self, since: date, until: date) -> Counted:
         assert self.settings
-        sql, bound = self.settings.query, {"since": since, "until": until + _REACH}
+        until += _REACH
         if table := self.settings.table:
-            sql, bound = query_of(table, since, until + _REACH, self._platform.environment.timezone)
-        return due_units(self._platform.warehouse, sql, bound)
+            query = query_of(table, since, until, self._platform.environment.timezone)
+            return due_units(self._platform.warehouse, *query)
+        return due_units(self._platform.warehouse, self.settings.query, {"since": since, "until": until})
 
 
 class _Once:

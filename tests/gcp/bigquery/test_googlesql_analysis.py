@@ -44,9 +44,9 @@ from tests.gcp.bigquery.world import PROJECT, BigqueryWorld
 from tests.operations.due.schedule import COLUMNS, PRODUCTION, SCHEDULE
 
 MAIN = TableSpec().table
-MOVING = replace(LINES_MOVE, stamped=("updated_at",))
-# East of Greenwich, so that a date means midnight of UTC.
-MOMENTS = replace(LINES_MOVE, date_type="TIMESTAMP", timezone="Asia/Tokyo")
+# East of Greenwich, so that a date is a moment of that date.
+MOVING = replace(LINES_MOVE, stamped=("updated_at",), date_type="TIMESTAMP", timezone="Asia/Tokyo")
+DATETIMES = TableSpec(date_type="DATETIME")
 _DATES = {"TIMESTAMP": "TIMESTAMPTZ", "DATETIME": "TIMESTAMP"}
 BARE = TableSpec(active_column="", row_id_column="", newest_first=(), never_update=())
 
@@ -155,10 +155,8 @@ def columns_are_misjudged(one: Sent) -> bool:
 @pytest.mark.long
 def test_all_that_is_sent_is_googlesql(tmp_path: Path) -> None:
     """In one test, because each process that asks the analyzer has to compile it first."""
-    lives = {"live": (TableSpec(), "DOUBLE"), "declared": (TableSpec(), "DECIMAL(4, 1)"), "bare": (BARE, "DOUBLE")}
+    lives = {"live": (TableSpec(), "DOUBLE"), "declared": (DATETIMES, "DECIMAL(4, 1)"), "bare": (BARE, "DOUBLE")}
     lives["moving"] = (MOVING, "DECIMAL(4, 1)")
-    lives["moments"] = (MOMENTS, "DOUBLE")
-    lives["datetimes"] = (replace(TableSpec(), date_type="DATETIME"), "DOUBLE")
     for name, (spec, line_type) in lives.items():
         sent = all_that_is_sent(tmp_path / name, spec, line_type)
         assert {one.sql: said for one in sent if (said := objection(one))} == {}, name
