@@ -144,7 +144,7 @@ class BatchConsolidator:
             RunbookError: As `consolidate_batch` raises it; the dates before the one that failed are merged.
         """
         started, how = perf_counter(), _How(**options)
-        look = partial(look_at_dates, self._warehouse, self._spec, checked_batch_id(batch_id))
+        look = partial(self._look_at_dates, checked_batch_id(batch_id))
         batch, _ = until_no_conflict(look, patience_seconds=self._patience(how), retried=(SourceVanished,))
         wanted = [day for day in batch.dates if dates is None or day in dates]
         results = tuple(self._result_of_date(batch, day, how) for day in wanted)
@@ -157,10 +157,14 @@ class BatchConsolidator:
 
         def look() -> StagedBatch:
             """Anew only after a rival has won."""
-            now = at_hand.pop() if at_hand else look_at_dates(self._warehouse, self._spec, batch.batch_id)
+            now = at_hand.pop() if at_hand else self._look_at_dates(batch.batch_id)
             return self._of_this_spec(now.on(self._warehouse, self._spec, day))
 
         return self._result(look, replace(how, cleanup=False))
+
+    def _look_at_dates(self, batch_id: str) -> DatedBatch:
+        with self._warehouse.session():
+            return look_at_dates(self._warehouse, self._spec, batch_id)
 
     def _result(self, look: Callable[[], StagedBatch], how: _How) -> ConsolidationResult:
         started = perf_counter()

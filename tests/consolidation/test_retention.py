@@ -58,8 +58,6 @@ def test_staging_that_is_older_than_the_ledger_remembers_is_not_merged(
         if is_known:
             keeping.consolidate(dry_run=dry_run)
             continue
-        with pytest.raises(
-            StagedDataError, match="the ledger keeps 400 days, so it may have been merged; nothing"
-        ):
+        with pytest.raises(StagedDataError, match="the ledger keeps 400 days, so it may have been merged; nothing"):
             keeping.consolidate(dry_run=dry_run)
     assert len(world.table()) == 2 * is_known
