@@ -18,9 +18,11 @@ from lib.consolidation.backfill import Waiting, waiting_batches
 from lib.consolidation.dates import DateType
 from lib.consolidation.errors import NothingToConsolidate, SpecChanged, SpecMismatch, StagedDataError
 from lib.consolidation.ledger import ledger_runs
+from lib.consolidation.merged_tables import merged_in_part
 from lib.consolidation.result import BatchResult, ConsolidationStatus
 from lib.consolidation.staging import staging_backlog
 from lib.consolidation.table_spec import TableSpec
+from lib.consolidation.warehouse import Column
 from lib.errors import UserError
 from tests.consolidation.orders import AUTUMN, SPRING, TYPES, check_a_date, ends_of, order, order_columns, orders_spec
 from tests.consolidation.world import HookedWarehouse, World, in_order
@@ -204,12 +206,14 @@ def test_a_table_waits_until_each_of_its_dates_is_merged(tmp_path: Path) -> None
     consolidator = BatchConsolidator(world.warehouse, world.locks, world.spec)
     second = consolidator.consolidate_dates(batch_id="b", dates=[DAYS[1]])
     assert (second.staged, second.staging_dropped) == (2, 1)
+    assert merged_in_part(ledger_runs(world.warehouse, world.spec)) == {table.table for table in world.staged("b")}
     [batch] = staging_backlog(world.warehouse, world.spec)
     assert (batch.merged_tables, batch.unmerged_tables) == (0, 1)
     first = consolidator.consolidate_dates(batch_id="b", dates=[DAYS[0]], cleanup=False)
     assert (first.staged, first.as_data()["dates"][0]["game_date"]) == (1, str(DAYS[0]))
     [batch] = staging_backlog(world.warehouse, world.spec)
     assert (batch.merged_tables, batch.unmerged_tables) == (1, 0)
+    assert merged_in_part(ledger_runs(world.warehouse, world.spec)) == set()
     again = consolidate(world)
     assert (again.status, again.staged, again.staging_dropped) == (ConsolidationStatus.ALREADY_CONSOLIDATED, 0, 1)
     assert [one.game_date for one in again.dates] == DAYS[:2]
@@ -217,6 +221,21 @@ def test_a_table_waits_until_each_of_its_dates_is_merged(tmp_path: Path) -> None
         consolidator.consolidate_dates(batch_id="b", dates=[DAYS[2]])
     with pytest.raises(NothingToConsolidate):
         consolidate(world, "unknown")
+
+
+def test_a_moment_supersedes_within_its_date(tmp_path: Path) -> None:
+    """The order moves to another key; the same order of the next date stays."""
+    spec = orders_spec("TIMESTAMP", supersedes=("order_id",), active_column="is_active")
+    columns = (*order_columns("TIMESTAMP"), Column("is_active", "BOOL"))
+    world = World(tmp_path, spec, columns=columns)
+    first, last = ends_of(spec, SPRING)
+    after, _ = ends_of(spec, SPRING + timedelta(days=1))
+    world.insert([{**order("a", at), "is_active": True} for at in (first, after)])
+    world.stage([{**order("a", last, minute=1), "sku": "t"}], "b")
+    result = consolidate(world)
+    assert (result.staged, result.inserted, result.superseded) == (1, 1, 1)
+    found = sorted((row["ordered_at"], row["sku"], row["is_active"]) for row in world.table())
+    assert found == [(first, "s", False), (last, "t", True), (after, "s", True)]
 
 
 def test_rows_without_a_date_are_refused_before_anything_is_merged(tmp_path: Path) -> None:
