@@ -79,8 +79,8 @@ def _one_after_another(folder: Path) -> int:
 
 
 def _consolidate_all(world: BigqueryWorld, days: list[date]) -> None:
-    for day, batch_id in waiting_batches(world.warehouse, world.spec, days):
-        world.consolidate(batch_id, game_date=day)
+    for waiting in waiting_batches(world.warehouse, world.spec, days):
+        world.consolidate(waiting.batch_id, game_date=waiting.day)
 
 
 def _runbooks(folder: Path) -> Iterator[Result]:

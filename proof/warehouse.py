@@ -77,11 +77,13 @@ class SimulatedWarehouse(DuckdbWarehouse):
     def columns_of(self, tables: Sequence[TableName]) -> dict[TableName, tuple[Column, ...]]:
         return self._call("columns", lambda: DuckdbWarehouse.columns_of(self, tables))
 
-    def create_table(self, table: TableName, columns: Sequence[Column]) -> None:
-        self._call(f"create table {table.table}", lambda: DuckdbWarehouse.create_table(self, table, columns))
+    def create_table(self, table: TableName, columns: Sequence[Column], **options: Any) -> None:
+        self._call(f"create table {table.table}", lambda: DuckdbWarehouse.create_table(self, table, columns, **options))
 
-    def copy_structure(self, source: TableName, target: TableName) -> None:
-        self._call(f"create table {target.table}", lambda: DuckdbWarehouse.copy_structure(self, source, target))
+    def copy_structure(self, source: TableName, target: TableName, **options: Any) -> None:
+        self._call(
+            f"create table {target.table}", lambda: DuckdbWarehouse.copy_structure(self, source, target, **options)
+        )
 
     def staging_tables(self, dataset: str, prefix: str, **options: Any) -> list[StagingTable]:
         is_waited_for = True

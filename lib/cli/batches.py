@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
 from datetime import date
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,19 +13,23 @@ from lib.cli import options
 from lib.cli.terminal import printable
 
 if TYPE_CHECKING:
-    from lib.consolidation.result import ConsolidationResult
+    from lib.consolidation.consolidator import Options
+    from lib.consolidation.result import BatchResult, ConsolidationResult
     from lib.platform import Platform
 
 
 @click.command()
 @options.batch
-@options.game_date
+@options.one_game_date
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 1000), help="Staging tables.")
 @options.environment
 @options.as_json
-def stage(batch_id: str, game_date: date, file: Path, workers: int, environment: str, as_json: bool) -> None:
-    """Write FILE (.csv, .parquet, .jsonl) into staging tables of a batch."""
+def stage(batch_id: str, game_date: date | None, file: Path, workers: int, environment: str, as_json: bool) -> None:
+    """Write FILE (.csv, .parquet, .jsonl) into staging tables of a batch.
+
+    Without a date the rows say of which dates they are.
+    """
     from lib.consolidation.files import read_rows
     from lib.platform import connect
 
@@ -70,37 +72,36 @@ def consolidate(
     environment: str,
     as_json: bool,
 ) -> None:
-    """Merge a batch's staging tables into the main table, once; with --over, those of every batch of these dates."""
+    """Merge a batch's staging tables into the main table, once; with --over, those of every batch of these dates.
+
+    Without a date each date that the batch has rows of is merged, one after another.
+    """
     from lib.platform import connect
 
     if over is not None and (batch_id or game_date):
         raise click.UsageError("--over takes every batch of its dates; leave out --batch and --date")
-    if over is None and not (batch_id and game_date):
-        raise click.UsageError("name a batch and its date, --batch and --date, or dates, --over")
+    if over is None and not batch_id:
+        raise click.UsageError("name a batch, --batch, or dates, --over")
     platform = connect(environment)
     options.show_library_log()
-    consolidate_batch = partial(
-        platform.consolidator().consolidate_batch,
-        cleanup=not keep_staging,
-        use_lock=not no_lock,
-        dry_run=dry_run,
-        max_wait_seconds=max_wait_seconds,
-    )
+    how: Options = {
+        "cleanup": not keep_staging,
+        "use_lock": not no_lock,
+        "dry_run": dry_run,
+        "max_wait_seconds": max_wait_seconds,
+    }
     if over is not None:
-        _consolidate_over(platform, over, consolidate_batch, as_json)
+        _consolidate_over(platform, over, how, as_json)
         return
     assert batch_id
-    assert game_date
-    result = consolidate_batch(batch_id=batch_id, game_date=game_date)
+    result = platform.consolidator().consolidate_batch(batch_id=batch_id, game_date=game_date, **how)
     if as_json:
         options.echo_json(result.as_data(platform.table.date_column))
     else:
-        click.echo(_in_words(result))
+        _show(result)
 
 
-def _consolidate_over(
-    platform: Platform, over: str, consolidate_batch: Callable[..., ConsolidationResult], as_json: bool
-) -> None:
+def _consolidate_over(platform: Platform, over: str, how: Options, as_json: bool) -> None:
     """What cannot be consolidated is said, and does not keep the rest from it."""
     from lib.consolidation.backfill import waiting_batches
     from lib.errors import RunbookError, worst_exit_code
@@ -108,9 +109,14 @@ def _consolidate_over(
 
     results: list[dict[str, Any]] = []
     codes: list[int] = []
-    for day, batch_id in waiting_batches(platform.warehouse, platform.table, dates_of(over)):
+    consolidator = platform.consolidator()
+    for waiting in waiting_batches(platform.warehouse, platform.table, dates_of(over)):
+        day, batch_id = waiting.day, waiting.batch_id
         try:
-            result = consolidate_batch(batch_id=batch_id, game_date=day)
+            if waiting.has_other_dates:
+                [result] = consolidator.consolidate_dates(batch_id=batch_id, dates=[day], **how).dates
+            else:
+                result = consolidator.consolidate_batch(batch_id=batch_id, game_date=day, **how)
         except RunbookError as error:
             codes.append(error.exit_code)
             refused = {"batch_id": batch_id, "status": "refused", "error": str(error)}
@@ -130,13 +136,32 @@ def _consolidate_over(
         raise click.exceptions.Exit(worst_exit_code(codes))
 
 
+def _show(result: ConsolidationResult | BatchResult) -> None:
+    """Of a batch of several dates each date, and the sum."""
+    from lib.consolidation.result import ConsolidationResult
+
+    if isinstance(result, ConsolidationResult):
+        click.echo(_in_words(result))
+        return
+    for of_date in result.dates:
+        click.echo(f"{of_date.game_date}: {_in_words(of_date)}")
+    if len(result.dates) > 1:
+        click.echo(f"{len(result.dates)} dates, {result.status}: {_sum(result)}")
+
+
 def _in_words(result: ConsolidationResult) -> str:
     superseded = f"{result.superseded} superseded; " if result.superseded else ""
     unlocked = " (without the lock)" if result.run_id and not result.locked else ""
     return (
-        f"{result.status}{unlocked}: {result.staged} staged = {result.inserted} inserted + {result.updated} updated + "
-        f"{result.deduplicated} deduplicated; {superseded}duplicate keys {result.duplicates_before} before, "
+        f"{result.status}{unlocked}: {_sum(result)}; {superseded}duplicate keys {result.duplicates_before} before, "
         f"{result.duplicates_after} after"
+    )
+
+
+def _sum(result: ConsolidationResult | BatchResult) -> str:
+    return (
+        f"{result.staged} staged = {result.inserted} inserted + {result.updated} updated + "
+        f"{result.deduplicated} deduplicated"
     )
 
 

@@ -104,9 +104,9 @@ def echo_json(data: Mapping[str, Any]) -> None:
     click.echo(json.dumps(redactor().data(data), ensure_ascii=False, default=str))
 
 
-def dated(data: Mapping[str, Any], day: date, date_column: str) -> dict[str, Any]:
+def dated(data: Mapping[str, Any], day: date | None, date_column: str) -> dict[str, Any]:
     """The figures of a date with that date first, by its column's name, or as ``date`` where a figure has that name."""
-    return {"date" if date_column in data else date_column: str(day), **data}
+    return {"date" if date_column in data else date_column: day and str(day), **data}
 
 
 def show_library_log() -> None:

@@ -7,6 +7,7 @@ never do.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import date
 
 from lib.consolidation.errors import TableNotFound, WarehouseUnavailable
@@ -16,7 +17,16 @@ from lib.consolidation.upkeep.staged_dates import rows_by_date
 from lib.consolidation.warehouse import Warehouse
 
 
-def waiting_batches(warehouse: Warehouse, spec: TableSpec, dates: Collection[date]) -> list[tuple[date, str]]:
+@dataclass(frozen=True, order=True)
+class Waiting:
+    """A batch with rows of a date that wait in staging; with `has_other_dates` it has rows of other dates, too."""
+
+    day: date
+    batch_id: str
+    has_other_dates: bool = False
+
+
+def waiting_batches(warehouse: Warehouse, spec: TableSpec, dates: Collection[date]) -> list[Waiting]:
     """The batches that wait in staging with rows of these dates, the earliest date first. Reads only.
 
     A table without a date column is of no date. One whose batch is not clear has a name that is refused as an id.
@@ -27,8 +37,12 @@ def waiting_batches(warehouse: Warehouse, spec: TableSpec, dates: Collection[dat
     waiting = {table.name: batch.name for batch in staging_backlog(warehouse, spec) for table in batch.waiting}
     columns = warehouse.columns_of(list(waiting)) if waiting else {}
     dated = [table for table, found in columns.items() if spec.date_column in {column.name for column in found}]
+    days: dict[str, set[date]] = {}
     try:
-        found = {(day, waiting[table]) for table, day, _ in rows_by_date(warehouse, spec, dated) if day}
-        return sorted((day, batch_id) for day, batch_id in found if day in dates)
+        for table, day, _ in rows_by_date(warehouse, spec, dated):
+            days.setdefault(waiting[table], set()).update({day} if day else ())
     except TableNotFound as error:
         raise WarehouseUnavailable(f"staging changes while it is looked at: {error}; look again") from error
+    return sorted(
+        Waiting(day, batch_id, len(found) > 1) for batch_id, found in days.items() for day in found if day in dates
+    )

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
+from functools import partial
 
 from lib.account import host
+from lib.consolidation.batch_dates import DatedBatch
 from lib.consolidation.errors import NothingToConsolidate, RequirementFailed, WarehouseUnavailable
 from lib.consolidation.fence import SPEC_CHANGED, ensure_fence, spec_changed
-from lib.consolidation.ledger import ledger_columns, ledger_runs
+from lib.consolidation.identifiers import TableName
+from lib.consolidation.ledger import create_ledger, ledger_runs
 from lib.consolidation.merge import consolidation_steps
 from lib.consolidation.result import ConsolidationResult, ConsolidationStatus, log_committed, refusal
 from lib.consolidation.staged_batch import GatheredRows, StagedBatch, gather_rows
 from lib.consolidation.staging import batch_tables
 from lib.consolidation.superseding import make_room_for_superseded
 from lib.consolidation.table_spec import TableSpec
-from lib.consolidation.warehouse import Parameters, TransactionOutcome, Warehouse
+from lib.consolidation.warehouse import Parameters, StagingTable, TransactionOutcome, Warehouse
 from lib.locking.lease import Lease
 
 logger = logging.getLogger(__name__)
@@ -36,7 +41,7 @@ class BatchMerge:
             TransactionConflict, SourceVanished, Overtaken: A rival was faster; look again.
         """
         if not found.known.has_fence:
-            self.warehouse.create_table(self.spec.ledger, ledger_columns(self.spec))
+            create_ledger(self.warehouse, self.spec)
             make_room_for_superseded(self.warehouse, self.spec)
             ensure_fence(self.warehouse, self.spec, found.game_date)
         gathered = gather_rows(self.warehouse, self.spec, found)
@@ -67,12 +72,29 @@ class BatchMerge:
             ConsolidationStatus.ALREADY_CONSOLIDATED, found.batch_id, found.game_date, staging_dropped=dropped
         )
 
+    def already_consolidated_dates(
+        self, batch: DatedBatch, dates: Collection[date] | None
+    ) -> tuple[ConsolidationResult, ...]:
+        """The same for each of these dates that the ledger knows of the batch; None: any date.
+
+        Raises:
+            NothingToConsolidate: It knows none.
+        """
+        days = sorted({run.day for run in batch.runs if dates is None or run.day in dates})
+        if not days:
+            rows = "staging tables without rows" if batch.listed and not batch.dates else "no staged rows"
+            which = f" for {', '.join(map(str, sorted(dates)))}" if dates else ""
+            raise NothingToConsolidate(f"batch {batch.batch_id} has {rows} and was never consolidated{which}")
+        logger.info("Batch %s is already consolidated, nothing was changed", batch.batch_id)
+        return tuple(ConsolidationResult(ConsolidationStatus.ALREADY_CONSOLIDATED, batch.batch_id, day) for day in days)
+
     def _transact(self, found: StagedBatch, gathered: GatheredRows, lease: Lease | None) -> TransactionOutcome:
         token = lease.token if lease else 0
         # Of its own token: an older holder's job, still pending, is for the fence to refuse, not for us to wait for.
         job_id = f"consolidation_{found.batch_id}_{found.run_id}_{token}"
         parameters: Parameters = {
             "day": found.game_date,
+            **self.spec.dates.bound(day=found.game_date),
             "batch_id": found.batch_id,
             "run_id": found.run_id,
             "lock_key": lease.lock_key if lease else self.spec.lock_key(found.game_date),
@@ -82,7 +104,7 @@ class BatchMerge:
             "job_id": job_id,
             "holder_id": lease.holder_id if lease else "",
             "host": host(),
-            "staging_tables": [table.table for table in found.to_merge],
+            "staging_tables": found.entries,
             "known_runs": list(found.known_runs),
             "started_at": found.listed_at,
         }
@@ -113,7 +135,7 @@ class BatchMerge:
             superseded=run.superseded_rows,
             duplicates_before=run.duplicates_before,
             duplicates_after=run.duplicates_after,
-            staging_tables=run.staging_tables,
+            staging_tables=tuple(table.table for table in found.to_merge),
             run_id=run.run_id,
             token=run.token,
             job_id=outcome.job_id,
@@ -122,13 +144,18 @@ class BatchMerge:
             statistics=outcome.statistics,
         )
 
-    def _drop_unchanged(self, merged: StagedBatch) -> int:
-        """Drop what was merged, and not what a worker has written again since it was listed.
+    def drop_dates(self, batch: DatedBatch, days: Collection[date]) -> int:
+        """Drop the tables of which these dates were all that was left to merge; returns how many."""
+        return self._drop(batch.batch_id, partial(batch.unchanged, days))
 
-        The commit stands whatever becomes of the cleanup; the ledger knows these tables.
-        """
+    def _drop_unchanged(self, merged: StagedBatch) -> int:
+        """Drop what was merged, and not what a worker has written again since it was listed."""
+        return self._drop(merged.batch_id, merged.unchanged)
+
+    def _drop(self, batch_id: str, chosen: Callable[[Sequence[StagingTable]], Sequence[TableName]]) -> int:
+        """The commit stands whatever becomes of the cleanup; the ledger knows these tables."""
         try:
-            unchanged = merged.unchanged(batch_tables(self.warehouse, self.spec, merged.batch_id))
+            unchanged = chosen(batch_tables(self.warehouse, self.spec, batch_id))
             self.warehouse.drop(unchanged)
         except WarehouseUnavailable as error:
             logger.warning("Merged staging tables are still there, the next call drops them: %s", error)

@@ -10,18 +10,21 @@ merged exactly it was committed.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from time import perf_counter
+from typing import TypedDict, Unpack, overload
 
+from lib.consolidation.batch_dates import DatedBatch, look_at_dates
 from lib.consolidation.batch_merge import BatchMerge
 from lib.consolidation.errors import ConsolidationConflict, RequirementFailed, SourceVanished, TransactionConflict
 from lib.consolidation.fence import spec_changed
 from lib.consolidation.identifiers import checked_batch_id
 from lib.consolidation.merge import INACTIVE_ROWS, WRONG_DATE, dry_run_sql
-from lib.consolidation.result import ConsolidationResult, ConsolidationStatus, Overtaken, refusal
+from lib.consolidation.result import BatchResult, ConsolidationResult, ConsolidationStatus, Overtaken, refusal
 from lib.consolidation.retry import until_no_conflict
 from lib.consolidation.staged_batch import StagedBatch, find_staged, gather_rows
 from lib.consolidation.table_spec import TableSpec
@@ -34,6 +37,29 @@ from lib.words.dates import checked_game_date
 logger = logging.getLogger(__name__)
 
 _LOST_TO_A_RIVAL = (TransactionConflict, SourceVanished, Overtaken)
+
+
+class Options(TypedDict, total=False):
+    """How to consolidate: see `BatchConsolidator.consolidate_batch`."""
+
+    cleanup: bool
+    use_lock: bool
+    dry_run: bool
+    max_wait_seconds: float | None
+
+
+@dataclass(frozen=True)
+class _How:
+    """The same, with what holds where nothing is said."""
+
+    cleanup: bool = True
+    use_lock: bool = True
+    dry_run: bool = False
+    max_wait_seconds: float | None = None
+
+    @property
+    def drops(self) -> bool:
+        return self.cleanup and not self.dry_run
 
 
 class BatchConsolidator:
@@ -61,25 +87,27 @@ class BatchConsolidator:
         self._merge = BatchMerge(warehouse, spec, transaction_timeout_seconds)
         self._takes_lock = takes_lock
 
+    @overload
     def consolidate_batch(
-        self,
-        *,
-        batch_id: str,
-        game_date: str | date,
-        cleanup: bool = True,
-        use_lock: bool = True,
-        dry_run: bool = False,
-        max_wait_seconds: float | None = None,
-    ) -> ConsolidationResult:
-        """Merge the batch's staging tables into the main table, all of them or none.
+        self, *, batch_id: str, game_date: str | date, **options: Unpack[Options]
+    ) -> ConsolidationResult: ...
+    @overload
+    def consolidate_batch(
+        self, *, batch_id: str, game_date: None = None, **options: Unpack[Options]
+    ) -> BatchResult: ...
+    def consolidate_batch(
+        self, *, batch_id: str, game_date: str | date | None = None, **options: Unpack[Options]
+    ) -> ConsolidationResult | BatchResult:
+        """Merge the batch's staging tables into the main table, all rows of a date or none.
 
         Args:
-            game_date: The date that all its rows must have.
+            game_date: The date that all its rows must have. Without it they are merged date by date, as
+                `consolidate_dates` does.
             cleanup: Drop the staging tables that were merged.
             use_lock: Wait for other consolidations of the date. Without it the fence
                 still keeps the table right; rivals then redo each other's work.
             dry_run: Only tell what would happen. Takes no lock and writes nothing.
-            max_wait_seconds: How long to wait for the lock, and then for rivals.
+            max_wait_seconds: How long to wait for the lock, and then for rivals; of each date.
 
         Raises:
             NothingToConsolidate: No staging tables, and the ledger does not know it.
@@ -94,51 +122,99 @@ class BatchConsolidator:
             ValidationFailed: The check after the MERGE failed; all was rolled back.
             ConsolidationConflict: Rivals kept winning.
         """
-        started = perf_counter()
-        wait = self._locks.max_wait_seconds if max_wait_seconds is None else max_wait_seconds
+        if game_date is None:
+            return self.consolidate_dates(batch_id=batch_id, **options)
+        look = partial(self._find, checked_batch_id(batch_id), checked_game_date(game_date))
+        return self._result(look, _How(**options))
+
+    def consolidate_dates(
+        self, *, batch_id: str, dates: Collection[date] | None = None, **options: Unpack[Options]
+    ) -> BatchResult:
+        """Merge a batch whose rows may have several dates: each date in its own transaction, with its own ledger row.
+
+        A call that breaks off between two dates leaves the first one merged; the next call merges the rest. A staging
+        table is dropped when all its dates are merged.
+
+        Args:
+            dates: Only these of its dates; None: all.
+            options: As of `consolidate_batch`.
+
+        Raises:
+            StagedDataError: Rows do not fit the main table, or have no date; nothing was merged.
+            RunbookError: As `consolidate_batch` raises it; the dates before the one that failed are merged.
+        """
+        started, how = perf_counter(), _How(**options)
+        look = partial(self._look_at_dates, checked_batch_id(batch_id))
+        batch, _ = until_no_conflict(look, patience_seconds=self._patience(how), retried=(SourceVanished,))
+        wanted = [day for day in batch.dates if dates is None or day in dates]
+        results = tuple(self._result_of_date(batch, day, how) for day in wanted)
+        dropped = self._merge.drop_dates(batch, wanted) if how.drops else 0
+        results = results or self._merge.already_consolidated_dates(batch, dates)
+        return BatchResult(batch_id, results, dropped, (perf_counter() - started) * 1000)
+
+    def _result_of_date(self, batch: DatedBatch, day: date, how: _How) -> ConsolidationResult:
+        at_hand = [batch]
+
+        def look() -> StagedBatch:
+            """Anew only after a rival has won."""
+            now = at_hand.pop() if at_hand else self._look_at_dates(batch.batch_id)
+            return self._of_this_spec(now.on(self._warehouse, self._spec, day))
+
+        return self._result(look, replace(how, cleanup=False))
+
+    def _look_at_dates(self, batch_id: str) -> DatedBatch:
         with self._warehouse.session():
-            found = self._find(checked_batch_id(batch_id), checked_game_date(game_date))
+            return look_at_dates(self._warehouse, self._spec, batch_id)
+
+    def _result(self, look: Callable[[], StagedBatch], how: _How) -> ConsolidationResult:
+        started = perf_counter()
+        with self._warehouse.session():
+            found = look()
         if not found.to_merge:
-            result = self._merge.already_consolidated(found, cleanup=cleanup and not dry_run)
-        elif dry_run:
+            result = self._merge.already_consolidated(found, cleanup=how.drops)
+        elif how.dry_run:
             result = self._dry_run(found)
         else:
-            with self._lock(found, use_lock, wait) as lease:
-                result = self._consolidate(found, lease, cleanup, wait)
+            with self._lock(found, how) as lease:
+                result = self._consolidate(found, look, lease, how)
                 if lease is not None:
                     result = replace(result, lock_wait_ms=lease.waited_seconds * 1000)
         return replace(result, total_ms=(perf_counter() - started) * 1000)
 
+    def _patience(self, how: _How) -> float:
+        return self._locks.max_wait_seconds if how.max_wait_seconds is None else how.max_wait_seconds
+
     def _find(self, batch_id: str, game_date: date) -> StagedBatch:
-        found = find_staged(self._warehouse, self._spec, batch_id, game_date)
+        return self._of_this_spec(find_staged(self._warehouse, self._spec, batch_id, game_date))
+
+    def _of_this_spec(self, found: StagedBatch) -> StagedBatch:
         if found.known.has_another_spec:
             raise spec_changed(self._warehouse, self._spec)
         return found
 
-    def _lock(
-        self, found: StagedBatch, use_lock: bool, max_wait_seconds: float
-    ) -> AbstractContextManager[Lease | None]:
-        if not use_lock or not self._takes_lock():
-            why = "it is switched off" if use_lock else "as asked"
+    def _lock(self, found: StagedBatch, how: _How) -> AbstractContextManager[Lease | None]:
+        if not how.use_lock or not self._takes_lock():
+            why = "it is switched off" if how.use_lock else "as asked"
             logger.warning("Consolidating batch=%s without the lock, %s; the fence guards it", found.batch_id, why)
             return nullcontext()
         return self._locks.acquire(
-            game_date=found.game_date, batch_id=found.batch_id, max_wait_seconds=max_wait_seconds
+            game_date=found.game_date, batch_id=found.batch_id, max_wait_seconds=self._patience(how)
         )
 
     def _consolidate(
-        self, found: StagedBatch, lease: Lease | None, cleanup: bool, patience_seconds: float
+        self, found: StagedBatch, look: Callable[[], StagedBatch], lease: Lease | None, how: _How
     ) -> ConsolidationResult:
         # What was found before the lock is as good as what would be found now, unless a rival was waited for;
         # should one have come between all the same, the transaction refuses.
         at_hand = [] if lease is not None and lease.had_to_wait else [found]
+        patience_seconds = self._patience(how)
 
         def attempt() -> ConsolidationResult:
             with self._warehouse.session():
-                now = at_hand.pop() if at_hand else self._find(found.batch_id, found.game_date)
+                now = at_hand.pop() if at_hand else look()
                 if not now.to_merge:
-                    return self._merge.already_consolidated(now, cleanup=cleanup)
-                return self._merge.run(now, lease, cleanup=cleanup)
+                    return self._merge.already_consolidated(now, cleanup=how.cleanup)
+                return self._merge.run(now, lease, cleanup=how.cleanup)
 
         try:
             result, attempts = until_no_conflict(attempt, patience_seconds=patience_seconds, retried=_LOST_TO_A_RIVAL)
@@ -151,7 +227,8 @@ class BatchConsolidator:
 
     def _dry_run(self, staged: StagedBatch) -> ConsolidationResult:
         gathered = gather_rows(self._warehouse, self._spec, staged)
-        found = self._warehouse.query(dry_run_sql(gathered.rows), {"day": staged.game_date}, gather=gathered.sources)[0]
+        day = self._spec.dates.bound(day=staged.game_date)
+        found = self._warehouse.query(dry_run_sql(gathered.rows), day, gather=gathered.sources)[0]
         for code, rows in ((WRONG_DATE, "wrong_date_rows"), (INACTIVE_ROWS, "inactive_rows")):
             if found[rows]:
                 raise refusal(RequirementFailed(code), self._spec, staged.batch_id, staged.game_date)

@@ -193,6 +193,7 @@ def transact_fenced(
             **parameters,
             **(record.parameters if record else {}),
             "day": game_date,
+            **spec.dates.bound(day=game_date),
             "spec": spec.identity,
             "moved_by": purpose,
             "token": lease.token,

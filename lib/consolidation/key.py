@@ -38,7 +38,7 @@ def same(left: str, right: str) -> str:
 
 def counted_rows(spec: TableSpec, alias: str) -> str:
     """The rows of the date that readers see. The date is constant, so that it prunes."""
-    of_date = f"{alias}.{quoted(spec.date_column)} = @day"
+    of_date = spec.dates.of_day(alias)
     return f"{of_date} AND {alias}.{quoted(spec.active_column)}" if spec.active_column else of_date
 
 

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from lib.consolidation.errors import TableNotFound, WarehouseUnavailable
 from lib.consolidation.staging_names import spelled_in_names
 from lib.consolidation.table_spec import TableSpec
-from lib.consolidation.warehouse import Column, Row, Value, Warehouse
+from lib.consolidation.warehouse import Column, Partitions, Row, Value, Warehouse
 
 # A runbook reads no more of them at once; a project has a few thousand in a year.
 MOST_RUNS = 500
@@ -80,6 +80,12 @@ def ledger_columns(spec: TableSpec) -> tuple[Column, ...]:
     return (*LEDGER_COLUMNS, SUPERSEDED_ROWS) if spec.supersedes else LEDGER_COLUMNS
 
 
+def create_ledger(warehouse: Warehouse, spec: TableSpec) -> None:
+    """Make the ledger of a table, unless it is there."""
+    partitions = Partitions("committed_at", spec.retention.ledger_days)
+    warehouse.create_table(spec.ledger, ledger_columns(spec), partitions=partitions)
+
+
 def ledger_runs(
     warehouse: Warehouse,
     spec: TableSpec,
@@ -97,7 +103,8 @@ def ledger_runs(
         batches: Of these only, as they are named or as names of staging tables spell them.
         game_date: Of this date only.
         since: Committed since then only.
-        most: The newest so many; see `is_cut`. None: all.
+        most: The newest so many; see `is_cut`. None: all. Unless `since` says so already, it is first asked when they
+            were committed, so that of a long ledger only these days' partitions are read.
     """
     given: dict[str, Value | None] = {
         "batch_id": batch_id,
@@ -111,6 +118,15 @@ def ledger_runs(
     names = "*" if spec.supersedes else ", ".join(column.name for column in LEDGER_COLUMNS)
     newest = "" if most is None else f" LIMIT {most:d}"
     try:
+        if newest and since is None:
+            times = f"SELECT committed_at FROM {spec.ledger.sql} WHERE {where or 'TRUE'}"
+            of_these = f"{times} ORDER BY committed_at DESC{newest}"
+            sql = f"SELECT MIN(committed_at) AS first, MAX(committed_at) AS last FROM ({of_these}) AS newest"
+            [span] = warehouse.query(sql, asked)
+            if span["first"] is None:
+                return []
+            asked |= {"since": span["first"], "until": span["last"]}
+            where = " AND ".join(_CONDITIONS[name] for name in asked)
         rows = warehouse.query(
             f"SELECT {names} FROM {spec.ledger.sql} WHERE {where or 'TRUE'} ORDER BY committed_at DESC, run_id{newest}",
             asked,
@@ -137,6 +153,7 @@ _CONDITIONS: Mapping[str, str] = {
     "batches": "REPLACE(batch_id, '-', '_') IN UNNEST(@batches)",
     "day": "day = @day",
     "since": "committed_at >= @since",
+    "until": "committed_at <= @until",
 }
 
 

@@ -63,7 +63,7 @@ def _staged_counts(staged: StagedRows) -> str:
     names = {column.name for column in staged.columns}
     inactive = f"COUNTIF(NOT {quoted(spec.active_column)})" if spec.active_column in names else "0"
     return (
-        f"SELECT COUNT(*) AS staged_rows, COUNTIF({quoted(spec.date_column)} IS DISTINCT FROM @day) "
+        f"SELECT COUNT(*) AS staged_rows, COUNTIF({spec.dates.not_of_day()}) "
         f"AS wrong_date_rows, {inactive} AS inactive_rows "
         f"FROM ({staged.of(spec.date_column, spec.active_column)}) AS staged"
     )
@@ -140,7 +140,9 @@ def _stamps(spec: TableSpec) -> dict[str, str]:
 
 def _when_matched(staged: StagedRows) -> str:
     spec = staged.spec
-    fixed = {*spec.key_columns, *spec.never_update, spec.date_column, spec.active_column}
+    fixed = {*spec.key_columns, *spec.never_update, spec.active_column}
+    if spec.dates.is_date:  # a moment may become another one of its date
+        fixed.add(spec.date_column)
     owned = {name: ownership(name) for name in staged.partly_staged}
     if spec.supersedes:  # a row that is only superseded owns none
         owned = {column.name: superseding.STAGED for column in staged.columns} | owned

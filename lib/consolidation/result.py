@@ -101,6 +101,67 @@ _TAKEN = {"message", "asctime", *vars(logging.makeLogRecord({})), *Consolidation
 }
 
 
+@dataclass(frozen=True)
+class BatchResult:
+    """What consolidating a batch date by date came to; each figure is the sum over the dates.
+
+    Attributes:
+        dates: A result for each date, the earliest first. One that was merged by an earlier call has no figures.
+        staging_dropped: How many staging tables were dropped: those of which every date is merged.
+        total_ms: The whole call.
+    """
+
+    batch_id: str
+    dates: tuple[ConsolidationResult, ...]
+    staging_dropped: int = 0
+    total_ms: float = 0.0
+
+    @property
+    def status(self) -> ConsolidationStatus:
+        found = {result.status for result in self.dates}
+        order = (
+            ConsolidationStatus.DRY_RUN,
+            ConsolidationStatus.CONSOLIDATED,
+            ConsolidationStatus.ALREADY_CONSOLIDATED,
+        )
+        return next(status for status in order if status in found)
+
+    @property
+    def staged(self) -> int:
+        return sum(result.staged for result in self.dates)
+
+    @property
+    def inserted(self) -> int:
+        return sum(result.inserted for result in self.dates)
+
+    @property
+    def updated(self) -> int:
+        return sum(result.updated for result in self.dates)
+
+    @property
+    def deduplicated(self) -> int:
+        return sum(result.deduplicated for result in self.dates)
+
+    @property
+    def superseded(self) -> int:
+        return sum(result.superseded for result in self.dates)
+
+    def as_data(self, date_column: str) -> dict[str, Any]:
+        """JSON-ready; the dates as `ConsolidationResult.as_data` has them."""
+        return {
+            "status": str(self.status),
+            "batch_id": self.batch_id,
+            "staged": self.staged,
+            "inserted": self.inserted,
+            "updated": self.updated,
+            "deduplicated": self.deduplicated,
+            "superseded": self.superseded,
+            "staging_dropped": self.staging_dropped,
+            "total_ms": round(self.total_ms, 1),
+            "dates": [result.as_data(date_column) for result in self.dates],
+        }
+
+
 def log_committed(result: ConsolidationResult, date_column: str) -> None:
     """Say so in the guide's lines, with every figure as fields of the first."""
     logger.info(
@@ -147,7 +208,10 @@ def refusal(error: RequirementFailed, spec: TableSpec, batch_id: str, game_date:
                 "and nothing was written"
             )
         case code if code == WRONG_DATE:
-            return StagedDataError(f"batch {batch_id} has rows of another date than {game_date}; {kept}")
+            return StagedDataError(
+                f"batch {batch_id} has rows of another date than {game_date}; {kept}; "
+                "leave the date out to consolidate each of its dates"
+            )
         case code if code == INACTIVE_ROWS:
             return StagedDataError(f"batch {batch_id} has rows with {spec.active_column} = FALSE; {kept}")
         case code if code in (NEW_DUPLICATES, STAGED_KEY_MISSING, TWO_ACTIVE, NONE_ACTIVE):

@@ -27,8 +27,8 @@ def grouped_by_columns(rows: Rows, spec: TableSpec, game_date: date | None, *, s
     """Return the rows of each set of columns, in the order in which the sets appear.
 
     Rows that come as columns, such as a frame's, own all of them. A mapping owns its fields, and two that are filled
-    in: an absent date is the batch's, and an absent key that may be NULL is NULL if other rows have it, since many
-    serialisers omit nulls.
+    in: an absent date is the batch's, if the column is a DATE, and an absent key that may be NULL is NULL if other
+    rows have it, since many serialisers omit nulls.
 
     Args:
         rows: A frame of pandas, mappings, or what a file has.
@@ -40,7 +40,7 @@ def grouped_by_columns(rows: Rows, spec: TableSpec, game_date: date | None, *, s
         StagedDataError: There are no rows, a row is not a mapping, a frame has a column twice, or there are more than
             50 sets of columns.
     """
-    dates = {} if game_date is None else {spec.date_column: game_date.isoformat()}
+    dates = {spec.date_column: game_date.isoformat()} if game_date and spec.dates.is_date else {}
     groups = _groups(rows, spec, dates, source)
     if not any(map(len, groups)):
         raise StagedDataError(f"{source} has no rows; nothing was staged")

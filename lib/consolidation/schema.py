@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import get_args
 
+from lib.consolidation.dates import DateType
 from lib.consolidation.errors import SpecMismatch, StagedDataError
 from lib.consolidation.identifiers import TableName, is_plain_identifier, shown_name
 from lib.consolidation.key import is_orderable
@@ -44,7 +46,8 @@ def spec_faults(spec: TableSpec, columns: Sequence[Column]) -> list[str]:
             if name not in types:
                 faults.setdefault(name, f"{demand.setting}: the table lacks {_named(name, types)}")
             elif not demand.fits(types[name]):
-                faults[name] = f"{demand.setting}: {name} must be {demand.wanted}, and is {types[name]}"
+                hint = demand.hint(types[name])
+                faults[name] = f"{demand.setting}: {name} must be {demand.wanted}, and is {types[name]}{hint}"
     return list(faults.values())
 
 
@@ -64,13 +67,21 @@ class _Demand:
     fits: Callable[[str], bool]
     wanted: str
     likely: str
+    hint: Callable[[str], str] = lambda _: ""
 
 
 def _demands(spec: TableSpec) -> list[_Demand]:
     comparable = "of a type that can be compared"
     demands = [
         _Demand("key_columns", spec.key_columns, is_orderable, comparable, "STRING"),
-        _Demand("date_column", [spec.date_column], lambda type_: type_ == "DATE", "a DATE", "DATE"),
+        _Demand(
+            "date_column",
+            [spec.date_column],
+            lambda type_: type_ == spec.date_type,
+            f"a {spec.date_type}",
+            spec.date_type,
+            lambda type_: f"; write date_type: {type_} below table:" if type_ in get_args(DateType) else "",
+        ),
         _Demand("row_id_column", [spec.row_id_column], is_orderable, comparable, "STRING"),
         _Demand("never_update", spec.never_update, lambda _: True, "", "STRING"),
         _Demand("stamped", spec.stamped, lambda type_: type_ == "TIMESTAMP", "a TIMESTAMP", "TIMESTAMP"),
@@ -103,8 +114,18 @@ def check_staged_columns(spec: TableSpec, main: Sequence[Column], staged: Sequen
     if differing:
         raise StagedDataError(f"{source} does not fit {spec.table}: {'; '.join(differing)}")
     present = {column.name for column in staged}
-    if missing := [name for name in (*spec.key_columns, spec.date_column) if name not in present]:
-        raise StagedDataError(f"{source} lacks columns that every row of {spec.table} needs: {', '.join(missing)}")
+    if missing := [name for name in spec.needed_columns if name not in present]:
+        raise StagedDataError(
+            f"{source} lacks columns that every row of {spec.table} needs: {', '.join(missing)}"
+            f"{unfilled_date(spec, missing)}"
+        )
+
+
+def unfilled_date(spec: TableSpec, missing: Collection[str]) -> str:
+    """Why the batch's date is not filled in, if that is among what is missing."""
+    if spec.dates.is_date or spec.date_column not in missing:
+        return ""
+    return f"; a date is not enough to fill in {spec.date_column}, which is a {spec.date_type}"
 
 
 def _unknown(spec: TableSpec, types: dict[str, str], unknown: Sequence[Column], source: str) -> str:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 
-from lib.consolidation.errors import RowsStillStreaming
+from lib.consolidation.errors import RowsStillStreaming, StagedDataError
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.known import Known, look_up
 from lib.consolidation.marks import check_marks
+from lib.consolidation.merged_tables import is_merged, ledger_entry, merged_names
 from lib.consolidation.schema import check_spec, check_staged_columns
 from lib.consolidation.staged_rows import StagedRows, staged_groups
-from lib.consolidation.staging import batch_tables, is_merged, merged_names
+from lib.consolidation.staging import batch_tables
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import STREAMING_LAG, StagingTable, Warehouse
 
@@ -29,6 +30,8 @@ class StagedBatch:
         merged: The ledger names them; they only wait to be dropped.
         known: The batch's runs that were looked at, and the fence of its date.
         listed: All of them as they were listed.
+        dates_of: Of how many dates a table has rows; those that are not in it have rows of one.
+        has_other_dates: The tables may have rows of other dates, which are left for their own transactions.
     """
 
     batch_id: str
@@ -37,6 +40,13 @@ class StagedBatch:
     merged: tuple[TableName, ...]
     known: Known
     listed: tuple[StagingTable, ...]
+    dates_of: Mapping[TableName, int] = field(default_factory=dict)
+    has_other_dates: bool = False
+
+    @property
+    def entries(self) -> list[str]:
+        """What the ledger records of the tables to merge."""
+        return [ledger_entry(table.table, self.game_date, self.dates_of.get(table, 1)) for table in self.to_merge]
 
     @property
     def listed_at(self) -> datetime:
@@ -77,15 +87,19 @@ class GatheredRows:
     sources: dict[TableName, list[TableName]]
 
 
-def find_staged(warehouse: Warehouse, spec: TableSpec, batch_id: str, game_date: date) -> StagedBatch:
+def find_staged(
+    warehouse: Warehouse, spec: TableSpec, batch_id: str, game_date: date, *, known: Known | None = None
+) -> StagedBatch:
     """List the batch's staging tables, held against the ledger.
+
+    `known` is what is on record of the batch, where the caller has looked; a consolidation looks after it has listed.
 
     Raises:
         UnmarkedStaging: One could be another main table's.
     """
     listed = batch_tables(warehouse, spec, batch_id, with_columns=True)
     check_marks(warehouse, spec, batch_id, listed)
-    known = look_up(warehouse, spec, batch_id, game_date)
+    known = known or look_up(warehouse, spec, batch_id, game_date)
     merged = merged_names(known.runs)
     return StagedBatch(
         batch_id,
@@ -108,15 +122,30 @@ def _check_whole(batch: StagedBatch) -> None:
         )
 
 
+def _check_remembered(spec: TableSpec, batch: StagedBatch) -> None:
+    """Raise for a table of which the run that merged it may have expired from the ledger."""
+    for table in batch.listed:
+        if table.name not in batch.to_merge or table.changed_at is None:
+            continue
+        if not spec.retention.remembers(table.changed_at, batch.listed_at):
+            raise StagedDataError(
+                f"staging table {table.name} of batch {batch.batch_id} was last written {table.changed_at:%Y-%m-%d}, "
+                f"and the ledger keeps {spec.retention.ledger_days} days, so it may have been merged; nothing was "
+                f"merged; see what is in the table and drop it: runbook run consolidation_timeout -p "
+                f"cleanup={batch.batch_id}"
+            )
+
+
 def gather_rows(warehouse: Warehouse, spec: TableSpec, batch: StagedBatch) -> GatheredRows:
     """Check the tables' columns against the main table's, and group equal ones.
 
     Raises:
         SpecMismatch: The settings do not fit the main table.
         RowsStillStreaming: A table has rows that cannot be copied yet; says when to try again.
-        StagedDataError: A table does not fit; names the columns.
+        StagedDataError: A table does not fit, or is older than what the ledger remembers.
     """
     _check_whole(batch)
+    _check_remembered(spec, batch)
     main = warehouse.columns(spec.table)
     check_spec(spec, main)
     columns = {table.name: table.columns for table in batch.listed if table.name in batch.to_merge}
@@ -125,5 +154,6 @@ def gather_rows(warehouse: Warehouse, spec: TableSpec, batch: StagedBatch) -> Ga
     for group, members in groups.items():
         check_staged_columns(spec, main, group.columns, source=f"staging table {members[0]}")
     return GatheredRows(
-        StagedRows(spec, main, tuple(groups)), {group.relation: members for group, members in groups.items()}
+        StagedRows(spec, main, tuple(groups), is_of_one_date=not batch.has_other_dates),
+        {group.relation: members for group, members in groups.items()},
     )

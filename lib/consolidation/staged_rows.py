@@ -26,11 +26,16 @@ class StagedGroup:
 
 @dataclass(frozen=True)
 class StagedRows:
-    """All groups of a batch, read as one relation with the main table's types."""
+    """All groups of a batch, read as one relation with the main table's types.
+
+    Attributes:
+        is_of_one_date: Nothing but rows of the date is staged, or it is refused; else the other rows are not read.
+    """
 
     spec: TableSpec
     main_columns: tuple[Column, ...]
     groups: tuple[StagedGroup, ...]
+    is_of_one_date: bool = True
 
     @property
     def columns(self) -> list[Column]:
@@ -50,7 +55,7 @@ class StagedRows:
     def sql(self) -> str:
         """A SELECT of all staged rows, with what each row owns of the columns that not every row does."""
         owned = self.partly_staged
-        return " UNION ALL ".join(select(group, self.columns, owned) for group in self.groups)
+        return self._union(self.columns, owned)
 
     @property
     def ranked(self) -> list[Column]:
@@ -60,7 +65,11 @@ class StagedRows:
     def of(self, *names: str) -> str:
         """A SELECT of these columns of all staged rows, for statements that need no more."""
         needed = [column for column in self.columns if column.name in names]
-        return " UNION ALL ".join(select(group, needed, ()) for group in self.groups)
+        return self._union(needed, ())
+
+    def _union(self, columns: Iterable[Column], owned: Iterable[str]) -> str:
+        of_date = "" if self.is_of_one_date else f" WHERE {self.spec.dates.of_day()}"
+        return " UNION ALL ".join(f"{select(group, columns, owned)}{of_date}" for group in self.groups)
 
 
 def select(group: StagedGroup, columns: Iterable[Column], owned: Iterable[str], *more: str) -> str:

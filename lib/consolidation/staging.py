@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from lib.consolidation.errors import StagedDataError
 from lib.consolidation.identifiers import TableName, checked_batch_id
-from lib.consolidation.ledger import LedgerRun, known_batches, whole_ledger
+from lib.consolidation.ledger import known_batches, whole_ledger
+from lib.consolidation.merged_tables import is_merged, merged_names
 from lib.consolidation.placed_rows import PlacedRows, Places
 from lib.consolidation.row_groups import grouped_by_columns
 from lib.consolidation.rows import convert
-from lib.consolidation.schema import check_spec, check_staged_columns
+from lib.consolidation.schema import check_spec, check_staged_columns, unfilled_date
 from lib.consolidation.staging_names import spelled_in_names, staging_table_name
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column, StagingTable, Warehouse, staging_note
@@ -59,7 +60,7 @@ class BatchStagingWriter:
         Args:
             rows: A frame, or mappings.
             worker_id: Who writes; letters, digits, hyphens and underscores.
-            game_date: Fills an absent date, and every row must agree with it.
+            game_date: Every row must be of it; fills in an absent date, if the column is a DATE.
 
         Raises:
             StagedDataError: The rows do not fit; nothing was written.
@@ -122,26 +123,34 @@ class BatchStagingWriter:
         names = dict.fromkeys(name for group in groups for name in group.columns)
         staged = [Column(name, types.get(name, "")) for name in names]
         check_staged_columns(self._spec, self._main_columns, staged, source=source)
-        needed = dict.fromkeys((*self._spec.key_columns, self._spec.date_column))
         for group in groups:
-            if missing := [name for name in needed if name not in group.columns]:
-                raise StagedDataError(f"{source}: {group.places[0]} lacks {', '.join(missing)}, which every row needs")
+            if missing := [name for name in self._spec.needed_columns if name not in group.columns]:
+                raise StagedDataError(
+                    f"{source}: {group.places[0]} lacks {', '.join(missing)}, which every row needs"
+                    f"{unfilled_date(self._spec, missing)}"
+                )
 
     def _check_rows(self, table: pyarrow.Table, places: Places, expected: date | None, source: str) -> None:
-        day, active = self._spec.date_column, self._spec.active_column
+        active = self._spec.active_column
         for key in self._spec.key_columns:
             if key not in self._spec.nullable_keys and (empty := table.column(key).is_null().index(True).as_py()) >= 0:
                 raise StagedDataError(f"{source}: {places[empty]}, column {key}: empty, and a key must not be")
-        for found in table.column(day).unique().to_pylist():
-            if found is None or (expected is not None and found != expected):
-                wanted = f"the batch's date {expected}" if expected else "a date"
-                where = places[table.column(day).to_pylist().index(found)]
-                raise StagedDataError(f"{source}: {where}, column {day}: {found or 'empty'} is not {wanted}")
+        self._check_dates(table.column(self._spec.date_column), places, expected, source)
         if active in table.column_names and (inactive := table.column(active).index(False).as_py()) >= 0:
             raise StagedDataError(
                 f"{source}: {places[inactive]}, column {active}: a staged row must be active; rows are "
                 "superseded in the main table, not by staging"
             )
+
+    def _check_dates(self, column: pyarrow.ChunkedArray, places: Places, expected: date | None, source: str) -> None:
+        for found in column.unique().to_pylist():
+            if found is None or (expected is not None and self._spec.dates.day_of(found) != expected):
+                wanted = f"{'the' if self._spec.dates.is_date else 'of the'} batch's date {expected}"
+                where = places[column.to_pylist().index(found)]
+                raise StagedDataError(
+                    f"{source}: {where}, column {self._spec.date_column}: {found or 'empty'} is not "
+                    f"{wanted if expected else 'a date'}"
+                )
 
 
 def _shares(table: pyarrow.Table, parts: int) -> Iterator[pyarrow.Table]:
@@ -195,11 +204,6 @@ def batch_tables(
     ]
 
 
-def merged_names(runs: Sequence[LedgerRun]) -> dict[str, datetime]:
-    """The tables that these runs have merged, and the moment from which they may hold more."""
-    return {name: run.started_at for run in reversed(runs) for name in run.staging_tables}
-
-
 def named_in_ledger(
     warehouse: Warehouse, spec: TableSpec, batches: Mapping[StagingTable, Sequence[str]]
 ) -> dict[str, datetime]:
@@ -211,18 +215,6 @@ def named_in_ledger(
     times = [moment for table in batches if (moment := table.changed_at)]
     names = {name for table, found in batches.items() if table.changed_at for name in found}
     return merged_names(whole_ledger(warehouse, spec, names, since=min(times, default=None)))
-
-
-def is_merged(table: StagingTable, merged: Mapping[str, datetime]) -> bool:
-    """Whether its rows are known to be in the main table.
-
-    Other writers use a name again when a worker is asked again, or write to a table twice:
-    a table that was written after the run listed it is not of that run, nor is one of which
-    nobody knows when it was written. To merge rows again changes nothing; to drop rows that
-    were not merged would lose them.
-    """
-    listed_at = merged.get(table.name.table)
-    return listed_at is not None and table.changed_at is not None and table.changed_at <= listed_at
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from lib.consolidation.key import column_list, counted_rows, newest_of_each_key, quoted, rank, same
-from lib.consolidation.ledger import ledger_columns
+from lib.consolidation.ledger import create_ledger, ledger_columns
 from lib.consolidation.staged_rows import StagedGroup, StagedRows, select
 from lib.consolidation.table_spec import TableSpec
-from lib.consolidation.warehouse import Column, Execute, Warehouse
+from lib.consolidation.warehouse import Column, Execute, Partitions, Warehouse
 
 # Of a row of the MERGE's source: whether it is staged, and whether it is the one that stays active.
 STAGED = "staged__now"
@@ -39,9 +39,11 @@ def make_room_for_superseded(warehouse: Warehouse, spec: TableSpec) -> None:
     """Make what a table that supersedes needs beside it, or add the columns that it lacks; else nothing."""
     if not spec.supersedes:
         return
-    main = warehouse.columns(spec.table)
-    for table, columns in ((spec.superseded, superseded_columns(spec, main)), (spec.ledger, ledger_columns(spec))):
-        warehouse.create_table(table, columns)
+    wanted = superseded_columns(spec, warehouse.columns(spec.table))
+    partitions = Partitions("superseded_at", spec.retention.ledger_days)
+    warehouse.create_table(spec.superseded, wanted, partitions=partitions)
+    create_ledger(warehouse, spec)
+    for table, columns in ((spec.superseded, wanted), (spec.ledger, ledger_columns(spec))):
         present = {column.name for column in warehouse.columns(table)}
         for column in columns:
             if column.name not in present:
@@ -121,7 +123,7 @@ def main_counts(spec: TableSpec) -> str:
         "SELECT COALESCE(SUM(stored), 0) AS rows_before, COUNTIF(copies > 1) AS duplicates_before, "
         "COALESCE(SUM(GREATEST(copies - 1, 0)), 0) AS excess_before FROM ("
         f"SELECT COUNT(*) AS stored, COUNTIF(T.{quoted(spec.active_column)}) AS copies FROM {spec.table.sql} AS T "
-        f"WHERE T.{quoted(spec.date_column)} = @day GROUP BY {keys}) AS keys"
+        f"WHERE {spec.dates.of_day('T')} GROUP BY {keys}) AS keys"
     )
 
 
@@ -131,12 +133,12 @@ def key_counts(staged: StagedRows) -> str:
     Those that another batch has left wrong are not looked at.
     """
     spec = staged.spec
-    keys, day, active = column_list(spec.key_columns), quoted(spec.date_column), quoted(spec.active_column)
+    keys, active = column_list(spec.key_columns), quoted(spec.active_column)
     seen = (
         f"SELECT {keys}, TRUE AS staged__key, FALSE AS staged__active "
         f"FROM ({staged.of(*spec.key_columns)}) AS staged UNION ALL "
         f"SELECT {column_list(spec.key_columns, 'T')}, FALSE, COALESCE(T.{active}, FALSE) "
-        f"FROM {spec.table.sql} AS T WHERE T.{day} = @day"
+        f"FROM {spec.table.sql} AS T WHERE {spec.dates.of_day('T')}"
     )
     groups = column_list(spec.supersedes)
     by_key = (

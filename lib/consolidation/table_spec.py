@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 
+from lib.consolidation.dates import DateColumn, DateType
 from lib.consolidation.identifiers import TableName, plain_identifier
+from lib.consolidation.retention import Retention
 from lib.consolidation.staging_names import StagingNames
 from lib.errors import UserError
 
@@ -13,6 +15,7 @@ FENCES_PREFIX = "consolidation_fences__"
 # Its lock keys stand in the runbooks and documents of before any other table could be consolidated.
 _LOCKED_BY_DATE_ALONE = TableName("nba_predictions", "player_prop_predictions")
 _DEFAULT_STAGING = StagingNames()
+_DEFAULT_RETENTION = Retention()
 _LONGEST_TABLE = 250  # its fence table's name is longer
 
 
@@ -23,7 +26,9 @@ class TableSpec:
     Attributes:
         table: The main table.
         key_columns: The business key, compared exactly, NULL equal to NULL.
-        date_column: The DATE column; a consolidation touches one date.
+        date_column: Says of which date a row is; a transaction touches one date.
+        date_type: Its type. Of a `TIMESTAMP` the date is the day in `timezone`, of a `DATETIME` its own day.
+        timezone: The environment's, in which a moment is of a date; empty: UTC.
         nullable_keys: Key columns that may be NULL.
         row_id_column: Identifies a generation of a row, not its key; may be empty.
         newest_first: Columns that tell which of two rows with one key is newer, most
@@ -35,13 +40,16 @@ class TableSpec:
         stamped: TIMESTAMP columns that a MERGE sets to its own time, whatever is staged.
         rounded_columns: Key columns that the rounded count rounds to an integer.
         staging: How its staging tables are named.
+        retention: How long is kept what consolidations and changes leave beside it.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
 
     table: TableName
     key_columns: tuple[str, ...] = field(metadata={"write": "the columns that tell its rows apart, in []"})
-    date_column: str = field(metadata={"write": "its DATE column"})
+    date_column: str = field(metadata={"write": "the column that says of which date a row is"})
+    date_type: DateType = "DATE"
+    timezone: str = ""
     nullable_keys: tuple[str, ...] = ()
     row_id_column: str = ""
     newest_first: tuple[str, ...] = ()
@@ -51,6 +59,7 @@ class TableSpec:
     stamped: tuple[str, ...] = ()
     rounded_columns: tuple[str, ...] = ()
     staging: StagingNames = _DEFAULT_STAGING
+    retention: Retention = _DEFAULT_RETENTION
 
     def __post_init__(self) -> None:
         if not self.key_columns:
@@ -58,6 +67,7 @@ class TableSpec:
         if len({name.lower() for name in self.key_columns}) < len(self.key_columns):
             raise UserError(f"table.key_columns: one is there twice in {', '.join(self.key_columns)!s:.200}")
         self._check_what_a_merge_sets()
+        _ = self.dates
         if len(self.table.table) > _LONGEST_TABLE:
             raise UserError(f"table.name: {self.table!s:.80}... is longer than {_LONGEST_TABLE} characters")
         self._check_columns()
@@ -81,6 +91,16 @@ class TableSpec:
             )
         if own := {*self.stamped} & {*self.key_columns, self.date_column, self.active_column, self.row_id_column}:
             raise UserError(f"table.stamped: {', '.join(sorted(own))!s:.200} says more than when the row was written")
+
+    @property
+    def dates(self) -> DateColumn:
+        """How rows of a date are selected and grouped."""
+        return DateColumn(self.date_column, self.date_type, self.timezone)
+
+    @property
+    def needed_columns(self) -> tuple[str, ...]:
+        """What every row has: key and date."""
+        return tuple(dict.fromkeys((*self.key_columns, self.date_column)))
 
     @property
     def fences(self) -> TableName:
@@ -111,7 +131,10 @@ class TableSpec:
         keys = ",".join(sorted(name.lower() for name in self.key_columns))
         one_active = ",".join(sorted(name.lower() for name in self.supersedes))
         supersedes = f" supersedes={one_active}" if one_active else ""
-        return f"date={self.date_column.lower()} key={keys} active={self.active_column.lower() or '-'}{supersedes}"
+        # In two zones a moment may be of two dates.
+        zone = f"@{self.dates.zone}" if self.date_type == "TIMESTAMP" else ""
+        active = self.active_column.lower() or "-"
+        return f"date={self.date_column.lower()}{zone} key={keys} active={active}{supersedes}"
 
     def lock_key(self, game_date: date) -> str:
         """``consolidation_<dataset>.<table>_<date>``; of the one table that was locked before others, without it."""

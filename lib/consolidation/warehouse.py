@@ -1,7 +1,7 @@
 """The port to the warehouse.
 
 SQL is GoogleSQL, written once in this package; an adapter runs it as it is or
-translates it. Values are bound, never pasted. Times are aware and UTC.
+translates it. Values are bound, never pasted. Times are aware and UTC, or naive in DATETIME.
 
 A transaction is a list of steps rather than a script, because DuckDB has no
 scripts: an adapter either runs the steps one by one, or joins them into one
@@ -123,6 +123,19 @@ def staging_note(batch_id: str, main_table: TableName, *, is_loaded: bool = Fals
 
 
 @dataclass(frozen=True)
+class Partitions:
+    """By day, where the warehouse has them: a query that bounds the column by constants reads only these days.
+
+    Attributes:
+        column: A TIMESTAMP.
+        keep_days: A day's rows are removed so many days after it began; None: never.
+    """
+
+    column: str
+    keep_days: int | None = None
+
+
+@dataclass(frozen=True)
 class Execute:
     """A statement of a transaction.
 
@@ -210,15 +223,19 @@ class Warehouse(Protocol):
         """The table's columns in order."""
         ...
 
-    def create_table(self, table: TableName, columns: Sequence[Column]) -> None:
-        """Make an empty table; a table of that name that is there already is left.
+    def create_table(
+        self, table: TableName, columns: Sequence[Column], *, partitions: Partitions | None = None
+    ) -> None:
+        """Make an empty table, in a missing dataset too if need be; one that is there already is left as it is.
 
-        Rivals may make and drop it at the same time. An adapter may make a missing dataset as well.
+        Rivals may make and drop it at the same time.
         """
         ...
 
-    def copy_structure(self, source: TableName, target: TableName) -> None:
+    def copy_structure(self, source: TableName, target: TableName, *, expires_at: datetime | None = None) -> None:
         """Make an empty table with the columns of another; one that is there already is refused and left.
+
+        From `expires_at` on it may be gone, by itself or when the next such table is made.
 
         Raises:
             WarehouseUnavailable: The target is there.

@@ -22,6 +22,7 @@ from lib.consolidation.warehouse import (
     Column,
     Execute,
     Parameters,
+    Partitions,
     Row,
     StagingTable,
     Step,
@@ -49,6 +50,10 @@ WHERE schema_name = $dataset AND table_name IN (SELECT unnest($tables)) ORDER BY
 _TABLES = """
 SELECT table_name, comment, estimated_size FROM duckdb_tables()
 WHERE schema_name = $dataset AND starts_with(table_name, $prefix) ORDER BY table_name
+"""
+_EXPIRES = "expires at "
+_EXPIRING = """
+SELECT table_name, comment FROM duckdb_tables() WHERE schema_name = $dataset AND starts_with(comment, $prefix)
 """
 _DATASET = "SELECT schema_name FROM duckdb_schemas() WHERE schema_name = $dataset"
 
@@ -138,7 +143,10 @@ class DuckdbWarehouse:
                 columns[TableName(schema, table)].append(described)
         return {table: tuple(found) for table, found in columns.items()}
 
-    def create_table(self, table: TableName, columns: Sequence[Column]) -> None:
+    def create_table(
+        self, table: TableName, columns: Sequence[Column], *, partitions: Partitions | None = None
+    ) -> None:
+        """DuckDB has no partitions, and nothing expires: a file is read whole in no time."""
         declared = ", ".join(f'"{column.name}" {to_duckdb_type(column.type)}' for column in columns)
         self._execute_all(
             [
@@ -147,9 +155,17 @@ class DuckdbWarehouse:
             ]
         )
 
-    def copy_structure(self, source: TableName, target: TableName) -> None:
-        with self.connection() as connection:
+    def copy_structure(self, source: TableName, target: TableName, *, expires_at: datetime | None = None) -> None:
+        """Tables that have expired since are dropped now, for DuckDB drops none by itself."""
+        with self.connection() as connection, open_transaction(connection):
             connection.execute(f"CREATE TABLE {quoted(target)} AS FROM {quoted(source)} LIMIT 0")
+            if expires_at is None:
+                return
+            expiring = connection.execute(_EXPIRING, {"dataset": target.dataset, "prefix": _EXPIRES}).fetchall()
+            for name, comment in expiring:
+                if datetime.fromisoformat(comment.removeprefix(_EXPIRES)) < datetime.now(UTC):
+                    connection.execute(f"DROP TABLE {quoted(TableName(target.dataset, name))}")
+            connection.execute(f"COMMENT ON TABLE {quoted(target)} IS '{_EXPIRES}{expires_at.isoformat()}'")
 
     def staging_tables(self, dataset: str, prefix: str, *, with_columns: bool = False) -> list[StagingTable]:
         with self.connection() as connection:

@@ -72,7 +72,8 @@ def import_rows(
         day = spec.date_column
         [found] = connection.execute(f'SELECT min("{day}"), max("{day}") FROM {_quoted(spec.table)}').fetchall()
         connection.commit()
-    return RowImport(spec.table, columns, what_happened, rows, *found)
+    first, last = (None if value is None else spec.dates.day_of(value) for value in found)
+    return RowImport(spec.table, columns, what_happened, rows, first, last)
 
 
 def _target(

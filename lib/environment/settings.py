@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
 from lib import places
+from lib.consolidation.retention import Retention
 from lib.consolidation.table_spec import TableSpec
 from lib.environment.batch_state import BatchStateSettings
 from lib.environment.due import DueSettings
@@ -48,6 +49,7 @@ class Environment:
         criteria: When a deployment is a success, and when to roll back: the same.
         batch_state: Where the coordinator records how far each batch is.
         due: Which dates should have rows; None: nothing says so.
+        retention: How long backups, ledger and record of changes are kept.
         unit: What a date's rows are about, in the singular, such as ``game``; empty: reports speak of rows.
         entity: What a unit has several rows for, such as ``player``; empty: reports speak of keys.
     """
@@ -72,6 +74,7 @@ class Environment:
     due: DueSettings | None = None
     unit: str = ""
     entity: str = ""
+    retention: Retention = Retention()
 
     def __post_init__(self) -> None:
         self.batch_state.check_platform(self.platform)
@@ -81,12 +84,15 @@ class Environment:
             if not getattr(self, setting).isprintable():
                 raise UserError(f"{setting}: {getattr(self, setting)!r:.80} is not printable text")
         self._check_files_and_nouns()
+        self._hand_on_to_the_table()
+
+    def _hand_on_to_the_table(self) -> None:
+        """What the environment says of all that its table's dates and tables depend on, whoever made the settings."""
         try:
-            ZoneInfo(self.timezone)
+            zone = ZoneInfo(self.timezone).key
         except (KeyError, ValueError, OSError):
-            raise UserError(
-                f"timezone: {self.timezone!r:.80} is not known; write one such as America/New_York"
-            ) from None
+            raise UserError(f"timezone: {self.timezone!r:.80} is not known; write one such as Europe/Berlin") from None
+        object.__setattr__(self, "table_spec", replace(self.table_spec, timezone=zone, retention=self.retention))
 
     def _check_files_and_nouns(self) -> None:
         for setting in ("quality", "criteria"):

@@ -40,9 +40,9 @@ def table_spec(path: Path, table: Any) -> TableSpec:
     given = _section(path, "table", table, _NEEDED)
     if "name" not in given:
         raise UserError(f"{path}: table.name is missing; write the table that batches are merged into, dataset.table")
-    for name in ("table", "staging"):
+    for name in ("table", "staging", "timezone", "retention"):
         if name in given:
-            right = "write staging: beside table:, not below it" if name == "staging" else "write table.name"
+            right = "write table.name" if name == "table" else f"write {name}: beside table:, not below it"
             raise UserError(f"{path}: table.{name} is not a setting; {right}")
     try:
         named = TableName.parse(str(given["name"]))

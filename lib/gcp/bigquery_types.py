@@ -12,11 +12,19 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from google.cloud.bigquery import ArrayQueryParameter, ScalarQueryParameter, SchemaField, SourceFormat, Table
+from google.cloud.bigquery import (
+    ArrayQueryParameter,
+    ScalarQueryParameter,
+    SchemaField,
+    SourceFormat,
+    Table,
+    TimePartitioning,
+    TimePartitioningType,
+)
 
 from lib.consolidation.errors import TableNotFound
 from lib.consolidation.identifiers import TableName
-from lib.consolidation.warehouse import Column, Parameters, Row, StagingTable, Value
+from lib.consolidation.warehouse import Column, Parameters, Partitions, Row, StagingTable, Value
 
 if TYPE_CHECKING:
     import pyarrow
@@ -48,6 +56,8 @@ def query_parameters(sql: str, parameters: Parameters) -> list[QueryParameter]:
 def _query_parameter(name: str, value: Value) -> QueryParameter:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ArrayQueryParameter(name, "STRING", list(value))
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return ScalarQueryParameter(name, "DATETIME", value)
     return ScalarQueryParameter(name, next(type_ for kind, type_ in _TYPES if isinstance(value, kind)), value)
 
 
@@ -60,6 +70,12 @@ def _schema_field(column: Column) -> SchemaField:
     if column.type.startswith("ARRAY<"):
         return SchemaField(column.name, column.type[6:-1], mode="REPEATED")
     return SchemaField(column.name, column.type)
+
+
+def time_partitioning(partitions: Partitions) -> TimePartitioning:
+    """By day: a longer partition would expire as a whole, counted from its beginning."""
+    keep_ms = None if partitions.keep_days is None else partitions.keep_days * 86_400_000
+    return TimePartitioning(TimePartitioningType.DAY, field=partitions.column, expiration_ms=keep_ms)
 
 
 def columns_of_schema(schema: Iterable[SchemaField]) -> tuple[Column, ...]:

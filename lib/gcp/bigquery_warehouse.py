@@ -14,6 +14,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext, suppress
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from lib.consolidation.identifiers import TableName
 from lib.consolidation.warehouse import (
     Column,
     Parameters,
+    Partitions,
     Row,
     StagingTable,
     Step,
@@ -42,6 +44,7 @@ from lib.gcp.bigquery_types import (
     schema_fields,
     staging_tables_of,
     staging_tables_sql,
+    time_partitioning,
     with_streaming_seen,
 )
 
@@ -146,17 +149,23 @@ class BigqueryWarehouse:
             columns |= columns_by_table(dataset, self.query(columns_sql(dataset), {"tables": names}))
         return columns
 
-    def create_table(self, table: TableName, columns: Sequence[Column]) -> None:
+    def create_table(
+        self, table: TableName, columns: Sequence[Column], *, partitions: Partitions | None = None
+    ) -> None:
         """Without the client's `exists_ok`, which goes on to read the table and fails if a rival drops it."""
         made = bigquery.Table(self._path(table), schema_fields(columns))
+        if partitions:
+            made.time_partitioning = time_partitioning(partitions)
         with bigquery_errors(self._project_id), suppress(exceptions.Conflict):
             self._client.create_table(made, **self._request)
 
-    def copy_structure(self, source: TableName, target: TableName) -> None:
-        """The schema only: a partition filter or an expiry would be no good to a backup."""
-        schema = self._table(source).schema
+    def copy_structure(self, source: TableName, target: TableName, *, expires_at: datetime | None = None) -> None:
+        """The schema only: a partition filter, or the expiry of the source, would be no good to a backup."""
+        made = bigquery.Table(self._path(target), self._table(source).schema)
+        if expires_at:
+            made.expires = expires_at
         with bigquery_errors(self._project_id):
-            self._client.create_table(bigquery.Table(self._path(target), schema), **self._request)
+            self._client.create_table(made, **self._request)
 
     def staging_tables(self, dataset: str, prefix: str, *, with_columns: bool = False) -> list[StagingTable]:
         rows = self.query(staging_tables_sql(dataset, with_columns=with_columns), {"prefix": prefix})

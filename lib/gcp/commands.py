@@ -74,20 +74,20 @@ class GoogleCommands(Commands):
         return self._read_lines(service, "", limit=5)
 
     def count_duplicates(self, since: date) -> Looking:
-        spec, day = self._spec, self._spec.date_column
+        spec, day = self._spec, self._spec.dates.day().replace("`", "")
         key = ", ".join(spec.key_columns)
         active = f" AND {spec.active_column}" if spec.active_column else ""
         return _query(
-            f"SELECT {day}, COUNT(*) AS duplicate_keys FROM (SELECT {day}, {key} "
-            f'FROM {spec.table.sql} WHERE {day} >= "{since}"{active} '
-            f"GROUP BY {day}, {key} HAVING COUNT(*) > 1) GROUP BY {day}"
+            f"SELECT day, COUNT(*) AS duplicate_keys FROM (SELECT {day} AS day, {key} "
+            f"FROM {spec.table.sql} WHERE {spec.dates.since_written(since)}{active} "
+            f"GROUP BY day, {key} HAVING COUNT(*) > 1) GROUP BY day"
         )
 
     def count_rows(self, game_date: date) -> Looking:
         spec = self._spec
         active = f", COUNTIF({spec.active_column}) AS active_rows" if spec.active_column else ""
         return _query(
-            f'SELECT COUNT(*) AS row_count{active} FROM {spec.table.sql} WHERE {spec.date_column} = "{game_date}"'
+            f"SELECT COUNT(*) AS row_count{active} FROM {spec.table.sql} WHERE {spec.dates.of_day_written(game_date)}"
         )
 
     def rows_as_of(self, game_date: date, moment: datetime) -> Looking:
@@ -96,7 +96,7 @@ class GoogleCommands(Commands):
         return _query(
             f"SELECT COUNT(*) AS row_count FROM {spec.table.sql} "
             f'FOR SYSTEM_TIME AS OF TIMESTAMP "{moment.isoformat(timespec="seconds")}" '
-            f'WHERE {spec.date_column} = "{game_date}"'
+            f"WHERE {spec.dates.of_day_written(game_date)}"
         )
 
     def restore_dropped(self, dropped_at: datetime) -> Changing:

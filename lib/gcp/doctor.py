@@ -233,7 +233,7 @@ def partitioning(environment: Environment, clients: GoogleClients) -> Section:
     if field == spec.date_column:
         return Section((question.passes(f"by {field}"),))
     copy = spec.table.sibling(f"{spec.table.table}_partitioned")
-    statement = f"CREATE TABLE {copy} PARTITION BY {spec.date_column} AS SELECT * FROM {spec.table}"
+    statement = f"CREATE TABLE {copy} PARTITION BY {spec.dates.partition} AS SELECT * FROM {spec.table}"
     step = (
         "While no consolidation runs, make a partitioned copy, compare it, and rename both: "
         f"bq query --use_legacy_sql=false {shlex.quote(statement)}"

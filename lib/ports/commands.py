@@ -42,7 +42,7 @@ class Commands(ABC):
         return self.changing(*_run(name, {**parameters, "plan": plan, "reason": reason}))
 
     def consolidate(self, batch_id: str, game_date: date | None) -> Changing:
-        """``runbook consolidate``; a date that is not known here is left for the reader to put in."""
+        """``runbook consolidate``; without a date each date of the batch."""
         return self.changing(*_consolidate(batch_id, game_date))
 
     def consolidate_dry_run(self, batch_id: str, game_date: date | None) -> Looking:
@@ -134,4 +134,4 @@ def _run(name: str, parameters: Mapping[str, object]) -> list[str]:
 
 
 def _consolidate(batch_id: str, game_date: date | None) -> list[object]:
-    return ["consolidate", "--batch", batch_id, "--date", game_date or "YYYY-MM-DD"]
+    return ["consolidate", "--batch", batch_id, *(["--date", game_date] if game_date else [])]

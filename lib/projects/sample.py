@@ -144,7 +144,10 @@ def sample_of_table(warehouse: Warehouse, table: TableName, day_column: str, *, 
     if day_column and day_column not in days:
         raise no_such("DATE column", day_column, days)
     if not days:
-        raise UserError(f"{table} has no DATE column, and without one it cannot be consolidated date by date")
+        raise UserError(
+            f"{table} has no DATE column to guess by; for a TIMESTAMP or DATETIME write the environment's file by "
+            "hand, with date_column: and date_type: below table:"
+        )
     day = day_column or days[0]
     rows = newest_rows(warehouse, table, columns, day, until=until, most=_MOST_ROWS)
     if not rows:

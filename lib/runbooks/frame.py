@@ -36,7 +36,7 @@ _PARAMETERS = """\
 environment: str = "local"  # where to look: a file of params/environments, without its ending
 date: str = "today"  # date to look at: YYYY-MM-DD, today or yesterday
 hours: float = 24  # how far back the logs are read, in hours
-timezone: str = ""  # zone in which a date is a day, such as America/New_York; empty: the environment's"""
+timezone: str = ""  # zone in which a date is a day, such as Europe/Berlin; empty: the environment's"""
 
 _SETUP = """\
 from lib.operations.scope import scope_of

@@ -121,6 +121,30 @@ def test_all_that_waits_for_some_dates_is_consolidated_one_after_another(
         assert (refused.returncode, refused.stdout) == (2, "")
 
 
+def test_a_batch_of_several_dates_is_consolidated_date_by_date(shell: Shell, tmp_path: Path) -> None:
+    dates = ["2026-01-16", "2026-01-17", "2026-01-18"]
+    rows = [f"p{number},g1,player{number},xgb,20.5,21,{day}" for number, day in enumerate([*dates, dates[1]])]
+    header = "prediction_id,game_id,player_lookup,system_id,current_points_line,predicted_points,game_date"
+    file = tmp_path / "dates.csv"
+    file.write_text("\n".join([header, *rows]) + "\n")
+    staged = shell("stage", "--batch", "several", file)
+    assert staged.stdout.splitlines()[-1].startswith("Next: runbook consolidate --batch several")
+    assert "--game-date" not in staged.stdout
+    refused = shell("consolidate", "--batch", "several", "--game-date", dates[0])
+    assert (refused.returncode, "leave the date out to consolidate each of its dates" in refused.stderr) == (2, True)
+    over = shell("consolidate", "--over", dates[1])
+    assert over.stdout.splitlines()[0].startswith(f"{dates[1]} several: consolidated: 2 staged = 2 inserted")
+    planned = shell("consolidate", "--batch", "several", "--dry-run")
+    assert planned.stdout.splitlines()[-1].startswith("3 dates, dry_run: 2 staged = 2 inserted")
+    done = last_json(shell("consolidate", "--batch", "several", "--json"))
+    assert [(one["game_date"], one["status"], one["staged"]) for one in done["dates"]] == [
+        (dates[0], "consolidated", 1),
+        (dates[1], "already_consolidated", 0),
+        (dates[2], "consolidated", 1),
+    ]
+    assert (done["status"], done["staged"], done["staging_dropped"]) == ("consolidated", 2, 1)
+
+
 def test_a_repair_is_planned_applied_and_undone(shell: Shell, home: Path) -> None:
     assert last_json(shell("locks", "list", "--json"))["locks"] == []
     nothing_there = shell("duplicates", "--date", DATE)

@@ -18,24 +18,24 @@ def change_everything(warehouse: Warehouse, locks: ConsolidationLock, spec: Tabl
     """A repair, its undo and a cleanup, each on record."""
     trail = AuditTrail(warehouse, spec)
     trail.records()
-    repair = _record("repair")
+    repair = record_of("repair")
     with trail.filing(repair) as filing:
         repaired = apply_repair(
             warehouse, locks, spec, plan_repair(warehouse, spec, DAY), record=repair.done({"backup": HOSTILE})
         )
         filing.is_filed = True
-    undo = _record("undo")
+    undo = record_of("undo")
     with trail.filing(undo) as filing:
         plan = plan_undo(warehouse, spec, DAY, repaired.backup_table.table)
         undo_repair(warehouse, locks, spec, plan, record=undo.done({}))
         filing.is_filed = True
-    with trail.filing(_record("cleanup")):
+    with trail.filing(record_of("cleanup")):
         drop_merged(warehouse, spec, batch_id, prove_merged(warehouse, spec, batch_id))
     assert [record.status for record in trail.records()] == ["done"] * 3
     assert trail.records(action_id=undo.action_id)[0].reason == HOSTILE
 
 
-def _record(action: str) -> ActionRecord:
+def record_of(action: str) -> ActionRecord:
     return ActionRecord(
         action=action,
         target=HOSTILE,

@@ -45,5 +45,5 @@ def look_at_the_days(warehouse: Warehouse, spec: TableSpec) -> None:
     count_duplicates(warehouse, spec, DAY - timedelta(days=1), DAY, with_rounded=True)
     rows_by_date(warehouse, spec, DAY, DAY)
     for unit, where in (("game_id", {"system_id": ("ensemble",), "is_active": (True, False)}), ("", {})):
-        sql, bound = query_of(DueTable(str(spec.table), spec.date_column, unit, where))
-        due_units(warehouse, sql, {**bound, "since": DAY, "until": DAY})
+        table = DueTable(str(spec.table), spec.date_column, unit, where, spec.date_type)
+        due_units(warehouse, *query_of(table, DAY, DAY, spec.timezone))

@@ -30,7 +30,7 @@ from lib.consolidation.errors import (
 )
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.requirements import guarded
-from lib.consolidation.warehouse import Column, Execute, Require, StagingTable, Step, Warehouse
+from lib.consolidation.warehouse import Column, Execute, Partitions, Require, StagingTable, Step, Warehouse
 
 COLUMNS = (
     Column("name", "STRING"),
@@ -166,9 +166,22 @@ class WarehouseSuite(abc.ABC):
         warehouse.create_table(table, [Column("other", "STRING")])
         assert warehouse.columns(table) == COLUMNS
         assert self.names(warehouse, table) == ["kept"]
-        copy = table.sibling(f"{table.table}_copy")
-        warehouse.copy_structure(table, copy)
-        assert (warehouse.columns(copy), self.names(warehouse, copy)) == (COLUMNS, [])
+        for number, expires_at in enumerate((None, datetime.now(UTC) + timedelta(days=2))):
+            copy = table.sibling(f"{table.table}_copy_{number}")
+            warehouse.copy_structure(table, copy, expires_at=expires_at)
+            assert (warehouse.columns(copy), self.names(warehouse, copy)) == (COLUMNS, [])
+
+    def test_a_table_in_partitions_is_as_any_other(self, warehouse: Warehouse, table: TableName) -> None:
+        parts = table.sibling(f"{table.table}_parts")
+        for keep_days in (None, 40):
+            warehouse.create_table(parts, COLUMNS, partitions=Partitions("moment", keep_days))
+        insert = f"INSERT INTO {parts.sql} (name, moment) VALUES ('a', CURRENT_TIMESTAMP())"
+        warehouse.transact([Execute("insert", insert)], {})
+        found = f"SELECT name FROM {parts.sql} WHERE moment >= @since"
+        since = datetime.now(UTC) - timedelta(days=1)
+        assert warehouse.query(found, {"since": since}) == [{"name": "a"}]
+        assert warehouse.query(found, {"since": since + timedelta(days=2)}) == []
+        assert {column.name for column in warehouse.columns(parts)} == {column.name for column in COLUMNS}
 
     def test_arrays_are_columns_and_parameters(self, warehouse: Warehouse, table: TableName) -> None:
         arrays = table.sibling(f"{table.table}_arrays")

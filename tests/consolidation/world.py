@@ -105,11 +105,12 @@ class World:
     folder: Path
     spec: TableSpec = PREDICTIONS
     lease_seconds: float = 300.0
+    columns: tuple[Column, ...] = MAIN_TABLE
 
     @cached_property
     def warehouse(self) -> HookedWarehouse:
         warehouse = HookedWarehouse(self.folder / "warehouse.duckdb")
-        warehouse.create_table(self.spec.table, MAIN_TABLE)
+        warehouse.create_table(self.spec.table, self.columns)
         return warehouse
 
     @property
@@ -139,7 +140,7 @@ class World:
 
     def again(self) -> World:
         """Another process's view, as far as objects go: the same folder, nothing shared."""
-        return type(self)(self.folder, self.spec, self.lease_seconds)
+        return replace(self)
 
     def stage(
         self, rows: Iterable[Mapping[str, Any]], batch_id: str = "batch_1", *, tables: int = 1

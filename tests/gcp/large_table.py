@@ -1,4 +1,4 @@
-"""What runbooks read of a terabyte in partitions of 1.5 GB, of 600 consolidations of one date, while a batch waits."""
+"""What runbooks read of a terabyte in partitions of 1.5 GB, and of a year of 60,000 consolidations; a batch waits."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class Reads:
     jobs: Mapping[str, list[Job]]
     ledger_rows: int
 
-    def bytes_of(self, runbook: str) -> int:
-        """The sum of the estimates, each an upper bound."""
-        dry = [job for job in self.jobs[runbook] if job.configuration.get("dryRun")]
+    def bytes_of(self, runbook: str, table: str = "") -> int:
+        """The sum of the estimates, each an upper bound; of the statements that name a table, or of all."""
+        dry = [job for job in self.jobs[runbook] if job.configuration.get("dryRun") and table in _sql(job)]
         return sum(int(job.statistics["query"]["totalBytesProcessed"]) for job in dry)
 
     def queries_of(self, runbook: str) -> list[str]:
@@ -60,8 +60,10 @@ def reads_of_a_large_table(acts: GoogleActs) -> Reads:
     rows_a_day = round(_PARTITION_BYTES / acts.bigquery.catalogue.row_width(main.dataset, main.table))
     acts.bigquery.catalogue.sized(main.dataset, main.table, rows_a_day=rows_a_day, days=_DAYS, last_day=acts.today)
     acts.bigquery.sql(
-        f"INSERT INTO {main.dataset}.{ledger.table} SELECT L.* REPLACE (batch_id || '_' || n AS batch_id) "
-        f"FROM {main.dataset}.{ledger.table} AS L, range(600) AS older(n) WHERE day = '{acts.today}'"
+        f"INSERT INTO {main.dataset}.{ledger.table} SELECT L.* REPLACE (batch_id || '_' || n AS batch_id, "
+        "day - CAST(n // 165 AS INTEGER) AS day, committed_at - to_seconds(n * 525) AS committed_at, "
+        "started_at - to_seconds(n * 525) AS started_at, list_resize(staging_tables, 20, staging_tables[1]) AS "
+        f"staging_tables) FROM {main.dataset}.{ledger.table} AS L, range(60000) AS older(n) WHERE day = '{acts.today}'"
     )
     jobs: dict[str, list[Job]] = {name: [] for name in _ASKED}
     records = {}

@@ -19,7 +19,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from lib.consolidation.errors import TableNotFound, WarehouseUnavailable
-from lib.consolidation.warehouse import Column, Execute, Parameters
+from lib.consolidation.warehouse import Column, Execute, Parameters, Partitions
 from lib.errors import RunbookError, Unavailable
 
 if TYPE_CHECKING:
@@ -115,7 +115,8 @@ class AuditTrail:
 
     def file(self, record: ActionRecord) -> None:
         """Append the record. Raises `WarehouseUnavailable` when it cannot be filed."""
-        self._warehouse.create_table(self._spec.actions, ACTION_COLUMNS)
+        partitions = Partitions("filed_at", self._spec.retention.actions_days)
+        self._warehouse.create_table(self._spec.actions, ACTION_COLUMNS, partitions=partitions)
         self._warehouse.transact([record.step(self._spec)], record.parameters)
 
     @contextmanager

@@ -22,8 +22,9 @@ from lib.consolidation.identifiers import TableName
 from lib.consolidation.key import column_list
 from lib.consolidation.ledger import whole_ledger
 from lib.consolidation.marks import check_marks
+from lib.consolidation.merged_tables import is_merged, merged_names
 from lib.consolidation.schema import tables_by_columns
-from lib.consolidation.staging import batch_tables, is_merged, merged_names
+from lib.consolidation.staging import batch_tables
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.upkeep.cleanup_sql import (
     found_sql,
@@ -219,7 +220,7 @@ def _compared(
     found = {name: Counter[str]() for name in ("keyed", "equal", "newer", "inactive")}
     for first, last, within in staged_dates(warehouse, spec, tables, rows):
         sql = found_sql(spec, columns, union(within, staged_items(spec, columns, values=values)), values=values)
-        for row in warehouse.query(sql, {"first": first, "last": last}):
+        for row in warehouse.query(sql, spec.dates.bound(first=first, last=last)):
             for name, counts in found.items():
                 counts[row["staging_table"]] += row[name]
     for table in tables:
@@ -248,7 +249,7 @@ def _generations(
         if can_tell:
             read = generation_columns(spec, columns, all_set=not unset.total())
             sql = generations_sql(spec, read, union(within, column_list(names_of(read), "S")))
-            for row in warehouse.query(sql, {"first": first, "last": last}):
+            for row in warehouse.query(sql, spec.dates.bound(first=first, last=last)):
                 alike[row["staging_table"]] += row["alike"]
                 newer[row["staging_table"]] += row["newer"]
     for table in tables:

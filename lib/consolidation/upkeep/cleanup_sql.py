@@ -35,7 +35,7 @@ def found_sql(spec: TableSpec, columns: Sequence[Column], staged: str, *, values
     Parameters: first and last, dates. Counted over an inner join: BigQuery is not known to take an outer one
     by these conditions.
     """
-    day = quoted(spec.date_column)
+    dates = spec.dates
     active = f"COALESCE(T.{quoted(spec.active_column)}, FALSE)" if spec.active_column else "TRUE"
     compared = _compared_columns(spec, columns)
     equal = " AND ".join(_same_value(spec, column) for column in compared) if values else "FALSE"
@@ -48,8 +48,8 @@ def found_sql(spec: TableSpec, columns: Sequence[Column], staged: str, *, values
         f"LOGICAL_OR({active} AND COALESCE({equal}, FALSE)) AS is_equal, "
         f"LOGICAL_OR({active} AND {replaces}) AS is_newer, "
         f"LOGICAL_OR(NOT {active} AND {replaces}) AS is_inactive FROM ({staged}) AS S "
-        f"JOIN {spec.table.sql} AS T ON {same_key(spec, 'S', 'T')} AND S.{day} = T.{day} "
-        f"WHERE T.{day} BETWEEN @first AND @last GROUP BY S.staging_table, S.staged_row"
+        f"JOIN {spec.table.sql} AS T ON {same_key(spec, 'S', 'T')} AND {dates.day('S')} = {dates.day('T')} "
+        f"WHERE {dates.between('first', 'last', 'T')} GROUP BY S.staging_table, S.staged_row"
         ") AS F GROUP BY F.staging_table"
     )
 
@@ -72,8 +72,9 @@ def generations_sql(spec: TableSpec, columns: Sequence[Column], staged: str) -> 
     Parameters: first and last, dates. Read without keys and values, so it says who is not there, never who is; and
     without a join, so that the main table is read once.
     """
-    day, types = quoted(spec.date_column), {column.name: column.type for column in columns}
+    day, types = spec.dates.day(), {column.name: column.type for column in columns}
     kept = [groupable(name, types[name]) for name in kept_marks(spec, columns)]
+    within = spec.dates.between("first", "last", "T")
     newer = [_not_older_than_date(spec, _marks(spec, columns))]
     for name in _row_id(spec, columns):
         same_row = f"LOGICAL_OR(staging_table = '') OVER (PARTITION BY {day}, {groupable(name, types[name])})"
@@ -83,7 +84,7 @@ def generations_sql(spec: TableSpec, columns: Sequence[Column], staged: str) -> 
         f"LOGICAL_OR(staging_table = '') OVER (PARTITION BY {', '.join([day, *kept])}) AS alike, "
         f"{' OR '.join(newer)} AS newer FROM ({staged} UNION ALL "
         f"SELECT '' AS staging_table, {column_list(names_of(columns), 'T')} FROM {spec.table.sql} AS T "
-        f"WHERE T.{day} BETWEEN @first AND @last) AS B) AS A WHERE A.staging_table != '' GROUP BY A.staging_table"
+        f"WHERE {within}) AS B) AS A WHERE A.staging_table != '' GROUP BY A.staging_table"
     )
 
 
@@ -111,7 +112,7 @@ def _not_older_than_date(spec: TableSpec, marks: Sequence[str]) -> str:
     condition = "FALSE"
     for name in reversed(marks):
         ours = quoted(name)
-        newest = f"MAX(IF(staging_table = '', {ours}, NULL)) OVER (PARTITION BY {quoted(spec.date_column)})"
+        newest = f"MAX(IF(staging_table = '', {ours}, NULL)) OVER (PARTITION BY {spec.dates.day()})"
         condition = f"IF({ours} IS NULL, {condition}, COALESCE({newest} >= {ours}, FALSE))"
     return condition
 

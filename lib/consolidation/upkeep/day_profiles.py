@@ -141,19 +141,19 @@ def profile_days(
 ) -> list[DayProfile]:
     """Each date from `since` to `until` that has rows, oldest first, in one scan; `measures` are of the active rows."""
     written = _written(spec, warehouse.columns(spec.table))
-    counted, day = is_active(spec), f"T.{quoted(spec.date_column)}"
+    counted, day = is_active(spec), spec.dates.day("T")
     units = f"COUNT(DISTINCT IF({counted}, T.{quoted(groups.unit)}, NULL))" if groups.unit else "0"
     grouped = {"day": day, **({"source": f"T.{quoted(groups.source)}"} if groups.source else {})}
     aggregates = ["COUNT(*) AS row_count", f"COUNTIF({counted}) AS active_rows", f"{units} AS units", *written.values()]
     aggregates += [f"{measure.sql} AS {quoted(measure.name)}" for measure in measures]
     selected = [f"{sql} AS {name}" for name, sql in grouped.items()]
     names = ", ".join(grouped.values())
-    bound: dict[str, Value] = {"since": since, "until": until}
+    bound: dict[str, Value] = {**spec.dates.bound(since=since, until=until)}
     for measure in measures:
         bound |= measure.parameters
     rows = warehouse.query(
         f"SELECT {', '.join([*selected, *aggregates])} FROM {spec.table.sql} AS T "
-        f"WHERE {day} BETWEEN @since AND @until GROUP BY {names} ORDER BY {names}",
+        f"WHERE {spec.dates.between('since', 'until', 'T')} GROUP BY {names} ORDER BY {names}",
         bound,
     )
     by_date: dict[date, list[SourceProfile]] = {}
@@ -179,22 +179,22 @@ def last_written(warehouse: Warehouse, spec: TableSpec, since: date, until: date
     Looked for from the end, in up to three queries: mostly the first date has rows, and no other is read.
     """
     written = _written(spec, warehouse.columns(spec.table))
-    day = f"T.{quoted(spec.date_column)}"
+    day = spec.dates.day("T")
     sql = (
         f"SELECT {', '.join([f'{day} AS day', *written.values()])} FROM {spec.table.sql} AS T "
-        f"WHERE {day} BETWEEN @since AND @until GROUP BY {day} ORDER BY {day} DESC LIMIT 1"
+        f"WHERE {spec.dates.between('since', 'until', 'T')} GROUP BY {day} ORDER BY {day} DESC LIMIT 1"
     )
     eve = until - timedelta(days=1)
     for first, last in ((until, until), (eve, eve), (since, eve - timedelta(days=1))):
-        if since <= first <= last and (rows := warehouse.query(sql, {"since": first, "until": last})):
+        if since <= first <= last and (rows := warehouse.query(sql, spec.dates.bound(since=first, until=last))):
             return DayWritten(rows[0]["day"], _newest(rows[0], written))
     return None
 
 
 def rows_of_date(warehouse: Warehouse, spec: TableSpec, game_date: date) -> int:
     """How many rows the date has, superseded ones too."""
-    sql = f"SELECT COUNT(*) AS row_count FROM {spec.table.sql} WHERE {quoted(spec.date_column)} = @day"
-    return int(warehouse.query(sql, {"day": game_date})[0]["row_count"])
+    sql = f"SELECT COUNT(*) AS row_count FROM {spec.table.sql} WHERE {spec.dates.of_day()}"
+    return int(warehouse.query(sql, spec.dates.bound(day=game_date))[0]["row_count"])
 
 
 def _written(spec: TableSpec, columns: Sequence[Column]) -> dict[str, str]:
@@ -212,7 +212,7 @@ def cells_of(
     warehouse: Warehouse, spec: TableSpec, groups: Groups, since: date, game_date: date, *, fewest_dates: int
 ) -> list[Cell]:
     """The units and sources that the date has rows of, or that so many dates since `since` have rows of."""
-    day = f"T.{quoted(spec.date_column)}"
+    day = spec.dates.day("T")
     columns = {name: f"T.{quoted(column)}" for name in ("unit", "source") if (column := getattr(groups, name))}
     selected = ", ".join(f"{column} AS {name}" for name, column in columns.items())
     grouped, names = ", ".join(columns.values()), ", ".join(columns)
@@ -221,9 +221,10 @@ def cells_of(
         "COUNTIF(day < @day AND MOD(DATE_DIFF(@day, day, DAY), 7) = 0) AS alike, "
         "MIN(IF(day < @day, row_count, NULL)) AS fewest, MIN(day) AS first_day "
         f"FROM (SELECT {day} AS day, {selected}, COUNT(*) AS row_count FROM {spec.table.sql} AS T "
-        f"WHERE {day} BETWEEN @since AND @day AND {is_active(spec)} GROUP BY {day}, {grouped}) AS counted "
+        f"WHERE {spec.dates.between('since', 'until', 'T')} AND {is_active(spec)} "
+        f"GROUP BY {day}, {grouped}) AS counted "
         f"GROUP BY {names} HAVING COUNTIF(day = @day) > 0 OR COUNTIF(day < @day) >= @fewest_dates ORDER BY {names}",
-        {"since": since, "day": game_date, "fewest_dates": fewest_dates},
+        {**spec.dates.bound(since=since, until=game_date), "day": game_date, "fewest_dates": fewest_dates},
     )
     return [
         Cell(

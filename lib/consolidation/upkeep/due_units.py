@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from lib.consolidation.dates import DateColumn, DateType
 from lib.consolidation.errors import InvalidIdentifier, UnfitAnswer
 from lib.consolidation.identifiers import TableName, plain_identifier
 from lib.consolidation.key import quoted
@@ -20,9 +21,10 @@ class DueTable:
 
     Attributes:
         name: ``dataset.table``.
-        date_column: Its DATE column.
+        date_column: Says what is due on which date.
         unit_column: Its different values are counted; empty: its rows are.
         where: By column the values of the rows that are due; any others are listed, and not due.
+        date_type: Of its date column. Of a `TIMESTAMP` the date is the day in the environment's zone.
     """
 
     __pydantic_config__ = {"extra": "forbid", "allow_inf_nan": False}  # noqa: RUF012
@@ -31,6 +33,7 @@ class DueTable:
     date_column: str
     unit_column: str = ""
     where: Mapping[str, tuple[bool | int | str, ...]] = field(default_factory=dict)
+    date_type: DateType = "DATE"
 
     def __post_init__(self) -> None:
         try:
@@ -43,12 +46,13 @@ class DueTable:
             raise UserError(f"due.table.where: {empty[0]} names no value, so nothing would ever be due; list some")
 
 
-def query_of(table: DueTable) -> tuple[str, dict[str, Value]]:
-    """GoogleSQL for each date from @since to @until that the table lists, and how many units are due; and its values.
+def query_of(table: DueTable, since: date, until: date, timezone: str = "") -> tuple[str, dict[str, Value]]:
+    """GoogleSQL for each date of these that the table lists, and how many units are due; and its parameters.
 
     A date of which nothing is due counts 0, which is another answer than a date that is not listed.
     """
-    day, bound = f"T.{quoted(table.date_column)}", dict[str, Value]()
+    dates = DateColumn(table.date_column, table.date_type, timezone)
+    bound: dict[str, Value] = {**dates.bound(since=since, until=until)}
     conditions = []
     for number, (column, allowed) in enumerate(table.where.items()):
         bound[f"allowed_{number}"] = [
@@ -58,8 +62,8 @@ def query_of(table: DueTable) -> tuple[str, dict[str, Value]]:
     due = " AND ".join(conditions) or "TRUE"
     unit = f"COUNT(DISTINCT IF({due}, T.{quoted(table.unit_column)}, NULL))" if table.unit_column else f"COUNTIF({due})"
     return (
-        f"SELECT {day} AS day, {unit} AS units FROM {TableName.parse(table.name).sql} AS T "
-        f"WHERE {day} BETWEEN @since AND @until GROUP BY {day}",
+        f"SELECT {dates.day('T')} AS day, {unit} AS units FROM {TableName.parse(table.name).sql} AS T "
+        f"WHERE {dates.between('since', 'until', 'T')} GROUP BY {dates.day('T')}",
         bound,
     )
 
@@ -91,10 +95,10 @@ def _checked(row: Row) -> tuple[date, int]:
 
 def rows_by_date(warehouse: Warehouse, spec: TableSpec, since: date, until: date) -> dict[date, int]:
     """The dates from `since` to `until` that have rows, and how many, superseded ones too: the date column is read."""
-    day = f"T.{quoted(spec.date_column)}"
+    day = spec.dates.day("T")
     rows = warehouse.query(
         f"SELECT {day} AS day, COUNT(*) AS row_count FROM {spec.table.sql} AS T "
-        f"WHERE {day} BETWEEN @since AND @until GROUP BY {day}",
-        {"since": since, "until": until},
+        f"WHERE {spec.dates.between('since', 'until', 'T')} GROUP BY {day}",
+        spec.dates.bound(since=since, until=until),
     )
     return {row["day"]: row["row_count"] for row in rows}

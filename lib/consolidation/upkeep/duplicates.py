@@ -130,7 +130,7 @@ def count_duplicates(
     has rounded columns, which takes as long again.
     """
     rounded = with_rounded and bool(spec.rounded_columns)
-    rows = warehouse.query(_count_sql(spec, with_rounded=rounded), {"since": since, "until": until})
+    rows = warehouse.query(_count_sql(spec, with_rounded=rounded), spec.dates.bound(since=since, until=until))
     return [
         DuplicateCount(
             row["day"],
@@ -153,14 +153,14 @@ def duplicates_on(warehouse: Warehouse, spec: TableSpec, game_date: date) -> Dup
 
 def _count_sql(spec: TableSpec, *, with_rounded: bool) -> str:
     """Rows by exact key, those by rounded key if that is asked for, and those by date. Parameters: since and until."""
-    day = f"T.{quoted(spec.date_column)}"
+    day = spec.dates.day("T")
     keys = {f"key_{number}": name for number, name in enumerate(spec.key_columns)}
     columns = [f"T.{quoted(name)}" for name in keys.values()]
     named = ", ".join(f"{column} AS {alias}" for column, alias in zip(columns, keys, strict=True))
     counted = f"COUNTIF(T.{quoted(spec.active_column)})" if spec.active_column else "COUNT(*)"
     exact = (
         f"SELECT {day} AS day, {named}, COUNT(*) AS stored, {counted} AS copies FROM {spec.table.sql} AS T "
-        f"WHERE {day} BETWEEN @since AND @until GROUP BY {day}, {', '.join(columns)}"
+        f"WHERE {spec.dates.between('since', 'until', 'T')} GROUP BY {day}, {', '.join(columns)}"
     )
     figures = (
         "SUM(copies) AS row_count, COUNTIF(copies > 0) AS key_count, COUNTIF(copies > 1) AS duplicate_keys, "
@@ -197,7 +197,7 @@ def explain_duplicates(
     if count.duplicate_keys == 0:
         return Explanation(count, ())
     columns = warehouse.columns(spec.table)
-    rows = warehouse.query(_rows_sql(spec, columns), {"day": game_date})
+    rows = warehouse.query(_rows_sql(spec, columns), spec.dates.bound(day=game_date))
     try:
         holders = staging_holders(warehouse, spec, game_date)
     except TableNotFound:

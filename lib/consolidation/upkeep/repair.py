@@ -11,7 +11,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 
 from lib.consolidation.fence import transact_fenced
 from lib.consolidation.identifiers import TableName
@@ -20,7 +20,6 @@ from lib.consolidation.key import (
     counted_rows,
     duplicated_rows,
     newest_of_each_key,
-    quoted,
     rows_digest,
     same_key,
 )
@@ -32,6 +31,9 @@ from lib.errors import UserError
 from lib.locking.lock import ConsolidationLock
 
 BACKUP_PREFIX = "_repair_backup_"
+KEPT_FOR_EVER = "it is dropped"
+# What a repair files of its backup.
+BACKUP, BACKUP_UNTIL = "backup", "backup kept until"
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,19 @@ class RepairPlan:
     def is_empty(self) -> bool:
         """Whether there is nothing to repair."""
         return self.duplicate_keys == 0
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A table for the rows of a repair; from `expires_at` on it may be gone, or never where that is None."""
+
+    table: TableName
+    expires_at: datetime | None
+
+    @property
+    def kept_until(self) -> str:
+        """For people, in UTC."""
+        return f"{self.expires_at:%Y-%m-%d %H:%M} UTC" if self.expires_at else KEPT_FOR_EVER
 
 
 @dataclass(frozen=True)
@@ -89,9 +104,8 @@ def plan_repair(
         return RepairPlan(game_date, 0, 0, 0, count.stored_rows, "")
     content = rows_digest(duplicated_rows(spec), warehouse.columns(spec.table))
     found = warehouse.query(
-        f"SELECT COUNT(*) AS row_count, {content} AS content FROM {spec.table.sql} "
-        f"WHERE {quoted(spec.date_column)} = @day",
-        {"day": game_date},
+        f"SELECT COUNT(*) AS row_count, {content} AS content FROM {spec.table.sql} WHERE {spec.dates.of_day()}",
+        spec.dates.bound(day=game_date),
     )[0]
     rows_found = count.duplicate_keys + count.excess_rows
     return RepairPlan(
@@ -99,9 +113,10 @@ def plan_repair(
     )
 
 
-def new_backup(spec: TableSpec, game_date: date) -> TableName:
-    """A fresh name for the backup of a repair."""
-    return spec.table.sibling(f"{BACKUP_PREFIX}{game_date:%Y_%m_%d}_{uuid.uuid4().hex[:8]}")
+def new_backup(spec: TableSpec, game_date: date) -> Backup:
+    """A fresh name for the backup of a repair, and how long it is kept from now on."""
+    table = spec.table.sibling(f"{BACKUP_PREFIX}{game_date:%Y_%m_%d}_{uuid.uuid4().hex[:8]}")
+    return Backup(table, spec.retention.backup_until(datetime.now(UTC)))
 
 
 def apply_repair(
@@ -110,7 +125,7 @@ def apply_repair(
     spec: TableSpec,
     plan: RepairPlan,
     *,
-    backup: TableName | None = None,
+    backup: Backup | None = None,
     record: ActionRecord | None = None,
 ) -> RepairResult:
     """Do what the plan says, under the date's lock, or nothing; the record is filed in the same transaction.
@@ -126,7 +141,7 @@ def apply_repair(
         raise UserError(f"{plan.game_date} has no duplicate keys; there is nothing to repair")
     columns = warehouse.columns(spec.table)
     backup = backup or new_backup(spec, plan.game_date)
-    warehouse.copy_structure(spec.table, backup)
+    warehouse.copy_structure(spec.table, backup.table, expires_at=backup.expires_at)
     try:
         transact_fenced(
             warehouse,
@@ -134,7 +149,7 @@ def apply_repair(
             spec,
             plan.game_date,
             "repair",
-            _repair_steps(spec, columns, backup),
+            _repair_steps(spec, columns, backup.table),
             {
                 "rows_found": plan.rows_found,
                 "duplicate_keys": plan.duplicate_keys,
@@ -144,11 +159,15 @@ def apply_repair(
             record,
         )
     except BaseException:
-        _drop_if_empty(warehouse, backup)
+        _drop_if_empty(warehouse, backup.table)
         raise
     after = duplicates_on(warehouse, spec, plan.game_date)
     return RepairResult(
-        plan.game_date, backup, plan.rows_to_remove, plan.duplicate_keys, duplicate_keys_after=after.duplicate_keys
+        plan.game_date,
+        backup.table,
+        plan.rows_to_remove,
+        plan.duplicate_keys,
+        duplicate_keys_after=after.duplicate_keys,
     )
 
 
@@ -161,7 +180,6 @@ def _drop_if_empty(warehouse: Warehouse, backup: TableName) -> None:
 def _repair_steps(spec: TableSpec, columns: Sequence[Column], backup: TableName) -> list[Step]:
     names = column_list(column.name for column in columns)
     keys = column_list(spec.key_columns)
-    of_date = f"{quoted(spec.date_column)} = @day"
     newest = newest_of_each_key(spec, columns)
     return [
         Execute("find", f"CREATE TEMP TABLE repair_rows AS {duplicated_rows(spec)}"),
@@ -179,7 +197,7 @@ def _repair_steps(spec: TableSpec, columns: Sequence[Column], backup: TableName)
         ),
         Require(
             "wrong_number_of_rows",
-            f"(SELECT COUNT(*) FROM {spec.table.sql} WHERE {of_date}) = @rows_after",
+            f"(SELECT COUNT(*) FROM {spec.table.sql} WHERE {spec.dates.of_day()}) = @rows_after",
         ),
     ]
 

@@ -66,7 +66,7 @@ def _rows_by_date(
 ) -> Iterator[tuple[TableName, date | None, int, int]]:
     """The same, and how many of the rows lack one of the marks."""
     lacks = " OR ".join(f"S.{quoted(name)} IS NULL" for name in marks) or "FALSE"
-    items = f"CAST(S.{quoted(spec.date_column)} AS DATE) AS day, {lacks} AS lacks"
+    items = f"{spec.dates.cast_day('S')} AS day, {lacks} AS lacks"
     for start in range(0, len(tables), TABLES_A_QUERY):
         staged = union(tables[start : start + TABLES_A_QUERY], items)
         for row in warehouse.query(

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from lib.consolidation.identifiers import TableName
-from lib.consolidation.key import column_list, duplicated_rows, quoted, same_key
+from lib.consolidation.key import column_list, duplicated_rows, same_key
 from lib.consolidation.staging import staging_of
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import StagingTable, Warehouse
@@ -26,7 +26,7 @@ def staging_holders(warehouse: Warehouse, spec: TableSpec, game_date: date) -> H
     holders: Holders = {}
     for start in range(0, len(readable), _TABLES_A_QUERY):
         part = readable[start : start + _TABLES_A_QUERY]
-        for row in warehouse.query(_holders_sql(spec, part), {"day": game_date}):
+        for row in warehouse.query(_holders_sql(spec, part), spec.dates.bound(day=game_date)):
             key = tuple(row[name] for name in spec.key_columns)
             holders.setdefault(key, []).append(tables[spec.table.sibling(row["staging_table"])])
     return holders
@@ -36,7 +36,7 @@ def _holders_sql(spec: TableSpec, tables: Sequence[TableName]) -> str:
     keys = column_list(spec.key_columns)
     found = column_list(spec.key_columns, "D")
     union = " UNION ALL ".join(
-        f"SELECT '{table.table}' AS staging_table, {keys} FROM {table.sql} WHERE {quoted(spec.date_column)} = @day"
+        f"SELECT '{table.table}' AS staging_table, {keys} FROM {table.sql} WHERE {spec.dates.of_day()}"
         for table in tables
     )
     duplicated = duplicated_rows(spec, column_list(spec.key_columns, "T"))

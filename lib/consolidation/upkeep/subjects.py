@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from lib.consolidation.key import column_list, quoted
+from lib.consolidation.key import column_list
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.upkeep.day_profiles import is_active
 from lib.consolidation.warehouse import Warehouse
@@ -56,15 +56,15 @@ def subject_columns(spec: TableSpec) -> tuple[str, ...]:
 
 def activity_by_day(warehouse: Warehouse, spec: TableSpec, since: date, until: date) -> list[Activity]:
     """Each date from `since` to `until` that has rows, oldest first."""
-    day = quoted(spec.date_column)
+    day = spec.dates.day("T")
     subject = column_list(subject_columns(spec), "T")
-    grouped = f"T.{day}, {subject}" if subject else f"T.{day}"
+    grouped = f"{day}, {subject}" if subject else day
     rows = warehouse.query(
         "SELECT day, COUNT(*) AS subjects, COUNTIF(active_rows = 0) AS unseen, COUNTIF(active_rows > 1) AS several, "
-        f"MAX(active_rows) AS most FROM (SELECT T.{day} AS day, COUNTIF({is_active(spec)}) AS active_rows "
-        f"FROM {spec.table.sql} AS T WHERE T.{day} BETWEEN @since AND @until GROUP BY {grouped}) AS counted "
+        f"MAX(active_rows) AS most FROM (SELECT {day} AS day, COUNTIF({is_active(spec)}) AS active_rows "
+        f"FROM {spec.table.sql} AS T WHERE {spec.dates.between('since', 'until', 'T')} GROUP BY {grouped}) AS counted "
         "GROUP BY day ORDER BY day",
-        {"since": since, "until": until},
+        spec.dates.bound(since=since, until=until),
     )
     return [Activity(row["day"], row["subjects"], row["unseen"], row["several"], row["most"]) for row in rows]
 
@@ -76,9 +76,9 @@ def subjects_of_date(
     subject, active = column_list(subject_columns(spec), "T"), f"COUNTIF({is_active(spec)})"
     rows = warehouse.query(
         f"SELECT {subject}, COUNT(*) AS row_count, {active} AS active_rows FROM {spec.table.sql} AS T "
-        f"WHERE T.{quoted(spec.date_column)} = @day GROUP BY {subject} "
+        f"WHERE {spec.dates.of_day('T')} GROUP BY {subject} "
         f"HAVING {active} {'> 1' if several else '= 0'} ORDER BY active_rows DESC, {subject} LIMIT {int(most)}",
-        {"day": game_date},
+        spec.dates.bound(day=game_date),
     )
     keys = [{name: row[name] for name in subject_columns(spec)} for row in rows]
     return [Subject(key, row["row_count"], row["active_rows"]) for key, row in zip(keys, rows, strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -14,13 +15,12 @@ from lib.consolidation.key import (
     comparable,
     counted_rows,
     newest_of_each_key,
-    quoted,
     rows_digest,
     same_key,
 )
 from lib.consolidation.table_spec import TableSpec
-from lib.consolidation.upkeep.audit import ActionRecord
-from lib.consolidation.upkeep.repair import BACKUP_PREFIX, delete_keys_of
+from lib.consolidation.upkeep.audit import ActionRecord, AuditTrail
+from lib.consolidation.upkeep.repair import BACKUP, BACKUP_PREFIX, BACKUP_UNTIL, delete_keys_of
 from lib.consolidation.warehouse import Column, Execute, Require, Step, Warehouse
 from lib.errors import UserError
 from lib.locking.lock import ConsolidationLock
@@ -61,14 +61,14 @@ def plan_undo(warehouse: Warehouse, spec: TableSpec, game_date: date, backup_tab
     backup = spec.table.sibling(backup_table)
     columns = warehouse.columns_of([backup]).get(backup)
     if columns is None:
-        raise TableNotFound(f"there is no backup {backup_table}; nothing was put back")
+        raise TableNotFound(f"{_missing(warehouse, spec, backup_table)}; nothing was put back")
     kept = f"(SELECT * FROM {backup.sql} {newest_of_each_key(spec, columns)})"
     found = warehouse.query(
-        f"SELECT COUNT(*) AS row_count, COUNTIF({quoted(spec.date_column)} = @day) AS of_date, "
+        f"SELECT COUNT(*) AS row_count, COUNTIF({spec.dates.of_day()}) AS of_date, "
         f"{rows_digest(f'SELECT * FROM {backup.sql}', columns)} AS content, "
         f"(SELECT COUNT(*) FROM {kept} AS kept) AS kept_rows, "
         f"{_as_many(spec, kept)} AS as_many, {_unchanged(spec, columns, kept)} AS unchanged FROM {backup.sql}",
-        {"day": game_date},
+        spec.dates.bound(day=game_date),
     )[0]
     if not found["row_count"] or found["of_date"] != found["row_count"]:
         raise UserError(f"{backup_table} holds no rows of {game_date}; nothing was put back")
@@ -78,6 +78,15 @@ def plan_undo(warehouse: Warehouse, spec: TableSpec, game_date: date, backup_tab
             "changed, added or removed since, or it was undone already); nothing was changed"
         )
     return UndoPlan(game_date, backup, int(found["row_count"]), int(found["kept_rows"]), found["content"])
+
+
+def _missing(warehouse: Warehouse, spec: TableSpec, backup_table: str) -> str:
+    """Why a backup is not there, as far as the trail of actions says."""
+    for record in AuditTrail(warehouse, spec).records():
+        after = json.loads(record.after) if record.after else {}
+        if after.get(BACKUP) == backup_table and (until := after.get(BACKUP_UNTIL)):
+            return f"backup {backup_table} was kept until {until} and is gone, so this repair cannot be undone any more"
+    return f"there is no backup {backup_table}"
 
 
 def undo_repair(

@@ -14,7 +14,8 @@ from functools import partial
 from lib.consolidation.errors import SourceVanished, WarehouseUnavailable
 from lib.consolidation.identifiers import is_batch_id
 from lib.consolidation.ledger import MOST_RUNS, LedgerRun, ledger_runs
-from lib.consolidation.staging import batch_tables, is_merged, merged_names
+from lib.consolidation.merged_tables import is_merged, merged_in_part, merged_names
+from lib.consolidation.staging import batch_tables
 from lib.consolidation.upkeep.day_profiles import last_written
 from lib.operations.logs.timeline import Progress
 from lib.operations.scope import Scope
@@ -89,13 +90,21 @@ def _on_record(state: BatchState, merged: _Merged | None) -> Outcome:
 
 
 def _in_ledger(scope: Scope, runs: Sequence[LedgerRun]) -> dict[str, _Merged]:
+    """The newest run of each date of a batch. A batch of which dates are missing is not on record as merged."""
+    by_batch: dict[str, list[LedgerRun]] = {}
+    for run in runs:
+        by_batch.setdefault(run.batch_id, []).append(run)
     zone = scope.platform.environment.timezone
-    return {
-        run.batch_id: _Merged(
-            run.started_at, f"{run.staged_rows:,} rows, by the ledger, {local_time(run.committed_at, zone)}"
-        )
-        for run in reversed(runs)
-    }
+    return {batch_id: _merged(own, zone) for batch_id, own in by_batch.items() if not merged_in_part(own)}
+
+
+def _merged(runs: Sequence[LedgerRun], zone: str) -> _Merged:
+    """Runs of one batch, the newest first; of one date the newest counts."""
+    of_dates = list({run.day: run for run in reversed(runs)}.values())
+    rows = sum(run.staged_rows for run in of_dates)
+    dates = f" of {len(of_dates)} dates" if len(of_dates) > 1 else ""
+    words = f"{rows:,} rows{dates}, by the ledger, {local_time(runs[0].committed_at, zone)}"
+    return _Merged(min(run.started_at for run in of_dates), words)
 
 
 def _logged(scope: Scope) -> dict[str, _Merged]:

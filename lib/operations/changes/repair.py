@@ -9,7 +9,7 @@ from typing import Literal
 from lib.consolidation.errors import RepairRefused, TableNotFound
 from lib.consolidation.upkeep.audit import ActionRecord
 from lib.consolidation.upkeep.duplicates import DuplicateCount, duplicates_on
-from lib.consolidation.upkeep.repair import RepairPlan, apply_repair, new_backup, plan_repair
+from lib.consolidation.upkeep.repair import BACKUP, BACKUP_UNTIL, RepairPlan, apply_repair, new_backup, plan_repair
 from lib.consolidation.upkeep.undo import plan_undo, undo_repair
 from lib.errors import UserError
 from lib.operations.changes.action import Applied, Request
@@ -109,6 +109,7 @@ class Repair:
 
     def plan(self) -> Plan:
         day = self.game_date.isoformat()
+        kept_until = new_backup(self.platform.table, self.game_date).kept_until
         found = plan_repair(self.platform.warehouse, self.platform.table, self.game_date, self.counted)
         return Plan(
             question=REPAIR,
@@ -125,7 +126,8 @@ class Repair:
                 "rows afterwards": found.rows_of_date - found.rows_to_remove,
                 "content of those rows": found.rows_digest,
             },
-            undo="all rows of those keys are backed up first, and the repair shows the command that puts them back",
+            undo=f"all rows of those keys are backed up first, and the backup is kept until {kept_until}; the repair "
+            "shows the command that puts them back",
             exhibits=() if found.is_empty else (_plan_table(found, self.rows),),
             nothing_to_do=f"{day} has no duplicate keys and needs no repair" if found.is_empty else "",
             found=found,
@@ -134,9 +136,14 @@ class Repair:
     def apply(self, plan: Plan, record: ActionRecord) -> Applied:
         platform, found = self.platform, plan.found
         backup = new_backup(platform.table, self.game_date)
-        undo = platform.commands.undo_repair(self.game_date, backup.table)
+        undo = platform.commands.undo_repair(self.game_date, backup.table.table)
         kept = found.rows_found - found.rows_to_remove
-        after = {"rows removed": found.rows_to_remove, "rows kept": kept, "backup": backup.table}
+        after = {
+            "rows removed": found.rows_to_remove,
+            "rows kept": kept,
+            BACKUP: backup.table.table,
+            BACKUP_UNTIL: backup.kept_until,
+        }
         done = record.done(after, undo=undo)
         apply_repair(platform.warehouse, platform.locks, platform.table, found, backup=backup, record=done)
         return Applied(f"{found.rows_to_remove:,} rows removed", after, undo, is_filed=True)
@@ -146,7 +153,7 @@ class Repair:
         if again := duplicates_on(warehouse, spec, self.game_date).duplicate_keys:
             return f"{again} duplicate keys are there again: something writes duplicates now"
         try:
-            backed_up = plan_undo(warehouse, spec, self.game_date, str(applied.after["backup"])).rows_to_put_back
+            backed_up = plan_undo(warehouse, spec, self.game_date, str(applied.after[BACKUP])).rows_to_put_back
         except RepairRefused as error:
             return f"it can't be undone any more: {error}"
         whole = backed_up == plan.found.rows_found

@@ -106,8 +106,11 @@ class DueDates:
 
     def _ask(self, since: date, until: date) -> Counted:
         assert self.settings
-        sql, bound = query_of(self.settings.table) if self.settings.table else (self.settings.query, {})
-        return due_units(self._platform.warehouse, sql, {**bound, "since": since, "until": until + _REACH})
+        until += _REACH
+        if table := self.settings.table:
+            query = query_of(table, since, until, self._platform.environment.timezone)
+            return due_units(self._platform.warehouse, *query)
+        return due_units(self._platform.warehouse, self.settings.query, {"since": since, "until": until})
 
 
 class _Once:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from lib.consolidation.identifiers import checked_batch_id
+from lib.consolidation.known import Known
 from lib.consolidation.ledger import MOST_RUNS, LedgerRun, is_cut, ledger_runs
+from lib.consolidation.merged_tables import merged_in_part
 from lib.consolidation.staged_batch import StagedBatch, find_staged
 from lib.consolidation.upkeep.cleanup import Proof, ProvenTable
 from lib.operations.logs.timeline import Progress
@@ -129,8 +131,9 @@ def batch_history(scope: Scope, batch_id: str) -> Section:
         return Section(())
     checked_batch_id(batch_id)
     platform = scope.platform
-    staged = find_staged(platform.warehouse, platform.table, batch_id, scope.game_date)
-    runs = staged.known.runs
+    runs = tuple(ledger_runs(platform.warehouse, platform.table, batch_id=batch_id, most=MOST_RUNS))
+    known = Known(runs, has_fence=bool(runs), has_another_spec=False)
+    staged = find_staged(platform.warehouse, platform.table, batch_id, scope.game_date, known=known)
     table = _table(platform, f"Consolidations of {batch_id}", runs)
     listed = [table for table in staged.listed if table.name in staged.to_merge]
     proven = scope.staging_proofs.of(listed)
@@ -152,9 +155,14 @@ def _batch_check(scope: Scope, runs: Sequence[LedgerRun], staged: StagedBatch, p
         "consolidations": f"the newest {MOST_RUNS}" if is_cut(runs) else len(runs),
     }
     question = BATCH.named(f"Batch {staged.batch_id}").on(evidence)
+    days = sorted({run.day for run in runs})
     done = _in_words(platform, runs[0]) if runs else "never consolidated"
+    if len(days) > 1:
+        done = f"consolidated for {len(days)} dates, {days[0]} to {days[-1]}, the newest {done}"
     if waiting:
-        batch = staged.batch_id, runs[0].day if runs else date_in(staged.batch_id)
+        # Of a batch with several dates the command without one merges those that are left.
+        day = None if len(days) > 1 or merged_in_part(runs) else days[0] if days else date_in(staged.batch_id)
+        batch = staged.batch_id, day
         look, consolidate = platform.commands.consolidate_dry_run(*batch), platform.commands.consolidate(*batch)
         summary = f"{done}; {len(waiting)} staging tables with {rows:,} rows wait"
         step = f"See what it would do: {look}; then do it: {consolidate}"

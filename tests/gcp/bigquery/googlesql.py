@@ -47,6 +47,7 @@ _KINDS = {
     "BOOL": TypeKind.TYPE_BOOL,
     "DATE": TypeKind.TYPE_DATE,
     "TIMESTAMP": TypeKind.TYPE_TIMESTAMP,
+    "DATETIME": TypeKind.TYPE_DATETIME,
     "JSON": TypeKind.TYPE_JSON,
 }
 # As the reference lists them, as far as they are asked for:

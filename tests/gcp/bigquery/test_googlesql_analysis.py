@@ -44,7 +44,10 @@ from tests.gcp.bigquery.world import PROJECT, BigqueryWorld
 from tests.operations.due.schedule import COLUMNS, PRODUCTION, SCHEDULE
 
 MAIN = PREDICTIONS.table
-MOVING = replace(LINES_MOVE, stamped=("updated_at",))
+# East of Greenwich, so that a date is a moment of that date.
+MOVING = replace(LINES_MOVE, stamped=("updated_at",), date_type="TIMESTAMP", timezone="Asia/Tokyo")
+DATETIMES = replace(PREDICTIONS, date_type="DATETIME")
+_DATES = {"TIMESTAMP": "TIMESTAMPTZ", "DATETIME": "TIMESTAMP"}
 BARE = replace(PREDICTIONS, active_column="", row_id_column="", newest_first=(), never_update=())
 
 
@@ -60,6 +63,9 @@ def live_through_everything(world: BigqueryWorld) -> None:
         world.stage([old_revision], batch_id)
         for dry_run in (True, False):
             world.consolidate(batch_id, use_lock=use_lock, dry_run=dry_run, cleanup=False)
+    world.stage([prediction(game_date=day) for day in (DAY, DAY.replace(day=18))], "two_dates")
+    for dry_run in (True, False):
+        world.consolidate("two_dates", game_date=None, dry_run=dry_run)
     with pytest.raises(NothingToConsolidate):
         world.consolidate("unknown")
     ledger_runs(world.warehouse, world.spec, batch_id="batch_0", game_date=DAY, since=NOON)
@@ -97,6 +103,10 @@ def all_that_is_sent(folder: Path, spec: TableSpec, line_type: str) -> list[Sent
 
         world = BigqueryWorld(folder, spec, address=double.address).set_up()
         double.sql(f'ALTER TABLE nba_predictions."{spec.table.table}" ALTER current_points_line TYPE {line_type}')
+        if spec.date_type != "DATE":
+            double.sql(
+                f'ALTER TABLE nba_predictions."{spec.table.table}" ALTER game_date TYPE {_DATES[spec.date_type]}'
+            )
         for column in ("issues VARCHAR[] DEFAULT []", "facts JSON"):
             double.sql(f'ALTER TABLE nba_predictions."{spec.table.table}" ADD COLUMN {column}')
         double.jobs.on_insert.append(record)
@@ -145,7 +155,7 @@ def columns_are_misjudged(one: Sent) -> bool:
 @pytest.mark.long
 def test_all_that_is_sent_is_googlesql(tmp_path: Path) -> None:
     """In one test, because each process that asks the analyzer has to compile it first."""
-    lives = {"live": (PREDICTIONS, "DOUBLE"), "declared": (PREDICTIONS, "DECIMAL(4, 1)"), "bare": (BARE, "DOUBLE")}
+    lives = {"live": (PREDICTIONS, "DOUBLE"), "declared": (DATETIMES, "DECIMAL(4, 1)"), "bare": (BARE, "DOUBLE")}
     lives["moving"] = (MOVING, "DECIMAL(4, 1)")
     for name, (spec, line_type) in lives.items():
         sent = all_that_is_sent(tmp_path / name, spec, line_type)

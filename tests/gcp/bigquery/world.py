@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -58,16 +58,13 @@ class BigqueryWorld(World):
     def set_up(self) -> BigqueryWorld:
         """Dataset and main table."""
         self.client.create_dataset(self.spec.table.dataset)
-        create_main_table(self.client, self.spec)
+        create_main_table(self.client, self.spec, schema_fields(self.columns))
         return self
-
-    def again(self) -> BigqueryWorld:
-        return replace(self)
 
     def table(self, name: TableName | None = None) -> list[Row]:
         if name is not None:
             return super().table(name)
-        every_date = f"`{self.spec.date_column}` >= DATE '0001-01-01'"
+        every_date = f"`{self.spec.date_column}` >= {self.spec.date_type} '0001-01-01'"
         return in_order(self.warehouse.query(f"SELECT * FROM {self.spec.table.sql} WHERE {every_date}"))
 
     def insert(self, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -95,10 +92,10 @@ def with_the_real_schema(client: bigquery.Client, spec: TableSpec) -> None:
 
 
 def create_main_table(
-    client: bigquery.Client, spec: TableSpec, fields: Sequence[bigquery.SchemaField] | None = None
+    client: bigquery.Client, spec: TableSpec, fields: Sequence[bigquery.SchemaField] | None = None, *, cut: str = "DAY"
 ) -> None:
-    """Partitioned by its date, and no statement may read it without a filter of the date."""
+    """Partitioned by its date, by day or otherwise, and no statement may read it without a filter of the date."""
     table = bigquery.Table(f"{client.project}.{spec.table}", fields or schema_fields(MAIN_TABLE))
-    table.time_partitioning = bigquery.TimePartitioning(field=spec.date_column)
+    table.time_partitioning = bigquery.TimePartitioning(cut, field=spec.date_column)
     table.require_partition_filter = True
     client.create_table(table)

@@ -149,6 +149,26 @@ def test_the_undo_on_record_restores_the_table_row_for_row(platform: Platform) -
     assert main_rows(platform) == before
 
 
+def test_a_backup_that_has_expired_is_dropped_by_the_next_repair_and_its_undo_says_so(platform: Platform) -> None:
+    the_race(platform)
+    planned, _ = Repair(platform, DAY).plan().undo.split(";")
+    assert "the backup is kept until 20" in planned
+    approved(platform, Repair(platform, DAY))
+    (first,) = changes(platform)
+    kept = json.loads(first.after)
+    assert kept["backup kept until"] in planned  # to the minute
+    backup = platform.table.table.sibling(kept["backup"])
+    run(platform, f"COMMENT ON TABLE {backup} IS 'expires at 2026-01-01T00:00:00+00:00'")
+    UndoRepair(platform, DAY, backup.table).plan()  # it is still there
+    run(platform, f"INSERT INTO {MAIN} SELECT * FROM {MAIN} LIMIT 1")
+    approved(platform, Repair(platform, DAY))
+    until = kept["backup kept until"]
+    with pytest.raises(UserError, match=f"{backup.table} was kept until {until} and is gone, .*; nothing was put back"):
+        UndoRepair(platform, DAY, backup.table).plan()
+    with pytest.raises(UserError, match="there is no backup _repair_backup_x; nothing was put back"):
+        UndoRepair(platform, DAY, "_repair_backup_x").plan()
+
+
 def test_rows_that_move_after_the_last_look_are_refused_by_the_transaction(platform: Platform) -> None:
     the_race(platform)
     action = Repair(platform, DAY)

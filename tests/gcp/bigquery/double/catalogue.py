@@ -238,7 +238,9 @@ class Catalogue:
         partitioned_by = self.tables[scan.table].get("timePartitioning", {}).get("field")
         size, days = self.sizes.get(scan.table), scan.days
         where = (
-            f' WHERE "{partitioned_by}" BETWEEN ? AND ?' if partitioned_by and not size and days != EVERY_DAY else ""
+            f' WHERE CAST("{partitioned_by}" AS DATE) BETWEEN ? AND ?'
+            if partitioned_by and not size and days != EVERY_DAY
+            else ""
         )
         rows, total = self._measured(f"{total_sql(read)} FROM {quoted(*scan.table)}{where}", days if where else ())
         if size is None:

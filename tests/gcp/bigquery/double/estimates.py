@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from sqlglot import exp
@@ -101,20 +101,31 @@ class Reader:
             low, high = (self._date(condition.args[name]) for name in ("low", "high"))
             return low or date.min, high or date.max
         is_left = isinstance(condition.this, exp.Column) and condition.this.name == column
-        found = self._date(condition.expression if is_left else condition.this)
+        constant = condition.expression if is_left else condition.this
+        found = self._date(constant)
         kind = type(condition) if is_left else _MIRRORED[type(condition)]
         if found is None:
             return EVERY_DAY
         if kind is exp.EQ:
             return found, found
         if kind in (exp.GT, exp.GTE):
-            return found + _DAY * (kind is exp.GT), date.max
-        return date.min, found - _DAY * (kind is exp.LT)
+            return found + _DAY * (kind is exp.GT and not isinstance(self._value(constant), datetime)), date.max
+        return date.min, found - _DAY * (kind is exp.LT and self._begins_a_day(constant))
+
+    def _value(self, constant: exp.Expression) -> Any:
+        if isinstance(constant, exp.Cast):
+            return self._value(constant.this)
+        return self.parameters.get(constant.name) if isinstance(constant, exp.Parameter) else constant.this
+
+    def _begins_a_day(self, constant: exp.Expression) -> bool:
+        value = self._value(constant)
+        return not isinstance(value, datetime) or value.time() == time.min
 
     def _date(self, constant: exp.Expression) -> date | None:
-        if isinstance(constant, exp.Cast):
-            return self._date(constant.this)
-        value = self.parameters.get(constant.name) if isinstance(constant, exp.Parameter) else constant.this
+        """The partition, a day of UTC, that holds the constant."""
+        value = self._value(constant)
+        if isinstance(value, datetime):
+            return value.date()
         try:
             return value if isinstance(value, date) else date.fromisoformat(str(value))
         except ValueError:

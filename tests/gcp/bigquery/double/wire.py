@@ -23,6 +23,7 @@ _READERS = {
     "NUMERIC": Decimal,
     "DATE": date.fromisoformat,
     "TIMESTAMP": datetime.fromisoformat,
+    "DATETIME": datetime.fromisoformat,
     "STRING": str,
 }
 

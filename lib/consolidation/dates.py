@@ -1,0 +1,139 @@
+"""The date of a row: the day of the value in its date column, as GoogleSQL compares and groups it.
+
+BigQuery skips partitions only where the column itself is compared with constants. So a day of moments is a range whose
+ends are computed here, where daylight saving is right: a day may have 23 or 25 hours. A function of the column only
+names the day of rows that were selected so.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal
+
+from lib.errors import UserError
+from lib.words.dates import start_of, zone
+
+DateType = Literal["DATE", "TIMESTAMP", "DATETIME"]
+Bounds = dict[str, date | datetime]
+_ZONE_NAME = re.compile(r"[A-Za-z0-9_+/-]{1,60}", re.ASCII)
+_ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class DateColumn:
+    """A column that says of which date a row is.
+
+    Attributes:
+        name: A plain identifier.
+        type: With `TIMESTAMP` the date is the day in the time zone, with `DATETIME` the value's own day.
+        timezone: Of `TIMESTAMP` only; empty: UTC.
+    """
+
+    name: str
+    type: DateType = "DATE"
+    timezone: str = ""
+
+    def __post_init__(self) -> None:
+        if self.type == "TIMESTAMP":
+            if not _ZONE_NAME.fullmatch(self.zone):
+                raise UserError(f"time zone {self.zone!r:.80} is not known; write one such as Europe/Berlin")
+            zone(self.zone)
+
+    @property
+    def is_date(self) -> bool:
+        return self.type == "DATE"
+
+    @property
+    def zone(self) -> str:
+        """In which a moment is of a date."""
+        return self.timezone or "UTC"
+
+    def of_day(self, alias: str = "", name: str = "day") -> str:
+        """Whether a row is of the date; never TRUE of NULL. Parameters: `bound` of this name."""
+        column = self._column(alias)
+        return f"{column} = @{name}" if self.is_date else self._within(column, name, name)
+
+    def not_of_day(self, alias: str = "", name: str = "day") -> str:
+        """Whether a row is of another date, or of none. Parameters: `bound` of this name."""
+        if self.is_date:
+            return f"{self._column(alias)} IS DISTINCT FROM @{name}"
+        return f"({self.of_day(alias, name)}) IS NOT TRUE"
+
+    def between(self, first: str, last: str, alias: str = "") -> str:
+        """Whether a row is of a date from the first to the last. Parameters: `bound` of both names."""
+        column = self._column(alias)
+        return f"{column} BETWEEN @{first} AND @{last}" if self.is_date else self._within(column, first, last)
+
+    def day(self, alias: str = "") -> str:
+        """The date of a row, to be selected and grouped by; in a filter it would skip no partition."""
+        return self._day_of(self._column(alias))
+
+    def cast_day(self, alias: str) -> str:
+        """The date of a staged row, whose column may be of another type."""
+        return self._day_of(f"CAST({self._column(alias)} AS {self.type})")
+
+    def bound(self, **days: date) -> Bounds:
+        """The parameters of dates, by the name of each."""
+        if self.is_date:
+            return dict(days)
+        bounds: Bounds = {}
+        for name, day in days.items():
+            bounds[f"{name}_start"], bounds[f"{name}_end"] = self.limits(day)
+        return bounds
+
+    def day_of(self, value: date | datetime) -> date:
+        """The date of a value of the column's type."""
+        if not isinstance(value, datetime):
+            return value
+        return (value.astimezone(zone(self.zone)) if self.type == "TIMESTAMP" else value).date()
+
+    def since_written(self, day: date) -> str:
+        """Whether a row is of the date or a later one, with the value written out: for people, never run."""
+        return f"{self.name} >= {_written(self.limits(day)[0])}"
+
+    def of_day_written(self, day: date) -> str:
+        """Whether a row is of the date, likewise."""
+        first, after = map(_written, self.limits(day))
+        return f"{self.name} = {first}" if self.is_date else f"{self.name} >= {first} AND {self.name} < {after}"
+
+    @property
+    def partition(self) -> str:
+        """What a table is to be partitioned by, in GoogleSQL."""
+        return self.name if self.is_date else f"{self.type}_TRUNC({self.name}, DAY)"
+
+    def limits(self, day: date) -> tuple[date | datetime, date | datetime]:
+        """The first value of the date, and the first after it: dates, aware moments (UTC) or naive datetimes."""
+        return self._start(day), self._start(day + _ONE_DAY) if day < date.max else self._last_of_all
+
+    def _start(self, day: date) -> date | datetime:
+        if self.is_date:
+            return day
+        if self.type == "DATETIME":
+            return datetime.combine(day, time.min)
+        try:
+            return start_of(day, self.zone)
+        except OverflowError:  # the first day of the year 1, east of Greenwich
+            return datetime.min.replace(tzinfo=UTC)
+
+    @property
+    def _last_of_all(self) -> date | datetime:
+        if self.is_date:
+            return date.max
+        return datetime.max.replace(tzinfo=UTC if self.type == "TIMESTAMP" else None)
+
+    def _column(self, alias: str) -> str:
+        return f"{alias}.`{self.name}`" if alias else f"`{self.name}`"
+
+    def _day_of(self, value: str) -> str:
+        if self.is_date:
+            return value
+        return f"DATE({value}, '{self.zone}')" if self.type == "TIMESTAMP" else f"DATE({value})"
+
+    def _within(self, column: str, first: str, last: str) -> str:
+        return f"{column} >= @{first}_start AND {column} < @{last}_end"
+
+
+def _written(value: date | datetime) -> str:
+    return f'"{value}"'
