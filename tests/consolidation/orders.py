@@ -12,7 +12,7 @@ from lib.consolidation.errors import StagedDataError
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.upkeep.cleanup import Proof, prove_merged, prove_waiting
-from lib.consolidation.upkeep.day_profiles import last_written, profile_days, rows_of_date
+from lib.consolidation.upkeep.day_profiles import Groups, last_written, profile_days, rows_of_date
 from lib.consolidation.upkeep.due_units import rows_by_date
 from lib.consolidation.upkeep.duplicates import count_duplicates, explain_duplicates
 from lib.consolidation.upkeep.repair import apply_repair, plan_repair
@@ -95,7 +95,7 @@ def _check_figures(world: World, day: date) -> None:
     warehouse, spec = world.warehouse, world.spec
     span = day - _ONE_DAY, day + _ONE_DAY
     expected = {span[0]: 1, day: 3, span[1]: 1}
-    assert {one.game_date: one.rows for one in profile_days(warehouse, spec, [], *span)} == expected
+    assert {one.game_date: one.rows for one in profile_days(warehouse, spec, [], *span, Groups())} == expected
     assert {one.game_date: one.subjects for one in activity_by_day(warehouse, spec, *span)} == expected
     assert {one.game_date: one.rows for one in count_duplicates(warehouse, spec, *span)} == expected
     assert rows_by_date(warehouse, spec, *span) == expected

@@ -210,7 +210,7 @@ def test_a_table_waits_until_each_of_its_dates_is_merged(tmp_path: Path) -> None
     [batch] = staging_backlog(world.warehouse, world.spec)
     assert (batch.merged_tables, batch.unmerged_tables) == (0, 1)
     first = consolidator.consolidate_dates(batch_id="b", dates=[DAYS[0]], cleanup=False)
-    assert (first.staged, first.as_data()["dates"][0]["game_date"]) == (1, str(DAYS[0]))
+    assert (first.staged, first.as_data("game_date")["dates"][0]["game_date"]) == (1, str(DAYS[0]))
     [batch] = staging_backlog(world.warehouse, world.spec)
     assert (batch.merged_tables, batch.unmerged_tables) == (1, 0)
     assert merged_in_part(ledger_runs(world.warehouse, world.spec)) == set()

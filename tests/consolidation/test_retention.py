@@ -11,10 +11,10 @@ import pytest
 
 from lib.consolidation.errors import StagedDataError
 from lib.consolidation.retention import Retention
-from lib.environment import Environment
 from lib.environment.table import table_spec
 from lib.errors import UserError
 from tests.consolidation.world import World, predictions, quoted
+from tests.environments import local
 
 
 @pytest.mark.parametrize(
@@ -32,12 +32,14 @@ def test_what_cannot_be_is_refused(settings: dict[str, int], said: str) -> None:
 
 def test_a_table_has_its_environments_zone_and_retention() -> None:
     kept = Retention(backups_days=None, ledger_days=400)
-    made = Environment(name="x", platform="embedded", project_id="x", timezone="Asia/Tokyo", retention=kept)
+    made = local(timezone="Asia/Tokyo", retention=kept)
     assert (made.table_spec.timezone, made.table_spec.retention) == ("Asia/Tokyo", kept)
     assert replace(made, timezone="Europe/Paris").table_spec.timezone == "Europe/Paris"
     for setting in ("timezone", "retention"):
-        with pytest.raises(UserError, match=f"x.yaml: table.{setting}: write {setting}: beside table:, not below it"):
-            table_spec(Path("x.yaml"), {setting: "Asia/Tokyo"})
+        with pytest.raises(
+            UserError, match=f"x.yaml: table.{setting} is not a setting; write {setting}: beside table:, not below it"
+        ):
+            table_spec(Path("x.yaml"), {"name": "a.b", setting: "Asia/Tokyo"})
 
 
 @pytest.mark.parametrize(("days", "is_known"), [(398.9, True), (399.1, False)])

@@ -14,6 +14,7 @@ import yaml
 from click.testing import CliRunner
 
 from lib.cli import cli
+from lib.consolidation.retention import Retention
 from lib.consolidation.staging_names import StagingNames
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.upkeep.due_units import DueTable
@@ -67,7 +68,13 @@ EMBEDDED: dict[str, Any] = {
     },
     "batch_state": {"path": "batches.json", "stuck_after_minutes": 10},
     "due": {
-        "table": {"name": "shop.open_days", "date_column": "day", "unit_column": "store", "where": {"open": [1]}},
+        "table": {
+            "name": "shop.open_days",
+            "date_column": "day",
+            "date_type": "DATE",
+            "unit_column": "store",
+            "where": {"open": [1]},
+        },
         "calendar": {
             "seasons": [{"first": "2026-01-01", "last": "2026-12-31", "name": "all year"}],
             "breaks": [{"first": "2026-05-01", "last": "2026-05-01"}],
@@ -76,11 +83,13 @@ EMBEDDED: dict[str, Any] = {
         "units": "stores",
         "by_hour": 20,
     },
+    "retention": {"backups_days": 30, "ledger_days": 400, "actions_days": 400},
     "staging": {"name": "_staging_{batch}_{worker}", "workers": ["[a-z]+"], "service": "w"},
     "table": {
         "name": "shop.orders",
         "key_columns": ["order_id", "sku"],
         "date_column": "order_date",
+        "date_type": "TIMESTAMP",
         "nullable_keys": ["sku"],
         "row_id_column": "row_id",
         "newest_first": ["updated_at"],
@@ -99,7 +108,7 @@ GOOGLE: dict[str, Any] = {
 }
 SECTIONS = (
     *(Environment, TableSpec, StagingNames, ServiceNames, LockSettings, GoogleSettings, RedactionSettings, Channel),
-    *(NotificationSettings, BatchStateSettings, DueSettings, Calendar, Days, DueTable, Repository),
+    *(NotificationSettings, BatchStateSettings, DueSettings, Calendar, Days, DueTable, Repository, Retention),
 )
 # What stands in no file: an environment is called what its file is called, and the others are read from a section.
 FROM_ELSEWHERE = {"table_spec", "repositories"}
@@ -135,6 +144,9 @@ WRONG = [
     (("due", "by_hour"), 49),
     (("due", "calendar", "weekdays"), ["Monday"]),
     (("due", "table", "where"), {"open": []}),
+    (("retention", "backups_days"), 0),
+    (("retention", "ledger_days"), 3),
+    (("retention", "actions_days"), 0.5),
     (("staging", "name"), "_staging_{batch}"),
     (("staging", "workers"), ["("]),
     (("table", "name"), "orders"),
@@ -142,6 +154,7 @@ WRONG = [
     (("table", "key_columns"), ["sku", "SKU"]),
     (("table", "date_column"), ""),
     (("table", "date_column"), "the date"),
+    (("table", "date_type"), "TIME"),
     (("table", "newest_first"), ["a;"]),
     (("table", "supersedes"), ["order_id", "sku"]),
     (("table", "stamped"), ["order_date"]),
