@@ -13,7 +13,7 @@ from datetime import date
 
 from lib.consolidation.upkeep.duplicates import DuplicateCount, DuplicateKind, Explanation, explain_duplicates
 from lib.operations.duplicates import writers
-from lib.operations.duplicates.key_table import key_table
+from lib.operations.duplicates.key_tables import key_tables
 from lib.operations.logs.history import LogHistory
 from lib.operations.logs.timeline import batch_names
 from lib.operations.logs.validations import in_words, invalid_runs, is_of_inactive_rows
@@ -94,16 +94,9 @@ def explanation(scope: Scope) -> Section:
     counted = scope.duplicates.on(scope.game_date)
     explained = explain_duplicates(platform.warehouse, platform.table, scope.game_date, counted)
     zone = platform.environment.timezone
-    table = key_table(
-        f"Duplicate keys of {scope.game_date}",
-        platform.table.key_columns,
-        explained.groups,
-        cut=explained.count.duplicate_keys - len(explained.groups),
-        timezone=zone,
-    )
     # Whether there are any is another check's answer; an undo brings them back after this.
     checks = (_cause_check(explained, zone),) if explained.groups else ()
-    return Section(checks, (table,))
+    return Section(checks, (*key_tables(explained, zone),))
 
 
 def _counted(
