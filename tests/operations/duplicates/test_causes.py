@@ -100,7 +100,8 @@ def test_a_report_says_what_differs(empty: Platform, tmp_path: Path) -> None:
     table = unescape(everything_in(found))
     assert "quantity: 98 kept, 1 removed" in table
     assert "only updated_at" in table
-    assert "2026-11-27 18:00:00.250 CET" in table
+    assert "2026-11-27 18:00:00.250 CET, 18:00:00.000 CET" in table
+    assert "Identical rows: 2 keys, none in staging" in table
     assert "20261127" + "0000" in table  # an id, without commas
     said = table + "".join(
         everything_in(section) for section in (duplicates(scope, DAY, DAY), remaining_duplicates(scope, Section(())))

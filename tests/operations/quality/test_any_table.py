@@ -14,11 +14,11 @@ import pytest
 
 from lib.consolidation.upkeep.column_rules import ColumnRule
 from lib.consolidation.upkeep.day_profiles import Groups
-from lib.operations.quality.completeness import completeness
 from lib.operations.quality.rules import QualityRules, VolumeRules
 from lib.operations.quality.usual_rows import RecentRows
 from lib.operations.quality.values import ranges
 from lib.operations.quality.volume import volume
+from lib.operations.sources.completeness import completeness
 from lib.platform import Platform
 from lib.verdict.verdict import Verdict
 from tests.operations.quality.shop import (

@@ -12,9 +12,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from lib.operations.quality.completeness import completeness
 from lib.operations.quality.night import Night, night_of
 from lib.operations.scope import scope_of
+from lib.operations.sources.completeness import completeness
 from lib.operations.sources.values_by_source import values_by_source
 from lib.platform import Platform
 from lib.verdict.section import Section

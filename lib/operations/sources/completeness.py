@@ -16,8 +16,8 @@ from itertools import islice
 from lib.consolidation.upkeep.day_profiles import Cell
 from lib.environment.nouns import counted, plural
 from lib.operations.quality.night import Night
-from lib.operations.quality.usual_sources import UsualSource, is_usual, last_rows, usual_sources
 from lib.operations.quality.volume import so_far
+from lib.operations.sources.usual_sources import UsualSource, is_usual, last_rows, usual_sources
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, Table, not_asked, section
 from lib.words.quantities import Value
