@@ -34,7 +34,6 @@ ARCHIVE = Question("archive", "Archive of runs")
 STATE_FOLDER = Question("state_folder", "State folder")
 LOCK_STORE = Question("lock_store", "Lock store")
 BATCH_STATES = Question("batch_states", "Batch state")
-DUE = Question("due", "Which dates are due")
 _MAIN_TABLE = Question("main_table", "Main table")
 _FENCES = Question("fences", "Fences")
 _LEDGER = Question("ledger", "Ledger")
@@ -102,7 +101,6 @@ def _common_steps(platform: Platform) -> list[Step]:
         (_LEDGER, _ledger),
         (LOCK_STORE, lock_store),
         (BATCH_STATES, batch_states),
-        (DUE, due),
         (LOGS, log_freshness),
         (FIRESTORE_ACCESS, firestore_access),
         *((HEALTH, partial(health, service=service)) for service in platform.environment.services.both),
@@ -160,16 +158,6 @@ def batch_states(scope: Scope) -> Section:
         return Section((question.passes(f"{source.place} answers: {found} batches in 14 days"),))
     step = "While nothing is due that is right; otherwise correct batch_state in the environment's file."
     return Section((question.warns(f"{source.place} has no batch that started in the last 14 days", step),))
-
-
-def due(scope: Scope) -> Section:
-    """Whether the environment's `due`, if it has one, says if rows of today are."""
-    if scope.due.settings is None:
-        return Section(())
-    found = scope.due.on(scope.game_date)
-    if found.is_due is None:
-        return Section((DUE.unknown(str(found), "Correct due: in the environment's file, or what it reads."),))
-    return Section((DUE.passes(f"{scope.game_date}: {found}"),))
 
 
 def _main_table(scope: Scope) -> Section:

@@ -15,7 +15,6 @@ from lib.consolidation.upkeep.due_units import DueTable
 from lib.embedded.adapters import EmbeddedAdapters
 from lib.embedded.logs import append_entries
 from lib.environment import Calendar, Days, DueSettings
-from lib.operations.doctor import due
 from lib.operations.due.answer import by_calendar
 from lib.operations.due.dates import DueDates
 from lib.operations.due.rows_due import rows_due
@@ -254,23 +253,3 @@ def test_in_the_off_season_no_service_has_to_say_anything(platform: Platform) ->
     assert all("off-season, the season starts again on 2026-04-07" in said for said in seen.values())
     weekdays = DueSettings(calendar=Calendar(weekdays=("Mon",)))
     assert steps_without_rows(with_due(platform, weekdays), now=LATE)["logs_coordinator"].startswith("UNKNOWN")
-
-
-@pytest.mark.parametrize(
-    ("source", "verdict", "said"),
-    [
-        (DueSettings(calendar=Calendar(seasons=(Days(date(2025, 1, 1), date(2999, 1, 1)),))), Verdict.PASS, "rows due"),
-        (
-            DueSettings(query="SELECT day, 1 FROM nowhere.here WHERE day BETWEEN @since AND @until"),
-            Verdict.UNKNOWN,
-            "nowhere",
-        ),
-        (None, None, ""),
-    ],
-)
-def test_doctor_asks_the_source(
-    platform: Platform, source: DueSettings | None, verdict: Verdict | None, said: str
-) -> None:
-    checks = due(scope_of(with_due(platform, source) if source else platform)).checks
-    assert [check.verdict for check in checks] == ([verdict] if verdict else [])
-    assert all(said in check.summary for check in checks)
