@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from lib.consolidation.upkeep.duplicates import DuplicateKind, explain_duplicates
 from lib.consolidation.upkeep.repair import apply_repair, plan_repair
 from lib.embedded.adapters import EmbeddedAdapters
-from lib.environment import Environment
 from lib.operations.duplicates.duplicates import duplicates, explanation, remaining_duplicates
 from lib.operations.scope import scope_of
 from lib.platform import Platform
 from lib.verdict.section import Section
+from tests.environments import local
 from tests.operations.quality.shop import DAY, FOREIGN, everything_in, insert, orders, shop
 
 CONTENT = ("store_id", "channel", "quantity", "price")
@@ -31,7 +31,7 @@ CHANGES = st.lists(st.tuples(st.sets(st.sampled_from(CONTENT)), st.booleans()), 
 
 @pytest.fixture(scope="module")
 def looked_at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    environment = Environment(name="local", platform="embedded", project_id="local")
+    environment = local()
     platform = shop(Platform(environment, EmbeddedAdapters(tmp_path_factory.mktemp("shop") / "state", environment)))
     with platform.warehouse.session():
         yield platform
