@@ -22,7 +22,11 @@ class DuplicateCounts:
         platform = self._platform
         found = count_duplicates(platform.warehouse, platform.table, since, until, with_rounded=True)
         by_date = {count.game_date: count for count in found}
-        self._known |= {day: by_date.get(day) for day in days_of(since, until)}
+        counted = {day: by_date.get(day) for day in days_of(since, until)}
+        # A repair in between: what explained the duplicates of before explains none of those that are there now.
+        for day in [day for day in counted if day in self._explained and counted[day] != self._known[day]]:
+            del self._explained[day]
+        self._known |= counted
         return found
 
     def between(self, since: date, until: date) -> list[DuplicateCount]:

@@ -197,7 +197,9 @@ def _cause_check(explained: Explanation, timezone: str) -> Check:
     }
     columns = Counter(name for group in explained.groups for name in group.differs).most_common()
     evidence |= {"keys that differ in": [f"{name} ({number:,})" for name, number in columns[:_MOST_COLUMNS]]}
-    summary = ", ".join(f"{number} keys: {kind} ({_CAUSES[kind]})" for kind, number in kinds.items())
+    summary = ", ".join(
+        f"{number} {'key' if number == 1 else 'keys'}: {kind} ({_CAUSES[kind]})" for kind, number in kinds.items()
+    )
     if more := explained.keys_left_out:
         summary = f"of the first {len(explained.groups):,} keys, {summary}; {more:,} more were not read"
     if differs := _differs(explained, [name for name, _ in columns]):

@@ -41,7 +41,7 @@ def labelled(home: Path, *revisions: tuple[str, int, dict[str, str]], service: s
 
 def checks_of(platform: Platform, worker: Repository, coordinator: Repository | None = None) -> Sequence[Check]:
     both = {"worker": worker, "coordinator": coordinator} if coordinator else {"worker": worker}
-    services = ServiceNames(repositories=both)  # type: ignore[arg-type]
+    services = ServiceNames(WORKER, COORDINATOR, both)  # type: ignore[arg-type]
     compared = replace(platform, environment=replace(platform.environment, services=services))
     return deployed_commits(scope_of(compared, now=NOW)).checks
 
