@@ -163,7 +163,7 @@ class BatchResult:
 
 
 def log_committed(result: ConsolidationResult, date_column: str) -> None:
-    """Say so in the guide's lines, with every figure as fields of the first."""
+    """Say so in the lines that operators know, with every figure as fields of the first."""
     logger.info(
         "✅ MERGE complete: %d rows affected in %.1fms (batch=%s)",
         result.inserted + result.updated,
