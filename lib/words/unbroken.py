@@ -10,7 +10,7 @@ import re
 from html import escape, unescape
 
 _WORD = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d\S*(?: [A-Z]{2,5}\b)?|\S+")  # a moment with its zone is one
-_BREAKABLE = re.compile(r"\w[^\s\w.,:;'\"()]+\w")
+_BREAKABLE = re.compile(r"[^\s\w.,:;'\"()<>][^\s\w]{0,9}\w")
 
 
 def unbroken(text: str) -> str:

@@ -35,7 +35,7 @@
 
   // As lib/words/unbroken.py has it.
   const moment = /(\d{4}-\d\d-\d\d \d\d:\d\d\S*(?: [A-Z]{2,5}\b)?|\S+)/;
-  const breakable = /[\p{L}\p{N}_][^\p{L}\p{N}_\s.,:;'"()]+[\p{L}\p{N}_]/u;
+  const breakable = /[^\p{L}\p{N}_\s.,:;'"()<>][^\p{L}\p{N}_\s]{0,9}[\p{L}\p{N}_]/u;
   const unbroken = (text) =>
     text.split(moment).map((word, at) => (at % 2 && breakable.test(word) ? element("span", "whole", word) : word));
 
