@@ -42,7 +42,7 @@ class ChangeKind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Change:
+class Changed:
     """One of them.
 
     Attributes:
@@ -75,7 +75,7 @@ class Comparison:
         is_worse: A verdict got worse, or there is a check that does not pass and was not made before.
     """
 
-    changes: tuple[Change, ...]
+    changes: tuple[Changed, ...]
     is_worse: bool
 
 
@@ -158,7 +158,7 @@ def _has_new_trouble(before: RunRecord, after: RunRecord) -> bool:
     return bool(old) and any(new[question].verdict is not Verdict.PASS for question in new.keys() - old.keys())
 
 
-def _of_runs(before: RunRecord, after: RunRecord, tolerance: float) -> Iterator[Change]:
+def _of_runs(before: RunRecord, after: RunRecord, tolerance: float) -> Iterator[Changed]:
     yield from _of_verdicts("verdict", before.verdict or Verdict.UNKNOWN, after.verdict or Verdict.UNKNOWN)
     yield from _of_values("", _of_run(before), _of_run(after), tolerance)
 
@@ -174,43 +174,43 @@ def _plain(value: object) -> Value:
     return value if isinstance(value, int | float) else str(value)
 
 
-def _of_checks(before: RunRecord, after: RunRecord, tolerance: float) -> Iterator[Change]:
+def _of_checks(before: RunRecord, after: RunRecord, tolerance: float) -> Iterator[Changed]:
     old, new = _by_question(before), _by_question(after)
     for question in dict.fromkeys([*old, *new]):
         if question not in old:
-            yield Change(ChangeKind.APPEARED, new[question].name, None, _in_words(new[question]))
+            yield Changed(ChangeKind.APPEARED, new[question].name, None, _in_words(new[question]))
         elif question not in new:
-            yield Change(ChangeKind.GONE, old[question].name, _in_words(old[question]), None)
+            yield Changed(ChangeKind.GONE, old[question].name, _in_words(old[question]), None)
         else:
             yield from _of_check(old[question], new[question], tolerance)
 
 
-def _of_check(before: Check, after: Check, tolerance: float) -> Iterator[Change]:
+def _of_check(before: Check, after: Check, tolerance: float) -> Iterator[Changed]:
     yield from _of_verdicts(after.name, before.verdict, after.verdict)
     yield from _of_value(after.name, before.summary, after.summary, tolerance)
     yield from _of_values(after.name, _by_label(before), _by_label(after), tolerance)
 
 
-def _of_verdicts(where: str, before: Verdict, after: Verdict) -> Iterator[Change]:
+def _of_verdicts(where: str, before: Verdict, after: Verdict) -> Iterator[Changed]:
     if before is not after:
         kind = ChangeKind.WORSE if after.badness > before.badness else ChangeKind.BETTER
-        yield Change(kind, where, str(before), str(after))
+        yield Changed(kind, where, str(before), str(after))
 
 
 def _of_values(
     where: str, before: Mapping[str, Value], after: Mapping[str, Value], tolerance: float
-) -> Iterator[Change]:
+) -> Iterator[Changed]:
     for label in dict.fromkeys([*before, *after]):
         yield from _of_value(": ".join(filter(None, (where, label))), before.get(label), after.get(label), tolerance)
 
 
-def _of_value(where: str, before: Value, after: Value, tolerance: float) -> Iterator[Change]:
+def _of_value(where: str, before: Value, after: Value, tolerance: float) -> Iterator[Changed]:
     if spoken(before) == spoken(after):
         return
     if before is None or after is None:
-        yield Change(ChangeKind.APPEARED if before is None else ChangeKind.GONE, where, before, after)
+        yield Changed(ChangeKind.APPEARED if before is None else ChangeKind.GONE, where, before, after)
     else:
-        yield Change(_kind(before, after, tolerance), where, before, after)
+        yield Changed(_kind(before, after, tolerance), where, before, after)
 
 
 def _kind(before: Value, after: Value, tolerance: float) -> ChangeKind:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from lib.archive.archive import Archive, DamagedRun, Run
-    from lib.archive.comparison import Change
+    from lib.archive.comparison import Changed
     from lib.archive.record import RunRecord
     from lib.archive.search import Selection
 
@@ -235,7 +235,7 @@ def _utc(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _as_change(change: Change) -> str:
+def _as_change(change: Changed) -> str:
     from lib.words.quantities import spoken
 
     before, after = (printable(spoken(side))[:_LONGEST_SIDE] for side in (change.before, change.after))

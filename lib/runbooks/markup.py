@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 from markupsafe import Markup
 
 from lib.words.text import printable
+from lib.words.unbroken import with_whole_words
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -30,8 +31,7 @@ _WITHOUT_SOURCE = re.compile(r'<img(?: (?!src=)[\w-]+="[^"]*")*>')
 # A tag as the sanitiser writes it, with what may stand in its quotes; and a cell that may wrap, with its text.
 _MARKUP = re.compile(r'<[^>"]*(?:"[^"]*"[^>"]*)*>')
 _WRAPS = re.compile(r'<(?:th\b|td\b[^>"]*class="(?:[^"]* )?long[ "])')
-# Where a browser breaks a line within a word, and what is one although it has spaces.
-_BREAKABLE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d\S*(?: [A-Z]{2,5}\b)?|[^\s]*[-/?|\u2010-\u2014][^\s]*")
+_WHOLE = '<span class="whole">'  # as our own tables have it
 _MATH = re.compile(r"\$\$.+?\$\$|\$(?!\s)[^$\n]+?(?<!\s)\$(?!\d)", re.DOTALL)
 _MAX_MARKDOWN = 50_000
 
@@ -83,17 +83,14 @@ def sanitised(html: str, images: Mapping[str, str] | None = None) -> Markup:
     return Markup(clean) + note  # noqa: S704 - sanitised
 
 
-def unbroken(html: Markup) -> Markup:
-    """The same, sanitised, with no word or moment in a table that a line may end in.
-
-    No style can say so: a browser breaks a line after any hyphen, as in an id or a date.
-    """
-    found, is_wrapping, end = [], False, 0
+def with_whole_cells(html: Markup) -> Markup:
+    """The same, sanitised, with no word or moment that a line may end in, in cells whose lines are wrapped."""
+    found, is_wrapping, end, before = [], False, 0, ""
     for tag in _MARKUP.finditer(html):
         text = str(html)[end : tag.start()]
-        found += [_BREAKABLE.sub(r'<span class="nowrap">\g<0></span>', text) if is_wrapping else text, tag.group()]
+        found += [with_whole_words(text) if is_wrapping and before != _WHOLE else text, tag.group()]
         is_wrapping = bool(_WRAPS.match(tag.group())) or (is_wrapping and tag.group() not in ("</td>", "</th>"))
-        end = tag.end()
+        end, before = tag.end(), tag.group()
     return Markup("".join([*found, str(html)[end:]]))  # noqa: S704 - it was Markup
 
 

@@ -12,7 +12,17 @@ from typing import Any
 
 from markupsafe import Markup
 
-from lib.runbooks.markup import IMAGES, WHERE, data_address, joined, markdown, sanitised, sentence, shortening, unbroken
+from lib.runbooks.markup import (
+    IMAGES,
+    WHERE,
+    data_address,
+    joined,
+    markdown,
+    sanitised,
+    sentence,
+    shortening,
+    with_whole_cells,
+)
 from lib.runbooks.pictures import timeline
 from lib.verdict.conclusion import MEDIA_TYPE
 from lib.verdict.section import ANSWERS_TYPE
@@ -218,7 +228,7 @@ def _richest(data: Mapping[str, Any], cell_id: str, room: _Room) -> Markup:
 
 def _html(text: str, cell_id: str, room: _Room) -> Markup:
     """Sanitised. A table that is wider than the page is scrolled, by keyboard too."""
-    html = unbroken(sanitised(room.take("HTML", text)))
+    html = with_whole_cells(sanitised(room.take("HTML", text)))
     if "<table" not in html:
         return Markup('<div class="rich">{}</div>').format(html)
     caption = _CAPTION.search(html)

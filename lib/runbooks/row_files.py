@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from lib.archive.archive import TABLES
 from lib.runbooks.markup import joined
 from lib.verdict.all_rows import MEDIA_TYPE, MOST_CHARACTERS, MOST_ROWS, Room
-from lib.verdict.cells import unbroken
 from lib.words.secrets.names import says_password, says_secret
 from lib.words.secrets.redaction import Redactor
-from lib.words.text import one_line
+from lib.words.text import one_line, text_of
+from lib.words.unbroken import unbroken
 
 if TYPE_CHECKING:
     import pyarrow
@@ -79,7 +79,7 @@ class _Files:
         which = f"The first {len(rows):,} of {len(rows) + left_out:,}" if left_out else f"All {len(rows):,}"
         why = f"; {_LIMIT}" if left_out else ""
         link = f'<a href="{path}">{which} rows as {"CSV" if is_csv else "Parquet"}</a>'
-        return f"{link}: {unbroken(name)}{why}."
+        return f"{link}: {unbroken(text_of(name))}{why}."
 
     def _free_path(self, name: str, kind: str) -> str:
         stem = re.sub("[^a-z0-9]+", "-", name.lower())[:_LONGEST_NAME].strip("-") or "rows"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from lib.site.groups import History
 from lib.site.index import Row, iso
+from lib.site.marks import Mark
 from lib.words.pages import in_zone
 
 DAYS = 30
@@ -22,18 +23,20 @@ class Day(NamedTuple):
         verdict: The worst of the runs that began on it and have ended; empty: there was none.
         runs: How many those are.
         changed: What they changed, in words.
+        deploys: What was deployed in the environment on it, in words.
     """
 
     date: str
     verdict: str = ""
     runs: int = 0
     changed: tuple[str, ...] = ()
+    deploys: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
         """In one line, for a tooltip."""
         runs = f" in {self.runs} {'run' if self.runs == 1 else 'runs'}" if self.runs else ""
-        return " · ".join((self.date, f"{self.verdict or 'no run'}{runs}", *self.changed))
+        return " · ".join((self.date, f"{self.verdict or 'no run'}{runs}", *self.changed, *self.deploys))
 
 
 def strips(rows: Sequence[Row], histories: Iterable[History], now: datetime) -> dict[str, list[Day]]:
@@ -46,15 +49,25 @@ def strips(rows: Sequence[Row], histories: Iterable[History], now: datetime) -> 
     # Some zones begin their day earlier than UTC does.
     since = iso(now - timedelta(days=DAYS + 1))
     by_day: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    deploys: dict[str, set[Mark]] = defaultdict(set)
     for row in rows:
         if row.started_at < since:
             break
+        deploys[row.environment].update(mark for mark in row.marks if mark.is_deploy)
         if row.badness >= 0 and not row.was_refused:
             by_day[row.place.rsplit("/", 1)[0], row.when[:10]].append(row)
-    return {
-        history.key: [_day(day, by_day.get((history.key, day), ())) for day in _dates(now, history.lead.timezone)]
-        for history in histories
-    }
+    return {history.key: list(_days(history, now, by_day, deploys[history.lead.environment])) for history in histories}
+
+
+def _days(
+    history: History, now: datetime, by_day: Mapping[tuple[str, str], Sequence[Row]], deploys: Iterable[Mark]
+) -> Iterator[Day]:
+    timezone = history.lead.timezone
+    deployed: dict[str, list[str]] = defaultdict(list)
+    for mark in sorted(deploys):
+        deployed[in_zone(datetime.fromisoformat(mark.at), timezone)[:10]].append(mark.text)
+    for day in _dates(now, timezone):
+        yield _day(day, by_day.get((history.key, day), ()))._replace(deploys=tuple(deployed[day]))
 
 
 def in_words(days: Sequence[Day]) -> str:
@@ -64,6 +77,8 @@ def in_words(days: Sequence[Day]) -> str:
     words += [f"PASS on {counts['PASS']} {'day' if counts['PASS'] == 1 else 'days'}", f"no run on {counts['']}"]
     changed = ", ".join(day.date for day in days if day.changed)
     words += [f"changed on {changed}"] if changed else []
+    deployed = ", ".join(day.date for day in days if day.deploys)
+    words += [f"deployed on {deployed}"] if deployed else []
     return f"{len(days)} days to {days[-1].date}: {'; '.join(words)}"
 
 

@@ -24,8 +24,8 @@ from lib.site.particulars import LONGEST_TEXT, asked, changes_of, date_of, in_wo
 from lib.verdict.change import Change
 from lib.verdict.check import Check
 from lib.verdict.verdict import Verdict
-from lib.words import dates, pages, quantities, runbook_commands, terminal_text, text
-from lib.words.pages import TEMPLATES, in_zone
+from lib.words import dates, pages, quantities, runbook_commands, terminal_text, text, unbroken
+from lib.words.pages import TEMPLATES, in_zone, shown_moment
 from lib.words.quantities import Quantity, quantity_of
 
 ROWS = "_site/rows.json"
@@ -34,7 +34,7 @@ TOOK = "took"  # the key of a run's own duration
 # A run without a verdict is no news.
 BADNESS = {RUNNING: -1, **{str(verdict): verdict.badness for verdict in Verdict}}
 # What else than this package makes rows and pages.
-_READERS = (dates, old_records, pages, quantities, record, runbook_commands, terminal_text, text)
+_READERS = (dates, old_records, pages, quantities, record, runbook_commands, terminal_text, text, unbroken)
 _NEWER = "Update this installation: a newer version has archived the run"
 _DAMAGED = "See what is damaged, and whether it was altered: runbook runs verify"
 _MOST_FIGURES = 40
@@ -85,6 +85,9 @@ class Row(NamedTuple):
         took: How long, in words.
         was_refused: It asked for what could not be done, and tells nothing of how things are.
         who: Whose account ran it.
+        since: When began what its worst check found, as its operators think of it; empty: all is well, or not known.
+        affects: Who notices that, and what.
+        can_wait: Whether that can wait, and for how long.
         asked: The parameters that tell it from other runs, as `parameters`; without the date.
         changed: What it changed.
         marks: When it changed something, and which deploys it found.
@@ -111,6 +114,9 @@ class Row(NamedTuple):
     has_report: bool = False
     was_refused: bool = False
     who: str = ""
+    since: str = ""
+    affects: str = ""
+    can_wait: str = ""
     asked: str = ""
     changed: tuple[Change, ...] = ()
     marks: tuple[Mark, ...] = ()
@@ -209,6 +215,7 @@ def _row(run: Run) -> Row:
         was_refused=record.refused,
         who=record.who[:_LONGEST_NAME],
         asked=in_words(asked(record)),
+        **_standing(record),
         changed=changes_of(record),
         marks=marks_of(record),
         figures=_figures(record),
@@ -244,6 +251,15 @@ def _next_step(run: Run) -> str:
         return steps[0][:LONGEST_TEXT]
     ended_early = record.status not in (RunStatus.RUNNING, RunStatus.COMPLETED)
     return f"Run it again: runbook runs rerun {run.run_id}" if ended_early else ""
+
+
+def _standing(record: RunRecord) -> dict[str, str]:
+    """Of its worst check, unless all is well."""
+    worst = next((check for check in record.checks[:1] if check.verdict is not Verdict.PASS), None)
+    if worst is None:
+        return {}
+    texts = (shown_moment(worst.since, record.timezone), worst.affects, worst.can_wait)
+    return dict(zip(("since", "affects", "can_wait"), (each[:LONGEST_TEXT] for each in texts), strict=True))
 
 
 def _figures(record: RunRecord) -> tuple[Figure, ...]:

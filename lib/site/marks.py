@@ -15,6 +15,7 @@ from lib.words.pages import in_zone
 # The id of the check whose evidence says when each service was deployed, and the label of a change's record.
 _DEPLOYED = "deployed_together"
 _ON_RECORD = "audit record"
+_DEPLOY = "deploy"
 _LONGEST = 80
 _MOMENT = len("2026-11-14 05:00:00")
 
@@ -31,6 +32,10 @@ class Mark(NamedTuple):
     at: str
     label: str
     text: str
+
+    @property
+    def is_deploy(self) -> bool:
+        return self.label == _DEPLOY
 
 
 def marks_of(record: RunRecord) -> tuple[Mark, ...]:
@@ -54,4 +59,4 @@ def _deploys(evidence: Mapping[str, object], timezone: str) -> Iterator[Mark]:
     for service, deployed_at in evidence.items():
         with suppress(UserError):  # it is not a moment
             moment = moment_of(str(deployed_at)[:_MOMENT], timezone)
-            yield Mark(f"{moment:%Y-%m-%dT%H:%M:%SZ}", "deploy", f"Deploy of {service[:_LONGEST]}, {deployed_at}")
+            yield Mark(f"{moment:%Y-%m-%dT%H:%M:%SZ}", _DEPLOY, f"Deploy of {service[:_LONGEST]}, {deployed_at}")

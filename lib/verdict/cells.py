@@ -20,11 +20,10 @@ from typing import Any
 from lib.verdict.live import is_live
 from lib.words.quantities import Duration, Quantity
 from lib.words.text import printable, text_of
+from lib.words.unbroken import unbroken
 
 _LONGEST_IN_ONE_LINE = 28
 _SHOWN_OF_AN_ID = 8
-# Browsers break a line within these; between letters alone they never do.
-_BREAKABLE = re.compile(r"\S*\w[^\s\w.,:;'\"()]+\w\S*")
 _UNIT = re.compile(r"(?<=,) (?=\S{1,3}$)")
 _NO_VALUE = "-"
 
@@ -103,14 +102,6 @@ def marked_as(row: Sequence[Any]) -> str:
     return _class(next((str(value) for value in row if isinstance(value, Mark)), ""))
 
 
-def unbroken(text: str) -> str:
-    """The text as HTML; words with a hyphen, a slash or the like in them stay whole: batches, dates, commands."""
-    parts = re.split(f"({_BREAKABLE.pattern})", text_of(text))
-    return "".join(
-        f'<span class="whole">{escape(part)}</span>' if at % 2 else escape(part) for at, part in enumerate(parts)
-    )
-
-
 def as_stored(value: Any) -> Any:
     """The value for a file: a number, a truth value or None as it is, all else as text, whole and in ISO 8601."""
     if value is None or (isinstance(value, bool | int) and not isinstance(value, Enum)):
@@ -156,8 +147,8 @@ def _difference(value: Difference) -> str:
 
 
 def _differences(value: Differences) -> str:
-    found = [f"{unbroken(name)} {_difference(difference)}" for name, difference in value.by_column.items()]
-    return "; ".join([*found, *([unbroken(value.more)] if value.more else [])]) or _NO_VALUE
+    found = [f"{unbroken(text_of(name))} {_difference(difference)}" for name, difference in value.by_column.items()]
+    return "; ".join([*found, *([unbroken(text_of(value.more))] if value.more else [])]) or _NO_VALUE
 
 
 def _value(value: Any) -> str:

@@ -1,7 +1,7 @@
 """Questions, and checks: their answers, with the evidence and the next step.
 
 A runbook asks each `Question` once. Its id never changes, so runs of different days are compared by
-it; its name is for people and may hold a date.
+it; its name is for people and may say more, such as a service's name.
 
 Commands that look and commands that change something never share a box. A check holds each kind in
 a field of its own, so a reader who copies all of "To check by hand" cannot change anything.
@@ -70,7 +70,7 @@ class Check:
 
     Attributes:
         id: The question's id, the same in each run.
-        name: The question in a few words, e.g. ``Duplicates 2026-01-17``.
+        name: The question in a few words, e.g. ``Duplicates``; dates stand in the summary.
         verdict: The answer.
         summary: One line with the deciding figure, e.g. ``5 duplicate keys of 587``.
         evidence: Label to value: the figures that the verdict rests on, as numbers with their units.
@@ -138,7 +138,7 @@ class Question:
             raise ValueError(f"the id of a question is letters and underscores, got {self.id!r:.80}")
 
     def named(self, name: str) -> Question:
-        """The same question under a name that says more, such as its date."""
+        """The same question under a name that says more, such as whose."""
         return replace(self, name=name)
 
     def on(self, evidence: Mapping[str, Value], commands: Sequence[Looking] = ()) -> Question:

@@ -17,16 +17,18 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from lib.errors import CouldNotLook, NotAsked
 from lib.verdict import all_rows
 from lib.verdict.all_rows import AllRows
-from lib.verdict.cells import cell, heading, is_of_numbers, marked_as, unbroken
+from lib.verdict.cells import cell, heading, is_of_numbers, marked_as
 from lib.verdict.change import MEDIA_TYPE, Change
 from lib.verdict.check import Check, Question
 from lib.verdict.conclusion import Conclusion, conclude, marked
 from lib.verdict.live import is_archived, is_live, sorting, style
 from lib.words.text import text_of
+from lib.words.unbroken import unbroken
 
 # Which questions a display answers, by their ids: so a report joins a check to its step.
 ANSWERS_TYPE = "application/vnd.consolidation-runbooks.answers+json"
 _MOST_LIVE_ROWS = 1_000
+_FACTS = ("Fact", "Value")
 
 
 @dataclass(frozen=True)
@@ -191,8 +193,9 @@ class Table:
         rows = self.rows[: self._displayed]
         are_numbers = [is_of_numbers([row[at] for row in rows]) for at in range(len(self.columns))]
         head = "".join(heading(name, is_number=each) for name, each in zip(self.columns, are_numbers, strict=True))
+        kind = " grouped" if self.groups else " facts" if tuple(self.columns) == _FACTS else ""
         return (
-            f'{style()}<table class="data{" grouped" if self.groups else ""}"><caption>{_safe(self.caption)}</caption>'
+            f'{style()}<table class="data{kind}"><caption>{_safe(self.caption)}</caption>'
             f"<thead><tr>{head}</tr></thead><tbody>{''.join(self._body(rows, are_numbers))}</tbody></table>"
             f"{self._remarks()}{sorting()}"
         )
@@ -201,7 +204,7 @@ class Table:
         for number, row in enumerate(rows):
             if number in self.groups:
                 before = "</tbody><tbody>" if number else ""
-                words = f"<span>{unbroken(self.groups[number])}</span>"
+                words = f"<span>{unbroken(text_of(self.groups[number]))}</span>"
                 yield f'{before}<tr class="group"><th colspan="{len(row)}" scope="rowgroup">{words}</th></tr>'
             cells = (cell(value, is_number=each) for value, each in zip(row, are_numbers, strict=True))
             yield f"<tr{marked_as(row)}>{''.join(cells)}</tr>"
@@ -217,7 +220,7 @@ class Table:
     def _remarks(self) -> str:
         remarks = [self.note] if self.note else []
         remarks += [f"{self._hidden:,} more rows are not shown."] if self._hidden > 0 else []
-        return f'<p class="note">{" ".join(map(unbroken, remarks))}</p>' if remarks else ""
+        return f'<p class="note">{unbroken(" ".join(map(text_of, remarks)))}</p>' if remarks else ""
 
     def __repr__(self) -> str:
         return f"{self.caption}: {len(self.rows)} rows"
@@ -225,7 +228,7 @@ class Table:
 
 def facts(caption: str, values: Mapping[str, Any]) -> Table:
     """A table of two columns."""
-    return Table(caption, ("Fact", "Value"), list(values.items()))
+    return Table(caption, _FACTS, list(values.items()))
 
 
 def not_asked(question: Question, why: str) -> Section:

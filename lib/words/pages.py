@@ -16,7 +16,8 @@ from lib.errors import UserError
 from lib.words.dates import local_time
 from lib.words.quantities import spoken, spoken_seconds
 from lib.words.runbook_commands import command_to_copy, parts_of
-from lib.words.text import one_line, printable
+from lib.words.text import first_words, one_line, printable
+from lib.words.unbroken import unbroken
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -28,8 +29,6 @@ TEMPLATES = (_LIB / "runbooks" / "templates", _LIB / "site" / "templates")
 _YEARS = range(1970, 3000)  # moments at the ends of time cannot be moved to another zone
 _MARKUP = re.compile(r"[\\`*{}\[\]<>|~&#@!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=//)|(?<=www)\.")
 _BACKTICKS = re.compile("`+")
-# Browsers break lines within these, such as after the hyphens of a date.
-_BREAKABLE = re.compile(r"[^\w\s]\w")
 _LIST_MARK = re.compile(r"^\d{1,9}(?=[.)])|^(?=[-+=:])")
 
 
@@ -80,15 +79,10 @@ def inline_script(template: str) -> InlineScript:
     return InlineScript(Markup(text), f"'sha256-{digest}'")  # noqa: S704 - our own file
 
 
-def unbroken(text: str) -> Markup:
-    """The text as HTML that breaks between its words only: no date or id in two lines of a table."""
-    from markupsafe import Markup, escape
+def _unbroken(text: str) -> Markup:
+    from markupsafe import Markup
 
-    if not _BREAKABLE.search(text):
-        return escape(printable(text))
-    kept = Markup('<span class="nowrap">{}</span>')
-    words = re.split(r"(\s+)", printable(text))
-    return Markup().join(kept.format(word) if _BREAKABLE.search(word) else escape(word) for word in words)
+    return Markup(unbroken(printable(text)))  # noqa: S704 - escaped there
 
 
 def in_zone(moment: datetime | None, timezone: str = "UTC") -> str:
@@ -125,7 +119,8 @@ def _environment() -> Environment:
         "shown_moment": shown_moment,
         "parts_of": parts_of,
         "command_to_copy": command_to_copy,
-        "unbroken": unbroken,
+        "unbroken": _unbroken,
+        "first_words": first_words,
     }
     environment.filters |= {"spoken": spoken, "spoken_seconds": spoken_seconds}
     return environment

@@ -37,3 +37,11 @@ def text_of(value: Any) -> str:
         text = str(value)
     text = one_line(text)
     return text if len(text) <= _LONGEST_CELL else f"{text[:_LONGEST_CELL]}…"
+
+
+def first_words(text: str, most: int) -> tuple[str, str]:
+    """The words that fit so many characters, and the others; a first word that is longer than that is cut."""
+    if len(text) <= most:
+        return text, ""
+    first = text[: most + 1].rpartition(" ")[0].rstrip(" ,;:") or text[:most]
+    return first, text[len(first) :]

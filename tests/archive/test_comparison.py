@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lib.archive import comparison
 from lib.archive.archive import Archive, Run
-from lib.archive.comparison import Change, ChangeKind, compare
+from lib.archive.comparison import Changed, ChangeKind, compare
 from lib.archive.record import Origin, RunError, RunRecord, RunStatus
 from lib.errors import Unavailable, UserError
 from lib.verdict.check import Check, Question
@@ -69,7 +69,7 @@ def test_what_got_worse_one_way_got_better_the_other_way(one: RunRecord, other: 
     assert Counter(map(_told, there.changes)) == Counter(mirrored)
 
 
-def _told(change: Change) -> tuple[ChangeKind, str, str, str]:
+def _told(change: Changed) -> tuple[ChangeKind, str, str, str]:
     return change.kind, change.where, repr(change.before), repr(change.after)
 
 

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.archive.archive import Archive, Run
-from lib.archive.comparison import Change, ChangeKind, compare
+from lib.archive.comparison import Changed, ChangeKind, compare
 from lib.archive.record import RunRecord, from_json, to_json
 from lib.cli import cli
 from lib.errors import UserError
@@ -73,7 +73,7 @@ def test_a_run_of_today_is_compared_with_it_by_ids(archive: Archive) -> None:
     today = replace(locks, name="Lock acquisitions, last 24 h", evidence={**locks.evidence, "tried": 50})
     new = replace(old, started_at=old.started_at + timedelta(days=1), checks=(today, *old.checks[1:]))
     changes = [change for change in compare(old, from_json(to_json(new))).changes if change.matters]
-    assert changes == [Change(ChangeKind.FIGURE, f"{today.name}: tried", 5, 50)]
+    assert changes == [Changed(ChangeKind.FIGURE, f"{today.name}: tried", 5, 50)]
 
 
 def test_a_newer_run_is_named_and_hides_no_other(archive: Archive) -> None:

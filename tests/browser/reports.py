@@ -33,6 +33,15 @@ _BROKEN_WORDS = r"""() => {
   return broken;
 }"""
 
+# Pairs of texts of a picture of which one covers a part of the other.
+_COVERED_TEXTS = """() => [...document.querySelectorAll("svg[role=img]")].flatMap((svg) => {
+  const texts = [...svg.querySelectorAll("text")].map((text) => [text.textContent, text.getBoundingClientRect()])
+    .filter(([, box]) => box.width);
+  return texts.flatMap(([one, a], at) => texts.slice(at + 1)
+    .filter(([, b]) => a.left < b.right && b.left < a.right && a.top + 2 < b.bottom && b.top + 2 < a.bottom)
+    .map(([other]) => [one, other]));
+})"""
+
 
 def assert_is_a_good_report(browser: Browser, address: str) -> None:
     """In its first screen, opened and closed, on a large screen and a small one, in light and dark."""
@@ -47,6 +56,7 @@ def assert_is_a_good_report(browser: Browser, address: str) -> None:
             page.set_viewport_size(size)  # type: ignore[arg-type]
             opened.assert_well_behaved()
             assert broken_words(page) == []
+            assert page.evaluate(_COVERED_TEXTS) == []
         opened.assert_accessible()
     with visit(browser, viewport=PHONE, color_scheme="dark") as opened:
         opened.open(address)

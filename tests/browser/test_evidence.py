@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser
 
-from lib.runbooks.report import render_report
+from lib.runbooks.report_page import render_report
 from lib.verdict.cells import Difference, Id, Mark
 from lib.verdict.section import Table
 from tests.browser.chromium import chromium, visit

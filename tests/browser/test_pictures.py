@@ -9,7 +9,7 @@ from PIL import Image
 
 from lib.archive.archive import Archive, Run
 from lib.places import ROOT
-from lib.runbooks.report import render_report
+from lib.runbooks.report_page import render_report
 from lib.site.build import build_site
 from lib.verdict.verdict import Verdict
 from tests.browser.chromium import chromium

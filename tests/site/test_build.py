@@ -24,6 +24,7 @@ from lib.site.build import build_site
 from lib.site.plots import Frame
 from lib.verdict.check import Question
 from lib.verdict.verdict import Verdict
+from lib.words.pages import in_zone
 from lib.words.quantities import Quantity, seconds, size_in_bytes
 from tests.runbooks.page import Page
 from tests.site.pages import built, text_of
@@ -165,6 +166,21 @@ def test_a_runs_figures_are_followed_over_time(archive: Archive) -> None:
     assert "8d4af7a6" not in html
     assert "503" not in html
     assert "<dt>Took</dt><dd>4.2 s</dd>" in html, "what never changed needs no drawing"
+
+
+def test_status_says_since_when_whom_and_whether_it_can_wait(archive: Archive) -> None:
+    question = Question("locks", "Locks", affects="batches of <the date>", can_wait="until the next batch")
+    found = {"local": question.fails("1 stuck", since=START - HOUR), "production": question.passes("none held")}
+    for environment, check in found.items():
+        run = record(check.verdict, environment=environment, headline=check.summary)
+        archive_run(archive, replace(run, checks=(check,)))
+    build_site(archive, now=START)
+    html = archive.store.read("index.html").decode()
+    (facts,) = re.findall(r'<dl class="facts">.*?</dl>', html, re.DOTALL)
+    assert " ".join(re.sub("<[^>]*>", " ", facts).split()) == (
+        f"Since {in_zone(START - HOUR, run.timezone)} Affects batches of &lt;the date&gt; "
+        "Safe to wait? until the next batch"
+    )
 
 
 def test_deploys_and_changes_are_marked_on_the_figures_of_their_environment(archive: Archive) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from lib.archive.archive import Archive
 from lib.archive.record import RunError, RunRecord, RunStatus
 from lib.errors import UserError
 from lib.site.build import build_site
+from lib.verdict.check import Question
 from lib.verdict.verdict import Verdict
 from tests.site.runs import REPAIR, START, archive_run, record
 
 DAY = timedelta(days=1)
 LATE = datetime(2026, 11, 24, 3, 30, tzinfo=UTC)  # the evening before in New York, noon in Tokyo
+DEPLOYED = Question("deployed_together", "Both services deployed", {"worker": "2026-11-20 23:30:00 EST"})
 MISTYPED = RunError("step-3", "UserError", "names no lock", UserError.exit_code)
 
 
@@ -46,6 +49,10 @@ def strip_of(archive: Archive, now: datetime = START) -> tuple[list[str], str]:
             [record(started_at=START - 29 * DAY), record(started_at=START - 30 * DAY)],
             ["2026-10-26 · PASS in 1 run"],
         ),
+        "a deploy, marked by the day of its operators": (
+            [replace(record(), checks=(DEPLOYED.passes("both"),))],
+            ["2026-11-20 · no run · Deploy of worker, 2026-11-20 23:30:00 EST", "2026-11-24 · PASS in 1 run"],
+        ),
         "a change": ([record(changed=(REPAIR,))], ["2026-11-24 · PASS in 1 run · 15 rows removed"]),
     }.values(),
 )  # fmt: skip
@@ -55,7 +62,7 @@ def test_each_day_shows_its_worst_verdict(tmp_path: Path, runs: list[RunRecord],
         archive_run(archive, run)
     days, _ = strip_of(archive)
     assert len(days) == 30
-    assert [day for day in days if "no run" not in day] == shown
+    assert [day for day in days if not day.endswith("no run")] == shown
     assert [day[:10] for day in days] == sorted(day[:10] for day in days)
 
 

@@ -135,11 +135,11 @@ def _counted(
         *(platform.commands.looking("duplicates", "--date", count.game_date) for count in counts[-3:]),
         platform.commands.count_duplicates(since),
     ]
-    question = DUPLICATES.named(f"Duplicates {period}").on(_evidence(counts), commands)
+    question = DUPLICATES.on(_evidence(counts), commands)
     if counts:
         check = _duplicates_check(platform, question, counts)
     elif none_due := scope.due.none_due(since, until) or (history.off_day if history else ""):
-        check = question.passes(f"no rows, and none expected: {none_due}")
+        check = question.passes(f"no rows of {period}, and none expected: {none_due}")
     else:
         step = "See whether any were due; if so, whether their batch waits in the backlog of day1_monitoring."
         check = question.unknown(f"{platform.table.table} has no rows of {period}", step)

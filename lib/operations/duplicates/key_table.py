@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -27,18 +28,52 @@ def key_table(explained: Explanation, key: Sequence[str], *, timezone: str, file
         timezone: In which times are shown.
         file: The rows themselves.
     """
-    day, has_ids = explained.count.game_date, any(group.keep for group in explained.groups)
+    shared = {name: found for name in key if (found := _shared(explained.groups, name))}
+    shown = _Columns(
+        tuple(name for name in key if name not in shared),
+        has_rows=any(group.rows > 2 for group in explained.groups),
+        has_ids=any(group.keep for group in explained.groups),
+        timezone=timezone,
+    )
     groups: dict[int, str] = {}
     rows: list[Sequence[Any]] = []
     for _, alike in groupby(sorted(explained.groups, key=_what_they_share), key=_what_they_share):
         members = list(alike)
         groups[len(rows)] = _heading(members)
-        rows += [_row(group, key, timezone, has_ids=has_ids) for group in members]
-    columns = (*key, "Rows", *(["Row ids"] if has_ids else []), f"Written, {_abbreviation(explained, timezone)}")
+        rows += map(shown.row, members)
     more = f" {explained.keys_left_out:,} more keys were not read." if explained.keys_left_out else ""
     note = f"A repair keeps the first row of each key, and backs up all of them before it removes one.{more}"
-    caption = f"Duplicate keys of {day}"
-    return Table(caption, (*columns, "Differs in"), rows, note, shown=20, groups=groups, file=file)
+    caption = ", ".join([f"Duplicate keys of {explained.count.game_date}", *map(" ".join, shared.items())])
+    return Table(caption, shown.head(explained), rows, note, shown=20, groups=groups, file=file)
+
+
+def _shared(groups: Sequence[DuplicateGroup], column: str) -> str:
+    """The value that all of several keys have in that column, in words; empty: there is none."""
+    values = {text_of(_plain(group.key[column])) for group in groups}
+    return values.pop() if len(values) == 1 and len(groups) > 1 else ""
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """What the table shows of each key: what all of them share stands above it."""
+
+    key: Sequence[str]
+    has_rows: bool
+    has_ids: bool
+    timezone: str
+
+    def head(self, explained: Explanation) -> tuple[str, ...]:
+        rows, ids = ["Rows"] if self.has_rows else [], ["Row ids"] if self.has_ids else []
+        return (*self.key, *rows, *ids, f"Written, {_abbreviation(explained, self.timezone)}", "Differs in")
+
+    def row(self, group: DuplicateGroup) -> tuple[Any, ...]:
+        return (
+            *(_plain(group.key[name]) for name in self.key),
+            *([group.rows] if self.has_rows else []),
+            *([Difference(*map(Id, group.row_ids[:2]))] if self.has_ids else []),
+            _versions([_time(moment, self.timezone) for moment in group.created_at]),
+            differences(group),
+        )
 
 
 def _what_they_share(group: DuplicateGroup) -> tuple[str, tuple[str, ...]]:
@@ -52,16 +87,6 @@ def _heading(members: Sequence[DuplicateGroup]) -> str:
     gaps = [group.gap_ms / 1000 for group in members if group.gap_ms]
     longest = f", up to {spoken_seconds(max(gaps))} apart" if gaps else ""
     return f"{len(members)} {'key' if len(members) == 1 else 'keys'} · {first.kind} · {batches}{longest}"
-
-
-def _row(group: DuplicateGroup, key: Sequence[str], timezone: str, *, has_ids: bool) -> tuple[Any, ...]:
-    return (
-        *(_plain(group.key[name]) for name in key),
-        group.rows,
-        *([Difference(*map(Id, group.row_ids[:2]))] if has_ids else []),
-        tuple(_time(moment, timezone) for moment in group.created_at),
-        differences(group),
-    )
 
 
 def differences(group: DuplicateGroup) -> Differences:

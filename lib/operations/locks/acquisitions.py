@@ -47,8 +47,10 @@ _NOT_HELD = (EventKind.ACQUISITION_FAILED, EventKind.LOST)
 @section(LOCK_ACQUISITIONS)
 def lock_activity(scope: Scope) -> Section:
     """Acquisitions, failures, waits, and MERGEs that ran without the lock."""
-    table = Table("Lock events", ("Event", "Times"), [(str(kind), scope.history.count(kind)) for kind in _SHOWN])
-    return Section((_lock_check(scope.history),), (table,))
+    times = {str(kind): scope.history.count(kind) for kind in _SHOWN}
+    found, not_once = [(kind, n) for kind, n in times.items() if n], [kind for kind, n in times.items() if not n]
+    note = f"Not once: {', '.join(not_once)}." if not_once else ""
+    return Section((_lock_check(scope.history),), (Table("Lock events", ("Event", "Times"), found, note),))
 
 
 def _lock_check(history: LogHistory) -> Check:

@@ -33,9 +33,11 @@
     return element("span", `badge ${verdict.toLowerCase()}`, svg, verdict);
   };
 
-  // Browsers break lines within some words, such as after the hyphens of a date.
+  // As lib/words/unbroken.py has it.
+  const moment = /(\d{4}-\d\d-\d\d \d\d:\d\d\S*(?: [A-Z]{2,5}\b)?|\S+)/;
+  const breakable = /[^\p{L}\p{N}_\s.,:;'"()<>][^\p{L}\p{N}_\s]{0,9}[\p{L}\p{N}_]/u;
   const unbroken = (text) =>
-    text.split(/(\s+)/).map((word) => (/[^\p{L}\p{N}_\s][\p{L}\p{N}_]/u.test(word) ? element("span", "nowrap", word) : word));
+    text.split(moment).map((word, at) => (at % 2 && breakable.test(word) ? element("span", "whole", word) : word));
 
   const changed = ([what, undo, note, badge]) => {
     const summary = element("summary", "", element("span", "badge changed", badge), ` ${what} · ${undo ? "undo" : "no undo"}`);

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain, count, pairwise
 from zoneinfo import ZoneInfo
 
 from lib.words.dates import zone
 
-_MOST_TICKS, _MOST_WHEN_NARROW = 9, 4
+_MOST_TICKS = 9
+# What a label may need of the widest usual font, and how wide the smallest picture is, fine labels shown and not.
+_CHARACTER_PX, _APART_PX = 7.7, 8
+_WIDE_PX, _NARROW_PX = 576, 300
 _MICROSECOND = timedelta(microseconds=1)
 _SECOND, _MINUTE, _HOUR, _DAY = 1_000_000, 60_000_000, 3_600_000_000, 86_400_000_000
 _STEPS = (
@@ -30,7 +35,23 @@ class Tick:
 
     at: float
     label: str
-    is_fine: bool
+    is_fine: bool = False
+
+    @property
+    def anchor(self) -> str:
+        """Which end of the label stands at its moment: none is cut at a border."""
+        return "start" if self.at < 12 else "end" if self.at > 88 else "middle"
+
+    def covers(self, width: float) -> tuple[float, float]:
+        """From where to where its label reaches in a picture of that width, both in pixels."""
+        length = len(self.label) * _CHARACTER_PX
+        begins = self.at * width / 100 - length * {"start": 0, "middle": 0.5, "end": 1}[self.anchor]
+        return begins, begins + length
+
+
+def _are_apart(ticks: Sequence[Tick], width: float) -> bool:
+    covered = [tick.covers(width) for tick in ticks]
+    return all(end + _APART_PX <= start for (_, end), (start, _) in pairwise(covered))
 
 
 @dataclass(frozen=True)
@@ -58,20 +79,22 @@ class Axis:
         return f"{self._day(moment)}{moment.astimezone(self._zone):%H:%M:%S.%f}"[:-3]
 
     def ticks(self) -> list[Tick]:
-        """Round times in the zone, at most nine; about four of those where the picture is narrow."""
+        """Round times in the zone, at most nine, and fewer where the picture is narrow: no label covers another."""
         length = (self.until - self.since) // _MICROSECOND
-        # Past four weeks, a multiple of those.
-        step = next(
-            (each for each in _STEPS if length <= each * _MOST_TICKS), _STEPS[-1] * (1 + length // (_STEPS[-1] * 9))
-        )
+        # Past four weeks, that doubled until the period has few of them.
+        steps = chain(_STEPS, (_STEPS[-1] << doubled for doubled in count(1)))
+        found = (self._every(step) for step in steps if length <= step * _MOST_TICKS)
+        ticks = next(each for each in found if _are_apart(each, _WIDE_PX))
+        every = next(n for n in range(1, len(ticks) + 2) if _are_apart(ticks[::n], _NARROW_PX))
+        return [replace(tick, is_fine=number % every > 0) for number, tick in enumerate(ticks)]
+
+    def _every(self, step: int) -> list[Tick]:
+        """One for each so many microseconds, counted from midnight."""
         midnight = self.since.astimezone(self._zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-        passed = (self.since - midnight) // _MICROSECOND
-        numbers = range(-(-passed // step), (passed + length) // step + 1)
-        every = -(-len(numbers) // _MOST_WHEN_NARROW)
-        moments = {number: self.since + (number * step - passed) * _MICROSECOND for number in numbers}
-        return [
-            Tick(self.at(moment), self._label(moment, step), number % every > 0) for number, moment in moments.items()
-        ]
+        passed, until = ((moment - midnight) // _MICROSECOND for moment in (self.since, self.until))
+        numbers = range(-(-passed // step), until // step + 1)
+        moments = (self.since + (number * step - passed) * _MICROSECOND for number in numbers)
+        return [Tick(self.at(moment), self._label(moment, step)) for moment in moments]
 
     def _label(self, moment: datetime, step: int) -> str:
         local = moment.astimezone(self._zone)

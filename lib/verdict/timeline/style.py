@@ -5,14 +5,14 @@ STYLE = """
 .tl > svg { display: block; overflow: hidden; margin: .6rem 0 .3rem; }
 .tl figcaption { font-weight: 600; }
 .tl figcaption span { font-weight: 400; color: var(--muted, inherit); white-space: nowrap; }
-.tl text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; font-variant-numeric: tabular-nums; }
-.tl text { fill: var(--ink, currentColor); }
+.tl text { font: var(--tiny, 12px) system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
+.tl text { fill: var(--ink, currentColor); font-variant-numeric: tabular-nums; }
 .tl text.tl-soft, .tl .tl-soft { fill: var(--muted, currentColor); }
 .tl text.tl-bad { fill: var(--fail, var(--jp-error-color1, #c4392b)); font-weight: 650; }
 .tl text:is(.tl-label, .tl-bad, .tl-sign) { paint-order: stroke; stroke-width: 4px; stroke-linejoin: round; }
 .tl text:is(.tl-label, .tl-bad, .tl-sign) { stroke: var(--card, var(--jp-layout-color0, #fff)); }
 .tl .tl-name { font-weight: 600; }
-.tl .tl-sign { font-size: 16px; font-weight: 800; fill: currentColor; }
+.tl .tl-sign { font-size: var(--text, 15px); font-weight: 800; fill: currentColor; }
 .tl .tl-sign { color: var(--fail, var(--jp-error-color1, #c4392b)); }
 .tl-grid { stroke: var(--line, #8884); }
 .tl-whole { fill: var(--muted, #76828f); }
@@ -30,14 +30,14 @@ STYLE = """
 .tl-lead { stroke: var(--fail, var(--jp-error-color1, #c4392b)); }
 .tl-zoom { fill: none; stroke: var(--ink, currentColor); stroke-width: 1.5px; }
 .tl-mark { stroke: var(--ink, currentColor); stroke-width: 1.5px; }
-.tl ul { list-style: none; margin: .3rem 0 0; padding: 0; font-size: 12px; color: var(--muted, inherit); }
+.tl ul { list-style: none; margin: .3rem 0 0; padding: 0; font-size: var(--tiny, 12px); color: var(--muted, inherit); }
 .tl-key { display: flex; flex-wrap: wrap; gap: .15rem 1rem; }
 .tl-key li { display: flex; align-items: center; gap: .4rem; }
-.tl p { margin: .4rem 0 0; font-size: 12px; color: var(--muted, inherit); }
+.tl p { margin: .4rem 0 0; font-size: var(--tiny, 12px); color: var(--muted, inherit); }
 .tl details { margin-top: .4rem; }
-.tl summary { cursor: pointer; width: fit-content; color: var(--muted, inherit); font-size: 12px; }
-.tl-table { overflow-x: auto; }
-.tl-table :is(th, td) { white-space: nowrap; text-align: left; padding-right: .9rem; }
+.tl summary { cursor: pointer; width: fit-content; color: var(--muted, inherit); font-size: var(--tiny, 12px); }
+.tl-table { overflow: auto; max-height: 20rem; }
+.tl-table :is(th, td) { white-space: nowrap; text-align: left; padding: .1rem .9rem .1rem 0; }
 @container (max-width: 36rem) { .tl-fine { display: none; } }
-@media print { .tl * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
+@media print { .tl-table { max-height: none; } .tl * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 """

@@ -94,9 +94,8 @@ def _hatch(name: str) -> str:
 def _grid(axis: Axis, ends_at: int) -> Iterator[str]:
     for tick in axis.ticks():
         fine = " tl-fine" if tick.is_fine else ""
-        anchor = "start" if tick.at < 12 else "end" if tick.at > 88 else "middle"
         yield _line(tick.at, 17, ends_at, f"tl-grid{fine}")
-        yield _text(tick.at, 12, tick.label, f"tl-soft{fine}", anchor)
+        yield _text(tick.at, 12, tick.label, f"tl-soft{fine}", tick.anchor)
 
 
 def _bars(timeline: Timeline, axis: Axis, lanes_at: int) -> Iterator[str]:

@@ -219,7 +219,7 @@ FLAWS = {
     ),
     "same rows twice": (
         f"INSERT INTO {NAME} FROM {NAME} WHERE {OF_DAY} AND player_lookup = 'player1'",
-        {f"Duplicates {DAY}": f"FAIL 9 duplicate keys of 72 on {DAY}"},
+        {"Duplicates": f"FAIL 9 duplicate keys of 72 on {DAY}"},
     ),
     "no points": (
         f"UPDATE {NAME} SET predicted_points = NULL WHERE {OF_DAY} AND player_lookup = 'player1'",
