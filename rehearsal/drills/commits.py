@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from lib import places
 from lib.verdict.verdict import Verdict
 from rehearsal.drills.drill import Look, Scene, chore, ordinary_night
 from rehearsal.drills.stage import Stage
@@ -47,17 +46,16 @@ def _code(stage: Stage) -> list[str]:
 def _deployed(stage: Stage, **commits: str) -> None:
     """Deploy each role's service at its commit, and name its repository in the environment."""
     deployment = stage.deploy()
-    settings = ["services:"]
+    services = {}
     for role, commit in commits.items():
         name = getattr(stage, role)
         service = deployment.service(name)
         labelled = replace(service.revisions[0], labels={"commit-sha": commit, "git-branch": "main"})
         deployed = replace(service, revisions=(labelled, *service.revisions[1:]))
         deployment = deployment.with_service(name, deployed)
-        settings.append(f"  {role}: {{name: {name}, repository: '{_repository(stage)}', path: {role}}}")
+        services[role] = {"name": name, "repository": str(_repository(stage)), "path": role}
     deployment.save(stage.home)
-    with (places.environments() / f"{stage.environment}.yaml").open("a", encoding="utf-8") as environment:
-        environment.write("\n".join([*settings, ""]))
+    stage.change_environment(services=services)
 
 
 def _repository(stage: Stage) -> Path:

@@ -6,8 +6,6 @@ from collections.abc import Collection
 from datetime import date
 from typing import Any
 
-import yaml
-
 from lib import places
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.warehouse import Column
@@ -41,6 +39,4 @@ def write_schedule(stage: Stage, days: Collection[date], *, postponed: Collectio
     ]
     stage.run_sql(f"INSERT INTO {SCHEDULE.sql} (game_id, game_date, game_status) VALUES {', '.join(rows)}")  # noqa: S608 - own names and values
     query = read_yaml(places.shipped() / "params" / "environments" / "production.yaml")["due"]["query"]
-    path = places.environments() / f"{stage.environment}.yaml"
-    with path.open("a", encoding="utf-8") as file:
-        yaml.safe_dump({"due": {"query": query, **due}}, file)
+    stage.change_environment(due={"query": query, **due})

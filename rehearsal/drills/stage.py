@@ -14,6 +14,7 @@ from lib import places
 from lib.consolidation.result import ConsolidationResult
 from lib.platform import Platform, connect
 from lib.ports.logs import LogEntry
+from lib.settings_file import read_yaml
 from lib.words.dates import resolve_game_date
 from rehearsal.slates import Slate, slate_of
 from rehearsal.stage import NEW_COORDINATOR, NEW_WORKER, batch_name, deploy_fix, insert_rows, run_sql, stage_batch
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from lib.embedded.deployment import Deployment
 
 BATCH_FILE = "batch_states.json"
-_BATCH_STATE = f"\nbatch_state:\n  path: {BATCH_FILE}\n"
 _USUAL_TABLES = 15
 _DEPLOYED_BEFORE = timedelta(hours=3)
 
@@ -101,10 +101,14 @@ class Stage:
         """The coordinator's documents of its batches, in the drill's environment, whose settings name their folder."""
         self.home.mkdir(exist_ok=True)
         (self.home / BATCH_FILE).write_text(json.dumps(documents, default=str), encoding="utf-8")
-        settings = places.environments() / f"{self.environment}.yaml"
-        content = settings.read_text(encoding="utf-8")
-        if _BATCH_STATE not in content:
-            settings.write_text(f"{content}{_BATCH_STATE}", encoding="utf-8")
+        self.change_environment(batch_state={"path": BATCH_FILE})
+
+    def change_environment(self, **settings: Any) -> None:
+        """Replace settings in the file of the drill's environment: what its runbooks read."""
+        import yaml
+
+        path = places.environments() / f"{self.environment}.yaml"
+        path.write_text(yaml.safe_dump(read_yaml(path) | settings, sort_keys=False), encoding="utf-8")
 
     def run_sql(self, statement: str) -> None:
         """A statement of GoogleSQL by hand, as someone once typed it."""

@@ -88,8 +88,8 @@ def poisoned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     platform = connect()
     texts = [text for name, text in FRAGMENTS.items() if name not in {"half a pair", "nothing", "blank"}]
     rows = [prediction(player_lookup=text, prediction_id=text) for text in texts]
-    platform.staging_writer().write(rows, batch_id="b", worker_id="w", date=DAY)
-    platform.consolidator().consolidate_batch(batch_id="b", date=DAY)
+    platform.staging_writer().write(rows, batch_id="b", worker_id="w", game_date=DAY)
+    platform.consolidator().consolidate_batch(batch_id="b", game_date=DAY)
     with platform.adapters.warehouse.connection() as connection:  # type: ignore[attr-defined]
         connection.execute(f"INSERT INTO {quoted(platform.table.table)} FROM {quoted(platform.table.table)}")
     with log_path(tmp_path / "home", SERVICE).open("ab") as log:

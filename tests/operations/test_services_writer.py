@@ -19,10 +19,10 @@ from lib.operations.changes.lock_switch import lock_switch
 from lib.operations.changes.staging_cleanup import checked_cleanup, clean_up
 from lib.operations.doctor import examine
 from lib.operations.fences import Fence
+from lib.operations.freshness.writes import rows_against_ledger
 from lib.operations.locks.others import locks_of_others
 from lib.operations.locks.stuck import lock_states
 from lib.operations.quality.night import night_of
-from lib.operations.quality.writes import rows_against_ledger
 from lib.operations.rollback import checked_rollback, roll_back, rollback_advice
 from lib.operations.scope import Scope, scope_of
 from lib.operations.staging.backlog import backlog

@@ -23,12 +23,12 @@ from lib.embedded.logs import append_entries
 from lib.environment import Calendar, Days, DueSettings
 from lib.errors import UserError
 from lib.operations.duplicates.duplicates import duplicates_of
+from lib.operations.freshness.writes import rows_against_ledger, table_freshness, written_at_least
 from lib.operations.quality.activity import active_rows, several_active_rows
 from lib.operations.quality.night import Night, night_of
 from lib.operations.quality.rules import load_rules
 from lib.operations.quality.values import null_values, ranges
 from lib.operations.quality.volume import volume
-from lib.operations.quality.writes import rows_against_ledger, table_freshness, written_at_least
 from lib.operations.scope import scope_of
 from lib.operations.sources.completeness import completeness
 from lib.operations.sources.values_by_source import values_by_source

@@ -9,8 +9,8 @@ import pytest
 
 from lib.consolidation.errors import InvalidIdentifier
 from lib.embedded.duckdb_warehouse import DuckdbWarehouse
+from lib.operations.freshness.writes import rows_against_ledger
 from lib.operations.quality.night import night_of
-from lib.operations.quality.writes import rows_against_ledger
 from lib.operations.scope import Scope, scope_of
 from lib.operations.staging.backlog import backlog
 from lib.operations.staging.ledger_answers import batch_history, committed_consolidations

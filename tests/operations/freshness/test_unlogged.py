@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from lib.embedded.logs import append_entries, log_path
+from lib.operations.freshness.unlogged import unlogged_rows
 from lib.operations.quality.night import night_of
-from lib.operations.quality.unlogged import unlogged_rows
 from lib.operations.scope import scope_of
 from lib.platform import Platform
 from lib.ports.logs import LogEntry
