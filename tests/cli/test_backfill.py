@@ -24,6 +24,7 @@ from lib.errors import UserError
 from lib.places import ROOT
 from lib.runbooks.backfill import Backfill, DateRun, DateSeries
 from lib.runbooks.catalogue import find_runbook
+from lib.words.old_names import current_names
 
 Shell = Callable[..., "subprocess.CompletedProcess[str]"]
 WAIT_SECONDS = 60
@@ -32,7 +33,7 @@ QUALITY = find_runbook("daily_quality")
 
 def archived(tmp_path: Path) -> list[Run]:
     runs = [run for run in Archive(tmp_path / "outputs").runs() if isinstance(run, Run)]
-    return sorted(runs, key=lambda run: str(run.record.parameters["date"]))
+    return sorted(runs, key=lambda run: str(current_names(run.record.parameters)["date"]))
 
 
 def test_each_date_is_a_run_and_the_worst_decides(shell: Shell, tmp_path: Path) -> None:
