@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from os.path import dirname, relpath
 from pathlib import Path
@@ -42,6 +42,7 @@ class Part:
         rows: Texts, as many a row as there are columns.
         empty: What it says without rows; with the reason when its source could not be read.
         note: How to read it; may be empty.
+        is_folded: Whether the page shows it only when it is opened: it is long, and evidence.
     """
 
     heading: str
@@ -49,6 +50,7 @@ class Part:
     rows: Sequence[Sequence[str]]
     empty: str
     note: str = ""
+    is_folded: bool = False
 
 
 def write_incident(incident: Incident, archive: Archive, folder: Path | None = None) -> tuple[str, str]:
@@ -88,7 +90,10 @@ def _values(incident: Incident, archive: Archive, page: str, made_at: datetime) 
     redactor = redactor_of(incident.platform.environment)
     worst_run = incident.worst_run
     headline = worst_run.record.headline if worst_run else "No run looked at this period"
-    parts = [_actions(incident), _open(incident), _findings(incident), _timeline(incident), _log_lines(incident)]
+    evidence = (
+        replace(part, is_folded=True) for part in (_findings(incident), _timeline(incident), _log_lines(incident))
+    )
+    parts = [_actions(incident), _open(incident), *evidence]
     links = [_link(run, archive, page) for run in incident.runs]
     return {
         "links": links,
@@ -194,7 +199,7 @@ def _open(incident: Incident) -> Part:
         if record.status == ActionStatus.BEGUN
     ]
     rows = [*steps, *cut_short, *begun]
-    columns = ("Verdict", "What", "Next step", "Told by")
+    columns = ("Verdict", "What", "Next step", "Runbook")
     note = "By the newest run of each runbook."
     return _part("What is open", columns, rows, "Nothing: the newest run of each runbook passed.", note=note)
 
@@ -210,7 +215,7 @@ def _consolidation_row(incident: Incident, run: Consolidation) -> tuple[str, ...
     state = f"{incident.history.progress(run)}{', without the lock' if run.merged_without_lock else ''}"
     return (
         _when(incident, run.started_at),
-        run.batch_id or "not told",
+        run.batch_id or "not named",
         text_of(run.likely_game_date),
         state,
         spoken_seconds(run.work_seconds),

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,7 +27,6 @@ from lib.words.text import one_line
 from tests.runbooks.page import Page
 from tests.site.runs import HOSTILE, record
 
-TEMPLATES = Path(__file__).parents[2] / "lib" / "runbooks" / "templates"
 COMMANDS = EmbeddedCommands("staging")
 LOCKS = Question("locks", "Locks", affects="consolidations: they wait", can_wait="yes")
 LOOK, CHANGE = Looking("bq ls --jobs"), Changing("bq cancel job")
@@ -175,10 +172,3 @@ def test_keeping_words_whole_adds_no_tag_of_the_text(text: str) -> None:
     assert after.text == before.text
     assert [tag for tag in after.tags if tag != "span"] == before.tags
     assert [each for each in after.attributes if each != ("class", "whole")] == before.attributes
-
-
-def test_pages_use_five_type_sizes() -> None:
-    for name in ("style.css", "report.html.jinja", "parts.html.jinja"):
-        text = (TEMPLATES / name).read_text(encoding="utf-8")
-        sizes = re.findall(r"font-size:\s*([^;}]+)", text) + re.findall(r"[\s{;]font:\s*([^;}]+)", text)
-        assert [size for size in sizes if not re.match(r"var\(--(tiny|small|text|large|huge)\)|inherit$", size)] == []

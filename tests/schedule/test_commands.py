@@ -57,7 +57,7 @@ def test_list_tells_what_comes_what_came_and_what_did_not(
 
     found = listed("--count", "1")
     watch = found["watch"]
-    assert watch["next"] == [{"planned_at": "2026-01-17T13:00:00+00:00", "parameters": {"game_date": "2026-01-17"}}]
+    assert watch["next"] == [{"planned_at": "2026-01-17T13:00:00+00:00", "parameters": {"date": "2026-01-17"}}]
     assert (watch["last"]["verdict"], watch["last"]["run_ids"]) == ("FAIL", ["id"])
     assert [run["planned_at"] for run in watch["missed"]] == ["2026-01-17T11:00:00+00:00", "2026-01-17T09:00:00+00:00"]
     assert watch["rests"].endswith("runbook schedule resume watch")
@@ -65,7 +65,7 @@ def test_list_tells_what_comes_what_came_and_what_did_not(
     assert found["over"]["rests"] == "days 0 since the deployment are over"
 
     shown = call("list", "--count", "1").stdout
-    assert "next    2026-01-17 08:00:00 EST (13:00 UTC)  game_date=2026-01-17" in shown
+    assert "next    2026-01-17 08:00:00 EST (13:00 UTC)  date=2026-01-17" in shown
     assert "missed  2026-01-17 06:00:00 EST (11:00 UTC): no scheduler has looked at it since" in shown
     assert "\x1b[2J" not in shown
 

@@ -127,7 +127,7 @@ def test_dates_are_those_of_the_planned_time_in_the_environment(write_schedule: 
 
     # A default that is a word is resolved too; an empty one says nothing.
     holds = write_schedule({"holds": {**HOURLY, "runbook": "holds_once"}, "plain": HOURLY}).entries
-    assert holds["holds"].planned_values(find_runbook("holds_once"), NOW) == {"game_date": "2026-01-17"}
+    assert holds["holds"].planned_values(find_runbook("holds_once"), NOW) == {"date": "2026-01-17"}
     assert holds["plain"].planned_values(find_runbook("healthy"), NOW) == {}
 
 

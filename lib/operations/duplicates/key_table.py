@@ -42,7 +42,7 @@ def key_table(explained: Explanation, key: Sequence[str], *, timezone: str, file
         groups[len(rows)] = _heading(members)
         rows += map(shown.row, members)
     more = f" {explained.keys_left_out:,} more keys were not read." if explained.keys_left_out else ""
-    note = f"A repair keeps the first row of each key, and backs up all of them before it removes one.{more}"
+    note = f"A repair keeps the row named first, and removes what is struck out; it backs up both before.{more}"
     caption = ", ".join([f"Duplicate keys of {explained.count.game_date}", *map(" ".join, shared.items())])
     return Table(caption, shown.head(explained), rows, note, shown=20, groups=groups, file=file)
 

@@ -36,7 +36,7 @@ STYLE = """
 .tl p { margin: .4rem 0 0; font-size: var(--tiny, 12px); color: var(--muted, inherit); }
 .tl details { margin-top: .4rem; }
 .tl summary { cursor: pointer; width: fit-content; color: var(--muted, inherit); font-size: var(--tiny, 12px); }
-.tl-table { overflow: auto; max-height: 20rem; }
+.tl-table { overflow: auto; max-height: 14rem; }
 .tl-table :is(th, td) { white-space: nowrap; text-align: left; padding: .1rem .9rem .1rem 0; }
 @container (max-width: 36rem) { .tl-fine { display: none; } }
 @media print { .tl-table { max-height: none; } .tl * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
