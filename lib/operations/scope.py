@@ -229,7 +229,14 @@ def _since_deployment(platform: Platform, earliest: datetime) -> datetime:
     return max(earliest, deployed_at) if deployed_at else earliest
 
 
-@section(Question("query_costs", "What this run read"))
+@section(
+    Question(
+        "query_costs",
+        "What this run read",
+        affects="the list of what the run read",
+        can_wait="yes: no row depends on it",
+    )
+)
 def what_was_read(scope: Scope) -> Section:
     """The queries of this run so far, the largest first, with estimated and actual bytes. Judges nothing."""
     costs = scope.platform.query_costs
