@@ -23,7 +23,7 @@ from lib.ports.batch_states import BatchState
 from lib.ports.jobs import QueryCost
 from lib.verdict.check import Question
 from lib.verdict.conclusion import Conclusion, RunCost
-from lib.verdict.section import Findings, Section, Table, facts, section
+from lib.verdict.section import Findings, Section, Table, facts, or_fault, section
 from lib.words.dates import local_time, resolve_game_date, start_of, zone
 from lib.words.old_names import RENAMED
 from lib.words.quantities import spoken_bytes
@@ -143,6 +143,16 @@ class Scope:
         from lib.operations.investigation.question import rows_of
 
         return rows_of(self.platform.warehouse, query, {"day": self.game_date, **parameters})
+
+    def timeline(self) -> Section:
+        """The consolidations of the period side by side, where any was logged. Judges nothing.
+
+        Logs that cannot be read are UNKNOWN in the steps that judge them; here a table says why there is no picture.
+        """
+        from lib.operations.pictures.timeline import pictures, timeline_of_runs
+
+        found, fault = or_fault(lambda: timeline_of_runs(self.history, self.history.consolidations))
+        return Section((), (facts("Timeline", {"not drawn": fault}),) if fault else pictures(found))
 
     @property
     def evidence(self) -> Evidence:
