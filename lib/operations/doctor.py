@@ -30,13 +30,48 @@ from lib.verdict.verdict import Verdict
 
 Step = tuple[Question, Callable[[], Section]]
 
-ARCHIVE = Question("archive", "Archive of runs")
-STATE_FOLDER = Question("state_folder", "State folder")
-LOCK_STORE = Question("lock_store", "Lock store")
-BATCH_STATES = Question("batch_states", "Batch state")
-_MAIN_TABLE = Question("main_table", "Main table")
-_FENCES = Question("fences", "Fences")
-_LEDGER = Question("ledger", "Ledger")
+ARCHIVE = Question(
+    "archive",
+    "Archive of runs",
+    affects="runs: their reports cannot be kept",
+    can_wait="until the next run",
+)
+STATE_FOLDER = Question(
+    "state_folder",
+    "State folder",
+    affects="runbooks and consolidations on this machine: they keep tables, locks and logs there",
+    can_wait="until the next run or batch",
+)
+LOCK_STORE = Question(
+    "lock_store",
+    "Lock store",
+    affects="consolidations: they cannot take the lock",
+    can_wait="until the next batch",
+)
+BATCH_STATES = Question(
+    "batch_states",
+    "Batch state",
+    affects="the checks that read batch states: they see nothing",
+    can_wait="yes: no row depends on it",
+)
+_MAIN_TABLE = Question(
+    "main_table",
+    "Main table",
+    affects="consolidations, and every check that reads the table",
+    can_wait="until the next batch",
+)
+_FENCES = Question(
+    "fences",
+    "Fences",
+    affects="consolidations: each writes its date's row there",
+    can_wait="until the next batch",
+)
+_LEDGER = Question(
+    "ledger",
+    "Ledger",
+    affects="consolidations: each is recorded there",
+    can_wait="until the next batch",
+)
 _HOURS_OF_LOGS = 14 * 24
 _QUESTIONS_AT_ONCE = 6
 

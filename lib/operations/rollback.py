@@ -37,7 +37,12 @@ ROLLBACK = Question(
     affects="each consolidation by what is deployed now",
     can_wait="no longer than it takes to see whether a rollback helps",
 )
-AFTER_ROLLBACK = Question("after_rollback", "After the rollback")
+AFTER_ROLLBACK = Question(
+    "after_rollback",
+    "After the rollback",
+    affects="the rollback: it may not be in effect as it was left",
+    can_wait="as long as what was rolled back is not served again",
+)
 
 Lock = Literal["", "off", "on"]
 
@@ -244,5 +249,6 @@ def _as_left(platform: Platform, record: ActionRecord) -> Check:
 def _left(platform: Platform, record: ActionRecord) -> Question:
     name = f"{record.action.capitalize()} of {record.target} as it was left"
     if record.action == lock_switch.ACTION:
-        return Question("lock_switch_as_left", name)
-    return Question(f"traffic_of_{platform.environment.services.role_of(record.target)}_as_left", name)
+        return replace(AFTER_ROLLBACK, id="lock_switch_as_left", name=name)
+    role = platform.environment.services.role_of(record.target)
+    return replace(AFTER_ROLLBACK, id=f"traffic_of_{role}_as_left", name=name)

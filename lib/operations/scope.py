@@ -23,7 +23,7 @@ from lib.ports.batch_states import BatchState
 from lib.ports.jobs import QueryCost
 from lib.verdict.check import Question
 from lib.verdict.conclusion import Conclusion, RunCost
-from lib.verdict.section import Findings, Section, Table, facts, section
+from lib.verdict.section import Findings, Section, Table, facts, or_fault, section
 from lib.words.dates import local_time, resolve_game_date, start_of, zone
 from lib.words.old_names import RENAMED
 from lib.words.quantities import spoken_bytes
@@ -144,6 +144,16 @@ class Scope:
 
         return rows_of(self.platform.warehouse, query, {"day": self.game_date, **parameters})
 
+    def timeline(self) -> Section:
+        """The consolidations of the period side by side, where any was logged. Judges nothing.
+
+        Logs that cannot be read are UNKNOWN in the steps that judge them; here a table says why there is no picture.
+        """
+        from lib.operations.pictures.timeline import pictures, timeline_of_runs
+
+        found, fault = or_fault(lambda: timeline_of_runs(self.history, self.history.consolidations))
+        return Section((), (facts("Timeline", {"not drawn": fault}),) if fault else pictures(found))
+
     @property
     def evidence(self) -> Evidence:
         """What the criteria are judged by: this date and the one before."""
@@ -229,7 +239,14 @@ def _since_deployment(platform: Platform, earliest: datetime) -> datetime:
     return max(earliest, deployed_at) if deployed_at else earliest
 
 
-@section(Question("query_costs", "What this run read"))
+@section(
+    Question(
+        "query_costs",
+        "What this run read",
+        affects="the list of what the run read",
+        can_wait="yes: no row depends on it",
+    )
+)
 def what_was_read(scope: Scope) -> Section:
     """The queries of this run so far, the largest first, with estimated and actual bytes. Judges nothing."""
     costs = scope.platform.query_costs

@@ -21,7 +21,18 @@ from lib.verdict.section import Section, Table, facts, section
 from lib.words.dates import local_time
 from lib.words.quantities import in_one_line
 
-CHANGES_ON_RECORD = Question("changes_on_record", "Changes on record")
+CHANGES_ON_RECORD = Question(
+    "changes_on_record",
+    "Changes on record",
+    affects="what was changed last: it may be as before the change or as after it",
+    can_wait="until the next change of the same kind",
+)
+RECORD = Question(
+    "record",
+    "Record",
+    affects="the list of changes: some may be missing",
+    can_wait="yes: no row depends on it",
+)
 
 RELEASE = "forced release"
 NO_UNDO_OF_A_RELEASE = "none is needed: the batch of its holder is consolidated again"
@@ -65,7 +76,7 @@ def audit_trail(scope: Scope) -> Section:
         try:
             known += read(scope.platform)
         except CouldNotLook as error:
-            checks.append(Question(f"record_of_{source}", f"Record of {source}").could_not_look(error))
+            checks.append(replace(RECORD, id=f"record_of_{source}", name=f"Record of {source}").could_not_look(error))
     known.sort(key=lambda record: record.filed_at, reverse=True)
     return Section((*checks, *_unfinished(known)), (audit_table(scope.platform, known),))
 

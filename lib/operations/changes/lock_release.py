@@ -19,7 +19,12 @@ from lib.verdict.check import Question
 from lib.verdict.section import Section, facts, or_fault, section
 from lib.words.dates import date_in, iso_date
 
-LOCK_RELEASE = Question("release", "Release")
+LOCK_RELEASE = Question(
+    "release",
+    "Release",
+    affects="consolidations of the lock's date: they may wait for the lock, or a live one was stopped",
+    can_wait="until the next batch of that date",
+)
 
 _DATE_AT_END = re.compile(r"(\d{4}-\d{2}-\d{2})\Z", re.ASCII)
 
@@ -145,7 +150,14 @@ def release_lock(scope: Scope, request: Request) -> Section:
     return request.carried_out(scope.platform)
 
 
-@section(Question("earlier_releases", "Earlier releases"))
+@section(
+    Question(
+        "earlier_releases",
+        "Earlier releases",
+        affects="the list of releases: it is not shown",
+        can_wait="yes: no row depends on it",
+    )
+)
 def release_audit(scope: Scope) -> Section:
     """Forced releases on record, newest first."""
     return Section((), (audit_table(scope.platform, releases(scope.platform)),))

@@ -21,7 +21,12 @@ from lib.verdict.section import Section, Table, facts, section
 from lib.verdict.verdict import Verdict
 from lib.words.quantities import Value
 
-LOCK_SWITCH = Question("lock_switch", "Lock switch")
+LOCK_SWITCH = Question(
+    "lock_switch",
+    "Lock switch",
+    affects="two consolidations of a date at once: the lock does not keep them apart",
+    can_wait="as long as only one consolidation of a date runs at a time",
+)
 
 Position = Literal["off", "on"]
 

@@ -23,7 +23,12 @@ from lib.verdict.section import Section, Table, or_fault, section
 from lib.words.choices import ensure_one_of
 from lib.words.quantities import Value
 
-REPAIR = Question("repair", "Repair")
+REPAIR = Question(
+    "repair",
+    "Repair",
+    affects="readers of the date: its duplicates are not repaired, or not as planned",
+    can_wait="as long as readers can: rows are backed up before any is removed",
+)
 
 Mode = Literal["no", "preview", "apply", "undo"]
 

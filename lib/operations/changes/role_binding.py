@@ -16,7 +16,12 @@ from lib.verdict.check import Question
 from lib.verdict.section import Section, section
 from lib.words.choices import ensure_one_of
 
-ROLE_BINDING = Question("role_binding", "Role binding")
+ROLE_BINDING = Question(
+    "role_binding",
+    "Role binding",
+    affects="consolidations by that account: they may lack the right to take the lock",
+    can_wait="until the next batch",
+)
 
 Change = Literal["", "add", "remove"]
 

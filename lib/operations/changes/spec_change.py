@@ -35,7 +35,12 @@ class SpecChange:
         elif recorded == [spec.identity]:
             nothing = f"{spec.table} is consolidated with [{spec.identity}] already"
         return Plan(
-            question=Question("spec_change", "Change of a table's spec"),
+            question=Question(
+                "spec_change",
+                "Change of a table's spec",
+                affects="consolidations with other settings than the recorded ones: they are refused",
+                can_wait="until the next batch",
+            ),
             runbook="",
             action="change of a table's spec",
             target=str(spec.table),

@@ -20,8 +20,18 @@ from lib.verdict.section import Section, Table, section
 from lib.words.dates import date_in, local_time
 from lib.words.quantities import Value
 
-CLEANUP = Question("cleanup", "Cleanup of staging tables")
-UNMERGED = Question("unmerged_tables", "Unmerged staging tables")
+CLEANUP = Question(
+    "cleanup",
+    "Cleanup of staging tables",
+    affects="the dataset: merged staging tables stay in it",
+    can_wait="yes: they cost storage, and no row",
+)
+UNMERGED = Question(
+    "unmerged_tables",
+    "Unmerged staging tables",
+    affects="readers: rows of these tables may not be in the main table",
+    can_wait="until readers need them; keep the tables, since their rows may be in no other place",
+)
 
 
 def checked_cleanup(platform: Platform, cleanup: str, *, plan: str = "", reason: str = "") -> Request:

@@ -17,7 +17,12 @@ from lib.verdict.check import Check, Question
 from lib.verdict.section import Table
 from lib.words.dates import local_time
 
-ROLLBACK_OPTION = Question("rollback_option", "Rollback option")
+ROLLBACK_OPTION = Question(
+    "rollback_option",
+    "Rollback option",
+    affects="requests to the service: another revision than the planned one may answer them",
+    can_wait="as long as the revision that answers may serve",
+)
 FENCE_AFTER_CHANGE = Question(
     "fence_after_change",
     "Fence after this change",

@@ -135,7 +135,14 @@ def judged(kind: Kind, evidence: Evidence) -> list[Judged]:
     return [(criterion, measure(criterion.metric, evidence)) for criterion in criteria]
 
 
-@section(Question("criteria", "Criteria"))
+@section(
+    Question(
+        "criteria",
+        "Criteria",
+        affects="what was deployed: it is not known to be good",
+        can_wait="as long as no rollback criterion is met",
+    )
+)
 def evaluate(scope: Scope, kind: Kind) -> Section:
     """The criteria of the kind as one check, and each with its verdict."""
     criteria, question = judged(kind, scope.evidence), _QUESTIONS[kind]

@@ -22,6 +22,7 @@ ROWS_AGAINST_LEDGER = Question(
     "rows_against_ledger",
     "Rows against the ledger",
     affects="readers of the date: its rows are not those that the ledger knows",
+    can_wait="until readers need the date",
 )
 TABLE_FRESHNESS = Question(
     "table_freshness",

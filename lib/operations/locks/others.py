@@ -9,7 +9,12 @@ from lib.verdict.section import Section, Table, section
 from lib.words.dates import local_time
 from lib.words.quantities import spoken_seconds
 
-OTHER_LOCKS = Question("other_locks", "Locks of other services")
+OTHER_LOCKS = Question(
+    "other_locks",
+    "Locks of other services",
+    affects="the services that wait for an expired lock",
+    can_wait="yes: no consolidation waits for these locks",
+)
 _MOST_NAMED = 12
 
 

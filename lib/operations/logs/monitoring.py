@@ -34,6 +34,7 @@ LOGS = Question(
     "logs",
     "Logs of the services",
     affects="the checks that read this service's logs: they see nothing",
+    can_wait="yes: no row depends on it",
 )
 CONSOLIDATIONS = Question(
     "consolidations",

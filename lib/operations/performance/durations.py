@@ -21,7 +21,12 @@ from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time, resolve_game_date, start_of, zone
 from lib.words.quantities import Quantity, Value, percent, seconds, spoken_seconds
 
-DURATIONS = Question("durations", "Durations")
+DURATIONS = Question(
+    "durations",
+    "Durations",
+    affects="the comparison of durations: it has no figures",
+    can_wait="yes: no row depends on it",
+)
 UNDER_LIMIT = Question(
     "under_limit",
     "Under the limit",

@@ -17,8 +17,7 @@ from lib.operations.pictures.marks import marks_of
 from lib.operations.pictures.overlaps import Shared, shared_merges
 from lib.operations.pictures.parts import Drawn, drawn_run
 from lib.operations.pictures.zoom import Span, bars_of, rows_of, span_of, window
-from lib.operations.scope import Scope
-from lib.verdict.section import Section, or_fault
+from lib.verdict.section import or_fault
 from lib.verdict.timeline.data import (
     LONGEST_NOTE,
     MOST_OVERLAPS,
@@ -32,15 +31,6 @@ from lib.verdict.timeline.drawing import Picture
 from lib.words.text import one_line
 
 _BINS = 120
-
-
-def timeline(scope: Scope) -> Section:
-    """The picture of the run's period, where anything was logged in it. Judges nothing.
-
-    Logs that cannot be read are the answer of the steps that judge them.
-    """
-    found, _ = or_fault(lambda: timeline_of_runs(scope.history, scope.history.consolidations))
-    return Section((), pictures(found))
 
 
 def pictures(found: Timeline | None) -> tuple[Picture, ...]:

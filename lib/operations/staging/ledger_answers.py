@@ -21,8 +21,18 @@ from lib.words.choices import nearest
 from lib.words.dates import date_in, local_time
 from lib.words.quantities import Value
 
-LEDGER = Question("age_of_duplicates", "Ledger")
-BATCH = Question("batch_history", "Batch")
+LEDGER = Question(
+    "age_of_duplicates",
+    "Ledger",
+    affects="readers of the date: they get each such key more than once",
+    can_wait="as long as readers can, if all are older than the ledger; else until the next batch",
+)
+BATCH = Question(
+    "batch_history",
+    "Batch",
+    affects="readers: rows of the batch may not be in the table",
+    can_wait="until readers need them: what was not merged is kept in staging",
+)
 
 
 @section(LEDGER)
@@ -111,7 +121,14 @@ def _old_or_new(platform: Platform, runs: Sequence[LedgerRun], duplicate_keys: i
     return question.warns(summary, "They hold up no consolidation. Repair them when it suits.")
 
 
-@section(Question("timeline", "Timeline"))
+@section(
+    Question(
+        "timeline",
+        "Timeline",
+        affects="the timeline of the date: it is not shown",
+        can_wait="yes: no row depends on it",
+    )
+)
 def timeline_of_date(scope: Scope) -> Section:
     """The consolidations of the date as they were logged, all instances together. Judges nothing."""
     history, game_date = scope.history_of_date, scope.game_date

@@ -21,7 +21,12 @@ TABLE_LAYOUT = Question(
     affects="all consolidations, once the table is too large: then each is refused",
     can_wait="yes, until the table is as large as that",
 )
-ROUND_TRIPS = Question("latency", "Latency")
+ROUND_TRIPS = Question(
+    "latency",
+    "Latency",
+    affects="each consolidation: it makes dozens of requests",
+    can_wait="yes: it costs time, and no row",
+)
 WAREHOUSE = Question(
     "latency_of_warehouse",
     "Warehouse latency",

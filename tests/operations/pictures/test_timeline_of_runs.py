@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from lib.embedded.logs import append_entries
+from lib.embedded.logs import append_entries, log_path
 from lib.locking.store import Claim
 from lib.operations.pictures.timeline import timeline_of_locks, timeline_of_runs
 from lib.operations.scope import scope_of
 from lib.platform import Platform
 from lib.ports.logs import LogEntry
+from lib.verdict.section import Table
 from lib.verdict.timeline.data import Ending, Part, Timeline
 from lib.verdict.timeline.drawing import Picture, drawn
 
@@ -70,6 +71,20 @@ def test_the_incident_is_two_bars_that_overlap(platform: Platform, home: Path) -
     html = drawn(found)
     assert ">both in MERGE for 1.3 s<" in html
     assert html.count("<tr>") == 1 + len(found.bars) + len(found.overlaps) + 1  # the head, and the lock's note
+
+
+def test_a_run_shows_the_picture_of_its_period_and_says_why_there_is_none(platform: Platform, home: Path) -> None:
+    scope = scope_of(platform, now=NOON + timedelta(hours=1), hours=2)
+    assert scope.timeline().exhibits == ()
+    logged(home, locked(0, "b1", "i-1"))
+    assert scope_of(platform, now=scope.now, hours=2).timeline().exhibits == (Picture(picture(platform)),)
+    path = log_path(home, "prediction-coordinator")
+    path.unlink()
+    path.mkdir()
+    (table,) = scope_of(platform, now=scope.now, hours=2).timeline().exhibits
+    assert isinstance(table, Table)
+    assert table.rows[0][0] == "not drawn"
+    assert "cannot be read" in table.rows[0][1]
 
 
 def test_a_whole_consolidation_has_each_of_its_parts_and_the_tenure_of_its_lock(platform: Platform, home: Path) -> None:
