@@ -63,17 +63,23 @@ def init(
     Shows what the table's columns are taken for, and why, and writes the settings. From a file it then makes the
     table on this machine, stages and consolidates its newest date, and runs day1_monitoring. Overwrites nothing.
     """
+    from lib.environment.nouns import counted
     from lib.projects.plan import write_project
+    from lib.words.dates import zone
 
     if (file is None) == (from_table is None):
         raise UserError("name the rows to begin with: --from FILE, or --from-table PROJECT.DATASET.TABLE")
     named = {"--key": key, "--date": date, "--newest-first": newest_first, "--active": active}
     given = {option: _listed(text) for option, text in named.items() if text is not None}
     answers, clock = _Answers(yes, given), _Clock()
-    cloud_project, sample = _cloud_rows(str(from_table), location, given) if file is None else ("", _file_rows(file))
-    click.echo(printable(f"{sample.origin}: {len(sample):,} rows, {len(sample.columns)} columns"))
+    timezone = timezone or answers.word("--timezone", "the zone in which a date is a day", "UTC")
+    zone(timezone)
+    cloud_project, sample = (
+        _cloud_rows(str(from_table), location, given, timezone) if file is None else ("", _file_rows(file, timezone))
+    )
+    click.echo(printable(f"{sample.origin}: {counted(len(sample), 'row')}, {counted(len(sample.columns), 'column')}"))
     table = table or ".".join((from_table or "").rsplit(".", 2)[-2:])
-    words = {"timezone": timezone or "", "table": table, "name": name or ""}
+    words = {"table": table, "name": name or ""}
     plan = _plan(sample, answers, words, cloud_project, location)
     for path in write_project(folder, plan):
         click.echo(f"  wrote {path}")
@@ -128,13 +134,13 @@ def _listed(text: str) -> tuple[str, ...]:
     return tuple(name for part in text.split(",") if (name := part.strip()))
 
 
-def _file_rows(file: Path) -> Sample:
+def _file_rows(file: Path, timezone: str) -> Sample:
     from lib.projects.sample import sample_of_file
 
-    return sample_of_file(file)
+    return sample_of_file(file, timezone)
 
 
-def _cloud_rows(table: str, location: str, given: Mapping[str, tuple[str, ...]]) -> tuple[str, Sample]:
+def _cloud_rows(table: str, location: str, given: Mapping[str, tuple[str, ...]], timezone: str) -> tuple[str, Sample]:
     """The Google Cloud project, and rows of the table's newest date."""
     from lib.consolidation.identifiers import TableName
     from lib.consolidation.table_spec import TableSpec
@@ -148,10 +154,10 @@ def _cloud_rows(table: str, location: str, given: Mapping[str, tuple[str, ...]])
     # Only the table is read, whose columns are still to be found.
     unknown = TableSpec(TableName(*rest), key_columns=("key",), date_column="date")
     google = GoogleSettings(bigquery_location=location)
-    environment = Environment("new", "google", project, "UTC", unknown, google=google)
+    environment = Environment("new", "google", project, timezone, unknown, google=google)
     warehouse = platform_of(environment).adapters.metered_warehouse
-    day_column = "".join(given.get("--date", ())[:1])
-    return project, sample_of_table(warehouse, TableName(*rest), day_column, until=places.now().date())
+    date = "".join(given.get("--date", ())[:1])
+    return project, sample_of_table(warehouse, TableName(*rest), date, now=places.now(), timezone=timezone)
 
 
 def _plan(
@@ -163,20 +169,17 @@ def _plan(
     from lib.projects.plan import ProjectPlan, Setting
     from lib.projects.quality_rules import learnt_rules
     from lib.projects.settings_of import Deciding
-    from lib.words.dates import zone
 
     table = words["table"] or answers.word("--table", "the table that batches are merged into, SCHEMA.TABLE")
     TableName.parse(table)
     settings = Deciding(sample, answers.given, answers.choose).settings()
     for setting in settings:
         click.echo(printable(f"  {setting.line}"))
-    timezone = words["timezone"] or answers.word("--timezone", "the zone in which a date is a day", "UTC")
-    zone(timezone)
     by_name = {setting.name: setting.value for setting in settings}
     check_spec(table_spec(Path("--table"), {"name": table, **by_name}), sample.columns)
     return ProjectPlan(
         environment=words["name"] or ("production" if cloud_project else "local"),
-        timezone=timezone,
+        timezone=sample.timezone,
         origin=sample.origin,
         table=[Setting("name", table), *settings],
         rows=sample.rows_by_date(str(by_name["date_column"])),

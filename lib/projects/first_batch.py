@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from lib.consolidation.result import ConsolidationResult
 from lib.consolidation.upkeep.past_rows import insert_as_they_are
 from lib.platform import Platform
-from lib.projects.sample import Sample, as_date, plain_values
+from lib.projects.sample import Sample
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def write_first_batch(platform: Platform, sample: Sample) -> FirstBatch:
         StagedDataError: A row does not fit; names it. The table is there then, and empty.
     """
     warehouse, spec = platform.adapters.warehouse, platform.table
-    days = [as_date(value) for value in plain_values(sample.rows.columns[spec.date_column])]
+    days = [day for day in sample.days(spec.date_column) if day]  # every row has one
     newest = max(days)
     writer = platform.staging_writer()
     warehouse.create_table(spec.table, sample.columns)

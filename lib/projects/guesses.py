@@ -10,14 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from lib.projects.sample import Sample, likely_dates
+from lib.environment.nouns import counted
+from lib.projects.dates import UPDATED, likely_dates, rank
+from lib.projects.sample import Sample
 
 _KEY_NAMES = (
     re.compile(r"(^|_)(id|key|code|sku|lookup|no|number|uuid)$"),
     re.compile(r"(^|_)(name|type|kind|system|source|line)($|_)"),
 )
 _NEWEST_NAMES = (
-    re.compile(r"(^|_)(updated|modified|changed)($|_)"),
+    UPDATED,
     re.compile(r"(^|_)(loaded|ingested|processed|received)($|_)"),
     re.compile(r"(^|_)(created|inserted|written)($|_)"),
 )
@@ -43,19 +45,25 @@ class Guess:
 
 
 def guess_date(sample: Sample) -> Guess:
-    """The DATE column that every row has a value in, with the fewest dates of those that are named alike."""
-    days = [name for name in likely_dates(sample.columns) if not sample.empty(name)]
-    if not days:
-        return Guess((), "no DATE column has a value in every row")
-    others = f"; {', '.join(days[1:])} would do, too" if days[1:] else ""
-    dates = list(sample.rows_by_date(days[0]))
-    return Guess((days[0],), f"DATE, {len(dates)} dates from {dates[0]} to {dates[-1]}, never empty{others}")
+    """The likeliest DATE column that every row has a value in; without one, a TIMESTAMP or DATETIME column."""
+    found = [column for column in likely_dates(sample.columns) if not sample.empty(column.name)]
+    if not found:
+        return Guess(
+            (), "no DATE, TIMESTAMP or DATETIME column has a value in every row; times of updates do not count"
+        )
+    name, type_ = found[0].name, found[0].type
+    others = [column.name for column in found[1:] if column.type == type_]
+    too = f"; {', '.join(others)} would do, too" if others else ""
+    dates = list(sample.rows_by_date(name))
+    span = f"{counted(len(dates), 'date')} from {dates[0]} to {dates[-1]}"
+    within = f" in {sample.timezone}" if type_ == "TIMESTAMP" else ""
+    return Guess((name,), f"{type_}, {span}{within}, never empty{too}")
 
 
 def guess_row_id(sample: Sample) -> Guess:
     """A column with another UUID in each row: it tells generations of a row apart, and is no part of a key."""
     for name in sample.of_type("STRING"):
-        if sample.empty(name) or sample.distinct([name]) < len(sample):
+        if sample.empty(name) or not sample.is_unique(name):
             continue
         if all(_UUID.fullmatch(str(value)) for value in sample.values(name)):
             return Guess((name,), "another UUID in every row")
@@ -69,26 +77,27 @@ def guess_key(sample: Sample, date_column: str, others: Sequence[str]) -> Guess:
         others: Columns that are something else already.
     """
     tried = [name for name in sample.of_type(*_KEY_TYPES) if name not in (date_column, *others)]
-    tried = sorted(tried, key=lambda name: _rank(name, _KEY_NAMES))[:_MOST_TRIED]
+    tried = sorted(tried, key=lambda name: rank(name, _KEY_NAMES))[:_MOST_TRIED]
     for size in range(1, _LONGEST_KEY + 1):
         for names in combinations(tried, size):
-            if sample.distinct([date_column, *names]) == len(sample):
+            if sample.keys(date_column, names) == len(sample):
                 return Guess(names, measured_key(sample, date_column, names))
     return Guess((), f"no {_LONGEST_KEY} columns or fewer tell the {len(sample):,} rows of {sample.origin} apart")
 
 
 def measured_key(sample: Sample, date_column: str, names: Sequence[str]) -> str:
     """How unique these columns are within a date, in a line."""
-    distinct, rows = sample.distinct([date_column, *names]), len(sample)
+    distinct, rows = sample.keys(date_column, names), len(sample)
     if distinct == rows:
         return f"unique within a date: {rows:,} keys in {rows:,} rows"
     return f"{distinct:,} keys in {rows:,} rows: {rows - distinct:,} rows have the key of another one"
 
 
-def guess_newest_first(sample: Sample) -> Guess:
-    """The moments at which a row was written, the latest kind first."""
-    times = sorted(sample.of_type("TIMESTAMP", "DATETIME"), key=lambda name: _rank(name, _NEWEST_NAMES))
-    found = tuple(name for name in times if _rank(name, _NEWEST_NAMES) < len(_NEWEST_NAMES))
+def guess_newest_first(sample: Sample, date_column: str) -> Guess:
+    """The moments at which a row was written, the latest kind first; that of its date says when it is of."""
+    times = [name for name in sample.of_type("TIMESTAMP", "DATETIME") if name != date_column]
+    times.sort(key=lambda name: rank(name, _NEWEST_NAMES))
+    found = tuple(name for name in times if rank(name, _NEWEST_NAMES) < len(_NEWEST_NAMES))
     return Guess(found, "named as the times at which rows are written" if found else "no time is named so")
 
 
@@ -103,7 +112,3 @@ def guess_active(sample: Sample) -> Guess:
         if _ACTIVE_NAMES.match(name.lower()):
             return Guess((name,), "BOOL, and named so")
     return Guess((), "no BOOL column is named so: all rows count")
-
-
-def _rank(name: str, patterns: Sequence[re.Pattern[str]]) -> int:
-    return next((rank for rank, pattern in enumerate(patterns) if pattern.search(name.lower())), len(patterns))

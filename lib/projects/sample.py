@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,9 @@ from lib.consolidation.rows import convert
 from lib.consolidation.upkeep.past_rows import newest_rows
 from lib.consolidation.warehouse import Column, Warehouse
 from lib.errors import UserError
+from lib.projects.dates import date_column, date_columns, likely_dates
 from lib.words.choices import no_such
+from lib.words.dates import zone
 
 if TYPE_CHECKING:
     import pandas
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 # A number with a zero in front is the text of an id, or loses the zero.
 _WHOLE = re.compile(r"-?(?:0|[1-9]\d{0,17})", re.ASCII)
 _DECIMAL = re.compile(r"-?(?:0|[1-9]\d{0,17})(?:\.\d{1,17})?", re.ASCII)
-_DATE_NAMES = re.compile(r"(^|_)(date|day|dt)($|_)")
+_DAY = "the date"  # which no column is called
 _MOST_ROWS = 20_000
 
 
@@ -39,11 +41,13 @@ class Sample:
         origin: Where they come from, as messages name it.
         columns: With the GoogleSQL types that a table of theirs has.
         rows: The rows themselves; values of a CSV file are text.
+        timezone: The zone in which a moment is of a date.
     """
 
     origin: str
     columns: tuple[Column, ...]
     rows: PlacedRows
+    timezone: str = "UTC"
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -52,10 +56,14 @@ class Sample:
         """The columns of these types."""
         return [column.name for column in self.columns if column.type in types]
 
-    def distinct(self, names: Sequence[str]) -> int:
-        """How many combinations of values these columns have, NULL equal to NULL."""
-        codes = self._codes
-        return len(codes[list(names)].drop_duplicates())
+    def is_unique(self, name: str) -> bool:
+        """Whether no two rows have the same value in the column."""
+        return self._codes[name].is_unique
+
+    def keys(self, date: str, names: Sequence[str]) -> int:
+        """How many combinations of the date and these columns' values there are, NULL equal to NULL."""
+        codes = self._codes[list(names)]
+        return len(codes.assign(**{_DAY: self._day_codes(date)}).drop_duplicates())
 
     def empty(self, name: str) -> int:
         """How many rows have no value in the column."""
@@ -65,10 +73,30 @@ class Sample:
         """The column's values, each once, without NULL; in the order of the rows. Not of an ARRAY or JSON."""
         return [value for value in dict.fromkeys(plain_values(self.rows.columns[name])) if value is not None]
 
+    def days(self, name: str) -> list[date | None]:
+        """For each row, the date of its value in a DATE, TIMESTAMP or DATETIME column; None: it has no value."""
+        [column] = [column for column in self.columns if column.name == name]
+        dates = date_column(column, self.timezone)
+        values = convert(self.rows, [column], source=self.origin)[name].combine_chunks().dictionary_encode()
+        days = [dates.day_of(value) for value in values.dictionary.to_pylist()]
+        return [None if number is None else days[number] for number in values.indices.to_pylist()]
+
     def rows_by_date(self, name: str) -> dict[date, int]:
-        """How many rows each value of a DATE column has, the oldest first."""
-        counts = Counter(as_date(value) for value in plain_values(self.rows.columns[name]) if value is not None)
+        """How many rows each date has by such a column, the oldest first."""
+        counts = Counter(day for day in self.days(name) if day is not None)
         return dict(sorted(counts.items()))
+
+    def _day_codes(self, name: str) -> Any:
+        """As `_codes`, of the dates: computed once a column, since many keys are tried."""
+        import pandas
+
+        if name not in self._known_days:
+            self._known_days[name] = pandas.factorize(pandas.Series(self.days(name), dtype=object))[0]
+        return self._known_days[name]
+
+    @cached_property
+    def _known_days(self) -> dict[str, Any]:
+        return {}
 
     @cached_property
     def _codes(self) -> pandas.DataFrame:
@@ -94,18 +122,7 @@ def plain_values(values: Sequence[Any] | pyarrow.ChunkedArray) -> list[Any]:
     return [None if _is_empty(value) else value for value in plain]
 
 
-def as_date(value: Any) -> date:
-    """A value of a DATE column."""
-    return date.fromisoformat(str(value).strip()[:10])
-
-
-def likely_dates(columns: Iterable[Column]) -> list[str]:
-    """The DATE columns, those that are named so first."""
-    days = [column.name for column in columns if column.type == "DATE"]
-    return sorted(days, key=lambda name: _DATE_NAMES.search(name.lower()) is None)
-
-
-def sample_of_file(path: Path) -> Sample:
+def sample_of_file(path: Path, timezone: str = "UTC") -> Sample:
     """All rows of a file: .csv, .parquet or .jsonl.
 
     Raises:
@@ -126,33 +143,33 @@ def sample_of_file(path: Path) -> Sample:
     types = _types_of_csv(rows) if path.suffix.lower() == ".csv" else _types_of_export(path)
     columns = tuple(Column(name, types[name]) for name in rows.columns)
     convert(rows, columns, source=str(path))  # what cannot be staged is refused before anything is written
-    return Sample(path.name, columns, rows)
+    return Sample(path.name, columns, rows, timezone)
 
 
-def sample_of_table(warehouse: Warehouse, table: TableName, day_column: str, *, until: date) -> Sample:
-    """Rows of the table's newest date until that day, at most 20,000.
+def sample_of_table(warehouse: Warehouse, table: TableName, date_name: str, *, now: datetime, timezone: str) -> Sample:
+    """Rows of the table's newest date until today in the zone, at most 20,000.
 
     Args:
-        day_column: Its date column; empty: the one that is guessed from its columns.
+        date_name: Its date column; empty: the one that is guessed from its columns.
 
     Raises:
         UserError: The table has no date column, or no rows.
         TableNotFound, WarehouseUnavailable: It cannot be read.
     """
     columns = warehouse.columns(table)
-    days = likely_dates(columns)
-    if day_column and day_column not in days:
-        raise no_such("DATE column", day_column, days)
-    if not days:
-        raise UserError(
-            f"{table} has no DATE column to guess by; for a TIMESTAMP or DATETIME write the environment's file by "
-            "hand, with date_column: and date_type: below table:"
-        )
-    day = day_column or days[0]
-    rows = newest_rows(warehouse, table, columns, day, until=until, most=_MOST_ROWS)
+    named = {column.name: column for column in date_columns(columns)}
+    likely = [named[date_name]] if date_name in named else likely_dates(columns)
+    if date_name and date_name not in named:
+        raise no_such("DATE, TIMESTAMP or DATETIME column", date_name, named)
+    if not likely:
+        raise UserError(f"--date: {table} has no column to guess by; name one of type DATE, TIMESTAMP or DATETIME")
+    dates = date_column(likely[0], timezone)
+    until = now.astimezone(zone(timezone)).date()
+    rows = newest_rows(warehouse, table, columns, dates, until=until, most=_MOST_ROWS)
     if not rows:
         raise UserError(f"{table} has no rows of {until} or before, so nothing can be measured")
-    return Sample(f"{table}, {rows[0][day]}", columns, by_columns(rows, list(rows[0])))
+    day = dates.day_of(rows[0][dates.name])
+    return Sample(f"{table}, {day}", columns, by_columns(rows, list(rows[0])), timezone)
 
 
 def _types_of_csv(rows: PlacedRows) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from lib.errors import UserError
+from lib.projects.dates import DATE_TYPES
 from lib.projects.guesses import (
     Guess,
     guess_active,
@@ -47,9 +48,12 @@ class Deciding:
         """
         sample = self.sample
         date, date_reason = self._decided("--date", guess_date(sample))
-        if len(date) != 1 or sample.empty(date[0]) or date[0] not in sample.of_type("DATE"):
-            raise UserError(f"--date: {', '.join(date) or 'nothing'} is not one DATE column with a value in every row")
-        newest, newest_reason = self._decided("--newest-first", guess_newest_first(sample))
+        if len(date) != 1 or sample.empty(date[0]) or date[0] not in sample.of_type(*DATE_TYPES):
+            raise UserError(
+                f"--date: {', '.join(date) or 'nothing'} is not one DATE, TIMESTAMP or DATETIME column with a value in "
+                "every row"
+            )
+        newest, newest_reason = self._decided("--newest-first", guess_newest_first(sample, date[0]))
         active, active_reason = self._decided("--active", guess_active(sample))
         row_id = guess_row_id(sample)
         others = (*newest, *active, *row_id.columns)
@@ -61,11 +65,18 @@ class Deciding:
             Setting("key_columns", list(key), measured_key(sample, date[0], key)),
             Setting("nullable_keys", nullable, "empty in some rows" if nullable else "no row is without them"),
             Setting("date_column", date[0], date_reason),
+            *self._date_type(date[0]),
             Setting("row_id_column", "".join(row_id.columns), row_id.evidence),
             Setting("newest_first", list(newest), newest_reason or "of two rows with one key, the newer wins"),
             Setting("active_column", "".join(active), active_reason or "rows without it do not count"),
             Setting("never_update", list(guess_never_update(newest)), "when a row was first written"),
         ]
+
+    def _date_type(self, date: str) -> list[Setting]:
+        """Of a moment; a DATE is what it is taken for without it."""
+        types = {column.name: column.type for column in self.sample.columns}
+        because = {"TIMESTAMP": "its date is the day in `timezone`", "DATETIME": "its date is its own day"}
+        return [Setting("date_type", type_, because[type_]) for type_ in [types[date]] if type_ in because]
 
     def _decided(self, option: str, guess: Guess) -> tuple[Columns, str]:
         """The columns, and the evidence if they are those of the guess."""

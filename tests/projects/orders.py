@@ -10,6 +10,9 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow
+from pyarrow import parquet
+
 LAST_DAY = date(2026, 11, 28)
 _STATES = ("NEW", "PAID", "SHIPPED")
 
@@ -37,6 +40,20 @@ def orders(days: int = 30, *, seed: int = 7) -> list[dict[str, Any]]:
     return rows
 
 
+def without_dates(rows: Sequence[dict[str, Any]], written: str) -> list[dict[str, Any]]:
+    """The rows with a moment of their order, written so, instead of their date; and no other moment.
+
+    Args:
+        written: A format of ``strftime``, with a zone or without.
+    """
+    left = ("order_date", "updated_at")
+    moments = (datetime.fromisoformat(row["updated_at"]) for row in rows)
+    return [
+        {**{name: value for name, value in row.items() if name not in left}, "ordered_at": moment.strftime(written)}
+        for row, moment in zip(rows, moments, strict=True)
+    ]
+
+
 def as_csv(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
     """The rows as a file of commas."""
     with path.open("w", newline="") as file:
@@ -49,4 +66,13 @@ def as_csv(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
 def as_json_lines(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
     """The same as JSON lines."""
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def as_parquet(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
+    """The same, with moments as such: with a zone of UTC, or without one."""
+    table = pyarrow.Table.from_pylist(
+        [{**row, "ordered_at": datetime.fromisoformat(row["ordered_at"])} for row in rows]
+    )
+    parquet.write_table(table, path)
     return path

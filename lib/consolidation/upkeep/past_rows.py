@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import TYPE_CHECKING
 
+from lib.consolidation.dates import DateColumn
 from lib.consolidation.identifiers import TableName, is_plain_identifier
 from lib.consolidation.key import column_list, quoted
 from lib.consolidation.staging import BatchStagingWriter
@@ -38,13 +39,13 @@ def insert_as_they_are(warehouse: Warehouse, spec: TableSpec, rows: Rows, *, sou
 
 
 def newest_rows(
-    warehouse: Warehouse, table: TableName, columns: Iterable[Column], day_column: str, *, until: date, most: int
+    warehouse: Warehouse, table: TableName, columns: Iterable[Column], dates: DateColumn, *, until: date, most: int
 ) -> list[Row]:
     """Rows of the newest date that has any, at most `most`, which is a few thousand; none: there is no such date."""
-    day = quoted(day_column)
-    [newest] = warehouse.query(f"SELECT MAX({day}) AS day FROM {table.sql} WHERE {day} <= @until", {"until": until})
-    if newest["day"] is None:
+    name, (_, after) = quoted(dates.name), dates.limits(until)
+    [newest] = warehouse.query(f"SELECT MAX({name}) AS value FROM {table.sql} WHERE {name} < @after", {"after": after})
+    if newest["value"] is None:
         return []
     names = column_list([column.name for column in columns if is_plain_identifier(column.name)])
-    sql = f"SELECT {names} FROM {table.sql} WHERE {day} = @day LIMIT {most:d}"
-    return warehouse.query(sql, {"day": newest["day"]})
+    sql = f"SELECT {names} FROM {table.sql} WHERE {dates.of_day()} LIMIT {most:d}"
+    return warehouse.query(sql, dates.bound(day=dates.day_of(newest["value"])))

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from lib.cli import cli
+from lib.consolidation.warehouse import Column, Execute
 from lib.environment import load_environment
 from tests.consolidation.world import DAY, predictions
 from tests.gcp.bigquery.double import BigqueryDouble
@@ -44,3 +45,13 @@ def test_a_table_becomes_an_environment(
     assert environment.table_spec.table == world.spec.table
     assert environment.table_spec.date_column == "game_date"
     assert environment.due is None
+
+    events = world.spec.table.sibling("events")
+    world.warehouse.create_table(events, [Column("event_id", "INT64"), Column("seen_at", "TIMESTAMP")])
+    moments = "(1, TIMESTAMP '2026-01-17 14:59:59'), (2, TIMESTAMP '2026-01-17 15:00:00')"
+    world.warehouse.transact([Execute("rows", f"INSERT INTO {events.sql} (event_id, seen_at) VALUES {moments}")], {})
+    done = init(f"{PROJECT}.{events}", "--timezone", "Asia/Tokyo", "--env", "events")
+    assert done.exit_code == 0, done.stderr
+    assert f"{events}, 2026-01-18: 1 row, 2 columns" in done.stdout
+    dates = load_environment("events").table_spec.dates
+    assert (dates.name, dates.type, dates.zone) == ("seen_at", "TIMESTAMP", "Asia/Tokyo")
