@@ -169,8 +169,8 @@ def test_report_of_a_trivial_run_is_small_and_says_it_all(tmp_path: Path) -> Non
     for part in ("FAIL", "5 keys of 587", "Repair them", "runbook duplicates --game-date 2026-01-17", "About this run"):
         assert part in text
     assert text.index("5 keys of 587") < text.index("none held")  # worst first
-    assert "<dt>rows</dt><dd>123,456</dd>" in html
-    assert "<dt>longest</dt><dd>3 min 20 s</dd>" in html
+    assert "<dt>rows</dt> <dd>123,456</dd>" in html
+    assert "<dt>longest</dt> <dd>3 min 20 s</dd>" in html
     assert "://" not in html
     looking, changing = text.index("Next, look once more"), text.index("This changes something")
     assert looking < text.index("runbook duplicates") < changing < text.index("runbook repair apply")

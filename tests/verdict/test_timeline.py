@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lib.verdict.timeline.axis import Axis
 from lib.verdict.timeline.data import (
     LONGEST_NAME,
     LONGEST_NOTE,
@@ -99,6 +101,16 @@ def test_any_names_and_clocks_give_a_whole_picture_and_data_that_are_read_back(p
     if "\ud800" <= max(picture.finding, default="") <= "\udfff":
         return
     assert timeline_of(picture.as_data()) == picture
+
+
+@given(periods, st.sampled_from(["America/New_York", "Asia/Kathmandu", "UTC"]))
+def test_no_label_of_the_axis_covers_another(period: tuple[datetime, datetime], timezone: str) -> None:
+    ticks = Axis(*period, timezone).ticks()
+    assert len(ticks) <= 10
+    for shown, width in ((ticks, 576), ([tick for tick in ticks if not tick.is_fine], 300)):
+        ends = [tick.covers(width) for tick in shown]
+        assert all(end < start for (_, end), (start, _) in pairwise(ends))
+        assert all(start >= 0 and end <= width for start, end in ends)
 
 
 def example(**changes: Any) -> Timeline:

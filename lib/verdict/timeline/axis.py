@@ -40,7 +40,7 @@ class Tick:
     @property
     def anchor(self) -> str:
         """Which end of the label stands at its moment: none is cut at a border."""
-        return "start" if self.at < 12 else "end" if self.at > 88 else "middle"
+        return "start" if self.at < 16 else "end" if self.at > 84 else "middle"
 
     def covers(self, width: float) -> tuple[float, float]:
         """From where to where its label reaches in a picture of that width, both in pixels."""

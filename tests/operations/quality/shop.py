@@ -51,9 +51,9 @@ Rows = list[dict[str, Any]]
 
 def shop(platform: Platform, **nouns: str) -> Platform:
     """The platform with the empty table of a shop, whose environment names nothing but what is given."""
+    about: dict[str, Any] = {"timezone": "Europe/Berlin", "table_spec": SPEC, **nouns}
     platform.warehouse.create_table(SPEC.table, COLUMNS)
-    environment = Environment("shop", "embedded", "local", "Europe/Berlin", SPEC, **nouns)  # type: ignore[arg-type]
-    return replace(platform, environment=environment)
+    return replace(platform, environment=Environment(name="shop", platform="embedded", project_id="local", **about))
 
 
 def orders(day: date, number: int, *, stores: Sequence[int] = STORES, channels: Sequence[str] = CHANNELS) -> Rows:
