@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
+import yaml
 from click.testing import CliRunner
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.firestore_admin_v1.types import Database, Field, RealtimeUpdatesMode
@@ -19,6 +20,7 @@ from google.cloud.run_v2.types import Condition, Revision, Service
 from google.iam.v1.policy_pb2 import Binding, Policy
 from google.oauth2.credentials import Credentials as UserCredentials
 
+from lib import places
 from lib.cli.environment import doctor
 from lib.consolidation.fence import FENCE_COLUMNS
 from lib.consolidation.ledger import LEDGER_COLUMNS, SUPERSEDED_ROWS
@@ -28,6 +30,7 @@ from lib.environment import load_environment
 from lib.gcp.clients import GoogleClients
 from lib.gcp.doctor import quota_project
 from lib.gcp.needs import APIS, NEEDS
+from lib.settings_file import read_yaml
 from tests.consolidation.world import PREDICTIONS
 from tests.gcp.conftest import PROJECT
 from tests.gcp.doctor.bigquery_tables import Tables, described, serving_tables
@@ -116,7 +119,18 @@ def project(google: GoogleDouble, address: str, monkeypatch: pytest.MonkeyPatch,
         monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", address)
         monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", tables)
         monkeypatch.setenv("RUNBOOK_OUTPUTS", str(tmp_path / "outputs"))
+        monkeypatch.setenv("RUNBOOK_ENVIRONMENTS", str(without_due(tmp_path)))
         yield found
+
+
+def without_due(folder: Path) -> Path:
+    """A folder with production's settings but its query of the schedule, which the double of tables cannot answer."""
+    settings = read_yaml(places.ROOT / "params" / "environments" / "production.yaml")
+    del settings["due"]
+    environments = folder / "environments"
+    environments.mkdir()
+    (environments / "production.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    return environments
 
 
 def named(found: dict[str, Any], name: str) -> dict[str, Any]:
