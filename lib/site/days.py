@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from lib.site.groups import History
 from lib.site.index import Row, iso
+from lib.words.nouns import counted
 from lib.words.pages import in_zone
 
 DAYS = 30
@@ -64,7 +65,7 @@ def in_words(days: Sequence[Day]) -> str:
     words += [f"PASS on {counts['PASS']} {'day' if counts['PASS'] == 1 else 'days'}", f"no run on {counts['']}"]
     changed = ", ".join(day.date for day in days if day.changed)
     words += [f"changed on {changed}"] if changed else []
-    return f"{len(days)} days to {days[-1].date}: {'; '.join(words)}"
+    return f"{counted(len(days), 'day')} to {days[-1].date}: {'; '.join(words)}"
 
 
 def _dates(now: datetime, timezone: str) -> list[str]:

@@ -12,6 +12,7 @@ from lib.verdict.all_rows import AllRows
 from lib.verdict.cells import Difference, Differences, Id
 from lib.verdict.section import Table
 from lib.words.dates import zone
+from lib.words.nouns import counted
 from lib.words.quantities import spoken_seconds
 from lib.words.text import text_of
 
@@ -35,7 +36,7 @@ def key_table(explained: Explanation, key: Sequence[str], *, timezone: str, file
         groups[len(rows)] = _heading(members)
         rows += [_row(group, key, timezone, has_ids=has_ids) for group in members]
     columns = (*key, "Rows", *(["Row ids"] if has_ids else []), f"Written, {_abbreviation(explained, timezone)}")
-    more = f" {explained.keys_left_out:,} more keys were not read." if explained.keys_left_out else ""
+    more = f" {counted(explained.keys_left_out, 'more key', 'was')} not read." if explained.keys_left_out else ""
     note = f"A repair keeps the first row of each key, and backs up all of them before it removes one.{more}"
     caption = f"Duplicate keys of {day}"
     return Table(caption, (*columns, "Differs in"), rows, note, shown=20, groups=groups, file=file)
@@ -71,7 +72,7 @@ def differences(group: DuplicateGroup) -> Differences:
         return Differences({}, only)
     more = len(group.differs) - _MOST_COLUMNS
     found = {name: _versions([row[name] for row in group.members]) for name in group.differs[:_MOST_COLUMNS]}
-    return Differences(found, f"{more} more columns" if more > 0 else "")
+    return Differences(found, counted(more, "more column") if more > 0 else "")
 
 
 def _versions(values: Sequence[Any]) -> Difference:
