@@ -9,6 +9,7 @@ from functools import cached_property
 
 from lib.consolidation.result import ConsolidationResult
 from lib.platform import Platform
+from lib.words.nouns import counted
 from rehearsal.history import fix_deployed_at, write_history
 from rehearsal.holders import killed_consolidation, slow_consolidation
 from rehearsal.race import RacePlan, plan_race, run_race, stage_race
@@ -51,8 +52,8 @@ class Acts:
         past = write_history(self.platform, self.today, seed=self.seed)
         deploy_fix(self.platform, self.fix_deployed_at)
         return (
-            f"{past.before} consolidations before {self.fix_deployed_at:%Y-%m-%d}, {past.after} since then; "
-            f"{past.rows:,} rows"
+            f"{counted(past.before, 'consolidation')} before {self.fix_deployed_at:%Y-%m-%d}, {past.after} since then; "
+            f"{counted(past.rows, 'row')}"
         )
 
     def clean_night(self) -> str:
@@ -66,7 +67,8 @@ class Acts:
         stage_race(self.platform, plan)
         run_race(self.platform, plan)
         return (
-            f"{plan.same_id_twice} keys twice with one id, {plan.same_key_different_ids} with different ids, "
+            f"{counted(plan.same_id_twice, 'key')} twice with one id, {plan.same_key_different_ids} "
+            "with different ids, "
             f"of {plan.slate.rows}"
         )
 
@@ -98,6 +100,7 @@ class Acts:
 
 def _as_line(result: ConsolidationResult) -> str:
     return (
-        f"{result.batch_id}: {result.staged} rows from {len(result.staging_tables)} staging tables, "
+        f"{result.batch_id}: {counted(result.staged, 'row')} from "
+        f"{counted(len(result.staging_tables), 'staging table')}, "
         f"{result.inserted} inserted, {result.updated} updated"
     )

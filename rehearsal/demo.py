@@ -119,8 +119,8 @@ def _night_and_race(acts: Acts, today: date) -> list[Step]:
             "day1_monitoring",
             day,
             Verdict.FAIL,
-            f"the race left {race.duplicate_keys} duplicate keys",
-            mentions=(f"{race.duplicate_keys} duplicate keys",),
+            f"the race left {race.duplicate_keys:,} duplicate keys",
+            mentions=(f"{race.duplicate_keys:,} duplicate keys",),
         ),
         RunRunbook(
             "duplicate_diagnosis",

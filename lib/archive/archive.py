@@ -18,6 +18,7 @@ from lib.archive.local_store import LocalStore
 from lib.archive.record import RUN_ID_MOMENT, NewerRecord, RunRecord, from_json, to_json, utc_now
 from lib.archive.store import Store
 from lib.errors import Unavailable, UserError
+from lib.words.nouns import counted
 from lib.words.text import one_line
 
 RECORD = "run.json"
@@ -163,7 +164,7 @@ class Archive:
             place for place in self.places() if place == reference or place.rsplit("/", 1)[-1].startswith(reference)
         ]
         if len(found) != 1 or not reference:
-            several = f"there are {len(found)} runs" if found else "there is no run"
+            several = f"there are {counted(len(found), 'run')}" if found else "there is no run"
             raise UserError(f"{several} {reference!r:.80} in {self.address}; see runbook runs list")
         return found[0]
 

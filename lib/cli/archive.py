@@ -11,6 +11,7 @@ from lib.cli import options
 from lib.cli.keeping import prune, rerun, verify
 from lib.cli.runs import as_data, brief_data
 from lib.cli.terminal import echo_checks, printable, redactor, styled_verdict
+from lib.words.nouns import agreeing, counted
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -78,7 +79,11 @@ def search(text: str, limit: int, as_json: bool, **chosen: Any) -> None:
     archive = Archive()
     found, damaged = searched(_selection(**chosen).runs(archive), text, limit)
     if damaged:
-        click.echo(f"runbook: {damaged} runs cannot be read and were not searched; see runbook runs list", err=True)
+        click.echo(
+            f"runbook: {counted(damaged, 'run')} cannot be read and {agreeing(damaged, 'was')} not "
+            "searched; see runbook runs list",
+            err=True,
+        )
     if as_json:
         rows = [{**_as_row(run, archive), "hits": [hit._asdict() for hit in where]} for run, where in found]
         options.echo_json({"runs": rows})

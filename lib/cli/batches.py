@@ -11,6 +11,7 @@ import click
 
 from lib.cli import options
 from lib.cli.terminal import printable
+from lib.words.nouns import agreeing, counted
 
 if TYPE_CHECKING:
     from lib.consolidation.consolidator import Options
@@ -43,7 +44,7 @@ def stage(batch_id: str, game_date: date | None, file: Path, workers: int, envir
         figures = {"batch_id": batch_id, "staged": rows, "staging_tables": tables}
         options.echo_json(options.dated(figures, game_date, platform.table.date_column))
         return
-    click.echo(f"Staged {rows} rows of batch {batch_id} in {len(writes)} tables.")
+    click.echo(f"Staged {counted(rows, 'row')} of batch {batch_id} in {counted(len(writes), 'table')}.")
     click.echo(f"Next: {platform.commands.consolidate(batch_id, game_date)}")
 
 
@@ -131,7 +132,10 @@ def _consolidate_over(platform: Platform, over: str, how: Options, as_json: bool
     elif not results:
         click.echo(f"Nothing waits in staging for {over}.")
     else:
-        click.echo(f"{len(results) - len(codes)} of {len(results)} batches; {len(codes)} were refused")
+        click.echo(
+            f"{len(results) - len(codes)} of {counted(len(results), 'batch')}; {len(codes)} "
+            f"{agreeing(len(codes), 'was')} refused"
+        )
     if codes:
         raise click.exceptions.Exit(worst_exit_code(codes))
 
@@ -146,7 +150,7 @@ def _show(result: ConsolidationResult | BatchResult) -> None:
     for of_date in result.dates:
         click.echo(f"{of_date.game_date}: {_in_words(of_date)}")
     if len(result.dates) > 1:
-        click.echo(f"{len(result.dates)} dates, {result.status}: {_sum(result)}")
+        click.echo(f"{counted(len(result.dates), 'date')}, {result.status}: {_sum(result)}")
 
 
 def _in_words(result: ConsolidationResult) -> str:
@@ -189,8 +193,9 @@ def duplicates(game_date: date, environment: str, as_json: bool) -> None:
         columns = ", ".join(platform.table.rounded_columns)
         rounded = f"; {count.rounded_keys} when {columns} is rounded" if columns else ""
         click.echo(
-            f"{game_date}: {count.duplicate_keys} duplicate keys ({count.excess_rows} surplus rows) among "
-            f"{count.rows} rows{rounded}"
+            f"{game_date}: {counted(count.duplicate_keys, 'duplicate key')} "
+            f"({counted(count.excess_rows, 'surplus row')}) among "
+            f"{counted(count.rows, 'row')}{rounded}"
         )
         if count.duplicate_keys:
             click.echo(f"Next: {platform.commands.run('duplicate_diagnosis', {'date': game_date})}")

@@ -16,6 +16,7 @@ from lib import places
 from lib.cli import options
 from lib.cli.terminal import printable
 from lib.errors import UserError
+from lib.words.nouns import counted
 
 if TYPE_CHECKING:
     from lib.consolidation.warehouse import Column
@@ -95,9 +96,9 @@ def rows(files: tuple[Path, ...], environment: str, as_json: bool) -> None:
         )
         return
     for file, number in done.rows.items():
-        click.echo(printable(f"{file}: {number:,} rows"))
+        click.echo(printable(f"{file}: {counted(number, 'row')}"))
     click.echo(f"{done.table}: {done.what_happened}: {_by_type(done.columns)}")
-    click.echo(f"{total:,} rows of {done.first or 'no date'} to {done.last or 'no date'}")
+    click.echo(f"{counted(total, 'row')} of {done.first or 'no date'} to {done.last or 'no date'}")
     if done.last:
         click.echo(f"Next: {platform.commands.run('duplicate_diagnosis', {'date': done.last})}")
 
@@ -130,16 +131,18 @@ def _said_of_logs(platform: Platform, done: LogImport, service: str) -> list[str
 
     zone = platform.environment.timezone
     said = [
-        f"{name}: {lines.added:,} lines added, {lines.known:,} were there already; "
+        f"{name}: {counted(lines.added, 'line')} added, {lines.known:,} were there already; "
         f"{local_time(lines.first, zone)} to {local_time(lines.last, zone)}"
         for name, lines in done.services.items()
     ]
     if done.doubled:
-        said.append(f"{done.doubled:,} entries are in a file more than once and count once")
+        said.append(f"{counted(done.doubled, 'entry', 'is')} in a file more than once; each counts once")
     if done.without_service:
-        said.append(f"{done.without_service:,} lines name no service: taken for {service}'s (--service NAME)")
+        said.append(
+            f"{counted(done.without_service, 'line', 'names')} no service: taken for {service}'s (--service NAME)"
+        )
     if done.unread:
-        said.append(f"{len(done.unread):,} lines could not be read")
+        said.append(f"{counted(len(done.unread), 'line')} could not be read")
     newest = max(lines.last for lines in done.services.values()) + timedelta(seconds=1)
     look = platform.commands.run("day1_monitoring")
     return [

@@ -15,6 +15,7 @@ import click
 from lib import places
 from lib.cli.terminal import echo_conclusion, printable
 from lib.errors import UserError
+from lib.words.nouns import counted
 
 if TYPE_CHECKING:
     from lib.projects.guesses import Guess
@@ -63,7 +64,6 @@ def init(
     Shows what the table's columns are taken for, and why, and writes the settings. From a file it then makes the
     table on this machine, stages and consolidates its newest date, and runs day1_monitoring. Overwrites nothing.
     """
-    from lib.environment.nouns import counted
     from lib.projects.plan import write_project
     from lib.words.dates import zone
 
@@ -202,8 +202,9 @@ def _first_verdict(plan: ProjectPlan, sample: Sample, clock: _Clock) -> None:
     first = write_first_batch(platform, sample)
     result = first.result
     click.echo(
-        f"{platform.table.table}: {first.past_rows:,} rows of earlier dates as they are; of {result.game_date} "
-        f"{result.staged:,} staged = {result.inserted:,} inserted + {result.deduplicated:,} deduplicated"
+        f"{platform.table.table}: {counted(first.past_rows, 'row')} of earlier dates as they are; of "
+        f"{result.game_date} {result.staged:,} staged = {result.inserted:,} inserted + "
+        f"{result.deduplicated:,} deduplicated"
     )
     clock.lap("table and first batch")
     archive = Archive()

@@ -11,6 +11,7 @@ from lib.cli import options
 from lib.cli.runs import echo_run
 from lib.cli.terminal import printable, styled_verdict
 from lib.errors import UserError
+from lib.words.nouns import agreeing, counted
 
 if TYPE_CHECKING:
     from lib.archive.verification import Verification
@@ -72,10 +73,11 @@ def _show(found: Verification) -> None:
     for line in found.mended:
         click.echo(f"{'mended':<16}  the chain: {printable(line)}")
     told = (
-        f"{found.unchanged} runs are as they were sealed, {found.running} have not ended, {found.removed} were removed"
+        f"{counted(found.unchanged, 'run', 'is')} as sealed, {found.running} "
+        f"{agreeing(found.running, 'has')} not ended, {found.removed} {agreeing(found.removed, 'was')} removed"
     )
     click.echo(f"{styled_verdict(found.verdict)}  {told}; {len(found.faults)} faults")
-    click.echo(f"Head of {found.head.sequence} entries: {found.head.sha256}")
+    click.echo(f"Head of {counted(found.head.sequence, 'entry')}: {found.head.sha256}")
 
 
 @click.command()
@@ -143,4 +145,8 @@ def prune(older_than_days: int | None, keep_last: int | None, applies: bool, as_
     for place in found.old:
         click.echo(printable(place))
     count = len(found.old) + len(found.half_removed) + len(found.never_began)
-    click.echo(f"Removed {count} runs." if applies else f"{count} runs would be removed; --apply removes them.")
+    click.echo(
+        f"Removed {counted(count, 'run')}."
+        if applies
+        else f"{counted(count, 'run')} would be removed; --apply removes them."
+    )

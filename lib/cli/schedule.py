@@ -11,6 +11,7 @@ import click
 
 from lib.cli import options
 from lib.cli.terminal import printable, styled_verdict
+from lib.words.nouns import counted
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -99,7 +100,7 @@ def run(environment: str | None, stop_grace_seconds: float) -> None:
     from lib.site.build import build_site
 
     planned, archive = _planned(environment), Archive()
-    click.echo(f"Running {len(planned.entries)} entries; archive: {printable(archive.address)}", err=True)
+    click.echo(f"Running {counted(len(planned.entries), 'entry')}; archive: {printable(archive.address)}", err=True)
     runner = Runner(archive, stop_grace_seconds, on_change=build_site)
     run_until_stopped(planned, runner, _echo, _echo_problem)
     click.echo("Stopped; nothing runs any more.", err=True)

@@ -18,6 +18,7 @@ from lib.consolidation.staging import batch_tables
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.upkeep.staged_dates import TABLES_A_QUERY, union
 from lib.consolidation.warehouse import StagingTable, Warehouse
+from lib.words.nouns import counted
 
 _Rows = Mapping[TableName, Mapping[date, int]]
 
@@ -104,7 +105,7 @@ def _rows_by_date(warehouse: Warehouse, spec: TableSpec, batch_id: str, tables: 
             table, day = spec.table.sibling(row["staging_table"]), row["day"]
             if day is None:
                 raise StagedDataError(
-                    f"staging table {table} of batch {batch_id} has {row['row_count']:,} rows without "
+                    f"staging table {table} of batch {batch_id} has {counted(row['row_count'], 'row')} without "
                     f"{spec.date_column}, which says of which date they are; nothing was merged and the staging "
                     "tables are kept; stage the batch again with dates"
                 )

@@ -14,6 +14,7 @@ from typing import Any, TextIO
 
 from lib.consolidation.errors import StagedDataError
 from lib.consolidation.placed_rows import LINE, PlacedRows, Places, check_each_once
+from lib.words.nouns import counted
 
 _LONGEST_VALUE = 2**31 - 1
 # More of them at once are slower: Python's garbage collector keeps looking through their values.
@@ -128,7 +129,7 @@ def _check(path: Path, record: _Record, width: int) -> None:
     if _has_stray_quote("".join(text)):
         problem = "a quote inside a value that does not begin with one; enclose the value, and write that quote twice"
     elif len(values) != width:
-        problem = f"{len(values)} values, and the header has {width}"
+        problem = f"{counted(len(values), 'value')}, and the header has {width}"
     elif len(text) > 1 and all(part.count(",") == width - 1 for part in text if part.strip()):
         problem = (
             f"a quote that is closed on line {line + len(text) - 1}, and each of these lines is a whole row without "

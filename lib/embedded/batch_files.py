@@ -18,6 +18,7 @@ from typing import Any
 from lib.errors import SourceUnavailable
 from lib.ports.batch_documents import FIELDS, batch_state
 from lib.ports.batch_states import BatchState, newest_first
+from lib.words.nouns import counted
 
 _MOST_FILES = 2_000
 _LARGEST_BYTES = 50_000_000
@@ -60,7 +61,7 @@ class FileBatchStates:
         except OSError as error:
             raise SourceUnavailable(f"{self._path} cannot be read: {error.strerror or error}") from error
         if len(found) > _MOST_FILES:
-            raise SourceUnavailable(f"{self._path} has {len(found):,} files; at most {_MOST_FILES:,} are read")
+            raise SourceUnavailable(f"{self._path} has {counted(len(found), 'file')}; at most {_MOST_FILES:,} are read")
         return found
 
 

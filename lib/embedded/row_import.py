@@ -17,6 +17,7 @@ from lib.embedded.duckdb_warehouse import DuckdbWarehouse
 from lib.embedded.googlesql import to_googlesql_type
 from lib.embedded.row_files import JsonLines, RowFile, duckdb_type, row_files
 from lib.errors import UserError
+from lib.words.nouns import counted
 
 _MOST_COLUMNS = 10_000
 
@@ -83,7 +84,7 @@ def _target(
     there = _types_of(connection, table)
     if there and (rows := connection.execute(f"SELECT count(*) FROM {_quoted(table)}").fetchall()[0][0]):
         raise UserError(
-            f"{table} has {rows:,} rows, and an export goes into an empty table only; "
+            f"{table} has {counted(rows, 'row')}, and an export goes into an empty table only; "
             "import it into a state of its own: set RUNBOOK_HOME to another folder"
         )
     own_columns = {name: to_googlesql_type(type_) for name, type_ in there.items()}
@@ -97,8 +98,8 @@ def _target(
     connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{table.dataset}"')
     connection.execute(f"DROP TABLE IF EXISTS {_quoted(table)}")
     connection.execute(f"CREATE TABLE {_quoted(table)} ({declared})")
-    before = f"in place of the empty one with {len(there)} columns" if there else "as it was missing"
-    return needed, f"made with {len(needed)} columns, {before}"
+    before = f"in place of the empty one with {counted(len(there), 'column')}" if there else "as it was missing"
+    return needed, f"made with {counted(len(needed), 'column')}, {before}"
 
 
 def _merged(sources: Sequence[RowFile]) -> dict[str, str]:
@@ -116,7 +117,7 @@ def _merged(sources: Sequence[RowFile]) -> dict[str, str]:
                 kinds = f"{to_googlesql_type(other)} in {path} and {to_googlesql_type(type_)} in {source.path}"
                 raise UserError(f"column {name} is {kinds}; import files of one export only")
     if not owners or len(owners) > _MOST_COLUMNS:
-        raise UserError(f"{sources[0].path}: {len(owners):,} columns; a table has 1 to {_MOST_COLUMNS:,}")
+        raise UserError(f"{sources[0].path}: {counted(len(owners), 'column')}; a table has 1 to {_MOST_COLUMNS:,}")
     return {name: type_ for name, (type_, _) in owners.items()}
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from lib.words.nouns import counted
+
 _NOUN = re.compile(r"[^\W\d_](?:[\w -]{0,38}\w)?")
 
 
@@ -34,18 +36,6 @@ class Nouns:
     def entities(self, number: float, otherwise: str = "row") -> str:
         """The same of entities."""
         return counted(number, self.entity or otherwise)
-
-
-def counted(number: float, noun: str) -> str:
-    """The number with the noun, which is plural but for one."""
-    return f"{number:,} {noun if number == 1 else plural(noun)}"
-
-
-def plural(noun: str) -> str:
-    """Of a common English noun."""
-    if re.search(r"[^aeiou]y$", noun):
-        return f"{noun[:-1]}ies"
-    return f"{noun}es" if re.search(r"(s|x|z|ch|sh)$", noun) else f"{noun}s"
 
 
 def is_noun(text: str) -> bool:

@@ -27,6 +27,7 @@ from lib.verdict.check import Check, Looking, Question
 from lib.verdict.conclusion import Conclusion, conclude
 from lib.verdict.section import Section
 from lib.verdict.verdict import Verdict
+from lib.words.nouns import counted
 
 Step = tuple[Question, Callable[[], Section]]
 
@@ -179,7 +180,7 @@ def lock_store(scope: Scope) -> Section:
     expired = sum(observation.is_expired for observation in found)
     commands = [scope.platform.commands.looking("locks", "list")]
     question = LOCK_STORE.on({"locks": len(found), "expired": expired}, commands)
-    return Section((question.passes(f"it answers: {len(found)} locks, {expired} of them expired"),))
+    return Section((question.passes(f"it answers: {counted(len(found), 'lock')}, {expired} of them expired"),))
 
 
 def batch_states(scope: Scope) -> Section:
@@ -190,7 +191,7 @@ def batch_states(scope: Scope) -> Section:
     found = len(source.since(scope.since))
     question = BATCH_STATES.on({"batches of the last 14 days": found})
     if found:
-        return Section((question.passes(f"{source.place} answers: {found} batches in 14 days"),))
+        return Section((question.passes(f"{source.place} answers: {counted(found, 'batch')} in 14 days"),))
     step = "While nothing is due that is right; otherwise correct batch_state in the environment's file."
     return Section((question.warns(f"{source.place} has no batch that started in the last 14 days", step),))
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from lib.environment.nouns import counted
 from lib.projects.dates import UPDATED, likely_dates, rank
 from lib.projects.sample import Sample
+from lib.words.nouns import counted
 
 _KEY_NAMES = (
     re.compile(r"(^|_)(id|key|code|sku|lookup|no|number|uuid)$"),
@@ -82,15 +82,22 @@ def guess_key(sample: Sample, date_column: str, others: Sequence[str]) -> Guess:
         for names in combinations(tried, size):
             if sample.keys(date_column, names) == len(sample):
                 return Guess(names, measured_key(sample, date_column, names))
-    return Guess((), f"no {_LONGEST_KEY} columns or fewer tell the {len(sample):,} rows of {sample.origin} apart")
+    return Guess(
+        (),
+        f"no {counted(_LONGEST_KEY, 'column')} or fewer tell the {counted(len(sample), 'row')} of "
+        f"{sample.origin} apart",
+    )
 
 
 def measured_key(sample: Sample, date_column: str, names: Sequence[str]) -> str:
     """How unique these columns are within a date, in a line."""
     distinct, rows = sample.keys(date_column, names), len(sample)
     if distinct == rows:
-        return f"unique within a date: {rows:,} keys in {rows:,} rows"
-    return f"{distinct:,} keys in {rows:,} rows: {rows - distinct:,} rows have the key of another one"
+        return f"unique within a date: {counted(rows, 'key')} in {counted(rows, 'row')}"
+    return (
+        f"{counted(distinct, 'key')} in {counted(rows, 'row')}: "
+        f"{counted(rows - distinct, 'row', 'has')} the key of another one"
+    )
 
 
 def guess_newest_first(sample: Sample, date_column: str) -> Guess:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.errors import UserError
+from lib.words.nouns import counted
 from lib.words.text import one_line
 
 _PARAMS = Path("params")
@@ -122,7 +123,7 @@ class ProjectPlan:
         days = [_WEEKDAYS[number] for number in sorted({day.weekday() for day in self.rows})]
         if (max(self.rows) - min(self.rows)).days < 7 * _FEWEST_WEEKS:
             return [head, "# due:", "#   calendar: { weekdays: [Mon, Tue, Wed, Thu, Fri] }"]
-        seen = f"those of the {len(self.rows)} dates that were seen"
+        seen = f"those of the {counted(len(self.rows), 'date')} that were seen"
         return [head, "due:", f"  calendar: {{ weekdays: [{', '.join(days)}] }} # {seen}"]
 
     def _quality(self) -> str:

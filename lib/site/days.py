@@ -10,6 +10,7 @@ from typing import NamedTuple
 from lib.site.groups import History
 from lib.site.index import Row, iso
 from lib.site.marks import Mark
+from lib.words.nouns import counted
 from lib.words.pages import in_zone
 
 DAYS = 30
@@ -79,7 +80,7 @@ def in_words(days: Sequence[Day]) -> str:
     words += [f"changed on {changed}"] if changed else []
     deployed = ", ".join(day.date for day in days if day.deploys)
     words += [f"deployed on {deployed}"] if deployed else []
-    return f"{len(days)} days to {days[-1].date}: {'; '.join(words)}"
+    return f"{counted(len(days), 'day')} to {days[-1].date}: {'; '.join(words)}"
 
 
 def _dates(now: datetime, timezone: str) -> list[str]:

@@ -22,6 +22,7 @@ from lib.verdict.change import MEDIA_TYPE, Change
 from lib.verdict.check import Check, Question
 from lib.verdict.conclusion import Conclusion, conclude, marked
 from lib.verdict.live import is_archived, is_live, sorting, style
+from lib.words.nouns import counted
 from lib.words.text import text_of
 from lib.words.unbroken import unbroken
 
@@ -219,11 +220,11 @@ class Table:
 
     def _remarks(self) -> str:
         remarks = [self.note] if self.note else []
-        remarks += [f"{self._hidden:,} more rows are not shown."] if self._hidden > 0 else []
+        remarks += [f"{counted(self._hidden, 'more row', 'is')} not shown."] if self._hidden > 0 else []
         return f'<p class="note">{unbroken(" ".join(map(text_of, remarks)))}</p>' if remarks else ""
 
     def __repr__(self) -> str:
-        return f"{self.caption}: {len(self.rows)} rows"
+        return f"{self.caption}: {counted(len(self.rows), 'row')}"
 
 
 def facts(caption: str, values: Mapping[str, Any]) -> Table:

@@ -9,6 +9,8 @@ from math import isfinite
 from sys import float_info
 from typing import Any
 
+from lib.words.nouns import singular
+
 # What nobody would notice, whatever share of the whole it is.
 _LEAST_SECONDS = 0.5
 _MEASURES = ("s", "B", "%")
@@ -40,7 +42,7 @@ class Quantity:
                 return f"{self.value:,.1f}%"
         rounded = round(self.value, 1) + 0.0  # which is never -0.0
         number = f"{self.value:,.0f}" if float(self.value).is_integer() else f"{rounded:,.1f}"
-        return f"{number} {self.unit}".strip()
+        return f"{number} {self.unit if self.value != 1 else singular(self.unit)}".strip()
 
     @property
     def measures(self) -> str:

@@ -48,7 +48,7 @@ def inactive_duplicates(stage: Stage) -> Scene:
         f"INSERT INTO {table} {older} FROM {table} "
         f"WHERE game_date = '{DAY}' ORDER BY prediction_id LIMIT {_INACTIVE_KEYS}"
     )
-    active = f"0 active on {DAY}: the {_INACTIVE_KEYS} duplicate keys are inactive rows, which block nothing"
+    active = f"0 active on {DAY}: {_INACTIVE_KEYS} duplicate keys of inactive rows block nothing"
     why = f"what failed is the validation of {BATCH}, which counts inactive rows"
     monitoring = (f"the validation of 1 found duplicates: {BATCH}", active, "Nothing has to be repaired")
     of_date = {"date": str(DAY)}
@@ -127,7 +127,7 @@ def two_writers(stage: Stage) -> Scene:
     zone = stage.platform.environment.timezone
     cron, backfill = (local_time(stage.now - before, zone) for before in (_CRON_BEFORE, _BACKFILL_BEFORE))
     says = (
-        f"{_OTHER_DUPLICATES} duplicate keys of {_OTHER_DUPLICATES:,} on {stage.today}",
+        f"{_OTHER_DUPLICATES:,} duplicate keys of {_OTHER_DUPLICATES:,} on {stage.today}",
         f"written at 2 times: {_OTHER_DUPLICATES:,} rows from {cron} and {_OTHER_DUPLICATES:,} rows from {backfill}",
         "7 h 0 min apart",
         "such as a schedule and a backfill",

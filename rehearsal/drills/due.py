@@ -136,7 +136,7 @@ def first_days(stage: Stage) -> Scene:
     write_schedule(stage, days_of(stage.today - _ONE_DAY, stage.today + _SCHEDULED_AHEAD))
     stage.clean_night()
     games = len(games_on(stage, stage.today))
-    enough = (f"of {games} games", "as many as were due", "only 1 of the 28 days before have rows")
+    enough = (f"of {games} games", "as many as were due", "only 1 of the 28 days before has rows")
     return Scene(
         [
             Look("day1_monitoring", Verdict.PASS, (), stage.of_today),

@@ -19,7 +19,7 @@ def race(stage: Stage) -> Scene:
     plan = plan_race(stage.today)
     stage_race(stage.platform, plan)
     run_race(stage.platform, plan)
-    found = f"{plan.duplicate_keys} duplicate keys of"
+    found = f"{plan.duplicate_keys:,} duplicate keys of"
     cause = (
         found,
         f"{plan.same_id_twice} keys: same id twice (one batch was consolidated twice)",
@@ -44,8 +44,8 @@ def old_duplicates(stage: Stage) -> Scene:
     result = stage.clean_night()
     says = (
         f"{_OLD_KEYS} duplicate keys of {len(rows):,}",
-        f"all {_OLD_KEYS} duplicate keys are older than {result.batch_id}",
-        "none of the 1 consolidations added any",
+        f"{_OLD_KEYS} duplicate keys are older than {result.batch_id}",
+        "1 consolidation added none",
     )
     return Scene([Look("duplicate_diagnosis", Verdict.FAIL, says, stage.of_today)])
 

@@ -90,7 +90,7 @@ def orphans(stage: Stage) -> Scene:
     stage.consolidate(merged, cleanup=False)
     write_generations(stage, unmerged, _UNMERGED_TABLES, _UNMERGED_TABLES)
     says = (
-        f"1 old batches were never merged, {_UNMERGED_TABLES} tables; {_MERGED_TABLES} tables are merged",
+        f"1 old batch was never merged, {_UNMERGED_TABLES} tables; {_MERGED_TABLES} tables are merged",
         f"{unmerged}: {_UNMERGED_TABLES} tables not merged, {_UNMERGED_TABLES} rows nowhere else",
     )
     look = Look("day1_monitoring", Verdict.WARN, says, {**stage.of_today, "hours": "72"})

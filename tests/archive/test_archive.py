@@ -33,6 +33,7 @@ from lib.locking.errors import NothingToRelease
 from lib.verdict.check import Changing, Check, Looking
 from lib.verdict.conclusion import Conclusion
 from lib.verdict.verdict import Verdict
+from lib.words.nouns import counted
 from lib.words.quantities import Quantity
 
 START = datetime(2026, 11, 24, 19, 53, 40, tzinfo=UTC)
@@ -192,12 +193,12 @@ def test_what_is_not_a_record_is_one_line_and_hides_no_other(
     assert len(shown.splitlines()) == 2
     assert "damaged: " in shown
     assert "run.json " in shown
-    assert "1 runs cannot be read and were not searched" in told(0, "runs", "search", "diagnosis")
+    assert "1 run cannot be read and was not searched" in told(0, "runs", "search", "diagnosis")
     assert len(told(2, "runs", "show", bad.name).splitlines()) == 1
-    assert "1 runs are as they were sealed" in told(1, "runs", "verify")
+    assert "1 run is as sealed" in told(1, "runs", "verify")
     is_file = make is _large  # it can be on the chain, whatever is in it
     adopted = told(0 if is_file else 1, "runs", "verify", "--adopt")
-    assert f"{1 + is_file} runs are as they were sealed" in adopted
+    assert counted(1 + is_file, "run", "is") + " as sealed" in adopted
     told(0, "runs", "prune", "--keep-last", "1", "--apply")
     told(0, "site", "build")
     assert archive.places() == [good.place, f"local/duplicate_diagnosis/{bad.name}"]

@@ -113,7 +113,7 @@ def test_all_that_waits_for_some_dates_is_consolidated_one_after_another(
     ]
     assert (done.returncode, "lacks: surprise" in done.stderr) == (2, True)
     again = shell(*over)
-    assert again.stdout == "0 of 1 batches; 1 were refused\n"
+    assert again.stdout == "0 of 1 batch; 1 was refused\n"
     nothing = shell("consolidate", "--over", "2026-02-01,2026-02-03")
     assert (nothing.returncode, nothing.stdout) == (0, "Nothing waits in staging for 2026-02-01,2026-02-03.\n")
     for words in (["--over", DATE, "--batch", "b"], ["--batch", "b"], ["--over", "2026-01-02..2026-01-01"], []):
@@ -158,7 +158,7 @@ def test_a_repair_is_planned_applied_and_undone(shell: Shell, home: Path) -> Non
 
     found = shell("duplicates", "--date", DATE)
     assert found.returncode == 1
-    assert "1 duplicate keys (2 surplus rows) among 3 rows" in found.stdout
+    assert "1 duplicate key (2 surplus rows) among 3 rows" in found.stdout
     apply = words_of(shell("repair", "plan", "--date", DATE), "Next: ")
     assert shell("duplicates", "--date", DATE).returncode == 1
 

@@ -93,7 +93,7 @@ def test_parquet_keeps_every_column_and_its_type(tmp_path: Path, home: Path) -> 
     second = as_parquet(folder / "b.parquet", {"player_lookup": "c", "game_date": DAY - timedelta(days=1)})
     said = call("import", "rows", first, second)
     assert said.exit_code == 0, said.output
-    assert f"{first}: 2 rows\n{second}: 1 rows\n" in said.stdout
+    assert f"{first}: 2 rows\n{second}: 1 row\n" in said.stdout
     assert "made with 17 columns, in place of the empty one with 12 columns: " in said.stdout
     assert "3 rows of 2026-01-16 to 2026-01-17" in said.stdout
     rows = held(home)

@@ -245,7 +245,7 @@ def test_rows_without_a_date_are_refused_before_anything_is_merged(tmp_path: Pat
         for table in world.staged("b"):
             connection.execute(f"UPDATE shop.{table.table} SET ordered_at = NULL WHERE order_id = 'b'")
     for dry_run in (True, False):
-        with pytest.raises(StagedDataError, match=r"_staging_b_\w+ of batch b has 1 rows without ordered_at"):
+        with pytest.raises(StagedDataError, match=r"_staging_b_\w+ of batch b has 1 row without ordered_at"):
             consolidate(world, dry_run=dry_run)
     assert world.table() == []
     assert len(world.staged("b")) == 2

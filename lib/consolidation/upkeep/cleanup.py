@@ -36,6 +36,7 @@ from lib.consolidation.upkeep.cleanup_sql import (
 )
 from lib.consolidation.upkeep.staged_dates import TABLES_A_QUERY, staged_dates, union
 from lib.consolidation.warehouse import Column, StagingTable, Warehouse
+from lib.words.nouns import counted
 
 
 class Proof(StrEnum):
@@ -200,7 +201,9 @@ def _counted(
     main = {column.name for column in warehouse.columns(spec.table)}
     columns = warehouse.columns_of(tables)
     if gone := [table for table in tables if table not in columns]:
-        raise SourceVanished(f"{len(gone)} staging tables are gone since they were listed, such as {gone[0]}")
+        raise SourceVanished(
+            f"{counted(len(gone), 'staging table', 'is')} gone since staging was listed, such as {gone[0]}"
+        )
     for shape, members in tables_by_columns({table: columns[table] for table in tables}).items():
         if not {*spec.key_columns, spec.date_column} <= {column.name for column in shape} <= main:
             yield from ((table, None) for table in members)

@@ -22,6 +22,7 @@ from lib.operations.scope import Scope
 from lib.ports.batch_states import BatchState
 from lib.verdict.section import or_fault
 from lib.words.dates import date_in, local_time
+from lib.words.nouns import counted
 
 # Each is a look into staging of its own.
 _MOST_LOOKED_FOR = 10
@@ -102,8 +103,8 @@ def _merged(runs: Sequence[LedgerRun], zone: str) -> _Merged:
     """Runs of one batch, the newest first; of one date the newest counts."""
     of_dates = list({run.day: run for run in reversed(runs)}.values())
     rows = sum(run.staged_rows for run in of_dates)
-    dates = f" of {len(of_dates)} dates" if len(of_dates) > 1 else ""
-    words = f"{rows:,} rows{dates}, by the ledger, {local_time(runs[0].committed_at, zone)}"
+    dates = f" of {counted(len(of_dates), 'date')}" if len(of_dates) > 1 else ""
+    words = f"{counted(rows, 'row')}{dates}, by the ledger, {local_time(runs[0].committed_at, zone)}"
     return _Merged(min(run.started_at for run in of_dates), words)
 
 
@@ -112,7 +113,9 @@ def _logged(scope: Scope) -> dict[str, _Merged]:
     history, zone = scope.history, scope.platform.environment.timezone
     runs, _ = or_fault(lambda: history.consolidations)
     return {
-        run.batch_id: _Merged(run.last_at, f"{run.rows:,} rows, by its log lines, {local_time(run.last_at, zone)}")
+        run.batch_id: _Merged(
+            run.last_at, f"{counted(run.rows, 'row')}, by its log lines, {local_time(run.last_at, zone)}"
+        )
         for run in runs or ()
         if run.batch_id and run.rows and history.progress(run) is Progress.COMPLETED
     }
@@ -135,7 +138,7 @@ def _looked_for(scope: Scope, state: BatchState, runs: Sequence[LedgerRun], merg
     if own := merged.get(state.batch_id):
         return Outcome(own.words)
     if listed:
-        return Outcome(f"the table has all its rows; {len(listed)} staging tables are left")
+        return Outcome(f"the table has all its rows; {counted(len(listed), 'staging table', 'is')} left")
     return _in_table(scope, state, merged)
 
 

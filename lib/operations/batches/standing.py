@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from lib.environment.nouns import Nouns, plural
+from lib.environment.nouns import Nouns
 from lib.operations.batches.outcome import Outcome
 from lib.ports.batch_states import BatchState
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
+from lib.words.nouns import agreeing, counted, plural
 from lib.words.text import one_line
 
 _MOST_NAMED = 10
@@ -156,7 +157,10 @@ def in_words(one: Judged, zone: str, nouns: Nouns) -> str:
     since = f" since {local_time(ended_at, zone)}" if ended_at else ""
     match one.standing:
         case Standing.WAITING:
-            return f"{complete}{since} and not consolidated: {outcome.rows:,} rows in {outcome.tables:,} tables wait"
+            return (
+                f"{complete}{since} and not consolidated: {counted(outcome.rows, 'row')} in "
+                f"{counted(outcome.tables, 'table')} {agreeing(outcome.rows, 'waits')}"
+            )
         case Standing.GONE:
             return f"{complete}{since}, and no row of it is staged or in the table{_recorded(state)}"
         case Standing.UNSEEN:
@@ -222,7 +226,7 @@ def _missing(state: BatchState, zone: str, nouns: Nouns) -> str:
 
 
 def _recorded(state: BatchState) -> str:
-    return "" if state.predictions is None else f"; it records {state.predictions:,} rows"
+    return "" if state.predictions is None else f"; it records {counted(state.predictions, 'row')}"
 
 
 def _left_out(state: BatchState, nouns: Nouns) -> str:

@@ -19,6 +19,7 @@ from lib.verdict.check import Changing, Check, Looking, Question
 from lib.verdict.section import Section, Table, not_asked, or_fault, section
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
+from lib.words.nouns import counted
 from lib.words.quantities import Quantity, Value, percent
 
 BATCH_STATE = Question(
@@ -76,7 +77,9 @@ def _none(scope: Scope, question: Question, source: BatchStates, batch_id: str) 
         return question.unknown(f"{source.place} has no batch of this name", step)
     runs, _ = or_fault(lambda: scope.history.of_date(scope.game_date))
     if merged := [run for run in runs or () if run.has_merge]:
-        summary = f"{source.place} has no batch of the date, though {len(merged)} consolidations of it were logged"
+        summary = (
+            f"{source.place} has no batch of the date, though {counted(len(merged), 'consolidation')} of it were logged"
+        )
         return question.unknown(summary, "See that it is the right place, and that the coordinator still writes there.")
     return question.passes(f"none was started: {source.place} has no batch of the date")
 
@@ -92,7 +95,7 @@ def _check(scope: Scope, question: Question, judged: Sequence[Judged], states: l
     question = question.on(_evidence(judged, environment.nouns), looks)
     if is_cut(states) and first.verdict is not Verdict.FAIL:
         return question.unknown(
-            f"only {len(states)} batches were read, and there may be more; {summary}", step, changes
+            f"only {counted(len(states), 'batch', 'was')} read, and there may be more; {summary}", step, changes
         )
     return question.answer(
         first.verdict, summary, step, changes, since=first.state.completed_at or first.state.moved_at

@@ -21,6 +21,7 @@ from lib.verdict.all_rows import AllRows
 from lib.verdict.check import Question
 from lib.verdict.section import Section, Table, or_fault, section
 from lib.words.choices import ensure_one_of
+from lib.words.nouns import counted
 from lib.words.quantities import Value
 
 REPAIR = Question(
@@ -122,7 +123,8 @@ class Repair:
             action="repair",
             target=day,
             parameters={"date": day, "repair": "apply", "repair_date": day},
-            summary=f"remove {found.rows_to_remove} rows of {found.duplicate_keys} duplicate keys of {day}, keep the "
+            summary=f"remove {counted(found.rows_to_remove, 'row')} of "
+            f"{counted(found.duplicate_keys, 'duplicate key')} of {day}, keep the "
             "newest of each",
             state={
                 "duplicate keys": found.duplicate_keys,
@@ -151,18 +153,18 @@ class Repair:
         }
         done = record.done(after, undo=undo)
         apply_repair(platform.warehouse, platform.locks, platform.table, found, backup=backup, record=done)
-        return Applied(f"{found.rows_to_remove:,} rows removed", after, undo, is_filed=True)
+        return Applied(f"{counted(found.rows_to_remove, 'row')} removed", after, undo, is_filed=True)
 
     def verify(self, plan: Plan, applied: Applied) -> str:
         warehouse, spec = self.platform.warehouse, self.platform.table
         if again := duplicates_on(warehouse, spec, self.game_date).duplicate_keys:
-            return f"{again} duplicate keys are there again: something writes duplicates now"
+            return f"{counted(again, 'duplicate key', 'is')} there again: something writes duplicates now"
         try:
             backed_up = plan_undo(warehouse, spec, self.game_date, str(applied.after[BACKUP])).rows_to_put_back
         except RepairRefused as error:
             return f"it can't be undone any more: {error}"
         whole = backed_up == plan.found.rows_found
-        return "" if whole else f"the backup has {backed_up} rows, not {plan.found.rows_found}"
+        return "" if whole else f"the backup has {counted(backed_up, 'row')}, not {plan.found.rows_found}"
 
 
 @dataclass(frozen=True)
@@ -188,7 +190,8 @@ class UndoRepair:
             action="undo of a repair",
             target=self.backup,
             parameters={"date": self.game_date, "repair": "undo", "backup": self.backup},
-            summary=f"put {found.rows_to_put_back} rows of {self.game_date} back in place of {found.rows_to_replace}",
+            summary=f"put {counted(found.rows_to_put_back, 'row')} of {self.game_date} back in place of "
+            f"{found.rows_to_replace}",
             state={
                 "backup": self.backup,
                 "rows to put back": found.rows_to_put_back,
@@ -203,7 +206,7 @@ class UndoRepair:
         platform, found = self.platform, plan.found
         after = {"rows put back": found.rows_to_put_back, "rows replaced": found.rows_to_replace, "kept": self.backup}
         undo_repair(platform.warehouse, platform.locks, platform.table, found, record=record.done(after))
-        return Applied(f"{found.rows_to_put_back:,} rows put back", after, is_filed=True)
+        return Applied(f"{counted(found.rows_to_put_back, 'row')} put back", after, is_filed=True)
 
     def verify(self, plan: Plan, applied: Applied) -> str:
         wanted = plan.found.rows_to_put_back

@@ -18,6 +18,7 @@ from lib.platform import Platform
 from lib.verdict.check import Question
 from lib.verdict.section import Section, Table, section
 from lib.words.dates import date_in, local_time
+from lib.words.nouns import agreeing, counted
 from lib.words.quantities import Value
 
 CLEANUP = Question(
@@ -77,7 +78,9 @@ def unmerged(scope: Scope, request: Request) -> Section:
     evidence |= {one.table.name.table: str(one.proof) for one in kept[:10]}
     dry_run = platform.commands.consolidate_dry_run(batch_id, date_in(batch_id))
     step = f"They are kept, their rows may be nowhere else. See what merging them would do: {dry_run}"
-    summary = f"{len(kept)} tables with {rows:,} rows are not proven to be merged"
+    summary = (
+        f"{counted(len(kept), 'table')} with {counted(rows, 'row')} {agreeing(len(kept), 'is')} not proven to be merged"
+    )
     return Section((question.on(evidence).warns(summary, step),))
 
 
@@ -100,7 +103,8 @@ class StagingCleanup:
             action="cleanup of staging tables",
             target=self.batch_id,
             parameters={"cleanup": self.batch_id},
-            summary=f"drop {len(merged)} merged staging tables of {self.batch_id} with {rows:,} rows, keep the other "
+            summary=f"drop {counted(len(merged), 'merged staging table')} of {self.batch_id} with "
+            f"{counted(rows, 'row')}, keep the other "
             f"{len(proven) - len(merged)}",
             state={
                 "merged tables": len(merged),
@@ -118,7 +122,7 @@ class StagingCleanup:
         undo = self._undo()
         dropped = drop_merged(self.platform.warehouse, self.platform.table, self.batch_id, plan.found)
         names = ", ".join(name.table for name in dropped) or "none"
-        what = f"{len(dropped)} staging tables dropped"
+        what = f"{counted(len(dropped), 'staging table')} dropped"
         return Applied(what, {"tables dropped": len(dropped), "names": names}, undo)
 
     def verify(self, plan: Plan, applied: Applied) -> str:
@@ -126,8 +130,13 @@ class StagingCleanup:
         there = {table.name for table in batch_tables(self.platform.warehouse, self.platform.table, self.batch_id)}
         kept = {one.table.name for one in plan.found} - merged
         if lost := kept - there:
-            return f"{len(lost)} tables that were to be kept are gone; a consolidation may have merged them"
-        return f"{len(merged & there)} tables are still there: written again since" if merged & there else ""
+            return (
+                f"{counted(len(lost), 'table')} to be kept {agreeing(len(lost), 'is')} gone; a "
+                "consolidation may have merged them"
+            )
+        return (
+            f"{counted(len(merged & there), 'table', 'is')} still there: written again since" if merged & there else ""
+        )
 
     def _undo(self) -> str:
         """Nothing is lost by it in any case."""

@@ -15,6 +15,7 @@ from lib.operations.duplicate_counts import DuplicateCounts
 from lib.operations.logs.events import EventKind
 from lib.operations.logs.history import LogHistory
 from lib.operations.logs.timeline import Consolidation, Progress
+from lib.words.nouns import counted
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def _longest_consolidation_seconds(evidence: Evidence) -> Measurement:
     left_out = f"; {len(silent)} left out, ended without a word" if silent else ""
     if not spent:
         return Measurement(None, f"no consolidation with a duration was logged{left_out}")
-    basis = f"longest of {len(spent)} consolidations, without lock waits{left_out}"
+    basis = f"longest of {counted(len(spent), 'consolidation')}, without lock waits{left_out}"
     return Measurement(max(spent), basis, is_partial=not all(map(history.is_replaced, silent)))
 
 

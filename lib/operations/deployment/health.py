@@ -17,6 +17,7 @@ from typing import Any
 
 from lib.ports.services import HealthResponse
 from lib.verdict.verdict import Verdict, worst
+from lib.words.nouns import counted
 from lib.words.text import text_of
 
 _MEANINGS = {
@@ -130,7 +131,7 @@ def _judge_document(code: int, body: Any) -> HealthJudgement:
     if concerns:
         summary = text_of(f"HTTP 200, with concerns: {'; '.join(map(str, concerns))}")
         return HealthJudgement(Verdict.WARN, summary, "It works. Read the service's log for the concern.", checks)
-    checked = f", {len(checks)} checks passed" if checks else ""
+    checked = f", {counted(len(checks), 'check')} passed" if checks else ""
     return HealthJudgement(Verdict.PASS, f"HTTP 200, {status.status}{checked}", parts=checks)
 
 

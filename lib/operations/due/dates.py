@@ -8,12 +8,12 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from lib.consolidation.upkeep.due_units import due_units, query_of, rows_by_date
 from lib.environment import DueSettings
-from lib.environment.nouns import plural
 from lib.errors import CouldNotLook
 from lib.operations.due.answer import Due, by_calendar
 from lib.operations.duplicate_counts import DuplicateCounts
 from lib.platform import Platform
 from lib.words.dates import days_of, zone
+from lib.words.nouns import plural
 
 # A schedule that lists nothing for so long after a date is out of date itself, or the season is over.
 _REACH = timedelta(days=14)

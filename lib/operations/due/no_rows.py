@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lib.operations.due.answer import Due
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time, start_of
+from lib.words.nouns import counted
 
 if TYPE_CHECKING:
     from lib.operations.scope import Scope
@@ -56,7 +57,7 @@ def _ahead(scope: Scope, due: Due, rows: int) -> Reason:
         f"See whether what wrote them takes its date in another zone than {scope.platform.environment.timezone}, such "
         "as date.today() in UTC; then write them again under the right date."
     )
-    words = f"{due}, and {rows:,} rows are under the next date, which has not begun"
+    words = f"{due}, and {counted(rows, 'row', 'is')} under the next date, which has not begun"
     return Reason(Verdict.FAIL if due.is_due else Verdict.WARN, words, step)
 
 
@@ -67,7 +68,7 @@ def _missing(scope: Scope, day: date, due: Due, said: str, ahead: int) -> Reason
         by = local_time(deadline, scope.platform.environment.timezone)
         step = "Find out which of the two is wrong." if said else "Run this again when its batches are done."
         return Reason(Verdict.WARN, f"not yet: {due} by {by}{conflict}", step)
-    note = f"; the next date has {ahead:,} rows" if ahead else ""
+    note = f"; the next date has {counted(ahead, 'row')}" if ahead else ""
     return Reason(Verdict.FAIL, f"{due}{conflict}{note}", what_to_start(scope))
 
 

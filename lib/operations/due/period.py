@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from lib.operations.due.dates import DueDates
 from lib.verdict.section import or_fault
 from lib.words.dates import zone
+from lib.words.nouns import counted
 
 _MOST_NAMED = 5
 _MOMENT = timedelta(microseconds=1)
@@ -49,5 +50,5 @@ def expected_in(dates: DueDates, timezone: str, since: datetime, until: datetime
 
 
 def _named(days: list[date], dates: DueDates) -> str:
-    more = f" and {len(days) - _MOST_NAMED} more dates" if len(days) > _MOST_NAMED else ""
+    more = f" and {counted(len(days) - _MOST_NAMED, 'more date')}" if len(days) > _MOST_NAMED else ""
     return ", ".join(f"{day} ({dates.on(day)})" for day in days[:_MOST_NAMED]) + more

@@ -14,6 +14,7 @@ from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, Table, or_fault, section
 from lib.verdict.verdict import Verdict, worst
 from lib.words.dates import start_of
+from lib.words.nouns import agreeing, counted
 from lib.words.quantities import Value
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def _verdict(reason: Reason | None) -> str:
 
 def _check(scope: Scope, due: Mapping[date, Due], rows: Counted, reasons: Mapping[date, Reason]) -> Check:
     evidence: dict[str, Value] = {
-        f"{day:%a} {day}": f"{rows.get(day, 0):,} rows; {found}" for day, found in due.items()
+        f"{day:%a} {day}": f"{counted(rows.get(day, 0), 'row')}; {found}" for day, found in due.items()
     }
     commands = scope.platform.commands
     services = scope.platform.environment.services
@@ -75,7 +76,7 @@ def _check(scope: Scope, due: Mapping[date, Due], rows: Counted, reasons: Mappin
     if verdict is not Verdict.PASS:
         step = next(reversed(decisive.values())).next_step
         return question.answer(verdict, f"no rows of {_spoken(decisive)}", step, since=min(decisive))
-    there = f"{len(rows)} of {len(due)} dates have rows"
+    there = f"{len(rows)} of {counted(len(due), 'date')} {agreeing(len(rows), 'has')} rows"
     return question.passes(f"{there}; none of {_spoken(decisive)}" if decisive else there)
 
 

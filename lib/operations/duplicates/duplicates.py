@@ -26,6 +26,7 @@ from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, Table, not_asked, or_fault, section
 from lib.verdict.verdict import Verdict
 from lib.words.dates import kept_moment
+from lib.words.nouns import agreeing, counted
 from lib.words.quantities import Quantity, Value
 
 DUPLICATES = Question(
@@ -165,11 +166,11 @@ def _duplicates_check(platform: Platform, question: Question, counts: Sequence[D
         rows = sum(count.rows for count in counts)
         inactive = "".join(f"; {in_words(count)}" for count in counts if is_of_inactive_rows(count))
         return question.passes(
-            f"none in {rows:,} rows of {', '.join(str(count.game_date) for count in counts)}{inactive}"
+            f"none in {counted(rows, 'row')} of {', '.join(str(count.game_date) for count in counts)}{inactive}"
         )
     summary = "; ".join(
-        f"{count.duplicate_keys} duplicate keys of {count.keys:,} on {count.game_date} "
-        f"({count.excess_rows} surplus rows{_and_inactive(count)})"
+        f"{counted(count.duplicate_keys, 'duplicate key')} of {count.keys:,} on {count.game_date} "
+        f"({counted(count.excess_rows, 'surplus row')}{_and_inactive(count)})"
         for count in found
     )
     diagnose = platform.commands.run("duplicate_diagnosis", {"date": found[-1].game_date})
@@ -177,7 +178,12 @@ def _duplicates_check(platform: Platform, question: Question, counts: Sequence[D
 
 
 def _and_inactive(count: DuplicateCount) -> str:
-    return f"; {count.inactive_keys:,} more keys of inactive rows block nothing" if count.inactive_keys else ""
+    return (
+        f"; {counted(count.inactive_keys, 'more key')} of inactive rows "
+        f"{agreeing(count.inactive_keys, 'blocks')} nothing"
+        if count.inactive_keys
+        else ""
+    )
 
 
 def _repair_of(scope: Scope, planned: Section) -> str:
@@ -201,7 +207,7 @@ def _cause_check(explained: Explanation, timezone: str) -> Check:
         f"{number} {'key' if number == 1 else 'keys'}: {kind} ({_CAUSES[kind]})" for kind, number in kinds.items()
     )
     if more := explained.keys_left_out:
-        summary = f"of the first {len(explained.groups):,} keys, {summary}; {more:,} more were not read"
+        summary = f"of the first {counted(len(explained.groups), 'key')}, {summary}; {more:,} more were not read"
     if differs := _differs(explained, [name for name, _ in columns]):
         summary = f"{summary}; {differs}"
     step = "Find the two consolidations in the timeline, and whether they ran without the lock."
@@ -215,7 +221,7 @@ def _cause_check(explained: Explanation, timezone: str) -> Check:
 def _differs(explained: Explanation, columns: Sequence[str]) -> str:
     """``their rows differ in quantity, price``; the times at which they were written only where nothing else does."""
     if columns:
-        more = f" and {len(columns) - _MOST_COLUMNS} more columns" if len(columns) > _MOST_COLUMNS else ""
+        more = f" and {counted(len(columns) - _MOST_COLUMNS, 'more column')}" if len(columns) > _MOST_COLUMNS else ""
         return f"their rows differ in {', '.join(columns[:_MOST_COLUMNS])}{more}"
     written = dict.fromkeys(name for group in explained.groups for name in group.written_differs)
     return f"their rows differ only in {', '.join(written)}" if written else ""

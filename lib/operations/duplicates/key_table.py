@@ -13,6 +13,7 @@ from lib.verdict.all_rows import AllRows
 from lib.verdict.cells import Difference, Differences, Id
 from lib.verdict.section import Table
 from lib.words.dates import zone
+from lib.words.nouns import counted
 from lib.words.quantities import spoken_seconds
 from lib.words.text import text_of
 
@@ -41,7 +42,7 @@ def key_table(explained: Explanation, key: Sequence[str], *, timezone: str, file
         members = list(alike)
         groups[len(rows)] = _heading(members)
         rows += map(shown.row, members)
-    more = f" {explained.keys_left_out:,} more keys were not read." if explained.keys_left_out else ""
+    more = f" {counted(explained.keys_left_out, 'more key', 'was')} not read." if explained.keys_left_out else ""
     note = f"A repair keeps the row named first, and removes what is struck out; it backs up both before.{more}"
     caption = ", ".join([f"Duplicate keys of {explained.count.game_date}", *map(" ".join, shared.items())])
     return Table(caption, shown.head(explained), rows, note, shown=20, groups=groups, file=file)
@@ -96,7 +97,7 @@ def differences(group: DuplicateGroup) -> Differences:
         return Differences({}, only)
     more = len(group.differs) - _MOST_COLUMNS
     found = {name: _versions([row[name] for row in group.members]) for name in group.differs[:_MOST_COLUMNS]}
-    return Differences(found, f"{more} more columns" if more > 0 else "")
+    return Differences(found, counted(more, "more column") if more > 0 else "")
 
 
 def _versions(values: Sequence[Any]) -> Difference:

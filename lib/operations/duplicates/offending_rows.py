@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from lib.consolidation.upkeep.duplicates import Explanation
 from lib.verdict.all_rows import AllRows
 from lib.verdict.cells import Mark
+from lib.words.nouns import counted
 
 
 def offending_rows(explained: Explanation) -> AllRows | None:
@@ -14,7 +15,7 @@ def offending_rows(explained: Explanation) -> AllRows | None:
     if not explained.groups:
         return None
     day = explained.count.game_date
-    left_out = f", {explained.keys_left_out} keys left out" if explained.keys_left_out else ""
+    left_out = f", {counted(explained.keys_left_out, 'key')} left out" if explained.keys_left_out else ""
     rows = list(_rows(explained))
     return AllRows(f"Rows of duplicate keys of {day}{left_out}", ("A repair has it", *explained.columns), rows)
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from lib.consolidation.upkeep.duplicates import DuplicateGroup
 from lib.words.dates import local_time
+from lib.words.nouns import counted
 from lib.words.quantities import spoken_seconds
 
 # Rows of one job follow each other; a schedule and a backfill seldom begin within minutes of each other.
@@ -60,5 +61,7 @@ def in_words(writes: Sequence[Write], timezone: str) -> str:
     apart = spoken_seconds((writes[-1].first_at - writes[0].first_at).total_seconds())
     if len(writes) > _MOST_NAMED:
         return f"written at {len(writes)} times, {apart} apart"
-    named = " and ".join(f"{write.rows:,} rows from {local_time(write.first_at, timezone)}" for write in writes)
+    named = " and ".join(
+        f"{counted(write.rows, 'row')} from {local_time(write.first_at, timezone)}" for write in writes
+    )
     return f"written at {len(writes)} times: {named}, {apart} apart"

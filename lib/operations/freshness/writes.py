@@ -16,6 +16,7 @@ from lib.operations.quality.night import Night
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, not_asked, section
 from lib.words.dates import local_time
+from lib.words.nouns import counted
 from lib.words.quantities import spoken_seconds
 
 ROWS_AGAINST_LEDGER = Question(
@@ -61,20 +62,20 @@ def _ledger_check(night: Night, runs: Sequence[LedgerRun]) -> Check:
     rows = night.profile.rows if night.profile else 0
     if not runs:
         step = "Find out what writes past the lock and the fence: see the services' revisions with deploy_verify."
-        summary = f"none of its {rows:,} rows is in the ledger: they were written without the fence"
+        summary = f"none of its {counted(rows, 'row')} is in the ledger: they were written without the fence"
         return ROWS_AGAINST_LEDGER.on({"rows now, active or not": rows}).warns(summary, step)
     # A row too many is none of the ledger's: no consolidation of this library inserts a key twice.
     distinct = rows - night.scope.duplicates.on(night.game_date).excess_rows
     written = written_at_least(runs)
     last = runs[0]
-    counted = f"the newest {len(runs)}" if is_cut(runs) else len(runs)
+    read = f"the newest {len(runs)}" if is_cut(runs) else len(runs)
     as_of = platform.commands.rows_as_of(night.game_date, last.committed_at + timedelta(minutes=1))
     question = ROWS_AGAINST_LEDGER.on(
         {
             "rows now, active or not": rows,
             "without duplicates": distinct,
             "written, at least": written,
-            "consolidations": counted,
+            "consolidations": read,
             "last one": last.batch_id,
             "last one committed": local_time(last.committed_at, platform.environment.timezone),
         },
@@ -82,11 +83,13 @@ def _ledger_check(night: Night, runs: Sequence[LedgerRun]) -> Check:
     )
     if distinct >= written and is_cut(runs):
         return question.unknown(
-            f"{distinct:,} rows, and older runs than {counted} are not read: they may have written more"
+            f"{counted(distinct, 'row')}, and older runs than {read} are not read: they may have written more"
         )
     if distinct >= written:
-        return question.passes(f"{distinct:,} rows, and {written:,} were written by {len(runs)} consolidations")
-    summary = f"{written - distinct:,} rows are gone: {distinct:,} are there, and {written:,} were written"
+        return question.passes(
+            f"{counted(distinct, 'row')}, and {written:,} were written by {counted(len(runs), 'consolidation')}"
+        )
+    summary = f"{counted(written - distinct, 'row', 'is')} gone: {distinct:,} are there, and {written:,} were written"
     knows_the_past = as_of not in night.row_count
     can_wait = _WHILE_THE_PAST_IS_KEPT if knows_the_past else question.can_wait
     return replace(question, can_wait=can_wait).fails(summary, _restore(knows_the_past=knows_the_past))
@@ -140,7 +143,7 @@ def _freshness_check(night: Night) -> Check:
 
 def _break_check(night: Night, question: Question, last: date, days: int) -> Check:
     """One day without rows is usual; many are a table that nobody writes to any more."""
-    summary = f"no rows for {days} days, the last are of {last}"
+    summary = f"no rows for {counted(days, 'day')}, the last are of {last}"
     if explained := _explained(night, question, summary, days - 1):
         return explained
     if days > night.rules.most_days_without_rows:
@@ -164,7 +167,7 @@ def _explained(night: Night, question: Question, summary: str, days: int) -> Che
     missing = [each for each, found in due.items() if found.is_due and night.scope.now >= dates.deadline(each)]
     if missing and missing != [day]:
         named = ", ".join(f"{each} ({due[each]})" for each in missing[-_MOST_NAMED:])
-        more = f"{len(missing) - _MOST_NAMED} dates and " if len(missing) > _MOST_NAMED else ""
+        more = f"{counted(len(missing) - _MOST_NAMED, 'date')} and " if len(missing) > _MOST_NAMED else ""
         return question.fails(f"{summary}; missing: {more}{named}", what_to_start(night.scope))
     if all(found.is_due is False for each, found in due.items() if each < day):
         return question.passes(f"{summary}; {due[day - timedelta(days=1)]}")

@@ -6,7 +6,6 @@ from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 
-from lib.environment.nouns import plural
 from lib.errors import Unavailable
 from lib.operations.due.dates import DueDates
 from lib.operations.due.period import Expected, expected_in
@@ -20,6 +19,7 @@ from lib.platform import Platform
 from lib.ports.logs import LogEntry
 from lib.verdict.section import Table
 from lib.words.dates import date_in, local_time, zone
+from lib.words.nouns import plural
 from lib.words.quantities import spoken_seconds
 from lib.words.text import text_of
 

@@ -24,6 +24,7 @@ from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, Table, section
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
+from lib.words.nouns import counted
 from lib.words.quantities import Value, seconds, spoken_seconds
 from lib.words.text import text_of
 
@@ -111,7 +112,10 @@ def no_consolidation_seen(history: LogHistory, question: Question) -> Check:
         summary = f"none of {len(runs)} logged {period} merged: {batch_names(runs)} ({end})"
         return question.unknown(summary, "See why in the table of consolidations: runbook run day1_monitoring")
     if history.unread:
-        summary = f"no consolidation was logged {period} in a known dialect; {len(history.unread)} lines may be of one"
+        summary = (
+            f"no consolidation was logged {period} in a known dialect; "
+            f"{counted(len(history.unread), 'line')} may be of one"
+        )
         return question.unknown(summary, "Save them, and see what is not understood: runbook dialect test FILE")
     if fresh.verdict is Verdict.PASS:
         missing = f", and no rows of {history.expected.missing}" if history.expected.missing else ""
@@ -258,7 +262,7 @@ def _error_check(history: LogHistory, service: str) -> Check:
         }
         verify = platform.commands.run("deploy_verify")
         step = f"See whether its newest revision runs; errors that came with it are a reason to roll back: {verify}"
-        summary = f"{len(found)} error lines, {recent} in the last hour"
+        summary = f"{counted(len(found), 'error line')}, {recent} in the last hour"
         question = question.on(evidence, [platform.commands.read_errors(service)])
         return question.warns(summary, step, since=min(entry.timestamp for entry in found))
     fresh = freshness_check(history, service)

@@ -16,6 +16,7 @@ from lib.ports.logs import LogEntry
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Table
 from lib.words.dates import local_time
+from lib.words.nouns import counted
 from lib.words.quantities import Value
 from lib.words.text import text_of
 
@@ -96,12 +97,16 @@ def unread_check(history: LogHistory) -> Check | None:
     question = UNREAD.on(evidence, [history.platform.commands.read_any_log(service)])
     step = "Read them, and add what they mean to a dialect of the environment (params/dialects)."
     if unclosed:
-        return question.unknown(f"{len(history.unread)} lines; one may be the end of {batch_names(unclosed)}", step)
+        return question.unknown(
+            f"{counted(len(history.unread), 'line')}; one may be the end of {batch_names(unclosed)}", step
+        )
     if failing:
-        return question.unknown(f"{len(failing)} error lines, the last: {text_of(failing[-1].message[:160])}", step)
+        return question.unknown(
+            f"{counted(len(failing), 'error line')}, the last: {text_of(failing[-1].message[:160])}", step
+        )
     if new:
-        return question.warns(f"{len(history.unread)} lines, new shapes: {len(new)}", step)
-    return question.passes(f"{len(history.unread)} lines, none of a new shape and none an error")
+        return question.warns(f"{counted(len(history.unread), 'line')}, new shapes: {len(new)}", step)
+    return question.passes(f"{counted(len(history.unread), 'line')}, none of a new shape and none an error")
 
 
 def unread_table(history: LogHistory) -> Table:

@@ -10,6 +10,7 @@ from lib.operations.logs.events import EventKind
 from lib.operations.logs.timeline import Consolidation, batch_names
 from lib.verdict.check import Check, Question
 from lib.verdict.section import or_fault
+from lib.words.nouns import agreeing, counted
 
 
 def invalid_runs(runs: Sequence[Consolidation]) -> list[Consolidation]:
@@ -38,6 +39,6 @@ def is_of_inactive_rows(count: DuplicateCount) -> bool:
 def in_words(count: DuplicateCount) -> str:
     """What a validation that counts all rows found on a date where `is_of_inactive_rows`."""
     return (
-        f"0 active on {count.game_date}: the {count.inactive_keys:,} duplicate keys are inactive rows, which block "
-        "nothing, and readers see each key once"
+        f"0 active on {count.game_date}: {counted(count.inactive_keys, 'duplicate key')} of inactive rows "
+        f"{agreeing(count.inactive_keys, 'blocks')} nothing, and readers see each key once"
     )

@@ -19,6 +19,7 @@ from lib.verdict.check import Check, Question
 from lib.verdict.section import Findings, Section, Table, section
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time, resolve_game_date, start_of, zone
+from lib.words.nouns import counted
 from lib.words.quantities import Quantity, Value, percent, seconds, spoken_seconds
 
 DURATIONS = Question(
@@ -163,7 +164,10 @@ def _nothing_to_review(review: Review) -> Check:
     silent = len(review.never_ended)
     if not review.left_out and not silent:
         return no_consolidation_seen(review.history, DURATIONS)
-    summary = f"{review.left_out} MERGEs without the lock since it was deployed, {silent} never ended, and no others"
+    summary = (
+        f"{counted(review.left_out, 'MERGE')} without the lock since it was deployed, {silent} "
+        "never ended, and no others"
+    )
     verify = review.scope.platform.commands.run("deploy_verify")
     question = DURATIONS.on({_LEFT_OUT: review.left_out, _NEVER_ENDED: silent})
     return question.unknown(summary, f"Is the fix deployed, and are its lock lines collected? {verify}")

@@ -8,6 +8,7 @@ from lib.locking.store import LockRecord
 from lib.operations.pictures.overlaps import Shared
 from lib.operations.pictures.parts import Drawn
 from lib.verdict.timeline.data import Ending
+from lib.words.nouns import counted
 from lib.words.quantities import spoken_seconds
 
 
@@ -19,9 +20,7 @@ def finding_of(shared: Sequence[Shared], chosen: Sequence[Drawn], held: Sequence
         keys = [record.claim.lock_key for record in held if record.claim.batch_id == chosen[0].run.batch_id]
         return f"{_run_in_words(chosen[0])}{f'; it still holds {keys[0]}' if keys else ''}"
     names = ", ".join(record.claim.lock_key for record in held[:3])
-    return (
-        f"{'1 lock is' if len(held) == 1 else f'{len(held)} locks are'} held, and their holders logged nothing: {names}"
-    )
+    return f"{counted(len(held), 'lock', 'is')} held, and their holders logged nothing: {names}"
 
 
 def is_about_overlap(chosen: Sequence[Drawn], shared: Sequence[Shared]) -> bool:

@@ -28,6 +28,7 @@ from lib.verdict.timeline.data import (
     shortened,
 )
 from lib.verdict.timeline.drawing import Picture
+from lib.words.nouns import counted
 from lib.words.text import one_line
 
 _BINS = 120
@@ -102,7 +103,7 @@ def _pictured(
     overlaps = [one.in_lanes(rows) for one in shared if one.start <= seen[1] and one.end >= seen[0]]
     notes = [
         *faults,
-        *([f"{more_locks} more locks are not shown."] if more_locks else []),
+        *([f"{counted(more_locks, 'more lock', 'is')} not shown."] if more_locks else []),
         *([f"{len(overlaps) - MOST_OVERLAPS} more overlaps are not shown."] if len(overlaps) > MOST_OVERLAPS else []),
         *unmarked,
     ]

@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from lib.operations.pictures.parts import Drawn, name_of
 from lib.verdict.timeline.data import LONGEST_NAME, MOST_BARS, MOST_LANES, Bar, Ending, Lane, Part, shortened
+from lib.words.nouns import counted
 
 Span = tuple[datetime, datetime]
 
@@ -87,7 +88,7 @@ def rows_of(runs: Sequence[Drawn], first: Sequence[Drawn]) -> list[Row]:
     rest = [one for row in rows[MOST_LANES - 1 :] for one in row.runs]
     instances = len({(one.run.service, one.run.instance) for one in rest})
     name = f"and {instances} more instance{'s' if instances > 1 else ''}"
-    last = Row(Lane(name, f"{len(rest):,} consolidations"), tuple(sorted(rest, key=lambda one: one.start)), True)
+    last = Row(Lane(name, counted(len(rest), "consolidation")), tuple(sorted(rest, key=lambda one: one.start)), True)
     return [*rows[: MOST_LANES - 1], last]
 
 
@@ -98,7 +99,7 @@ def _is_crowd(runs: Sequence[Drawn]) -> bool:
 def _lane(source: str, number: int, runs: Sequence[Drawn]) -> Lane:
     name = name_of(source) or "instance not logged"
     batches = list(dict.fromkeys(one.batch or "no batch named" for one in runs))
-    detail = f"{len(runs):,} consolidations"
+    detail = counted(len(runs), "consolidation")
     if len(batches) <= 2 and len(runs) <= 2:
         # Two names have to share the room of one; they differ at their beginnings most of all.
         detail = batches[0] if len(batches) == 1 else ", ".join(f"{batch[:13]}…" for batch in batches)

@@ -15,6 +15,7 @@ from lib.operations.quality.words import noun_of
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, Table, not_asked, section
 from lib.verdict.verdict import Verdict
+from lib.words.nouns import agreeing, counted
 from lib.words.quantities import percent
 
 ACTIVE_ROWS = Question(
@@ -75,7 +76,10 @@ def several_active_rows(night: Night) -> Section:
     question = SEVERAL.on(
         {words: found.subjects, "with several": found.several, "most of one": found.most}, night.row_count
     )
-    summary = f"{found.several:,} of {found.subjects:,} {words} have several active rows, at most {found.most}"
+    summary = (
+        f"{found.several:,} of {found.subjects:,} {words} {agreeing(found.several, 'has')} "
+        f"several active rows, at most {found.most}"
+    )
     if found.most <= most:
         return Section((question.passes(summary),))
     step = "See which batches wrote the others, and whether older rows should be inactive."
@@ -113,7 +117,7 @@ def _active_check(night: Night) -> tuple[Check, list[Table]]:
     )
     summary = (
         f"readers see nothing of {found.unseen:,} of {found.subjects:,} {night.words.subjects} ({share:.0%}); "
-        f"{inactive:,} rows are inactive"
+        f"{counted(inactive, 'row', 'is')} inactive"
     )
     if share > rules.unseen_warn_above:
         lost = subjects(night, several=False)
@@ -154,7 +158,8 @@ def _one_active_check(night: Night) -> tuple[Check, list[Table]]:
         return question.passes(f"none of {found.subjects:,} {night.words.subjects} has several"), []
     doubled = subjects(night, several=True)
     summary = (
-        f"{found.several:,} of {found.subjects:,} {night.words.subjects} have several active rows, up to {found.most}: "
+        f"{found.several:,} of {found.subjects:,} {night.words.subjects} "
+        f"{agreeing(found.several, 'has')} several active rows, up to {found.most}: "
         f"{named(night, doubled, found.several)}"
     )
     step = (

@@ -28,7 +28,6 @@ from lib.consolidation.upkeep.day_profiles import (
 from lib.consolidation.upkeep.subjects import Activity, activity_by_day, subject_columns
 from lib.consolidation.upkeep.value_figures import figures_of, number, word_counts_of
 from lib.consolidation.warehouse import Column
-from lib.environment.nouns import plural
 from lib.errors import UserError
 from lib.operations.due.answer import Due
 from lib.operations.quality.rules import DifferenceRule, QualityRules, rules_of
@@ -38,6 +37,7 @@ from lib.platform import Platform
 from lib.verdict.check import Looking
 from lib.verdict.section import Findings
 from lib.words.dates import start_of
+from lib.words.nouns import agreeing, plural
 
 _MOST_DAYS = 400
 
@@ -235,7 +235,10 @@ class Night:
     def no_past(self) -> str:
         """Why nothing can be compared."""
         days, needed = self.days_compared, self.rules.fewest_dates
-        return f"only {len(self.past)} of the {days} days before have rows, {needed} are needed"
+        return (
+            f"only {len(self.past)} of the {days} days before {agreeing(len(self.past), 'has')} "
+            f"rows, {needed} are needed"
+        )
 
     def usual_share(self, measure: str) -> float | None:
         """Of what is counted among the active rows: the median of the dates before it; None: too few have rows."""

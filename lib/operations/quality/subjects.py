@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lib.consolidation.upkeep.subjects import Subject, subject_columns, subjects_of_date
-from lib.environment.nouns import counted
 from lib.operations.quality.night import Night
 from lib.verdict.section import Table
+from lib.words.nouns import counted
 from lib.words.text import text_of
 
 _MOST_LISTED, _MOST_NAMED, _LONGEST_NAME = 500, 3, 60

@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import date
 
 from lib.consolidation.upkeep.day_profiles import DayProfile, SourceProfile
-from lib.environment.nouns import plural
 from lib.operations.quality.night import Night
 from lib.operations.quality.no_rows import VOLUME, without_rows
 from lib.operations.quality.picture import rows_over_dates
@@ -21,6 +20,7 @@ from lib.verdict.figure import Figure
 from lib.verdict.section import Section, Table, section
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
+from lib.words.nouns import agreeing, plural
 from lib.words.quantities import Value, percent
 
 _MOST_LISTED = 20
@@ -112,7 +112,8 @@ def _no_past(night: Night, recent: RecentRows) -> str:
     good, needed = len(recent.figures) - len(recent.failed), night.rules.volume.fewest_dates
     failed = f" and are not failures ({len(recent.failed)} are)" if recent.failed else ""
     return (
-        f"only {good} of the {night.days_compared} days before have rows{failed}, {needed} are needed: "
+        f"only {good} of the {night.days_compared} days before {agreeing(good, 'has')} rows{failed}, "
+        f"{needed} are needed: "
         f"{needed - good} more"
     )
 

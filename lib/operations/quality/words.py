@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 
 from lib.consolidation.upkeep.day_profiles import Groups
-from lib.environment.nouns import Nouns, counted, plural
+from lib.environment.nouns import Nouns
+from lib.words.nouns import counted, plural
 
 _ID = re.compile(r"_(id|key|code|no|number|name)$", re.IGNORECASE)
 

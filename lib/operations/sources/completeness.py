@@ -14,12 +14,12 @@ from functools import cached_property
 from itertools import islice
 
 from lib.consolidation.upkeep.day_profiles import Cell
-from lib.environment.nouns import counted, plural
 from lib.operations.quality.night import Night
 from lib.operations.quality.volume import so_far
 from lib.operations.sources.usual_sources import UsualSource, is_usual, last_rows, usual_sources
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, Table, not_asked, section
+from lib.words.nouns import counted, plural
 from lib.words.quantities import Value
 from lib.words.text import text_of
 
@@ -110,7 +110,7 @@ class _Found:
         """By name how few rows there are."""
         words = "the fewest before" if self.units_recur else "usual"
         return {
-            self.name(*pair): f"{cell.rows:,} rows, {fewest:,.0f} are {words}"
+            self.name(*pair): f"{counted(cell.rows, 'row')}, {fewest:,.0f} are {words}"
             for pair, cell in self.there.items()
             if cell.rows < self.night.rules.thin_below * (fewest := self._fewest(cell))
         }

@@ -11,7 +11,6 @@ from datetime import date
 from itertools import islice
 
 from lib.consolidation.upkeep.value_figures import figures
-from lib.environment.nouns import plural
 from lib.operations.quality.night import Night
 from lib.operations.quality.volume import so_far
 from lib.operations.sources.comparison import Comparison, Row, name_of, seen
@@ -19,6 +18,7 @@ from lib.verdict.check import Check, Question
 from lib.verdict.figure import Figure, lines_over_dates
 from lib.verdict.section import Section, Table, not_asked, section
 from lib.verdict.verdict import Verdict, worst
+from lib.words.nouns import agreeing, counted, plural
 from lib.words.quantities import Value
 
 VALUES = Question(
@@ -58,14 +58,14 @@ def _check(compared: Comparison) -> Check:
     if good < night.rules.values.fewest_dates:
         step = "Read more days (days=…), or wait until there are some."
         failed = f" ({len(compared.left_out)} others failed)" if compared.left_out else ""
-        summary = f"only {good} of the {night.days_compared} days before are good dates with rows{failed}"
+        summary = f"only {good} of the {night.days_compared} days before {agreeing(good, 'is')} good, with rows{failed}"
         return question.unknown(f"{summary}, {night.rules.values.fewest_dates} are needed", step)
     if new == sources:
         return question.unknown(f"all of its {sources} {words} are too new to be compared", "Wait some dates.")
     if not changed:
         others = f"; {new} too new to be compared" if new else ""
         like = f"{sources - new} {words} are like their" if night.groups.source else "the values are like those of"
-        return question.passes(f"{like} {good} good dates{others}")
+        return question.passes(f"{like} {counted(good, 'good date')}{others}")
     summary = "; ".join(_in_words(night, rows, sources) for rows in _by_figure(changed)[:_MOST_FIGURES])
     verdict = worst(row.verdict for row in changed)
     return so_far(night, question.answer(verdict, summary, _next_step(night, changed, sources)))

@@ -21,6 +21,7 @@ from lib.ports.commands import Commands
 from lib.verdict.check import Changing, Check, Looking, Question
 from lib.verdict.section import Section, Table, or_fault, section
 from lib.words.dates import date_in
+from lib.words.nouns import agreeing, counted
 from lib.words.quantities import Quantity, seconds, spoken_seconds
 
 BACKLOG = Question(
@@ -193,22 +194,29 @@ def _check(scope: Scope, batches: Sequence[Waiting], stuck_after: timedelta) -> 
     )
     if wanted:
         rows = sum(found.rows_nowhere_else for found in wanted)
+        unmerged = sum(len(found.unmerged) for found in wanted)
         summary = (
-            f"{len(wanted)} batches wait for longer than {spoken_seconds(stuck_after.total_seconds())}: "
-            f"{rows:,} rows in {sum(len(found.unmerged) for found in wanted)} tables are not merged"
+            f"{counted(len(wanted), 'batch', 'waits')} for longer than {spoken_seconds(stuck_after.total_seconds())}: "
+            f"{counted(rows, 'row')} in {counted(unmerged, 'table')} {agreeing(rows, 'is')} not merged"
         )
         see = f"See what it would do: {looks[0]}; then do it: {changes[0]}" if asked else ""
         step = " ".join(filter(None, (_ONLY_HERE, see, mark)))
         return question.fails(summary, step, changes, since=_last_written(wanted))
     if stuck:
-        summary = f"{len(stuck)} old batches were never merged, {tables} tables; {leftovers} tables are merged"
+        summary = (
+            f"{counted(len(stuck), 'old batch', 'was')} never merged, {counted(tables, 'table')}; "
+            f"{counted(leftovers, 'table', 'is')} merged"
+        )
         step = f"Decide on each: consolidate it, or drop it. {_ONLY_HERE}"
         step = " ".join(filter(None, (step, mark)))
         return question.warns(summary, step, changes, since=_last_written(stuck))
     if waiting:
-        return question.passes(f"{len(waiting)} batches are being staged, {tables} tables, none for long")
+        return question.passes(
+            f"{counted(len(waiting), 'batch', 'is')} being staged, {counted(tables, 'table')}, none for long"
+        )
     others = sum(len(found.of_other_writer) for found in batches)
-    return question.passes(f"no batch waits{f'; {others} tables were merged by another writer' if others else ''}")
+    more = f"; {counted(others, 'table', 'was')} merged by another writer" if others else ""
+    return question.passes(f"no batch waits{more}")
 
 
 def _merged_by_others(batches: Sequence[Waiting]) -> dict[str, list[Quantity | None]]:

@@ -19,6 +19,7 @@ from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, Table, or_fault, section
 from lib.words.choices import nearest
 from lib.words.dates import date_in, local_time
+from lib.words.nouns import agreeing, counted
 from lib.words.quantities import Value
 
 LEDGER = Question(
@@ -115,8 +116,8 @@ def _old_or_new(platform: Platform, runs: Sequence[LedgerRun], duplicate_keys: i
         return question.warns(f"new ones were written past the fence: {new}", step)
     newest = "newest " if is_cut(runs) else ""
     summary = (
-        f"all {duplicate_keys} duplicate keys are older than {first.batch_id}; "
-        f"none of the {newest}{len(runs)} consolidations added any"
+        f"{counted(duplicate_keys, 'duplicate key', 'is')} older than {first.batch_id}; "
+        f"{counted(len(runs), f'{newest}consolidation')} added none"
     )
     return question.warns(summary, "They hold up no consolidation. Repair them when it suits.")
 
@@ -175,20 +176,23 @@ def _batch_check(scope: Scope, runs: Sequence[LedgerRun], staged: StagedBatch, p
     days = sorted({run.day for run in runs})
     done = _in_words(platform, runs[0]) if runs else "never consolidated"
     if len(days) > 1:
-        done = f"consolidated for {len(days)} dates, {days[0]} to {days[-1]}, the newest {done}"
+        done = f"consolidated for {counted(len(days), 'date')}, {days[0]} to {days[-1]}, the newest {done}"
     if waiting:
         # Of a batch with several dates the command without one merges those that are left.
         day = None if len(days) > 1 or merged_in_part(runs) else days[0] if days else date_in(staged.batch_id)
         batch = staged.batch_id, day
         look, consolidate = platform.commands.consolidate_dry_run(*batch), platform.commands.consolidate(*batch)
-        summary = f"{done}; {len(waiting)} staging tables with {rows:,} rows wait"
+        summary = (
+            f"{done}; {counted(len(waiting), 'staging table')} with {counted(rows, 'row')} "
+            f"{agreeing(len(waiting), 'waits')}"
+        )
         step = f"See what it would do: {look}; then do it: {consolidate}"
         return question.on(evidence, [look]).warns(summary, step, [consolidate])
     if left and not runs:
         see = platform.commands.run("consolidation_timeout", {"cleanup": staged.batch_id})
         others = "merged by another writer" if any(one.newer or one.inactive for one in proven) else "merged"
         return question.passes(
-            f"{others}: the table has all its rows; {left} staging tables are left", f"Drop them: {see}"
+            f"{others}: the table has all its rows; {counted(left, 'staging table', 'is')} left", f"Drop them: {see}"
         )
     if runs:
         return question.passes(f"already {done}; nothing of it waits in staging, and nothing is lost")
@@ -213,7 +217,7 @@ def _logged(scope: Scope, batch_id: str) -> str:
     ]
     if not done:
         return ""
-    return f"{done[-1].rows:,} rows, {local_time(done[-1].last_at, scope.platform.environment.timezone)}"
+    return f"{counted(done[-1].rows or 0, 'row')}, {local_time(done[-1].last_at, scope.platform.environment.timezone)}"
 
 
 def _in_words(platform: Platform, run: LedgerRun) -> str:
@@ -221,7 +225,7 @@ def _in_words(platform: Platform, run: LedgerRun) -> str:
     superseded = f", {run.superseded_rows:,} superseded" if run.superseded_rows else ""
     return (
         f"consolidated {committed_at} by {run.host} for {run.day}: "
-        f"{run.staged_rows:,} rows from {len(run.staging_tables)} staging tables "
+        f"{counted(run.staged_rows, 'row')} from {counted(len(run.staging_tables), 'staging table')} "
         f"({run.inserted_rows:,} inserted, {run.updated_rows:,} updated, "
         f"{run.deduplicated_rows:,} deduplicated{superseded})"
     )

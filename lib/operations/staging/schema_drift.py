@@ -13,6 +13,7 @@ from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, Table, section
+from lib.words.nouns import agreeing, counted
 from lib.words.quantities import Quantity, Value
 
 COLUMNS = Question(
@@ -56,18 +57,22 @@ def _check(
     tables = sum(len(members) for members in alike.values())
     evidence: dict[str, Value] = {platform.table.table.table: Quantity(len(main), "columns")}
     for found, members in alike.items():
-        evidence[f"{len(members)} tables, such as {members[0].table}"] = Quantity(len(found), "columns")
+        evidence[f"{counted(len(members), 'table')}, such as {members[0].table}"] = Quantity(len(found), "columns")
     question = COLUMNS.on(evidence)
     unfit = [found for found in alike if faults[found]]
     if not unfit:
         fewer = sum(len(members) for found, members in alike.items() if len(found) < len(main))
-        some = f"; {fewer} stage only some columns, which leaves the others as they are" if fewer else ""
-        return question.passes(f"{tables} tables fit{some}")
+        some = (
+            f"; {fewer} {agreeing(fewer, 'stages')} only some columns, which leaves the others as they are"
+            if fewer
+            else ""
+        )
+        return question.passes(f"{counted(tables, 'table', 'fits')}{some}")
     blocked = sum(len(alike[found]) for found in unfit)
     fault = faults[unfit[0]].partition("; if they are new")[0]
     statement = "; ".join(dict.fromkeys(filter(None, (_remedy(faults[found]) for found in unfit))))
     step = f"If the columns are new: {statement}" if statement else "Deploy workers that write the table's types."
-    return question.fails(f"{blocked} of {tables} staging tables cannot be merged: {fault}", step)
+    return question.fails(f"{blocked} of {counted(tables, 'staging table')} cannot be merged: {fault}", step)
 
 
 def _remedy(fault: str) -> str:

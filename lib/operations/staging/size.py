@@ -11,6 +11,7 @@ from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, Table, section
+from lib.words.nouns import counted
 from lib.words.quantities import Quantity, spoken_seconds
 
 SIZE = Question(
@@ -93,7 +94,7 @@ def _check(scope: Scope, sizes: Sequence[StagedSize]) -> Check:
         return question.passes("nothing is staged")
     worst = next((size for size in sizes if size.is_fragmented), None)
     if worst is None:
-        return question.passes(f"{len(sizes)} batches, the largest: {_in_words(sizes[0])}")
+        return question.passes(f"{counted(len(sizes), 'batch')}, the largest: {_in_words(sizes[0])}")
     history = scope.platform.commands.run("consolidation_timeout", {"batch": worst.batch.batch_id})
     step = f"Its rows wait in no other place. Let a worker write all its rows at once; see the batch: {history}"
     return question.warns(f"{worst.batch.name}: {_in_words(worst)}", step)
@@ -110,7 +111,8 @@ def _figures(size: StagedSize) -> list[Quantity]:
 
 def _in_words(size: StagedSize) -> str:
     return (
-        f"{size.rows:,} rows in {size.tables:,} staging tables, {size.rows_a_table:.1f} rows a table, "
+        f"{counted(size.rows, 'row')} in {counted(size.tables, 'staging table')}, "
+        f"{size.rows_a_table:.1f} rows a table, "
         f"{size.one_row_tables:,} of one row"
     )
 

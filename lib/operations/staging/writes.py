@@ -16,6 +16,7 @@ from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, Table, or_fault, section
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
+from lib.words.nouns import counted
 from lib.words.quantities import Quantity, Value
 
 STAGING_WRITES = Question(
@@ -45,7 +46,9 @@ def _none_failed(scope: Scope, staged: Sequence[Event]) -> Check:
     fresh = freshness_check(history, worker)
     question = STAGING_WRITES.on({**fresh.evidence, "writes": len(staged)}, fresh.commands)
     if staged:
-        return question.passes(f"{len(staged):,} writes of {_rows(staged):,} rows, and none that failed")
+        return question.passes(
+            f"{counted(len(staged), 'write')} of {counted(_rows(staged), 'row')}, and none that failed"
+        )
     if fresh.verdict is not Verdict.PASS:
         return question.unknown(f"none seen, which means nothing: {fresh.summary}", fresh.next_step)
     return question.passes(f"no failed write was logged; {fresh.summary}")
@@ -55,9 +58,9 @@ def _failure_check(scope: Scope, failures: Sequence[Event], staged: Sequence[Eve
     question = _question(scope, failures, staged)
     step = "Rows that are not staged never reach the table: fix the cause, then have them written again."
     if staged:
-        summary = f"{len(failures):,} writes failed, {len(staged):,} succeeded: {failures[-1].in_words}"
+        summary = f"{counted(len(failures), 'write')} failed, {len(staged):,} succeeded: {failures[-1].in_words}"
         return question.warns(summary, step, since=failures[0].at)
-    summary = f"all {len(failures):,} writes failed: {failures[-1].in_words}"
+    summary = f"{counted(len(failures), 'write')} failed, none succeeded: {failures[-1].in_words}"
     return question.fails(summary, step, since=failures[0].at)
 
 
@@ -68,7 +71,7 @@ def _mismatch_section(
     since = [event for event in staged if event.at > first_at]
     question = _question(scope, [*mismatches, *failures], since)
     began = f"SCHEMA MISMATCH from {local_time(first_at, platform.environment.timezone)}"
-    stands = f"{len(since):,} writes succeeded since" if since else "no successful write was logged since"
+    stands = f"{counted(len(since), 'write')} succeeded since" if since else "no successful write was logged since"
     names = list(dict.fromkeys(name for event in mismatches for name in event.columns))
     columns, _ = or_fault(lambda: platform.warehouse.columns(platform.table.table))
     present = [column.name for column in columns or ()]
@@ -79,7 +82,7 @@ def _mismatch_section(
         return Section((question.warns(summary, step, since=first_at),))
     known, _ = or_fault(lambda: _known_types(platform, lacking))
     types = {column.name: column.type for column in known or ()}
-    fields = "1 field is" if len(lacking) == 1 else f"{len(lacking)} fields are"
+    fields = counted(len(lacking), "field", "is")
     what = f"{fields} not in {platform.table.table}: {_listed(lacking)}" if names else mismatches[0].in_words
     step = _remedy(platform, present, lacking, types)
     verdict = Verdict.WARN if since else Verdict.FAIL

@@ -14,6 +14,7 @@ from lib.operations.timeout.phases import Phase, TimedRun, timed_runs
 from lib.operations.timeout.surroundings import bytes_of_date, is_pruned
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, Table, section
+from lib.words.nouns import counted
 from lib.words.quantities import Value, seconds, spoken_bytes, spoken_seconds
 
 THREE_FIXES = Question(
@@ -86,7 +87,7 @@ def _merge(scope: Scope, batch_id: str) -> _Figures:
     of_date = rows_of_date(platform.warehouse, platform.table, scope.game_date)
     share = 100 * of_date / max(layout.rows, 1)
     if not layout.has_partitions:
-        return f"{layout.rows:,} rows, not partitioned", "nothing: this platform has no partitions"
+        return f"{counted(layout.rows, 'row')}, not partitioned", "nothing: this platform has no partitions"
     whole, pruned = spoken_bytes(layout.size_bytes), spoken_bytes(bytes_of_date(layout, of_date))
     if is_pruned(platform, layout):
         return f"partitioned: reads about {pruned} of {whole}", "nothing: it is done"
@@ -110,13 +111,16 @@ def _split(scope: Scope, batch_id: str) -> _Figures:
 
 def _staged(size: StagedSize) -> str:
     name = size.batch.name
-    return f"{name}: {size.rows:,} rows in {size.tables:,} tables, {size.rows_a_table:.1f} a table"
+    return f"{name}: {counted(size.rows, 'row')} in {counted(size.tables, 'table')}, {size.rows_a_table:.1f} a table"
 
 
 def _consolidated(slowest: TimedRun | None) -> str:
     if slowest is None:
         return "none was consolidated"
-    return f"the slowest had {slowest.run.rows or 0:,} rows in {slowest.run.staging_tables or 0:,} tables"
+    return (
+        f"the slowest had {counted(slowest.run.rows or 0, 'row')} in "
+        f"{counted(slowest.run.staging_tables or 0, 'table')}"
+    )
 
 
 _FIXES: Mapping[str, Callable[[Scope, str], _Figures]] = {

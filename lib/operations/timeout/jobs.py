@@ -14,6 +14,7 @@ from lib.ports.jobs import JobState, WarehouseJob
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, Table, or_fault, section
 from lib.words.dates import local_time
+from lib.words.nouns import counted
 from lib.words.quantities import Value, seconds, spoken_bytes, spoken_seconds
 
 JOB_QUEUE = Question(
@@ -115,11 +116,16 @@ def _queue_check(scope: Scope, jobs: Sequence[WarehouseJob]) -> Check:
     question = JOB_QUEUE.on(evidence, [commands.list_jobs()] if has_queue else [])
     if waiting >= QUEUED_DML_A_TABLE:
         step = "Do not start more; see the longest that runs, and cancel it only if its caller is gone."
-        return question.fails(f"full: {waiting} DML statements wait for {fullest}, the next one is refused", step)
+        return question.fails(
+            f"full: {counted(waiting, 'DML statement', 'waits')} for {fullest}, the next one is refused", step
+        )
     if left:
         refused = scope.guard.refuses("what is older than a newer consolidation of its date")
         step = f"Let it end, or cancel it; {refused}."
-        summary = f"{len(left)} consolidations go on with no live lock: {', '.join(map(batch_of_job, left[:3]))}"
+        summary = (
+            f"{counted(len(left), 'consolidation', 'continues')} with no live lock: "
+            f"{', '.join(map(batch_of_job, left[:3]))}"
+        )
         cancels = list(filter(None, (commands.cancel_job(job.job_id) for job in left)))
         return question.warns(summary, step, cancels, since=min(job.created_at for job in left))
     if unseen:

@@ -13,6 +13,7 @@ from lib.platform import Platform
 from lib.ports.jobs import TableLayout
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Section, facts, section
+from lib.words.nouns import counted
 from lib.words.quantities import Value, percent, seconds, size_in_bytes, spoken_bytes, spoken_seconds
 
 TABLE_LAYOUT = Question(
@@ -93,7 +94,9 @@ def _layout_check(platform: Platform, layout: TableLayout, of_date: int) -> Chec
     }
     question = TABLE_LAYOUT.on(evidence)
     if not layout.has_partitions:
-        return question.passes(f"{layout.rows:,} rows; this platform has no partitions, and bills nothing for reading")
+        return question.passes(
+            f"{counted(layout.rows, 'row')}; this platform has no partitions, and bills nothing for reading"
+        )
     column, read = platform.table.date_column, evidence["read by a MERGE"]
     if is_pruned(platform, layout):
         return question.passes(f"partitioned by {column}: a MERGE reads about {read}")

@@ -7,6 +7,7 @@ from html import escape
 
 from lib.verdict.timeline.axis import Axis
 from lib.verdict.timeline.data import Bar, Hold, Overlap, Overview, Part
+from lib.words.nouns import counted
 from lib.words.quantities import spoken_seconds
 from lib.words.text import one_line
 
@@ -29,7 +30,7 @@ def took(start: datetime, end: datetime) -> str:
 
 def what(bar: Bar) -> str:
     """What the bar stands for, and how that ended: ``whole consolidation, failed``."""
-    several = "1 consolidation" if bar.count == 1 else f"{bar.count:,} consolidations"
+    several = counted(bar.count, "consolidation")
     part = several if bar.part is Part.SEVERAL else bar.part
     said = "its end was not logged" if bar.is_open else ""
     skewed = "ends before it starts" if bar.end < bar.start else ""

@@ -287,7 +287,7 @@ def test_no_document_is_no_batch_unless_the_logs_say_otherwise(recording: Platfo
     moment = write(home, [night("b", "clean")])
     check = check_of(recording, now=moment)
     assert check.verdict is Verdict.UNKNOWN
-    assert "has no batch of the date, though 1 consolidations of it were logged" in check.summary
+    assert "has no batch of the date, though 1 consolidation of it were logged" in check.summary
     (home / "batches.json").unlink()
     (unread,) = batches_of_date(seen(recording)).checks
     assert (unread.verdict, "batches.json cannot be read" in unread.summary) == (Verdict.UNKNOWN, True)

@@ -164,7 +164,7 @@ EARLIER = (-2, -1)
         (EVERY_DAY, (*EARLIER, 0), LATE, "", "PASS 3 of 3 dates have rows"),
         (EVERY_DAY, (-3,), MORNING_AFTER, "", "FAIL no rows of 2026-01-15, 2026-01-16, 2026-01-17 (2 games due)"),
         (EVERY_DAY, EARLIER, LATE, "", "WARN no rows of 2026-01-17 (not yet: 2 games due by 2026-01-18 00:00:00 EST)"),
-        (EVERY_DAY, (*EARLIER, 1), LATE, "", "FAIL no rows of 2026-01-17 (2 games due, and 1 rows are under"),
+        (EVERY_DAY, (*EARLIER, 1), LATE, "", "FAIL no rows of 2026-01-17 (2 games due, and 1 row is under"),
         (EVERY_DAY, (*EARLIER, 1), MORNING_AFTER, "", "FAIL no rows of 2026-01-17 (2 games due; the next date has 1"),
         (EVERY_DAY, EARLIER, MORNING_AFTER, "No games scheduled", "FAIL no rows of 2026-01-17 (2 games due, but "),
         (EVERY_DAY, EARLIER, NOON, "No games scheduled", "WARN no rows of 2026-01-17 (not yet: 2 games due by "),

@@ -105,7 +105,7 @@ def test_dates_that_failed_say_nothing_of_what_is_usual(platform: Platform) -> N
     assert (check.verdict, check.evidence["good dates that it is compared with"]) == (Verdict.PASS, 22)
     assert check.evidence["dates left out"][0] == f"{first}: predicted_points, recommendation"  # type: ignore[index]
     assert unknown.verdict is Verdict.UNKNOWN
-    assert unknown.summary.startswith("only 6 of the 11 days before are good dates with rows (5 others failed)")
+    assert unknown.summary.startswith("only 6 of the 11 days before are good, with rows (5 others failed)")
 
 
 def games_of(platform: Platform, day: date) -> int:

@@ -59,10 +59,10 @@ def test_a_batch_is_told_from_its_first_table_to_its_last(platform: Platform) ->
         told.append((check.verdict, check.summary))
     verdicts, summaries = zip(*told, strict=True)
     assert verdicts == (Verdict.UNKNOWN, Verdict.WARN, Verdict.PASS, Verdict.WARN)
-    assert summaries[1] == "never consolidated; 1 staging tables with 10 rows wait"
-    assert "10 rows from 1 staging tables (10 inserted, 0 updated, 0 deduplicated)" in summaries[2]
+    assert summaries[1] == "never consolidated; 1 staging table with 10 rows waits"
+    assert "10 rows from 1 staging table (10 inserted, 0 updated, 0 deduplicated)" in summaries[2]
     assert summaries[2].endswith("nothing of it waits in staging, and nothing is lost")
-    assert summaries[3].endswith("1 staging tables with 10 rows wait")
+    assert summaries[3].endswith("1 staging table with 10 rows waits")
 
 
 def test_no_batch_asks_nothing_and_a_wrong_name_is_refused(platform: Platform) -> None:
