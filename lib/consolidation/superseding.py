@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from lib.consolidation.identifiers import TableName
 from lib.consolidation.key import column_list, counted_rows, newest_of_each_key, quoted, rank, same
 from lib.consolidation.ledger import create_ledger, ledger_columns
 from lib.consolidation.staged_rows import StagedGroup, StagedRows, select
@@ -42,13 +43,17 @@ def make_room_for_superseded(warehouse: Warehouse, spec: TableSpec) -> None:
     wanted = superseded_columns(spec, warehouse.columns(spec.table))
     partitions = Partitions("superseded_at", spec.retention.ledger_days)
     warehouse.create_table(spec.superseded, wanted, partitions=partitions)
+    _add_missing(warehouse, spec.superseded, wanted)
     create_ledger(warehouse, spec)
-    for table, columns in ((spec.superseded, wanted), (spec.ledger, ledger_columns(spec))):
-        present = {column.name for column in warehouse.columns(table)}
-        for column in columns:
-            if column.name not in present:
-                add = f"ALTER TABLE {table.sql} ADD COLUMN IF NOT EXISTS {quoted(column.name)} {column.type}"
-                warehouse.transact([Execute("add column", add)], {})
+    _add_missing(warehouse, spec.ledger, ledger_columns(spec))
+
+
+def _add_missing(warehouse: Warehouse, table: TableName, columns: Sequence[Column]) -> None:
+    present = {column.name for column in warehouse.columns(table)}
+    for column in columns:
+        if column.name not in present:
+            add = f"ALTER TABLE {table.sql} ADD COLUMN IF NOT EXISTS {quoted(column.name)} {column.type}"
+            warehouse.transact([Execute("add column", add)], {})
 
 
 def record_superseded(staged: StagedRows) -> Execute:

@@ -30,7 +30,7 @@ def test_the_acts_lead_where_the_runbooks_are_said_to_find_them(platform: Platfo
             if isinstance(step, Act):
                 assert step.play()
             elif step.parameters.get("repair") == "apply":
-                day = date.fromisoformat(step.parameters["game_date"])
+                day = date.fromisoformat(step.parameters["date"])
                 repaired = repair(platform, day)
                 assert step.mentions == (f"rows removed: {repaired}",)
         live = [seen.record for seen in platform.locks.locks() if not seen.is_expired]
