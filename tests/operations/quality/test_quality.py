@@ -560,7 +560,7 @@ def test_rows_never_seem_gone_while_none_was_deleted(sizes: list[tuple[int, int]
     assert written_at_least(runs) == keys
 
 
-@pytest.mark.parametrize("wrong", [{"days": 0}, {"days": 4_000}, {"days": 7, "games": -1}])
+@pytest.mark.parametrize("wrong", [{"days": 0}, {"days": 4_000}, {"days": 7, "units": -1}])
 def test_numbers_that_make_no_sense_are_refused(platform: Platform, wrong: dict[str, Any]) -> None:
     with pytest.raises(UserError, match="="):
         night_of(scope_of(platform, game_date=str(DAY)), **wrong)
