@@ -151,10 +151,7 @@ def durations(review: Review) -> Section:
         for what, values in parts
     ]
     columns = ("What", "Count", "p50, s", "p95, s", "Longest, s", f"{review.limit_seconds:g} s or longer")
-    note = (
-        f"The lock was deployed {local_time(review.fixed_at, review.history.platform.environment.timezone)}; "
-        f"before it a MERGE took 5 to 30 s. The table is not partitioned: every MERGE scans all of it."
-    )
+    note = f"The lock was deployed {local_time(review.fixed_at, review.history.platform.environment.timezone)}."
     by_work = sorted(review.after, key=lambda run: run.work_seconds or 0.0, reverse=True)
     slowest = review.history.table("The slowest five after", by_work[:5][::-1])
     return Section((_limit_check(review),), (Table("Durations", columns, rows, note), slowest))
@@ -164,10 +161,8 @@ def _nothing_to_review(review: Review) -> Check:
     silent = len(review.never_ended)
     if not review.left_out and not silent:
         return no_consolidation_seen(review.history, DURATIONS)
-    summary = (
-        f"{counted(review.left_out, 'MERGE')} without the lock since it was deployed, {silent} "
-        "never ended, and no others"
-    )
+    without = f"{counted(review.left_out, 'MERGE')} without the lock since it was deployed"
+    summary = f"{without}, {silent} never ended, and no others"
     verify = review.scope.platform.commands.run("deploy_verify")
     question = DURATIONS.on({_LEFT_OUT: review.left_out, _NEVER_ENDED: silent})
     return question.unknown(summary, f"Is the fix deployed, and are its lock lines collected? {verify}")

@@ -24,7 +24,7 @@ BAD = {"componentId": "b", "status": "fail", "output": "no disk"}
         # Spring Boot
         ({"status": "DOWN"}, FAIL, "says down"),
         ({"status": "OUT_OF_SERVICE"}, FAIL, "says out_of_service"),
-        ({"status": "UP", "components": {"db": {"status": "UP"}}}, PASS, "up, 1 checks passed"),
+        ({"status": "UP", "components": {"db": {"status": "UP"}}}, PASS, "up, 1 check passed"),
         ({"status": "UP", "components": {"db": {"status": "DOWN"}}}, FAIL, "db: down"),
         (
             {"status": "UP", "components": {"db": {"status": "UP", "components": {"replica": {"status": "DOWN"}}}}},
@@ -32,7 +32,7 @@ BAD = {"componentId": "b", "status": "fail", "output": "no disk"}
             "db: replica: down",
         ),
         # application/health+json
-        ({"status": "pass", "checks": {"db:time": [GOOD]}}, PASS, "1 checks passed"),
+        ({"status": "pass", "checks": {"db:time": [GOOD]}}, PASS, "1 check passed"),
         ({"status": "pass", "checks": {"db": [GOOD, BAD]}}, FAIL, "db: no disk"),
         ({"status": "pass", "checks": [GOOD, BAD]}, FAIL, "no disk"),
         ({"status": "error"}, FAIL, "says error"),
@@ -56,7 +56,7 @@ BAD = {"componentId": "b", "status": "fail", "output": "no disk"}
         ({"ok": False}, FAIL, "says false"),
         ({"ok": True}, PASS, "true"),
         ({"status": "ok", "checks": {"db": False}}, FAIL, "db: false"),
-        ({"status": "ok", "checks": {"db": True}}, PASS, "1 checks passed"),
+        ({"status": "ok", "checks": {"db": True}}, PASS, "1 check passed"),
         (False, FAIL, "says false"),
         ("DOWN", FAIL, "says down"),
         # nothing that is understood

@@ -426,6 +426,6 @@ def test_a_validation_that_failed_on_inactive_rows_is_told_from_one_that_found_d
     check = the_check(consolidations(seen))
     assert (check.verdict, expected in check.next_step) == (Verdict.FAIL, True)
     counted = the_check(remaining_duplicates(seen, Section(())))
-    words = f"0 active on {DAY}: the 4 duplicate keys are inactive rows"
+    words = f"0 active on {DAY}: 4 duplicate keys of inactive rows"
     assert [words in one.summary for one in (check, counted)] == [not is_active] * 2
     assert counted.verdict is (Verdict.FAIL if is_active else Verdict.PASS)
