@@ -82,7 +82,7 @@ def _lock_check(history: LogHistory) -> Check:
     if unlocked:
         summary = f"{len(unlocked)} MERGEs ran without the lock: {batch_names(unlocked)}"
         disabled = any(run.has(EventKind.LOCK_DISABLED) for run in unlocked)
-        why = "Their own lines say that the lock is disabled: enable it" if disabled else "An old revision may still serve"
+        why = "Their lines say that the lock is disabled: enable it" if disabled else "An old revision may still serve"
         step = f"{why}; see the revisions: {commands.run('deploy_verify')}"
         return question.warns(summary, step, since=min(run.started_at for run in unlocked))
     if failed or lost:
