@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def stage(batch_id: str, game_date: date | None, file: Path, workers: int, environment: str, as_json: bool) -> None:
     """Write FILE (.csv, .parquet, .jsonl) into staging tables of a batch.
 
-    Without a date the rows say of which dates they are.
+    Without a date, each row's own date counts.
     """
     from lib.consolidation.files import read_rows
     from lib.platform import connect

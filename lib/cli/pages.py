@@ -33,8 +33,8 @@ def serve(port: int, of: tuple[str, ...]) -> None:
     from lib.cli.metrics import live_metrics
     from lib.site.server import serve as serve_site
 
-    ready = lambda address: click.echo(f"{address} (Ctrl+C stops it)")  # noqa: E731
-    serve_site(Archive().store, port, ready, live_metrics(of) if of else None)
+    metrics = live_metrics(of) if of else None
+    serve_site(Archive().store, port, lambda address: click.echo(f"{address} (Ctrl+C stops it)"), metrics)
 
 
 @click.command()

@@ -106,7 +106,7 @@ def _rows_by_date(warehouse: Warehouse, spec: TableSpec, batch_id: str, tables: 
             if day is None:
                 raise StagedDataError(
                     f"staging table {table} of batch {batch_id} has {counted(row['row_count'], 'row')} without "
-                    f"{spec.date_column}, which says of which date they are; nothing was merged and the staging "
+                    f"{spec.date_column}, which has their date; nothing was merged and the staging "
                     "tables are kept; stage the batch again with dates"
                 )
             first, end = spec.dates.limits(day)

@@ -145,7 +145,7 @@ class BatchMerge:
         )
 
     def drop_dates(self, batch: DatedBatch, days: Collection[date]) -> int:
-        """Drop the tables of which these dates were all that was left to merge; returns how many."""
+        """Drop the tables that these dates complete: nothing else was left to merge; returns how many."""
         return self._drop(batch.batch_id, partial(batch.unchanged, days))
 
     def _drop_unchanged(self, merged: StagedBatch) -> int:

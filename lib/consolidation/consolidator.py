@@ -156,7 +156,7 @@ class BatchConsolidator:
         at_hand = [batch]
 
         def look() -> StagedBatch:
-            """Anew only after a rival has won."""
+            """Again only after a rival has won."""
             now = at_hand.pop() if at_hand else self._look_at_dates(batch.batch_id)
             return self._of_this_spec(now.on(self._warehouse, self._spec, day))
 

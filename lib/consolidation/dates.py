@@ -23,7 +23,7 @@ _ONE_DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class DateColumn:
-    """A column that says of which date a row is.
+    """The column with the date that a row belongs to.
 
     Attributes:
         name: A plain identifier.

@@ -41,7 +41,7 @@ def merged_on(runs: Sequence[LedgerRun], day: date) -> dict[str, datetime]:
 
 
 def merged_in_part(runs: Sequence[LedgerRun]) -> set[str]:
-    """The tables of which some dates were merged, and others were not."""
+    """The tables that were merged for some of their dates only."""
     return {name for name, _ in _listings(runs)} - merged_names(runs).keys()
 
 
@@ -49,7 +49,7 @@ def is_merged(table: StagingTable, merged: Mapping[str, datetime]) -> bool:
     """Whether its rows are known to be in the main table.
 
     Other writers use a name again when a worker is asked again, or write to a table twice:
-    a table that was written after the run listed it is not of that run, nor is one of which
+    a table that was written after the run listed it is not of that run, nor is one where
     nobody knows when it was written. To merge rows again changes nothing; to drop rows that
     were not merged would lose them.
     """

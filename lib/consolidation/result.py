@@ -107,7 +107,7 @@ class BatchResult:
 
     Attributes:
         dates: A result for each date, the earliest first. One that was merged by an earlier call has no figures.
-        staging_dropped: How many staging tables were dropped: those of which every date is merged.
+        staging_dropped: How many staging tables were dropped: those with every date merged.
         total_ms: The whole call.
     """
 

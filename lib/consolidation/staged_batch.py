@@ -123,7 +123,7 @@ def _check_whole(batch: StagedBatch) -> None:
 
 
 def _check_remembered(spec: TableSpec, batch: StagedBatch) -> None:
-    """Raise for a table of which the run that merged it may have expired from the ledger."""
+    """Raise for a table whose run may have expired from the ledger."""
     for table in batch.listed:
         if table.name not in batch.to_merge or table.changed_at is None:
             continue

@@ -26,7 +26,7 @@ class TableSpec:
     Attributes:
         table: The main table.
         key_columns: The business key, compared exactly, NULL equal to NULL.
-        date_column: Says of which date a row is; a transaction touches one date.
+        date_column: Has the date that a row belongs to; a transaction touches one date.
         date_type: Its type. Of a `TIMESTAMP` the date is the day in `timezone`, of a `DATETIME` its own day.
         timezone: The environment's, in which a moment is of a date; empty: UTC.
         nullable_keys: Key columns that may be NULL.
@@ -47,7 +47,7 @@ class TableSpec:
 
     table: TableName
     key_columns: tuple[str, ...] = field(metadata={"write": "the columns that tell its rows apart, in []"})
-    date_column: str = field(metadata={"write": "the column that says of which date a row is"})
+    date_column: str = field(metadata={"write": "the column with the date that a row belongs to"})
     date_type: DateType = "DATE"
     timezone: str = ""
     nullable_keys: tuple[str, ...] = ()

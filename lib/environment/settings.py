@@ -87,7 +87,7 @@ class Environment:
         self._hand_on_to_the_table()
 
     def _hand_on_to_the_table(self) -> None:
-        """What the environment says of all that its table's dates and tables depend on, whoever made the settings."""
+        """What its table's dates and tables depend on, however the settings were made."""
         try:
             zone = ZoneInfo(self.timezone).key
         except (KeyError, ValueError, OSError):
@@ -106,7 +106,7 @@ class Environment:
         """The file that the setting names; None: it names none.
 
         Raises:
-            UserError: There is no such file.
+            UserError: The file does not exist.
         """
         name: str = getattr(self, setting)
         path = places.file(f"params/{name}")
@@ -171,7 +171,7 @@ def redactor_of(environment: Environment | None) -> Redactor:
 
 
 def redactor_in(name: str) -> Redactor:
-    """The same by the environment's file, of which only these two sections are read and checked.
+    """The same by the environment's file; only these two sections are read and checked.
 
     Raises:
         UserError: They do not fit, or a listed value is too short to be masked.

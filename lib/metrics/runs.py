@@ -21,7 +21,7 @@ _OF = ["environment", "runbook"]
 
 @dataclass(frozen=True)
 class RunMetrics:
-    """The archive, asked anew for each scrape.
+    """The archive, read again for each scrape.
 
     Attributes:
         now: The moment of the scrape (UTC).

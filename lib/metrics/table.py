@@ -30,7 +30,7 @@ _PHASES: dict[str, Callable[[Consolidation], float | None]] = {
 
 @dataclass(frozen=True)
 class TableMetrics:
-    """An environment's table, asked anew for each scrape.
+    """An environment's table, read again for each scrape.
 
     A source that cannot be read leaves its families out, and ``consolidation_source_up`` is 0: a value that is not
     known is never sent as 0.

@@ -1,4 +1,4 @@
-"""Which columns may say of which date a row is: those of a DATE first, then moments, by their names."""
+"""Which columns may have a row's date: DATE columns first, then moments, by their names."""
 
 from __future__ import annotations
 

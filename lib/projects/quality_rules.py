@@ -12,7 +12,7 @@ from lib.projects.sample import Sample
 # A column of so few words, in so many rows a word, has no others.
 _MOST_WORDS = 8
 _FEWEST_ROWS_A_WORD = 20
-# Numbers that name something, of which no mean says anything.
+# Numbers that name something: their mean says nothing.
 _ID = re.compile(r"(^|_)(id|key|code|no|number)$")
 
 

@@ -198,7 +198,7 @@ def assignment_words(values: Mapping[str, object]) -> list[str]:
 
 
 def declared_names(declared: tuple[Parameter, ...], given: Mapping[str, _Value]) -> dict[str, _Value]:
-    """What is given by the names that a runbook declares, some of which had another name before.
+    """What is given by the names that a runbook declares; some had another name before.
 
     Raises:
         UserError: One is given by both names, with different values.

@@ -38,7 +38,7 @@ def date_of(record: RunRecord) -> str:
     given = next((value for name, value in parameters.items() if name == "date" or name.endswith("_date")), "")
     if given in DATE_WORDS:
         zone = str(parameters.get("timezone") or record.timezone)
-        with suppress(UserError):  # there is no such zone
+        with suppress(UserError):  # the zone is not known
             return resolve_game_date(given, zone, now=record.looked_from).isoformat()
     return str(given)[:LONGEST_TEXT]
 

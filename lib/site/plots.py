@@ -60,7 +60,7 @@ class Plot:
 
 @dataclass(frozen=True)
 class PlacedMark:
-    """What happened at one time; `label` is empty where there is no room for it between others."""
+    """What happened at one time; `label` is empty where it does not fit between others."""
 
     x: float
     label: str

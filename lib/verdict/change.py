@@ -23,7 +23,7 @@ class Change:
         actor: Who, as the platform knows them.
         reason: Why, in their words.
         undo: The command that shows the plan of the undo, and changes nothing; empty: there is none.
-        note: Why there is no undo, or how else it is undone; may be empty.
+        note: Why it cannot be undone, or how else it is undone; may be empty.
         is_certain: Whether it is known to have been made: False when it was broken off.
     """
 
@@ -37,5 +37,5 @@ class Change:
     is_certain: bool = True
 
     def as_data(self) -> dict[str, Any]:
-        """The payload stored under `MEDIA_TYPE`, a list of which a step displays."""
+        """The payload stored under `MEDIA_TYPE`, which a step displays as a list."""
         return asdict(self)

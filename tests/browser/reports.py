@@ -32,7 +32,7 @@ _BROKEN_WORDS = r"""() => {
   return broken;
 }"""
 
-# Pairs of texts of a picture of which one covers a part of the other.
+# Pairs of texts in a picture that overlap.
 _COVERED_TEXTS = """() => [...document.querySelectorAll("svg[role=img]")].flatMap((svg) => {
   const texts = [...svg.querySelectorAll("text")].map((text) => [text.textContent, text.getBoundingClientRect()])
     .filter(([, box]) => box.width);

@@ -252,7 +252,7 @@ def test_rows_without_a_date_are_refused_before_anything_is_merged(tmp_path: Pat
 
 
 def test_a_rival_may_merge_a_date_or_all_of_them_meanwhile(tmp_path: Path) -> None:
-    """Without the lock: whoever comes second looks again, and finds what is left."""
+    """Without the lock: the second one looks again, and finds what is left."""
     for number, rival in enumerate(_RIVALS):
         world = shop(tmp_path / str(number), "TIMESTAMP")
         of_two_dates(world)

@@ -91,7 +91,7 @@ def _on_record(state: BatchState, merged: _Merged | None) -> Outcome:
 
 
 def _in_ledger(scope: Scope, runs: Sequence[LedgerRun]) -> dict[str, _Merged]:
-    """The newest run of each date of a batch. A batch of which dates are missing is not on record as merged."""
+    """The newest run of each date of a batch. A batch with missing dates is not on record as merged."""
     by_batch: dict[str, list[LedgerRun]] = {}
     for run in runs:
         by_batch.setdefault(run.batch_id, []).append(run)

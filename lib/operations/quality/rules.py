@@ -144,7 +144,7 @@ class QualityRules:
         usual_share: What was there on this share of the dates since its first is usual.
         thin_below: Rows of a unit by a source, as a share of the usual ones.
         null_share_rise: Of a column that may be empty.
-        unseen_warn_above: Keys of which readers see no row.
+        unseen_warn_above: Keys without a row that readers see.
         unseen_fail_above: The same, for a FAIL.
         most_active_rows: Active rows of one key, without its rounded columns; None: not asked.
         usual_days_without_rows: Such a break before a date is usual.

@@ -97,7 +97,7 @@ class _Found:
 
     @cached_property
     def empty(self) -> list[str]:
-        """The same by name: a unit of which nothing is there once, whatever its sources."""
+        """The same by name: a unit without any row, from any source."""
         return list(
             dict.fromkeys(
                 self.name(unit, source) if not self.night.groups.unit or unit in self.units else self._unit(unit)

@@ -1,6 +1,6 @@
 """A timeline of consolidations as data: what a notebook stores, and what pages draw from it.
 
-A page never trusts the drawing in a notebook: it reads the data, which are checked and bounded here, and draws anew.
+A page never trusts the drawing in a notebook: it reads these data, checked and bounded here, and draws them itself.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Overview:
-    """The whole period, of which the picture shows a part.
+    """The whole period; the picture shows a part of it.
 
     Attributes:
         counts: How many consolidations started in each of as many equal parts of it.
@@ -184,7 +184,7 @@ class Timeline:
 
     Raises:
         ValueError: It holds more than a page should, a moment has no zone, or a lane is missing.
-        UserError: There is no such time zone.
+        UserError: The time zone is not known.
     """
 
     finding: str

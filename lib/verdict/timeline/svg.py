@@ -111,7 +111,7 @@ def _bars(timeline: Timeline, axis: Axis, lanes_at: int) -> Iterator[str]:
 
 
 def _sign(bar: Bar, at: float, top: int) -> str:
-    """Behind its end; where there is no room, before it."""
+    """Behind its end, or before it where it does not fit."""
     at, anchor = (at + 0.3, "start") if at < 96.5 else (at - 0.3, "end")
     return _text(at, top + 14, SIGNS[bar.ending], "tl-sign", anchor, bar.ending)
 
@@ -137,7 +137,7 @@ def _label(overlap: Overlap, start: float, end: float, down: int, axis: Axis) ->
 
 
 def _lane(lane: Lane, top: int) -> str:
-    """Its label stands above it: beside it there is no room on a phone."""
+    """Its label stands above it: a phone is too narrow for one beside it."""
     detail = shortened(lane.detail, 33)
     name = shortened(lane.name, _ROOM - 2 - len(detail))
     spans = f'<tspan class="tl-name">{safe(name)}</tspan><tspan class="tl-soft" dx="8">{safe(detail)}</tspan>'
