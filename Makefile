@@ -41,7 +41,7 @@ help: ## show these targets
 demo: $(READY) ## replay the incident, run the runbooks, build the index of reports
 	@.venv/bin/runbook demo
 
-test: $(DEV) ## run the tests
+test: $(DEV) $(LAB) ## run the tests
 	@.venv/bin/pytest
 
 lab: $(LAB) ## open the notebooks in JupyterLab
@@ -82,7 +82,7 @@ lock: $(DEV) ## renew the requirements*.lock from the ranges in pyproject.toml
 	pins --extra all --extra dev; mv "$$fresh/new" "$$fresh/pins"; \
 	pins --extra runbooks --extra metrics -c "$$fresh/pins"; LC_ALL=C sort -f "$$fresh/new" > requirements.lock; \
 	pins --extra all -c "$$fresh/pins"; added requirements-lab.lock; \
-	pins --extra runbooks --extra metrics --extra dev -c "$$fresh/pins"; added requirements-dev.lock
+	pins --extra runbooks --extra mcp --extra metrics --extra dev -c "$$fresh/pins"; added requirements-dev.lock
 
 clean: ## remove .venv and caches; runs and state stay
 	@rm -rf .venv .venv-* .hypothesis .mypy_cache .pytest_cache .ruff_cache

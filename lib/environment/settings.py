@@ -28,6 +28,7 @@ from lib.words.choices import no_such
 if TYPE_CHECKING:
     from lib.words.secrets.redaction import Redactor
 
+ApprovalMode = Literal["digest", "person", "two_people"]
 _PARAMS_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}\.yaml", re.ASCII)
 
 
@@ -50,6 +51,7 @@ class Environment:
         batch_state: Where the coordinator records how far each batch is.
         due: Which dates should have rows; None: nothing says so.
         retention: How long backups, ledger and record of changes are kept.
+        approval: What a change needs beside its plan and a reason: nothing, a signature, or that of another person.
         unit: What a date's rows are about, in the singular, such as ``game``; empty: reports speak of rows.
         entity: What a unit has several rows for, such as ``player``; empty: reports speak of keys.
     """
@@ -75,6 +77,7 @@ class Environment:
     unit: str = ""
     entity: str = ""
     retention: Retention = Retention()
+    approval: ApprovalMode = "digest"
 
     def __post_init__(self) -> None:
         self.batch_state.check_platform(self.platform)
