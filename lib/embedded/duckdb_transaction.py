@@ -13,6 +13,7 @@ from lib.consolidation.errors import RequirementFailed, SourceVanished
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.requirements import failed_requirement
 from lib.consolidation.warehouse import Parameters, Require, Row, Step
+from lib.embedded.binding import run
 from lib.embedded.duckdb_connection import is_missing_table
 from lib.embedded.googlesql import bind
 
@@ -58,12 +59,12 @@ def gathered(
 
 def take(connection: duckdb.DuckDBPyConnection, step: Step, parameters: Parameters) -> None:
     if isinstance(step, Require):
-        holds = connection.execute(*bind(f"SELECT {step.sql}", parameters)).fetchone()
+        holds = run(connection, *bind(f"SELECT {step.sql}", parameters)).fetchone()
         if holds is None or holds[0] is not True:
             raise RequirementFailed(step.code)
         return
     try:
-        changed = connection.execute(*bind(step.sql, parameters))
+        changed = run(connection, *bind(step.sql, parameters))
     except duckdb.InvalidInputException as error:
         if refused := failed_requirement(str(error), [step]):
             raise refused from error

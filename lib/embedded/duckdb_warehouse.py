@@ -28,6 +28,7 @@ from lib.consolidation.warehouse import (
     Step,
     TransactionOutcome,
 )
+from lib.embedded.binding import run
 from lib.embedded.duckdb_connection import (
     cancelled_after,
     no_dataset,
@@ -119,7 +120,7 @@ class DuckdbWarehouse:
     ) -> list[Row]:
         self.costs.append(QueryCost(sql))
         with self.connection() as connection, open_transaction(connection), gathered(connection, gather):
-            return rows_of(connection.execute(*bind(sql, parameters or {})))
+            return rows_of(run(connection, *bind(sql, parameters or {})))
 
     def columns(self, table: TableName) -> tuple[Column, ...]:
         found = self.columns_of([table])
@@ -161,7 +162,7 @@ class DuckdbWarehouse:
             connection.execute(f"CREATE TABLE {quoted(target)} AS FROM {quoted(source)} LIMIT 0")
             if expires_at is None:
                 return
-            expiring = connection.execute(_EXPIRING, {"dataset": target.dataset, "prefix": _EXPIRES}).fetchall()
+            expiring = run(connection, _EXPIRING, {"dataset": target.dataset, "prefix": _EXPIRES}).fetchall()
             for name, comment in expiring:
                 if datetime.fromisoformat(comment.removeprefix(_EXPIRES)) < datetime.now(UTC):
                     connection.execute(f"DROP TABLE {quoted(TableName(target.dataset, name))}")
@@ -183,8 +184,8 @@ class DuckdbWarehouse:
         self, connection: duckdb.DuckDBPyConnection, dataset: str, sql: str, parameters: dict[str, Any]
     ) -> list[tuple[Any, ...]]:
         """The catalogue's rows of a dataset. It lists nothing, too, where there is no such dataset."""
-        found = connection.execute(sql, {"dataset": dataset, **parameters}).fetchall()
-        if not found and not connection.execute(_DATASET, {"dataset": dataset}).fetchall():
+        found = run(connection, sql, {"dataset": dataset, **parameters}).fetchall()
+        if not found and not run(connection, _DATASET, {"dataset": dataset}).fetchall():
             raise no_dataset(self.path, dataset)
         return found
 

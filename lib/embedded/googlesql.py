@@ -46,7 +46,7 @@ def translate(sql: str) -> tuple[str, frozenset[str]]:
     """The statement in DuckDB's SQL, and the names of the parameters in it."""
     tree = sqlglot.parse_one(sql, read="bigquery")
     for rewritten in (_null_safe_equality, _counted, _partitioned_by_number):
-        tree = tree.transform(rewritten)
+        tree = tree.transform(rewritten, copy=False)
     names = frozenset(parameter.name for parameter in tree.find_all(exp.Parameter))
     return tree.sql(dialect="duckdb"), names
 

@@ -13,6 +13,7 @@ from lib.consolidation.identifiers import TableName, is_plain_identifier, shown_
 from lib.consolidation.schema import check_spec, spec_additions
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column
+from lib.embedded.binding import run
 from lib.embedded.duckdb_warehouse import DuckdbWarehouse
 from lib.embedded.googlesql import to_googlesql_type
 from lib.embedded.row_files import JsonLines, RowFile, duckdb_type, row_files
@@ -131,10 +132,11 @@ def _without_a_value(spec: TableSpec, sources: Sequence[RowFile]) -> dict[str, s
 
 
 def _types_of(connection: duckdb.DuckDBPyConnection, table: TableName) -> dict[str, str]:
-    found = connection.execute(
-        "SELECT column_name, data_type FROM duckdb_columns() WHERE schema_name = ? AND table_name = ? "
+    found = run(
+        connection,
+        "SELECT column_name, data_type FROM duckdb_columns() WHERE schema_name = $dataset AND table_name = $table "
         "ORDER BY column_index",
-        [table.dataset, table.table],
+        {"dataset": table.dataset, "table": table.table},
     )
     return dict(found.fetchall())
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 
 from lib.consolidation.warehouse import Execute, Step
+from lib.embedded.binding import run
 from lib.embedded.duckdb_warehouse import DuckdbWarehouse
 from lib.ports.scratch import DatasetExists, StatementRun
 
@@ -35,12 +36,15 @@ class DuckdbScratch:
     def note_of(self, dataset: str) -> str | None:
         with self._warehouse.connection() as connection:
             # DuckDB does not tell names apart by case.
-            schemas = connection.execute(
-                "SELECT 1 FROM duckdb_schemas() WHERE lower(schema_name) = lower($dataset)", {"dataset": dataset}
+            schemas = run(
+                connection,
+                "SELECT 1 FROM duckdb_schemas() WHERE lower(schema_name) = lower($dataset)",
+                {"dataset": dataset},
             )
             if not schemas.fetchall():
                 return None
-            notes = connection.execute(
+            notes = run(
+                connection,
                 "SELECT comment FROM duckdb_tables() WHERE schema_name = $dataset AND table_name = $note",
                 {"dataset": dataset, "note": _NOTE},
             )

@@ -160,3 +160,19 @@ def test_types_have_counterparts_both_ways(tmp_path: Path) -> None:
     with warehouse.connection() as connection:
         connection.execute('ALTER TABLE "suite"."numbers" ALTER c3 TYPE DECIMAL(4,1)')
     assert warehouse.columns(TABLE) == (*columns[:3], replace(columns[3], parameters=(4, 1)), *columns[4:])
+
+
+def test_values_are_bound_without_pandas_and_with_it(tmp_path: Path) -> None:
+    """DuckDB would import it for the first value, which takes half of a command's time."""
+    probe = """
+import sys
+from pathlib import Path
+from lib.embedded.duckdb_warehouse import DuckdbWarehouse
+warehouse = DuckdbWarehouse(Path(sys.argv[1]))
+print(warehouse.query("SELECT @n AS n", {"n": 1}), "pandas" in sys.modules)
+import pandas
+print(warehouse.query("SELECT @moment IS NULL AS n", {"moment": pandas.NaT}))
+"""
+    arguments = [sys.executable, "-c", probe, str(tmp_path / "warehouse.duckdb")]
+    result = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines() == ["[{'n': 1}] False", "[{'n': True}]"]
