@@ -29,7 +29,9 @@ def duckdb_script(script: PrintedScript) -> str:
 
 
 def _set(script: PrintedScript, variable: Variable) -> str:
-    value = _tree(script, f"CAST(NULL AS {variable.type})" if variable.sql == "NULL" else variable.sql)
+    # NULL has no type, and a name alone would be a text.
+    is_plain = variable.sql in ("NULL", "CURRENT_TIMESTAMP()")
+    value = _tree(script, f"CAST({variable.sql} AS {variable.type})" if is_plain else variable.sql)
     return f"SET VARIABLE {script.prefix}{variable.name} = {value.sql(dialect='duckdb')};{variable.comment}"
 
 
@@ -82,7 +84,7 @@ def _one_of(node: exp.Expr) -> exp.Expr:
 
 
 def _without_partitions(node: exp.Expr) -> exp.Expr:
-    if isinstance(node, exp.Create):
+    if isinstance(node, exp.Create) and isinstance(node.this, exp.Schema):
         node.set("properties", None)
     return node
 
