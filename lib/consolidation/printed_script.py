@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from textwrap import wrap
 
@@ -39,7 +39,7 @@ _REFUSALS = {
     NOT_FILLED_IN: "the date or the batch is NULL: fill it in below",
     SPEC_CHANGED: "other writers use another date, key or active column for this table: make the scripts agree",
     FENCE_MISSING: "the date got no fence row: as spec_changed",
-    ALREADY_MERGED: "this batch is in the table; a retry is done, and another load needs another batch",
+    ALREADY_MERGED: "the table has this batch's rows of the date; a retry is done, another load needs another batch",
     WRONG_DATE: "a staged row is of another date, or of none",
     INACTIVE_ROWS: "a staged row is marked as inactive",
     STAGED_KEY_MISSING: "check after the MERGE: a staged key was not in the table",
@@ -147,12 +147,20 @@ def printed_script(spec: TableSpec, columns: Sequence[Column], staging: TableNam
         *_tables(spec, columns),
         insert_fence(spec),
     ]
-    steps = consolidation_steps(rows, has_lease=False)
+    steps = [_of_its_date(spec, step) for step in consolidation_steps(rows, has_lease=False)]
     used = {name for step in (*before, *steps) for name in PARAMETER.findall(step.sql)}
     known = {variable.name: variable for variable in _variables(spec, staging)}
     # One that is used and not known is a fault of ours; one that is known and not used would only puzzle.
     variables = [known[name] for name in sorted(used, key=list(known).index)]
     return PrintedScript(spec, staging, _prefix(columns), variables, before, steps)
+
+
+def _of_its_date(spec: TableSpec, step: Step) -> Step:
+    """The step where a batch's runs of other dates are known ones: a reader calls the loads of many dates alike."""
+    others = (
+        f"SELECT known.run_id FROM {spec.ledger.sql} AS known WHERE known.batch_id = @batch_id AND known.day <> @day"
+    )
+    return replace(step, sql=step.sql.replace("@known_runs", f"ARRAY({others})"))
 
 
 def _variables(spec: TableSpec, staging: TableName) -> Iterator[Variable]:
@@ -165,7 +173,6 @@ def _variables(spec: TableSpec, staging: TableName) -> Iterator[Variable]:
     yield Variable("moved_by", "STRING", "@run_id")
     yield Variable("spec", "STRING", f"'{spec.identity}'", "what the table is consolidated by")
     yield Variable("staging_tables", "ARRAY<STRING>", f"['{staging.table}']")
-    yield Variable("known_runs", "ARRAY<STRING>", "CAST([] AS ARRAY<STRING>)")
     yield Variable("lock_key", "STRING", f"CONCAT('{lock_key}', CAST(@day AS STRING))", "for the ledger, as the rest")
     yield Variable("job_id", "STRING", "''")
     yield Variable("holder_id", "STRING", "''")

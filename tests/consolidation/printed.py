@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import operator
 import re
 import runpy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from typing import Any
 
+from lib.consolidation.dates import DateColumn
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.printed_script import PrintedScript, printed_script
 from lib.consolidation.table_spec import TableSpec
@@ -21,6 +23,8 @@ from tests.consolidation.unfenced import unmoved
 from tests.consolidation.world import DAY, LINES_MOVE, PREDICTIONS, predictions
 
 ROWS = 4
+# In some there are two midnights in autumn, and none in spring.
+ZONES = ("Europe/Berlin", "Atlantic/Azores", "America/Havana", "Asia/Beirut")
 _FILLED = re.compile(
     r"^(DECLARE|SET VARIABLE) (p+_)(day|batch_id)( DATE DEFAULT| STRING DEFAULT| =) .*?;", re.MULTILINE
 )
@@ -47,6 +51,14 @@ def filled(text: str, day: date, batch_id: str) -> str:
     done, changes = _FILLED.subn(lambda line: f"{line[1]} {line[2]}{line[3]}{line[4]} {values[line[3]]};", text)
     assert changes == 2
     return done
+
+
+def odd_days(dates: DateColumn) -> list[date]:
+    """Around those of 2024 that do not have 24 hours; lists of later years differ in what they expect."""
+    days = [date(2024, 1, 1) + timedelta(days=number) for number in range(366)]
+    lengths = {day: operator.sub(*reversed(dates.limits(day))) for day in days}
+    odd = [day for day in days if lengths[day] != timedelta(days=1)]
+    return [day + timedelta(days=beside) for day in odd for beside in (-1, 0, 1)]
 
 
 @cache
