@@ -7,7 +7,7 @@ keep each other out.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from textwrap import wrap
@@ -48,6 +48,7 @@ _REFUSALS = {
     NONE_ACTIVE: "check after the MERGE: no row was active where one has to be",
 }
 _PURPOSES = {
+    NOT_FILLED_IN: "Nothing runs before these are filled in.",
     "create": "Made once: afterwards it changes nothing, and may be left out.",
     "insert fence": "The fence row of the date, committed before the transaction that moves it.",
     "fence": "The fence. Two transactions that move one row conflict, and only one of them is committed. It also "
@@ -72,11 +73,6 @@ class Variable:
     sql: str
     note: str = ""
 
-    @property
-    def comment(self) -> str:
-        """To end its line with."""
-        return f"  -- {self.note}" if self.note else ""
-
 
 @dataclass(frozen=True)
 class PrintedScript:
@@ -95,13 +91,34 @@ class PrintedScript:
     before: Sequence[Step]
     steps: Sequence[Step]
 
-    def header(self, conflict: str, handling: str) -> str:
-        """What it is and when to run it, as comments.
+    def text(
+        self, conflict: str, handling: str, declared: Callable[[Variable], str], written: Callable[[Step], str]
+    ) -> str:
+        """The script, with a comment before each step.
 
         Args:
             conflict: The words of the warehouse's error when another run was faster.
             handling: How to run a script there.
+            declared: A variable in the dialect, without what ends a statement.
+            written: A step in the dialect.
         """
+
+        def noted(step: Step) -> str:
+            name = step.name.partition(" of ")[0] if isinstance(step, Execute) else step.code
+            return "\n".join([*_comment(_PURPOSES[name]), written(step)])
+
+        notes = {one.name: f"  -- {one.note}" if one.note else "" for one in self.variables}
+        parts = [
+            self._header(conflict, handling),
+            "\n".join(f"{declared(one)};{notes[one.name]}" for one in self.variables),
+            *map(noted, self.before),
+            "BEGIN TRANSACTION;",
+            *map(noted, self.steps),
+            "COMMIT TRANSACTION;\n",
+        ]
+        return "\n\n".join(parts)
+
+    def _header(self, conflict: str, handling: str) -> str:
         table, staging = self.spec.table, self.staging
         paragraphs = [
             f"Merges the rows of {staging} into {table}: one date, whole or not at all, and each batch once.",
@@ -123,12 +140,6 @@ class PrintedScript:
             else:
                 found += [*filter(None, [step.must_touch]), *_CODE.findall(step.sql)]
         return list(dict.fromkeys(found))
-
-
-def purpose(step: Step) -> str:
-    """What a step is for, as comments."""
-    name = step.name.partition(" of ")[0] if isinstance(step, Execute) else ""
-    return "\n".join(_comment(_PURPOSES.get(name, "Nothing runs before these are filled in.")))
 
 
 def printed_script(spec: TableSpec, columns: Sequence[Column], staging: TableName) -> PrintedScript:

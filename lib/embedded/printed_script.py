@@ -6,7 +6,7 @@ from functools import partial
 
 from sqlglot import exp
 
-from lib.consolidation.printed_script import PrintedScript, Variable, purpose, with_lines
+from lib.consolidation.printed_script import PrintedScript, Variable, with_lines
 from lib.consolidation.requirements import guarded
 from lib.consolidation.warehouse import Require, Step
 from lib.embedded.googlesql import duckdb_tree
@@ -16,31 +16,22 @@ _HANDLING = "Stop at the first error and ROLLBACK, as `duckdb -bail FILE.duckdb 
 
 
 def duckdb_script(script: PrintedScript) -> str:
-    """The script, with a comment before each step."""
-    parts = [
-        script.header(_CONFLICT, _HANDLING),
-        "\n".join(_set(script, variable) for variable in script.variables),
-        *(_noted(script, step) for step in script.before),
-        "BEGIN TRANSACTION;",
-        *(_noted(script, step) for step in script.steps),
-        "COMMIT;",
-    ]
-    return "\n\n".join(parts) + "\n"
+    """The script in DuckDB's SQL."""
 
+    def declared(variable: Variable) -> str:
+        # NULL has no type, and a name alone would be a text.
+        is_plain = variable.sql in ("NULL", "CURRENT_TIMESTAMP()")
+        value = _tree(script, f"CAST({variable.sql} AS {variable.type})" if is_plain else variable.sql)
+        return f"SET VARIABLE {script.prefix}{variable.name} = {value.sql(dialect='duckdb')}"
 
-def _set(script: PrintedScript, variable: Variable) -> str:
-    # NULL has no type, and a name alone would be a text.
-    is_plain = variable.sql in ("NULL", "CURRENT_TIMESTAMP()")
-    value = _tree(script, f"CAST({variable.sql} AS {variable.type})" if is_plain else variable.sql)
-    return f"SET VARIABLE {script.prefix}{variable.name} = {value.sql(dialect='duckdb')};{variable.comment}"
+    def written(step: Step) -> str:
+        if isinstance(step, Require):
+            return _pretty(_tree(script, f"SELECT {_refusal(step.code, step.sql)}"))
+        tree = _tree(script, step.sql)
+        touched = f"\n{_pretty(_touched(tree, step.must_touch))}" if step.must_touch else ""
+        return f"{_pretty(tree)}{touched}"
 
-
-def _noted(script: PrintedScript, step: Step) -> str:
-    if isinstance(step, Require):
-        return f"{purpose(step)}\n{_pretty(_tree(script, f'SELECT {_refusal(step.code, step.sql)}'))}"
-    tree = _tree(script, step.sql)
-    touched = f"\n{_pretty(_touched(tree, step.must_touch))}" if step.must_touch else ""
-    return f"{purpose(step)}\n{_pretty(tree)}{touched}"
+    return script.text(_CONFLICT, _HANDLING, declared, written)
 
 
 def _touched(update: exp.Expr, code: str) -> exp.Expr:

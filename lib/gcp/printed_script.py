@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 import sqlglot
 
-from lib.consolidation.printed_script import PARAMETER, PrintedScript, purpose, with_lines
+from lib.consolidation.printed_script import PARAMETER, PrintedScript, Variable, with_lines
 from lib.consolidation.warehouse import Execute, Step
 from lib.gcp.bigquery_transaction import statement_of
 
@@ -16,33 +15,22 @@ _HANDLING = "As one script, in the project of the tables."
 
 
 def bigquery_script(script: PrintedScript) -> str:
-    """The script, with a comment before each step."""
-    declared = [
-        f"DECLARE {script.prefix}{one.name} {one.type} DEFAULT {_named(script, one.sql)};{one.comment}"
-        for one in script.variables
-    ]
-    parts = [
-        script.header(_CONFLICT, _HANDLING),
-        "\n".join(declared),
-        *(_noted(script, step) for step in script.before),
-        "BEGIN TRANSACTION;",
-        *(_noted(script, step) for step in script.steps),
-        "COMMIT TRANSACTION;",
-    ]
-    return "\n\n".join(parts) + "\n"
+    """The script in GoogleSQL."""
 
+    def named(sql: str) -> str:
+        return PARAMETER.sub(rf"{script.prefix}\1", sql)
 
-def _noted(script: PrintedScript, step: Step) -> str:
-    sql = _named(script, step.sql)
-    return f"{purpose(step)}\n{statement_of(replace(step, sql=_pretty(sql) if isinstance(step, Execute) else sql))}"
+    def declared(variable: Variable) -> str:
+        return f"DECLARE {script.prefix}{variable.name} {variable.type} DEFAULT {named(variable.sql)}"
+
+    def written(step: Step) -> str:
+        sql = named(step.sql)
+        return statement_of(replace(step, sql=_pretty(sql) if isinstance(step, Execute) else sql))
+
+    return script.text(_CONFLICT, _HANDLING, declared, written)
 
 
 def _pretty(sql: str) -> str:
     tree = sqlglot.parse_one(sql, read="bigquery")
-    return with_lines(
-        tree.sql(dialect="bigquery", pretty=True), [part.sql(dialect="bigquery") for part in tree.expressions]
-    )
-
-
-def _named(script: PrintedScript, sql: str) -> str:
-    return re.sub(PARAMETER, rf"{script.prefix}\1", sql)
+    settings = [part.sql(dialect="bigquery") for part in tree.expressions]
+    return with_lines(tree.sql(dialect="bigquery", pretty=True), settings)
