@@ -124,7 +124,7 @@ def test_of_two_at_once_only_the_fence_stops_one(tmp_path: Path, name: str, seco
         assert sorted(run.batch_id for run in ledger_runs(world.warehouse, world.spec)) == sorted({*batches})
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(turns=st.lists(st.booleans(), max_size=40), one_batch=st.booleans())
 def test_any_interleaving_leaves_each_key_once(
     tmp_path_factory: pytest.TempPathFactory, turns: list[bool], one_batch: bool
