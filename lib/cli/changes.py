@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lib.cli import options
+from lib.cli.fence_sql import sql
 from lib.cli.terminal import echo_section, exit_as, printable
 
 if TYPE_CHECKING:
@@ -66,7 +67,10 @@ def undo(game_date: date, backup: str, plan: str | None, reason: str | None, env
 
 @click.group()
 def fence() -> None:
-    """What the fence of the table records."""
+    """What the fence of the table records; and the fence as SQL, for tools of your own."""
+
+
+fence.add_command(sql)
 
 
 @fence.command()

@@ -83,6 +83,14 @@ class DateColumn:
             bounds[f"{name}_start"], bounds[f"{name}_end"] = self.limits(day)
         return bounds
 
+    def bound_sql(self, name: str = "day") -> dict[str, str]:
+        """GoogleSQL for what `bound` computes of a date, by the parameter; nothing for a DATE."""
+        if self.is_date:
+            return {}
+        first, after = f"@{name}", f"DATE_ADD(@{name}, INTERVAL 1 DAY)"
+        zone = f", '{self.zone}'" if self.type == "TIMESTAMP" else ""
+        return {f"{name}_start": f"{self.type}({first}{zone})", f"{name}_end": f"{self.type}({after}{zone})"}
+
     def day_of(self, value: date | datetime) -> date:
         """The date of a value of the column's type."""
         if not isinstance(value, datetime):

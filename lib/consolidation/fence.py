@@ -127,18 +127,18 @@ def spec_changed(warehouse: Warehouse, spec: TableSpec) -> SpecChanged:
 
 def ensure_fence(warehouse: Warehouse, spec: TableSpec, game_date: date) -> None:
     """Insert the date's fence row if it is missing, and no row has another spec."""
-    fences = spec.fences.sql
     warehouse.create_table(spec.fences, FENCE_COLUMNS)
-    warehouse.transact(
-        [
-            Execute(
-                "insert fence",
-                f"INSERT INTO {fences} (day, token, spec, moved_by, moved_at) "
-                "SELECT @day, 0, @spec, '', CURRENT_TIMESTAMP() FROM (SELECT 1) "
-                f"WHERE NOT EXISTS (SELECT 1 FROM {fences} WHERE day = @day OR spec <> @spec)",
-            )
-        ],
-        {"day": game_date, "spec": spec.identity},
+    warehouse.transact([insert_fence(spec)], {"day": game_date, "spec": spec.identity})
+
+
+def insert_fence(spec: TableSpec) -> Execute:
+    """To be committed before the transaction that needs the row. Parameters: day, spec."""
+    fences = spec.fences.sql
+    return Execute(
+        "insert fence",
+        f"INSERT INTO {fences} (day, token, spec, moved_by, moved_at) "
+        "SELECT @day, 0, @spec, '', CURRENT_TIMESTAMP() FROM (SELECT 1) "
+        f"WHERE NOT EXISTS (SELECT 1 FROM {fences} WHERE day = @day OR spec <> @spec)",
     )
 
 

@@ -44,11 +44,17 @@ _NAMES = {
 @lru_cache(maxsize=512)
 def translate(sql: str) -> tuple[str, frozenset[str]]:
     """The statement in DuckDB's SQL, and the names of the parameters in it."""
+    tree = duckdb_tree(sql)
+    names = frozenset(parameter.name for parameter in tree.find_all(exp.Parameter))
+    return tree.sql(dialect="duckdb"), names
+
+
+def duckdb_tree(sql: str) -> exp.Expr:
+    """The statement as DuckDB runs it, parsed."""
     tree = sqlglot.parse_one(sql, read="bigquery")
     for rewritten in (_null_safe_equality, _counted, _partitioned_by_number):
         tree = tree.transform(rewritten, copy=False)
-    names = frozenset(parameter.name for parameter in tree.find_all(exp.Parameter))
-    return tree.sql(dialect="duckdb"), names
+    return tree
 
 
 def _null_safe_equality(node: exp.Expr) -> exp.Expr:

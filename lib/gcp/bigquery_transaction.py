@@ -130,18 +130,19 @@ def script_of(steps: Sequence[Step]) -> str:
     """The script: all steps in one transaction that is rolled back at the first error; or the only statement."""
     if lone := _lone(steps):
         return lone.sql
-    return "\n".join([*_OPENING, *map(_statement, steps), *_CLOSING])
+    return "\n".join([*_OPENING, *map(statement_of, steps), *_CLOSING])
 
 
 def _lone(steps: Sequence[Step]) -> Execute | None:
     return steps[0] if len(steps) == 1 and isinstance(steps[0], Execute) else None
 
 
-def _statement(step: Step) -> str:
+def statement_of(step: Step) -> str:
+    """A step as statements of a script."""
     if isinstance(step, Require):
         # IS NOT TRUE, because a condition that is NULL must refuse as well.
         return _refuse_if(f"({step.sql}) IS NOT TRUE", step.code)
-    touched = f" {_refuse_if('@@row_count = 0', step.must_touch)}" if step.must_touch else ""
+    touched = f"\n{_refuse_if('@@row_count = 0', step.must_touch)}" if step.must_touch else ""
     return f"{step.sql};{touched}"
 
 
@@ -155,7 +156,7 @@ def names_by_line(steps: Sequence[Step]) -> dict[int, str]:
     for step in steps:
         if isinstance(step, Execute):
             names[line] = step.name
-        line += _statement(step).count("\n") + 1
+        line += statement_of(step).count("\n") + 1
     return names
 
 

@@ -88,9 +88,12 @@ def analyze(sent: Sent) -> list[ResolvedStatement]:
     """Its statements, resolved; raises what the analyzer objects to."""
     _parse(sent.sql)
     tables = {name: tuple(columns) for name, columns in sent.schemas.items()}
-    statements = []
-    for sql in _statements(script.parse(sent.sql)):
-        resolved = _analyzed(sql, tuple(sent.parameters.items()), tuple(tables.items()))
+    statements, nodes = [], script.parse(sent.sql)
+    # Of a script's variables the analyzer knows nothing: to it they are parameters.
+    variables = {node.name: node.type for node in nodes if isinstance(node, script.Declare)}
+    parameters = tuple({**sent.parameters, **variables}.items())
+    for sql in _statements(nodes):
+        resolved = _analyzed(script.with_parameters(sql, variables), parameters, tuple(tables.items()))
         statements.append(resolved)
         if isinstance(resolved, ResolvedCreateTableAsSelectStmt):
             tables["", resolved.name_path[-1]] = tuple(map(_created, resolved.column_definition_list))

@@ -161,23 +161,29 @@ class Jobs:
     def _query(self, job: Job) -> None:
         query = job.configuration["query"]
         parameters = wire.parameters_of(query.get("queryParameters", []))
+        variables: dict[str, Any] = {}
         transaction = job.transaction = self.engine.connect()
         job.statistics["query"] = {"totalBytesProcessed": "0", "totalBytesBilled": "0", "totalSlotMs": "1"}
         try:
             nodes = script.parse(query["query"])
-            is_script = not (len(nodes) == 1 and isinstance(nodes[0], script.Statement))
+            is_script = not (len(nodes) == 1 and type(nodes[0]) is script.Statement)
             job.statistics["query"] |= {"statementType": "SCRIPT"} if is_script else {}
 
             def execute(statement: script.Statement) -> None:
-                job.result = self._statement(job, transaction, statement, parameters, is_script)
+                bound = self._bound(statement, variables)
+                if isinstance(statement, script.Declare):
+                    found = self.engine.execute(transaction, bound.sql, parameters | variables)
+                    variables[statement.name.lower()] = found.rows[0][0]
+                else:
+                    job.result = self._statement(job, transaction, bound, parameters | variables, is_script)
 
             def holds(condition: script.Statement) -> bool:
                 sql = condition.sql.replace("@@row_count", str(job.result.changed or 0))
-                asked = script.Statement(f"SELECT {sql}", condition.line)
+                asked = self._bound(script.Statement(f"SELECT {sql}", condition.line), variables)
                 if "FROM" in sql or "free conditions" in self.breaks:
-                    found = self._statement(job, transaction, asked, parameters, is_script)
+                    found = self._statement(job, transaction, asked, parameters | variables, is_script)
                 else:
-                    found = self.engine.execute(transaction, asked.sql, parameters)
+                    found = self.engine.execute(transaction, asked.sql, parameters | variables)
                 return bool(found.rows[0][0]) and "refusals" not in self.breaks
 
             script.run(nodes, execute, holds)
@@ -185,6 +191,13 @@ class Jobs:
         finally:
             self.engine.end(transaction)
             transaction.cursor.close()
+
+    def _bound(self, statement: script.Statement, variables: Mapping[str, Any]) -> script.Statement:
+        """Variables are parameters to the engine; where a table has a column of that name it is the column."""
+        if not variables:
+            return statement
+        columns = {name.lower() for table in list(self.catalogue.tables) for name, _ in self.catalogue.columns(*table)}
+        return script.Statement(script.with_parameters(statement.sql, variables.keys() - columns), statement.line)
 
     def _statement(
         self,
@@ -203,7 +216,7 @@ class Jobs:
                 _in_transaction(self.engine, transaction, kind)
                 result = Result(kind=kind)
             else:
-                self._bill(job, statement.sql)
+                self._bill(job, statement.sql, parameters)
                 result = self.engine.execute(transaction, statement.sql, parameters)
         except ApiError as error:
             child.error = error
@@ -234,9 +247,9 @@ class Jobs:
             if fault.answer_lost == answer_lost and fault.strikes(sql):
                 raise fault.error
 
-    def _bill(self, job: Job, sql: str) -> None:
+    def _bill(self, job: Job, sql: str, parameters: Mapping[str, Any]) -> None:
         query = job.configuration["query"]
-        read = self.engine.bytes_of(sql, wire.parameters_of(query.get("queryParameters", [])))
+        read = self.engine.bytes_of(sql, parameters)
         limit = query.get("maximumBytesBilled")
         if limit is not None and read > int(limit):
             message = f"Query exceeded limit for bytes billed: {limit}. {read} or higher required."

@@ -1,14 +1,15 @@
-"""Scripts: blocks with a handler, IF, RAISE, and statements; no variables and no loops."""
+"""Scripts: variables, blocks with a handler, IF, RAISE, and statements; no SET and no loops."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from tests.gcp.bigquery.double.faults import ApiError
 
-_TOKEN = re.compile(r"""`[^`]*`|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\w+|[^\s\w]""")
+_COMMENT = "--"
+_TOKEN = re.compile(r"""--[^\n]*|`[^`]*`|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\w+|[^\s\w]""")
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,14 @@ class Statement:
 
     sql: str
     line: int
+
+
+@dataclass(frozen=True)
+class Declare(Statement):
+    """A variable; its SQL selects the value that it begins with."""
+
+    name: str
+    type: str
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,7 @@ Node = Statement | Raise | Block | If
 class _Parser:
     def __init__(self, sql: str) -> None:
         self._sql = sql
-        self._tokens = list(_TOKEN.finditer(sql))
+        self._tokens = [token for token in _TOKEN.finditer(sql) if not token[0].startswith(_COMMENT)]
         self._at = 0
 
     def nodes(self, *ends: str) -> list[Node]:
@@ -56,6 +65,8 @@ class _Parser:
                 self._at += 1
             else:
                 nodes.append(self._node())
+                if isinstance(nodes[-1], Declare) and not all(isinstance(node, Declare) for node in nodes):
+                    raise ApiError("invalidQuery", "Variable declarations are allowed only at the start of a block")
         return nodes
 
     def _node(self) -> Node:
@@ -71,6 +82,8 @@ class _Parser:
             return If(condition, body)
         if self._word() == "RAISE":
             return self._raise(line)
+        if self._word() == "DECLARE":
+            return self._declare(line)
         return Statement(self._text_until(";"), line)
 
     def _block(self) -> Block:
@@ -89,6 +102,14 @@ class _Parser:
         self._skip("USING", "MESSAGE", "=")
         self._at += 1
         return Raise(self._tokens[self._at - 1][0][1:-1], line)
+
+    def _declare(self, line: int) -> Declare:
+        self._skip("DECLARE")
+        name = self._text_until("DEFAULT")
+        self._skip("DEFAULT")
+        name, _, kind = name.partition(" ")
+        # So that it is of its type, and nothing else is taken for it.
+        return Declare(f"SELECT IF(TRUE, {self._text_until(';')}, CAST(NULL AS {kind}))", line, name, kind)
 
     def _word(self, ahead: int = 0) -> str:
         at = self._at + ahead
@@ -112,6 +133,16 @@ class _Parser:
 def parse(sql: str) -> list[Node]:
     """The script's statements; a lone statement is a script of one."""
     return _Parser(sql).nodes()
+
+
+def with_parameters(sql: str, variables: Collection[str]) -> str:
+    """The statement with parameters of their names in place of the variables."""
+
+    def named(token: re.Match[str]) -> str:
+        is_variable = token[0].lower() in variables and sql[token.start() - 1 : token.start()] not in (".", "@")
+        return f"@{token[0].lower()}" if is_variable else token[0]
+
+    return _TOKEN.sub(named, sql)
 
 
 def run(nodes: list[Node], execute: Callable[[Statement], None], holds: Callable[[Statement], bool]) -> None:
