@@ -87,15 +87,15 @@ def repair(scope: Scope, request: Request) -> Section:
         UserError: There is no such backup; nothing was changed.
         Finding: The plan no longer holds, or the rows were changed; nothing was changed.
     """
-    if isinstance(request.action, Repair) and not request.approval.is_given:
-        explained, _ = or_fault(lambda: scope.duplicates.explained(scope.game_date))
-        shown = replace(
-            request.action,
-            counted=scope.duplicates.on(scope.game_date),
-            rows=offending_rows(explained) if explained else None,
-        )
-        request = replace(request, action=shown)
-    return request.carried_out(scope.platform)
+    if not isinstance(request.action, Repair) or request.approval.is_given:
+        return request.carried_out(scope.platform)
+    counts, day = scope.duplicates, scope.game_date
+    explained, _ = or_fault(lambda: counts.explained(day))
+    rows = offending_rows(explained) if explained else None
+    planned = request.carried_out(scope.platform, replace(request.action, counted=counts.on(day), rows=rows))
+    if planned.offer:
+        planned.offer.then(lambda _: counts.forget(day))
+    return planned
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,7 @@ class Repair:
             question=REPAIR,
             runbook=RUNBOOK,
             action="repair",
+            act=f"Repair {day}",
             target=day,
             parameters={"date": day, "repair": "apply", "repair_date": day},
             summary=f"remove {counted(found.rows_to_remove, 'row')} of "
@@ -188,6 +189,7 @@ class UndoRepair:
             question=REPAIR,
             runbook=RUNBOOK,
             action="undo of a repair",
+            act=f"Undo the repair of {self.game_date}",
             target=self.backup,
             parameters={"date": self.game_date, "repair": "undo", "backup": self.backup},
             summary=f"put {counted(found.rows_to_put_back, 'row')} of {self.game_date} back in place of "
