@@ -24,6 +24,7 @@ from lib.verdict.section import Section
 from lib.words.dates import local_time
 from lib.words.text import one_line
 
+_BUTTON = {"width": "max-content", "max_width": "95%", "padding": "0 16px", "margin": "8px 2px"}
 _STYLE = """<style>
 .plan-form { border: 1px solid var(--jp-border-color1); border-left: 4px solid var(--jp-warn-color1);
   padding: 8px 12px; margin: 8px 0; color: var(--jp-ui-font-color1); }
@@ -78,9 +79,7 @@ class PlanForm:
         style, wide = {"description_width": "initial"}, {"width": "95%"}
         self._why = ipywidgets.Text(description="Why (kept in the record):", style=style, layout=wide)
         self._target = ipywidgets.Text(description=f"Type {plan.target} to confirm:", style=style, layout=wide)
-        self._button = ipywidgets.Button(
-            description=plan.act, button_style="danger", layout={"width": "auto", "max_width": "95%"}
-        )
+        self._button = ipywidgets.Button(description=plan.act, layout=_BUTTON)
         self._line = ipywidgets.HTML().add_class("jp-RenderedHTMLCommon")
         purpose = (
             f"<p><b>Nothing has been changed yet.</b> In the environment {_code(platform.name)} the button will:</p>"
@@ -100,18 +99,16 @@ class PlanForm:
         if self._found:
             heard(self._found)
 
-    def _ipython_display_(self) -> None:
-        from IPython import display
-
-        show: Any = display.display
-        show(self.box)
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        bundle: dict[str, Any] = self.box._repr_mimebundle_()
+        return {**bundle, "text/plain": f"{self._plan.act}: a form, while this notebook is open in JupyterLab"}
 
     def _typed(self, _change: object) -> None:
         """Enable the button once both are there, and until then say what is missing."""
         reason, target = self._why.value.strip(), self._target.value.strip()
         missing = [] if reason not in ("", WHY) else ["say why"]
         missing += [] if target == self._plan.target else [f"type exactly {_code(self._plan.target)}"]
-        self._button.disabled = bool(missing)
+        self._button.disabled, self._button.button_style = bool(missing), "" if missing else "danger"
         until = f"The plan holds until {_safe(self._until)}."
         self._say(f"To enable the button, {' and '.join(missing)}. {until}" if missing else until)
 
@@ -156,7 +153,8 @@ class PlanForm:
 
     def _finish(self, found: Section) -> None:
         self._found = found
-        self._close(f"{found._repr_html_()}<p>Run the cells below to look again.</p>")
+        self._close(found._repr_html_())
+        self.box.children = (self._line, _look_again())
         for heard in self._heard:
             heard(found)
 
@@ -192,6 +190,27 @@ class PlanForm:
                 )
         finally:
             self._turn.release()
+
+
+def _look_again() -> Any:
+    """A button that runs the cells below; where that is not possible, the words."""
+    import ipywidgets
+
+    what = "Run the cells below to look again"
+    if not find_spec("ipylab"):
+        return ipywidgets.HTML(f"<p>{what}.</p>")
+    from ipylab import JupyterFrontEnd
+
+    commands = JupyterFrontEnd().commands
+    button = ipywidgets.Button(description=what, layout=_BUTTON)
+
+    def run_below(_button: object) -> None:
+        # A click has made the cell of this form the current one.
+        for command in ("notebook:move-cursor-down", "notebook:run-all-below"):
+            commands.execute(command)
+
+    button.on_click(run_below)
+    return button
 
 
 def _safe(value: object) -> str:
