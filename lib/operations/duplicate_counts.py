@@ -45,11 +45,6 @@ class DuplicateCounts:
         """Of one date; all figures are 0 when it has no rows."""
         return next(iter(self.between(game_date, game_date)), DuplicateCount(game_date))
 
-    def forget(self, game_date: date) -> None:
-        """Its rows may have been changed: what is known of them holds no longer."""
-        self._known.pop(game_date, None)
-        self._explained.pop(game_date, None)
-
     def explained(self, game_date: date) -> Explanation:
         """Every duplicate key of one date with its rows. Raises `WarehouseUnavailable`."""
         if game_date not in self._explained:

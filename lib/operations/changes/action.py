@@ -89,19 +89,12 @@ class Request:
     action: Action | None
     approval: Approval
 
-    def carried_out(self, platform: Platform, preview: Action | None = None) -> Section:
+    def carried_out(self, platform: Platform) -> Section:
         """See `carry_out`; nothing to show when nothing was asked for."""
-        return carry_out(platform, self.action, self.approval, preview=preview) if self.action else Section(())
+        return carry_out(platform, self.action, self.approval) if self.action else Section(())
 
 
-def carry_out(
-    platform: Platform,
-    action: Action,
-    approval: Approval,
-    *,
-    now: datetime | None = None,
-    preview: Action | None = None,
-) -> Section:
+def carry_out(platform: Platform, action: Action, approval: Approval, *, now: datetime | None = None) -> Section:
     """Show the plan or, when it is approved, do what it says, read it back and show the record.
 
     Args:
@@ -109,7 +102,6 @@ def carry_out(
         action: What.
         approval: `Approval.checked`; its target must be the plan's.
         now: The moment (UTC) that the plan's expiry is judged at; the clock's by default.
-        preview: The same action, which may rest on what the run has found already: for a plan that is only shown.
 
     Raises:
         UserError: Another target was named; nothing was changed.
@@ -117,10 +109,9 @@ def carry_out(
         Finding: The change itself was refused; nothing was changed.
     """
     moment = now or datetime.now(UTC)
-    if not approval.is_given:
-        plan = (preview or action).plan()
-        return with_form(platform, plan, shown(platform, plan, moment), moment, partial(carry_out, platform, action))
     plan = action.plan()
+    if not approval.is_given:
+        return with_form(platform, plan, shown(platform, plan, moment), moment, partial(carry_out, platform, action))
     approval.ensure_names(plan.target)
     plan.ensure_unmoved(platform, approval.plan, moment)
     return apply_plan(platform, action, plan, reason=approval.reason, digest=approval.plan)

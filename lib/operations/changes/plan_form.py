@@ -31,6 +31,7 @@ _STYLE = """<style>
 .plan-form.over { border-left-color: var(--jp-border-color1); }
 .plan-form :is(p, code, label, input) { font-size: var(--jp-ui-font-size1); line-height: 1.5; }
 .plan-form p { margin: 4px 0; }
+.plan-form table.data { margin: 8px 0; }
 .plan-form .widget-html-content { white-space: normal; height: auto; }
 </style>"""
 
@@ -68,6 +69,7 @@ class PlanForm:
         self._plan = plan
         self._digest = digest
         self._carry_out = carry_out
+        self._environment = platform.name
         self._zone = platform.environment.timezone
         self._until = local_time(digest.expires_at, self._zone)
         self._look = plan.look(platform.commands)
@@ -81,12 +83,9 @@ class PlanForm:
         self._target = ipywidgets.Text(description=f"Type {plan.target} to confirm:", style=style, layout=wide)
         self._button = ipywidgets.Button(description=plan.act, layout=_BUTTON)
         self._line = ipywidgets.HTML().add_class("jp-RenderedHTMLCommon")
-        purpose = (
-            f"<p><b>Nothing has been changed yet.</b> In the environment {_code(platform.name)} the button will:</p>"
-            f"<p><b>{_safe(plan.summary)}</b></p>"
-        )
-        parts = [ipywidgets.HTML(_STYLE + purpose), self._why, self._target, self._button, self._line]
-        self.box = ipywidgets.VBox(parts).add_class("plan-form")
+        self._head = ipywidgets.HTML()
+        self.box = ipywidgets.VBox([self._head, self._why, self._target, self._button, self._line])
+        self.box.add_class("plan-form")
         for field in (self._why, self._target):
             field.observe(self._typed, "value")
         self._button.on_click(self._clicked)
@@ -105,11 +104,14 @@ class PlanForm:
 
     def _typed(self, _change: object) -> None:
         """Enable the button once both are there, and until then say what is missing."""
+        if self._is_over:  # what was typed while it was being done arrives now
+            return
         reason, target = self._why.value.strip(), self._target.value.strip()
         missing = [] if reason not in ("", WHY) else ["say why"]
         missing += [] if target == self._plan.target else [f"type exactly {_code(self._plan.target)}"]
         self._button.disabled, self._button.button_style = bool(missing), "" if missing else "danger"
         until = f"The plan holds until {_safe(self._until)}."
+        self._promise("<b>Nothing has been changed yet.</b> The button will do this")
         self._say(f"To enable the button, {' and '.join(missing)}. {until}" if missing else until)
 
     def _clicked(self, _button: object) -> None:
@@ -122,12 +124,13 @@ class PlanForm:
             self._turn.release()
 
     def _try(self) -> None:
+        self._promise("This is being done")
         self._wait_for(f"<progress></progress> Working on it since {local_time(datetime.now(UTC), self._zone)}.")
         try:
             approval = Approval("confirmation", self._target.value, self._digest.text, self._why.value).checked()
             found = self._carry_out(approval)
         except PlanOutdated as error:
-            self._close(f"Refused: {_safe(error)}. Run this cell again for a new plan.")
+            self._close(f"<b>Refused: {_safe(error)}: run this cell again.</b>")
         except RunbookError as error:
             self._wait_for("")
             self._typed(None)
@@ -164,6 +167,10 @@ class PlanForm:
         self.box.children = (self._line,)
         self.box.add_class("over")
         self._say(line)
+
+    def _promise(self, when: str) -> None:
+        where = f"in the environment {_code(self._environment)}"
+        self._head.value = f"{_STYLE}<p>{when} {where}:</p><p><b>{_safe(self._plan.summary)}</b></p>"
 
     def _say(self, line: str) -> None:
         self._line.value = f"{_STYLE if self._is_over else ''}<p>{line}</p>"

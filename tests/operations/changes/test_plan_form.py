@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from lib.cli import cli
+from lib.consolidation.errors import WarehouseUnavailable
 from lib.consolidation.upkeep.audit import ActionRecord
 from lib.embedded.adapters import EmbeddedAdapters
 from lib.operations.changes.action import Applied, carry_out
@@ -28,7 +29,7 @@ from lib.verdict.live import SESSION_VARIABLE
 from lib.verdict.section import Section
 from lib.verdict.verdict import Verdict
 from tests.environments import local
-from tests.operations.changes.actions import CASES, DAY, Case, everything, main_rows, the_race
+from tests.operations.changes.actions import CASES, DAY, MAIN, Case, everything, main_rows, run, the_race
 from tests.operations.changes.forms import Form, form_of, lasting
 
 WHY = "it's <b>the race</b>"
@@ -125,6 +126,11 @@ def test_what_it_found_counts_in_place_of_the_plan(platform: Platform) -> None:
     planned_repair = repair(scope, request)
     remaining_duplicates(scope, planned_repair)
     assert scope.verdict().verdict is Verdict.FAIL
+    run(platform, f"INSERT INTO {MAIN} FROM {MAIN} WHERE player_lookup = 'player5'")
+    outdated = form_of(planned_repair).fill_in(WHY, str(DAY))
+    outdated.button.click()
+    assert "run this cell again" in outdated.words
+    planned_repair = repair(scope, request)
     form_of(planned_repair).fill_in(WHY, str(DAY)).button.click()
     (done,) = [check for check in scope.verdict().checks if check.id == "repair"]
     assert "done, read back and on record" in done.summary
@@ -165,9 +171,35 @@ def test_meanwhile_it_says_so_and_takes_no_other_click(platform: Platform, reaso
         with pytest.raises(KeyboardInterrupt):
             form.button.click()
     ((words, disabled),) = WATCHED[1:]
-    assert ("Working on it since" in words, disabled) == (True, [True] * 3)
+    assert ("Nothing has been changed yet" in words, "Working on it since" in words) == (False, True)
+    assert disabled == [True] * 3
     assert [found.checks[0].verdict for found in heard] == [Verdict.PASS if reason == WHY else Verdict.UNKNOWN]
     assert not form.is_open
+
+
+class Unreadable(Repair):
+    """A repair whose rows can be read only once."""
+
+    def plan(self) -> Plan:
+        if READ:
+            raise WarehouseUnavailable("the warehouse does not answer")
+        READ.append(True)
+        return super().plan()
+
+
+READ: list[bool] = []
+
+
+def test_what_cannot_be_looked_at_again_is_not_changed_and_may_be_tried_once_more(platform: Platform) -> None:
+    the_race(platform)
+    READ.clear()
+    form = form_of(carry_out(platform, Unreadable(platform, DAY), Approval("target"))).fill_in(WHY, str(DAY))
+    form.button.click()
+    assert "Could not look, and nothing was changed: the warehouse does not answer" in form.words
+    assert (on_record(platform), form.button.disabled) == ([], False)
+    READ.clear()
+    form.button.click()
+    assert "read back and on record" in form.words
 
 
 class Hastened(asyncio.SelectorEventLoop):
