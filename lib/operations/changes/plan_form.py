@@ -19,8 +19,10 @@ from typing import Any
 from lib.errors import RunbookError, Unavailable
 from lib.operations.changes.plan import WHY, Approval, Plan, PlanDigest, PlanOutdated
 from lib.platform import Platform
+from lib.verdict.conclusion import next_step_html
 from lib.verdict.live import is_live
 from lib.verdict.section import Section
+from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 from lib.words.text import one_line
 
@@ -95,7 +97,7 @@ class PlanForm:
     def then(self, heard: Callable[[Section], object]) -> None:
         """See `lib.verdict.section.Offer`."""
         self._heard.append(heard)
-        if self._found:
+        if self._found is not None:
             heard(self._found)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
@@ -152,11 +154,13 @@ class PlanForm:
         """Of what nobody has foreseen nobody knows whether it came before the change or after it."""
         question = self._plan.question.named(self._plan.action.capitalize()).on(self._plan.state)
         step = f"Look at the state again before anything else: {self._look}"
-        return Section((question.unknown(f"broken off by {type(error).__name__}: it may have taken effect", step),))
+        check = question.unknown(f"broken off by {type(error).__name__}: it may have taken effect", step)
+        return Section((check, *self._plan.cautions))
 
     def _finish(self, found: Section) -> None:
         self._found = found
-        self._close(found._repr_html_())
+        steps = (check.next_step for check in found.checks if check.verdict is not Verdict.PASS)
+        self._close(found._repr_html_() + "".join(f"<p>{next_step_html(step)}</p>" for step in steps))
         self.box.children = (self._line, _look_again())
         for heard in self._heard:
             heard(found)

@@ -174,6 +174,7 @@ def test_meanwhile_it_says_so_and_takes_no_other_click(platform: Platform, reaso
     assert ("Nothing has been changed yet" in words, "Working on it since" in words) == (False, True)
     assert disabled == [True] * 3
     assert [found.checks[0].verdict for found in heard] == [Verdict.PASS if reason == WHY else Verdict.UNKNOWN]
+    assert ("Look at the state again before anything else" in form.words) == (reason != WHY)
     assert not form.is_open
 
 
