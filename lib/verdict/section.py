@@ -42,6 +42,7 @@ class Section:
         settles: Ids of questions whose earlier answers count no longer, such as what a repair has mended.
         leads: Whether its first answer is the run's headline when all is well.
         changed: What it changed, for the record of the run.
+        offer: By which someone who works in the notebook may have done what was only planned.
 
     Raises:
         ValueError: Two of its answers are to one question.
@@ -52,6 +53,7 @@ class Section:
     settles: tuple[str, ...] = ()
     leads: bool = False
     changed: tuple[Change, ...] = ()
+    offer: Offer | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         ids = [check.id for check in self.checks]
@@ -62,10 +64,25 @@ class Section:
         from IPython import display
 
         show: Any = display.display
+        answers = None
         if self.checks:
-            show(_Answers(self.checks, self.changed))
-        for exhibit in self.exhibits:
+            answers = show(_Answers(self.checks, self.changed), display_id=True if self.offer else None)
+        for exhibit in (*self.exhibits, *((self.offer,) if self.offer else ())):
             show(exhibit)
+        if self.offer and answers:
+            self.offer.then(lambda found: answers.update(_Answers(found.checks, found.changed)))
+
+    def _repr_html_(self) -> str:
+        """In one piece, for what holds nothing but HTML; a notebook displays the parts."""
+        parts = (_Answers(self.checks, self.changed), *self.exhibits)
+        return "".join(part._repr_html_() for part in parts)
+
+
+class Offer(Protocol):
+    """How someone who works in the notebook may have a step do what it has only planned. Displaying it shows it."""
+
+    def then(self, heard: Callable[[Section], object]) -> None:
+        """Call this with what is found when it was done; at once if that is known already."""
 
 
 class Findings:
@@ -126,7 +143,10 @@ def section(question: Question) -> Callable[[_Step[_Run, _P]], _Step[_Run, _P]]:
                 found = Section((), (facts(question.name, {"not asked": str(error)}),))
             except CouldNotLook as error:
                 found = Section((question.could_not_look(error),))
-            run.findings.add(f"{step.__module__}.{step.__qualname__}{args}{kwargs}", found)
+            count = functools.partial(run.findings.add, f"{step.__module__}.{step.__qualname__}{args}{kwargs}")
+            count(found)
+            if found.offer:
+                found.offer.then(count)
             return found
 
         return counted
@@ -147,9 +167,11 @@ class _Answers:
     checks: Sequence[Check]
     changed: Sequence[Change]
 
+    def _repr_html_(self) -> str:
+        return style() + "".join(map(_answer, self.checks))
+
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        html = style() + "".join(map(_answer, self.checks))
-        bundle = {"text/html": html, ANSWERS_TYPE: [check.id for check in self.checks]}
+        bundle = {"text/html": self._repr_html_(), ANSWERS_TYPE: [check.id for check in self.checks]}
         return {**bundle, MEDIA_TYPE: [change.as_data() for change in self.changed]} if self.changed else bundle
 
 

@@ -130,6 +130,7 @@ def release_plan(platform: Platform, seen: Observation, steal: bool = False) -> 
         question=LOCK_RELEASE,
         runbook="stuck_lock_release",
         action=RELEASE,
+        act=f"Release {key}",
         target=key,
         parameters={"release": key, **({"steal": True} if steal else {})},
         summary=f"release {key}, held by {lock.claim.holder}, whose lease {lease}",

@@ -18,7 +18,7 @@ from typing import Any
 from lib.errors import Finding, UserError
 from lib.platform import Platform
 from lib.ports.commands import Commands
-from lib.verdict.check import Changing, Looking, Question
+from lib.verdict.check import Changing, Check, Looking, Question
 
 WHY = "why it is safe"
 LIFE = timedelta(minutes=15)
@@ -99,12 +99,14 @@ class Plan:
         question: Which question of a runbook its outcome answers.
         runbook: The notebook that applies it; empty: a command does.
         action: What is done, such as ``repair``; stands in the record.
+        act: The same as an order, for a button: ``Repair 2026-01-17``.
         target: What it is done to; the operator has to name exactly this.
         parameters: The notebook's parameters that ask for it, without plan and reason.
         summary: One line with the deciding figure.
         state: Live fact to its value: when one moves, the plan no longer holds.
         undo: The command that will undo it, or why there is none.
         exhibits: Tables to look at before approving.
+        cautions: What it risks: answers of their own, before the change and after it.
         nothing_to_do: Why there is nothing to do; empty: there is.
         found: What the action has found, for its `apply`.
         words: Of the command that shows it, and applies it with plan and reason; empty: a notebook does.
@@ -113,12 +115,14 @@ class Plan:
     question: Question
     runbook: str
     action: str
+    act: str
     target: str
     parameters: Mapping[str, object]
     summary: str
     state: Facts
     undo: str
     exhibits: tuple[Any, ...] = ()
+    cautions: tuple[Check, ...] = ()
     nothing_to_do: str = ""
     found: Any = None
     words: tuple[str, ...] = ()
@@ -141,6 +145,10 @@ class Plan:
         if self.words:
             return commands.changing(*self.words, "--plan", digest.text, "--reason", WHY)
         return commands.run_plan(self.runbook, self.parameters, plan=digest.text, reason=WHY)
+
+    def approve_command(self, commands: Commands, digest: PlanDigest) -> Changing:
+        """What a person types first, at a terminal, where a change needs a signature."""
+        return commands.changing("approve", digest.text)
 
     def look(self, commands: Commands) -> Looking:
         """What shows it again, and changes nothing."""

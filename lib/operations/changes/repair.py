@@ -19,6 +19,7 @@ from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.verdict.all_rows import AllRows
 from lib.verdict.check import Question
+from lib.verdict.live import is_live
 from lib.verdict.section import Section, Table, or_fault, section
 from lib.words.choices import ensure_one_of
 from lib.words.nouns import counted
@@ -87,7 +88,8 @@ def repair(scope: Scope, request: Request) -> Section:
         UserError: There is no such backup; nothing was changed.
         Finding: The plan no longer holds, or the rows were changed; nothing was changed.
     """
-    if isinstance(request.action, Repair) and not request.approval.is_given:
+    # Those who work in the notebook may run this step once more, after the rows have moved.
+    if isinstance(request.action, Repair) and not request.approval.is_given and not is_live():
         explained, _ = or_fault(lambda: scope.duplicates.explained(scope.game_date))
         shown = replace(
             request.action,
@@ -121,6 +123,7 @@ class Repair:
             question=REPAIR,
             runbook=RUNBOOK,
             action="repair",
+            act=f"Repair {day}",
             target=day,
             parameters={"date": day, "repair": "apply", "repair_date": day},
             summary=f"remove {counted(found.rows_to_remove, 'row')} of "
@@ -188,6 +191,7 @@ class UndoRepair:
             question=REPAIR,
             runbook=RUNBOOK,
             action="undo of a repair",
+            act=f"Undo the repair of {self.game_date}",
             target=self.backup,
             parameters={"date": self.game_date, "repair": "undo", "backup": self.backup},
             summary=f"put {counted(found.rows_to_put_back, 'row')} of {self.game_date} back in place of "
