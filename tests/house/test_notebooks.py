@@ -16,6 +16,7 @@ from papermill import inspect_notebook
 from lib.places import ROOT
 from lib.runbooks import frame
 from lib.runbooks.catalogue import Runbook
+from lib.verdict.head import CELL
 from tests.house.readme import README, renewed
 
 RUNBOOKS = {
@@ -94,10 +95,18 @@ def test_cell_ids_say_what_the_cell_is(notebook: Notebook) -> None:
     assert len(set(ids)) == len(ids)
 
 
-def test_begins_with_its_title(notebook: Notebook) -> None:
-    first = notebook.cells[0]
+def test_begins_with_its_title_and_the_verdict(notebook: Notebook) -> None:
+    first, head = notebook.cells[:2]
     assert first.cell_type == "markdown"
     assert re.match(r"# \S", first.source)
+    assert (head.id, head.source) == (CELL, "from lib.verdict.head import verdict_so_far\n\nverdict_so_far()")
+
+
+def test_the_form_follows_the_parameters_but_where_a_command_sets_them(notebook: Notebook) -> None:
+    cells = code_cells(notebook)
+    before = [previous for previous, cell in pairwise(cells) if cell.id == "form"]
+    is_of_a_command = "proof" in cells[-2].source
+    assert list(map(is_parameters, before)) == [] if is_of_a_command else [True]
 
 
 def test_parameters_are_annotated_literals_with_help(notebook: Notebook) -> None:
@@ -152,7 +161,7 @@ def test_ends_in_the_verdict_of_all_its_steps(notebook: Notebook) -> None:
 
 
 def test_prose_comes_before_each_code_cell(notebook: Notebook) -> None:
-    kinds = [(cell.id, cell.cell_type) for cell in notebook.cells]
+    kinds = [(cell.id, cell.cell_type) for cell in notebook.cells if cell.id != "form"]
     pairs = pairwise(kinds)
     assert [name for (_, before), (name, kind) in pairs if kind == "code" and before != "markdown"] == []
 
