@@ -6,9 +6,10 @@ its runner writes how the run ended (`lib.runbooks.notebook_head`); the kernel s
 
 from __future__ import annotations
 
+import re
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,8 @@ CELL = "head"
 _VERDICT, _TIMELINE = "runbook-verdict", "runbook-timeline"
 _NOT_YET = "The verdict will stand here once the first step has run."
 _LONGEST_NEXT_STEP = 1_000
+# What JupyterLab and nbformat call a cell that nobody named.
+_RANDOM_ID = re.compile(r"[0-9a-f]{8}[0-9a-f-]*")
 
 
 @dataclass(frozen=True)
@@ -46,32 +49,37 @@ class Head:
 
     def as_bundle(self) -> dict[str, Any]:
         """By media type, for a notebook's output. It records no verdict: that is what the last cell is for."""
-        first = [text_of(self.stopped)] if self.stopped else []
-        return {"text/html": self._html(), "text/plain": "\n".join([*first, *self._in_words()])}
-
-    def _in_words(self) -> list[str]:
-        found = self.conclusion
-        return [f"{found.verdict}{self._so_far}: {text_of(found.headline)}"] if found else [_NOT_YET]
-
-    def _html(self) -> str:
-        stopped = f"<p><b>{escape(text_of(self.stopped))}</b></p>" if self.stopped else ""
         kind = " stopped" if self.stopped else f" {self.conclusion.verdict.lower()}" if self.conclusion else ""
-        return f'{style()}<div class="on-top{kind}">{stopped}{self._verdict()}</div>'
+        lines = "".join(f"<div>{line}</div>" for line in self._lines())
+        html = f'{style()}<div class="on-top{kind}">{lines}</div>'
+        return {"text/html": html, "text/plain": "\n".join(filter(None, (text_of(self.stopped), self._words)))}
 
-    def _verdict(self) -> str:
+    def _lines(self) -> Iterator[str]:
+        """As HTML, what counts most first."""
+        if self.stopped:
+            yield f"<b>{escape(text_of(self.stopped))}</b>"
         found = self.conclusion
         if found is None:
-            return f'<p class="muted">{_NOT_YET}</p>'
-        why = f"{marked(found.verdict)}{self._so_far}: <b>{escape(text_of(found.headline))}</b>"
+            yield f'<span class="muted">{_NOT_YET}</span>'
+            return
+        yield f"{marked(found.verdict)}{self._so_far}: <b>{escape(text_of(found.headline))}</b>"
         check = deciding(found.checks)
-        step = check.next_step if check else ""
-        # A command that is cut must not look like one.
-        words = next_step_html(step) if len(step) <= _LONGEST_NEXT_STEP else escape(text_of(step))
-        return f'<p class="why">{why}</p>' + (f"<p><b>Next</b>: {words}</p>" if step else "")
+        if check and check.next_step:
+            yield f"<b>Next</b>: {_next_step(check.next_step)}"
+
+    @property
+    def _words(self) -> str:
+        found = self.conclusion
+        return f"{found.verdict}{self._so_far}: {text_of(found.headline)}" if found else _NOT_YET
 
     @property
     def _so_far(self) -> str:
         return "" if self.steps is None else f" so far, {counted(self.steps, 'step')}"
+
+
+def _next_step(text: str) -> str:
+    """A command that is cut must not look like one."""
+    return next_step_html(text) if len(text) <= _LONGEST_NEXT_STEP else escape(text_of(text))
 
 
 def timeline_bundle(html: str) -> dict[str, Any]:
@@ -164,5 +172,5 @@ def _in_words(error: BaseException, cell: str | None) -> str:
     """An error of this library has a message for people."""
     if isinstance(error, RunbookError) and str(error):
         return f"Stopped: {error}"
-    where, why = f" in {cell}" if cell else "", f": {error}" if str(error) else ""
-    return f"Stopped by {type(error).__name__}{where}{why}"
+    where = f" in {cell}" if cell and not _RANDOM_ID.fullmatch(cell) else ""
+    return f"Stopped by {type(error).__name__}{where}{f': {error}' if str(error) else ''}"

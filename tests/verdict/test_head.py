@@ -117,7 +117,7 @@ def test_it_is_what_the_steps_have_found_whatever_their_order(notebook: Notebook
         assert bool(timeline) == (findings.picture is not None)
         tags = Tags()
         tags.feed(html)
-        assert tags.seen <= {"div", "p", "b", "span", "code"}
+        assert tags.seen <= {"div", "b", "span", "code"}
         assert "\n" not in html
         assert len(html) < 10_000
 
@@ -149,7 +149,7 @@ def test_a_cell_that_fails_is_on_top_until_it_is_run_without_an_error(notebook: 
         assert first.startswith(said)
         assert second == "PASS so far, 1 step: Rows: all there"
         html = notebook.displayed("text/html")[0]
-        assert html.startswith('<div class="on-top stopped"><p><b>Stopped')
+        assert html.startswith('<div class="on-top stopped"><div><b>Stopped')
         assert "<b>no" not in html
     notebook.run("findings.end();", "verdict")
     for cell, (_, said) in reversed(failing.items()):
