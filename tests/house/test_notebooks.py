@@ -102,11 +102,12 @@ def test_begins_with_its_title_and_the_verdict(notebook: Notebook) -> None:
     assert (head.id, head.source) == (CELL, "from lib.verdict.head import verdict_so_far\n\nverdict_so_far()")
 
 
-def test_the_form_follows_the_parameters_but_where_a_command_sets_them(notebook: Notebook) -> None:
-    cells = code_cells(notebook)
-    before = [previous for previous, cell in pairwise(cells) if cell.id == "form"]
-    is_of_a_command = "proof" in cells[-2].source
-    assert list(map(is_parameters, before)) == [] if is_of_a_command else [True]
+def test_the_form_follows_the_parameters_that_people_set() -> None:
+    paths = (ROOT / "notebooks").glob("*.ipynb")
+    for text in [*(path.read_text("utf-8") for path in paths), FRAME]:
+        cells = code_cells(nbformat.reads(text, as_version=nbformat.NO_CONVERT))
+        (before,) = [previous for previous, cell in pairwise(cells) if cell.id == "form"]
+        assert is_parameters(before)
 
 
 def test_parameters_are_annotated_literals_with_help(notebook: Notebook) -> None:
