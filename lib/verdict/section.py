@@ -75,6 +75,10 @@ class Findings:
 
     A step that is run again, as people do in JupyterLab, replaces what it found before. No other
     answer is ever replaced, unless a later step settles its question: a PASS hides no FAIL by chance.
+    The head of the notebook, where there is one, follows them.
+
+    Attributes:
+        is_final: Whether the run's conclusion was asked for, and no step was run since.
     """
 
     def __init__(self) -> None:

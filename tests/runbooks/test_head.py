@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from lib.places import ROOT
+from lib.runbooks import frame
 from lib.verdict.conclusion import MEDIA_TYPE
 from lib.words.dates import resolve_game_date
 from tests import warm
@@ -63,9 +64,29 @@ def test_every_notebook_opens_with_its_verdict(notebooks: Path, tool: tuple[str,
     assert drawn == {"day1_monitoring", "duplicate_diagnosis", "consolidation_timeout"}
 
 
-def test_papermill_alone_shows_on_top_what_ended_the_run(notebooks: Path) -> None:
-    path, out = notebooks / "day1_monitoring.ipynb", notebooks / "out.ipynb"
-    done = call(notebooks, *PAPERMILL, path, out, "-p", "date", "2026-02-30")
-    assert done.returncode == 1
-    head, _ = displayed(out)
-    assert "".join(head["text/plain"]).startswith("Stopped: "), head
+SHOWN_BADLY = """
+class Bad:
+    def _ipython_display_(self):
+        raise ValueError("no such picture")
+
+Bad()"""
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("form()", "Stopped: '2026-02-30' is not a date"),  # and then the setup refuses it
+        (SHOWN_BADLY, "Stopped by ValueError: no such picture"),
+    ],
+    ids=["refused", "shown-badly"],
+)
+def test_papermill_alone_shows_on_top_what_ended_the_run(tmp_path: Path, code: str, said: str) -> None:
+    notebook = frame.notebook("queue_depth", "Is the queue too deep?")
+    (form,) = (cell for cell in notebook["cells"] if cell["id"] == "form")
+    form["source"].append(f"\n{code}")
+    (tmp_path / "in.ipynb").write_text(json.dumps(notebook))
+    assert call(tmp_path, *PAPERMILL, "in.ipynb", "out.ipynb", "-p", "date", "2026-02-30").returncode == 1
+    head, _ = displayed(tmp_path / "out.ipynb")
+    first, second = "".join(head["text/plain"]).splitlines()
+    assert first.startswith(said)
+    assert second == "The verdict will stand here once the first step has run."
