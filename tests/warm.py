@@ -122,8 +122,11 @@ def warm_kernels() -> Iterator[None]:
         yield
 
 
-def _launch_kernel(cmd: Sequence[str], *, stdout: IO[Any], env: Mapping[str, str], cwd: str, **_: Any) -> WarmProcess:
-    return WarmProcess(cmd, env=env, cwd=cwd, output=stdout, errors=stdout)
+def _launch_kernel(
+    cmd: Sequence[str], *, env: Mapping[str, str], stdout: IO[Any] | None = None, cwd: str = ".", **_: Any
+) -> WarmProcess:
+    output = stdout or sys.stderr
+    return WarmProcess(cmd, env=env, cwd=os.path.abspath(cwd), output=output, errors=output)
 
 
 @cache

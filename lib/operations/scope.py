@@ -60,7 +60,7 @@ class Scope:
     def verdict(self) -> Conclusion:
         """The conclusion from all steps that were asked, with their queries: the last cell of a runbook."""
         costs = self.platform.query_costs
-        return replace(self.findings.conclude(), cost=RunCost(len(costs), _read_bytes(costs)))
+        return replace(self.findings.end(), cost=RunCost(len(costs), _read_bytes(costs)))
 
     @property
     def day(self) -> date:
@@ -152,7 +152,8 @@ class Scope:
         from lib.operations.pictures.timeline import pictures, timeline_of_runs
 
         found, fault = or_fault(lambda: timeline_of_runs(self.history, self.history.consolidations))
-        return Section((), (facts("Timeline", {"not drawn": fault}),) if fault else pictures(found))
+        exhibits = (facts("Timeline", {"not drawn": fault}),) if fault else pictures(found)
+        return self.findings.add("timeline", Section((), exhibits))
 
     @property
     def evidence(self) -> Evidence:

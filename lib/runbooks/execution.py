@@ -24,6 +24,7 @@ from lib.environment import Environment, load_environment, redactor_of
 from lib.errors import RunbookError, Unavailable, UserError
 from lib.runbooks.catalogue import Runbook
 from lib.runbooks.masking import masked_record
+from lib.runbooks.notebook_head import with_head
 from lib.runbooks.notebook_run import run_notebook
 from lib.runbooks.notification import is_news, notified
 from lib.runbooks.parameters import APPROVALS, ENVIRONMENT_PARAMETER
@@ -215,7 +216,7 @@ def _new_record(runbook: Runbook, values: dict[str, Any], environment: Environme
 def _archive(archive: Archive, run: Run, notebook: Mapping[str, Any]) -> None:
     import nbformat
 
-    text = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
+    text = nbformat.writes(with_head(notebook, run.record))  # type: ignore[no-untyped-call]
     # Outputs may hold half a surrogate pair, which a file cannot hold.
     archive.store.write(run.notebook, text.encode("utf-8", "replace"))
     archive.store.write(run.report, render_report(run.record, notebook).encode("utf-8", "replace"))

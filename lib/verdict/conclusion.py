@@ -108,6 +108,20 @@ def conclude(checks: Sequence[Check], lead: Check | None = None) -> Conclusion:
     return Conclusion(tuple(ordered), f"{first.name}: {first.summary}")
 
 
+def deciding(checks: Sequence[Check]) -> Check | None:
+    """The check whose next step is the one to take: the worst, or where all is well the first that names a command.
+
+    Args:
+        checks: Worst first.
+    """
+    return next((check for check in checks if check.verdict != Verdict.PASS or _names_command(check)), None)
+
+
+def _names_command(check: Check) -> bool:
+    is_of_runbook = any(isinstance(part, NextRunbook) for part in parts_of(check.next_step))
+    return is_of_runbook or any(command in check.next_step for command in (*check.commands, *check.changes))
+
+
 def next_step_html(text: str) -> str:
     """The sentence with its commands marked; for those who work in a notebook, the way to each runbook in it.
 

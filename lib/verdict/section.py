@@ -20,8 +20,10 @@ from lib.verdict.all_rows import AllRows
 from lib.verdict.cells import cell, heading, is_of_numbers, marked_as
 from lib.verdict.change import MEDIA_TYPE, Change
 from lib.verdict.check import Check, Question
-from lib.verdict.conclusion import Conclusion, conclude, marked
+from lib.verdict.conclusion import Conclusion, conclude, deciding, marked
+from lib.verdict.head import HEAD
 from lib.verdict.live import is_archived, is_live, sorting, style
+from lib.verdict.timeline.drawing import Picture
 from lib.words.nouns import counted
 from lib.words.text import text_of
 from lib.words.unbroken import unbroken
@@ -90,15 +92,44 @@ class Findings:
 
     A step that is run again, as people do in JupyterLab, replaces what it found before. No other
     answer is ever replaced, unless a later step settles its question: a PASS hides no FAIL by chance.
+    The head of the notebook, where there is one, follows them.
+
+    Attributes:
+        is_final: Whether the run's conclusion was asked for, and no step was run since.
     """
 
     def __init__(self) -> None:
         self._sections: dict[str, Section] = {}
+        self.is_final = False
+        HEAD.begin(self)
 
-    def add(self, step: str, found: Section) -> None:
-        """Count what a step found; `step` names it with its arguments."""
+    def add(self, step: str, found: Section) -> Section:
+        """Count what a step found, and hand it on; `step` names it with its arguments."""
         self._sections.pop(step, None)
         self._sections[step] = found
+        self.is_final = False
+        HEAD.changed(self)
+        return found
+
+    @property
+    def steps(self) -> int:
+        """How many were run; one that was run again counts once."""
+        return len(self._sections)
+
+    @property
+    def picture(self) -> Picture | None:
+        """The timeline of the step that decides, if it has one, else of the last that has."""
+        decisive = deciding(self.conclude().checks)
+        found = list(self._sections.values())
+        of_decisive = [section for section in found if decisive in section.checks]
+        pictures = (each for section in [*found, *of_decisive][::-1] for each in section.exhibits)
+        return next((each for each in pictures if isinstance(each, Picture)), None)
+
+    def end(self) -> Conclusion:
+        """The conclusion, which is the run's: the head of its notebook shows it as final until a step is run again."""
+        self.is_final = True
+        HEAD.changed(self)
+        return self.conclude()
 
     def conclude(self) -> Conclusion:
         """Draw the conclusion from all of them."""

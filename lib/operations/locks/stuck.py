@@ -60,7 +60,7 @@ def held_since(scope: Scope) -> Section:
     held = [seen.record for seen in found or [] if seen.record is not None]
     since = min((record.acquired_at for record in held), default=scope.since) - timedelta(minutes=1)
     history = scope.history if since >= scope.since else scope.history_between(since, scope.now)
-    return Section((), pictures(timeline_of_locks(history, held)))
+    return scope.findings.add("held_since", Section((), pictures(timeline_of_locks(history, held))))
 
 
 def _details(report: LockReport, zone: str) -> Table:
