@@ -7,16 +7,16 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
+from lib.cli.extras import missing_extra
 from lib.places import ROOT
 from lib.workbench.folder import LabFolder
 from tests.cli.conftest import Shell
-
-# In place of JupyterLab: what it would be started with.
-STAND_IN = "import os, sys; print(os.environ['RUNBOOK_PROJECT'], os.environ['RUNBOOK_LAB'], *sys.argv[1:])"
+from tests.workbench.stand_in import stand_in_for_jupyterlab
 
 
 def test_what_cannot_be_is_one_line(shell: Shell, home: Path) -> None:
@@ -58,26 +58,49 @@ def git(folder: Path, *words: str) -> str:
 
 def test_make_lab_leaves_the_checkout_as_it_was(clone: Path, tmp_path: Path) -> None:
     """JupyterLab itself is driven in tests/browser/jupyterlab; here a stand-in says how it was started."""
-    stand_in = tmp_path / "path" / "jupyterlab"
-    stand_in.mkdir(parents=True)
-    (stand_in / "__init__.py").touch()
-    (stand_in / "__main__.py").write_text(STAND_IN)
-    ours = ("RUNBOOK_", "MAKE", "MFLAGS")
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    python_path = f"{tmp_path / 'path'}{os.pathsep}{clone}"
-    code = f"import sys; sys.path[:0] = {python_path.split(os.pathsep)!r}; from lib.cli import main; main()"
+    search_path = [str(stand_in_for_jupyterlab(tmp_path / "path")), str(clone)]
+    commands = clone / ".venv" / "bin"
+    commands.mkdir(parents=True)
+    (commands / "python").symlink_to(sys.executable)
+    # make hands no search path on; JupyterLab must be the stand-in.
+    path = os.pathsep.join(search_path)
+    code = f"import os, sys; os.environ['PYTHONPATH'] = '{path}'; sys.path[:0] = {search_path!r}; "
+    code += "from lib.cli import main; main()"
+    (commands / "runbook").write_text(f'#!/bin/sh\nexec {sys.executable} -c "{code}" "$@"\n')
+    (commands / "runbook").chmod(0o755)
+    for stamp in ("ready", "ready-lab"):
+        (commands.parent / stamp).write_text(str(clone))
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("RUNBOOK_", "MAKE", "MFLAGS"))}
     called = subprocess.run(
-        [sys.executable, "-c", code, "lab", "--no-browser", "--port", "8000"],
-        cwd=clone / "notebooks",
-        env={**environ, "PYTHONPATH": python_path, "JUPYTER_DATA_DIR": str(tmp_path / "data")},
+        ["make", "-C", str(clone), "--no-print-directory", "lab"],
+        env={**environ, "JUPYTER_DATA_DIR": str(tmp_path / "data")},
         capture_output=True,
         text=True,
+        timeout=60,
         check=True,
     )
     lab = clone / ".runbook" / "lab" / "local"
     *_, started = called.stdout.splitlines()
     assert started.startswith(f"{clone} {lab} --ServerApp.root_dir={lab} --LabApp.default_url=/lab/tree/START.ipynb ")
-    assert "--ServerApp.port=8000 --ServerApp.port_retries=0 --no-browser" in started
     names = {path.name for path in (clone / "notebooks").glob("*.ipynb")}
     assert {path.name for path in lab.glob("*.ipynb")} >= {*names, "START.ipynb"}
     assert git(clone, "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize(
+    ("missing", "extra"), [("jupyterlab", "lab"), ("ipylab", "lab"), ("prometheus_client", "metrics"), ("numpy", "")]
+)
+def test_the_extra_that_is_named_is_the_one_of_what_is_missing(
+    missing: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In an installation with [runbooks] and nothing else."""
+    version = metadata.version
+
+    def installed(name: str) -> str:
+        if name in ("jupyterlab", "ipylab", "ipywidgets", "prometheus-client"):
+            raise metadata.PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr(metadata, "version", installed)
+    said = missing_extra(ModuleNotFoundError(name=missing))
+    assert (f"[{extra}]:" in said) if extra else said == ""
