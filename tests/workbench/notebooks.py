@@ -16,7 +16,7 @@ def write_original(path: Path, text: str = "") -> None:
         _code("parameters", PARAMETERS, ["parameters"]),
         _code("step", f"# {text}"),
     ]
-    metadata = {"language_info": {"name": "python"}}
+    metadata = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}))
 
