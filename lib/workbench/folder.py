@@ -61,6 +61,7 @@ class LabFolder:
         """
         with _writable(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
+            (self.path / ".gitignore").write_text("*\n")  # the state folder may be anywhere
             descriptor = os.open(self.path / _IN_USE, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -85,6 +85,8 @@ def test_make_lab_leaves_the_checkout_as_it_was(clone: Path, tmp_path: Path) -> 
     names = {path.name for path in (clone / "notebooks").glob("*.ipynb")}
     assert {path.name for path in lab.glob("*.ipynb")} >= {*names, "START.ipynb"}
     assert git(clone, "status", "--porcelain") == ""
+    (clone / ".gitignore").write_text("/.venv/\n")  # as in a project that ignores no state
+    assert str(lab.relative_to(clone)) not in git(clone, "status", "--porcelain", "--untracked-files=all")
 
 
 @pytest.mark.parametrize(
