@@ -64,6 +64,10 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> str:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = tmp_path_factory.mktemp("lab")
+    # A kernel that someone has installed under the name of ours, with another Python.
+    kernel = found / "jupyter" / "DATA" / "kernels" / "python3" / "kernel.json"
+    kernel.parent.mkdir(parents=True)
+    kernel.write_text('{"argv": ["false"], "display_name": "Another Python", "language": "python"}')
     archive_run(Archive(found / "outputs"), record(Verdict.FAIL, headline="<b>5</b> duplicate keys"))
     return found
 
