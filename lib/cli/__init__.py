@@ -22,6 +22,7 @@ from lib.cli.environment import doctor, logs, notify
 from lib.cli.extras import missing_extra
 from lib.cli.imports import imports
 from lib.cli.init import init
+from lib.cli.lab import lab
 from lib.cli.locks import locks
 from lib.cli.metrics import metrics
 from lib.cli.pages import incident, site
@@ -77,7 +78,7 @@ def cli() -> None:
     """Runbooks for pipelines that merge staged rows into one table, and the library beneath them."""
 
 
-_ON_RUNS = (init, run, list_runbooks, params, new, runs, incident, site, schedule, deploy, demo, drill, dialect)
+_ON_RUNS = (init, run, list_runbooks, params, new, lab, runs, incident, site, schedule, deploy, demo, drill, dialect)
 _ON_DATA = (stage, consolidate, duplicates, repair, locks, fence, logs, imports, audit, doctor, prove, notify, metrics)
 for command in (*_ON_RUNS, *_ON_DATA):
     cli.add_command(command)

@@ -6,15 +6,16 @@ import re
 from importlib import metadata
 
 _DISTRIBUTION = "consolidation-runbooks"
-# Those that commands import anything of.
-_EXTRAS = ("runbooks", "metrics")
+# Almost every command needs the first; the others are named where it is a package of theirs that is missing.
+_EXTRAS = ("runbooks", "metrics", "lab")
 _OURS = ("lib", "rehearsal")
 _REQUIREMENT = re.compile(r"""([\w.-]+).*;.*\bextra == ['"](\w+)['"]""", re.ASCII)
 
 
 def missing_extra(error: ImportError) -> str:
     """What to install, in one line; empty when the extras are there, so that the error is a fault of ours."""
-    if (error.name or "lib").partition(".")[0] in _OURS:
+    missing = (error.name or "lib").partition(".")[0]
+    if missing in _OURS:
         return ""
     try:
         requirements = metadata.requires(_DISTRIBUTION) or []
@@ -22,7 +23,8 @@ def missing_extra(error: ImportError) -> str:
         return ""
     found = [match.groups() for match in map(_REQUIREMENT.match, requirements) if match]
     for extra in _EXTRAS:
-        if not all(_is_installed(name) for name, of in found if of == extra):
+        names = [name for name, of in found if of == extra]
+        if (extra == _EXTRAS[0] or missing.replace("_", "-") in names) and not all(map(_is_installed, names)):
             return f"this command needs the extra [{extra}]: pip install '{_DISTRIBUTION}[{extra}]'"
     return ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from lib.runbooks.parameters import ENVIRONMENT_PARAMETER, Parameter, declared_p
 from lib.words.choices import no_such
 
 _MAX_REASON = 300
+_ASIDE = re.compile(r" \([^)]*\)")
+_OCCASION = re.compile(r"\*\*Run it\*\* (?P<when>.+?)(?=: |\. |\.?$)")
 _UNUSED = (
     *("gcsfs", "pyarrow"),
     *("fqdn", "isoduration", "rfc3986_validator", "rfc3987_syntax", "uri_template", "webcolors"),
@@ -50,6 +53,12 @@ class Runbook:
     def purpose(self) -> str:
         """The first line of prose below the title; empty when there is none."""
         return next((line for line in self._prose if not line.startswith("#")), "")
+
+    @property
+    def occasion(self) -> str:
+        """When to run it, as its first cell says after ``**Run it**``: the rest of that sentence; may be empty."""
+        said = (_OCCASION.search(_ASIDE.sub("", line)) for line in self._prose)
+        return next((found["when"].strip() for found in said if found), "").replace("`", "")
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any
+from urllib.parse import quote
 
 from lib.verdict.check import Check
 from lib.verdict.live import is_live, style
+from lib.verdict.next_notebook import notebook_with_parameters
 from lib.verdict.verdict import Verdict, worst
 from lib.words.quantities import spoken_bytes
 from lib.words.runbook_commands import NextRunbook, parts_of
@@ -125,7 +127,8 @@ def _names_command(check: Check) -> bool:
 def next_step_html(text: str) -> str:
     """The sentence with its commands marked; for those who work in a notebook, the way to each runbook in it.
 
-    A link cannot carry parameters, so the lines for the next one's parameters cell stand beside it.
+    In a working copy the link opens one with its parameters. Elsewhere a link cannot carry any, so the lines for the
+    next one's parameters cell stand beside it.
     """
     parts = [part for part in parts_of(text) if part]
     sentence = "".join(
@@ -139,6 +142,8 @@ def next_step_html(text: str) -> str:
 
 
 def _way_to(following: NextRunbook) -> str:
+    if carried := notebook_with_parameters(following):
+        return f'<br>Or open <a href="{escape(quote(carried))}">{escape(carried.removesuffix(".ipynb"))}</a>.'
     link = f'<a href="{following.notebook}">{following.notebook}</a>'
     if not following.parameters:
         return f"<br>Or open {link}."

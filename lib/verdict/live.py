@@ -13,7 +13,7 @@ SESSION_VARIABLE = "JPY_SESSION_NAME"
 ARCHIVED_VARIABLE = "RUNBOOK_TAKES_ROWS"
 
 # With JupyterLab's own colours, in its light theme and in its dark one.
-_STYLE = """<style>
+STYLE = """<style>
 .verdict.pass { color: var(--jp-success-color1); }
 .verdict.warn { color: var(--jp-warn-color1); }
 .verdict.fail { color: var(--jp-error-color1); }
@@ -73,7 +73,7 @@ def is_archived() -> bool:
 
 def style() -> str:
     """How verdicts and tables look in JupyterLab; nothing in an archived run."""
-    return _STYLE if is_live() else ""
+    return STYLE if is_live() else ""
 
 
 def sorting() -> str:
