@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -17,16 +15,15 @@ from lib.operations.due.dates import DueDates
 from lib.operations.duplicate_counts import DuplicateCounts
 from lib.operations.fences import Guard, guard_of
 from lib.operations.logs.history import LogHistory
+from lib.operations.query_costs import cost_table, read_bytes
 from lib.operations.staging_proofs import StagingProofs
 from lib.platform import Platform
 from lib.ports.batch_states import BatchState
-from lib.ports.jobs import QueryCost
 from lib.verdict.check import Question
 from lib.verdict.conclusion import Conclusion, RunCost
-from lib.verdict.section import Findings, Section, Table, facts, or_fault, section
+from lib.verdict.section import Findings, Section, facts, or_fault, section
 from lib.words.dates import local_time, resolve_game_date, start_of, zone
 from lib.words.old_names import RENAMED
-from lib.words.quantities import spoken_bytes
 
 if TYPE_CHECKING:
     import pandas
@@ -36,7 +33,6 @@ if TYPE_CHECKING:
 _LONGEST_HOURS = 24 * 400
 _DAYS_ROUND_A_DATE = (1, 7)
 _JUST_NOW = timedelta(minutes=5)
-_READ = "What this run read"
 
 
 @dataclass(frozen=True)
@@ -60,7 +56,7 @@ class Scope:
     def verdict(self) -> Conclusion:
         """The conclusion from all steps that were asked, with their queries: the last cell of a runbook."""
         costs = self.platform.query_costs
-        return replace(self.findings.conclude(), cost=RunCost(len(costs), _read_bytes(costs)))
+        return replace(self.findings.conclude(), cost=RunCost(len(costs), read_bytes(costs)))
 
     @property
     def day(self) -> date:
@@ -143,6 +139,22 @@ class Scope:
         from lib.operations.investigation.question import rows_of
 
         return rows_of(self.platform.warehouse, query, {"day": self.game_date, **parameters})
+
+    def explain(self, *values: Any, **named: Any) -> Section:
+        """One key of the run's date: its rows, what they differ in, what wrote them, and what most likely happened.
+
+        Give the key's values in the order of the key columns, or by name; or its text as the table of duplicates shows
+        it; or a row of a table, such as ``explanation(scope).df.iloc[0]``. A part of a key lists the keys that it
+        fits, the worst first; so does nothing. `Section.df` is the rows. Counts in no verdict.
+
+        Raises:
+            UserError: There is no such key column, or a value is not of its type.
+            CouldNotLook: The table cannot be read.
+        """
+        from lib.operations.investigation.key import explain_key
+        from lib.operations.investigation.key_section import key_section
+
+        return key_section(self, explain_key(self, *values, **named))
 
     def timeline(self) -> Section:
         """The consolidations of the period side by side, where any was logged. Judges nothing.
@@ -250,32 +262,4 @@ def _since_deployment(platform: Platform, earliest: datetime) -> datetime:
 def what_was_read(scope: Scope) -> Section:
     """The queries of this run so far, the largest first, with estimated and actual bytes. Judges nothing."""
     costs = scope.platform.query_costs
-    return Section((), (_billed(costs) if any(cost.estimated_bytes is not None for cost in costs) else _asked(costs),))
-
-
-def _asked(costs: Sequence[QueryCost]) -> Table:
-    rows = [(times, statement[:200]) for statement, times in Counter(cost.statement for cost in costs).most_common()]
-    note = f"{len(costs)} queries. Reading is not billed here, so bytes are not counted."
-    return Table(_READ, ("Times", "Query"), rows, note, shown=15)
-
-
-def _billed(costs: Sequence[QueryCost]) -> Table:
-    estimated = sum(cost.estimated_bytes or 0 for cost in costs)
-    refused = sum(cost.read_bytes is None for cost in costs)
-    rows = [
-        (spoken_bytes(cost.estimated_bytes), spoken_bytes(cost.read_bytes), times, cost.statement[:200])
-        for cost, times in sorted(Counter(costs).items(), key=lambda pair: -(pair[0].estimated_bytes or 0) * pair[1])
-    ]
-    note = (
-        f"{len(costs)} queries: {spoken_bytes(estimated)} estimated, {spoken_bytes(_read_bytes(costs))} read"
-        f"{f', {refused} refused or failed' if refused else ''}. "
-        "A consolidation's own transaction is not among them; its bytes stand in its result."
-    )
-    return Table(_READ, ("Estimated", "Read", "Times", "Query"), rows, note, shown=15)
-
-
-def _read_bytes(costs: Sequence[QueryCost]) -> int | None:
-    """None: reading is not billed here."""
-    if all(cost.estimated_bytes is None for cost in costs):
-        return None
-    return sum(cost.read_bytes or 0 for cost in costs)
+    return Section((), (cost_table(costs),))

@@ -203,7 +203,7 @@ def explain_duplicates(
     except TableNotFound:
         # A consolidation has dropped its tables since they were listed.
         holders = staging_holders(warehouse, spec, game_date)
-    groups = [_group(spec, columns, members, holders) for members in _by_key(rows, _most_rows(columns))]
+    groups = [group_of(spec, columns, members, holders) for members in _by_key(rows, _most_rows(columns))]
     names = dict.fromkeys([*spec.key_columns, *(column.name for column in columns)])
     return Explanation(count, tuple(groups), tuple(names))
 
@@ -229,7 +229,14 @@ def _by_key(rows: Sequence[Row], most: int) -> Iterator[list[Row]]:
         yield list(rows[start:end])
 
 
-def _group(spec: TableSpec, columns: Sequence[Column], members: Sequence[Row], holders: Holders) -> DuplicateGroup:
+def group_of(spec: TableSpec, columns: Sequence[Column], members: Sequence[Row], holders: Holders) -> DuplicateGroup:
+    """How the rows of one key differ.
+
+    Args:
+        columns: Of the table.
+        members: Its rows, the one that a repair keeps first; at least one.
+        holders: The result of `staging_holders`.
+    """
     key = tuple(members[0][name] for name in spec.key_columns)
     types = {column.name: column.type for column in columns}
     row_ids = tuple(str(row.get(spec.row_id_column) or "") for row in members)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -29,7 +29,7 @@ def key_table(explained: Explanation, key: Sequence[str], *, timezone: str, file
         timezone: In which times are shown.
         file: The rows themselves.
     """
-    shared = {name: found for name in key if (found := _shared(explained.groups, name))}
+    shared = shared_columns([group.key for group in explained.groups], key)
     shown = _Columns(
         tuple(name for name in key if name not in shared),
         has_rows=any(group.rows > 2 for group in explained.groups),
@@ -48,10 +48,15 @@ def key_table(explained: Explanation, key: Sequence[str], *, timezone: str, file
     return Table(caption, shown.head(explained), rows, note, shown=20, groups=groups, file=file)
 
 
-def _shared(groups: Sequence[DuplicateGroup], column: str) -> str:
-    """The value that all of several keys have in that column, in words; empty: there is none."""
-    values = {text_of(_plain(group.key[column])) for group in groups}
-    return values.pop() if len(values) == 1 and len(groups) > 1 else ""
+def shared_columns(keys: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> dict[str, str]:
+    """By column the value that all of several keys have in it, in words."""
+    texts = {name: {text for key in keys for text in key_texts(key, [name])} for name in columns}
+    return {name: found.pop() for name, found in texts.items() if len(found) == 1 and len(keys) > 1}
+
+
+def key_texts(key: Mapping[str, Any], columns: Sequence[str]) -> list[str]:
+    """The values of a key as the table shows them."""
+    return [text_of(_plain(key[name])) for name in columns]
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ class _Columns:
             *(_plain(group.key[name]) for name in self.key),
             *([group.rows] if self.has_rows else []),
             *([Difference(*map(Id, group.row_ids[:2]))] if self.has_ids else []),
-            _versions([_time(moment, self.timezone) for moment in group.created_at]),
+            versions([_time(moment, self.timezone) for moment in group.created_at]),
             differences(group),
         )
 
@@ -96,11 +101,12 @@ def differences(group: DuplicateGroup) -> Differences:
         only = f"only {', '.join(group.written_differs)}" if group.written_differs else "nothing"
         return Differences({}, only)
     more = len(group.differs) - _MOST_COLUMNS
-    found = {name: _versions([row[name] for row in group.members]) for name in group.differs[:_MOST_COLUMNS]}
+    found = {name: versions([row[name] for row in group.members]) for name in group.differs[:_MOST_COLUMNS]}
     return Differences(found, counted(more, "more column") if more > 0 else "")
 
 
-def _versions(values: Sequence[Any]) -> Difference:
+def versions(values: Sequence[Any]) -> Difference:
+    """The first value, which a repair keeps, and the others."""
     kept, *removed = (text_of(_plain(value))[:_LONGEST_VALUE] for value in values)
     return Difference(kept, ", ".join(dict.fromkeys(removed)))
 
