@@ -12,19 +12,24 @@ import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-from lib.errors import CouldNotLook, NotAsked
+from lib.errors import CouldNotLook, NotAsked, UserError
 from lib.verdict import all_rows
 from lib.verdict.all_rows import AllRows
 from lib.verdict.cells import cell, heading, is_of_numbers, marked_as
 from lib.verdict.change import MEDIA_TYPE, Change
 from lib.verdict.check import Check, Question
 from lib.verdict.conclusion import Conclusion, conclude, marked
+from lib.verdict.frames import frame_of
 from lib.verdict.live import is_archived, is_live, sorting, style
+from lib.verdict.lookup import by_name
 from lib.words.nouns import counted
-from lib.words.text import text_of
+from lib.words.text import one_line, text_of
 from lib.words.unbroken import unbroken
+
+if TYPE_CHECKING:
+    import pandas
 
 # Which questions a display answers, by their ids: so a report joins a check to its step.
 ANSWERS_TYPE = "application/vnd.consolidation-runbooks.answers+json"
@@ -57,6 +62,41 @@ class Section:
         ids = [check.id for check in self.checks]
         if len(set(ids)) < len(ids):
             raise ValueError(f"a step answers each question once, got {', '.join(ids)}")
+
+    @property
+    def df(self) -> pandas.DataFrame:
+        """All rows of its first table, with real types: moments aware and in UTC, numbers as numbers.
+
+        Raises:
+            UserError: It shows no table.
+        """
+        table = next((each for each in self.exhibits if isinstance(each, Table)), None)
+        if table is None:
+            raise UserError("this step shows no table; its answers are in .checks")
+        return table.df
+
+    def __getitem__(self, name: str) -> Any:
+        """The table with that caption, or the check with that id or name; a beginning is enough, in any case.
+
+        Raises:
+            NoSuchName: None has it, or several do. It is a `KeyError` and a `UserError`.
+        """
+        return by_name(self._named, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ipython_key_completions_())
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(dict.fromkeys(name for group in self._named for name in group))
+
+    @property
+    def _named(self) -> tuple[Mapping[str, Any], ...]:
+        tables: dict[str, Any] = {}
+        for each in self.exhibits:
+            if isinstance(each, Table):
+                tables.setdefault(one_line(each.caption), each)
+        ids, names = ({one_line(getattr(check, of)): check for check in self.checks} for of in ("id", "name"))
+        return tables, {**names, **ids}
 
     def _ipython_display_(self) -> None:
         from IPython import display
@@ -182,6 +222,12 @@ class Table:
     shown: int = 50
     groups: Mapping[int, str] = field(default_factory=dict)
     file: AllRows | None = None
+
+    @property
+    def df(self) -> pandas.DataFrame:
+        """All rows with real types; where the file of an archived run has more than the table, those of the file."""
+        whole = self.file or AllRows(self.caption, self.columns, self.rows)
+        return frame_of(whole.headings, whole.rows)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         """Beside the HTML, which IPython asks for as well."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
@@ -112,7 +113,10 @@ def versions(values: Sequence[Any]) -> Difference:
 
 
 def _plain(value: Any) -> Any:
-    """A number as the row has it: of an id nobody groups the digits."""
+    """A number as the row has it: of an id nobody groups the digits. A decimal without the zeros at its end."""
+    if isinstance(value, Decimal) and value.is_finite():
+        text = f"{value:f}"
+        return text.rstrip("0").rstrip(".") if "." in text else text
     return value if value is None or isinstance(value, list | tuple) else str(value)
 
 

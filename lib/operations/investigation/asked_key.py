@@ -106,6 +106,8 @@ def _part(
 def _typed(column: Column | None, name: str, value: Any) -> Any:
     if is_missing(value):
         return None
+    if column and column.type == "STRING" and isinstance(value, str):
+        return str(value)  # as it is: staging reads a blank as NULL, and the table may hold one of another writer
     read = reader(column, exact=True) if column else None
     if read is None or column is None:
         return value

@@ -10,6 +10,7 @@ from sqlglot.errors import SqlglotError
 
 from lib.consolidation.warehouse import Parameters, Warehouse
 from lib.errors import UserError
+from lib.verdict.frames import frame_of
 from lib.words.text import one_line
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ def rows_of(warehouse: Warehouse, sql: str, parameters: Parameters) -> pandas.Da
         UserError: It is not a single query, or a value is missing.
         QueryOverLimit: It would read too much; it was not run.
     """
-    import pandas
-
     query = _only_query(sql)
     named = {parameter.name for parameter in query.find_all(exp.Parameter)}
     if missing := sorted(named - parameters.keys()):
@@ -46,7 +45,8 @@ def rows_of(warehouse: Warehouse, sql: str, parameters: Parameters) -> pandas.Da
         query = query.limit(MOST_ROWS + 1)
     given = {name: value for name, value in parameters.items() if name in named}
     rows = warehouse.query(query.sql(dialect="bigquery"), given)
-    answer = pandas.DataFrame(rows[:MOST_ROWS], columns=None if rows else _named_columns(query))
+    columns = list(rows[0]) if rows else _named_columns(query)
+    answer = frame_of(columns, [list(row.values()) for row in rows[:MOST_ROWS]])
     answer.attrs["cut"] = len(rows) > MOST_ROWS
     return answer
 
