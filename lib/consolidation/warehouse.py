@@ -20,6 +20,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lib.consolidation.identifiers import TableName, plain_identifier
+from lib.words.brief import brief
 
 if TYPE_CHECKING:
     import pyarrow
@@ -92,6 +93,7 @@ class StagingTable:
     listed_at: datetime
     is_streaming: bool = False
     columns: tuple[Column, ...] = ()
+    __repr__ = brief("name", "rows", "changed_at")
 
     @property
     def batch_id(self) -> str:

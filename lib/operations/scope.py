@@ -22,6 +22,7 @@ from lib.ports.batch_states import BatchState
 from lib.verdict.check import Question
 from lib.verdict.conclusion import Conclusion, RunCost
 from lib.verdict.section import Findings, Section, facts, or_fault, section
+from lib.words.brief import brief
 from lib.words.dates import local_time, resolve_game_date, start_of, zone
 from lib.words.old_names import RENAMED
 
@@ -52,6 +53,8 @@ class Scope:
     since: datetime
     now: datetime
     findings: Findings = field(default_factory=Findings, compare=False, repr=False)
+
+    __repr__ = brief("platform.name", "platform.table.table", "game_date")
 
     def verdict(self) -> Conclusion:
         """The conclusion from all steps that were asked, with their queries: the last cell of a runbook."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lib.verdict.cells import as_stored
+from lib.words.brief import brief
 from lib.words.quantities import Duration
 
 MEDIA_TYPE = "application/vnd.consolidation-runbooks.rows+json"
@@ -31,6 +32,8 @@ class AllRows:
     name: str
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
+
+    __repr__ = brief("name", "rows")
 
     def as_data(self) -> dict[str, Any]:
         """The payload stored under `MEDIA_TYPE`: as many rows as a run may leave, and how many there are."""

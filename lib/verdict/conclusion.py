@@ -14,6 +14,7 @@ from typing import Any
 from lib.verdict.check import Check
 from lib.verdict.live import is_live, style
 from lib.verdict.verdict import Verdict, worst
+from lib.words.brief import brief
 from lib.words.quantities import spoken_bytes
 from lib.words.runbook_commands import NextRunbook, parts_of
 from lib.words.text import one_line
@@ -52,6 +53,8 @@ class Conclusion:
     checks: tuple[Check, ...]
     headline: str
     cost: RunCost | None = None
+
+    __repr__ = brief("verdict", "headline")
 
     @property
     def verdict(self) -> Verdict:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from lib.errors import UserError
+from lib.verdict.check import Check
 from lib.words.choices import nearest
 from lib.words.text import one_line
 
@@ -22,6 +23,15 @@ class NoSuchName(UserError, KeyError):
 
     # A KeyError shows the representation of its message.
     __str__ = Exception.__str__
+
+
+def names_of(tables: Iterable[Any], checks: Iterable[Check]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Tables by caption, the first of those that share one; checks by name and by id."""
+    by_caption: dict[str, Any] = {}
+    for table in tables:
+        by_caption.setdefault(one_line(table.caption), table)
+    checks = list(checks)
+    return by_caption, {**{one_line(check.name): check for check in checks}, **{check.id: check for check in checks}}
 
 
 def by_name(groups: Sequence[Mapping[str, Any]], wanted: Any) -> Any:

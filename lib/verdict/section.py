@@ -23,9 +23,10 @@ from lib.verdict.check import Check, Question
 from lib.verdict.conclusion import Conclusion, conclude, marked
 from lib.verdict.frames import frame_of
 from lib.verdict.live import is_archived, is_live, sorting, style
-from lib.verdict.lookup import by_name
+from lib.verdict.lookup import by_name, names_of
+from lib.words.brief import brief
 from lib.words.nouns import counted
-from lib.words.text import one_line, text_of
+from lib.words.text import text_of
 from lib.words.unbroken import unbroken
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ class Section:
     settles: tuple[str, ...] = ()
     leads: bool = False
     changed: tuple[Change, ...] = ()
+
+    __repr__ = brief("checks", "exhibits")
 
     def __post_init__(self) -> None:
         ids = [check.id for check in self.checks]
@@ -91,12 +94,7 @@ class Section:
 
     @property
     def _named(self) -> tuple[Mapping[str, Any], ...]:
-        tables: dict[str, Any] = {}
-        for each in self.exhibits:
-            if isinstance(each, Table):
-                tables.setdefault(one_line(each.caption), each)
-        ids, names = ({one_line(getattr(check, of)): check for check in self.checks} for of in ("id", "name"))
-        return tables, {**names, **ids}
+        return names_of([each for each in self.exhibits if isinstance(each, Table)], self.checks)
 
     def _ipython_display_(self) -> None:
         from IPython import display
@@ -115,24 +113,34 @@ class Findings:
     answer is ever replaced, unless a later step settles its question: a PASS hides no FAIL by chance.
     """
 
-    def __init__(self) -> None:
-        self._sections: dict[str, Section] = {}
+    __repr__ = brief("_sections")
 
-    def add(self, step: str, found: Section) -> None:
-        """Count what a step found; `step` names it with its arguments."""
-        self._sections.pop(step, None)
-        self._sections[step] = found
+    def __init__(self) -> None:
+        self._sections: list[tuple[object, Section]] = []
+
+    def add(self, step: object, found: Section) -> None:
+        """Count what a step found; `step` is its name and its arguments, compared as they are and not as they look."""
+        self._sections = [known for known in self._sections if not _is_same(known[0], step)]
+        self._sections.append((step, found))
 
     def conclude(self) -> Conclusion:
         """Draw the conclusion from all of them."""
         answers: list[Check] = []
         lead = None
-        for found in self._sections.values():
+        for _, found in self._sections:
             answers = [check for check in answers if check.id not in found.settles]
             # A step may hand on what the steps that it asked have found.
             answers += [check for check in found.checks if check not in answers]
             lead = found.checks[0] if found.leads and found.checks else lead
         return conclude(answers, lead)
+
+
+def _is_same(step: object, other: object) -> bool:
+    """Whether it is the same step of the same arguments; a frame among them is equal to nothing."""
+    try:
+        return step == other
+    except ValueError:
+        return False
 
 
 class Asked(Protocol):
@@ -166,7 +174,7 @@ def section(question: Question) -> Callable[[_Step[_Run, _P]], _Step[_Run, _P]]:
                 found = Section((), (facts(question.name, {"not asked": str(error)}),))
             except CouldNotLook as error:
                 found = Section((question.could_not_look(error),))
-            run.findings.add(f"{step.__module__}.{step.__qualname__}{args}{kwargs}", found)
+            run.findings.add((f"{step.__module__}.{step.__qualname__}", args, kwargs), found)
             return found
 
         return counted

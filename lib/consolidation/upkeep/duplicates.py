@@ -20,6 +20,7 @@ from lib.consolidation.staging import batches_of
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.upkeep.staging_holders import Holders, staging_holders
 from lib.consolidation.warehouse import Column, Row, Warehouse
+from lib.words.brief import brief
 
 _MOST_VALUES = 2_000_000
 _PLACE = "place__"
@@ -63,6 +64,8 @@ class DuplicateCount:
     stored_rows: int = 0
     rounded_keys: int | None = None
 
+    __repr__ = brief("game_date", "rows", "keys", "duplicate_keys", "excess_rows")
+
 
 @dataclass(frozen=True)
 class DuplicateGroup:
@@ -96,6 +99,8 @@ class DuplicateGroup:
     differs: tuple[str, ...] = ()
     written_differs: tuple[str, ...] = ()
 
+    __repr__ = brief("kind", "rows", "differs")
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -110,6 +115,8 @@ class Explanation:
     count: DuplicateCount
     groups: tuple[DuplicateGroup, ...]
     columns: tuple[str, ...] = ()
+
+    __repr__ = brief("count.game_date", "count.duplicate_keys", "groups")
 
     @property
     def keys_left_out(self) -> int:

@@ -16,6 +16,7 @@ from lib.consolidation.key import column_list, quoted, rank
 from lib.consolidation.staging import staging_of
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column, Row, StagingTable, Value, Warehouse
+from lib.words.brief import brief
 
 MOST_ROWS = 200
 MOST_KEYS = 2_000
@@ -37,6 +38,8 @@ class KeyCount:
     rows: int
     stored_rows: int
 
+    __repr__ = brief("key", "rows", "stored_rows")
+
 
 @dataclass(frozen=True)
 class StagedKey:
@@ -51,6 +54,8 @@ class StagedKey:
     table: StagingTable
     rows: int
     row_ids: frozenset[str]
+
+    __repr__ = brief("table.name", "rows")
 
 
 def keys_like(

@@ -20,6 +20,7 @@ from lib.operations.investigation.key_sources import Sources, sources_of
 from lib.operations.investigation.likely import most_likely, next_look
 from lib.operations.scope import Scope
 from lib.verdict.cells import Mark, as_stored
+from lib.words.brief import brief
 from lib.words.nouns import counted
 
 INACTIVE = "inactive"
@@ -52,6 +53,8 @@ class KeyStory:
     sources: Sources = field(default_factory=Sources)
     likely: str = ""
     next_step: str = ""
+
+    __repr__ = brief("day", "key", "rows", "likely")
 
     @property
     def marked_rows(self) -> list[tuple[Any, ...]]:

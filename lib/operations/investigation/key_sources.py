@@ -16,6 +16,7 @@ from lib.operations.logs.events import Event, EventKind
 from lib.operations.logs.timeline import Consolidation, overlapping_merges
 from lib.operations.scope import Scope
 from lib.verdict.section import or_fault
+from lib.words.brief import brief
 
 BATCH_COLUMN = "batch_id"
 _MOST_LINES = 200
@@ -39,6 +40,8 @@ class Copy:
     row_ids: frozenset[str]
     is_merged: bool | None
 
+    __repr__ = brief("table", "batch_id", "rows")
+
 
 @dataclass(frozen=True)
 class Writer:
@@ -53,6 +56,8 @@ class Writer:
     batch_id: str
     rows: int | None
     known_by: str
+
+    __repr__ = brief("batch_id", "rows", "known_by")
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,8 @@ class Sources:
     overlap: tuple[Consolidation, Consolidation] | None = None
     writers: tuple[Writer, ...] = ()
     not_read: Mapping[str, str] = field(default_factory=dict)
+
+    __repr__ = brief("writers", "ledger", "lines", "copies")
 
 
 def sources_of(scope: Scope, key: Mapping[str, Any], rows: Sequence[Row]) -> Sources:

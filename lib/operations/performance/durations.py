@@ -18,6 +18,7 @@ from lib.operations.scope import Scope
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Findings, Section, Table, section
 from lib.verdict.verdict import Verdict
+from lib.words.brief import brief
 from lib.words.dates import local_time, resolve_game_date, start_of, zone
 from lib.words.nouns import counted
 from lib.words.quantities import Quantity, Value, percent, seconds, spoken_seconds
@@ -65,6 +66,8 @@ class Review:
     scope: Scope
     fix_date: date | None
     tolerated_percent: float
+
+    __repr__ = brief("scope.game_date", "fix_date")
 
     @property
     def findings(self) -> Findings:

@@ -36,6 +36,7 @@ from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.verdict.check import Looking
 from lib.verdict.section import Findings
+from lib.words.brief import brief
 from lib.words.dates import start_of
 from lib.words.nouns import agreeing, plural
 
@@ -57,6 +58,8 @@ class Night:
     days: int
     units: int | None
     rules: QualityRules
+
+    __repr__ = brief("scope.game_date", "days", "units")
 
     @property
     def platform(self) -> Platform:
