@@ -20,7 +20,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lib.consolidation.identifiers import TableName, plain_identifier
-from lib.words.brief import brief
 
 if TYPE_CHECKING:
     import pyarrow
@@ -86,14 +85,13 @@ class StagingTable:
     """
 
     name: TableName
-    note: str
+    note: str = field(repr=False)
     rows: int
-    changed_at: datetime | None
-    version: str
-    listed_at: datetime
+    changed_at: datetime | None = field(repr=False)
+    version: str = field(repr=False)
+    listed_at: datetime = field(repr=False)
     is_streaming: bool = False
-    columns: tuple[Column, ...] = ()
-    __repr__ = brief("name", "rows", "changed_at")
+    columns: tuple[Column, ...] = field(default=(), repr=False)
 
     @property
     def batch_id(self) -> str:

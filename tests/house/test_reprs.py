@@ -16,6 +16,7 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
+from lib.consolidation.identifiers import TableName
 from lib.operations.duplicates.duplicates import duplicates, explanation
 from lib.operations.investigation.key import explain_key
 from lib.operations.scope import scope_of
@@ -82,8 +83,11 @@ def is_short(cls: type) -> bool:
     if issubclass(cls, Enum | str | BaseException) or getattr(cls, "_is_protocol", False):
         return True
     if is_dataclass(cls) and hasattr(cls.__repr__, "__wrapped__"):  # as dataclasses make it
-        held = [one for hint in hints(cls).values() for one in classes_in(hint)]
-        return len(fields(cls)) <= _FEW_FIELDS and all(issubclass(one, Enum | str | Exception) for one in held)
+        named = {each.name for each in fields(cls) if each.repr}
+        held = [one for name, hint in hints(cls).items() if name in named for one in classes_in(hint)]
+        return sum(each.repr for each in fields(cls)) <= _FEW_FIELDS and all(
+            issubclass(one, Enum | str | Exception | TableName) for one in held
+        )
     return cls.__repr__ is not object.__repr__
 
 
