@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 
@@ -18,7 +18,6 @@ from lib.operations.scope import Scope
 from lib.verdict.check import Check, Question
 from lib.verdict.section import Findings, Section, Table, section
 from lib.verdict.verdict import Verdict
-from lib.words.brief import brief
 from lib.words.dates import local_time, resolve_game_date, start_of, zone
 from lib.words.nouns import counted
 from lib.words.quantities import Quantity, Value, percent, seconds, spoken_seconds
@@ -63,11 +62,9 @@ class Review:
         tolerated_percent: How much slower is not yet slower.
     """
 
-    scope: Scope
+    scope: Scope = field(repr=False)
     fix_date: date | None
     tolerated_percent: float
-
-    __repr__ = brief("scope.game_date", "fix_date")
 
     @property
     def findings(self) -> Findings:

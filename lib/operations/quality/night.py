@@ -5,7 +5,7 @@ What they are held against is data, in the file that the environment names, with
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from statistics import median
@@ -36,7 +36,6 @@ from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.verdict.check import Looking
 from lib.verdict.section import Findings
-from lib.words.brief import brief
 from lib.words.dates import start_of
 from lib.words.nouns import agreeing, plural
 
@@ -54,12 +53,10 @@ class Night:
         rules: What the rows are held against.
     """
 
-    scope: Scope
+    scope: Scope = field(repr=False)
     days: int
     units: int | None
-    rules: QualityRules
-
-    __repr__ = brief("scope.game_date", "days", "units")
+    rules: QualityRules = field(repr=False)
 
     @property
     def platform(self) -> Platform:
