@@ -133,10 +133,13 @@ class Scope:
     def sql(self, query: str, **parameters: Value) -> pandas.DataFrame:
         """The answer to a SELECT of one's own in GoogleSQL, under the environment's limit for queries.
 
-        ``@day`` is the run's date unless another one is given, ``@name`` the value of ``name=``. At most 10,000 rows.
+        ``@day`` is the run's date unless another one is given, ``@name`` the value of ``name=``. At most 10,000 rows;
+        it warns where there are more. For example::
+
+            scope.sql("SELECT COUNT(*) AS n FROM shop.orders WHERE order_date = @day AND sku = @sku", sku="a1")
 
         Raises:
-            UserError: It is not a single SELECT, or a value is missing.
+            UserError: It is not a single SELECT, a value is missing, or its tables have no such column.
             QueryOverLimit: It would read more than the environment allows; it was not run.
         """
         from lib.operations.investigation.question import rows_of
@@ -167,7 +170,8 @@ class Scope:
         from lib.operations.pictures.timeline import pictures, timeline_of_runs
 
         found, fault = or_fault(lambda: timeline_of_runs(self.history, self.history.consolidations))
-        return Section((), (facts("Timeline", {"not drawn": fault}),) if fault else pictures(found))
+        why = fault or f"no consolidation was logged since {local_time(self.since, self.platform.environment.timezone)}"
+        return Section((), pictures(found) or (facts("Timeline", {"not drawn": why}),))
 
     @property
     def evidence(self) -> Evidence:
