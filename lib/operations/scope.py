@@ -146,7 +146,7 @@ class Scope:
 
         return rows_of(self.platform.warehouse, query, {"day": self.game_date, **parameters})
 
-    def explain(self, *values: Any, **named: Any) -> Section:
+    def explain(self, /, *values: Any, **named: Any) -> Section:
         """One key of the run's date: its rows, what they differ in, what wrote them, and what most likely happened.
 
         Give the key's values in the order of the key columns, or by name; or its text as the table of duplicates shows

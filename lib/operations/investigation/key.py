@@ -91,7 +91,7 @@ class KeyStory:
         }
 
 
-def explain_key(scope: Scope, *values: Any, **named: Any) -> KeyStory:
+def explain_key(scope: Scope, /, *values: Any, **named: Any) -> KeyStory:
     """All that is known of one key of the run's date.
 
     Args:

@@ -14,6 +14,8 @@ from lib.verdict.section import Section, Table, facts
 from lib.words.dates import local_time
 from lib.words.nouns import counted
 
+# What most likely happened stands below them.
+_MOST_KEYS = 30
 _SAID: Mapping[bool | None, str] = {True: "yes", False: "no", None: "not known"}
 
 
@@ -30,10 +32,12 @@ def key_section(scope: Scope, story: KeyStory) -> Section:
 def _candidates(story: KeyStory) -> Table:
     names = list(story.candidates[0].key)
     counts = [(one.rows, one.stored_rows - one.rows) for one in story.candidates]
-    rows = [(*key_texts(one.key, names), *count) for one, count in zip(story.candidates, counts, strict=True)]
     whole = [(*one.key.values(), *count) for one, count in zip(story.candidates, counts, strict=True)]
+    first = zip(story.candidates[:_MOST_KEYS], counts, strict=False)
+    rows = [(*key_texts(one.key, names), *count) for one, count in first]
     caption, columns = f"Keys of {story.day}", (*names, "Rows", "Inactive rows")
-    return Table(caption, columns, rows, shown=20, file=AllRows(caption, columns, whole))
+    note = f"The first {_MOST_KEYS} of {len(whole):,}." if len(whole) > _MOST_KEYS else ""
+    return Table(caption, columns, rows, note, file=AllRows(caption, columns, whole))
 
 
 def _rows(scope: Scope, story: KeyStory) -> Table:

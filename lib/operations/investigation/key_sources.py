@@ -51,11 +51,13 @@ class Writer:
         batch_id: The batch.
         rows: Rows of the key that are known to be its own; None: not known which.
         known_by: How that is known.
+        is_certain: Whether it wrote one of them; else it only may have.
     """
 
     batch_id: str
     rows: int | None
     known_by: str
+    is_certain: bool = True
 
     __repr__ = brief("batch_id", "rows", "known_by")
 
@@ -148,8 +150,12 @@ def _of_date(runs: Sequence[LedgerRun], logged: Sequence[Consolidation]) -> list
     ledger = dict.fromkeys(run.batch_id for run in reversed(runs))
     merged = dict.fromkeys(run.batch_id for run in logged if run.batch_id and run.has_merge)
     return [
-        *(Writer(batch, None, "possible: the ledger has it for the date") for batch in ledger),
-        *(Writer(batch, None, "possible: a MERGE of the date is logged") for batch in merged if batch not in ledger),
+        *(Writer(batch, None, "possible: the ledger has it for the date", is_certain=False) for batch in ledger),
+        *(
+            Writer(batch, None, "possible: a MERGE of the date is logged", is_certain=False)
+            for batch in merged
+            if batch not in ledger
+        ),
     ]
 
 

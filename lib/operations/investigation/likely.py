@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from lib.consolidation.upkeep.duplicates import DuplicateGroup, DuplicateKind
 from lib.operations.investigation.key_sources import Sources, Writer
 from lib.operations.scope import Scope
 from lib.words.dates import local_time
-from lib.words.nouns import agreeing, counted
+from lib.words.nouns import counted
 from lib.words.quantities import spoken_seconds
 
 _MOST_NAMED = 3
-_ONE_BATCH = frozenset({DuplicateKind.SAME_ID, DuplicateKind.IDENTICAL})
 
 
 def most_likely(scope: Scope, rows: int, superseded: int, group: DuplicateGroup | None, sources: Sources) -> str:
@@ -37,7 +37,7 @@ def next_look(scope: Scope, rows: int, superseded: int, sources: Sources) -> str
     commands, day = scope.platform.commands, scope.game_date
     if rows > 1:
         diagnose = commands.run("duplicate_diagnosis", {"date": day})
-        if sources.writers and "ledger" not in sources.not_read and not sources.ledger:
+        if is_past_the_fence(scope, sources):
             verify = commands.run("deploy_verify", {"date": day})
             return f"See the repair: {diagnose}; then what still writes without the fence: {verify}"
         return f"See the repair and the date's timeline: {diagnose}"
@@ -69,17 +69,17 @@ def _waiting(sources: Sources) -> str:
 
 
 def _cause(group: DuplicateGroup, sources: Sources) -> str:
-    names = list(dict.fromkeys(writer.batch_id for writer in sources.writers if _is_certain(writer)))
-    told = _named(names)
-    if group.kind in _ONE_BATCH and len(names) < 2:
-        what = "the same rows were written twice" if group.kind is DuplicateKind.IDENTICAL else "consolidated twice"
-        if group.kind is DuplicateKind.IDENTICAL:
-            return f"The same row was written {_times(group.rows)}{f' by {told}' if names else ''}"
-        return f"{told or 'One batch'} was {what.replace('twice', _times(group.rows))}"
+    names = _certain(sources.writers)
+    told, times = _named(names), "twice" if group.rows == 2 else f"{group.rows} times"
     if len(names) > 1:
-        verb = "raced" if sources.overlap else "each inserted the key"
-        return f"{told} {verb}"
-    of = f" and one of them is of {told}" if names else ""
+        return f"{told} {'raced' if sources.overlap else 'each inserted the key'}"
+    if group.kind is DuplicateKind.SAME_ID:
+        return f"{told or 'One batch'} was consolidated {times}"
+    if group.kind is DuplicateKind.IDENTICAL:
+        return f"The same row was written {times}{f' by {told}' if names else ''}"
+    if any(writer.rows == group.rows for writer in sources.writers):
+        return f"{told} inserted the key {times}, with rows that differ"
+    of = f", and one of them is of {told}" if names else ""
     return f"Two generations of the row, or two batches, were inserted for one key{of}"
 
 
@@ -91,15 +91,20 @@ def _how(scope: Scope, sources: Sources) -> str:
         without = ", without the lock" if any(run.merged_without_lock for run in sources.overlap) else ""
         at = local_time(second.started_at, scope.platform.environment.timezone)
         said.append(f"two MERGEs overlapped from {at}{without}")
-    certain = [writer for writer in sources.writers if _is_certain(writer)]
-    if certain and not sources.ledger and "ledger" not in sources.not_read:
+    if is_past_the_fence(scope, sources):
         said.append("the ledger has no such consolidation, so the fence did not guard it")
     if not sources.writers:
         said.append("no source names what wrote them")
-    elif not certain:
-        possible = len(sources.writers)
-        said.append(f"{counted(possible, 'batch')} of the date {agreeing(possible, 'is')} on record, and may have")
+    elif not _certain(sources.writers):
+        said.append(f"the date has {counted(len(sources.writers), 'batch')} on record, and no row shows which it is of")
     return "".join(f"; {one}" for one in said)
+
+
+def is_past_the_fence(scope: Scope, sources: Sources) -> bool:
+    """Whether the ledger would have a row of their batches if the fence had guarded them, and has none."""
+    kept_days = scope.platform.table.retention.ledger_days
+    is_kept = kept_days is None or scope.game_date > (scope.now - timedelta(days=kept_days)).date()
+    return bool(_certain(sources.writers)) and is_kept and not sources.ledger and "ledger" not in sources.not_read
 
 
 def _apart(group: DuplicateGroup) -> str:
@@ -108,16 +113,12 @@ def _apart(group: DuplicateGroup) -> str:
 
 
 def _by(writers: Sequence[Writer]) -> str:
-    certain = [writer.batch_id for writer in writers if _is_certain(writer)]
-    return f"; {_named(certain)} wrote it" if certain else ""
+    names = _certain(writers)
+    return f"; {_named(names)} wrote it" if names else ""
 
 
-def _is_certain(writer: Writer) -> bool:
-    return not writer.known_by.startswith("possible")
-
-
-def _times(number: int) -> str:
-    return "twice" if number == 2 else f"{number} times"
+def _certain(writers: Sequence[Writer]) -> list[str]:
+    return list(dict.fromkeys(writer.batch_id for writer in writers if writer.is_certain))
 
 
 def _named(names: Sequence[str]) -> str:
