@@ -278,7 +278,7 @@ class Table:
         return f'<p class="note">{unbroken(" ".join(map(text_of, remarks)))}</p>' if remarks else ""
 
     def __repr__(self) -> str:
-        return f"{self.caption}: {counted(len(self.rows), 'row')}"
+        return f"{text_of(self.caption)}: {counted(len(self.rows), 'row')}"
 
 
 def facts(caption: str, values: Mapping[str, Any]) -> Table:

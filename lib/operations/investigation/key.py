@@ -70,7 +70,9 @@ class KeyStory:
         return {
             "date": self.day.isoformat(),
             "key": _plain(self.key),
-            "candidates": [_plain(asdict(one)) for one in self.candidates],
+            "candidates": [
+                {"key": _plain(one.key), "rows": one.rows, "stored_rows": one.stored_rows} for one in self.candidates
+            ],
             "rows": [_plain(row) for row in self.rows],
             "inactive_rows": [_plain(row) for row in self.inactive],
             "differs_in": list(group.differs) if group else [],

@@ -87,11 +87,13 @@ def _sources(scope: Scope, story: KeyStory) -> Iterator[Table]:
     sources, zone = story.sources, scope.platform.environment.timezone
     writers = [(one.batch_id, "not known" if one.rows is None else one.rows, one.known_by) for one in sources.writers]
     yield Table("Batches that wrote them", ("Batch", "Rows", "Known by"), writers)
+    caption = "Ledger of these batches"
     if why := sources.not_read.get("ledger"):
-        yield _not_read("Ledger of these batches", why)
+        yield _not_read(caption, why)
+    elif sources.ledger:
+        yield ledger_table(scope.platform, caption, sources.ledger)
     else:
-        note = "" if sources.ledger else "A MERGE that is logged and not here was not made by this library: no fence."
-        yield ledger_table(scope.platform, "Ledger of these batches", sources.ledger, note)
+        yield facts(caption, {"no row": "a MERGE that is logged and has none was not this library's: it had no fence"})
     if why := sources.not_read.get("logs"):
         yield _not_read("Log lines of these batches", why)
     else:

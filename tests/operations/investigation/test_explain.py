@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -71,6 +72,7 @@ def test_a_batch_that_was_consolidated_twice(scope: Scope, raced: tuple[Path, Ra
     )
     assert list(found.df["prediction_id"]) == list(group.row_ids)
     assert [str(mark) for mark in found.df["A repair has it"]] == ["kept", "removed"]
+    assert found["ledger"].rows[0][0] == "no row"
     assert found["batches"].rows == [(plan.batch_id, 2, "its staging table still holds the row")]
     assert found["Left in staging"].df["Merged, by the ledger"].tolist() == ["no"]
     assert {"MERGE started", "MERGE complete"} <= set(found["log lines"].df["Means"])
@@ -86,7 +88,9 @@ def test_two_batches_that_raced(scope: Scope, raced: tuple[Path, RacePlan]) -> N
     assert story.likely.startswith(f"{rivals[0]} and {rivals[1]} raced, created 0.4 s apart; two MERGEs overlapped")
     html = everything_in(scope.explain(**group.key))
     assert '<ins><span class="hidden">kept </span>' in html
-    assert story.as_data()["rows"][0]["prediction_id"] == group.keep
+    data = json.loads(json.dumps(story.as_data()))
+    assert data["rows"][0]["prediction_id"] == group.keep
+    assert [one["is_merged"] for one in data["staging"]] == [False, False]
 
 
 def test_each_key_is_found_by_its_text_its_values_or_a_row(scope: Scope) -> None:
@@ -116,6 +120,7 @@ def test_a_part_lists_the_keys_that_it_fits_the_worst_first(scope: Scope) -> Non
     assert counts == sorted(counts, reverse=True)
     assert (counts[0], counts[-1]) == (2, 1)
     assert sum(count > 1 for count in counts) == len(scope.duplicates.explained(scope.day).groups)
+    assert json.loads(json.dumps(story.as_data()))["candidates"][0]["key"]["game_id"] == game
     listed = scope.explain(game_id=game)
     assert len(listed.df) == len(counts)
     assert len(scope.explain(listed.df.iloc[0]).df) == 2
