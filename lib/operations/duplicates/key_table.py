@@ -12,6 +12,7 @@ from typing import Any
 from lib.consolidation.upkeep.duplicates import DuplicateGroup, Explanation
 from lib.verdict.all_rows import AllRows
 from lib.verdict.cells import Difference, Differences, Id
+from lib.verdict.live import is_live
 from lib.verdict.section import Table
 from lib.words.dates import zone
 from lib.words.nouns import counted
@@ -44,7 +45,8 @@ def key_table(explained: Explanation, key: Sequence[str], *, timezone: str, file
         groups[len(rows)] = _heading(members)
         rows += map(shown.row, members)
     more = f" {counted(explained.keys_left_out, 'more key', 'was')} not read." if explained.keys_left_out else ""
-    note = f"A repair keeps the row named first, and removes what is struck out; it backs up both before.{more}"
+    follow = ' To follow one of them: scope.explain("its text").' if is_live() and explained.groups else ""
+    note = f"A repair keeps the row named first, and removes what is struck out; it backs up both before.{more}{follow}"
     caption = ", ".join([f"Duplicate keys of {explained.count.game_date}", *map(" ".join, shared.items())])
     return Table(caption, shown.head(explained), rows, note, shown=20, groups=groups, file=file)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from lib.consolidation.upkeep.one_key import MOST_ROWS
 from lib.operations.duplicates.key_table import key_texts, versions
 from lib.operations.investigation.key import KeyStory
 from lib.operations.scope import Scope
@@ -51,7 +52,9 @@ def _rows(scope: Scope, story: KeyStory) -> Table:
     if not differing:
         groups = {0: "The rows agree in every column"} if len(story.rows) > 1 else {}
     return Table(
-        f"{counted(number, 'row')} of {key}" if number else f"Rows of {key}",
+        f"{'the first ' if number >= MOST_ROWS else ''}{counted(number, 'row')} of {key}"
+        if number
+        else f"Rows of {key}",
         headings,
         [(name, *_values(story, name, differing)) for name in names],
         "A repair keeps what stands first, and removes what is struck out." if differing else "",
