@@ -24,6 +24,7 @@ from lib.consolidation.staging_names import StagingNames
 from lib.consolidation.table_spec import TableSpec
 from lib.errors import RunbookError, UserError
 from lib.locking import LOCK_TIMEOUT_SECONDS, Lease, LockError, LockServiceUnavailable, NothingToRelease
+from lib.words.brief import brief
 
 if TYPE_CHECKING:
     from google.cloud import bigquery
@@ -95,6 +96,8 @@ class ConsolidationLock:
         bq_client: Where a forced release moves the fence; by default a client of the project.
     """
 
+    __repr__ = brief()
+
     def __init__(self, project_id: str, bq_client: bigquery.Client | None = None) -> None:
         self.project_id = project_id
         self._locks = _locks(project_id, TABLE, lambda: _warehouse(project_id, bq_client))
@@ -146,6 +149,8 @@ class ConsolidationLock:
 class BatchStagingWriter:
     """Writes a worker's predictions into a staging table of their own."""
 
+    __repr__ = brief()
+
     def __init__(self, bq_client: bigquery.Client, project_id: str, dataset_prefix: str = "") -> None:
         self.project_id = project_id
         self._writer = consolidation.BatchStagingWriter(_warehouse(project_id, bq_client), _table(dataset_prefix))
@@ -171,6 +176,8 @@ class BatchStagingWriter:
 
 class BatchConsolidator:
     """Merges a batch's staging tables into the main table."""
+
+    __repr__ = brief()
 
     def __init__(self, bq_client: bigquery.Client, project_id: str, dataset_prefix: str = "") -> None:
         spec, warehouse = _table(dataset_prefix), _warehouse(project_id, bq_client)

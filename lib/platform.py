@@ -14,6 +14,7 @@ from lib import embedded, gcp, places
 from lib.environment import Environment, load_environment
 from lib.errors import CorruptState, NotAsked, Unavailable
 from lib.locking.lock import ConsolidationLock
+from lib.words.brief import brief
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -81,6 +82,8 @@ class Platform:
 
     environment: Environment
     adapters: Adapters
+
+    __repr__ = brief("name", "table.table")
 
     @property
     def name(self) -> str:

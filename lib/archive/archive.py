@@ -18,6 +18,7 @@ from lib.archive.local_store import LocalStore
 from lib.archive.record import RUN_ID_MOMENT, NewerRecord, RunRecord, from_json, to_json, utc_now
 from lib.archive.store import Store
 from lib.errors import Unavailable, UserError
+from lib.words.brief import brief
 from lib.words.nouns import counted
 from lib.words.text import one_line
 
@@ -33,6 +34,8 @@ class Run:
 
     place: str
     record: RunRecord
+
+    __repr__ = brief("place", "record.verdict")
 
     @property
     def run_id(self) -> str:
@@ -84,6 +87,8 @@ class Archive:
         UserError: It can be no archive, see `open_store`.
         Unavailable: There are no credentials for it.
     """
+
+    __repr__ = brief("root")
 
     def __init__(self, root: str | Path | None = None) -> None:
         self.store = open_store(str(root) if root is not None else places.outputs())

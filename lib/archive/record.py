@@ -20,6 +20,7 @@ from lib.verdict.change import Change
 from lib.verdict.check import Check
 from lib.verdict.conclusion import Conclusion, RunCost
 from lib.verdict.verdict import Verdict
+from lib.words.brief import brief
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -163,6 +164,8 @@ class RunRecord:
     given: tuple[str, ...] | None = None
     changed: tuple[Change, ...] = ()
     notifications: tuple[str, ...] = ()
+
+    __repr__ = brief("run_id", "runbook", "verdict", "headline")
 
     @property
     def plan(self) -> str | None:

@@ -15,6 +15,7 @@ from lib.embedded.duckdb_warehouse import DuckdbWarehouse
 from lib.embedded.logs import FileLogReader, JsonLinesHandler, log_path
 from lib.embedded.sqlite_locks import SqliteLockStore
 from lib.environment import Environment
+from lib.words.brief import brief
 
 if TYPE_CHECKING:
     from lib.embedded.activity import LocalActivity
@@ -54,6 +55,8 @@ class EmbeddedAdapters:
     Args:
         home: The folder (see `lib.places.home`).
     """
+
+    __repr__ = brief()
 
     def __init__(self, home: Path, environment: Environment) -> None:
         self.home = home

@@ -20,6 +20,7 @@ from typing import Any
 from lib.errors import UserError
 from lib.locking.errors import LockServiceUnavailable
 from lib.locking.store import AuditEntry, Claim, LockRecord, Observation
+from lib.words.brief import brief
 
 _MICROSECONDS = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000"
 _POLL_SECONDS = 0.004
@@ -69,6 +70,8 @@ class SqliteLockStore:
         path: The file; it and its folder are made when missing.
         request_timeout_seconds: How long to wait for another process's write.
     """
+
+    __repr__ = brief()
 
     def __init__(self, path: Path, *, request_timeout_seconds: float = 5.0) -> None:
         self._path = path

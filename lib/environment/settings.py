@@ -23,6 +23,7 @@ from lib.environment.strict import STRICT, refuse_truth_values
 from lib.environment.table import table_spec, with_staging
 from lib.errors import UserError
 from lib.settings_file import checked_settings, read_yaml
+from lib.words.brief import brief
 from lib.words.choices import no_such
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ class Environment:
     entity: str = ""
     retention: Retention = Retention()
     approval: ApprovalMode = "digest"
+
+    __repr__ = brief("name", "platform", "table_spec.table", "timezone")
 
     def __post_init__(self) -> None:
         self.batch_state.check_platform(self.platform)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lib.environment import Environment
 from lib.gcp.clients import GoogleClients
 from lib.gcp.errors import BIGQUERY
+from lib.words.brief import brief
 
 if TYPE_CHECKING:
     from lib.gcp.bigquery_activity import BigqueryActivity
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 class GoogleAdapters:
     """Adapters to one project, each with its client library when first asked for."""
+
+    __repr__ = brief()
 
     def __init__(self, environment: Environment, clients: GoogleClients | None = None) -> None:
         self._environment = environment

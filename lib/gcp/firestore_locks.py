@@ -31,6 +31,7 @@ from lib.gcp import firestore_documents as documents
 from lib.gcp.errors import FIRESTORE, message
 from lib.locking.errors import LockOutcomeUnknown, LockServiceUnavailable
 from lib.locking.store import AuditEntry, Claim, LockRecord, Observation
+from lib.words.brief import brief
 
 AUDIT_COLLECTION = "consolidation_lock_audit"
 
@@ -68,6 +69,8 @@ class FirestoreLockStore:
         client: A client to use; by default one is made at the first call.
         request_timeout_seconds: The longest that one call takes, retries included.
     """
+
+    __repr__ = brief()
 
     def __init__(
         self,

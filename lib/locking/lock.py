@@ -23,6 +23,7 @@ from lib.locking.errors import (
 from lib.locking.heartbeat import Heartbeat
 from lib.locking.lease import Lease, LeaseTiming
 from lib.locking.store import AuditEntry, Claim, LockRecord, LockStore, Observation
+from lib.words.brief import brief
 from lib.words.dates import checked_game_date
 
 logger = logging.getLogger(__name__)
@@ -58,6 +59,8 @@ class ConsolidationLock:
         actor: Who releases by force, for the audit record; by default whose credentials the default
             store uses, and with a `store` the account that this process runs under.
     """
+
+    __repr__ = brief("project_id")
 
     def __init__(
         self,

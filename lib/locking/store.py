@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from lib.words.brief import brief
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -35,6 +37,8 @@ class Claim:
     batch_id: str
     lease_seconds: float
     host: str
+
+    __repr__ = brief("lock_key", "batch_id", "host", "lease_seconds")
 
     @property
     def holder(self) -> str:
@@ -61,6 +65,8 @@ class LockRecord:
     renewed_at: datetime
     version: str
 
+    __repr__ = brief("claim.lock_key", "claim.batch_id", "claim.host", "expires_at")
+
     @property
     def expires_at(self) -> datetime:
         """When the lease ends unless it is renewed, in the store's time."""
@@ -76,6 +82,8 @@ class Observation:
 
     record: LockRecord | None
     read_at: datetime
+
+    __repr__ = brief("record", "read_at")
 
     @property
     def is_expired(self) -> bool:
@@ -110,6 +118,8 @@ class AuditEntry:
     was_live: bool
     released_at: datetime
     token: int
+
+    __repr__ = brief("removed.claim.lock_key", "removed.claim.batch_id", "actor", "released_at")
 
     def as_data(self) -> Mapping[str, Any]:
         return {

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from lib.consolidation.identifiers import TableName
+from lib.words.brief import brief
 
 
 class JobState(StrEnum):
@@ -87,6 +88,8 @@ class QueryCost:
     statement: str
     estimated_bytes: int | None = None
     read_bytes: int | None = None
+
+    __repr__ = brief("statement", "estimated_bytes", "read_bytes")
 
 
 class WarehouseActivity(Protocol):

@@ -16,6 +16,7 @@ from warnings import catch_warnings
 from lib import places
 from lib.errors import UserError
 from lib.runbooks.parameters import ENVIRONMENT_PARAMETER, Parameter, declared_parameters, resolve_values
+from lib.words.brief import brief
 from lib.words.choices import no_such
 
 _MAX_REASON = 300
@@ -38,6 +39,8 @@ class Runbook:
     """A notebook that can be run; the stem of its file is the runbook's name."""
 
     path: Path
+
+    __repr__ = brief("name")
 
     @property
     def name(self) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from lib.words.brief import brief
+
 MEDIA_TYPE = "application/vnd.consolidation-runbooks.change+json"
 
 
@@ -35,6 +37,8 @@ class Change:
     undo: str = ""
     note: str = ""
     is_certain: bool = True
+
+    __repr__ = brief("action", "target", "what")
 
     def as_data(self) -> dict[str, Any]:
         """The payload stored under `MEDIA_TYPE`, which a step displays as a list."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from lib.errors import CouldNotLook
 from lib.verdict.verdict import Verdict
+from lib.words.brief import brief
 from lib.words.dates import kept_moment
 from lib.words.quantities import Value, as_data
 
@@ -97,6 +98,8 @@ class Check:
     affects: str = ""
     can_wait: str = ""
 
+    __repr__ = brief("id", "verdict", "summary")
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "commands", Looking.all_of(self.commands, "Check.commands"))
         object.__setattr__(self, "changes", Changing.all_of(self.changes, "Check.changes"))
@@ -132,6 +135,8 @@ class Question:
     commands: Sequence[Looking] = ()
     affects: str = ""
     can_wait: str = ""
+
+    __repr__ = brief("id", "name")
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.id):

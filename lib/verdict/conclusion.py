@@ -16,6 +16,7 @@ from lib.verdict.check import Check
 from lib.verdict.live import is_live, style
 from lib.verdict.next_notebook import notebook_with_parameters
 from lib.verdict.verdict import Verdict, worst
+from lib.words.brief import brief
 from lib.words.quantities import spoken_bytes
 from lib.words.runbook_commands import NextRunbook, parts_of
 from lib.words.text import one_line
@@ -54,6 +55,8 @@ class Conclusion:
     checks: tuple[Check, ...]
     headline: str
     cost: RunCost | None = None
+
+    __repr__ = brief("verdict", "headline")
 
     @property
     def verdict(self) -> Verdict:

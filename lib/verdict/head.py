@@ -22,7 +22,7 @@ from lib.words.nouns import counted
 from lib.words.text import text_of
 
 if TYPE_CHECKING:
-    from lib.verdict.section import Findings
+    from lib.verdict.findings import Findings
 
 CELL = "head"
 # By the same ids the head is renewed wherever it is displayed: a cell that was copied is never out of date.

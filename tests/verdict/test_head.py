@@ -16,9 +16,10 @@ from traitlets.config import Config
 
 from lib.errors import UserError
 from lib.verdict.check import Looking, Question
+from lib.verdict.findings import Findings
 from lib.verdict.head import HEAD, verdict_so_far
 from lib.verdict.live import ARCHIVED_VARIABLE
-from lib.verdict.section import Findings, Section
+from lib.verdict.section import Section
 from lib.verdict.timeline.data import Timeline
 from lib.verdict.timeline.drawing import Picture, drawn
 from lib.verdict.verdict import Verdict

@@ -23,6 +23,7 @@ from lib.verdict.change import Change
 from lib.verdict.check import Looking, Question
 from lib.verdict.section import Section, Table, facts
 from lib.verdict.verdict import Verdict
+from lib.words.brief import brief
 from lib.words.dates import local_time
 from lib.words.quantities import Value, in_one_line
 
@@ -42,6 +43,8 @@ class Applied:
     after: Mapping[str, Value]
     undo: str = ""
     is_filed: bool = False
+
+    __repr__ = brief("what")
 
 
 class Action(Protocol):
@@ -88,6 +91,8 @@ class Request:
 
     action: Action | None
     approval: Approval
+
+    __repr__ = brief("action", "approval")
 
     def carried_out(self, platform: Platform) -> Section:
         """See `carry_out`; nothing to show when nothing was asked for."""

@@ -19,6 +19,7 @@ from lib.errors import Finding, UserError
 from lib.platform import Platform
 from lib.ports.commands import Commands
 from lib.verdict.check import Changing, Check, Looking, Question
+from lib.words.brief import brief
 
 WHY = "why it is safe"
 LIFE = timedelta(minutes=15)
@@ -43,6 +44,8 @@ class PlanDigest:
 
     text: str
     expires_at: datetime
+
+    __repr__ = brief("text", "expires_at")
 
     @classmethod
     def parse(cls, text: str) -> PlanDigest:
@@ -127,6 +130,8 @@ class Plan:
     found: Any = None
     words: tuple[str, ...] = ()
 
+    __repr__ = brief("action", "target", "summary")
+
     def digest(self, platform: Platform, now: datetime) -> PlanDigest:
         """What a person hands back to approve this plan."""
         return digest_of(self._identity(platform), self.state, now)
@@ -181,6 +186,8 @@ class Approval:
     target: str = ""
     plan: str = ""
     reason: str = ""
+
+    __repr__ = brief("target", "plan", "reason")
 
     @property
     def is_given(self) -> bool:

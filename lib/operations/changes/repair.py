@@ -21,6 +21,7 @@ from lib.verdict.all_rows import AllRows
 from lib.verdict.check import Question
 from lib.verdict.live import is_live
 from lib.verdict.section import Section, Table, or_fault, section
+from lib.words.brief import brief
 from lib.words.choices import ensure_one_of
 from lib.words.nouns import counted
 from lib.words.quantities import Value
@@ -115,6 +116,8 @@ class Repair:
     counted: DuplicateCount | None = None
     rows: AllRows | None = None
 
+    __repr__ = brief("_game_date")
+
     def plan(self) -> Plan:
         day = self.game_date.isoformat()
         kept_until = new_backup(self.platform.table, self.game_date).kept_until
@@ -178,6 +181,8 @@ class UndoRepair:
     game_date: date
     backup: str
     keeps_own_record: bool = False
+
+    __repr__ = brief("_game_date")
 
     def plan(self) -> Plan:
         """Raises `UserError` when there is no such backup of the date."""

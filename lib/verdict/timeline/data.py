@@ -14,6 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from lib.errors import UserError
+from lib.words.brief import brief
 from lib.words.dates import zone
 
 if TYPE_CHECKING:
@@ -198,6 +199,8 @@ class Timeline:
     marks: tuple[Mark, ...] = ()
     overview: Overview | None = None
     notes: tuple[str, ...] = ()
+
+    __repr__ = brief("title")
 
     def __post_init__(self) -> None:
         zone(self.timezone)
