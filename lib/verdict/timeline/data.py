@@ -86,6 +86,8 @@ class Bar:
     ending: Ending = Ending.NONE
     count: int = 1
 
+    __repr__ = brief("part", "batch", "start")
+
     def __post_init__(self) -> None:
         _check_texts(LONGEST_NAME, self.batch)
         _check_moments(self.start, self.end)
@@ -107,6 +109,8 @@ class Overlap:
     end: datetime
     count: int
     batches: str
+
+    __repr__ = brief("count", "batches", "start")
 
     def __post_init__(self) -> None:
         _check_texts(LONGEST_NOTE, self.batches)
@@ -134,6 +138,8 @@ class Lock:
     name: str
     holds: tuple[Hold, ...] = ()
     note: str = ""
+
+    __repr__ = brief("name", "holds")
 
     def __post_init__(self) -> None:
         _check_texts(LONGEST_NAME, self.name, self.note)
