@@ -12,7 +12,10 @@ from lib.cli import options
 from lib.cli.terminal import echo_section, exit_as, printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lib.operations.changes.action import Action
+    from lib.operations.changes.plan import Plan
     from lib.platform import Platform
 
 
@@ -110,7 +113,7 @@ def audit(environment: str, as_json: bool) -> None:
         click.echo(
             printable(
                 f"{record.filed_at:%Y-%m-%d %H:%M:%S} UTC  {record.action} of {record.target}  {state}  "
-                f"by {record.actor}: {record.reason}"
+                f"by {record.who}: {record.reason}"
             )
         )
         click.echo(printable(f"    undo: {record.undo}"))
@@ -138,24 +141,37 @@ def show_or_apply(
 def show_plan(platform: Platform, action: Action, words: tuple[str, ...], *, as_json: bool = False) -> None:
     """What the action would do, and the command that does it. Changes nothing."""
     from lib.operations.changes.plan import WHY
+    from lib.operations.changes.signed_approval import keep
 
     found = action.plan()
     digest = found.digest(platform, datetime.now(UTC))
     following = platform.commands.changing(*words, "--plan", digest.text, "--reason", WHY)
+    approving = found.approve_command(platform.commands, digest) if platform.environment.needs_approval else ""
+    if not found.nothing_to_do:
+        keep(platform, found, digest)
     if as_json:
         facts = {"changed": False, "action": found.action, "target": found.target, "state": found.state}
-        approval = {"plan": digest.text, "holds_until": digest.expires_at.isoformat(), "next": following}
+        first = {"approve": approving} if approving else {}
+        approval = {"plan": digest.text, "holds_until": digest.expires_at.isoformat(), **first, "next": following}
         nothing = {"nothing_to_do": found.nothing_to_do}
         options.echo_json({**facts, **(nothing if found.nothing_to_do else {"summary": found.summary, **approval})})
         return
     if found.nothing_to_do:
         click.echo(printable(found.nothing_to_do))
         return
-    click.echo(printable(f"It would {found.summary}."))
-    for fact, value in found.state.items():
-        click.echo(f"  {printable(f'{fact}: {value}')}")
+    for line in plan_lines(found):
+        click.echo(line)
     click.echo(f"Nothing was changed. The plan holds until {digest.expires_at:%Y-%m-%d %H:%M} UTC: {digest.text}")
+    if approving:
+        click.echo(f"Have it approved by a person, at a terminal: {approving}")
     click.echo(f"Next: {following}")
+
+
+def plan_lines(plan: Plan) -> Iterator[str]:
+    """What it would do, and what it rests on; for a terminal."""
+    yield printable(f"It would {plan.summary}.")
+    for fact, value in plan.state.items():
+        yield f"  {printable(f'{fact}: {value}')}"
 
 
 def apply_plan(

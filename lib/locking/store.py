@@ -102,6 +102,7 @@ class AuditEntry:
         released_at: The store's commit time.
         token: `released_at` in microseconds: greater than the removed record's
             token, and not greater than any later acquisition's.
+        approval: A person's signed approval, as JSON; empty: none was needed.
     """
 
     removed: LockRecord
@@ -110,6 +111,7 @@ class AuditEntry:
     was_live: bool
     released_at: datetime
     token: int
+    approval: str = ""
 
     def as_data(self) -> Mapping[str, Any]:
         return {
@@ -125,6 +127,7 @@ class AuditEntry:
             "actor": self.actor,
             "reason": self.reason,
             "released_at": self.released_at.isoformat(),
+            "approval": self.approval,
         }
 
 
@@ -155,7 +158,9 @@ class LockStore(Protocol):
         """Remove exactly this version. False: it has changed or is gone."""
         ...
 
-    def delete_audited(self, record: LockRecord, *, actor: str, reason: str, was_live: bool) -> AuditEntry | None:
+    def delete_audited(
+        self, record: LockRecord, *, actor: str, reason: str, was_live: bool, approval: str = ""
+    ) -> AuditEntry | None:
         """Remove exactly this version and file the audit entry, in one commit.
 
         None: the record has changed or is gone, and nothing was written.

@@ -3,6 +3,8 @@
 A plan shows what would be done and carries a digest of the live state that it was made
 from. Nothing is done unless a person names the target, gives a reason and hands that
 digest back; then the state is looked at again, and if it has moved the change is refused.
+Where the environment asks for it, a person has to have signed the plan as well: `apply_plan`
+looks for that, whichever command or notebook it is.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from lib.consolidation.upkeep.audit import ActionRecord, AuditTrail, as_json
 from lib.errors import Finding, RunbookError, SourceUnavailable, UserError
 from lib.operations.changes.audit import progress_of, record_of, record_table
 from lib.operations.changes.plan import Approval, Plan
+from lib.operations.changes.signed_approval import keep, use_approval
 from lib.platform import Platform
 from lib.verdict.change import Change
 from lib.verdict.check import Check, Looking, Question
@@ -104,6 +107,7 @@ def carry_out(platform: Platform, action: Action, approval: Approval, *, now: da
     Raises:
         UserError: Another target was named; nothing was changed.
         PlanOutdated: The plan has expired or no longer holds; nothing was changed.
+        NotApproved: The environment asks for a person's approval, and there is none that holds; nothing was changed.
         Finding: The change itself was refused; nothing was changed.
     """
     moment = now or datetime.now(UTC)
@@ -116,19 +120,28 @@ def carry_out(platform: Platform, action: Action, approval: Approval, *, now: da
 
 
 def shown(platform: Platform, plan: Plan, now: datetime) -> Section:
-    """The plan, its digest, and the command that applies it. Changes nothing."""
+    """The plan, its digest, and the commands that approve and apply it. Changes nothing.
+
+    Raises:
+        LockServiceUnavailable: A person has to approve it, and it could not be kept for them.
+    """
     if plan.nothing_to_do:
         return Section((_outcome(plan).passes(plan.nothing_to_do),), plan.exhibits)
     digest = plan.digest(platform, now)
+    keep(platform, plan, digest)
     command = plan.command(platform.commands, digest)
+    commands, first = [command], ""
+    if platform.environment.needs_approval:
+        approve = plan.approve_command(platform.commands, digest)
+        commands, first = [approve, command], f"Have it approved by a person, at a terminal: {approve}. Then: "
     expires = local_time(digest.expires_at, platform.environment.timezone)
     question = _outcome(plan, {"plan": digest.text, "holds until": expires, **plan.state})
     summary = f"planned, and nothing was changed: {plan.summary}"
-    step = f"Apply the plan, with your own reason: {command}"
-    check = question.answer(Verdict.PASS, summary, step, changes=[command])
+    step = f"{first}Apply the plan, with your own reason: {command}"
+    check = question.answer(Verdict.PASS, summary, step, changes=commands)
     state = facts(f"What the plan rests on: {plan.target}", plan.state)
     note = f"It holds until {expires}, and is refused when what it rests on has moved. To undo it: {plan.undo}"
-    how = Table("To do what the plan says", ("Command",), [(command,)], note)
+    how = Table("To do what the plan says", ("Command",), [(each,) for each in commands], note)
     return Section((check,), (*plan.exhibits, state, how))
 
 
@@ -136,16 +149,21 @@ def apply_plan(platform: Platform, action: Action, plan: Plan, *, reason: str, d
     """Do what an approved plan says, read it back, and show what is on record.
 
     Raises:
+        NotApproved: The environment asks for a person's approval, and there is none that holds; nothing was changed.
         Finding: It was refused; nothing was changed.
         UserError: It cannot be done, or there is nothing to do; nothing was changed.
     """
     if plan.nothing_to_do:
         raise UserError(f"{plan.nothing_to_do}; nothing was changed")
+    requester = platform.actor
+    approval = use_approval(platform, plan, digest, requester)
     record = ActionRecord(
         action=plan.action,
         target=plan.target,
         environment=platform.name,
-        actor=platform.actor,
+        actor=requester,
+        approver=approval.approver if approval else "",
+        approval=approval.as_json() if approval else "",
         reason=reason,
         digest=digest,
         before=as_json(plan.state),

@@ -1,0 +1,249 @@
+"""Approval by a person: what they sign, and the one place where an approval is looked for and used up.
+
+What is signed is not the digest alone, which is short, but all that it stands for: the change, its
+target, the environment with its project and table, each fact of the live state, and the archive. Whoever applies
+the plan makes these words again from what is there, so a signature over other words is worth nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+from lib import places
+from lib.consolidation.upkeep.audit import as_json
+from lib.environment import Signers
+from lib.errors import Finding, Unavailable, UserError
+from lib.operations.changes.plan import LIFE_WITH_APPROVAL, Plan, PlanDigest
+from lib.operations.ssh_signature import BadSignature, SignedBy, sign, verified
+from lib.platform import Platform
+from lib.ports.approvals import Entry
+
+_PLAN, _USE, _APPROVAL = "plan", "use", "by_"
+_MOST_NAMED = 5
+
+
+class NotApproved(Finding):
+    """The change needs the approval of a person, and has none that holds; nothing was changed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedApproval:
+    """A person's approval of one plan, as the record of the change keeps it.
+
+    Attributes:
+        plan: The plan's digest.
+        approver: Who, by the first name of their line of allowed signers.
+        fingerprint: Of their key.
+        signed_at: When, by their clock (UTC, ISO 8601).
+        statement: What they signed.
+        signature: In OpenSSH's armour; `ssh-keygen -Y verify` checks it.
+    """
+
+    plan: str
+    approver: str
+    fingerprint: str
+    signed_at: str
+    statement: str
+    signature: str
+
+    def as_json(self) -> str:
+        return as_json(asdict(self))
+
+
+def keep(platform: Platform, plan: Plan, digest: PlanDigest) -> None:
+    """Keep a plan that is shown, for `runbook approve`; of one that needs no approval nothing is kept.
+
+    Raises:
+        LockServiceUnavailable: It was not kept, so nobody could approve it.
+    """
+    if platform.environment.needs_approval:
+        asked = {"action": plan.action, "parameters": {name: str(value) for name, value in plan.parameters.items()}}
+        platform.approvals.add(Entry(digest.text, _PLAN, as_json(asked)))
+
+
+def kept(platform: Platform, digest: PlanDigest) -> str:
+    """What `keep` wrote, or somebody else in its place: JSON, or any text.
+
+    Raises:
+        UserError: Nothing is kept of that plan.
+        LockServiceUnavailable: It cannot be read.
+    """
+    found = [entry.text for entry in platform.approvals.entries(digest.text) if entry.kind == _PLAN]
+    if not found:
+        raise UserError(
+            f"no plan {digest.text} is kept in environment {platform.name}; see whether it is of another one, and show "
+            "it there again; nothing was approved"
+        )
+    return found[0]
+
+
+def approve(platform: Platform, plan: Plan, digest: PlanDigest, key: Path | str, now: datetime) -> SignedApproval:
+    """Sign the plan, check the signature as the one who applies it will, and keep it.
+
+    Args:
+        platform: Where.
+        plan: Just made, and looked at by the person.
+        digest: Of it.
+        key: As in `sign`.
+        now: The moment (UTC).
+
+    Raises:
+        UserError: It was not signed, or not by an allowed signer; nothing was approved.
+        Unavailable: The approval may not have been kept.
+    """
+    ensure_short(digest, now)
+    signed_at = now.isoformat(timespec="seconds")
+    statement = _statement(platform, plan, digest.text, signed_at)
+    signature = sign(statement, key)
+    try:
+        by = verified(statement, signature, platform.environment.signers)
+    except BadSignature as error:
+        raise UserError(f"{error}; nothing was approved") from error
+    kind = f"{_APPROVAL}{sha256(signature.encode()).hexdigest()[:16]}"
+    platform.approvals.add(Entry(digest.text, kind, as_json({"signed_at": signed_at, "signature": signature})))
+    return _approval(digest.text, by, signed_at, statement, signature)
+
+
+def use_approval(platform: Platform, plan: Plan, digest: str, requester: str) -> SignedApproval | None:
+    """The choke point: find an approval of exactly this plan, and use it up; None: the environment asks for none.
+
+    The use is on record before anything is changed. If the process ends between the two, the approval
+    is used and the change was not made: a new plan needs a new approval.
+
+    Args:
+        platform: Where.
+        plan: Just made.
+        digest: That the requester has handed back.
+        requester: Who applies it.
+
+    Raises:
+        NotApproved: There is none that holds, or it was used; nothing was changed.
+        Unavailable: It is not known whether there is one; nothing was changed.
+        UserError: The allowed signers cannot be read, or ssh-keygen is not installed; nothing was changed.
+    """
+    if not platform.environment.needs_approval:
+        return None
+    asked = PlanDigest.parse(digest)
+    ensure_short(asked, datetime.now(UTC))
+    entries = platform.approvals.entries(asked.text)
+    if any(entry.kind == _USE for entry in entries):
+        raise _used(asked)
+    found = _found(platform, plan, asked, requester, [entry for entry in entries if entry.kind.startswith(_APPROVAL)])
+    use = {"requester": requester, "approver": found.approver, "used_at": datetime.now(UTC).isoformat()}
+    try:
+        is_first = platform.approvals.add(Entry(asked.text, _USE, as_json(use)))
+    except Unavailable as error:
+        raise Unavailable(f"nothing was changed, and the approval may be used up: {error}") from error
+    if not is_first:
+        raise _used(asked)
+    return found
+
+
+def ensure_short(digest: PlanDigest, now: datetime) -> None:
+    """Refuse a digest that was made to hold for longer than plans do, or holds no more."""
+    if not now < digest.expires_at <= now + LIFE_WITH_APPROVAL:
+        raise NotApproved(
+            f"the plan {digest.text} has expired, or claims to hold for more than an hour; nothing was changed; look "
+            "at a new plan"
+        )
+
+
+def approver_in(approval: str) -> str:
+    """Who approved, by a record's JSON; empty where nobody had to, or where somebody else wrote it."""
+    return _member(approval, "approver")
+
+
+def approval_in_words(approval: str) -> str:
+    """Who, by which key and when; empty where nobody had to."""
+    parts = [_member(approval, name) for name in ("approver", "fingerprint", "signed_at")]
+    return ", ".join(filter(None, parts))
+
+
+def _found(platform: Platform, plan: Plan, digest: PlanDigest, requester: str, entries: list[Entry]) -> SignedApproval:
+    signers, refusals = platform.environment.signers, dict[str, None]()
+    for entry in entries:
+        try:
+            approval = _judged(platform, plan, digest, entry, signers)
+            _ensure_another(platform, signers, approval, requester)
+        except BadSignature as error:
+            refusals[str(error)] = None
+        else:
+            return approval
+    why = f": {'; '.join([*refusals][:_MOST_NAMED])}" if refusals else ""
+    raise NotApproved(
+        f"the plan {digest.text} is not approved{why}; nothing was changed; a person approves it at a terminal: "
+        f"{plan.approve_command(platform.commands, digest)}"
+    )
+
+
+def _judged(platform: Platform, plan: Plan, digest: PlanDigest, entry: Entry, signers: Signers) -> SignedApproval:
+    signed_at, signature = _member(entry.text, "signed_at"), _member(entry.text, "signature")
+    statement = _statement(platform, plan, digest.text, signed_at)
+    return _approval(digest.text, verified(statement, signature, signers), signed_at, statement, signature)
+
+
+def _ensure_another(platform: Platform, signers: Signers, approval: SignedApproval, requester: str) -> None:
+    """Where two people are needed; names that cannot be compared are not two people."""
+    if platform.environment.approval != "two_people":
+        return
+    person = signers.person(requester)
+    if not person:
+        raise BadSignature(
+            f"{requester}, who applies it, has no line in {signers.path.name}, so it is not known whether they are "
+            f"{approval.approver}"
+        )
+    if approval.approver.lower() in person:
+        raise BadSignature(f"{approval.approver} approved it and {requester} applies it, and two people are needed")
+
+
+def _approval(plan: str, by: SignedBy, signed_at: str, statement: str, signature: str) -> SignedApproval:
+    return SignedApproval(
+        plan=plan,
+        approver=by.name,
+        fingerprint=by.fingerprint,
+        signed_at=signed_at,
+        statement=statement,
+        signature=signature,
+    )
+
+
+def _statement(platform: Platform, plan: Plan, digest: str, signed_at: str) -> str:
+    """What is signed; the same at every machine."""
+    return as_json(
+        {
+            "approves": digest,
+            **plan.identity(platform),
+            "state": dict(plan.state),
+            "archive": _archive(platform),
+            "signed at": signed_at,
+        }
+    )
+
+
+def _archive(platform: Platform) -> str:
+    """Where runs are kept, as far as requester and approver share it: a folder of a laptop is not shared."""
+    outputs = places.outputs()
+    if "://" in outputs:
+        return outputs
+    is_shared = platform.environment.platform == "embedded"
+    return str(Path(outputs).resolve()) if is_shared else "a folder of each machine"
+
+
+def _used(digest: PlanDigest) -> NotApproved:
+    return NotApproved(
+        f"the approval of the plan {digest.text} was used before, and holds once; nothing was changed now; see whether "
+        "the change was made then: runbook audit; if it was not, look at a new plan and have it approved"
+    )
+
+
+def _member(text: str, name: str) -> str:
+    """A text in JSON that anybody may have written; empty where there is none."""
+    try:
+        value = json.loads(text)[name]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return ""
+    return value if isinstance(value, str) else ""
