@@ -1,13 +1,13 @@
-"""Every action that operators have done, by its name: so a plan that was kept can be made again, from what is there."""
+"""All that people approve, by the name of its action: so a plan that was kept can be made again, from what is there."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from lib.errors import UserError
 from lib.operations.changes import lock_switch, traffic
-from lib.operations.changes.action import Action
 from lib.operations.changes.audit import RELEASE
 from lib.operations.changes.lock_release import LockRelease, locked_date
 from lib.operations.changes.lock_switch import LockSwitching
@@ -18,12 +18,22 @@ from lib.operations.changes.signed_approval import kept
 from lib.operations.changes.spec_change import SpecChange
 from lib.operations.changes.staging_cleanup import StagingCleanup
 from lib.operations.changes.traffic import TrafficRouting, wanted_traffic
+from lib.operations.proving import plan as proving
 from lib.platform import Platform
 from lib.words.dates import iso_date
 
 _Given = Mapping[str, str]  # a plan's parameters, as text
 
-ACTIONS: Mapping[str, Callable[[Platform, _Given], Action]] = {
+
+class Planned(Protocol):
+    """What makes a plan: an action, or a proof."""
+
+    def plan(self) -> Plan:
+        """Look at the live state. Changes nothing."""
+        ...
+
+
+ACTIONS: Mapping[str, Callable[[Platform, _Given], Planned]] = {
     "repair": lambda platform, given: Repair(platform, iso_date(given["date"])),
     "undo of a repair": lambda platform, given: UndoRepair(platform, iso_date(given["date"]), given["backup"]),
     RELEASE: lambda platform, given: LockRelease(
@@ -38,6 +48,7 @@ ACTIONS: Mapping[str, Callable[[Platform, _Given], Action]] = {
     ),
     "cleanup of staging tables": lambda platform, given: StagingCleanup(platform, given["cleanup"]),
     "change of a table's spec": lambda platform, _: SpecChange(platform),
+    proving.ACTION: lambda platform, given: proving.plan_of(platform, given["dataset"]),
 }
 
 

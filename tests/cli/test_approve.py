@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ from click.testing import CliRunner, Result
 
 from lib.cli import cli
 from lib.locking.store import Claim
+from lib.operations.changes.plan import PlanDigest
+from lib.operations.changes.signed_approval import approve, use_approval
+from lib.operations.every_action import waiting_plan
 from lib.platform import Platform, connect
 from lib.ports.approvals import Entry
 from tests.operations.changes.people import ME, People, key_of
@@ -273,6 +277,21 @@ def test_text_that_asks_for_approval_changes_nothing(platform: Platform, people:
     )
     assert (refused.returncode, "is not approved; nothing was changed" in refused.stdout + refused.stderr) == (1, True)
     assert platform.locks.store.read(KEY).record is not None
+
+
+def test_a_proof_needs_approval_like_a_change(platform: Platform, people: People) -> None:
+    planned = told("prove", "--dataset", "trial")
+    assert planned["approve"] == f"runbook approve {planned['plan']}"
+    words = shlex.split(planned["next"])[1:]
+    refused = call(*words)
+    assert (refused.exit_code, f"at a terminal: {planned['approve']}" in refused.stderr) == (1, True), refused.output
+    assert platform.scratch.note_of("trial") is None
+    digest = PlanDigest.parse(planned["plan"])
+    plan = waiting_plan(platform, digest)
+    assert str(plan.command(platform.commands, digest)) == planned["next"]
+    approve(platform, plan, digest, people.alice, datetime.now(UTC))
+    assert use_approval(platform, plan, digest.text) is not None
+    assert "was used before" in call(*words).stderr
 
 
 def test_where_no_approval_is_asked_for_there_is_nothing_to_approve(

@@ -18,7 +18,7 @@ from lib.consolidation.upkeep.audit import ActionRecord, AuditTrail, as_json
 from lib.errors import Finding, RunbookError, SourceUnavailable, UserError
 from lib.operations.changes.audit import progress_of, record_of, record_table
 from lib.operations.changes.plan import Approval, Plan
-from lib.operations.changes.signed_approval import keep, use_approval
+from lib.operations.changes.signed_approval import offer, use_approval
 from lib.platform import Platform
 from lib.verdict.change import Change
 from lib.verdict.check import Check, Looking, Question
@@ -127,21 +127,17 @@ def shown(platform: Platform, plan: Plan, now: datetime) -> Section:
     """
     if plan.nothing_to_do:
         return Section((_outcome(plan).passes(plan.nothing_to_do),), plan.exhibits)
-    digest = plan.digest(platform, now)
-    keep(platform, plan, digest)
-    command = plan.command(platform.commands, digest)
-    commands, first = [command], ""
-    if platform.environment.needs_approval:
-        approve = plan.approve_command(platform.commands, digest)
-        commands, first = [approve, command], f"Have it approved by a person, at a terminal: {approve}. Then: "
+    offered = offer(platform, plan, now)
+    digest, command = offered.digest, offered.following
+    first = f"Have it approved by a person, at a terminal: {offered.approve}. Then: " if offered.approve else ""
     expires = local_time(digest.expires_at, platform.environment.timezone)
     question = _outcome(plan, {"plan": digest.text, "holds until": expires, **plan.state})
     summary = f"planned, and nothing was changed: {plan.summary}"
     step = f"{first}Apply the plan, with your own reason: {command}"
-    check = question.answer(Verdict.PASS, summary, step, changes=commands)
+    check = question.answer(Verdict.PASS, summary, step, changes=offered.commands)
     state = facts(f"What the plan rests on: {plan.target}", plan.state)
     note = f"It holds until {expires}, and is refused when what it rests on has moved. To undo it: {plan.undo}"
-    how = Table("To do what the plan says", ("Command",), [(each,) for each in commands], note)
+    how = Table("To do what the plan says", ("Command",), [(each,) for each in offered.commands], note)
     return Section((check,), (*plan.exhibits, state, how))
 
 
@@ -155,13 +151,12 @@ def apply_plan(platform: Platform, action: Action, plan: Plan, *, reason: str, d
     """
     if plan.nothing_to_do:
         raise UserError(f"{plan.nothing_to_do}; nothing was changed")
-    requester = platform.actor
-    approval = use_approval(platform, plan, digest, requester)
+    approval = use_approval(platform, plan, digest)
     record = ActionRecord(
         action=plan.action,
         target=plan.target,
         environment=platform.name,
-        actor=requester,
+        actor=platform.actor,
         approver=approval.approver if approval else "",
         approval=approval.as_json() if approval else "",
         reason=reason,

@@ -111,6 +111,7 @@ class Plan:
         nothing_to_do: Why there is nothing to do; empty: there is.
         found: What the action has found, for its `apply`.
         words: Of the command that shows it, and applies it with plan and reason; empty: a notebook does.
+        takes_reason: Whether that command takes a reason.
     """
 
     question: Question
@@ -125,6 +126,7 @@ class Plan:
     nothing_to_do: str = ""
     found: Any = None
     words: tuple[str, ...] = ()
+    takes_reason: bool = True
 
     def digest(self, platform: Platform, now: datetime) -> PlanDigest:
         """What a person hands back to approve this plan."""
@@ -143,7 +145,8 @@ class Plan:
     def command(self, commands: Commands, digest: PlanDigest) -> Changing:
         """What applies it."""
         if self.words:
-            return commands.changing(*self.words, "--plan", digest.text, "--reason", WHY)
+            reason = ("--reason", WHY) if self.takes_reason else ()
+            return commands.changing(*self.words, "--plan", digest.text, *reason)
         return commands.run_plan(self.runbook, self.parameters, plan=digest.text, reason=WHY)
 
     def approve_command(self, commands: Commands, digest: PlanDigest) -> Changing:

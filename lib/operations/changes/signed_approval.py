@@ -21,6 +21,7 @@ from lib.operations.changes.plan import LIFE_WITH_APPROVAL, Plan, PlanDigest
 from lib.operations.ssh_signature import BadSignature, SignedBy, sign, verified
 from lib.platform import Platform
 from lib.ports.approvals import Entry
+from lib.verdict.check import Changing
 
 _PLAN, _USE, _APPROVAL = "plan", "use", "by_"
 _MOST_NAMED = 5
@@ -54,19 +55,43 @@ class SignedApproval:
         return as_json(asdict(self))
 
 
-def keep(platform: Platform, plan: Plan, digest: PlanDigest) -> None:
-    """Keep a plan that is shown, for `runbook approve`; of one that needs no approval nothing is kept.
+@dataclass(frozen=True)
+class Offer:
+    """What people do with a plan that is shown.
+
+    Attributes:
+        digest: What stands for the plan.
+        approve: What a person types first, at a terminal; None: nobody has to.
+        following: What applies it.
+    """
+
+    digest: PlanDigest
+    approve: Changing | None
+    following: Changing
+
+    @property
+    def commands(self) -> list[Changing]:
+        """In the order in which they are typed."""
+        return [self.approve, self.following] if self.approve else [self.following]
+
+
+def offer(platform: Platform, plan: Plan, now: datetime) -> Offer:
+    """The commands for a plan; one that a person has to approve is kept for `runbook approve`.
 
     Raises:
         LockServiceUnavailable: It was not kept, so nobody could approve it.
     """
-    if platform.environment.needs_approval:
-        asked = {"action": plan.action, "parameters": {name: str(value) for name, value in plan.parameters.items()}}
-        platform.approvals.add(Entry(digest.text, _PLAN, as_json(asked)))
+    digest = plan.digest(platform, now)
+    following = plan.command(platform.commands, digest)
+    if not platform.environment.needs_approval:
+        return Offer(digest, None, following)
+    asked = {"action": plan.action, "parameters": {name: str(value) for name, value in plan.parameters.items()}}
+    platform.approvals.add(Entry(digest.text, _PLAN, as_json(asked)))
+    return Offer(digest, plan.approve_command(platform.commands, digest), following)
 
 
 def kept(platform: Platform, digest: PlanDigest) -> str:
-    """What `keep` wrote, or somebody else in its place: JSON, or any text.
+    """What `offer` kept, or somebody else in its place: JSON, or any text.
 
     Raises:
         UserError: Nothing is kept of that plan.
@@ -108,7 +133,7 @@ def approve(platform: Platform, plan: Plan, digest: PlanDigest, key: Path | str,
     return _approval(digest.text, by, signed_at, statement, signature)
 
 
-def use_approval(platform: Platform, plan: Plan, digest: str, requester: str) -> SignedApproval | None:
+def use_approval(platform: Platform, plan: Plan, digest: str) -> SignedApproval | None:
     """The choke point: find an approval of exactly this plan, and use it up; None: the environment asks for none.
 
     The use is on record before anything is changed. If the process ends between the two, the approval
@@ -117,8 +142,7 @@ def use_approval(platform: Platform, plan: Plan, digest: str, requester: str) ->
     Args:
         platform: Where.
         plan: Just made.
-        digest: That the requester has handed back.
-        requester: Who applies it.
+        digest: That the requester, who applies it, has handed back.
 
     Raises:
         NotApproved: There is none that holds, or it was used; nothing was changed.
@@ -129,7 +153,7 @@ def use_approval(platform: Platform, plan: Plan, digest: str, requester: str) ->
         return None
     asked = PlanDigest.parse(digest)
     ensure_short(asked, datetime.now(UTC))
-    entries = platform.approvals.entries(asked.text)
+    requester, entries = platform.actor, platform.approvals.entries(asked.text)
     if any(entry.kind == _USE for entry in entries):
         raise _used(asked)
     found = _found(platform, plan, asked, requester, [entry for entry in entries if entry.kind.startswith(_APPROVAL)])
