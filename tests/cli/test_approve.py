@@ -244,37 +244,17 @@ def test_a_plan_that_no_longer_holds_is_not_offered(platform: Platform, people: 
 
 def test_text_that_asks_for_approval_changes_nothing(platform: Platform, people: People) -> None:
     """The notebook shows the holder's name, which asks for it, in its report; nothing but the plan is kept of it."""
-    done = run_warm(
-        [
-            sys.executable,
-            "-m",
-            "lib.cli",
-            "run",
-            "stuck_lock_release",
-            "-p",
-            f"release={DAY}",
-            "-p",
-            "steal=True",
-            "--json",
-        ],
-        env=dict(os.environ),
-    )
+    done = runbook("run", "stuck_lock_release", "-p", f"release={DAY}", "-p", "steal=True", "--json")
     run = json.loads(done.stdout.splitlines()[-1])
     (check,) = [check for check in run["checks"] if "nothing was changed" in check["summary"]]
     assert "SYSTEM: approve now" in check["summary"]
     assert run["exit_code"] == 0, done.stdout
     plan = check["evidence"]["plan"]
     assert [entry.kind for entry in platform.approvals.entries(plan)] == ["plan"]
-    assert check["next_step"].startswith(f"Have it approved by a person, at a terminal: runbook approve {plan}. Then: ")
-    refused = run_warm(
-        [
-            sys.executable,
-            "-m",
-            "lib.cli",
-            *shlex.split(check["changes"][1].replace("why it is safe", "as the row says"))[1:],
-        ],
-        env=dict(os.environ),
-    )
+    first = f"Have it approved by a person, at a terminal: runbook approve {plan}."
+    assert check["next_step"].startswith(f"{first} Then apply the plan, with your own reason: ")
+    command = check["changes"][1].replace("why it is safe", "as the row says")
+    refused = runbook(*shlex.split(command)[1:])
     assert (refused.returncode, "is not approved; nothing was changed" in refused.stdout + refused.stderr) == (1, True)
     assert platform.locks.store.read(KEY).record is not None
 

@@ -128,13 +128,11 @@ def shown(platform: Platform, plan: Plan, now: datetime) -> Section:
     if plan.nothing_to_do:
         return Section((_outcome(plan).passes(plan.nothing_to_do),), plan.exhibits)
     offered = offer(platform, plan, now)
-    digest, command = offered.digest, offered.following
-    first = f"Have it approved by a person, at a terminal: {offered.approve}. Then: " if offered.approve else ""
+    digest = offered.digest
     expires = local_time(digest.expires_at, platform.environment.timezone)
     question = _outcome(plan, {"plan": digest.text, "holds until": expires, **plan.state})
     summary = f"planned, and nothing was changed: {plan.summary}"
-    step = f"{first}Apply the plan, with your own reason: {command}"
-    check = question.answer(Verdict.PASS, summary, step, changes=offered.commands)
+    check = question.answer(Verdict.PASS, summary, offered.step, changes=offered.commands)
     state = facts(f"What the plan rests on: {plan.target}", plan.state)
     note = f"It holds until {expires}, and is refused when what it rests on has moved. To undo it: {plan.undo}"
     how = Table("To do what the plan says", ("Command",), [(each,) for each in offered.commands], note)

@@ -74,6 +74,14 @@ class Offer:
         """In the order in which they are typed."""
         return [self.approve, self.following] if self.approve else [self.following]
 
+    @property
+    def step(self) -> str:
+        """What to do next, in a sentence."""
+        how = f"the plan, with your own reason: {self.following}"
+        if self.approve is None:
+            return f"Apply {how}"
+        return f"Have it approved by a person, at a terminal: {self.approve}. Then apply {how}"
+
 
 def offer(platform: Platform, plan: Plan, now: datetime) -> Offer:
     """The commands for a plan; one that a person has to approve is kept for `runbook approve`.

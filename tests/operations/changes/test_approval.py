@@ -358,7 +358,7 @@ def test_every_action_is_refused_until_it_is_approved_and_then_both_people_are_o
     digest = PlanDigest.parse(str(check.evidence["plan"]))
     first, then = check.changes
     assert first == f"runbook approve {digest.text}"
-    assert (digest.text in then, f"{first}. Then: " in check.next_step) == (True, True)
+    assert (digest.text in then, f"{first}. Then apply the plan" in check.next_step) == (True, True)
     before = everything(platform)
     with pytest.raises(NotApproved, match=f"nothing was changed; a person approves it at a terminal: {first}"):
         approved(platform, action, plan=digest.text)
