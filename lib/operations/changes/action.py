@@ -237,7 +237,7 @@ def _changed(plan: Plan, record: ActionRecord, applied: Applied | None) -> Chang
         action=plan.action,
         target=plan.target,
         what=applied.what if applied else f"broken off, see whether it took effect: {plan.summary}",
-        actor=record.actor,
+        actor=record.who,
         reason=record.reason,
         undo=undo if is_command else "",
         note="" if is_command else undo,

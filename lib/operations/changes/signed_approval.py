@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -25,6 +25,8 @@ from lib.verdict.check import Changing
 
 _PLAN, _USE, _APPROVAL = "plan", "use", "by_"
 _MOST_NAMED = 5
+# The clocks of the two people's machines may differ by so much.
+_CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 class NotApproved(Finding):
@@ -177,7 +179,7 @@ def use_approval(platform: Platform, plan: Plan, digest: str) -> SignedApproval 
 
 def ensure_short(digest: PlanDigest, now: datetime) -> None:
     """Refuse a digest that was made to hold for longer than plans do, or holds no more."""
-    if not now < digest.expires_at <= now + LIFE_WITH_APPROVAL:
+    if not now < digest.expires_at <= now + LIFE_WITH_APPROVAL + _CLOCKS_DIFFER:
         raise NotApproved(
             f"the plan {digest.text} has expired, or claims to hold for more than an hour; nothing was changed; look "
             "at a new plan"
