@@ -76,7 +76,9 @@ def _terminal() -> Iterator[tuple[TextIO, TextIO]]:
 
 
 def _shown(platform: Platform, plan: Plan, digest: PlanDigest) -> Iterator[str]:
-    for name, value in plan.identity(platform).items():
+    from lib.operations.changes.signed_approval import archive_of
+
+    for name, value in {**plan.identity(platform), "archive": archive_of(platform)}.items():
         yield printable(f"{name}: {value}")
     yield from plan_lines(plan)
     yield printable(f"To undo it: {plan.undo}")

@@ -79,13 +79,14 @@ def verified(statement: str, signature: str, signers: Signers) -> SignedBy:
         found = _asked("find-principals", "-s", file, "-f", signers.path)
         if found.returncode:
             raise BadSignature(f"its signer is not in {signers.path.name} ({_last_line(found.stderr)})")
-        name = found.stdout.decode().split("\n")[0].split(",")[0]
-        words = ("-n", NAMESPACE, "-I", name, "-s", file, "-f", signers.path)
-        checked = _asked("verify", *words, given=statement)
-        good = _GOOD.search(checked.stdout.decode(errors="replace"))
-        if checked.returncode or not good:
-            raise BadSignature(f"the signature of {name} is not of this plan as it is here and now")
-        return SignedBy(name, good[1])
+        names = found.stdout.decode().replace(",", "\n").split()
+        for name in names:  # a key may stand on several lines, each with what it is good for
+            words = ("-n", NAMESPACE, "-I", name, "-s", file, "-f", signers.path)
+            checked = _asked("verify", *words, given=statement)
+            good = _GOOD.search(checked.stdout.decode(errors="replace"))
+            if checked.returncode == 0 and good:
+                return SignedBy(name, good[1])
+        raise BadSignature(f"the signature of {names[0]} is not of this plan as it is here and now")
 
 
 def own_key(signers: Signers, home: Path) -> Path | str:

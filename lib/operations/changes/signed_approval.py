@@ -1,17 +1,19 @@
 """Approval by a person: what they sign, and the one place where an approval is looked for and used up.
 
 What is signed is not the digest alone, which is short, but all that it stands for: the change, its
-target, the environment with its project and table, each fact of the live state, and the archive. Whoever applies
-the plan makes these words again from what is there, so a signature over other words is worth nothing.
+target, the environment with its project and table, each fact of the live state, and the archive. They are made
+again from what is there when the plan is applied, so a signature over anything else is worth nothing.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from lib import places
 from lib.consolidation.upkeep.audit import as_json
@@ -24,6 +26,7 @@ from lib.ports.approvals import Entry
 from lib.verdict.check import Changing
 
 _PLAN, _USE, _APPROVAL = "plan", "use", "by_"
+_SIGNED_AT = "signed at"
 _MOST_NAMED = 5
 # The clocks of the two people's machines may differ by so much.
 _CLOCKS_DIFFER = timedelta(minutes=5)
@@ -131,16 +134,16 @@ def approve(platform: Platform, plan: Plan, digest: PlanDigest, key: Path | str,
         Unavailable: The approval may not have been kept.
     """
     ensure_short(digest, now)
-    signed_at = now.isoformat(timespec="seconds")
-    statement = _statement(platform, plan, digest.text, signed_at)
+    stated = _stated(platform, plan, digest.text, now.isoformat(timespec="seconds"))
+    statement = _as_signed(stated)
     signature = sign(statement, key)
     try:
         by = verified(statement, signature, platform.environment.signers)
     except BadSignature as error:
         raise UserError(f"{error}; nothing was approved") from error
     kind = f"{_APPROVAL}{sha256(signature.encode()).hexdigest()[:16]}"
-    platform.approvals.add(Entry(digest.text, kind, as_json({"signed_at": signed_at, "signature": signature})))
-    return _approval(digest.text, by, signed_at, statement, signature)
+    platform.approvals.add(Entry(digest.text, kind, as_json({"statement": statement, "signature": signature})))
+    return _approval(by, stated, signature)
 
 
 def use_approval(platform: Platform, plan: Plan, digest: str) -> SignedApproval | None:
@@ -215,9 +218,15 @@ def _found(platform: Platform, plan: Plan, digest: PlanDigest, requester: str, e
 
 
 def _judged(platform: Platform, plan: Plan, digest: PlanDigest, entry: Entry, signers: Signers) -> SignedApproval:
-    signed_at, signature = _member(entry.text, "signed_at"), _member(entry.text, "signature")
-    statement = _statement(platform, plan, digest.text, signed_at)
-    return _approval(digest.text, verified(statement, signature, signers), signed_at, statement, signature)
+    """What the entry states is only a hint of what to state here, and of why the two differ."""
+    signature, there = _member(entry.text, "signature"), _member(entry.text, "statement")
+    stated = _stated(platform, plan, digest.text, _member(there, _SIGNED_AT))
+    try:
+        return _approval(verified(_as_signed(stated), signature, signers), stated, signature)
+    except BadSignature as error:
+        differing = [name for name in ("environment", "table", "archive") if _member(there, name) != stated[name]]
+        hint = f", but of another {' and '.join(differing)}" if there and differing else ""
+        raise BadSignature(f"{error}{hint}") from error
 
 
 def _ensure_another(platform: Platform, signers: Signers, approval: SignedApproval, requester: str) -> None:
@@ -234,31 +243,29 @@ def _ensure_another(platform: Platform, signers: Signers, approval: SignedApprov
         raise BadSignature(f"{approval.approver} approved it and {requester} applies it, and two people are needed")
 
 
-def _approval(plan: str, by: SignedBy, signed_at: str, statement: str, signature: str) -> SignedApproval:
+def _approval(by: SignedBy, stated: Mapping[str, Any], signature: str) -> SignedApproval:
     return SignedApproval(
-        plan=plan,
+        plan=stated["approves"],
         approver=by.name,
         fingerprint=by.fingerprint,
-        signed_at=signed_at,
-        statement=statement,
+        signed_at=stated[_SIGNED_AT],
+        statement=_as_signed(stated),
         signature=signature,
     )
 
 
-def _statement(platform: Platform, plan: Plan, digest: str, signed_at: str) -> str:
+def _stated(platform: Platform, plan: Plan, digest: str, signed_at: str) -> dict[str, Any]:
     """What is signed; the same at every machine."""
-    return as_json(
-        {
-            "approves": digest,
-            **plan.identity(platform),
-            "state": dict(plan.state),
-            "archive": _archive(platform),
-            "signed at": signed_at,
-        }
-    )
+    archive = {"archive": archive_of(platform), _SIGNED_AT: signed_at}
+    return {"approves": digest, **plan.identity(platform), "state": dict(plan.state), **archive}
 
 
-def _archive(platform: Platform) -> str:
+def _as_signed(stated: Mapping[str, Any]) -> str:
+    """In ASCII, so that text of any kind makes the same bytes everywhere."""
+    return json.dumps(stated, sort_keys=True, default=str)
+
+
+def archive_of(platform: Platform) -> str:
     """Where runs are kept, as far as requester and approver share it: a folder of a laptop is not shared."""
     outputs = places.outputs()
     if "://" in outputs:

@@ -170,7 +170,8 @@ def other_words(world: World) -> None:
 
 
 def put_down(world: World, signature: str) -> None:
-    text = json.dumps({"signed_at": "2026-01-17T23:00:00+00:00", "signature": signature, "approver": "alice"})
+    statement = json.dumps({"signed at": "2026-01-17T23:00:00+00:00\ud800"})
+    text = json.dumps({"statement": statement, "signature": signature, "approver": "alice"})
     world.platform.approvals.add(Entry(world.plan, "by_alice", text))
 
 
