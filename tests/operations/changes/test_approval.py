@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import threading
 import uuid
 from collections.abc import Callable
@@ -11,12 +12,14 @@ from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from lib import operations
 from lib.embedded.deployment import SERVICE_ACCOUNT
 from lib.embedded.sqlite_locks import SqliteLockStore
+from lib.environment import Signers
 from lib.errors import RunbookError, Unavailable, UserError
 from lib.locking.errors import LockOutcomeUnknown
 from lib.operations.changes.action import Action, apply_plan, carry_out
@@ -31,7 +34,7 @@ from lib.operations.changes.spec_change import SpecChange
 from lib.operations.changes.staging_cleanup import StagingCleanup
 from lib.operations.changes.traffic import TrafficRouting
 from lib.operations.every_action import ACTIONS, waiting_plan
-from lib.operations.ssh_signature import sign, verified
+from lib.operations.ssh_signature import own_key, sign, verified
 from lib.places import ROOT
 from lib.platform import Platform
 from lib.ports.approvals import Entry
@@ -121,7 +124,7 @@ def both(world: World) -> None:
 
 
 def nameless_requester(world: World) -> None:
-    """Approved by another person, applied by somebody whom the file does not name"""
+    """Approved by another person, applied by somebody who is not in the file"""
     world.people.may_sign(world.people.line("alice", "alice@example.com,alice"))
     world.sign(world.people.alice)
 
@@ -491,3 +494,23 @@ def test_without_ssh_keygen_nothing_is_changed(
     with pytest.raises(UserError, match=r"ssh-keygen is not installed.*openssh-client; nothing was changed"):
         approved(platform, action, plan=digest.text)
     assert releases(platform) == []
+
+
+def test_a_key_in_the_agent_signs_without_its_file(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As those on hardware tokens do: no private half is in `~/.ssh`."""
+    signers = Signers.read(people.folder / "params" / "environments" / "local.allowed_signers")
+    home = people.folder / "nothing here"
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    with pytest.raises(UserError, match="or of your SSH agent is in"):
+        own_key(signers, home)
+    with TemporaryDirectory(prefix="agent") as folder:  # a socket's path has to be short
+        monkeypatch.setenv("SSH_AUTH_SOCK", f"{folder}/socket")
+        agent = subprocess.Popen(["ssh-agent", "-D", "-a", f"{folder}/socket"], stdout=subprocess.PIPE)
+        assert agent.stdout is not None
+        with agent, agent.stdout:
+            agent.stdout.readline()  # it listens
+            subprocess.run(["ssh-add", "-q", people.mallory, people.alice], check=True)
+            people.alice.unlink()
+            signature = sign("this", own_key(signers, home))
+            agent.terminate()
+    assert verified("this", signature, signers).name == "alice@example.com"
