@@ -135,6 +135,8 @@ class ConsolidationLock:
     def force_release(self, game_date: str | date, reason: str = _NO_REASON, *, steal: bool = False) -> None:
         """Remove a lock whose lease has expired, shut its holder out and file that; no lock is nothing to do.
 
+        A library call: it asks nobody for an approval.
+
         Raises:
             LeaseStillLive: Its holder is alive, and `steal` was not given.
             FenceNotMoved: It was released, and its holder is not shut out yet.

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lib.consolidation.table_spec import TableSpec
     from lib.consolidation.warehouse import Warehouse
     from lib.locking.store import LockStore, Observation
+    from lib.ports.approvals import ApprovalStore
     from lib.ports.batch_states import BatchStates
     from lib.ports.commands import Commands
     from lib.ports.jobs import QueryCost, WarehouseActivity
@@ -55,6 +56,8 @@ class Adapters(Protocol):
     def scratch(self) -> ScratchDatasets: ...
     @property
     def lock_store(self) -> LockStore: ...
+    @property
+    def approvals(self) -> ApprovalStore: ...
     @property
     def other_lock_stores(self) -> Mapping[str, LockStore]: ...
     @property
@@ -152,6 +155,11 @@ class Platform:
     def _ensure_services(self) -> None:
         if not self.environment.services.is_named:
             raise NotAsked(f"the environment {self.name} names no services")
+
+    @property
+    def approvals(self) -> ApprovalStore:
+        """Where plans that wait for a person are kept."""
+        return self.adapters.approvals
 
     @property
     def iam(self) -> Permissions:

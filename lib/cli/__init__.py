@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import click
 
+from lib.cli.approve import approve
 from lib.cli.archive import runs
 from lib.cli.batches import consolidate, duplicates, stage
 from lib.cli.changes import audit, fence, repair
@@ -79,8 +80,9 @@ def cli() -> None:
 
 
 _ON_RUNS = (init, run, list_runbooks, params, new, lab, runs, incident, site, schedule, deploy, demo, drill, dialect)
-_ON_DATA = (stage, consolidate, duplicates, repair, locks, fence, logs, imports, audit, doctor, prove, notify, metrics)
-for command in (*_ON_RUNS, *_ON_DATA):
+_ON_DATA = (stage, consolidate, duplicates, logs, imports, doctor, prove, notify, metrics)
+_ON_CHANGES = (repair, locks, fence, approve, audit)
+for command in (*_ON_RUNS, *_ON_DATA, *_ON_CHANGES):
     cli.add_command(command)
 
 

@@ -101,6 +101,10 @@ class EmbeddedAdapters:
     def lock_store(self) -> SqliteLockStore:
         return SqliteLockStore(self.home / "locks.sqlite")
 
+    @property
+    def approvals(self) -> SqliteLockStore:
+        return self.lock_store
+
     @cached_property
     def other_lock_stores(self) -> Mapping[str, LockStore]:
         """Only the consolidations have locks here."""

@@ -87,6 +87,10 @@ class GoogleAdapters:
 
         return FirestoreLockStore(self._environment.project_id, database=self._environment.google.firestore_database)
 
+    @property
+    def approvals(self) -> FirestoreLockStore:
+        return self.lock_store
+
     @cached_property
     def other_lock_stores(self) -> Mapping[str, FirestoreLockStore]:
         from lib.gcp.firestore_locks import FirestoreLockStore

@@ -168,11 +168,15 @@ class ConsolidationLock:
         steal: bool = False,
         actor: str = "",
         expected: LockRecord | None = None,
+        approval: str = "",
     ) -> AuditEntry:
         """Remove a lock that its holder will not release, and file why.
 
         Exactly the record that was judged is removed, and the fence moves to the
         moment of the release, so that its holder is refused even if it wakes up.
+
+        As a library call it asks nobody for an approval, whatever an environment's
+        `approval` says: `runbook locks release` and the notebooks do.
 
         Args:
             game_date: Whose lock.
@@ -180,6 +184,7 @@ class ConsolidationLock:
             steal: Take it even from a holder whose lease is alive.
             actor: Who releases it; by default as the platform knows them.
             expected: The record that may be removed, and no later version of it; any by default.
+            approval: A person's signed approval, as JSON; kept in the audit record.
 
         Raises:
             UserError: No reason was given.
@@ -198,7 +203,9 @@ class ConsolidationLock:
         is_live = not seen.is_expired
         who = actor or self._actor()
         try:
-            entry = self.store.delete_audited(seen.record, actor=who, reason=reason, was_live=is_live)
+            entry = self.store.delete_audited(
+                seen.record, actor=who, reason=reason, was_live=is_live, approval=approval
+            )
         except LockOutcomeUnknown:
             # The entry is in the same commit as the release: it tells whether that took effect.
             entry = next((filed for filed in self.store.audit_entries() if filed.removed == seen.record), None)

@@ -110,6 +110,7 @@ class AuditEntry:
         released_at: The store's commit time.
         token: `released_at` in microseconds: greater than the removed record's
             token, and not greater than any later acquisition's.
+        approval: A person's signed approval, as JSON; empty: none was needed.
     """
 
     removed: LockRecord
@@ -118,6 +119,7 @@ class AuditEntry:
     was_live: bool
     released_at: datetime
     token: int
+    approval: str = ""
 
     __repr__ = brief("removed.claim.lock_key", "removed.claim.batch_id", "actor", "released_at")
 
@@ -135,6 +137,7 @@ class AuditEntry:
             "actor": self.actor,
             "reason": self.reason,
             "released_at": self.released_at.isoformat(),
+            "approval": self.approval,
         }
 
 
@@ -165,7 +168,9 @@ class LockStore(Protocol):
         """Remove exactly this version. False: it has changed or is gone."""
         ...
 
-    def delete_audited(self, record: LockRecord, *, actor: str, reason: str, was_live: bool) -> AuditEntry | None:
+    def delete_audited(
+        self, record: LockRecord, *, actor: str, reason: str, was_live: bool, approval: str = ""
+    ) -> AuditEntry | None:
         """Remove exactly this version and file the audit entry, in one commit.
 
         None: the record has changed or is gone, and nothing was written.

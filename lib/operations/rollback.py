@@ -235,7 +235,7 @@ def after_rollback(scope: Scope, approval: Approval) -> Section:
 
 def _as_left(platform: Platform, record: ActionRecord) -> Check:
     """Whether it is now what the record says that it was after the rollback."""
-    question = _left(platform, record).on({"by": record.actor, "reason": record.reason, "undo": record.undo})
+    question = _left(platform, record).on({"by": record.who, "reason": record.reason, "undo": record.undo})
     if record.status != ActionStatus.DONE:
         step = "See whether it took effect; then do it again, or undo it."
         return question.unknown(ActionStatus(record.status).words, step)

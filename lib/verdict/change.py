@@ -22,7 +22,7 @@ class Change:
         action: What kind, such as ``repair``.
         target: What was changed, such as a date or a lock.
         what: What was done, in a few words with the figure: ``24 rows removed``.
-        actor: Who, as the platform knows them.
+        actor: Who, as the platform knows them, with the person who approved it.
         reason: Why, in their words.
         undo: The command that shows the plan of the undo, and changes nothing; empty: there is none.
         note: Why it cannot be undone, or how else it is undone; may be empty.

@@ -3,6 +3,8 @@
 A plan shows what would be done and carries a digest of the live state that it was made
 from. Nothing is done unless a person names the target, gives a reason and hands that
 digest back; then the state is looked at again, and if it has moved the change is refused.
+Where the environment asks for it, a person has to have signed the plan as well: `apply_plan`
+looks for that, whichever command or notebook it is.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from lib.errors import Finding, RunbookError, SourceUnavailable, UserError
 from lib.operations.changes.audit import progress_of, record_of, record_table
 from lib.operations.changes.plan import Approval, Plan
 from lib.operations.changes.plan_form import with_form
+from lib.operations.changes.signed_approval import offer, use_approval
 from lib.platform import Platform
 from lib.verdict.change import Change
 from lib.verdict.check import Looking, Question
@@ -111,6 +114,7 @@ def carry_out(platform: Platform, action: Action, approval: Approval, *, now: da
     Raises:
         UserError: Another target was named; nothing was changed.
         PlanOutdated: The plan has expired or no longer holds; nothing was changed.
+        NotApproved: The environment asks for a person's approval, and there is none that holds; nothing was changed.
         Finding: The change itself was refused; nothing was changed.
     """
     moment = now or datetime.now(UTC)
@@ -123,23 +127,22 @@ def carry_out(platform: Platform, action: Action, approval: Approval, *, now: da
 
 
 def shown(platform: Platform, plan: Plan, now: datetime) -> Section:
-    """The plan, its digest, and the commands that approve and apply it. Changes nothing."""
+    """The plan, its digest, and the commands that approve and apply it. Changes nothing.
+
+    Raises:
+        LockServiceUnavailable: A person has to approve it, and it could not be kept for them.
+    """
     if plan.nothing_to_do:
         return Section((_outcome(plan).passes(plan.nothing_to_do), *plan.cautions), plan.exhibits)
-    digest = plan.digest(platform, now)
-    command = plan.command(platform.commands, digest)
-    commands, first = [command], ""
-    if platform.environment.approval != "digest":
-        approve = plan.approve_command(platform.commands, digest)
-        commands, first = [approve, command], f"Have it approved by a person, at a terminal: {approve}. Then: "
+    offered = offer(platform, plan, now)
+    digest = offered.digest
     expires = local_time(digest.expires_at, platform.environment.timezone)
     question = _outcome(plan, {"plan": digest.text, "holds until": expires, **plan.state})
     summary = f"planned, and nothing was changed: {plan.summary}"
-    step = f"{first}Apply the plan, with your own reason: {command}"
-    check = question.answer(Verdict.PASS, summary, step, changes=commands)
+    check = question.answer(Verdict.PASS, summary, offered.step, changes=offered.commands)
     state = facts(f"What the plan rests on: {plan.target}", plan.state)
     note = f"It holds until {expires}, and is refused when what it rests on has moved. To undo it: {plan.undo}"
-    how = Table("To do what the plan says", ("Command",), [(each,) for each in commands], note)
+    how = Table("To do what the plan says", ("Command",), [(each,) for each in offered.commands], note)
     return Section((check, *plan.cautions), (*plan.exhibits, state, how))
 
 
@@ -147,16 +150,20 @@ def apply_plan(platform: Platform, action: Action, plan: Plan, *, reason: str, d
     """Do what an approved plan says, read it back, and show what is on record.
 
     Raises:
+        NotApproved: The environment asks for a person's approval, and there is none that holds; nothing was changed.
         Finding: It was refused; nothing was changed.
         UserError: It cannot be done, or there is nothing to do; nothing was changed.
     """
     if plan.nothing_to_do:
         raise UserError(f"{plan.nothing_to_do}; nothing was changed")
+    approval = use_approval(platform, plan, digest)
     record = ActionRecord(
         action=plan.action,
         target=plan.target,
         environment=platform.name,
         actor=platform.actor,
+        approver=approval.approver if approval else "",
+        approval=approval.as_json() if approval else "",
         reason=reason,
         digest=digest,
         before=as_json(plan.state),
@@ -240,7 +247,7 @@ def _changed(plan: Plan, record: ActionRecord, applied: Applied | None) -> Chang
         action=plan.action,
         target=plan.target,
         what=applied.what if applied else f"broken off, see whether it took effect: {plan.summary}",
-        actor=record.actor,
+        actor=record.who,
         reason=record.reason,
         undo=undo if is_command else "",
         note="" if is_command else undo,

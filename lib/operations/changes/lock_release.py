@@ -107,7 +107,12 @@ class LockRelease:
     def apply(self, plan: Plan, record: ActionRecord) -> Applied:
         lock: LockRecord = plan.found
         entry = self.platform.locks.force_release(
-            self.game_date, record.reason, steal=self.steal, actor=record.actor, expected=lock
+            self.game_date,
+            record.reason,
+            steal=self.steal,
+            actor=record.actor,
+            expected=lock,
+            approval=record.approval,
         )
         lease = "live, and stolen" if entry.was_live else "over"
         after = {"released": plan.target, "from": lock.claim.holder, "its lease was": lease}

@@ -50,8 +50,8 @@ def with_form(
         now: The moment (UTC) that it was planned at.
         carry_out: Does what the plan says; raises what `lib.operations.changes.action.carry_out` does.
     """
-    is_enough = platform.environment.approval == "digest"
-    if plan.nothing_to_do or not is_enough or not is_live() or not find_spec("ipywidgets"):
+    needs_approval = platform.environment.needs_approval
+    if plan.nothing_to_do or needs_approval or not is_live() or not find_spec("ipywidgets"):
         return shown
     return replace(shown, offer=PlanForm(platform, plan, plan.digest(platform, now), carry_out))
 
