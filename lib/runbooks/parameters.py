@@ -23,6 +23,8 @@ from lib.words.secrets.names import says_secret
 
 # What approves a change: of the plan that a person has looked at, within its time.
 APPROVALS = ("plan", "reason")
+# The word of a choice that carries a change out; any other only shows a plan.
+APPLY = "apply"
 # It takes the name of the environment that the run looks at.
 ENVIRONMENT_PARAMETER = "environment"
 # Days around the first and the last date there is cannot be counted with.
