@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import click
 
+from lib.cli.agents import mcp
 from lib.cli.archive import runs
 from lib.cli.batches import consolidate, duplicates, stage
 from lib.cli.changes import audit, fence, repair
@@ -77,7 +78,7 @@ def cli() -> None:
     """Runbooks for pipelines that merge staged rows into one table, and the library beneath them."""
 
 
-_ON_RUNS = (init, run, list_runbooks, params, new, runs, incident, site, schedule, deploy, demo, drill, dialect)
+_ON_RUNS = (init, run, list_runbooks, params, new, runs, incident, site, mcp, schedule, deploy, demo, drill, dialect)
 _ON_DATA = (stage, consolidate, duplicates, repair, locks, fence, logs, imports, audit, doctor, prove, notify, metrics)
 for command in (*_ON_RUNS, *_ON_DATA):
     cli.add_command(command)

@@ -6,25 +6,29 @@ import re
 from importlib import metadata
 
 _DISTRIBUTION = "consolidation-runbooks"
-# Those that commands import anything of.
-_EXTRAS = ("runbooks", "metrics")
+# Those that commands import anything of; what the others add is for an installation with the first.
+_EXTRAS = ("runbooks", "metrics", "mcp")
 _OURS = ("lib", "rehearsal")
 _REQUIREMENT = re.compile(r"""([\w.-]+).*;.*\bextra == ['"](\w+)['"]""", re.ASCII)
 
 
 def missing_extra(error: ImportError) -> str:
     """What to install, in one line; empty when the extras are there, so that the error is a fault of ours."""
-    if (error.name or "lib").partition(".")[0] in _OURS:
+    module = (error.name or "lib").partition(".")[0]
+    if module in _OURS:
         return ""
     try:
         requirements = metadata.requires(_DISTRIBUTION) or []
     except metadata.PackageNotFoundError:  # on the search path, and not installed
         return ""
     found = [match.groups() for match in map(_REQUIREMENT.match, requirements) if match]
-    for extra in _EXTRAS:
-        if not all(_is_installed(name) for name, of in found if of == extra):
-            return f"this command needs the extra [{extra}]: pip install '{_DISTRIBUTION}[{extra}]'"
-    return ""
+    missing = [extra for extra in _EXTRAS if not all(_is_installed(name) for name, of in found if of == extra)]
+    of_module = {of for name, of in found if name.replace("-", "_") == module}
+    needed = [extra for extra in missing if extra == _EXTRAS[0] or extra in of_module] or missing[:1]
+    if not needed:
+        return ""
+    extras = ",".join(needed)
+    return f"this command needs the extra [{extras}]: pip install '{_DISTRIBUTION}[{extras}]'"
 
 
 def _is_installed(distribution: str) -> bool:
