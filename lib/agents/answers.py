@@ -103,7 +103,7 @@ class Planned(Answer[EvidenceItem]):
     changed: Literal[False]
     plan: str = Field(default="", description="The plan's digest; empty: there is nothing to do.")
     holds_until: str = ""
-    command: str = Field(default="", description="What a person types, with a reason of their own. Not for you.")
+    commands: list[str] = Field(default=[], description="What a person types, with a reason of their own. Not for you.")
 
 
 Of = TypeVar("Of", bound=Answer[Any])

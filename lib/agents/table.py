@@ -13,7 +13,7 @@ from lib.agents.answers import Answer, Cursor, EvidenceItem, Found, Planned, Unt
 from lib.agents.desk import Desk
 from lib.consolidation.identifiers import checked_batch_id
 from lib.errors import UserError
-from lib.operations.changes.action import Action
+from lib.operations.changes.action import Action, shown
 from lib.operations.changes.lock_release import LockRelease
 from lib.operations.changes.repair import Repair, UndoRepair
 from lib.operations.changes.staging_cleanup import StagingCleanup
@@ -133,7 +133,7 @@ def plan_get(
     batch: Annotated[str, Field(description="cleanup: whose merged staging tables would go.")] = "",
     steal: Annotated[bool, Field(description="release_lock: though its holder is alive.")] = False,
 ) -> Found[Planned]:
-    """Show the plan of a change, its digest, and the command that a person types. No tool applies it: stop there.
+    """Show the plan of a change, its digest, and the commands that a person types. No tool applies it: stop there.
 
     Raises:
         UserError: What the change is about is not named, or there is nothing to plan.
@@ -144,17 +144,17 @@ def plan_get(
     if missing := [name for name in _NEEDS[change] if not targets[name].strip()]:
         raise UserError(f"{change} needs {missing[0]}: name what would be changed")
     plan = _ACTIONS[change](platform, targets, steal).plan()
-    if plan.nothing_to_do:
-        return Found(Planned(changed=False, untrusted=Untrusted(headline=plan.nothing_to_do)))
-    digest = plan.digest(platform, datetime.now(UTC))
+    (check,) = shown(platform, plan, datetime.now(UTC)).checks
+    state = dict(check.evidence)  # with the digest only where there is something to do
     answer = Planned(
         changed=False,
-        plan=digest.text,
-        holds_until=digest.expires_at.isoformat(),
-        command=plan.command(platform.commands, digest),
-        untrusted=Untrusted[EvidenceItem](headline=f"It would {plan.summary}. Nothing was changed."),
+        plan=str(state.pop("plan", "")),
+        holds_until=str(state.pop("holds until", "")),
+        commands=list(check.changes),
+        untrusted=Untrusted[EvidenceItem](headline=check.summary),
     )
-    return Found(answer, [evidence("what the plan rests on", plan.state), evidence("undo", {"how": plan.undo})])
+    items = [evidence("what the plan rests on", state), evidence("undo", {"how": plan.undo})] if answer.plan else []
+    return Found(answer, items)
 
 
 _NEEDS = {"repair": ["date"], "undo_repair": ["date", "backup"], "release_lock": ["date"], "cleanup": ["batch"]}

@@ -56,8 +56,9 @@ def test_from_the_question_to_the_plan_and_then_a_person(table: Platform, tmp_pa
     assert max(map(tokens, agent.answers)) <= MOST_TOKENS
     assert max(map(len, agent.answers)) <= MOST_CHARACTERS
     assert planned["changed"] is False
-    assert planned["command"] == f"{shlex.join(shlex.split(planned['command']))}"
-    assert f"plan={planned['plan']}" in planned["command"]
+    [command] = planned["commands"]
+    assert shlex.split(command)[:3] == ["runbook", "run", "duplicate_diagnosis"]
+    assert f"plan={planned['plan']}" in command
     assert everything(table) == before
 
     [run] = Archive(tmp_path / "outputs").runs()
