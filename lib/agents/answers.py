@@ -21,7 +21,7 @@ MOST_TOKENS = 1_000
 # More than tokenizers make of JSON: four letters, three digits, or any other character by itself.
 _TOKEN = re.compile(r"[A-Za-z]{1,4}|[0-9]{1,3}|[^A-Za-z0-9\s]")
 _LONGEST_TEXT = 400
-Cursor = Annotated[int, Field(ge=0, description="next_cursor of the answer before; 0: from the start.")]
+Cursor = Annotated[int, Field(ge=0, le=10**6, description="next_cursor of the answer before; 0: from the start.")]
 
 
 class CheckItem(BaseModel):

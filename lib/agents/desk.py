@@ -21,14 +21,12 @@ class Desk:
     Attributes:
         environment: All that tools show is of this one.
         budget: Shared by all calls of the session.
-        most_bytes: What the budget was at the start.
         client: The program that asks, as it calls itself; hostile input.
         request: Made when the call is cancelled.
     """
 
     environment: Environment
     budget: ReadBudget
-    most_bytes: int
     client: str = ""
     request: StopRequest = field(default_factory=StopRequest)
 

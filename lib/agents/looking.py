@@ -65,10 +65,10 @@ def ensure_only_looks(runbook: Runbook, parameters: Mapping[str, object]) -> Non
 
 def _ended(desk: Desk, words: list[str]) -> Ended:
     """The run's end; what it may read is taken from the session's bytes before, and what it did not is given back."""
-    share = desk.budget.take(max(1, desk.most_bytes // _SHARE))
+    share = desk.budget.take(max(1, desk.budget.most_bytes // _SHARE))
     if desk.is_billed and share == 0:
         raise UserError(
-            f"this session has read its {spoken_bytes(desk.most_bytes)}; begin another, or set --max-bytes higher"
+            f"this session has read its {spoken_bytes(desk.budget.most_bytes)}; begin another, with more --max-bytes"
         )
     unread = 0 if desk.is_billed else share  # of a run that is cut short nobody says what it read
     try:

@@ -19,7 +19,7 @@ from mcp.shared.exceptions import MCPError
 from lib.agents.answers import Answer, Found, Untrusted, compact, fitted
 from lib.agents.desk import Desk
 from lib.agents.resources import TEMPLATES, newest, resource
-from lib.agents.tools import TOOLS, Tool, schema
+from lib.agents.tools import TOOLS, Tool, lean
 from lib.archive.record import RunStatus
 from lib.errors import CouldNotLook, Finding, RunbookError, UserError
 from lib.runbooks.stop import StopRequest
@@ -91,9 +91,12 @@ def serve(desk: Desk) -> None:
 
 
 def _listed(name: str, tool: Tool) -> types.Tool:
-    takes, gives = schema(tool.takes), schema(tool.gives)
     return types.Tool(
-        name=name, description=tool.description, input_schema=takes, output_schema=gives, annotations=_READS
+        name=name,
+        description=tool.description,
+        input_schema=lean(tool.takes.model_json_schema()),
+        output_schema=lean(tool.gives.model_json_schema()),
+        annotations=_READS,
     )
 
 

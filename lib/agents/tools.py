@@ -16,9 +16,8 @@ from lib.agents.answers import Answer, Found
 from lib.agents.desk import Desk
 from lib.errors import UserError
 
-_STRICT = ConfigDict(extra="forbid", str_max_length=2_000)
-# What pydantic adds for people: an agent pays for each word.
-_NOT_FOR_AGENTS = frozenset({"title", "default", "additionalProperties"})
+_STRICT = ConfigDict(extra="forbid")
+_LONGEST = 10_000  # characters of all arguments
 
 
 class Tool(NamedTuple):
@@ -50,8 +49,10 @@ class Tool(NamedTuple):
         """Its answer.
 
         Raises:
-            UserError: An argument does not fit.
+            UserError: An argument does not fit, or they are too long.
         """
+        if len(str(arguments)) > _LONGEST:
+            raise UserError(f"the arguments have more than {_LONGEST:,} characters; ask about less")
         try:
             given = self.takes.model_validate(arguments)
         except ValidationError as error:
@@ -60,25 +61,15 @@ class Tool(NamedTuple):
         return self.function(desk, **{name: getattr(given, name) for name in type(given).model_fields})
 
 
-def schema(model: type[BaseModel]) -> dict[str, Any]:
-    """As JSON schema, in few words."""
-    lean: dict[str, Any] = _lean(model.model_json_schema())
-    return lean if issubclass(model, Answer) else {**lean, "additionalProperties": False}
-
-
-def _lean(part: Any) -> Any:
+def lean(part: Any) -> Any:
+    """A JSON schema without what pydantic adds for people: an agent pays for each word."""
     if isinstance(part, list):
-        return [_lean(each) for each in part]
+        return [lean(each) for each in part]
     if not isinstance(part, dict):
         return part
-    left_out = _NOT_FOR_AGENTS | ({"description"} if "properties" in part else set())
-    kept = {name: _lean(each) for name, each in part.items() if name not in left_out}
-    return kept | {name: {key: _lean(each) for key, each in part[name].items()} for name in _named_in(part)}
-
-
-def _named_in(part: Mapping[str, Any]) -> list[str]:
-    """Where keys are names of ours, which are kept whatever they are."""
-    return [name for name in ("properties", "$defs") if name in part]
+    left_out = {"title", "default", "description"} if "properties" in part else {"title", "default"}
+    # An object below such a name is a property that we have named so.
+    return {name: lean(each) for name, each in part.items() if name not in left_out or isinstance(each, dict)}
 
 
 TOOLS = {

@@ -37,7 +37,7 @@ def mcp(most_bytes: int, environment: str) -> None:
     from lib.ports.jobs import ReadBudget
 
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
-    desk = Desk(load_environment(environment), ReadBudget(most_bytes), most_bytes)
+    desk = Desk(load_environment(environment), ReadBudget(most_bytes))
     for number in (signal.SIGTERM, signal.SIGINT):
         # A read of standard input cannot be interrupted. Runs that go on see their caller end, and stop in good order.
         signal.signal(number, lambda *_: os._exit(_INTERRUPTED))

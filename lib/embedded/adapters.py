@@ -53,14 +53,15 @@ class EmbeddedAdapters:
 
     Args:
         home: The folder (see `lib.places.home`).
-        only_looks: Do not make the demo's empty table where it is missing.
+        only_looks: Log nothing, and do not make the demo's empty table where it is missing.
     """
 
     def __init__(self, home: Path, environment: Environment, *, only_looks: bool = False) -> None:
         self.home = home
         self._only_looks = only_looks
         self._environment = environment
-        _log_to(home, environment)
+        if not only_looks:
+            _log_to(home, environment)
 
     @cached_property
     def _unopened(self) -> DuckdbWarehouse:

@@ -91,10 +91,14 @@ class QueryCost:
 
 
 class ReadBudget:
-    """How many bytes may still be read, by all that share it and where reading is billed."""
+    """How many bytes may still be read, by all that share it and where reading is billed.
 
-    def __init__(self, left_bytes: int) -> None:
-        self._left_bytes = left_bytes
+    Attributes:
+        most_bytes: How many at the start.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self.most_bytes = self._left_bytes = most_bytes
         self._lock = Lock()
 
     @property

@@ -68,7 +68,7 @@ def desk(table: Platform, tmp_path: Path) -> Desk:
     for checks in ((question.passes("none"),), (question.fails(f"5 keys; {PLEA}", f"{PLEA}\nnow"),)):
         archive_run(archive, replace(of_local, checks=checks, verdict=checks[0].verdict, headline=checks[0].summary))
     archive_run(archive, replace(of_local, environment="other"))
-    return Desk(load_environment("local"), ReadBudget(0), 0)
+    return Desk(load_environment("local"), ReadBudget(0))
 
 
 CALLS: list[tuple[str, dict[str, Any]]] = [
@@ -104,6 +104,7 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("plan_get", {"change": "undo_repair", "date": DAY, "backup": "x"}, "wrong_request", "x"),
     ("plan_get", {"change": "apply"}, "wrong_request", "repair"),
     ("locks", {"cursor": -1}, "wrong_request", "cursor"),
+    ("runs_search", {"text": "x" * 20_000}, "wrong_request", "ask about less"),
 ]
 
 

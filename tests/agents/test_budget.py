@@ -24,7 +24,7 @@ def test_bytes_are_taken_from_the_session_and_a_query_beyond_them_is_not_run(tmp
     with google_project(tmp_path) as acts:
         acts.platform.staging_writer().write([row(number) for number in range(4)], batch_id="b", worker_id="w")
         acts.platform.consolidator().consolidate_batch(batch_id="b", game_date=DAY)
-        desk = Desk(load_environment("production"), ReadBudget(PLENTY), PLENTY)
+        desk = Desk(load_environment("production"), ReadBudget(PLENTY))
         found = look(desk, runbook="duplicate_diagnosis", parameters={"date": str(DAY)})
         cost = desk.run(found.answer.run_id).record.cost
         assert cost is not None
@@ -33,12 +33,12 @@ def test_bytes_are_taken_from_the_session_and_a_query_beyond_them_is_not_run(tmp
         explain(desk, date=str(DAY))
         assert desk.budget.left_bytes < PLENTY - cost.read_bytes
 
-        little = Desk(desk.environment, ReadBudget(4), 4)
+        little = Desk(desk.environment, ReadBudget(4))
         blind = look(little, runbook="duplicate_diagnosis", parameters={"date": str(DAY)})
         assert blind.answer.verdict == "UNKNOWN"
         assert "left of what this session may read" in str(blind.items)
         with pytest.raises(CouldNotLook, match="--max-bytes"):
             explain(little, date=str(DAY))
-        spent = Desk(desk.environment, ReadBudget(0), 4)
+        little.budget.take(4)
         with pytest.raises(UserError, match="begin another"):
-            look(spent, runbook="duplicate_diagnosis")
+            look(little, runbook="duplicate_diagnosis")

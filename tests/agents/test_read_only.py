@@ -48,7 +48,6 @@ READERS = {
     BatchStates: {"place", "of_date", "since", "batch"},
     LogReader: {"entries", "newest"},
 }
-MOST_BYTES = 10**10
 
 
 def calls_of(port: type) -> set[str]:
@@ -112,7 +111,7 @@ def test_a_notebook_that_writes_is_refused_in_the_run_of_an_agent(
     (tmp_path / "notebooks/writes.ipynb").write_text(notebook)
     monkeypatch.setenv("RUNBOOK_NOTEBOOKS", str(tmp_path / "notebooks"))
     before = everything(table)
-    desk = Desk(load_environment("local"), ReadBudget(MOST_BYTES), MOST_BYTES, client="a\ntest" * 50)
+    desk = Desk(load_environment("local"), ReadBudget(10**10), client="a\ntest" * 50)
     with warm_kernels():
         found = look(desk, runbook="writes")
     [run] = Archive().runs()
