@@ -67,9 +67,10 @@ def lean(part: Any) -> Any:
         return [lean(each) for each in part]
     if not isinstance(part, dict):
         return part
-    left_out = {"title", "default", "description"} if "properties" in part else {"title", "default"}
-    # An object below such a name is a property that we have named so.
-    return {name: lean(each) for name, each in part.items() if name not in left_out or isinstance(each, dict)}
+    words = {"title", "description"} if "properties" in part else {"title"}
+    # An object below such a name is a property of ours.
+    left_out = {"default", *(name for name in words if isinstance(part.get(name), str))}
+    return {name: lean(each) for name, each in part.items() if name not in left_out}
 
 
 TOOLS = {
