@@ -58,7 +58,7 @@ class ReadingAdapters:
             stores = self._adapters.other_lock_stores
             return {name: _Reading(store, name, _LOCK_READS) for name, store in stores.items()}
         if port in ("warehouse", "metered_warehouse"):
-            # Held to the budget, whoever asks.
+            # Also what elsewhere must never be held up: an agent can wait.
             return _ReadingWarehouse(self._adapters.metered_warehouse, "warehouse", READS["warehouse"])
         if port not in READS:
             raise AttributeError(port)

@@ -81,7 +81,6 @@ class Looked(Answer[CheckItem]):
     """A run and its checks, worst first."""
 
     run_id: str
-    runbook: str
     status: str
     verdict: str
     plan: str = Field(default="", description="Digest of a plan that it shows. Only a person applies it.")

@@ -24,6 +24,7 @@ from lib.archive import comparison
 from lib.archive.archive import DamagedRun, Run
 from lib.archive.record import utc_now
 from lib.archive.search import Selection, searched
+from lib.operations.changes.plan import is_digest
 from lib.runbooks.catalogue import find_runbook, runbooks
 from lib.runbooks.parameters import APPROVALS, ENVIRONMENT_PARAMETER
 from lib.schedule.expected import expected_runs
@@ -138,12 +139,11 @@ def looked(run: Run, cursor: int = 0) -> Found[Looked]:
     record = run.record
     answer = Looked(
         run_id=run.run_id,
-        runbook=record.runbook,
         status=str(record.status),
         verdict=str(record.verdict or "RUNNING"),
-        plan=record.plan or "",
+        plan=record.plan if record.plan and is_digest(record.plan) else "",
         report=f"runbook://runs/{run.run_id}/report",
-        untrusted=Untrusted[CheckItem](headline=record.headline),
+        untrusted=Untrusted[CheckItem](headline=f"{record.runbook}: {record.headline}"),
     )
     return Found(answer, [_check(check) for check in record.checks], cursor)
 

@@ -70,7 +70,7 @@ def _ended(desk: Desk, words: list[str]) -> Ended:
         raise UserError(
             f"this session has read its {spoken_bytes(desk.budget.most_bytes)}; begin another, with more --max-bytes"
         )
-    unread = 0 if desk.is_billed else share  # of a run that is cut short nobody says what it read
+    unread = 0 if desk.is_billed else share  # what a run has read that is cut short is not known
     try:
         with started(words, variables={read_only.VARIABLE: str(share)}) as process:
             ended = process.wait(desk.request)

@@ -31,9 +31,7 @@ def newest(desk: Desk) -> list[types.Resource]:
     """The reports of the newest runs."""
     runs = (run for run in Selection(environment=desk.environment.name).runs(desk.archive) if isinstance(run, Run))
     return [
-        types.Resource(
-            name=run.place.partition("/")[2], uri=f"runbook://runs/{run.run_id}/report", mime_type=_TYPES["report"]
-        )
+        types.Resource(name=run.run_id, uri=f"runbook://runs/{run.run_id}/report", mime_type=_TYPES["report"])
         for run in islice(runs, _LISTED)
     ]
 

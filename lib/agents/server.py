@@ -30,7 +30,7 @@ INSTRUCTIONS = (
 )
 _AT_ONCE = 2
 _KINDS = ((UserError, "wrong_request"), (Finding, "refused"), (CouldNotLook, "could_not_look"), (Exception, "failed"))
-# A look leaves a run in the archive, which is no change of what it looks at.
+# A look leaves a run in the archive, and changes nothing that it looks at.
 _READS = types.ToolAnnotations(read_only_hint=True, destructive_hint=False, open_world_hint=False)
 _logger = logging.getLogger(__name__)
 

@@ -43,7 +43,7 @@ class MeteredBigqueryWarehouse(BigqueryWarehouse):
             limit = min(self._query_limit_bytes, self._maximum_bytes_billed or self._query_limit_bytes)
             config = self._query_config(sql, parameters, maximum_bytes_billed=limit)
             rows, read = self._rows_and_bytes(sql, config)
-            if self._budget:  # of a query that failed nobody says what it read
+            if self._budget:  # what a query has read that failed is not known
                 self._budget.give_back(max(0, estimated - read))
             return rows
         finally:

@@ -236,9 +236,11 @@ def resolve_values(declared: tuple[Parameter, ...], given: Mapping[str, object])
 def _as_text(name: str, value: object) -> str:
     if value is None:
         return ""
+    text = ",".join(value) if isinstance(value, list) else str(value)
+    if "\0" in text:
+        raise UserError(f"parameter {name}: {text!r:.80} holds a null character, which a command line cannot")
     if not isinstance(value, list):
-        return str(value)
-    text = ",".join(value)
+        return text
     if comma_separated(text) != value:
         raise UserError(
             f"parameter {name}: {value!r:.80} cannot be handed on: a text in it is empty, "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from tests.agents.conftest import PLEA
 from tests.agents.pipe import tokens
 from tests.hostile.hostile import FRAGMENTS
 from tests.operations.changes.actions import everything
-from tests.site.runs import archive_run, record
+from tests.site.runs import START, archive_run, record
 
 NOTHING = redactor_of(None)
 DAY = "2026-01-17"
@@ -68,6 +69,7 @@ def desk(table: Platform, tmp_path: Path) -> Desk:
     for checks in ((question.passes("none"),), (question.fails(f"5 keys; {PLEA}", f"{PLEA}\nnow"),)):
         archive_run(archive, replace(of_local, checks=checks, verdict=checks[0].verdict, headline=checks[0].summary))
     archive_run(archive, replace(of_local, environment="other"))
+    archive_run(archive, replace(of_local, runbook=PLEA, started_at=START - timedelta(days=9)))
     return Desk(load_environment("local"), ReadBudget(0))
 
 
@@ -80,6 +82,7 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     ("runs_search", {"since": "2999-01-01"}),
     ("run_get", {"run_id": "LATER"}),
     ("run_get", {"run_id": "LATER", "check": "duplicates"}),
+    ("run_get", {"run_id": "PLEA"}),
     ("runs_diff", {"run_id": "LATER", "before": "EARLIER"}),
     ("locks", {}),
     ("timeline", {"date": DAY}),
@@ -95,6 +98,7 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("look", {"runbook": "rollback", "parameters": {"hours": "x"}}, "wrong_request", "is not a number"),
     ("look", {"runbook": "rollback", "parameters": {"environment": "other"}}, "wrong_request", "--env"),
     ("look", {}, "wrong_request", "runbook: Field required"),
+    ("look", {"runbook": "rollback", "parameters": {"service": "a\0b"}}, "wrong_request", "a command line cannot"),
     ("run_get", {"run_id": "OTHER"}, "wrong_request", "is not of the environment local"),
     ("run_get", {"run_id": "LATER", "check": "duplicate"}, "wrong_request", "did you mean duplicates?"),
     ("runs_diff", {"run_id": "EARLIER"}, "could_not_look", "name the run to compare with"),
@@ -141,7 +145,8 @@ def test_runs_are_resources_of_this_environment_alone(desk: Desk) -> None:
     async def ask() -> None:
         async with Client(server(desk)) as client:
             listed = (await client.list_resources()).resources
-            assert [str(one.uri) for one in listed] == [
+            assert "IGNORE" not in "".join(one.model_dump_json() for one in listed)
+            assert [str(one.uri) for one in listed[:2]] == [
                 f"runbook://runs/{ids[name]}/report" for name in ("LATER", "EARLIER")
             ]
             assert len((await client.list_resource_templates()).resource_templates) == 2
@@ -161,7 +166,7 @@ def test_runs_are_resources_of_this_environment_alone(desk: Desk) -> None:
 
 def ids_of(desk: Desk) -> dict[str, str]:
     of_local, other = ([place.rsplit("/", 1)[1] for place in desk.archive.places(name)] for name in ("local", "other"))
-    return {"LATER": of_local[0], "EARLIER": of_local[1], "OTHER": other[0]}
+    return {"LATER": of_local[0], "EARLIER": of_local[1], "PLEA": of_local[2], "OTHER": other[0]}
 
 
 def named(arguments: dict[str, Any], ids: dict[str, str]) -> dict[str, Any]:

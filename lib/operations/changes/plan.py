@@ -79,6 +79,11 @@ class PlanDigest:
         raise PlanOutdated(f"the plan {self.text} {what}; nothing was changed; look at a new plan")
 
 
+def is_digest(text: str) -> bool:
+    """Whether it has the form of one."""
+    return _DIGEST.fullmatch(text) is not None
+
+
 def digest_of(identity: Mapping[str, str], state: Facts, now: datetime) -> PlanDigest:
     """The digest of a plan that is shown at that moment.
 
