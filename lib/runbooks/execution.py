@@ -95,7 +95,7 @@ def execute(
         for name, content in files.items():
             archive.store.write(f"{run.place}/{name}", content)
         _archive(archive, run, notebook)
-        unnotified, run = run, run if origin.agent else notified(run, archive, settings.notifications, redactor)
+        unnotified, run = run, notified(run, archive, settings.notifications, redactor)
         if run != unnotified:
             _archive(archive, run, notebook)
         seal(archive, run.place)

@@ -29,6 +29,7 @@ from lib.ports.scratch import ScratchDatasets
 from lib.ports.services import Services
 from lib.runbooks.catalogue import Runbook, find_runbook, runbooks
 from lib.runbooks.execution import execute
+from lib.site.index import row_of
 from tests.operations.changes.actions import everything, row
 from tests.runbooks.conftest import inbox  # noqa: F401
 from tests.runbooks.inbox import Inbox
@@ -119,14 +120,20 @@ def test_a_notebook_that_writes_is_refused_in_the_run_of_an_agent(
     assert run.record.error is not None
     assert (run.record.error.name, run.exit_code) == ("LooksOnly", 2)
     assert (run.record.origin.agent, found.answer.bytes_left) == (("a test" * 50)[:60], None)
+    assert "agent a testa test" in row_of(run).by  # as the site has it
     assert everything(table) == before
 
 
-def test_nobody_is_notified_of_the_run_of_an_agent(told: Archive, inbox: Inbox) -> None:  # noqa: F811
+def test_nobody_is_notified_of_the_run_of_an_agent_nor_kept_from_hearing_of_the_next(
+    told: Archive,  # noqa: F811
+    inbox: Inbox,  # noqa: F811
+) -> None:
     runbook = find_runbook("broken_rule", Path(__file__).parents[1] / "runbooks/notebooks")
     with warm_kernels():
         run = execute(runbook, environment="noisy", archive=told, origin=Origin(agent="a test"))
-    assert (run.record.verdict, run.record.notifications, inbox.posted) == ("FAIL", (), [])
+        assert (run.record.verdict, run.record.notifications, inbox.posted) == ("FAIL", (), [])
+        again = execute(runbook, environment="noisy", archive=told)
+    assert again.record.notifications[0] == "told INBOX_URL"
 
 
 @given(runbook=st.sampled_from(runbooks()), text=st.text(max_size=5), data=st.data())
