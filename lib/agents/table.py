@@ -144,7 +144,7 @@ def plan_get(
     if missing := [name for name in _NEEDS[change] if not targets[name].strip()]:
         raise UserError(f"{change} needs {missing[0]}: name what would be changed")
     plan = _ACTIONS[change](platform, targets, steal).plan()
-    (check,) = shown(platform, plan, datetime.now(UTC)).checks
+    check, *cautions = shown(platform, plan, datetime.now(UTC)).checks
     state = dict(check.evidence)  # with the digest only where there is something to do
     answer = Planned(
         changed=False,
@@ -154,7 +154,7 @@ def plan_get(
         untrusted=Untrusted[EvidenceItem](headline=check.summary),
     )
     items = [evidence("what the plan rests on", state), evidence("undo", {"how": plan.undo})] if answer.plan else []
-    return Found(answer, items)
+    return Found(answer, [*items, *(evidence("caution", {one.name: one.summary}) for one in cautions)])
 
 
 _NEEDS = {"repair": ["date"], "undo_repair": ["date", "backup"], "release_lock": ["date"], "cleanup": ["batch"]}

@@ -79,11 +79,6 @@ class PlanDigest:
         raise PlanOutdated(f"the plan {self.text} {what}; nothing was changed; look at a new plan")
 
 
-def is_digest(text: str) -> bool:
-    """Whether it has the form of one."""
-    return _DIGEST.fullmatch(text) is not None
-
-
 def digest_of(identity: Mapping[str, str], state: Facts, now: datetime) -> PlanDigest:
     """The digest of a plan that is shown at that moment.
 
@@ -212,6 +207,11 @@ class Approval:
                 f"{self.parameter}={self.target!r:.80} does not name what would be changed; write "
                 f"{self.parameter}={target}; nothing was changed"
             )
+
+
+def is_digest(text: str) -> bool:
+    """Whether it has the form of one."""
+    return _DIGEST.fullmatch(text) is not None
 
 
 def _text(identity: Mapping[str, str], state: Facts, expires_at: datetime) -> str:
