@@ -99,6 +99,7 @@ class Origin:
         retry_of: Id of the run that it tries again.
         rerun_of: Id of the run whose question it asks again.
         attempt: 1, and more for a retry.
+        agent: The client of `runbook mcp` through which an agent asked for it: it only looked, and notified nobody.
     """
 
     schedule: str = ""
@@ -106,6 +107,7 @@ class Origin:
     retry_of: str = ""
     rerun_of: str = ""
     attempt: int = 1
+    agent: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from importlib import metadata
 
 _DISTRIBUTION = "consolidation-runbooks"
 # Almost every command needs the first; the others are named where it is a package of theirs that is missing.
-_EXTRAS = ("runbooks", "metrics", "lab")
+_EXTRAS = ("runbooks", "metrics", "lab", "mcp")
 _OURS = ("lib", "rehearsal")
 _REQUIREMENT = re.compile(r"""([\w.-]+).*;.*\bextra == ['"](\w+)['"]""", re.ASCII)
 
@@ -22,11 +22,13 @@ def missing_extra(error: ImportError) -> str:
     except metadata.PackageNotFoundError:  # on the search path, and not installed
         return ""
     found = [match.groups() for match in map(_REQUIREMENT.match, requirements) if match]
+    needed = []
     for extra in _EXTRAS:
         names = [name for name, of in found if of == extra]
         if (extra == _EXTRAS[0] or missing.replace("_", "-") in names) and not all(map(_is_installed, names)):
-            return f"this command needs the extra [{extra}]: pip install '{_DISTRIBUTION}[{extra}]'"
-    return ""
+            needed.append(extra)
+    extras = ",".join(needed)
+    return extras and f"this command needs the extra [{extras}]: pip install '{_DISTRIBUTION}[{extras}]'"
 
 
 def _is_installed(distribution: str) -> bool:

@@ -54,14 +54,17 @@ class EmbeddedAdapters:
 
     Args:
         home: The folder (see `lib.places.home`).
+        only_looks: Log nothing, and do not make the demo's empty table where it is missing.
     """
 
     __repr__ = brief()
 
-    def __init__(self, home: Path, environment: Environment) -> None:
+    def __init__(self, home: Path, environment: Environment, *, only_looks: bool = False) -> None:
         self.home = home
+        self._only_looks = only_looks
         self._environment = environment
-        _log_to(home, environment)
+        if not only_looks:
+            _log_to(home, environment)
 
     @cached_property
     def _unopened(self) -> DuckdbWarehouse:
@@ -71,7 +74,7 @@ class EmbeddedAdapters:
     def warehouse(self) -> DuckdbWarehouse:
         warehouse, spec = self._unopened, self._environment.table_spec
         # A table with other columns is its owner's to make.
-        if not spec_faults(spec, MAIN_TABLE):
+        if not self._only_looks and not spec_faults(spec, MAIN_TABLE):
             warehouse.create_table(spec.table, MAIN_TABLE)
         return warehouse
 

@@ -22,18 +22,25 @@ if TYPE_CHECKING:
     from lib.gcp.iam import ProjectPermissions
     from lib.gcp.logging_reader import CloudLoggingReader
     from lib.gcp.scratch import BigqueryScratch
-    from lib.ports.jobs import QueryCost
+    from lib.ports.jobs import QueryCost, ReadBudget
     from lib.verdict.check import Check, Question
     from lib.verdict.section import Section
 
 
 class GoogleAdapters:
-    """Adapters to one project, each with its client library when first asked for."""
+    """Adapters to one project, each with its client library when first asked for.
+
+    Args:
+        budget: What the queries of `metered_warehouse` may read together; None: no limit.
+    """
 
     __repr__ = brief()
 
-    def __init__(self, environment: Environment, clients: GoogleClients | None = None) -> None:
+    def __init__(
+        self, environment: Environment, clients: GoogleClients | None = None, *, budget: ReadBudget | None = None
+    ) -> None:
         self._environment = environment
+        self._budget = budget
         self._clients = clients or GoogleClients(
             environment.project_id, bigquery_location=environment.google.bigquery_location
         )
@@ -50,7 +57,7 @@ class GoogleAdapters:
 
         limit = self._environment.google.query_limit_bytes
         return MeteredBigqueryWarehouse(
-            self._environment.project_id, query_limit_bytes=limit, **self._bigquery_settings
+            self._environment.project_id, query_limit_bytes=limit, budget=self._budget, **self._bigquery_settings
         )
 
     @property

@@ -97,6 +97,24 @@ class Observation:
             return 0.0
         return (self.record.expires_at - self.read_at).total_seconds()
 
+    def as_data(self) -> Mapping[str, Any]:
+        """Empty when the lock is free."""
+        record = self.record
+        if record is None:
+            return {}
+        return {
+            "lock_key": record.claim.lock_key,
+            "batch_id": record.claim.batch_id,
+            "holder_id": record.claim.holder_id,
+            "host": record.claim.host,
+            "token": record.token,
+            "acquired_at": record.acquired_at.isoformat(),
+            "renewed_at": record.renewed_at.isoformat(),
+            "expires_at": record.expires_at.isoformat(),
+            "is_expired": self.is_expired,
+            "seconds_until_expiry": round(self.seconds_until_expiry, 3),
+        }
+
 
 @dataclass(frozen=True)
 class AuditEntry:

@@ -13,6 +13,8 @@ KEPT_DAYS = 7
 """An entry is kept at least so long: far longer than a plan holds, so an approval that was used stays used."""
 MOST_ENTRIES = 100
 """So many entries of a plan are read at most."""
+PLAN = "plan"
+"""The kind of an entry that says what a plan is of: it approves nothing."""
 LONGEST_ENTRY = 20_000
 """Characters of an entry's text."""
 

@@ -57,7 +57,8 @@ def execute(
         parameters: Values by name, as text or typed; the others keep their defaults.
         environment: Name of the environment; the notebook's parameter of that name.
         archive: Where the run is kept; by default where ``RUNBOOK_OUTPUTS`` says.
-        origin: What the run comes from; a planned one looks from the moment that it was planned for.
+        origin: What the run comes from; a planned one looks from the moment that it was planned for, and one
+            that an agent asked for notifies nobody.
         progress: Show a progress bar on standard error; by default when it is a terminal.
         on_change: Called with the archive once the run has begun and once it has ended: builds the site. If it
             raises at the end, that is one line on standard error.
@@ -89,7 +90,7 @@ def execute(
                 redactor=redactor,
                 progress=sys.stderr.isatty() if progress is None else progress,
                 variables={"RUNBOOK_NOW": origin.planned_at.isoformat()} if origin.planned_at else {},
-                meanwhile=lambda: _after_begin(archive, settings, redactor, on_change),
+                meanwhile=lambda: _after_begin(archive, settings, redactor, on_change, notifies=not origin.agent),
             )
         run = Run(run.place, masked_record(run.record.finished(outcome, utc_now()), redactor))
         for name, content in files.items():
@@ -164,10 +165,13 @@ def _heartbeat(archive: Archive, run: Run) -> Iterator[None]:
         thread.join()
 
 
-def _after_begin(archive: Archive, settings: Environment, redactor: Redactor, on_change: _OnChange | None) -> None:
+def _after_begin(
+    archive: Archive, settings: Environment, redactor: Redactor, on_change: _OnChange | None, *, notifies: bool
+) -> None:
     # The run matters more, and what fails here is done again at its end, and reported then.
     with suppress(Unavailable):
-        _close_lost_runs(archive, settings, redactor)
+        if notifies:
+            _close_lost_runs(archive, settings, redactor)
     with suppress(Exception):
         if on_change:
             on_change(archive)

@@ -23,6 +23,8 @@ from lib.words.secrets.names import says_secret
 
 # What approves a change: of the plan that a person has looked at, within its time.
 APPROVALS = ("plan", "reason")
+# The word of a choice that carries a change out; any other only shows a plan.
+APPLY = "apply"
 # It takes the name of the environment that the run looks at.
 ENVIRONMENT_PARAMETER = "environment"
 # Days around the first and the last date there is cannot be counted with.
@@ -234,9 +236,11 @@ def resolve_values(declared: tuple[Parameter, ...], given: Mapping[str, object])
 def _as_text(name: str, value: object) -> str:
     if value is None:
         return ""
+    text = ",".join(value) if isinstance(value, list) else str(value)
+    if "\0" in text:
+        raise UserError(f"parameter {name}: {text!r:.80} holds a null character, which a command line cannot")
     if not isinstance(value, list):
-        return str(value)
-    text = ",".join(value)
+        return text
     if comma_separated(text) != value:
         raise UserError(
             f"parameter {name}: {value!r:.80} cannot be handed on: a text in it is empty, "

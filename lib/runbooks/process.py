@@ -7,6 +7,7 @@ that (`lib.runbooks.stop.stop_with_caller`) is then stopped in good order, so no
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -85,17 +86,22 @@ def run_words(name: str, parameters: Mapping[str, object], environment: str) -> 
 
 
 @contextmanager
-def started(words: Sequence[str], call: Mapping[str, Any] | None = None) -> Iterator[RunProcess]:
+def started(
+    words: Sequence[str], call: Mapping[str, Any] | None = None, *, variables: Mapping[str, str] | None = None
+) -> Iterator[RunProcess]:
     """Start ``runbook`` with these words; one that still runs at the end of the ``with`` block is stopped.
 
     Args:
         words: The command line after ``runbook``; the command has to watch its standard input.
         call: Handed to it as a line of JSON on standard input.
+        variables: Added to its environment, and so to that of the kernel that it starts.
     """
+    environment = {**os.environ, **(variables or {})}
     # Files, since whatever a killed process leaves behind would hold a pipe open. And a session of its own:
     # Ctrl-C at a terminal would otherwise reach it as well, as a second request to stop.
     with TemporaryFile() as output, TemporaryFile() as errors, subprocess.Popen(
-        [*_RUNBOOK, *words], stdin=subprocess.PIPE, stdout=output, stderr=errors, start_new_session=True
+        [*_RUNBOOK, *words],
+        stdin=subprocess.PIPE, stdout=output, stderr=errors, start_new_session=True, env=environment,
     ) as process:  # fmt: skip
         assert process.stdin is not None
         try:

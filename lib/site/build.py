@@ -66,13 +66,18 @@ def build_site(archive: Archive, *, fresh: bool = False, now: datetime | None = 
     return store.address(INDEX)
 
 
-def _observed(archive: Archive, kept: Sequence[Row]) -> list[Row]:
-    """Every run as it is now, newest first; figures only where a page follows them.
+def current_rows(archive: Archive, kept: Sequence[Row]) -> list[Row]:
+    """Every run as it is now, newest first.
 
     A run that has ended is not read again, unless it was closed as abandoned: its runner may only have slept.
     """
     ended = {row.place: row for row in kept if row.ended_at and row.status != RunStatus.ABANDONED.words}
-    rows = [ended.get(place) or row_of(archive.read(place)) for place in archive.places()]
+    return [ended.get(place) or row_of(archive.read(place)) for place in archive.places()]
+
+
+def _observed(archive: Archive, kept: Sequence[Row]) -> list[Row]:
+    """The same, with figures only where a page follows them."""
+    rows = current_rows(archive, kept)
     followed = {row.place for history in histories(rows) for row in history.rows}
     return list(_with_figures_of(followed, rows, archive))
 

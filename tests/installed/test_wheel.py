@@ -159,6 +159,8 @@ def test_the_core_alone_consolidates_and_names_the_extra_for_the_rest(
         ("notify", "test"),
         ("site", "build"),
         ("lab",),
+        ("mcp",),
     ):
         refused = installed.call("runbook", *words, cwd=project)
-        assert (refused.returncode, refused.stdout, refused.stderr) == (2, "", needed), words
+        said = needed.replace("[runbooks]", "[runbooks,mcp]") if words == ("mcp",) else needed
+        assert (refused.returncode, refused.stdout, refused.stderr) == (2, "", said), words

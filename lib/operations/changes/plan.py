@@ -232,6 +232,11 @@ class Approval:
             )
 
 
+def is_digest(text: str) -> bool:
+    """Whether it has the form of one."""
+    return _DIGEST.fullmatch(text) is not None
+
+
 def _text(identity: Mapping[str, str], state: Facts, expires_at: datetime) -> str:
     until = expires_at.strftime(_MINUTE)
     marks = [_hash(identity, 2), *(_hash({name: value}, 2) for name, value in state.items())]

@@ -22,10 +22,10 @@ from lib.errors import Finding, Unavailable, UserError
 from lib.operations.changes.plan import LIFE_WITH_APPROVAL, Plan, PlanDigest
 from lib.operations.ssh_signature import BadSignature, SignedBy, sign, verified
 from lib.platform import Platform
-from lib.ports.approvals import Entry
+from lib.ports.approvals import PLAN, Entry
 from lib.verdict.check import Changing
 
-_PLAN, _USE, _APPROVAL = "plan", "use", "by_"
+_USE, _APPROVAL = "use", "by_"
 _SIGNED_AT = "signed at"
 _MOST_NAMED = 5
 # The clocks of the two people's machines may differ by so much.
@@ -99,7 +99,7 @@ def offer(platform: Platform, plan: Plan, now: datetime) -> Offer:
     if not platform.environment.needs_approval:
         return Offer(digest, None, following)
     asked = {"action": plan.action, "parameters": {name: str(value) for name, value in plan.parameters.items()}}
-    platform.approvals.add(Entry(digest.text, _PLAN, as_json(asked)))
+    platform.approvals.add(Entry(digest.text, PLAN, as_json(asked)))
     return Offer(digest, plan.approve_command(platform.commands, digest), following)
 
 
@@ -110,7 +110,7 @@ def kept(platform: Platform, digest: PlanDigest) -> str:
         UserError: Nothing is kept of that plan.
         LockServiceUnavailable: It cannot be read.
     """
-    found = [entry.text for entry in platform.approvals.entries(digest.text) if entry.kind == _PLAN]
+    found = [entry.text for entry in platform.approvals.entries(digest.text) if entry.kind == PLAN]
     if not found:
         raise UserError(
             f"no plan {digest.text} is kept in environment {platform.name}; see whether it is of another one, and show "
