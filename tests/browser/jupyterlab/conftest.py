@@ -1,0 +1,24 @@
+"""One JupyterLab for all tests of it in a process, and a browser for those of a module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.chromium import chromium, visit
+from tests.browser.jupyterlab.lab import SCREEN, Lab, running_lab
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with running_lab(tmp_path_factory.mktemp("lab")) as running:
+        yield running
+
+
+# Of a module alone: while a browser is open, no other test of the process can run an event loop.
+@pytest.fixture(scope="module")
+def page(lab: Lab) -> Iterator[Page]:
+    with chromium() as browser, visit(browser, viewport=SCREEN) as opened:
+        yield opened.page
