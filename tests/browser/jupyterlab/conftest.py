@@ -1,11 +1,11 @@
-"""One JupyterLab for all tests of it in a process, and a browser for those of a module."""
+"""One JupyterLab for all tests of it in a process, a browser for those of a module, a page for each."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from tests.browser.chromium import chromium, visit
 from tests.browser.jupyterlab.lab import SCREEN, Lab, running_lab
@@ -19,6 +19,12 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 # Of a module alone: while a browser is open, no other test of the process can run an event loop.
 @pytest.fixture(scope="module")
-def page(lab: Lab) -> Iterator[Page]:
-    with chromium() as browser, visit(browser, viewport=SCREEN) as opened:
+def browser(lab: Lab) -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    with visit(browser, viewport=SCREEN) as opened:
         yield opened.page

@@ -134,7 +134,11 @@ class OpenNotebook:
 
 
 def open_notebook(page: Page, lab: Lab, name: str) -> OpenNotebook:
-    """Open a notebook, by its name without the ending, in a project of its own, and wait for its kernel."""
+    """Open a notebook, by its name without the ending, in a project of its own, and wait for its kernel.
+
+    Args:
+        page: A new one, since JupyterLab does not leave a notebook that was changed.
+    """
     project = lab.root / secrets.token_hex(4)
     shutil.copytree(lab.template, project)
     path = f"{project.name}/notebooks/{name}.ipynb"
