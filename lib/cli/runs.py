@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @click.option("--planned-at", metavar="MOMENT", help="It looks from then, however late: 2026-01-18T09:00:00-05:00.")
 @click.option("--schedule", "entry", default="", metavar="ENTRY", help="For the record: what planned it.")
 @click.option("--retry-of", metavar="ID", help="For the record: the run that it tries again.")
+@click.option("--progress", "has_progress", is_flag=True, hidden=True, help="Report it where there is no terminal too.")
 @click.option("--stop-with-caller", "has_caller", is_flag=True, hidden=True, help="Stop when standard input ends.")
 @options.environment
 @options.as_json
@@ -41,6 +42,7 @@ def run(
     planned_at: str | None,
     entry: str,
     retry_of: str | None,
+    has_progress: bool,
     has_caller: bool,
     environment: str,
     as_json: bool,
@@ -83,6 +85,7 @@ def run(
         archive=archive,
         limits=Limits(run_seconds=timeout_seconds),
         origin=_origin(archive, planned_at, entry, retry_of),
+        progress=has_progress or None,
         on_change=build_site,
     )
     echo_run(finished, archive, as_json=as_json)
