@@ -104,6 +104,7 @@ class LiveForm:
         return self._shell.user_ns.get(parameter.name, parameter.default)
 
     def _apply(self) -> None:
+        self._said.value = ""
         if wrong := self._wrong():
             raise NotApplied(f"Not run: correct {', '.join(wrong)} in the form.")
         self._left = {field.parameter.name: field.value() for field in self._fields}

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser.chromium import chromium, visit
-from tests.browser.jupyterlab.lab import SCREEN, Lab, running_lab
+from tests.browser.jupyterlab.lab import PATIENCE_MS, SCREEN, Lab, running_lab
 
 
 @pytest.fixture(scope="session")
@@ -27,4 +27,5 @@ def browser(lab: Lab) -> Iterator[Browser]:
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     with visit(browser, viewport=SCREEN) as opened:
+        opened.page.set_default_timeout(PATIENCE_MS)
         yield opened.page

@@ -89,14 +89,16 @@ class OpenNotebook:
     path: str
 
     def run_all(self) -> None:
-        """Run all cells, as the menu does, and wait for the last one's end."""
-        before = self.count_of(self.last)
+        """Run all cells, as the menu does, and wait until the last one has ended, or one has failed."""
         self.command("notebook:run-all-cells")
-        self.wait_for_run(self.last, after=before)
+        self.page.wait_for_function("() => window.commandHasEnded", timeout=PATIENCE_MS)
 
     def command(self, name: str) -> None:
         """Carry out a command of JupyterLab in this notebook; its end is not awaited."""
-        self._evaluate(f"jupyterapp.shell.activateById({_PANEL}.id); void jupyterapp.commands.execute(id)", name)
+        script = f"""window.commandHasEnded = false;
+            jupyterapp.shell.activateById({_PANEL}.id);
+            void jupyterapp.commands.execute(id).finally(() => {{ window.commandHasEnded = true }})"""
+        self._evaluate(script, name)
 
     def count_of(self, cell_id: str) -> int:
         """The number in the brackets beside a code cell; 0: it has not been run, or is running."""
