@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import signal
 import threading
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -98,7 +97,7 @@ class ArchivedRun:
         if progress is None or progress == self._shown_progress or self._stop.disabled:
             return
         self._shown_progress = progress
-        self._bar.value, self._bar.max = progress
+        self._bar.max, self._bar.value = progress[1], progress[0]
         self._said.value = line(f"Running: {progress[0]} of {progress[1]} cells.")
 
     def _clicked_stop(self) -> None:
@@ -115,11 +114,8 @@ def _result(ended: Ended) -> str:
         found = verdict_line(str(answer["verdict"]), str(answer["headline"]))
         return found + line(f"Archived as {answer['run_id']}: {answer['report']}")
     if ended.exit_code < 0:
-        return line(
-            f"The run's process was killed ({signal.Signals(-ended.exit_code).name}); what it left is in the archive: "
-            "runbook runs list",
-            "wrong",
-        )
+        killed = f"The run's process was killed (signal {-ended.exit_code})"
+        return line(f"{killed}; what it left is in the archive: runbook runs list", "wrong")
     return line(f"Could not run: {ended.last_words}", "wrong")
 
 
@@ -127,9 +123,9 @@ def _report(ended: Ended) -> str:
     """The report as a page in the page; empty: there is none, or it is too large."""
     if "run_id" not in (answer := ended.answer or {}):
         return ""
-    archive = Archive()
+    run_id = str(answer["run_id"])
     try:
-        run_id = str(answer["run_id"])
+        archive = Archive()
         report = archive.store.read(archive.run(run_id).report)
     except (RunbookError, OSError) as error:
         return line(f"The report cannot be read: {error}", "wrong")

@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from typing import Any
 
+_RUN = "notebook:run-all-below"
+# Another notebook may have come to the front since the click. The first takes this one there, which is done when a
+# second has ended; and the last comes back from the end of the notebook, to which running goes.
+_SHOW = "rendermime:handle-local-link"
 _KERNEL = re.compile(r"kernel-(.+)\.json\Z")
 
 
 class FrontEnd:
     """The page that shows this notebook. It may be another one than JupyterLab, which takes no commands.
 
-    A click is handled in milliseconds, also while cells run: JupyterLab sends it to a thread of its own in the
-    kernel. So the notebook that a command finds in front is the one that was clicked in, and the cell too.
+    JupyterLab runs the cells of the notebook in front, from its active cell on. A click makes its cell the active one,
+    and reaches the kernel while cells run, too: it is handled by a thread of its own there.
     """
 
     def __init__(self) -> None:
@@ -33,10 +37,11 @@ class FrontEnd:
         """
         if not self._is_ready:
             return False
-        self._app.commands.execute("notebook:run-all-below")
-        if path := self._path():
-            # The command above goes to the last cell, which is far from the form.
-            self._app.commands.execute("rendermime:handle-local-link", {"path": path, "id": f"#cell-id={cell_id}"})
+        path = self._path()
+        commands = [_SHOW, _SHOW, _RUN, _SHOW] if path else [_RUN]
+        arguments = {"path": path, "id": f"#cell-id={cell_id}"}
+        # One after the other, each with all of the arguments.
+        self._app.commands.execute("apputils:run-all-enabled", {"commands": commands, "args": arguments})
         return True
 
     def _ready(self) -> None:

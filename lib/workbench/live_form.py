@@ -19,6 +19,7 @@ from lib.workbench.look import form_style, line
 from lib.workbench.this_notebook import ThisNotebook
 
 _CHANGING = "Name what is to be changed: Run shows the plan, and changes nothing. plan and reason apply it."
+_DOUBLE_CLICK_SECONDS = 1.0
 
 
 class NotApplied(UserError):
@@ -96,10 +97,6 @@ class LiveForm:
             field.show(held[field.parameter.name])
         self._said.value = ""
 
-    def enable(self) -> None:
-        """Take the next click on Run."""
-        self._run.disabled = False
-
     def _held(self, parameter: Parameter) -> Any:
         return self._shell.user_ns.get(parameter.name, parameter.default)
 
@@ -117,11 +114,10 @@ class LiveForm:
         if wrong := self._wrong():
             self._said.value = line(f"Not run: correct {', '.join(wrong)}.", "wrong")
             return
-        self._run.disabled = True
         if self._front_end.run_clicked_cell_and_below(self._cell_id):
-            return
-        self.enable()
-        if threading.current_thread() is threading.main_thread():
+            self._run.disabled = True
+            threading.Timer(_DOUBLE_CLICK_SECONDS, self._enable).start()
+        elif threading.current_thread() is threading.main_thread():
             self._apply()
             self._said.value = line(f"Set: {self._summary()}. Now run the cells below.")
         else:  # cells may be running, and this one sets the values between two of them
@@ -138,6 +134,9 @@ class LiveForm:
                 self._said.value = line("A run goes on; stop it, or wait for its end.")
         except RunbookError as error:
             self._said.value = line(f"Not run: {error}", "wrong")
+
+    def _enable(self) -> None:
+        self._run.disabled = False
 
     def _wrong(self) -> list[str]:
         return [field.parameter.name for field in self._fields if not field.check()]

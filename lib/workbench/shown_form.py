@@ -19,21 +19,15 @@ from lib.workbench.this_notebook import this_notebook
 class _Workbench:
     """What a kernel has one of: a run outlasts the form that it was started from."""
 
-    def __init__(self, shell: Any) -> None:
+    def __init__(self) -> None:
         self.front_end = FrontEnd()
         self.archived_run = ArchivedRun()
         self.form: LiveForm | None = None
-        # Run takes no second click until a cell has ended: the form's, or one that fails and so clears the queue.
-        shell.events.register("post_run_cell", self._cell_ended)
-
-    def _cell_ended(self, _result: object) -> None:
-        if self.form:
-            self.form.enable()
 
 
 @cache
-def _workbench(shell: Any) -> _Workbench:
-    return _Workbench(shell)
+def _workbench(_shell: Any) -> _Workbench:
+    return _Workbench()
 
 
 def show_form(shell: Any) -> Any:

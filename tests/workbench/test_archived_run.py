@@ -81,7 +81,7 @@ def test_it_is_stopped_in_good_order_and_one_goes_on_at_a_time(desk: Desk, holdi
 def test_a_killed_process_is_a_line(desk: Desk, holding: int) -> None:
     os.kill(holding, signal.SIGKILL)
     wait_for_the_run()
-    assert "The run&#x27;s process was killed (SIGKILL); what it left is in the archive" in desk.text
+    assert "The run&#x27;s process was killed (signal 9); what it left is in the archive" in desk.text
 
 
 def test_one_that_cannot_run_is_a_line(
