@@ -40,7 +40,7 @@ class ArchivedRun:
         self.widget = widgets.VBox().add_class("runbook-archived")
 
     def start(self, name: str, values: Mapping[str, object]) -> bool:
-        """Start a run as the command line does; False: another one goes on, and nothing is started.
+        """Start a run as the command line does; False: another one is in progress, and nothing is started.
 
         Args:
             name: The runbook's.
@@ -103,7 +103,7 @@ class ArchivedRun:
     def _clicked_stop(self) -> None:
         if request := self._request:
             self._stop.disabled = True
-            self._said.value = line("Stopping: the cell that runs is interrupted.")
+            self._said.value = line("Stopping: the running cell is interrupted.")
             request.make(RunStatus.INTERRUPTED)
 
 

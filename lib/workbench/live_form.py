@@ -103,7 +103,7 @@ class LiveForm:
     def _apply(self) -> None:
         self._said.value = ""
         if wrong := self._wrong():
-            raise NotApplied(f"Not run: correct {', '.join(wrong)} in the form.")
+            raise NotApplied(f"Not run: wrong value in the form for {', '.join(wrong)}.")
         self._left = {field.parameter.name: field.value() for field in self._fields}
         self._shell.user_ns.update(self._left)
         self._said.value = line(f"Run with {self._summary()}")
@@ -112,7 +112,7 @@ class LiveForm:
         if self._run.disabled:  # a double click
             return
         if wrong := self._wrong():
-            self._said.value = line(f"Not run: correct {', '.join(wrong)}.", "wrong")
+            self._said.value = line(f"Not run: wrong value for {', '.join(wrong)}.", "wrong")
             return
         if self._front_end.run_clicked_cell_and_below(self._cell_id):
             self._run.disabled = True
@@ -125,13 +125,13 @@ class LiveForm:
 
     def _clicked_archive(self) -> None:
         if wrong := self._wrong():
-            self._said.value = line(f"Not run: correct {', '.join(wrong)}.", "wrong")
+            self._said.value = line(f"Not run: wrong value for {', '.join(wrong)}.", "wrong")
             return
         try:
             values = {field.parameter.name: field.value() for field in self._fields}
             self._said.value = ""
             if not self._archived_run.start(self._notebook.runbook, values):
-                self._said.value = line("A run goes on; stop it, or wait for its end.")
+                self._said.value = line("A run is in progress: stop it, or wait for its end.")
         except RunbookError as error:
             self._said.value = line(f"Not run: {error}", "wrong")
 

@@ -154,7 +154,7 @@ def test_ends_in_the_verdict_of_all_its_steps(notebook: Notebook) -> None:
 def test_prose_comes_before_each_code_cell_but_the_form_of_the_parameters(notebook: Notebook) -> None:
     pairs = pairwise(notebook.cells)
     without = [(before.id, cell.id) for before, cell in pairs if {before.cell_type, cell.cell_type} == {"code"}]
-    assert without == [("parameters", "form")]
+    assert without in ([], [("parameters", "form")])
 
 
 def test_the_readmes_table_is_made_from_the_notebooks() -> None:

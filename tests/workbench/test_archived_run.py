@@ -65,7 +65,7 @@ def test_it_is_a_run_like_any_other_with_its_report_in_place(desk: Desk) -> None
 
 def test_it_is_stopped_in_good_order_and_one_goes_on_at_a_time(desk: Desk, holding: int) -> None:
     desk.click("Run and archive")
-    assert "A run goes on; stop it, or wait for its end." in desk.text
+    assert "A run is in progress: stop it, or wait for its end." in desk.text
     desk.click("Stop")
     wait_for_the_run()
     [run] = Archive().runs()

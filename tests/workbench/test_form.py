@@ -71,11 +71,11 @@ def test_a_wrong_value_is_a_line_beside_it_and_nothing_is_run(desk: Desk, name: 
     desk.set(name, given)
     desk.set("mode", "apply")
     assert reason in desk.text.replace("&#x27;seven&#x27;", "'seven'")
-    with pytest.raises(NotApplied, match=f"correct {name} in the form"):
+    with pytest.raises(NotApplied, match=f"wrong value in the form for {name}"):
         desk.show()
     for button in ("Run", "Run and archive"):
         desk.click(button)
-        assert f"Not run: correct {name}." in desk.text
+        assert f"Not run: wrong value for {name}." in desk.text
     assert desk.held(*NAMES) == DEFAULTS
     assert not Path(os.environ["RUNBOOK_OUTPUTS"]).exists()
 
