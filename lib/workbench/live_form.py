@@ -50,11 +50,15 @@ class LiveForm:
         archived_run: ArchivedRun,
     ) -> None:
         self._archived_run, self._front_end = archived_run, front_end
-        self._shell, self._declared, self._notebook = shell, declared, notebook
+        self._shell, self._declared, self._runbook = shell, declared, notebook.runbook
         self._cell_id = ""
         self._left: Mapping[str, Any] = {}
         longest = max((len(parameter.name) for parameter in declared.parameters), default=0)
         self._fields = [Field(parameter, longest) for parameter in declared.parameters]
+        names = [parameter.name for parameter in declared.parameters]
+        folded = {*APPROVALS, *notebook.asking_for_changes(names)}
+        self._changing = [field for field in self._fields if field.parameter.name in folded]
+        self._fold = widgets.Accordion()
         self._run = widgets.Button(description="Run", button_style="primary", tooltip="Run the cells below with these")
         self._archive = widgets.Button(
             description="Run and archive", tooltip="Run the runbook with these in a process of its own, and archive it"
@@ -95,6 +99,8 @@ class LiveForm:
         self._declared, self._left = declared, held
         for field in self._fields:
             field.show(held[field.parameter.name])
+        if any(field.text for field in self._changing if field.parameter.name in APPROVALS):  # not to be overlooked
+            self._fold.selected_index = 0
         self._said.value = ""
 
     def _held(self, parameter: Parameter) -> Any:
@@ -130,7 +136,7 @@ class LiveForm:
         try:
             values = {field.parameter.name: field.value() for field in self._fields}
             self._said.value = ""
-            if not self._archived_run.start(self._notebook.runbook, values):
+            if not self._archived_run.start(self._runbook, values):
                 self._said.value = line("A run is in progress: stop it, or wait for its end.")
         except RunbookError as error:
             self._said.value = line(f"Not run: {error}", "wrong")
@@ -150,15 +156,13 @@ class LiveForm:
         return ", ".join(given) or "the values of the parameters cell"
 
     def _rows(self) -> list[Any]:
-        names = [field.parameter.name for field in self._fields]
-        folded = {*APPROVALS, *self._notebook.asking_for_changes(names)}
-        changing = [field.row for field in self._fields if field.parameter.name in folded]
-        looking = [field.row for field in self._fields if field.parameter.name not in folded]
-        if not changing:
+        looking = [field.row for field in self._fields if field not in self._changing]
+        if not self._changing:
             return looking
         note = widgets.HTML(f"<div>{_CHANGING}</div>").add_class("runbook-note")
-        fold = widgets.Accordion([widgets.VBox([note, *changing])], titles=("Change something",))
-        return [*looking, fold]
+        self._fold.children = [widgets.VBox([note, *(field.row for field in self._changing)])]
+        self._fold.titles = ("Change something",)
+        return [*looking, self._fold]
 
 
 def _as_declared(parameter: Parameter) -> tuple[object, ...]:

@@ -55,6 +55,9 @@ class Desk:
     def click(self, button: str) -> None:
         self._one(lambda each: isinstance(each, widgets.Button) and each.description == button).click()
 
+    def is_folded(self, title: str) -> bool:
+        return self._one(lambda each: getattr(each, "titles", ()) == (title,)).selected_index is None
+
     def held(self, *names: str) -> list[object]:
         """What the cells below get."""
         return [self.shell.user_ns[name] for name in names]

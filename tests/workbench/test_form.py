@@ -112,6 +112,16 @@ def test_a_run_that_cannot_be_started_is_a_line(desk: Desk, monkeypatch: pytest.
     assert "The run could not be started: [Errno 7]" in desk.text
 
 
+def test_what_changes_something_is_folded_but_not_when_it_is_approved(desk: Desk) -> None:
+    approving = 'plan: str = ""\nreason: str = ""\n'
+    desk.run(PARAMETERS + approving)
+    desk.show()
+    assert desk.is_folded("Change something")
+    desk.run(PARAMETERS + approving.replace('""', '"3f9a1c2b4d5e"', 1))
+    desk.show()
+    assert not desk.is_folded("Change something")
+
+
 CHANGING = {
     "consolidation_timeout": {"cleanup"},
     "daily_quality": set[str](),
