@@ -36,22 +36,27 @@ class Field:
         self._words = widgets.HTML().add_class("runbook-words")
         self.row = widgets.HBox([self._input.widget, self._words])
         self.row.add_class("runbook-field")
-        self._input.on_change(lambda _: self.check())
+        self._input.on_change(lambda _: self._check())
 
     def show(self, value: object) -> None:
         """Show a value, which need not fit."""
         self._input.show(value)
-        self.check()
+        self._check()
 
     def value(self) -> Any:
-        """The typed value of what is shown.
+        """The typed value of what is shown; when it does not fit, the row says why.
 
         Raises:
             UserError: It does not fit.
         """
-        value = self.parameter.value(self._input.given())
-        if self.parameter.name == ENVIRONMENT_PARAMETER:
-            load_environment(value)
+        try:
+            value = self.parameter.value(self._input.given())
+            if self.parameter.name == ENVIRONMENT_PARAMETER:
+                load_environment(value)
+        except UserError as error:
+            self._explain(one_line(str(error)).removeprefix(f"parameter {self.parameter.name}: "))
+            raise
+        self._explain("")
         return value
 
     @property
@@ -59,16 +64,13 @@ class Field:
         """What is shown, as a command line has it."""
         return as_text(self.parameter.name, self._input.given())
 
-    def check(self) -> bool:
-        """Whether what is shown fits; if not, the row says why."""
-        wrong = ""
-        try:
+    def _check(self) -> None:
+        with suppress(UserError):
             self.value()
-        except UserError as error:
-            wrong = one_line(str(error)).removeprefix(f"parameter {self.parameter.name}: ")
+
+    def _explain(self, wrong: str) -> None:
         line = f'<div class="runbook-wrong" role="alert">{escape(wrong)}</div>' if wrong else ""
         self._words.value = f"{line}<div>{escape(one_line(self.parameter.help))}</div>"
-        return not wrong
 
 
 class _Input(Protocol):

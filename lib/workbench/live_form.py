@@ -108,50 +108,62 @@ class LiveForm:
 
     def _apply(self) -> None:
         self._said.value = ""
-        if wrong := self._wrong():
-            raise NotApplied(f"Not run: wrong value in the form for {', '.join(wrong)}.")
-        self._left = {field.parameter.name: field.value() for field in self._fields}
+        self._left = self._values()
         self._shell.user_ns.update(self._left)
-        self._said.value = line(f"Run with {self._summary()}")
+        self._said.value = line(f"Run with {self._summary(self._left)}")
 
     def _clicked_run(self) -> None:
         if self._run.disabled:  # a double click
             return
-        if wrong := self._wrong():
-            self._said.value = line(f"Not run: wrong value for {', '.join(wrong)}.", "wrong")
+        try:
+            values = self._values()
+        except NotApplied as error:
+            self._said.value = line(str(error), "wrong")
             return
         if self._front_end.run_clicked_cell_and_below(self._cell_id):
             self._run.disabled = True
             threading.Timer(_DOUBLE_CLICK_SECONDS, self._enable).start()
         elif threading.current_thread() is threading.main_thread():
             self._apply()
-            self._said.value = line(f"Set: {self._summary()}. Now run the cells below.")
+            self._said.value = line(f"Set: {self._summary(values)}. Now run the cells below.")
         else:  # cells may be running, and this one sets the values between two of them
             self._said.value = line("Now run this cell and those below.")
 
     def _clicked_archive(self) -> None:
-        if wrong := self._wrong():
-            self._said.value = line(f"Not run: wrong value for {', '.join(wrong)}.", "wrong")
-            return
         try:
-            values = {field.parameter.name: field.value() for field in self._fields}
-            self._said.value = ""
-            if not self._archived_run.start(self._runbook, values):
-                self._said.value = line("A run is in progress: stop it, or wait for its end.")
+            started = self._archived_run.start(self._runbook, self._values())
+        except NotApplied as error:
+            self._said.value = line(str(error), "wrong")
         except RunbookError as error:
             self._said.value = line(f"Not run: {error}", "wrong")
+        else:
+            self._said.value = "" if started else line("A run is in progress: stop it, or wait for its end.")
 
     def _enable(self) -> None:
         self._run.disabled = False
 
-    def _wrong(self) -> list[str]:
-        return [field.parameter.name for field in self._fields if not field.check()]
+    def _values(self) -> dict[str, Any]:
+        """What is shown, typed.
 
-    def _summary(self) -> str:
+        Raises:
+            NotApplied: Some of it does not fit.
+        """
+        values: dict[str, Any] = {}
+        wrong = []
+        for field in self._fields:
+            try:
+                values[field.parameter.name] = field.value()
+            except UserError:
+                wrong.append(field.parameter.name)
+        if wrong:
+            raise NotApplied(f"Not run: wrong value for {', '.join(wrong)}.")
+        return values
+
+    def _summary(self, values: Mapping[str, Any]) -> str:
         given = [
             f"{field.parameter.name} {text_of(field.text) or 'empty'}"
             for field in self._fields
-            if field.value() != field.parameter.default
+            if values[field.parameter.name] != field.parameter.default
         ]
         return ", ".join(given) or "the values of the parameters cell"
 

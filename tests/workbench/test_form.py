@@ -71,7 +71,7 @@ def test_a_wrong_value_is_a_line_beside_it_and_nothing_is_run(desk: Desk, name: 
     desk.set(name, given)
     desk.set("mode", "apply")
     assert reason in desk.text.replace("&#x27;seven&#x27;", "'seven'")
-    with pytest.raises(NotApplied, match=f"wrong value in the form for {name}"):
+    with pytest.raises(NotApplied, match=f"Not run: wrong value for {name}"):
         desk.show()
     for button in ("Run", "Run and archive"):
         desk.click(button)
