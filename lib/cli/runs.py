@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 @click.option("--planned-at", metavar="MOMENT", help="It looks from then, however late: 2026-01-18T09:00:00-05:00.")
 @click.option("--schedule", "entry", default="", metavar="ENTRY", help="For the record: what planned it.")
 @click.option("--retry-of", metavar="ID", help="For the record: the run that it tries again.")
+@click.option("--progress", "has_progress", is_flag=True, hidden=True, help="Report it where there is no terminal too.")
 @click.option("--stop-with-caller", "has_caller", is_flag=True, hidden=True, help="Stop when standard input ends.")
 @click.option("--agent", default="", hidden=True, help="For the record: through what an agent asked for it.")
 @options.environment
@@ -43,6 +44,7 @@ def run(
     planned_at: str | None,
     entry: str,
     retry_of: str | None,
+    has_progress: bool,
     has_caller: bool,
     agent: str,
     environment: str,
@@ -89,6 +91,7 @@ def run(
         archive=archive,
         limits=Limits(run_seconds=timeout_seconds),
         origin=replace(_origin(archive, planned_at, entry, retry_of), agent=agent),
+        progress=has_progress or None,
         on_change=build_site,
     )
     echo_run(finished, archive, as_json=as_json)

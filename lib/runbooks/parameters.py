@@ -196,7 +196,7 @@ def assignment_words(values: Mapping[str, object]) -> list[str]:
     Raises:
         UserError: A list holds a text that a command line cannot.
     """
-    return [word for name, value in values.items() for word in ("-p", f"{name}={_as_text(name, value)}")]
+    return [word for name, value in values.items() for word in ("-p", f"{name}={as_text(name, value)}")]
 
 
 def declared_names(declared: tuple[Parameter, ...], given: Mapping[str, _Value]) -> dict[str, _Value]:
@@ -233,7 +233,12 @@ def resolve_values(declared: tuple[Parameter, ...], given: Mapping[str, object])
     }
 
 
-def _as_text(name: str, value: object) -> str:
+def as_text(name: str, value: object) -> str:
+    """The text from which a parameter's type reads the same value.
+
+    Raises:
+        UserError: A list holds a text that cannot be written so.
+    """
     if value is None:
         return ""
     text = ",".join(value) if isinstance(value, list) else str(value)
