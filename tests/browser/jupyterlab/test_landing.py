@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,7 @@ from tests.site.runs import archive_run, record
 from tests.workbench.notebooks import write_original
 
 WAIT_MS = 60_000
+_STOP_SECONDS = 20
 OPEN = ".jp-NotebookPanel:not(.lm-mod-hidden)"
 # A notebook of a project's own, whose next step names another with a date.
 NEXT = """from lib.verdict.check import Question
@@ -45,11 +46,18 @@ def runbook_lab(place: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "lib.cli", "lab", "--no-browser"]
     environ = {**os.environ, **own, **places, "IPYTHONDIR": str(place / "ipython")}
     log = place / "log"
-    with log.open("wb") as output, subprocess.Popen(command, env=environ, stdout=output, stderr=output) as process:
+    with log.open("wb") as output, subprocess.Popen(
+        command, env=environ, stdout=output, stderr=output, start_new_session=True
+    ) as process:  # fmt: skip
         try:
             yield _address(process, log)
         finally:
             process.send_signal(signal.SIGTERM)
+            # It can wait without end for a kernel that it has stopped while it started.
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_STOP_SECONDS)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def _address(process: subprocess.Popen[bytes], log: Path) -> str:
