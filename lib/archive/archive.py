@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -129,15 +130,29 @@ class Archive:
 
     def read(self, place: str) -> Run | DamagedRun:
         """A run as a reader must show it now, see `RunRecord.observed`."""
+        return self._run(place, self._content(place))
+
+    def read_if(self, place: str, may_matter: Callable[[bytes], bool]) -> Run | DamagedRun | None:
+        """The same; None when the bytes of its record show that it does not matter."""
+        content = self._content(place)
+        matters = isinstance(content, DamagedRun) or may_matter(content)
+        return self._run(place, content) if matters else None
+
+    def _content(self, place: str) -> bytes | DamagedRun:
         try:
             content = self.store.read(f"{place}/{RECORD}")
-            if len(content) > _MOST_RECORD_BYTES:
-                return DamagedRun(place, f"{RECORD} is larger than {_MOST_RECORD_BYTES:,} bytes")
-            record = from_json(content)
         except FileNotFoundError:
             return DamagedRun(place, f"{RECORD} is missing")
         except Unavailable as error:
             return DamagedRun(place, one_line(str(error)))
+        is_large = len(content) > _MOST_RECORD_BYTES
+        return DamagedRun(place, f"{RECORD} is larger than {_MOST_RECORD_BYTES:,} bytes") if is_large else content
+
+    def _run(self, place: str, content: bytes | DamagedRun) -> Run | DamagedRun:
+        if isinstance(content, DamagedRun):
+            return content
+        try:
+            record = from_json(content)
         except NewerRecord as error:
             return DamagedRun(place, f"{error}; update this installation", is_newer=True)
         except ValueError as error:

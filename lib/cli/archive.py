@@ -77,7 +77,7 @@ def search(text: str, limit: int, as_json: bool, **chosen: Any) -> None:
     from lib.archive.search import searched
 
     archive = Archive()
-    found, damaged = searched(_selection(**chosen).runs(archive), text, limit)
+    found, damaged = searched(archive, _selection(**chosen), text, limit)
     if damaged:
         click.echo(
             f"runbook: {counted(damaged, 'run')} cannot be read and {agreeing(damaged, 'was')} not "

@@ -48,6 +48,8 @@ class _Command(str):
         Raises:
             TypeError: One is of the other kind, or they are not a list.
         """
+        if commands in ((), []):  # as most are
+            return ()
         if not isinstance(commands, (list, tuple)) or not all(type(each) in (cls, str) for each in commands):
             raise TypeError(f"{where} takes a list of {cls.__name__} commands only, got {commands!r:.200}")
         return tuple(dict.fromkeys(map(cls, commands)))
