@@ -91,10 +91,10 @@ def runs_search(
         verdict=Verdict(verdict) if verdict else None,
         since=moment_of(since, "UTC") if since else None,
     )
-    runs, most = selection.runs(desk.archive), cursor + _MOST_RUNS
+    most = cursor + _MOST_RUNS
     if not text.strip():
-        return Found(Answer[RunItem](), [_run(run) for run in islice(runs, most)], cursor)
-    found, _ = searched(runs, text, most)
+        return Found(Answer[RunItem](), [_run(run) for run in islice(selection.runs(desk.archive), most)], cursor)
+    found, _ = searched(desk.archive, selection, text, most)
     items = [_run(run, [f"{hit.field}: {hit.text}" for hit in hits]) for run, hits in found]
     return Found(Answer[RunItem](), items, cursor)
 
