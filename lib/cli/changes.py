@@ -10,7 +10,7 @@ import click
 
 from lib.cli import options
 from lib.cli.fence_sql import sql
-from lib.cli.terminal import echo_section, exit_as, printable
+from lib.cli.terminal import echo_section, exit_as, printable, styled_verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -192,8 +192,10 @@ def echo_offer(offered: PlanCommands) -> None:
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
-    """What it would do, and what it rests on; for a terminal."""
+    """What it would do, what it risks, and what it rests on; for a terminal."""
     yield printable(f"It would {plan.summary}.")
+    for caution in plan.cautions:
+        yield f"{styled_verdict(caution.verdict)}  {printable(f'{caution.name}: {caution.summary}')}"
     for fact, value in plan.state.items():
         yield f"  {printable(f'{fact}: {value}')}"
 
