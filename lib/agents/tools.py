@@ -61,16 +61,19 @@ class Tool(NamedTuple):
         return self.function(desk, **{name: getattr(given, name) for name in type(given).model_fields})
 
 
-def lean(part: Any) -> Any:
-    """A JSON schema without what pydantic adds for people: an agent pays for each word."""
+def lean(part: Any, known: Mapping[str, Any] | None = None) -> Any:
+    """A JSON schema without what pydantic adds for people, with definitions in place: an agent pays for each word."""
     if isinstance(part, list):
-        return [lean(each) for each in part]
+        return [lean(each, known) for each in part]
     if not isinstance(part, dict):
         return part
+    known = part.get("$defs", {}) if known is None else known
+    if isinstance(named := part.get("$ref"), str):
+        part = {**known[named.rpartition("/")[2]], **part}
     words = {"title", "description"} if "properties" in part else {"title"}
     # An object below such a name is a property of ours.
-    left_out = {"default", *(name for name in words if isinstance(part.get(name), str))}
-    return {name: lean(each) for name, each in part.items() if name not in left_out}
+    texts = {name for name in words if isinstance(part.get(name), str)}
+    return {name: lean(each, known) for name, each in part.items() if name not in {"default", "$defs", "$ref", *texts}}
 
 
 TOOLS = {

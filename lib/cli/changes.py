@@ -10,14 +10,14 @@ import click
 
 from lib.cli import options
 from lib.cli.fence_sql import sql
-from lib.cli.terminal import echo_section, exit_as, printable
+from lib.cli.terminal import echo_section, exit_as, printable, styled_verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lib.operations.changes.action import Action
     from lib.operations.changes.plan import Plan
-    from lib.operations.changes.signed_approval import Offer
+    from lib.operations.changes.signed_approval import PlanCommands
     from lib.platform import Platform
 
 
@@ -121,7 +121,7 @@ def audit(environment: str, as_json: bool) -> None:
                 f"by {record.who}: {record.reason}"
             )
         )
-        click.echo(printable(f"    undo: {record.undo}"))
+        click.echo(f"    {printable(f'undo: {record.undo}')}")
 
 
 def show_or_apply(
@@ -175,14 +175,14 @@ def _facts(plan: Plan) -> dict[str, Any]:
     return {"changed": False, "action": plan.action, "target": plan.target, "state": plan.state}
 
 
-def offer_data(offered: Offer) -> dict[str, str]:
+def offer_data(offered: PlanCommands) -> dict[str, str]:
     """The digest, until when it holds, and the commands; ready for JSON."""
     approve = {"approve": offered.approve} if offered.approve else {}
     holds_until = offered.digest.expires_at.isoformat()
     return {"plan": offered.digest.text, "holds_until": holds_until, **approve, "next": offered.following}
 
 
-def echo_offer(offered: Offer) -> None:
+def echo_offer(offered: PlanCommands) -> None:
     """The same for people."""
     digest = offered.digest
     click.echo(f"Nothing was changed. The plan holds until {digest.expires_at:%Y-%m-%d %H:%M} UTC: {digest.text}")
@@ -192,8 +192,10 @@ def echo_offer(offered: Offer) -> None:
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
-    """What it would do, and what it rests on; for a terminal."""
+    """What it would do, what it risks, and what it rests on; for a terminal."""
     yield printable(f"It would {plan.summary}.")
+    for caution in plan.cautions:
+        yield f"{styled_verdict(caution.verdict)}  {printable(f'{caution.name}: {caution.summary}')}"
     for fact, value in plan.state.items():
         yield f"  {printable(f'{fact}: {value}')}"
 

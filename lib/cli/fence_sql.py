@@ -73,7 +73,7 @@ def sql(
     settings = {name: value for name, value in given.items() if value is not None}
     spec, found = _table(settings, platform, columns or "")
     staged = TableName.parse(staging) if staging else spec.table.sibling(f"staged_{spec.table.table}")
-    if staged == spec.table:
+    if str(staged).lower() == str(spec.table).lower():  # DuckDB takes both for one table
         raise UserError(f"--staging: {staged} is the table that rows are merged into; name another one")
     script = printed_script(spec, found, staged)
     if (dialect or _dialect_of(platform)) == "duckdb":

@@ -70,10 +70,16 @@ def write_textfile(path: Path, text: bytes) -> None:
     """Replace the file in one step: the collector never reads half of it.
 
     Raises:
-        UserError: It does not end in .prom, which the collector would not read.
+        UserError: It does not end in .prom, which the collector would not read, or may not be written there.
     """
     if path.suffix != ".prom":
         raise UserError(f"--textfile {str(path)!r:.200} must end in .prom; node_exporter reads no other files")
     temporary = path.with_name(f".{path.name}.new")
-    temporary.write_bytes(text)
-    temporary.replace(path)
+    try:
+        temporary.write_bytes(text)
+        temporary.replace(path)
+    except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
+        raise UserError(
+            f"--textfile {str(path)!r:.200} cannot be written: {error.strerror}; name a file in a folder "
+            "that is there and yours to write in"
+        ) from error

@@ -28,6 +28,8 @@ class TableName:
         dataset, dot, table = text.partition(".")
         if not dot:
             raise InvalidIdentifier(f"table name {text!r} has no dataset; write dataset.table")
+        if "." in table:
+            raise InvalidIdentifier(f"table name {text!r:.200} has more than two parts; write dataset.table")
         return cls(dataset, table)
 
     def sibling(self, table: str) -> TableName:

@@ -51,7 +51,11 @@ class PlacedRows:
         """The rows at these positions, counted from 0."""
 
         def taken(values: Sequence[Any] | pyarrow.ChunkedArray) -> Sequence[Any] | pyarrow.ChunkedArray:
-            return [values[number] for number in positions] if isinstance(values, Sequence) else values.take(positions)
+            if isinstance(values, Sequence):
+                return [values[number] for number in positions]
+            import pyarrow
+
+            return values.take(pyarrow.array(positions, pyarrow.int64()))  # no positions would have no type
 
         columns = {name: taken(values) for name, values in self.columns.items()}
         return PlacedRows(columns, Places([self.places.numbers[position] for position in positions], self.places.unit))

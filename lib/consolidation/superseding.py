@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from lib.consolidation.identifiers import TableName
 from lib.consolidation.key import column_list, counted_rows, newest_of_each_key, quoted, rank, same
 from lib.consolidation.ledger import create_ledger, ledger_columns
+from lib.consolidation.missing_columns import add_missing_columns
 from lib.consolidation.staged_rows import StagedGroup, StagedRows, select
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column, Execute, Partitions, Warehouse
@@ -43,17 +43,9 @@ def make_room_for_superseded(warehouse: Warehouse, spec: TableSpec) -> None:
     wanted = superseded_columns(spec, warehouse.columns(spec.table))
     partitions = Partitions("superseded_at", spec.retention.ledger_days)
     warehouse.create_table(spec.superseded, wanted, partitions=partitions)
-    _add_missing(warehouse, spec.superseded, wanted)
+    add_missing_columns(warehouse, spec.superseded, wanted)
     create_ledger(warehouse, spec)
-    _add_missing(warehouse, spec.ledger, ledger_columns(spec))
-
-
-def _add_missing(warehouse: Warehouse, table: TableName, columns: Sequence[Column]) -> None:
-    present = {column.name for column in warehouse.columns(table)}
-    for column in columns:
-        if column.name not in present:
-            add = f"ALTER TABLE {table.sql} ADD COLUMN IF NOT EXISTS {quoted(column.name)} {column.type}"
-            warehouse.transact([Execute("add column", add)], {})
+    add_missing_columns(warehouse, spec.ledger, ledger_columns(spec))
 
 
 def record_superseded(staged: StagedRows) -> Execute:

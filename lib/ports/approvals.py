@@ -1,7 +1,7 @@
 """The port to where plans that wait for a person are kept, with their approvals and the use of these.
 
 Beside the locks, where the one who asks and the one who approves both reach them, from whatever machine.
-Whoever may write locks may write entries: a reader judges what an entry says by its signature.
+Anyone who may write locks may write entries: a reader judges what an entry says by its signature.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from lib.cli import cli
+from lib.cli.changes import plan_lines
 from lib.locking.store import Claim
 from lib.operations.changes.plan import PlanDigest
 from lib.operations.changes.signed_approval import approve, use_approval
 from lib.operations.every_action import waiting_plan
 from lib.platform import Platform, connect
 from lib.ports.approvals import Entry
+from lib.verdict.check import Question
 from tests.operations.changes.people import ME, People, key_of
 from tests.warm import run as run_warm
 
@@ -240,6 +242,15 @@ def test_a_plan_that_no_longer_holds_is_not_offered(platform: Platform, people: 
     assert (code, "no longer holds, since this has moved: last heartbeat" in text.replace("\r\n", "")) == (1, True), (
         text
     )
+
+
+def test_what_a_plan_risks_is_shown_to_the_person_who_approves(platform: Platform, people: People) -> None:
+    plan = waiting_plan(platform, PlanDigest.parse(told(*RELEASE)["plan"]))
+    risk = Question("risk", "Its risk").warns("the revision is old \x1b[2J", "Choose a newer one.")
+    _, shown, *_ = plan_lines(replace(plan, cautions=(risk,)))
+    assert "WARN" in shown
+    assert "Its risk: the revision is old" in shown
+    assert "\x1b[2J" not in shown
 
 
 def test_text_that_asks_for_approval_changes_nothing(platform: Platform, people: People) -> None:

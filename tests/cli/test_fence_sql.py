@@ -91,6 +91,11 @@ def test_an_environments_own_table(shell: Shell, home: Path) -> None:
         (COLUMNS, "--table and --key and --date: missing"),
         ((*ORDERS[:4], "--date", "price", *COLUMNS), "price must be a DATE, and is NUMERIC"),
         ((*ORDERS[:2], "--key", "order,day", *ORDERS[4:], *COLUMNS), "lacks order (did you mean order_id?)"),
+        (
+            ("--table", "p.shop.orders", *ORDERS[2:], *COLUMNS),
+            "'p.shop.orders' has more than two parts; write dataset.t",
+        ),
+        ((*ORDERS, *COLUMNS, "--staging", "shop.ORDERS"), "--staging: shop.ORDERS is the table that rows are merged"),
         ((*ORDERS[:2], "--key", "day;DROP", *ORDERS[4:], *COLUMNS), "'day;DROP' is not a plain identifier"),
         (("--table", "orders", *ORDERS[2:], *COLUMNS), "'orders' has no dataset"),
         ((*ORDERS, "--columns", "order_id:TEXT\nDROP"), r"'order_id:TEXT\nDROP' is not NAME:TYPE"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lib.consolidation.table_spec import TableSpec
-from lib.consolidation.upkeep.audit import ActionRecord, AuditTrail
+from lib.consolidation.upkeep.audit import ACTION_COLUMNS, ActionRecord, AuditTrail
 from lib.consolidation.upkeep.cleanup import drop_merged, prove_merged
 from lib.consolidation.upkeep.repair import apply_repair, plan_repair
 from lib.consolidation.upkeep.undo import plan_undo, undo_repair
-from lib.consolidation.warehouse import Warehouse
+from lib.consolidation.warehouse import Execute, Warehouse
 from lib.locking.lock import ConsolidationLock
 from tests.consolidation.world import DAY
 
@@ -33,6 +35,24 @@ def change_everything(warehouse: Warehouse, locks: ConsolidationLock, spec: Tabl
         drop_merged(warehouse, spec, batch_id, prove_merged(warehouse, spec, batch_id))
     assert [record.status for record in trail.records()] == ["done"] * 3
     assert trail.records(action_id=undo.action_id)[0].reason == HOSTILE
+
+
+def file_in_an_older_trail(warehouse: Warehouse, spec: TableSpec) -> None:
+    """A trail from before changes could be approved: it is read as it is, and written all the same."""
+    newer = ("approver", "approval")
+    older = [column for column in ACTION_COLUMNS if column.name not in newer]
+    warehouse.create_table(spec.actions, older)
+    names = ", ".join(column.name for column in older)
+    values = ", ".join("CURRENT_TIMESTAMP()" if column.type == "TIMESTAMP" else "'{}'" for column in older)
+    warehouse.transact([Execute("old", f"INSERT INTO {spec.actions.sql} ({names}) SELECT {values}")], {})
+    trail = AuditTrail(warehouse, spec)
+    assert [(record.who, record.approval) for record in trail.records()] == [("{}", "")]
+    with trail.filing(replace(record_of("repair"), approver="alice", approval="signed")) as filing:
+        filing.undo = "none"
+    assert [(record.who, record.approval) for record in trail.records()] == [
+        (f"{HOSTILE}, approved by alice", "signed"),
+        ("{}", ""),
+    ]
 
 
 def record_of(action: str) -> ActionRecord:

@@ -13,6 +13,7 @@ from lib.consolidation.errors import StagedDataError
 from lib.consolidation.retention import Retention
 from lib.environment.table import table_spec
 from lib.errors import UserError
+from tests.consolidation.changes import file_in_an_older_trail
 from tests.consolidation.world import World, predictions, quoted
 from tests.environments import local
 
@@ -63,3 +64,7 @@ def test_staging_that_is_older_than_the_ledger_remembers_is_not_merged(
         with pytest.raises(StagedDataError, match="the ledger keeps 400 days, so it may have been merged; nothing"):
             keeping.consolidate(dry_run=dry_run)
     assert len(world.table()) == 2 * is_known
+
+
+def test_a_trail_from_before_approvals_is_read_and_written(world: World) -> None:
+    file_in_an_older_trail(world.warehouse, world.spec)

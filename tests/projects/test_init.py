@@ -166,6 +166,7 @@ def test_a_csv_file_keeps_its_ids_and_finds_its_types(tmp_path: Path) -> None:
         "is_active": "BOOL",
         "updated_at": "TIMESTAMP",
     }
+    assert len(sample.rows.at([])) == 0  # a file of one date has no rows of earlier ones
 
 
 @pytest.mark.parametrize("as_file", [as_csv, as_json_lines, as_parquet])

@@ -19,6 +19,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from lib.consolidation.errors import TableNotFound, WarehouseUnavailable
+from lib.consolidation.missing_columns import add_missing_columns
 from lib.consolidation.warehouse import Column, Execute, Parameters, Partitions
 from lib.errors import RunbookError, Unavailable
 
@@ -126,6 +127,7 @@ class AuditTrail:
         """Append the record. Raises `WarehouseUnavailable` when it cannot be filed."""
         partitions = Partitions("filed_at", self._spec.retention.actions_days)
         self._warehouse.create_table(self._spec.actions, ACTION_COLUMNS, partitions=partitions)
+        add_missing_columns(self._warehouse, self._spec.actions, ACTION_COLUMNS)
         self._warehouse.transact([record.step(self._spec)], record.parameters)
 
     @contextmanager
@@ -163,17 +165,22 @@ class AuditTrail:
 
     def records(self, *, action_id: str = "") -> list[ActionRecord]:
         """The latest state of the last 200 actions, or of one, newest first; none when nothing was ever filed."""
-        names = ", ".join(column.name for column in ACTION_COLUMNS)
         latest = "ROW_NUMBER() OVER (PARTITION BY action_id ORDER BY status = 'begun', filed_at DESC) = 1"
         try:
             rows = self._warehouse.query(
-                f"SELECT {names} FROM {self._spec.actions.sql} WHERE @action_id IN ('', action_id) QUALIFY {latest} "
+                f"SELECT * FROM {self._spec.actions.sql} WHERE @action_id IN ('', action_id) QUALIFY {latest} "
                 f"ORDER BY filed_at DESC, action_id LIMIT 200",
                 {"action_id": action_id},
             )
         except TableNotFound:
             return []
-        return [ActionRecord(**row) for row in rows]
+        return [_record(row) for row in rows]
+
+
+def _record(row: Mapping[str, Any]) -> ActionRecord:
+    """Rows of an earlier version lack columns, and those of a later one may have more."""
+    names = {column.name for column in ACTION_COLUMNS}
+    return ActionRecord(**{name: value for name, value in row.items() if name in names and value is not None})
 
 
 @dataclass

@@ -61,8 +61,8 @@ class SignedApproval:
 
 
 @dataclass(frozen=True)
-class Offer:
-    """What people do with a plan that is shown.
+class PlanCommands:
+    """The digest of a plan that is shown, and what people type with it.
 
     Attributes:
         digest: What stands for the plan.
@@ -88,7 +88,7 @@ class Offer:
         return f"Have it approved by a person, at a terminal: {self.approve}. Then apply {how}"
 
 
-def offer(platform: Platform, plan: Plan, now: datetime) -> Offer:
+def offer(platform: Platform, plan: Plan, now: datetime) -> PlanCommands:
     """The commands for a plan; one that a person has to approve is kept for `runbook approve`.
 
     Raises:
@@ -97,10 +97,10 @@ def offer(platform: Platform, plan: Plan, now: datetime) -> Offer:
     digest = plan.digest(platform, now)
     following = plan.command(platform.commands, digest)
     if not platform.environment.needs_approval:
-        return Offer(digest, None, following)
+        return PlanCommands(digest, None, following)
     asked = {"action": plan.action, "parameters": {name: str(value) for name, value in plan.parameters.items()}}
     platform.approvals.add(Entry(digest.text, PLAN, as_json(asked)))
-    return Offer(digest, plan.approve_command(platform.commands, digest), following)
+    return PlanCommands(digest, plan.approve_command(platform.commands, digest), following)
 
 
 def kept(platform: Platform, digest: PlanDigest) -> str:

@@ -11,7 +11,7 @@ from lib.consolidation.identifiers import TableName
 from lib.consolidation.retention import Retention
 from lib.consolidation.upkeep.audit import AuditTrail
 from lib.consolidation.upkeep.repair import apply_repair, plan_repair
-from tests.consolidation.changes import record_of
+from tests.consolidation.changes import file_in_an_older_trail, record_of
 from tests.consolidation.world import DAY, LINES_MOVE, prediction
 from tests.gcp.bigquery.world import BigqueryWorld
 
@@ -36,6 +36,10 @@ def test_tables_that_grow_are_partitioned_and_expire(world: BigqueryWorld) -> No
     backup = described(world, made.backup_table)
     assert backup.time_partitioning is None
     assert abs(backup.expires - datetime.now(UTC) - timedelta(days=30)) < timedelta(minutes=5)
+
+
+def test_a_trail_from_before_approvals_is_read_and_written(world: BigqueryWorld) -> None:
+    file_in_an_older_trail(world.warehouse, world.spec)
 
 
 def described(world: BigqueryWorld, table: TableName) -> bigquery.Table:

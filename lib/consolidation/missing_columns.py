@@ -1,0 +1,18 @@
+"""Tables beside a main one that were made by an earlier version get the columns that they lack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lib.consolidation.identifiers import TableName
+from lib.consolidation.key import quoted
+from lib.consolidation.warehouse import Column, Execute, Warehouse
+
+
+def add_missing_columns(warehouse: Warehouse, table: TableName, columns: Sequence[Column]) -> None:
+    """Its rows have NULL in them; several writers may do it at once."""
+    present = {column.name for column in warehouse.columns(table)}
+    for column in columns:
+        if column.name not in present:
+            add = f"ALTER TABLE {table.sql} ADD COLUMN IF NOT EXISTS {quoted(column.name)} {column.type}"
+            warehouse.transact([Execute("add column", add)], {})
