@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -57,14 +57,17 @@ def gathered(
         connection.execute(f"DROP VIEW {quoted(relation)}")
 
 
-def take(connection: duckdb.DuckDBPyConnection, step: Step, parameters: Parameters) -> None:
+def take(
+    connection: duckdb.DuckDBPyConnection, step: Step, parameters: Parameters, relations: Iterable[TableName] = ()
+) -> None:
+    """Take the step; `relations` are those that were gathered for it."""
     if isinstance(step, Require):
-        holds = run(connection, *bind(f"SELECT {step.sql}", parameters)).fetchone()
+        holds = run(connection, *bind(f"SELECT {step.sql}", parameters, relations)).fetchone()
         if holds is None or holds[0] is not True:
             raise RequirementFailed(step.code)
         return
     try:
-        changed = run(connection, *bind(step.sql, parameters))
+        changed = run(connection, *bind(step.sql, parameters, relations))
     except duckdb.InvalidInputException as error:
         if refused := failed_requirement(str(error), [step]):
             raise refused from error

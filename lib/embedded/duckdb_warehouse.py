@@ -120,7 +120,7 @@ class DuckdbWarehouse:
     ) -> list[Row]:
         self.costs.append(QueryCost(sql))
         with self.connection() as connection, open_transaction(connection), gathered(connection, gather):
-            return rows_of(run(connection, *bind(sql, parameters or {})))
+            return rows_of(run(connection, *bind(sql, parameters or {}, gather or ())))
 
     def columns(self, table: TableName) -> tuple[Column, ...]:
         found = self.columns_of([table])
@@ -223,7 +223,7 @@ class DuckdbWarehouse:
             tell_begun()
             for step in steps:
                 started = perf_counter()
-                take(connection, step, parameters)
+                take(connection, step, parameters, gather or ())
                 if isinstance(step, Execute):
                     elapsed_ms[step.name] = (perf_counter() - started) * 1000
         return TransactionOutcome(job_id=job_id, elapsed_ms=elapsed_ms)
