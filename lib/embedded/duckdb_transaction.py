@@ -1,20 +1,19 @@
-"""One transaction in DuckDB: its steps, taken one by one, and the tables gathered for it."""
+"""One transaction in DuckDB, and its steps, taken one by one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
 
-from lib.consolidation.errors import RequirementFailed, SourceVanished
+from lib.consolidation.errors import RequirementFailed
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.requirements import failed_requirement
 from lib.consolidation.warehouse import Parameters, Require, Row, Step
 from lib.embedded.binding import run
-from lib.embedded.duckdb_connection import is_missing_table
 from lib.embedded.googlesql import bind
 
 
@@ -37,24 +36,6 @@ def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
     except duckdb.TransactionException:
         # A failed commit has ended the transaction already; its own error is raised.
         return
-
-
-@contextmanager
-def gathered(
-    connection: duckdb.DuckDBPyConnection, gather: Mapping[TableName, Sequence[TableName]] | None
-) -> Iterator[None]:
-    """Views that live only inside the transaction: nothing is copied."""
-    for relation, tables in (gather or {}).items():
-        union = " UNION ALL ".join(f"FROM {quoted(table)}" for table in tables)
-        try:
-            connection.execute(f"CREATE VIEW {quoted(relation)} AS {union}")
-        except duckdb.CatalogException as error:
-            if not is_missing_table(error):
-                raise
-            raise SourceVanished(f"a staging table of {relation} is gone: {error}") from error
-    yield
-    for relation in gather or {}:
-        connection.execute(f"DROP VIEW {quoted(relation)}")
 
 
 def take(
@@ -89,8 +70,3 @@ def _value(value: Any, *, is_array: bool) -> Any:
     if isinstance(value, datetime) and value.tzinfo:
         return value.astimezone(UTC)
     return [] if is_array and value is None else value
-
-
-def quoted(table: TableName) -> str:
-    """Both parts are plain identifiers (see `TableName`)."""
-    return f'"{table.dataset}"."{table.table}"'

@@ -36,7 +36,8 @@ from lib.embedded.duckdb_connection import (
     second_connection,
     translated_errors,
 )
-from lib.embedded.duckdb_transaction import gathered, open_transaction, quoted, rows_of, take
+from lib.embedded.duckdb_transaction import open_transaction, rows_of, take
+from lib.embedded.gathering import gathered, quoted
 from lib.embedded.googlesql import bind, to_duckdb_type, to_googlesql_type, type_parameters
 from lib.embedded.job_marks import marked
 from lib.ports.jobs import QueryCost

@@ -15,7 +15,7 @@ _ONE = exp.Literal.number(1)
 
 
 def sorted_where_needed(node: exp.Expr) -> exp.Expr:
-    """``SELECT * ... QUALIFY ROW_NUMBER() OVER (PARTITION BY ...) = 1`` with a window only over keys of several rows."""
+    """``SELECT * ... QUALIFY ROW_NUMBER() OVER (PARTITION BY ...) = 1`` its window only over keys of several rows."""
     window = _row_number(node)
     if window is None:
         return node
