@@ -27,12 +27,8 @@ def gathered(
 ) -> Iterator[None]:
     """Views that live only inside the transaction; what is scattered over many small tables is copied."""
     for relation, tables in (gather or {}).items():
-        rows = " UNION ALL ".join(f"FROM {quoted(table)}" for table in tables)
         try:
-            if _is_scattered(connection, tables):
-                with _one_thread(connection):
-                    connection.execute(f"CREATE TEMP TABLE {relation.table} AS {rows}")
-                rows = f"FROM temp.{relation.table}"
+            rows = _copied(connection, relation, tables) if _is_scattered(connection, tables) else _union(tables)
             connection.execute(f"CREATE VIEW {quoted(relation)} AS {rows}")
         except duckdb.CatalogException as error:
             if not is_missing_table(error):
@@ -42,6 +38,20 @@ def gathered(
     for relation in gather or {}:
         connection.execute(f"DROP VIEW {quoted(relation)}")
         connection.execute(f"DROP TABLE IF EXISTS temp.{relation.table}")
+
+
+def _union(tables: Sequence[TableName]) -> str:
+    return " UNION ALL ".join(f"FROM {quoted(table)}" for table in tables)
+
+
+def _copied(connection: duckdb.DuckDBPyConnection, relation: TableName, tables: Sequence[TableName]) -> str:
+    """The copy's rows; a few tables a statement, for the time to plan one grows faster than they do."""
+    copy = f"temp.{relation.table}"
+    connection.execute(f"CREATE TEMP TABLE {relation.table} AS FROM {quoted(tables[0])} LIMIT 0")
+    with _one_thread(connection):
+        for start in range(0, len(tables), _MANY_TABLES):
+            connection.execute(f"INSERT INTO {copy} {_union(tables[start : start + _MANY_TABLES])}")
+    return f"FROM {copy}"
 
 
 def _is_scattered(connection: duckdb.DuckDBPyConnection, tables: Sequence[TableName]) -> bool:
