@@ -50,7 +50,7 @@ def translate(sql: str) -> tuple[str, frozenset[str]]:
     """The statement in DuckDB's SQL, and the names of the parameters in it."""
     tree = duckdb_tree(sql)
     names = frozenset(parameter.name for parameter in tree.find_all(exp.Parameter))
-    return tree.transform(sorted_where_needed, copy=False).sql(dialect="duckdb"), names
+    return tree.transform(sorted_where_needed, copy=False).sql(dialect="duckdb", copy=False), names
 
 
 def duckdb_tree(sql: str) -> exp.Expr:
