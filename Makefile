@@ -44,8 +44,8 @@ demo: $(READY) ## replay the incident, run the runbooks, build the index of repo
 test: $(DEV) $(LAB) ## run the tests
 	@.venv/bin/pytest
 
-lab: $(LAB) ## open the notebooks in JupyterLab
-	@.venv/bin/jupyter-lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks
+lab: $(LAB) ## open working copies of the notebooks in JupyterLab
+	@.venv/bin/runbook lab
 
 check: $(DEV) ## lint, formatting (notebooks too), types, and who imports whom
 	@.venv/bin/ruff check

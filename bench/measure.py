@@ -30,7 +30,7 @@ class Sample:
     """One execution.
 
     Attributes:
-        seconds: By the wall clock.
+        seconds: By the wall clock, unless the row says CPU time.
         peak_mb: The most memory that its process, or the largest of those that it started, held; 0: not measured.
     """
 

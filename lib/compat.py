@@ -24,6 +24,7 @@ from lib.consolidation.staging_names import StagingNames
 from lib.consolidation.table_spec import TableSpec
 from lib.errors import RunbookError, UserError
 from lib.locking import LOCK_TIMEOUT_SECONDS, Lease, LockError, LockServiceUnavailable, NothingToRelease
+from lib.words.brief import brief
 
 if TYPE_CHECKING:
     from google.cloud import bigquery
@@ -95,6 +96,8 @@ class ConsolidationLock:
         bq_client: Where a forced release moves the fence; by default a client of the project.
     """
 
+    __repr__ = brief()
+
     def __init__(self, project_id: str, bq_client: bigquery.Client | None = None) -> None:
         self.project_id = project_id
         self._locks = _locks(project_id, TABLE, lambda: _warehouse(project_id, bq_client))
@@ -132,6 +135,8 @@ class ConsolidationLock:
     def force_release(self, game_date: str | date, reason: str = _NO_REASON, *, steal: bool = False) -> None:
         """Remove a lock whose lease has expired, shut its holder out and file that; no lock is nothing to do.
 
+        A library call: it asks nobody for an approval.
+
         Raises:
             LeaseStillLive: Its holder is alive, and `steal` was not given.
             FenceNotMoved: It was released, and its holder is not shut out yet.
@@ -145,6 +150,8 @@ class ConsolidationLock:
 
 class BatchStagingWriter:
     """Writes a worker's predictions into a staging table of their own."""
+
+    __repr__ = brief()
 
     def __init__(self, bq_client: bigquery.Client, project_id: str, dataset_prefix: str = "") -> None:
         self.project_id = project_id
@@ -171,6 +178,8 @@ class BatchStagingWriter:
 
 class BatchConsolidator:
     """Merges a batch's staging tables into the main table."""
+
+    __repr__ = brief()
 
     def __init__(self, bq_client: bigquery.Client, project_id: str, dataset_prefix: str = "") -> None:
         spec, warehouse = _table(dataset_prefix), _warehouse(project_id, bq_client)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from lib import embedded, gcp, places
 from lib.environment import Environment, load_environment
 from lib.errors import CorruptState, NotAsked, Unavailable
 from lib.locking.lock import ConsolidationLock
+from lib.read_only import ReadingAdapters, budget_of_process
+from lib.words.brief import brief
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,9 +26,10 @@ if TYPE_CHECKING:
     from lib.consolidation.table_spec import TableSpec
     from lib.consolidation.warehouse import Warehouse
     from lib.locking.store import LockStore, Observation
+    from lib.ports.approvals import ApprovalStore
     from lib.ports.batch_states import BatchStates
     from lib.ports.commands import Commands
-    from lib.ports.jobs import QueryCost, WarehouseActivity
+    from lib.ports.jobs import QueryCost, ReadBudget, WarehouseActivity
     from lib.ports.logs import LogReader
     from lib.ports.permissions import Permissions
     from lib.ports.scratch import ScratchDatasets
@@ -55,6 +58,8 @@ class Adapters(Protocol):
     @property
     def lock_store(self) -> LockStore: ...
     @property
+    def approvals(self) -> ApprovalStore: ...
+    @property
     def other_lock_stores(self) -> Mapping[str, LockStore]: ...
     @property
     def batch_states(self) -> BatchStates: ...
@@ -81,6 +86,8 @@ class Platform:
 
     environment: Environment
     adapters: Adapters
+
+    __repr__ = brief("name", "table.table")
 
     @property
     def name(self) -> str:
@@ -151,6 +158,11 @@ class Platform:
             raise NotAsked(f"the environment {self.name} names no services")
 
     @property
+    def approvals(self) -> ApprovalStore:
+        """Where plans that wait for a person are kept."""
+        return self.adapters.approvals
+
+    @property
     def iam(self) -> Permissions:
         return self.adapters.permissions
 
@@ -205,7 +217,10 @@ class Platform:
 class _Package(Protocol):
     """A package of adapters. `home` says where this machine's state folder is, to those that have one."""
 
-    def adapters_of(self, environment: Environment, home: Callable[[], Path], /) -> Adapters: ...
+    def adapters_of(self, environment: Environment, home: Callable[[], Path], budget: ReadBudget | None, /) -> Adapters:
+        """With a budget, for a process that only looks: its queries read no more than that."""
+        ...
+
     def run_lock_store(self, environment: Environment, home: Callable[[], Path], /) -> LockStore: ...
 
 
@@ -224,9 +239,16 @@ def connect(name: str = "local") -> Platform:
     return platform_of(load_environment(name))
 
 
-def platform_of(environment: Environment) -> Platform:
-    """The platform of settings that may stand in no file yet."""
-    return Platform(environment, _PLATFORMS[environment.platform].adapters_of(environment, places.home))
+def platform_of(environment: Environment, budget: ReadBudget | None = None) -> Platform:
+    """The platform of settings that may stand in no file yet.
+
+    Args:
+        environment: Those settings.
+        budget: It only looks, and reads no more than that; by default as this process (see `lib.read_only`).
+    """
+    budget = budget or budget_of_process()
+    adapters = _PLATFORMS[environment.platform].adapters_of(environment, places.home, budget)
+    return Platform(environment, adapters if budget is None else cast("Adapters", ReadingAdapters(adapters)))
 
 
 def run_lock_store(environment: Environment) -> LockStore:

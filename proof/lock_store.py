@@ -106,14 +106,16 @@ class SimulatedLockStore:
 
         return self._call(f"delete {_short(record.claim)}", effect)
 
-    def delete_audited(self, record: LockRecord, *, actor: str, reason: str, was_live: bool) -> AuditEntry | None:
+    def delete_audited(
+        self, record: LockRecord, *, actor: str, reason: str, was_live: bool, approval: str = ""
+    ) -> AuditEntry | None:
         def effect() -> AuditEntry | None:
             if not self.server.is_current(record):
                 return None
             self.server.remove(record)
             now = self.server.commit_time()
             token = (now - _EPOCH) // timedelta(microseconds=1)
-            entry = AuditEntry(record, actor, reason, was_live, now, token)
+            entry = AuditEntry(record, actor, reason, was_live, now, token, approval)
             self.server.audit.insert(0, entry)
             return entry
 

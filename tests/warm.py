@@ -89,11 +89,13 @@ class WarmProcess:
 class Command(WarmProcess):
     """With a pipe for its input, as `lib.runbooks.process` starts one."""
 
-    def __init__(self, command: Sequence[str], *, stdout: IO[Any], stderr: IO[Any], **_: Any) -> None:
+    def __init__(
+        self, command: Sequence[str], *, stdout: IO[Any], stderr: IO[Any], env: Mapping[str, str], **_: Any
+    ) -> None:
         read_end, write_end = os.pipe()
         self.stdin = os.fdopen(write_end, "wb")
         words = [word for word in command if word != "-P"]
-        super().__init__(words, env=os.environ, cwd=os.getcwd(), output=stdout, errors=stderr, input_from=read_end)
+        super().__init__(words, env=env, cwd=os.getcwd(), output=stdout, errors=stderr, input_from=read_end)
         os.close(read_end)
 
     def __enter__(self) -> Self:
@@ -122,8 +124,11 @@ def warm_kernels() -> Iterator[None]:
         yield
 
 
-def _launch_kernel(cmd: Sequence[str], *, stdout: IO[Any], env: Mapping[str, str], cwd: str, **_: Any) -> WarmProcess:
-    return WarmProcess(cmd, env=env, cwd=cwd, output=stdout, errors=stdout)
+def _launch_kernel(
+    cmd: Sequence[str], *, env: Mapping[str, str], stdout: IO[Any] | None = None, cwd: str = ".", **_: Any
+) -> WarmProcess:
+    output = stdout or sys.stderr
+    return WarmProcess(cmd, env=env, cwd=os.path.abspath(cwd), output=output, errors=output)
 
 
 @cache

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from lib.archive.local_store import LocalStore
 from lib.archive.record import RUN_ID_MOMENT, NewerRecord, RunRecord, from_json, to_json, utc_now
 from lib.archive.store import Store
 from lib.errors import Unavailable, UserError
+from lib.words.brief import brief
 from lib.words.nouns import counted
 from lib.words.text import one_line
 
@@ -33,6 +35,8 @@ class Run:
 
     place: str
     record: RunRecord
+
+    __repr__ = brief("place", "record.verdict")
 
     @property
     def run_id(self) -> str:
@@ -85,6 +89,8 @@ class Archive:
         Unavailable: There are no credentials for it.
     """
 
+    __repr__ = brief("root")
+
     def __init__(self, root: str | Path | None = None) -> None:
         self.store = open_store(str(root) if root is not None else places.outputs())
 
@@ -124,15 +130,29 @@ class Archive:
 
     def read(self, place: str) -> Run | DamagedRun:
         """A run as a reader must show it now, see `RunRecord.observed`."""
+        return self._run(place, self._content(place))
+
+    def read_if(self, place: str, may_matter: Callable[[bytes], bool]) -> Run | DamagedRun | None:
+        """The same; None when the bytes of its record show that it does not matter."""
+        content = self._content(place)
+        matters = isinstance(content, DamagedRun) or may_matter(content)
+        return self._run(place, content) if matters else None
+
+    def _content(self, place: str) -> bytes | DamagedRun:
         try:
             content = self.store.read(f"{place}/{RECORD}")
-            if len(content) > _MOST_RECORD_BYTES:
-                return DamagedRun(place, f"{RECORD} is larger than {_MOST_RECORD_BYTES:,} bytes")
-            record = from_json(content)
         except FileNotFoundError:
             return DamagedRun(place, f"{RECORD} is missing")
         except Unavailable as error:
             return DamagedRun(place, one_line(str(error)))
+        is_large = len(content) > _MOST_RECORD_BYTES
+        return DamagedRun(place, f"{RECORD} is larger than {_MOST_RECORD_BYTES:,} bytes") if is_large else content
+
+    def _run(self, place: str, content: bytes | DamagedRun) -> Run | DamagedRun:
+        if isinstance(content, DamagedRun):
+            return content
+        try:
+            record = from_json(content)
         except NewerRecord as error:
             return DamagedRun(place, f"{error}; update this installation", is_newer=True)
         except ValueError as error:

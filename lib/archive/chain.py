@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,8 +18,10 @@ from itertools import pairwise, zip_longest
 
 from lib.archive.record import adapter_of, utc_now
 from lib.archive.store import Store
+from lib.errors import Unavailable
 
 FOLDER = "_chain"
+NOTED_END = "_chain_end"  # holds the last entry's name, so that thousands need not be listed; nothing relies on it
 NOTHING_BEFORE = "0" * 64
 _CLOCKS_DIFFER_BY = timedelta(days=1)
 _NAME = re.compile(r"(\d{9})\.json", re.ASCII)
@@ -150,12 +153,11 @@ class Chain:
 
     def append(self, event: Event, place: str, files: Mapping[str, Fingerprint]) -> None:
         """Add an entry behind the last one, also when others add one at the same time."""
-        while True:
-            last = max(self._sequences(), default=0)
-            previous = sha256(self._store.read(_name(last))).hexdigest() if last else NOTHING_BEFORE
-            entry = Entry(last + 1, previous, utc_now(), event, place, files)
-            if self._store.create(_name(last + 1), adapter_of(Entry).dump_json(entry, indent=1)):
-                return
+        last = self._noted_end()
+        while not self._is_added(last, event, place, files):
+            last = self._last()
+        with suppress(Unavailable):  # the entry is there, and the next append lists them
+            self._store.write(NOTED_END, f"{last + 1:09}.json".encode())
 
     def knows(self, place: str, since: datetime) -> bool:
         """Whether an entry is about the run that began then (UTC); much older ones are not read."""
@@ -200,6 +202,26 @@ class Chain:
             torn={sequence: left for sequence, left in torn.items() if _name(sequence) not in places},
             mended=mended,
         )
+
+    def _is_added(self, last: int, event: Event, place: str, files: Mapping[str, Fingerprint]) -> bool:
+        """Whether it was added behind that entry; not when that one is not there, or not the last one."""
+        try:
+            previous = sha256(self._store.read(_name(last))).hexdigest() if last else NOTHING_BEFORE
+        except FileNotFoundError:
+            return False
+        entry = Entry(last + 1, previous, utc_now(), event, place, files)
+        return self._store.create(_name(last + 1), adapter_of(Entry).dump_json(entry, indent=1))
+
+    def _noted_end(self) -> int:
+        """Which entry was the last one when that was noted; there may be later ones, or it may be gone."""
+        try:
+            noted = _NAME.fullmatch(self._store.read(NOTED_END).decode())
+        except (FileNotFoundError, ValueError):
+            noted = None
+        return int(noted.group(1)) if noted else self._last()
+
+    def _last(self) -> int:
+        return max(self._sequences(), default=0)
 
     def _sequences(self) -> list[int]:
         found = map(_NAME.fullmatch, self._store.children(FOLDER))

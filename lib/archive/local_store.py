@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from glob import escape
 from itertools import takewhile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from stat import S_ISREG
 
 from lib.archive.store import MOST_BYTES, Unreadable
@@ -34,14 +34,13 @@ class LocalStore:
 
     def read(self, name: str) -> bytes:
         try:
-            with _opened(self._path(name)) as descriptor:
+            with _opened(self._checked(name)) as descriptor:
                 status = os.fstat(descriptor)
                 if not S_ISREG(status.st_mode):
                     raise Unreadable(f"{self.address(name)} cannot be read: it is not a regular file")
                 if status.st_size > MOST_BYTES:
                     raise Unreadable(f"{self.address(name)} cannot be read: it is larger than {MOST_BYTES:,} bytes")
-                with open(descriptor, "rb", closefd=False) as file:
-                    return file.read(status.st_size)
+                return _read(descriptor, status.st_size)
         except (FileNotFoundError, NotADirectoryError):
             raise FileNotFoundError(name) from None
         except OSError as error:
@@ -103,19 +102,29 @@ class LocalStore:
         return str(self.root / name)
 
     def _path(self, name: str) -> Path:
-        if name.startswith("/") or "\0" in name or ".." in PurePosixPath(name).parts:
+        return Path(self._checked(name))
+
+    def _checked(self, name: str) -> str:
+        if name.startswith("/") or "\0" in name or ".." in name.split("/"):
             raise FileNotFoundError(name)
-        return self.root / name
+        return f"{self.root}/{name}"
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[int]:
+def _opened(path: Path | str) -> Iterator[int]:
     """A descriptor to read or to sync; whatever is there, opening it does not wait."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
     try:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _read(descriptor: int, size: int) -> bytes:
+    content = os.read(descriptor, size)
+    while len(content) < size and (more := os.read(descriptor, size - len(content))):
+        content += more
+    return content
 
 
 def _put(path: Path, content: bytes, move: Callable[[Path, Path], bool], *, durable: bool) -> bool:

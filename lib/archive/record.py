@@ -20,6 +20,7 @@ from lib.verdict.change import Change
 from lib.verdict.check import Check
 from lib.verdict.conclusion import Conclusion, RunCost
 from lib.verdict.verdict import Verdict
+from lib.words.brief import brief
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -98,6 +99,7 @@ class Origin:
         retry_of: Id of the run that it tries again.
         rerun_of: Id of the run whose question it asks again.
         attempt: 1, and more for a retry.
+        agent: The client of `runbook mcp` through which an agent asked for it: it only looked, and notified nobody.
     """
 
     schedule: str = ""
@@ -105,6 +107,7 @@ class Origin:
     retry_of: str = ""
     rerun_of: str = ""
     attempt: int = 1
+    agent: str = ""
 
 
 @dataclass(frozen=True)
@@ -163,6 +166,8 @@ class RunRecord:
     given: tuple[str, ...] | None = None
     changed: tuple[Change, ...] = ()
     notifications: tuple[str, ...] = ()
+
+    __repr__ = brief("run_id", "runbook", "verdict", "headline")
 
     @property
     def plan(self) -> str | None:
@@ -227,23 +232,37 @@ def from_json(text: bytes) -> RunRecord:
         NewerRecord: A later version has written it.
         ValueError: The bytes are not a record that this version knows, or a moment in it cannot be.
     """
-    from pydantic_core import from_json as parsed
-
-    data = parsed(text, allow_inf_nan=False)
-    version = data.get("schema_version") if isinstance(data, dict) else None
-    if isinstance(version, int) and version > SCHEMA_VERSION:
-        raise NewerRecord(f"a newer version wrote it (schema {version}; this one reads up to {SCHEMA_VERSION})")
-    record = (
-        adapter_of(RunRecord).validate_python(upgraded(data))
-        if version == 1
-        else adapter_of(RunRecord).validate_json(text)
-    )
+    record = _of_this_version(text) or _of_another_version(text)
     if record.schema_version != SCHEMA_VERSION:
         raise ValueError(f"schema_version is {record.schema_version}, not {SCHEMA_VERSION}")
     for moment in (record.started_at, record.heartbeat_at, record.finished_at, record.origin.planned_at):
         if moment is not None and (moment.tzinfo is None or moment.year not in _YEARS):
             raise ValueError(f"{moment.isoformat()} is not a moment of a run")
     return record
+
+
+def _of_this_version(text: bytes) -> RunRecord | None:
+    """In one pass, as most are; None: of another version, damaged, or with numbers that JSON does not have."""
+    if b"NaN" in text or b"Infinity" in text:
+        return None
+    try:
+        record = adapter_of(RunRecord).validate_json(text)
+    except ValueError:
+        return None
+    return record if record.schema_version == SCHEMA_VERSION else None
+
+
+def _of_another_version(text: bytes) -> RunRecord:
+    """Of any version, or the reason why it cannot be read."""
+    from pydantic_core import from_json as parsed
+
+    data = parsed(text, allow_inf_nan=False)
+    version = data.get("schema_version") if isinstance(data, dict) else None
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise NewerRecord(f"a newer version wrote it (schema {version}; this one reads up to {SCHEMA_VERSION})")
+    if version == 1:
+        return adapter_of(RunRecord).validate_python(upgraded(data))
+    return adapter_of(RunRecord).validate_json(text)
 
 
 def started_at(run_id: str) -> datetime:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
 from lib.archive.archive import Archive, DamagedRun, Run
 from lib.archive.record import RUN_ID_MOMENT, RunRecord
+from lib.archive.ruled_out import can_hold
 from lib.verdict.verdict import Verdict
 from lib.words.quantities import spoken
 
@@ -34,15 +35,17 @@ class Selection:
     until: datetime | None = None
     has_changed: bool = False
 
-    def runs(self, archive: Archive) -> Iterator[Run | DamagedRun]:
-        """Those runs, newest first, each read when it is asked for.
+    def runs(
+        self, archive: Archive, may_matter: Callable[[bytes], bool] = lambda _: True
+    ) -> Iterator[Run | DamagedRun]:
+        """Those runs, newest first, each read when it is asked for, unless the bytes of its record do not matter.
 
         One that cannot be read is among them unless its verdict matters, or what it changed.
         """
         folder = f"{self.environment}/{self.runbook}" if self.environment and self.runbook else self.environment
         for place in filter(self._may_be, archive.places(folder)):
-            run = archive.read(place)
-            if self._fits(run):
+            run = archive.read_if(place, may_matter)
+            if run and self._fits(run):
                 yield run
 
     def _may_be(self, place: str) -> bool:
@@ -76,11 +79,11 @@ class Hit(NamedTuple):
     text: str
 
 
-def searched(runs: Iterable[Run | DamagedRun], text: str, limit: int) -> tuple[list[tuple[Run, list[Hit]]], int]:
+def searched(archive: Archive, selection: Selection, text: str, limit: int) -> tuple[list[tuple[Run, list[Hit]]], int]:
     """The first runs in which every word stands, with where it stands; and how many were passed over as unreadable."""
     found: list[tuple[Run, list[Hit]]] = []
     damaged = 0
-    for run in runs:
+    for run in selection.runs(archive, can_hold(text)):
         if isinstance(run, DamagedRun):
             damaged += 1
         elif where := hits(run.record, text):
@@ -97,14 +100,15 @@ def hits(record: RunRecord, text: str) -> list[Hit]:
         The first place of each word; empty when one of them is nowhere, or there are none.
     """
     fields = list(_fields(record))
-    found: dict[Hit, None] = {}
-    for word in text.split():
-        pattern = re.compile(_as_written(word), re.IGNORECASE)
-        first = next(((name, match) for name, value in fields if (match := pattern.search(value))), None)
-        if first is None:
-            return []
-        found[Hit(first[0], _around(first[1]))] = None
-    return list(found)
+    patterns = [re.compile(_as_written(word), re.IGNORECASE) for word in text.split()]
+    whole = "\n".join(value for _, value in fields)  # which no word reaches across
+    if not all(pattern.search(whole) for pattern in patterns):
+        return []
+    return list(dict.fromkeys(_first(pattern, fields) for pattern in patterns))
+
+
+def _first(pattern: re.Pattern[str], fields: Iterable[tuple[str, str]]) -> Hit:
+    return next(Hit(name, _around(match)) for name, value in fields if (match := pattern.search(value)))
 
 
 def _as_written(word: str) -> str:

@@ -10,25 +10,11 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from importlib import import_module
 
 import click
 
-from lib.cli.archive import runs
-from lib.cli.batches import consolidate, duplicates, stage
-from lib.cli.changes import audit, fence, repair
-from lib.cli.deploy import deploy
-from lib.cli.dialect import dialect
-from lib.cli.environment import doctor, logs, notify
 from lib.cli.extras import missing_extra
-from lib.cli.imports import imports
-from lib.cli.init import init
-from lib.cli.locks import locks
-from lib.cli.metrics import metrics
-from lib.cli.pages import incident, site
-from lib.cli.prove import prove
-from lib.cli.rehearsal import demo, drill
-from lib.cli.runs import list_runbooks, new, params, run
-from lib.cli.schedule import schedule
 from lib.cli.terminal import printable, redactor
 from lib.consolidation.errors import SpecMismatch
 from lib.errors import RunbookError, UserError
@@ -37,8 +23,49 @@ from lib.errors import RunbookError, UserError
 _LONGEST_LINE = 2_000
 
 
-class _OneLineErrors(click.Group):
-    """Errors of the library, and a stop, are one line on stderr and an exit code."""
+# By name, where each is: its module below this one, and what it is called there. Each is imported when it is asked for.
+_COMMANDS = {
+    "approve": ("approve", "approve"),
+    "audit": ("changes", "audit"),
+    "consolidate": ("batches", "consolidate"),
+    "demo": ("rehearsal", "demo"),
+    "deploy": ("deploy", "deploy"),
+    "dialect": ("dialect", "dialect"),
+    "doctor": ("environment", "doctor"),
+    "drill": ("rehearsal", "drill"),
+    "duplicates": ("batches", "duplicates"),
+    "fence": ("changes", "fence"),
+    "import": ("imports", "imports"),
+    "incident": ("pages", "incident"),
+    "init": ("init", "init"),
+    "lab": ("lab", "lab"),
+    "list": ("runs", "list_runbooks"),
+    "locks": ("locks", "locks"),
+    "logs": ("environment", "logs"),
+    "mcp": ("agents", "mcp"),
+    "metrics": ("metrics", "metrics"),
+    "new": ("runs", "new"),
+    "notify": ("environment", "notify"),
+    "params": ("runs", "params"),
+    "prove": ("prove", "prove"),
+    "repair": ("changes", "repair"),
+    "run": ("runs", "run"),
+    "runs": ("archive", "runs"),
+    "schedule": ("schedule", "schedule"),
+    "site": ("pages", "site"),
+    "stage": ("batches", "stage"),
+}
+
+
+class _Commands(click.Group):
+    """All commands. Errors of the library, and a stop, are one line on stderr and an exit code."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        module, attribute = _COMMANDS.get(name, ("", ""))
+        return getattr(import_module(f"lib.cli.{module}"), attribute) if module else None
 
     def invoke(self, context: click.Context) -> object:
         try:
@@ -71,16 +98,10 @@ def _last_words(error: Exception) -> tuple[Sequence[str], int]:
     return [str(error)], getattr(error, "exit_code", RunbookError.exit_code)
 
 
-@click.group(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="consolidation-runbooks")
 def cli() -> None:
     """Runbooks for pipelines that merge staged rows into one table, and the library beneath them."""
-
-
-_ON_RUNS = (init, run, list_runbooks, params, new, runs, incident, site, schedule, deploy, demo, drill, dialect)
-_ON_DATA = (stage, consolidate, duplicates, repair, locks, fence, logs, imports, audit, doctor, prove, notify, metrics)
-for command in (*_ON_RUNS, *_ON_DATA):
-    cli.add_command(command)
 
 
 def main() -> None:

@@ -77,7 +77,7 @@ def search(text: str, limit: int, as_json: bool, **chosen: Any) -> None:
     from lib.archive.search import searched
 
     archive = Archive()
-    found, damaged = searched(_selection(**chosen).runs(archive), text, limit)
+    found, damaged = searched(archive, _selection(**chosen), text, limit)
     if damaged:
         click.echo(
             f"runbook: {counted(damaged, 'run')} cannot be read and {agreeing(damaged, 'was')} not "
@@ -231,6 +231,8 @@ def _facts(record: RunRecord) -> Iterator[tuple[str, str]]:
         yield "retry", f"attempt {origin.attempt}, after {origin.retry_of}"
     if origin.rerun_of:
         yield "rerun", f"of {origin.rerun_of}"
+    if origin.agent:
+        yield "agent", f"it only looked, through {origin.agent}"
     if record.error:
         yield "stopped by", f"{record.error.name} in {record.error.cell or 'no cell'}: {record.error.message}"
     yield "code", record.code_version

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,7 +13,11 @@ from lib.cli.fence_sql import sql
 from lib.cli.terminal import echo_section, exit_as, printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lib.operations.changes.action import Action
+    from lib.operations.changes.plan import Plan
+    from lib.operations.changes.signed_approval import Offer
     from lib.platform import Platform
 
 
@@ -114,7 +118,7 @@ def audit(environment: str, as_json: bool) -> None:
         click.echo(
             printable(
                 f"{record.filed_at:%Y-%m-%d %H:%M:%S} UTC  {record.action} of {record.target}  {state}  "
-                f"by {record.actor}: {record.reason}"
+                f"by {record.who}: {record.reason}"
             )
         )
         click.echo(printable(f"    undo: {record.undo}"))
@@ -142,24 +146,56 @@ def show_or_apply(
 def show_plan(platform: Platform, action: Action, words: tuple[str, ...], *, as_json: bool = False) -> None:
     """What the action would do, and the command that does it. Changes nothing."""
     from lib.operations.changes.plan import WHY
+    from lib.operations.changes.signed_approval import offer
 
     found = action.plan()
-    digest = found.digest(platform, datetime.now(UTC))
-    following = platform.commands.changing(*words, "--plan", digest.text, "--reason", WHY)
-    if as_json:
-        facts = {"changed": False, "action": found.action, "target": found.target, "state": found.state}
-        approval = {"plan": digest.text, "holds_until": digest.expires_at.isoformat(), "next": following}
-        nothing = {"nothing_to_do": found.nothing_to_do}
-        options.echo_json({**facts, **(nothing if found.nothing_to_do else {"summary": found.summary, **approval})})
-        return
     if found.nothing_to_do:
-        click.echo(printable(found.nothing_to_do))
+        _show_nothing_to_do(found, as_json=as_json)
         return
-    click.echo(printable(f"It would {found.summary}."))
-    for fact, value in found.state.items():
-        click.echo(f"  {printable(f'{fact}: {value}')}")
+    offered = offer(platform, found, datetime.now(UTC))
+    following = platform.commands.changing(*words, "--plan", offered.digest.text, "--reason", WHY)
+    offered = replace(offered, following=following)
+    if as_json:
+        facts = {**_facts(found), "summary": found.summary}
+        options.echo_json({**facts, **offer_data(offered)})
+        return
+    for line in plan_lines(found):
+        click.echo(line)
+    echo_offer(offered)
+
+
+def _show_nothing_to_do(plan: Plan, *, as_json: bool) -> None:
+    if as_json:
+        options.echo_json({**_facts(plan), "nothing_to_do": plan.nothing_to_do})
+    else:
+        click.echo(printable(plan.nothing_to_do))
+
+
+def _facts(plan: Plan) -> dict[str, Any]:
+    return {"changed": False, "action": plan.action, "target": plan.target, "state": plan.state}
+
+
+def offer_data(offered: Offer) -> dict[str, str]:
+    """The digest, until when it holds, and the commands; ready for JSON."""
+    approve = {"approve": offered.approve} if offered.approve else {}
+    holds_until = offered.digest.expires_at.isoformat()
+    return {"plan": offered.digest.text, "holds_until": holds_until, **approve, "next": offered.following}
+
+
+def echo_offer(offered: Offer) -> None:
+    """The same for people."""
+    digest = offered.digest
     click.echo(f"Nothing was changed. The plan holds until {digest.expires_at:%Y-%m-%d %H:%M} UTC: {digest.text}")
-    click.echo(f"Next: {following}")
+    if offered.approve:
+        click.echo(f"Have it approved by a person, at a terminal: {offered.approve}")
+    click.echo(f"Next: {offered.following}")
+
+
+def plan_lines(plan: Plan) -> Iterator[str]:
+    """What it would do, and what it rests on; for a terminal."""
+    yield printable(f"It would {plan.summary}.")
+    for fact, value in plan.state.items():
+        yield f"  {printable(f'{fact}: {value}')}"
 
 
 def apply_plan(

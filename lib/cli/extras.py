@@ -6,25 +6,29 @@ import re
 from importlib import metadata
 
 _DISTRIBUTION = "consolidation-runbooks"
-# Those that commands import anything of.
-_EXTRAS = ("runbooks", "metrics")
+# Almost every command needs the first; the others are named where it is a package of theirs that is missing.
+_EXTRAS = ("runbooks", "metrics", "lab", "mcp")
 _OURS = ("lib", "rehearsal")
 _REQUIREMENT = re.compile(r"""([\w.-]+).*;.*\bextra == ['"](\w+)['"]""", re.ASCII)
 
 
 def missing_extra(error: ImportError) -> str:
     """What to install, in one line; empty when the extras are there, so that the error is a fault of ours."""
-    if (error.name or "lib").partition(".")[0] in _OURS:
+    missing = (error.name or "lib").partition(".")[0]
+    if missing in _OURS:
         return ""
     try:
         requirements = metadata.requires(_DISTRIBUTION) or []
     except metadata.PackageNotFoundError:  # on the search path, and not installed
         return ""
     found = [match.groups() for match in map(_REQUIREMENT.match, requirements) if match]
+    needed = []
     for extra in _EXTRAS:
-        if not all(_is_installed(name) for name, of in found if of == extra):
-            return f"this command needs the extra [{extra}]: pip install '{_DISTRIBUTION}[{extra}]'"
-    return ""
+        names = [name for name, of in found if of == extra]
+        if (extra == _EXTRAS[0] or missing.replace("_", "-") in names) and not all(map(_is_installed, names)):
+            needed.append(extra)
+    extras = ",".join(needed)
+    return extras and f"this command needs the extra [{extras}]: pip install '{_DISTRIBUTION}[{extras}]'"
 
 
 def _is_installed(distribution: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -29,9 +29,9 @@ def list_locks(environment: str, as_json: bool) -> None:
     platform = connect(environment)
     found, others = platform.locks.locks(), platform.locks_of_others()
     if as_json:
-        of_others = [{"collection": collection, **_as_data(observation)} for collection, observation in others]
+        of_others = [{"collection": collection, **observation.as_data()} for collection, observation in others]
         options.echo_json(
-            {"locks": [_as_data(observation) for observation in found], "locks_of_other_services": of_others}
+            {"locks": [observation.as_data() for observation in found], "locks_of_other_services": of_others}
         )
         return
     if not found:
@@ -53,7 +53,7 @@ def show(game_date: date, environment: str, as_json: bool) -> None:
     lock = connect(environment).locks
     observation = lock.store.read(lock.key_for(game_date))
     if as_json:
-        options.echo_json({"lock": _as_data(observation) if observation.record else None})
+        options.echo_json({"lock": observation.as_data() or None})
     elif observation.record is None:
         click.echo(f"{game_date}: no lock, it is free")
     else:
@@ -82,24 +82,6 @@ def release(lock: str, steal: bool, plan: str | None, reason: str | None, enviro
     words = ("locks", "release", str(game_date), *(["--steal"] if steal else []))
     action, target = LockRelease(platform, game_date, steal), platform.locks.key_for(game_date)
     show_or_apply(platform, action, words, parameter="DATE", target=target, plan=plan, reason=reason, as_json=as_json)
-
-
-def _as_data(observation: Observation) -> dict[str, Any]:
-    record = observation.record
-    if record is None:
-        return {}
-    return {
-        "lock_key": record.claim.lock_key,
-        "batch_id": record.claim.batch_id,
-        "holder_id": record.claim.holder_id,
-        "host": record.claim.host,
-        "token": record.token,
-        "acquired_at": record.acquired_at.isoformat(),
-        "renewed_at": record.renewed_at.isoformat(),
-        "expires_at": record.expires_at.isoformat(),
-        "is_expired": observation.is_expired,
-        "seconds_until_expiry": round(observation.seconds_until_expiry, 3),
-    }
 
 
 def _as_line(observation: Observation) -> str:

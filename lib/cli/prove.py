@@ -9,6 +9,7 @@ import click
 
 from lib import places
 from lib.cli import options
+from lib.cli.changes import echo_offer, offer_data
 from lib.cli.runs import echo_run
 from lib.cli.terminal import printable
 
@@ -33,6 +34,7 @@ def prove(dataset: str, plan: str | None, environment: str, as_json: bool) -> No
     not be tried.
     """
     from lib.archive.archive import Archive
+    from lib.operations.changes.signed_approval import use_approval
     from lib.operations.proving.plan import made_dataset, plan_of
     from lib.platform import connect
     from lib.runbooks.catalogue import Runbook
@@ -45,7 +47,8 @@ def prove(dataset: str, plan: str | None, environment: str, as_json: bool) -> No
     if plan is None:
         _show(planned, as_json=as_json)
         return
-    planned.check(plan, datetime.now(UTC))
+    planned.plan().ensure_unmoved(platform, plan, datetime.now(UTC))
+    use_approval(platform, planned.plan(), plan)
     archive = Archive()
     # Here and not in the notebook: the dataset goes even when the notebook's process is killed.
     with made_dataset(platform, dataset, plan):
@@ -64,17 +67,16 @@ def prove(dataset: str, plan: str | None, environment: str, as_json: bool) -> No
 
 
 def _show(planned: ProofPlan, *, as_json: bool) -> None:
-    digest = planned.digest(datetime.now(UTC))
-    command = planned.command(digest)
+    from lib.operations.changes.signed_approval import offer
+
+    offered = offer(planned.platform, planned.plan(), datetime.now(UTC))
     if as_json:
         claims = {claim.question.id: claim.question.name for claim in planned.claims}
-        approval = {"plan": digest.text, "holds_until": digest.expires_at.isoformat(), "next": command}
-        options.echo_json({"changed": False, "state": planned.facts, "claims": claims, **approval})
+        options.echo_json({"changed": False, "state": planned.facts, "claims": claims, **offer_data(offered)})
         return
     click.echo("It would try on this warehouse what the fence stands on:")
     for claim in planned.claims:
         click.echo(f"  - {claim.question.name}. {claim.why}")
     for fact, value in planned.facts.items():
         click.echo(f"  {printable(f'{fact}: {value}')}")
-    click.echo(f"Nothing was changed. The plan holds until {digest.expires_at:%Y-%m-%d %H:%M} UTC: {digest.text}")
-    click.echo(f"Next: {command}")
+    echo_offer(offered)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 @click.option("--planned-at", metavar="MOMENT", help="It looks from then, however late: 2026-01-18T09:00:00-05:00.")
 @click.option("--schedule", "entry", default="", metavar="ENTRY", help="For the record: what planned it.")
 @click.option("--retry-of", metavar="ID", help="For the record: the run that it tries again.")
+@click.option("--progress", "has_progress", is_flag=True, hidden=True, help="Report it where there is no terminal too.")
 @click.option("--stop-with-caller", "has_caller", is_flag=True, hidden=True, help="Stop when standard input ends.")
+@click.option("--agent", default="", hidden=True, help="For the record: through what an agent asked for it.")
 @options.environment
 @options.as_json
 def run(
@@ -41,7 +44,9 @@ def run(
     planned_at: str | None,
     entry: str,
     retry_of: str | None,
+    has_progress: bool,
     has_caller: bool,
+    agent: str,
     environment: str,
     as_json: bool,
 ) -> None:
@@ -50,6 +55,7 @@ def run(
     Exits 0 when healthy, 1 on a FAIL verdict, 2 on bad input, 3 when it could not run
     or could not look.
     """
+    from lib import read_only
     from lib.archive.archive import Archive
     from lib.runbooks.catalogue import find_runbook
     from lib.runbooks.execution import execute
@@ -59,6 +65,8 @@ def run(
 
     if has_caller:
         stop_with_caller()
+    if agent and read_only.VARIABLE not in os.environ:
+        raise click.UsageError(f"--agent is for a run that only looks: set {read_only.VARIABLE}")
     runbook, parameters = find_runbook(name), parse_assignments(list(assignments))
     if over is not None:
         if planned_at or entry or retry_of:
@@ -82,7 +90,8 @@ def run(
         environment=environment,
         archive=archive,
         limits=Limits(run_seconds=timeout_seconds),
-        origin=_origin(archive, planned_at, entry, retry_of),
+        origin=replace(_origin(archive, planned_at, entry, retry_of), agent=agent),
+        progress=has_progress or None,
         on_change=build_site,
     )
     echo_run(finished, archive, as_json=as_json)

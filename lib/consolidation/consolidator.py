@@ -32,6 +32,7 @@ from lib.consolidation.warehouse import Warehouse
 from lib.locking.lease import Lease
 from lib.locking.lock import ConsolidationLock
 from lib.locking.switch import own_switch
+from lib.words.brief import brief
 from lib.words.dates import checked_game_date
 
 logger = logging.getLogger(__name__)
@@ -71,6 +72,8 @@ class BatchConsolidator:
         takes_lock: Asked before each consolidation; while it says no, ``use_lock`` counts
             for nothing, so that every caller is reached. By default ``CONSOLIDATION_LOCK`` of this process.
     """
+
+    __repr__ = brief("_spec.table")
 
     def __init__(
         self,

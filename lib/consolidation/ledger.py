@@ -14,6 +14,7 @@ from lib.consolidation.errors import TableNotFound, WarehouseUnavailable
 from lib.consolidation.staging_names import spelled_in_names
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column, Partitions, Row, Value, Warehouse
+from lib.words.brief import brief
 
 # A runbook reads no more of them at once; a project has a few thousand in a year.
 MOST_RUNS = 500
@@ -59,6 +60,8 @@ class LedgerRun:
     started_at: datetime
     committed_at: datetime
     superseded_rows: int = 0
+
+    __repr__ = brief("batch_id", "day", "committed_at", "staged_rows", "inserted_rows", "updated_rows")
 
 
 _SQL_TYPES: Mapping[str, str] = {

@@ -22,6 +22,7 @@ from lib.consolidation.merge import (
 )
 from lib.consolidation.table_spec import TableSpec
 from lib.errors import RunbookError
+from lib.words.brief import brief
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +84,8 @@ class ConsolidationResult:
     total_ms: float = 0.0
     statistics: Mapping[str, float] = field(default_factory=dict)
 
+    __repr__ = brief("status", "batch_id", "game_date", "staged", "inserted", "updated", "deduplicated")
+
     def as_data(self, date_column: str) -> dict[str, Any]:
         """JSON-ready; the date by the name of its column, or as ``date`` where that name means something else here."""
         date_name = "date" if date_column in _TAKEN else date_column
@@ -115,6 +118,8 @@ class BatchResult:
     dates: tuple[ConsolidationResult, ...]
     staging_dropped: int = 0
     total_ms: float = 0.0
+
+    __repr__ = brief("status", "batch_id", "dates", "staged", "inserted", "updated")
 
     @property
     def status(self) -> ConsolidationStatus:

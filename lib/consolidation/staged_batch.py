@@ -19,6 +19,7 @@ from lib.consolidation.staged_rows import StagedRows, staged_groups
 from lib.consolidation.staging import batch_tables
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import STREAMING_LAG, StagingTable, Warehouse
+from lib.words.brief import brief
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class StagedBatch:
     listed: tuple[StagingTable, ...]
     dates_of: Mapping[TableName, int] = field(default_factory=dict)
     has_other_dates: bool = False
+
+    __repr__ = brief("batch_id", "game_date", "to_merge")
 
     @property
     def entries(self) -> list[str]:

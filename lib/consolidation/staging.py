@@ -20,6 +20,7 @@ from lib.consolidation.schema import check_spec, check_staged_columns, unfilled_
 from lib.consolidation.staging_names import spelled_in_names, staging_table_name
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column, StagingTable, Warehouse, staging_note
+from lib.words.brief import brief
 from lib.words.dates import checked_game_date
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class StagingWrite:
 
 class BatchStagingWriter:
     """Writes a worker's rows into staging tables of their own."""
+
+    __repr__ = brief("_spec.table")
 
     def __init__(self, warehouse: Warehouse, spec: TableSpec) -> None:
         self._warehouse = warehouse
@@ -237,6 +240,8 @@ class BatchBacklog:
     newest: datetime | None
     merged_tables: int
     waiting: tuple[StagingTable, ...]
+
+    __repr__ = brief("name", "tables", "rows")
 
     @property
     def batch_id(self) -> str:

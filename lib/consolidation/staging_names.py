@@ -11,6 +11,7 @@ from functools import cached_property
 from lib.consolidation.errors import InvalidIdentifier
 from lib.consolidation.identifiers import TableName, is_batch_id, is_plain_identifier
 from lib.errors import UserError
+from lib.words.brief import brief
 from lib.words.dates import date_in
 
 # What the names of our own writer's tables start with, whatever the pattern.
@@ -60,6 +61,8 @@ class StagingNames:
     name: str = STAGING_PREFIX + "{batch}_{worker}"
     workers: tuple[str, ...] = ("{service}" + _REVISION, "[a-z][a-z0-9_]*" + _REVISION, "[A-Za-z0-9]+")
     service: str = "worker"
+
+    __repr__ = brief("name")
 
     def __post_init__(self) -> None:
         parts = _PLACES.split(self.name)

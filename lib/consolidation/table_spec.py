@@ -10,6 +10,7 @@ from lib.consolidation.identifiers import TableName, plain_identifier
 from lib.consolidation.retention import Retention
 from lib.consolidation.staging_names import StagingNames
 from lib.errors import UserError
+from lib.words.brief import brief
 
 FENCES_PREFIX = "consolidation_fences__"
 # Its lock keys stand in the runbooks and documents of before any other table could be consolidated.
@@ -60,6 +61,8 @@ class TableSpec:
     rounded_columns: tuple[str, ...] = ()
     staging: StagingNames = _DEFAULT_STAGING
     retention: Retention = _DEFAULT_RETENTION
+
+    __repr__ = brief("table", "key_columns", "date_column")
 
     def __post_init__(self) -> None:
         if not self.key_columns:

@@ -85,13 +85,13 @@ class StagingTable:
     """
 
     name: TableName
-    note: str
+    note: str = field(repr=False)
     rows: int
-    changed_at: datetime | None
-    version: str
-    listed_at: datetime
+    changed_at: datetime | None = field(repr=False)
+    version: str = field(repr=False)
+    listed_at: datetime = field(repr=False)
     is_streaming: bool = False
-    columns: tuple[Column, ...] = ()
+    columns: tuple[Column, ...] = field(default=(), repr=False)
 
     @property
     def batch_id(self) -> str:

@@ -11,13 +11,14 @@ if TYPE_CHECKING:
     from lib.embedded.adapters import EmbeddedAdapters
     from lib.environment import Environment
     from lib.locking.store import LockStore
+    from lib.ports.jobs import ReadBudget
 
 
-def adapters_of(environment: Environment, home: Callable[[], Path], /) -> EmbeddedAdapters:
+def adapters_of(environment: Environment, home: Callable[[], Path], budget: ReadBudget | None, /) -> EmbeddedAdapters:
     """Every port's side of it."""
     from lib.embedded.adapters import EmbeddedAdapters
 
-    return EmbeddedAdapters(home(), environment)
+    return EmbeddedAdapters(home(), environment, only_looks=budget is not None)
 
 
 def run_lock_store(_environment: Environment, home: Callable[[], Path], /) -> LockStore:

@@ -10,12 +10,15 @@ from lib.embedded.duckdb_warehouse import DuckdbWarehouse
 from lib.embedded.job_marks import JobMark, read_marks
 from lib.errors import SourceUnavailable
 from lib.ports.jobs import JobState, TableLayout, WarehouseJob
+from lib.words.brief import brief
 
 
 class LocalActivity:
     """A `WarehouseActivity` of one DuckDB file. A transaction that has ended is remembered by the ledger only."""
 
     has_queue = False
+
+    __repr__ = brief()
 
     def __init__(self, warehouse: DuckdbWarehouse) -> None:
         self._warehouse = warehouse

@@ -15,6 +15,7 @@ from lib.embedded.duckdb_warehouse import DuckdbWarehouse
 from lib.embedded.logs import FileLogReader, JsonLinesHandler, log_path
 from lib.embedded.sqlite_locks import SqliteLockStore
 from lib.environment import Environment
+from lib.words.brief import brief
 
 if TYPE_CHECKING:
     from lib.embedded.activity import LocalActivity
@@ -53,12 +54,17 @@ class EmbeddedAdapters:
 
     Args:
         home: The folder (see `lib.places.home`).
+        only_looks: Log nothing, and do not make the demo's empty table where it is missing.
     """
 
-    def __init__(self, home: Path, environment: Environment) -> None:
+    __repr__ = brief()
+
+    def __init__(self, home: Path, environment: Environment, *, only_looks: bool = False) -> None:
         self.home = home
+        self._only_looks = only_looks
         self._environment = environment
-        _log_to(home, environment)
+        if not only_looks:
+            _log_to(home, environment)
 
     @cached_property
     def _unopened(self) -> DuckdbWarehouse:
@@ -68,7 +74,7 @@ class EmbeddedAdapters:
     def warehouse(self) -> DuckdbWarehouse:
         warehouse, spec = self._unopened, self._environment.table_spec
         # A table with other columns is its owner's to make.
-        if not spec_faults(spec, MAIN_TABLE):
+        if not self._only_looks and not spec_faults(spec, MAIN_TABLE):
             warehouse.create_table(spec.table, MAIN_TABLE)
         return warehouse
 
@@ -97,6 +103,10 @@ class EmbeddedAdapters:
     @cached_property
     def lock_store(self) -> SqliteLockStore:
         return SqliteLockStore(self.home / "locks.sqlite")
+
+    @property
+    def approvals(self) -> SqliteLockStore:
+        return self.lock_store
 
     @cached_property
     def other_lock_stores(self) -> Mapping[str, LockStore]:

@@ -18,6 +18,7 @@ from typing import Any
 from lib.errors import SourceUnavailable
 from lib.ports.batch_documents import FIELDS, batch_state
 from lib.ports.batch_states import BatchState, newest_first
+from lib.words.brief import brief
 from lib.words.nouns import counted
 
 _MOST_FILES = 2_000
@@ -30,6 +31,8 @@ class FileBatchStates:
     Args:
         path: The file or folder.
     """
+
+    __repr__ = brief("place")
 
     def __init__(self, path: Path) -> None:
         self._path = path

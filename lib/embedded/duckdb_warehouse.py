@@ -41,6 +41,7 @@ from lib.embedded.gathering import gathered, quoted
 from lib.embedded.googlesql import bind, to_duckdb_type, to_googlesql_type, type_parameters
 from lib.embedded.job_marks import marked
 from lib.ports.jobs import QueryCost
+from lib.words.brief import brief
 
 if TYPE_CHECKING:
     import pyarrow
@@ -70,6 +71,8 @@ class DuckdbWarehouse:
     Attributes:
         costs: The queries so far, in their order; reading is not billed, so their bytes are not known.
     """
+
+    __repr__ = brief("path")
 
     def __init__(self, path: Path, *, patience_seconds: float = 60.0) -> None:
         self.path = path

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from lib.errors import SourceUnavailable
 from lib.ports.log_export import parse_time, time_at_start
 from lib.ports.logs import ERROR_SEVERITIES, LogEntry, check_service_name, is_asked_for
+from lib.words.brief import brief
 
 if TYPE_CHECKING:
     import ahocorasick
@@ -105,6 +106,8 @@ def _extra(record: logging.LogRecord) -> dict[str, Any]:
 
 class FileLogReader:
     """A `LogReader` over the log files below the state folder."""
+
+    __repr__ = brief()
 
     def __init__(self, home: Path) -> None:
         self._home = home

@@ -11,6 +11,7 @@ from lib.consolidation.warehouse import Execute, Step
 from lib.embedded.binding import run
 from lib.embedded.duckdb_warehouse import DuckdbWarehouse
 from lib.ports.scratch import DatasetExists, StatementRun
+from lib.words.brief import brief
 
 _NOTE = "_note"
 _DELAY = """
@@ -28,6 +29,8 @@ class DuckdbScratch:
 
     tables_expire_after_seconds: float | None = None
     has_jobs = False
+
+    __repr__ = brief()
 
     def __init__(self, path: Path) -> None:
         self._path = path

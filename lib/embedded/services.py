@@ -30,6 +30,7 @@ from lib.ports.services import (
     ServiceStatus,
     value_that_serves,
 )
+from lib.words.brief import brief
 
 _HANGING_SECONDS = 30.0
 _NUMBER = re.compile(r"-(\d{5})-")
@@ -43,6 +44,8 @@ class LocalServices:
         names: The worker and the coordinator, which are healthy until something else was deployed.
         timeout_seconds: How long a health request may take.
     """
+
+    __repr__ = brief()
 
     def __init__(self, home: Path, names: Sequence[str], *, timeout_seconds: float = 5.0) -> None:
         self._home = home
@@ -114,6 +117,8 @@ class LocalServices:
 
 class LocalPermissions:
     """A `Permissions` port over the state folder; `names` as those of `LocalServices`."""
+
+    __repr__ = brief()
 
     def __init__(self, home: Path, names: Sequence[str]) -> None:
         self._home = home

@@ -21,9 +21,13 @@ from typing import Any
 from lib.errors import UserError
 from lib.locking.errors import LockServiceUnavailable
 from lib.locking.store import AuditEntry, Claim, LockRecord, Observation
+from lib.ports.approvals import KEPT_DAYS, MOST_ENTRIES, Entry
+from lib.words.brief import brief
 
 _MICROSECONDS = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000"
 _POLL_SECONDS = 0.004
+# A record lost to a power cut is harmless: the fence refuses its holder.
+_SYNCHRONOUS = "PRAGMA synchronous = NORMAL"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS consolidation_locks (
@@ -42,6 +46,13 @@ INSERT OR IGNORE INTO last_token VALUES (1, 0);
 CREATE TRIGGER IF NOT EXISTS token_is_taken AFTER INSERT ON consolidation_locks
 BEGIN UPDATE last_token SET token = NEW.token; END;
 CREATE TABLE IF NOT EXISTS lock_audit (released_at INTEGER NOT NULL, token INTEGER NOT NULL, entry TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS approvals (
+    plan TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    text TEXT NOT NULL,
+    added_at INTEGER NOT NULL,
+    PRIMARY KEY (plan, kind)
+) WITHOUT ROWID;
 """
 # Now, unless the clock has stepped back; a statement's reads of the clock all agree.
 _TOKEN = f"max((SELECT token + 1 FROM last_token), {_MICROSECONDS})"
@@ -59,6 +70,9 @@ WHERE lock_key = ? AND holder_id = ? AND version = ?
 RETURNING token, acquired_at, renewed_at, version
 """
 _DELETE = "DELETE FROM consolidation_locks WHERE lock_key = ? AND holder_id = ? AND version = ?"
+_ADD = f"INSERT OR IGNORE INTO approvals VALUES (?, ?, ?, {_MICROSECONDS})"
+_ENTRIES = "SELECT plan, kind, text FROM approvals WHERE plan = ? ORDER BY kind LIMIT ?"
+_PURGE = f"DELETE FROM approvals WHERE added_at < {_MICROSECONDS} - {KEPT_DAYS * 86_400_000_000}"
 _READ = f"SELECT *, {_MICROSECONDS} AS read_at FROM consolidation_locks"
 
 
@@ -112,12 +126,14 @@ class _Connection(threading.local):
 
 
 class SqliteLockStore:
-    """A `LockStore` in one file.
+    """A `LockStore` and an `ApprovalStore` in one file.
 
     Args:
         path: The file; it and its folder are made when missing.
         request_timeout_seconds: How long to wait for another process's write.
     """
+
+    __repr__ = brief()
 
     def __init__(self, path: Path, *, request_timeout_seconds: float = 5.0) -> None:
         self.request_timeout_seconds = request_timeout_seconds
@@ -155,12 +171,14 @@ class SqliteLockStore:
         with self._connection as connection:
             return connection.execute(_DELETE, _exactly(record)).rowcount == 1
 
-    def delete_audited(self, record: LockRecord, *, actor: str, reason: str, was_live: bool) -> AuditEntry | None:
+    def delete_audited(
+        self, record: LockRecord, *, actor: str, reason: str, was_live: bool, approval: str = ""
+    ) -> AuditEntry | None:
         with self._writing() as connection:
             if connection.execute(_DELETE, _exactly(record)).rowcount == 0:
                 return None
             token = connection.execute(_NEXT_TOKEN).fetchone()[0]
-            entry = AuditEntry(record, actor, reason, was_live, _time(token), token)
+            entry = AuditEntry(record, actor, reason, was_live, _time(token), token, approval)
             kept = json.dumps({**entry.as_data(), "released_token": token, "version": record.version})
             connection.execute("INSERT INTO lock_audit VALUES (?, ?, ?)", (token, token, kept))
             return entry
@@ -182,6 +200,23 @@ class SqliteLockStore:
             rows = connection.execute("SELECT entry FROM lock_audit ORDER BY released_at DESC, rowid DESC")
             return [_load(json.loads(row["entry"])) for row in rows]
 
+    def add(self, entry: Entry) -> bool:
+        with self._connection() as connection:
+            # The use of an approval must outlast a power cut.
+            connection.execute("PRAGMA synchronous = FULL")
+            try:
+                connection.execute(_PURGE)
+                return connection.execute(_ADD, (entry.plan, entry.kind, entry.text)).rowcount == 1
+            finally:
+                connection.execute(_SYNCHRONOUS)
+
+    def entries(self, plan: str) -> list[Entry]:
+        with self._connection() as connection:
+            rows = connection.execute(
+                "SELECT * FROM approvals WHERE plan = ? ORDER BY kind LIMIT ?", (plan, MOST_ENTRIES)
+            )
+            return [Entry(row["plan"], row["kind"], row["text"]) for row in rows]
+
     def wait_for_change(self, seen: LockRecord, timeout_seconds: float) -> None:
         """SQLite pushes nothing; a look takes microseconds, so looking often is cheap."""
         until = time.monotonic() + timeout_seconds
@@ -194,8 +229,7 @@ def _prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
     # Each write copies a page or two to the log. A file that is there keeps its own.
     connection.execute("PRAGMA page_size = 1024")
     connection.execute("PRAGMA journal_mode = WAL")
-    # A record lost to a power cut is harmless: the fence refuses its holder.
-    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute(_SYNCHRONOUS)
     connection.executescript(_SCHEMA)
     return connection
 
@@ -251,4 +285,5 @@ def _load(data: dict[str, Any]) -> AuditEntry:
         data["was_live"],
         datetime.fromisoformat(data["released_at"]),
         data["released_token"],
+        data.get("approval", ""),
     )

@@ -16,6 +16,7 @@ from lib.environment.settings import (
     redactor_in,
     redactor_of,
 )
+from lib.environment.signers import Signers
 
 __all__ = [
     "BatchStateSettings",
@@ -30,6 +31,7 @@ __all__ = [
     "RedactionSettings",
     "Repository",
     "ServiceNames",
+    "Signers",
     "default_environment",
     "environment_names",
     "load_environment",

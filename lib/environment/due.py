@@ -11,6 +11,7 @@ from typing import Literal
 from lib.consolidation.upkeep.due_units import DueTable
 from lib.environment.strict import STRICT
 from lib.errors import UserError
+from lib.words.brief import brief
 
 Weekday = Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 _LONGEST_QUERY = 10_000
@@ -63,6 +64,8 @@ class Calendar:
     breaks: tuple[Days, ...] = ()
     weekdays: tuple[Weekday, ...] = ()
 
+    __repr__ = brief()
+
     def __post_init__(self) -> None:
         if not (self.seasons or self.breaks or self.weekdays):
             raise UserError("due.calendar: it says nothing; write seasons, breaks or weekdays")
@@ -94,6 +97,8 @@ class DueSettings:
     calendar: Calendar | None = None
     units: str = ""
     by_hour: float = 24
+
+    __repr__ = brief()
 
     def __post_init__(self) -> None:
         if not (self.query or self.table or self.calendar):

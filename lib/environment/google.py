@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lib.environment.strict import STRICT
 from lib.errors import UserError
+from lib.words.brief import brief
 
 _MOST_GIGABYTES = 1_000_000
 _COLLECTION = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,199}", re.ASCII)
@@ -33,6 +34,8 @@ class GoogleSettings:
     query_limit_gb: float = 10
     firestore_database: str = "(default)"
     lock_collections: tuple[str, ...] = ()
+
+    __repr__ = brief()
 
     def __post_init__(self) -> None:
         for name in self.lock_collections:

@@ -8,6 +8,7 @@ from typing import Literal
 from lib.environment.redaction import check_variable
 from lib.environment.strict import STRICT
 from lib.errors import UserError
+from lib.words.brief import brief
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class NotificationSettings:
     channels: tuple[Channel, ...] = ()
     reports_url: str = ""
     timeout_seconds: float = 15
+
+    __repr__ = brief()
 
     def __post_init__(self) -> None:
         if self.timeout_seconds <= 0:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lib.environment.strict import STRICT
 from lib.errors import UserError
+from lib.words.brief import brief
 
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
@@ -24,6 +25,8 @@ class RedactionSettings:
 
     patterns: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
+
+    __repr__ = brief()
 
     def __post_init__(self) -> None:
         for pattern in self.patterns:

@@ -11,6 +11,7 @@ from lib.environment.repository import Repository
 from lib.environment.strict import STRICT
 from lib.errors import UserError
 from lib.settings_file import checked_settings
+from lib.words.brief import brief
 
 _LONGEST = 100
 Role = Literal["worker", "coordinator"]
@@ -31,6 +32,8 @@ class ServiceNames:
     worker: str = ""
     coordinator: str = ""
     repositories: Mapping[Role, Repository] = field(default_factory=dict)
+
+    __repr__ = brief("worker", "coordinator")
 
     def __post_init__(self) -> None:
         if not self.is_named and (self.worker or self.coordinator or self.repositories):

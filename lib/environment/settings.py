@@ -19,10 +19,12 @@ from lib.environment.notifications import NotificationSettings
 from lib.environment.nouns import Nouns, is_noun
 from lib.environment.redaction import RedactionSettings
 from lib.environment.services import ServiceNames, service_names
+from lib.environment.signers import Signers
 from lib.environment.strict import STRICT, refuse_truth_values
 from lib.environment.table import table_spec, with_staging
 from lib.errors import UserError
 from lib.settings_file import checked_settings, read_yaml
+from lib.words.brief import brief
 from lib.words.choices import no_such
 
 if TYPE_CHECKING:
@@ -51,7 +53,8 @@ class Environment:
         batch_state: Where the coordinator records how far each batch is.
         due: Which dates should have rows; None: nothing says so.
         retention: How long backups, ledger and record of changes are kept.
-        approval: What a change needs beside its plan and a reason: nothing, a signature, or that of another person.
+        approval: What a change needs beside its plan and a reason: nothing, a person's signature, or that of another
+            person than the one who applies it; see docs/APPROVING.md.
         unit: What a date's rows are about, in the singular, such as ``game``; empty: reports speak of rows.
         entity: What a unit has several rows for, such as ``player``; empty: reports speak of keys.
     """
@@ -78,6 +81,8 @@ class Environment:
     entity: str = ""
     retention: Retention = Retention()
     approval: ApprovalMode = "digest"
+
+    __repr__ = brief("name", "platform", "table_spec.table", "timezone")
 
     def __post_init__(self) -> None:
         self.batch_state.check_platform(self.platform)
@@ -116,6 +121,20 @@ class Environment:
         if name and not path.exists():
             raise UserError(f"environment {self.name}: {setting}: there is no {path}; write it, or leave {setting} out")
         return path if name else None
+
+    @property
+    def needs_approval(self) -> bool:
+        """Whether a change needs the signature of a person."""
+        return self.approval != "digest"
+
+    @property
+    def signers(self) -> Signers:
+        """Who may approve changes.
+
+        Raises:
+            UserError: Their file is missing, names nobody, or does not fit.
+        """
+        return Signers.read(places.environments() / f"{self.name}.allowed_signers")
 
     @property
     def nouns(self) -> Nouns:
@@ -159,6 +178,11 @@ def load_environment(name: str) -> Environment:
     refuse_truth_values(path, given)
     if environment.platform == "google" and environment.services.is_named and not environment.region:
         raise UserError(f"{path}: region is missing; write where the Cloud Run services are, such as us-west2")
+    if environment.needs_approval:
+        try:
+            _ = environment.signers
+        except UserError as error:
+            raise UserError(f"{path}: approval: {environment.approval} needs people who sign: {error}") from error
     return replace(environment, table_spec=with_staging(path, table, staging, environment.services.worker))
 
 

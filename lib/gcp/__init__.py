@@ -11,13 +11,14 @@ if TYPE_CHECKING:
     from lib.environment import Environment
     from lib.gcp.adapters import GoogleAdapters
     from lib.locking.store import LockStore
+    from lib.ports.jobs import ReadBudget
 
 
-def adapters_of(environment: Environment, _home: Callable[[], Path], /) -> GoogleAdapters:
+def adapters_of(environment: Environment, _home: Callable[[], Path], budget: ReadBudget | None, /) -> GoogleAdapters:
     """Every port's side of it."""
     from lib.gcp.adapters import GoogleAdapters
 
-    return GoogleAdapters(environment)
+    return GoogleAdapters(environment, budget=budget)
 
 
 def run_lock_store(environment: Environment, _home: Callable[[], Path], /) -> LockStore:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lib.environment import Environment
 from lib.gcp.clients import GoogleClients
 from lib.gcp.errors import BIGQUERY
+from lib.words.brief import brief
 
 if TYPE_CHECKING:
     from lib.gcp.bigquery_activity import BigqueryActivity
@@ -21,16 +22,25 @@ if TYPE_CHECKING:
     from lib.gcp.iam import ProjectPermissions
     from lib.gcp.logging_reader import CloudLoggingReader
     from lib.gcp.scratch import BigqueryScratch
-    from lib.ports.jobs import QueryCost
+    from lib.ports.jobs import QueryCost, ReadBudget
     from lib.verdict.check import Check, Question
     from lib.verdict.section import Section
 
 
 class GoogleAdapters:
-    """Adapters to one project, each with its client library when first asked for."""
+    """Adapters to one project, each with its client library when first asked for.
 
-    def __init__(self, environment: Environment, clients: GoogleClients | None = None) -> None:
+    Args:
+        budget: What the queries of `metered_warehouse` may read together; None: no limit.
+    """
+
+    __repr__ = brief()
+
+    def __init__(
+        self, environment: Environment, clients: GoogleClients | None = None, *, budget: ReadBudget | None = None
+    ) -> None:
         self._environment = environment
+        self._budget = budget
         self._clients = clients or GoogleClients(
             environment.project_id, bigquery_location=environment.google.bigquery_location
         )
@@ -47,7 +57,7 @@ class GoogleAdapters:
 
         limit = self._environment.google.query_limit_bytes
         return MeteredBigqueryWarehouse(
-            self._environment.project_id, query_limit_bytes=limit, **self._bigquery_settings
+            self._environment.project_id, query_limit_bytes=limit, budget=self._budget, **self._bigquery_settings
         )
 
     @property
@@ -83,6 +93,10 @@ class GoogleAdapters:
         from lib.gcp.firestore_locks import FirestoreLockStore
 
         return FirestoreLockStore(self._environment.project_id, database=self._environment.google.firestore_database)
+
+    @property
+    def approvals(self) -> FirestoreLockStore:
+        return self.lock_store
 
     @cached_property
     def other_lock_stores(self) -> Mapping[str, FirestoreLockStore]:

@@ -23,6 +23,7 @@ from lib.gcp.bigquery_errors import translated
 from lib.gcp.clients import GoogleClients
 from lib.gcp.errors import BIGQUERY, BIGQUERY_JOBS, without_secrets
 from lib.ports.jobs import JobState, TableLayout, WarehouseJob
+from lib.words.brief import brief
 
 MOST_JOBS = 20_000
 
@@ -31,6 +32,8 @@ class BigqueryActivity:
     """A `WarehouseActivity` of one project."""
 
     has_queue = True
+
+    __repr__ = brief()
 
     def __init__(self, clients: GoogleClients) -> None:
         self._clients = clients

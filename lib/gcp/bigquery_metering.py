@@ -13,7 +13,7 @@ from typing import Any
 from lib.consolidation.errors import QueryOverLimit
 from lib.consolidation.warehouse import Parameters, Row
 from lib.gcp.bigquery_warehouse import BigqueryWarehouse
-from lib.ports.jobs import QueryCost
+from lib.ports.jobs import QueryCost, ReadBudget
 from lib.words.quantities import spoken_bytes
 
 
@@ -22,13 +22,15 @@ class MeteredBigqueryWarehouse(BigqueryWarehouse):
 
     Args:
         query_limit_bytes: A query that would read more is not run.
+        budget: What all queries together may read; None: no limit.
 
     Attributes:
         costs: The queries so far, in their order.
     """
 
-    def __init__(self, *args: Any, query_limit_bytes: int, **options: Any) -> None:
+    def __init__(self, *args: Any, query_limit_bytes: int, budget: ReadBudget | None = None, **options: Any) -> None:
         super().__init__(*args, **options)
+        self._budget = budget
         self._query_limit_bytes = query_limit_bytes
         self.costs: list[QueryCost] = []
 
@@ -41,6 +43,8 @@ class MeteredBigqueryWarehouse(BigqueryWarehouse):
             limit = min(self._query_limit_bytes, self._maximum_bytes_billed or self._query_limit_bytes)
             config = self._query_config(sql, parameters, maximum_bytes_billed=limit)
             rows, read = self._rows_and_bytes(sql, config)
+            if self._budget:  # what a query has read that failed is not known
+                self._budget.give_back(max(0, estimated - read))
             return rows
         finally:
             self.costs.append(QueryCost(sql, estimated, read))
@@ -52,4 +56,11 @@ class MeteredBigqueryWarehouse(BigqueryWarehouse):
                 f"{spoken_bytes(self._query_limit_bytes)} a query; it was not run. Ask about less, or raise "
                 "google.query_limit_gb in the file of params/environments",
                 self._query_limit_bytes / estimated,
+            )
+        if self._budget and (taken := self._budget.take(estimated)) < estimated:
+            self._budget.give_back(taken)
+            raise QueryOverLimit(
+                f"the query would read {spoken_bytes(estimated)}, and {spoken_bytes(taken)} are left of what this "
+                "session may read; it was not run. Ask about less, or begin a session with more --max-bytes",
+                taken / estimated,
             )

@@ -47,6 +47,7 @@ from lib.gcp.bigquery_types import (
     time_partitioning,
     with_streaming_seen,
 )
+from lib.words.brief import brief
 
 if TYPE_CHECKING:
     import pyarrow
@@ -66,6 +67,8 @@ class BigqueryWarehouse:
         job_timeout_seconds: The longest that a job may take, queueing included.
         patience_seconds: How long a request is tried again while BigQuery is away.
     """
+
+    __repr__ = brief()
 
     def __init__(
         self,

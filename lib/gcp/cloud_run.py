@@ -27,6 +27,7 @@ from lib.ports.services import (
     ServiceStatus,
     value_that_serves,
 )
+from lib.words.brief import brief
 
 if TYPE_CHECKING:
     from google.cloud.run_v2 import Revision
@@ -57,6 +58,8 @@ class CloudRunServices:
         id_token_for: Makes an ID token for an audience; None: there is none to be had.
         timeout_seconds: How long a health request may take; an instance may have to start.
     """
+
+    __repr__ = brief()
 
     def __init__(
         self,

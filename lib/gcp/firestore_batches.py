@@ -21,6 +21,7 @@ from lib.gcp.clients import GoogleClients
 from lib.gcp.errors import FIRESTORE_READ
 from lib.ports.batch_documents import FIELDS, batch_state, needs_completions
 from lib.ports.batch_states import MOST_BATCHES, MOST_PLAYERS, BatchState, newest_first
+from lib.words.brief import brief
 
 _COMPLETIONS = "completions"
 # Each is a query of its own; of older batches that never ended, the count is enough.
@@ -41,6 +42,8 @@ class FirestoreBatchStates:
         database: The Firestore database.
         request_timeout_seconds: The longest that one request is tried again.
     """
+
+    __repr__ = brief()
 
     def __init__(
         self,

@@ -16,6 +16,7 @@ from google.cloud.firestore import SERVER_TIMESTAMP, DocumentSnapshot
 
 from lib.locking.lease import LOCK_TIMEOUT_SECONDS
 from lib.locking.store import AuditEntry, Claim, LockRecord, Observation
+from lib.ports.approvals import KEPT_DAYS, LONGEST_ENTRY, Entry
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _KEPT_AFTER_EXPIRY = timedelta(days=7)
@@ -48,7 +49,7 @@ def renewal_fields(claim: Claim) -> dict[str, Any]:
     }
 
 
-def audit_fields(removed: LockRecord, *, actor: str, reason: str, was_live: bool) -> dict[str, Any]:
+def audit_fields(removed: LockRecord, *, actor: str, reason: str, was_live: bool, approval: str = "") -> dict[str, Any]:
     """The fields of the audit document of a forced release."""
     return {
         **asdict(removed.claim),
@@ -60,7 +61,21 @@ def audit_fields(removed: LockRecord, *, actor: str, reason: str, was_live: bool
         "reason": reason,
         "was_live": was_live,
         "released_at": SERVER_TIMESTAMP,
+        "approval": approval,
     }
+
+
+def approval_fields(entry: Entry) -> dict[str, Any]:
+    """The fields of a new document of a plan that waits for a person; a TTL policy on ``purge_after`` clears it."""
+    purge_after = datetime.now(UTC) + timedelta(days=KEPT_DAYS)
+    return {**asdict(entry), "added_at": SERVER_TIMESTAMP, "purge_after": purge_after}
+
+
+def approval_entry(document: DocumentSnapshot[Any]) -> Entry:
+    """Such a document, read back, whoever wrote it."""
+    fields = document.to_dict() or {}
+    kind, text = _text(fields.get("kind")), _text(fields.get("text"), most=LONGEST_ENTRY)
+    return Entry(_text(fields.get("plan")), kind, text)
 
 
 def observation(document: DocumentSnapshot[Any]) -> Observation:
@@ -98,7 +113,8 @@ def audit_entry(document: DocumentSnapshot[Any]) -> AuditEntry:
     )
     reason = _text(fields.get("reason"), f"not a forced release of this library: {_names(fields)}")
     actor, was_live = _text(fields.get("actor"), "unknown"), fields.get("was_live") is True
-    return AuditEntry(removed, actor, reason, was_live, released_at, token(released_at))
+    approval = _text(fields.get("approval"), most=LONGEST_ENTRY)
+    return AuditEntry(removed, actor, reason, was_live, released_at, token(released_at), approval)
 
 
 def plain(stamp: datetime) -> datetime:
@@ -159,8 +175,8 @@ def _moment(value: object) -> datetime | None:
     return plain(value) if isinstance(value, datetime) else None
 
 
-def _text(value: object, otherwise: str = "") -> str:
-    return value[:_LONGEST_TEXT] if isinstance(value, str) else otherwise
+def _text(value: object, otherwise: str = "", *, most: int = _LONGEST_TEXT) -> str:
+    return value[:most] if isinstance(value, str) else otherwise
 
 
 def _names(fields: Mapping[str, Any]) -> str:

@@ -24,15 +24,18 @@ from google.api_core import exceptions
 from google.api_core.retry import Retry, if_exception_type
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import firestore
-from google.cloud.firestore import LastUpdateOption
+from google.cloud.firestore import FieldFilter, LastUpdateOption
 from google.cloud.firestore_v1.types import ListenRequest, ListenResponse
 
 from lib.gcp import firestore_documents as documents
 from lib.gcp.errors import FIRESTORE, message
 from lib.locking.errors import LockOutcomeUnknown, LockServiceUnavailable
 from lib.locking.store import AuditEntry, Claim, LockRecord, Observation
+from lib.ports.approvals import MOST_ENTRIES, Entry
+from lib.words.brief import brief
 
 AUDIT_COLLECTION = "consolidation_lock_audit"
+APPROVALS_COLLECTION = "consolidation_approvals"
 
 _POLL_SECONDS = 1.0
 _FAREWELL_SECONDS = 0.1
@@ -57,7 +60,7 @@ def firestore_errors(project_id: str, *, writing: bool = False) -> Iterator[None
 
 
 class FirestoreLockStore:
-    """A `LockStore` in a Firestore database in Native mode.
+    """A `LockStore` and an `ApprovalStore` in a Firestore database in Native mode.
 
     With ``FIRESTORE_EMULATOR_HOST`` set it talks to the emulator, without credentials.
 
@@ -68,6 +71,8 @@ class FirestoreLockStore:
         client: A client to use; by default one is made at the first call.
         request_timeout_seconds: The longest that one call takes, retries included.
     """
+
+    __repr__ = brief()
 
     def __init__(
         self,
@@ -142,15 +147,17 @@ class FirestoreLockStore:
         batch.delete(self._document(record.claim.lock_key), option=_exactly(record))
         return self._commit(batch) is not None
 
-    def delete_audited(self, record: LockRecord, *, actor: str, reason: str, was_live: bool) -> AuditEntry | None:
+    def delete_audited(
+        self, record: LockRecord, *, actor: str, reason: str, was_live: bool, approval: str = ""
+    ) -> AuditEntry | None:
         batch = self._client.batch()
         batch.delete(self._document(record.claim.lock_key), option=_exactly(record))
-        fields = documents.audit_fields(record, actor=actor, reason=reason, was_live=was_live)
+        fields = documents.audit_fields(record, actor=actor, reason=reason, was_live=was_live, approval=approval)
         batch.create(self._client.collection(AUDIT_COLLECTION).document(), fields)
         committed_at = self._commit(batch)
         if committed_at is None:
             return None
-        return AuditEntry(record, actor, reason, was_live, committed_at, documents.token(committed_at))
+        return AuditEntry(record, actor, reason, was_live, committed_at, documents.token(committed_at), approval)
 
     def read(self, lock_key: str) -> Observation:
         document = self._document(lock_key)
@@ -164,6 +171,19 @@ class FirestoreLockStore:
         found = self._all_of(AUDIT_COLLECTION)
         newest_first = sorted(found, key=lambda document: document.create_time, reverse=True)
         return [documents.audit_entry(document) for document in newest_first]
+
+    def add(self, entry: Entry) -> bool:
+        batch = self._client.batch()
+        document = self._client.collection(APPROVALS_COLLECTION).document(f"{entry.plan}.{entry.kind}")
+        batch.create(document, documents.approval_fields(entry))
+        return self._commit(batch, refusals=(exceptions.AlreadyExists,)) is not None
+
+    def entries(self, plan: str) -> list[Entry]:
+        client = self._client
+        with firestore_errors(self._project_id):
+            of_plan = client.collection(APPROVALS_COLLECTION).where(filter=FieldFilter("plan", "==", plan))
+            found = of_plan.limit(MOST_ENTRIES).get(**self._reading())
+        return sorted(map(documents.approval_entry, found), key=lambda entry: entry.kind)
 
     def _all_of(self, collection: str) -> list[firestore.DocumentSnapshot[Any]]:
         client = self._client

@@ -13,6 +13,7 @@ from lib.errors import SourceUnavailable
 from lib.gcp.clients import GoogleClients
 from lib.gcp.errors import POLICY_CHANGE, RESOURCE_MANAGER
 from lib.ports.permissions import RoleBindings
+from lib.words.brief import brief
 
 # Whose members can't be listed from here, and may include a service account.
 _OPAQUE = ("group:", "principalSet:", "allUsers", "allAuthenticatedUsers")
@@ -22,6 +23,8 @@ _POLICY_VERSION = 3
 
 class ProjectPermissions:
     """A `Permissions` port over the policy of a project."""
+
+    __repr__ = brief()
 
     def __init__(self, clients: GoogleClients) -> None:
         self._clients = clients

@@ -18,6 +18,7 @@ from google.protobuf.json_format import MessageToDict
 from lib.gcp.clients import GoogleClients
 from lib.gcp.errors import CLOUD_LOGGING
 from lib.ports.logs import LogEntry, check_service_name, is_asked_for
+from lib.words.brief import brief
 
 if TYPE_CHECKING:
     from google.cloud.logging_v2.types import LogEntry as StoredEntry
@@ -35,6 +36,8 @@ _PLATFORM_LOGS = (
 
 class CloudLoggingReader:
     """A `LogReader` over the log entries of a project's Cloud Run services; `page_size` of them a request."""
+
+    __repr__ = brief()
 
     def __init__(self, clients: GoogleClients, *, page_size: int = 1000) -> None:
         self._clients = clients

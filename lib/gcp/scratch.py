@@ -20,6 +20,7 @@ from lib.gcp.bigquery_jobs import REQUEST_SECONDS, BigqueryJobs, Job, ended_afte
 from lib.gcp.clients import GoogleClients
 from lib.gcp.errors import BIGQUERY, BIGQUERY_DATASETS, without_secrets
 from lib.ports.scratch import DatasetExists, StatementRun
+from lib.words.brief import brief
 
 _EXPIRE_SECONDS = 3600
 _PATIENCE_SECONDS = 30.0
@@ -40,6 +41,8 @@ class BigqueryScratch:
 
     tables_expire_after_seconds: float | None = float(_EXPIRE_SECONDS)
     has_jobs = True
+
+    __repr__ = brief()
 
     def __init__(self, clients: GoogleClients, location: str, warehouse: Callable[[], Warehouse]) -> None:
         self._clients = clients

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from lib.errors import UserError
 from lib.locking.errors import LeaseLost, LockOutcomeUnknown
 from lib.locking.store import LockRecord, LockStore
+from lib.words.brief import brief
 
 LOCK_TIMEOUT_SECONDS = 300
 
@@ -66,6 +67,8 @@ class Lease:
         waited_seconds: How long the acquisition took.
         had_to_wait: Whether another held the lock meanwhile.
     """
+
+    __repr__ = brief("record.claim.lock_key", "record.claim.batch_id")
 
     def __init__(
         self,

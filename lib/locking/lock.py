@@ -23,6 +23,7 @@ from lib.locking.errors import (
 from lib.locking.heartbeat import Heartbeat
 from lib.locking.lease import Lease, LeaseTiming
 from lib.locking.store import AuditEntry, Claim, LockRecord, LockStore, Observation
+from lib.words.brief import brief
 from lib.words.dates import checked_game_date
 
 logger = logging.getLogger(__name__)
@@ -58,6 +59,8 @@ class ConsolidationLock:
         actor: Who releases by force, for the audit record; by default whose credentials the default
             store uses, and with a `store` the account that this process runs under.
     """
+
+    __repr__ = brief("project_id")
 
     def __init__(
         self,
@@ -173,11 +176,15 @@ class ConsolidationLock:
         steal: bool = False,
         actor: str = "",
         expected: LockRecord | None = None,
+        approval: str = "",
     ) -> AuditEntry:
         """Remove a lock that its holder will not release, and file why.
 
         Exactly the record that was judged is removed, and the fence moves to the
         moment of the release, so that its holder is refused even if it wakes up.
+
+        As a library call it asks nobody for an approval, whatever an environment's
+        `approval` says: `runbook locks release` and the notebooks do.
 
         Args:
             game_date: Whose lock.
@@ -185,6 +192,7 @@ class ConsolidationLock:
             steal: Take it even from a holder whose lease is alive.
             actor: Who releases it; by default as the platform knows them.
             expected: The record that may be removed, and no later version of it; any by default.
+            approval: A person's signed approval, as JSON; kept in the audit record.
 
         Raises:
             UserError: No reason was given.
@@ -203,7 +211,9 @@ class ConsolidationLock:
         is_live = not seen.is_expired
         who = actor or self._actor()
         try:
-            entry = self.store.delete_audited(seen.record, actor=who, reason=reason, was_live=is_live)
+            entry = self.store.delete_audited(
+                seen.record, actor=who, reason=reason, was_live=is_live, approval=approval
+            )
         except LockOutcomeUnknown:
             # The entry is in the same commit as the release: it tells whether that took effect.
             entry = next((filed for filed in self.store.audit_entries() if filed.removed == seen.record), None)

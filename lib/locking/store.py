@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from lib.words.brief import brief
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -35,6 +37,8 @@ class Claim:
     batch_id: str
     lease_seconds: float
     host: str
+
+    __repr__ = brief("lock_key", "batch_id", "host", "lease_seconds")
 
     @property
     def holder(self) -> str:
@@ -61,6 +65,8 @@ class LockRecord:
     renewed_at: datetime
     version: str
 
+    __repr__ = brief("claim.lock_key", "claim.batch_id", "claim.host", "expires_at")
+
     @property
     def expires_at(self) -> datetime:
         """When the lease ends unless it is renewed, in the store's time."""
@@ -77,6 +83,8 @@ class Observation:
     record: LockRecord | None
     read_at: datetime
 
+    __repr__ = brief("record", "read_at")
+
     @property
     def is_expired(self) -> bool:
         """A lease is still held at the very instant at which it ends."""
@@ -88,6 +96,24 @@ class Observation:
         if self.record is None:
             return 0.0
         return (self.record.expires_at - self.read_at).total_seconds()
+
+    def as_data(self) -> Mapping[str, Any]:
+        """Empty when the lock is free."""
+        record = self.record
+        if record is None:
+            return {}
+        return {
+            "lock_key": record.claim.lock_key,
+            "batch_id": record.claim.batch_id,
+            "holder_id": record.claim.holder_id,
+            "host": record.claim.host,
+            "token": record.token,
+            "acquired_at": record.acquired_at.isoformat(),
+            "renewed_at": record.renewed_at.isoformat(),
+            "expires_at": record.expires_at.isoformat(),
+            "is_expired": self.is_expired,
+            "seconds_until_expiry": round(self.seconds_until_expiry, 3),
+        }
 
 
 @dataclass(frozen=True)
@@ -102,6 +128,7 @@ class AuditEntry:
         released_at: The store's commit time.
         token: `released_at` in microseconds: greater than the removed record's
             token, and not greater than any later acquisition's.
+        approval: A person's signed approval, as JSON; empty: none was needed.
     """
 
     removed: LockRecord
@@ -110,6 +137,9 @@ class AuditEntry:
     was_live: bool
     released_at: datetime
     token: int
+    approval: str = ""
+
+    __repr__ = brief("removed.claim.lock_key", "removed.claim.batch_id", "actor", "released_at")
 
     def as_data(self) -> Mapping[str, Any]:
         return {
@@ -125,6 +155,7 @@ class AuditEntry:
             "actor": self.actor,
             "reason": self.reason,
             "released_at": self.released_at.isoformat(),
+            "approval": self.approval,
         }
 
 
@@ -155,7 +186,9 @@ class LockStore(Protocol):
         """Remove exactly this version. False: it has changed or is gone."""
         ...
 
-    def delete_audited(self, record: LockRecord, *, actor: str, reason: str, was_live: bool) -> AuditEntry | None:
+    def delete_audited(
+        self, record: LockRecord, *, actor: str, reason: str, was_live: bool, approval: str = ""
+    ) -> AuditEntry | None:
         """Remove exactly this version and file the audit entry, in one commit.
 
         None: the record has changed or is gone, and nothing was written.

@@ -6,11 +6,14 @@ from datetime import date
 
 from lib.consolidation.upkeep.duplicates import DuplicateCount, Explanation, count_duplicates, explain_duplicates
 from lib.platform import Platform
+from lib.words.brief import brief
 from lib.words.dates import days_of
 
 
 class DuplicateCounts:
     """What this run has counted. A step whose question it is counts `again`; the others take what is known."""
+
+    __repr__ = brief("_known")
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform

@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Literal
 
+from lib import places
 from lib.consolidation.upkeep.audit import ActionRecord, ActionStatus, as_json
 from lib.errors import UserError
 from lib.operations.changes import lock_switch, traffic
@@ -22,6 +23,7 @@ from lib.operations.criteria.criteria import Criterion, Judged, Kind, evidence_o
 from lib.operations.criteria.metrics import Evidence, Measurement
 from lib.operations.duplicates.duplicates import duplicates
 from lib.operations.locks.stuck import lock_states
+from lib.operations.logs.history import LogHistory
 from lib.operations.logs.monitoring import errors
 from lib.operations.scope import Scope
 from lib.platform import Platform
@@ -68,10 +70,13 @@ def _evidence(scope: Scope) -> tuple[Evidence, str]:
     earlier, _ = or_fault(partial(rollbacks, scope))
     if not earlier:
         return scope.evidence, ""
-    since = earlier[0].filed_at
-    history = scope.history_between(since, scope.now)
-    note = f", judged since the rollback of {local_time(since, scope.platform.environment.timezone)}"
-    return replace(scope.evidence, history=history), note
+    note = f", judged since the rollback of {local_time(earlier[0].filed_at, scope.platform.environment.timezone)}"
+    return replace(scope.evidence, history=_history_since(scope, earlier[0])), note
+
+
+def _history_since(scope: Scope, change: ActionRecord) -> LogHistory:
+    """Until now: in JupyterLab, a change may be later than the moment that the run looks from."""
+    return scope.history_between(change.filed_at, max(scope.now, places.now()))
 
 
 def _judged(scope: Scope, kind: Kind, evidence: Evidence) -> list[Judged]:
@@ -190,9 +195,7 @@ def roll_back(scope: Scope, request: Request) -> Section:
         UserError: It would have no effect, or another service was named; nothing was changed.
         Finding: The plan no longer holds; nothing was changed.
     """
-    done = request.carried_out(scope.platform)
-    caution = request.action.caution() if isinstance(request.action, TrafficRouting) else None
-    return replace(done, checks=(*done.checks, caution)) if caution else done
+    return request.carried_out(scope.platform)
 
 
 def rollbacks(scope: Scope) -> list[ActionRecord]:
@@ -218,10 +221,9 @@ def after_rollback(scope: Scope, approval: Approval) -> Section:
     here = [record for record in reversed(found) if record.target in scope.platform.environment.services.both]
     newest = {(record.action, record.target): record for record in here}
     as_left = Section(tuple(_as_left(scope.platform, record) for record in newest.values()), (table,))
-    history = scope.history_between(found[0].filed_at, scope.now)
     parts = (
         as_left,
-        errors(scope, history),
+        errors(scope, _history_since(scope, found[0])),
         lock_states(scope),
         duplicates(scope, scope.day_before, scope.game_date),
     )
@@ -233,7 +235,7 @@ def after_rollback(scope: Scope, approval: Approval) -> Section:
 
 def _as_left(platform: Platform, record: ActionRecord) -> Check:
     """Whether it is now what the record says that it was after the rollback."""
-    question = _left(platform, record).on({"by": record.actor, "reason": record.reason, "undo": record.undo})
+    question = _left(platform, record).on({"by": record.who, "reason": record.reason, "undo": record.undo})
     if record.status != ActionStatus.DONE:
         step = "See whether it took effect; then do it again, or undo it."
         return question.unknown(ActionStatus(record.status).words, step)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -17,16 +15,17 @@ from lib.operations.due.dates import DueDates
 from lib.operations.duplicate_counts import DuplicateCounts
 from lib.operations.fences import Guard, guard_of
 from lib.operations.logs.history import LogHistory
+from lib.operations.query_costs import cost_table, read_bytes
 from lib.operations.staging_proofs import StagingProofs
 from lib.platform import Platform
 from lib.ports.batch_states import BatchState
-from lib.ports.jobs import QueryCost
 from lib.verdict.check import Question
 from lib.verdict.conclusion import Conclusion, RunCost
-from lib.verdict.section import Findings, Section, Table, facts, or_fault, section
+from lib.verdict.findings import Findings
+from lib.verdict.section import Section, facts, or_fault, section
+from lib.words.brief import brief
 from lib.words.dates import local_time, resolve_game_date, start_of, zone
 from lib.words.old_names import RENAMED
-from lib.words.quantities import spoken_bytes
 
 if TYPE_CHECKING:
     import pandas
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
 _LONGEST_HOURS = 24 * 400
 _DAYS_ROUND_A_DATE = (1, 7)
 _JUST_NOW = timedelta(minutes=5)
-_READ = "What this run read"
 
 
 @dataclass(frozen=True)
@@ -57,10 +55,12 @@ class Scope:
     now: datetime
     findings: Findings = field(default_factory=Findings, compare=False, repr=False)
 
+    __repr__ = brief("platform.name", "platform.table.table", "game_date")
+
     def verdict(self) -> Conclusion:
         """The conclusion from all steps that were asked, with their queries: the last cell of a runbook."""
         costs = self.platform.query_costs
-        return replace(self.findings.conclude(), cost=RunCost(len(costs), _read_bytes(costs)))
+        return replace(self.findings.end(), cost=RunCost(len(costs), read_bytes(costs)))
 
     @property
     def day(self) -> date:
@@ -134,15 +134,34 @@ class Scope:
     def sql(self, query: str, **parameters: Value) -> pandas.DataFrame:
         """The answer to a SELECT of one's own in GoogleSQL, under the environment's limit for queries.
 
-        ``@day`` is the run's date unless another one is given, ``@name`` the value of ``name=``. At most 10,000 rows.
+        ``@day`` is the run's date unless another one is given, ``@name`` the value of ``name=``. At most 10,000 rows;
+        it warns where there are more. For example::
+
+            scope.sql("SELECT COUNT(*) AS n FROM shop.orders WHERE order_date = @day AND sku = @sku", sku="a1")
 
         Raises:
-            UserError: It is not a single SELECT, or a value is missing.
+            UserError: It is not a single SELECT, a value is missing, or its tables have no such column.
             QueryOverLimit: It would read more than the environment allows; it was not run.
         """
         from lib.operations.investigation.question import rows_of
 
         return rows_of(self.platform.warehouse, query, {"day": self.game_date, **parameters})
+
+    def explain(self, /, *values: Any, **named: Any) -> Section:
+        """One key of the run's date: its rows, what they differ in, what wrote them, and what most likely happened.
+
+        Give the key's values in the order of the key columns, or by name; or its text as the table of duplicates shows
+        it; or a row of a table, such as ``explanation(scope).df.iloc[0]``. A part of a key lists the keys that it
+        fits, the worst first; so does nothing. `Section.df` is the rows. Counts in no verdict.
+
+        Raises:
+            UserError: There is no such key column, or a value is not of its type.
+            CouldNotLook: The table cannot be read.
+        """
+        from lib.operations.investigation.key import explain_key
+        from lib.operations.investigation.key_section import key_section
+
+        return key_section(self, explain_key(self, *values, **named))
 
     def timeline(self) -> Section:
         """The consolidations of the period side by side, where any was logged. Judges nothing.
@@ -152,7 +171,9 @@ class Scope:
         from lib.operations.pictures.timeline import pictures, timeline_of_runs
 
         found, fault = or_fault(lambda: timeline_of_runs(self.history, self.history.consolidations))
-        return Section((), (facts("Timeline", {"not drawn": fault}),) if fault else pictures(found))
+        why = fault or f"no consolidation was logged since {local_time(self.since, self.platform.environment.timezone)}"
+        exhibits = pictures(found) or (facts("Timeline", {"not drawn": why}),)
+        return self.findings.add("timeline", Section((), exhibits))
 
     @property
     def evidence(self) -> Evidence:
@@ -250,32 +271,4 @@ def _since_deployment(platform: Platform, earliest: datetime) -> datetime:
 def what_was_read(scope: Scope) -> Section:
     """The queries of this run so far, the largest first, with estimated and actual bytes. Judges nothing."""
     costs = scope.platform.query_costs
-    return Section((), (_billed(costs) if any(cost.estimated_bytes is not None for cost in costs) else _asked(costs),))
-
-
-def _asked(costs: Sequence[QueryCost]) -> Table:
-    rows = [(times, statement[:200]) for statement, times in Counter(cost.statement for cost in costs).most_common()]
-    note = f"{len(costs)} queries. Reading is not billed here, so bytes are not counted."
-    return Table(_READ, ("Times", "Query"), rows, note, shown=15)
-
-
-def _billed(costs: Sequence[QueryCost]) -> Table:
-    estimated = sum(cost.estimated_bytes or 0 for cost in costs)
-    refused = sum(cost.read_bytes is None for cost in costs)
-    rows = [
-        (spoken_bytes(cost.estimated_bytes), spoken_bytes(cost.read_bytes), times, cost.statement[:200])
-        for cost, times in sorted(Counter(costs).items(), key=lambda pair: -(pair[0].estimated_bytes or 0) * pair[1])
-    ]
-    note = (
-        f"{len(costs)} queries: {spoken_bytes(estimated)} estimated, {spoken_bytes(_read_bytes(costs))} read"
-        f"{f', {refused} refused or failed' if refused else ''}. "
-        "A consolidation's own transaction is not among them; its bytes stand in its result."
-    )
-    return Table(_READ, ("Estimated", "Read", "Times", "Query"), rows, note, shown=15)
-
-
-def _read_bytes(costs: Sequence[QueryCost]) -> int | None:
-    """None: reading is not billed here."""
-    if all(cost.estimated_bytes is None for cost in costs):
-        return None
-    return sum(cost.read_bytes or 0 for cost in costs)
+    return Section((), (cost_table(costs),))

@@ -9,10 +9,13 @@ from lib.consolidation.identifiers import TableName
 from lib.consolidation.upkeep.cleanup import ProvenTable, prove_waiting
 from lib.consolidation.warehouse import StagingTable
 from lib.platform import Platform
+from lib.words.brief import brief
 
 
 class StagingProofs:
     """What this run has proven. A table that was written anew since then is proven again."""
+
+    __repr__ = brief("_known")
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
+from lib.words.brief import brief
+
 MOST_BATCHES = 100
 """So many batches are read at once; a date has a few dozen."""
 MOST_PLAYERS = 5_000
@@ -45,6 +47,8 @@ class BatchState:
     updated_at: datetime | None = None
     last_done_at: datetime | None = None
     faults: tuple[str, ...] = ()
+
+    __repr__ = brief("batch_id", "game_date", "completed", "expected")
 
     @property
     def missing_count(self) -> int | None:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 
 from lib.verdict.check import Changing, Looking
+from lib.words.brief import brief
 
 
 class Commands(ABC):
@@ -21,6 +22,8 @@ class Commands(ABC):
     Args:
         environment: Its name; it stands in each command, unless it is the default one.
     """
+
+    __repr__ = brief()
 
     def __init__(self, environment: str) -> None:
         self._options = [] if environment == "local" else ["--env", environment]

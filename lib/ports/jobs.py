@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from threading import Lock
 from typing import Protocol
 
 from lib.consolidation.identifiers import TableName
+from lib.words.brief import brief
 
 
 class JobState(StrEnum):
@@ -87,6 +89,37 @@ class QueryCost:
     statement: str
     estimated_bytes: int | None = None
     read_bytes: int | None = None
+
+    __repr__ = brief("statement", "estimated_bytes", "read_bytes")
+
+
+class ReadBudget:
+    """How many bytes may still be read, by all that share it and where reading is billed.
+
+    Attributes:
+        most_bytes: How many at the start.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self.most_bytes = self._left_bytes = most_bytes
+        self._lock = Lock()
+
+    @property
+    def left_bytes(self) -> int:
+        """Never below 0."""
+        return self._left_bytes
+
+    def take(self, most_bytes: int) -> int:
+        """Set aside so many bytes, or what is left of them; returns how many."""
+        with self._lock:
+            taken = min(most_bytes, self._left_bytes)
+            self._left_bytes -= taken
+        return taken
+
+    def give_back(self, unread_bytes: int) -> None:
+        """What was set aside and not read."""
+        with self._lock:
+            self._left_bytes += unread_bytes
 
 
 class WarehouseActivity(Protocol):

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from lib.errors import SourceUnavailable
+from lib.words.brief import brief
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class LogEntry:
     instance: str = ""
     severity: str = "DEFAULT"
     fields: Mapping[str, Any] = field(default_factory=dict)
+
+    __repr__ = brief("timestamp", "service", "severity", "message")
 
 
 ERROR_SEVERITIES = frozenset({"ERROR", "CRITICAL", "ALERT", "EMERGENCY"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,9 +16,12 @@ from warnings import catch_warnings
 from lib import places
 from lib.errors import UserError
 from lib.runbooks.parameters import ENVIRONMENT_PARAMETER, Parameter, declared_parameters, resolve_values
+from lib.words.brief import brief
 from lib.words.choices import no_such
 
 _MAX_REASON = 300
+_ASIDE = re.compile(r" \([^)]*\)")
+_OCCASION = re.compile(r"\*\*Run it\*\* (?P<when>.+?)(?=: |\. |\.?$)")
 _UNUSED = (
     *("gcsfs", "pyarrow"),
     *("fqdn", "isoduration", "rfc3986_validator", "rfc3987_syntax", "uri_template", "webcolors"),
@@ -36,6 +40,8 @@ class Runbook:
 
     path: Path
 
+    __repr__ = brief("name")
+
     @property
     def name(self) -> str:
         return self.path.stem
@@ -50,6 +56,12 @@ class Runbook:
     def purpose(self) -> str:
         """The first line of prose below the title; empty when there is none."""
         return next((line for line in self._prose if not line.startswith("#")), "")
+
+    @property
+    def occasion(self) -> str:
+        """When to run it, as its first cell says after ``**Run it**``: the rest of that sentence; may be empty."""
+        said = (_OCCASION.search(_ASIDE.sub("", line)) for line in self._prose)
+        return next((found["when"].strip() for found in said if found), "").replace("`", "")
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:

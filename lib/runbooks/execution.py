@@ -24,6 +24,7 @@ from lib.environment import Environment, load_environment, redactor_of
 from lib.errors import RunbookError, Unavailable, UserError
 from lib.runbooks.catalogue import Runbook
 from lib.runbooks.masking import masked_record
+from lib.runbooks.notebook_head import with_head
 from lib.runbooks.notebook_run import run_notebook
 from lib.runbooks.notification import is_news, notified
 from lib.runbooks.parameters import APPROVALS, ENVIRONMENT_PARAMETER
@@ -56,7 +57,8 @@ def execute(
         parameters: Values by name, as text or typed; the others keep their defaults.
         environment: Name of the environment; the notebook's parameter of that name.
         archive: Where the run is kept; by default where ``RUNBOOK_OUTPUTS`` says.
-        origin: What the run comes from; a planned one looks from the moment that it was planned for.
+        origin: What the run comes from; a planned one looks from the moment that it was planned for, and one
+            that an agent asked for notifies nobody.
         progress: Show a progress bar on standard error; by default when it is a terminal.
         on_change: Called with the archive once the run has begun and once it has ended: builds the site. If it
             raises at the end, that is one line on standard error.
@@ -88,7 +90,7 @@ def execute(
                 redactor=redactor,
                 progress=sys.stderr.isatty() if progress is None else progress,
                 variables={"RUNBOOK_NOW": origin.planned_at.isoformat()} if origin.planned_at else {},
-                meanwhile=lambda: _after_begin(archive, settings, redactor, on_change),
+                meanwhile=lambda: _after_begin(archive, settings, redactor, on_change, notifies=not origin.agent),
             )
         run = Run(run.place, masked_record(run.record.finished(outcome, utc_now()), redactor))
         for name, content in files.items():
@@ -163,10 +165,13 @@ def _heartbeat(archive: Archive, run: Run) -> Iterator[None]:
         thread.join()
 
 
-def _after_begin(archive: Archive, settings: Environment, redactor: Redactor, on_change: _OnChange | None) -> None:
+def _after_begin(
+    archive: Archive, settings: Environment, redactor: Redactor, on_change: _OnChange | None, *, notifies: bool
+) -> None:
     # The run matters more, and what fails here is done again at its end, and reported then.
     with suppress(Unavailable):
-        _close_lost_runs(archive, settings, redactor)
+        if notifies:
+            _close_lost_runs(archive, settings, redactor)
     with suppress(Exception):
         if on_change:
             on_change(archive)
@@ -215,7 +220,7 @@ def _new_record(runbook: Runbook, values: dict[str, Any], environment: Environme
 def _archive(archive: Archive, run: Run, notebook: Mapping[str, Any]) -> None:
     import nbformat
 
-    text = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
+    text = nbformat.writes(with_head(notebook, run.record))  # type: ignore[no-untyped-call]
     # Outputs may hold half a surrogate pair, which a file cannot hold.
     archive.store.write(run.notebook, text.encode("utf-8", "replace"))
     archive.store.write(run.report, render_report(run.record, notebook).encode("utf-8", "replace"))

@@ -38,6 +38,16 @@ date: str = "today"  # date to look at: YYYY-MM-DD, today or yesterday
 hours: float = 24  # how far back the logs are read, in hours
 timezone: str = ""  # zone in which a date is a day, such as Europe/Berlin; empty: the environment's"""
 
+_HEAD = """\
+from lib.verdict.head import verdict_so_far
+
+verdict_so_far()"""
+
+_FORM = """\
+from lib.workbench.form import form
+
+form()"""
+
 _SETUP = """\
 from lib.operations.scope import scope_of
 from lib.platform import connect
@@ -93,8 +103,10 @@ def notebook(name: str, title: str) -> dict[str, Any]:
             "title",
             f"# {title.strip()}\n\nSay in a sentence what it looks at.\n\n**Run it** when. **It changes nothing.**",
         ),
+        {**_code("head", _HEAD), "metadata": {"jupyter": {"source_hidden": True}}},
         _prose("parameters-help", "## Parameters\n\nEvery one has a default that changes nothing."),
         {**_code("parameters", _PARAMETERS), "metadata": {"tags": ["parameters"]}},
+        _code("form", _FORM),
         _prose("setup-how", "## What this run does\n\nA parameter that is wrong ends the run here."),
         _code("setup", _SETUP),
         _prose("step-1-how", "## Step 1\n\nSay what the step looks at, and what a bad answer means."),

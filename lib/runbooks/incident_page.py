@@ -168,7 +168,7 @@ def _actions(incident: Incident) -> Part:
         (
             _when(incident, record.filed_at),
             f"{record.action} of {record.target}",
-            record.actor,
+            record.who,
             record.reason,
             ActionStatus(record.status).words,
             spoken_state(record.before),

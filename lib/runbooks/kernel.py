@@ -150,14 +150,18 @@ async def _shut_down(manager: AsyncKernelManager, clients: list[Any]) -> None:
 
 
 def _environment() -> dict[str, str]:
-    # The kernel must import this very library, wherever the run was started from. One that is installed it finds
-    # anyway, and the folder of all packages must not stand before Python's own modules.
-    ours = [str(places.ROOT)] if places.is_checkout() else []
-    search_path = [*ours, *filter(None, [os.environ.get("PYTHONPATH")])]
     # A run that someone starts in a notebook is archived like any other.
     inherited = {name: value for name, value in os.environ.items() if name != SESSION_VARIABLE}
-    ours_alone = {ARCHIVED_VARIABLE: "1", "PYTHONPATH": os.pathsep.join(search_path)}
-    return {**inherited, **places.handed_down(), **ours_alone}
+    return {**inherited, **places.handed_down(), **search_path(), ARCHIVED_VARIABLE: "1"}
+
+
+def search_path() -> dict[str, str]:
+    """The environment variable by which a kernel imports this very library, in whatever folder it runs.
+
+    One that is installed it finds anyway, and the folder of all packages must not stand before Python's own modules.
+    """
+    ours = [str(places.ROOT)] if places.is_checkout() else []
+    return {"PYTHONPATH": os.pathsep.join([*ours, *filter(None, [os.environ.get("PYTHONPATH")])])}
 
 
 @contextmanager

@@ -31,7 +31,11 @@ def masked_record(record: RunRecord, redactor: Redactor) -> RunRecord:
         parameters=redactor.data(record.parameters),
         checks=tuple(_masked_check(check, redactor) for check in record.checks),
         changed=tuple(Change(**redactor.data(asdict(change))) for change in record.changed),
-        origin=replace(record.origin, schedule=redactor.text(record.origin.schedule)),
+        origin=replace(
+            record.origin,
+            schedule=redactor.text(record.origin.schedule),
+            agent=redactor.text(record.origin.agent),
+        ),
         error=error and replace(error, name=redactor.text(error.name), message=redactor.text(error.message)),
     )
 

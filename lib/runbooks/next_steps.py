@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lib.verdict.check import Check
+from lib.verdict.conclusion import deciding
 from lib.words.runbook_commands import NextRunbook, parts_of
 
 _REASON = re.compile(r""" (?P<option>-p 'reason=[^']*'|-p reason=\S*|--reason '[^']*'|--reason \S+)""")
@@ -78,8 +79,7 @@ def first_screen(checks: tuple[Check, ...]) -> FirstScreen:
     Args:
         checks: Worst first.
     """
-    worst = next((check for check in checks if check.verdict != "PASS"), None)
-    lead = worst or next((check for check in checks if any(step.command for step in steps_of(check))), None)
+    lead = deciding(checks)
     if lead is None:
         return FirstScreen()
     steps = steps_of(lead)

@@ -50,7 +50,7 @@ def notified(run: Run, archive: Archive, settings: NotificationSettings, redacto
     Returns:
         The run, its record with what came of it (not written yet).
     """
-    if not settings.channels or _is_mistyped_approval(run.record):
+    if not settings.channels or run.record.origin.agent or _is_mistyped_approval(run.record):
         return run
     before = _verdict_before(run.record, archive)
     verdict = run.record.verdict or Verdict.UNKNOWN
@@ -86,9 +86,9 @@ def _verdict_before(record: RunRecord, archive: Archive) -> Verdict:
 
 
 def _judged_earlier(record: RunRecord, archive: Archive) -> Iterator[RunRecord]:
-    """Earlier runs of the runbook that have a verdict, newest first."""
+    """Earlier runs of the runbook that have a verdict, newest first; not an agent's, which nobody was notified of."""
     for run in Selection(record.runbook, record.environment, until=record.started_at).runs(archive):
-        if isinstance(run, Run) and run.record.verdict:
+        if isinstance(run, Run) and run.record.verdict and not run.record.origin.agent:
             yield run.record
 
 

@@ -23,6 +23,8 @@ from lib.words.secrets.names import says_secret
 
 # What approves a change: of the plan that a person has looked at, within its time.
 APPROVALS = ("plan", "reason")
+# The word of a choice that carries a change out; any other only shows a plan.
+APPLY = "apply"
 # It takes the name of the environment that the run looks at.
 ENVIRONMENT_PARAMETER = "environment"
 # Days around the first and the last date there is cannot be counted with.
@@ -194,7 +196,7 @@ def assignment_words(values: Mapping[str, object]) -> list[str]:
     Raises:
         UserError: A list holds a text that a command line cannot.
     """
-    return [word for name, value in values.items() for word in ("-p", f"{name}={_as_text(name, value)}")]
+    return [word for name, value in values.items() for word in ("-p", f"{name}={as_text(name, value)}")]
 
 
 def declared_names(declared: tuple[Parameter, ...], given: Mapping[str, _Value]) -> dict[str, _Value]:
@@ -231,12 +233,19 @@ def resolve_values(declared: tuple[Parameter, ...], given: Mapping[str, object])
     }
 
 
-def _as_text(name: str, value: object) -> str:
+def as_text(name: str, value: object) -> str:
+    """The text from which a parameter's type reads the same value.
+
+    Raises:
+        UserError: A list holds a text that cannot be written so.
+    """
     if value is None:
         return ""
+    text = ",".join(value) if isinstance(value, list) else str(value)
+    if "\0" in text:
+        raise UserError(f"parameter {name}: {text!r:.80} holds a null character, which a command line cannot")
     if not isinstance(value, list):
-        return str(value)
-    text = ",".join(value)
+        return text
     if comma_separated(text) != value:
         raise UserError(
             f"parameter {name}: {value!r:.80} cannot be handed on: a text in it is empty, "

@@ -15,12 +15,15 @@ from lib.runbooks.next_steps import FirstScreen, Step, first_screen, steps_of
 from lib.runbooks.report import INJECTED, LABELS, Cell, answered_by, render_cells, render_output
 from lib.runbooks.summary import markdown_summary
 from lib.verdict.check import Check
+from lib.verdict.head import CELL
 from lib.verdict.timeline.data import MEDIA_TYPE as TIMELINE
 from lib.words.pages import inline_script, render
 
 _FIGURE = "image/svg+xml"
 # The cell of every runbook that shows its queries.
 _WHAT_WAS_READ = "what-was-read"
+# What they show in JupyterLab this page has in its own way.
+_ONLY_FOR_NOTEBOOKS = (CELL, "form")
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,9 @@ def render_report(record: RunRecord, notebook: Mapping[str, Any]) -> str:
     is_complete = record.status is RunStatus.COMPLETED
     first = first_screen(record.checks)
     hoisted = pictures(notebook, first.check) if is_complete else []
-    cells = render_cells(notebook, with_verdicts=not is_complete, shown=[output for output, _ in hoisted])
+    left_out = {*_ONLY_FOR_NOTEBOOKS} - {record.error.cell if record.error else ""}
+    shown = {**notebook, "cells": [cell for cell in notebook["cells"] if cell.get("id") not in left_out]}
+    cells = render_cells(shown, with_verdicts=not is_complete, shown=[output for output, _ in hoisted])
     answers = answers_of(record.checks, cells, first)
     owners = {id(answer.cell): answer for answer in answers if answer.cell}
     values = {

@@ -6,7 +6,7 @@ of several that build at once the last one to write has seen every run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -15,7 +15,7 @@ from lib.archive.record import RunStatus, utc_now
 from lib.archive.store import Store
 from lib.schedule.expected import expected_runs
 from lib.site.changes import Part, parts
-from lib.site.groups import History, Shard, histories, shards
+from lib.site.groups import History, Shard, followed_places, histories, shards
 from lib.site.index import ROWS, Row, keep, kept_rows, row_of
 from lib.site.pages import (
     changes_page,
@@ -57,34 +57,31 @@ def build_site(archive: Archive, *, fresh: bool = False, now: datetime | None = 
     kept = kept_rows(store)
     anew = fresh or kept is None
     kept = kept or []
-    rows = _observed(archive, [] if anew else kept)
+    rows = current_rows(archive, [] if anew else kept)
     for _ in range(_MOST_ROUNDS):
         _write(store, kept, rows, now, anew=anew)
-        kept, rows, anew = rows, _observed(archive, rows), False
+        kept, rows, anew = rows, current_rows(archive, rows), False
         if rows == kept:
             break
     return store.address(INDEX)
 
 
-def _observed(archive: Archive, kept: Sequence[Row]) -> list[Row]:
+def current_rows(archive: Archive, kept: Sequence[Row]) -> list[Row]:
     """Every run as it is now, newest first; figures only where a page follows them.
 
     A run that has ended is not read again, unless it was closed as abandoned: its runner may only have slept.
     """
-    ended = {row.place: row for row in kept if row.ended_at and row.status != RunStatus.ABANDONED.words}
-    rows = [ended.get(place) or row_of(archive.read(place)) for place in archive.places()]
-    followed = {row.place for history in histories(rows) for row in history.rows}
-    return list(_with_figures_of(followed, rows, archive))
+    abandoned = RunStatus.ABANDONED.words
+    ended = {row.place: row for row in kept if row.ended_at and row.status != abandoned}
+    places = archive.places()
+    followed = followed_places(places)
+    return [_row(archive, place, ended.get(place), with_figures=place in followed) for place in places]
 
 
-def _with_figures_of(followed: set[str], rows: Sequence[Row], archive: Archive) -> Iterator[Row]:
-    for row in rows:
-        if (row.figures is not None) == (row.place in followed):
-            yield row
-        elif row.figures is None:
-            yield row_of(archive.read(row.place))
-        else:
-            yield row._replace(figures=None)
+def _row(archive: Archive, place: str, kept: Row | None, *, with_figures: bool) -> Row:
+    if kept is None or (with_figures and kept.figures is None):
+        return row_of(archive.read(place), with_figures=with_figures)
+    return kept if with_figures or kept.figures is None else kept._replace(figures=None)
 
 
 def _write(store: Store, kept: Sequence[Row], rows: Sequence[Row], now: datetime, *, anew: bool) -> None:

@@ -129,6 +129,14 @@ def histories(rows: Sequence[Row]) -> list[History]:
     return [_history(of_one, marks[of_one[0].environment]) for of_one in groups]
 
 
+def followed_places(places: Iterable[str]) -> set[str]:
+    """Where the runs are, of all that are given newest first, whose figures the page of a runbook shows."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for place in places:
+        found[place.rsplit("/", 1)[0]].append(place)
+    return {place for of_one in found.values() for place in of_one[:_RUNS_IN_HISTORY]}
+
+
 def _history(rows: Sequence[Row], marks: Iterable[Mark]) -> History:
     newest = tuple(rows[:_RUNS_IN_HISTORY])
     within = (

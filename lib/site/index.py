@@ -120,7 +120,7 @@ class Row(NamedTuple):
     asked: str = ""
     changed: tuple[Change, ...] = ()
     marks: tuple[Mark, ...] = ()
-    figures: tuple[Figure, ...] | None = ()
+    figures: tuple[Figure, ...] | None = None
 
     @property
     def environment(self) -> str:
@@ -185,13 +185,15 @@ def _from_json(values: list[Any]) -> Row:
     return Row._make([*others, made, tuple(Mark(*mark) for mark in marks), followed])
 
 
-def row_of(run: Run | DamagedRun) -> Row:
-    """What the site tells of a run, as it was observed when it was read."""
-    return _unread(run) if isinstance(run, DamagedRun) else _row(run)
+def row_of(run: Run | DamagedRun, *, with_figures: bool) -> Row:
+    """What the site shows of a run, as it was observed when it was read; its figures only where a page follows them."""
+    row = _unread(run) if isinstance(run, DamagedRun) else _row(run)
+    return row._replace(figures=_figures(run)) if with_figures else row
 
 
 def _row(run: Run) -> Row:
     record = run.record
+    since, affects, can_wait = _standing(record)
     has_report = record.status not in (RunStatus.RUNNING, RunStatus.ABANDONED)
     return Row(
         place=run.place,
@@ -215,10 +217,11 @@ def _row(run: Run) -> Row:
         was_refused=record.refused,
         who=record.who[:_LONGEST_NAME],
         asked=in_words(asked(record)),
-        **_standing(record),
+        since=since,
+        affects=affects,
+        can_wait=can_wait,
         changed=changes_of(record),
         marks=marks_of(record),
-        figures=_figures(record),
     )
 
 
@@ -253,17 +256,20 @@ def _next_step(run: Run) -> str:
     return f"Run it again: runbook runs rerun {run.run_id}" if ended_early else ""
 
 
-def _standing(record: RunRecord) -> dict[str, str]:
-    """Of its worst check, unless all is well."""
+def _standing(record: RunRecord) -> tuple[str, str, str]:
+    """Since when, what it affects and whether it can wait, of its worst check; empty when all is well."""
     worst = next((check for check in record.checks[:1] if check.verdict is not Verdict.PASS), None)
     if worst is None:
-        return {}
-    texts = (shown_moment(worst.since, record.timezone), worst.affects, worst.can_wait)
-    return dict(zip(("since", "affects", "can_wait"), (each[:LONGEST_TEXT] for each in texts), strict=True))
+        return "", "", ""
+    since = shown_moment(worst.since, record.timezone)
+    return since[:LONGEST_TEXT], worst.affects[:LONGEST_TEXT], worst.can_wait[:LONGEST_TEXT]
 
 
-def _figures(record: RunRecord) -> tuple[Figure, ...]:
+def _figures(run: Run | DamagedRun) -> tuple[Figure, ...]:
     """Its duration and the first 40 numbers in its evidence; of the same one for several dates, the largest."""
+    if isinstance(run, DamagedRun):
+        return ()
+    record = run.record
     took = () if record.seconds is None else (Figure(TOOK, "Took", record.seconds, "s"),)
     found: dict[str, Figure] = {}
     for figure in (figure for check in record.checks for figure in _figures_of(check)):

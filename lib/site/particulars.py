@@ -29,6 +29,7 @@ def origin_of(record: RunRecord) -> str:
     """What started it, in words; empty when a person did."""
     origin = record.origin
     words = [f"schedule {origin.schedule}" if origin.schedule else "", "a retry" if origin.retry_of else ""]
+    words += [f"agent {origin.agent}" if origin.agent else ""]
     return ", ".join(filter(None, [*words, "a rerun" if origin.rerun_of else ""]))
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lib.verdict.cells import as_stored
+from lib.words.brief import brief
 from lib.words.quantities import Duration
 
 MEDIA_TYPE = "application/vnd.consolidation-runbooks.rows+json"
@@ -32,12 +33,18 @@ class AllRows:
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
 
+    __repr__ = brief("name", "rows")
+
     def as_data(self) -> dict[str, Any]:
         """The payload stored under `MEDIA_TYPE`: as many rows as a run may leave, and how many there are."""
-        durations = [any(isinstance(row[at], Duration) for row in self.rows) for at in range(len(self.columns))]
-        columns = [f"{name}, s" if is_one else name for name, is_one in zip(self.columns, durations, strict=True)]
         rows = Room().take(list(map(as_stored, row)) for row in self.rows)
-        return {"name": self.name, "columns": columns, "rows": rows, "total": len(self.rows)}
+        return {"name": self.name, "columns": self.headings, "rows": rows, "total": len(self.rows)}
+
+    @property
+    def headings(self) -> list[str]:
+        """The columns' names; a duration is a number of seconds, and so its heading has the unit."""
+        durations = [any(isinstance(row[at], Duration) for row in self.rows) for at in range(len(self.columns))]
+        return [f"{name}, s" if is_one else name for name, is_one in zip(self.columns, durations, strict=True)]
 
 
 class Room:

@@ -18,6 +18,7 @@ from math import isfinite
 from typing import Any
 
 from lib.verdict.live import is_live
+from lib.words.dates import LocalTime
 from lib.words.quantities import Duration, Quantity
 from lib.words.text import printable, text_of
 from lib.words.unbroken import unbroken
@@ -25,7 +26,7 @@ from lib.words.unbroken import unbroken
 _LONGEST_IN_ONE_LINE = 28
 _SHOWN_OF_AN_ID = 8
 _UNIT = re.compile(r"(?<=,) (?=\S{1,3}$)")
-_NO_VALUE = "-"
+NO_VALUE = "-"
 
 
 class Id(str):
@@ -64,12 +65,12 @@ class Differences:
 
     def __str__(self) -> str:
         found = [f"{name}: {difference}" for name, difference in self.by_column.items()]
-        return "; ".join([*found, *filter(None, [self.more])]) or _NO_VALUE
+        return "; ".join([*found, *filter(None, [self.more])]) or NO_VALUE
 
 
 def is_of_numbers(values: Sequence[Any]) -> bool:
     """Whether a column holds numbers, or nothing in some of its rows."""
-    known = [value for value in values if value is not None and value != _NO_VALUE]
+    known = [value for value in values if value is not None and value != NO_VALUE]
     return bool(known) and all(map(_is_number, known))
 
 
@@ -102,22 +103,39 @@ def marked_as(row: Sequence[Any]) -> str:
     return _class(next((str(value) for value in row if isinstance(value, Mark)), ""))
 
 
-def as_stored(value: Any) -> Any:
-    """The value for a file: a number, a truth value or None as it is, all else as text, whole and in ISO 8601."""
-    if value is None or (isinstance(value, bool | int) and not isinstance(value, Enum)):
-        return value
+def as_value(value: Any) -> Any:
+    """What is meant and not how it is written: seconds of a duration, a moment in UTC, a word of an enumeration."""
     if isinstance(value, Duration):
         return value.seconds
-    if isinstance(value, Decimal) and value.is_finite() and value == Decimal(repr(float(value))):
+    if isinstance(value, LocalTime):
+        return value.moment
+    if isinstance(value, datetime):
+        return value.astimezone(UTC) if value.tzinfo else value
+    if isinstance(value, Enum | Difference | Differences) or (isinstance(value, str) and type(value) is not str):
+        return str(value)
+    return value
+
+
+def as_stored(value: Any) -> Any:
+    """The value for a file: a number, a truth value or None as it is, all else as text, whole and in ISO 8601."""
+    value = as_value(value)
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, Decimal) and is_float(value):
         return float(value)
     if isinstance(value, float):
         return value if isfinite(value) else str(value)
     if isinstance(value, datetime):
-        return (value.astimezone(UTC) if value.tzinfo else value).isoformat()
+        return value.isoformat()
     if isinstance(value, list | tuple | dict):
         return json.dumps(value, ensure_ascii=False, default=str)
     text = value.hex() if isinstance(value, bytes) else printable(str(value))
-    return None if text == _NO_VALUE else text
+    return None if text == NO_VALUE else text
+
+
+def is_float(value: Decimal) -> bool:
+    """Whether it is the same number as a float."""
+    return value.is_finite() and value == Decimal(repr(float(value)))
 
 
 def _is_number(value: Any) -> bool:
@@ -129,7 +147,7 @@ def _is_number(value: Any) -> bool:
 def _sorted_by(value: Any) -> Any:
     if isinstance(value, Duration):
         return value.seconds
-    return value.value if isinstance(value, Quantity) else _NO_VALUE if value is None else value
+    return value.value if isinstance(value, Quantity) else NO_VALUE if value is None else value
 
 
 def _id(value: str) -> str:
@@ -148,7 +166,7 @@ def _difference(value: Difference) -> str:
 
 def _differences(value: Differences) -> str:
     found = [f"{unbroken(text_of(name))} {_difference(difference)}" for name, difference in value.by_column.items()]
-    return "; ".join([*found, *([unbroken(text_of(value.more))] if value.more else [])]) or _NO_VALUE
+    return "; ".join([*found, *([unbroken(text_of(value.more))] if value.more else [])]) or NO_VALUE
 
 
 def _value(value: Any) -> str:

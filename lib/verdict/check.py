@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from lib.errors import CouldNotLook
 from lib.verdict.verdict import Verdict
+from lib.words.brief import brief
 from lib.words.dates import kept_moment
 from lib.words.quantities import Value, as_data
 
@@ -47,6 +48,8 @@ class _Command(str):
         Raises:
             TypeError: One is of the other kind, or they are not a list.
         """
+        if commands in ((), []):  # as most are
+            return ()
         if not isinstance(commands, (list, tuple)) or not all(type(each) in (cls, str) for each in commands):
             raise TypeError(f"{where} takes a list of {cls.__name__} commands only, got {commands!r:.200}")
         return tuple(dict.fromkeys(map(cls, commands)))
@@ -97,6 +100,8 @@ class Check:
     affects: str = ""
     can_wait: str = ""
 
+    __repr__ = brief("id", "verdict", "summary")
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "commands", Looking.all_of(self.commands, "Check.commands"))
         object.__setattr__(self, "changes", Changing.all_of(self.changes, "Check.changes"))
@@ -132,6 +137,8 @@ class Question:
     commands: Sequence[Looking] = ()
     affects: str = ""
     can_wait: str = ""
+
+    __repr__ = brief("id", "name")
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.id):

@@ -10,10 +10,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any
+from urllib.parse import quote
 
 from lib.verdict.check import Check
 from lib.verdict.live import is_live, style
+from lib.verdict.next_notebook import notebook_with_parameters
 from lib.verdict.verdict import Verdict, worst
+from lib.words.brief import brief
 from lib.words.quantities import spoken_bytes
 from lib.words.runbook_commands import NextRunbook, parts_of
 from lib.words.text import one_line
@@ -52,6 +55,8 @@ class Conclusion:
     checks: tuple[Check, ...]
     headline: str
     cost: RunCost | None = None
+
+    __repr__ = brief("verdict", "headline")
 
     @property
     def verdict(self) -> Verdict:
@@ -108,10 +113,25 @@ def conclude(checks: Sequence[Check], lead: Check | None = None) -> Conclusion:
     return Conclusion(tuple(ordered), f"{first.name}: {first.summary}")
 
 
+def deciding(checks: Sequence[Check]) -> Check | None:
+    """The check whose next step is the one to take: the worst, or where all is well the first that names a command.
+
+    Args:
+        checks: Worst first.
+    """
+    return next((check for check in checks if check.verdict != Verdict.PASS or _names_command(check)), None)
+
+
+def _names_command(check: Check) -> bool:
+    is_of_runbook = any(isinstance(part, NextRunbook) for part in parts_of(check.next_step))
+    return is_of_runbook or any(command in check.next_step for command in (*check.commands, *check.changes))
+
+
 def next_step_html(text: str) -> str:
     """The sentence with its commands marked; for those who work in a notebook, the way to each runbook in it.
 
-    A link cannot carry parameters, so the lines for the next one's parameters cell stand beside it.
+    In a working copy the link opens one with its parameters. Elsewhere a link cannot carry any, so the lines for the
+    next one's parameters cell stand beside it.
     """
     parts = [part for part in parts_of(text) if part]
     sentence = "".join(
@@ -125,6 +145,8 @@ def next_step_html(text: str) -> str:
 
 
 def _way_to(following: NextRunbook) -> str:
+    if carried := notebook_with_parameters(following):
+        return f'<br>Or open <a href="{escape(quote(carried))}">{escape(carried.removesuffix(".ipynb"))}</a>.'
     link = f'<a href="{following.notebook}">{following.notebook}</a>'
     if not following.parameters:
         return f"<br>Or open {link}."

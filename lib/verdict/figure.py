@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import Any, cast
 
 from lib.verdict.live import is_live
+from lib.words.brief import brief
 
 Axes = Any  # matplotlib's own types are partial
 
@@ -84,6 +85,8 @@ class Figure:
     description: str
     draw: Callable[[Axes], None]
     height: int = HEIGHT
+
+    __repr__ = brief("description")
 
     @cached_property
     def svg(self) -> str:

@@ -1,7 +1,176 @@
-"""The verdict at the head of a notebook, as its steps find it."""
+"""The verdict at the head of a notebook: what the steps have found so far, renewed as each of them ends.
+
+It is about the newest run of the notebook, for its setup may be run again. Into the head of a run that is archived
+its runner writes how the run ended (`lib.runbooks.notebook_head`); the kernel shows nothing there.
+"""
 
 from __future__ import annotations
 
+import re
+import sys
+import weakref
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from lib.errors import RunbookError
+from lib.verdict.conclusion import Conclusion, deciding, marked, next_step_html
+from lib.verdict.live import is_archived, style
+from lib.verdict.timeline.drawing import Picture, drawn
+from lib.words.nouns import counted
+from lib.words.text import text_of
+
+if TYPE_CHECKING:
+    from lib.verdict.findings import Findings
+
+CELL = "head"
+# By the same ids the head is renewed wherever it is displayed: a cell that was copied is never out of date.
+_VERDICT, _TIMELINE = "runbook-verdict", "runbook-timeline"
+_NOT_YET = "The verdict will stand here once the first step has run."
+_LONGEST_NEXT_STEP = 1_000
+# What JupyterLab and nbformat call a cell that nobody named.
+_RANDOM_ID = re.compile(r"[0-9a-f]{8}[0-9a-f-]*")
+
+
+@dataclass(frozen=True)
+class Head:
+    """What stands at the head of a notebook.
+
+    Attributes:
+        conclusion: From the steps until now; None: none was run. Hostile input, as all texts here are.
+        steps: How many were run, while more may follow; None: the conclusion is final.
+        stopped: That something ended too early, and why; empty: nothing did.
+    """
+
+    conclusion: Conclusion | None = None
+    steps: int | None = None
+    stopped: str = ""
+
+    def as_bundle(self) -> dict[str, Any]:
+        """By media type, for a notebook's output. It records no verdict: that is what the last cell is for."""
+        kind = " stopped" if self.stopped else f" {self.conclusion.verdict.lower()}" if self.conclusion else ""
+        lines = "".join(f"<div>{line}</div>" for line in self._lines())
+        html = f'{style()}<div class="on-top{kind}">{lines}</div>'
+        return {"text/html": html, "text/plain": "\n".join(filter(None, (text_of(self.stopped), self._words)))}
+
+    def _lines(self) -> Iterator[str]:
+        """As HTML, what counts most first."""
+        if self.stopped:
+            yield f"<b>{escape(text_of(self.stopped))}</b>"
+        found = self.conclusion
+        if found is None:
+            yield f'<span class="muted">{_NOT_YET}</span>'
+            return
+        yield f"{marked(found.verdict)}{self._so_far}: <b>{escape(text_of(found.headline))}</b>"
+        check = deciding(found.checks)
+        if check and check.next_step:
+            yield f"<b>Next</b>: {_next_step(check.next_step)}"
+
+    @property
+    def _words(self) -> str:
+        found = self.conclusion
+        return f"{found.verdict}{self._so_far}: {text_of(found.headline)}" if found else _NOT_YET
+
+    @property
+    def _so_far(self) -> str:
+        return "" if self.steps is None else f" so far, {counted(self.steps, 'step')}"
+
+
+def _next_step(text: str) -> str:
+    """A command that is cut must not look like one."""
+    return next_step_html(text) if len(text) <= _LONGEST_NEXT_STEP else escape(text_of(text))
+
+
+def timeline_bundle(html: str) -> dict[str, Any]:
+    """By media type; without the timeline's data, which the step that shows it has, so that pages draw it once."""
+    return {"text/html": html, "text/plain": ""}
+
 
 def verdict_so_far() -> None:
-    """Show at this place what the steps have found so far."""
+    """Show at this place what the steps have found so far, and renew it as each of them ends.
+
+    Outside of IPython, and in a run that is archived, it does nothing.
+    """
+    from IPython.core.getipython import get_ipython
+
+    shell: Any = get_ipython()
+    if shell is not None and not is_archived():
+        HEAD.show_in(shell)
+
+
+class _LiveHead:
+    """The head of the notebook of this process; until it is shown it only remembers which run is the newest."""
+
+    def __init__(self) -> None:
+        self._shell: Any = None
+        self._newest: Callable[[], Findings | None] = lambda: None
+        self._stopped: dict[str, str] = {}
+        self._drawn: Picture | None = None
+
+    def show_in(self, shell: Any) -> None:
+        """Display it in the cell that IPython's shell runs."""
+        self._shell, self._drawn = shell, None
+        shell.events.register("post_run_cell", self.cell_ended)
+        self._display(self._now().as_bundle(), _VERDICT, update=False)
+        self._display(timeline_bundle(""), _TIMELINE, update=False)
+        self._draw()
+
+    def begin(self, findings: Findings) -> None:
+        """From now on it is about these, whatever happened before."""
+        self._newest = weakref.ref(findings)
+        self._stopped.clear()
+        self._renew()
+
+    def changed(self, findings: Findings) -> None:
+        """Those of an older run are not shown any more."""
+        if findings is self._newest():
+            self._renew()
+
+    def cell_ended(self, result: Any) -> None:
+        """Of IPython's ``post_run_cell``: show an error until its cell is run without one."""
+        if result is None:  # its coroutine was cancelled
+            return
+        # A result that could not be displayed fails its cell in a kernel, and IPython does not count it.
+        is_hidden = getattr(self._shell, "_last_traceback_during_displayhook", False)
+        error = result.error_before_exec or result.error_in_exec or (sys.last_value if is_hidden else None)
+        cell = result.info.cell_id or str(result.info.raw_cell)
+        known = self._stopped.pop(cell, "")
+        if error is not None:
+            self._stopped[cell] = _in_words(error, result.info.cell_id)
+        if known or error is not None:
+            self._renew()
+
+    def _now(self) -> Head:
+        findings = self._newest()
+        stopped = next(reversed(self._stopped.values()), "")
+        if findings is None or not (findings.steps or findings.is_final):
+            return Head(stopped=stopped)
+        return Head(findings.conclude(), None if findings.is_final else findings.steps, stopped)
+
+    def _renew(self) -> None:
+        if self._shell is not None:
+            self._display(self._now().as_bundle(), _VERDICT, update=True)
+            self._draw()
+
+    def _draw(self) -> None:
+        findings = self._newest()
+        picture = findings.picture if findings else None
+        if picture is self._drawn:
+            return
+        self._drawn = picture
+        self._display(timeline_bundle(drawn(picture.timeline) if picture else ""), _TIMELINE, update=True)
+
+    def _display(self, bundle: dict[str, Any], display_id: str, *, update: bool) -> None:
+        self._shell.display_pub.publish(bundle, transient={"display_id": display_id}, update=update)
+
+
+HEAD = _LiveHead()
+
+
+def _in_words(error: BaseException, cell: str | None) -> str:
+    """An error of this library has a message for people."""
+    if isinstance(error, RunbookError) and str(error):
+        return f"Stopped: {error}"
+    where = f" in {cell}" if cell and not _RANDOM_ID.fullmatch(cell) else ""
+    return f"Stopped by {type(error).__name__}{where}{f': {error}' if str(error) else ''}"

@@ -13,7 +13,7 @@ SESSION_VARIABLE = "JPY_SESSION_NAME"
 ARCHIVED_VARIABLE = "RUNBOOK_TAKES_ROWS"
 
 # With JupyterLab's own colours, in its light theme and in its dark one.
-_STYLE = """<style>
+STYLE = """<style>
 .verdict.pass { color: var(--jp-success-color1); }
 .verdict.warn { color: var(--jp-warn-color1); }
 .verdict.fail { color: var(--jp-error-color1); }
@@ -28,6 +28,15 @@ table.data .id[title]::after { content: "\\2026"; }
 table.data ins, table.data .mark.kept { color: var(--jp-success-color1); text-decoration: none; }
 table.data del, table.data .mark.removed { color: var(--jp-error-color1); }
 table.data .hidden { font-size: 0; }
+.on-top { border-left: 4px solid var(--jp-border-color1); padding: 1px 12px; }
+.on-top > div { margin: 6px 0; }
+.on-top > div:first-of-type { font-size: var(--jp-content-font-size2); }
+.on-top.stopped > div:first-of-type { color: var(--jp-error-color1); }
+.on-top:is(.stopped, .fail) { border-color: var(--jp-error-color1); }
+.on-top.pass { border-color: var(--jp-success-color1); }
+.on-top.warn { border-color: var(--jp-warn-color1); }
+.on-top.unknown { border-color: var(--jp-info-color1); }
+.on-top .muted { font-size: var(--jp-content-font-size1); color: var(--jp-ui-font-color2); }
 table.data:not(.grouped) thead th { cursor: pointer; }
 table.data th[aria-sort=ascending]::after { content: " \\25B2"; }
 table.data th[aria-sort=descending]::after { content: " \\25BC"; }
@@ -64,7 +73,7 @@ def is_archived() -> bool:
 
 def style() -> str:
     """How verdicts and tables look in JupyterLab; nothing in an archived run."""
-    return _STYLE if is_live() else ""
+    return STYLE if is_live() else ""
 
 
 def sorting() -> str:

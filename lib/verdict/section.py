@@ -12,19 +12,27 @@ import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-from lib.errors import CouldNotLook, NotAsked
+from lib.errors import CouldNotLook, NotAsked, UserError
 from lib.verdict import all_rows
 from lib.verdict.all_rows import AllRows
 from lib.verdict.cells import cell, heading, is_of_numbers, marked_as
 from lib.verdict.change import MEDIA_TYPE, Change
 from lib.verdict.check import Check, Question
-from lib.verdict.conclusion import Conclusion, conclude, marked
+from lib.verdict.conclusion import marked
+from lib.verdict.frames import frame_of
 from lib.verdict.live import is_archived, is_live, sorting, style
+from lib.verdict.lookup import by_name, names_of
+from lib.words.brief import brief
 from lib.words.nouns import counted
 from lib.words.text import text_of
 from lib.words.unbroken import unbroken
+
+if TYPE_CHECKING:
+    import pandas
+
+    from lib.verdict.findings import Findings
 
 # Which questions a display answers, by their ids: so a report joins a check to its step.
 ANSWERS_TYPE = "application/vnd.consolidation-runbooks.answers+json"
@@ -42,6 +50,7 @@ class Section:
         settles: Ids of questions whose earlier answers count no longer, such as what a repair has mended.
         leads: Whether its first answer is the run's headline when all is well.
         changed: What it changed, for the record of the run.
+        offer: By which someone who works in the notebook may have done what was only planned.
 
     Raises:
         ValueError: Two of its answers are to one question.
@@ -52,47 +61,68 @@ class Section:
     settles: tuple[str, ...] = ()
     leads: bool = False
     changed: tuple[Change, ...] = ()
+    offer: Offer | None = field(default=None, compare=False, repr=False)
+
+    __repr__ = brief("checks", "exhibits")
 
     def __post_init__(self) -> None:
         ids = [check.id for check in self.checks]
         if len(set(ids)) < len(ids):
             raise ValueError(f"a step answers each question once, got {', '.join(ids)}")
 
+    @property
+    def df(self) -> pandas.DataFrame:
+        """All rows of its first table, with real types: moments aware and in UTC, numbers as numbers.
+
+        Raises:
+            UserError: It shows no table.
+        """
+        table = next((each for each in self.exhibits if isinstance(each, Table)), None)
+        if table is None:
+            raise UserError("this step shows no table; its answers are in .checks")
+        return table.df
+
+    def __getitem__(self, name: str) -> Any:
+        """The table with that caption, or the check with that id or name; a beginning is enough, in any case.
+
+        Raises:
+            NoSuchName: None has it, or several do. It is a `KeyError` and a `UserError`.
+        """
+        return by_name(self._named, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ipython_key_completions_())
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(dict.fromkeys(name for group in self._named for name in group))
+
+    @property
+    def _named(self) -> tuple[Mapping[str, Any], ...]:
+        return names_of([each for each in self.exhibits if isinstance(each, Table)], self.checks)
+
     def _ipython_display_(self) -> None:
         from IPython import display
 
         show: Any = display.display
+        answers = None
         if self.checks:
-            show(_Answers(self.checks, self.changed))
-        for exhibit in self.exhibits:
+            answers = show(_Answers(self.checks, self.changed), display_id=True if self.offer else None)
+        for exhibit in (*self.exhibits, *((self.offer,) if self.offer else ())):
             show(exhibit)
+        if self.offer and answers:
+            self.offer.then(lambda found: answers.update(_Answers(found.checks, found.changed)))
+
+    def _repr_html_(self) -> str:
+        """In one piece, for what holds nothing but HTML; a notebook displays the parts."""
+        parts = (_Answers(self.checks, self.changed), *self.exhibits)
+        return "".join(part._repr_html_() for part in parts)
 
 
-class Findings:
-    """What the steps of one run found so far.
+class Offer(Protocol):
+    """How someone who works in the notebook may have a step do what it has only planned. Displaying it shows it."""
 
-    A step that is run again, as people do in JupyterLab, replaces what it found before. No other
-    answer is ever replaced, unless a later step settles its question: a PASS hides no FAIL by chance.
-    """
-
-    def __init__(self) -> None:
-        self._sections: dict[str, Section] = {}
-
-    def add(self, step: str, found: Section) -> None:
-        """Count what a step found; `step` names it with its arguments."""
-        self._sections.pop(step, None)
-        self._sections[step] = found
-
-    def conclude(self) -> Conclusion:
-        """Draw the conclusion from all of them."""
-        answers: list[Check] = []
-        lead = None
-        for found in self._sections.values():
-            answers = [check for check in answers if check.id not in found.settles]
-            # A step may hand on what the steps that it asked have found.
-            answers += [check for check in found.checks if check not in answers]
-            lead = found.checks[0] if found.leads and found.checks else lead
-        return conclude(answers, lead)
+    def then(self, heard: Callable[[Section], object]) -> None:
+        """Call this with what is found when it was done; at once if that is known already."""
 
 
 class Asked(Protocol):
@@ -126,7 +156,10 @@ def section(question: Question) -> Callable[[_Step[_Run, _P]], _Step[_Run, _P]]:
                 found = Section((), (facts(question.name, {"not asked": str(error)}),))
             except CouldNotLook as error:
                 found = Section((question.could_not_look(error),))
-            run.findings.add(f"{step.__module__}.{step.__qualname__}{args}{kwargs}", found)
+            count = functools.partial(run.findings.add, (f"{step.__module__}.{step.__qualname__}", args, kwargs))
+            count(found)
+            if found.offer:
+                found.offer.then(count)
             return found
 
         return counted
@@ -147,9 +180,11 @@ class _Answers:
     checks: Sequence[Check]
     changed: Sequence[Change]
 
+    def _repr_html_(self) -> str:
+        return style() + "".join(map(_answer, self.checks))
+
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        html = style() + "".join(map(_answer, self.checks))
-        bundle = {"text/html": html, ANSWERS_TYPE: [check.id for check in self.checks]}
+        bundle = {"text/html": self._repr_html_(), ANSWERS_TYPE: [check.id for check in self.checks]}
         return {**bundle, MEDIA_TYPE: [change.as_data() for change in self.changed]} if self.changed else bundle
 
 
@@ -182,6 +217,12 @@ class Table:
     shown: int = 50
     groups: Mapping[int, str] = field(default_factory=dict)
     file: AllRows | None = None
+
+    @property
+    def df(self) -> pandas.DataFrame:
+        """All rows with real types; where the file of an archived run has more than the table, those of the file."""
+        whole = self.file or AllRows(self.caption, self.columns, self.rows)
+        return frame_of(whole.headings, whole.rows)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         """Beside the HTML, which IPython asks for as well."""
@@ -224,7 +265,7 @@ class Table:
         return f'<p class="note">{unbroken(" ".join(map(text_of, remarks)))}</p>' if remarks else ""
 
     def __repr__(self) -> str:
-        return f"{self.caption}: {counted(len(self.rows), 'row')}"
+        return f"{text_of(self.caption)}: {counted(len(self.rows), 'row')}"
 
 
 def facts(caption: str, values: Mapping[str, Any]) -> Table:

@@ -129,9 +129,19 @@ def start_of(day: date, timezone: str) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=zone(timezone)).astimezone(UTC)
 
 
+class LocalTime(str):
+    """A moment in the words of `local_time` that still knows itself, in UTC."""
+
+    moment: datetime
+
+
 def local_time(moment: datetime | None, timezone: str) -> str:
     """``2026-01-17 14:03:22 EST``; a dash for None."""
-    return f"{moment.astimezone(zone(timezone)):%Y-%m-%d %H:%M:%S %Z}" if moment else "-"
+    if moment is None:
+        return "-"
+    words = LocalTime(f"{moment.astimezone(zone(timezone)):%Y-%m-%d %H:%M:%S %Z}")
+    words.moment = moment.astimezone(UTC)
+    return words
 
 
 def kept_moment(moment: datetime | date | str | None) -> str:

@@ -27,12 +27,17 @@ class NextRunbook:
 
     Attributes:
         command: What runs it.
-        parameters: Assignments for its parameters cell, such as ``game_date = "2026-01-17"``.
+        given: Each parameter with its value as text; the environment is a parameter of every notebook.
     """
 
     name: str
     command: str
-    parameters: tuple[str, ...] = ()
+    given: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Assignments for its parameters cell, such as ``date = "2026-01-17"``."""
+        return tuple(f"{name} = {_literal(value)}" for name, value in self.given)
 
     @property
     def notebook(self) -> str:
@@ -67,21 +72,23 @@ def parts_of(text: str) -> Iterator[Part]:
     end = 0
     for found in _COMMAND.finditer(text):
         yield text[end : found.start()]
-        yield NextRunbook(found["name"], found.group(), tuple(_assignments(found["words"])))
+        yield NextRunbook(found["name"], found.group(), tuple(_given(found["words"])))
         end = found.end()
     yield text[end:]
 
 
-def _assignments(words: str) -> Iterator[str]:
-    """As Python; the environment is a parameter of every notebook."""
+def _given(words: str) -> Iterator[tuple[str, str]]:
     options = shlex.split(words)
     for option, value in zip(options[::2], options[1::2], strict=True):
         name, _, given = ("environment", "=", value) if option == "--env" else value.partition("=")
         if name.isidentifier():
-            yield f"{name} = {_literal(given)}"
+            yield name, given
+
+
+def text_literal(text: str) -> str:
+    """The text as a literal of Python, in double quotes where it needs no escapes."""
+    return f'"{text}"' if text.isprintable() and not set(text) & set('"\\') else repr(text)
 
 
 def _literal(given: str) -> str:
-    if _LITERAL.fullmatch(given):
-        return given
-    return _CONSTANTS.get(given, f'"{given}"' if given.isprintable() and not set(given) & set('"\\') else repr(given))
+    return given if _LITERAL.fullmatch(given) else _CONSTANTS.get(given) or text_literal(given)

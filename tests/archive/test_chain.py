@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib.archive.archive import RECORD, Archive, Run
-from lib.archive.chain import Chain, Event, Fingerprint
+from lib.archive.chain import NOTED_END, Chain, Event, Fingerprint
+from lib.archive.local_store import LocalStore
 from lib.archive.record import RunStatus
 from lib.archive.retention import remove
 from lib.archive.sealing import lost_runs, seal
@@ -54,6 +55,32 @@ def test_whoever_appends_at_the_same_time_the_chain_is_one(archive: Archive) -> 
     assert len({entry.place for entry in links.entries}) == 40
 
 
+@pytest.mark.parametrize("noted", [b"", b"\xff", b"000000099.json", b"000000002.json", b"000000000.json", None])
+def test_chain_is_one_whatever_was_noted_of_its_end(archive: Archive, noted: bytes | None) -> None:
+    chain = Chain(archive.store)
+    for number in range(6):
+        if number == 4 and noted is None:
+            archive.store.delete(NOTED_END)
+        elif number == 4 and noted is not None:
+            archive.store.write(NOTED_END, noted)
+        chain.append(Event.SEALED, f"local/x/{number}", {})
+    links = chain.read()
+    assert links.faults == ()
+    assert [entry.place for entry in links.entries] == [f"local/x/{number}" for number in range(6)]
+
+
+def test_an_entry_is_added_without_a_listing_of_all(tmp_path: Path) -> None:
+    class Listed(LocalStore):
+        def children(self, folder: str = "") -> list[str]:
+            listed.append(folder)
+            return super().children(folder)
+
+    listed: list[str] = []
+    for number in range(5):
+        Chain(Listed(tmp_path)).append(Event.SEALED, f"local/x/{number}", {})
+    assert listed == ["_chain"]
+
+
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_no_change_goes_unseen(data: st.DataObject) -> None:
@@ -63,7 +90,7 @@ def test_no_change_goes_unseen(data: st.DataObject) -> None:
         for hours in range(3):
             ended(archive, hours)
         head = verify(archive).head.sha256
-        names = sorted(archive.store.names())
+        names = sorted({*archive.store.names()} - {NOTED_END})  # on which nothing relies
         name = data.draw(st.sampled_from(names))
         content = archive.store.read(name)
         match data.draw(st.sampled_from(["alter", "delete", "exchange", "add"])):
@@ -169,7 +196,7 @@ def test_a_lost_run_is_closed_by_one_runner(archive: Archive) -> None:
     assert sorted(entry.place for entry in Chain(archive.store).read().entries) == sorted(lost)
     found = verify(archive)
     assert (found.faults, found.unchanged) == ((), len(lost))
-    assert {name.split("/")[0] for name in archive.store.names()} == {"_chain", "local"}
+    assert {name.split("/")[0] for name in archive.store.names()} == {"_chain", NOTED_END, "local"}
 
 
 def test_a_run_that_was_sealed_is_not_closed_once_more(archive: Archive) -> None:

@@ -35,6 +35,7 @@ def odd_run(archive: Archive, changes: dict[str, Any]) -> Run | DamagedRun:
         {"origin": {"planned_at": "2026-11-24T19:00:00"}},
         {"seconds": float("inf")},
         {"seconds": float("nan")},
+        {"parameters": {"limit": float("nan")}},
         {"seconds": "1e999"},
     ],
     ids=str,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
@@ -14,11 +15,13 @@ from hypothesis import strategies as st
 
 from lib.archive.archive import Archive, DamagedRun, Run
 from lib.archive.local_store import LocalStore
-from lib.archive.record import RunError, RunStatus
-from lib.archive.search import Selection, hits
+from lib.archive.record import RunError, RunStatus, from_json, to_json, utc_now
+from lib.archive.ruled_out import can_hold
+from lib.archive.search import Selection, hits, searched
 from lib.verdict.check import Question
 from lib.verdict.verdict import Verdict
-from tests.site.runs import HOSTILE, REPAIR, START, record
+from lib.words.quantities import Quantity, Value, spoken
+from tests.site.runs import HOSTILE, REPAIR, START, many_runs, record
 
 FOUND = record(
     Verdict.FAIL,
@@ -28,6 +31,11 @@ FOUND = record(
     parameters={"game_date": "2026-01-17"},
 )
 STOPPED = record(Verdict.UNKNOWN, status=RunStatus.FAILED, error=RunError("step-3", "ValueError", "no such partition"))
+# Letters that are others in another case, that are escaped in JSON or shown differently, and numbers like units.
+SAID = st.text(st.sampled_from('abceiknmosyIKS019-_:.,= \u0130\u0131\u017f\u212a\xad\x7f\x0c\n"\\\x01é'), max_size=12)
+QUANTITIES = st.builds(Quantity, st.sampled_from([1.0, 0.02, 1272.0]), st.sampled_from(["s", "B", "%", "entries"]))
+NUMBERS = st.one_of(st.integers(-2000, 10**7), st.floats(-1e300, 1e300))
+VALUES = st.one_of(SAID, NUMBERS, st.booleans(), st.none(), QUANTITIES)
 WORDS = st.text(st.characters(exclude_categories=("Z", "C")), min_size=1)
 
 
@@ -65,6 +73,35 @@ def test_word_is_found_wherever_a_check_holds_it(word: str, around: str, where: 
     evidence = {said.get("label", "a"): said.get("value", "a")}
     check = Question("a", said.get("name", "a"), evidence).passes(said.get("summary", "a"), said.get("next step", ""))
     assert hits(replace(FOUND, checks=(check,)), word)
+
+
+@given(data=st.data(), value=VALUES, said=st.lists(SAID, min_size=4, max_size=4), is_ascii=st.booleans())
+def test_record_that_is_ruled_out_holds_not_every_word(
+    data: st.DataObject, value: Value, said: list[str], is_ascii: bool
+) -> None:
+    check = Question("a", said[0], {said[1]: value}).passes(said[2])
+    parameter = data.draw(st.one_of(VALUES, st.lists(SAID), st.dictionaries(SAID, st.none())))
+    status = data.draw(st.sampled_from([RunStatus.COMPLETED, RunStatus.COMPLETED, RunStatus.RUNNING]))
+    content = to_json(replace(FOUND, checks=(check,), parameters={said[3]: parameter}, status=status))
+    content = json.dumps(json.loads(content)).encode() if is_ascii else content
+    record = from_json(content).observed(utc_now())
+    texts = [said[2], spoken(value), f"{said[3]}={record.parameters[said[3]]}", f"{said[0]}: {said[1]}"]
+    shown = " ".join([*texts, record.headline if status is RunStatus.RUNNING else ""]).split()
+    for text in {part for word in shown for part in (word, word.upper(), word[1:], word[: len(word) // 2])}:
+        assert can_hold(text)(content) or not hits(record, text)
+
+
+def test_search_is_the_same_when_no_record_is_ruled_out(archive: Archive) -> None:
+    for number, run in enumerate(many_runs(40)):
+        place = archive.begin(run).place
+        if number % 10 == 0:
+            archive.store.write(f"{place}/run.json", to_json(run)[: 20 * number])
+    for text in ("duplicates 1,6", "2026-11-23", "min", "entry", "nowhere", "alert 2026", *HOSTILE):
+        read = list(Selection().runs(archive))
+        whole = [(run.place, where) for run in read if isinstance(run, Run) and (where := hits(run.record, text))]
+        found, damaged = searched(archive, Selection(), text, len(read))
+        assert [(run.place, where) for run, where in found] == whole
+        assert damaged == 4
 
 
 def test_selection_is_newest_first_and_counts_a_damaged_run_in(archive: Archive) -> None:

@@ -48,6 +48,7 @@ EMBEDDED: dict[str, Any] = {
     "dialects": ["library"],
     "quality": "quality.yaml",
     "criteria": "criteria.yaml",
+    "approval": "digest",
     "services": {
         "worker": {"name": "w", "repository": "https://example.org/x.git", "branch": "main", "path": "src"},
         "coordinator": "c",
@@ -127,6 +128,7 @@ WRONG = [
     (("entity",), "an\narticle"),
     (("quality",), "../quality.yaml"),
     (("criteria",), "criteria"),
+    (("approval",), "three_people"),
     (("services", "coordinator"), "w"),
     (("services", "worker", "branch"), "--all"),
     (("lock", "lease_seconds"), 0),
@@ -264,3 +266,48 @@ def test_what_is_of_a_wrong_type_is_named(folder: Path, settings: dict[str, Any]
 @pytest.mark.parametrize(("place", "value"), WRONG, ids=str)
 def test_what_is_wrong_is_named(folder: Path, place: Place, value: Any) -> None:
     assert_named(place, said(folder, changed(EMBEDDED, place, value)))
+
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ4h"
+
+
+@pytest.mark.parametrize(
+    ("signers", "complaint"),
+    [
+        (None, "is missing; write a line for each person"),
+        ("", "names nobody; write a line for each person"),
+        ("# alice\n\n  \n", "names nobody"),
+        (f"alice {KEY}\nbob\n", "line 2 does not name people and their key"),
+        (f"*@example.com {KEY}\n", "line 1 does not name"),
+        (f"!mallory,alice {KEY}\n", "line 1 does not name"),
+        (f"alice cert-authority {KEY}\n", "line 1 does not name"),
+        (f'alice namespaces="git",cert-authority {KEY}\n', "line 1 does not name"),
+        (f'"alice" {KEY}\n', "line 1 does not name"),
+        (f"alice\x1b {KEY}\n", "line 1 does not name"),
+        ("alice ssh-ed25519\n", "line 1 does not name"),
+        (b"\xff\xfe", "cannot be read"),
+    ],
+)
+def test_an_approval_by_people_needs_people(folder: Path, signers: str | bytes | None, complaint: str) -> None:
+    file = folder / "e.allowed_signers"
+    if signers is not None:
+        file.write_bytes(signers if isinstance(signers, bytes) else signers.encode())
+    for mode in ("person", "two_people"):
+        line = said(folder, {**EMBEDDED, "approval": mode})
+        assert f"approval: {mode} needs people who sign: {file}" in line
+        assert complaint in line
+
+
+def test_lines_that_share_a_name_or_a_key_are_one_persons(folder: Path) -> None:
+    other = KEY.replace("J4h", "abc")
+    (folder / "e.allowed_signers").write_text(
+        f"# ours\nAlice@example.com,alice {KEY} it's hers\n"
+        f'alice,al namespaces="consolidation-runbooks,a b",valid-before="20300101" {other}\n'
+        f"alias {KEY}\nbob sk-ssh-ed25519@openssh.com AAAA\n"
+    )
+    (folder / "e.yaml").write_text(yaml.safe_dump({**EMBEDDED, "approval": "person"}))
+    signers = load_environment("e").signers
+    assert signers.person("ALICE") == signers.person("alias") == {"alice@example.com", "alice", "al", "alias"}
+    assert signers.person("bob") == {"bob"}
+    assert signers.person("mallory") == frozenset()
+    assert KEY in signers.keys

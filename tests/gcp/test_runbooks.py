@@ -12,6 +12,8 @@ from lib.consolidation.staging import staging_backlog
 from lib.consolidation.upkeep.duplicates import count_duplicates
 from lib.embedded.deployment import Deployment
 from lib.locking.switch import VARIABLE
+from lib.operations.investigation.key import explain_key
+from lib.operations.scope import scope_of
 from lib.runbooks.catalogue import find_runbook, runbooks
 from lib.runbooks.execution import execute
 from lib.verdict.verdict import Verdict
@@ -107,6 +109,14 @@ def test_every_runbook_reads_the_real_schema(acts: GoogleActs) -> None:
         assert [(check.name, check.summary) for check in of_the_table if check.verdict is Verdict.UNKNOWN] == []
         seen |= {check.id for check in of_the_table}
     assert seen == _ABOUT_ROWS
+    before = len(acts.platform.query_costs)
+    story = explain_key(scope_of(acts.platform, date=str(DAY)), player_lookup="player0")
+    assert (len(story.rows), story.sources.not_read) == (2, {})
+    assert [(writer.batch_id, writer.rows) for writer in story.sources.writers] == [("merged", None)]
+    assert [run.batch_id for run in story.sources.ledger] == ["merged"]
+    # To find the key, and its rows.
+    asked = [cost.statement for cost in acts.platform.query_costs[before:] if f"FROM {table.sql}" in cost.statement]
+    assert [sql.startswith("SELECT *") for sql in asked] == [False, False]
 
 
 _ABOUT_ROWS = frozenset(

@@ -22,6 +22,7 @@ LOCKS = {
     "runbooks": "requirements.lock",
     "metrics": "requirements.lock",
     "lab": "requirements-lab.lock",
+    "mcp": "requirements-lab.lock",
     "dev": "requirements-dev.lock",
 }
 
@@ -30,7 +31,7 @@ def declared() -> dict[str, dict[str, Requirement]]:
     """The requirements of pyproject.toml by extra, the core's first, and by canonical name."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = {"": project["dependencies"], **project["optional-dependencies"]}
-    assert extras.pop("all") == [f"{project['name']}[runbooks,lab,metrics]"]
+    assert extras.pop("all") == [f"{project['name']}[runbooks,lab,mcp,metrics]"]
     return {
         extra: {canonicalize_name(one.name): one for one in map(Requirement, texts)} for extra, texts in extras.items()
     }

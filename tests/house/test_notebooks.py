@@ -16,6 +16,7 @@ from papermill import inspect_notebook
 from lib.places import ROOT
 from lib.runbooks import frame
 from lib.runbooks.catalogue import Runbook
+from lib.verdict.head import CELL
 from tests.house.readme import README, renewed
 
 RUNBOOKS = {
@@ -94,10 +95,19 @@ def test_cell_ids_say_what_the_cell_is(notebook: Notebook) -> None:
     assert len(set(ids)) == len(ids)
 
 
-def test_begins_with_its_title(notebook: Notebook) -> None:
-    first = notebook.cells[0]
+def test_begins_with_its_title_and_the_verdict(notebook: Notebook) -> None:
+    first, head = notebook.cells[:2]
     assert first.cell_type == "markdown"
     assert re.match(r"# \S", first.source)
+    assert (head.id, head.source) == (CELL, "from lib.verdict.head import verdict_so_far\n\nverdict_so_far()")
+
+
+def test_the_form_follows_the_parameters_that_people_set() -> None:
+    paths = (ROOT / "notebooks").glob("*.ipynb")
+    for text in [*(path.read_text("utf-8") for path in paths), FRAME]:
+        cells = code_cells(nbformat.reads(text, as_version=nbformat.NO_CONVERT))
+        (before,) = [previous for previous, cell in pairwise(cells) if cell.id == "form"]
+        assert is_parameters(before)
 
 
 def test_parameters_are_annotated_literals_with_help(notebook: Notebook) -> None:
@@ -151,10 +161,10 @@ def test_ends_in_the_verdict_of_all_its_steps(notebook: Notebook) -> None:
     assert code_cells(notebook)[-1].source == "scope.verdict()"
 
 
-def test_prose_comes_before_each_code_cell(notebook: Notebook) -> None:
-    kinds = [(cell.id, cell.cell_type) for cell in notebook.cells]
-    pairs = pairwise(kinds)
-    assert [name for (_, before), (name, kind) in pairs if kind == "code" and before != "markdown"] == []
+def test_prose_comes_before_each_code_cell_but_the_form_of_the_parameters(notebook: Notebook) -> None:
+    pairs = pairwise(notebook.cells)
+    without = [(before.id, cell.id) for before, cell in pairs if {before.cell_type, cell.cell_type} == {"code"}]
+    assert without in ([], [("parameters", "form")])
 
 
 def test_the_readmes_table_is_made_from_the_notebooks() -> None:

@@ -10,13 +10,14 @@ from lib.gcp.adapters import GoogleAdapters
 from lib.places import ROOT
 from lib.platform import Adapters
 
-# `Backend` is what the tests of `LockStore` take, those of other services' locks, too; the metered warehouse is the
-# plain one with estimates.
+# `Backend` is what the tests of `LockStore` and `ApprovalStore` take, those of other services' locks, too; the metered
+# warehouse is the plain one with estimates.
 SUITES = {
     "metered_warehouse": "WarehouseSuite",
     "activity": "ActivitySuite",
     "scratch": "ScratchSuite",
     "lock_store": "Backend",
+    "approvals": "Backend",
     "batch_states": "BatchStatesSuite",
     "logs": "LogReaderSuite",
     "services": "ServicesSuite",

@@ -14,6 +14,7 @@ import pytest
 from lib.places import ROOT
 from tests.installed.environments import Installed, built_wheel, with_all_packages, with_the_core_alone
 from tests.projects.orders import LAST_DAY, as_csv, orders
+from tests.workbench.stand_in import stand_in_for_jupyterlab
 
 NO_PROJECT = "runbook: no project here: run `runbook init`, or name one by RUNBOOK_PROJECT\n"
 SHIPPED = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
@@ -65,6 +66,14 @@ def test_a_project_anywhere_has_the_shipped_runbooks_and_keeps_its_own_state(
     [consolidations] = [check for check in told["checks"] if check["id"] == "consolidations"]
     assert (consolidations["verdict"], consolidations["summary"]) == ("PASS", "1 completed")
     assert (project / ".runbook").is_dir()
+    path = stand_in_for_jupyterlab(tmp_path / "path")
+    opened = installed.call(
+        "runbook", "lab", cwd=below, PYTHONPATH=str(path), JUPYTER_DATA_DIR=str(tmp_path / "jupyter")
+    )
+    lab = project / ".runbook" / "lab" / "shop"
+    assert (opened.returncode, opened.stdout.splitlines()[-1].split()[:2]) == (0, [str(project), str(lab)])
+    assert {path.stem for path in lab.glob("*.ipynb")} == SHIPPED | {"own", "START"}
+    assert 'environment: str = \\"shop\\"' in (lab / "rollback.ipynb").read_text()
     assert installed.call("runbook", "doctor", cwd=tmp_path, RUNBOOK_PROJECT=str(project)).returncode in (0, 3)
     assert sorted(data.rglob("*")) == before
 
@@ -149,6 +158,9 @@ def test_the_core_alone_consolidates_and_names_the_extra_for_the_rest(
         ("drill", "--list"),
         ("notify", "test"),
         ("site", "build"),
+        ("lab",),
+        ("mcp",),
     ):
         refused = installed.call("runbook", *words, cwd=project)
-        assert (refused.returncode, refused.stdout, refused.stderr) == (2, "", needed), words
+        said = needed.replace("[runbooks]", "[runbooks,mcp]") if words == ("mcp",) else needed
+        assert (refused.returncode, refused.stdout, refused.stderr) == (2, "", said), words

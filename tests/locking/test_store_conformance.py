@@ -1,5 +1,6 @@
 """What `LockStore` promises, kept by every adapter."""
 
+import json
 import threading
 
 from lib.locking import Claim, LockRecord, LockStore
@@ -132,11 +133,13 @@ def test_expiry_is_told_by_the_stores_clock(store: LockStore) -> None:
 
 def test_a_forced_delete_files_what_it_removed(store: LockStore) -> None:
     first = created(store)
-    entry = store.delete_audited(first, actor="ann", reason="its <host> is 'gone'", was_live=True)
+    approval = json.dumps({"approver": "bob", "signature": "AAAA\n" * 500})
+    entry = store.delete_audited(first, actor="ann", reason="its <host> is 'gone'", was_live=True, approval=approval)
     second = created(store)
     other = store.delete_audited(second, actor="bob", reason="again", was_live=False)
     assert entry is not None
     assert (entry.removed, entry.actor, entry.reason, entry.was_live) == (first, "ann", "its <host> is 'gone'", True)
+    assert (entry.approval, other and other.approval) == (approval, "")
     assert first.token < entry.token <= second.token
     assert store.audit_entries() == [other, entry]
     assert store.read(first.claim.lock_key).record is None

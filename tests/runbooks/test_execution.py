@@ -15,11 +15,13 @@ from lib.archive.archive import Archive, Run
 from lib.archive.record import RunStatus
 from lib.errors import UserError
 from lib.places import ROOT
+from lib.runbooks import frame
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
 from lib.runbooks.stop import Limits
 from lib.site.build import build_site
 from lib.verdict.change import Change
+from lib.verdict.head import CELL
 from lib.verdict.verdict import Verdict
 
 NOTEBOOKS = Path(__file__).parent / "notebooks"
@@ -32,6 +34,7 @@ DRIVER = """
 import sys
 from pathlib import Path
 from lib.archive.archive import Archive
+from lib.runbooks import frame
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
 from lib.runbooks.stop import Limits
@@ -43,6 +46,16 @@ runbook, archive = find_runbook(name, Path(notebooks)), Archive(outputs)
 run = execute(runbook, values, archive=archive, limits=Limits(grace_seconds=5), on_change=build_site)
 sys.exit(run.exit_code)
 """
+
+
+def with_head(name: str, folder: Path) -> Path:
+    """The folder, with the notebook in it, a head below its title."""
+    notebook = json.loads((NOTEBOOKS / f"{name}.ipynb").read_text())
+    of_frame = frame.notebook("any", "Any?")["cells"]
+    notebook["cells"].insert(1, next(cell for cell in of_frame if cell["id"] == CELL))
+    folder.mkdir()
+    (folder / f"{name}.ipynb").write_text(json.dumps(notebook))
+    return folder
 
 
 def run_here(name: str, tmp_path: Path, limits: Limits | None = None, **parameters: object) -> Run:
@@ -106,9 +119,16 @@ def living(tmp_path: Path) -> list[int]:
 def test_run_is_judged_and_archived(
     tmp_path: Path, name: str, status: RunStatus, verdict: Verdict, exit_code: int, headline: str
 ) -> None:
-    run = run_here(name, tmp_path)
+    archive = Archive(tmp_path / "outputs")
+    runbook = find_runbook(name, with_head(name, tmp_path / "notebooks"))
+    run = execute(runbook, archive=archive, on_change=build_site)
     assert (run.record.status, run.record.verdict, run.exit_code) == (status, verdict, exit_code)
     assert run.record.headline.startswith(headline)
+    cells = json.loads(archive.store.read(run.notebook))["cells"]
+    (head,) = (cell["outputs"][0]["data"]["text/plain"] for cell in cells if cell["id"] == CELL)
+    stopped = [] if status is RunStatus.COMPLETED else [f"The run did not complete: {status.words}"]
+    assert "".join(head).splitlines() == [*stopped, f"{run.record.verdict}: {run.record.headline}"]
+    assert "verdict_so_far" not in (tmp_path / "outputs" / run.report).read_text(encoding="utf-8")
     assert only_run(tmp_path) == run
     assert {path.name for path in (tmp_path / "outputs" / run.place).iterdir()} == {
         "run.json",

@@ -15,18 +15,25 @@ from lib.places import ROOT
 from lib.runbooks.process import run_words, started
 
 WAIT_SECONDS = 60
+CELLS = 5  # of `holds_once`, with those of the parameters of a run
 
 
 def test_leaving_the_block_stops_the_run_in_good_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RUNBOOK_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("RUNBOOK_OUTPUTS", str(tmp_path / "outputs"))
     monkeypatch.setenv("RUNBOOK_NOTEBOOKS", str(ROOT / "tests" / "schedule" / "notebooks"))
+    # As in a kernel of JupyterLab: nobody works in the notebook of this process.
+    monkeypatch.setenv("JPY_SESSION_NAME", "open.ipynb")
     os.mkfifo(tmp_path / "ready")
-    words = run_words("holds_once", {"folder": str(tmp_path)}, "local")
+    words = [*run_words("holds_once", {"folder": str(tmp_path)}, "local"), "--progress"]
     ready = os.open(tmp_path / "ready", os.O_RDONLY | os.O_NONBLOCK)
     with suppress(KeyboardInterrupt), started(words) as process:
         readable, _, _ = select.select([ready], [], [], WAIT_SECONDS)
         assert readable
+        progress = process.progress()
+        assert progress is not None
+        assert progress[0] < progress[1] == CELLS
+        assert b"JPY_SESSION_NAME" not in Path(f"/proc/{process.pid}/environ").read_bytes()
         raise KeyboardInterrupt
     os.close(ready)
     assert process.process.returncode is not None

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from lib.archive.record import RunRecord, from_json, to_json
+from lib.archive.record import RunError, RunRecord, RunStatus, from_json, to_json
 from lib.embedded.commands import EmbeddedCommands
 from lib.runbooks.markup import sanitised, with_whole_cells
 from lib.runbooks.next_steps import ending_at_its_reason, first_screen, steps_of
@@ -107,6 +107,15 @@ def test_moments_are_in_the_zone_of_the_environment() -> None:
     assert "Since 2026-01-17 09:00:00 EST Affects consolidations: they wait Safe to wait? yes" in text
     assert "UTC" not in text
     assert "Since then" in text_of_report(run_of(LOCKS.fails("1 stuck", since="then")))
+
+
+def test_head_and_form_are_no_steps_of_a_report_unless_the_run_stopped_there() -> None:
+    run = run_of(LOCKS.fails("1 stuck"))
+    cells = [cell(id_, {"text/plain": f"said by {id_}"}) for id_ in ("head", "form", "setup")]
+    assert [name for name in ("head", "form", "setup") if f"{name}()" in text_of_report(run, *cells)] == ["setup"]
+    failed = replace(run, status=RunStatus.FAILED, checks=(), error=RunError("form", "ValueError", "no such widget"))
+    text = text_of_report(failed, *cells)
+    assert ("said by head" in text, "said by form" in text, "said by setup" in text) == (False, True, True)
 
 
 def test_each_check_finds_the_last_step_that_answered_it() -> None:

@@ -1,13 +1,20 @@
 """What a step finds counts in the verdict by itself, each question once."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 
 from lib.errors import CorruptState, SourceUnavailable, UserError
+from lib.verdict.all_rows import AllRows
+from lib.verdict.cells import Id
 from lib.verdict.check import Question
-from lib.verdict.section import Findings, Section, section
+from lib.verdict.findings import Findings
+from lib.verdict.section import Section, Table, section
 from lib.verdict.verdict import Verdict
+from lib.words.dates import local_time
+from lib.words.quantities import spoken_seconds
 
 ROWS, LOCKS, CAUSE = Question("rows", "Rows"), Question("locks", "Locks"), Question("cause", "Cause")
 
@@ -117,3 +124,55 @@ def test_when_all_is_well_the_headline_is_that_of_the_step_that_leads() -> None:
 def test_an_id_is_letters_and_underscores(name: str) -> None:
     with pytest.raises(ValueError, match="letters and underscores"):
         Question(name, "Rows")
+
+
+MOMENT = datetime(2026, 1, 18, 0, 31, tzinfo=UTC)
+
+
+def of_two_tables() -> Section:
+    committed = Table(
+        "Ledger of 2026-01-17",
+        ("Committed", "Took", "Rows", "Id", "Line", "Note"),
+        [
+            (local_time(MOMENT, "America/New_York"), spoken_seconds(90.5), 2**62 + 1, Id("007"), Decimal("22.5"), "-"),
+            (local_time(None, "UTC"), spoken_seconds(None), None, None, None, "late"),
+        ],
+    )
+    return Section((ROWS.passes("all there"),), (committed, Table("Ledger, older", ("a",), [], file=None)))
+
+
+def test_a_frame_has_all_rows_in_their_types() -> None:
+    frame = of_two_tables().df
+    assert {name: str(kind) for name, kind in frame.dtypes.items()} == {
+        "Committed": "datetime64[us, UTC]",
+        "Took, s": "float64",
+        "Rows": "Int64",
+        "Id": "object",
+        "Line": "float64",
+        "Note": "object",
+    }
+    first = frame.iloc[0]
+    assert [first["Committed"], first["Took, s"], first["Rows"], first["Id"]] == [MOMENT, 90.5, 2**62 + 1, "007"]
+    assert list(frame["Note"]) == ["-", "late"]
+    shown = Table("Keys", ("n",), [(1,)], file=AllRows("Keys", ("n", "n"), [(number, -number) for number in range(70)]))
+    assert list(shown.df.columns) == ["n", "n 2"]
+    assert len(shown.df) == 70
+    assert list(Table("Empty", ("a", "b"), []).df.columns) == ["a", "b"]
+
+
+def test_tables_and_checks_are_found_by_name() -> None:
+    found = of_two_tables()
+    ledger = found["Ledger of 2026-01-17"]
+    assert found["ledger of"] is ledger
+    assert found["ROWS"] is found.checks[0]
+    assert list(found) == ["Ledger of 2026-01-17", "Ledger, older", "Rows", "rows"]
+    assert found._ipython_key_completions_() == list(found)
+    with pytest.raises(KeyError) as several:
+        found["ledger"]
+    assert (
+        str(several.value) == "'ledger' begins several names: 'Ledger of 2026-01-17', 'Ledger, older'; write more of it"
+    )
+    with pytest.raises(UserError, match="nothing named 'rowz'; did you mean 'rows'\\? There is: 'Ledger of 2026"):
+        found["rowz"]
+    with pytest.raises(UserError, match="shows no table"):
+        _ = Section((ROWS.passes("all there"),)).df

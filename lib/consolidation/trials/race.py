@@ -19,6 +19,7 @@ from lib.consolidation.identifiers import TableName
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Column, Execute, Parameters, Step, TransactionOutcome, Warehouse
 from lib.errors import RunbookError
+from lib.words.brief import brief
 
 COLUMNS = (Column("item", "STRING"), Column("day", "DATE"), Column("amount", "INT64"))
 _SIDES = (0, 1)
@@ -50,6 +51,8 @@ class Race:
 
     spec: TableSpec
     ended: Sequence[Ended]
+
+    __repr__ = brief("spec.table", "ended")
 
 
 class Racer:
@@ -116,6 +119,8 @@ class Arena:
     dataset: str
     new_warehouse: Callable[[], Warehouse]
     delay: Callable[[int], Sequence[Step]]
+
+    __repr__ = brief("dataset")
 
     @cached_property
     def warehouse(self) -> Warehouse:

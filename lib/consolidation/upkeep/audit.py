@@ -47,7 +47,8 @@ class ActionRecord:
         action_id: Names the action; its rows share it.
         action: What kind, such as ``repair``.
         target: What was changed.
-        actor: Who, as the platform knows them.
+        actor: Who asked for it and applied it, as the platform knows them.
+        approver: Who approved it, as their line of allowed signers names them; empty: nobody had to.
         host: From which machine.
         reason: Why, in the operator's words.
         digest: Of the plan that was applied.
@@ -56,6 +57,7 @@ class ActionRecord:
         undo: How it is undone.
         filed_at: When this was filed (UTC).
         note: Why it failed; may be empty.
+        approval: The signed approval, as JSON; empty: none was needed.
     """
 
     action_id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -63,6 +65,7 @@ class ActionRecord:
     target: str
     environment: str
     actor: str
+    approver: str = ""
     host: str = field(default_factory=lambda: socket.gethostname())
     reason: str
     digest: str
@@ -72,6 +75,12 @@ class ActionRecord:
     status: str = ActionStatus.BEGUN
     filed_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     note: str = ""
+    approval: str = ""
+
+    @property
+    def who(self) -> str:
+        """Requester and approver, in words."""
+        return f"{self.actor}, approved by {self.approver}" if self.approver else self.actor
 
     def done(self, after: Mapping[str, Any], *, undo: str = "") -> ActionRecord:
         """The record once the action has taken effect."""

@@ -36,6 +36,7 @@ from lib.consolidation.upkeep.cleanup_sql import (
 )
 from lib.consolidation.upkeep.staged_dates import TABLES_A_QUERY, staged_dates, union
 from lib.consolidation.warehouse import Column, StagingTable, Warehouse
+from lib.words.brief import brief
 from lib.words.nouns import counted
 
 
@@ -77,6 +78,8 @@ class ProvenTable:
     differing: int
     newer: int = 0
     inactive: int = 0
+
+    __repr__ = brief("table.name", "proof", "rows")
 
     @property
     def rows_nowhere_else(self) -> int:

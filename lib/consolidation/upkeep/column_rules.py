@@ -13,6 +13,7 @@ from lib.consolidation.identifiers import plain_identifier
 from lib.consolidation.key import quoted
 from lib.consolidation.schema import NUMBERS
 from lib.consolidation.warehouse import Column, Value
+from lib.words.brief import brief
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class ColumnRule:
     step: float | None = None
     one_of: tuple[str, ...] = ()
     scales: tuple[float, ...] = ()
+
+    __repr__ = brief()
 
     def __post_init__(self) -> None:
         plain_identifier(self.column, "column name")
@@ -77,6 +80,8 @@ class DirectionRule:
     above: tuple[str, ...] = ()
     below: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+
+    __repr__ = brief()
 
     def __post_init__(self) -> None:
         for name in (self.column, self.value, self.than):

@@ -12,6 +12,7 @@ from lib.consolidation.key import quoted
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.upkeep.column_rules import Measure
 from lib.consolidation.warehouse import Column, Row, Value, Warehouse
+from lib.words.brief import brief
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ class SourceProfile:
     newest: datetime | None
     measured: Mapping[str, float | None]
 
+    __repr__ = brief("game_date", "source", "units", "rows")
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -81,6 +84,8 @@ class Cell:
     fewest: int | None
     first: date
 
+    __repr__ = brief("unit", "source", "rows", "dates")
+
 
 @dataclass(frozen=True)
 class DayProfile:
@@ -88,6 +93,8 @@ class DayProfile:
 
     game_date: date
     sources: tuple[SourceProfile, ...]
+
+    __repr__ = brief("game_date", "sources")
 
     @property
     def rows(self) -> int:

@@ -13,6 +13,7 @@ from lib.consolidation.key import quoted
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.warehouse import Parameters, Row, Value, Warehouse
 from lib.errors import UserError
+from lib.words.brief import brief
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class DueTable:
     unit_column: str = ""
     where: Mapping[str, tuple[bool | int | str, ...]] = field(default_factory=dict)
     date_type: DateType = "DATE"
+
+    __repr__ = brief("name")
 
     def __post_init__(self) -> None:
         try:

@@ -20,6 +20,7 @@ from lib.consolidation.staging import batches_of
 from lib.consolidation.table_spec import TableSpec
 from lib.consolidation.upkeep.staging_holders import Holders, staging_holders
 from lib.consolidation.warehouse import Column, Row, Warehouse
+from lib.words.brief import brief
 
 _MOST_VALUES = 2_000_000
 _PLACE = "place__"
@@ -63,6 +64,8 @@ class DuplicateCount:
     stored_rows: int = 0
     rounded_keys: int | None = None
 
+    __repr__ = brief("game_date", "rows", "keys", "duplicate_keys", "excess_rows")
+
 
 @dataclass(frozen=True)
 class DuplicateGroup:
@@ -96,6 +99,8 @@ class DuplicateGroup:
     differs: tuple[str, ...] = ()
     written_differs: tuple[str, ...] = ()
 
+    __repr__ = brief("kind", "rows", "differs")
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -110,6 +115,8 @@ class Explanation:
     count: DuplicateCount
     groups: tuple[DuplicateGroup, ...]
     columns: tuple[str, ...] = ()
+
+    __repr__ = brief("count.game_date", "count.duplicate_keys", "groups")
 
     @property
     def keys_left_out(self) -> int:
@@ -203,7 +210,7 @@ def explain_duplicates(
     except TableNotFound:
         # A consolidation has dropped its tables since they were listed.
         holders = staging_holders(warehouse, spec, game_date)
-    groups = [_group(spec, columns, members, holders) for members in _by_key(rows, _most_rows(columns))]
+    groups = [group_of(spec, columns, members, holders) for members in _by_key(rows, _most_rows(columns))]
     names = dict.fromkeys([*spec.key_columns, *(column.name for column in columns)])
     return Explanation(count, tuple(groups), tuple(names))
 
@@ -229,7 +236,14 @@ def _by_key(rows: Sequence[Row], most: int) -> Iterator[list[Row]]:
         yield list(rows[start:end])
 
 
-def _group(spec: TableSpec, columns: Sequence[Column], members: Sequence[Row], holders: Holders) -> DuplicateGroup:
+def group_of(spec: TableSpec, columns: Sequence[Column], members: Sequence[Row], holders: Holders) -> DuplicateGroup:
+    """How the rows of one key differ.
+
+    Args:
+        columns: Of the table.
+        members: Its rows, the one that a repair keeps first; at least one.
+        holders: The result of `staging_holders`.
+    """
     key = tuple(members[0][name] for name in spec.key_columns)
     types = {column.name: column.type for column in columns}
     row_ids = tuple(str(row.get(spec.row_id_column) or "") for row in members)

@@ -29,6 +29,7 @@ from lib.consolidation.upkeep.duplicates import DuplicateCount, duplicates_on
 from lib.consolidation.warehouse import Column, Execute, Require, Step, Warehouse
 from lib.errors import UserError
 from lib.locking.lock import ConsolidationLock
+from lib.words.brief import brief
 
 BACKUP_PREFIX = "_repair_backup_"
 KEPT_FOR_EVER = "it is dropped"
@@ -54,6 +55,8 @@ class RepairPlan:
     rows_to_remove: int
     rows_of_date: int
     rows_digest: str
+
+    __repr__ = brief("game_date", "duplicate_keys", "rows_to_remove")
 
     @property
     def is_empty(self) -> bool:

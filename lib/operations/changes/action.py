@@ -3,6 +3,8 @@
 A plan shows what would be done and carries a digest of the live state that it was made
 from. Nothing is done unless a person names the target, gives a reason and hands that
 digest back; then the state is looked at again, and if it has moved the change is refused.
+Where the environment asks for it, a person has to have signed the plan as well: `apply_plan`
+looks for that, whichever command or notebook it is.
 """
 
 from __future__ import annotations
@@ -10,17 +12,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Protocol
 
 from lib.consolidation.upkeep.audit import ActionRecord, AuditTrail, as_json
 from lib.errors import Finding, RunbookError, SourceUnavailable, UserError
 from lib.operations.changes.audit import progress_of, record_of, record_table
 from lib.operations.changes.plan import Approval, Plan
+from lib.operations.changes.plan_form import with_form
+from lib.operations.changes.signed_approval import offer, use_approval
 from lib.platform import Platform
 from lib.verdict.change import Change
-from lib.verdict.check import Check, Looking, Question
+from lib.verdict.check import Looking, Question
 from lib.verdict.section import Section, Table, facts
 from lib.verdict.verdict import Verdict
+from lib.words.brief import brief
 from lib.words.dates import local_time
 from lib.words.quantities import Value, in_one_line
 
@@ -40,6 +46,8 @@ class Applied:
     after: Mapping[str, Value]
     undo: str = ""
     is_filed: bool = False
+
+    __repr__ = brief("what")
 
 
 class Action(Protocol):
@@ -87,6 +95,8 @@ class Request:
     action: Action | None
     approval: Approval
 
+    __repr__ = brief("action", "approval")
+
     def carried_out(self, platform: Platform) -> Section:
         """See `carry_out`; nothing to show when nothing was asked for."""
         return carry_out(platform, self.action, self.approval) if self.action else Section(())
@@ -104,48 +114,56 @@ def carry_out(platform: Platform, action: Action, approval: Approval, *, now: da
     Raises:
         UserError: Another target was named; nothing was changed.
         PlanOutdated: The plan has expired or no longer holds; nothing was changed.
+        NotApproved: The environment asks for a person's approval, and there is none that holds; nothing was changed.
         Finding: The change itself was refused; nothing was changed.
     """
     moment = now or datetime.now(UTC)
     plan = action.plan()
     if not approval.is_given:
-        return shown(platform, plan, moment)
+        return with_form(platform, plan, shown(platform, plan, moment), moment, partial(carry_out, platform, action))
     approval.ensure_names(plan.target)
     plan.ensure_unmoved(platform, approval.plan, moment)
     return apply_plan(platform, action, plan, reason=approval.reason, digest=approval.plan)
 
 
 def shown(platform: Platform, plan: Plan, now: datetime) -> Section:
-    """The plan, its digest, and the command that applies it. Changes nothing."""
+    """The plan, its digest, and the commands that approve and apply it. Changes nothing.
+
+    Raises:
+        LockServiceUnavailable: A person has to approve it, and it could not be kept for them.
+    """
     if plan.nothing_to_do:
-        return Section((_outcome(plan).passes(plan.nothing_to_do),), plan.exhibits)
-    digest = plan.digest(platform, now)
-    command = plan.command(platform.commands, digest)
+        return Section((_outcome(plan).passes(plan.nothing_to_do), *plan.cautions), plan.exhibits)
+    offered = offer(platform, plan, now)
+    digest = offered.digest
     expires = local_time(digest.expires_at, platform.environment.timezone)
     question = _outcome(plan, {"plan": digest.text, "holds until": expires, **plan.state})
     summary = f"planned, and nothing was changed: {plan.summary}"
-    step = f"Apply the plan, with your own reason: {command}"
-    check = question.answer(Verdict.PASS, summary, step, changes=[command])
+    check = question.answer(Verdict.PASS, summary, offered.step, changes=offered.commands)
     state = facts(f"What the plan rests on: {plan.target}", plan.state)
     note = f"It holds until {expires}, and is refused when what it rests on has moved. To undo it: {plan.undo}"
-    how = Table("To do what the plan says", ("Command",), [(command,)], note)
-    return Section((check,), (*plan.exhibits, state, how))
+    how = Table("To do what the plan says", ("Command",), [(each,) for each in offered.commands], note)
+    return Section((check, *plan.cautions), (*plan.exhibits, state, how))
 
 
 def apply_plan(platform: Platform, action: Action, plan: Plan, *, reason: str, digest: str = "") -> Section:
     """Do what an approved plan says, read it back, and show what is on record.
 
     Raises:
+        NotApproved: The environment asks for a person's approval, and there is none that holds; nothing was changed.
         Finding: It was refused; nothing was changed.
         UserError: It cannot be done, or there is nothing to do; nothing was changed.
     """
     if plan.nothing_to_do:
         raise UserError(f"{plan.nothing_to_do}; nothing was changed")
+    approval = use_approval(platform, plan, digest)
     record = ActionRecord(
         action=plan.action,
         target=plan.target,
         environment=platform.name,
         actor=platform.actor,
+        approver=approval.approver if approval else "",
+        approval=approval.as_json() if approval else "",
         reason=reason,
         digest=digest,
         before=as_json(plan.state),
@@ -156,11 +174,11 @@ def apply_plan(platform: Platform, action: Action, plan: Plan, *, reason: str, d
     except (Finding, UserError):
         raise
     except RunbookError as error:
-        return Section((_broken_off(platform, plan, record, error),), changed=(_changed(plan, record, None),))
+        return _broken_off(platform, plan, record, error, None)
     try:
         return _verified(platform, action, plan, applied, record)
     except RunbookError as error:  # a Finding, too: by now it is not a refusal
-        return Section((_broken_off(platform, plan, record, error),), changed=(_changed(plan, record, applied),))
+        return _broken_off(platform, plan, record, error, applied)
 
 
 def ensure_made(change: Callable[[], None], is_made: Callable[[], bool]) -> None:
@@ -190,16 +208,19 @@ def _applied(platform: Platform, action: Action, plan: Plan, record: ActionRecor
     return applied
 
 
-def _broken_off(platform: Platform, plan: Plan, record: ActionRecord, error: RunbookError) -> Check:
+def _broken_off(
+    platform: Platform, plan: Plan, record: ActionRecord, error: RunbookError, applied: Applied | None
+) -> Section:
     try:
         filed = record_of(platform, record)
         known = progress_of(filed) if filed else "nothing"
     except RunbookError:
         known = "not readable now"
-    return _outcome(plan, {**plan.state, "undo": plan.undo}).unknown(
+    check = _outcome(plan, {**plan.state, "undo": plan.undo}).unknown(
         f"broken off: {error}; on record: {known}",
         f"Look at the state again before anything else: {plan.look(platform.commands)}",
     )
+    return Section((check, *plan.cautions), changed=(_changed(plan, record, applied),))
 
 
 def _verified(platform: Platform, action: Action, plan: Plan, applied: Applied, record: ActionRecord) -> Section:
@@ -214,7 +235,7 @@ def _verified(platform: Platform, action: Action, plan: Plan, applied: Applied, 
     else:
         check = question.passes(f"done, read back and on record: {in_one_line(applied.after)}", f"To undo it: {undo}")
     exhibits = (record_table(platform, filed),) if filed else ()
-    return Section((check,), exhibits, changed=(_changed(plan, record, applied),))
+    return Section((check, *plan.cautions), exhibits, changed=(_changed(plan, record, applied),))
 
 
 def _changed(plan: Plan, record: ActionRecord, applied: Applied | None) -> Change:
@@ -226,7 +247,7 @@ def _changed(plan: Plan, record: ActionRecord, applied: Applied | None) -> Chang
         action=plan.action,
         target=plan.target,
         what=applied.what if applied else f"broken off, see whether it took effect: {plan.summary}",
-        actor=record.actor,
+        actor=record.who,
         reason=record.reason,
         undo=undo if is_command else "",
         note="" if is_command else undo,

@@ -14,6 +14,7 @@ from dataclasses import replace
 from lib.consolidation.upkeep.audit import ActionRecord, ActionStatus, AuditTrail, as_json
 from lib.errors import CouldNotLook
 from lib.locking.store import AuditEntry, LockRecord
+from lib.operations.changes.signed_approval import approval_in_words, approver_in
 from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.verdict.check import Check, Question
@@ -89,7 +90,7 @@ def audit_table(platform: Platform, known: Sequence[ActionRecord]) -> Table:
             local_time(record.filed_at, zone),
             record.action,
             record.target,
-            record.actor,
+            record.who,
             record.reason,
             progress_of(record),
             record.undo,
@@ -110,6 +111,7 @@ def record_table(platform: Platform, record: ActionRecord) -> Table:
             "action": record.action,
             "target": record.target,
             "who": f"{record.actor} on {record.host}" if record.host else record.actor,
+            **({"approved by": approval_in_words(record.approval)} if record.approver else {}),
             "when": local_time(record.filed_at, platform.environment.timezone),
             "why": record.reason,
             "before": spoken_state(record.before),
@@ -137,7 +139,7 @@ def _unfinished(known: Sequence[ActionRecord]) -> tuple[Check, ...]:
     if not begun:
         return ()
     summary = f"{len(begun)} begun, not known to have finished: {begun[0].action} of {begun[0].target}"
-    evidence = {f"{record.action} of {record.target}": f"by {record.actor}: {record.reason}" for record in begun}
+    evidence = {f"{record.action} of {record.target}": f"by {record.who}: {record.reason}" for record in begun}
     step = "See whether it took effect: the state is as before it or as after it, never between."
     return (CHANGES_ON_RECORD.on(evidence).warns(summary, step),)
 
@@ -149,6 +151,7 @@ def _of_release(platform: Platform, entry: AuditEntry) -> ActionRecord:
         target=entry.removed.claim.lock_key,
         environment=platform.name,
         actor=entry.actor,
+        approver=approver_in(entry.approval),
         host="",
         reason=entry.reason,
         digest="",
@@ -158,4 +161,5 @@ def _of_release(platform: Platform, entry: AuditEntry) -> ActionRecord:
         status=ActionStatus.DONE,
         filed_at=entry.released_at,
         note="",
+        approval=entry.approval,
     )

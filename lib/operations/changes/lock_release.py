@@ -107,7 +107,12 @@ class LockRelease:
     def apply(self, plan: Plan, record: ActionRecord) -> Applied:
         lock: LockRecord = plan.found
         entry = self.platform.locks.force_release(
-            self.game_date, record.reason, steal=self.steal, actor=record.actor, expected=lock
+            self.game_date,
+            record.reason,
+            steal=self.steal,
+            actor=record.actor,
+            expected=lock,
+            approval=record.approval,
         )
         lease = "live, and stolen" if entry.was_live else "over"
         after = {"released": plan.target, "from": lock.claim.holder, "its lease was": lease}
@@ -130,6 +135,7 @@ def release_plan(platform: Platform, seen: Observation, steal: bool = False) -> 
         question=LOCK_RELEASE,
         runbook="stuck_lock_release",
         action=RELEASE,
+        act=f"Release {key}",
         target=key,
         parameters={"release": key, **({"steal": True} if steal else {})},
         summary=f"release {key}, held by {lock.claim.holder}, whose lease {lease}",

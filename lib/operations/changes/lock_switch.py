@@ -121,6 +121,7 @@ class LockSwitching:
             question=ROLLBACK_OPTION,
             runbook="rollback",
             action=ACTION,
+            act=f"Switch the lock {self.position}",
             target=status.name,
             parameters={"lock": self.position, "service": status.name},
             summary=f"switch the lock {self.position.upper()}, by a new revision made from "

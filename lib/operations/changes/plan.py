@@ -18,10 +18,13 @@ from typing import Any
 from lib.errors import Finding, UserError
 from lib.platform import Platform
 from lib.ports.commands import Commands
-from lib.verdict.check import Changing, Looking, Question
+from lib.verdict.check import Changing, Check, Looking, Question
+from lib.words.brief import brief
 
 WHY = "why it is safe"
 LIFE = timedelta(minutes=15)
+LIFE_WITH_APPROVAL = timedelta(hours=1)
+"""So that another person can come; a signature holds no longer than the plan."""
 _DIGEST = re.compile(r"([0-9a-f]{12})-(\d{8}T\d{4}Z)-((?:[0-9a-f]{2})+)", re.ASCII)
 _MINUTE = "%Y%m%dT%H%MZ"
 
@@ -43,6 +46,8 @@ class PlanDigest:
 
     text: str
     expires_at: datetime
+
+    __repr__ = brief("text", "expires_at")
 
     @classmethod
     def parse(cls, text: str) -> PlanDigest:
@@ -79,15 +84,16 @@ class PlanDigest:
         raise PlanOutdated(f"the plan {self.text} {what}; nothing was changed; look at a new plan")
 
 
-def digest_of(identity: Mapping[str, str], state: Facts, now: datetime) -> PlanDigest:
+def digest_of(identity: Mapping[str, str], state: Facts, now: datetime, life: timedelta = LIFE) -> PlanDigest:
     """The digest of a plan that is shown at that moment.
 
     Args:
         identity: What is done to what, and where.
         state: The live facts that the plan rests on.
-        now: The moment (UTC); it lives for `LIFE` from then on.
+        now: The moment (UTC).
+        life: How long it holds from then on.
     """
-    expires_at = (now + LIFE).replace(second=0, microsecond=0)
+    expires_at = (now + life).replace(second=0, microsecond=0)
     return PlanDigest(_text(identity, state, expires_at), expires_at)
 
 
@@ -99,33 +105,42 @@ class Plan:
         question: Which question of a runbook its outcome answers.
         runbook: The notebook that applies it; empty: a command does.
         action: What is done, such as ``repair``; stands in the record.
+        act: The same as an order, for a button: ``Repair 2026-01-17``.
         target: What it is done to; the operator has to name exactly this.
         parameters: The notebook's parameters that ask for it, without plan and reason.
         summary: One line with the deciding figure.
         state: Live fact to its value: when one moves, the plan no longer holds.
         undo: The command that will undo it, or why there is none.
         exhibits: Tables to look at before approving.
+        cautions: What it risks: answers of their own, before the change and after it.
         nothing_to_do: Why there is nothing to do; empty: there is.
         found: What the action has found, for its `apply`.
         words: Of the command that shows it, and applies it with plan and reason; empty: a notebook does.
+        takes_reason: Whether that command takes a reason.
     """
 
     question: Question
     runbook: str
     action: str
+    act: str
     target: str
     parameters: Mapping[str, object]
     summary: str
     state: Facts
     undo: str
     exhibits: tuple[Any, ...] = ()
+    cautions: tuple[Check, ...] = ()
     nothing_to_do: str = ""
     found: Any = None
     words: tuple[str, ...] = ()
+    takes_reason: bool = True
+
+    __repr__ = brief("action", "target", "summary")
 
     def digest(self, platform: Platform, now: datetime) -> PlanDigest:
         """What a person hands back to approve this plan."""
-        return digest_of(self._identity(platform), self.state, now)
+        life = LIFE_WITH_APPROVAL if platform.environment.needs_approval else LIFE
+        return digest_of(self.identity(platform), self.state, now, life)
 
     def ensure_unmoved(self, platform: Platform, digest: str, now: datetime) -> None:
         """Refuse a digest that is not of this very plan, or has expired.
@@ -134,13 +149,18 @@ class Plan:
             UserError: It is not a digest.
             PlanOutdated: It is one, and no longer holds.
         """
-        PlanDigest.parse(digest).check(self._identity(platform), self.state, now)
+        PlanDigest.parse(digest).check(self.identity(platform), self.state, now)
 
     def command(self, commands: Commands, digest: PlanDigest) -> Changing:
         """What applies it."""
         if self.words:
-            return commands.changing(*self.words, "--plan", digest.text, "--reason", WHY)
+            reason = ("--reason", WHY) if self.takes_reason else ()
+            return commands.changing(*self.words, "--plan", digest.text, *reason)
         return commands.run_plan(self.runbook, self.parameters, plan=digest.text, reason=WHY)
+
+    def approve_command(self, commands: Commands, digest: PlanDigest) -> Changing:
+        """What a person types first, at a terminal, where a change needs a signature."""
+        return commands.changing("approve", digest.text)
 
     def look(self, commands: Commands) -> Looking:
         """What shows it again, and changes nothing."""
@@ -148,7 +168,8 @@ class Plan:
             return commands.looking(*self.words)
         return commands.run(self.runbook, self.parameters)
 
-    def _identity(self, platform: Platform) -> Mapping[str, str]:
+    def identity(self, platform: Platform) -> Mapping[str, str]:
+        """What is done to what, and where: with the state, all that the digest binds."""
         return {
             "action": self.action,
             "target": self.target,
@@ -173,6 +194,8 @@ class Approval:
     target: str = ""
     plan: str = ""
     reason: str = ""
+
+    __repr__ = brief("target", "plan", "reason")
 
     @property
     def is_given(self) -> bool:
@@ -207,6 +230,11 @@ class Approval:
                 f"{self.parameter}={self.target!r:.80} does not name what would be changed; write "
                 f"{self.parameter}={target}; nothing was changed"
             )
+
+
+def is_digest(text: str) -> bool:
+    """Whether it has the form of one."""
+    return _DIGEST.fullmatch(text) is not None
 
 
 def _text(identity: Mapping[str, str], state: Facts, expires_at: datetime) -> str:

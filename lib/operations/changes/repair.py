@@ -19,7 +19,9 @@ from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.verdict.all_rows import AllRows
 from lib.verdict.check import Question
+from lib.verdict.live import is_live
 from lib.verdict.section import Section, Table, or_fault, section
+from lib.words.brief import brief
 from lib.words.choices import ensure_one_of
 from lib.words.nouns import counted
 from lib.words.quantities import Value
@@ -87,7 +89,8 @@ def repair(scope: Scope, request: Request) -> Section:
         UserError: There is no such backup; nothing was changed.
         Finding: The plan no longer holds, or the rows were changed; nothing was changed.
     """
-    if isinstance(request.action, Repair) and not request.approval.is_given:
+    # Those who work in the notebook may run this step once more, after the rows have moved.
+    if isinstance(request.action, Repair) and not request.approval.is_given and not is_live():
         explained, _ = or_fault(lambda: scope.duplicates.explained(scope.game_date))
         shown = replace(
             request.action,
@@ -113,6 +116,8 @@ class Repair:
     counted: DuplicateCount | None = None
     rows: AllRows | None = None
 
+    __repr__ = brief("_game_date")
+
     def plan(self) -> Plan:
         day = self.game_date.isoformat()
         kept_until = new_backup(self.platform.table, self.game_date).kept_until
@@ -121,6 +126,7 @@ class Repair:
             question=REPAIR,
             runbook=RUNBOOK,
             action="repair",
+            act=f"Repair {day}",
             target=day,
             parameters={"date": day, "repair": "apply", "repair_date": day},
             summary=f"remove {counted(found.rows_to_remove, 'row')} of "
@@ -176,6 +182,8 @@ class UndoRepair:
     backup: str
     keeps_own_record: bool = False
 
+    __repr__ = brief("_game_date")
+
     def plan(self) -> Plan:
         """Raises `UserError` when there is no such backup of the date."""
         try:
@@ -188,6 +196,7 @@ class UndoRepair:
             question=REPAIR,
             runbook=RUNBOOK,
             action="undo of a repair",
+            act=f"Undo the repair of {self.game_date}",
             target=self.backup,
             parameters={"date": self.game_date, "repair": "undo", "backup": self.backup},
             summary=f"put {counted(found.rows_to_put_back, 'row')} of {self.game_date} back in place of "

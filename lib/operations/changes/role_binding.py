@@ -45,6 +45,7 @@ class RoleBinding:
             question=ROLE_BINDING,
             runbook="deploy_verify",
             action="role binding",
+            act="Give the role" if self.change == "add" else "Take the role away",
             target=self.account,
             parameters={"role_binding": self.change, "account": self.account},
             summary=f"{verb} {LOCK_ROLE} in the project, for {self.account}, as which {' and '.join(runs)} run",

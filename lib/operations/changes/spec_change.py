@@ -43,6 +43,7 @@ class SpecChange:
             ),
             runbook="",
             action="change of a table's spec",
+            act="Record the new spec",
             target=str(spec.table),
             parameters={},
             summary=f"record [{spec.identity}] for {spec.table}; consolidations with other settings are then refused",

@@ -101,6 +101,7 @@ class StagingCleanup:
             question=CLEANUP,
             runbook="consolidation_timeout",
             action="cleanup of staging tables",
+            act=f"Drop {counted(len(merged), 'merged staging table')}",
             target=self.batch_id,
             parameters={"cleanup": self.batch_id},
             summary=f"drop {counted(len(merged), 'merged staging table')} of {self.batch_id} with "

@@ -91,12 +91,14 @@ class TrafficRouting:
             question=ROLLBACK_OPTION,
             runbook="rollback",
             action=ACTION,
+            act=f"Send the traffic to {to}",
             target=self.service,
             parameters={"service": self.service, "revision": to},
             summary=f"send the traffic of {self.service} to {to} ({fences})",
             state={**traffic, "deployed last": status.latest_created_revision, "version": status.version},
             undo=self.platform.commands.run("rollback", back),
             exhibits=(_costs(chosen, self.platform.environment.timezone),),
+            cautions=self._cautions(chosen),
             nothing_to_do=f"{to} serves already" if status.routed == self.wanted else "",
             found=status,
         )
@@ -114,19 +116,18 @@ class TrafficRouting:
         serves, wanted = traffic_now(self.platform, self.service)["serves"], spoken_traffic(self.wanted)
         return "" if serves == wanted else f"the traffic goes to {serves}, not to {wanted}"
 
-    def caution(self) -> Check | None:
-        """What the plan risks; None: nothing that the fence would not keep off."""
-        chosen = self._chosen(self.platform.services.describe(self.service))
+    def _cautions(self, chosen: list[Candidate]) -> tuple[Check, ...]:
+        """None where the fence keeps off what the change risks."""
         risky = [candidate for candidate in chosen if candidate.fence in (Fence.NO, Fence.UNKNOWN)]
         if not risky:
-            return None
+            return ()
         lead = min(risky, key=lambda candidate: candidate.fence is not Fence.NO)
         step = (
             "Go there only if the code that serves is worse. Let no two consolidations of a date run meanwhile, "
             f"and count duplicates after each: {self.platform.commands.run('day1_monitoring')}"
         )
         summary = f"{lead.name}: {_FENCE_WORDS[lead.fence]}"
-        return FENCE_AFTER_CHANGE.on({"judged by": lead.basis}).warns(summary, step)
+        return (FENCE_AFTER_CHANGE.on({"judged by": lead.basis}).warns(summary, step),)
 
     def _chosen(self, status: ServiceStatus) -> list[Candidate]:
         """The revisions that would serve."""

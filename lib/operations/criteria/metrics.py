@@ -15,6 +15,7 @@ from lib.operations.duplicate_counts import DuplicateCounts
 from lib.operations.logs.events import EventKind
 from lib.operations.logs.history import LogHistory
 from lib.operations.logs.timeline import Consolidation, Progress
+from lib.words.brief import brief
 from lib.words.nouns import counted
 
 
@@ -52,6 +53,8 @@ class Evidence:
     since: date
     until: date
     today: date
+
+    __repr__ = brief("since", "until")
 
 
 def measure(metric: str, evidence: Evidence) -> Measurement:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from lib.environment import Calendar
+from lib.words.brief import brief
 from lib.words.text import text_of
 
 
@@ -26,6 +27,8 @@ class Due:
     units: int | None = None
     unit_name: str = "units"
     resumes: date | None = None
+
+    __repr__ = brief()
 
     def __str__(self) -> str:
         if self.is_due and self.units is not None:

@@ -12,6 +12,7 @@ from lib.errors import CouldNotLook
 from lib.operations.due.answer import Due, by_calendar
 from lib.operations.duplicate_counts import DuplicateCounts
 from lib.platform import Platform
+from lib.words.brief import brief
 from lib.words.dates import days_of, zone
 from lib.words.nouns import plural
 
@@ -32,6 +33,8 @@ class DueDates:
         game_date: The run's own date. More distant ones cost another query.
         duplicates: What this run has counted of dates already is not read again.
     """
+
+    __repr__ = brief()
 
     def __init__(self, platform: Platform, game_date: date, duplicates: DuplicateCounts) -> None:
         self._platform, self._duplicates = platform, duplicates

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
 from lib.consolidation.upkeep.duplicates import DuplicateGroup, Explanation
 from lib.verdict.all_rows import AllRows
 from lib.verdict.cells import Difference, Differences, Id
+from lib.verdict.live import is_live
 from lib.verdict.section import Table
 from lib.words.dates import zone
 from lib.words.nouns import counted
@@ -29,7 +31,7 @@ def key_table(explained: Explanation, key: Sequence[str], *, timezone: str, file
         timezone: In which times are shown.
         file: The rows themselves.
     """
-    shared = {name: found for name in key if (found := _shared(explained.groups, name))}
+    shared = shared_columns([group.key for group in explained.groups], key)
     shown = _Columns(
         tuple(name for name in key if name not in shared),
         has_rows=any(group.rows > 2 for group in explained.groups),
@@ -43,15 +45,21 @@ def key_table(explained: Explanation, key: Sequence[str], *, timezone: str, file
         groups[len(rows)] = _heading(members)
         rows += map(shown.row, members)
     more = f" {counted(explained.keys_left_out, 'more key', 'was')} not read." if explained.keys_left_out else ""
-    note = f"A repair keeps the row named first, and removes what is struck out; it backs up both before.{more}"
+    follow = ' To follow one of them: scope.explain("its text").' if is_live() and explained.groups else ""
+    note = f"A repair keeps the row named first, and removes what is struck out; it backs up both before.{more}{follow}"
     caption = ", ".join([f"Duplicate keys of {explained.count.game_date}", *map(" ".join, shared.items())])
     return Table(caption, shown.head(explained), rows, note, shown=20, groups=groups, file=file)
 
 
-def _shared(groups: Sequence[DuplicateGroup], column: str) -> str:
-    """The value that all of several keys have in that column, in words; empty: there is none."""
-    values = {text_of(_plain(group.key[column])) for group in groups}
-    return values.pop() if len(values) == 1 and len(groups) > 1 else ""
+def shared_columns(keys: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> dict[str, str]:
+    """By column the value that all of several keys have in it, in words."""
+    texts = {name: {text for key in keys for text in key_texts(key, [name])} for name in columns}
+    return {name: found.pop() for name, found in texts.items() if len(found) == 1 and len(keys) > 1}
+
+
+def key_texts(key: Mapping[str, Any], columns: Sequence[str]) -> list[str]:
+    """The values of a key as the table shows them."""
+    return [text_of(_plain(key[name])) for name in columns]
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,7 @@ class _Columns:
             *(_plain(group.key[name]) for name in self.key),
             *([group.rows] if self.has_rows else []),
             *([Difference(*map(Id, group.row_ids[:2]))] if self.has_ids else []),
-            _versions([_time(moment, self.timezone) for moment in group.created_at]),
+            versions([_time(moment, self.timezone) for moment in group.created_at]),
             differences(group),
         )
 
@@ -96,17 +104,21 @@ def differences(group: DuplicateGroup) -> Differences:
         only = f"only {', '.join(group.written_differs)}" if group.written_differs else "nothing"
         return Differences({}, only)
     more = len(group.differs) - _MOST_COLUMNS
-    found = {name: _versions([row[name] for row in group.members]) for name in group.differs[:_MOST_COLUMNS]}
+    found = {name: versions([row[name] for row in group.members]) for name in group.differs[:_MOST_COLUMNS]}
     return Differences(found, counted(more, "more column") if more > 0 else "")
 
 
-def _versions(values: Sequence[Any]) -> Difference:
+def versions(values: Sequence[Any]) -> Difference:
+    """The first value, which a repair keeps, and the others."""
     kept, *removed = (text_of(_plain(value))[:_LONGEST_VALUE] for value in values)
     return Difference(kept, ", ".join(dict.fromkeys(removed)))
 
 
 def _plain(value: Any) -> Any:
-    """A number as the row has it: of an id nobody groups the digits."""
+    """A number as the row has it: of an id nobody groups the digits. A decimal without the zeros at its end."""
+    if isinstance(value, Decimal) and value.is_finite():
+        text = f"{value:f}"
+        return text.rstrip("0").rstrip(".") if "." in text else text
     return value if value is None or isinstance(value, list | tuple) else str(value)
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from lib.consolidation.errors import WarehouseUnavailable
+from lib.consolidation.identifiers import TableName, is_plain_identifier
 from lib.consolidation.warehouse import Parameters, Warehouse
-from lib.errors import UserError
+from lib.errors import CouldNotLook, RunbookError, UserError
+from lib.verdict.frames import frame_of
+from lib.words.choices import no_such
 from lib.words.text import one_line
 
 if TYPE_CHECKING:
@@ -28,14 +33,13 @@ def rows_of(warehouse: Warehouse, sql: str, parameters: Parameters) -> pandas.Da
         parameters: The values. Those that the statement does not name are left out.
 
     Returns:
-        A row a row, a column a column; times are aware and UTC. `attrs["cut"]` is True where there are more rows.
+        A row a row, a column a column; times are aware and UTC. Where there are more rows it warns, and
+        `attrs["cut"]` is True.
 
     Raises:
-        UserError: It is not a single query, or a value is missing.
+        UserError: It is not a single query, a value is missing, or no table of it has such a column.
         QueryOverLimit: It would read too much; it was not run.
     """
-    import pandas
-
     query = _only_query(sql)
     named = {parameter.name for parameter in query.find_all(exp.Parameter)}
     if missing := sorted(named - parameters.keys()):
@@ -45,9 +49,15 @@ def rows_of(warehouse: Warehouse, sql: str, parameters: Parameters) -> pandas.Da
     if not query.args.get("limit"):
         query = query.limit(MOST_ROWS + 1)
     given = {name: value for name, value in parameters.items() if name in named}
-    rows = warehouse.query(query.sql(dialect="bigquery"), given)
-    answer = pandas.DataFrame(rows[:MOST_ROWS], columns=None if rows else _named_columns(query))
+    try:
+        rows = warehouse.query(query.sql(dialect="bigquery"), given)
+    except WarehouseUnavailable as error:
+        raise _explained(warehouse, query, error) from None
+    columns = list(rows[0]) if rows else _named_columns(warehouse, query)
+    answer = frame_of(columns, [list(row.values()) for row in rows[:MOST_ROWS]])
     answer.attrs["cut"] = len(rows) > MOST_ROWS
+    if answer.attrs["cut"]:
+        warnings.warn(f"only the first {MOST_ROWS:,} rows are here; ask for less, or count in SQL", stacklevel=3)
     return answer
 
 
@@ -61,6 +71,32 @@ def _only_query(sql: str) -> exp.Query:
     return statements[0]
 
 
-def _named_columns(query: exp.Query) -> list[str]:
-    """So that an empty answer has its columns; those of ``*`` are not known without a row."""
+def _named_columns(warehouse: Warehouse, query: exp.Query) -> list[str]:
+    """So that an empty answer has its columns; those of ``*`` are known where it is of one table."""
+    if query.named_selects == ["*"] and len(_tables(query)) == 1:
+        return _columns(warehouse, query)
     return [name for name in query.named_selects if name != "*"]
+
+
+def _explained(warehouse: Warehouse, query: exp.Query, error: WarehouseUnavailable) -> RunbookError:
+    """A column that none of the query's tables has is the user's mistake, whatever the warehouse makes of it."""
+    columns = _columns(warehouse, query)
+    own = {name.lower() for name in (*columns, *(alias.alias for alias in query.find_all(exp.Alias, exp.TableAlias)))}
+    names = [column.name for column in query.find_all(exp.Column) if isinstance(column.this, exp.Identifier)]
+    unknown = [name for name in names if name.lower() not in own]
+    return no_such("column", unknown[0], columns) if columns and unknown else error
+
+
+def _columns(warehouse: Warehouse, query: exp.Query) -> list[str]:
+    """Of the query's tables; none where they cannot be read."""
+    try:
+        found = warehouse.columns_of(_tables(query))
+    except CouldNotLook:
+        return []
+    return list(dict.fromkeys(column.name for columns in found.values() for column in columns))
+
+
+def _tables(query: exp.Query) -> list[TableName]:
+    """Those that are named with their dataset."""
+    named = [(table.db, table.name) for table in query.find_all(exp.Table)]
+    return [TableName(*names) for names in dict.fromkeys(named) if all(map(is_plain_identifier, names))]

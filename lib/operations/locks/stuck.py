@@ -60,7 +60,7 @@ def held_since(scope: Scope) -> Section:
     held = [seen.record for seen in found or [] if seen.record is not None]
     since = min((record.acquired_at for record in held), default=scope.since) - timedelta(minutes=1)
     history = scope.history if since >= scope.since else scope.history_between(since, scope.now)
-    return Section((), pictures(timeline_of_locks(history, held)))
+    return scope.findings.add("held_since", Section((), pictures(timeline_of_locks(history, held))))
 
 
 def _details(report: LockReport, zone: str) -> Table:
@@ -149,10 +149,13 @@ def _locks_check(scope: Scope, reports: Sequence[LockReport]) -> Check:
     question = LOCKS.on(_evidence(reports), commands)
     if stuck := by_state[LockState.STUCK]:
         question = LOCKS.on(question.evidence, [platform.commands.list_jobs(), *commands])
-        releases = [_release_command(platform, report) for report in stuck[:_MOST_NAMED]]
+        plan = release_plan(platform, stuck[0].seen).look(platform.commands)
+        # Of a plan that a person has to approve only the plan's own page says how.
+        named = [] if platform.environment.needs_approval else stuck[:_MOST_NAMED]
+        releases = [_release_command(platform, report) for report in named]
         others = len(reports) - len(stuck)
         alone = f", and leave the other {others} alone" if others else ""
-        step = f"Release only what is stuck, one by one{alone}: {releases[0]}"
+        step = f"Release only what is stuck, one by one{alone}: {releases[0] if releases else plan}"
         return question.fails(f"{len(stuck)} stuck: {_keys(stuck)}", step, releases, since=_acquired(stuck))
     if expired := by_state[LockState.EXPIRED]:
         summary = f"{len(expired)} expired, holder not known to be gone: {_keys(expired)}"

@@ -14,6 +14,7 @@ from lib.errors import UserError
 from lib.operations.logs.dialect_file import Dialect, Line, Sample, dialect_files, expression, listed, load_dialect
 from lib.operations.logs.events import CountsFrom, Event, EventKind
 from lib.ports.logs import LogEntry
+from lib.words.brief import brief
 from lib.words.dates import iso_date
 
 LONGEST_MESSAGE = 4_000
@@ -51,6 +52,8 @@ class Dialects:
     Raises:
         UserError: Two of them read one anchor differently, or a sample is not read as it says.
     """
+
+    __repr__ = brief("anchors")
 
     def __init__(self, dialects: Mapping[str, Dialect]) -> None:
         self._meanings: dict[str, _Meaning] = {}

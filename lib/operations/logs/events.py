@@ -8,6 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from lib.ports.logs import LogEntry
+from lib.words.brief import brief
 from lib.words.text import text_of
 
 _SHOWN = 160
@@ -94,6 +95,8 @@ class Event:
     duplicates: int | None = None
     waited_seconds: float | None = None
     columns: tuple[str, ...] = ()
+
+    __repr__ = brief("kind", "at", "batch_id")
 
     @property
     def in_words(self) -> str:

@@ -18,6 +18,7 @@ from lib.operations.logs.unread import SUBJECT_WORDS, unread_lines
 from lib.platform import Platform
 from lib.ports.logs import LogEntry
 from lib.verdict.section import Table
+from lib.words.brief import brief
 from lib.words.dates import date_in, local_time, zone
 from lib.words.nouns import plural
 from lib.words.quantities import spoken_seconds
@@ -45,6 +46,8 @@ class LogHistory:
         until: First moment that is too late (UTC); whatever runs then may be running still.
         due: Which dates should have rows; None: nothing is known of that.
     """
+
+    __repr__ = brief("since", "until")
 
     def __init__(self, platform: Platform, since: datetime, until: datetime, due: DueDates | None = None) -> None:
         self.platform = platform

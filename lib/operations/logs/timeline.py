@@ -14,6 +14,7 @@ from enum import StrEnum
 from itertools import takewhile
 
 from lib.operations.logs.events import EXPECTED_ORDER, CountsFrom, Event, EventKind
+from lib.words.brief import brief
 from lib.words.dates import date_in
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -68,6 +69,8 @@ class Consolidation:
     last_at: datetime = _NEVER
     results: set[str] = field(default_factory=set)
     dialects: Counter[str] = field(default_factory=Counter)
+
+    __repr__ = brief("batch_id", "started_at", "latest")
 
     def add(self, event: Event) -> None:
         """Take the line as one of this run."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 
@@ -16,7 +16,8 @@ from lib.operations.performance.picture import durations_over_time
 from lib.operations.performance.statistics import FEWEST_OF_EACH, Change, Comparison, compare, trend
 from lib.operations.scope import Scope
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Findings, Section, Table, section
+from lib.verdict.findings import Findings
+from lib.verdict.section import Section, Table, section
 from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time, resolve_game_date, start_of, zone
 from lib.words.nouns import counted
@@ -62,7 +63,7 @@ class Review:
         tolerated_percent: How much slower is not yet slower.
     """
 
-    scope: Scope
+    scope: Scope = field(repr=False)
     fix_date: date | None
     tolerated_percent: float
 

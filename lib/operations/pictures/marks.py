@@ -52,7 +52,7 @@ def _releases(platform: Platform) -> Iterator[Mark]:
 
 def _changes(platform: Platform) -> Iterator[Mark]:
     for record in AuditTrail(platform.warehouse, platform.table).records():
-        yield _mark(record.filed_at, f"{record.action} of {record.target} by {record.actor}")
+        yield _mark(record.filed_at, f"{record.action} of {record.target} by {record.who}")
 
 
 def _mark(at: datetime, label: str) -> Mark:

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 
 from lib.consolidation.identifiers import plain_identifier
 from lib.errors import RunbookError, Unavailable
-from lib.operations.changes.plan import Facts, PlanDigest, digest_of
+from lib.operations.changes.plan import Facts, Plan
 from lib.operations.proving.claims import CLAIMS
 from lib.operations.proving.proof import NOTE, Claim
 from lib.platform import Platform
 from lib.ports.scratch import DatasetExists
-from lib.verdict.check import Changing
+from lib.verdict.check import Question
 from lib.words.quantities import spoken_bytes, spoken_seconds
 
 logger = logging.getLogger(__name__)
 
+ACTION = "proof"
+_PROOF = Question("proof", "Proof", affects="the warehouse: a dataset of its own may be left", can_wait="yes")
 _LEAST_BILLED_BYTES = 10_000_000  # a table that a statement reads, however small
 
 
 @dataclass(frozen=True)
 class ProofPlan:
-    """What is shown first, and bound to a digest.
+    """What a proof would do.
 
     Attributes:
         dataset: It does not exist yet.
@@ -38,27 +39,21 @@ class ProofPlan:
     claims: Sequence[Claim]
     facts: Facts
 
-    def digest(self, now: datetime) -> PlanDigest:
-        """What a person hands back to go ahead."""
-        return digest_of(self._identity, self.facts, now)
-
-    def check(self, digest: str, now: datetime) -> None:
-        """Refuse a digest that is not of this plan.
-
-        Raises:
-            UserError: It is not a digest.
-            PlanOutdated: It is one, and no longer holds.
-        """
-        PlanDigest.parse(digest).check(self._identity, self.facts, now)
-
-    def command(self, digest: PlanDigest) -> Changing:
-        """What goes ahead."""
-        return self.platform.commands.changing("prove", "--dataset", self.dataset, "--plan", digest.text)
-
-    @property
-    def _identity(self) -> Mapping[str, str]:
-        environment = f"{self.platform.name} ({self.platform.environment.project_id})"
-        return {"action": "proof", "dataset": self.dataset, "environment": environment}
+    def plan(self) -> Plan:
+        """What a person looks at, and approves where the environment asks for it."""
+        return Plan(
+            question=_PROOF,
+            runbook="",
+            action=ACTION,
+            act=f"Try it in {self.dataset}",
+            target=self.dataset,
+            parameters={"dataset": self.dataset},
+            summary=f"try on this warehouse, in the new dataset {self.dataset}, what the fence stands on",
+            state=self.facts,
+            undo="none is needed: its dataset is removed at the end",
+            words=("prove", "--dataset", self.dataset),
+            takes_reason=False,
+        )
 
 
 def plan_of(platform: Platform, dataset: str) -> ProofPlan:

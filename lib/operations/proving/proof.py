@@ -12,7 +12,8 @@ from lib.errors import Unavailable, UserError
 from lib.operations.scope import Scope
 from lib.ports.scratch import ScratchDatasets
 from lib.verdict.check import Check, Question
-from lib.verdict.section import Findings
+from lib.verdict.findings import Findings
+from lib.words.brief import brief
 
 NOTE = "made by runbook prove"  # how the note of a proof's dataset begins
 
@@ -47,6 +48,8 @@ class Proof:
     scope: Scope
     arena: Arena
     cancelled: list[Cancelled] = field(default_factory=list)
+
+    __repr__ = brief("arena.dataset", "cancelled")
 
     @property
     def findings(self) -> Findings:

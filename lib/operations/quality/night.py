@@ -5,7 +5,7 @@ What they are held against is data, in the file that the environment names, with
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from statistics import median
@@ -35,7 +35,7 @@ from lib.operations.quality.words import Words
 from lib.operations.scope import Scope
 from lib.platform import Platform
 from lib.verdict.check import Looking
-from lib.verdict.section import Findings
+from lib.verdict.findings import Findings
 from lib.words.dates import start_of
 from lib.words.nouns import agreeing, plural
 
@@ -53,10 +53,10 @@ class Night:
         rules: What the rows are held against.
     """
 
-    scope: Scope
+    scope: Scope = field(repr=False)
     days: int
     units: int | None
-    rules: QualityRules
+    rules: QualityRules = field(repr=False)
 
     @property
     def platform(self) -> Platform:

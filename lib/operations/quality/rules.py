@@ -12,6 +12,7 @@ from lib.consolidation.upkeep.day_profiles import Groups
 from lib.environment import Environment
 from lib.errors import UserError
 from lib.settings_file import load_settings
+from lib.words.brief import brief
 
 _STRICT = {"extra": "forbid", "allow_inf_nan": False}
 _NO_GROUPS = Groups()
@@ -58,6 +59,8 @@ class DifferenceRule:
     less: str
     limits: Limits
 
+    __repr__ = brief("name", "value")
+
     @property
     def measure(self) -> str:
         """Name of its figures."""
@@ -94,6 +97,8 @@ class ValueRules:
     category: str = ""
     apart: tuple[str, ...] = ()
 
+    __repr__ = brief()
+
     def __post_init__(self) -> None:
         if self.category:
             plain_identifier(self.category, "column name")
@@ -123,6 +128,8 @@ class VolumeRules:
     warn_above: float | None = 3.0
     scatters: float = 3.5
     steady: float = 0.05
+
+    __repr__ = brief()
 
     def __post_init__(self) -> None:
         if not 0 < self.fail_below <= self.warn_below <= 1:
@@ -172,6 +179,8 @@ class QualityRules:
     columns: tuple[ColumnRule, ...] = ()
     directions: tuple[DirectionRule, ...] = ()
     values: ValueRules = ValueRules()
+
+    __repr__ = brief()
 
     def __post_init__(self) -> None:
         if unknown := {*self.volume.per} - {*self.groups.columns}:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lib.consolidation.upkeep.day_profiles import Groups
 from lib.environment.nouns import Nouns
+from lib.words.brief import brief
 from lib.words.nouns import counted, plural
 
 _ID = re.compile(r"_(id|key|code|no|number|name)$", re.IGNORECASE)
@@ -30,6 +31,8 @@ class Words:
     nouns: Nouns
     groups: Groups
     subject: tuple[str, ...]
+
+    __repr__ = brief()
 
     @property
     def date(self) -> str:

@@ -44,10 +44,11 @@ def committed_consolidations(scope: Scope) -> Section:
     duplicate_keys = scope.duplicates.on(game_date).duplicate_keys
     checks = (_old_or_new(platform, list(reversed(runs)), duplicate_keys),) if runs and duplicate_keys else ()
     note = "A MERGE that is in the timeline and not here was none of this library's: it had no fence."
-    return Section(checks, (_table(platform, f"Ledger of {game_date}", runs, note),))
+    return Section(checks, (ledger_table(platform, f"Ledger of {game_date}", runs, note),))
 
 
-def _table(platform: Platform, caption: str, runs: Sequence[LedgerRun], note: str = "") -> Table:
+def ledger_table(platform: Platform, caption: str, runs: Sequence[LedgerRun], note: str = "") -> Table:
+    """Committed consolidations, in their order."""
     note = " ".join(filter(None, (note, f"The newest {MOST_RUNS}; there may be older ones." if is_cut(runs) else "")))
     zone, supersedes = platform.environment.timezone, bool(platform.table.supersedes)
     rows = [
@@ -152,7 +153,7 @@ def batch_history(scope: Scope, batch_id: str) -> Section:
     runs = tuple(ledger_runs(platform.warehouse, platform.table, batch_id=batch_id, most=MOST_RUNS))
     known = Known(runs, has_fence=bool(runs), has_another_spec=False)
     staged = find_staged(platform.warehouse, platform.table, batch_id, scope.game_date, known=known)
-    table = _table(platform, f"Consolidations of {batch_id}", runs)
+    table = ledger_table(platform, f"Consolidations of {batch_id}", runs)
     listed = [table for table in staged.listed if table.name in staged.to_merge]
     proven = scope.staging_proofs.of(listed)
     return Section((_batch_check(scope, runs, staged, proven),), (table,), leads=True)

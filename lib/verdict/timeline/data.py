@@ -14,6 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from lib.errors import UserError
+from lib.words.brief import brief
 from lib.words.dates import zone
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ class Bar:
     ending: Ending = Ending.NONE
     count: int = 1
 
+    __repr__ = brief("part", "batch", "start")
+
     def __post_init__(self) -> None:
         _check_texts(LONGEST_NAME, self.batch)
         _check_moments(self.start, self.end)
@@ -106,6 +109,8 @@ class Overlap:
     end: datetime
     count: int
     batches: str
+
+    __repr__ = brief("count", "batches", "start")
 
     def __post_init__(self) -> None:
         _check_texts(LONGEST_NOTE, self.batches)
@@ -133,6 +138,8 @@ class Lock:
     name: str
     holds: tuple[Hold, ...] = ()
     note: str = ""
+
+    __repr__ = brief("name", "holds")
 
     def __post_init__(self) -> None:
         _check_texts(LONGEST_NAME, self.name, self.note)
@@ -198,6 +205,8 @@ class Timeline:
     marks: tuple[Mark, ...] = ()
     overview: Overview | None = None
     notes: tuple[str, ...] = ()
+
+    __repr__ = brief("title")
 
     def __post_init__(self) -> None:
         zone(self.timezone)

@@ -12,6 +12,7 @@ from lib.verdict.timeline.data import MEDIA_TYPE, Ending, Part, Timeline
 from lib.verdict.timeline.style import STYLE
 from lib.verdict.timeline.svg import CLASSES, SHAPES, SIGNS, sample, svg_of
 from lib.verdict.timeline.words import at_once, safe, took, what
+from lib.words.brief import brief
 
 _COLUMNS = ("Where", "What", "Batch", "From", "To", "Took")
 
@@ -21,6 +22,8 @@ class Picture:
     """A timeline as an exhibit. Displaying it in a notebook draws it, and stores its data for the pages."""
 
     timeline: Timeline
+
+    __repr__ = brief("timeline")
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         return {

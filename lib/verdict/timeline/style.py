@@ -30,7 +30,8 @@ STYLE = """
 .tl-lead { stroke: var(--fail, var(--jp-error-color1, #c4392b)); }
 .tl-zoom { fill: none; stroke: var(--ink, currentColor); stroke-width: 1.5px; }
 .tl-mark { stroke: var(--ink, currentColor); stroke-width: 1.5px; }
-.tl ul { list-style: none; margin: .3rem 0 0; padding: 0; font-size: var(--tiny, 12px); color: var(--muted, inherit); }
+.tl ul { list-style: none; margin: .3rem 0 0; font-size: var(--tiny, 12px); color: var(--muted, inherit); }
+.tl.tl :is(ul, li) { padding: 0; margin-left: 0; }
 .tl-key { display: flex; flex-wrap: wrap; gap: .15rem 1rem; }
 .tl-key li { display: flex; align-items: center; gap: .4rem; }
 .tl p { margin: .4rem 0 0; font-size: var(--tiny, 12px); color: var(--muted, inherit); }

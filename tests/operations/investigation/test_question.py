@@ -25,10 +25,16 @@ def test_a_select_is_a_frame(scope: Scope) -> None:
     assert frame["first"][0] == DAY
     other = scope.sql(f"SELECT game_id, system_id FROM {name} WHERE game_date = @day", day=date(1999, 1, 1))
     assert (len(other), list(other.columns)) == (0, ["game_id", "system_id"])
+    nothing = scope.sql(f"SELECT * FROM {name} WHERE game_date = @day", day=date(1999, 1, 1))
+    assert list(nothing.columns) == [column.name for column in scope.platform.warehouse.columns(name)]
+    whole = scope.sql(f"SELECT * FROM {name} WHERE game_date = @day").dtypes
+    assert [str(whole[each]) for each in ("created_at", "is_active")] == ["datetime64[us, UTC]", "bool"]
+    assert str(scope.sql("SELECT n FROM UNNEST([9007199254740993, NULL]) AS n").dtypes["n"]) == "Int64"
 
 
 def test_no_more_rows_than_a_notebook_can_show(scope: Scope) -> None:
-    frame = scope.sql("SELECT n FROM UNNEST(GENERATE_ARRAY(1, 10500)) AS n")
+    with pytest.warns(UserWarning, match="only the first 10,000 rows are here"):
+        frame = scope.sql("SELECT n FROM UNNEST(GENERATE_ARRAY(1, 10500)) AS n")
     assert (len(frame), frame.attrs["cut"]) == (10_000, True)
     assert len(scope.sql("SELECT n FROM UNNEST(GENERATE_ARRAY(1, 10500)) AS n LIMIT 3")) == 3
 
@@ -42,6 +48,10 @@ def test_no_more_rows_than_a_notebook_can_show(scope: Scope) -> None:
         ("", "single SELECT"),
         ("SELECT FROM WHERE", "not GoogleSQL"),
         ("SELECT @who", "@who"),
+        (
+            "SELECT player AS p FROM nba_predictions.player_prop_predictions AS t WHERE t.game_date = @day",
+            "no column 'player'; did you mean player_lookup",
+        ),
     ],
 )
 def test_anything_else_is_refused_in_a_line(scope: Scope, sql: str, said: str) -> None:

@@ -2,6 +2,7 @@
 
 import socket
 import sqlite3
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -111,6 +112,12 @@ def test_over_and_silent_is_stuck_and_the_release_command_is_given(platform: Pla
     (check,) = lock_states(scope_of(platform)).checks
     assert check.verdict is Verdict.FAIL
     assert "-p release=consolidation_2026-01-17" in check.next_step
+    assert len(check.changes) == 1
+    # Where a person has to approve it, its plan is shown first, and kept for them.
+    asking = Platform(replace(platform.environment, approval="person"), platform.adapters)
+    (check,) = lock_states(scope_of(asking)).checks
+    assert check.next_step.endswith("runbook run stuck_lock_release -p release=consolidation_2026-01-17")
+    assert check.changes == ()
 
 
 def test_over_but_still_logging_is_expired_not_stuck(platform: Platform, home: Path) -> None:

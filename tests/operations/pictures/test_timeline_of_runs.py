@@ -75,7 +75,7 @@ def test_the_incident_is_two_bars_that_overlap(platform: Platform, home: Path) -
 
 def test_a_run_shows_the_picture_of_its_period_and_says_why_there_is_none(platform: Platform, home: Path) -> None:
     scope = scope_of(platform, now=NOON + timedelta(hours=1), hours=2)
-    assert scope.timeline().exhibits == ()
+    assert scope.timeline().df["Value"].tolist() == ["no consolidation was logged since 2026-01-17 11:00:00 EST"]
     logged(home, locked(0, "b1", "i-1"))
     assert scope_of(platform, now=scope.now, hours=2).timeline().exhibits == (Picture(picture(platform)),)
     path = log_path(home, "prediction-coordinator")

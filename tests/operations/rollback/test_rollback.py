@@ -17,6 +17,7 @@ import pytest
 from lib.consolidation.result import ConsolidationResult
 from lib.consolidation.upkeep.audit import ActionRecord, AuditTrail
 from lib.embedded.deployment import Revision
+from lib.embedded.logs import append_entries
 from lib.embedded.services import LocalServices
 from lib.errors import Finding, SourceUnavailable, UserError
 from lib.lock_switch import deployed_switch
@@ -29,11 +30,14 @@ from lib.operations.fences import Fence, candidates
 from lib.operations.rollback import after_rollback, checked_rollback, roll_back
 from lib.operations.scope import scope_of
 from lib.platform import Platform
+from lib.ports.logs import LogEntry
 from lib.ports.services import LATEST
 from lib.verdict.check import Check
+from lib.verdict.live import SESSION_VARIABLE
 from lib.verdict.section import Section
 from lib.verdict.verdict import Verdict
 from tests import warm
+from tests.operations.changes.forms import form_of
 from tests.operations.deployed import COORDINATOR, NEW, OLD, OLD_DAY, WORKER, having, on_google, with_two_revisions
 
 DAY = date(2026, 1, 17)
@@ -207,6 +211,28 @@ def test_half_or_wrong_an_approval_is_refused(deployed: Platform, wrong: dict[st
 def test_traffic_that_cannot_be_is_refused(deployed: Platform, revision: str, told: str) -> None:
     with pytest.raises(UserError, match=told):
         ask(deployed, service=COORDINATOR, revision=revision)
+
+
+def test_by_its_form_the_risk_stays_said_and_the_cells_below_look_at_what_was_left(
+    deployed: Platform, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SESSION_VARIABLE, "notebooks/rollback.ipynb")
+    scope = scope_of(deployed)
+    request = checked_rollback(deployed, **BACK)
+    planned = roll_back(scope, request)
+    before = {check.id: check.verdict for check in planned.checks}
+    form_of(planned).fill_in(WHY, COORDINATOR).button.click()
+    assert deployed.services.describe(COORDINATOR).routed == {OLD: 100}
+    found = {check.id: check for check in scope.verdict().checks}
+    assert {check_id: found[check_id].verdict for check_id in before} == before
+    assert "on record" in found["rollback_option"].summary
+    line = LogEntry(datetime.now(UTC), "it broke since", COORDINATOR, severity="ERROR", instance="i-1")
+    append_entries(home, COORDINATOR, [line])
+    below = after_rollback(scope, request.approval)
+    assert the_check(below, "as it was left").verdict is Verdict.PASS
+    assert the_check(below, f"Errors of {COORDINATOR}").summary.startswith("1 error line")
+    (record,) = records(deployed)
+    assert (record.reason, record.status) == (WHY, "done")
 
 
 def test_a_split_is_planned_and_carried_out(deployed: Platform) -> None:

@@ -22,6 +22,7 @@ from lib.places import ROOT
 from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.execution import execute
 from lib.runbooks.parameters import declared_parameters
+from lib.verdict.head import CELL
 from lib.words.secrets.redaction import MASK, Redactor
 from lib.words.terminal_text import without_escapes
 from tests.environments import NEEDED, local
@@ -79,6 +80,8 @@ def test_no_secret_is_archived(leaky: Path, end: str, status: RunStatus) -> None
     assert list(leaks(leaky)) == []
     notebook = json.loads((leaky / run.notebook).read_text(encoding="utf-8"))
     nbformat.validate(notebook)
+    (head,) = (cell["outputs"] for cell in notebook["cells"] if cell["id"] == CELL)
+    assert MASK in "".join(head[0]["data"]["text/html"])
     assert MASK in (leaky / run.report).read_text(encoding="utf-8")
     assert run.record.parameters["note"] == f"password={MASK}"
 

@@ -1,0 +1,43 @@
+"""`runbook lab`: the notebooks in JupyterLab."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from lib.cli import options
+from lib.cli.terminal import printable
+
+
+@click.command()
+@options.environment
+@click.option("--port", type=click.IntRange(1, 65_535), help="By default the first free one from 8888 on.")
+@click.option("--no-browser", is_flag=True, help="Only print its address.")
+def lab(environment: str, port: int | None, no_browser: bool) -> None:
+    """Open working copies of the notebooks in JupyterLab, on a page that says where to begin.
+
+    The copies are outside git, in lab/ENV of the state folder (.runbook, RUNBOOK_HOME). One that you changed is kept.
+    """
+    for needed in ("jupyterlab", "ipywidgets", "ipylab"):
+        import_module(needed)  # what is missing is named before anything is written
+
+    from lib.environment import load_environment
+    from lib.workbench.folder import START, lab_folder, prepare
+    from lib.workbench.jupyterlab import command, trust, variables
+    from lib.workbench.start import page
+
+    folder = lab_folder(load_environment(environment).name)
+    folder.claim()
+    notes = prepare(folder)
+    start_page = page(environment)
+    notes.append(folder.put(START, start_page, is_page=True))
+    trust(start_page)
+    for note in filter(None, notes):
+        click.echo(f"runbook: {printable(note)}", err=True)
+    click.echo(f"Working copies: {printable(str(folder.path))}")
+    sys.stdout.flush()
+    started = command(folder, port=port, browser=not no_browser)
+    os.execve(started[0], started, variables(folder))  # noqa: S606 - no shell, and no words of others

@@ -1,0 +1,47 @@
+"""The head of an archived notebook: how the run ended, as its record says, whatever its kernel came to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lib.archive.record import RunRecord, RunStatus
+from lib.runbooks.next_steps import first_screen
+from lib.runbooks.report import render_output
+from lib.runbooks.report_page import pictures
+from lib.verdict.conclusion import Conclusion
+from lib.verdict.head import CELL, Head, timeline_bundle
+from lib.verdict.timeline.data import MEDIA_TYPE as TIMELINE
+
+
+def with_head(notebook: Mapping[str, Any], record: RunRecord) -> Any:
+    """The notebook with the verdict below its title; as it is where it has no place for that.
+
+    Args:
+        notebook: As far as it was executed (nbformat 4), masked.
+        record: How the run ended, masked.
+    """
+    import nbformat
+
+    is_complete = record.status is RunStatus.COMPLETED
+    stopped = "" if is_complete else f"The run did not complete: {record.status.words}"
+    bundles = [Head(Conclusion(record.checks, record.headline), stopped=stopped).as_bundle()]
+    if is_complete:
+        bundles += [timeline_bundle(drawing) for drawing in _timelines(notebook, record)]
+    outputs = [{"output_type": "display_data", "metadata": {}, "data": bundle} for bundle in bundles]
+    cells = [
+        {**cell, "outputs": [*outputs, *cell.get("outputs", ())]} if _is_head(cell) else cell
+        for cell in notebook["cells"]
+    ]
+    return nbformat.from_dict({**notebook, "cells": cells})  # type: ignore[no-untyped-call]
+
+
+def _is_head(cell: Mapping[str, Any]) -> bool:
+    return bool(cell["cell_type"] == "code" and cell.get("id") == CELL)
+
+
+def _timelines(notebook: Mapping[str, Any], record: RunRecord) -> Iterator[str]:
+    """The one that the report shows below its checks, if any."""
+    for output, cell in pictures(notebook, first_screen(record.checks).check):
+        if TIMELINE in output["data"]:
+            yield str(render_output(output, cell))

@@ -1,0 +1,39 @@
+"""A question asked beside others, each for so long."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from time import monotonic
+from typing import Generic, TypeVar
+
+from lib.words.quantities import spoken_seconds
+from lib.words.text import one_line
+
+_LONGEST = 300
+_T = TypeVar("_T")
+
+
+class Asked(Generic[_T]):
+    """A question that is asked in a thread, which is left behind when it takes too long."""
+
+    def __init__(self, name: str, look: Callable[[], _T]) -> None:
+        self.name = name
+        self._found: list[_T | str] = []
+        self._look = look
+        self._began = monotonic()
+        self._thread = threading.Thread(target=self._run, name=f"start page: {name}", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._found.append(self._look())
+        except Exception as error:  # whatever it is, the page says so and the others are shown
+            self._found.append(f"could not look: {one_line(str(error) or repr(error)):.{_LONGEST}}")
+
+    def result(self, deadline: float) -> _T | str:
+        """What was found, or why nothing was."""
+        self._thread.join(max(0.0, deadline - monotonic()))
+        if self._found:
+            return self._found[0]
+        return f"could not look: no answer within {spoken_seconds(round(monotonic() - self._began, 1))}"

@@ -1,0 +1,65 @@
+"""How JupyterLab is started on the folder of working copies."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from lib import places
+from lib.runbooks.kernel import search_path
+from lib.workbench.folder import START, LabFolder
+from lib.workbench.kernels import ThisPython
+from lib.workbench.next_notebook import FOLDER_VARIABLE
+from lib.workbench.working_copy import Notebook
+
+# Defaults of settings, which a person's own stand over: no question about news, no look for updates.
+_DEFAULTS = Path(__file__).parent / "jupyter"
+_CONFIG_PATH = "JUPYTER_CONFIG_PATH"
+
+
+def command(folder: LabFolder, *, port: int | None = None, browser: bool = True) -> list[str]:
+    """What starts it, on the start page.
+
+    Args:
+        folder: What it opens.
+        port: Where it answers; None: the first free one from 8888 on.
+        browser: Whether it opens one.
+    """
+    options = [
+        f"--ServerApp.root_dir={folder.path}",
+        f"--LabApp.default_url=/lab/tree/{START}",
+        f"--ServerApp.kernel_spec_manager_class={ThisPython.__module__}.{ThisPython.__qualname__}",
+        "--MappingKernelManager.default_kernel_name=python3",
+        # Between kernels and server: what they show is not for every user of this machine.
+        "--MappingKernelManager.transport_encryption=auto",
+    ]
+    if port is not None:
+        options += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
+    if not browser:
+        options.append("--no-browser")
+    if os.geteuid() == 0:
+        options.append("--allow-root")
+    # -P: a file of the folder it is started in may be called like a module that it needs.
+    return [sys.executable, "-P", "-m", "jupyterlab", *options]
+
+
+def variables(folder: LabFolder) -> dict[str, str]:
+    """The environment in which kernels find this library, the project and the folder, and terminals `runbook`."""
+    ours = {
+        _CONFIG_PATH: _first(str(_DEFAULTS), _CONFIG_PATH),
+        "PATH": _first(str(Path(sys.executable).parent), "PATH"),
+        FOLDER_VARIABLE: str(folder.path),
+    }
+    return {**os.environ, **places.handed_down(), **search_path(), **ours}
+
+
+def _first(folder: str, variable: str) -> str:
+    return os.pathsep.join([folder, *filter(None, [os.environ.get(variable)])])
+
+
+def trust(notebook: Notebook) -> None:
+    """Have JupyterLab show its outputs as those of a cell that one has run oneself: this library has made them."""
+    from nbformat import from_dict, sign
+
+    sign.NotebookNotary().sign(from_dict(notebook))  # type: ignore[no-untyped-call]

@@ -1,0 +1,214 @@
+"""A real JupyterLab on copies of the notebooks and on a real race, driven by Chromium.
+
+`running_lab` starts the server: a port, a token, a root, settings and state of its own; nothing is left of it.
+`open_notebook` opens one in a page; an `OpenNotebook` runs cells and shows what they gave. A cell is named by its id.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import Locator, Page
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from lib import places
+from rehearsal.drills.rehearsal import find_drill
+from rehearsal.drills.stage import Stage
+
+SCREEN = {"width": 1_280, "height": 900}
+START_SECONDS = 120
+# A page, a kernel or all cells of a notebook, on a busy machine.
+PATIENCE_MS = 180_000
+
+# It ends when its own input does, and that ends with this process, however it dies.
+_ENDS_WITH_US = '"$@" & read -r _; kill $!; wait $!'
+# Nothing is fetched from elsewhere, and no dialog asks for it.
+_SETTINGS = {
+    "@jupyterlab/apputils-extension:notification": {
+        "fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True,
+    },
+}  # fmt: skip
+_PANEL = "[...jupyterapp.shell.widgets('main')].find((each) => each.context?.path === path)"
+_CELL = f"{_PANEL}.content.widgets.find((each) => each.model.id === id)"
+_IS_READY = f"""(path) => {{
+  const panel = window.jupyterapp && {_PANEL};
+  return panel?.content.widgets.length > 1 && panel.sessionContext.session?.kernel?.status === "idle";
+}}"""
+# The page shows only the cells near to where it is scrolled to.
+_SHOW = f"""async ([path, id]) => {{
+  const notebook = {_PANEL}.content;
+  const index = notebook.widgets.findIndex((each) => each.model.id === id);
+  if (index < 0) throw Error(`there is no cell ${{id}}`);
+  await notebook.scrollToItem(index, "start");
+  notebook.widgets[index].node.dataset.cell = id;
+}}"""
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A running JupyterLab.
+
+    Attributes:
+        address: Where it listens, as ``http://127.0.0.1:PORT``.
+        root: The folder that it shows: of projects, one for each notebook that is opened.
+        template: Such a project: notebooks, the local environment, and the state of the drill `race`.
+        today: The date of the race, with its duplicates, ``YYYY-MM-DD``.
+    """
+
+    address: str
+    token: str
+    root: Path
+    template: Path
+    today: str
+
+
+@dataclass(frozen=True)
+class OpenNotebook:
+    """A notebook in a page, with its kernel.
+
+    Attributes:
+        project: The folder of its project, whose state and archive no other notebook shares.
+        path: The notebook's, below the lab's root.
+    """
+
+    page: Page
+    project: Path
+    path: str
+
+    def run_all(self) -> None:
+        """Run all cells, as the menu does, and wait until the last one has ended, or one has failed."""
+        self.command("notebook:run-all-cells")
+        self.page.wait_for_function("() => window.commandHasEnded", timeout=PATIENCE_MS)
+
+    def command(self, name: str) -> None:
+        """Carry out a command of JupyterLab in this notebook; its end is not awaited."""
+        script = f"""window.commandHasEnded = false;
+            jupyterapp.shell.activateById({_PANEL}.id);
+            void jupyterapp.commands.execute(id).finally(() => {{ window.commandHasEnded = true }})"""
+        self._evaluate(script, name)
+
+    def count_of(self, cell_id: str) -> int:
+        """The number in the brackets beside a code cell; 0: it has not been run, or is running."""
+        return int(self._evaluate(f"return {_CELL}.model.executionCount ?? 0", cell_id))
+
+    def wait_for_run(self, cell_id: str, *, after: int) -> None:
+        """Wait until a code cell has been run once more; `after` is its count of before."""
+        function = f"([path, id, after]) => ({_CELL}.model.executionCount ?? 0) > after"
+        self.page.wait_for_function(function, arg=[self.path, cell_id, after], timeout=PATIENCE_MS)
+
+    def cell(self, cell_id: str) -> Locator:
+        """The cell, scrolled to: its widgets can be clicked."""
+        self.page.evaluate(_SHOW, [self.path, cell_id])
+        return self.page.locator(f'[data-cell="{cell_id}"]')
+
+    def output_of(self, cell_id: str) -> str:
+        """The text of a cell's outputs, as the page shows it."""
+        return self.cell(cell_id).locator(".jp-Cell-outputArea").inner_text()
+
+    def errors(self) -> list[str]:
+        """The cells that failed, each with its error."""
+        script = f"""return {_PANEL}.content.widgets.flatMap((cell) =>
+            (cell.model.outputs?.toJSON() ?? []).filter((output) => output.output_type === "error")
+            .map((output) => `${{cell.model.id}}: ${{output.ename}}: ${{output.evalue}}`))"""
+        return list(self._evaluate(script, ""))
+
+    @property
+    def last(self) -> str:
+        """The id of the last code cell."""
+        script = f'return {_PANEL}.content.widgets.filter((each) => each.model.type === "code").at(-1).model.id'
+        return str(self._evaluate(script, ""))
+
+    def _evaluate(self, script: str, cell_id: str) -> Any:
+        return self.page.evaluate(f"([path, id]) => {{ {script} }}", [self.path, cell_id])
+
+
+def open_notebook(page: Page, lab: Lab, name: str) -> OpenNotebook:
+    """Open a notebook, by its name without the ending, in a project of its own, and wait for its kernel.
+
+    Args:
+        page: A new one, since JupyterLab does not leave a notebook that was changed.
+    """
+    project = lab.root / secrets.token_hex(4)
+    shutil.copytree(lab.template, project)
+    path = f"{project.name}/notebooks/{name}.ipynb"
+    page.goto(f"{lab.address}/lab/workspaces/{project.name}/tree/{path}?token={lab.token}", timeout=PATIENCE_MS)
+    page.wait_for_function(_IS_READY, arg=path, timeout=PATIENCE_MS)
+    return OpenNotebook(page, project, path)
+
+
+@contextmanager
+def running_lab(folder: Path) -> Iterator[Lab]:
+    """A server for the length of the ``with`` block, with its kernels; everything of it is in the folder."""
+    root, template, config = (folder / name for name in ("root", "template", "config"))
+    root.mkdir()
+    (config / "labconfig").mkdir(parents=True)
+    (config / "labconfig" / "default_setting_overrides.json").write_text(json.dumps(_SETTINGS), encoding="utf-8")
+    today = _set_up_project(template)
+    # Where a kernel finds its state is its notebook's project, as it is for people.
+    inherited = {name: value for name, value in os.environ.items() if name not in places.NAMED}
+    variables = {
+        **inherited, "PYTHONPATH": str(places.ROOT), "JUPYTER_CONFIG_DIR": str(config),
+        "JUPYTER_DATA_DIR": str(folder / "data"), "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        "IPYTHONDIR": str(folder / "ipython"),
+    }  # fmt: skip
+    token = secrets.token_hex(8)
+    with _started(folder / "log", root, token, variables) as address:
+        yield Lab(address, token, root, template, today)
+
+
+def _set_up_project(folder: Path) -> str:
+    """The date of its race."""
+    environments = folder / "params" / "environments"
+    environments.mkdir(parents=True)
+    shutil.copy(places.ROOT / "params" / "environments" / "local.yaml", environments)
+    shutil.copytree(places.ROOT / "notebooks", folder / "notebooks")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RUNBOOK_PROJECT", str(folder))
+        for name in ("RUNBOOK_HOME", "RUNBOOK_OUTPUTS"):
+            patch.delenv(name, raising=False)
+        stage = Stage(places.home())
+        find_drill("race").set_up(stage)
+        return str(stage.today)
+
+
+@contextmanager
+def _started(log: Path, root: Path, token: str, variables: dict[str, str]) -> Iterator[str]:
+    options = [
+        f"--ServerApp.root_dir={root}", f"--IdentityProvider.token={token}", "--ServerApp.ip=127.0.0.1",
+        "--ServerApp.port=0", "--ServerApp.open_browser=False", "--ServerApp.allow_root=True",
+        "--ServerApp.terminals_enabled=False", "--LabApp.expose_app_in_browser=True",
+    ]  # fmt: skip
+    command = ["sh", "-c", _ENDS_WITH_US, "sh", sys.executable, "-m", "jupyterlab", *options]
+    with log.open("wb") as output, subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=output, stderr=output, cwd=root, env=variables
+    ):  # fmt: skip
+        yield _address(log)
+        # Leaving the block closes the shell's input and waits for it.
+
+
+@retry(
+    stop=stop_after_delay(START_SECONDS),
+    wait=wait_fixed(0.1),
+    retry=retry_if_exception_type((OSError, AssertionError)),
+    reraise=True,
+)
+def _address(log: Path) -> str:
+    """Where the server says that it listens, once it does."""
+    text = log.read_text(encoding="utf-8", errors="replace")
+    found = re.search(r"http://127\.0\.0\.1:\d+", text)
+    assert found, text[-2_000:]
+    urlopen(f"{found[0]}/api").close()  # noqa: S310
+    return found[0]

@@ -1,0 +1,75 @@
+"""A plan in JupyterLab: nothing is done by running cells; by its form, just what the command would have done."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from lib import places
+from tests import warm
+from tests.browser.jupyterlab.lab import PATIENCE_MS, Lab, OpenNotebook, open_notebook
+from tests.operations.changes.forms import lasting
+
+WHY = "the race of <b>two</b> batches"
+PLAN = "step-6-repair"
+
+
+def runbook(project: Path, *words: str) -> str:
+    """What the command prints in the project."""
+    inherited = {name: value for name, value in os.environ.items() if name not in places.NAMED}
+    found = warm.run([sys.executable, "-m", "lib.cli", *words], env={**inherited, "RUNBOOK_PROJECT": str(project)})
+    assert found.returncode == 0, found.stderr
+    return found.stdout
+
+
+def on_record(project: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(runbook(project, "audit", "--json").splitlines()[-1])["actions"]
+    return found
+
+
+def filled_in(notebook: OpenNotebook, reason: str, target: str) -> Locator:
+    """The form below the plan."""
+    form = notebook.cell(PLAN).locator(".plan-form")
+    expect(form).to_contain_text("Nothing has been changed yet", timeout=PATIENCE_MS)
+    form.get_by_label("Why").fill(reason)
+    form.get_by_label("to confirm").fill(target)
+    return form
+
+
+@pytest.mark.long
+def test_the_race_is_repaired_by_its_form_as_by_the_command(page: Page, lab: Lab) -> None:
+    notebook = open_notebook(page, lab, "duplicate_diagnosis")
+    twin = lab.root / f"{notebook.project.name}-twin"
+    shutil.copytree(notebook.project, twin)
+    for _ in range(2):  # filled in, and all cells run again: that changes nothing, and the form is a new one
+        notebook.run_all()
+        form = filled_in(notebook, WHY, "another date")
+        button = form.get_by_role("button", name=f"Repair {lab.today}")
+        expect(button).to_be_disabled()
+        form.get_by_label("to confirm").fill(lab.today)
+        expect(button).to_be_enabled()
+    assert notebook.errors() == []
+    assert on_record(notebook.project) == []
+    found = re.search(r"plan=(\S+)", notebook.output_of(PLAN))
+    assert found
+    button.click()
+    expect(form).to_contain_text("Audit record", timeout=PATIENCE_MS)
+    expect(form).to_contain_text(WHY)
+    assert notebook.output_of(PLAN).startswith("PASS Repair: done, read back and on record")
+    runbook(twin, "repair", "apply", "--date", lab.today, "--plan", found[1], "--reason", WHY)
+    (ours,), (theirs,) = on_record(notebook.project), on_record(twin)
+    assert lasting(ours) == lasting(theirs)
+    before, planned = notebook.count_of(notebook.last), notebook.count_of(PLAN)
+    form.get_by_role("button", name="Run the cells below to look again").click()
+    notebook.wait_for_run(notebook.last, after=before)
+    assert notebook.count_of(PLAN) == planned
+    assert notebook.output_of("step-7-verify").startswith("PASS Duplicates: none")
+    assert "PASS" in notebook.output_of(notebook.last)

@@ -1,0 +1,59 @@
+"""Small notebooks in a folder of their own, and what a person does to their working copies."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+PARAMETERS = 'environment: str = "local"  # where\ndate: str = "today"  # which date'
+
+
+def write_original(path: Path, text: str = "") -> None:
+    """A runbook with a title, parameters, and a cell of that text."""
+    cells: list[dict[str, Any]] = [
+        {"cell_type": "markdown", "id": "title", "metadata": {}, "source": f"# {path.stem}?\n\n**Run it** at noon."},
+        _code("parameters", PARAMETERS, ["parameters"]),
+        _code("step", f"# {text}"),
+    ]
+    metadata = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}))
+
+
+def _code(name: str, source: str, tags: list[str] | None = None) -> dict[str, Any]:
+    metadata = {"tags": tags} if tags else {}
+    return {
+        "cell_type": "code",
+        "id": name,
+        "metadata": metadata,
+        "source": source,
+        "outputs": [],
+        "execution_count": None,
+    }
+
+
+def edit(path: Path, text: str) -> None:
+    """What JupyterLab saves when a person has written into the last cell."""
+    notebook = json.loads(path.read_text())
+    notebook["cells"][-1]["source"] = [f"# {text}"]
+    path.write_text(json.dumps(notebook))
+
+
+def run(path: Path) -> None:
+    """What JupyterLab saves when a person has only run it."""
+    notebook = json.loads(path.read_text())
+    output = {"output_type": "stream", "name": "stdout", "text": "seen"}
+    notebook["cells"][-1] |= {"outputs": [output], "execution_count": 3}
+    notebook["cells"][-1]["metadata"]["execution"] = {"shell.execute_reply": "2026-11-29T13:00:00Z"}
+    notebook["metadata"]["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    path.write_text(json.dumps(notebook))
+
+
+def sources(path: Path) -> tuple[str, ...] | str:
+    """All that a person reads as code and prose; of a damaged file its text."""
+    text = path.read_text()
+    try:
+        return tuple("".join(cell["source"]) for cell in json.loads(text)["cells"])
+    except (ValueError, KeyError, TypeError):
+        return text
