@@ -201,7 +201,7 @@ class SqliteLockStore:
             return [_load(json.loads(row["entry"])) for row in rows]
 
     def add(self, entry: Entry) -> bool:
-        with self._connection() as connection:
+        with self._connection as connection:
             # The use of an approval must outlast a power cut.
             connection.execute("PRAGMA synchronous = FULL")
             try:
@@ -211,7 +211,7 @@ class SqliteLockStore:
                 connection.execute(_SYNCHRONOUS)
 
     def entries(self, plan: str) -> list[Entry]:
-        with self._connection() as connection:
+        with self._connection as connection:
             rows = connection.execute(
                 "SELECT * FROM approvals WHERE plan = ? ORDER BY kind LIMIT ?", (plan, MOST_ENTRIES)
             )
