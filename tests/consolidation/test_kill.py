@@ -43,7 +43,7 @@ class Coordinator:
         self._said = os.fdopen(said)
         with os.fdopen(output, "w") as output_file:
             command = [sys.executable, "-c", _CONSOLIDATE, str(folder), str(LEASE_SECONDS)]
-            self._process = Command(command, stdout=output_file, stderr=sys.__stderr__)
+            self._process = Command(command, stdout=output_file, stderr=sys.__stderr__, env=os.environ)
 
     def start(self, batch_id: str) -> None:
         """Return when it has the lock."""
