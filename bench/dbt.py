@@ -22,8 +22,8 @@ _ENVIRONMENT = ROOT / ".venv-dbt" / "bin"
 _PROJECT = ROOT / "bench" / "dbt_project"
 _TABLES = 15
 _COMMAND = (
-    "DuckDB imports pandas as soon as a value is bound in a statement, which is a third of the command; "
-    "the statements' translation is the rest of what a service does once"
+    "two thirds of it are imports and the statements' translation, which a service does once: sqlglot, pydantic, "
+    "click, DuckDB; the rest is the call itself"
 )
 
 
@@ -32,8 +32,8 @@ def results(setting: Setting) -> Iterator[Result]:
         why = f"`{ROOT.name}/.venv-dbt` is missing; `make bench` installs bench/dbt_project/requirements.txt there"
         yield Result("consolidation", "dbt with dbt-duckdb", "", "", "", "UNKNOWN", is_reached=False, why=why)
         return
-    sizes = [(587, 1 / 5, 7), *([] if setting.quick else [(1_000_000, 1.0, 3)])]
-    for rows, limit, rounds in sizes:
+    sizes = [(587, 1 / 5, 1 / 6, 7), *([] if setting.quick else [(1_000_000, 1.0, 1.0, 3)])]
+    for rows, limit, command_limit, rounds in sizes:
         batch = Batch(setting.folder / str(rows), rows, _TABLES).make()
         yield compared(
             f"consolidation of {rows:,} rows from {_TABLES} tables, as a call",
@@ -46,7 +46,7 @@ def results(setting: Setting) -> Iterator[Result]:
         yield compared(
             f"the same {rows:,} rows, as a command",
             "`dbt build`",
-            Ratio(limit),
+            Ratio(command_limit),
             partial(_commanded_ours, batch, setting),
             partial(_commanded_dbt, batch, setting.folder / "theirs"),
             rounds=setting.rounds(rounds),

@@ -1,4 +1,4 @@
-"""So many times taking and releasing a lock: ours, the usual way, and the least that can be asked."""
+"""So many times taking and releasing a lock: ours, and the least that can be asked."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lib.errors import Unavailable
+from lib.locking.lease import LOCK_TIMEOUT_SECONDS
 from lib.locking.lock import ConsolidationLock
-from lib.locking.store import LockStore
+from lib.locking.store import Claim, LockStore
 
 _PROJECT = "bench"
 _KEY = "consolidation_2026-01-17"
@@ -69,33 +70,17 @@ def bare_sqlite_cycles(path: Path, count: int) -> Cycles:
     return _repeated(cycle, count)
 
 
-def usual_firestore_cycles(count: int) -> Cycles:
-    """The usual way, also that of the services' old lock: look and write in a transaction, and delete."""
-    from google.cloud import firestore
-
-    client = firestore.Client(project=_PROJECT)
-    document = client.collection("usual_locks").document(_KEY)
-
-    @firestore.transactional
-    def take(transaction: firestore.Transaction) -> None:
-        if not document.get(transaction=transaction).exists:
-            transaction.set(document, {"holder": "bench"})
-
-    def cycle() -> None:
-        take(client.transaction())
-        document.delete()
-
-    return _repeated(cycle, count)
-
-
 def bare_firestore_cycles(count: int) -> Cycles:
-    """The least that can be asked: create, and delete."""
+    """The least that can be asked: create the same document, and delete it."""
     from google.cloud import firestore
+
+    from lib.gcp.firestore_documents import lock_fields
 
     document = firestore.Client(project=_PROJECT).collection("bare_locks").document(_KEY)
+    fields = lock_fields(Claim(_KEY, "bench", "bench", LOCK_TIMEOUT_SECONDS, "bench"))
 
     def cycle() -> None:
-        document.create({"holder": "bench"})
+        document.create(fields)
         document.delete()
 
     return _repeated(cycle, count)

@@ -11,14 +11,16 @@ from functools import partial
 from pathlib import Path
 from time import perf_counter
 
-from bench.measure import Sample, command
-from bench.result import Difference, Ratio, Result, compared
+from bench.batch import DAY, Batch
+from bench.measure import Sample, Side, command
+from bench.result import Difference, Ratio, Result, compared, within
 from bench.setting import RUNBOOK, Setting
 from lib.places import ROOT
 
 FIVE = ("deploy_verify", "day1_monitoring", "duplicate_diagnosis", "stuck_lock_release", "week2_performance_review")
 _BIN = Path(sys.executable).parent
 _NOTEBOOKS = ROOT / "notebooks"
+_MANY = "each table's rows are looked for in the main table, by statements over 200 tables, which take a second each"
 _FAIL_IS_AN_ANSWER = (0, 1)
 _USUAL_NIGHT = """
 from lib import places
@@ -52,6 +54,14 @@ def results(setting: Setting) -> Iterator[Result]:
         rounds=setting.rounds(5),
         why="half of it is the kernel's start, a third what the runner imports before it; the rest is report and site",
     )
+    if not setting.quick:
+        yield within(f"`{FIVE[1]}` with 6,000 staging tables", 15.0, Side([_with_many_tables(setting)]), why=_MANY)
+
+
+def _with_many_tables(setting: Setting) -> Sample:
+    home = Batch(setting.folder / "many", 60_000, 6_000).make().folder
+    arguments = [RUNBOOK, "run", FIVE[1], "-p", f"date={DAY}"]
+    return command(arguments, variables={**setting.variables, "RUNBOOK_HOME": str(home)}, expected=(0, 1, 3))
 
 
 def _play_a_usual_night(setting: Setting) -> None:

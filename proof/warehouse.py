@@ -40,8 +40,9 @@ from lib.consolidation.warehouse import (
     TransactionOutcome,
 )
 from lib.embedded.duckdb_connection import translated_errors
-from lib.embedded.duckdb_transaction import gathered, open_transaction, rows_of, take
+from lib.embedded.duckdb_transaction import open_transaction, rows_of, take
 from lib.embedded.duckdb_warehouse import DuckdbWarehouse
+from lib.embedded.gathering import gathered
 from lib.embedded.googlesql import to_googlesql_type
 from lib.errors import RunbookError
 from proof.faults import Faults

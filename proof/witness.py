@@ -110,9 +110,11 @@ class ObservedLock(ConsolidationLock):
         self._on_lease = on_lease
         self._on_refusal = on_refusal
 
-    def _take(self, game_date: date, batch_id: str, max_wait_seconds: float) -> Lease:
+    def _take(
+        self, game_date: date, batch_id: str, max_wait_seconds: float, before_waiting: Callable[[], None]
+    ) -> Lease:
         try:
-            lease = super()._take(game_date, batch_id, max_wait_seconds)
+            lease = super()._take(game_date, batch_id, max_wait_seconds, before_waiting)
         except LockAcquisitionError:
             self._on_refusal(game_date)
             raise

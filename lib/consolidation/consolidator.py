@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -171,17 +171,18 @@ class BatchConsolidator:
 
     def _result(self, look: Callable[[], StagedBatch], how: _How) -> ConsolidationResult:
         started = perf_counter()
-        with self._warehouse.session():
+        with ExitStack() as session:
+            session.enter_context(self._warehouse.session())
             found = look()
-        if not found.to_merge:
-            result = self._merge.already_consolidated(found, cleanup=how.drops)
-        elif how.dry_run:
-            result = self._dry_run(found)
-        else:
-            with self._lock(found, how) as lease:
-                result = self._consolidate(found, look, lease, how)
-                if lease is not None:
-                    result = replace(result, lock_wait_ms=lease.waited_seconds * 1000)
+            if not found.to_merge:
+                result = self._merge.already_consolidated(found, cleanup=how.drops)
+            elif how.dry_run:
+                result = self._dry_run(found)
+            else:
+                with self._lock(found, how, session.close) as lease:
+                    result = self._consolidate(found, look, lease, how, session)
+                    if lease is not None:
+                        result = replace(result, lock_wait_ms=lease.waited_seconds * 1000)
         return replace(result, total_ms=(perf_counter() - started) * 1000)
 
     def _patience(self, how: _How) -> float:
@@ -195,25 +196,31 @@ class BatchConsolidator:
             raise spec_changed(self._warehouse, self._spec)
         return found
 
-    def _lock(self, found: StagedBatch, how: _How) -> AbstractContextManager[Lease | None]:
+    def _lock(
+        self, found: StagedBatch, how: _How, before_waiting: Callable[[], None]
+    ) -> AbstractContextManager[Lease | None]:
         if not how.use_lock or not self._takes_lock():
             why = "it is switched off" if how.use_lock else "as asked"
             logger.warning("Consolidating batch=%s without the lock, %s; the fence guards it", found.batch_id, why)
             return nullcontext()
         return self._locks.acquire(
-            game_date=found.game_date, batch_id=found.batch_id, max_wait_seconds=self._patience(how)
+            game_date=found.game_date,
+            batch_id=found.batch_id,
+            max_wait_seconds=self._patience(how),
+            before_waiting=before_waiting,
         )
 
     def _consolidate(
-        self, found: StagedBatch, look: Callable[[], StagedBatch], lease: Lease | None, how: _How
+        self, found: StagedBatch, look: Callable[[], StagedBatch], lease: Lease | None, how: _How, session: ExitStack
     ) -> ConsolidationResult:
+        """Merge it in the session in which it was found; each further attempt in one of its own."""
         # What was found before the lock is as good as what would be found now, unless a rival was waited for;
         # should one have come between all the same, the transaction refuses.
         at_hand = [] if lease is not None and lease.had_to_wait else [found]
         patience_seconds = self._patience(how)
 
         def attempt() -> ConsolidationResult:
-            with self._warehouse.session():
+            with session, self._warehouse.session():
                 now = at_hand.pop() if at_hand else look()
                 if not now.to_merge:
                     return self._merge.already_consolidated(now, cleanup=how.cleanup)

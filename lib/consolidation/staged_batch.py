@@ -51,10 +51,16 @@ class StagedBatch:
         """What the ledger records of the tables to merge."""
         return [ledger_entry(table.table, self.game_date, self.dates_of.get(table, 1)) for table in self.to_merge]
 
-    @property
+    @cached_property
     def listed_at(self) -> datetime:
         """The warehouse's time before anything that was read of the tables."""
         return min(table.listed_at for table in self.listed)
+
+    @property
+    def waiting(self) -> list[StagingTable]:
+        """Those of them that are to be merged."""
+        wanted = set(self.to_merge)
+        return [table for table in self.listed if table.name in wanted]
 
     @cached_property
     def _versions(self) -> dict[TableName, str]:
@@ -127,10 +133,8 @@ def _check_whole(batch: StagedBatch) -> None:
 
 def _check_remembered(spec: TableSpec, batch: StagedBatch) -> None:
     """Raise for a table whose run may have expired from the ledger."""
-    for table in batch.listed:
-        if table.name not in batch.to_merge or table.changed_at is None:
-            continue
-        if not spec.retention.remembers(table.changed_at, batch.listed_at):
+    for table in batch.waiting:
+        if table.changed_at is not None and not spec.retention.remembers(table.changed_at, batch.listed_at):
             raise StagedDataError(
                 f"staging table {table.name} of batch {batch.batch_id} was last written {table.changed_at:%Y-%m-%d}, "
                 f"and the ledger keeps {spec.retention.ledger_days} days, so it may have been merged; nothing was "
@@ -151,7 +155,7 @@ def gather_rows(warehouse: Warehouse, spec: TableSpec, batch: StagedBatch) -> Ga
     _check_remembered(spec, batch)
     main = warehouse.columns(spec.table)
     check_spec(spec, main)
-    columns = {table.name: table.columns for table in batch.listed if table.name in batch.to_merge}
+    columns = {table.name: table.columns for table in batch.waiting}
     relation = spec.table.sibling(f"_gathered_{uuid.uuid4().hex[:12]}")
     groups = staged_groups(columns, relation)
     for group, members in groups.items():

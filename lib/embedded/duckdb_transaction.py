@@ -1,20 +1,19 @@
-"""One transaction in DuckDB: its steps, taken one by one, and the tables gathered for it."""
+"""One transaction in DuckDB, and its steps, taken one by one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
 
-from lib.consolidation.errors import RequirementFailed, SourceVanished
+from lib.consolidation.errors import RequirementFailed
 from lib.consolidation.identifiers import TableName
 from lib.consolidation.requirements import failed_requirement
 from lib.consolidation.warehouse import Parameters, Require, Row, Step
 from lib.embedded.binding import run
-from lib.embedded.duckdb_connection import is_missing_table
 from lib.embedded.googlesql import bind
 
 
@@ -39,32 +38,17 @@ def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
         return
 
 
-@contextmanager
-def gathered(
-    connection: duckdb.DuckDBPyConnection, gather: Mapping[TableName, Sequence[TableName]] | None
-) -> Iterator[None]:
-    """Views that live only inside the transaction: nothing is copied."""
-    for relation, tables in (gather or {}).items():
-        union = " UNION ALL ".join(f"FROM {quoted(table)}" for table in tables)
-        try:
-            connection.execute(f"CREATE VIEW {quoted(relation)} AS {union}")
-        except duckdb.CatalogException as error:
-            if not is_missing_table(error):
-                raise
-            raise SourceVanished(f"a staging table of {relation} is gone: {error}") from error
-    yield
-    for relation in gather or {}:
-        connection.execute(f"DROP VIEW {quoted(relation)}")
-
-
-def take(connection: duckdb.DuckDBPyConnection, step: Step, parameters: Parameters) -> None:
+def take(
+    connection: duckdb.DuckDBPyConnection, step: Step, parameters: Parameters, relations: Iterable[TableName] = ()
+) -> None:
+    """Take the step; `relations` are those that were gathered for it."""
     if isinstance(step, Require):
-        holds = run(connection, *bind(f"SELECT {step.sql}", parameters)).fetchone()
+        holds = run(connection, *bind(f"SELECT {step.sql}", parameters, relations)).fetchone()
         if holds is None or holds[0] is not True:
             raise RequirementFailed(step.code)
         return
     try:
-        changed = run(connection, *bind(step.sql, parameters))
+        changed = run(connection, *bind(step.sql, parameters, relations))
     except duckdb.InvalidInputException as error:
         if refused := failed_requirement(str(error), [step]):
             raise refused from error
@@ -86,8 +70,3 @@ def _value(value: Any, *, is_array: bool) -> Any:
     if isinstance(value, datetime) and value.tzinfo:
         return value.astimezone(UTC)
     return [] if is_array and value is None else value
-
-
-def quoted(table: TableName) -> str:
-    """Both parts are plain identifiers (see `TableName`)."""
-    return f'"{table.dataset}"."{table.table}"'

@@ -36,7 +36,8 @@ from lib.embedded.duckdb_connection import (
     second_connection,
     translated_errors,
 )
-from lib.embedded.duckdb_transaction import gathered, open_transaction, quoted, rows_of, take
+from lib.embedded.duckdb_transaction import open_transaction, rows_of, take
+from lib.embedded.gathering import gathered, quoted
 from lib.embedded.googlesql import bind, to_duckdb_type, to_googlesql_type, type_parameters
 from lib.embedded.job_marks import marked
 from lib.ports.jobs import QueryCost
@@ -123,7 +124,7 @@ class DuckdbWarehouse:
     ) -> list[Row]:
         self.costs.append(QueryCost(sql))
         with self.connection() as connection, open_transaction(connection), gathered(connection, gather):
-            return rows_of(run(connection, *bind(sql, parameters or {})))
+            return rows_of(run(connection, *bind(sql, parameters or {}, gather or ())))
 
     def columns(self, table: TableName) -> tuple[Column, ...]:
         found = self.columns_of([table])
@@ -226,7 +227,7 @@ class DuckdbWarehouse:
             tell_begun()
             for step in steps:
                 started = perf_counter()
-                take(connection, step, parameters)
+                take(connection, step, parameters, gather or ())
                 if isinstance(step, Execute):
                     elapsed_ms[step.name] = (perf_counter() - started) * 1000
         return TransactionOutcome(job_id=job_id, elapsed_ms=elapsed_ms)

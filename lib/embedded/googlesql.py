@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 import sqlglot
 from sqlglot import exp
 
+from lib.consolidation.identifiers import TableName
 from lib.consolidation.warehouse import Parameters, Value
+from lib.embedded.newest_of_each import sorted_where_needed
 
 _TYPES = {
     "STRING": "VARCHAR",
@@ -23,6 +26,7 @@ _TYPES = {
     "JSON": "JSON",
 }
 _NUMERIC = (38, 9)
+_STAND_IN = "stand-in"  # what no dataset is called: see `TableName`
 _DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)(?:\[\])?")
 _NAMES = {
     "VARCHAR": "STRING",
@@ -46,7 +50,7 @@ def translate(sql: str) -> tuple[str, frozenset[str]]:
     """The statement in DuckDB's SQL, and the names of the parameters in it."""
     tree = duckdb_tree(sql)
     names = frozenset(parameter.name for parameter in tree.find_all(exp.Parameter))
-    return tree.sql(dialect="duckdb"), names
+    return tree.transform(sorted_where_needed, copy=False).sql(dialect="duckdb", copy=False), names
 
 
 def duckdb_tree(sql: str) -> exp.Expr:
@@ -74,17 +78,27 @@ def _counted(node: exp.Expr) -> exp.Expr:
 
 
 def _partitioned_by_number(node: exp.Expr) -> exp.Expr:
-    """``PARTITION BY CAST(number + 0 AS STRING)``: only BigQuery needs the text, and it takes DuckDB a fifth longer."""
+    """``PARTITION BY CAST(number + 0 AS STRING)``: only BigQuery needs more than the number; to DuckDB -0.0 is 0.0."""
     if isinstance(node, exp.Window):
         for part in node.args.get("partition_by") or []:
             if isinstance(part, exp.Cast) and part.is_type("text") and isinstance(part.this, exp.Add):
-                part.replace(part.this)
+                part.replace(part.this.this)
     return node
 
 
-def bind(sql: str, parameters: Parameters) -> tuple[str, dict[str, Value]]:
-    """The translated statement with just the parameters that it uses."""
+def bind(sql: str, parameters: Parameters, passing: Iterable[TableName] = ()) -> tuple[str, dict[str, Value]]:
+    """The translated statement with just the parameters that it uses.
+
+    Args:
+        passing: Tables that are there for this statement only. Their names differ each time, and to translate
+            the same statement once for each takes longer than to run it.
+    """
+    relations = list(passing)
+    for number, relation in enumerate(relations):
+        sql = sql.replace(relation.sql, f"`{_STAND_IN}`.`{number}`")
     translated, names = translate(sql)
+    for number, relation in enumerate(relations):
+        translated = translated.replace(f'"{_STAND_IN}"."{number}"', f'"{relation.dataset}"."{relation.table}"')
     return translated, {name: parameters[name] for name in names}
 
 

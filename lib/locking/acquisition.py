@@ -29,13 +29,25 @@ _AFTER_A_FAILURE_SECONDS = 0.5
 
 
 class Acquisition:
-    """A claim on its way to becoming a lease."""
+    """A claim on its way to becoming a lease.
 
-    def __init__(self, store: LockStore, claim: Claim, timing: LeaseTiming, monotonic: Callable[[], float]) -> None:
+    Args:
+        before_waiting: Called before each wait.
+    """
+
+    def __init__(
+        self,
+        store: LockStore,
+        claim: Claim,
+        timing: LeaseTiming,
+        monotonic: Callable[[], float],
+        before_waiting: Callable[[], None] = lambda: None,
+    ) -> None:
         self._store = store
         self._claim = claim
         self._timing = timing
         self._monotonic = monotonic
+        self._before_waiting = before_waiting
 
     def run(self, max_wait_seconds: float) -> Lease:
         """Try until the lock is ours or the time is up; 0 tries once.
@@ -69,6 +81,7 @@ class Acquisition:
 
     def _rest(self, error: LockServiceUnavailable, at_most_seconds: float) -> None:
         logger.warning("Acquiring %s got no answer, trying again: %s", self._claim.lock_key, error)
+        self._before_waiting()
         is_lost = isinstance(error, LockOutcomeUnknown)
         time.sleep(min(_AFTER_A_LOST_ANSWER_SECONDS if is_lost else _AFTER_A_FAILURE_SECONDS, at_most_seconds))
 
@@ -113,6 +126,7 @@ class Acquisition:
 
     def _wait(self, seen: Observation, at_most_seconds: float) -> None:
         assert seen.record is not None
+        self._before_waiting()
         just_after_expiry = max(0.0, seen.seconds_until_expiry) + 0.001
         look_again = _LONGEST_LOOK_AWAY_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311
         self._store.wait_for_change(seen.record, min(at_most_seconds, just_after_expiry, look_again))

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from lib.locking.errors import LockServiceUnavailable
 from lib.locking.lease import Lease
@@ -47,7 +48,8 @@ class Heartbeat:
             self._due[lease] = time.monotonic() + self._pause_seconds
             # After a fork the thread is another process's.
             if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._beat, name=f"heartbeat {lease.lock_key}", daemon=True)
+                beat = partial(self._beat, self._due[lease])
+                self._thread = threading.Thread(target=beat, name=f"heartbeat {lease.lock_key}", daemon=True)
                 self._thread.start()
 
     def _end(self, lease: Lease) -> None:
@@ -55,7 +57,10 @@ class Heartbeat:
             self._due.pop(lease, None)
             self._changed.wait_for(lambda: self._renewing is not lease)
 
-    def _beat(self) -> None:
+    def _beat(self, first_due: float) -> None:
+        """Until then it sleeps even if its lease is gone: it would end, to be started again for each short lease."""
+        with self._changed:
+            self._changed.wait(first_due - time.monotonic())
         while lease := self._next():
             is_kept = _renewed(lease)
             with self._changed:

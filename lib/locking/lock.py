@@ -89,7 +89,12 @@ class ConsolidationLock:
 
     @contextmanager
     def acquire(
-        self, *, game_date: str | date, batch_id: str, max_wait_seconds: float | None = None
+        self,
+        *,
+        game_date: str | date,
+        batch_id: str,
+        max_wait_seconds: float | None = None,
+        before_waiting: Callable[[], None] = lambda: None,
     ) -> Iterator[Lease]:
         """Hold the lock of a date for the length of the ``with`` block.
 
@@ -97,6 +102,7 @@ class ConsolidationLock:
             game_date: The date, ``YYYY-MM-DD``.
             batch_id: The work; for people and logs.
             max_wait_seconds: How long to wait for another holder; 0 tries once.
+            before_waiting: Called before each wait, to let go of what others need meanwhile.
 
         Raises:
             LockAcquisitionError: Held by another for all of that time.
@@ -104,7 +110,7 @@ class ConsolidationLock:
             LeaseLost: At the end of the block, when the lease was lost in it.
         """
         wait = self.max_wait_seconds if max_wait_seconds is None else max_wait_seconds
-        lease = self._take(checked_game_date(game_date), batch_id, wait)
+        lease = self._take(checked_game_date(game_date), batch_id, wait, before_waiting)
         still_ours = True
         try:
             with self._heartbeat.keeps(lease):
@@ -115,7 +121,9 @@ class ConsolidationLock:
         if not still_ours:
             lease.ensure_held()
 
-    def _take(self, game_date: date, batch_id: str, max_wait_seconds: float) -> Lease:
+    def _take(
+        self, game_date: date, batch_id: str, max_wait_seconds: float, before_waiting: Callable[[], None]
+    ) -> Lease:
         claim = Claim(
             lock_key=self.key_for(game_date),
             holder_id=uuid.uuid4().hex,
@@ -124,7 +132,7 @@ class ConsolidationLock:
             host=host(),
         )
         logger.info("🔒 Acquiring consolidation lock for %s=%s, batch=%s", self._date_column, game_date, batch_id)
-        return Acquisition(self.store, claim, self.timing, self._monotonic).run(max_wait_seconds)
+        return Acquisition(self.store, claim, self.timing, self._monotonic, before_waiting).run(max_wait_seconds)
 
     def _let_go(self, lease: Lease) -> bool:
         """Release; False when the record was found to be someone else's."""

@@ -30,7 +30,8 @@ class StagingProofs:
         """
         platform = self._platform
         unknown = [table for table in listed if (table.name, table.version) not in self._known]
-        unknown_fresh = [table for table in unknown if table in fresh]
-        found = prove_waiting(platform.warehouse, platform.table, unknown, unknown_fresh)
+        unknown_fresh = {*unknown}.intersection(fresh)
+        with platform.warehouse.session():
+            found = prove_waiting(platform.warehouse, platform.table, unknown, unknown_fresh)
         self._known |= {(one.table.name, one.table.version): one for one in found}
         return [replace(self._known[table.name, table.version], table=table) for table in listed]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from lib.consolidation.consolidator import BatchConsolidator
@@ -17,7 +20,10 @@ from lib.consolidation.result import ConsolidationStatus
 from lib.consolidation.staging import staging_backlog
 from lib.consolidation.warehouse import Execute, staging_note
 from lib.embedded.adapters import MAIN_TABLE
+from lib.embedded.sqlite_locks import SqliteLockStore
 from lib.locking.errors import LeaseLost, LockAcquisitionError
+from lib.locking.lock import ConsolidationLock
+from lib.locking.store import Claim, LockRecord
 from tests.consolidation.world import DAY, HookedWarehouse, World, converted, later, prediction, predictions, quoted
 
 
@@ -70,6 +76,28 @@ def test_a_held_lock_is_an_error_and_without_the_lock_the_fence_is_enough(world:
             world.consolidate(max_wait_seconds=0)
         assert world.table() == []
         assert world.consolidate(use_lock=False).inserted == 3
+
+
+def test_the_file_is_free_for_others_while_the_lock_is_waited_for(world: World) -> None:
+    opened = []
+
+    class HeldOnce(SqliteLockStore):
+        def wait_for_change(self, seen: LockRecord, timeout_seconds: float) -> None:
+            open_it = [
+                sys.executable,
+                "-c",
+                "import sys, duckdb; duckdb.connect(sys.argv[1])",
+                str(world.warehouse.path),
+            ]
+            opened.append(subprocess.run(open_it, check=False).returncode)
+            assert self.delete(seen)
+
+    world.stage(predictions(3))
+    store = HeldOnce(world.folder / "locks.sqlite")
+    assert store.create(Claim(world.spec.lock_key(DAY), "another", "another", 300.0, "host:1"))
+    locks = ConsolidationLock("test", store=store, key_for=world.spec.lock_key)
+    result = BatchConsolidator(world.warehouse, locks, world.spec).consolidate_batch(batch_id="batch_1", game_date=DAY)
+    assert (opened, result.inserted) == ([0], 3)
 
 
 def test_late_staging_tables_are_left_for_the_next_call(world: World) -> None:

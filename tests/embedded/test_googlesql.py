@@ -6,9 +6,11 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lib.embedded.googlesql import translate
-from tests.consolidation.world import World, prediction
+from tests.consolidation.world import World, later, prediction
 
 
 @pytest.mark.parametrize(
@@ -28,3 +30,44 @@ def test_rows_that_leave_open_whether_they_are_active_are_active(tmp_path: Path)
     world.stage([prediction(is_active=None)])
     assert world.consolidate().inserted == 1
     assert world.table() == [prediction()]
+
+
+_KEYS = st.tuples(st.sampled_from([None, "a", "b"]), st.sampled_from([None, 0.0, -0.0, float("nan"), 1.5]))
+
+
+@given(st.lists(st.tuples(_KEYS, st.integers(0, 3)), max_size=12))
+def test_the_newest_of_each_key_is_the_one_that_a_window_finds(rows: list[tuple[tuple[str, float], int]]) -> None:
+    newest = "SELECT * FROM (SELECT * FROM staged) AS staged WHERE TRUE QUALIFY ROW_NUMBER() OVER (PARTITION BY {}) = 1"
+    sql, _ = translate(newest.format("name, CAST(number + 0 AS STRING) ORDER BY newness DESC, place"))
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE staged (name VARCHAR, number DOUBLE, newness INTEGER, place INTEGER)")
+        for place, ((name, number), newness) in enumerate(rows):
+            connection.execute("INSERT INTO staged VALUES (?, ?, ?, ?)", [name, number, newness, place])
+        expected = connection.execute(newest.format("name, number ORDER BY newness DESC, place")).fetchall()
+        found = connection.execute(sql).fetchall()
+        assert sorted(row[-1] for row in found) == sorted(row[-1] for row in expected)
+
+
+def test_many_small_tables_are_merged_as_one(tmp_path: Path) -> None:
+    rows = [
+        prediction(prediction_id=f"p{n}", player_lookup=f"player{n % 45}", updated_at=later(n), predicted_points=n)
+        for n in range(90)
+    ]
+    merged = []
+    for tables in (1, 90):
+        world = World(tmp_path / str(tables))
+        world.insert(rows[:10])
+        world.stage(rows, tables=tables)
+        result = world.consolidate()
+        assert (len(result.staging_tables), result.inserted, result.updated, result.deduplicated) == (
+            tables,
+            35,
+            10,
+            45,
+        )
+        merged.append(world.table())
+        with world.warehouse.connection() as connection:
+            assert connection.execute(
+                "SELECT count(*) FROM duckdb_tables() WHERE starts_with(table_name, '_')"
+            ).fetchall() == [(0,)]
+    assert merged[0] == merged[1]

@@ -75,3 +75,23 @@ def test_it_begins_again_when_its_thread_has_ended(tmp_path: Path) -> None:
             [thread] = heartbeats() - before
         thread.join(30.0)
         assert not thread.is_alive()
+
+
+def test_a_thread_that_finds_its_lease_released_waits_for_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = threading.Event()
+    run = threading.Thread.run
+
+    def late(thread: threading.Thread) -> None:
+        released.wait(30.0)
+        run(thread)
+
+    monkeypatch.setattr(threading.Thread, "run", late)
+    locks = ConsolidationLock("test", store=SqliteLockStore(tmp_path / "locks.sqlite"))
+    before, seen = heartbeats(), set[threading.Thread]()
+    for _ in range(100):
+        with locks.acquire(game_date=DATES[0], batch_id="batch"):
+            seen |= heartbeats() - before
+        released.set()
+    assert len(seen) == 1

@@ -1,13 +1,15 @@
 """What holds for the SQLite store only: many first users of one file, and files that are none."""
 
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from lib.embedded.sqlite_locks import SqliteLockStore
 from lib.locking import LockRecord, LockServiceUnavailable
-from tests.locking.claims import BATCH, DATE, a_claim, a_lock
+from tests.locking.claims import BATCH, DATE, a_claim, a_lock, created
 
 
 def test_many_may_be_the_first_user_of_a_file(tmp_path: Path) -> None:
@@ -49,3 +51,18 @@ def test_a_file_that_is_none_is_a_service_that_is_away(tmp_path: Path, content: 
         lock.acquire(game_date=DATE, batch_id=BATCH),
     ):
         pass
+
+
+def test_a_file_from_before_tokens_were_set_by_a_trigger_is_used_on(tmp_path: Path) -> None:
+    path = tmp_path / "locks.sqlite"
+    newest = created(SqliteLockStore(path), a_claim()).token + 10**12
+    with closing(sqlite3.connect(path)) as older, older:
+        older.execute("DROP TRIGGER token_is_taken")
+        older.execute("DELETE FROM consolidation_locks")
+        older.execute("UPDATE last_token SET token = ?", (newest,))
+    lock = a_lock(SqliteLockStore(path))
+    tokens = []
+    for _ in range(2):
+        with lock.acquire(game_date=DATE, batch_id=BATCH) as lease:
+            tokens.append(lease.token)
+    assert tokens == [newest + 1, newest + 2]

@@ -121,8 +121,10 @@ def prove_waiting(
         name: one.rows for name, one in found.items() if one and one.rows and not one.keyed and one.newer < one.rows
     }
     rest = [table for table in listed if table.name not in absent or table.is_streaming]
-    replaced = [table for table in rest if (one := found[table.name]) and one.newer and not one.keyed]
-    alike = [table for table in rest if table not in replaced]
+    replaced, alike = list[StagingTable](), list[StagingTable]()
+    for table in rest:
+        one = found[table.name]
+        (replaced if one and one.newer and not one.keyed else alike).append(table)
     proven = {
         one.table.name: one
         for one in (
