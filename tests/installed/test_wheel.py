@@ -162,5 +162,6 @@ def test_the_core_alone_consolidates_and_names_the_extra_for_the_rest(
         ("mcp",),
     ):
         refused = installed.call("runbook", *words, cwd=project)
-        said = needed.replace("[runbooks]", "[runbooks,mcp]") if words == ("mcp",) else needed
+        [name, *_] = words
+        said = needed.replace("[runbooks]", f"[runbooks,{name}]") if name in ("lab", "mcp") else needed
         assert (refused.returncode, refused.stdout, refused.stderr) == (2, "", said), words
