@@ -25,9 +25,9 @@ def lab(environment: str, port: int | None, no_browser: bool) -> None:
         import_module(needed)  # what is missing is named before anything is written
 
     from lib.environment import load_environment
-    from lib.workbench.folder import START, lab_folder, prepare
-    from lib.workbench.jupyterlab import command, trust, variables
-    from lib.workbench.start import page
+    from lib.workbench.lab.folder import START, lab_folder, prepare
+    from lib.workbench.lab.jupyterlab import command, trust, variables
+    from lib.workbench.lab.start import page
 
     folder = lab_folder(load_environment(environment).name)
     folder.claim()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import sqlglot
-
 from lib.consolidation.printed_script import PARAMETER, PrintedScript, Variable, with_lines
 from lib.consolidation.warehouse import Execute, Step
 from lib.gcp.bigquery_transaction import statement_of
@@ -31,6 +29,8 @@ def bigquery_script(script: PrintedScript) -> str:
 
 
 def _pretty(sql: str) -> str:
+    import sqlglot  # the core is installed without it
+
     tree = sqlglot.parse_one(sql, read="bigquery")
     settings = [part.sql(dialect="bigquery") for part in tree.expressions]
     return with_lines(tree.sql(dialect="bigquery", pretty=True), settings)

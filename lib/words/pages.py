@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 _LIB = Path(__file__).parents[1]
-TEMPLATES = tuple(_LIB / room / "templates" for room in ("runbooks", "site", "workbench"))
+TEMPLATES = tuple(_LIB / room / "templates" for room in ("runbooks", "site", "workbench/lab"))
 
 _YEARS = range(1970, 3000)  # moments at the ends of time cannot be moved to another zone
 _MARKUP = re.compile(r"[\\`*{}\[\]<>|~&#@!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=//)|(?<=www)\.")

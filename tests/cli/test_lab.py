@@ -14,9 +14,9 @@ import pytest
 
 from lib.cli.extras import missing_extra
 from lib.places import ROOT
-from lib.workbench.folder import LabFolder
+from lib.workbench.lab.folder import LabFolder
 from tests.cli.conftest import Shell
-from tests.workbench.stand_in import stand_in_for_jupyterlab
+from tests.workbench.lab.stand_in import stand_in_for_jupyterlab
 
 
 def test_what_cannot_be_is_one_line(shell: Shell, home: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from lib.places import ROOT
 from tests.installed.environments import Installed, built_wheel, with_all_packages, with_the_core_alone
 from tests.projects.orders import LAST_DAY, as_csv, orders
-from tests.workbench.stand_in import stand_in_for_jupyterlab
+from tests.workbench.lab.stand_in import stand_in_for_jupyterlab
 
 NO_PROJECT = "runbook: no project here: run `runbook init`, or name one by RUNBOOK_PROJECT\n"
 SHIPPED = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
@@ -162,5 +162,6 @@ def test_the_core_alone_consolidates_and_names_the_extra_for_the_rest(
         ("mcp",),
     ):
         refused = installed.call("runbook", *words, cwd=project)
-        said = needed.replace("[runbooks]", "[runbooks,mcp]") if words == ("mcp",) else needed
+        [name, *_] = words
+        said = needed.replace("[runbooks]", f"[runbooks,{name}]") if name in ("lab", "mcp") else needed
         assert (refused.returncode, refused.stdout, refused.stderr) == (2, "", said), words

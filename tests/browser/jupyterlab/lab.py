@@ -90,15 +90,44 @@ class OpenNotebook:
 
     def run_all(self) -> None:
         """Run all cells, as the menu does, and wait until the last one has ended, or one has failed."""
-        self.command("notebook:run-all-cells")
-        self.page.wait_for_function("() => window.commandHasEnded", timeout=PATIENCE_MS)
+        self._command("notebook:run-all-cells")
 
-    def command(self, name: str) -> None:
-        """Carry out a command of JupyterLab in this notebook; its end is not awaited."""
+    def run_code(self, code: str) -> str:
+        """Run code in a new cell at the end, and return the text of its output; the cell is removed again."""
+        added = secrets.token_hex(4)
+        script = f"""const notebook = {_PANEL}.content;
+            notebook.model.sharedModel.addCell({{ cell_type: "code", id, source: code }});
+            notebook.deselectAll();
+            notebook.activeCellIndex = notebook.widgets.length - 1"""
+        self._evaluate(script, added, code)
+        self._command("notebook:run-cell")
+        text = self.output_of(added)
+        self._evaluate(f"const cells = {_PANEL}.content.model.sharedModel; cells.deleteCell(cells.cells.length - 1)")
+        return text
+
+    def _command(self, name: str) -> None:
+        """Carry out a command of JupyterLab in this notebook, and wait for its end."""
         script = f"""window.commandHasEnded = false;
             jupyterapp.shell.activateById({_PANEL}.id);
             void jupyterapp.commands.execute(id).finally(() => {{ window.commandHasEnded = true }})"""
         self._evaluate(script, name)
+        self.page.wait_for_function("() => window.commandHasEnded", timeout=PATIENCE_MS)
+
+    def follow(self, cell_id: str) -> None:
+        """Keep each text that a cell's first output takes from now on, for `followed`."""
+        script = f"""const outputs = {_CELL}.model.outputs;
+            window.followed = [];
+            outputs.changed.connect(() => {{
+              const text = outputs.length && outputs.get(0).data["text/plain"];
+              if (text && text !== window.followed.at(-1)) window.followed.push(text);
+            }})"""
+        self._evaluate(script, cell_id)
+
+    def followed(self, *, until: str) -> list[str]:
+        """The texts since it was last asked, once the last of them begins with `until`."""
+        function = "(until) => window.followed.at(-1)?.startsWith(until)"
+        self.page.wait_for_function(function, arg=until, timeout=PATIENCE_MS)
+        return list(self._evaluate("return window.followed.splice(0)"))
 
     def count_of(self, cell_id: str) -> int:
         """The number in the brackets beside a code cell; 0: it has not been run, or is running."""
@@ -123,16 +152,16 @@ class OpenNotebook:
         script = f"""return {_PANEL}.content.widgets.flatMap((cell) =>
             (cell.model.outputs?.toJSON() ?? []).filter((output) => output.output_type === "error")
             .map((output) => `${{cell.model.id}}: ${{output.ename}}: ${{output.evalue}}`))"""
-        return list(self._evaluate(script, ""))
+        return list(self._evaluate(script))
 
     @property
     def last(self) -> str:
         """The id of the last code cell."""
         script = f'return {_PANEL}.content.widgets.filter((each) => each.model.type === "code").at(-1).model.id'
-        return str(self._evaluate(script, ""))
+        return str(self._evaluate(script))
 
-    def _evaluate(self, script: str, cell_id: str) -> Any:
-        return self.page.evaluate(f"([path, id]) => {{ {script} }}", [self.path, cell_id])
+    def _evaluate(self, script: str, id: str = "", code: str = "") -> Any:
+        return self.page.evaluate(f"([path, id, code]) => {{ {script} }}", [self.path, id, code])
 
 
 def open_notebook(page: Page, lab: Lab, name: str) -> OpenNotebook:

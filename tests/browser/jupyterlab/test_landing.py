@@ -18,7 +18,7 @@ from lib.archive.archive import Archive
 from lib.verdict.verdict import Verdict
 from tests.browser.chromium import chromium
 from tests.site.runs import archive_run, record
-from tests.workbench.notebooks import write_original
+from tests.workbench.lab.notebooks import write_original
 
 WAIT_MS = 60_000
 _STOP_SECONDS = 20

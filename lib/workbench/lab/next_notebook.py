@@ -16,8 +16,8 @@ from lib.verdict.live import SESSION_VARIABLE
 from lib.verdict.next_notebook import carry_parameters_by
 from lib.words.choices import no_such
 from lib.words.runbook_commands import NextRunbook
-from lib.workbench.folder import LabFolder, environment_of
-from lib.workbench.working_copy import working_copy
+from lib.workbench.lab.folder import LabFolder, environment_of
+from lib.workbench.lab.working_copy import working_copy
 
 # `runbook lab` names its folder to the kernels by this; a JupyterLab that was started otherwise has none.
 FOLDER_VARIABLE = "RUNBOOK_LAB"

@@ -17,7 +17,7 @@ from lib.runbooks.catalogue import find_runbook
 from lib.runbooks.parameters import ENVIRONMENT_PARAMETER, assignment_words
 from lib.runbooks.process import Ended, RunProcess, run_words, started
 from lib.runbooks.stop import StopRequest
-from lib.workbench.look import line, report_in_place, verdict_line
+from lib.workbench.form.look import line, report_in_place, verdict_line
 
 _MOST_REPORT_BYTES = 4 * 2**20
 

@@ -19,7 +19,7 @@ from lib.errors import Unavailable, UserError
 from lib.runbooks.catalogue import Runbook, hidden_notebooks, runbooks
 from lib.runbooks.parameters import ENVIRONMENT_PARAMETER
 from lib.words.text import one_line
-from lib.workbench.working_copy import (
+from lib.workbench.lab.working_copy import (
     Notebook,
     base_of,
     digest_of,

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from lib import places
 from lib.runbooks.kernel import search_path
-from lib.workbench.folder import START, LabFolder
-from lib.workbench.kernels import ThisPython
-from lib.workbench.next_notebook import FOLDER_VARIABLE
-from lib.workbench.working_copy import Notebook
+from lib.workbench.lab.folder import START, LabFolder
+from lib.workbench.lab.kernels import ThisPython
+from lib.workbench.lab.next_notebook import FOLDER_VARIABLE
+from lib.workbench.lab.working_copy import Notebook
 
 # Defaults of settings, which a person's own stand over: no question about news, no look for updates.
 _DEFAULTS = Path(__file__).parent / "jupyter"

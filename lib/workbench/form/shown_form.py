@@ -8,12 +8,12 @@ from typing import Any
 import ipywidgets as widgets
 
 from lib.errors import UserError
-from lib.workbench.archived_run import ArchivedRun
-from lib.workbench.declared import DeclaredParameters, last_declared
-from lib.workbench.front_end import FrontEnd
-from lib.workbench.live_form import LiveForm, NotApplied
-from lib.workbench.look import form_style, line
-from lib.workbench.this_notebook import this_notebook
+from lib.workbench.form.archived_run import ArchivedRun
+from lib.workbench.form.declared import DeclaredParameters, last_declared
+from lib.workbench.form.front_end import FrontEnd
+from lib.workbench.form.live_form import LiveForm, NotApplied
+from lib.workbench.form.look import form_style, line
+from lib.workbench.form.this_notebook import this_notebook
 
 
 class _Workbench:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import os
 import re
 from collections.abc import Iterable
@@ -13,10 +12,9 @@ from typing import Any
 
 from lib.runbooks.parameters import APPROVALS
 from lib.verdict.live import SESSION_VARIABLE
-from lib.workbench.declared import syntax_tree
+from lib.workbench.form.declared import syntax_tree
+from lib.workbench.lab.working_copy import from_bytes, runbook_of
 
-# Of a notebook's metadata: ``{"runbook": NAME}`` says which runbook a working copy is of.
-METADATA = "consolidation_runbooks"
 _END_OF_NAME = re.compile(r"[\s.]")
 
 
@@ -46,12 +44,11 @@ def this_notebook() -> ThisNotebook:
     path = Path(os.environ.get(SESSION_VARIABLE, ""))
     name = _END_OF_NAME.split(path.name)[0]
     try:
-        notebook = json.loads(path.read_text(encoding="utf-8"))
-        sources = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
-        told = notebook["metadata"].get(METADATA, {}).get("runbook")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        notebook = from_bytes(path.read_bytes())
+    except (OSError, ValueError):
         return ThisNotebook(name, ())
-    return ThisNotebook(told if isinstance(told, str) and told else name, tuple(sources))
+    sources = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    return ThisNotebook(runbook_of(notebook) or name, tuple(sources))
 
 
 def _names(call: ast.Call) -> frozenset[str]:

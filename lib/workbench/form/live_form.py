@@ -11,12 +11,12 @@ import ipywidgets as widgets
 from lib.errors import RunbookError, UserError
 from lib.runbooks.parameters import APPROVALS, Parameter
 from lib.words.text import text_of
-from lib.workbench.archived_run import ArchivedRun
-from lib.workbench.declared import DeclaredParameters
-from lib.workbench.fields import Field
-from lib.workbench.front_end import FrontEnd
-from lib.workbench.look import form_style, line
-from lib.workbench.this_notebook import ThisNotebook
+from lib.workbench.form.archived_run import ArchivedRun
+from lib.workbench.form.declared import DeclaredParameters
+from lib.workbench.form.fields import Field
+from lib.workbench.form.front_end import FrontEnd
+from lib.workbench.form.look import form_style, line
+from lib.workbench.form.this_notebook import ThisNotebook
 
 _CHANGING = "Name what is to be changed: Run shows the plan, and changes nothing. plan and reason apply it."
 _DOUBLE_CLICK_SECONDS = 1.0

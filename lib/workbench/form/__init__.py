@@ -24,7 +24,7 @@ def form() -> None:
         return
     from IPython.core.getipython import get_ipython
 
-    from lib.workbench.next_notebook import link_next_notebooks
+    from lib.workbench.lab.next_notebook import link_next_notebooks
 
     link_next_notebooks()
     shell: Any = get_ipython()
@@ -33,7 +33,7 @@ def form() -> None:
     if find_spec("ipywidgets") is None:
         _show_muted(_NO_WIDGETS)
         return
-    from lib.workbench.shown_form import show_form
+    from lib.workbench.form.shown_form import show_form
 
     show_form(shell)
 

@@ -28,10 +28,10 @@ from lib.words.pages import render
 from lib.words.quantities import spoken_seconds
 from lib.words.runbook_commands import NextRunbook, parts_of, text_literal
 from lib.words.text import one_line
-from lib.workbench.asked import Asked
-from lib.workbench.folder import LabFolder, lab_folder
-from lib.workbench.next_notebook import notebook_for
-from lib.workbench.working_copy import Notebook, marked
+from lib.workbench.lab.asked import Asked
+from lib.workbench.lab.folder import LabFolder, lab_folder
+from lib.workbench.lab.next_notebook import notebook_for
+from lib.workbench.lab.working_copy import Notebook, marked
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 WAIT_SECONDS = 8.0
 _MOST_RUNS_READ = 5
 _LONGEST = 300
-_SOURCE = "from lib.workbench.start import start\n\nstart({name})  # run this cell to look again"
+_SOURCE = "from lib.workbench.lab.start import start\n\nstart({name})  # run this cell to look again"
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,13 @@ from lib.verdict.conclusion import next_step_html
 from lib.verdict.live import SESSION_VARIABLE
 from lib.verdict.next_notebook import carry_parameters_by
 from lib.words.runbook_commands import NextRunbook, parts_of
-from lib.workbench.folder import LabFolder, prepare
 from lib.workbench.form import form
-from lib.workbench.next_notebook import FOLDER_VARIABLE, notebook_for
-from lib.workbench.working_copy import with_values
-from tests.workbench.notebooks import edit, sources
+from lib.workbench.lab.folder import LabFolder, prepare
+from lib.workbench.lab.next_notebook import FOLDER_VARIABLE, notebook_for
+from lib.workbench.lab.working_copy import with_values
+from tests.workbench.lab.notebooks import edit, sources
 
-HEALTHY = Runbook(Path(__file__).parents[1] / "runbooks" / "notebooks" / "healthy.ipynb")
+HEALTHY = Runbook(Path(__file__).parents[2] / "runbooks" / "notebooks" / "healthy.ipynb")
 
 
 def following(command: str) -> NextRunbook:

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from lib.runbooks.catalogue import runbooks
-from lib.workbench.live_form import NotApplied
-from lib.workbench.this_notebook import this_notebook
-from tests.workbench.conftest import PARAMETERS, Desk, wait_for_the_run
+from lib.workbench.form.live_form import NotApplied
+from lib.workbench.form.this_notebook import this_notebook
+from tests.workbench.form.conftest import PARAMETERS, Desk, wait_for_the_run
 
 NAMES = ("environment", "game_date", "limit", "mode", "dry", "players")
 DEFAULTS = ["local", "", None, "preview", True, []]

@@ -14,7 +14,7 @@ from lib.archive.archive import Archive, Run
 from lib.archive.record import RunStatus
 from lib.places import ROOT
 from tests.warm import warm_kernels
-from tests.workbench.conftest import WAIT_SECONDS, Desk, wait_for_the_run
+from tests.workbench.form.conftest import WAIT_SECONDS, Desk, wait_for_the_run
 
 HOLDS = 'environment: str = "local"\nfolder: str = ""  # where it says that it runs\n'
 

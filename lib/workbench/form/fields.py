@@ -14,7 +14,7 @@ from lib.errors import UserError
 from lib.runbooks.parameters import ENVIRONMENT_PARAMETER, Parameter, as_text
 from lib.words.dates import DATE_WORDS, iso_date
 from lib.words.text import one_line
-from lib.workbench.look import CHARACTER, INPUT
+from lib.workbench.form.look import CHARACTER, INPUT
 
 _PICKED = "picked"
 _EMPTY = "empty"

@@ -17,9 +17,9 @@ from lib.archive.archive import Archive
 from lib.errors import UserError
 from lib.runbooks.catalogue import runbooks
 from lib.verdict.verdict import Verdict
-from lib.workbench.asked import Asked
-from lib.workbench.folder import LabFolder, lab_folder, prepare
-from lib.workbench.start import page, start
+from lib.workbench.lab.asked import Asked
+from lib.workbench.lab.folder import LabFolder, lab_folder, prepare
+from lib.workbench.lab.start import page, start
 from tests.site.runs import HOSTILE, archive_run, record
 
 PATIENT = 60.0

@@ -14,7 +14,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 from lib.places import ROOT
-from lib.workbench.shown_form import show_form
+from lib.workbench.form.shown_form import show_form
 
 with catch_warnings(action="ignore"):  # of its own, when it is imported first
     import ipylab  # noqa: F401

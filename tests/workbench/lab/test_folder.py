@@ -14,8 +14,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lib.errors import UserError
-from lib.workbench.folder import LabFolder, prepare
-from tests.workbench.notebooks import PARAMETERS, edit, run, sources, write_original
+from lib.workbench.lab.folder import LabFolder, prepare
+from tests.workbench.lab.notebooks import PARAMETERS, edit, run, sources, write_original
 
 NAMES = ("locks", "rows")
 WORDS = st.sampled_from(["one", "two", "three"])
@@ -133,7 +133,7 @@ def test_what_nobody_changed_goes_when_its_original_is_gone_or_nobody_used_it_fo
     folder: LabFolder, originals: Path
 ) -> None:
     from lib.runbooks.catalogue import find_runbook
-    from lib.workbench.working_copy import working_copy
+    from lib.workbench.lab.working_copy import working_copy
 
     prepare(folder)
     copy = working_copy(find_runbook("rows"), {"date": "2026-01-17"})
