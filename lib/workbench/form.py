@@ -25,11 +25,13 @@ def form() -> None:
     from IPython.core.getipython import get_ipython
 
     from lib.workbench.next_notebook import link_next_notebooks
+    from lib.workbench.short_errors import shorten_errors
 
     link_next_notebooks()
     shell: Any = get_ipython()
     if shell is None:
         return
+    shorten_errors(shell)
     if find_spec("ipywidgets") is None:
         _show_muted(_NO_WIDGETS)
         return
