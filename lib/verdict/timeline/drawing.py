@@ -33,12 +33,12 @@ class Picture:
         }
 
 
-def drawn(timeline: Timeline) -> str:
-    """The whole exhibit, in the colours of the page where it has some."""
+def drawn(timeline: Timeline, place: str = "") -> str:
+    """The whole exhibit, in the colours of the page where it has some; `place` as `svg_of` has it."""
     axis = Axis(timeline.since, timeline.until, timeline.timezone)
     return (
         f'<style>{STYLE}</style><figure class="tl"><figcaption>{safe(timeline.finding)} '
-        f"<span>{safe(axis.day)}</span></figcaption>{svg_of(timeline)}"
+        f"<span>{safe(axis.day)}</span></figcaption>{svg_of(timeline, place)}"
         f'<ul class="tl-key">{"".join(_legend(timeline))}</ul>{"".join(_notes(timeline, axis))}'
         f"<details><summary>As a table</summary>{_table(timeline, axis)}</details></figure>"
     )

@@ -38,11 +38,16 @@ _MOST_LABELS = 3
 _THINNEST = 0.25
 
 
-def svg_of(timeline: Timeline) -> str:
-    """One ``<svg>``, well-formed XML but for its missing namespace, which HTML does not need."""
+def svg_of(timeline: Timeline, place: str = "") -> str:
+    """One ``<svg>``, well-formed XML but for its missing namespace, which HTML does not need.
+
+    Args:
+        timeline: What is drawn.
+        place: Where, when the page draws the same one in another place too.
+    """
     axis = Axis(timeline.since, timeline.until, timeline.timezone)
     # Two pictures of a page must not share their hatch: a hidden one would hide it from the other.
-    about = f"{timeline.finding} {timeline.since.isoformat()} {timeline.until.isoformat()}"
+    about = f"{place} {timeline.finding} {timeline.since.isoformat()} {timeline.until.isoformat()}"
     name = f"tl{sha256(about.encode('utf-8', 'replace')).hexdigest()[:10]}"
     lanes_at = _AXIS + _LABEL * min(_MOST_LABELS, len(timeline.overlaps))
     locks_at = lanes_at + _LANE * len(timeline.lanes)

@@ -93,6 +93,12 @@ class OpenNotebook:
         self.command("notebook:run-all-cells")
         self.page.wait_for_function("() => window.commandHasEnded", timeout=PATIENCE_MS)
 
+    def reload(self) -> None:
+        """Save it, and load the page again; its kernel goes on."""
+        self._evaluate(f"return {_PANEL}.context.save()", "")
+        self.page.reload(timeout=PATIENCE_MS)
+        self.page.wait_for_function(_IS_READY, arg=self.path, timeout=PATIENCE_MS)
+
     def command(self, name: str) -> None:
         """Carry out a command of JupyterLab in this notebook; its end is not awaited."""
         script = f"""window.commandHasEnded = false;

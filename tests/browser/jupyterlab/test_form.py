@@ -20,6 +20,7 @@ def test_cells_follow_the_form_and_its_run_is_archived(page: Page, lab: Lab) -> 
     assert notebook.errors() == []
     assert f"24 duplicate keys of 936 on {lab.today}" in notebook.output_of("step-1-count")
 
+    notebook.reload()
     day_before = str(date.fromisoformat(lab.today) - timedelta(days=1))
     form = notebook.cell("form")
     before = notebook.count_of(notebook.last)
@@ -29,6 +30,7 @@ def test_cells_follow_the_form_and_its_run_is_archived(page: Page, lab: Lab) -> 
     form.get_by_text(f"Run with date {day_before}", exact=True).wait_for()
     assert notebook.errors() == []
     assert f"has no rows of {day_before}" in notebook.output_of("step-1-count")
+    assert f"has no rows of {day_before}" in notebook.output_of("head"), "the page was loaded again, and it is renewed"
     cells_below = notebook.count_of(notebook.last) - notebook.count_of("form")
     assert notebook.count_of("form") == before + 1, "the click of a double click that came second ran nothing"
     assert notebook.count_of("parameters") < notebook.count_of("form") - cells_below, "and the cells above were not run"
