@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -29,7 +30,7 @@ from lib.verdict.timeline.data import (
     Timeline,
     timeline_of,
 )
-from lib.verdict.timeline.drawing import drawn
+from lib.verdict.timeline.drawing import drawn, drawn_as_image
 
 NOON = datetime(2026, 1, 17, 17, tzinfo=UTC)
 
@@ -97,6 +98,11 @@ def test_any_names_and_clocks_give_a_whole_picture_and_data_that_are_read_back(p
     of_bars = len(picture.bars) + len(picture.overlaps)
     of_locks = sum(len(lock.holds) + bool(lock.note) for lock in picture.locks)
     assert len([*page.iter("tr")]) == 1 + of_bars + of_locks
+    image = ElementTree.fromstring(f"<div>{drawn_as_image(picture)}</div>")  # noqa: S314 - as above
+    assert not [*image.iter("text")], "no page can take the words out of the image"
+    (address,) = (element.get("src", "") for element in image.iter("img"))
+    svg = ElementTree.fromstring(b64decode(address.removeprefix("data:image/svg+xml;base64,")))  # noqa: S314 - as above
+    assert len([*svg.iter("{http://www.w3.org/2000/svg}text")]) == len([*page.iter("text")])
     # A half of a surrogate pair is not JSON.
     if "\ud800" <= max(picture.finding, default="") <= "\udfff":
         return
