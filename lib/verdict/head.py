@@ -44,12 +44,14 @@ class Head:
         conclusion: From the steps until now; None: none was run. Hostile input, as all texts here are.
         steps: How many were run, while more may follow; None: the conclusion is final.
         stopped: That something ended too early, and why; empty: nothing did.
+        is_offered: Whether a plan below can be carried out by its form.
         at: When it was so; None: it stays so. A page may show one that is not renewed any more.
     """
 
     conclusion: Conclusion | None = None
     steps: int | None = None
     stopped: str = ""
+    is_offered: bool = False
     at: datetime | None = None
 
     def as_bundle(self) -> dict[str, Any]:
@@ -71,6 +73,8 @@ class Head:
         check = deciding(found.checks)
         if check and check.next_step:
             yield f"<b>Next</b>: {_next_step(check.next_step)}"
+        if self.is_offered:
+            yield "Or fill in the form below the plan."
         if self.at:
             yield f'<span class="muted">as of {self.at.astimezone():%Y-%m-%d %H:%M:%S %Z}</span>'
 
@@ -158,7 +162,7 @@ class _LiveHead:
         if findings is None or not (findings.steps or findings.is_final):
             return Head(stopped=stopped)
         steps = None if findings.is_final else findings.steps
-        return Head(findings.conclude(), steps, stopped, datetime.now(UTC))
+        return Head(findings.conclude(), steps, stopped, findings.is_offered, datetime.now(UTC))
 
     def _renew(self) -> None:
         if self._shell is not None:
