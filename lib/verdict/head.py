@@ -174,9 +174,9 @@ class _LiveHead:
         picture = findings.picture if findings else None
         if picture is not self._drawn:
             self._drawn = picture
-            self._display(timeline_bundle(_drawn(picture, "head")), _TIMELINE, update=True)
+            self._display(timeline_bundle(_drawn(picture)), _TIMELINE, update=True)
         if self._widget:
-            self._widget.renew(self._now().as_bundle()["text/html"] + _drawn(picture, "head's widget"))
+            self._widget.renew(self._now().as_bundle()["text/html"] + _drawn(picture))
 
     def _display(self, bundle: dict[str, Any], display_id: str, *, update: bool) -> None:
         self._shell.display_pub.publish(bundle, transient={"display_id": display_id}, update=update)
@@ -185,8 +185,8 @@ class _LiveHead:
 HEAD = _LiveHead()
 
 
-def _drawn(picture: Picture | None, place: str) -> str:
-    return drawn(picture.timeline, place) if picture else ""
+def _drawn(picture: Picture | None) -> str:
+    return drawn(picture.timeline) if picture else ""
 
 
 def _in_words(error: BaseException, cell: str | None) -> str:

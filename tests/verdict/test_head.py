@@ -114,7 +114,7 @@ def test_it_is_what_the_steps_have_found_whatever_their_order(notebook: Notebook
         so_far = f" so far, {len(steps)} step{'s' * (len(steps) > 1)}"
         assert notebook.text.startswith(f"{found.verdict}{'' if is_final else so_far}: ")
         html, timeline = notebook.displayed("text/html")
-        assert timeline in ("", drawn(A.timeline, "head"), drawn(B.timeline, "head"))
+        assert timeline in ("", drawn(A.timeline), drawn(B.timeline))
         assert bool(timeline) == (findings.picture is not None)
         tags = Tags()
         tags.feed(html)
@@ -128,10 +128,10 @@ def test_the_timeline_is_that_of_the_step_that_decides(notebook: Notebook) -> No
     findings = Findings()
     findings.add("bad", Section((QUESTIONS[0].fails("3 missing"),), (A,)))
     findings.add("good", Section((QUESTIONS[1].passes("free"),), (B,)))
-    assert notebook.displayed("text/html")[1] == drawn(A.timeline, "head")
+    assert notebook.displayed("text/html")[1] == drawn(A.timeline)
     findings.add("bad", Section((QUESTIONS[0].passes("all there"),), (A,)))
     findings.add("good", Section((QUESTIONS[1].passes("free"),), (B,)))
-    assert notebook.displayed("text/html")[1] == drawn(B.timeline, "head")
+    assert notebook.displayed("text/html")[1] == drawn(B.timeline)
 
 
 def test_a_cell_that_fails_is_on_top_until_it_is_run_without_an_error(notebook: Notebook) -> None:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lib.verdict.live import SESSION_VARIABLE
 from lib.verdict.timeline.axis import Axis
 from lib.verdict.timeline.data import (
     LONGEST_NAME,
@@ -123,6 +124,13 @@ def example(**changes: Any) -> Timeline:
     bar = Bar(0, Part.MERGE, NOON, NOON + timedelta(seconds=1.3), "b1")
     plain = Timeline("b1 took 1.3 s", "UTC", NOON, NOON + timedelta(seconds=2), (Lane("a"),), (bar,))
     return replace(plain, **changes)
+
+
+def test_no_two_drawings_share_their_hatch_where_a_page_holds_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert drawn(example()) == drawn(example())
+    monkeypatch.setenv(SESSION_VARIABLE, "a.ipynb")
+    (one,), (other,) = ([each.get("id") for each in parsed(example()).iter("pattern")] for _ in range(2))
+    assert one != other
 
 
 def test_an_end_before_its_start_is_drawn_without_a_length_and_said() -> None:

@@ -38,9 +38,9 @@ class Picture:
         }
 
 
-def drawn(timeline: Timeline, place: str = "") -> str:
-    """The whole exhibit, in the colours of the page where it has some; `place` as `svg_of` has it."""
-    return _exhibit(timeline, svg_of(timeline, place))
+def drawn(timeline: Timeline) -> str:
+    """The whole exhibit, in the colours of the page where it has some."""
+    return _exhibit(timeline, svg_of(timeline))
 
 
 def drawn_as_image(timeline: Timeline) -> str:
