@@ -31,6 +31,7 @@ table.data del, table.data .mark.removed { color: var(--jp-error-color1); }
 table.data .hidden { font-size: 0; }
 .on-top { border-left: 4px solid var(--jp-border-color1); padding: 1px 12px; }
 .on-top > div { margin: 6px 0; }
+.on-top + style + .tl { margin-top: 12px; }
 .on-top > div:first-of-type { font-size: var(--jp-content-font-size2); }
 .on-top.stopped > div:first-of-type { color: var(--jp-error-color1); }
 .on-top:is(.stopped, .fail) { border-color: var(--jp-error-color1); }

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from lib.archive.archive import Archive, Run
 from lib.archive.verification import verify
 from lib.verdict.verdict import Verdict
-from tests.browser.jupyterlab.lab import Lab, open_notebook
+from tests.browser.jupyterlab.lab import PATIENCE_MS, Lab, open_notebook
 
 
 @pytest.mark.long
@@ -30,7 +30,8 @@ def test_cells_follow_the_form_and_its_run_is_archived(page: Page, lab: Lab) -> 
     form.get_by_text(f"Run with date {day_before}", exact=True).wait_for()
     assert notebook.errors() == []
     assert f"has no rows of {day_before}" in notebook.output_of("step-1-count")
-    assert f"has no rows of {day_before}" in notebook.output_of("head"), "the page was loaded again, and it is renewed"
+    # Its page was loaded again, and it is renewed.
+    expect(notebook.cell("head")).to_contain_text(f"has no rows of {day_before}", timeout=PATIENCE_MS)
     cells_below = notebook.count_of(notebook.last) - notebook.count_of("form")
     assert notebook.count_of("form") == before + 1, "the click of a double click that came second ran nothing"
     assert notebook.count_of("parameters") < notebook.count_of("form") - cells_below, "and the cells above were not run"

@@ -58,7 +58,7 @@ def test_the_race_is_repaired_by_its_form_as_by_the_command(page: Page, lab: Lab
         form.get_by_label("to confirm").fill(lab.today)
         expect(button).to_be_enabled()
     assert notebook.errors() == []
-    assert OFFER in notebook.output_of("head")
+    expect(notebook.cell("head")).to_contain_text(OFFER, timeout=PATIENCE_MS)
     form = filled_in(notebook, WHY, lab.today)  # scrolled to again
     assert on_record(notebook.project) == []
     found = re.search(r"plan=(\S+)", notebook.output_of(PLAN))
@@ -76,4 +76,4 @@ def test_the_race_is_repaired_by_its_form_as_by_the_command(page: Page, lab: Lab
     assert notebook.count_of(PLAN) == planned
     assert notebook.output_of("step-7-verify").startswith("PASS Duplicates: none")
     assert "PASS" in notebook.output_of(notebook.last)
-    assert OFFER not in notebook.output_of("head")
+    expect(notebook.cell("head").locator(".on-top-now")).not_to_contain_text(OFFER, timeout=PATIENCE_MS)
