@@ -43,6 +43,8 @@ from lib.verdict.head import verdict_so_far
 
 verdict_so_far()"""
 
+# What a cell shows is to be looked at, not its code.
+_FOLDED = {"jupyter": {"source_hidden": True}}
 _FORM = """\
 from lib.workbench.form import form
 
@@ -103,10 +105,10 @@ def notebook(name: str, title: str) -> dict[str, Any]:
             "title",
             f"# {title.strip()}\n\nSay in a sentence what it looks at.\n\n**Run it** when. **It changes nothing.**",
         ),
-        {**_code("head", _HEAD), "metadata": {"jupyter": {"source_hidden": True}}},
+        {**_code("head", _HEAD), "metadata": _FOLDED},
         _prose("parameters-help", "## Parameters\n\nEvery one has a default that changes nothing."),
         {**_code("parameters", _PARAMETERS), "metadata": {"tags": ["parameters"]}},
-        _code("form", _FORM),
+        {**_code("form", _FORM), "metadata": _FOLDED},
         _prose("setup-how", "## What this run does\n\nA parameter that is wrong ends the run here."),
         _code("setup", _SETUP),
         _prose("step-1-how", "## Step 1\n\nSay what the step looks at, and what a bad answer means."),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lib.archive.record import RunRecord, RunStatus
 from lib.runbooks.next_steps import first_screen
-from lib.runbooks.report import render_output
+from lib.runbooks.pictures import with_images
 from lib.runbooks.report_page import pictures
 from lib.verdict.conclusion import Conclusion
 from lib.verdict.head import CELL, Head, timeline_bundle
@@ -25,14 +25,12 @@ def with_head(notebook: Mapping[str, Any], record: RunRecord) -> Any:
 
     is_complete = record.status is RunStatus.COMPLETED
     stopped = "" if is_complete else f"The run did not complete: {record.status.words}"
+    cells = [with_images(cell) for cell in notebook["cells"]]
     bundles = [Head(Conclusion(record.checks, record.headline), stopped=stopped).as_bundle()]
     if is_complete:
-        bundles += [timeline_bundle(drawing) for drawing in _timelines(notebook, record)]
+        bundles += [timeline_bundle(drawing) for drawing in _timelines(cells, record)]
     outputs = [{"output_type": "display_data", "metadata": {}, "data": bundle} for bundle in bundles]
-    cells = [
-        {**cell, "outputs": [*outputs, *cell.get("outputs", ())]} if _is_head(cell) else cell
-        for cell in notebook["cells"]
-    ]
+    cells = [{**cell, "outputs": [*outputs, *cell.get("outputs", ())]} if _is_head(cell) else cell for cell in cells]
     return nbformat.from_dict({**notebook, "cells": cells})  # type: ignore[no-untyped-call]
 
 
@@ -40,8 +38,8 @@ def _is_head(cell: Mapping[str, Any]) -> bool:
     return bool(cell["cell_type"] == "code" and cell.get("id") == CELL)
 
 
-def _timelines(notebook: Mapping[str, Any], record: RunRecord) -> Iterator[str]:
+def _timelines(cells: Sequence[Mapping[str, Any]], record: RunRecord) -> Iterator[str]:
     """The one that the report shows below its checks, if any."""
-    for output, cell in pictures(notebook, first_screen(record.checks).check):
+    for output, _ in pictures({"cells": cells}, first_screen(record.checks).check):
         if TIMELINE in output["data"]:
-            yield str(render_output(output, cell))
+            yield str(output["data"]["text/html"])

@@ -145,7 +145,10 @@ def next_step_html(text: str) -> str:
 
 
 def _way_to(following: NextRunbook) -> str:
-    if carried := notebook_with_parameters(following):
+    carried = notebook_with_parameters(following)
+    if carried is None:
+        return ""
+    if carried:
         return f'<br>Or open <a href="{escape(quote(carried))}">{escape(carried.removesuffix(".ipynb"))}</a>.'
     link = f'<a href="{following.notebook}">{following.notebook}</a>'
     if not following.parameters:

@@ -55,6 +55,11 @@ class Findings:
         pictures = (each for section in [*found, *of_decisive][::-1] for each in section.exhibits)
         return next((each for each in pictures if isinstance(each, Picture)), None)
 
+    @property
+    def is_offered(self) -> bool:
+        """Whether a step has planned what its form may have done."""
+        return any(section.offer for _, section in self._sections)
+
     def end(self) -> Conclusion:
         """The conclusion, which is the run's: the head of its notebook shows it as final until a step is run again."""
         self.is_final = True

@@ -11,15 +11,18 @@ import sys
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from lib.errors import RunbookError
 from lib.verdict.conclusion import Conclusion, deciding, marked, next_step_html
+from lib.verdict.head_widget import HeadWidget, head_widget
 from lib.verdict.live import is_archived, style
 from lib.verdict.timeline.drawing import Picture, drawn
 from lib.words.nouns import counted
 from lib.words.text import text_of
+from lib.words.unbroken import unbroken
 
 if TYPE_CHECKING:
     from lib.verdict.findings import Findings
@@ -41,11 +44,15 @@ class Head:
         conclusion: From the steps until now; None: none was run. Hostile input, as all texts here are.
         steps: How many were run, while more may follow; None: the conclusion is final.
         stopped: That something ended too early, and why; empty: nothing did.
+        is_offered: Whether a plan below can be carried out by its form.
+        at: When it was so; None: it stays so. A page may show one that is not renewed any more.
     """
 
     conclusion: Conclusion | None = None
     steps: int | None = None
     stopped: str = ""
+    is_offered: bool = False
+    at: datetime | None = None
 
     def as_bundle(self) -> dict[str, Any]:
         """By media type, for a notebook's output. It records no verdict: that is what the last cell is for."""
@@ -62,10 +69,14 @@ class Head:
         if found is None:
             yield f'<span class="muted">{_NOT_YET}</span>'
             return
-        yield f"{marked(found.verdict)}{self._so_far}: <b>{escape(text_of(found.headline))}</b>"
+        yield f"{marked(found.verdict)}{self._so_far}: <b>{unbroken(text_of(found.headline))}</b>"
         check = deciding(found.checks)
         if check and check.next_step:
             yield f"<b>Next</b>: {_next_step(check.next_step)}"
+        if self.is_offered:
+            yield "Or fill in the form below the plan."
+        if self.at:
+            yield f'<span class="muted">as of {self.at.astimezone():%Y-%m-%d %H:%M:%S %Z}</span>'
 
     @property
     def _words(self) -> str:
@@ -107,13 +118,17 @@ class _LiveHead:
         self._newest: Callable[[], Findings | None] = lambda: None
         self._stopped: dict[str, str] = {}
         self._drawn: Picture | None = None
+        self._widget: HeadWidget | None = None
 
     def show_in(self, shell: Any) -> None:
         """Display it in the cell that IPython's shell runs."""
         self._shell, self._drawn = shell, None
         shell.events.register("post_run_cell", self.cell_ended)
+        self._widget = self._widget or head_widget()
         self._display(self._now().as_bundle(), _VERDICT, update=False)
         self._display(timeline_bundle(""), _TIMELINE, update=False)
+        if self._widget:
+            shell.display_pub.publish(self._widget.bundle)
         self._draw()
 
     def begin(self, findings: Findings) -> None:
@@ -146,7 +161,8 @@ class _LiveHead:
         stopped = next(reversed(self._stopped.values()), "")
         if findings is None or not (findings.steps or findings.is_final):
             return Head(stopped=stopped)
-        return Head(findings.conclude(), None if findings.is_final else findings.steps, stopped)
+        steps = None if findings.is_final else findings.steps
+        return Head(findings.conclude(), steps, stopped, findings.is_offered, datetime.now(UTC))
 
     def _renew(self) -> None:
         if self._shell is not None:
@@ -156,16 +172,21 @@ class _LiveHead:
     def _draw(self) -> None:
         findings = self._newest()
         picture = findings.picture if findings else None
-        if picture is self._drawn:
-            return
-        self._drawn = picture
-        self._display(timeline_bundle(drawn(picture.timeline) if picture else ""), _TIMELINE, update=True)
+        if picture is not self._drawn:
+            self._drawn = picture
+            self._display(timeline_bundle(_drawn(picture)), _TIMELINE, update=True)
+        if self._widget:
+            self._widget.renew(self._now().as_bundle()["text/html"] + _drawn(picture))
 
     def _display(self, bundle: dict[str, Any], display_id: str, *, update: bool) -> None:
         self._shell.display_pub.publish(bundle, transient={"display_id": display_id}, update=update)
 
 
 HEAD = _LiveHead()
+
+
+def _drawn(picture: Picture | None) -> str:
+    return drawn(picture.timeline) if picture else ""
 
 
 def _in_words(error: BaseException, cell: str | None) -> str:

@@ -23,6 +23,7 @@ table.data :is(th, td).number { text-align: right !important; }
 table.data td { white-space: nowrap; }
 table.data td.long { white-space: normal; min-width: 14rem; }
 table.data .whole { white-space: nowrap; }
+table.data .id { white-space: nowrap; }
 table.data .id .rest { font-size: 0; }
 table.data .id[title]::after { content: "\\2026"; }
 table.data ins, table.data .mark.kept { color: var(--jp-success-color1); text-decoration: none; }
@@ -30,12 +31,18 @@ table.data del, table.data .mark.removed { color: var(--jp-error-color1); }
 table.data .hidden { font-size: 0; }
 .on-top { border-left: 4px solid var(--jp-border-color1); padding: 1px 12px; }
 .on-top > div { margin: 6px 0; }
+.on-top + style + .tl { margin-top: 12px; }
 .on-top > div:first-of-type { font-size: var(--jp-content-font-size2); }
 .on-top.stopped > div:first-of-type { color: var(--jp-error-color1); }
 .on-top:is(.stopped, .fail) { border-color: var(--jp-error-color1); }
 .on-top.pass { border-color: var(--jp-success-color1); }
 .on-top.warn { border-color: var(--jp-warn-color1); }
 .on-top.unknown { border-color: var(--jp-info-color1); }
+.on-top .whole { display: inline-block; max-width: 100%; overflow-wrap: anywhere; }
+.jp-OutputArea:has(.on-top) .jupyter-widgets:not(:has(*)) { display: none; }
+.jp-OutputArea-output.jupyter-widgets:not(:has(*)) { font-size: 0; color: var(--jp-ui-font-color2); }
+.jp-OutputArea-output.jupyter-widgets:not(:has(*))::before { font-size: var(--jp-ui-font-size1);
+  content: "Run this cell to show its widget, whose kernel has ended or is still busy."; }
 .on-top .muted { font-size: var(--jp-content-font-size1); color: var(--jp-ui-font-color2); }
 table.data:not(.grouped) thead th { cursor: pointer; }
 table.data th[aria-sort=ascending]::after { content: " \\25B2"; }

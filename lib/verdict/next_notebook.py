@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from lib.words.runbook_commands import NextRunbook
 
-Link = Callable[[NextRunbook], str]
+Link = Callable[[NextRunbook], str | None]
 
 _link: Link | None = None
 
@@ -20,6 +20,6 @@ def carry_parameters_by(link: Link | None) -> None:
     _link = link
 
 
-def notebook_with_parameters(following: NextRunbook) -> str:
-    """The path from the open notebook to one that has the parameters; empty: there is none."""
+def notebook_with_parameters(following: NextRunbook) -> str | None:
+    """The path from the open notebook to one that has the parameters; empty: there is none; None: it is open."""
     return _link(following) if _link else ""

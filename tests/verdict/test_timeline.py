@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lib.verdict.live import SESSION_VARIABLE
 from lib.verdict.timeline.axis import Axis
 from lib.verdict.timeline.data import (
     LONGEST_NAME,
@@ -29,7 +31,7 @@ from lib.verdict.timeline.data import (
     Timeline,
     timeline_of,
 )
-from lib.verdict.timeline.drawing import drawn
+from lib.verdict.timeline.drawing import drawn, drawn_as_image
 
 NOON = datetime(2026, 1, 17, 17, tzinfo=UTC)
 
@@ -97,6 +99,11 @@ def test_any_names_and_clocks_give_a_whole_picture_and_data_that_are_read_back(p
     of_bars = len(picture.bars) + len(picture.overlaps)
     of_locks = sum(len(lock.holds) + bool(lock.note) for lock in picture.locks)
     assert len([*page.iter("tr")]) == 1 + of_bars + of_locks
+    image = ElementTree.fromstring(f"<div>{drawn_as_image(picture)}</div>")  # noqa: S314 - as above
+    assert not [*image.iter("text")], "no page can take the words out of the image"
+    (address,) = (element.get("src", "") for element in image.iter("img"))
+    svg = ElementTree.fromstring(b64decode(address.removeprefix("data:image/svg+xml;base64,")))  # noqa: S314 - as above
+    assert len([*svg.iter("{http://www.w3.org/2000/svg}text")]) == len([*page.iter("text")])
     # A half of a surrogate pair is not JSON.
     if "\ud800" <= max(picture.finding, default="") <= "\udfff":
         return
@@ -117,6 +124,13 @@ def example(**changes: Any) -> Timeline:
     bar = Bar(0, Part.MERGE, NOON, NOON + timedelta(seconds=1.3), "b1")
     plain = Timeline("b1 took 1.3 s", "UTC", NOON, NOON + timedelta(seconds=2), (Lane("a"),), (bar,))
     return replace(plain, **changes)
+
+
+def test_no_two_drawings_share_their_hatch_where_a_page_holds_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert drawn(example()) == drawn(example())
+    monkeypatch.setenv(SESSION_VARIABLE, "a.ipynb")
+    (one,), (other,) = ([each.get("id") for each in parsed(example()).iter("pattern")] for _ in range(2))
+    assert one != other
 
 
 def test_an_end_before_its_start_is_drawn_without_a_length_and_said() -> None:

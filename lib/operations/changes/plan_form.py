@@ -26,6 +26,8 @@ from lib.verdict.verdict import Verdict
 from lib.words.dates import local_time
 from lib.words.text import one_line
 
+# A label's character, in pixels.
+_CHARACTER = 8
 _BUTTON = {"width": "max-content", "max_width": "95%", "padding": "0 16px", "margin": "8px 2px"}
 _STYLE = """<style>
 .plan-form { border: 1px solid var(--jp-border-color1); border-left: 4px solid var(--jp-warn-color1);
@@ -80,9 +82,10 @@ class PlanForm:
         self._is_over = False
         # JupyterLab may call the button in a thread of its own, while the kernel does something else.
         self._turn = threading.Lock()
-        style, wide = {"description_width": "initial"}, {"width": "95%"}
-        self._why = ipywidgets.Text(description="Why (kept in the record):", style=style, layout=wide)
-        self._target = ipywidgets.Text(description=f"Type {plan.target} to confirm:", style=style, layout=wide)
+        why, target = "Why (kept in the record):", f"Type {plan.target} to confirm:"
+        style = {"description_width": f"{_CHARACTER * max(len(why), len(target))}px"}
+        self._why = ipywidgets.Text(description=why, style=style, layout={"width": "95%"})
+        self._target = ipywidgets.Text(description=target, style=style, layout={"width": "95%"})
         self._button = ipywidgets.Button(description=plan.act, layout=_BUTTON)
         self._line = ipywidgets.HTML().add_class("jp-RenderedHTMLCommon")
         self._head = ipywidgets.HTML()

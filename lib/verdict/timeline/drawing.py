@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,10 @@ from lib.verdict.timeline.svg import CLASSES, SHAPES, SIGNS, sample, svg_of
 from lib.verdict.timeline.words import at_once, safe, took, what
 from lib.words.brief import brief
 
+_NAMESPACE = "http://www.w3.org/2000/svg"
+_OF_IMAGE = """
+.tl { container-type: normal; color-scheme: light dark; color: CanvasText; background: Canvas; --card: Canvas; }
+"""
 _COLUMNS = ("Where", "What", "Batch", "From", "To", "Took")
 
 
@@ -35,10 +40,26 @@ class Picture:
 
 def drawn(timeline: Timeline) -> str:
     """The whole exhibit, in the colours of the page where it has some."""
+    return _exhibit(timeline, svg_of(timeline))
+
+
+def drawn_as_image(timeline: Timeline) -> str:
+    """The same with its picture as an image, in the colours of the reader's system.
+
+    Of a drawing JupyterLab keeps the words alone, in a heap, where it does not trust a notebook. An image it shows.
+    """
+    svg = svg_of(timeline).replace("<svg", f'<svg xmlns="{_NAMESPACE}" class="tl"', 1)
+    head, body = svg.split(">", 1)
+    image = f"{head}><style>{STYLE}{_OF_IMAGE}</style>{body}".encode("utf-8", "replace")
+    address = f"data:image/svg+xml;base64,{b64encode(image).decode()}"
+    return _exhibit(timeline, f'<img src="{address}" alt="" width="100%"/>')
+
+
+def _exhibit(timeline: Timeline, picture: str) -> str:
     axis = Axis(timeline.since, timeline.until, timeline.timezone)
     return (
         f'<style>{STYLE}</style><figure class="tl"><figcaption>{safe(timeline.finding)} '
-        f"<span>{safe(axis.day)}</span></figcaption>{svg_of(timeline)}"
+        f"<span>{safe(axis.day)}</span></figcaption>{picture}"
         f'<ul class="tl-key">{"".join(_legend(timeline))}</ul>{"".join(_notes(timeline, axis))}'
         f"<details><summary>As a table</summary>{_table(timeline, axis)}</details></figure>"
     )

@@ -24,12 +24,14 @@ def form() -> None:
         return
     from IPython.core.getipython import get_ipython
 
+    from lib.workbench.form.short_errors import shorten_errors
     from lib.workbench.lab.next_notebook import link_next_notebooks
 
     link_next_notebooks()
     shell: Any = get_ipython()
     if shell is None:
         return
+    shorten_errors(shell)
     if find_spec("ipywidgets") is None:
         _show_muted(_NO_WIDGETS)
         return

@@ -30,6 +30,8 @@ _STYLE = """<style>
 .runbook-form .jupyter-widget-Collapse-contents { border: none; padding: 0; background: none; }
 .runbook-form .runbook-buttons { flex-wrap: wrap; align-items: center; overflow: visible; gap: 8px; }
 .runbook-form iframe { width: 100%; height: min(40rem, 75vh); border: 1px solid var(--jp-border-color2); }
+[data-jp-theme-light="false"] .runbook-form { color-scheme: dark; }
+[data-jp-theme-light="false"] .runbook-form select { appearance: auto; background-image: none !important; }
 .runbook-form iframe { color-scheme: light; }
 [data-jp-theme-light="false"] .runbook-form iframe { color-scheme: dark; }
 </style>"""

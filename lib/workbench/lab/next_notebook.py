@@ -35,12 +35,14 @@ def link_next_notebooks() -> None:
         carry_parameters_by(_link)
 
 
-def _link(following: NextRunbook) -> str:
-    folder = Path(os.environ[FOLDER_VARIABLE])
-    here = Path(os.environ[SESSION_VARIABLE]).parent
+def _link(following: NextRunbook) -> str | None:
+    folder, this = Path(os.environ[FOLDER_VARIABLE]), Path(os.environ[SESSION_VARIABLE])
+    here = this.parent
     if folder not in (here, *here.parents):
         return ""
     name = notebook_for(LabFolder(folder), following)
+    if folder / name == this:
+        return None
     return os.path.relpath(folder / name, here) if name else ""
 
 

@@ -21,7 +21,7 @@ from typing import Any
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from lib import places
@@ -105,6 +105,12 @@ class OpenNotebook:
         self._evaluate(f"const cells = {_PANEL}.content.model.sharedModel; cells.deleteCell(cells.cells.length - 1)")
         return text
 
+    def reload(self) -> None:
+        """Save it, and load the page again; its kernel goes on."""
+        self._evaluate(f"return {_PANEL}.context.save()", "")
+        self.page.reload(timeout=PATIENCE_MS)
+        self.page.wait_for_function(_IS_READY, arg=self.path, timeout=PATIENCE_MS)
+
     def _command(self, name: str) -> None:
         """Carry out a command of JupyterLab in this notebook, and wait for its end."""
         script = f"""window.commandHasEnded = false;
@@ -144,8 +150,10 @@ class OpenNotebook:
         return self.page.locator(f'[data-cell="{cell_id}"]')
 
     def output_of(self, cell_id: str) -> str:
-        """The text of a cell's outputs, as the page shows it."""
-        return self.cell(cell_id).locator(".jp-Cell-outputArea").inner_text()
+        """The text of a cell's outputs, as the page shows it, once it does: it draws what it scrolls to."""
+        shown = self.cell(cell_id).locator(".jp-Cell-outputArea")
+        expect(shown).to_have_text(re.compile(r"\S"), timeout=PATIENCE_MS, use_inner_text=True)
+        return shown.inner_text()
 
     def errors(self) -> list[str]:
         """The cells that failed, each with its error."""

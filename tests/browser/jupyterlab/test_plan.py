@@ -20,6 +20,7 @@ from tests.operations.changes.forms import lasting
 
 WHY = "the race of <b>two</b> batches"
 PLAN = "step-6-repair"
+OFFER = "Or fill in the form below the plan."
 
 
 def runbook(project: Path, *words: str) -> str:
@@ -57,10 +58,12 @@ def test_the_race_is_repaired_by_its_form_as_by_the_command(page: Page, lab: Lab
         form.get_by_label("to confirm").fill(lab.today)
         expect(button).to_be_enabled()
     assert notebook.errors() == []
+    expect(notebook.cell("head")).to_contain_text(OFFER, timeout=PATIENCE_MS)
+    form = filled_in(notebook, WHY, lab.today)  # scrolled to again
     assert on_record(notebook.project) == []
     found = re.search(r"plan=(\S+)", notebook.output_of(PLAN))
     assert found
-    button.click()
+    form.get_by_role("button", name=f"Repair {lab.today}").click()
     expect(form).to_contain_text("Audit record", timeout=PATIENCE_MS)
     expect(form).to_contain_text(WHY)
     assert notebook.output_of(PLAN).startswith("PASS Repair: done, read back and on record")
@@ -73,3 +76,4 @@ def test_the_race_is_repaired_by_its_form_as_by_the_command(page: Page, lab: Lab
     assert notebook.count_of(PLAN) == planned
     assert notebook.output_of("step-7-verify").startswith("PASS Duplicates: none")
     assert "PASS" in notebook.output_of(notebook.last)
+    expect(notebook.cell("head").locator(".on-top-now")).not_to_contain_text(OFFER, timeout=PATIENCE_MS)

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from lib.errors import RunbookError
 from lib.runbooks.catalogue import runbooks
+from lib.words.terminal_text import without_escapes
 from lib.workbench.form.live_form import NotApplied
+from lib.workbench.form.short_errors import shorten_errors
 from lib.workbench.form.this_notebook import this_notebook
 from tests.workbench.form.conftest import PARAMETERS, Desk, wait_for_the_run
 
@@ -41,6 +44,24 @@ def test_cells_below_get_typed_values_until_the_parameters_cell_is_run_again(des
     desk.set("limit", "")
     desk.show()
     assert desk.held("limit") == [None]
+
+
+def test_an_error_of_ours_is_a_line_and_its_traceback_is_kept(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raising = "from lib.errors import Finding\nraise Finding('no such\\x1b[31m\\ndate')"
+    frame = "-> 2 raise Finding("
+
+    def printed(source: str) -> str:
+        desk.shell.run_cell(source, store_history=True)
+        return without_escapes(capsys.readouterr().out)
+
+    assert frame in printed(raising), "as an archived run keeps it"
+    monkeypatch.setattr(RunbookError, "_render_traceback_", None, raising=False)  # and it goes again
+    shorten_errors(desk.shell)
+    assert printed(raising) == "Finding: no such date\nFor its traceback: %tb\n"
+    assert frame in printed("%tb")
+    assert "-> 1 raise KeyError" in printed("raise KeyError"), "of another error all is shown"
 
 
 def test_what_another_cell_sets_is_shown_and_not_overwritten(desk: Desk) -> None:
