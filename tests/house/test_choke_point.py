@@ -146,7 +146,7 @@ def test_what_changes_something_is_called_by_an_action_alone() -> None:
     assert {"transact", "drop", "route_traffic", "grant", "force_release", "apply_repair"} <= names
     # Sets, commands and files have methods of these names as well.
     owners = {"add": {"approvals"}, "create": {"scratch"}, "remove": {"scratch", "found"}, "load": {"warehouse"}}
-    owners |= {"delete": {"store"}, "set_variable": {"services"}}
+    owners |= {"delete": {"store"}, "renew": {"store"}, "set_variable": {"services"}}
     found = {
         (place, within, name)
         for place, tree in trees().items()
