@@ -30,7 +30,7 @@ _TYPES = (
 @click.option("--key", metavar=_LISTED, help="Columns that tell the rows of one date apart.")
 @click.option("--date", metavar="COLUMN", help="Column with the date that a row belongs to.")
 @click.option("--columns", metavar="NAME:TYPE[,..]", help="All columns of the table, in BigQuery's types.")
-@click.option("--env", "environment", metavar="NAME", help="In place of --columns: where to look them up.")
+@click.option("--env", "environment", metavar="NAME", help="Instead of --columns: where to look them up.")
 @click.option("--staging", metavar="DATASET.TABLE", help="The table with the new rows.  [default: staged_TABLE]")
 @click.option("--newest-first", metavar=_LISTED, help="Columns that tell which of two staged rows is newer.")
 @click.option("--active", metavar="COLUMN", help="BOOL column that says whether a row counts.")

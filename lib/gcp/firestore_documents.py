@@ -72,7 +72,7 @@ def approval_fields(entry: Entry) -> dict[str, Any]:
 
 
 def approval_entry(document: DocumentSnapshot[Any]) -> Entry:
-    """Such a document, read back, whoever wrote it."""
+    """Such a document, read back."""
     fields = document.to_dict() or {}
     kind, text = _text(fields.get("kind")), _text(fields.get("text"), most=LONGEST_ENTRY)
     return Entry(_text(fields.get("plan")), kind, text)

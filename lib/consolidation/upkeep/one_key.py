@@ -65,7 +65,7 @@ def keys_like(
 
     Args:
         part: Some key columns, or none, with values of their types; None is NULL.
-        only_duplicates: Only keys of which readers see several rows.
+        only_duplicates: Only keys with several rows that readers see.
     """
     keys = column_list(spec.key_columns, "T")
     seen = f"COUNTIF(T.{quoted(spec.active_column)})" if spec.active_column else "COUNT(*)"

@@ -154,7 +154,7 @@ class PlanForm:
         self._say(what)
 
     def _broken_off(self, error: BaseException) -> Section:
-        """Of what nobody has foreseen nobody knows whether it came before the change or after it."""
+        """An unforeseen error may have come before the change or after it."""
         question = self._plan.question.named(self._plan.action.capitalize()).on(self._plan.state)
         step = f"Look at the state again before anything else: {self._look}"
         check = question.unknown(f"broken off by {type(error).__name__}: it may have taken effect", step)
