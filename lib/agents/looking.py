@@ -34,7 +34,7 @@ def look(
     duplicate_diagnosis finds duplicates of a date, stuck_lock_release judges locks, day1_monitoring the last day.
 
     Raises:
-        UserError: There is no such runbook, a parameter is wrong or would apply a change, or no bytes are left.
+        UserError: The runbook does not exist, a parameter is wrong or would apply a change, or no bytes are left.
         Unavailable: It could not run, or was cancelled.
     """
     chosen = find_runbook(runbook)

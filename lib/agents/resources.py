@@ -40,7 +40,7 @@ def resource(desk: Desk, uri: str) -> types.TextResourceContents:
     """One of them, masked and marked untrusted; a report is cut at 4,000 characters.
 
     Raises:
-        UserError: There is no such resource, or the record is too long.
+        UserError: The resource does not exist, or the record is too long.
     """
     named = _URI.fullmatch(uri)
     if named is None:

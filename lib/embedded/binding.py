@@ -2,7 +2,7 @@
 
 DuckDB compares each value with pandas' `NaT` and, where pandas is not loaded yet, imports it for
 that: half a second, which is more than half of what a command takes. A value cannot be pandas'
-before pandas is loaded, so DuckDB is told that there is none.
+before pandas is loaded, so DuckDB is shown none.
 """
 
 from __future__ import annotations

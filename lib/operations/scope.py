@@ -155,7 +155,7 @@ class Scope:
         fits, the worst first; so does nothing. `Section.df` is the rows. Counts in no verdict.
 
         Raises:
-            UserError: There is no such key column, or a value is not of its type.
+            UserError: The key column does not exist, or a value is not of its type.
             CouldNotLook: The table cannot be read.
         """
         from lib.operations.investigation.key import explain_key

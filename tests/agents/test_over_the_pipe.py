@@ -29,7 +29,7 @@ MOST_CALLS, MOST_TOKENS, MOST_CHARACTERS = 6, 1_000, 4_000
 
 
 def marked(answer: dict[str, Any]) -> str:
-    """What an agent is told to take for data."""
+    """What an agent has to treat as data."""
     return json.dumps(answer["untrusted"], ensure_ascii=False)
 
 

@@ -57,7 +57,7 @@ def asked_key(spec: TableSpec, columns: Sequence[Column], values: Sequence[Any],
         named: By the name of a key column.
 
     Raises:
-        UserError: There is no such key column, a value is not of its type, or there are too many.
+        UserError: The key column does not exist, a value is not of its type, or there are too many.
     """
     types = {column.name.lower(): column for column in columns}
     if len(values) == 1 and (row := _row(values[0])) is not None:

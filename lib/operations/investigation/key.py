@@ -102,7 +102,7 @@ def explain_key(scope: Scope, /, *values: Any, **named: Any) -> KeyStory:
         named: Values by key column; those that are left out may be anything.
 
     Raises:
-        UserError: There is no such column, or a value is not of its type.
+        UserError: The column does not exist, or a value is not of its type.
         CouldNotLook: The table cannot be read, or the query would read too much. What cannot be read beside it stands
             in `Sources.not_read`.
     """

@@ -47,7 +47,7 @@ class ArchivedRun:
             values: Of every parameter, typed.
 
         Raises:
-            UserError: There is no such runbook, or it does not take these values; nothing is started.
+            UserError: The runbook does not exist, or it does not take these values; nothing is started.
         """
         runbook = find_runbook(name)
         environment = str(values.get(ENVIRONMENT_PARAMETER) or default_environment())

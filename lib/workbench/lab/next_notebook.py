@@ -50,7 +50,7 @@ def notebook_for(folder: LabFolder, following: NextRunbook) -> str:
     """The name in the folder of a notebook that has the parameters; made when it is not there.
 
     Returns:
-        Empty: there is no such runbook, it takes no such values, or there can be no further notebook.
+        Empty: the runbook does not exist, it takes no such values, or there can be no further notebook.
     """
     try:
         runbook = find_runbook(following.name)
@@ -76,7 +76,7 @@ def _carried(runbook: Runbook, following: NextRunbook) -> dict[str, str]:
     """The values that a link may carry, by the names that the notebook declares.
 
     Raises:
-        UserError: One is given twice or too long, or there is no such environment.
+        UserError: One is given twice or too long, or the environment does not exist.
     """
     given = declared_names(runbook.parameters, dict(following.given))
     if len(given) != len(following.given) or any(len(value) > _LONGEST_VALUE for value in given.values()):

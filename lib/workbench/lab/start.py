@@ -61,7 +61,7 @@ def start(environment: str, *, wait_seconds: float = WAIT_SECONDS) -> StartPage:
         wait_seconds: After so long a source that has not answered is said to have not.
 
     Raises:
-        UserError: There is no such environment.
+        UserError: The environment does not exist.
     """
     settings = load_environment(environment)
     folder = lab_folder(environment)
