@@ -121,7 +121,7 @@ class _Connection(threading.local):
 
     def _fault(self, error: sqlite3.Error | OSError) -> LockServiceUnavailable:
         if _is_corrupt(error):
-            return CorruptLockFile(f"{self._path} is no lock file: {error}; move it away to start with an empty one")
+            return CorruptLockFile(f"{self._path} is not a lock file: {error}; move it away to start with an empty one")
         return LockServiceUnavailable(f"the lock file {self._path} cannot be used: {error}")
 
 

@@ -55,12 +55,12 @@ def build_site(archive: Archive, *, fresh: bool = False, now: datetime | None = 
     store = archive.store
     now = now or utc_now()
     kept = kept_rows(store)
-    anew = fresh or kept is None
+    is_fresh = fresh or kept is None
     kept = kept or []
-    rows = current_rows(archive, [] if anew else kept)
+    rows = current_rows(archive, [] if is_fresh else kept)
     for _ in range(_MOST_ROUNDS):
-        _write(store, kept, rows, now, anew=anew)
-        kept, rows, anew = rows, current_rows(archive, rows), False
+        _write(store, kept, rows, now, is_fresh=is_fresh)
+        kept, rows, is_fresh = rows, current_rows(archive, rows), False
         if rows == kept:
             break
     return store.address(INDEX)
@@ -84,7 +84,7 @@ def _row(archive: Archive, place: str, kept: Row | None, *, with_figures: bool) 
     return kept if with_figures or kept.figures is None else kept._replace(figures=None)
 
 
-def _write(store: Store, kept: Sequence[Row], rows: Sequence[Row], now: datetime, *, anew: bool) -> None:
+def _write(store: Store, kept: Sequence[Row], rows: Sequence[Row], now: datetime, *, is_fresh: bool) -> None:
     """What is kept comes last: what a build that was cut short did not write, the next one does.
 
     Of one that another had overtaken, an older page may stay in place of the other's; until one of
@@ -102,12 +102,12 @@ def _write(store: Store, kept: Sequence[Row], rows: Sequence[Row], now: datetime
         INDEX: status_page(rows, of_runbooks, expected, now, timezone),
     }
     for name, (source, made) in pages.items():
-        if anew or name not in before or before[name][0] != source:
+        if is_fresh or name not in before or before[name][0] != source:
             _write_text(store, name, made())
     for name, text in of_all.items():
         _write_text(store, name, text)
     keep(store, rows)
-    known = {*store.names(SITE)} if anew else {*before}
+    known = {*store.names(SITE)} if is_fresh else {*before}
     for name in known - {*pages, *of_all, ROWS}:
         store.delete(name)
 

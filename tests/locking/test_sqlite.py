@@ -47,7 +47,7 @@ def test_a_file_that_is_none_is_a_service_that_is_away(tmp_path: Path, content: 
         path.write_bytes(content)
     lock = a_lock(SqliteLockStore(path))
     with (
-        pytest.raises(LockServiceUnavailable, match=r"locks\.sqlite (is no lock file|cannot be used)"),
+        pytest.raises(LockServiceUnavailable, match=r"locks\.sqlite (is not a lock file|cannot be used)"),
         lock.acquire(game_date=DATE, batch_id=BATCH),
     ):
         pass
