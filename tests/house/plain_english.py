@@ -119,14 +119,17 @@ def _spaced(text: str) -> str:
 
 
 def _is_apart(file: Path) -> bool:
-    return "__pycache__" in file.parts or file.is_relative_to(ROOT) and str(file.relative_to(ROOT)) in _NAMES_THE_PHRASES
+    return "__pycache__" in file.parts or str(_place_of(file)) in _NAMES_THE_PHRASES
+
+
+def _place_of(file: Path) -> Path:
+    return file.relative_to(ROOT) if file.is_relative_to(ROOT) else file
 
 
 def _phrases_of(file: Path) -> Iterator[Phrase]:
-    place = file.relative_to(ROOT) if file.is_relative_to(ROOT) else file
     for where, line, text in _texts(file):
         for offset, words, instead in broken_in(text):
-            yield Phrase(f"{place}:{where}{line + offset}", words, instead)
+            yield Phrase(f"{_place_of(file)}:{where}{line + offset}", words, instead)
 
 
 def _texts(file: Path) -> Iterator[tuple[str, int, str]]:
@@ -175,7 +178,7 @@ def main() -> int:
         total += len(found)
         for phrase in found if len(sys.argv) > 1 else ():
             print(phrase)
-        print(f"{len(found):5}  {path.relative_to(ROOT) if path.is_relative_to(ROOT) else path}")
+        print(f"{len(found):5}  {_place_of(path)}")
     return 1 if total else 0
 
 
