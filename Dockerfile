@@ -11,7 +11,7 @@ RUN apt-get update && apt-get install --yes --no-install-recommends git && rm -r
 # is that of the core and [runbooks]; JupyterLab and the tests have theirs.
 COPY pyproject.toml requirements.lock README.md LICENSE ./
 COPY lib/__init__.py lib/__init__.py
-RUN pip install --requirement requirements.lock --editable .
+RUN pip install --requirement requirements.lock && pip install --no-deps --editable .
 
 COPY lib lib
 COPY rehearsal rehearsal
@@ -29,5 +29,7 @@ ENV RUNBOOK_HOME=/data/state RUNBOOK_OUTPUTS=/data/outputs
 
 # In exec form the command is process 1 and hears SIGTERM itself: a run then stops in good order.
 STOPSIGNAL SIGTERM
+# Of a container that runs `schedule run`: unhealthy when the newest time of an entry passed and nothing ran.
+HEALTHCHECK --interval=5m --timeout=60s --start-period=2m CMD ["runbook", "schedule", "list", "--count", "0", "--check"]
 ENTRYPOINT ["runbook"]
 CMD ["--help"]

@@ -32,7 +32,7 @@ ifneq ($(shell test -x .venv/bin/python && cat $(READY) 2>/dev/null),$(CURDIR))
 .PHONY: $(READY)
 endif
 
-.PHONY: help demo test lab check proof model bench bench-quick airflow old-pins readme pictures lock clean
+.PHONY: help demo test lab check proof model bench bench-quick airflow old-pins readme pictures lock dist clean
 .DEFAULT_GOAL := help
 
 help: ## show these targets
@@ -47,11 +47,12 @@ test: $(DEV) $(LAB) ## run the tests
 lab: $(LAB) ## open working copies of the notebooks in JupyterLab
 	@.venv/bin/runbook lab
 
-check: $(DEV) ## lint, formatting (notebooks too), types, and who imports whom
+check: $(DEV) ## lint, formatting (notebooks too), types, who imports whom, and the workflows' security
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy --strict lib rehearsal
 	@.venv/bin/python -m tests.house.the_map
+	@.venv/bin/zizmor --offline --quiet .github
 
 proof: $(DEV) ## simulation, model and real processes; writes docs/PROOF.md (needs spin and gcc)
 	@.venv/bin/python -m proof run
@@ -75,18 +76,32 @@ readme: $(READY) ## renew the README's table of runbooks from the notebooks
 pictures: $(DEV) ## draw the README's pictures again, from a replay of the demo
 	@.venv/bin/python -m tests.house.pictures $(OUTPUTS)
 
-lock: $(DEV) ## renew the requirements*.lock from the ranges in pyproject.toml
+lock: $(DEV) ## renew the requirements*.lock, with their hashes, from the ranges in pyproject.toml
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT; $(INSTALL); set -e; \
-	pins() { "$$uv" pip compile -q --no-annotate --no-header --python-version 3.11 pyproject.toml "$$@" > "$$fresh/new"; }; \
-	added() { LC_ALL=C sort -f "$$fresh/new" | grep -Fvxf requirements.lock > $$1; }; \
-	pins --extra all --extra dev; mv "$$fresh/new" "$$fresh/pins"; \
-	pins --extra runbooks --extra metrics -c "$$fresh/pins"; LC_ALL=C sort -f "$$fresh/new" > requirements.lock; \
-	pins --extra all -c "$$fresh/pins"; added requirements-lab.lock; \
-	pins --extra runbooks --extra mcp --extra metrics --extra dev -c "$$fresh/pins"; added requirements-dev.lock
+	compile="$$uv pip compile -q --no-annotate --no-header --python-version 3.11 pyproject.toml"; \
+	pins() { $$compile --generate-hashes -c "$$fresh/pins" "$$@" > "$$fresh/new"; }; \
+	added() { awk '/^[^ ]/ { pin = $$1 } NR == FNR { known[pin]; next } !(pin in known)' requirements.lock "$$fresh/new" > $$1; }; \
+	$$compile --extra all --extra dev > "$$fresh/pins"; \
+	pins --extra runbooks --extra metrics; cp "$$fresh/new" requirements.lock; \
+	pins --extra all; added requirements-lab.lock; \
+	pins --extra runbooks --extra mcp --extra metrics --extra dev; added requirements-dev.lock
+
+dist: $(DEV) .venv-dist/ready ## build the package and its bill of materials (CycloneDX) in dist/
+	@rm -rf dist; .venv/bin/python -m hatchling build -d dist && \
+	.venv-dist/bin/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible \
+		--mc-type library -o dist/sbom.cdx.json
 
 clean: ## remove .venv and caches; runs and state stay
 	@rm -rf .venv .venv-* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find lib rehearsal proof tests -name __pycache__ -prune -exec rm -rf {} +
+
+# For releases alone.
+.venv-dist/ready:
+	@echo "Setting up .venv-dist (once, half a minute)..."; \
+	$(PYTHON) -m venv --clear .venv-dist && \
+	{ .venv-dist/bin/python -m pip -qq --disable-pip-version-check --no-input install 'cyclonedx-bom>=7,<8' \
+		> .venv-dist/install.log 2>&1 || { tail -n 5 .venv-dist/install.log >&2; exit 1; }; } && \
+	touch $@
 
 # It pins most of its libraries to other versions than ours. It is for tests alone.
 .venv-airflow/ready:
@@ -125,7 +140,7 @@ $(READY): requirements.lock pyproject.toml
 	echo "Setting up .venv (once, half a minute)..."; \
 	done_here || $(PYTHON) -m venv --clear .venv || exit 1; \
 	rm -f $@; $(INSTALL); \
-	install -r requirements.lock -e . && printf %s "$(CURDIR)" > $@
+	install -r requirements.lock && install --no-deps -e . && printf %s "$(CURDIR)" > $@
 
 # What the demo does without: requirements-lab.lock, requirements-dev.lock.
 .venv/ready-%: requirements-%.lock $(READY)

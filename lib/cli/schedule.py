@@ -40,9 +40,10 @@ def schedule() -> None:
 
 @schedule.command("list")
 @click.option("--count", default=3, show_default=True, type=click.IntRange(0, 100), help="Firings to come, of each.")
+@click.option("--check", is_flag=True, help="Exit 1 when no scheduler has taken up the newest time of an entry.")
 @_of_environment
 @options.as_json
-def list_entries(count: int, environment: str | None, as_json: bool) -> None:
+def list_entries(count: int, check: bool, environment: str | None, as_json: bool) -> None:
     """Each entry: its next firings, how the last one ended, and what was missed."""
     from lib import places
     from lib.archive.archive import Archive
@@ -51,9 +52,11 @@ def list_entries(count: int, environment: str | None, as_json: bool) -> None:
     found = list(overviews(_planned(environment), Archive().store, places.now(), count))
     if as_json:
         options.echo_json({"entries": [_as_data(overview) for overview in found]})
-        return
-    for overview in found:
-        _show(overview)
+    else:
+        for overview in found:
+            _show(overview)
+    if check and any(overview.is_neglected for overview in found):
+        raise click.exceptions.Exit(1)
 
 
 @schedule.command()

@@ -102,6 +102,12 @@ class Overview:
     last: Occurrence | None
     missed: tuple[MissedRun, ...]
 
+    @property
+    def is_neglected(self) -> bool:
+        """Whether no scheduler has taken up the newest time: none is running, or it hangs."""
+        newest = self.missed[0].planned_at if self.missed and not self.rests else None
+        return newest is not None and (self.last is None or self.last.planned_at < newest)
+
 
 def expected_runs(store: Store, now: datetime) -> Expected:
     """What is expected of an archive now (UTC); nothing when no schedule has ever run into it."""

