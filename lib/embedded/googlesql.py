@@ -31,6 +31,7 @@ _ONE_OF_THEM, _ALL_OF_THEM = "one-of-them", "all-of-them"  # nor any table
 _SAME_OF_EACH = re.compile(
     r"SELECT '(?P<table>\w+)' AS staging_table, (?P<items>.+?) FROM (?P<dataset>`\w+`\.)`(?P=table)`(?P<rest>.*?)"
     r"(?: UNION ALL SELECT '(?P<next>\w+)' AS staging_table, (?P=items) FROM (?P=dataset)`(?P=next)`(?P=rest))+"
+    r"(?=\)|$| UNION ALL | ORDER BY )"  # what follows belongs to all of them, not to the last one
 )
 _TABLE_OF_EACH = re.compile(r"SELECT '(\w+)' AS staging_table, ")
 _DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)(?:\[\])?")
