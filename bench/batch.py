@@ -51,7 +51,7 @@ class Batch:
     tables: int
 
     @property
-    def _file(self) -> Path:
+    def file(self) -> Path:
         return self.folder / "warehouse.duckdb"
 
     @property
@@ -61,7 +61,7 @@ class Batch:
     def make(self) -> Batch:
         from lib.embedded.duckdb_warehouse import DuckdbWarehouse
 
-        warehouse = DuckdbWarehouse(self._file)
+        warehouse = DuckdbWarehouse(self.file)
         warehouse.create_table(SPEC.table, MAIN_TABLE)
         with warehouse.connection() as connection:
             connection.register("before", _predictions(self.rows // 2, self.rows))
@@ -77,7 +77,7 @@ class Batch:
         """The same in another folder, which is emptied before."""
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        shutil.copy(self._file, folder)
+        shutil.copy(self.file, folder)
         return replace(self, folder=folder)
 
     def merged(self, how: str, folder: Path) -> Sample:
@@ -95,7 +95,7 @@ class Batch:
         from lib.locking.lock import ConsolidationLock
 
         locks = ConsolidationLock("bench", store=SqliteLockStore(self.folder / "locks.sqlite"), key_for=SPEC.lock_key)
-        consolidator = BatchConsolidator(DuckdbWarehouse(self._file), locks, SPEC)
+        consolidator = BatchConsolidator(DuckdbWarehouse(self.file), locks, SPEC)
         result = consolidator.consolidate_batch(batch_id=ID, game_date=DAY, cleanup=False)
         assert result.staged == self.rows
 
@@ -103,11 +103,11 @@ class Batch:
         """The same MERGE, and nothing else."""
         import duckdb
 
-        with closing(duckdb.connect(str(self._file))) as connection:
-            connection.execute(self._typed_merge)
+        with closing(duckdb.connect(str(self.file))) as connection:
+            connection.execute(self.typed_merge)
 
     @property
-    def _typed_merge(self) -> str:
+    def typed_merge(self) -> str:
         staged = " UNION ALL ".join(f"FROM {SPEC.table.sibling(name)}" for name in self.staging_tables)
         keys = ", ".join(SPEC.key_columns)
         same_key = " AND ".join(f"T.{key} IS NOT DISTINCT FROM S.{key}" for key in SPEC.key_columns)

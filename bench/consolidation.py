@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from functools import partial
 
 from bench.batch import Batch
-from bench.measure import Side, in_turn
-from bench.result import Ratio, Result, from_sides
+from bench.measure import in_turn
+from bench.result import Ratio, Result, from_sides, held
 from bench.setting import Setting
 
 _HAND = "the MERGE typed by hand"
@@ -19,7 +19,6 @@ _LARGE = (
     "the date's keys are grouped before the MERGE, and together with the staged ones after it, which is what shows "
     "that none is missing and none is there twice"
 )
-_MOST_MEMORY = 1.2
 _KEYS_IN_MEMORY = (
     "the MERGE holds less than the hand's; most is held after it, when the staged keys and the date's are grouped "
     "once more, and the rows that the MERGE has changed are not committed yet"
@@ -41,11 +40,4 @@ def results(setting: Setting) -> Iterator[Result]:
         what = f"consolidation of {rows:,} rows from {tables:,} tables"
         yield from_sides(what, _HAND, Ratio(limit), ours, theirs, why=why, rows=rows if tables == 15 else 0)
         if rows == 5_000_000:
-            yield _memory(what, ours, theirs)
-
-
-def _memory(what: str, ours: Side, theirs: Side) -> Result:
-    target, held = Ratio(_MOST_MEMORY), (ours.peak_mb, theirs.peak_mb)
-    figure, is_reached = target.figure(*held), target.is_reached(*held)
-    megabytes = [f"{peak:.0f} MB" for peak in held]
-    return Result(f"memory of a {what}", _HAND, *megabytes, str(target), figure, is_reached, _KEYS_IN_MEMORY)
+            yield held(f"memory of a {what}", _HAND, Ratio(1.2), ours, theirs, why=_KEYS_IN_MEMORY)

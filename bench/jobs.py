@@ -101,7 +101,8 @@ def _runbooks(folder: Path) -> Iterator[Result]:
         gigabytes < 2,
     )
     queries = reads.queries_of("duplicate_diagnosis")
-    yield _count("queries of duplicate_diagnosis without duplicates", len(queries), 6)
+    # One of them counts the ledger's runs of each revision: every runbook shows whether the fence guards the table.
+    yield _count("queries of duplicate_diagnosis without duplicates", len(queries), 7)
     yield _count("its hashes over all columns", sum("MD5" in sql for sql in queries), 0)
     yield _count("rows of a ledger of 600 runs of the date that a runbook fetches", reads.ledger_rows, 500)
 

@@ -117,6 +117,13 @@ def from_sides(
     )
 
 
+def held(what: str, against: str, target: Ratio, ours: Side, theirs: Side, *, why: str) -> Result:
+    """The most memory of two sides that were measured already."""
+    us, them = ours.peak_mb, theirs.peak_mb
+    figure, is_reached = target.figure(us, them), target.is_reached(us, them)
+    return Result(what, against, f"{us:.0f} MB", f"{them:.0f} MB", str(target), figure, is_reached, why)
+
+
 def within(what: str, limit_seconds: float, ours: Side, *, why: str = "") -> Result:
     """A time that is compared with nothing but its target."""
     reached = ours.seconds <= limit_seconds

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from bench.measure import python
-from bench.result import Ratio, Result, compared
+from bench.measure import Work, in_turn, python
+from bench.result import Ratio, Result, compared, from_sides, held
 from bench.setting import Setting
 
 _SERVICE = "prediction-coordinator"
@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from lib.operations.logs.history import LogHistory
 from lib.platform import connect
 history = LogHistory(connect("local"), datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
+dialects = history.dialects
 """
 _OURS = "assert len(history.consolidations) > 100"
 _TOLD = (
@@ -33,27 +34,61 @@ _READ = """
 with open({path!r}, encoding="utf-8") as file:
     assert sum("Acquired" in json.loads(line)["message"] for line in file) > 100
 """
+# What no timeline can do without: each line searched for the words of all dialects, those that hold one parsed, kept,
+# and run through the expressions of their line.
+_SAME_CALLS = """
+import ahocorasick, json, re
+words = ahocorasick.Automaton()
+for anchor in dialects.anchors:
+    words.add_word(max(re.findall(r"[\\w :=()-]+", anchor, re.ASCII), key=len), True)
+words.make_automaton()
+kept = []
+with open({path!r}, "rb") as file:
+    for line in file:
+        if next(words.iter(line.decode("latin-1")), None):
+            kept.append(json.loads(line))
+            found = dialects.found(kept[-1]["message"])
+            dialects.values(found[0], kept[-1]["message"])
+assert len(kept) > 100
+"""
+_SIMPLE, _FLOOR = "reading the file line by line as JSON", "the same search, parsing and expressions in a bare loop"
+_SEARCH = (
+    "to search each line for a hundred words takes as long as to parse it; the rest are the lines that matter, one in "
+    "ten: each is parsed, and read by its dialect's expressions"
+)
+_JOINED = "each line becomes an entry and an event, is held against its copies, and joined with its consolidation"
+_KEPT = "every line that matters is kept, as reports quote it; text with a sign such as 🔒 takes four bytes a character"
 
 
 def results(setting: Setting) -> Iterator[Result]:
     sizes = (20_000, 100_000) if setting.quick else (100_000, 1_000_000)
     for lines in sizes:
         part = Setting(setting.folder / str(lines), setting.quick)
-        path = _written(part, lines)
-        yield compared(
-            f"timeline of {lines:,} log lines",
-            "reading the file line by line as JSON",
-            Ratio(3),
-            partial(python, _CONNECTED, _OURS, variables=part.variables),
-            partial(python, "import json", _READ.format(path=str(path))),
-            rounds=setting.rounds(5),
-            why="of the lines that matter here, one in ten, each becomes an entry and an event",
-            rows=lines,
-        )
+        path = _written(part, lines, one_in=10)
+        what, rounds, ours = f"timeline of {lines:,} log lines", setting.rounds(5), _timeline(part)
+        simple = partial(python, "import json", _READ.format(path=str(path)))
+        yield compared(what, _SIMPLE, Ratio(2.5), ours, simple, rounds=rounds, why=_SEARCH, rows=lines)
+        sides = in_turn(ours, _bare_loop(part, path), rounds)
+        yield from_sides(what, _FLOOR, Ratio(1.5), *sides, why=_JOINED, rows=lines)
+    yield held(f"memory of a {what}", _FLOOR, Ratio(1.2), *sides, why=_KEPT)
+    part = Setting(setting.folder / "all", setting.quick)
+    path = _written(part, sizes[0], one_in=1)
+    what = f"timeline of {sizes[0]:,} log lines, each of a consolidation"
+    yield compared(
+        what, _FLOOR, Ratio(2), _timeline(part), _bare_loop(part, path), rounds=setting.rounds(5), why=_JOINED
+    )
 
 
-def _written(setting: Setting, lines: int) -> Path:
-    """A log of which one line in ten is of a consolidation, as on a busy day."""
+def _timeline(setting: Setting) -> Work:
+    return partial(python, _CONNECTED, _OURS, variables=setting.variables)
+
+
+def _bare_loop(setting: Setting, path: Path) -> Work:
+    return partial(python, _CONNECTED, _SAME_CALLS.format(path=str(path)), variables=setting.variables)
+
+
+def _written(setting: Setting, lines: int, *, one_in: int) -> Path:
+    """A log of which one line in ten is of a consolidation, as on a busy day, or each of them."""
     from lib.embedded.logs import append_entries, log_path
     from lib.ports.logs import LogEntry
 
@@ -62,9 +97,9 @@ def _written(setting: Setting, lines: int) -> Path:
     for start in range(0, lines, 10_000):
         entries = []
         for number in range(start, min(start + 10_000, lines)):
-            step, batch = number % 10, number // 70
+            step, told = number % one_in, number // one_in
             message = (
-                _TOLD[number // 10 % len(_TOLD)].format(batch=f"batch_{batch}")
+                _TOLD[told % len(_TOLD)].format(batch=f"batch_{told // len(_TOLD)}")
                 if step == 0
                 else f"GET /health 200 in {step} ms"
             )

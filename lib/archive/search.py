@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from lib.archive.archive import Archive, DamagedRun, Run
 from lib.archive.record import RUN_ID_MOMENT, RunRecord
-from lib.archive.ruled_out import can_hold
+from lib.archive.ruled_out import as_written, can_hold
 from lib.verdict.verdict import Verdict
 from lib.words.quantities import spoken
 
@@ -100,7 +100,7 @@ def hits(record: RunRecord, text: str) -> list[Hit]:
         The first place of each word; empty when one of them is nowhere, or there are none.
     """
     fields = list(_fields(record))
-    patterns = [re.compile(_as_written(word), re.IGNORECASE) for word in text.split()]
+    patterns = [re.compile(as_written(word), re.IGNORECASE) for word in text.split()]
     whole = "\n".join(value for _, value in fields)  # which no word reaches across
     if not all(pattern.search(whole) for pattern in patterns):
         return []
@@ -109,11 +109,6 @@ def hits(record: RunRecord, text: str) -> list[Hit]:
 
 def _first(pattern: re.Pattern[str], fields: Iterable[tuple[str, str]]) -> Hit:
     return next(Hit(name, _around(match)) for name, value in fields if (match := pattern.search(value)))
-
-
-def _as_written(word: str) -> str:
-    """A pattern of the word; of a number, such as 1234, also as pages show it: 1,234."""
-    return ",?".join(word) if word.isascii() and word.isdigit() else re.escape(word)
 
 
 def _around(match: re.Match[str]) -> str:

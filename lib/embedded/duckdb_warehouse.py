@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 _COLUMNS = """
-SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns()
+SELECT table_name, column_name, data_type FROM duckdb_columns()
 WHERE schema_name = $dataset AND table_name IN (SELECT unnest($tables)) ORDER BY table_name, column_index
 """
 _TABLES = """
@@ -139,14 +141,13 @@ class DuckdbWarehouse:
     def _columns_of(
         self, connection: duckdb.DuckDBPyConnection, tables: Sequence[TableName]
     ) -> dict[TableName, tuple[Column, ...]]:
-        columns: dict[TableName, list[Column]] = defaultdict(list)
+        columns: dict[TableName, tuple[Column, ...]] = {}
         for dataset in {table.dataset for table in tables}:
             names = [table.table for table in tables if table.dataset == dataset]
             found = self._listed(connection, dataset, _COLUMNS, {"tables": names})
-            for schema, table, column, data_type in found:
-                described = Column(column, to_googlesql_type(data_type), parameters=type_parameters(data_type))
-                columns[TableName(schema, table)].append(described)
-        return {table: tuple(found) for table, found in columns.items()}
+            for name, described in groupby(found, key=itemgetter(0)):
+                columns[TableName(dataset, name)] = tuple(_column(*column) for _, *column in described)
+        return columns
 
     def create_table(
         self, table: TableName, columns: Sequence[Column], *, partitions: Partitions | None = None
@@ -247,6 +248,11 @@ class DuckdbWarehouse:
             with attempt, self.connection() as connection, open_transaction(connection):
                 for statement in statements:
                     connection.execute(statement)
+
+
+@lru_cache(maxsize=512)
+def _column(name: str, data_type: str) -> Column:
+    return Column(name, to_googlesql_type(data_type), parameters=type_parameters(data_type))
 
 
 def _loaded(column: Column) -> str:

@@ -27,6 +27,13 @@ _TYPES = {
 }
 _NUMERIC = (38, 9)
 _STAND_IN = "stand-in"  # what no dataset is called: see `TableName`
+_ONE_OF_THEM, _ALL_OF_THEM = "one-of-them", "all-of-them"  # nor any table
+_SAME_OF_EACH = re.compile(
+    r"SELECT '(?P<table>\w+)' AS staging_table, (?P<items>.+?) FROM (?P<dataset>`\w+`\.)`(?P=table)`(?P<rest>.*?)"
+    r"(?: UNION ALL SELECT '(?P<next>\w+)' AS staging_table, (?P=items) FROM (?P=dataset)`(?P=next)`(?P=rest))+"
+    r"(?=\)|$| UNION ALL | ORDER BY )"  # what follows belongs to all of them, not to the last one
+)
+_TABLE_OF_EACH = re.compile(r"SELECT '(\w+)' AS staging_table, ")
 _DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)(?:\[\])?")
 _NAMES = {
     "VARCHAR": "STRING",
@@ -96,10 +103,25 @@ def bind(sql: str, parameters: Parameters, passing: Iterable[TableName] = ()) ->
     relations = list(passing)
     for number, relation in enumerate(relations):
         sql = sql.replace(relation.sql, f"`{_STAND_IN}`.`{number}`")
-    translated, names = translate(sql)
+    translated, names = _translated_once(sql)
     for number, relation in enumerate(relations):
         translated = translated.replace(f'"{_STAND_IN}"."{number}"', f'"{relation.dataset}"."{relation.table}"')
     return translated, {name: parameters[name] for name in names}
+
+
+def _translated_once(sql: str) -> tuple[str, frozenset[str]]:
+    """As `translate`; the same SELECT of each of many staging tables is translated for one of them.
+
+    Of 200 tables that takes a fiftieth of the time, and less than to run the statement.
+    """
+    found = _SAME_OF_EACH.search(sql)
+    if not found:
+        return translate(sql)
+    whole, names = translate(f"{sql[: found.start()]}SELECT * FROM `{_ALL_OF_THEM}`{sql[found.end() :]}")
+    select = f"SELECT '{_ONE_OF_THEM}' AS staging_table, {found['items']} FROM {found['dataset']}`{_ONE_OF_THEM}`"
+    one, more_names = translate(f"{select}{found['rest']}")
+    each = " UNION ALL ".join(one.replace(_ONE_OF_THEM, table) for table in _TABLE_OF_EACH.findall(found[0]))
+    return whole.replace(f'"{_ALL_OF_THEM}"', f"({each})"), names | more_names
 
 
 def to_duckdb_type(googlesql_type: str) -> str:

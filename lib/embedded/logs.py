@@ -226,9 +226,9 @@ def decode(line: bytes, service: str, at: datetime | None) -> LogEntry | None:
         timestamp=timestamp,
         message=_text(record.get("message", "")),
         service=service,
-        revision=_text(record.get("revision") or ""),
-        instance=_text(record.get("instance") or ""),
-        severity=_text(record.get("severity") or "DEFAULT"),
+        revision=sys.intern(_text(record.get("revision") or "")),
+        instance=sys.intern(_text(record.get("instance") or "")),
+        severity=sys.intern(_text(record.get("severity") or "DEFAULT")),
         fields=fields if isinstance(fields, dict) else {},
     )
 

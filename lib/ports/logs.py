@@ -12,7 +12,7 @@ from lib.errors import SourceUnavailable
 from lib.words.brief import brief
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LogEntry:
     """One line that a service logged.
 

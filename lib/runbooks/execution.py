@@ -80,6 +80,13 @@ def execute(
     request = StopRequest()
     with signals_as_requests(request):
         run = archive.begin(masked_record(_new_record(runbook, values, settings, origin), redactor))
+
+        def meanwhile() -> None:
+            _after_begin(archive, settings, redactor, on_change, notifies=not origin.agent)
+            # So that what makes the report is loaded at the end of the run, when somebody waits for it.
+            with suppress(Exception):
+                render_report(run.record, unexecuted)
+
         with _heartbeat(archive, run):
             notebook, files, outcome = run_notebook(
                 runbook,
@@ -90,7 +97,7 @@ def execute(
                 redactor=redactor,
                 progress=sys.stderr.isatty() if progress is None else progress,
                 variables={"RUNBOOK_NOW": origin.planned_at.isoformat()} if origin.planned_at else {},
-                meanwhile=lambda: _after_begin(archive, settings, redactor, on_change, notifies=not origin.agent),
+                meanwhile=meanwhile,
             )
         run = Run(run.place, masked_record(run.record.finished(outcome, utc_now()), redactor))
         for name, content in files.items():

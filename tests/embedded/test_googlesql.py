@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.embedded.googlesql import translate
+from lib.consolidation.identifiers import TableName
+from lib.consolidation.upkeep.staged_dates import union
+from lib.embedded.googlesql import bind, translate
 from tests.consolidation.world import World, later, prediction
 
 
@@ -46,6 +48,32 @@ def test_the_newest_of_each_key_is_the_one_that_a_window_finds(rows: list[tuple[
         expected = connection.execute(newest.format("name, number ORDER BY newness DESC, place")).fetchall()
         found = connection.execute(sql).fetchall()
         assert sorted(row[-1] for row in found) == sorted(row[-1] for row in expected)
+
+
+@pytest.mark.parametrize(
+    "also", ["", "'' AS staging_table, {items}", "'more' AS staging_table, {items} AS S WHERE 1 > 2"]
+)
+@pytest.mark.parametrize("where", ["", " WHERE number < @most"])
+@pytest.mark.parametrize("tables", [1, 2, 7])
+def test_same_select_of_each_table_is_translated_once(tables: int, where: str, also: str) -> None:
+    names = [TableName("staging", f"table_{number}") for number in range(tables)]
+    items = "number * 2 AS doubled, COUNTIF(number = @first) OVER () = 1 AS is_first"
+    more = also and f" UNION ALL SELECT {also.format(items=f'{items} FROM `staging`.`more`')}"
+    select = f"{union(names, items).replace(' AS S', f' AS S{where}')}{more}"
+    sql = f"SELECT staging_table, doubled, is_first FROM ({select}) AS A ORDER BY 1, 2"
+    given = {"first": 1, **({"most": 3} if where else {})}
+    with duckdb.connect() as connection:
+        connection.execute("CREATE SCHEMA staging")
+        for name in (*names, TableName("staging", "more")):
+            connection.execute(f"CREATE TABLE {name} AS FROM range(5) AS numbers(number)")
+        bound, parameters = bind(sql, given)
+        assert parameters == given
+        found = connection.execute(bound, given).fetchall()
+        assert found == connection.execute(translate(sql)[0], given).fetchall()
+    assert len(found) == tables * (3 if where else 5) + (5 if also and "WHERE" not in also else 0)
+    translated = translate.cache_info().misses
+    bind(sql.replace("table_", "other_"), given)
+    assert translate.cache_info().misses - translated == (0 if tables > 1 else 1)
 
 
 def test_many_small_tables_are_merged_as_one(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ class CountsFrom(StrEnum):
     START = "start"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Event:
     """One line that a dialect reads.
 

@@ -12,7 +12,7 @@ from lib.operations.due.period import Expected, expected_in
 from lib.operations.logs.dialects import Dialects, load_dialects
 from lib.operations.logs.events import Event, EventKind
 from lib.operations.logs.joining import build_timeline
-from lib.operations.logs.lines import ERROR_WORDS, is_error, is_lock_service_error, parse_events, without_copies
+from lib.operations.logs.lines import ERROR_WORDS, is_error, is_lock_service_error, without_copies
 from lib.operations.logs.timeline import Consolidation, Progress
 from lib.operations.logs.unread import SUBJECT_WORDS, unread_lines
 from lib.platform import Platform
@@ -103,7 +103,7 @@ class LogHistory:
 
     @cached_property
     def events(self) -> list[Event]:
-        return parse_events(self.entries, self.dialects)
+        return [event for entry in self.entries if (event := self.dialects.event(entry))]
 
     @cached_property
     def consolidations(self) -> list[Consolidation]:

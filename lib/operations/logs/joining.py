@@ -148,10 +148,10 @@ def _comes_next(event: Event, run: Consolidation) -> bool:
 
 def _is_retold(event: Event, run: Consolidation) -> bool:
     """Whether it reports the end of the run once more: callers do, in other words."""
-    has_ended = run.has(EventKind.CONSOLIDATED) if event.kind is EventKind.CONSOLIDATED else run.failure is not None
-    if event.kind not in RESULTS or not has_ended or event.at - run.last_at > _RETOLD_WITHIN:
+    if event.kind not in RESULTS or event.at - run.last_at > _RETOLD_WITHIN:
         return False
-    return event.anchor not in run.results
+    has_ended = run.has(EventKind.CONSOLIDATED) if event.kind is EventKind.CONSOLIDATED else run.failure is not None
+    return has_ended and event.anchor not in run.results
 
 
 def _is_over(run: Consolidation, at: datetime) -> bool:

@@ -88,7 +88,7 @@ class Consolidation:
 
     def has(self, *kinds: EventKind) -> bool:
         """Whether it logged a line of any of these kinds."""
-        return any(kind in self.events for kind in kinds)
+        return not self.events.keys().isdisjoint(kinds)
 
     @property
     def started_at(self) -> datetime:

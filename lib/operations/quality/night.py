@@ -219,8 +219,9 @@ class Night:
     @cached_property
     def last_written(self) -> DayWritten | None:
         """The newest date with rows, of this one and its past; None: none has any."""
-        since = self.game_date - timedelta(days=self.days)
-        return last_written(self.platform.warehouse, self.platform.table, since, self.game_date)
+        since, warehouse = self.game_date - timedelta(days=self.days), self.platform.warehouse
+        with warehouse.session():
+            return last_written(warehouse, self.platform.table, since, self.game_date)
 
     @cached_property
     def past(self) -> list[DayProfile]:

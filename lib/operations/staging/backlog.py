@@ -113,13 +113,16 @@ def look_at_staging(scope: Scope, is_fresh: Callable[[StagingTable], bool] = lam
     Raises:
         WarehouseUnavailable: It cannot be read, or consolidations drop tables faster than they are looked at.
     """
+    warehouse = scope.platform.warehouse
     try:
-        return _held_against_the_table(scope, is_fresh)
+        with warehouse.session():
+            return _held_against_the_table(scope, is_fresh)
     except SourceVanished:
         # A consolidation has dropped its tables since they were listed.
         pass
     try:
-        return _held_against_the_table(scope, is_fresh)
+        with warehouse.session():
+            return _held_against_the_table(scope, is_fresh)
     except SourceVanished as error:
         raise WarehouseUnavailable(f"staging changes while it is looked at: {error}; look again") from error
 

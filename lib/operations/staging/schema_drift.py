@@ -28,12 +28,14 @@ COLUMNS = Question(
 def schema_drift(scope: Scope) -> Section:
     """The columns in which staging tables differ from the main table, and the statement that adds them."""
     platform = scope.platform
-    batches = staging_backlog(platform.warehouse, platform.table)
-    waiting = [table.name for batch in batches for table in batch.waiting]
-    if not waiting:
-        return Section((COLUMNS.passes("no staging table waits"),))
-    main = platform.warehouse.columns(platform.table.table)
-    alike = tables_by_columns(platform.warehouse.columns_of(waiting))
+    warehouse = platform.warehouse
+    with warehouse.session():
+        batches = staging_backlog(warehouse, platform.table)
+        waiting = [table.name for batch in batches for table in batch.waiting]
+        if not waiting:
+            return Section((COLUMNS.passes("no staging table waits"),))
+        main = warehouse.columns(platform.table.table)
+        alike = tables_by_columns(warehouse.columns_of(waiting))
     faults = {found: _fault(platform, main, found) for found in alike}
     rows = [(len(tables), len(found), len(main), faults[found] or "fits", tables[0]) for found, tables in alike.items()]
     table = Table("Columns of the waiting tables", ("Tables", "Columns", "Of", "Fits", "Such as"), rows)
