@@ -69,8 +69,9 @@ airflow: .venv-airflow/ready ## Airflow in an environment of its own, on which t
 
 old-pins: .venv-old-pins/ready ## what the services pin in an environment of its own, in which tests try the core
 
-readme: $(READY) ## renew the README's table of runbooks from the notebooks
+readme: $(READY) ## renew docs/reference and the README's table of runbooks from the code
 	@.venv/bin/python -m tests.house.readme
+	@.venv/bin/python -m tests.house.reference
 
 pictures: $(DEV) ## draw the README's pictures again, from a replay of the demo
 	@.venv/bin/python -m tests.house.pictures $(OUTPUTS)

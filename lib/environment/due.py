@@ -26,6 +26,8 @@ class Days:
     """Days in a row, both ends included.
 
     Attributes:
+        first: The first day.
+        last: The last day.
         name: What they are called, for people; may be empty.
     """
 

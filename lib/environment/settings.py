@@ -40,6 +40,7 @@ class Environment:
 
     Attributes:
         name: Its file's name without the ending.
+        platform: ``embedded`` (DuckDB, SQLite and files on this machine) or ``google``.
         project_id: Google Cloud project; a mere name on the embedded platform.
         timezone: The zone in which a date is a day. It has no default: in another zone than its people's a day begins
             at the wrong hour, and each answer about a date would be about part of two.

@@ -44,8 +44,10 @@ class Entry:
 
     Attributes:
         name: Its key in the file.
+        runbook: The runbook's name.
         cron: When, see `lib.schedule.cron`.
         timezone: Whose clocks `cron` is about.
+        environment: Where it looks.
         parameters: As the file has them: dates may be ``today`` or ``yesterday``.
         days_since_deploy: ``2-7``: only on these days, the deployment's own being day 0; empty: always.
         deployed_at: When the deployment was; None: not known.
@@ -166,7 +168,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Schedule:
-    """All entries by name, and how many runs there are at once, at most."""
+    """What runs when.
+
+    Attributes:
+        entries: By name.
+        concurrency: The most runs at a time.
+    """
 
     __pydantic_config__ = _STRICT
 

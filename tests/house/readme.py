@@ -11,11 +11,12 @@ _START, _END = "## The runbooks\n\n", "\n\nA verdict is"
 
 def table() -> str:
     """A row a runbook: its name, its question, what it does, and what it may change."""
-    rows = [f"| `{each.name}` | {each.title} | {each.purpose} | {_changes(each)} |" for each in runbooks()]
+    rows = [f"| `{each.name}` | {each.title} | {each.purpose} | {changes(each)} |" for each in runbooks()]
     return "\n".join(["| runbook | asks | does | changes |", "| --- | --- | --- | --- |", *rows])
 
 
-def _changes(runbook: Runbook) -> str:
+def changes(runbook: Runbook) -> str:
+    """What it may change."""
     return "what you name, with its plan" if any(each.name == "plan" for each in runbook.parameters) else "nothing"
 
 
