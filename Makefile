@@ -32,7 +32,7 @@ ifneq ($(shell test -x .venv/bin/python && cat $(READY) 2>/dev/null),$(CURDIR))
 .PHONY: $(READY)
 endif
 
-.PHONY: help demo test lab check proof model bench bench-quick airflow old-pins readme pictures lock clean
+.PHONY: help demo test lab check proof model bench bench-quick airflow old-pins readme docs pictures lock clean
 .DEFAULT_GOAL := help
 
 help: ## show these targets
@@ -73,6 +73,9 @@ readme: $(READY) ## renew docs/reference and the README's table of runbooks from
 	@.venv/bin/python -m tests.house.readme
 	@.venv/bin/python -m tests.house.reference
 
+docs: $(DEV) ## build the documentation in site/, with the reports of a demo
+	@.venv/bin/python -m tests.docs.site $(OUTPUTS)
+
 pictures: $(DEV) ## draw the README's pictures again, from a replay of the demo
 	@.venv/bin/python -m tests.house.pictures $(OUTPUTS)
 
@@ -86,7 +89,7 @@ lock: $(DEV) ## renew the requirements*.lock from the ranges in pyproject.toml
 	pins --extra runbooks --extra mcp --extra metrics --extra dev -c "$$fresh/pins"; added requirements-dev.lock
 
 clean: ## remove .venv and caches; runs and state stay
-	@rm -rf .venv .venv-* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf .venv .venv-* .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache site
 	@find lib rehearsal proof tests -name __pycache__ -prune -exec rm -rf {} +
 
 # It pins most of its libraries to other versions than ours. It is for tests alone.
