@@ -16,6 +16,8 @@ from markdown_it.token import Token
 from lib.places import ROOT
 from tests.docs.pages import DOCS, name_of
 
+# `make docs` puts the reports of a demo there.
+DEMO = DOCS / "demo" / "index.html"
 _FOR_GITHUB = ("CHANGELOG.md", "CONTRIBUTING.md", "README.md", "SECURITY.md")
 PAGES = [*filter(Path.exists, (ROOT / name for name in _FOR_GITHUB)), *sorted(DOCS.rglob("*.md"))]
 
@@ -64,6 +66,8 @@ def is_alive(page: Path, link: str) -> bool:
     if parts.scheme:
         return parts.scheme in ("https", "mailto")
     target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
+    if DOCS in page.parents and (target == DEMO or DOCS not in target.parents):
+        return target == DEMO  # the site has nothing else that is not below docs
     if not target.exists():
         return False
     return not parts.fragment or target.suffix != ".md" or parts.fragment in anchors_of(target)
