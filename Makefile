@@ -69,8 +69,7 @@ airflow: .venv-airflow/ready ## Airflow in an environment of its own, on which t
 
 old-pins: .venv-old-pins/ready ## what the services pin in an environment of its own, in which tests try the core
 
-readme: $(READY) ## renew docs/reference and the README's table of runbooks from the code
-	@.venv/bin/python -m tests.house.readme
+readme: $(READY) ## renew docs/reference from the code
 	@.venv/bin/python -m tests.house.reference
 
 docs: $(DEV) ## build the documentation in site/, with the reports of a demo

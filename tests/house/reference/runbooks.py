@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from lib.runbooks.catalogue import Runbook, runbooks
 from lib.runbooks.parameters import Parameter, as_text
-from tests.house.readme import changes
 from tests.house.reference import markdown
 from tests.house.reference.markdown import code, prose
 
@@ -36,6 +35,11 @@ def parameters_page() -> str:
 def link(runbook: Runbook) -> str:
     """To its parameters."""
     return f"[{code(runbook.name)}](parameters.md#{markdown.anchor(runbook.name)})"
+
+
+def changes(runbook: Runbook) -> str:
+    """What it may change."""
+    return "what you name, with its plan" if any(each.name == "plan" for each in runbook.parameters) else "nothing"
 
 
 def _table(runbook: Runbook) -> str:
