@@ -10,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from string import Template
 
 from lib.places import ROOT
 from tests import warm
@@ -18,8 +19,8 @@ from tests.docs.pages import Block
 # The tests' own environment stands in for what these set up.
 _SETS_UP = {"git", "make", "pip", "pipx", "source", "uv"}
 _EXITS = re.compile(r"#.*\b(?:exits? (?P<code>\d)|FAIL)\b")
-_NEEDS_A_SHELL = re.compile(r"[|&;<>$`~*?]|\\")
-_DIGEST = re.compile(r"(?:--plan |plan=)([0-9a-f]{8,})\b")
+_NEEDS_A_SHELL = re.compile(r"[|&;<>$`~*?\\]")
+_DIGEST = re.compile(r"(?:--plan |plan=)([0-9a-f]{12}-\w+-\w+)")
 _ENDED = 'trap \'env -0 > "$ENDED/env"; pwd > "$ENDED/folder"\' EXIT\n'
 
 
@@ -66,7 +67,7 @@ class Session:
     def _run(self, line: str) -> tuple[int, str]:
         shown = _DIGEST.findall(self.said)
         line = re.sub(r"\bDIGEST\b", shown[-1], line) if shown else line
-        command = re.split(r"\s#\s", line)[0]
+        command = Template(re.split(r"\s#\s", line)[0]).safe_substitute(self.variables)
         words = [] if _NEEDS_A_SHELL.search(command) else shlex.split(command)
         if words and words[0] in _SETS_UP:
             return 0, ""
