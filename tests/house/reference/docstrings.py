@@ -1,4 +1,4 @@
-"""Docstrings in Google's style, taken apart: the text, and its sections with what each name means."""
+"""Parse docstrings in Google's style: the text, and its sections with the meaning of each name."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def docstring_of(thing: object) -> Docstring:
 
 
 def parsed(text: str) -> Docstring:
-    """Take a docstring apart."""
+    """Parse a docstring."""
     found, section, name = Docstring(), "", ""
     for block in text.split("\n\n"):
         lines = block.splitlines()

@@ -22,9 +22,9 @@ class Row:
     """A field.
 
     Attributes:
-        key: Where it stands, such as ``channels[].minimum``.
+        key: Its place, such as ``channels[].minimum``.
         type: In words.
-        default: Its value where it is left out; REQUIRED: it must not be.
+        default: Its value when it is left out; REQUIRED: it may not be left out.
         meaning: What its class says of it.
     """
 
@@ -60,7 +60,7 @@ def _row(field: Field[Any], hint: Any, prefix: str, meaning: str) -> Iterator[Ro
         yield Row(key, in_words(hint), default, meaning)
         return
     joint, inner = nested
-    # One whose own fields have the same defaults needs no row: it says nothing that they do not.
+    # If the fields below have the same defaults, a row of its own would add nothing.
     if joint or not _has_defaults_of(default, inner):
         shown = "settings below it" if not joint.startswith("[]") else "list of settings"
         optional = " or null" if default is None else ""

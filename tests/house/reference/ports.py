@@ -53,7 +53,7 @@ def page() -> str:
     return markdown.page(
         "Ports",
         "What a platform provides, a protocol for each. `lib/gcp` and `lib/embedded` implement all of them. An adapter "
-        "refuses what it cannot honour, and raises `lib.errors.Unavailable` where the answer cannot be had.",
+        "refuses what it cannot honour, and raises `lib.errors.Unavailable` when it cannot get the answer.",
         sections,
     )
 

@@ -61,7 +61,7 @@ def about_of(kind: type) -> str:
 
 
 def environment() -> list[Section]:
-    """An environment's file. `lib.environment` reads table, staging and services in a form of their own."""
+    """An environment's file. `lib.environment` reads `table`, `staging` and `services` in forms of their own."""
     forms = {"table_spec": [_table(), _staging()], "services": [_services()]}
     top, *sections = sections_of(Environment)
     rows = [row for row in top.rows if row.key != "name"]
@@ -108,7 +108,7 @@ def criteria() -> list[Section]:
 
 
 def dialect() -> list[Section]:
-    """A dialect of log lines. What a sample says is read are the values, which are listed apart."""
+    """A dialect of log lines, without the fields of a sample: they are the values, which are listed separately."""
     rows = [row for row in rows_of(Dialect) if not row.key.startswith("lines[].samples[].")]
     return [Section("", "", rows)]
 
@@ -139,7 +139,7 @@ def page() -> str:
             "## Quality\n\nThe file of `params/` that an environment names as `quality:`",
             *map(str, sections_of(QualityRules)),
             "## Criteria\n\nThe file of `params/` that an environment names as `criteria:`. Below `success:` and "
-            "`rollback:` stands a list of criteria, each with these settings:",
+            "`rollback:` is a list of criteria, each with these settings:",
             *map(str, criteria()),
             f"`metric` is one of {_listed(METRICS)}.",
             "## A dialect of log lines\n\n`params/dialects/NAME.yaml`",

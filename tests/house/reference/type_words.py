@@ -50,7 +50,7 @@ def in_words(hint: Any, *, many: bool = False) -> str:
 
 
 def nested_in(hint: Any) -> tuple[str, type] | None:
-    """The dataclass whose fields stand below a field, and how its key goes on: with nothing, ``[]`` or ``.NAME``."""
+    """The dataclass whose fields are below a field, and what follows the field's key: nothing, ``[]`` or ``.NAME``."""
     if isinstance(hint, type) and is_dataclass(hint):
         return "", hint
     if _is_union(hint):
