@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from jsonschema import ValidationError, validate  # which nbformat brings
 
+from lib.archive.record import to_json
 from lib.environment import load_environment
 from lib.errors import UserError
 from lib.operations.quality.rules import QualityRules, load_rules
 from lib.schedule.settings import load_schedule
+from lib.verdict.verdict import Verdict
 from tests.house.reference import run_json, settings
 from tests.house.reference.fields import REQUIRED, Row, meaning_of, plain
 from tests.house.reference.pages import FOLDER, pages
+from tests.site.runs import REPAIR, record
 
 NEEDED = """
 platform: embedded
@@ -66,6 +71,14 @@ def test_every_setting_and_every_field_of_a_record_says_what_it_means() -> None:
     assert [row.key for row in rows if not row.meaning] == []
     record = [(kind, each.name) for kind in run_json.kinds() for each in fields(kind)]
     assert [f"{kind.__name__}.{name}" for kind, name in record if not meaning_of(kind, name)] == []
+
+
+def test_the_schema_describes_what_is_written() -> None:
+    schema = json.loads((FOLDER / run_json.SCHEMA).read_text(encoding="utf-8"))
+    written = json.loads(to_json(record(Verdict.FAIL, changed=(REPAIR,))))
+    validate(written, schema)
+    with pytest.raises(ValidationError, match="run_id"):
+        validate({name: value for name, value in written.items() if name != "run_id"}, schema)
 
 
 def test_the_defaults_of_an_environment_are_those_that_the_page_names(params: Path) -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 _CODE = re.compile(r"(`+)(?P<code>[^`]+)\1")
+_PAGE = re.compile(r"\bdocs/([\w/-]+\.md)\b")
 _MARKS = re.compile(r"[\\*\[\]]|(?<!\w)_|_(?!\w)")
 # A backslash would not do for these everywhere.
 _ENTITIES = {"<": "&lt;", "|": "&#124;"}
@@ -30,7 +31,7 @@ def code(text: str) -> str:
 
 
 def prose(text: str) -> str:
-    """A docstring's text in one line: its code is code, and nothing else in it is markup."""
+    """A docstring's text in one line: its code is code, a page of docs a link, and nothing else in it is markup."""
     flat = " ".join(text.split())
     at, parts = 0, []
     for found in _CODE.finditer(flat):
@@ -42,7 +43,7 @@ def prose(text: str) -> str:
 def _literal(text: str) -> str:
     for mark, entity in _ENTITIES.items():
         text = text.replace(mark, entity)
-    return _MARKS.sub(lambda found: f"\\{found[0]}", text)
+    return _PAGE.sub(r"[\g<0>](../\1)", _MARKS.sub(lambda found: f"\\{found[0]}", text))
 
 
 def anchor(heading: str) -> str:

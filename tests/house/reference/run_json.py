@@ -17,8 +17,13 @@ SCHEMA = "run.schema.json"
 
 
 def schema() -> str:
-    """The JSON schema of what is written."""
+    """The JSON schema of what is written, each field with its meaning."""
     found = adapter_of(RunRecord).json_schema(mode="serialization")
+    for name, kind in {each.__name__: each for each in kinds()}.items():
+        described = found if kind is RunRecord else found["$defs"][name]
+        described["description"] = docstring_of(kind).summary
+        for each in fields(kind):
+            described["properties"][each.name]["description"] = meaning_of(kind, each.name)
     return json.dumps(found, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
 
 
