@@ -32,7 +32,7 @@ ifneq ($(shell test -x .venv/bin/python && cat $(READY) 2>/dev/null),$(CURDIR))
 .PHONY: $(READY)
 endif
 
-.PHONY: help demo test lab check proof model bench bench-quick airflow old-pins readme pictures lock dist clean
+.PHONY: help demo test lab check proof model bench bench-quick airflow old-pins readme docs pictures lock dist clean
 .DEFAULT_GOAL := help
 
 help: ## show these targets
@@ -70,8 +70,11 @@ airflow: .venv-airflow/ready ## Airflow in an environment of its own, on which t
 
 old-pins: .venv-old-pins/ready ## what the services pin in an environment of its own, in which tests try the core
 
-readme: $(READY) ## renew the README's table of runbooks from the notebooks
-	@.venv/bin/python -m tests.house.readme
+readme: $(READY) ## renew docs/reference from the code
+	@.venv/bin/python -m tests.house.reference
+
+docs: $(DEV) ## build the documentation in site/, with the reports of a demo
+	@.venv/bin/python -m tests.docs.site $(OUTPUTS)
 
 pictures: $(DEV) ## draw the README's pictures again, from a replay of the demo
 	@.venv/bin/python -m tests.house.pictures $(OUTPUTS)
@@ -92,7 +95,7 @@ dist: $(DEV) .venv-dist/ready ## build the package and its bill of materials (Cy
 		--mc-type library -o dist/sbom.cdx.json
 
 clean: ## remove .venv and caches; runs and state stay
-	@rm -rf .venv .venv-* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf .venv .venv-* .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache site
 	@find lib rehearsal proof tests -name __pycache__ -prune -exec rm -rf {} +
 
 # For releases alone.

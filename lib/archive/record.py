@@ -116,6 +116,8 @@ class RunRecord:
 
     Attributes:
         run_id: UTC time of the start and a random suffix; sorts by time.
+        title: The notebook's first heading.
+        environment: The name of the environment that it looked at.
         runbook: The notebook's stem.
         timezone: The zone that the environment's operators think in.
         verdict: None while it runs; UNKNOWN when it did not complete.
@@ -126,11 +128,18 @@ class RunRecord:
         given: The names of those that are not the defaults; None: an earlier version did not keep them.
         started_at: UTC, as all times here.
         heartbeat_at: The runner's last heartbeat.
+        status: Whether it runs, or how it ended.
+        error: Why it stopped; None if no error stopped it.
+        origin: What started it.
+        seconds: From its start to its end; None while it runs.
         finished_at: None while it runs.
         exit_code: 0 healthy (PASS, WARN), 1 a FAIL verdict or a refused change, 2 bad input, 3 no answer (yet).
         refused: It asked for what could not be done, so it does not show how things are.
         changed: What it changed, whether it completed or not.
         notifications: A line for each channel: notified, or why not.
+        who: The account that started it.
+        versions: The version of Python, and of each library that decides what a run does.
+        schema_version: The version of this format.
         code_version: ``git describe`` of the checkout, or the package's version.
         host: The machine, see `lib.archive.machine`.
         pid: The runner's process there.

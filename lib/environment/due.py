@@ -23,10 +23,12 @@ _BEGINS = re.compile(r"(?:\s++|--[^\n]*+\n)*+(?:SELECT|WITH)\b", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Days:
-    """Days in a row, both ends included.
+    """A range of days, both ends included.
 
     Attributes:
-        name: What they are called, for people; may be empty.
+        first: The first day.
+        last: The last day.
+        name: A name for people; may be empty.
     """
 
     __pydantic_config__ = STRICT

@@ -39,24 +39,29 @@ class Environment:
     """The settings of one environment.
 
     Attributes:
-        name: Its file's name without the ending.
-        project_id: Google Cloud project; a mere name on the embedded platform.
-        timezone: The zone in which a date is a day. It has no default: in another zone than its people's a day begins
-            at the wrong hour, and each answer about a date would be about part of two.
-        redact: What is masked in all that a run leaves.
+        name: The file's name without extension.
+        platform: ``embedded`` or ``google``.
+        project_id: Google Cloud project; on the embedded platform, only a name.
+        timezone: The time zone that defines a day. It has no default, because in the wrong time zone a day begins at
+            the wrong hour, and each answer about a date would cover parts of two days.
         table_spec: The table that batches are consolidated into.
-        region: Where the Cloud Run services are; empty: not said, so none can be asked.
+        region: Region of the Cloud Run services; if empty, they cannot be queried.
         services: The services of the pipeline.
-        dialects: How the services write their log lines: files of ``params/dialects``, the first one first.
-        quality: What a usual date's rows are like: a file of ``params``; empty: what holds for any table.
-        criteria: When a deployment is a success, and when to roll back: the same.
-        batch_state: Where the coordinator records how far each batch is.
-        due: Which dates should have rows; None: nothing says so.
-        retention: How long backups, ledger and record of changes are kept.
-        approval: What a change needs beside its plan and a reason: nothing, a person's signature, or that of another
-            person than the one who applies it; see docs/APPROVING.md.
-        unit: What a date's rows are about, in the singular, such as ``game``; empty: reports speak of rows.
-        entity: What a unit has several rows for, such as ``player``; empty: reports speak of keys.
+        lock: Timing of the lock.
+        google: Settings of the Google platform.
+        redact: What is masked in all text that a run writes.
+        notifications: The channels that verdicts are sent to.
+        dialects: Formats of the services' log lines: files of ``params/dialects``, in order of precedence.
+        quality: A file of ``params`` with rules for a usual date's rows; if empty, only general rules apply.
+        criteria: A file of ``params`` with the criteria of a successful deployment and of a rollback; if empty, only
+            general criteria apply.
+        batch_state: Where the coordinator records the progress of each batch.
+        due: The dates that should have rows; None if unknown.
+        unit: What a date's rows are about, in the singular, such as ``game``; if empty, reports say "rows".
+        entity: What a unit has several rows for, such as ``player``; if empty, reports say "keys".
+        retention: How long backups, ledger and audit entries are kept.
+        approval: What a change needs besides its plan and a reason: nothing, a person's signature, or the signature
+            of a person other than the one who applies it; see docs/APPROVING.md.
     """
 
     __pydantic_config__ = STRICT

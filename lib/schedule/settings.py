@@ -44,17 +44,18 @@ class Entry:
 
     Attributes:
         name: Its key in the file.
-        cron: When, see `lib.schedule.cron`.
-        timezone: Whose clocks `cron` is about.
-        parameters: As the file has them: dates may be ``today`` or ``yesterday``.
-        days_since_deploy: ``2-7``: only on these days, the deployment's own being day 0; empty: always.
-        deployed_at: When the deployment was; None: not known.
-        retries: How often a run that could not run or look is tried again.
-        retry_delay_seconds: How long before that.
-        timeout_seconds: Of each run.
-        catch_up_seconds: How late it may still begin.
-        on_failure: Whether an entry whose run did not come out healthy goes on, or pauses until
-            somebody resumes it.
+        runbook: Name of the runbook.
+        cron: When it runs; see `lib.schedule.cron`.
+        timezone: Time zone of `cron`.
+        environment: Name of the environment.
+        parameters: As in the file: dates may be ``today`` or ``yesterday``.
+        days_since_deploy: ``2-7``: only on these days after the deployment, which is day 0; empty: always.
+        deployed_at: When the deployment was; None if unknown.
+        retries: How often a run with exit code 3 is retried.
+        retry_delay_seconds: Delay before each retry.
+        timeout_seconds: Time limit of each run.
+        catch_up_seconds: How late a run may still begin.
+        on_failure: Whether the entry continues after an unhealthy run, or pauses until someone resumes it.
     """
 
     __pydantic_config__ = _STRICT
@@ -166,7 +167,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Schedule:
-    """All entries by name, and how many runs there are at once, at most."""
+    """All entries by name, and the maximum number of parallel runs.
+
+    Attributes:
+        entries: The entries, by name.
+        concurrency: Maximum number of parallel runs.
+    """
 
     __pydantic_config__ = _STRICT
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 _QUIET = (
     "--no-sandbox",
@@ -69,7 +69,7 @@ class Visit:
         self.page.on("pageerror", lambda error: self._note(True, str(error)))
         self.page.on("dialog", lambda dialog: (self._note(True, dialog.message), dialog.dismiss()))
         self.page.on("request", lambda request: self._note(not _stays_here(request.url), request.url))
-        self.page.on("requestfailed", lambda request: self._note(True, f"failed: {request.url}"))
+        self.page.on("requestfailed", lambda request: self._note(_has_failed(request), f"failed: {request.url}"))
 
     def open(self, address: str) -> Page:
         self.page.goto(address, wait_until="load")
@@ -101,6 +101,11 @@ class Visit:
     def _note(self, is_offence: bool, text: str) -> None:
         if is_offence:
             self.offences.append(text[:500])
+
+
+def _has_failed(request: Request) -> bool:
+    """Whether it was more than left undone because the next page was opened, as an icon's may be."""
+    return request.failure != "net::ERR_ABORTED"
 
 
 def _stays_here(url: str) -> bool:

@@ -59,7 +59,8 @@ def _report(archive: Archive) -> str:
     return next(found).report
 
 
-def _replay(folder: Path) -> Path:
+def replay(folder: Path) -> Path:
+    """Run the demo in a folder; returns its archive."""
     outputs = folder / "outputs"
     places = {"RUNBOOK_HOME": str(folder / "home"), "RUNBOOK_OUTPUTS": str(outputs)}
     subprocess.run([sys.executable, "-m", "lib.cli", "demo"], cwd=ROOT, env={**os.environ, **places}, check=True)
@@ -68,6 +69,6 @@ def _replay(folder: Path) -> Path:
 
 if __name__ == "__main__":
     with TemporaryDirectory() as replayed, chromium() as opened_browser:
-        outputs = Path(sys.argv[1]) if len(sys.argv) > 1 else _replay(Path(replayed))
+        outputs = Path(sys.argv[1]) if len(sys.argv) > 1 else replay(Path(replayed))
         for picture in draw(Archive(outputs), FOLDER, opened_browser):
             print(f"{picture.relative_to(ROOT)}: {picture.stat().st_size:,} bytes")

