@@ -178,7 +178,7 @@ SET_QUOTA_PROJECT = f"gcloud auth application-default set-quota-project {PROJECT
 REFUSALS: dict[str, tuple[exceptions.Forbidden, str]] = {
     "no quota project": (
         refused("The x API requires a quota project, which is not set by default.", "SERVICE_DISABLED", "764086051850"),
-        f"these credentials name no quota project: {SET_QUOTA_PROJECT}",
+        f"set a quota project for these credentials: {SET_QUOTA_PROJECT}",
     ),
     "no quota project, in words": (
         refused("The x API requires a quota project, which is not set by default."),
@@ -186,7 +186,7 @@ REFUSALS: dict[str, tuple[exceptions.Forbidden, str]] = {
     ),
     "off in the quota project": (
         refused("API has not been used in project other-project before or it is disabled", "SERVICE_DISABLED", "other"),
-        "--project=other; or count requests for this project: " + SET_QUOTA_PROJECT,
+        "--project=other; or make this project the quota project: " + SET_QUOTA_PROJECT,
     ),
     "off in the project": (
         refused("API has not been used in project before or it is disabled", "SERVICE_DISABLED", PROJECT),
@@ -194,13 +194,13 @@ REFUSALS: dict[str, tuple[exceptions.Forbidden, str]] = {
     ),
     "no use of the quota project": (
         refused("Caller does not have required permission to use project other.", "USER_PROJECT_DENIED", "other"),
-        "roles/serviceusage.serviceUsageConsumer on project other, or name another",
+        "roles/serviceusage.serviceUsageConsumer on project other, or set another",
     ),
     "perimeter": (
         refused("Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: abcDEF"),
-        "VPC Service Controls refused it",
+        "blocked by VPC Service Controls",
     ),
-    "perimeter, by reason": (refused("prohibited", "SECURITY_POLICY_VIOLATED"), "VPC Service Controls refused it"),
+    "perimeter, by reason": (refused("prohibited", "SECURITY_POLICY_VIOLATED"), "blocked by VPC Service Controls"),
     "policy tag": (
         refused('neither fine-grained reader nor masked get permission to get data protected by policy tag "t : p"'),
         "roles/datacatalog.categoryFineGrainedReader",

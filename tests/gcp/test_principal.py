@@ -101,6 +101,6 @@ def silent(**_: Any) -> SimpleNamespace:
     "request_", [silent, google({}), google({"error": "x"}, 401), google([]), google({"email": "a\nb"})]
 )
 def test_a_name_that_cannot_be_read_is_unavailable(request_: Callable[..., Any]) -> None:
-    with pytest.raises(SourceUnavailable, match="whose credentials these are") as error:
+    with pytest.raises(SourceUnavailable, match="cannot determine the owner of the credentials") as error:
         named(a_person("boss@example.com"), request_)
     assert "\n" not in str(error.value)

@@ -22,7 +22,7 @@ TROUBLES: dict[str, tuple[str, str, str]] = {
         "Access Denied: Table test:nba_predictions.t",
         "gcloud projects add-iam-policy-binding",
     ),
-    "quota": ("quotaExceeded", "Quota exceeded: Your project exceeded quota", "a quota is used up"),
+    "quota": ("quotaExceeded", "Quota exceeded: Your project exceeded quota", "a quota is exhausted"),
     "busy": ("rateLimitExceeded", "Exceeded rate limits: too many api requests", "wait a minute and try again"),
     "outage": ("backendError", "Error encountered during execution", "https://status.cloud.google.com"),
 }
@@ -75,7 +75,7 @@ def test_nobody_there(world: BigqueryWorld) -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
     for way in WAYS.values():
-        with pytest.raises(WarehouseUnavailable, match=r"see https://status\.cloud\.google\.com"):
+        with pytest.raises(WarehouseUnavailable, match=r"check https://status\.cloud\.google\.com"):
             way(impatient(world, f"http://127.0.0.1:{port}"))
 
 

@@ -59,5 +59,5 @@ def test_a_script_tells_what_of_it_was_a_job(double: BigqueryDouble, scratch: Bi
     )
     assert [run.words for run in runs] == ["BEGIN TRANSACTION", "UPDATE", "COMMIT TRANSACTION"]
     assert all(run.started_at <= run.ended_at and not run.error for run in runs)
-    with pytest.raises(SourceUnavailable, match="lists no statement of job nothing"):
+    with pytest.raises(SourceUnavailable, match="lists no statements for job nothing"):
         scratch.statements("nothing")

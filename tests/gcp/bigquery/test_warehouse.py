@@ -198,9 +198,9 @@ def test_estimate_reads_nothing_and_the_limit_holds(world: BigqueryWorld, double
     assert estimated > 0
     assert not [job for job in double.jobs.by_id.values() if "query" in job.configuration]
     thrifty = BigqueryWorld(world.folder, address=world.address, options={"maximum_bytes_billed": estimated - 1})
-    with pytest.raises(WarehouseUnavailable, match="raise that, or read less"):
+    with pytest.raises(WarehouseUnavailable, match="raise the limit, or read less"):
         thrifty.warehouse.query(statement, {"game": "", "day": DAY})
     thrifty.stage(predictions(1))
-    with pytest.raises(WarehouseUnavailable, match="raise that, or read less"):
+    with pytest.raises(WarehouseUnavailable, match="raise the limit, or read less"):
         thrifty.consolidate(use_lock=False)
     assert len(world.table()) == 100

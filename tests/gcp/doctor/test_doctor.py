@@ -206,7 +206,7 @@ TAKEN_AWAY: dict[str, Case] = {
         without_database,
         "Firestore database",
         "FAIL",
-        "there is none",
+        "database not found",
         f"gcloud firestore databases create --database='(default)' --project={PROJECT} --location=us-west2",
     ),
     "native mode": (
@@ -220,14 +220,14 @@ TAKEN_AWAY: dict[str, Case] = {
         with_database(database_edition=ENTERPRISE, firestore_data_access_mode=DISABLED),
         "Firestore database",
         "FAIL",
-        "it refuses Firestore's own clients",
+        "database refuses Firestore clients",
         "gcloud firestore databases create --database=consolidation-locks",
     ),
-    "access of Firestore's clients, not told": (
+    "access of Firestore's clients, not set": (
         with_database(database_edition=ENTERPRISE, mongodb_compatible_data_access_mode=ENABLED),
         "Firestore database",
         "WARN",
-        "an Enterprise database that does not say whether",
+        "Enterprise database that may refuse Firestore clients",
         "firestoreDataAccessMode",
     ),
     "realtime updates": (
@@ -241,14 +241,14 @@ TAKEN_AWAY: dict[str, Case] = {
         in_location("EU"),
         "Dataset location",
         "FAIL",
-        "nba_predictions is in EU, and google.bigquery_location is us-west2",
+        "nba_predictions is in EU, but google.bigquery_location is us-west2",
         "Set google.bigquery_location: EU",
     ),
     "dataset": (
         lambda project: project.tables.pop(DATASET),
         "Dataset location",
         "FAIL",
-        "there is no dataset nba_predictions",
+        "dataset nba_predictions not found",
         f"bq mk --location=us-west2 --dataset {PROJECT}:nba_predictions",
     ),
     "ttl policy": (
@@ -259,12 +259,12 @@ TAKEN_AWAY: dict[str, Case] = {
         "gcloud firestore fields ttls update purge_after --collection-group=consolidation_locks "
         f"--database='(default)' --project={PROJECT} --enable-ttl",
     ),
-    "ttl still being made": (
+    "ttl policy is being created": (
         with_state(Field.TtlConfig.State.CREATING),
         "Expiry of old locks",
         "WARN",
-        "being set up",
-        "Look again",
+        "is being created",
+        "Check again",
     ),
     "partitioning": (
         with_columns(*MAIN_TABLE),
@@ -390,10 +390,16 @@ def person(quota_project: str | None) -> UserCredentials:
     ("credentials", "permissions", "verdict", "said", "fix"),
     [
         (AnonymousCredentials(), (), "PASS", "not needed", ""),  # type: ignore[no-untyped-call]
-        (person(PROJECT), ("serviceusage.services.use",), "PASS", f"requests are counted for {PROJECT}", ""),
-        (person(None), (), "FAIL", "name no quota project", "application-default set-quota-project " + PROJECT),
-        (person("other"), (), "FAIL", "may not be used", "projects add-iam-policy-binding other --member="),
-        (person("other"), ("serviceusage.services.use",), "WARN", "counted for other", "set-quota-project " + PROJECT),
+        (person(PROJECT), ("serviceusage.services.use",), "PASS", f"requests use the quotas of {PROJECT}", ""),
+        (person(None), (), "FAIL", "without a quota project", "application-default set-quota-project " + PROJECT),
+        (person("other"), (), "FAIL", "not allowed to use other", "projects add-iam-policy-binding other --member="),
+        (
+            person("other"),
+            ("serviceusage.services.use",),
+            "WARN",
+            "APIs and quotas of other",
+            "set-quota-project " + PROJECT,
+        ),
     ],
     ids=["a service account", "the project", "none", "not allowed", "another project"],
 )
@@ -471,4 +477,4 @@ def test_a_damaged_warehouse_is_named(state: Path) -> None:
     found = json.loads(result.stdout)
     assert result.exit_code == 1
     assert named(found, "Main table")["verdict"] == "FAIL"
-    assert "warehouse.duckdb is no warehouse" in named(found, "Main table")["summary"]
+    assert "warehouse.duckdb is not a warehouse file" in named(found, "Main table")["summary"]
