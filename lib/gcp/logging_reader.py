@@ -1,7 +1,7 @@
 """The services' logs in Cloud Logging, read by service, text and time.
 
-Needs `roles/logging.viewer`. A project may read 60 times a minute, so pages have the maximum size, and an
-exhausted quota is waited for.
+Needs `roles/logging.viewer`. A project may read 60 times a minute, so pages have the maximum size, and
+the reader waits when the quota is exhausted.
 Source: https://cloud.google.com/logging/docs/view/logging-query-language
 """
 

@@ -49,7 +49,7 @@ def test_list_tells_damaged_and_lost_runs_from_others(archive: Archive) -> None:
     first, second, third = result.stdout.splitlines()
     assert first.startswith("UNKNOWN")
     assert lost.run_id in first
-    assert "Killed or lost: last heard of at" in first
+    assert "Killed or lost: last heartbeat at" in first
     assert second == f"PASS     {passed.run_id}  day1_monitoring (local): All 3 checks passed"
     assert third.startswith("UNKNOWN")
     assert "damaged: run.json cannot be read" in third
@@ -140,7 +140,7 @@ def test_diff_with_the_same_weekday_a_week_before(archive: Archive) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("diff", "2026"), "there are 2 runs '2026'"),
+        (("diff", "2026"), "2 runs match '2026'"),
         (("show", "../../etc"), "there is no run '../../etc'"),
         (("diff", "{run}", "{other}"), "cannot be compared"),
         (("diff", "{run}", "{run}", "--week-before"), "name OTHER, or take --week-before"),

@@ -84,7 +84,7 @@ def test_a_newer_run_is_named_and_hides_no_other(archive: Archive) -> None:
     [line] = [line for line in told("runs", "list").splitlines() if run.run_id in line]
     assert line == f"UNKNOWN  {run.run_id}  day1_monitoring (local): {reason}"
     assert len(told("runs", "list").splitlines()) == 9
-    assert "whether it goes on is not known: a newer version wrote it" in told("runs", "verify", code=3)
+    assert "unknown whether it still runs: a newer version wrote it" in told("runs", "verify", code=3)
     told("site", "build")
     page = archive.store.read("index.html").decode()
     assert "a newer version wrote it" in page

@@ -137,13 +137,13 @@ def test_an_id_that_tells_no_run_is_refused(archive: Archive) -> None:
     assert_refused(archive, "20261124T190000Z-3fa2", "there is no run '20261124T190000Z-3fa2'")
     run = first(archive, {})
     first(archive, {}, verdict=Verdict.FAIL)
-    assert_refused(archive, run.run_id[:8], f"there are 2 runs '{run.run_id[:8]}'")
-    assert_refused(archive, "", "there are 2 runs ''")
+    assert_refused(archive, run.run_id[:8], f"2 runs match '{run.run_id[:8]}'")
+    assert_refused(archive, "", "2 runs match ''")
     archive.store.write(f"{run.place}/run.json", b"{")
-    assert_refused(archive, run.run_id, f"the run {run.place} is damaged: run.json cannot be read")
+    assert_refused(archive, run.run_id, f"run {run.place} is damaged: run.json cannot be read")
     archive.store.delete(f"{run.place}/run.json")
     archive.store.write(run.report, b"")
-    assert_refused(archive, run.run_id, f"the run {run.place} is damaged: run.json is missing")
+    assert_refused(archive, run.run_id, f"run {run.place} is damaged: run.json is missing")
 
 
 def assert_refused(archive: Archive, reference: str, told: str) -> None:

@@ -202,7 +202,7 @@ def test_a_prune_that_is_cut_short_at_any_step_is_ended_by_another(monkeypatch: 
         assert {fault.kind for fault in found.faults} <= {FaultKind.HALF_REMOVED, FaultKind.UNSEALED}
         for fault in found.faults:
             if fault.kind is FaultKind.HALF_REMOVED:
-                assert fault.text.endswith("runbook runs prune --apply ends that")
+                assert fault.text.endswith("complete it with runbook runs prune --apply")
                 assert prune_with(store, monkeypatch, "--apply").exit_code == 0
                 assert fault.place not in archive.places()
                 assert fault.place in going

@@ -57,7 +57,7 @@ def test_a_server_that_does_not_answer_is_not_waited_for(
 ) -> None:
     code, told = answer(words, STORAGE_EMULATOR_HOST=request.getfixturevalue(server))
     assert code == 3
-    assert told.endswith("there is no answer from its server\n")
+    assert told.endswith("its server does not respond\n")
     assert told.count("\n") == 1
 
 
@@ -88,7 +88,7 @@ def server_without_buckets() -> Iterator[str]:
 def test_a_bucket_that_is_not_there_is_no_empty_one(words: list[str], server_without_buckets: str) -> None:
     code, told = answer(words, STORAGE_EMULATOR_HOST=server_without_buckets)
     assert code == 3
-    assert told.endswith(": there is no such bucket\n")
+    assert told.endswith(": the bucket does not exist\n")
     assert told.count("\n") == 1
 
 
@@ -125,7 +125,7 @@ def server_that_falls_silent() -> Iterator[str]:
 def test_a_bucket_that_could_not_be_looked_for_is_no_empty_one(server_that_falls_silent: str) -> None:
     code, told = answer(["runs", "list"], STORAGE_EMULATOR_HOST=server_that_falls_silent)
     assert code == 3
-    assert told.endswith("there is no answer from its server\n")
+    assert told.endswith("its server does not respond\n")
     assert told.count("\n") == 1
 
 
@@ -138,10 +138,10 @@ def test_a_bucket_that_could_not_be_looked_for_is_no_empty_one(server_that_falls
         ("gs:/bucket/x", "write a folder, or a URL such as gs://bucket/prefix"),
         ("gs:bucket", "write a folder, or a URL such as gs://bucket/prefix"),
         ("file:/folder", "write a folder, or a URL such as gs://bucket/prefix"),
-        ("gs://", "'' is not a bucket's name; write gs://bucket/prefix"),
-        ("gs:///bucket/x", "'' is not a bucket's name; write gs://bucket/prefix"),
-        ("gs://My Bucket/x", "'My Bucket' is not a bucket's name; write gs://bucket/prefix"),
-        ("gcs://b", "'b' is not a bucket's name; write gs://bucket/prefix"),
+        ("gs://", "'' is not a valid bucket name; write gs://bucket/prefix"),
+        ("gs:///bucket/x", "'' is not a valid bucket name; write gs://bucket/prefix"),
+        ("gs://My Bucket/x", "'My Bucket' is not a valid bucket name; write gs://bucket/prefix"),
+        ("gcs://b", "'b' is not a valid bucket name; write gs://bucket/prefix"),
     ],
 )
 def test_a_place_gone_wrong_is_refused(
