@@ -111,7 +111,7 @@ def test_running_and_lost_runs_are_shown_as_such_and_seen_again_each_time(archiv
     archive_run(archive, record(status=RunStatus.RUNNING, runbook="deploy_verify"))
     running = archive.begin(record(status=RunStatus.RUNNING, started_at=START + timedelta(days=36_500)))
     page = built(archive)
-    assert "another one is running" in page
+    assert "A newer run is in progress" in page
     assert "abandoned Killed or lost" in page
     archive.write_record(type(running)(running.place, record(Verdict.FAIL, headline="it found something")))
     assert "it found something" in built(archive)

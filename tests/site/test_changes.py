@@ -39,7 +39,7 @@ def test_lists_tell_runs_apart(archive: Archive) -> None:
     page = built(archive)
     recent = page.split("Recent runs", maxsplit=1)[1]
     assert "day1_monitoring local 2026-11-23 · repair=apply" in recent
-    assert "CHANGED 15 rows removed · undo It shows its plan first: Copy" in recent
+    assert "CHANGED 15 rows removed · undo The command shows its plan first: Copy" in recent
     assert "CHANGED 1 lock released · no undo none is needed" in recent
     assert "2026-11-24 14:00:00 EST operator" in recent
     for name in ("index.html", "_site/runs.html", "_site/runs/2026-11-1.html", "_site/changes.html"):
@@ -65,7 +65,7 @@ def test_audit_page_has_every_change_of_each_environment(archive: Archive) -> No
     assert all(
         any(f" {number} rows removed" in part for part in parts.values()) for number in range(205)
     )  # fmt: skip
-    assert "All of them: part 2 part 1" in page
+    assert "All changes: part 2 part 1" in page
 
 
 @pytest.mark.parametrize(

@@ -48,14 +48,14 @@ def test_missed_runs_are_said_once_an_entry_and_the_environment_is_not_healthy(
     page = built(archive)
     assert (
         "UNKNOWN local 1 of 1 passed day1_monitoring should have run at 2026-11-24 12:00:00 EST and did not "
-        "no scheduler has looked at it since; 1 earlier run was missed too Next Check"
+        "no scheduler has looked at it since; 1 earlier run was also missed Next Check"
     ) in page
     archive_run(archive, record(Verdict.FAIL, runbook="deploy_verify", headline="one is old"))
     page = built(archive)
     assert "FAIL local 1 of 2 passed one is old" in page
     assert (
         "MISSED Overdue: day1_monitoring (hourly_watch) was planned for 2026-11-24 12:00:00 EST and has not run: "
-        "no scheduler has looked at it since; 1 earlier run was missed too"
+        "no scheduler has looked at it since; 1 earlier run was also missed"
     ) in page
 
 
@@ -79,11 +79,11 @@ def test_overdue_run_that_may_still_begin_is_waited_for(archive: Archive, begin:
     later = START + HOUR / 2
     page = built(archive, now=later)
     assert expected_at(archive) == "2026-11-24T19:00:00Z"
-    assert "As of 14:30 EST · a firing is due since 14:00 EST" in page
+    assert "As of 14:30 EST · a run has been due since 14:00 EST" in page
     Ledger(archive.store).claim(Occurrence.of(entry, START, State.CLAIMED, later))
     page = built(archive, now=later)
     assert expected_at(archive) == "2026-11-24T20:00:00Z"
-    assert "As of 14:30 EST · next firing 15:00 EST" in page
+    assert "As of 14:30 EST · next run due 15:00 EST" in page
 
 
 @pytest.mark.parametrize(
@@ -101,5 +101,5 @@ def test_schedule_that_cannot_be_known_leaves_nothing_green(
     (tmp_path / "schedule.yaml").write_text(schedule, encoding="utf-8")
     page = built(archive)
     assert page.startswith("UNKNOWN · ")
-    assert "UNKNOWN local 1 of 1 passed Whether runs are missing is not known" in page
+    assert "UNKNOWN local 1 of 1 passed Missed runs cannot be determined" in page
     assert reason in page

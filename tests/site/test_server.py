@@ -174,4 +174,4 @@ def test_port_in_use_is_one_line(folder: Path, port: int) -> None:
         command, env={**os.environ, "RUNBOOK_OUTPUTS": str(folder)}, capture_output=True, text=True, check=False
     )
     assert result.returncode == 2
-    assert result.stderr == f"runbook: port {port} is in use; take another one: --port\n"
+    assert result.stderr == f"runbook: port {port} is in use; choose another with --port\n"

@@ -83,7 +83,7 @@ def test_what_was_not_answered_stands(archive: Archive, runs: tuple[RunRecord, .
     page = built(archive)
     assert page.startswith("FAIL · Consolidation runbooks")
     assert "FAIL local 0 of 1 passed 24 keys twice" in page
-    assert ("No newer run has answered" in page) == any(run.verdict is Verdict.PASS for run in runs)
+    assert ("No newer run has checked" in page) == any(run.verdict is Verdict.PASS for run in runs)
     assert built(archive, "_site/runbooks/local/" + runs[0].runbook + "/index.html").startswith("FAIL · ")
 
 
