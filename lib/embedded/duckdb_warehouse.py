@@ -181,8 +181,8 @@ class DuckdbWarehouse:
                 for name, comment, rows in found
             ]
             columns = self._columns_of(connection, [table.name for table in listed]) if with_columns else {}
-            told_apart = [table if table.changed_at else _versioned_by_rows(connection, table) for table in listed]
-            return [replace(table, columns=columns.get(table.name, ())) for table in told_apart]
+            versioned = [table if table.changed_at else _versioned_by_rows(connection, table) for table in listed]
+            return [replace(table, columns=columns.get(table.name, ())) for table in versioned]
 
     def _listed(
         self, connection: duckdb.DuckDBPyConnection, dataset: str, sql: str, parameters: dict[str, Any]

@@ -122,16 +122,16 @@ def _read(path: Path) -> JobMark | None:
         return None
     try:
         is_held = not _could_lock(file)
-        told = json.loads(os.pread(file, _LONGEST_BYTES, 0))
+        content = json.loads(os.pread(file, _LONGEST_BYTES, 0))
         if os.fstat(file).st_nlink == 0:
             return None
-        started_at = told.get("started_at")
+        started_at = content.get("started_at")
         return JobMark(
-            job_id=str(told["job_id"]),
-            datasets=tuple(map(str, told["datasets"])),
-            created_at=datetime.fromisoformat(told["created_at"]),
+            job_id=str(content["job_id"]),
+            datasets=tuple(map(str, content["datasets"])),
+            created_at=datetime.fromisoformat(content["created_at"]),
             started_at=datetime.fromisoformat(started_at) if started_at else None,
-            user=str(told["user"]),
+            user=str(content["user"]),
             is_held=is_held,
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -204,13 +204,13 @@ def _status(name: str, deployed: DeployedService, url: str) -> ServiceStatus:
 
 def _version(deployed: DeployedService) -> str:
     """Return the version of what is deployed; responses of endpoints are not part of it."""
-    told = [deployed.service_account, dict(deployed.traffic), *map(repr, deployed.revisions)]
-    return sha256(json.dumps(told).encode()).hexdigest()[:16]
+    state = [deployed.service_account, dict(deployed.traffic), *map(repr, deployed.revisions)]
+    return sha256(json.dumps(state).encode()).hexdigest()[:16]
 
 
 def _roles_version(deployment: Deployment) -> str:
-    told = repr((sorted(deployment.roles.items()), sorted(deployment.unresolved_members.items())))
-    return sha256(told.encode()).hexdigest()[:16]
+    state = repr((sorted(deployment.roles.items()), sorted(deployment.unresolved_members.items())))
+    return sha256(state.encode()).hexdigest()[:16]
 
 
 def _next_name(service: str, newest: Revision) -> str:

@@ -154,8 +154,8 @@ def _claim(lock_key: str, document: DocumentSnapshot[Any]) -> Claim:
 def _acquired_at(document: DocumentSnapshot[Any], created_at: datetime, updated_at: datetime) -> datetime:
     """Return when the holder acquired the lock: not its creation, as the services reuse an expired document."""
     fields = document.to_dict() or {}
-    told = None if "lease_seconds" in fields else _moment(fields.get("acquired_at"))
-    return told if told and created_at <= told <= updated_at else created_at
+    recorded = None if "lease_seconds" in fields else _moment(fields.get("acquired_at"))
+    return recorded if recorded and created_at <= recorded <= updated_at else created_at
 
 
 def _lease_seconds(fields: Mapping[str, Any], updated_at: datetime) -> float:

@@ -187,7 +187,7 @@ def test_another_table_is_made_where_it_is_missing_and_filled_where_it_is_empty(
     orders.write_text('{"id": 1, "day": "2026-01-17", "total": 2.5}\n')
     more.write_text('{"id": 1, "day": "2026-01-17", "total": 2.5, "extra": 1}\n')
     made = call("import", "rows", orders, "--env", "shop")
-    assert "shop.orders: made with 3 columns, as it was missing: 1 INT64, 1 DATE, 1 FLOAT64" in made.stdout
+    assert "shop.orders: created with 3 columns, as it was missing: 1 INT64, 1 DATE, 1 FLOAT64" in made.stdout
     with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
         connection.execute("DELETE FROM shop.orders")
         connection.execute("ALTER TABLE shop.orders ALTER total TYPE DECIMAL(9, 2)")

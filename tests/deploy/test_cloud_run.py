@@ -216,7 +216,7 @@ def test_an_entry_and_a_backfill_are_never_the_same_job(tmp_path: Path, schedule
         ({"hourly": HOURLY}, {"outputs": "/var/outputs"}, "Cloud Run needs a bucket"),
         ({"hourly": HOURLY}, {"outputs": "gs://bucket/'$(id)'"}, "Cloud Run needs a bucket"),
         ({"hourly": {**HOURLY, "cron": "0 9 * * 5L"}}, {}, "plain form"),
-        ({"hourly": {**HOURLY, "timeout_seconds": 600_000}}, {}, "ends a task after a week"),
+        ({"hourly": {**HOURLY, "timeout_seconds": 600_000}}, {}, "stops every task after a week"),
         ({"a_b": HOURLY, "a-b": HOURLY}, {}, "both be the job runbook-a-b"),
         ({"ends-with-": HOURLY}, {}, "the job's name is 'runbook-ends-with-'"),
         ({"hourly": {**HOURLY, "environment": "local"}}, {}, "no entry of production, only of local"),

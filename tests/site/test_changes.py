@@ -58,7 +58,7 @@ def test_audit_page_has_every_change_of_each_environment(archive: Archive) -> No
     assert page.index("local 205 changes") < page.index("0 rows removed") < page.index("49 rows removed")
     assert "50 rows removed" not in page
     assert page.index("production 1 change") < page.index("1 lock released forced release of 2026-11-24 · production")
-    assert "the race left them ana Undo It shows its plan first" in page
+    assert "the race left them ana Undo The command shows its plan first" in page
     parts = {name: text_of(archive, name) for name in archive.store.names("_site/changes")}
     assert sorted(parts) == [f"_site/changes/{part}.html" for part in ("local/1", "local/2", "production/1")]
     assert "Newer" in parts["_site/changes/local/1.html"]

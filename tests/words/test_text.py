@@ -38,4 +38,4 @@ def test_a_name_that_is_not_known_costs_no_more_if_it_is_long() -> None:
     told = str(no_such("table", "orders" * 100_000, ["orders", "refunds"]))
     assert told.startswith("there is no table 'ordersorders")
     assert len(told) < 200
-    assert told.endswith("Known are: orders, refunds")
+    assert told.endswith("Known: orders, refunds")

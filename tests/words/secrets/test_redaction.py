@@ -209,5 +209,5 @@ def test_settings_are_checked_and_never_quote_a_secret(tmp_path: Path, monkeypat
     assert "TokenA" not in str(refusal.value)
     environment = local(redact=RedactionSettings(variables=("SHORT",)))
     monkeypatch.setenv("SHORT", "abc")
-    with pytest.raises(UserError, match="value of SHORT has less than 6"):
+    with pytest.raises(UserError, match="value of SHORT has fewer than 6"):
         redactor_of(environment)
