@@ -1,4 +1,4 @@
-"""Putting consolidations together from a log of many lines, against reading its file."""
+"""Building the timeline of consolidations from a large log, compared with only reading its file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TOLD = (
     "✅ Post-consolidation validation PASSED (0 duplicates)",
     "🔓 Released consolidation lock: consolidation_2026-01-02 (batch={batch})",
 )
-# As JSON lines, each of them parsed: whoever asks a question of a log has to.
+# Parses each line as JSON, which any query of the log has to do.
 _READ = """
 with open({path!r}, encoding="utf-8") as file:
     assert sum("Acquired" in json.loads(line)["message"] for line in file) > 100
@@ -47,13 +47,13 @@ def results(setting: Setting) -> Iterator[Result]:
             partial(python, _CONNECTED, _OURS, variables=part.variables),
             partial(python, "import json", _READ.format(path=str(path))),
             rounds=setting.rounds(5),
-            why="of the lines that matter here, one in ten, each becomes an entry and an event",
+            why="every relevant line, one in ten, becomes an entry and an event",
             rows=lines,
         )
 
 
 def _written(setting: Setting, lines: int) -> Path:
-    """A log of which one line in ten is of a consolidation, as on a busy day."""
+    """Write a log where one line in ten is about a consolidation, as on a busy day."""
     from lib.embedded.logs import append_entries, log_path
     from lib.ports.logs import LogEntry
 

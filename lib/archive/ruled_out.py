@@ -1,8 +1,8 @@
-"""Rules out records that cannot contain the words of a search by their bytes, so that most need not be parsed.
+"""Records that cannot hold the words of a search, as their bytes show; most need not be read further.
 
-The searched texts are in the record's JSON as they are, except numbers, which are formatted for people (1272 s
-is "21 min 12 s") with a few words around them. A record that lacks a word's letters or dates is therefore ruled
-out, but one without a plain number is not.
+What a search looks through stands in the record's JSON as it is, except for numbers, which are written for
+people (1272 s is "21 min 12 s"), and a few words beside them. So letters and dates rule a record out where they
+are missing, and bare numbers do not.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from typing import Any
 
 from lib.archive.record import SCHEMA_VERSION, RunStatus
 
-# Letters without y, because "entries" is also shown as "entry"; dates and times, which no number looks like.
+# Letters without y, since one of the "entries" is an "entry"; dates, times and the like, as no number is written.
 _TELLING = re.compile("[a-xz]{3,}|[0-9]+(?:[-_:][0-9]+)+")
 _ADDED = "none yes min nan inf"
-# Characters that equal i, k or s when case is ignored.
+# The ones that are an i, k or s when case does not matter.
 _SAME_LETTERS = tuple(letter.encode() for letter in "\u0130\u0131\u212a\u017f")
 
 
 def can_hold(text: str) -> Callable[[bytes], bool]:
-    """Return a function that says whether a record with these bytes may contain each word of the text.
+    """Whether each word of the text may stand in the record of those bytes.
 
-    False is certain: the record is complete and lacks a word.
+    False is certain: the record is whole, and a word does not stand in it.
     """
     parts = [part.encode() for part in _TELLING.findall(text.lower()) if part not in _ADDED]
 
@@ -35,7 +35,7 @@ def can_hold(text: str) -> Callable[[bytes], bool]:
 
 
 def _may_show_others(content: bytes) -> bool:
-    """Return whether the searched text may have letters that are not in the bytes as they are."""
+    """Whether a search may look through letters that do not stand in the bytes as they are."""
     from pydantic_core import from_json
 
     if _has_other_letters(content):
@@ -48,13 +48,13 @@ def _may_show_others(content: bytes) -> bool:
 
 
 def _has_other_letters(content: bytes) -> bool:
-    if b"\\" in content and b"\\u" in content:  # searching for one byte is much faster than for two
+    if b"\\" in content and b"\\u" in content:  # one byte is found much faster than two
         return True
     return not content.isascii() and any(letter in content for letter in _SAME_LETTERS)
 
 
 def _is_plain(data: dict[str, Any]) -> bool:
-    """Return whether the record is shown as stored: not for a run that may be abandoned, or parameters with lists."""
+    """Whether it shows what is in it: not of a run that may be abandoned, nor with parameters that are lists."""
     parameters = data.get("parameters")
     return (
         data.get("schema_version") in range(1, SCHEMA_VERSION + 1)

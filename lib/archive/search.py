@@ -101,7 +101,7 @@ def hits(record: RunRecord, text: str) -> list[Hit]:
     """
     fields = list(_fields(record))
     patterns = [re.compile(_as_written(word), re.IGNORECASE) for word in text.split()]
-    whole = "\n".join(value for _, value in fields)  # no word contains a newline
+    whole = "\n".join(value for _, value in fields)  # which no word reaches across
     if not all(pattern.search(whole) for pattern in patterns):
         return []
     return list(dict.fromkeys(_first(pattern, fields) for pattern in patterns))
@@ -112,7 +112,7 @@ def _first(pattern: re.Pattern[str], fields: Iterable[tuple[str, str]]) -> Hit:
 
 
 def _as_written(word: str) -> str:
-    """Return a pattern for the word; for a number such as 1234 also as shown on pages: 1,234."""
+    """A pattern of the word; of a number, such as 1234, also as pages show it: 1,234."""
     return ",?".join(word) if word.isascii() and word.isdigit() else re.escape(word)
 
 

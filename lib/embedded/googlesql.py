@@ -26,7 +26,7 @@ _TYPES = {
     "JSON": "JSON",
 }
 _NUMERIC = (38, 9)
-_STAND_IN = "stand-in"  # not a valid name of a dataset: see `TableName`
+_STAND_IN = "stand-in"  # what no dataset is called: see `TableName`
 _DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)(?:\[\])?")
 _NAMES = {
     "VARCHAR": "STRING",

@@ -45,7 +45,7 @@ def test_memory_is_told_by_the_row() -> None:
         for rows, peak in ((1_000, 100), (1_001_000, 300))
     )
     [line] = memory_growth([few, many])
-    assert "100 to 300 MB (200 bytes a row)" in line
+    assert "100 to 300 MB (200 bytes per row)" in line
     assert "10 to 10 MB (0 bytes a row)" in line
 
 
