@@ -46,7 +46,7 @@ def test_memory_is_told_by_the_row() -> None:
     )
     [line] = memory_growth([few, many])
     assert "100 to 300 MB (200 bytes per row)" in line
-    assert "10 to 10 MB (0 bytes a row)" in line
+    assert "10 to 10 MB (0 bytes per row)" in line
 
 
 def test_a_command_that_fails_is_no_measurement() -> None:
