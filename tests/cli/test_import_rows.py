@@ -193,7 +193,7 @@ def test_another_table_is_made_where_it_is_missing_and_filled_where_it_is_empty(
         connection.execute("ALTER TABLE shop.orders ALTER total TYPE DECIMAL(9, 2)")
     assert_refused(call("import", "rows", more, "--env", "shop"), "lacks columns of the files: extra")
     filled = call("import", "rows", orders, "--env", "shop")
-    assert "shop.orders: it was empty and is filled as it is: 1 INT64, 1 DATE, 1 NUMERIC" in filled.stdout
+    assert "shop.orders: filled the empty table: 1 INT64, 1 DATE, 1 NUMERIC" in filled.stdout
     assert filled.stdout.endswith("Next: runbook run duplicate_diagnosis -p date=2026-01-17 --env shop\n")
 
 

@@ -134,13 +134,13 @@ def test_the_file_says_when_and_for_how_long(schedule_of: ScheduleOf, tmp_path: 
 @pytest.mark.parametrize(
     ("entry", "environment", "told"),
     [
-        ({"cron": "0 9 * * 5#2"}, "local", "plain form"),
-        ({"cron": "0 9 L * *"}, "local", "plain form"),
-        ({"cron": "0 9 * * 1/2"}, "local", "plain form"),
+        ({"cron": "0 9 * * 5#2"}, "local", "without extensions"),
+        ({"cron": "0 9 L * *"}, "local", "without extensions"),
+        ({"cron": "0 9 * * 1/2"}, "local", "without extensions"),
         ({"cron": "0 9 */2 * 1"}, "local", "in some engines both must match"),
         ({"cron": "0 9 1 * */2"}, "local", "in some engines both must match"),
         ({"cron": "0 9 * * *"}, "production", "no entry of production, only of local"),
-        ({"cron": "0 9 * * *", "days_since_deploy": "2-7"}, "local", "need deployed_at"),
+        ({"cron": "0 9 * * *", "days_since_deploy": "2-7"}, "local", "needs deployed_at"),
     ],
 )
 def test_what_airflow_would_not_run_is_refused(

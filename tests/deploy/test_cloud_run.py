@@ -210,14 +210,14 @@ def test_an_entry_and_a_backfill_are_never_the_same_job(tmp_path: Path, schedule
 @pytest.mark.parametrize(
     ("entries", "options", "told"),
     [
-        ({"hourly": HOURLY}, {"env": "local"}, "environment local is embedded"),
+        ({"hourly": HOURLY}, {"env": "local"}, "environment local has the platform embedded"),
         ({"hourly": HOURLY}, {"image": "runbooks:1.0; rm -rf /"}, "Cloud Run needs an image"),
         ({"hourly": HOURLY}, {"image": "$(id)"}, "Cloud Run needs an image"),
         ({"hourly": HOURLY}, {"outputs": "/var/outputs"}, "Cloud Run needs a bucket"),
         ({"hourly": HOURLY}, {"outputs": "gs://bucket/'$(id)'"}, "Cloud Run needs a bucket"),
-        ({"hourly": {**HOURLY, "cron": "0 9 * * 5L"}}, {}, "plain form"),
+        ({"hourly": {**HOURLY, "cron": "0 9 * * 5L"}}, {}, "without extensions"),
         ({"hourly": {**HOURLY, "timeout_seconds": 600_000}}, {}, "stops every task after a week"),
-        ({"a_b": HOURLY, "a-b": HOURLY}, {}, "both be the job runbook-a-b"),
+        ({"a_b": HOURLY, "a-b": HOURLY}, {}, "the same job name runbook-a-b"),
         ({"ends-with-": HOURLY}, {}, "the job's name is 'runbook-ends-with-'"),
         ({"hourly": {**HOURLY, "environment": "local"}}, {}, "no entry of production, only of local"),
     ],

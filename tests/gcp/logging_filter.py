@@ -21,7 +21,7 @@ _TOKEN = re.compile(r'\s*(?:("(?:[^"\\]|\\.)*")|(>=|[()=:<])|([A-Za-z_][\w.]*))'
 
 
 def matches(query: str, entry: Any) -> bool:
-    """Whether the entry, a protobuf message, is asked for."""
+    """Return whether a filter matches an entry, a protobuf message."""
     if len(query) > LONGEST_QUERY:
         raise ValueError("the query is too long")
     return _Evaluation(_tokens(query), entry).result()
@@ -62,7 +62,7 @@ class _Evaluation:
         return True
 
     def _both(self, term: Callable[[], bool]) -> bool:
-        # OR binds stronger than AND in this language.
+        # OR takes precedence over AND in this language.
         value = self._either(term)
         while self._takes("AND"):
             value = self._either(term) and value

@@ -103,7 +103,7 @@ def test_every_error_of_the_client_is_translated(kind: type[exceptions.GoogleAPI
         (exceptions.PermissionDenied("Cloud Logging API has not been used in project 1 before"), ApiDisabled),
     ],
 )
-def test_credentials_networks_and_retries_are_told_apart(error: Exception, kind: type[SourceUnavailable]) -> None:
+def test_credentials_networks_and_retries_are_distinguished(error: Exception, kind: type[SourceUnavailable]) -> None:
     with pytest.raises(kind), google_errors(CLOUD_LOGGING, PROJECT, "user:me"):
         raise error
 
@@ -153,7 +153,7 @@ def test_no_credential_reaches_a_message(secret: str, translator: str) -> None:
     ids=lambda value: f"{value.code.name} {value.reason}".strip() if isinstance(value, Fault) else "",
 )
 @pytest.mark.parametrize("read", READS)
-def test_each_fault_of_a_server_has_its_own_error(
+def test_each_error_of_a_server_has_its_own_class(
     google: GoogleDouble, address: str, read: str, fault: Fault, kind: type[SourceUnavailable], fix: str
 ) -> None:
     rpc, call, role = READS[read]
@@ -167,7 +167,7 @@ def test_each_fault_of_a_server_has_its_own_error(
 
 
 def refused(message: str, reason: str = "", consumer: str = "") -> exceptions.Forbidden:
-    """A 403 as Google words it; where it gives no reason of its own, BigQuery's says "accessDenied"."""
+    """Return a 403 in Google's words; if it has no specific reason, BigQuery's is "accessDenied"."""
     info = ErrorInfo(reason=reason, domain="googleapis.com", metadata={"consumer": f"projects/{consumer}"})
     return exceptions.PermissionDenied(
         message, errors=[{"reason": "accessDenied"}], error_info=info if reason else None
@@ -228,7 +228,7 @@ TRANSLATORS: dict[str, Callable[[], AbstractContextManager[None]]] = {
 @pytest.mark.parametrize("translator", TRANSLATORS)
 @pytest.mark.parametrize("refusal", REFUSALS)
 def test_each_kind_of_403_has_its_own_advice(refusal: str, translator: str) -> None:
-    """In none of these does a role on the project help."""
+    """A role on the project helps in none of these cases."""
     error, fix = REFUSALS[refusal]
     with pytest.raises(Unavailable) as raised, TRANSLATORS[translator]():
         raise error
@@ -238,7 +238,7 @@ def test_each_kind_of_403_has_its_own_advice(refusal: str, translator: str) -> N
 
 
 @pytest.mark.parametrize("read", READS)
-def test_nobody_listening_is_unreachable(read: str) -> None:
+def test_a_port_without_a_server_is_unreachable(read: str) -> None:
     clients = GoogleClients(PROJECT, emulator_host="127.0.0.1:1", outage_seconds=0.1)
     with pytest.raises(Unreachable):
         READS[read][1](clients)

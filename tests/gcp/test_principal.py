@@ -40,7 +40,7 @@ def federated(**settings: Any) -> FederatedCredentials:
 
 
 def google(user_info: object, status: int = 200) -> Callable[..., SimpleNamespace]:
-    """Google's side: a token for each login, and what it says about the token."""
+    """Emulate Google: a token for each login, and the user info for the token."""
     answers: Mapping[str, object] = {
         TOKENS: {"access_token": "asks", "expires_in": 3599},
         "https://openidconnect.googleapis.com/v1/userinfo": user_info,
@@ -89,7 +89,7 @@ def _a_liar(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
     ids=["person", "machine", "impersonated", "federated", "federated as a service account", "emulator"],
 )
-def test_the_principal_is_googles(credentials: Credentials, who: str) -> None:
+def test_the_principal_is_the_one_that_google_knows(credentials: Credentials, who: str) -> None:
     assert named(credentials, google({"email": "ann@example.com"})) == who
 
 

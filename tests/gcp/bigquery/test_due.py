@@ -26,7 +26,7 @@ Connected = Callable[[DueSettings, float], Platform]
 
 @pytest.fixture
 def connected(world: BigqueryWorld, double: BigqueryDouble, monkeypatch: pytest.MonkeyPatch) -> Connected:
-    """The platform with such settings and such a limit in gigabytes; rows of one date, and games round it."""
+    """Return a function that connects to the platform with given settings and a limit in gigabytes."""
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", double.address)
     world.insert(predictions(5))
     schedule_games(double, {after(-2): [3, 3], after(-1): [POSTPONED], DAY: [2, 1, POSTPONED], after(9): [1]})

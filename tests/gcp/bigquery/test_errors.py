@@ -52,8 +52,10 @@ def test_refused_request(world: BigqueryWorld, double: BigqueryDouble, trouble: 
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
-def test_job_that_fails_is_not_held_by_another(world: BigqueryWorld, double: BigqueryDouble, trouble: str) -> None:
-    """Nothing is written, staging is kept, the lock is free, and the next try succeeds."""
+def test_a_failed_job_leaves_no_trace_and_the_next_one_succeeds(
+    world: BigqueryWorld, double: BigqueryDouble, trouble: str
+) -> None:
+    """Nothing is written, staging is kept, the lock is released, and a retry succeeds."""
     reason, message, fix = TROUBLES[trouble]
     staged = world.stage(predictions(3))
     double.jobs.faults.append(Fault("^MERGE", reason, message))
@@ -65,13 +67,13 @@ def test_job_that_fails_is_not_held_by_another(world: BigqueryWorld, double: Big
     assert world.consolidate(max_wait_seconds=0).inserted == 3
 
 
-def test_short_outage_is_waited_out(world: BigqueryWorld, double: BigqueryDouble) -> None:
+def test_requests_are_retried_during_a_short_outage(world: BigqueryWorld, double: BigqueryDouble) -> None:
     double.faults += [Fault("POST .*/queries"), Fault("GET .*/jobs/"), Fault("POST .*/jobs$")]
     world.stage(predictions(3))
     assert world.consolidate().inserted == 3
 
 
-def test_nobody_there(world: BigqueryWorld) -> None:
+def test_an_unreachable_server_is_an_outage(world: BigqueryWorld) -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
     for way in WAYS.values():

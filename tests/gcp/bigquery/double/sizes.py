@@ -21,30 +21,30 @@ EVERY_DAY: Days = (date.min, date.max)
 
 @dataclass(frozen=True)
 class DeclaredSize:
-    """A table with as many rows on each of its last days, for estimates only."""
+    """A table with the same number of rows on each of its last days, for estimates only."""
 
     rows_a_day: int
     days: int
     last_day: date
 
     def rows(self, days: Days) -> int:
-        """Of the partitions from the first to the last day, both included."""
+        """Return the rows in the partitions from the first to the last day, both included."""
         first = max(days[0], self.last_day - timedelta(days=self.days - 1))
         return self.rows_a_day * max(0, (min(days[1], self.last_day) - first).days + 1)
 
 
 def total_sql(columns: Mapping[str, str]) -> str:
-    """DuckDB's expression for the bytes of these columns, name to GoogleSQL type, of all rows."""
+    """Return a DuckDB expression for the bytes of these columns (name to GoogleSQL type) in all rows."""
     return " + ".join(f"COALESCE(SUM({_value(name, kind)}), 0)" for name, kind in columns.items()) or "0"
 
 
 def usual_width(columns: Mapping[str, str]) -> float:
-    """Bytes of a row when there is none to measure."""
+    """Return the assumed bytes per row of an empty table."""
     return sum(_FIXED.get(kind, _LENGTH_BYTES + _USUAL_TEXT_BYTES) for kind in columns.values())
 
 
 def _value(name: str, kind: str) -> str:
-    """NULL for a NULL."""
+    """Return an expression for the bytes of a value; NULL for NULL."""
     column = f'"{name}"'
     if kind in _FIXED:
         return f"CASE WHEN {column} IS NOT NULL THEN {_FIXED[kind]} END"
@@ -59,7 +59,7 @@ def _text(value: str) -> str:
 
 
 def overlap(days: Iterator[Days]) -> Days:
-    """The days that are in all of the periods."""
+    """Return the days that all periods share."""
     first, last = EVERY_DAY
     for start, end in days:
         first, last = max(first, start), min(last, end)
