@@ -1,4 +1,4 @@
-"""`runbook runs rerun`: the same question once more, and never a change."""
+"""`runbook runs rerun`: the same question again, and never a change."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ PLANNED = START - timedelta(days=3)
 
 @pytest.fixture
 def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Archive:
-    """An empty one, beside a catalogue of one runbook that tells what it was asked."""
+    """An empty archive, with a catalogue of one runbook that shows its parameters."""
     cells = [new_code_cell(DECLARED, metadata={"tags": ["parameters"]}), new_code_cell(ECHO)]
     language = {"language_info": {"name": "python"}, "kernelspec": {"name": "python3", "display_name": "Python 3"}}
     (tmp_path / "notebooks").mkdir()
@@ -71,7 +71,7 @@ def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Archive:
 
 
 def first(archive: Archive, parameters: Mapping[str, Any], **changes: Any) -> Run:
-    """A run that ended a while ago."""
+    """A run that ended some time ago."""
     return archive.begin(replace(record(runbook="echo", parameters={**VALUES, **parameters}), **changes))
 
 
@@ -91,7 +91,7 @@ def rerun(*words: str) -> Result:
     ],
     ids=["as it is by default", "planned", "hostile"],
 )
-def test_it_asks_exactly_what_was_asked(given: dict[str, Any], origin: Origin, archive: Archive) -> None:
+def test_a_rerun_asks_exactly_the_same(given: dict[str, Any], origin: Origin, archive: Archive) -> None:
     before = first(archive, given, origin=origin)
     untouched = archive.store.read(f"{before.place}/run.json")
     result = rerun(before.run_id, "--json")
@@ -125,7 +125,7 @@ def test_it_asks_exactly_what_was_asked(given: dict[str, Any], origin: Origin, a
         ({}, {"environment": "nowhere"}, "there is no environment 'nowhere'"),
     ],
 )
-def test_what_cannot_be_asked_again_is_refused(
+def test_a_run_that_cannot_be_repeated_is_refused(
     given: dict[str, Any], changes: dict[str, Any], told: str, archive: Archive
 ) -> None:
     run = first(archive, given)
@@ -133,7 +133,7 @@ def test_what_cannot_be_asked_again_is_refused(
     assert_refused(archive, run.run_id, told.format(id=run.run_id))
 
 
-def test_an_id_that_tells_no_run_is_refused(archive: Archive) -> None:
+def test_an_id_without_a_run_is_refused(archive: Archive) -> None:
     assert_refused(archive, "20261124T190000Z-3fa2", "there is no run '20261124T190000Z-3fa2'")
     run = first(archive, {})
     first(archive, {}, verdict=Verdict.FAIL)

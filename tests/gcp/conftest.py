@@ -1,4 +1,4 @@
-"""A double of Google for each test, and clients that talk to it over a real connection."""
+"""A double of Google for each test, and clients with a real connection to it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""A server that answers as Google does what the adapters ask, over real gRPC.
+"""A gRPC server that responds to the adapters' requests as Google does.
 
-Made from the official message classes. It holds a state that a test sets up, takes
-faults on demand, and keeps every request. What it does not do: authenticate, or know any
-part of an API that is not asked for.
+It uses the official message classes, has a state that tests set up, raises
+faults on demand, and records every request. It does not authenticate, and it knows no
+other parts of the APIs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What runbooks read of a terabyte in partitions of 1.5 GB, and of a year of 60,000 consolidations; a batch waits."""
+"""What runbooks read from a terabyte in partitions of 1.5 GB and a ledger of 60,000 runs, with a pending batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The guide's project on the doubles of Google and the Firestore emulator."""
+"""The services' project on the doubles of Google and the Firestore emulator."""
 
 from __future__ import annotations
 

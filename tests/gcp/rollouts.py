@@ -1,4 +1,4 @@
-"""What Cloud Run makes of a request to update a service."""
+"""Emulates how Cloud Run handles an update of a service."""
 
 from __future__ import annotations
 

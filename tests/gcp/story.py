@@ -1,7 +1,7 @@
 """The demo's acts on the doubles of Google.
 
-What the simulation does only on an embedded platform is done on one beside, and carried
-over: the history, the deployment, and what the old code's race left behind.
+What the simulation can do only on an embedded platform is done on a separate one and copied
+here: the history, the deployment, and the results of the old code's race.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Each thing that Google's clients raise becomes one clear line with its fix."""
+"""Each error of Google's clients becomes one clear line with advice."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager

@@ -1,4 +1,4 @@
-"""Lock, staging and consolidation beside the libraries that the services pin (`make old-pins`)."""
+"""Lock, staging and consolidation with the libraries that the services pin (`make old-pins`)."""
 
 from __future__ import annotations
 

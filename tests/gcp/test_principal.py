@@ -1,4 +1,4 @@
-"""Who changed something is who Google says, whatever variables and files claim."""
+"""The author of a change is the one that Google reports, whatever variables and files claim."""
 
 from __future__ import annotations
 

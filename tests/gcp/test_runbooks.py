@@ -1,4 +1,4 @@
-"""All runbooks on the Google platform: the demo's story, and the verdicts that it expects."""
+"""All runbooks on the Google platform: the demo's story with its expected verdicts."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_the_lock_is_switched_off_for_all_consolidations(acts: GoogleActs) -> No
     asked = {"lock": "off", "service": service}
     planned = execute(find_runbook("rollback"), asked, environment="production").record
     plan = next(check.evidence["plan"] for check in planned.checks if "plan" in check.evidence)
-    approved = {**asked, "plan": plan, "reason": "Firestore is over its quota"}
+    approved = {**asked, "plan": plan, "reason": "Firestore's quota is exhausted"}
     done = execute(find_runbook("rollback"), approved, environment="production").record
     assert (done.verdict, done.error) == (Verdict.PASS, None)
     assert acts.platform.services.variable(service, VARIABLE) == "off"

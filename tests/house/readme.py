@@ -10,7 +10,7 @@ _START, _END = "## The runbooks\n\n", "\n\nA verdict is"
 
 
 def table() -> str:
-    """A row a runbook: its name, its question, what it does, and what it may change."""
+    """Return the table with a row per runbook: name, question, what it does, and what it may change."""
     rows = [f"| `{each.name}` | {each.title} | {each.purpose} | {_changes(each)} |" for each in runbooks()]
     return "\n".join(["| runbook | asks | does | changes |", "| --- | --- | --- | --- |", *rows])
 
@@ -20,7 +20,7 @@ def _changes(runbook: Runbook) -> str:
 
 
 def renewed(text: str) -> str:
-    """The README with the table as it has to be."""
+    """Return the README with the table up to date."""
     before, start, rest = text.partition(_START)
     _, end, after = rest.partition(_END)
     if not start or not end:

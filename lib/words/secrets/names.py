@@ -41,7 +41,7 @@ _COLUMNS = _words_of(
     " consolidation batch date match hash range composite candidate record entity player item sub data column"
     " table sorting order by no gpg"
 )
-_COUNTS = _words_of("max min num count total has is no use set update unset remove list show mask")
+_COUNTS = _words_of("max min num count total has no is use set update unset remove list show mask")
 # The shell's working folders.
 _FOLDERS = frozenset(("PWD", "OLDPWD"))
 

@@ -1,4 +1,4 @@
-"""The analyzer is WebAssembly, which takes 15 s to compile: once for a checkout, not once for each process."""
+"""Compiles the analyzer, which is WebAssembly and takes 15 s, once per checkout instead of once per process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The jobs that BigQuery ran for a piece of work, and the time that they would take."""
+"""The BigQuery jobs of a piece of work, and their modelled time."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Which scans of a partitioned table read all of it, by GoogleSQL's resolved tree.
+"""Finds scans that read a whole partitioned table, in GoogleSQL's resolved tree.
 
 BigQuery prunes partitions by filters that compare the partition column with constants
 (https://cloud.google.com/bigquery/docs/querying-partitioned-tables). Counted here: =, <, <=,
->, >= and BETWEEN against literals and parameters. Not counted, because no page of BigQuery's
-says that it prunes: IN UNNEST, a function of the column, a column of another table, OR.
+>, >= and BETWEEN against literals and parameters. Not counted, because BigQuery's documentation
+does not say that they prune: IN UNNEST, a function of the column, a column of another table, OR.
 """
 
 from __future__ import annotations

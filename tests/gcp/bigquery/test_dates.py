@@ -1,4 +1,4 @@
-"""Dates of every type on BigQuery: each statement filters the partitions by constants, however they are cut."""
+"""Dates of every type on BigQuery: each statement filters partitions by constants, whatever their length."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is due, asked of BigQuery: the same answers as embedded, in one query a run, behind the cost gate."""
+"""Due dates from BigQuery: the same results as on DuckDB, with one query per run, behind the cost gate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each trouble has its own face and its fix, and none is taken for another."""
+"""Each kind of failure has its own error and advice, and none is mistaken for another."""
 
 from __future__ import annotations
 

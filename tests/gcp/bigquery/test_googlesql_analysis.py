@@ -1,4 +1,4 @@
-"""Every statement and script that the library sends is GoogleSQL, by GoogleSQL's own analyzer."""
+"""Every statement and script that the library sends is valid GoogleSQL, by GoogleSQL's own analyzer."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What DuckDB makes of our statements is what Google's reference implementation makes of them.
+"""DuckDB and Google's reference implementation return the same for our statements.
 
-Beside `test_googlesql_analysis`, because each process that calls the analyzer has to compile it first.
+Separate from `test_googlesql_analysis`, because each process has to compile the analyzer first.
 """
 
 from __future__ import annotations

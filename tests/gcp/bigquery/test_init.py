@@ -1,4 +1,4 @@
-"""`runbook init --from-table`: a table of BigQuery is measured on its newest date, and only read."""
+"""`runbook init --from-table`: a BigQuery table is measured on its newest date, read-only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A job runs once, and does not outlive its client's interest in it."""
+"""A job runs once, and is cancelled when its client gives up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cost gate: estimated before it is run, refused over the limit, counted after."""
+"""The cost gate: queries are estimated first, refused over the limit, and recorded afterwards."""
 
 from __future__ import annotations
 

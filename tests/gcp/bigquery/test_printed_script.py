@@ -1,4 +1,4 @@
-"""Printed scripts on BigQuery: GoogleSQL, the library's own statements, and only one of two at once."""
+"""Printed scripts on BigQuery: valid GoogleSQL, the library's own statements, and exclusion of concurrent scripts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the port promises of tables, rows and listings, over the real client."""
+"""The port's guarantees for tables, rows and listings, with the real client."""
 
 from __future__ import annotations
 

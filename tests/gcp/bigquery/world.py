@@ -1,4 +1,4 @@
-"""The world of the consolidation's tests, with BigQuery's double for a warehouse."""
+"""The world of the consolidation tests, with a BigQuery double as its warehouse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables and datasets as BigQuery's ``tables.get`` and ``datasets.get`` tell of them, over HTTP; nothing else."""
+"""BigQuery's ``tables.get`` and ``datasets.get`` over HTTP, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`runbook doctor` names each thing that was taken away, and the command that puts it back."""
+"""`runbook doctor` names everything that is missing, and the command that mends it."""
 
 import json
 from collections.abc import Callable, Iterator

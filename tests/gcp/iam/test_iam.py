@@ -1,4 +1,4 @@
-"""Who holds which role, from a policy as IAM sends it."""
+"""Role bindings, read from a policy as IAM sends it."""
 
 import pytest
 from google.iam.v1.policy_pb2 import Binding, Policy

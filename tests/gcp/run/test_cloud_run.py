@@ -1,4 +1,4 @@
-"""Services as Cloud Run tells of them, and their health, over real connections."""
+"""Services read from Cloud Run, and their health, over real connections."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -129,7 +129,7 @@ def endpoint(*, private: bool) -> Iterator[tuple[str, list[str | None]]]:
         (True, TOKEN, 200, [None, f"Bearer {TOKEN}"]),
         (True, None, 403, [None]),
     ],
-    ids=["public", "private", "private and no token to be had"],
+    ids=["public", "private", "private and no token available"],
 )
 def test_health_requests_have_an_id_token_if_one_is_needed(
     google: GoogleDouble, clients: GoogleClients, private: bool, token: str | None, status: int, asked: list[str | None]

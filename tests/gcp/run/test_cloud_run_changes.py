@@ -1,4 +1,4 @@
-"""Changes of services keep to the port, and do to Cloud Run what was asked and no more."""
+"""Changes of services conform to the port, and change only what was requested."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""The REST calls: method and path to what answers them."""
+"""The REST calls, by method and path."""
 
 from __future__ import annotations
 

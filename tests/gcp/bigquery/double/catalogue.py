@@ -1,4 +1,4 @@
-"""Datasets and tables, and what BigQuery tells about them."""
+"""Datasets and tables, and their metadata in BigQuery."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """GoogleSQL statements and transactions, on DuckDB.
 
-DuckDB has snapshots, and conflicts of its own per row. BigQuery's are per table, so who
-updated which table is kept here beside them.
+DuckDB has snapshots and detects conflicts per row. BigQuery's conflicts are per table,
+so this module records who updated which table.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""What a statement would read: the columns that it needs, in the partitions that its filters leave.
+"""Estimates what a statement would read: its columns, in the partitions that remain after its filters.
 
 See https://cloud.google.com/bigquery/docs/estimate-costs and querying-partitioned-tables. Each
-scan counts: who reads a table twice pays twice. A LIMIT spares nothing. Where the page says nothing,
-or the analysis does not go that deep, more is counted: whole rows of what DML changes, and of each
-table beside it that is not read by a subquery.
+scan counts, so reading a table twice costs twice. A LIMIT saves nothing. Where the page is silent,
+or this analysis is not deep enough, the estimate is higher: whole rows of tables that DML changes, and of
+each other table that is not read by a subquery.
 """
 
 from __future__ import annotations

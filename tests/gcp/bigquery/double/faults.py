@@ -1,4 +1,4 @@
-"""Errors as BigQuery words them, and faults on demand."""
+"""Errors in BigQuery's words, and faults on demand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs: an id that is used once, a state, a result or an error; scripts have child jobs."""
+"""Jobs: a unique id, a state, and a result or an error; scripts have child jobs."""
 
 from __future__ import annotations
 

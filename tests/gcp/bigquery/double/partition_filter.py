@@ -2,7 +2,7 @@
 
 See https://cloud.google.com/bigquery/docs/querying-partitioned-tables. Stricter than BigQuery
 where its pages say nothing: only =, <, <=, >, >= and BETWEEN count, against literals and
-parameters, in WHERE, in ON and in a MERGE's ON, beside the table and not further out.
+parameters, in WHERE, ON and a MERGE's ON, directly at the table and not further out.
 """
 
 from __future__ import annotations

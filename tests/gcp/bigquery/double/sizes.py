@@ -1,7 +1,7 @@
-"""How many bytes a table's values count for (https://cloud.google.com/bigquery/docs/estimate-costs).
+"""The billed bytes of a table's values (https://cloud.google.com/bigquery/docs/estimate-costs).
 
-A NULL counts for nothing. A test need not hold a terabyte: a table may declare how many rows a
-partition has, and then each row is as wide as those that are there are on average.
+A NULL counts as 0 bytes. Tests need no real terabyte: a table can declare the number of rows per
+partition, and each then has the average width of the existing rows.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Load jobs with their content: in one request, or in a session of several."""
+"""Load jobs with their content, in one request or in a session of several requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Types and values as the REST interface writes them."""
+"""Types and values in the format of the REST API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An embedded warehouse whose every statement is run by the reference implementation as well."""
+"""An embedded warehouse that also runs every statement in the reference implementation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random rows, and all that is done with them: batches, checks, duplicates, repair, undo, cleanup, quality."""
+"""Random rows and everything done with them: batches, checks, duplicates, repair, undo, cleanup, quality."""
 
 from __future__ import annotations
 

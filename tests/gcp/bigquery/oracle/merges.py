@@ -1,4 +1,4 @@
-"""A MERGE as SELECTs that mean the same: the reference implementation runs no MERGE."""
+"""Rewrites a MERGE as equivalent SELECTs, because the reference implementation cannot run a MERGE."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was compared, and what differed."""
+"""Counts of comparisons, and their differences."""
 
 from __future__ import annotations
 
