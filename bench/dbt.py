@@ -77,6 +77,6 @@ def _commanded_ours(batch: Batch, setting: Setting) -> Sample:
 
 
 def _build_arguments(batch: Batch) -> list[str]:
-    told = {"staging_tables": batch.staging_tables, "game_date": str(DAY)}
-    arguments = [f"--project-dir={_PROJECT}", f"--profiles-dir={_PROJECT}", f"--vars={json.dumps(told)}"]
+    values = {"staging_tables": batch.staging_tables, "game_date": str(DAY)}
+    arguments = [f"--project-dir={_PROJECT}", f"--profiles-dir={_PROJECT}", f"--vars={json.dumps(values)}"]
     return [*arguments, f"--target-path={batch.folder / 'target'}", f"--log-path={batch.folder / 'log'}"]

@@ -43,7 +43,7 @@ def unsealed(archive: Archive, hours: float = 0, verdict: Verdict = Verdict.PASS
     return run
 
 
-def told(found: Verification) -> set[FaultKind]:
+def kinds_in(found: Verification) -> set[FaultKind]:
     return {fault.kind for fault in found.faults}
 
 

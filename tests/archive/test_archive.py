@@ -184,23 +184,23 @@ def test_an_invalid_record_is_one_line_and_hides_no_others(
     bad.mkdir()
     make(bad / "run.json")
 
-    def told(code: int, *words: str) -> str:
+    def printed(code: int, *words: str) -> str:
         result = CliRunner().invoke(cli, words)
         assert result.exit_code == code, result.output
         return result.output
 
-    shown = told(0, "runs", "list")
+    shown = printed(0, "runs", "list")
     assert len(shown.splitlines()) == 2
     assert "damaged: " in shown
     assert "run.json " in shown
-    assert "1 run cannot be read and was not searched" in told(0, "runs", "search", "diagnosis")
-    assert len(told(2, "runs", "show", bad.name).splitlines()) == 1
-    assert "1 run is as sealed" in told(1, "runs", "verify")
+    assert "1 run cannot be read and was not searched" in printed(0, "runs", "search", "diagnosis")
+    assert len(printed(2, "runs", "show", bad.name).splitlines()) == 1
+    assert "1 run is as sealed" in printed(1, "runs", "verify")
     is_file = make is _large  # a file can be on the chain, whatever it contains
-    adopted = told(0 if is_file else 1, "runs", "verify", "--adopt")
+    adopted = printed(0 if is_file else 1, "runs", "verify", "--adopt")
     assert counted(1 + is_file, "run", "is") + " as sealed" in adopted
-    told(0, "runs", "prune", "--keep-last", "1", "--apply")
-    told(0, "site", "build")
+    printed(0, "runs", "prune", "--keep-last", "1", "--apply")
+    printed(0, "site", "build")
     assert archive.places() == [good.place, f"local/duplicate_diagnosis/{bad.name}"]
 
 

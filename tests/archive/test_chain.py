@@ -26,7 +26,7 @@ from lib.archive.verification import FaultKind, adopt, verify
 from lib.cli import cli
 from lib.errors import Unavailable, UserError
 from lib.verdict.verdict import Verdict
-from tests.archive.conftest import FailingStore, ended, told, unsealed
+from tests.archive.conftest import FailingStore, ended, kinds_in, unsealed
 from tests.site.runs import record
 
 
@@ -118,7 +118,7 @@ def test_a_noted_head_reveals_a_truncated_chain(archive: Archive) -> None:
     for name in [*archive.store.names(last.place), max(archive.store.names("_chain"))]:
         archive.store.delete(name)
     assert verify(archive).exit_code == 0
-    assert told(verify(archive, noted_head=head)) == {FaultKind.CHAIN}
+    assert kinds_in(verify(archive, noted_head=head)) == {FaultKind.CHAIN}
 
 
 def test_an_added_run_is_not_on_the_chain_until_it_is_adopted(archive: Archive) -> None:
@@ -126,7 +126,7 @@ def test_an_added_run_is_not_on_the_chain_until_it_is_adopted(archive: Archive) 
     put = unsealed(archive)
     archive.store.delete(f"_unsealed/{put.place}")
     found = verify(archive)
-    assert (told(found), found.exit_code) == ({FaultKind.NOT_ON_CHAIN}, 1)
+    assert (kinds_in(found), found.exit_code) == ({FaultKind.NOT_ON_CHAIN}, 1)
     assert adopt(archive, found.faults) == [put.place]
     assert verify(archive).exit_code == 0
 
@@ -156,7 +156,7 @@ def test_a_closed_run_that_claims_to_run_again_was_altered(archive: Archive) -> 
     running = record(started_at=datetime.now(UTC), status=RunStatus.RUNNING)
     archive.write_record(Run(run.place, replace(running, run_id=run.run_id)))
     found = verify(archive)
-    assert (told(found), found.exit_code, found.running) == ({FaultKind.ALTERED}, 1, 0)
+    assert (kinds_in(found), found.exit_code, found.running) == ({FaultKind.ALTERED}, 1, 0)
 
 
 def test_a_repeated_entry_replaces_nothing(archive: Archive) -> None:
@@ -169,7 +169,7 @@ def test_a_repeated_entry_replaces_nothing(archive: Archive) -> None:
 def test_a_run_killed_before_sealing_cannot_be_judged(archive: Archive) -> None:
     unsealed(archive)
     found = verify(archive)
-    assert (told(found), found.exit_code) == ({FaultKind.UNSEALED}, 3)
+    assert (kinds_in(found), found.exit_code) == ({FaultKind.UNSEALED}, 3)
 
 
 def close_lost_runs(archive: Archive) -> list[str]:
@@ -247,10 +247,10 @@ def test_a_failed_write_never_leaves_half_a_run(archive: Archive, writes: int) -
         names = {name.rsplit("/", 1)[-1] for name in store.names(place)}
         assert RECORD in names
     for place in archive.places():
-        if told(verify(archive)) == {FaultKind.HALF_REMOVED}:
+        if kinds_in(verify(archive)) == {FaultKind.HALF_REMOVED}:
             remove(archive, place)
-    assert FaultKind.HALF_REMOVED not in told(verify(archive))
-    assert told(verify(archive)) <= {FaultKind.UNSEALED}
+    assert FaultKind.HALF_REMOVED not in kinds_in(verify(archive))
+    assert kinds_in(verify(archive)) <= {FaultKind.UNSEALED}
 
 
 def test_the_command_reports_and_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

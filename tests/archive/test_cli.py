@@ -138,7 +138,7 @@ def test_diff_with_the_same_weekday_a_week_before(archive: Archive) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "expected"),
     [
         (("diff", "2026"), "2 runs match '2026'"),
         (("show", "../../etc"), "there is no run '../../etc'"),
@@ -147,11 +147,11 @@ def test_diff_with_the_same_weekday_a_week_before(archive: Archive) -> None:
         (("diff", "{run}", "--tolerance-percent", "nan"), "not a number"),
     ],
 )
-def test_an_invalid_request_is_one_line(words: tuple[str, ...], told: str, archive: Archive) -> None:
+def test_an_invalid_request_is_one_line(words: tuple[str, ...], expected: str, archive: Archive) -> None:
     run, other = archive.begin(record()), archive.begin(record(runbook="daily_quality"))
     result = runs(*(word.format(run=run.run_id, other=other.run_id) for word in words))
     assert result.exit_code == 2
-    assert told in result.stderr.splitlines()[-1]
+    assert expected in result.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("text", HOSTILE)

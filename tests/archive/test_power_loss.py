@@ -26,7 +26,7 @@ from lib.schedule.firings import Ledger
 from lib.schedule.settings import Entry
 from lib.verdict.conclusion import Conclusion
 from lib.verdict.verdict import Verdict
-from tests.archive.conftest import ended, told
+from tests.archive.conftest import ended, kinds_in
 from tests.site.runs import record
 
 Contents = dict[str, bytes]
@@ -216,16 +216,16 @@ def test_a_torn_last_entry_is_recognized_and_mended_wherever_it_was_cut(
         if goes_on:
             Chain(archive.store).append(Event.REMOVED, "local/day1_monitoring/20260101T000000Z-0000", {})
         found = verify(archive)
-        assert told(found) == {FaultKind.TORN, FaultKind.NOT_ON_CHAIN}
+        assert kinds_in(found) == {FaultKind.TORN, FaultKind.NOT_ON_CHAIN}
         assert Chain(archive.store).mend() == [2]
         assert Chain(archive.store).mend() == []
         found = verify(archive, noted_head=earlier)
-        assert (told(found), found.exit_code) == ({FaultKind.NOT_ON_CHAIN}, 1)
+        assert (kinds_in(found), found.exit_code) == ({FaultKind.NOT_ON_CHAIN}, 1)
         assert adopt(archive, found.faults) == [run.place]
         found = verify(archive, noted_head=earlier)
         assert (found.faults, found.exit_code) == ((), 0)
         assert found.mended[0].startswith(f"_chain/000000002.json was torn; entry {3 + goes_on} of ")
-        assert told(verify(archive, noted_head=noted)) == {FaultKind.CHAIN}  # it was complete when it was noted
+        assert kinds_in(verify(archive, noted_head=noted)) == {FaultKind.CHAIN}  # it was complete when it was noted
     assert verified()[1]["mended"] == list(found.mended)
 
 
@@ -260,4 +260,4 @@ def test_an_entry_truncated_later_cannot_be_mended(archive: Archive, how: str) -
         archive.store.delete("_chain/000000003.json")
         archive.store.write("_chain/000000004.json", content)
     assert Chain(archive.store).mend() == []
-    assert FaultKind.CHAIN in told(verify(archive))
+    assert FaultKind.CHAIN in kinds_in(verify(archive))

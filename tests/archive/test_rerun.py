@@ -102,16 +102,16 @@ def test_a_rerun_asks_exactly_the_same(given: dict[str, Any], origin: Origin, ar
     looked_from = origin.planned_at or before.record.started_at
     assert again.record.origin == Origin(origin.schedule, looked_from, rerun_of=before.run_id)
     [echo] = again.record.checks
-    told = {
+    expected = {
         name: value for name, value in before.record.parameters.items() if name in json.loads(echo.evidence["values"])
     }
-    assert json.loads(echo.evidence["values"]) == told
+    assert json.loads(echo.evidence["values"]) == expected
     assert (echo.evidence["environment"], echo.evidence["now"]) == ("local", looked_from.isoformat())
     assert archive.store.read(f"{before.place}/run.json") == untouched
 
 
 @pytest.mark.parametrize(
-    ("given", "changes", "told"),
+    ("given", "changes", "expected"),
     [
         ({"plan": "3fa2b1c4", "reason": "asked", "mode": "apply"}, {}, "{id} approved a change (plan, reason; its "),
         ({"plan": "3fa2b1c4"}, {}, "{id} approved a change (plan; its "),
@@ -126,11 +126,11 @@ def test_a_rerun_asks_exactly_the_same(given: dict[str, Any], origin: Origin, ar
     ],
 )
 def test_a_run_that_cannot_be_repeated_is_refused(
-    given: dict[str, Any], changes: dict[str, Any], told: str, archive: Archive
+    given: dict[str, Any], changes: dict[str, Any], expected: str, archive: Archive
 ) -> None:
     run = first(archive, given)
     archive.write_record(Run(run.place, replace(run.record, **changes)))
-    assert_refused(archive, run.run_id, told.format(id=run.run_id))
+    assert_refused(archive, run.run_id, expected.format(id=run.run_id))
 
 
 def test_an_id_without_a_run_is_refused(archive: Archive) -> None:
@@ -146,10 +146,10 @@ def test_an_id_without_a_run_is_refused(archive: Archive) -> None:
     assert_refused(archive, run.run_id, f"run {run.place} is damaged: run.json is missing")
 
 
-def assert_refused(archive: Archive, reference: str, told: str) -> None:
+def assert_refused(archive: Archive, reference: str, expected: str) -> None:
     before = archive.places()
     result = rerun(reference)
     assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
-    assert result.stderr.startswith(f"runbook: {told}")
+    assert result.stderr.startswith(f"runbook: {expected}")
     assert archive.places() == before
     assert verify(archive).head.sequence == 0

@@ -60,9 +60,9 @@ def test_exactly_one_of_many_threads_creates_a_name(store: Store) -> None:
         return [store.create(f"claims/{claim}", b"%d" % number) for claim in range(50)]
 
     with ThreadPoolExecutor(16) as pool:
-        told = list(pool.map(create, range(16)))
+        output = list(pool.map(create, range(16)))
     for claim in range(50):
-        [winner] = [number for number in range(16) if told[number][claim]]
+        [winner] = [number for number in range(16) if output[number][claim]]
         assert store.read(f"claims/{claim}") == b"%d" % winner
 
 
@@ -85,8 +85,8 @@ def test_exactly_one_of_many_processes_creates_a_name(tmp_path: Path) -> None:
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
-    told = [process.communicate(timeout=60)[0].split() for process in processes]
-    assert all(sum(answers[claim] == "True" for answers in told) == 1 for claim in range(200))
+    output = [process.communicate(timeout=60)[0].split() for process in processes]
+    assert all(sum(answers[claim] == "True" for answers in output) == 1 for claim in range(200))
 
 
 def test_readers_see_the_old_or_the_new_content_and_no_other_files(place: str) -> None:

@@ -44,10 +44,10 @@ def closed_server() -> str:
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_missing_credentials_are_reported_at_once(words: list[str], tmp_path: Path) -> None:
-    code, told = answer(words, GOOGLE_APPLICATION_CREDENTIALS=str(tmp_path / "none.json"))
+    code, output = answer(words, GOOGLE_APPLICATION_CREDENTIALS=str(tmp_path / "none.json"))
     assert code == 3
-    assert told.startswith("runbook: 'gs://some-bucket/prefix' cannot be opened: File ")
-    assert told.count("\n") == 1
+    assert output.startswith("runbook: 'gs://some-bucket/prefix' cannot be opened: File ")
+    assert output.count("\n") == 1
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
@@ -55,10 +55,10 @@ def test_missing_credentials_are_reported_at_once(words: list[str], tmp_path: Pa
 def test_a_server_that_does_not_respond_is_not_waited_for(
     words: list[str], server: str, request: pytest.FixtureRequest
 ) -> None:
-    code, told = answer(words, STORAGE_EMULATOR_HOST=request.getfixturevalue(server))
+    code, output = answer(words, STORAGE_EMULATOR_HOST=request.getfixturevalue(server))
     assert code == 3
-    assert told.endswith("its server does not respond\n")
-    assert told.count("\n") == 1
+    assert output.endswith("its server does not respond\n")
+    assert output.count("\n") == 1
 
 
 @pytest.fixture
@@ -86,10 +86,10 @@ def server_without_buckets() -> Iterator[str]:
 
 @pytest.mark.parametrize("words", [*COMMANDS, ["runs", "verify"], ["runs", "prune", "--keep-last", "1"]], ids=" ".join)
 def test_a_missing_bucket_is_not_an_empty_archive(words: list[str], server_without_buckets: str) -> None:
-    code, told = answer(words, STORAGE_EMULATOR_HOST=server_without_buckets)
+    code, output = answer(words, STORAGE_EMULATOR_HOST=server_without_buckets)
     assert code == 3
-    assert told.endswith(": the bucket does not exist\n")
-    assert told.count("\n") == 1
+    assert output.endswith(": the bucket does not exist\n")
+    assert output.count("\n") == 1
 
 
 @pytest.fixture
@@ -123,10 +123,10 @@ def server_that_falls_silent() -> Iterator[str]:
 
 
 def test_a_bucket_that_cannot_be_checked_is_not_an_empty_archive(server_that_falls_silent: str) -> None:
-    code, told = answer(["runs", "list"], STORAGE_EMULATOR_HOST=server_that_falls_silent)
+    code, output = answer(["runs", "list"], STORAGE_EMULATOR_HOST=server_that_falls_silent)
     assert code == 3
-    assert told.endswith("its server does not respond\n")
-    assert told.count("\n") == 1
+    assert output.endswith("its server does not respond\n")
+    assert output.count("\n") == 1
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)

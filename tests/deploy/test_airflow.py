@@ -132,7 +132,7 @@ def test_the_file_has_times_and_timeouts(schedule_of: ScheduleOf, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("entry", "environment", "told"),
+    ("entry", "environment", "expected"),
     [
         ({"cron": "0 9 * * 5#2"}, "local", "without extensions"),
         ({"cron": "0 9 L * *"}, "local", "without extensions"),
@@ -144,8 +144,8 @@ def test_the_file_has_times_and_timeouts(schedule_of: ScheduleOf, tmp_path: Path
     ],
 )
 def test_an_entry_that_airflow_cannot_run_is_refused(
-    entry: dict[str, Any], environment: str, told: str, schedule_of: ScheduleOf
+    entry: dict[str, Any], environment: str, expected: str, schedule_of: ScheduleOf
 ) -> None:
     schedule = schedule_of("local", {"quality": {"runbook": "daily_quality", **entry}})
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=expected):
         dag_file(entries_of(schedule, environment), "runbook")

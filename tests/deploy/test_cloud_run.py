@@ -166,8 +166,8 @@ def test_a_job_is_started_only_after_its_update(tmp_path: Path) -> None:
     ended, called = run_script(tmp_path, script)
     assert ended.returncode == 0, ended.stderr
     wait = "https://run.googleapis.com/v2/projects/p/locations/l/operations/o-1:wait"
-    told = [words[-2] if words[0] == "curl" else words[3] for words in called if "print-access-token" not in words]
-    assert told == [
+    calls = [words[-2] if words[0] == "curl" else words[3] for words in called if "print-access-token" not in words]
+    assert calls == [
         f"https://run.googleapis.com/v2/{PLACE}/jobs/backfill-daily-quality?allowMissing=true",
         wait,
         wait,
@@ -208,7 +208,7 @@ def test_an_entry_and_a_backfill_are_never_the_same_job(tmp_path: Path, schedule
 
 
 @pytest.mark.parametrize(
-    ("entries", "options", "told"),
+    ("entries", "options", "expected"),
     [
         ({"hourly": HOURLY}, {"env": "local"}, "environment local has the platform embedded"),
         ({"hourly": HOURLY}, {"image": "runbooks:1.0; rm -rf /"}, "Cloud Run needs an image"),
@@ -223,13 +223,13 @@ def test_an_entry_and_a_backfill_are_never_the_same_job(tmp_path: Path, schedule
     ],
 )
 def test_a_job_that_cloud_run_would_refuse_is_one_line(
-    entries: dict[str, Any], options: dict[str, str], told: str, tmp_path: Path, schedule_of: ScheduleOf
+    entries: dict[str, Any], options: dict[str, str], expected: str, tmp_path: Path, schedule_of: ScheduleOf
 ) -> None:
     schedule_of("production", entries)
     result = deploy(tmp_path / "out", "cloud-run", **options)
     assert result.exit_code == 2
     [line] = result.output.splitlines()
-    assert told in line
+    assert expected in line
     assert not (tmp_path / "out").exists()
 
 

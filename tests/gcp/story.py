@@ -77,14 +77,14 @@ class GoogleActs(Acts):
         self._collect_logs()
 
     def history(self) -> str:
-        told = self.embedded.history()
+        played = self.embedded.history()
         self._carry_over(self._embedded_rows(self.platform.table.table))
         deploy(self.google, Deployment.load(places.home()), self.platform, self.url)
-        return told
+        return played
 
     def race(self) -> str:
         """Let the old code race on the embedded platform, then copy its rows and tables."""
-        told = self.embedded.race()
+        played = self.embedded.race()
         for batch_id in self.race_plan.batch_ids:
             for staging in batch_tables(self.embedded.platform.warehouse, self.platform.table, batch_id):
                 self._write(self._embedded_rows(staging.name), batch_id)
@@ -92,7 +92,7 @@ class GoogleActs(Acts):
         self._carry_over([row for row in rows if row["game_date"] == self.today])
         for batch_id in self.race_plan.batch_ids:
             self._record(batch_id, self.today)
-        return told
+        return played
 
     def dead_holder(self) -> str:
         """Take a lock whose lease expires at once, as nobody renews it."""

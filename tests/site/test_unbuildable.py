@@ -22,6 +22,6 @@ def test_a_run_has_its_verdict_even_if_the_site_cannot_be_built(
     runbook = find_runbook("healthy", NOTEBOOKS)
     run = execute(runbook, archive=Archive(tmp_path), progress=False, on_change=build_site)
     assert (run.record.verdict, run.exit_code) == (Verdict.PASS, 0)
-    told = capsys.readouterr().err
-    assert told.startswith("runbook: the site could not be built: ")
-    assert told.count("\n") == 1
+    output = capsys.readouterr().err
+    assert output.startswith("runbook: the site could not be built: ")
+    assert output.count("\n") == 1

@@ -35,7 +35,7 @@ def test_escape_sequences_are_also_removed_from_cells(text: str, shown: str) -> 
 
 
 def test_a_long_unknown_name_costs_no_more_time() -> None:
-    told = str(no_such("table", "orders" * 100_000, ["orders", "refunds"]))
-    assert told.startswith("there is no table 'ordersorders")
-    assert len(told) < 200
-    assert told.endswith("Known: orders, refunds")
+    message = str(no_such("table", "orders" * 100_000, ["orders", "refunds"]))
+    assert message.startswith("there is no table 'ordersorders")
+    assert len(message) < 200
+    assert message.endswith("Known: orders, refunds")
