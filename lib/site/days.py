@@ -36,7 +36,7 @@ class Day(NamedTuple):
     @property
     def text(self) -> str:
         """One line for a tooltip."""
-        runs = f" in {self.runs} {'run' if self.runs == 1 else 'runs'}" if self.runs else ""
+        runs = f" ({'worst of ' if self.runs > 1 else ''}{counted(self.runs, 'run')})" if self.runs else ""
         return " · ".join((self.date, f"{self.verdict or 'no run'}{runs}", *self.changed, *self.deploys))
 
 

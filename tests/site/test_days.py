@@ -33,27 +33,27 @@ def strip_of(archive: Archive, now: datetime = START) -> tuple[list[str], str]:
 @pytest.mark.parametrize(
     ("runs", "shown"),
     {
-        "the evening in New York": ([record(started_at=LATE)], ["2026-11-23 · PASS in 1 run"]),
-        "noon in Tokyo": ([record(started_at=LATE, timezone="Asia/Tokyo")], ["2026-11-24 · PASS in 1 run"]),
+        "the evening in New York": ([record(started_at=LATE)], ["2026-11-23 · PASS (1 run)"]),
+        "noon in Tokyo": ([record(started_at=LATE, timezone="Asia/Tokyo")], ["2026-11-24 · PASS (1 run)"]),
         "the worst of a day": (
             [record(verdict, started_at=START - DAY + number * timedelta(hours=1)) for number, verdict in enumerate(
                 [Verdict.WARN, Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS]
             )],
-            ["2026-11-23 · FAIL in 4 runs"],
+            ["2026-11-23 · FAIL (worst of 4 runs)"],
         ),
         "what tells nothing of how things are": (
             [record(), record(status=RunStatus.FAILED, error=MISTYPED)],
-            ["2026-11-24 · PASS in 1 run"],
+            ["2026-11-24 · PASS (1 run)"],
         ),
         "the first day and the one before": (
             [record(started_at=START - 29 * DAY), record(started_at=START - 30 * DAY)],
-            ["2026-10-26 · PASS in 1 run"],
+            ["2026-10-26 · PASS (1 run)"],
         ),
         "a deploy, marked by the day of its operators": (
             [replace(record(), checks=(DEPLOYED.passes("both"),))],
-            ["2026-11-20 · no run · Deploy of worker, 2026-11-20 23:30:00 EST", "2026-11-24 · PASS in 1 run"],
+            ["2026-11-20 · no run · Deploy of worker, 2026-11-20 23:30:00 EST", "2026-11-24 · PASS (1 run)"],
         ),
-        "a change": ([record(changed=(REPAIR,))], ["2026-11-24 · PASS in 1 run · 15 rows removed"]),
+        "a change": ([record(changed=(REPAIR,))], ["2026-11-24 · PASS (1 run) · 15 rows removed"]),
     }.values(),
 )  # fmt: skip
 def test_each_day_shows_its_worst_verdict(tmp_path: Path, runs: list[RunRecord], shown: list[str]) -> None:
