@@ -62,5 +62,5 @@ def _no_dataset(said: str, location: str | None, project_id: str) -> str:
         return f"there is no such dataset in project {project_id}: {said}; {make}"
     return (
         f"no such dataset in location {location} of project {project_id}: {said}; if it is in another location "
-        f"(bq show {project_id}:DATASET), set google.bigquery_location to that; if it does not exist, {make}"
+        f"(bq show {project_id}:DATASET), set google.bigquery_location to that one; if it does not exist, {make}"
     )

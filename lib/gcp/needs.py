@@ -61,7 +61,7 @@ NEEDS = (
         ),
     ),
     Need("jobs", "run BigQuery jobs", "roles/bigquery.jobUser", ("bigquery.jobs.create",)),
-    Need("jobs_of_others", "see the BigQuery jobs of others", BIGQUERY_JOBS.role, ("bigquery.jobs.listAll",)),
+    Need("jobs_of_others", "see other users' BigQuery jobs", BIGQUERY_JOBS.role, ("bigquery.jobs.listAll",)),
     Need(
         "tables",
         "read and write tables",
@@ -82,7 +82,7 @@ NEEDS = (
     ),
     Need("logs", "read logs", CLOUD_LOGGING.role, ("logging.logEntries.list",)),
     Need("services", "see Cloud Run services", CLOUD_RUN.role, ("run.revisions.list", "run.services.get")),
-    Need("roles", "see who has which role", RESOURCE_MANAGER.role, ("resourcemanager.projects.getIamPolicy",)),
+    Need("roles", "see role bindings", RESOURCE_MANAGER.role, ("resourcemanager.projects.getIamPolicy",)),
     Need("apis", "see which APIs are enabled", SERVICE_USAGE.role, ("serviceusage.services.get",)),
 )
 # For people who apply changes that runbooks otherwise only plan: a rollback, a role binding.

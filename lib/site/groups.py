@@ -264,7 +264,7 @@ def _passed(histories: Sequence[History]) -> list[Row]:
 def _all_well(histories: Sequence[History]) -> str:
     passed = _passed(histories)
     if not passed:
-        return "No run has ended yet"
+        return "No run has finished yet"
     if count := len(histories) - len(passed):
-        return f"Healthy so far: {len(passed)} passed, {count} {'has' if count == 1 else 'have'} not ended yet"
+        return f"Healthy so far: {len(passed)} passed, {count} {'has' if count == 1 else 'have'} not finished"
     return f"Healthy: all {len(passed)} runbooks passed" if len(passed) > 1 else f"{passed[0].title} It passed."
