@@ -48,4 +48,4 @@ def _memory(what: str, ours: Side, theirs: Side) -> Result:
     target, held = Ratio(_MOST_MEMORY), (ours.peak_mb, theirs.peak_mb)
     figure, is_reached = target.figure(*held), target.is_reached(*held)
     megabytes = [f"{peak:.0f} MB" for peak in held]
-    return Result(f"peak memory of a {what}", _HAND, *megabytes, str(target), figure, is_reached, _KEYS_IN_MEMORY)
+    return Result(f"memory of a {what}", _HAND, *megabytes, str(target), figure, is_reached, _KEYS_IN_MEMORY)

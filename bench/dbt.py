@@ -22,8 +22,8 @@ _ENVIRONMENT = ROOT / ".venv-dbt" / "bin"
 _PROJECT = ROOT / "bench" / "dbt_project"
 _TABLES = 15
 _COMMAND = (
-    "two thirds of the time are imports (sqlglot, pydantic, click, DuckDB) and translating the statements, which a "
-    "service does only once; the rest is the call itself"
+    "two thirds of it are imports and the statements' translation, which a service does once: sqlglot, pydantic, "
+    "click, DuckDB; the rest is the call itself"
 )
 
 

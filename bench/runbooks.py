@@ -20,7 +20,7 @@ from lib.places import ROOT
 FIVE = ("deploy_verify", "day1_monitoring", "duplicate_diagnosis", "stuck_lock_release", "week2_performance_review")
 _BIN = Path(sys.executable).parent
 _NOTEBOOKS = ROOT / "notebooks"
-_MANY = "statements over 200 tables each, which take a second, search the main table for the rows of each staging table"
+_MANY = "each table's rows are looked for in the main table, by statements over 200 tables, which take a second each"
 _FAIL_IS_AN_ANSWER = (0, 1)
 _USUAL_NIGHT = """
 from lib import places
@@ -43,7 +43,7 @@ def results(setting: Setting) -> Iterator[Result]:
         partial(_all_ours, setting, names),
         partial(_all_theirs, setting, names),
         rounds=1 if setting.quick else 3,
-        why="the rest is the kernel's start and the imports of the cells",
+        why="what is left is the kernel: its start, and the cells' own imports",
     )
     yield compared(
         f"one runbook, `{FIVE[1]}`",
@@ -52,7 +52,7 @@ def results(setting: Setting) -> Iterator[Result]:
         partial(_run, setting, FIVE[1]),
         partial(command, [sys.executable, str(_script(setting, FIVE[1]))], variables=setting.variables, cwd=_NOTEBOOKS),
         rounds=setting.rounds(5),
-        why="half of it is the kernel's start, a third the runner's imports before that; the rest is report and site",
+        why="half of it is the kernel's start, a third what the runner imports before it; the rest is report and site",
     )
     if not setting.quick:
         yield within(f"`{FIVE[1]}` with 6,000 staging tables", 15.0, Side([_with_many_tables(setting)]), why=_MANY)

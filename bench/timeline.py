@@ -47,13 +47,13 @@ def results(setting: Setting) -> Iterator[Result]:
             partial(python, _CONNECTED, _OURS, variables=part.variables),
             partial(python, "import json", _READ.format(path=str(path))),
             rounds=setting.rounds(5),
-            why="every relevant line, one in ten, becomes an entry and an event",
+            why="of the lines that matter here, one in ten, each becomes an entry and an event",
             rows=lines,
         )
 
 
 def _written(setting: Setting, lines: int) -> Path:
-    """Write a log where one line in ten is about a consolidation, as on a busy day."""
+    """A log of which one line in ten is of a consolidation, as on a busy day."""
     from lib.embedded.logs import append_entries, log_path
     from lib.ports.logs import LogEntry
 
