@@ -1,1 +1,1 @@
-"""What is fast, compared in one run with what people would use instead: `make bench`."""
+"""Benchmarks that compare this library with what people would use instead: `make bench`."""

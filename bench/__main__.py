@@ -1,4 +1,4 @@
-"""`make bench` and `make bench-quick`: measure, print the table, and write docs/BENCHMARKS.md."""
+"""`make bench` and `make bench-quick`: run the benchmarks, print the table, and write docs/BENCHMARKS.md."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bench.setting import Setting
 from lib.places import ROOT
 
 DOCUMENT = ROOT / "docs" / "BENCHMARKS.md"
-# In the order of the table; each has `results(setting)`.
+# Modules in the order of the table; each has a function `results(setting)`.
 GROUPS = (
     "locks",
     "consolidation",
@@ -37,12 +37,12 @@ GROUPS = (
     "masking",
 )
 _LIBRARIES = ("duckdb", "sqlglot", "papermill", "nbconvert", "ipykernel", "google-cloud-firestore")
-_HEAD = """# How fast
+_HEAD = """# Benchmarks
 
-Both sides of a row were measured in turn, in one run on one machine: medians, with the fastest and the slowest in
-brackets, and the most memory that a process held. The ratio counts, not the time. Nothing is switched off for it:
-checks, fence and ledger are in every figure of ours. This page is what `make bench` writes; `make bench-quick` measures
-the same in smaller sizes.
+Both sides of a row were measured alternately, in one run on one machine. Times are medians, with the fastest and the
+slowest run in brackets, followed by the peak memory of a process. Compare the ratios, not the times. Nothing is
+disabled for the benchmarks: all figures in "ours" include checks, fence and ledger. `make bench` writes this page;
+`make bench-quick` runs the same benchmarks with smaller sizes.
 """
 
 
@@ -50,8 +50,8 @@ the same in smaller sizes.
 @click.option("--quick", is_flag=True, help="Smaller sizes, fewer rounds; writes no document.")
 @click.option("--only", multiple=True, type=click.Choice(GROUPS), help="Only these groups; writes no document.")
 def main(quick: bool, only: tuple[str, ...]) -> None:
-    """Measure, and print figure and target side by side."""
-    # What is measured is the program, not the compiler: elsewhere the first start of all compiles it.
+    """Run the benchmarks and print each figure with its target."""
+    # Compile first: the benchmarks measure the program, not Python's compiler.
     compileall.compile_dir(ROOT / "lib", quiet=1)
     started = perf_counter()
     results = []
@@ -80,7 +80,7 @@ def _results(quick: bool, groups: tuple[str, ...]) -> Iterator[Result]:
 
 def _page(results: Sequence[Result], minutes: float) -> str:
     growth = [f"- {line}" for line in memory_growth(results)]
-    parts = [_HEAD, _machine(minutes), "", as_markdown(results), "", "## Memory, and how it grows", "", *growth, ""]
+    parts = [_HEAD, _machine(minutes), "", as_markdown(results), "", "## Memory growth", "", *growth, ""]
     return "\n".join(parts)
 
 

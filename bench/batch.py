@@ -1,9 +1,9 @@
-"""One staged batch in a warehouse's file, and both ways to merge it, each in a process of its own.
+"""One staged batch in a warehouse file, and both ways to merge it, each in a separate process.
 
     python -m bench.batch ours|by_hand FOLDER ROWS TABLES
 
-A process first merges a small batch, as a service has long done, and then writes the seconds
-of the one that is measured to FOLDER/seconds.
+A process first merges a small batch, so that it is warmed up like a service, and then writes the seconds
+for the measured batch to FOLDER/seconds.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ FROM range({first}, {first} + {count}) AS r(i)
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows staged in so many tables, beside as many rows of the date, half of which have the key of a staged one.
+    """Staged rows in several tables; the main table has as many rows of the date, half with the key of a staged one.
 
     Attributes:
-        folder: Where the file that each repetition starts from is; made once.
+        folder: Folder of the file that each repetition starts from; created once.
     """
 
     folder: Path
@@ -74,21 +74,21 @@ class Batch:
         return self
 
     def copy(self, folder: Path) -> Batch:
-        """The same in another folder, which is emptied before."""
+        """Return a copy in another folder, which is emptied first."""
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         shutil.copy(self.file, folder)
         return replace(self, folder=folder)
 
     def merged(self, how: str, folder: Path) -> Sample:
-        """One repetition; `how` is the name of one of the methods below."""
+        """Measure one repetition; `how` is the name of one of the methods below."""
         self.copy(folder)
         arguments = [how, str(folder), str(self.rows), str(self.tables)]
         sample = command([sys.executable, "-m", "bench.batch", *arguments], cwd=Path(__file__).parents[1])
         return replace(sample, seconds=float((folder / "seconds").read_text()))
 
     def ours(self) -> None:
-        """Lock, fence, MERGE, checks and ledger. The hand drops no tables either."""
+        """Merge with lock, fence, checks and ledger; like `by_hand`, this drops no tables."""
         from lib.consolidation.consolidator import BatchConsolidator
         from lib.embedded.duckdb_warehouse import DuckdbWarehouse
         from lib.embedded.sqlite_locks import SqliteLockStore
@@ -100,7 +100,7 @@ class Batch:
         assert result.staged == self.rows
 
     def by_hand(self) -> None:
-        """The same MERGE, and nothing else."""
+        """Run only the same MERGE."""
         import duckdb
 
         with closing(duckdb.connect(str(self.file))) as connection:

@@ -1,4 +1,4 @@
-"""Consolidating a batch, against the same MERGE typed by hand into DuckDB: no lock, no fence, no ledger, no check."""
+"""Consolidating a batch, compared with only the same MERGE in DuckDB: without lock, fence, ledger and checks."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from bench.measure import in_turn
 from bench.result import Ratio, Result, from_sides, held
 from bench.setting import Setting
 
-_HAND = "the MERGE typed by hand"
+_HAND = "only the same MERGE"
 _SMALL = (
-    "what does not grow with the rows: about a dozen statements are planned and four transactions committed, where the "
-    "hand plans and commits one; to open the file and to close it takes half of the hand's time"
+    "fixed costs: about a dozen statements and four transactions instead of one of each; opening and closing the file "
+    "takes half of the other side's time"
 )
 _LARGE = (
-    "the date's keys are grouped before the MERGE, and together with the staged ones after it, which is what shows "
-    "that none is missing and none is there twice"
+    "the date's keys are grouped before the MERGE, and again with the staged keys after it, to prove that no key is "
+    "missing or duplicated"
 )
 _KEYS_IN_MEMORY = (
-    "the MERGE holds less than the hand's; most is held after it, when the staged keys and the date's are grouped "
-    "once more, and the rows that the MERGE has changed are not committed yet"
+    "the MERGE needs less memory than on the other side; the peak comes after it, when the staged keys and the date's "
+    "are grouped again while the changed rows are not committed yet"
 )
 
 

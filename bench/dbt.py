@@ -1,7 +1,7 @@
-"""Consolidating a batch, against dbt: an incremental merge, and a test that the key is unique.
+"""Consolidating a batch, compared with dbt: an incremental merge, and a test that the key is unique.
 
-dbt is in an environment of its own, `.venv-dbt`, with the DuckDB that we use. Both are measured as a call in
-a process that has worked before, which is what a service does, and as a command.
+dbt has its own environment, `.venv-dbt`, with the same version of DuckDB. Both are measured as a call in a
+warmed-up process, as in a service, and as a command.
 """
 
 from __future__ import annotations
@@ -73,9 +73,9 @@ def results(setting: Setting) -> Iterator[Result]:
 
 def _called(batch: Batch, folder: Path) -> Sample:
     copied = batch.copy(folder)
-    # The same tables, so that both builds are of one project.
+    # The same tables, so that both builds are of the same project.
     Batch(folder / "first", _TABLES, _TABLES).make()
-    # -P: beside the script are modules with the names of dbt and of what it imports.
+    # -P: the script's folder has modules with the same names as dbt and its imports.
     arguments = [str(_ENVIRONMENT / "python"), "-P", str(ROOT / "bench" / "dbt_build.py"), str(folder)]
     sample = command([*arguments, *_build_arguments(copied)])
     return replace(sample, seconds=float((folder / "seconds").read_text()))
@@ -100,6 +100,6 @@ def _commanded_ours(batch: Batch, setting: Setting) -> Sample:
 
 
 def _build_arguments(batch: Batch) -> list[str]:
-    told = {"staging_tables": batch.staging_tables, "game_date": str(DAY)}
-    arguments = [f"--project-dir={_PROJECT}", f"--profiles-dir={_PROJECT}", f"--vars={json.dumps(told)}"]
+    values = {"staging_tables": batch.staging_tables, "game_date": str(DAY)}
+    arguments = [f"--project-dir={_PROJECT}", f"--profiles-dir={_PROJECT}", f"--vars={json.dumps(values)}"]
     return [*arguments, f"--target-path={batch.folder / 'target'}", f"--log-path={batch.folder / 'log'}"]

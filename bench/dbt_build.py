@@ -1,9 +1,9 @@
-"""dbt in a process that has built before: run by the Python of dbt's own environment.
+"""Run dbt in a warmed-up process, with the Python of dbt's own environment.
 
     python bench/dbt_build.py FOLDER BUILD_ARGUMENTS...
 
-FOLDER holds the warehouse of a small batch in ``first/`` and that of the measured one. The seconds of the
-second build are written to FOLDER/seconds.
+FOLDER contains the warehouse of a small batch in ``first/`` and the warehouse of the measured batch. The seconds of
+the second build are written to FOLDER/seconds.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Counting duplicates among many rows, against the one GROUP BY that a person would type."""
+"""Counting duplicates among many rows, compared with a single GROUP BY."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def results(setting: Setting) -> Iterator[Result]:
         path = _filled(part, rows)
         yield compared(
             f"duplicates among {rows:,} rows",
-            "one GROUP BY",
+            "a single GROUP BY",
             Ratio(1.5),
             partial(python, _CONNECTED, _OURS, variables=part.variables),
             partial(python, "import duckdb", _BY_HAND.format(path=str(path))),
@@ -59,7 +59,7 @@ def results(setting: Setting) -> Iterator[Result]:
 
 
 def _filled(setting: Setting, rows: int) -> Path:
-    """One date's rows, some keys twice."""
+    """Create a warehouse with the rows of one date, some of them with duplicate keys."""
     import duckdb
 
     from lib.embedded.adapters import MAIN_TABLE

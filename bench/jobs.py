@@ -1,8 +1,8 @@
-"""What BigQuery would be asked to do, counted on the double of the tests, and the time that it would take.
+"""The work for BigQuery, counted with the tests' BigQuery double, and a model of its time.
 
-No figure here is measured on BigQuery. The model: a job takes 0.8 s, whatever it does, and one comes after another; the
-MERGE takes 8 s of its own; a script takes what its statements take. Bytes are those of the columns that a statement
-reads, in the partitions that a constant leaves.
+No figure here is measured on BigQuery. In the model, jobs run one after another and take 0.8 s each, the MERGE takes
+another 8 s, and a script takes the sum of its statements. Bytes are those of the columns that a statement reads in the
+partitions that remain after pruning by constants.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.gcp.project import google_project
 from tests.locking.emulator import find_jar
 
 _DATES = 31
-_MODEL = f"{SECONDS_A_JOB:g} s a job and {MERGE_SECONDS:g} s for the MERGE itself"
+_MODEL = f"{SECONDS_A_JOB:g} s per job and {MERGE_SECONDS:g} s for the MERGE itself"
 _OLD_SECONDS = 2 * SECONDS_A_JOB + MERGE_SECONDS
 
 
@@ -41,7 +41,7 @@ def results(setting: Setting) -> Iterator[Result]:
 
 
 def _of_a_consolidation(folder: Path) -> CountedJobs:
-    """A date that is known, 15 tables of one group of columns."""
+    """Count the jobs for a date with an earlier batch and 15 staging tables with the same columns."""
     with BigqueryDouble(PROJECT) as double:
         world = BigqueryWorld(folder, address=double.address).set_up()
         for batch_id, tables in (("earlier", 1), ("batch_1", 15)):
@@ -56,12 +56,12 @@ def _dates_at_once(folder: Path) -> Iterator[Result]:
     transactions = round(median(one.transactions for one in played))
     gave_up = sum(one.gave_up for one in played)
     yield Result(
-        f"{_DATES} dates of 10 s at once: transactions, and dates that give up in 600 s",
-        "a table lock, which no rival could break",
+        f"{_DATES} dates of 10 s at the same time: transactions, and dates that give up after 600 s",
+        "an unbreakable table lock",
         f"{transactions}, {gave_up}",
         f"{_DATES}, 0",
         "at most 220, 0",
-        f"{transactions}, {gave_up}; {round(median(one.transactions for one in early))} if the loser notices after 4 s",
+        f"{transactions}, {gave_up}; {round(median(one.transactions for one in early))} if a loser fails after 4 s",
         transactions <= 220 and not gave_up,
     )
     one_by_one = _one_after_another(folder)
@@ -86,13 +86,13 @@ def _consolidate_all(world: BigqueryWorld, days: list[date]) -> None:
 def _runbooks(folder: Path) -> Iterator[Result]:
     if find_jar() is None:
         why = "no Firestore emulator here: gcloud components install cloud-firestore-emulator"
-        yield Result("what runbooks read of a table of 1 TB", "-", "-", "", "under 2 GB", UNKNOWN, False, why)
+        yield Result("bytes that runbooks read from a table of 1 TB", "-", "-", "", "under 2 GB", UNKNOWN, False, why)
         return
     with google_project(folder) as acts:
         reads = reads_of_a_large_table(acts)
     gigabytes = reads.bytes_of("day1_monitoring") / 1e9
     yield Result(
-        "estimates of day1_monitoring, a table of 1 TB in partitions of 1.5 GB, a batch waits",
+        "bytes that day1_monitoring reads (estimated): table of 1 TB, partitions of 1.5 GB, a pending batch",
         "-",
         f"{gigabytes:.2f} GB",
         "",
@@ -104,7 +104,7 @@ def _runbooks(folder: Path) -> Iterator[Result]:
     # One of them counts the ledger's runs of each revision: every runbook shows whether the fence guards the table.
     yield _count("queries of duplicate_diagnosis without duplicates", len(queries), 7)
     yield _count("its hashes over all columns", sum("MD5" in sql for sql in queries), 0)
-    yield _count("rows of a ledger of 600 runs of the date that a runbook fetches", reads.ledger_rows, 500)
+    yield _count("ledger rows that a runbook fetches for a date with 600 runs", reads.ledger_rows, 500)
 
 
 def _count(what: str, ours: int, at_most: int) -> Result:

@@ -1,9 +1,8 @@
-"""Runs a command and writes what it took: seconds, and the kilobytes that it held at most.
+"""Run a command and write its seconds and peak memory in kilobytes to a file.
 
     python launch.py FILE COMMAND...
 
-From a process as small as this one, because what a process holds counts from what
-its parent held when it started it.
+This process is small on purpose, because the peak memory of a child includes what its parent had when starting it.
 """
 
 from __future__ import annotations

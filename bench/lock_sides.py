@@ -1,4 +1,4 @@
-"""So many times taking and releasing a lock: ours, and the least that can be asked."""
+"""Repeated lock cycles (take and release): ours, and the minimum number of requests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class NoEmulator(Unavailable):
 
 @contextmanager
 def emulator(folder: Path) -> Iterator[LockStore]:
-    """A store on an emulator of its own, which this process's Firestore clients find."""
+    """Start an emulator for this process's Firestore clients and yield a store on it."""
     from lib.gcp.firestore_locks import FirestoreLockStore
     from tests.locking.emulator import HOST_VARIABLE, find_jar, free_port, started
 
@@ -41,7 +41,7 @@ def emulator(folder: Path) -> Iterator[LockStore]:
 
 
 def cycles(store: LockStore, count: int) -> Cycles:
-    """Ours: the whole of it, heartbeat, log lines and all."""
+    """Return our lock cycles, complete with heartbeat and log lines."""
     locks = ConsolidationLock(_PROJECT, store=store)
 
     def cycle() -> None:
@@ -52,7 +52,7 @@ def cycles(store: LockStore, count: int) -> Cycles:
 
 
 def bare_sqlite_cycles(path: Path, count: int) -> Cycles:
-    """The two writes, as durable as ours: the record with the next token, and its removal."""
+    """Return cycles of two writes, as durable as ours: insert a record with the next token, and delete it."""
     connection = sqlite3.connect(path, isolation_level=None)
     connection.executescript(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
@@ -71,7 +71,7 @@ def bare_sqlite_cycles(path: Path, count: int) -> Cycles:
 
 
 def bare_firestore_cycles(count: int) -> Cycles:
-    """The least that can be asked: create the same document, and delete it."""
+    """Return the minimum: create the same document, and delete it."""
     from google.cloud import firestore
 
     from lib.gcp.firestore_documents import lock_fields
@@ -91,5 +91,5 @@ def _repeated(cycle: Callable[[], None], count: int) -> Cycles:
         for _ in range(count):
             cycle()
 
-    cycles_()  # the first ones open connections
+    cycles_()  # the first cycles open connections
     return cycles_

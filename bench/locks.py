@@ -1,4 +1,4 @@
-"""Taking and releasing the lock, and handing it over, against the usual ways."""
+"""Taking, releasing and handing over the lock, compared with the usual ways."""
 
 from __future__ import annotations
 
@@ -21,23 +21,22 @@ from lib.locking.store import LockStore
 _DATE = "2026-01-17"
 _POLL_SECONDS = 5.0
 _HAND_OVER_SECONDS = 0.025
-_CYCLES = 20  # timed as one, because one takes as long as a clock's tick
+_CYCLES = 20  # timed together, because one takes no longer than a tick of the clock
 _OUR_SIDE_ON_SQLITE = (
-    "the two statements of the store take as long as the bare ones; the rest is Python's: claim, record, log lines, "
-    "heartbeat"
+    "the store's two statements take as long as plain SQL; the rest is Python: claim, record, log lines, heartbeat"
 )
 _ON_THE_EMULATOR = (
-    "both are two commits of one document; ours deletes only the version that it wrote, and has its claim, retries, "
-    "log lines and heartbeat beside"
+    "both sides commit one document twice; ours also deletes only the version that it wrote, and includes claim, "
+    "retries, log lines and heartbeat"
 )
 
 
 def results(setting: Setting) -> Iterator[Result]:
-    logging.getLogger("lib").addHandler(logging.NullHandler())  # who polls in vain is told so each time
+    logging.getLogger("lib").addHandler(logging.NullHandler())  # polling logs each failed attempt
     store = SqliteLockStore(setting.folder / "locks.sqlite")
     yield compared(
         f"{_CYCLES} lock cycles on SQLite",
-        "bare SQL for the same two writes",
+        "plain SQL for the same two writes",
         Ratio(1.5),
         partial(timed, cycles(store, _CYCLES)),
         partial(timed, bare_sqlite_cycles(setting.folder / "bare.sqlite", _CYCLES)),
@@ -57,7 +56,7 @@ def results(setting: Setting) -> Iterator[Result]:
 def _on_the_emulator(store: LockStore, setting: Setting) -> Iterator[Result]:
     yield compared(
         f"{_CYCLES} lock cycles on the Firestore emulator",
-        "bare commits of the same documents",
+        "plain commits of the same documents",
         Ratio(1.15),
         partial(timed, cycles(store, _CYCLES)),
         partial(timed, bare_firestore_cycles(_CYCLES)),
@@ -68,7 +67,7 @@ def _on_the_emulator(store: LockStore, setting: Setting) -> Iterator[Result]:
 
 
 def _hand_overs(where: str, store: LockStore, setting: Setting) -> Iterator[Result]:
-    """Who polls waits for half of his pause, so a few looks at that are enough."""
+    """Measure hand-overs. Polling waits half a pause on average, so a few rounds are enough."""
     told, polled = (ConsolidationLock("bench", store=store) for _ in range(2))
     ours = Side([_handed_over(store, partial(_take, told, 60), 0.2) for _ in range(setting.rounds(25))])
     pauses = [random.uniform(0.1, _POLL_SECONDS) for _ in range(setting.rounds(5))]  # noqa: S311
@@ -79,7 +78,7 @@ def _hand_overs(where: str, store: LockStore, setting: Setting) -> Iterator[Resu
 
 
 def _handed_over(store: LockStore, wait: Callable[[], float], held_for_seconds: float) -> Sample:
-    """From the release until the waiter has it."""
+    """Measure the time from the release until the waiter has the lock."""
     with ThreadPoolExecutor(1) as threads:
         with ConsolidationLock("bench", store=store).acquire(game_date=_DATE, batch_id="holder"):
             waiter = threads.submit(wait)

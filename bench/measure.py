@@ -1,4 +1,4 @@
-"""Measuring: two sides in turn, in the same minute, on the same machine; medians, spread, ratio."""
+"""Measures two sides alternately, at the same time and on the same machine: medians, spread, ratio."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Sample:
     """One execution.
 
     Attributes:
-        seconds: By the wall clock, unless the row says CPU time.
-        peak_mb: The most memory that its process, or the largest of those that it started, held; 0: not measured.
+        seconds: Wall-clock time, unless the row says CPU time.
+        peak_mb: Peak memory of its process or of the largest child process; 0: not measured.
     """
 
     seconds: float
@@ -64,7 +64,7 @@ Work = Callable[[], Sample]
 
 
 def timed(work: Callable[[], object]) -> Sample:
-    """Run it in this process."""
+    """Time a function in this process."""
     gc.collect()
     started = perf_counter()
     work()
@@ -78,10 +78,10 @@ def command(
     cwd: Path | None = None,
     expected: Sequence[int] = (0,),
 ) -> Sample:
-    """Run it in a process of its own, with these environment variables beside ours.
+    """Time a command with additional environment variables.
 
     Raises:
-        RuntimeError: It exited with another code than those expected.
+        RuntimeError: The command exited with an unexpected code.
     """
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         taken = Path(folder) / "taken"
@@ -101,7 +101,7 @@ def command(
 
 
 def python(before: str, measured: str, *, variables: Mapping[str, str] | None = None) -> Sample:
-    """Run Python code in a process of its own; timed is the second part alone, so without imports."""
+    """Run Python code in a separate process and time only its second part, so without imports."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         file = Path(folder) / "seconds"
         code = _TIMED.format(before=before, measured=measured, file=str(file))
@@ -110,7 +110,7 @@ def python(before: str, measured: str, *, variables: Mapping[str, str] | None = 
 
 
 def in_turn(ours: Work, theirs: Work, rounds: int) -> tuple[Side, Side]:
-    """Both sides so many times, alternating; whoever begins changes, so that neither always runs second."""
+    """Measure both sides alternately for several rounds; they also take turns at going first."""
     samples: tuple[list[Sample], list[Sample]] = ([], [])
     for number in range(rounds):
         for side in (0, 1) if number % 2 else (1, 0):
@@ -119,7 +119,7 @@ def in_turn(ours: Work, theirs: Work, rounds: int) -> tuple[Side, Side]:
 
 
 def duration(seconds: float) -> str:
-    """For people, in the unit that fits."""
+    """Format a duration in a suitable unit."""
     if seconds < 0.001:
         return f"{seconds * 1e6:.0f} µs"
     if seconds < 0.1:

@@ -1,4 +1,4 @@
-"""How large a report with three plots and three tables is."""
+"""Size of a report with three plots and three tables."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ conclude([Question("rows", "Rows").passes("587 rows")])
 def results(setting: Setting) -> Iterator[Result]:
     size = _report(setting).stat().st_size / 1000
     yield Result(
-        "report with three plots and three tables of 40 rows",
+        "size of a report with three plots and three tables of 40 rows",
         "-",
         f"{size:.0f} KB",
         "",

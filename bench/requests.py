@@ -1,6 +1,6 @@
-"""How many requests a consolidation on BigQuery makes, by the number of its staging tables.
+"""Number of requests of a consolidation on BigQuery, by number of staging tables.
 
-Against the double of the tests: what is asked is the client's doing, whoever answers.
+Counted with the tests' BigQuery double, because requests depend only on the client.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Requests:
     Attributes:
         drops: One for each staging table.
         jobs: Jobs inserted: queries, the script, copies.
-        others: All other calls, but for how a job is: that is asked as often as it takes.
+        others: All other calls, except polling of a job's state.
     """
 
     drops: int
@@ -35,22 +35,22 @@ class Requests:
 def results(setting: Setting) -> Iterator[Result]:
     few, many = (15, 60) if setting.quick else (15, 615)
     ours = [_of_a_consolidation(setting.folder / str(tables), tables) for tables in (few, many)]
-    # By its code: list, MERGE, check, list again, and a drop for each table.
+    # From its code: list, MERGE, check, list again, and a drop for each table.
     theirs = [Requests(drops=tables, jobs=2, others=2) for tables in (few, many)]
     is_constant = ours[0] == replace(ours[1], drops=few)
     yield Result(
         f"requests of a consolidation on BigQuery, {few} and {many} tables",
-        "the services' old way",
+        "the services' old code",
         ours="; ".join(map(str, ours)),
         theirs="; ".join(map(str, theirs)),
-        target="constant in the number of tables but for the drops",
-        figure="constant" if is_constant else "not constant",
+        target="independent of the number of tables, except for drops",
+        figure="independent" if is_constant else "not independent",
         is_reached=is_constant,
     )
 
 
 def _of_a_consolidation(folder: Path, tables: int) -> Requests:
-    """Stage one row a table, consolidate them, and count what was asked meanwhile."""
+    """Stage one row per table, consolidate them, and count the requests."""
     from tests.consolidation.world import predictions
     from tests.gcp.bigquery.double import BigqueryDouble
     from tests.gcp.bigquery.world import PROJECT, BigqueryWorld
@@ -66,7 +66,7 @@ def _of_a_consolidation(folder: Path, tables: int) -> Requests:
 
 
 def _kind(request: str) -> str:
-    """Of ``METHOD /path``. The copy that was gathered is dropped as well, and is no staging table."""
+    """Return the kind of a request ``METHOD /path``. The gathered copy is dropped, too, but is not a staging table."""
     method, path = request.split(" ", 1)
     if method == "DELETE":
         return "drop" if "/tables/_staging_" in path else "other"

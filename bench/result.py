@@ -1,4 +1,4 @@
-"""A figure beside its target, and how the table of them is written."""
+"""Figures with their targets, and the table of them."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ class Result:
 
     Attributes:
         what: What was measured.
-        against: With what it is compared.
+        against: What it is compared with.
         ours: Our figure, in words.
-        theirs: The other's; empty when there is no other.
-        target: What to reach, in words.
-        figure: What was reached, in the target's terms.
-        is_reached: Whether it is.
-        why: What the profile says where it is not.
-        rows: How many rows it worked on, where memory may grow with them.
-        peaks_mb: The most memory that ours and theirs held.
+        theirs: The other side's figure; empty if there is none.
+        target: The target, in words.
+        figure: The result in the terms of the target.
+        is_reached: Whether the target was reached.
+        why: Why it was missed, according to a profile.
+        rows: Number of rows processed, if memory may grow with them.
+        peaks_mb: Peak memory of ours and theirs.
     """
 
     what: str
@@ -52,7 +52,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Ratio:
-    """Our time is at most so many times theirs; `at_most` below 1 is a number of times faster."""
+    """Target: our time is at most `at_most` times theirs; values below 1 are shown as "N times faster"."""
 
     at_most: float
 
@@ -69,7 +69,7 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Difference:
-    """Our time is at most so many seconds more than theirs."""
+    """Target: our time is at most this many seconds more than theirs."""
 
     at_most_seconds: float
 
@@ -94,7 +94,7 @@ def compared(
     why: str = "",
     rows: int = 0,
 ) -> Result:
-    """Both sides measured in turn."""
+    """Measure both sides alternately and return the row."""
     us, them = in_turn(ours, theirs, rounds)
     return from_sides(what, against, target, us, them, why=why, rows=rows)
 
@@ -102,7 +102,7 @@ def compared(
 def from_sides(
     what: str, against: str, target: Ratio | Difference, ours: Side, theirs: Side, *, why: str = "", rows: int = 0
 ) -> Result:
-    """The row of two sides that were measured already."""
+    """Return the row for two measured sides."""
     return Result(
         what,
         against,
@@ -125,21 +125,21 @@ def held(what: str, against: str, target: Ratio, ours: Side, theirs: Side, *, wh
 
 
 def within(what: str, limit_seconds: float, ours: Side, *, why: str = "") -> Result:
-    """A time that is compared with nothing but its target."""
+    """Return the row for a time that is compared only with its target."""
     reached = ours.seconds <= limit_seconds
     return Result(what, "-", str(ours), "", f"under {duration(limit_seconds)}", duration(ours.seconds), reached, why)
 
 
 def as_markdown(results: Sequence[Result]) -> str:
-    """The table, and the reasons below it."""
+    """Return the table in Markdown, followed by the reasons for missed targets."""
     rows = [HEADINGS, tuple("---" for _ in HEADINGS), *(result.cells for result in results)]
     table = "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows)
     reasons = [f"- **{result.what}**: {result.why}" for result in results if not result.is_reached and result.why]
-    return "\n".join([table, *(["", "What was not reached, and why:", "", *reasons] if reasons else [])])
+    return "\n".join([table, *(["", "Why targets were missed:", "", *reasons] if reasons else [])])
 
 
 def memory_growth(results: Sequence[Result]) -> list[str]:
-    """Of results that differ only in their number of rows: what each further row costs, in peak memory."""
+    """Return lines with the peak memory per additional row, for results that differ only in their number of rows."""
     by_work: dict[tuple[str, str], list[Result]] = {}
     for result in results:
         if result.rows:
@@ -150,7 +150,7 @@ def memory_growth(results: Sequence[Result]) -> list[str]:
 def _growth(small: Result, large: Result) -> str:
     ours, theirs = (
         f"{small.peaks_mb[side]:.0f} to {large.peaks_mb[side]:.0f} MB "
-        f"({(large.peaks_mb[side] - small.peaks_mb[side]) * 1e6 / (large.rows - small.rows):.0f} bytes a row)"
+        f"({(large.peaks_mb[side] - small.peaks_mb[side]) * 1e6 / (large.rows - small.rows):.0f} bytes per row)"
         for side in (0, 1)
     )
     return f"{large.what}, from {small.rows:,}: ours {ours}; {large.against} {theirs}"

@@ -1,4 +1,4 @@
-"""Executing runbooks: five, rendered, against papermill's and nbconvert's commands; one, against its calls alone."""
+"""Executing and rendering five runbooks, compared with papermill and nbconvert; and one, compared with a script."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _play_a_usual_night(setting: Setting) -> None:
 
 
 def _all_ours(setting: Setting, names: Sequence[str]) -> Sample:
-    """As many at a time as there are cores, each in a process of its own."""
+    """Run one runbook per core at a time, each in a separate process."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return _together(lambda: list(pool.map(partial(_run, setting), names)))
 
@@ -122,7 +122,7 @@ def _script_and_bare_kernel(setting: Setting, script: Path) -> Sample:
 
 
 def _script(setting: Setting, name: str) -> Path:
-    """The notebook's code, cell after cell."""
+    """Write the notebook's code as a script, cell by cell."""
     cells = json.loads((_NOTEBOOKS / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
     code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     path = setting.folder / f"{name}.py"

@@ -1,4 +1,4 @@
-"""Where and how large a group of benchmarks measures."""
+"""Folder and size of a group of benchmarks."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from lib.places import ROOT
 
 @dataclass(frozen=True)
 class Setting:
-    """For one group.
+    """The setting of one group.
 
     Attributes:
-        folder: Empty, and removed afterwards.
-        quick: Smaller sizes and fewer rounds.
+        folder: An empty folder, which is removed afterwards.
+        quick: Whether to use smaller sizes and fewer rounds.
     """
 
     folder: Path
     quick: bool
 
     def rounds(self, full: int) -> int:
-        """How often each side is measured."""
+        """Return how often to measure each side."""
         return min(full, 2) if self.quick else full
 
     @property
     def variables(self) -> dict[str, str]:
-        """For child processes: a state, an archive and imports of their own."""
+        """Return environment variables that give child processes their own state, archive and imports."""
         return {
             "RUNBOOK_HOME": str(self.folder / "home"),
             "RUNBOOK_OUTPUTS": str(self.folder / "outputs"),

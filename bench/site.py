@@ -1,4 +1,4 @@
-"""What an archive of many runs takes: its site, one more run, verifying, searching."""
+"""An archive of many runs: building its site, adding a run, verifying and searching."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _row(setting: Setting, runs: int, what: str, most_seconds: float, measured: 
 
 
 class _Unsynced(LocalStore):
-    """Does not wait for the disk, which is not what is measured; nobody else writes."""
+    """A store that does not sync to disk, which is not part of the benchmark; there are no other writers."""
 
     def create(self, name: str, content: bytes) -> bool:
         self.write(name, content)
@@ -62,7 +62,7 @@ class _Unsynced(LocalStore):
 
 
 def _file(archive: Archive, number: int) -> None:
-    """A run an hour, of ten checks with figures; one of twenty FAILs. It is sealed."""
+    """File and seal an hourly run with ten checks with figures; one run in twenty is a FAIL."""
     at = _START + timedelta(hours=number)
     verdict = Verdict.FAIL if number % 20 == 0 else Verdict.PASS
     checks = [

@@ -1,4 +1,4 @@
-"""Putting consolidations together from a log of many lines, against reading its file."""
+"""Building the timeline of consolidations from a large log, compared with only reading its file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _TOLD = (
     "✅ Post-consolidation validation PASSED (0 duplicates)",
     "🔓 Released consolidation lock: consolidation_2026-01-02 (batch={batch})",
 )
-# As JSON lines, each of them parsed: whoever asks a question of a log has to.
+# Parses each line as JSON, which any query of the log has to do.
 _READ = """
 with open({path!r}, encoding="utf-8") as file:
     assert sum("Acquired" in json.loads(line)["message"] for line in file) > 100

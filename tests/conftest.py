@@ -1,4 +1,4 @@
-"""What every test shares: no state in the checkout, no deadlines, no waiting for the disk."""
+"""Shared by all tests: no state in the checkout, no deadlines, no syncing to disk."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-# At a desk each run looks for other examples; what decides over a change looks at the same ones each time.
+# Local runs use new examples each time; CI, which decides on a change, uses the same examples.
 settings.register_profile("ours", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("ours")
 
@@ -18,7 +18,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _checkout_left_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A test that forgets to say where its state goes must not reach the developer's own."""
+    """Keep tests that set no state folder away from the developer's own."""
     state = tmp_path_factory.mktemp("checkout")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("RUNBOOK_PROJECT", raising=False)
@@ -29,7 +29,7 @@ def _checkout_left_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_waiting_for_the_disk() -> Iterator[None]:
-    """No test survives a power loss; tests/archive/test_power_loss.py notes the calls."""
+    """Skip syncing to disk, which only tests/archive/test_power_loss.py is about."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda _: None)
         yield
@@ -37,7 +37,7 @@ def _no_waiting_for_the_disk() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a Firestore emulator, whose projects are kept apart by their names."""
+    """The address of a Firestore emulator; tests use separate projects on it."""
     from tests.locking.emulator import running_emulator
 
     with running_emulator(tmp_path_factory.mktemp("emulator") / "log") as host:
@@ -46,7 +46,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the requests that Google's clients send from now on."""
+    """The names of the requests that Google's clients send during the test."""
     import grpc
 
     names: list[str] = []

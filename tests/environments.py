@@ -1,4 +1,4 @@
-"""Environments of tests: the shipped one with changes, and the least that a file must say."""
+"""Environments for tests: the shipped one with changes, and the minimal file."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 from lib import places
 from lib.environment import Environment, load_environment
 
-# Of an environment's file, what has no default.
+# The settings of an environment's file that have no default.
 TABLE = "{name: shop.orders, key_columns: [id], date_column: day}"
 NEEDED = f"platform: embedded\nproject_id: x\ntimezone: America/New_York\ntable: {TABLE}\n"
-# The same as a value.
+# The same settings as an object.
 NEEDED_SETTINGS: dict[str, Any] = {
     "platform": "embedded",
     "project_id": "x",
@@ -21,7 +21,7 @@ NEEDED_SETTINGS: dict[str, Any] = {
 
 
 def local(**changes: Any) -> Environment:
-    """The shipped environment ``local``, with other settings."""
+    """Return the shipped environment ``local`` with changed settings."""
     import pytest
 
     with pytest.MonkeyPatch.context() as patch:

@@ -1,4 +1,4 @@
-"""What `tests.warm` forks its processes from: all of the library, and what it loads only when it needs it."""
+"""The modules of the process that `tests.warm` forks: all of the library, and what it imports lazily."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from importlib import import_module
 import lib
 from lib.runbooks.catalogue import fast_import
 
-# As a run's kernel has it (lib.runbooks.kernel).
+# As in a run's kernel (lib.runbooks.kernel).
 sys.modules["debugpy"] = None  # type: ignore[assignment]
 with fast_import():
     import_module("papermill")

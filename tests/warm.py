@@ -1,8 +1,8 @@
-"""Processes that need not load their libraries: each is forked from one that has.
+"""Processes that do not have to load their libraries, because they are forked from one that has.
 
 A `runbook` command or a kernel loads libraries for up to a second and a half, and the tests start hundreds.
-Forked, it is still a process of its own, with its environment, output, exit code and signals. What tests
-the start itself (the packaged command, kernels, what is imported when) starts its own Python.
+A forked process still has its own environment, output, exit code and signals. Tests of
+the start itself (the packaged command, kernels, imports) start their own Python.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _ADDRESS = "RUNBOOK_TESTS_WARM"
 
 
 class WarmProcess:
-    """As much of `subprocess.Popen` as its callers use; ``python -m MODULE ...`` or ``python -c CODE ...``."""
+    """The parts of `subprocess.Popen` in use, for ``python -m MODULE ...`` and ``python -c CODE ...``."""
 
     stdin: Any = None
     stdout = stderr = None
@@ -69,7 +69,7 @@ class WarmProcess:
         if self.returncode is None:
             if not select.select([self._connection], [], [], timeout)[0]:
                 raise subprocess.TimeoutExpired("a warm process", timeout or 0)
-            # Nothing is said by who was killed.
+            # A killed process sends no result.
             self.returncode = int(self._told.readline() or -signal.SIGKILL)
             self._told.close()
             self._connection.close()
@@ -87,7 +87,7 @@ class WarmProcess:
 
 
 class Command(WarmProcess):
-    """With a pipe for its input, as `lib.runbooks.process` starts one."""
+    """A process with a pipe for its input, as started by `lib.runbooks.process`."""
 
     def __init__(
         self, command: Sequence[str], *, stdout: IO[Any], stderr: IO[Any], env: Mapping[str, str], **_: Any
@@ -106,7 +106,7 @@ class Command(WarmProcess):
 
 
 def run(command: Sequence[str], *, env: Mapping[str, str], cwd: str = ".") -> subprocess.CompletedProcess[str]:
-    """As `subprocess.run`, with the output captured as text."""
+    """Run a command like `subprocess.run`, with the output captured as text."""
     with TemporaryFile("w+", encoding="utf-8") as output, TemporaryFile("w+", encoding="utf-8") as errors:
         code = WarmProcess(command, env=env, cwd=os.path.abspath(cwd), output=output, errors=errors).wait()
         output.seek(0)
@@ -116,7 +116,7 @@ def run(command: Sequence[str], *, env: Mapping[str, str], cwd: str = ".") -> su
 
 @contextmanager
 def warm_kernels() -> Iterator[None]:
-    """Kernels are forked too, and the `runbook` commands that commands start; those of warm processes anyway."""
+    """Fork kernels, too, and `runbook` commands started by commands; warm processes always do."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("jupyter_client.provisioning.local_provisioner.launch_kernel", _launch_kernel)
         forking = SimpleNamespace(**{**vars(subprocess), "Popen": Command})
@@ -133,7 +133,7 @@ def _launch_kernel(
 
 @cache
 def _address() -> str:
-    """Of the process that forks; it ends with this one."""
+    """Return the address of the forking process, which ends with this one."""
     if inherited := os.environ.get(_ADDRESS):
         return inherited
     address = str(Path(mkdtemp(prefix="warm-"), "socket"))
@@ -164,12 +164,12 @@ class _Server(ForkingMixIn, UnixStreamServer):
 
     def service_actions(self) -> None:
         super().service_actions()
-        if os.getppid() != self.owner:  # killed before it could end this one
+        if os.getppid() != self.owner:  # the owner was killed before it could stop this process
             sys.exit()
 
 
 class _Warm(BaseRequestHandler):
-    """In the forked process."""
+    """Handles requests in the forked process."""
 
     def handle(self) -> None:
         code = 1
@@ -183,7 +183,7 @@ class _Warm(BaseRequestHandler):
                 os.close(stream)
             os.chdir(asked["cwd"])
             os.environ.clear()
-            # A kernel ends when the process that started it has: here the one that it was forked from.
+            # A kernel ends when its parent does, which here is the process that it was forked from.
             os.environ.update(asked["env"], JPY_PARENT_PID=str(os.getppid()), **{_ADDRESS: self.server.server_address})
             self.request.sendall(b"%d\n" % os.getpid())
             code = _become(*asked["command"])
@@ -193,7 +193,7 @@ class _Warm(BaseRequestHandler):
 
 
 def _become(option: str, what: str, *arguments: str) -> int:
-    """Do what the command does in a Python of its own."""
+    """Do what the command would do in a separate Python process."""
     sys.argv = [option, *arguments]
     code: Any = 0
     try:
@@ -217,7 +217,7 @@ def _become(option: str, what: str, *arguments: str) -> int:
 def _serve(address: str) -> None:
     import tests.preloaded  # noqa: F401
 
-    # What is collected here would be copied by each of them.
+    # Garbage collection here would make each of them copy memory.
     gc.collect()
     gc.freeze()
     with _Server(address, _Warm) as server:

@@ -1,1 +1,1 @@
-"""All that runs leave: in a folder or in a bucket, whole, unchanged, and held to it by a chain of hashes."""
+"""The archive of runs, in a folder or a bucket; a chain of hashes shows whether a file has changed."""

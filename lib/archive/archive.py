@@ -1,9 +1,9 @@
-"""The archive: ``<environment>/<runbook>/<run id>/`` with all that a run leaves.
+"""The archive: a folder ``<environment>/<runbook>/<run id>/`` for each run.
 
-``run.json`` is there from the start, so that a run killed later can be seen;
-``notebook.ipynb``, ``report.html`` and what is in ``tables/`` appear whole, and before the record says
-that the run has ended. Until it is sealed (`lib.archive.sealing`) its place is also
-named below ``_unsealed/``, so that a killed one is found without reading all others.
+``run.json`` is written at the start, so that a run killed later is visible. ``notebook.ipynb``, ``report.html``
+and the files in ``tables/`` appear complete, before the record says that the run has ended. Until a run is
+sealed (`lib.archive.sealing`), its place is also listed below ``_unsealed/``, so that a killed run is found
+without reading all others.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TABLES = "tables"
 
 @dataclass(frozen=True)
 class Run:
-    """A run in the archive; its files are at its place, ``environment/runbook/run id``."""
+    """A run in the archive; its files are in its place, ``environment/runbook/run id``."""
 
     place: str
     record: RunRecord
@@ -40,17 +40,17 @@ class Run:
 
     @property
     def run_id(self) -> str:
-        """The last part of its place, whatever its record says."""
+        """The last part of the run's place, whatever its record says."""
         return self.place.rsplit("/", 1)[-1]
 
     @property
     def notebook(self) -> str:
-        """The executed notebook's name in the store; there once the run has ended."""
+        """Name of the executed notebook in the store; it exists once the run has ended."""
         return f"{self.place}/{NOTEBOOK}"
 
     @property
     def report(self) -> str:
-        """The report's name in the store; there once the run has ended."""
+        """Name of the report in the store; it exists once the run has ended."""
         return f"{self.place}/{REPORT}"
 
     @property
@@ -65,7 +65,7 @@ class DamagedRun:
 
     Attributes:
         reason: One line.
-        is_newer: A later version of this library has written it: nothing is wrong with it.
+        is_newer: Whether a newer version of this library wrote it, so that it is not damaged.
     """
 
     place: str
@@ -74,7 +74,7 @@ class DamagedRun:
 
     @property
     def status(self) -> str:
-        """In one word: ``newer`` or ``damaged``."""
+        """``newer`` or ``damaged``."""
         return "newer" if self.is_newer else "damaged"
 
 
@@ -82,10 +82,10 @@ class Archive:
     """All runs in one store.
 
     Args:
-        root: A folder or an fsspec URL; by default where ``RUNBOOK_OUTPUTS`` says.
+        root: A folder or an fsspec URL; by default the one in ``RUNBOOK_OUTPUTS``.
 
     Raises:
-        UserError: It can be no archive, see `open_store`.
+        UserError: The root cannot be an archive; see `open_store`.
         Unavailable: There are no credentials for it.
     """
 
@@ -96,11 +96,11 @@ class Archive:
 
     @property
     def address(self) -> str:
-        """Where it is, for people."""
+        """Path or URL, for people."""
         return self.store.address()
 
     def begin(self, record: RunRecord) -> Run:
-        """Give a new run its id, instead of its record's, and its place, and file its record there.
+        """Create a place for a new run under a new id, and write its record there.
 
         Raises:
             Unavailable: The archive cannot be written.
@@ -117,23 +117,23 @@ class Archive:
                 raise Unavailable(f"the archive cannot be written: {error}") from error
 
     def write_record(self, run: Run) -> None:
-        """Replace the run's record. It is durable also while the run goes on: else it may be empty after a power loss.
+        """Replace the run's record, durably even during the run, as it could otherwise be empty after a power loss.
 
         Raises:
-            Unavailable: It cannot be written.
+            Unavailable: The record cannot be written.
         """
         self.store.write(f"{run.place}/{RECORD}", to_json(run.record), durable=True)
 
     def places(self, folder: str = "") -> list[str]:
-        """Where each run is, newest first; of an environment, or of ``environment/runbook``, when one is named."""
+        """Return the places of all runs, or of those in ``environment`` or ``environment/runbook``, newest first."""
         return sorted(self._places(folder), key=lambda place: (place.rsplit("/", 1)[-1], place), reverse=True)
 
     def read(self, place: str) -> Run | DamagedRun:
-        """A run as a reader must show it now, see `RunRecord.observed`."""
+        """Return a run as it must be shown now; see `RunRecord.observed`."""
         return self._run(place, self._content(place))
 
     def read_if(self, place: str, may_matter: Callable[[bytes], bool]) -> Run | DamagedRun | None:
-        """The same; None when the bytes of its record show that it does not matter."""
+        """Read a run; return None if `may_matter` is false for the bytes of its record."""
         content = self._content(place)
         matters = isinstance(content, DamagedRun) or may_matter(content)
         return self._run(place, content) if matters else None
@@ -160,31 +160,31 @@ class Archive:
         return Run(place, record.observed(utc_now()))
 
     def runs(self) -> list[Run | DamagedRun]:
-        """Every run, newest first."""
+        """Return every run, newest first."""
         return [self.read(place) for place in self.places()]
 
     def run(self, reference: str) -> Run:
-        """The run of that id, of an id that begins so, or at that place.
+        """Return a run by its id, the beginning of its id, or its place.
 
         Raises:
-            UserError: There is none, more than one, or its record is damaged.
+            UserError: No run or several runs match, or the record is damaged.
         """
         run = self.read(self.place(reference))
         if isinstance(run, DamagedRun):
-            raise UserError(f"the run {run.place} is {run.status}: {run.reason}")
+            raise UserError(f"run {run.place} is {run.status}: {run.reason}")
         return run
 
     def place(self, reference: str) -> str:
-        """Where that run is, see `run`; its record may be damaged.
+        """Return the place of a run; see `run`. Its record may be damaged.
 
         Raises:
-            UserError: There is none, or more than one.
+            UserError: No run or several runs match.
         """
         found = [
             place for place in self.places() if place == reference or place.rsplit("/", 1)[-1].startswith(reference)
         ]
         if len(found) != 1 or not reference:
-            several = f"there are {counted(len(found), 'run')}" if found else "there is no run"
+            several = f"{counted(len(found), 'run')} match" if found else "there is no run"
             raise UserError(f"{several} {reference!r:.80} in {self.address}; see runbook runs list")
         return found[0]
 
@@ -198,10 +198,10 @@ class Archive:
 
 
 def open_store(place: str) -> Store:
-    """The store at a folder, or at an fsspec URL such as ``gs://bucket/prefix``.
+    """Return the store in a folder or at an fsspec URL such as ``gs://bucket/prefix``.
 
     Raises:
-        UserError: It can be none: a file, a URL gone wrong, or one for which there is no file system.
+        UserError: The place is a file, an invalid URL, or a URL without a file system.
         Unavailable: There are no credentials for it.
     """
     if _SCHEME.match(place) and "://" not in place:
@@ -217,11 +217,11 @@ def open_store(place: str) -> Store:
     return LocalStore(root)
 
 
-# What is not of one run: the chain, the schedule's occurrences, the site.
+# Folders that do not belong to one run: the chain, the schedule's occurrences, the site.
 _OF_ITS_OWN = "_"
 UNSEALED = "_unsealed"
 RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}", re.ASCII)
 _MOST_RECORD_BYTES = 16 * 2**20
 _RUNBOOK_DEPTH = 2  # environment/runbook
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # of two letters at least: one is a drive of Windows
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # at least two letters: a single one is a Windows drive
 _FOLDER = re.compile(r"^(file|local)://")

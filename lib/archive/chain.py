@@ -1,8 +1,7 @@
 """The chain: an entry for each run that has ended or was removed, with the hash of the entry before.
 
-To alter a file or an entry unseen, all later entries have to be rewritten, and then the last one's
-hash differs. Somebody who can write here can do that: only a hash that was noted elsewhere
-shows it (`runbook runs verify --head`).
+Hiding a change to a file or an entry means rewriting all later entries, which changes the hash of the last one.
+Anyone with write access can do that; only a hash noted elsewhere reveals it (`runbook runs verify --head`).
 """
 
 from __future__ import annotations
@@ -21,24 +20,24 @@ from lib.archive.store import Store
 from lib.errors import Unavailable
 
 FOLDER = "_chain"
-NOTED_END = "_chain_end"  # holds the last entry's name, so that thousands need not be listed; nothing relies on it
+NOTED_END = "_chain_end"  # the last entry's name, to avoid listing thousands; nothing relies on it
 NOTHING_BEFORE = "0" * 64
 _CLOCKS_DIFFER_BY = timedelta(days=1)
 _NAME = re.compile(r"(\d{9})\.json", re.ASCII)
 
 
 class Event(StrEnum):
-    """What an entry tells of a run."""
+    """What an entry records about a run."""
 
-    SEALED = "sealed"  # by its own runner, when it had ended
-    ADOPTED = "adopted"  # by somebody else, later: its files are what was found then
+    SEALED = "sealed"  # by its own runner, at its end
+    ADOPTED = "adopted"  # by another process later, with the files found then
     REMOVED = "removed"
-    MENDED = "mended"  # of an entry, not of a run: it was torn
+    MENDED = "mended"  # about a torn entry, not about a run
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What a file's content is held to: its SHA-256, in hex, and its size in bytes."""
+    """Identifies a file's content: SHA-256 in hex, and size in bytes."""
 
     sha256: str
     size: int
@@ -56,9 +55,9 @@ class Entry:
         sequence: 1 for the first.
         previous: SHA-256 of the bytes of the entry before; `NOTHING_BEFORE` for the first.
         at: When it was written (UTC).
-        place: Of which run; the name of the torn entry when one was mended.
-        files: What the run's files were, by their names in its folder; empty when it was removed.
-            What is left of a torn entry, by its name.
+        place: Place of the run; for a mended entry, the name of the torn one.
+        files: Fingerprints of the run's files, by name in its folder; empty if the run was removed.
+            For a mended entry, the fingerprint of what is left of the torn one.
     """
 
     sequence: int
@@ -71,11 +70,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class Head:
-    """The last entry: the one thing to note elsewhere.
+    """The last entry, to be noted elsewhere.
 
     Attributes:
-        sequence: 0 when there is no entry.
-        sha256: Of its bytes.
+        sequence: Its sequence; 0 if there are no entries.
+        sha256: SHA-256 of its bytes.
     """
 
     sequence: int
@@ -87,12 +86,12 @@ class Links:
     """The whole chain, as read.
 
     Attributes:
-        entries: Those that can be read, in their order.
-        hashes: Of every entry's bytes, in their order.
-        faults: What is wrong with the chain itself, a line each; not what is only torn.
-        torn: What is left of entries that cannot be read, and could not when the next one was added:
-            a power loss may do that. By their sequence; without those that were mended.
-        mended: Entries that say that another one is torn.
+        entries: The readable entries, in order.
+        hashes: SHA-256 of every entry's bytes, in order.
+        faults: Faults of the chain itself, one line each, except torn entries.
+        torn: By sequence, what is left of entries that were unreadable already when the next one was added,
+            as after a power loss; without mended ones.
+        mended: Entries that record that another entry is torn.
     """
 
     entries: tuple[Entry, ...]
@@ -108,7 +107,7 @@ class Links:
 
 @dataclass(frozen=True)
 class _Link:
-    """An entry as it was read; without `entry` its bytes are none."""
+    """An entry as read; without `entry`, its bytes are not a valid entry."""
 
     sequence: int
     left: Fingerprint
@@ -123,14 +122,14 @@ class _Link:
         return cls(sequence, Fingerprint.of(content), entry)
 
     def is_before(self, other: _Link) -> bool:
-        """Whether the other one was added when this one was as it is now."""
+        """Return whether the other entry was added when this one had its present content."""
         entry, following = other.entry, self.sequence + 1
         if entry is None or other.sequence != following:
             return False
         return (entry.sequence, entry.previous) == (following, self.left.sha256)
 
     def is_torn_before(self, after: _Link | None) -> bool:
-        """Whether it cannot be read and nobody has altered it since another one was added."""
+        """Return whether this entry is unreadable and unchanged since the next one was added."""
         return self.entry is None and (after is None or self.is_before(after))
 
 
@@ -139,28 +138,28 @@ def _breaks(links: Sequence[_Link]) -> Iterator[str]:
         if link.sequence != before.sequence + 1:
             yield f"entries {before.sequence + 1} to {link.sequence - 1} are missing"
         elif link.entry and not before.is_before(link):
-            yield f"entry {link.sequence} does not follow the entry before: one of the two was altered"
+            yield f"entry {link.sequence} does not match the entry before: one of the two was altered"
 
 
 class Chain:
     """The chain of an archive's store.
 
-    What the store cannot tell is `lib.errors.Unavailable`, in every call.
+    Every call raises `lib.errors.Unavailable` if the store cannot be read or written.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def append(self, event: Event, place: str, files: Mapping[str, Fingerprint]) -> None:
-        """Add an entry behind the last one, also when others add one at the same time."""
+        """Add an entry after the last one; safe against concurrent appends."""
         last = self._noted_end()
         while not self._is_added(last, event, place, files):
             last = self._last()
-        with suppress(Unavailable):  # the entry is there, and the next append lists them
+        with suppress(Unavailable):  # the entry exists, and the next append lists the entries
             self._store.write(NOTED_END, f"{last + 1:09}.json".encode())
 
     def knows(self, place: str, since: datetime) -> bool:
-        """Whether an entry is about the run that began then (UTC); much older ones are not read."""
+        """Return whether the run that began at `since` (UTC) has an entry; much older entries are not read."""
         for sequence in reversed(self._sequences()):
             entry = _Link.of(sequence, self._store.read(_name(sequence))).entry
             if entry and entry.place == place:
@@ -170,10 +169,10 @@ class Chain:
         return False
 
     def mend(self) -> list[int]:
-        """Put on the chain which of its entries are torn; they stay as they are, and what they said is lost.
+        """Record on the chain which of its entries are torn; their content is lost.
 
         Returns:
-            Their sequences.
+            The sequences of the torn entries.
         """
         torn = self.read().torn
         for sequence, left in torn.items():
@@ -181,7 +180,7 @@ class Chain:
         return list(torn)
 
     def read(self) -> Links:
-        """All of it, each entry held to the one before."""
+        """Read the whole chain and compare each entry with the one before."""
         links = [_Link.of(sequence, self._store.read(_name(sequence))) for sequence in self._sequences()]
         entries = tuple(link.entry for link in links if link.entry)
         torn = {link.sequence: link.left for link, after in zip_longest(links, links[1:]) if link.is_torn_before(after)}
@@ -190,9 +189,9 @@ class Chain:
             for link in links
             if link.entry is None and link.sequence not in torn
         ]
-        told = {_name(sequence): {_name(sequence): left} for sequence, left in torn.items()}
+        recorded = {_name(sequence): {_name(sequence): left} for sequence, left in torn.items()}
         mended = tuple(
-            entry for entry in entries if entry.event is Event.MENDED and told.get(entry.place) == entry.files
+            entry for entry in entries if entry.event is Event.MENDED and recorded.get(entry.place) == entry.files
         )
         places = {entry.place for entry in mended}
         return Links(
@@ -204,7 +203,7 @@ class Chain:
         )
 
     def _is_added(self, last: int, event: Event, place: str, files: Mapping[str, Fingerprint]) -> bool:
-        """Whether it was added behind that entry; not when that one is not there, or not the last one."""
+        """Add an entry after `last`; return False if that entry does not exist or is not the last one."""
         try:
             previous = sha256(self._store.read(_name(last))).hexdigest() if last else NOTHING_BEFORE
         except FileNotFoundError:
@@ -213,7 +212,7 @@ class Chain:
         return self._store.create(_name(last + 1), adapter_of(Entry).dump_json(entry, indent=1))
 
     def _noted_end(self) -> int:
-        """Which entry was the last one when that was noted; there may be later ones, or it may be gone."""
+        """Return the last entry noted by an append; there may be later ones, or it may no longer exist."""
         try:
             noted = _NAME.fullmatch(self._store.read(NOTED_END).decode())
         except (FileNotFoundError, ValueError):

@@ -1,7 +1,6 @@
-"""What changed between two runs: per check and figure, and not in JSON or pixels; and which run one is compared with.
+"""Compares two runs by check and figure, and finds the run to compare with.
 
-Checks are the same by their ids, figures by their labels without dates: tomorrow's run asks about
-another day.
+Checks are matched by id and figures by label without dates, because tomorrow's run is about another day.
 """
 
 from __future__ import annotations
@@ -38,17 +37,17 @@ class ChangeKind(StrEnum):
     GONE = "gone"
     FIGURE = "figure"
     TEXT = "text"
-    NEAR = "near"  # other figures, but within the tolerance; or other moments only
+    NEAR = "near"  # figures within the tolerance, or only different times
 
 
 @dataclass(frozen=True)
 class Changed:
-    """One of them.
+    """One change.
 
     Attributes:
-        where: A check's name, with the label of its evidence after a colon; or a field of the run.
-        before: What it was; None when it was not there.
-        after: What it is; None when it is gone.
+        where: A check's name, followed by a colon and a label of its evidence; or a field of the run.
+        before: The old value; None if there was none.
+        after: The new value; None if there is none.
     """
 
     kind: ChangeKind
@@ -57,7 +56,7 @@ class Changed:
     after: Value
 
     def as_data(self) -> dict[str, object]:
-        """JSON-ready, with numbers as `lib.words.quantities.as_data` has them."""
+        """Return the change as JSON-ready data; numbers as in `lib.words.quantities.as_data`."""
         before, after = as_data(self.before), as_data(self.after)
         return {"kind": str(self.kind), "where": self.where, "before": before, "after": after}
 
@@ -68,11 +67,11 @@ class Changed:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What changed, worse verdicts first.
+    """The changes, worse verdicts first.
 
     Attributes:
-        changes: All of them; what stayed the very same is not among them.
-        is_worse: A verdict got worse, or there is a check that does not pass and was not made before.
+        changes: All changes, without what stayed exactly the same.
+        is_worse: Whether a verdict got worse, or a new check does not pass.
     """
 
     changes: tuple[Changed, ...]
@@ -80,13 +79,15 @@ class Comparison:
 
 
 def compare(before: RunRecord, after: RunRecord, tolerance: float = DEFAULT_TOLERANCE) -> Comparison:
-    """What changed from one run to another.
+    """Return the changes from one run to another.
 
     Args:
-        tolerance: The share of a figure that it may differ by without mattering.
+        before: The earlier run.
+        after: The later run.
+        tolerance: Relative difference below which a figure counts as unchanged.
 
     Raises:
-        UserError: They are of different runbooks.
+        UserError: The runs are of different runbooks.
     """
     if before.runbook != after.runbook:
         raise UserError(f"a run of {after.runbook} cannot be compared with one of {before.runbook}")
@@ -97,18 +98,18 @@ def compare(before: RunRecord, after: RunRecord, tolerance: float = DEFAULT_TOLE
 
 
 def ended(run: Run) -> Run:
-    """The run itself.
+    """Return the run if it has ended.
 
     Raises:
-        Unavailable: It goes on, so that nothing can be said of it yet.
+        Unavailable: The run has not ended, so it cannot be compared yet.
     """
     if run.record.status is RunStatus.RUNNING:
-        raise Unavailable(f"the run {run.run_id} has not ended yet")
+        raise Unavailable(f"run {run.run_id} has not ended yet")
     return run
 
 
 def last_green(archive: Archive, run: Run) -> Run:
-    """The last run before it that passed, of the same runbook and environment; else the last with a WARN.
+    """Return the last earlier PASS of the same runbook and environment, or else the last earlier WARN.
 
     Raises:
         Unavailable: There is neither.
@@ -125,22 +126,22 @@ def last_green(archive: Archive, run: Run) -> Run:
 
 
 def week_before(archive: Archive, run: Run) -> Run:
-    """The run nearest to the same moment a week before, of the same runbook and environment.
+    """Return the run of the same runbook and environment that is nearest to one week earlier.
 
     Raises:
-        Unavailable: There is none within half a day of it.
+        Unavailable: No run is within half a day of that time.
     """
     meant = run.record.looked_from - _WEEK
-    # No run starts before the moment that it was planned for.
+    # No run starts before its planned time.
     since = _before(archive, run, since=meant - _SAME_DAY)
     near = [other for other in since if abs(other.record.looked_from - meant) <= _SAME_DAY]
     if near:
         return min(near, key=lambda other: abs(other.record.looked_from - meant))
-    raise Unavailable(f"no run of {_question(run)} was at {meant:%Y-%m-%d %H:%M} UTC, a week before {run.run_id}")
+    raise Unavailable(f"no run of {_question(run)} near {meant:%Y-%m-%d %H:%M} UTC, a week before {run.run_id}")
 
 
 def _before(archive: Archive, run: Run, since: datetime | None = None) -> Iterator[Run]:
-    """Runs that ended with an answer of some kind, newest first."""
+    """Yield earlier runs that ended with a verdict, newest first."""
     record = run.record
     selection = Selection(record.runbook, record.environment, since=since, until=record.started_at)
     for other in selection.runs(archive):
@@ -154,7 +155,7 @@ def _question(run: Run) -> str:
 
 def _has_new_trouble(before: RunRecord, after: RunRecord) -> bool:
     old, new = _by_question(before), _by_question(after)
-    # Next to a run that reached no check, each is new.
+    # Compared with a run without checks, every check is new.
     return bool(old) and any(new[question].verdict is not Verdict.PASS for question in new.keys() - old.keys())
 
 
@@ -170,7 +171,7 @@ def _of_run(record: RunRecord) -> dict[str, Value]:
 
 
 def _plain(value: object) -> Value:
-    """A parameter's value: a number or a truth value as it is, else text."""
+    """Return a parameter's value: a number or bool as it is, anything else as text."""
     return value if isinstance(value, int | float) else str(value)
 
 
@@ -234,7 +235,7 @@ def _by_label(check: Check) -> dict[str, Value]:
 
 
 def _numbered(items: Iterable[tuple[str, _T]]) -> dict[str, _T]:
-    """By name; a second one of the same name, such as that of another date, is ``name (2)``."""
+    """Map names to items; another item of the same name, such as for another date, becomes ``name (2)``."""
     seen: Counter[str] = Counter()
     found = {}
     for name, item in items:

@@ -1,8 +1,8 @@
 """A store at any URL that fsspec knows, such as ``gs://bucket/prefix``.
 
-An object is put there by one request, so that it is there whole or not at all. See
+An object is written by one request, so readers never see a part of it. See
 https://filesystem-spec.readthedocs.io/en/latest/api.html#fsspec.spec.AbstractFileSystem.pipe_file
-A bucket of Google Cloud needs the default credentials, no word on the terminal, and to be there:
+A bucket of Google Cloud must exist, and needs the default credentials, without interactive login:
 https://gcsfs.readthedocs.io/en/latest/#credentials
 """
 
@@ -23,7 +23,7 @@ from lib.archive.store import media_type
 from lib.errors import Unavailable, UserError
 from lib.words.text import one_line
 
-# One that has never answered may not be there at all; afterwards a failure of the network is waited out.
+# A server that has never answered may not exist; after its first answer, network failures are retried for longer.
 _FIRST_ANSWER_SECONDS = 10.0
 _ANSWER_SECONDS = 120.0
 _CREATING = threading.Lock()
@@ -36,7 +36,7 @@ class FsspecStore:
     """A `Store` whose names are objects below a URL.
 
     Raises:
-        UserError: There is no file system for such URLs, or it does not take this one.
+        UserError: There is no file system for such URLs, or it rejects this one.
         Unavailable: There are no credentials for it.
     """
 
@@ -64,7 +64,7 @@ class FsspecStore:
 
     def create(self, name: str, content: bytes) -> bool:
         try:
-            # A bucket decides by itself who was first; a file system of this process only looks, and then writes.
+            # A bucket decides atomically who was first; a file system in this process only checks, then writes.
             with _CREATING, self._translated(name, "written"):
                 self._files.pipe_file(self._path(name), content, mode="create", **self._about(name), **self._patience)
         except FileExistsError:
@@ -72,7 +72,7 @@ class FsspecStore:
         return True
 
     def sync(self, folder: str) -> None:
-        """Nothing: an object is durable once its request was answered."""
+        """Do nothing: an object is durable once its request was answered."""
 
     def delete(self, name: str) -> None:
         try:
@@ -93,7 +93,7 @@ class FsspecStore:
                 found = {str(name).rstrip("/") for name in self._files.ls(path, detail=False, **self._patience)}
         except FileNotFoundError:
             return []
-        # A bucket may list a folder as a part of itself.
+        # A bucket may list a folder among its own children.
         return sorted(name.rsplit("/", 1)[-1] for name in found - {path})
 
     def names(self, folder: str = "") -> Iterator[str]:
@@ -111,18 +111,18 @@ class FsspecStore:
         return f"{self._root}/{name}" if name else self._root
 
     def _about(self, name: str) -> dict[str, Any]:
-        """What a bucket tells browsers: what it is, and to ask each time whether it has changed."""
+        """Return the headers for browsers: the content type, and to revalidate each time."""
         if not self._is_bucket:
             return {}
         return {"content_type": media_type(name), "fixed_key_metadata": {"cache_control": "no-cache"}}
 
     @property
     def _patience(self) -> dict[str, float]:
-        """How long it is waited for a server; a file system of this process takes no such word."""
+        """Return the request timeout; a file system in this process does not accept one."""
         return {"timeout": _ANSWER_SECONDS if self._has_answered else _FIRST_ANSWER_SECONDS} if self._is_remote else {}
 
     def _has_no_bucket(self) -> bool:
-        """Whether nothing was found because there is no bucket; the listing of a folder does not show that."""
+        """Return whether the bucket does not exist, which listing a folder does not show."""
         if not self._is_bucket or self._has_answered:
             return False
         try:
@@ -130,7 +130,7 @@ class FsspecStore:
         except FileNotFoundError:
             return True
         except OSError as error:
-            # An account that may see only a part of it is refused; gcsfs has no other word for that.
+            # An account that may see only a part of it is refused; gcsfs has no specific error for that.
             if not str(error).startswith("Forbidden"):
                 raise
         self._has_answered = True
@@ -138,18 +138,18 @@ class FsspecStore:
 
     @contextmanager
     def _translated(self, name: str, what: str) -> Iterator[None]:
-        """Each file system has errors of its own."""
+        """Translate the errors of any file system."""
         try:
             try:
                 yield
             except FileNotFoundError as error:
                 if self._has_no_bucket():
-                    raise Unavailable(f"{self.address(name)} cannot be {what}: there is no such bucket") from error
+                    raise Unavailable(f"{self.address(name)} cannot be {what}: the bucket does not exist") from error
                 raise
         except (FileNotFoundError, FileExistsError, Unavailable):
             raise
         except fsspec.FSTimeoutError as error:
-            raise Unavailable(f"{self.address(name)} cannot be {what}: there is no answer from its server") from error
+            raise Unavailable(f"{self.address(name)} cannot be {what}: its server does not respond") from error
         except Exception as error:
             raise Unavailable(f"{self.address(name)} cannot be {what}: {_one_line(error)}") from error
         self._has_answered = True
@@ -160,19 +160,19 @@ def _one_line(error: Exception) -> str:
 
 
 def _bucket_options(url: str) -> dict[str, Any]:
-    """What fsspec needs to open the bucket, besides its URL.
+    """Return fsspec's options for opening the bucket.
 
     Raises:
-        UserError: No bucket can have that name.
+        UserError: The bucket's name is not valid.
     """
     bucket = url.partition("://")[2].partition("/")[0]
     if not _BUCKET.fullmatch(bucket):
         raise UserError(
-            f"{url!r:.120} cannot be an archive: {bucket!r:.80} is not a bucket's name; write gs://bucket/prefix"
+            f"{url!r:.120} cannot be an archive: {bucket!r:.80} is not a valid bucket name; write gs://bucket/prefix"
         )
-    # gcsfs logs each failure with a traceback, and raises it as well.
+    # gcsfs logs each error with a traceback although it raises it, too.
     logging.getLogger("gcsfs").addHandler(logging.NullHandler())
-    # Else it asks a second service, of which kind the bucket is, before every request that this one refuses.
+    # Otherwise gcsfs asks a second service for the kind of bucket before every request that this one refuses.
     os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
-    # Else it goes on without credentials, after a minute where no metadata server answers.
+    # Otherwise gcsfs continues without credentials, after a minute if no metadata server responds.
     return {} if os.environ.get("STORAGE_EMULATOR_HOST") else {"token": "google_default"}

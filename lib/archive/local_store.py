@@ -1,4 +1,4 @@
-"""A store in a folder of this machine, or of a network's file system."""
+"""A store in a local folder, or one on a network file system."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from stat import S_ISREG
 from lib.archive.store import MOST_BYTES, Unreadable
 from lib.errors import Unavailable
 
-# Of a file that is being written; readers do not see it.
+# Prefix of a file that is being written, which readers do not see.
 _TEMPORARY = "."
-# Somebody has deleted the name, with what was being written to it, or the folder while it was empty.
+# Another process has deleted the name with its temporary file, or the folder while it was empty.
 _DELETED_MEANWHILE = (FileNotFoundError, FileExistsError)
 _MOST_ATTEMPTS = 1_000
 _NEVER_READABLE = (errno.ENXIO, errno.ELOOP)  # a socket, and a link to itself
-# Gone meanwhile; a file system without it; no file or folder.
+# Deleted meanwhile; not supported by the file system; not a file or folder.
 _NOTHING_TO_SYNC = (errno.ENOENT, errno.EINVAL, errno.ENOTSUP, errno.ENXIO, errno.ELOOP)
 
 
 class LocalStore:
-    """A `Store` whose names are paths below a folder, which is made when something is written."""
+    """A `Store` whose names are paths below a folder, which is created at the first write."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
@@ -65,9 +65,9 @@ class LocalStore:
         path = self._path(name)
         try:
             path.unlink(missing_ok=True)
-            for leftover in path.parent.glob(f"{_TEMPORARY}{escape(path.name)}.*"):  # of a writer that was killed
+            for leftover in path.parent.glob(f"{_TEMPORARY}{escape(path.name)}.*"):  # left by a killed writer
                 leftover.unlink(missing_ok=True)
-        except (FileNotFoundError, NotADirectoryError):  # nor is its folder there
+        except (FileNotFoundError, NotADirectoryError):  # its folder does not exist either
             return
         except OSError as error:
             raise Unavailable(f"{path} cannot be deleted: {error.strerror}") from error
@@ -112,7 +112,7 @@ class LocalStore:
 
 @contextmanager
 def _opened(path: Path | str) -> Iterator[int]:
-    """A descriptor to read or to sync; whatever is there, opening it does not wait."""
+    """Open a file for reading or syncing; opening never blocks, even on a pipe."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
     try:
         yield descriptor
@@ -128,7 +128,7 @@ def _read(descriptor: int, size: int) -> bytes:
 
 
 def _put(path: Path, content: bytes, move: Callable[[Path, Path], bool], *, durable: bool) -> bool:
-    """Write a file beside it and move it there, so that readers see it whole or not at all."""
+    """Write a temporary file and move it to the path, so that readers never see a part of it."""
     attempts_left = _MOST_ATTEMPTS
     while True:
         attempts_left -= 1
@@ -153,10 +153,10 @@ def _put(path: Path, content: bytes, move: Callable[[Path, Path], bool], *, dura
 
 
 def _sync(path: Path) -> None:
-    """Have a file's content, or a folder's list of names, survive a power loss.
+    """Make a file's content, or a folder's list of names, survive a power loss.
 
     Raises:
-        OSError: That failed; not when the file was deleted meanwhile or its file system cannot do it.
+        OSError: Syncing failed. Ignored if the file was deleted meanwhile or its file system cannot sync.
     """
     try:
         with _opened(path) as descriptor:
@@ -175,7 +175,7 @@ def _link(temporary: Path, path: Path) -> bool:
     try:
         os.link(temporary, path)
     except FileExistsError:
-        # NFS sends a request again whose answer was lost, and then finds its own link.
+        # NFS repeats a request whose response was lost, and then finds its own link.
         return temporary.stat().st_nlink > 1
     return True
 

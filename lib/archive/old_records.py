@@ -1,7 +1,7 @@
-"""Records as version 0.1 wrote them (schema 1), brought to schema 2 whenever they are read; their files stay.
+"""Upgrades records of version 0.1 (schema 1) to schema 2 when they are read; their files stay unchanged.
 
-There a check had a name and no id, and evidence was text; exit code and refusal were not kept, but
-followed from the name of the error's class.
+In schema 1 a check has a name but no id, and evidence is text. Exit code and refusal are not stored; they
+follow from the name of the error's class.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from lib.verdict.verdict import Verdict
 from lib.words.dates import undated
 
-# A name without its dates, of a check whose id does not come of the name alone; the first match counts.
+# Names (without dates) of checks whose id does not follow from the name; the first match wins.
 _IDS = {
     "After the rollback": "after_rollback",
     "Batch *": "batch_history",
@@ -89,14 +89,14 @@ _NUMBER = r"-?(?:[1-9]\d{0,2}(?:,\d{3}){1,4}|0|[1-9]\d{0,14})(?:\.\d{1,9})?"
 _FIGURE = re.compile(
     rf"(?P<number>{_NUMBER})"
     r"(?: ?(?P<unit>ms|s|min|h|d|[kKMGT]?B|%)(?: (?P<rest>\d{1,2}) (?P<smaller>h|min|s))?"
-    # What is counted; a line such as "503 Service Unavailable" counts nothing.
+    # The noun counted; in "503 Service Unavailable" nothing is counted.
     r"| (?P<counted>[a-z]{2,20}(?: [a-z]{2,20}){0,3}))?",
     re.ASCII,
 )
 
 
 def upgraded(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The record in schema 2, from one of schema 1 as JSON has it; what is wrong in it stays wrong."""
+    """Return a schema 1 record (parsed JSON) in schema 2; invalid parts stay invalid."""
     error = record.get("error")
     name = error.get("name") if isinstance(error, dict) else None
     code = _CODE_OF_ERROR.get(name) if isinstance(name, str) else None
@@ -139,7 +139,7 @@ def _letters(words: str) -> str:
 
 
 def _value(text: Any) -> Any:
-    """A figure, where the whole text is one; else the text."""
+    """Return a figure if the whole text is one, otherwise the text."""
     found = _FIGURE.fullmatch(text) if isinstance(text, str) else None
     if found is None:
         return text

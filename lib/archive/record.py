@@ -1,6 +1,6 @@
-"""``run.json``: how a run ended.
+"""``run.json``: the record of a run.
 
-The executed notebook does not say so: papermill stores a cell that was cut short as completed.
+The executed notebook does not show how a run ended: papermill stores an interrupted cell as completed.
 A run whose heartbeat has stopped is shown as abandoned.
 """
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 SCHEMA_VERSION = 2
-RUN_ID_MOMENT = "%Y%m%dT%H%M%SZ"  # how a run's id begins
-_YEARS = range(1970, 3000)  # moments at the ends of time cannot be moved to another zone
+RUN_ID_MOMENT = "%Y%m%dT%H%M%SZ"  # the beginning of a run's id
+_YEARS = range(1970, 3000)  # times near the limits of datetime cannot be converted to another zone
 PLAN = "plan"  # labels the digest in the evidence of a plan
 HEARTBEAT_SECONDS = 5.0
 ABANDONED_AFTER_SECONDS = 6 * HEARTBEAT_SECONDS
@@ -35,7 +35,7 @@ _T = TypeVar("_T")
 
 
 class RunStatus(StrEnum):
-    """How a run ended; only a COMPLETED one has a verdict of its own."""
+    """How a run ended; only a COMPLETED run has its own verdict."""
 
     RUNNING = "running"
     COMPLETED = "completed"
@@ -56,10 +56,10 @@ class RunError:
     """Where and why a run stopped.
 
     Attributes:
-        cell: Id of the cell; empty when no cell was running.
+        cell: Id of the cell; empty if no cell was running.
         name: The exception's class, e.g. ``ValueError``.
-        message: Its message. Hostile input: it may hold anything.
-        exit_code: Of its class in `lib.errors`, as the kernel knew it; None: it is not one of this library's errors.
+        message: Its message: hostile input that may contain anything.
+        exit_code: The exit code of its class in `lib.errors`, as known in the kernel; None for any other error.
     """
 
     cell: str
@@ -69,18 +69,18 @@ class RunError:
 
     @property
     def says_it_all(self) -> bool:
-        """Whether it is one of this library's errors, whose messages are written for people."""
+        """Whether it is an error of this library, whose messages are written for people."""
         return self.exit_code is not None
 
     @property
     def is_refusal(self) -> bool:
-        """Whether it says what only a step of the notebook could judge: bad input, or a change refused."""
+        """Whether a step of the notebook refused bad input or a change."""
         return self.exit_code in (UserError.exit_code, Finding.exit_code)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an execution ended, with the conclusion when it is to be believed, and what was changed however it ended."""
+    """How an execution ended: its conclusion if that is reliable, and any changes it made."""
 
     status: RunStatus
     headline: str
@@ -91,15 +91,15 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Origin:
-    """What started a run; nothing is set when a person did.
+    """What started a run; nothing is set if a person did.
 
     Attributes:
         schedule: The entry of the schedule.
-        planned_at: When it was to run (UTC): the moment that it looks from, however late it is.
-        retry_of: Id of the run that it tries again.
-        rerun_of: Id of the run whose question it asks again.
-        attempt: 1, and more for a retry.
-        agent: The client of `runbook mcp` through which an agent asked for it: it only looked, and notified nobody.
+        planned_at: The planned time (UTC), which the run reports from however late it starts.
+        retry_of: Id of the run that this one retries.
+        rerun_of: Id of the run that this one repeats with the same parameters.
+        attempt: 1 for the first attempt, more for a retry.
+        agent: The client of `runbook mcp` if an agent started the run, which is then read-only and notifies nobody.
     """
 
     schedule: str = ""
@@ -119,30 +119,30 @@ class RunRecord:
         title: The notebook's first heading.
         environment: The name of the environment that it looked at.
         runbook: The notebook's stem.
-        timezone: The zone that the environment's operators think in.
-        verdict: None while it runs; UNKNOWN when it did not complete.
+        timezone: The time zone of the environment's operators.
+        verdict: None while it runs; UNKNOWN if it did not complete.
         headline: One line for people.
-        checks: Of a completed run, worst first.
-        cost: What it asked of the warehouse; None: it did not complete, or an earlier version did not count.
-        parameters: Every parameter, defaults included.
-        given: The names of those that are not the defaults; None: an earlier version did not keep them.
-        started_at: UTC, as all times here.
+        checks: The checks of a completed run, worst first.
+        cost: Its queries of the warehouse; None if it did not complete or an earlier version did not count them.
+        parameters: Every parameter, including defaults.
+        given: Names of the parameters that are not defaults; None if an earlier version did not store them.
+        started_at: UTC, like all times here.
         heartbeat_at: The runner's last heartbeat.
         status: Whether it runs, or how it ended.
         error: Why it stopped; None if no error stopped it.
         origin: What started it.
         seconds: From its start to its end; None while it runs.
         finished_at: None while it runs.
-        exit_code: 0 healthy (PASS, WARN), 1 a FAIL verdict or a refused change, 2 bad input, 3 no answer (yet).
-        refused: It asked for what could not be done, so it does not show how things are.
+        exit_code: 0 healthy (PASS, WARN), 1 FAIL or a refused change, 2 bad input, 3 no answer (yet).
+        refused: Whether its request was refused, so that it says nothing about the system's state.
         changed: What it changed, whether it completed or not.
         notifications: A line for each channel: notified, or why not.
         who: The account that started it.
         versions: The version of Python, and of each library that decides what a run does.
         schema_version: The version of this format.
         code_version: ``git describe`` of the checkout, or the package's version.
-        host: The machine, see `lib.archive.machine`.
-        pid: The runner's process there.
+        host: The machine; see `lib.archive.machine`.
+        pid: The runner's process on that machine.
     """
 
     __pydantic_config__ = {"allow_inf_nan": False}  # noqa: RUF012 - pydantic wants a plain one
@@ -180,16 +180,16 @@ class RunRecord:
 
     @property
     def plan(self) -> str | None:
-        """The digest of the plan that it has shown, which approves it; None without a plan."""
+        """The digest of the plan shown, by which it is approved; None without a plan."""
         return next((str(check.evidence[PLAN]) for check in self.checks if PLAN in check.evidence), None)
 
     @property
     def looked_from(self) -> datetime:
-        """The moment (UTC) that it looked from: the planned one, however late it was."""
+        """The time (UTC) that it reports from: the planned time, however late it started."""
         return self.origin.planned_at or self.started_at
 
     def finished(self, outcome: Outcome, now: datetime) -> RunRecord:
-        """The record of the run once it has ended that way."""
+        """Return the record of the run with this outcome."""
         conclusion, error = outcome.conclusion, outcome.error
         verdict = conclusion.verdict if conclusion else Verdict.UNKNOWN
         checks = sorted(conclusion.checks, key=lambda check: -check.verdict.badness) if conclusion else ()
@@ -210,48 +210,48 @@ class RunRecord:
         )
 
     def observed(self, now: datetime) -> RunRecord:
-        """The record as a reader must show it: a run whose heartbeat has stopped is ABANDONED."""
+        """Return the record as it must be shown: a run whose heartbeat has stopped is ABANDONED."""
         if self.status is not RunStatus.RUNNING or not self.is_silent(now):
             return self
         return replace(
             self,
             status=RunStatus.ABANDONED,
             verdict=Verdict.UNKNOWN,
-            headline=f"Killed or lost: last heard of at {self.heartbeat_at:%Y-%m-%d %H:%M:%S} UTC",
+            headline=f"Killed or lost: last heartbeat at {self.heartbeat_at:%Y-%m-%d %H:%M:%S} UTC",
         )
 
     def is_silent(self, now: datetime) -> bool:
-        """Whether its runner is gone, as far as can be told from here."""
+        """Return whether its runner is gone, as far as this machine can determine."""
         return is_gone(self.host, self.pid) or now - self.heartbeat_at > timedelta(seconds=ABANDONED_AFTER_SECONDS)
 
 
 def to_json(record: RunRecord) -> bytes:
-    """The record as the bytes of its file."""
+    """Return the bytes of the record's file."""
     return adapter_of(RunRecord).dump_json(record, indent=2)
 
 
 class NewerRecord(ValueError):
-    """Written by a later version, which this one cannot read."""
+    """The record was written by a newer version of this library."""
 
 
 def from_json(text: bytes) -> RunRecord:
-    """Read a record, also one that an earlier version has written.
+    """Read a record of this or an earlier version.
 
     Raises:
-        NewerRecord: A later version has written it.
-        ValueError: The bytes are not a record that this version knows, or a moment in it cannot be.
+        NewerRecord: A newer version wrote the record.
+        ValueError: The bytes are not a record, or a time in it is out of range.
     """
     record = _of_this_version(text) or _of_another_version(text)
     if record.schema_version != SCHEMA_VERSION:
         raise ValueError(f"schema_version is {record.schema_version}, not {SCHEMA_VERSION}")
     for moment in (record.started_at, record.heartbeat_at, record.finished_at, record.origin.planned_at):
         if moment is not None and (moment.tzinfo is None or moment.year not in _YEARS):
-            raise ValueError(f"{moment.isoformat()} is not a moment of a run")
+            raise ValueError(f"{moment.isoformat()} is out of range for a run")
     return record
 
 
 def _of_this_version(text: bytes) -> RunRecord | None:
-    """In one pass, as most are; None: of another version, damaged, or with numbers that JSON does not have."""
+    """Parse a record of this version in one pass; None for another version, damage, or numbers that are not JSON."""
     if b"NaN" in text or b"Infinity" in text:
         return None
     try:
@@ -262,7 +262,7 @@ def _of_this_version(text: bytes) -> RunRecord | None:
 
 
 def _of_another_version(text: bytes) -> RunRecord:
-    """Of any version, or the reason why it cannot be read."""
+    """Parse a record of any version, or raise the reason why it cannot be read."""
     from pydantic_core import from_json as parsed
 
     data = parsed(text, allow_inf_nan=False)
@@ -275,17 +275,17 @@ def _of_another_version(text: bytes) -> RunRecord:
 
 
 def started_at(run_id: str) -> datetime:
-    """When the run of that id began (UTC), to the second."""
+    """Return the start of the run with this id (UTC), to the second."""
     return datetime.strptime(run_id[:16], RUN_ID_MOMENT).replace(tzinfo=UTC)
 
 
 def utc_now() -> datetime:
-    """Now, in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 def adapter_of(kind: type[_T]) -> TypeAdapter[_T]:
-    """What reads and writes a class as JSON and checks it; pydantic makes it once, when it is needed."""
+    """Return the adapter that reads, validates and writes a class as JSON; created once, at first use."""
     return _adapter(kind)  # type: ignore[arg-type]  # mypy takes the class of a type variable for unhashable
 
 

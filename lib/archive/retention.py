@@ -1,6 +1,6 @@
-"""Which runs may go, and their removal: put on the chain first, so that it stays a whole story.
+"""Selects runs to prune and removes them; the chain records each removal first, so that it stays complete.
 
-An archive that cannot be read or written is `lib.errors.Unavailable`, in every call.
+Every call raises `lib.errors.Unavailable` if the archive cannot be read or written.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from lib.verdict.verdict import Verdict
 
 @dataclass(frozen=True)
 class Retention:
-    """How much is kept; a run goes only when both allow it.
+    """How many runs to keep; a run is removed only if both limits allow it.
 
     Attributes:
-        older_than: A run that started within that time stays; None: its age does not matter.
-        keep_last: So many runs of a runbook in an environment stay; None: their number does not matter.
+        older_than: Keep runs younger than this; None: no limit by age.
+        keep_last: Keep this many runs of each runbook in each environment; None: no limit by number.
 
     Raises:
         UserError: Neither is given.
@@ -38,14 +38,14 @@ class Retention:
             raise UserError("nothing selected; give --older-than-days, --keep-last or both")
 
     def removable(self, runs: Iterable[Run | DamagedRun], now: datetime) -> list[Run]:
-        """The runs that may go.
+        """Return the runs that can be removed.
 
-        Of a runbook in an environment the newest run, the last FAIL and the last PASS always
-        stay, and so does what is running or cannot be read.
+        The newest run, the last FAIL and the last PASS of each runbook in each environment are always
+        kept, as are runs that have not ended or cannot be read.
 
         Args:
-            runs: All of them, newest first.
-            now: From when age is counted (UTC).
+            runs: All runs, newest first.
+            now: The time from which age is counted (UTC).
         """
         groups = defaultdict(list)
         for run in runs:
@@ -68,12 +68,12 @@ _BEGUN_WITHIN = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Prunable:
-    """What may go: places of runs.
+    """Places of the runs to remove.
 
     Attributes:
-        old: They ended, and the retention allows it.
-        half_removed: Their removal was cut short.
-        never_began: They were killed before they had a record; there is only a folder or a mark.
+        old: Runs that have ended and exceed the retention.
+        half_removed: Runs whose removal was interrupted.
+        never_began: Runs killed before they had a record, which left only a folder or a mark.
     """
 
     old: tuple[str, ...]
@@ -81,7 +81,7 @@ class Prunable:
     never_began: tuple[str, ...]
 
     def remove(self, archive: Archive) -> None:
-        """Remove them."""
+        """Remove all of these runs."""
         for place in self.half_removed:
             delete_files(archive, place)
         for place in self.never_began:
@@ -92,11 +92,12 @@ class Prunable:
 
 
 def prunable(archive: Archive, retention: Retention | None, now: datetime) -> Prunable:
-    """What may go now.
+    """Return the runs that can be removed now.
 
     Args:
-        retention: Which of those that ended may; None: none.
-        now: The moment (UTC). Should the clock be ahead, age counts from the newest run's start.
+        archive: The archive.
+        retention: Selects runs that have ended; None: none of them.
+        now: The current time (UTC); if the clock is ahead, age counts from the newest run's start.
     """
     runs = archive.runs()
     now = min(now, max((run.record.started_at for run in runs if isinstance(run, Run)), default=now))
@@ -115,26 +116,26 @@ def prunable(archive: Archive, retention: Retention | None, now: datetime) -> Pr
 
 
 def _never_began(archive: Archive, place: str, now: datetime) -> bool:
-    """Whether nothing is there, and it was to begin so long ago that nobody is just making it."""
+    """Return whether the place is empty, and too old for a run that is just starting."""
     run_id = place.rsplit("/", 1)[-1]
     is_over = bool(RUN_ID.fullmatch(run_id)) and run_id < f"{now - _BEGUN_WITHIN:{RUN_ID_MOMENT}}"
     return is_over and not archive.store.children(place)
 
 
 def remove(archive: Archive, place: str) -> None:
-    """Remove a run; when that is cut short, `delete_files` ends it.
+    """Remove a run; if this is interrupted, `delete_files` completes it.
 
-    The chain is told first: files that go before it knows would be missing.
+    The chain records the removal first. Otherwise the deleted files would count as missing.
     """
     Chain(archive.store).append(Event.REMOVED, place, {})
     delete_files(archive, place)
 
 
 def delete_files(archive: Archive, place: str) -> None:
-    """Delete what a run left, its record last: readers in between still see what the run was."""
+    """Delete a run's files, its record last, so that readers can still identify the run meanwhile."""
     forget_unsealed(archive.store, place)
     archive.store.clear(f"{place}/{TABLES}")
-    # By name also where a killed runner came no further than a temporary file.
+    # Delete by name, too, because a killed runner may have left only a temporary file.
     names = {*archive.store.names(place), *(f"{place}/{name}" for name in (NOTEBOOK, REPORT, RECORD))}
     for name in sorted(names, key=lambda name: (name == f"{place}/{RECORD}", name)):
         archive.store.delete(name)

@@ -1,10 +1,10 @@
-"""Sealing: once a run has ended, the chain holds what its files are.
+"""Sealing: adds the fingerprints of a run's files to the chain once it has ended.
 
-A runner that was killed cannot do so; whoever runs next finds its run below ``_unsealed/``, puts
-it on record as abandoned and seals it in its place. Of several that find it at once, one does:
-whoever creates its claim below ``_closing/``; another only when that one has not for long.
+A killed runner cannot seal its run. The next runner finds the run below ``_unsealed/``, records it as
+abandoned and seals it. If several find it at the same time, the one that creates a claim below ``_closing/``
+does so; another takes over only when that claim has become old.
 
-An archive that cannot be read or written is `lib.errors.Unavailable`, in every call.
+Every call raises `lib.errors.Unavailable` if the archive cannot be read or written.
 """
 
 from __future__ import annotations
@@ -24,32 +24,32 @@ _CLOSED_WITHIN = timedelta(minutes=10)
 
 
 def seal(archive: Archive, place: str, event: Event = Event.SEALED) -> bool:
-    """Put the files of a run that has ended on the chain.
+    """Add the files of a run that has ended to the chain.
 
     Returns:
-        Whether they are; not when its record was removed meanwhile, or is not a file.
+        False if the run's record was removed meanwhile or is not a file.
 
     Raises:
-        Unavailable: The archive cannot be read or written; it stays unsealed.
+        Unavailable: The archive cannot be read or written; the run stays unsealed.
     """
     files = fingerprints(archive.store, place)
     if RECORD in files:
-        archive.store.sync(place)  # first: after a power loss the chain must not know what is not there
+        archive.store.sync(place)  # first, so that after a power loss the chain has no files that are lost
         Chain(archive.store).append(event, place, files)
     forget_unsealed(archive.store, place)
     return RECORD in files
 
 
 def forget_unsealed(store: Store, place: str) -> None:
-    """Of a run that is on the chain, or gone: there is nothing left to do."""
-    # In this order: whoever still claims it then sees that there is nothing left.
+    """Delete the marks of a run that is sealed or removed."""
+    # In this order, so that a process that still claims the run sees that nothing is left to do.
     store.delete(f"{UNSEALED}/{place}")
     for claim in store.children(f"{_CLOSING}/{place}"):
         store.delete(f"{_CLOSING}/{place}/{claim}")
 
 
 def lost_runs(archive: Archive, environment: str) -> Iterator[Run]:
-    """The environment's unsealed runs whose runner is gone, for the caller to archive as they are told, and to seal."""
+    """Yield the environment's unsealed runs whose runner is gone, for the caller to archive and seal."""
     now = utc_now()
     for place in unsealed_places(archive.store, environment):
         run = archive.read(place)
@@ -58,14 +58,14 @@ def lost_runs(archive: Archive, environment: str) -> Iterator[Run]:
         if not _is_claimed(archive.store, place, now):
             continue
         record = run.record
-        if Chain(archive.store).knows(place, record.started_at):  # its runner was killed right after it had sealed it
+        if Chain(archive.store).knows(place, record.started_at):  # its runner was killed right after sealing it
             forget_unsealed(archive.store, place)
             continue
         yield run if record.finished_at else Run(place, replace(record, finished_at=record.heartbeat_at))
 
 
 def _is_claimed(store: Store, place: str, now: datetime) -> bool:
-    """Whether it is for the caller to close this run."""
+    """Claim a run that has to be closed; return False if another process has claimed it."""
     folder = f"{_CLOSING}/{place}"
     last = max(map(int, filter(str.isdecimal, store.children(folder))), default=0)
     try:
@@ -74,27 +74,27 @@ def _is_claimed(store: Store, place: str, now: datetime) -> bool:
         if not store.create(f"{folder}/{last + 1}", now.isoformat().encode()):
             return False
         store.read(f"{UNSEALED}/{place}")
-    except FileNotFoundError:  # it was closed meanwhile
+    except FileNotFoundError:  # another process has closed it meanwhile
         forget_unsealed(store, place)
         return False
     return True
 
 
 def _moment(claim: bytes) -> datetime:
-    """When it was claimed (UTC); long ago when that cannot be read."""
+    """Return when a run was claimed (UTC); a time long ago if the claim cannot be read."""
     with suppress(ValueError, TypeError):
         return datetime.fromisoformat(claim.decode()).astimezone(UTC)
     return datetime.min.replace(tzinfo=UTC)
 
 
 def unsealed_places(store: Store, environment: str = "") -> list[str]:
-    """Where the runs are that have not been sealed yet."""
+    """Return the places of all unsealed runs."""
     names = store.names(f"{UNSEALED}/{environment}" if environment else UNSEALED)
     return sorted(name.removeprefix(f"{UNSEALED}/") for name in names)
 
 
 def fingerprints(store: Store, place: str) -> dict[str, Fingerprint]:
-    """What the run's files are, by their names in its folder; a pipe or the like is not one of them."""
+    """Return the fingerprints of the run's files by name in its folder, without pipes and the like."""
     found = {}
     for name in sorted(store.names(place)):
         with suppress(Unreadable):

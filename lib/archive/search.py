@@ -1,4 +1,4 @@
-"""Finding runs: by what they were, and by what stands in them."""
+"""Finds runs by their properties and by words in their results."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _AROUND_CHARS = 40
 
 @dataclass(frozen=True)
 class Selection:
-    """Which runs are meant; what is not set does not matter.
+    """Selects runs by the properties that are set.
 
     Attributes:
-        verdict: As it must be shown now.
-        since: First moment of the start (UTC).
-        until: First moment that is too late (UTC).
+        verdict: The verdict as shown now.
+        since: Earliest start (UTC), inclusive.
+        until: Latest start (UTC), exclusive.
         has_changed: Only runs that changed something, or may have.
     """
 
@@ -38,9 +38,9 @@ class Selection:
     def runs(
         self, archive: Archive, may_matter: Callable[[bytes], bool] = lambda _: True
     ) -> Iterator[Run | DamagedRun]:
-        """Those runs, newest first, each read when it is asked for, unless the bytes of its record do not matter.
+        """Yield the selected runs, newest first, reading each when it is needed and not ruled out by its bytes.
 
-        One that cannot be read is among them unless its verdict matters, or what it changed.
+        Unreadable runs are included unless `verdict` or `has_changed` is set.
         """
         folder = f"{self.environment}/{self.runbook}" if self.environment and self.runbook else self.environment
         for place in filter(self._may_be, archive.places(folder)):
@@ -73,14 +73,14 @@ _MOMENT = 16  # its length
 
 
 class Hit(NamedTuple):
-    """Where a word stands: the field of the record, such as ``headline`` or ``next step``, and the words around it."""
+    """A word found: the field of the record, such as ``headline`` or ``next step``, and the text around the word."""
 
     field: str
     text: str
 
 
 def searched(archive: Archive, selection: Selection, text: str, limit: int) -> tuple[list[tuple[Run, list[Hit]]], int]:
-    """The first runs in which every word stands, with where it stands; and how many were passed over as unreadable."""
+    """Return the first `limit` runs that contain every word, with the hits, and the number of unreadable runs."""
     found: list[tuple[Run, list[Hit]]] = []
     damaged = 0
     for run in selection.runs(archive, can_hold(text)):
@@ -94,10 +94,10 @@ def searched(archive: Archive, selection: Selection, text: str, limit: int) -> t
 
 
 def hits(record: RunRecord, text: str) -> list[Hit]:
-    """Where the words stand in what a run found; each has to stand somewhere, and case does not matter.
+    """Find words in a run's results, ignoring case; all of them must be there.
 
     Returns:
-        The first place of each word; empty when one of them is nowhere, or there are none.
+        The first hit of each word; empty if a word is missing or there are no words.
     """
     fields = list(_fields(record))
     patterns = [re.compile(as_written(word), re.IGNORECASE) for word in text.split()]

@@ -1,4 +1,4 @@
-"""The port of an archive's storage: a place of named byte strings, in a folder or in a bucket."""
+"""The port of an archive's storage: named byte strings in a folder or a bucket."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 
 from lib.errors import Unavailable
 
-MOST_BYTES = 256 * 2**20  # of one name: content is read whole
+MOST_BYTES = 256 * 2**20  # limit of one name, because content is read at once
 _MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".csv": "text/csv; charset=utf-8",
@@ -23,69 +23,69 @@ _MEDIA_TYPES = {
 
 
 class Unreadable(Unavailable):
-    """This one name cannot be read, now or later: a pipe, a folder, or too large. Others are not affected."""
+    """One name cannot be read, now or later, because it is a pipe, a folder or too large; others can."""
 
 
 class Store(Protocol):
-    """Byte strings by name; a name is ``a/b/c.json``.
+    """Byte strings by names such as ``a/b/c.json``.
 
-    A reader sees what was written whole, or as it was before. What cannot be reached, read or
-    written is `lib.errors.Unavailable`.
+    Readers see the old or the new content, never a part. Every call raises `lib.errors.Unavailable` if
+    the store cannot be reached, read or written.
     """
 
     def read(self, name: str) -> bytes:
-        """What is there under the name.
+        """Return the content of a name.
 
         Raises:
-            FileNotFoundError: Nothing is.
-            Unreadable: In a folder, something else than a file of at most `MOST_BYTES` is.
+            FileNotFoundError: The name does not exist.
+            Unreadable: In a folder, the name is not a file or is larger than `MOST_BYTES`.
         """
         ...
 
     def write(self, name: str, content: bytes, *, durable: bool = False) -> None:
-        """Put it there, in place of what was there before.
+        """Write the content of a name, replacing the old content.
 
         Args:
-            name: Where.
-            content: What.
-            durable: It is still there after a power loss once this returns, and until then what was
-                there before is. Else the name may be empty after one: for what can be made again.
+            name: The name.
+            content: The new content.
+            durable: Once this returns, the content survives a power loss, and until then the old content does.
+                Otherwise the name may be empty after a power loss; use that for what can be regenerated.
         """
         ...
 
     def create(self, name: str, content: bytes) -> bool:
-        """Put it there unless something is there already; durable, as in `write`.
+        """Create a name that does not exist yet; durable, as in `write`.
 
         Returns:
-            Whether it was; of many that try at once, on any machine, one gets True.
+            Whether it was created; if many try at the same time, on any machine, exactly one gets True.
         """
         ...
 
     def sync(self, folder: str) -> None:
-        """Make durable everything below a folder, including what other processes wrote."""
+        """Make everything below a folder durable, including what other processes wrote."""
         ...
 
     def delete(self, name: str) -> None:
-        """Remove it; no error when nothing is there."""
+        """Delete a name; no error if it does not exist."""
         ...
 
     def clear(self, folder: str) -> None:
-        """Remove every name below a folder that nobody writes to any more, and what a killed writer left there."""
+        """Delete every name below a folder that is no longer written to, including leftovers of killed writers."""
         ...
 
     def children(self, folder: str = "") -> list[str]:
-        """The last parts of the names and folders directly below a folder, sorted; empty when there is none."""
+        """Return the last parts of the names and folders directly below a folder, sorted; empty if there are none."""
         ...
 
     def names(self, folder: str = "") -> Iterator[str]:
-        """Every name below a folder, in no order."""
+        """Yield every name below a folder, in no particular order."""
         ...
 
     def address(self, name: str = "") -> str:
-        """Where it is, for people: a path or a URL."""
+        """Return the path or URL of a name, for people."""
         ...
 
 
 def media_type(name: str) -> str:
-    """What a browser has to know of a name to show it, by its ending; mere bytes for one that no archive has."""
+    """Return the content type of a name by its ending; plain bytes for endings that no archive uses."""
     return _MEDIA_TYPES.get(PurePosixPath(name).suffix, "application/octet-stream")

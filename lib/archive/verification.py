@@ -1,6 +1,6 @@
-"""Whether the archive still holds what the chain says: no file altered, lost or slipped in, no entry cut out.
+"""Verifies the archive against its chain: no file altered, lost or added, no entry removed.
 
-An archive that cannot be listed, or whose chain cannot be read, is `lib.errors.Unavailable`, in every call.
+Every call raises `lib.errors.Unavailable` if the archive cannot be listed or its chain cannot be read.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from lib.archive.record import RunRecord, RunStatus, utc_now
 from lib.archive.sealing import seal, unsealed_places
 from lib.errors import Unavailable
 from lib.verdict.verdict import Verdict, worst
+from lib.words.nouns import counted
 
 
 class FaultKind(StrEnum):
-    """What is not as the chain says, or cannot be told."""
+    """How a run or the chain differs from what the chain records, or why that is unknown."""
 
     CHAIN = "chain"
     TORN = "torn"
@@ -34,15 +35,15 @@ class FaultKind(StrEnum):
 
 
 _TORN = (
-    "entry {} is torn, as by a power loss; runbook runs verify --mend records that, "
-    "and --adopt then puts its run on the chain once more"
+    "entry {} is torn, as after a power loss; record that with runbook runs verify --mend, "
+    "then add its run to the chain again with --adopt"
 )
 _UNKNOWN = (FaultKind.UNSEALED, FaultKind.UNREAD)
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One of them, about the run at `place`, which is empty for the chain itself."""
+    """A fault of the run at `place`, or of the chain itself if `place` is empty."""
 
     kind: FaultKind
     place: str
@@ -51,14 +52,14 @@ class Fault:
 
 @dataclass(frozen=True)
 class Verification:
-    """What was found.
+    """The result of a verification.
 
     Attributes:
-        head: Of the chain; to be noted elsewhere.
-        unchanged: How many runs are what the chain says.
-        running: How many runs have not ended, or are just being sealed.
-        removed: How many runs the chain knows to have been removed.
-        mended: Entries that were torn, and since when the chain says so; a line each.
+        head: Head of the chain, to be noted elsewhere.
+        unchanged: Number of runs that match the chain.
+        running: Number of runs that have not ended or are being sealed.
+        removed: Number of runs removed according to the chain.
+        mended: Torn entries and when the chain recorded that, one line each.
     """
 
     head: Head
@@ -70,30 +71,31 @@ class Verification:
 
     @property
     def verdict(self) -> Verdict:
-        """FAIL: something is not as it was sealed; UNKNOWN: something could not be told."""
+        """FAIL if anything differs from what was sealed; UNKNOWN if anything could not be verified."""
         return worst([Verdict.PASS, *(Verdict.UNKNOWN if f.kind in _UNKNOWN else Verdict.FAIL for f in self.faults)])
 
     @property
     def exit_code(self) -> int:
-        """0 all is as it was sealed, 1 something is not, 3 something could not be told."""
+        """0 if everything is as sealed, 1 if something differs, 3 if something could not be verified."""
         return self.verdict.exit_code
 
 
 def verify(archive: Archive, *, place: str = "", noted_head: str = "") -> Verification:
-    """Hold every file of every run to the chain, and the chain to itself.
+    """Compare every file of every run with the chain, and check the chain itself.
 
     Args:
-        place: Of the one run that is looked at; by default all are.
-        noted_head: SHA-256 of a head that was noted earlier: the chain still has to hold it.
+        archive: The archive.
+        place: Place of the only run to verify; by default all are verified.
+        noted_head: SHA-256 of a head noted earlier, which the chain must still contain.
     """
-    # In this order: of a run that ends meanwhile the chain then knows more, never less.
+    # In this order, so that for a run that ends meanwhile the chain has more than the list, never less.
     unsealed = set(unsealed_places(archive.store))
     found = _names_by_place(archive, place)
     links = Chain(archive.store).read()
     faults = [Fault(FaultKind.CHAIN, "", text) for text in links.faults]
     faults += [Fault(FaultKind.TORN, "", _TORN.format(sequence)) for sequence in links.torn]
     if noted_head and noted_head not in links.hashes:
-        cut = f"no entry has the noted hash {noted_head:.64}: its end was cut off, or it was written anew"
+        cut = f"no entry has the noted hash {noted_head:.64}: the chain was truncated or rewritten"
         faults.append(Fault(FaultKind.CHAIN, "", cut))
     entries = defaultdict(list)
     for entry in links.entries:
@@ -115,10 +117,10 @@ def verify(archive: Archive, *, place: str = "", noted_head: str = "") -> Verifi
 
 
 def adopt(archive: Archive, faults: Sequence[Fault]) -> list[str]:
-    """Put runs that are not on the chain on it, as they are now; the chain says that they were adopted.
+    """Add runs that are not on the chain in their present state; the chain records them as adopted.
 
     Returns:
-        The places of those runs; one whose record cannot be read stays a fault.
+        The places of the adopted runs; a run whose record cannot be read stays a fault.
     """
     places = [fault.place for fault in faults if fault.kind is FaultKind.NOT_ON_CHAIN]
     return [place for place in places if seal(archive, place, Event.ADOPTED)]
@@ -126,7 +128,7 @@ def adopt(archive: Archive, faults: Sequence[Fault]) -> list[str]:
 
 @dataclass(frozen=True)
 class _Look:
-    """One run, held to its entries."""
+    """The result for one run."""
 
     faults: tuple[Fault, ...]
     is_running: bool = False
@@ -134,62 +136,62 @@ class _Look:
 
 
 def _look(archive: Archive, place: str, names: set[str], entries: Sequence[Entry], *, is_unsealed: bool) -> _Look:
-    told, rewritten = _what_holds(place, entries)
-    if told is None:
-        return _not_told(archive, place, is_unsealed=is_unsealed)
-    if told.event is Event.REMOVED:
+    first, rewritten = _what_holds(place, entries)
+    if first is None:
+        return _not_on_chain(archive, place, is_unsealed=is_unsealed)
+    if first.event is Event.REMOVED:
         return _Look((*rewritten, *_remains(archive, place, names)), is_removed=True)
-    changed = (fault for name in sorted({*names, *told.files}) for fault in _of_file(archive, place, name, told))
+    changed = (fault for name in sorted({*names, *first.files}) for fault in _of_file(archive, place, name, first))
     return _Look((*rewritten, *changed))
 
 
 def _what_holds(place: str, entries: Sequence[Entry]) -> tuple[Entry | None, tuple[Fault, ...]]:
-    """The entry that counts: the first one, until the run is removed. A later one that differs is a fault."""
-    told: Entry | None = None
+    """Return the entry that counts, the first one until a removal; a later one that differs is a fault."""
+    first: Entry | None = None
     rewritten = []
     for entry in entries:
-        if told is None or entry.event is Event.REMOVED:
-            told = entry
-        elif entry.files != told.files:
+        if first is None or entry.event is Event.REMOVED:
+            first = entry
+        elif entry.files != first.files:
             text = (
-                f"entry {entry.sequence} ({entry.event}) differs from entry {told.sequence} ({told.event}), which "
-                "counts: its runner went on after it was taken for dead, or somebody has rewritten the run"
+                f"entry {entry.sequence} ({entry.event}) differs from entry {first.sequence} ({first.event}), which "
+                "counts: its runner continued after it was declared dead, or someone rewrote the run"
             )
             rewritten.append(Fault(FaultKind.REWRITTEN, place, text))
-    return told, tuple(rewritten)
+    return first, tuple(rewritten)
 
 
-def _not_told(archive: Archive, place: str, *, is_unsealed: bool) -> _Look:
-    """A run that the chain does not know."""
+def _not_on_chain(archive: Archive, place: str, *, is_unsealed: bool) -> _Look:
+    """Judge a run that is not on the chain."""
     run = archive.read(place)
     if isinstance(run, Run) and _still_runs(run.record, is_unsealed=is_unsealed):
         return _Look((), is_running=True)
     if not is_unsealed:
         kind = FaultKind.NOT_ON_CHAIN
-        text = "the chain does not know it: it was put here by something else, or the chain's end was cut off"
+        text = "it is not on the chain: something else put it here, or the chain was truncated"
     elif isinstance(run, DamagedRun) and run.is_newer:
-        kind, text = FaultKind.UNREAD, f"whether it goes on is not known: {run.reason}"
+        kind, text = FaultKind.UNREAD, f"unknown whether it still runs: {run.reason}"
     else:
         kind = FaultKind.UNSEALED
-        text = "its runner was killed before it could seal it; the environment's next run does that"
+        text = "its runner was killed before sealing it; the environment's next run will seal it"
     return _Look((Fault(kind, place, text),))
 
 
 def _still_runs(record: RunRecord, *, is_unsealed: bool) -> bool:
-    """Or has ended just now, and is about to be sealed."""
+    """Return whether the run still runs, or has just ended and is about to be sealed."""
     return record.status is RunStatus.RUNNING or (is_unsealed and not record.is_silent(utc_now()))
 
 
 def _remains(archive: Archive, place: str, names: set[str]) -> Iterator[Fault]:
     if names and (left := list(archive.store.names(place))):
-        text = f"it was removed, but for {len(left)} of its files; runbook runs prune --apply ends that"
+        text = f"its removal left {counted(len(left), 'file')}; complete it with runbook runs prune --apply"
         yield Fault(FaultKind.HALF_REMOVED, place, text)
 
 
 def _of_file(archive: Archive, place: str, name: str, sealed: Entry) -> Iterator[Fault]:
     expected = sealed.files.get(name)
     if expected is None:
-        yield Fault(FaultKind.UNEXPECTED, place, f"{name} was not there when it was sealed")
+        yield Fault(FaultKind.UNEXPECTED, place, f"{name} was added after it was sealed")
         return
     try:
         content = archive.store.read(f"{place}/{name}")
@@ -200,8 +202,8 @@ def _of_file(archive: Archive, place: str, name: str, sealed: Entry) -> Iterator
     else:
         if Fingerprint.of(content) != expected:
             size = f"{len(content)} bytes instead of {expected.size}"
-            told = size if len(content) != expected.size else "other content of the same size"
-            yield Fault(FaultKind.ALTERED, place, f"{name} was altered: {told}")
+            how = size if len(content) != expected.size else "other content of the same size"
+            yield Fault(FaultKind.ALTERED, place, f"{name} was altered: {how}")
 
 
 def _names_by_place(archive: Archive, folder: str) -> defaultdict[str, set[str]]:

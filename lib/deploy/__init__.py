@@ -1,1 +1,1 @@
-"""The schedule on engines that others keep running: Cloud Run with Cloud Scheduler, and Airflow."""
+"""Deploys the schedule to other engines: Cloud Run with Cloud Scheduler, and Airflow."""

@@ -1,7 +1,7 @@
-"""The schedule as Airflow DAGs: one self-contained file for a folder of DAGs.
+"""The schedule as Airflow DAGs: one self-contained file for a DAG folder.
 
-Not by Airflow's papermill operator: it would run the notebooks in Airflow's own
-environment, check no parameter, keep no record, and take a FAIL verdict for success.
+Airflow's papermill operator is not used: it would run notebooks in Airflow's own environment, without
+checking parameters or keeping records, and treat a FAIL verdict as success.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from lib.runbooks.parameters import assignment_words
 from lib.schedule.settings import Entry
 
 _TEMPLATE = Path(__file__).with_name("airflow_dags.py.template")
-# An Airflow end date is included.
+# An end date in Airflow is inclusive.
 _INSTANT = timedelta(microseconds=1)
 
 
 def dag_file(entries: Sequence[Entry], command: str) -> str:
-    """The Python of a file with a DAG for each entry.
+    """Return the Python code of a file with a DAG for each entry.
 
     Args:
-        entries: What is scheduled, see `lib.deploy.entries`.
-        command: The program that a worker calls, ``runbook``: a name on its path, or a path.
+        entries: The scheduled entries; see `lib.deploy.entries`.
+        command: The ``runbook`` program for workers: a name on their path, or a path.
 
     Raises:
-        UserError: An engine would not understand when an entry is due.
+        UserError: Not every engine understands the cron expression of an entry.
     """
     head, rest = _TEMPLATE.read_text(encoding="utf-8").split("{{command}}")
     middle, tail = rest.split("{{entries}}")
-    # Literals only: whatever a name or a value holds, it stays data.
+    # Only literals, so that names and values stay data whatever they contain.
     dags = pformat([_dag(entry) for entry in entries], sort_dicts=False, width=100, compact=True)
     return f"{head}{command!r}{middle}{dags}{tail}"
 
 
 def _dag(entry: Entry) -> dict[str, Any]:
-    # Without days, they are the first and the last moment there is, which Airflow cannot count from.
+    # Without days the window is from the minimum to the maximum datetime, which Airflow cannot handle.
     first, until = entry.window if entry.window and entry.days_since_deploy else (None, None)
     return {
         "dag_id": f"runbook_{entry.name}",

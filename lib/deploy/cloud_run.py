@@ -1,7 +1,7 @@
-"""Runbooks as Cloud Run jobs, started by Cloud Scheduler: Google's own messages, filled in.
+"""Runbooks as Cloud Run jobs started by Cloud Scheduler, as messages of Google's own API.
 
-A message has no field that the API does not know, and no secret: a container gets
-its secrets from Secret Manager, by name.
+Messages have no field that the API does not know, and no secrets: containers get their secrets from Secret
+Manager, by name.
 
 https://cloud.google.com/run/docs/reference/rest/v2/projects.locations.jobs
 https://cloud.google.com/scheduler/docs/reference/rest/v1/projects.locations.jobs
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from google.cloud import run_v2, scheduler_v1
 
 LONGEST_TASK_SECONDS = 7 * 86_400
-"""Cloud Run stops a task after that, whatever its settings say."""
+"""Cloud Run stops every task after this time, whatever its settings."""
 
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
-# One kernel with pandas and a few plots; the container's disk is memory too.
+# Enough for one kernel with pandas and a few plots; the container's disk is in memory, too.
 _RESOURCES = {"cpu": "1", "memory": "2Gi"}
 
 _PROJECT = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]", re.ASCII)
@@ -40,16 +40,16 @@ _LABEL = re.compile(r"[a-z0-9_-]{1,63}", re.ASCII)
 
 @dataclass(frozen=True)
 class Target:
-    """Where jobs run, from which image, and as which account.
+    """Project, image, archive and account of the jobs.
 
     Attributes:
-        environment: Names the project, the region and the notification channels.
-        image: The container image, as it was pushed.
-        outputs: The archive, ``gs://bucket/prefix``: a container's disk ends with it.
-        service_account: E-mail address of the account that the jobs run as, and that starts them.
+        environment: The environment with the project, region and notification channels.
+        image: The container image, as pushed.
+        outputs: The archive, ``gs://bucket/prefix``, because a container's disk is lost with it.
+        service_account: E-mail address of the account that starts and runs the jobs.
 
     Raises:
-        UserError: Cloud Run would refuse one of them.
+        UserError: Cloud Run would refuse a value.
     """
 
     environment: Environment
@@ -60,8 +60,8 @@ class Target:
     def __post_init__(self) -> None:
         if self.environment.platform != "google":
             raise UserError(
-                f"environment {self.environment.name} is {self.environment.platform}: its state is on this machine, "
-                "where no Cloud Run job sees it; name one whose platform is google"
+                f"environment {self.environment.name} has the platform {self.environment.platform}: Cloud Run jobs "
+                "cannot access its state on this machine; use an environment with the platform google"
             )
         _check(_PROJECT, self.environment.project_id, "project_id", "a Google Cloud project's id")
         _check(_REGION, self.environment.region, "region", "a region such as europe-west1")
@@ -75,10 +75,10 @@ class Target:
 
 
 def job_name(kind: str, name: str) -> str:
-    """``KIND-NAME``, as a job can be called.
+    """Return the job name ``KIND-NAME``.
 
     Raises:
-        UserError: Cloud Run takes no such name.
+        UserError: Cloud Run does not allow the name.
     """
     called = f"{kind}-{name}".replace("_", "-")
     _check(_JOB, called, "the job's name", "a name of at most 63 lower-case letters, digits and hyphens")
@@ -94,24 +94,25 @@ def job(
     labels: Mapping[str, str],
     tasks: int = 1,
 ) -> run_v2.Job:
-    """The job that calls ``runbook`` with the arguments.
+    """Return the job that calls ``runbook`` with the arguments.
 
-    Cloud Run itself does not retry: it cannot distinguish a FAIL verdict, which another
-    attempt would repeat, from a run that could not look. `runbook schedule once` can.
+    Retries of Cloud Run are off, because it cannot distinguish a FAIL verdict, which a retry would repeat, from a
+    run that could not read its sources. `runbook schedule once` retries.
 
     Args:
-        name: See `job_name`.
+        target: Project, image, archive and account of the job.
+        name: The job's name; see `job_name`.
         arguments: The command line after ``runbook``.
-        timeout_seconds: Of each task, in seconds.
-        tasks: How many containers share the work, all at once.
+        timeout_seconds: Time limit of each task, in seconds.
+        tasks: Number of containers that share the work in parallel.
 
     Raises:
-        UserError: Cloud Run does not take it.
+        UserError: Cloud Run would refuse the job.
     """
     from google.cloud import run_v2
 
     if timeout_seconds > LONGEST_TASK_SECONDS:
-        raise UserError(f"{name} may take {timeout_seconds:,.0f} s; Cloud Run ends a task after a week's seconds")
+        raise UserError(f"{name} has a timeout of {timeout_seconds:,.0f} s; Cloud Run stops every task after a week")
     for label, value in labels.items():
         _check(_LABEL, value, f"label {label}", "at most 63 lower-case letters, digits, hyphens and underscores")
     container = run_v2.Container(
@@ -131,16 +132,19 @@ def job(
 
 
 def trigger(target: Target, name: str, *, cron: str, timezone: str, description: str) -> scheduler_v1.Job:
-    """The Cloud Scheduler job that starts the Cloud Run job of that name.
+    """Return the Cloud Scheduler job that starts the Cloud Run job of this name.
 
-    It repeats a call that was not answered; a job started twice finds its firing claimed.
+    Cloud Scheduler repeats calls without a response; a job that is started twice finds its firing claimed.
 
     Args:
-        name: See `job_name`.
-        timezone: The zone of `cron`.
+        target: Project and account of the job.
+        name: The job's name; see `job_name`.
+        cron: The cron expression.
+        timezone: Time zone of `cron`.
+        description: Description for people.
 
     Raises:
-        UserError: Cloud Scheduler does not read such an expression.
+        UserError: Cloud Scheduler does not understand the expression.
     """
     from google.cloud import scheduler_v1
 
@@ -164,7 +168,7 @@ def trigger(target: Target, name: str, *, cron: str, timezone: str, description:
 def _environment_variables(target: Target) -> list[run_v2.EnvVar]:
     from google.cloud import run_v2
 
-    # A secret is called what the variable is called that a notification's address is read from.
+    # Each secret has the name of the variable that contains a notification's address.
     secrets = dict.fromkeys(channel.variable for channel in target.environment.notifications.channels)
     variables = [run_v2.EnvVar(name="RUNBOOK_OUTPUTS", value=target.outputs)]
     for name in secrets:

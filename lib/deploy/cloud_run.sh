@@ -1,11 +1,11 @@
-# Lets an API have a message. gcloud has no command that takes the API's own.
+# Sends a message to an API. gcloud has no command that accepts the API's own messages.
 call() { # METHOD URL FILE
     token=$(gcloud auth print-access-token) || return 1
     answer=$(curl --silent --show-error --fail-with-body --request "$1" --data @"$3" \
         --header 'Content-Type: application/json' --header "Authorization: Bearer $token" "$2") || refused
 }
 
-# Creates or updates a job, and waits until that is done: started before, it would run as it was.
+# Creates or updates a job and waits until that is done: a job started earlier would run its old version.
 apply() { # URL FILE
     call PATCH "$1" "$2" || return 1
     operation=$(printf %s "$answer" | grep -o 'projects/[^"]*/operations/[^"]*') || refused || return 1

@@ -1,6 +1,6 @@
-"""What is deployed to Cloud Run: a job for each entry of the schedule, or one for a backfill; as files, and commands.
+"""Deployments to Cloud Run: a job for each schedule entry, or one for a backfill.
 
-The files are to be looked at, and the commands apply them.
+They are written as files to review, with commands that apply them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _FUNCTIONS = Path(__file__).with_name("cloud_run.sh")
 
 @dataclass(frozen=True)
 class Deployment:
-    """A Cloud Run job, and what starts it; without a trigger it is started by hand."""
+    """A Cloud Run job and its trigger; without a trigger it is started by hand."""
 
     job: run_v2.Job
     trigger: scheduler_v1.Job | None = None
@@ -41,10 +41,10 @@ class Deployment:
 
 
 def write_files(deployments: Sequence[Deployment], folder: Path) -> None:
-    """Write ``NAME.job.json`` and ``NAME.trigger.json`` of each: the API's own messages.
+    """Write ``NAME.job.json`` and ``NAME.trigger.json`` for each deployment: the API's own messages.
 
     Raises:
-        UserError: They cannot be written.
+        UserError: The files cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,7 @@ def write_files(deployments: Sequence[Deployment], folder: Path) -> None:
 
 
 def commands(deployments: Sequence[Deployment], folder: Path, target: Target) -> Iterator[str]:
-    """The lines of a shell script that creates or updates all of them, and starts what has no trigger."""
+    """Yield the lines of a shell script that creates or updates the jobs, and starts those without a trigger."""
     yield _FUNCTIONS.read_text(encoding="utf-8")
     for deployment in deployments:
         job = _quoted(f"{_RUN}/{deployment.job.name}?allowMissing=true")
@@ -79,7 +79,7 @@ def commands(deployments: Sequence[Deployment], folder: Path, target: Target) ->
 
 
 def _json(message: Any) -> str:
-    # Zero retries is not the default: where the field is absent, Cloud Run tries three times.
+    # Zero retries must be explicit: without the field, Cloud Run retries three times.
     text: str = type(message).to_json(
         message,
         use_integers_for_enums=False,
@@ -98,24 +98,24 @@ def _quoted(text: object) -> str:
     return shlex.quote(str(text))
 
 
-# What a run needs beside its own time: a container's start, its stop in good order, its report.
+# Time that a run needs in addition: to start the container, stop cleanly and write its report.
 _OVERHEAD_SECONDS = 300
 
 
 def scheduled(target: Target, entries: Sequence[Entry]) -> list[Deployment]:
-    """A job for each entry that runs what is due of it, and what starts it by the entry's cron.
+    """Return a job for each entry, with a trigger by the entry's cron expression.
 
-    A job cannot learn from Cloud Scheduler which moment it was started for, so the job looks at the
-    schedule itself: a firing that came late or twice is then run once, for the right moment.
+    Cloud Scheduler does not pass on the planned time. The job therefore reads the schedule itself and runs
+    what is due, so that a firing that is late or repeated runs once, for the right time.
 
     Raises:
-        UserError: Cloud Run or Cloud Scheduler would not take an entry.
+        UserError: Cloud Run or Cloud Scheduler would refuse an entry.
     """
     deployments = [_scheduled(target, entry) for entry in entries]
     names = [deployment.name for deployment in deployments]
     for name in names:
         if names.count(name) > 1:
-            raise UserError(f"two entries of the schedule would both be the job {name}: rename one")
+            raise UserError(f"two schedule entries would have the same job name {name}; rename one of them")
     return deployments
 
 
@@ -128,16 +128,16 @@ def over_dates(
     tasks: int,
     timeout_seconds: float,
 ) -> Deployment:
-    """A job whose tasks share the dates of a backfill; each runs its own, one after another.
+    """Return a job whose tasks share the dates of a backfill; each task runs its dates one after another.
 
     Args:
-        over: Over which dates, see `lib.runbooks.backfill.DateSeries`.
+        over: The dates; see `lib.runbooks.backfill.DateSeries`.
         parameters: The other parameters, as text.
-        tasks: How many containers work at once, at most.
-        timeout_seconds: Of each run.
+        tasks: Maximum number of containers in parallel.
+        timeout_seconds: Time limit of each run, in seconds.
 
     Raises:
-        UserError: A parameter does not fit, or Cloud Run does not take it.
+        UserError: A parameter is not valid, or Cloud Run would refuse the job.
     """
     series = DateSeries.parse(over, runbook)
     ensure_fit(runbook, series, parameters, target.environment.name)
@@ -166,7 +166,7 @@ def _scheduled(target: Target, entry: Entry) -> Deployment:
         job(
             target,
             name,
-            # Cloud Run kills a task ten seconds after SIGTERM: its run has to hear of it at once.
+            # Cloud Run kills a task ten seconds after SIGTERM, so the run must receive the signal at once.
             ["schedule", "once", "--entry", entry.name, "--stop-grace-seconds", "0"],
             timeout_seconds=ceil(
                 attempts * (entry.timeout_seconds + _OVERHEAD_SECONDS) + entry.retries * entry.retry_delay_seconds

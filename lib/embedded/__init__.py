@@ -1,4 +1,4 @@
-"""Adapters of one machine: DuckDB, SQLite and files below a state folder."""
+"""Adapters for one machine: DuckDB, SQLite and files in a state folder."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def adapters_of(environment: Environment, home: Callable[[], Path], budget: ReadBudget | None, /) -> EmbeddedAdapters:
-    """Every port's side of it."""
+    """Return the embedded adapter of each port."""
     from lib.embedded.adapters import EmbeddedAdapters
 
     return EmbeddedAdapters(home(), environment, only_looks=budget is not None)
 
 
 def run_lock_store(_environment: Environment, home: Callable[[], Path], /) -> LockStore:
-    """Where scheduled runs keep each other out."""
+    """Return the store of the leases that keep scheduled runs from overlapping."""
     from lib.embedded.sqlite_locks import SqliteLockStore
 
     return SqliteLockStore(home() / "run_locks.sqlite")

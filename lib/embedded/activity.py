@@ -1,4 +1,4 @@
-"""What the embedded warehouse does: its marked transactions, and how a table is stored."""
+"""Running transactions of the embedded warehouse, and the layout of its tables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lib.words.brief import brief
 
 
 class LocalActivity:
-    """A `WarehouseActivity` of one DuckDB file. A transaction that has ended is remembered by the ledger only."""
+    """A `WarehouseActivity` for one DuckDB file. Only the ledger records transactions that have ended."""
 
     has_queue = False
 

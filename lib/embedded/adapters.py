@@ -1,4 +1,4 @@
-"""The embedded platform: everything below one folder, nothing to start or pay for."""
+"""The embedded platform: everything in one folder, with no servers and no costs."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from lib.ports.jobs import QueryCost
 
 
-# What the demo's empty warehouse starts with: the columns that matter. A live table has about a hundred, and they are
-# read, never assumed.
+# The columns that the demo's empty warehouse starts with. A live table has about a hundred, which are read from
+# the warehouse and never assumed.
 MAIN_TABLE = (
     Column("prediction_id", "STRING"),
     Column("game_id", "STRING"),
@@ -49,12 +49,13 @@ _WORKERS_LOGGER = "lib.consolidation.staging"
 class EmbeddedAdapters:
     """Adapters over ``warehouse.duckdb``, ``locks.sqlite``, ``logs/`` and ``deployment.json``.
 
-    What this process does is logged as the service would log it that does it: the worker
-    writes staging tables, the coordinator does all else.
+    This process logs as the services would: as the worker when it writes staging tables, otherwise as the
+    coordinator.
 
     Args:
         home: The folder (see `lib.places.home`).
-        only_looks: Log nothing, and do not make the demo's empty table where it is missing.
+        environment: The environment's settings.
+        only_looks: Log nothing, and do not create the demo's empty table.
     """
 
     __repr__ = brief()
@@ -73,19 +74,19 @@ class EmbeddedAdapters:
     @cached_property
     def warehouse(self) -> DuckdbWarehouse:
         warehouse, spec = self._unopened, self._environment.table_spec
-        # A table with other columns is its owner's to make.
+        # A table with other columns is created by its owner.
         if not self._only_looks and not spec_faults(spec, MAIN_TABLE):
             warehouse.create_table(spec.table, MAIN_TABLE)
         return warehouse
 
     @property
     def metered_warehouse(self) -> DuckdbWarehouse:
-        """Reading costs nothing here, so nothing is held back."""
+        """The same warehouse: reading is free here, so there is no limit."""
         return self.warehouse
 
     @property
     def query_costs(self) -> Sequence[QueryCost]:
-        """Of this process, without bytes; those of a consolidation in the same process count too."""
+        """All queries of this process, those of consolidations included, without their bytes."""
         return self._unopened.costs
 
     @cached_property
@@ -110,7 +111,7 @@ class EmbeddedAdapters:
 
     @cached_property
     def other_lock_stores(self) -> Mapping[str, LockStore]:
-        """Only the consolidations have locks here."""
+        """None: only consolidations have locks here."""
         return {}
 
     @cached_property
@@ -148,7 +149,7 @@ class EmbeddedAdapters:
 
 
 def _log_to(home: Path, environment: Environment) -> None:
-    """Log below this folder from now on, and no longer below that of an earlier platform."""
+    """Log to this folder from now on, instead of the folder of an earlier platform."""
     library = logging.getLogger("lib")
     library.setLevel(logging.INFO)
     for handler in [handler for handler in library.handlers if isinstance(handler, JsonLinesHandler)]:

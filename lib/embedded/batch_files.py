@@ -1,7 +1,7 @@
-"""The coordinator's documents of its batches as JSON below the state folder, as a program or an operator exports them.
+"""The coordinator's batch documents as JSON files in the state folder, exported by a program or an operator.
 
-A file holds one document, a list of them, or an object with a document by the name of its batch. A document says its
-``batch_id``, unless the object or the file's name does, and may hold the documents of its items under ``completions``:
+A file holds one document, a list of documents, or an object that maps batch ids to documents. A document has a
+``batch_id``, unless its key or the file's name gives it, and may have the documents of its items in ``completions``:
 
     {"batch_2026-01-17_1768650000": {"game_date": "2026-01-17", "expected_players": ["a", "b"], "completed_count": 1,
      "completions": {"a": {"completed_at": "2026-01-18T02:40:00Z"}}}}
@@ -80,7 +80,7 @@ def _content(path: Path) -> Any:
 
 
 def _documents(path: Path, content: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The documents of a file with their names."""
+    """Yield the documents of a file with their names."""
     if isinstance(content, dict) and content.keys().isdisjoint({"batch_id", *FIELDS}):
         named = [(name, document) for name, document in content.items()]
     else:
@@ -88,7 +88,7 @@ def _documents(path: Path, content: Any) -> Iterator[tuple[str, Mapping[str, Any
         named = [(path.stem, document) for document in listed]
     for name, document in named:
         if not isinstance(document, dict):
-            raise SourceUnavailable(f"{path} holds something that is not the document of a batch: {document!r:.60}")
+            raise SourceUnavailable(f"{path} contains something other than a batch document: {document!r:.60}")
         own = document.get("batch_id")
         yield (own if isinstance(own, str) and own else name), document
 

@@ -1,8 +1,8 @@
-"""Values bound in DuckDB's statements, without pandas.
+"""Binds values in DuckDB statements without importing pandas.
 
-DuckDB compares each value with pandas' `NaT` and, where pandas is not loaded yet, imports it for
-that: half a second, which is more than half of what a command takes. A value cannot be pandas'
-before pandas is loaded, so DuckDB is shown none.
+DuckDB compares each value with pandas' `NaT`, and imports pandas for that if it is not loaded. This takes half
+a second, more than half the time of a command. While pandas is not loaded no value can come from it,
+so this module hides pandas from DuckDB.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import duckdb
 
 
 class _NoPandas(MetaPathFinder):
-    """Finds no pandas while a value is bound in this thread; elsewhere it is found as ever."""
+    """Hides pandas while this thread binds values; other threads still find it."""
 
     def __init__(self) -> None:
         self.here = threading.local()
@@ -32,7 +32,7 @@ sys.meta_path.insert(0, _NO_PANDAS)
 
 
 def run(connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
-    """Execute a statement of DuckDB's SQL with these values; the connection has its result."""
+    """Execute a DuckDB statement with these values and return the connection with its result."""
     _NO_PANDAS.here.binding = True
     try:
         return connection.execute(sql, dict(values))

@@ -1,4 +1,4 @@
-"""What an operator types on the embedded platform: commands of ``runbook``, since there is nothing else to ask."""
+"""Commands for operators on the embedded platform, which are all ``runbook`` commands."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lib.verdict.check import Looking
 
 
 class EmbeddedCommands(Commands):
-    """Commands over the folder of one environment."""
+    """Commands for the folder of one environment."""
 
     def list_roles(self, service_account: str) -> Looking:
         return self.run("deploy_verify")
@@ -30,7 +30,7 @@ class EmbeddedCommands(Commands):
         return self.run("rollback")
 
     def ask_health(self, url: str, *, with_token: bool = False) -> Looking:
-        """The services answer only while a runbook asks."""
+        """Return a command that runs a runbook: the services respond only while one runs."""
         return self.run("deploy_verify")
 
     def read_logs(self, service: str) -> Looking:

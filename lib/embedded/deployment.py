@@ -1,7 +1,7 @@
-"""What is deployed on the embedded platform: the stand-in for Cloud Run and IAM.
+"""The deployment of the embedded platform, in place of Cloud Run and IAM.
 
-It is a value in ``deployment.json``; without that file both services are healthy.
-The simulation stages a bad deployment by saving another value:
+It is stored in ``deployment.json``; without that file, both services are healthy.
+The simulation stages a bad deployment by saving a changed value:
 
     Deployment.load(home).with_health("prediction-worker", "/health", 503, {"status": "starting"}).save(home)
 """
@@ -31,12 +31,12 @@ _COORDINATOR_CHECKS = ("bigquery", "firestore", "distributed_lock")
 
 @dataclass(frozen=True)
 class Endpoint:
-    """What a path of a service answers.
+    """The response of a path of a service.
 
     Attributes:
         status_code: HTTP status.
-        body: Served as JSON, unless it is a text: then as it is.
-        hangs: The request is taken and never answered.
+        body: Sent as JSON, or as it is if it is a string.
+        hangs: The request is accepted and never answered.
     """
 
     __pydantic_config__ = _STRICT
@@ -53,9 +53,9 @@ class Revision:
     Attributes:
         deployed_at: When it was created.
         is_ready: Whether it started.
-        reason: Why it did not.
+        reason: Why it did not start.
         variables: Environment variables of its code.
-        labels: What its deployment labelled it with, such as ``commit-sha``.
+        labels: Labels from its deployment, such as ``commit-sha``.
     """
 
     __pydantic_config__ = _STRICT
@@ -74,10 +74,10 @@ class DeployedService:
 
     Attributes:
         revisions: Newest first.
-        traffic: Percent of the requests by revision or `LATEST`.
-        endpoints: What each path answers; other paths answer 404.
-        service_account: The identity that it runs as.
-        labels: What the last deployment labelled the service with.
+        traffic: Percent of requests by revision or `LATEST`.
+        endpoints: Response of each path; other paths return 404.
+        service_account: The identity of the service.
+        labels: The service's labels from its last deployment.
     """
 
     __pydantic_config__ = _STRICT
@@ -90,21 +90,21 @@ class DeployedService:
 
     @property
     def latest_ready(self) -> str:
-        """Name of the newest revision that started; empty: none did."""
+        """Name of the newest revision that started; empty if none did."""
         return next((revision.name for revision in self.revisions if revision.is_ready), "")
 
     def resolved(self, target: str) -> str:
-        """The revision that a target of traffic means."""
+        """Return the revision that a traffic target refers to."""
         return self.latest_ready if target == LATEST else target
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """Both services and the roles of their accounts. A value: each ``with_`` makes a new one.
+    """Both services and the roles of their accounts. Immutable: each ``with_`` method returns a changed copy.
 
     Attributes:
         roles: Roles by service account.
-        unresolved_members: Role to a group that may hold it for any account.
+        unresolved_members: By role, a group that has it and may include any account.
     """
 
     __pydantic_config__ = _STRICT
@@ -115,7 +115,7 @@ class Deployment:
 
     @classmethod
     def load(cls, home: Path, names: Sequence[str] = (WORKER, COORDINATOR)) -> Deployment:
-        """The deployment below the state folder; without a file the healthy one, of a worker and a coordinator.
+        """Return the deployment in the state folder; without a file, a healthy worker and coordinator.
 
         Raises:
             SourceUnavailable: The file is damaged or cannot be read.
@@ -138,7 +138,7 @@ class Deployment:
             raise SourceUnavailable(f"{path} cannot be read: {error.strerror or error}") from error
 
     def save(self, home: Path) -> None:
-        """Write it below the state folder; readers see the old or the new one."""
+        """Write it to the state folder atomically: readers see the old or the new one."""
         from pydantic import TypeAdapter
 
         home.mkdir(parents=True, exist_ok=True)
@@ -148,7 +148,7 @@ class Deployment:
 
     @classmethod
     def change(cls, home: Path, names: Sequence[str], how: Callable[[Deployment], Deployment]) -> None:
-        """Replace it by what `how` makes of it, with no other change in between.
+        """Replace the deployment by the result of `how`, with no other change in between.
 
         Raises:
             SourceUnavailable: The file is damaged, or the folder cannot be written to.
@@ -162,16 +162,16 @@ class Deployment:
             raise SourceUnavailable(f"{home} cannot be written to: {error.strerror or error}") from error
 
     def service(self, name: str) -> DeployedService:
-        """Raises `SourceUnavailable` when there is none."""
+        """Return a service. Raises `SourceUnavailable` if it is not deployed."""
         if name not in self.services:
-            raise SourceUnavailable(f"no service {name!r:.80} is deployed; there are {', '.join(self.services)}")
+            raise SourceUnavailable(f"service {name!r:.80} is not deployed; deployed: {', '.join(self.services)}")
         return self.services[name]
 
     def with_service(self, name: str, service: DeployedService) -> Deployment:
         return replace(self, services={**self.services, name: service})
 
     def with_revision(self, name: str, revision: Revision, *, traffic_percent: int = 100) -> Deployment:
-        """Deploy a revision; the one that served most keeps the rest of the traffic."""
+        """Deploy a revision; the busiest revision keeps the rest of the traffic."""
         service = self.service(name)
         most = max(service.traffic, key=lambda target: service.traffic[target], default=revision.name)
         before = service.resolved(most)
@@ -195,7 +195,7 @@ class Deployment:
 
 
 def worker_deep_health(failing: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """The worker's deep health document. `failing`: error by the name of a failing check."""
+    """Return the worker's deep health document; `failing` maps failing checks to their errors."""
     errors = failing or {}
     checks: list[dict[str, Any]] = [
         {
@@ -218,7 +218,7 @@ def worker_deep_health(failing: Mapping[str, str] | None = None) -> dict[str, An
 
 
 def coordinator_deep_health(failing: Mapping[str, str] | None = None, *, service: str = COORDINATOR) -> dict[str, Any]:
-    """The coordinator's deep health document. `failing`: error by the name of a failing check."""
+    """Return the coordinator's deep health document; `failing` maps failing checks to their errors."""
     errors = failing or {}
     checks: dict[str, Any] = {
         check: {"status": "failed", "error": errors[check]} if check in errors else {"status": "ok"}

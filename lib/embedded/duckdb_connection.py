@@ -1,7 +1,7 @@
-"""Connections to the embedded warehouse's file, and what its faults mean.
+"""Opens the embedded warehouse's file, and translates DuckDB's errors.
 
-A DuckDB file admits one process at a time, so it is opened per unit of work, and
-who finds it busy waits for its turn.
+Only one process at a time can open a DuckDB file. It is therefore opened for each unit of work, and a process
+that finds it busy waits.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from lib.consolidation.errors import DatasetNotFound, TableNotFound, Transaction
 from lib.errors import CorruptState, RunbookError, UserError
 
 _NO_DATABASE = ("not a valid DuckDB", "Is a directory", "Could not read enough bytes")
-# What DuckDB says of rivals. A commit that fails on a full disk is a TransactionException too, and a message may
-# hold any name, so each is matched from its beginning.
+# DuckDB's messages about rivals, matched from the start because they may contain any name. The class alone is not
+# enough: a commit that fails on a full disk is a TransactionException, too.
 _CONFLICT = re.compile(
     r"\w+ Error: (Failed to commit: )?(Conflict on (update|tuple deletion)|Catalog write-write conflict|"
     r"Transaction conflict:|Attempting to modify table .* but another transaction|Could not commit (DROP|creation)|"
     r"Failed to alter table .* by a concurrent transaction)"
 )
-# Functions, types and views that do not exist are worded alike; a missing table is one thing that callers expect.
+# Missing functions, types and views have similar messages; callers expect only a missing table.
 _NO_TABLE = re.compile(r"Catalog Error: Table with name \S+ does not exist!")
 _NO_DATASET = re.compile(
     r'Catalog Error: (?:Table with name \S+ does not .* )?[Ss]chema (?:with name )?"?(\w+)"? does not'
@@ -35,11 +35,11 @@ _BUSY = ("Conflicting lock is held", "Could not set lock", "Unique file handle c
 
 
 def open_connection(path: Path, *, patience_seconds: float) -> duckdb.DuckDBPyConnection:
-    """Open the file, waiting while other processes have it.
+    """Open the file, waiting while another process has it open.
 
     Raises:
-        CorruptState: The file is no DuckDB database.
-        WarehouseUnavailable: It stayed busy, or it cannot be reached.
+        CorruptState: The file is not a DuckDB database.
+        WarehouseUnavailable: The file stayed busy, or cannot be opened.
     """
     retrying = Retrying(
         retry=retry_if_exception(_is_busy),
@@ -56,20 +56,20 @@ def open_connection(path: Path, *, patience_seconds: float) -> duckdb.DuckDBPyCo
 
 
 def second_connection(first: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    """Another one to the file that the first has open, with transactions and temporary tables of its own.
+    """Return another connection to the same file, with its own transactions and temporary tables.
 
-    Not by opening the file again: where threads open and close it at once, DuckDB at times no longer
-    finds that it has it open, and refuses.
+    The file is not opened again: when several threads open and close it at the same time, DuckDB sometimes
+    does not notice that it has it open already, and refuses.
     """
     return _prepared(first.cursor())
 
 
 def _prepared(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     connection.execute("SET TimeZone = 'UTC'")
-    # A table's rows have no order; to write them in one anyway nearly doubles the time of large writes.
+    # The order of a table's rows does not matter, and keeping it nearly doubles the time of large writes.
     connection.execute("SET preserve_insertion_order = false")
-    # In a notebook DuckDB would draw a bar into the report of any slow query. Where it cannot, it
-    # refuses the setting.
+    # In a notebook, DuckDB would draw a progress bar for each slow query, and the report would show it. Where it
+    # cannot draw one, it refuses the setting.
     if connection.execute("SELECT current_setting('enable_progress_bar')").fetchone() == (True,):
         connection.execute("SET enable_progress_bar = false")
     return connection
@@ -84,7 +84,9 @@ def _opening_error(path: Path, error: Exception) -> UserError | WarehouseUnavail
     if _is_busy(error):
         return WarehouseUnavailable(f"the warehouse file {path} stayed busy: {said}")
     if isinstance(error, FileExistsError | NotADirectoryError) or any(text in said for text in _NO_DATABASE):
-        return CorruptState(f"{path} is no warehouse: {said}; restore it, or move it away to start with an empty one")
+        return CorruptState(
+            f"{path} is not a warehouse file: {said}; restore it, or move it away to start with an empty one"
+        )
     if isinstance(error, duckdb.FatalException | duckdb.InternalException) or _is_damage(error):
         return _damaged(path, error)
     return WarehouseUnavailable(f"the warehouse file {path} cannot be opened: {said}")
@@ -92,11 +94,11 @@ def _opening_error(path: Path, error: Exception) -> UserError | WarehouseUnavail
 
 @contextmanager
 def translated_errors(path: Path) -> Iterator[None]:
-    """Turn DuckDB's errors into the port's."""
+    """Translate DuckDB's errors into those of the port."""
     try:
         yield
     except RuntimeError as error:
-        # How DuckDB reports the SIGINT that it found while a query ran.
+        # This is how DuckDB reports a SIGINT during a query.
         if str(error) == "Query interrupted":
             raise KeyboardInterrupt from error
         raise
@@ -120,15 +122,15 @@ def _translated(path: Path, error: duckdb.Error) -> RunbookError:
 
 
 def is_missing_table(error: duckdb.Error) -> bool:
-    """Whether a statement failed because a table that it names does not exist."""
+    """Return whether a statement failed because one of its tables does not exist."""
     return isinstance(error, duckdb.CatalogException) and _NO_TABLE.match(_one_line(error)) is not None
 
 
 def no_dataset(path: Path, dataset: str) -> DatasetNotFound:
-    """The error of a dataset that the file does not have."""
+    """Return the error for a dataset that does not exist in the file."""
     return DatasetNotFound(
         f"there is no dataset {dataset} in {path}; correct table.name in the environment's settings, "
-        "or create the table, and its dataset with it"
+        "or create the table together with its dataset"
     )
 
 
@@ -142,7 +144,7 @@ def _damaged(path: Path, error: Exception) -> CorruptState:
 
 @contextmanager
 def cancelled_after(connection: duckdb.DuckDBPyConnection, timeout_seconds: float | None) -> Iterator[None]:
-    """Interrupt whatever the connection is doing after that time."""
+    """Interrupt the connection's statement after this time."""
     if timeout_seconds is None:
         yield
         return
@@ -153,9 +155,9 @@ def cancelled_after(connection: duckdb.DuckDBPyConnection, timeout_seconds: floa
         yield
     finally:
         timer.cancel()
-        timer.join()  # so that it interrupts nothing that comes later
+        timer.join()  # so that it cannot interrupt a later statement
 
 
 def _one_line(error: Exception) -> str:
-    """The first sentence of DuckDB's message, which may hold source text and hints."""
+    """Return the first line of DuckDB's message; source text and hints may follow it."""
     return str(error).partition("\n")[0].strip()

@@ -1,4 +1,4 @@
-"""One transaction in DuckDB, and its steps, taken one by one."""
+"""Runs one transaction in DuckDB, step by step."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ def open_transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
-    # Who was interrupted left its query running, and the rollback would wait for its end.
+    # After an interrupt the query still runs, and the rollback would wait for it to end.
     connection.interrupt()
     try:
         connection.rollback()
     except duckdb.TransactionException:
-        # A failed commit has ended the transaction already; its own error is raised.
+        # A failed commit has already ended the transaction; its error is raised.
         return
 
 
 def take(
     connection: duckdb.DuckDBPyConnection, step: Step, parameters: Parameters, relations: Iterable[TableName] = ()
 ) -> None:
-    """Take the step; `relations` are those that were gathered for it."""
+    """Run one step; `relations` are the tables gathered for it."""
     if isinstance(step, Require):
         holds = run(connection, *bind(f"SELECT {step.sql}", parameters, relations)).fetchone()
         if holds is None or holds[0] is not True:
@@ -66,7 +66,7 @@ def rows_of(result: duckdb.DuckDBPyConnection) -> list[Row]:
 
 
 def _value(value: Any, *, is_array: bool) -> Any:
-    """DuckDB hands out the session's zone object, and has arrays that are NULL; for everyone else they are empty."""
+    """Use Python's UTC in place of the session's zone object, and an empty array in place of a NULL one."""
     if isinstance(value, datetime) and value.tzinfo:
         return value.astimezone(UTC)
     return [] if is_array and value is None else value

@@ -67,11 +67,11 @@ class DuckdbWarehouse:
     """A `Warehouse` in one file that all processes of a machine share.
 
     Args:
-        path: The file; made when missing.
-        patience_seconds: How long to wait while another process has the file.
+        path: The file; created if missing.
+        patience_seconds: How long to wait while another process has the file open.
 
     Attributes:
-        costs: The queries so far, in their order; reading is not billed, so their bytes are not known.
+        costs: The queries so far, in order; reading is free, so their bytes are unknown.
     """
 
     __repr__ = brief("path")
@@ -84,12 +84,12 @@ class DuckdbWarehouse:
 
     @property
     def job_marks(self) -> Path:
-        """Where transactions that are under way leave a mark."""
+        """The folder with the marks of running transactions."""
         return self.path.parent / "jobs"
 
     @contextmanager
     def connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A unit of work: the file is open, and closed to other processes, meanwhile."""
+        """Open the file for one unit of work; other processes have to wait meanwhile."""
         held = self._held
         connection = (
             second_connection(held)
@@ -104,7 +104,7 @@ class DuckdbWarehouse:
 
     @contextmanager
     def session(self) -> Iterator[None]:
-        """This thread's calls share the open file: a second connection to it takes a twentieth of the time, or less."""
+        """Share the open file among this thread's calls: a second connection takes at most a twentieth of the time."""
         with self.connection() as connection:
             held, self._sessions.held = self._held, connection
             try:
@@ -152,7 +152,7 @@ class DuckdbWarehouse:
     def create_table(
         self, table: TableName, columns: Sequence[Column], *, partitions: Partitions | None = None
     ) -> None:
-        """DuckDB has no partitions, and nothing expires: a file is read whole in no time."""
+        """Create the table without partitions or expiration, which DuckDB does not have."""
         declared = ", ".join(f'"{column.name}" {to_duckdb_type(column.type)}' for column in columns)
         self._execute_all(
             [
@@ -162,7 +162,7 @@ class DuckdbWarehouse:
         )
 
     def copy_structure(self, source: TableName, target: TableName, *, expires_at: datetime | None = None) -> None:
-        """Tables that have expired since are dropped now, for DuckDB drops none by itself."""
+        """Copy the schema, and drop expired tables, which DuckDB does not do by itself."""
         with self.connection() as connection, open_transaction(connection):
             connection.execute(f"CREATE TABLE {quoted(target)} AS FROM {quoted(source)} LIMIT 0")
             if expires_at is None:
@@ -182,13 +182,13 @@ class DuckdbWarehouse:
                 for name, comment, rows in found
             ]
             columns = self._columns_of(connection, [table.name for table in listed]) if with_columns else {}
-            told_apart = [table if table.changed_at else _told_by_its_rows(connection, table) for table in listed]
-            return [replace(table, columns=columns.get(table.name, ())) for table in told_apart]
+            versioned = [table if table.changed_at else _versioned_by_rows(connection, table) for table in listed]
+            return [replace(table, columns=columns.get(table.name, ())) for table in versioned]
 
     def _listed(
         self, connection: duckdb.DuckDBPyConnection, dataset: str, sql: str, parameters: dict[str, Any]
     ) -> list[tuple[Any, ...]]:
-        """The catalogue's rows of a dataset. It lists nothing, too, where there is no such dataset."""
+        """Return the catalogue's rows for a dataset; raise if there are none because it does not exist."""
         found = run(connection, sql, {"dataset": dataset, **parameters}).fetchall()
         if not found and not run(connection, _DATASET, {"dataset": dataset}).fetchall():
             raise no_dataset(self.path, dataset)
@@ -219,13 +219,13 @@ class DuckdbWarehouse:
         elapsed_ms: dict[str, float] = {}
         datasets = sorted({relation.dataset for relation in gather or {}})
         with (
-            marked(self.job_marks, job_id, datasets) if job_id else nullcontext(lambda: None) as tell_begun,
+            marked(self.job_marks, job_id, datasets) if job_id else nullcontext(lambda: None) as mark_begun,
             self.connection() as connection,
             cancelled_after(connection, timeout_seconds),
             open_transaction(connection),
             gathered(connection, gather),
         ):
-            tell_begun()
+            mark_begun()
             for step in steps:
                 started = perf_counter()
                 take(connection, step, parameters, gather or ())
@@ -237,7 +237,7 @@ class DuckdbWarehouse:
         self._execute_all([f"DROP TABLE IF EXISTS {quoted(table)}" for table in tables])
 
     def _execute_all(self, statements: Sequence[str]) -> None:
-        """All in one transaction. A rival may do the very same at once: then it is done when looked at again."""
+        """Run all statements in one transaction; retry conflicts with a rival that does the same."""
         retrying = Retrying(
             retry=retry_if_exception_type(TransactionConflict),
             wait=wait_random(0.002, 0.02),
@@ -261,28 +261,28 @@ def _loaded(column: Column) -> str:
 
 
 def _check_elements(table: TableName, rows: pyarrow.Table) -> None:
-    """DuckDB itself would keep a NULL in an array."""
+    """Refuse a NULL in an array, which DuckDB itself accepts."""
     import pyarrow
     from pyarrow import compute
 
     for name, column in zip(rows.column_names, rows.columns, strict=True):
         if pyarrow.types.is_list(column.type) and compute.list_flatten(column).null_count:
-            raise WarehouseUnavailable(f"{table}: column {name}: an array has a NULL in it, which none can hold")
+            raise WarehouseUnavailable(f"{table}: column {name}: an array contains NULL, which is not allowed")
 
 
 def _staging_table(name: TableName, comment: str, rows: int, listed_at: datetime) -> StagingTable:
-    """Our writer notes when it wrote how many rows; while there are as many, that still holds."""
+    """Take the time of the last change from our writer's comment, if the table still has the rows noted there."""
     note, changed_at = comment, None
     try:
-        told = json.loads(comment)
-        note = str(told["note"])
-        changed_at = datetime.fromisoformat(told["created_at"]) if told["rows"] == rows else None
+        noted = json.loads(comment)
+        note = str(noted["note"])
+        changed_at = datetime.fromisoformat(noted["created_at"]) if noted["rows"] == rows else None
     except (ValueError, TypeError, KeyError):
         pass  # another writer's comment, or none
     return StagingTable(name, note, rows, changed_at, version=f"{rows} {comment}", listed_at=listed_at)
 
 
-def _told_by_its_rows(connection: duckdb.DuckDBPyConnection, table: StagingTable) -> StagingTable:
-    """Nobody noted when it was written: only its rows tell it from another of its name and size."""
+def _versioned_by_rows(connection: duckdb.DuckDBPyConnection, table: StagingTable) -> StagingTable:
+    """Add a hash of the rows to the version of a table without a known time of change."""
     fingerprint = connection.execute(f"SELECT sum(hash(one)) FROM {quoted(table.name)} AS one").fetchall()
     return replace(table, version=f"{table.version} {fingerprint[0][0]}")

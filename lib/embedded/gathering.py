@@ -1,4 +1,4 @@
-"""Many tables read as one relation, for the length of a transaction."""
+"""Reads many tables as one relation during a transaction."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lib.consolidation.identifiers import TableName
 from lib.embedded.binding import run
 from lib.embedded.duckdb_connection import is_missing_table
 
-# To plan one statement over so many tables takes longer than to copy so many rows of each.
+# Planning one statement over this many tables takes longer than copying this many rows of each.
 _MANY_TABLES = 50
 _FEW_ROWS = 500
 _ROWS = """
@@ -25,7 +25,7 @@ WHERE schema_name = $dataset AND table_name IN (SELECT unnest($tables))
 def gathered(
     connection: duckdb.DuckDBPyConnection, gather: Mapping[TableName, Sequence[TableName]] | None
 ) -> Iterator[None]:
-    """Views that live only inside the transaction; what is scattered over many small tables is copied."""
+    """Create a view of each relation for the transaction; rows in many small tables are copied instead."""
     for relation, tables in (gather or {}).items():
         try:
             rows = _copied(connection, relation, tables) if _is_scattered(connection, tables) else _union(tables)
@@ -33,7 +33,7 @@ def gathered(
         except duckdb.CatalogException as error:
             if not is_missing_table(error):
                 raise
-            raise SourceVanished(f"a staging table of {relation} is gone: {error}") from error
+            raise SourceVanished(f"a staging table of {relation} no longer exists: {error}") from error
     yield
     for relation in gather or {}:
         connection.execute(f"DROP VIEW {quoted(relation)}")
@@ -45,7 +45,7 @@ def _union(tables: Sequence[TableName]) -> str:
 
 
 def _copied(connection: duckdb.DuckDBPyConnection, relation: TableName, tables: Sequence[TableName]) -> str:
-    """The copy's rows; a few tables a statement, for the time to plan one grows faster than they do."""
+    """Copy the rows with a few tables per statement: planning time grows faster than the number of tables."""
     copy = f"temp.{relation.table}"
     connection.execute(f"CREATE TEMP TABLE {relation.table} AS FROM {quoted(tables[0])} LIMIT 0")
     with _one_thread(connection):
@@ -64,8 +64,8 @@ def _is_scattered(connection: duckdb.DuckDBPyConnection, tables: Sequence[TableN
 
 @contextmanager
 def _one_thread(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """DuckDB prepares every thread for each table, so that several take twice as long to copy many small ones."""
-    with closing(connection.cursor()) as beside:  # for a statement that fails ends its own transaction
+    """Use one thread: DuckDB sets up each thread for each table, which doubles the time for many small tables."""
+    with closing(connection.cursor()) as beside:  # a statement that fails would end the transaction
         beside.execute("SET threads = 1")
         try:
             yield
@@ -74,5 +74,5 @@ def _one_thread(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 def quoted(table: TableName) -> str:
-    """Both parts are plain identifiers (see `TableName`)."""
+    """Return the name in double quotes; both parts are plain identifiers (see `TableName`)."""
     return f'"{table.dataset}"."{table.table}"'

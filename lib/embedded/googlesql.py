@@ -1,4 +1,4 @@
-"""GoogleSQL to DuckDB: the statements are written once, in GoogleSQL."""
+"""Translates GoogleSQL, in which all statements are written, to DuckDB's SQL."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ _NAMES = {
 
 @lru_cache(maxsize=512)
 def translate(sql: str) -> tuple[str, frozenset[str]]:
-    """The statement in DuckDB's SQL, and the names of the parameters in it."""
+    """Return the statement in DuckDB's SQL and the names of its parameters."""
     tree = duckdb_tree(sql)
     names = frozenset(parameter.name for parameter in tree.find_all(exp.Parameter))
     return tree.transform(sorted_where_needed, copy=False).sql(dialect="duckdb", copy=False), names
 
 
 def duckdb_tree(sql: str) -> exp.Expr:
-    """The statement as DuckDB runs it, parsed."""
+    """Return the statement's syntax tree as DuckDB runs it."""
     tree = sqlglot.parse_one(sql, read="bigquery")
     for rewritten in (_null_safe_equality, _counted, _partitioned_by_number):
         tree = tree.transform(rewritten, copy=False)
@@ -69,7 +69,7 @@ def duckdb_tree(sql: str) -> exp.Expr:
 
 
 def _null_safe_equality(node: exp.Expr) -> exp.Expr:
-    """``a = b OR (a IS NULL AND b IS NULL)``: DuckDB would join by comparing each row with each."""
+    """Replace ``a = b OR (a IS NULL AND b IS NULL)``, for which DuckDB would compare every pair of rows."""
     equal = node.this if isinstance(node, exp.Or) else None
     if not isinstance(equal, exp.EQ):
         return node
@@ -78,14 +78,14 @@ def _null_safe_equality(node: exp.Expr) -> exp.Expr:
 
 
 def _counted(node: exp.Expr) -> exp.Expr:
-    """``COUNTIF`` of nothing is 0; DuckDB's is NULL, which passes no requirement."""
+    """Make ``COUNTIF`` of no rows 0, as in BigQuery; DuckDB returns NULL, which fails every requirement."""
     if not isinstance(node, exp.CountIf):
         return node
     return exp.Count(this=exp.Case(ifs=[exp.If(this=node.this, true=exp.Literal.number(1))]))
 
 
 def _partitioned_by_number(node: exp.Expr) -> exp.Expr:
-    """``PARTITION BY CAST(number + 0 AS STRING)``: only BigQuery needs more than the number; to DuckDB -0.0 is 0.0."""
+    """Partition by the number instead of ``CAST(number + 0 AS STRING)``: in DuckDB, -0.0 equals 0.0 anyway."""
     if isinstance(node, exp.Window):
         for part in node.args.get("partition_by") or []:
             if isinstance(part, exp.Cast) and part.is_type("text") and isinstance(part.this, exp.Add):
@@ -94,11 +94,13 @@ def _partitioned_by_number(node: exp.Expr) -> exp.Expr:
 
 
 def bind(sql: str, parameters: Parameters, passing: Iterable[TableName] = ()) -> tuple[str, dict[str, Value]]:
-    """The translated statement with just the parameters that it uses.
+    """Return the translated statement and the parameters that it uses.
 
     Args:
-        passing: Tables that are there for this statement only. Their names differ each time, and to translate
-            the same statement once for each takes longer than to run it.
+        sql: The statement in GoogleSQL.
+        parameters: Values by name.
+        passing: Tables that exist only for this statement. Their names are replaced after translation, so that
+            it is cached: translating takes longer than running the statement.
     """
     relations = list(passing)
     for number, relation in enumerate(relations):
@@ -125,14 +127,14 @@ def _translated_once(sql: str) -> tuple[str, frozenset[str]]:
 
 
 def to_duckdb_type(googlesql_type: str) -> str:
-    """``ARRAY<STRING>`` → ``VARCHAR[]``."""
+    """Return DuckDB's name of a type: ``ARRAY<STRING>`` → ``VARCHAR[]``."""
     if googlesql_type.startswith("ARRAY<"):
         return f"{_TYPES[googlesql_type[6:-1]]}[]"
     return _TYPES[googlesql_type]
 
 
 def to_googlesql_type(duckdb_type: str) -> str:
-    """``DECIMAL(4,1)`` → ``NUMERIC``; a type without a counterpart keeps its name."""
+    """Return GoogleSQL's name of a type: ``DECIMAL(4,1)`` → ``NUMERIC``; others keep their name."""
     if duckdb_type.endswith("[]"):
         return f"ARRAY<{to_googlesql_type(duckdb_type[:-2])}>"
     if duckdb_type.startswith("DECIMAL"):
@@ -141,7 +143,7 @@ def to_googlesql_type(duckdb_type: str) -> str:
 
 
 def type_parameters(duckdb_type: str) -> tuple[int, ...]:
-    """``DECIMAL(4,1)`` → (4, 1); none of the DECIMAL that stands for NUMERIC."""
+    """Return the parameters of a type: ``DECIMAL(4,1)`` → (4, 1); none for the DECIMAL that represents NUMERIC."""
     found = _DECIMAL.fullmatch(duckdb_type)
     parameters = (int(found[1]), int(found[2])) if found else ()
     return () if parameters == _NUMERIC else parameters

@@ -1,8 +1,8 @@
-"""Transactions that are under way, each with a file that lives as long as it does.
+"""Marks for running transactions: a file for each, which exists as long as the transaction.
 
-DuckDB knows no jobs. The process that runs a transaction holds a lock on the file
-meanwhile, which the operating system lets go when the process dies, whatever killed it:
-a file without its lock is of a transaction that nobody will end.
+DuckDB has no jobs. The process that runs a transaction holds a lock on its file, and the operating system
+releases that lock when the process dies for whatever reason. A file without a lock therefore belongs to a
+transaction that will never end.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ _LONGEST_BYTES = 2_000
 
 @dataclass(frozen=True)
 class JobMark:
-    """A file as it was read.
+    """The content of a mark.
 
     Attributes:
-        job_id: The id that the transaction was given.
-        datasets: Those that it works in.
-        created_at: When it was asked for (UTC).
-        started_at: When it had the warehouse's file (UTC); None: it waits for that.
-        user: The machine and the process that run it.
-        is_held: Whether that process lives.
+        job_id: Id of the transaction.
+        datasets: Datasets that the transaction uses.
+        created_at: When the transaction was requested (UTC).
+        started_at: When it had the warehouse's file open (UTC); None while it waits for the file.
+        user: Machine and process that run it.
+        is_held: Whether that process is alive.
     """
 
     job_id: str
@@ -48,15 +48,15 @@ class JobMark:
 
 @contextmanager
 def marked(folder: Path, job_id: str, datasets: Sequence[str]) -> Iterator[Callable[[], None]]:
-    """Leave a mark meanwhile; hands out what tells that the work has begun.
+    """Keep a mark during the context; yield a function that records the start of the work.
 
-    A mark that cannot be made is not seen by others, and does not keep a transaction from running.
+    If the mark cannot be written, the transaction runs without one.
     """
     mark = None
     try:
         mark = _Mark(folder, job_id, datasets)
     except OSError as error:
-        logger.debug("job %s leaves no mark: %s", job_id, error)
+        logger.debug("job %s has no mark: %s", job_id, error)
     try:
         yield mark.begin if mark else lambda: None
     finally:
@@ -68,32 +68,32 @@ class _Mark:
     def __init__(self, folder: Path, job_id: str, datasets: Sequence[str]) -> None:
         user = f"{socket.gethostname()}:{os.getpid()}"
         now = datetime.now(UTC).isoformat()
-        self._told = {"job_id": job_id, "datasets": [*datasets], "created_at": now, "user": user}
+        self._content = {"job_id": job_id, "datasets": [*datasets], "created_at": now, "user": user}
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / f"{uuid.uuid4().hex}{_ENDING}"
         made = self._path.with_suffix(".new")
         self._file = os.open(made, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
         try:
-            # Nobody sees it before it is locked and whole.
+            # Others see it only once it is complete and locked.
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._write()
             made.rename(self._path)
         except OSError:
-            # On a full disk, say. Nobody else would ever remove it.
+            # On a full disk, for example. Nobody else would ever remove the file.
             os.close(self._file)
             made.unlink(missing_ok=True)
             raise
 
     def begin(self) -> None:
-        self._told["started_at"] = datetime.now(UTC).isoformat()
+        self._content["started_at"] = datetime.now(UTC).isoformat()
         try:
             self._write()
         except OSError as error:
             logger.debug("job mark %s was not changed: %s", self._path, error)
 
     def _write(self) -> None:
-        """In one piece and longer each time, so that a reader sees one or the other."""
-        os.pwrite(self._file, json.dumps(self._told).encode(), 0)
+        """Write the mark in one piece, longer each time, so that readers see the old or the new one."""
+        os.pwrite(self._file, json.dumps(self._content).encode(), 0)
 
     def remove(self) -> None:
         try:
@@ -104,7 +104,7 @@ class _Mark:
 
 
 def read_marks(folder: Path) -> list[JobMark]:
-    """All marks that there are; what ends while it is read is left out.
+    """Return all marks, except those of transactions that end meanwhile.
 
     Raises:
         OSError: The folder cannot be read.
@@ -122,16 +122,16 @@ def _read(path: Path) -> JobMark | None:
         return None
     try:
         is_held = not _could_lock(file)
-        told = json.loads(os.pread(file, _LONGEST_BYTES, 0))
+        content = json.loads(os.pread(file, _LONGEST_BYTES, 0))
         if os.fstat(file).st_nlink == 0:
             return None
-        started_at = told.get("started_at")
+        started_at = content.get("started_at")
         return JobMark(
-            job_id=str(told["job_id"]),
-            datasets=tuple(map(str, told["datasets"])),
-            created_at=datetime.fromisoformat(told["created_at"]),
+            job_id=str(content["job_id"]),
+            datasets=tuple(map(str, content["datasets"])),
+            created_at=datetime.fromisoformat(content["created_at"]),
             started_at=datetime.fromisoformat(started_at) if started_at else None,
-            user=str(told["user"]),
+            user=str(content["user"]),
             is_held=is_held,
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -1,4 +1,4 @@
-"""JSON lines as tables export them: a type for each column by what all rows hold, and the rows in those types."""
+"""Reads JSON lines exported from a table: infers each column's type from all rows, then returns typed rows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LONGEST_TIME = 40
 _TIME = re.compile(r"\d{4}-\d\d-\d\d([T ])\d\d:\d\d:\d\d(?:\.\d{1,9})?( ?UTC|Z|[+-]\d\d(?::?\d\d)?)?", re.ASCII)
 _NUMBER = re.compile(r"-?\d{1,38}(?:\.\d{1,38})?|NaN|-?Infinity", re.ASCII)
 _BOOLS = {"true": True, "false": False}
-# Kinds of text that mean something else in a column that is known to hold that.
+# Texts that are read as numbers or bools in a column that is known to have them.
 _NUMBER_TEXT, _BOOL_TEXT = "text of a number", "text of a bool"
 _NUMBERS = {"INT64", "FLOAT64"}
 _TIMES = {"TIMESTAMP", "DATETIME"}
@@ -31,10 +31,10 @@ _NO_ITEMS = "ARRAY<>"
 
 
 def kinds_of(path: Path) -> dict[str, set[str]]:
-    """The kinds of values of each column, for `type_of`; columns in the order in which they are first met.
+    """Return the kinds of values in each column, for `type_of`; columns in order of first appearance.
 
     Raises:
-        StagedDataError: The file cannot be read, or a line is not a JSON object; names it.
+        StagedDataError: The file cannot be read, or a line is not a JSON object; names the line.
     """
     kinds: dict[str, set[str]] = {}
     for number, row in json_objects(path):
@@ -46,7 +46,7 @@ def kinds_of(path: Path) -> dict[str, set[str]]:
                 continue
             kind = _kind(value)
             if kind == "INT64" and not -(2**63) <= value < 2**63:
-                raise StagedDataError(f"{path}: line {number}: {value!r:.40} is too large a number")
+                raise StagedDataError(f"{path}: line {number}: {value!r:.40} is too large for a number")
             found.add(kind)
     return kinds
 
@@ -81,19 +81,19 @@ def kind_of_text(text: str) -> str:
         datetime.fromisoformat(text[:19])
     except ValueError:
         return "STRING"
-    # As BigQuery prints them: a DATETIME has a T and no zone.
+    # BigQuery prints a DATETIME with a T and without a zone.
     return "DATETIME" if time[1] == "T" and not time[2] else "TIMESTAMP"
 
 
 def type_of(kinds: set[str], known: str = "") -> str:
-    """The GoogleSQL type of a column with values of these kinds: one that all of them keep their meaning in.
+    """Return the GoogleSQL type of a column that can hold values of all these kinds without loss.
 
-    Text stays text but for dates and times; numbers and bools that are written as text are such where the column
-    is known to hold them, or has others. What fits no other type is JSON.
+    Text stays text, except dates and times. Numbers and bools written as text count as such if the column is
+    known to have them, or has others. Anything else is JSON.
 
     Args:
-        kinds: As `kinds_of` finds them.
-        known: The type that a column of this name is known to have; empty: none.
+        kinds: Kinds from `kinds_of`.
+        known: The known type of a column of this name; empty if unknown.
     """
     if not kinds or (known == "STRING" and kinds <= _TEXTS):
         return known or "STRING"
@@ -120,16 +120,16 @@ def _type_of_numbers(kinds: set[str], known: str) -> str:
 
 
 def batches_of(path: Path, types: Mapping[str, str]) -> Iterator[pyarrow.Table]:
-    """The rows in the order of the file, a few thousand at once; NULL where a row lacks a column.
+    """Yield the rows in the file's order, a few thousand at a time; NULL where a row lacks a column.
 
-    Dates and times are as they are written, and JSON is its text: the warehouse casts them.
+    Dates, times and JSON stay text; the warehouse casts them.
 
     Args:
         path: A file that `kinds_of` has read.
-        types: GoogleSQL types by column, as `type_of` finds them.
+        types: GoogleSQL types by column, from `type_of`.
 
     Raises:
-        StagedDataError: A value is not text that a table can hold; names the line.
+        StagedDataError: A text is not valid Unicode; names the line.
     """
     import pyarrow
 
@@ -144,7 +144,7 @@ def batches_of(path: Path, types: Mapping[str, str]) -> Iterator[pyarrow.Table]:
             yield _table([row for _, row in part], types, schema)
         except (ValueError, RecursionError):
             line = next(number for number, row in part if not _fits(row, types, schema))
-            raise StagedDataError(f"{path}: line {line} holds text that is not Unicode") from None
+            raise StagedDataError(f"{path}: line {line} contains text that is not valid Unicode") from None
 
 
 def _table(rows: Sequence[Mapping[str, Any]], types: Mapping[str, str], schema: pyarrow.Schema) -> pyarrow.Table:

@@ -1,4 +1,4 @@
-"""Exports of logs into the log files of the embedded platform: each line once, however often it is imported."""
+"""Imports log exports into the log files of the embedded platform; importing a line again changes nothing."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from lib.ports.logs import LogEntry, check_service_name
 
 _MOST_SERVICES = 100
 _LINES_A_WRITE = 1_000
-# How each encoded line begins.
+# Each encoded line begins with its time.
 _TIME_BYTES = len('{"timestamp": "2026-01-17T12:00:00.000000+00:00"')
-_YEARS = range(1970, 9998)  # those that a runbook can look from
+_YEARS = range(1970, 9998)  # the years that runbooks can handle
 
 
 @dataclass(frozen=True)
 class UnreadLine:
-    """What is not a log line, or cannot be kept as one: in which file, where in it, and why."""
+    """A part of a file that was not imported, with its file, place and reason."""
 
     file: Path
     place: str
@@ -34,13 +34,13 @@ class UnreadLine:
 
 @dataclass(frozen=True)
 class ServiceLines:
-    """What was imported of one service.
+    """The imported lines of one service.
 
     Attributes:
-        added: Lines that its log did not hold.
-        known: Lines that it held already.
-        first: The time of the oldest line in the files (UTC).
-        last: The time of the newest (UTC).
+        added: Number of lines added to its log.
+        known: Number of lines that its log had already.
+        first: Time of the oldest line in the files (UTC).
+        last: Time of the newest line in the files (UTC).
     """
 
     added: int
@@ -51,13 +51,13 @@ class ServiceLines:
 
 @dataclass(frozen=True)
 class LogImport:
-    """What was imported.
+    """The result of an import.
 
     Attributes:
-        services: By name.
-        unread: What could not be, in the order of the files.
-        doubled: Entries that a file holds more than once, by their `insertId`; imported once.
-        without_service: Lines that name no service, and were taken for those of the one that was given.
+        services: The lines of each service, ordered by name.
+        unread: Parts that could not be imported, in the order of the files.
+        doubled: Number of entries that a file repeats with the same `insertId`; each is imported once.
+        without_service: Number of lines without a service, which were assigned to the given one.
     """
 
     services: dict[str, ServiceLines]
@@ -67,18 +67,18 @@ class LogImport:
 
 
 def import_logs(home: Path, files: Sequence[Path], *, service: str) -> LogImport:
-    """Add the lines of the files to the logs below the state folder.
+    """Add the lines of the files to the logs in the state folder.
 
-    A line that two files hold, or a file and the log, is one line; one that a file holds twice without an `insertId`
+    A line in two files, or in a file and the log, is one line. A line that one file repeats without an `insertId`
     counts as two.
 
     Args:
         home: The state folder.
-        files: As `read_export` reads them.
-        service: Whose lines those are that name no service.
+        files: Files that `read_export` can read.
+        service: The service of lines that name none.
 
     Raises:
-        UserError: Nothing in the files could be read, or `service` is not a service's name; nothing was imported.
+        UserError: No line could be read, or `service` is not a valid name; nothing was imported.
         SourceUnavailable: A log cannot be read.
     """
     try:
@@ -100,7 +100,7 @@ def import_logs(home: Path, files: Sequence[Path], *, service: str) -> LogImport
 
 
 class _Collected:
-    """The encoded lines of several files, by service, with how often the file that has a line most has it."""
+    """The encoded lines of several files by service, each with its largest count in one file."""
 
     def __init__(self, service: str) -> None:
         self._service = service
@@ -127,13 +127,13 @@ class _Collected:
             self.lines[name] = self.lines.get(name, Counter()) | lines
 
     def _line(self, file: Path, entry: LogEntry) -> bytes:
-        """As the log holds it; empty, with the reason on record, if it cannot."""
+        """Return the line for the log; if that is impossible, record the reason and return nothing."""
         try:
             check_service_name(entry.service)
             if entry.service not in self.lines and len(self.lines) >= _MOST_SERVICES:
-                raise SourceUnavailable(f"{entry.service}: at most {_MOST_SERVICES} services are imported at once")
+                raise SourceUnavailable(f"{entry.service}: only {_MOST_SERVICES} services can be imported at once")
             if entry.timestamp.year not in _YEARS:
-                raise SourceUnavailable(f"its time is outside the years {_YEARS[0]} to {_YEARS[-1]}")
+                raise SourceUnavailable(f"its time is not in the years {_YEARS[0]} to {_YEARS[-1]}")
             line = encode(entry)
             if len(line) >= LONGEST_LINE_BYTES:
                 raise SourceUnavailable(f"longer than {LONGEST_LINE_BYTES:,} bytes")
@@ -146,7 +146,7 @@ class _Collected:
 def _imported(home: Path, service: str, lines: Counter[bytes]) -> ServiceLines:
     path = log_path(home, service)
     there = Counter(line for line in read_lines(path) if line in lines)
-    # By time alone: the lines of one moment stay in the order in which they were read.
+    # Sort by time only, so that lines of the same time stay in the order in which they were read.
     missing = sorted((lines - there).elements(), key=lambda line: line[:_TIME_BYTES])
     for start in range(0, len(missing), _LINES_A_WRITE):
         append_lines(path, b"".join(missing[start : start + _LINES_A_WRITE]))

@@ -1,9 +1,8 @@
 """The services' logs on the embedded platform: one file of JSON lines per service.
 
-Many processes append to one file: each line is one write at its end. The reader goes
-through a file line by line and keeps only what is asked for, so a file may be larger
-than the memory. A line is a JSON object that begins with its timestamp; any other line is
-taken as plain text, which may begin with an ISO 8601 timestamp.
+Many processes append to one file, each line with one write. The reader streams a file and keeps only the
+requested lines, so a file may be larger than memory. A line is a JSON object that begins with its timestamp;
+any other line is plain text, which may begin with an ISO 8601 timestamp.
 """
 
 from __future__ import annotations
@@ -33,20 +32,20 @@ _STANDARD_FIELDS = frozenset({*vars(logging.makeLogRecord({})), "message", "asct
 
 
 def log_path(home: Path, service: str) -> Path:
-    """The service's file below the state folder. Raises `SourceUnavailable` for no name of a service."""
+    """Return the service's log file in the state folder. Raises `SourceUnavailable` for an invalid name."""
     check_service_name(service)
     return home / "logs" / f"{service}.jsonl"
 
 
 def append_entries(home: Path, service: str, entries: Iterable[LogEntry]) -> None:
-    """Add lines of any age to a service's log; for staging a history."""
+    """Add entries of any age to a service's log, to stage a history."""
     append_lines(log_path(home, service), b"".join(map(encode, entries)))
 
 
 def append_lines(path: Path, lines: bytes) -> None:
-    """Add encoded lines to a log."""
+    """Append encoded lines to a log."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # One write with O_APPEND: lines of several processes never mix.
+    # One write with O_APPEND, so that lines of several processes never mix.
     file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         os.write(file, lines)
@@ -57,12 +56,12 @@ def append_lines(path: Path, lines: bytes) -> None:
 class JsonLinesHandler(logging.Handler):
     """Writes log records as a service would.
 
-    The file is opened for each line: the state folder may be moved away meanwhile.
+    The file is opened for each line, because the state folder may be moved at any time.
 
     Args:
-        path: The service's file; see `log_path`.
-        service: Its name.
-        revision: Which revision logs; empty when none is deployed.
+        path: The service's log file; see `log_path`.
+        service: Name of the service.
+        revision: Name of the revision; empty if none is deployed.
     """
 
     def __init__(self, path: Path, *, service: str, revision: str = "") -> None:
@@ -105,7 +104,7 @@ def _extra(record: logging.LogRecord) -> dict[str, Any]:
 
 
 class FileLogReader:
-    """A `LogReader` over the log files below the state folder."""
+    """A `LogReader` over the log files in the state folder."""
 
     __repr__ = brief()
 
@@ -134,14 +133,14 @@ class FileLogReader:
         return max((moment for moment in moments if moment and moment >= since), default=None)
 
     def _matching(self, service: str, containing: Sequence[str], or_errors: bool) -> Iterator[LogEntry]:
-        telling = _telling_words(containing, or_errors)
+        telling = _filter_words(containing, or_errors)
         dated, at = b"", None
         for line in read_lines(log_path(self._home, service)):
             if next(telling.iter(line.decode("latin-1")), None) is None:
                 dated = line if line.startswith(b"{") else dated
                 continue
             entry = decode(line, service, None)
-            if entry is None:  # it has no time but that of the line before
+            if entry is None:  # it takes its time from the line before
                 before = decode(dated, service, at)
                 entry = decode(line, service, before.timestamp if before else at)
             if entry is None:
@@ -152,7 +151,7 @@ class FileLogReader:
 
 
 def read_lines(path: Path) -> Iterator[bytes]:
-    """The lines of a log, with their ends; one that is longer than `LONGEST_LINE_BYTES` comes in parts."""
+    """Yield the lines of a log, with newlines; a line longer than `LONGEST_LINE_BYTES` is split."""
     try:
         with path.open("rb") as file:
             yield from iter(lambda: file.readline(LONGEST_LINE_BYTES), b"")
@@ -163,24 +162,24 @@ def read_lines(path: Path) -> Iterator[bytes]:
 
 
 def _time_of(line: bytes, service: str) -> datetime | None:
-    """The line's own time; of a line as we write them, the rest need not be read."""
+    """Return the time in a line; a line that this library wrote is not decoded for that."""
     if ours := _OUR_TIME.match(line):
         return parse_time(ours[1].decode())
     entry = decode(line, service, None)
     return entry.timestamp if entry else None
 
 
-def _telling_words(containing: Sequence[str], or_errors: bool) -> ahocorasick.Automaton:
-    """One of its words is in each line that is asked for, and in few others, however many words there are.
+def _filter_words(containing: Sequence[str], or_errors: bool) -> ahocorasick.Automaton:
+    """Return a filter that finds every requested line, and few others, in one pass however many words there are.
 
-    Only of characters that no JSON spells differently.
+    Its words have only characters that JSON never escapes.
     """
     import ahocorasick
 
     words = [max(re.findall(r"[A-Za-z0-9 _.:,()=-]+", text, re.ASCII), key=len, default="") for text in containing]
     severities = sorted(ERROR_SEVERITIES) if words and or_errors else []
     found = ahocorasick.Automaton()
-    # Where a text holds no such word, or none is asked for, any line may be meant: each is an object, or text.
+    # If a text has no such word, or there are no texts, every line may match.
     for word in (*words, *severities) if all(words) and words else map(chr, range(256)):
         found.add_word(word, True)
     found.make_automaton()
@@ -188,7 +187,7 @@ def _telling_words(containing: Sequence[str], or_errors: bool) -> ahocorasick.Au
 
 
 def encode(entry: LogEntry) -> bytes:
-    """The line, its end included."""
+    """Return the entry as a line, with its newline."""
     record = {
         "timestamp": entry.timestamp.astimezone(UTC).isoformat(timespec="microseconds"),
         "severity": entry.severity,
@@ -198,21 +197,20 @@ def encode(entry: LogEntry) -> bytes:
         "instance": entry.instance,
         "fields": entry.fields,
     }
-    # A lone surrogate is text in Python and none in UTF-8.
+    # A lone surrogate is valid in Python's strings but not in UTF-8.
     return (json.dumps(record, ensure_ascii=False, default=str) + "\n").encode("utf-8", "replace")
 
 
 def decode(line: bytes, service: str, at: datetime | None) -> LogEntry | None:
-    """The entry of a line.
+    """Return the entry of a line.
 
     Args:
-        line: As read from the file.
-        service: Whose log it is, whatever the line says.
-        at: The time of the line before; a line without a time of its own, such as the
-            rest of a traceback, has the same.
+        line: The line as read from the file.
+        service: The service of the log; takes precedence over what the line says.
+        at: Time of the line before, for lines without a time, such as the rest of a traceback.
 
     Returns:
-        None when the line has no time, or is empty.
+        None if the line has no time or is empty.
     """
     text = line.decode("utf-8", "replace").strip()
     record = _json_object(text)
@@ -234,7 +232,7 @@ def decode(line: bytes, service: str, at: datetime | None) -> LogEntry | None:
 
 
 def _text(value: object) -> str:
-    """An escape in JSON may be half a surrogate pair, which no report could be written with."""
+    """Replace lone surrogates, which JSON escapes allow but a report cannot contain."""
     return str(value).encode("utf-8", "replace").decode()
 
 

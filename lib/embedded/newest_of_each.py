@@ -1,8 +1,8 @@
-"""The newest row of each key, as DuckDB finds it soonest.
+"""Selects the newest row of each key in the fastest way for DuckDB.
 
-A window sorts every row, and only rows whose key another row has need that: most batches have none. To find
-out which do takes a tenth of the time, and by a hash of the key a quarter of the memory. Rows of different keys
-with one hash are only sorted in vain.
+A window sorts all rows, although only rows that share a key need sorting, and most batches have none. Finding those
+takes a tenth of the time, and by a hash of the key a quarter of the memory. Different keys with the same hash are
+only sorted needlessly.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from __future__ import annotations
 from sqlglot import exp, parse_one
 
 _TWICE = "hashes there twice"
-_HASH = "hash of the key"  # nothing of a table is called so: see `lib.consolidation.identifiers`
+_HASH = "hash of the key"  # not a valid name of a column: see `lib.consolidation.identifiers`
 _ONE = exp.Literal.number(1)
 
 
 def sorted_where_needed(node: exp.Expr) -> exp.Expr:
-    """``SELECT * ... QUALIFY ROW_NUMBER() OVER (PARTITION BY ...) = 1`` its window only over keys of several rows."""
+    """Rewrite ``SELECT * ... QUALIFY ROW_NUMBER() OVER (PARTITION BY ...) = 1`` to sort only keys with several rows."""
     window = _row_number(node)
     if window is None:
         return node
@@ -31,7 +31,7 @@ def sorted_where_needed(node: exp.Expr) -> exp.Expr:
 
 
 def _row_number(node: exp.Expr) -> exp.Window | None:
-    """The window of such a SELECT."""
+    """Return the window of such a SELECT."""
     if not isinstance(node, exp.Select) or node.expressions != [exp.Star()] or node.args.get("joins"):
         return None
     where, qualify = node.args.get("where"), node.args.get("qualify")

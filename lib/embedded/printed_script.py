@@ -1,4 +1,4 @@
-"""A printed consolidation in DuckDB's SQL, which has variables, and no conditions but those in expressions."""
+"""A consolidation printed in DuckDB's SQL, which has variables but no conditional statements."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _HANDLING = "Stop at the first error and ROLLBACK, as `duckdb -bail FILE.duckdb 
 
 
 def duckdb_script(script: PrintedScript) -> str:
-    """The script in DuckDB's SQL."""
+    """Return the script in DuckDB's SQL."""
 
     def declared(variable: Variable) -> str:
-        # NULL has no type, and a name alone would be a text.
+        # NULL needs a type, and a bare name would be read as text.
         is_plain = variable.sql in ("NULL", "CURRENT_TIMESTAMP()")
         value = _tree(script, f"CAST({variable.sql} AS {variable.type})" if is_plain else variable.sql)
         return f"SET VARIABLE {script.prefix}{variable.name} = {value.sql(dialect='duckdb')}"
@@ -35,7 +35,7 @@ def duckdb_script(script: PrintedScript) -> str:
 
 
 def _touched(update: exp.Expr, code: str) -> exp.Expr:
-    """Refuses where none of the rows is there that an UPDATE is about: for DuckDB that is no error."""
+    """Return a check that an UPDATE finds rows to change; DuckDB does not treat none as an error."""
     counted = duckdb_tree(f"SELECT {_refusal(code, 'COUNT(*) > 0')}")
     assert isinstance(counted, exp.Select)
     return counted.from_(update.this).where(update.args["where"].this)
@@ -60,7 +60,7 @@ def _tree(script: PrintedScript, sql: str) -> exp.Expr:
 
 
 def _first_moment(node: exp.Expr) -> exp.Expr:
-    """Of the two midnights that a date may have DuckDB takes the second: so the moment after the day before."""
+    """Take the first midnight of a date that has two: the end of the day before, as DuckDB picks the second."""
     if not isinstance(node, exp.Timestamp):
         return node
     moment = exp.Interval(this=exp.Literal.string("1"), unit=exp.var("MICROSECOND"))
@@ -69,7 +69,7 @@ def _first_moment(node: exp.Expr) -> exp.Expr:
 
 
 def _one_of(node: exp.Expr) -> exp.Expr:
-    """``value IN UNNEST(@array)``, which sqlglot writes in ten lines."""
+    """Shorten ``value IN UNNEST(@array)``, which sqlglot writes in ten lines."""
     unnest = node.args.get("unnest") if isinstance(node, exp.In) else None
     return exp.EQ(this=node.this, expression=exp.Any(this=exp.paren(unnest.expressions[0]))) if unnest else node
 

@@ -1,4 +1,4 @@
-"""Files of a table's export, Parquet or JSON lines, as DuckDB reads them: columns, types, and their rows inserted."""
+"""Reads a table's export, Parquet or JSON lines, with DuckDB: its columns and types, and inserts its rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lib.embedded.googlesql import to_duckdb_type, to_googlesql_type
 from lib.embedded.json_rows import batches_of, kinds_of, type_of
 from lib.errors import UserError
 
-# What DuckDB reads of Parquet and the warehouse has no name for; whatever else has none becomes JSON.
+# Types that DuckDB reads from Parquet and the warehouse does not have; any other such type becomes JSON.
 _KEPT_AS = {
     **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "UINTEGER"), "BIGINT"),
     **dict.fromkeys(("UBIGINT", "HUGEINT", "UHUGEINT"), "DECIMAL(38,0)"),
@@ -25,13 +25,13 @@ _KEPT_AS = {
     **dict.fromkeys(("UUID", "TIME", "TIME WITH TIME ZONE", "INTERVAL"), "VARCHAR"),
     "FLOAT": "DOUBLE",
 }
-# A column of nothing, and one of empty lists, as pyarrow names their types.
+# pyarrow's types of a column without values and of one with only empty lists.
 _UNTYPED = {"null": "NULL", "list<element: null>": "VARCHAR[]", "list<item: null>": "VARCHAR[]"}
 _MOMENT = "TIMESTAMP WITH TIME ZONE"
 
 
 class RowFile(Protocol):
-    """A file, with its columns in DuckDB's types, as the table will have them."""
+    """A file with its columns, in the DuckDB types that the table will have."""
 
     @property
     def path(self) -> Path: ...
@@ -39,13 +39,13 @@ class RowFile(Protocol):
     def types(self) -> Mapping[str, str]: ...
 
     def insert(self, connection: duckdb.DuckDBPyConnection, table: str, types: Mapping[str, str]) -> int:
-        """Insert all rows, cast to the types. Returns their number."""
+        """Insert all rows, cast to the types, and return their number."""
         ...
 
 
 @dataclass(frozen=True)
 class ParquetRows:
-    """A Parquet file; `known` are the types that columns of a name are known to have."""
+    """A Parquet file; `known` has the known types of columns by name."""
 
     path: Path
     read_types: Mapping[str, str]
@@ -55,16 +55,16 @@ class ParquetRows:
     def of(cls, path: Path, known: Mapping[str, str]) -> ParquetRows:
         from pyarrow import parquet
 
-        with _told(path), duckdb.connect() as reader:
+        with _naming(path), duckdb.connect() as reader:
             found = reader.execute(f"DESCRIBE SELECT * FROM {_relation(path)}").fetchall()
-            # DuckDB gives a column without a type, which has no values, that of a number.
+            # DuckDB reads a column without a type, which has no values, as a number.
             untyped = {field.name: str(field.type) for field in parquet.read_schema(path) if "null" in str(field.type)}
         types = {name: _UNTYPED.get(untyped.get(name, ""), type_) for name, type_, *_ in found}
         return cls(path, types, known)
 
     @property
     def types(self) -> Mapping[str, str]:
-        """A time without a zone is UTC in a column that is known to hold moments."""
+        """Types by column; a time without a zone is UTC in a column that is known to hold timestamps."""
         kept = {name: _kept_as(type_) for name, type_ in self.read_types.items()}
         kept |= {name: duckdb_type(self.known.get(name, "STRING")) for name in self._empty}
         moments = {name for name, type_ in kept.items() if type_ == "TIMESTAMP" and self.known.get(name) == type_}
@@ -73,7 +73,7 @@ class ParquetRows:
     def insert(self, connection: duckdb.DuckDBPyConnection, table: str, types: Mapping[str, str]) -> int:
         nested = {name for name, type_ in self.types.items() if type_ == "JSON" != self.read_types[name]}
         filled = {name: types[name] for name in self.types if name not in self._empty}
-        with _told(self.path):
+        with _naming(self.path):
             return _insert(connection, table, _relation(self.path), filled, nested)
 
     @property
@@ -95,27 +95,27 @@ class JsonLines:
     def insert(self, connection: duckdb.DuckDBPyConnection, table: str, types: Mapping[str, str]) -> int:
         rows = 0
         for batch in batches_of(self.path, self.json_types):
-            with _told(self.path):
+            with _naming(self.path):
                 connection.register("rows_to_import", batch)
                 rows += _insert(connection, table, "rows_to_import", {name: types[name] for name in self.types}, set())
         return rows
 
 
 def row_files(files: Sequence[Path], known: Mapping[str, str]) -> list[RowFile]:
-    """Look through the files.
+    """Return readers for the files, with the types of their columns.
 
     Args:
-        files: Each by its ending: .parquet, or .jsonl, .ndjson or .json for JSON lines.
-        known: GoogleSQL types that columns of a name are known to have.
+        files: Files ending in .parquet, or in .jsonl, .ndjson or .json for JSON lines.
+        known: Known GoogleSQL types of columns by name.
 
     Raises:
-        UserError: One cannot be read, is of another kind or named twice.
+        UserError: A file cannot be read, is of another kind or is given twice.
     """
     lines = [file for file in files if file.suffix.lower() in (".jsonl", ".ndjson", ".json")]
     if odd := [file for file in files if file not in lines and file.suffix.lower() != ".parquet"]:
         raise UserError(f"{odd[0]}: unknown kind of file; use .parquet, .jsonl, .ndjson or .json (JSON lines)")
     if len({file.absolute() for file in files}) < len(files):
-        raise UserError("a file is named twice")
+        raise UserError("the same file is given twice")
     found = {file: kinds_of(file) for file in lines}
     kinds: dict[str, set[str]] = {}
     for columns in found.values():
@@ -129,7 +129,7 @@ def row_files(files: Sequence[Path], known: Mapping[str, str]) -> list[RowFile]:
 
 
 def duckdb_type(type_: str) -> str:
-    """As DuckDB's catalogue spells it."""
+    """Return the type as DuckDB's catalogue spells it."""
     return to_duckdb_type(type_).replace("TIMESTAMPTZ", _MOMENT)
 
 
@@ -154,13 +154,13 @@ def _insert(
 
 
 def _relation(path: Path) -> str:
-    """The file for DuckDB's SQL: its name is not a pattern, and its folders' names are not columns."""
+    """Return the file for DuckDB's SQL: its name is not a pattern, and its folders are not columns."""
     escaped = glob.escape(str(path.absolute())).replace("'", "''")
     return f"read_parquet('{escaped}', hive_partitioning = false)"
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _naming(path: Path) -> Iterator[None]:
     try:
         yield
     except (duckdb.Error, UnicodeError, OSError, ArrowException) as error:

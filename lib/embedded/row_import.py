@@ -1,4 +1,4 @@
-"""A table's export, Parquet or JSON lines, into the empty main table: every column, all files or none."""
+"""Imports a table's export, Parquet or JSON lines, into the empty main table: all columns, and all files or none."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _MOST_COLUMNS = 10_000
 
 @dataclass(frozen=True)
 class RowImport:
-    """What was imported.
+    """The result of an import.
 
     Attributes:
         table: The table.
         columns: Its columns.
-        what_happened: How the table came to have these columns.
-        rows: How many rows each file had.
-        first: The earliest date of all rows; None: none has one.
-        last: The latest.
+        what_happened: How the table got these columns.
+        rows: Number of rows by file.
+        first: Earliest date of all rows; None if no row has one.
+        last: Latest date of all rows; None if no row has one.
     """
 
     table: TableName
@@ -49,19 +49,18 @@ def import_rows(
 ) -> RowImport:
     """Fill the main table.
 
-    A missing table, and one that is empty and has just the shipped columns, is made with the columns of the files.
-    An empty one of other columns is filled as it is.
+    A table that is missing, or empty with just the shipped columns, is created with the files' columns.
+    An empty table with other columns keeps them.
 
     Args:
-        warehouse: Whose main table.
-        spec: Names it, and the columns that it must have.
-        files: See `row_files`.
-        shipped: The columns of the table that an empty warehouse starts with; columns of these names have their types
-            in JSON lines too.
+        warehouse: The warehouse of the main table.
+        spec: The main table and the columns that it must have.
+        files: Files that `row_files` can read.
+        shipped: Columns of the table in a new warehouse; columns of the same names in JSON lines have the same types.
 
     Raises:
-        UserError: The table has rows, or a file cannot be read or does not fit; nothing was changed.
-        SpecMismatch: The settings do not fit the columns; nothing was changed.
+        UserError: The table has rows, or a file cannot be read or does not match; nothing was changed.
+        SpecMismatch: The settings do not match the columns; nothing was changed.
     """
     sources = row_files(files, {column.name: column.type for column in shipped})
     needed = _merged(sources) | _without_a_value(spec, sources)
@@ -81,49 +80,49 @@ def import_rows(
 def _target(
     connection: duckdb.DuckDBPyConnection, table: TableName, needed: Mapping[str, str], shipped: Sequence[Column]
 ) -> tuple[Mapping[str, str], str]:
-    """The table's columns in DuckDB's types, made if need be, and what happened to it."""
+    """Create the table if necessary; return its columns in DuckDB's types, and what happened to it."""
     there = _types_of(connection, table)
     if there and (rows := connection.execute(f"SELECT count(*) FROM {_quoted(table)}").fetchall()[0][0]):
         raise UserError(
-            f"{table} has {counted(rows, 'row')}, and an export goes into an empty table only; "
-            "import it into a state of its own: set RUNBOOK_HOME to another folder"
+            f"{table} has {counted(rows, 'row')}, and an export can only be imported into an empty table; "
+            "import it into a separate state folder: set RUNBOOK_HOME"
         )
     own_columns = {name: to_googlesql_type(type_) for name, type_ in there.items()}
     if there and own_columns != {column.name: column.type for column in shipped}:
         if unknown := [name for name in needed if name not in there]:
             raise UserError(
-                f"{table} is empty but lacks columns of the files: {', '.join(unknown[:20])}; drop it first"
+                f"{table} is empty but lacks columns of the files: {', '.join(unknown[:20])}; drop the table first"
             )
-        return there, "it was empty and is filled as it is"
+        return there, "filled the empty table"
     declared = ", ".join(f'"{name}" {type_}' for name, type_ in needed.items())
     connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{table.dataset}"')
     connection.execute(f"DROP TABLE IF EXISTS {_quoted(table)}")
     connection.execute(f"CREATE TABLE {_quoted(table)} ({declared})")
-    before = f"in place of the empty one with {counted(len(there), 'column')}" if there else "as it was missing"
-    return needed, f"made with {counted(len(needed), 'column')}, {before}"
+    before = f"replacing an empty table with {counted(len(there), 'column')}" if there else "as it was missing"
+    return needed, f"created with {counted(len(needed), 'column')}, {before}"
 
 
 def _merged(sources: Sequence[RowFile]) -> dict[str, str]:
-    """The columns of all files; each must have one type."""
+    """Return the columns of all files; a column must have the same type in each."""
     owners: dict[str, tuple[str, Path]] = {}
     spelled: dict[str, str] = {}
     for source in sources:
         for name, type_ in source.types.items():
             if not is_plain_identifier(name):
-                raise UserError(f"{source.path}: column {shown_name(name)}: only letters, digits and underscores")
+                raise UserError(f"{source.path}: column {shown_name(name)}: use only letters, digits and underscores")
             if spelled.setdefault(name.lower(), name) != name:
-                raise UserError(f"{source.path}: columns {spelled[name.lower()]} and {name} differ in case only")
+                raise UserError(f"{source.path}: columns {spelled[name.lower()]} and {name} differ only in case")
             other, path = owners.setdefault(name, (type_, source.path))
             if other != type_:
                 kinds = f"{to_googlesql_type(other)} in {path} and {to_googlesql_type(type_)} in {source.path}"
-                raise UserError(f"column {name} is {kinds}; import files of one export only")
+                raise UserError(f"column {name} is {kinds}; import files of the same export")
     if not owners or len(owners) > _MOST_COLUMNS:
         raise UserError(f"{sources[0].path}: {counted(len(owners), 'column')}; a table has 1 to {_MOST_COLUMNS:,}")
     return {name: type_ for name, (type_, _) in owners.items()}
 
 
 def _without_a_value(spec: TableSpec, sources: Sequence[RowFile]) -> dict[str, str]:
-    """Columns that the settings name and JSON lines leave out, as BigQuery does where a column is NULL in all rows."""
+    """Return columns in the settings that JSON lines lack, because BigQuery omits a column that is NULL in all rows."""
     lines = [source for source in sources if isinstance(source, JsonLines)]
     columns = [Column(name, "") for source in sources for name in source.types]
     every_row_has = {*spec.key_columns, spec.date_column} - {*spec.nullable_keys}

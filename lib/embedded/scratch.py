@@ -1,4 +1,4 @@
-"""Datasets for trials in the embedded warehouse: schemas of its file."""
+"""Datasets for trials in the embedded warehouse, as schemas in its file."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class DuckdbScratch:
 
     def note_of(self, dataset: str) -> str | None:
         with self._warehouse.connection() as connection:
-            # DuckDB does not tell names apart by case.
+            # Names in DuckDB are not case-sensitive.
             schemas = run(
                 connection,
                 "SELECT 1 FROM duckdb_schemas() WHERE lower(schema_name) = lower($dataset)",
@@ -60,7 +60,7 @@ class DuckdbScratch:
             try:
                 connection.execute(f'CREATE SCHEMA "{dataset}"')
             except duckdb.CatalogException as error:
-                raise DatasetExists(f"the dataset {dataset} exists already; nothing was changed") from error
+                raise DatasetExists(f"dataset {dataset} exists already; nothing was changed") from error
             connection.execute(f'CREATE TABLE "{dataset}"."{_NOTE}" (note VARCHAR)')
             connection.execute(f'COMMENT ON TABLE "{dataset}"."{_NOTE}" IS \'{escaped}\'')
             connection.commit()

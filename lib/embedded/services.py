@@ -1,7 +1,7 @@
-"""The deployed services of the embedded platform, with endpoints that really answer, and the roles of their accounts.
+"""The services of the embedded platform, with real health endpoints, and the roles of their accounts.
 
-Health endpoints are served over HTTP on the loopback address, by a server that is
-started when it is first needed and ends with the process.
+Health endpoints are served over HTTP on the loopback address by a server that starts at first use and
+ends with the process.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class LocalServices:
 
     Args:
         home: The state folder.
-        names: The worker and the coordinator, which are healthy until something else was deployed.
-        timeout_seconds: How long a health request may take.
+        names: Names of the worker and the coordinator, which are healthy unless deployed otherwise.
+        timeout_seconds: Timeout of a health request.
     """
 
     __repr__ = brief()
@@ -69,7 +69,7 @@ class LocalServices:
     def set_variable(self, service: str, name: str, value: str | None, *, version: str) -> None:
         def deploy(deployed: DeployedService) -> DeployedService:
             if not deployed.revisions:
-                raise SourceUnavailable(f"{service} has no revision to deploy again")
+                raise SourceUnavailable(f"{service} has no revision to redeploy")
             newest = deployed.revisions[0]
             variables = {known: text for known, text in newest.variables.items() if known != name}
             variables |= {} if value is None else {name: value}
@@ -96,7 +96,7 @@ class LocalServices:
         def change(deployment: Deployment) -> Deployment:
             deployed = deployment.service(service)
             if _version(deployed) != version:
-                raise ChangedMeanwhile(f"{service} was changed since it was looked at; nothing was changed")
+                raise ChangedMeanwhile(f"{service} has changed since it was read; nothing was changed")
             return deployment.with_service(service, how(deployed))
 
         Deployment.change(self._home, self._names, change)
@@ -116,7 +116,7 @@ class LocalServices:
 
 
 class LocalPermissions:
-    """A `Permissions` port over the state folder; `names` as those of `LocalServices`."""
+    """A `Permissions` port over the state folder; for `names` see `LocalServices`."""
 
     __repr__ = brief()
 
@@ -141,7 +141,7 @@ class LocalPermissions:
     def _bind(self, service_account: str, role: str, version: str, *, bound: bool) -> None:
         def change(deployment: Deployment) -> Deployment:
             if _roles_version(deployment) != version:
-                raise ChangedMeanwhile("the roles were changed since they were looked at; nothing was changed")
+                raise ChangedMeanwhile("the roles have changed since they were read; nothing was changed")
             others = [known for known in deployment.roles.get(service_account, ()) if known != role]
             return deployment.with_roles(service_account, [*others, role] if bound else others)
 
@@ -149,7 +149,7 @@ class LocalPermissions:
 
 
 class _HealthHandler(BaseHTTPRequestHandler):
-    """Answers ``/<service><path>`` as the state folder says at that moment."""
+    """Responds to ``/<service><path>`` from the current deployment in the state folder."""
 
     state_folder: Path
     services: Sequence[str]
@@ -175,7 +175,7 @@ class _HealthHandler(BaseHTTPRequestHandler):
         return deployed.endpoints.get(f"/{path}", Endpoint(404, {"error": "not found"}))
 
     def log_message(self, format: str, *args: object) -> None:
-        """A runbook's output is no access log."""
+        """Log nothing: requests do not belong in a runbook's output."""
 
 
 def _status(name: str, deployed: DeployedService, url: str) -> ServiceStatus:
@@ -203,18 +203,18 @@ def _status(name: str, deployed: DeployedService, url: str) -> ServiceStatus:
 
 
 def _version(deployed: DeployedService) -> str:
-    """Of what is deployed; what the endpoints answer comes and goes without a change."""
-    told = [deployed.service_account, dict(deployed.traffic), *map(repr, deployed.revisions)]
-    return sha256(json.dumps(told).encode()).hexdigest()[:16]
+    """Return the version of what is deployed; responses of endpoints are not part of it."""
+    state = [deployed.service_account, dict(deployed.traffic), *map(repr, deployed.revisions)]
+    return sha256(json.dumps(state).encode()).hexdigest()[:16]
 
 
 def _roles_version(deployment: Deployment) -> str:
-    told = repr((sorted(deployment.roles.items()), sorted(deployment.unresolved_members.items())))
-    return sha256(told.encode()).hexdigest()[:16]
+    state = repr((sorted(deployment.roles.items()), sorted(deployment.unresolved_members.items())))
+    return sha256(state.encode()).hexdigest()[:16]
 
 
 def _next_name(service: str, newest: Revision) -> str:
-    """As Cloud Run names them: the service, a number that grows, three characters."""
+    """Return the next name in Cloud Run's pattern: service, increasing number, three characters."""
     found = _NUMBER.search(newest.name)
     number = int(found.group(1)) + 1 if found else 1
     return f"{service}-{number:05}-{uuid4().hex[:3]}"

@@ -1,9 +1,8 @@
 """Lock records in a SQLite file, shared by all processes of a machine.
 
-SQLite plays the server: every time is read from its clock inside the statement
-that writes, so that all processes agree on one clock. That clock may step back;
-a token may not, hence the counter beside the records, which a trigger sets: so a lock
-is taken by one statement, which is a transaction by itself.
+SQLite acts as the server: each statement that writes reads SQLite's clock, so all processes use the same clock.
+That clock may step back but a token must not, so the last token is stored, too. A trigger sets it, so that one
+statement, which is a transaction by itself, takes a lock.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from lib.words.brief import brief
 
 _MICROSECONDS = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000"
 _POLL_SECONDS = 0.004
-# A record lost to a power cut is harmless: the fence refuses its holder.
+# A record lost in a power cut is harmless: the fence refuses its holder.
 _SYNCHRONOUS = "PRAGMA synchronous = NORMAL"
 
 _SCHEMA = """
@@ -54,7 +53,7 @@ CREATE TABLE IF NOT EXISTS approvals (
     PRIMARY KEY (plan, kind)
 ) WITHOUT ROWID;
 """
-# Now, unless the clock has stepped back; a statement's reads of the clock all agree.
+# The current time, unless the clock has stepped back; it is the same throughout a statement.
 _TOKEN = f"max((SELECT token + 1 FROM last_token), {_MICROSECONDS})"
 _NEXT_TOKEN = f"UPDATE last_token SET token = {_TOKEN} RETURNING token"
 _INSERT = f"""
@@ -77,15 +76,15 @@ _READ = f"SELECT *, {_MICROSECONDS} AS read_at FROM consolidation_locks"
 
 
 class CorruptLockFile(LockServiceUnavailable, UserError):
-    """The lock file is damaged, or is none: only its owner can mend that."""
+    """The lock file is damaged or not a lock file; only its owner can mend that."""
 
     exit_code = UserError.exit_code
 
 
 class _Connection(threading.local):
-    """This thread's connection to the file; its faults become lock errors.
+    """This thread's connection to the file; translates its errors into lock errors.
 
-    A generator in place of this class would take a quarter of the time that taking a lock does.
+    A generator-based context manager would add a quarter to the time of taking a lock.
     """
 
     def __init__(self, path: Path, timeout_seconds: float) -> None:
@@ -106,7 +105,7 @@ class _Connection(threading.local):
             raise self._fault(error) from error
 
     def _open(self) -> sqlite3.Connection:
-        """Of several first users at once SQLite refuses some, without waiting, while one switches the file to WAL."""
+        """Open the file, with retries: while a process switches it to WAL, SQLite refuses others without waiting."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         until = time.monotonic() + self._timeout_seconds
         while True:
@@ -129,7 +128,7 @@ class SqliteLockStore:
     """A `LockStore` and an `ApprovalStore` in one file.
 
     Args:
-        path: The file; it and its folder are made when missing.
+        path: The file; it and its folder are created if missing.
         request_timeout_seconds: How long to wait for another process's write.
     """
 
@@ -141,14 +140,14 @@ class SqliteLockStore:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that has the right to write from its first statement on."""
+        """Run a transaction that has the write lock from its first statement on."""
         with self._connection as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
-                # A full disk has ended the transaction already.
+                # After a full disk the transaction has already ended.
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
@@ -202,7 +201,7 @@ class SqliteLockStore:
 
     def add(self, entry: Entry) -> bool:
         with self._connection as connection:
-            # The use of an approval must outlast a power cut.
+            # The use of an approval must survive a power cut.
             connection.execute("PRAGMA synchronous = FULL")
             try:
                 connection.execute(_PURGE)
@@ -218,7 +217,7 @@ class SqliteLockStore:
             return [Entry(row["plan"], row["kind"], row["text"]) for row in rows]
 
     def wait_for_change(self, seen: LockRecord, timeout_seconds: float) -> None:
-        """SQLite pushes nothing; a look takes microseconds, so looking often is cheap."""
+        """Poll: SQLite sends no notifications, and a read takes microseconds."""
         until = time.monotonic() + timeout_seconds
         while time.monotonic() < until and self.read(seen.claim.lock_key).record == seen:
             time.sleep(min(_POLL_SECONDS, max(0.0, until - time.monotonic())))
@@ -226,7 +225,7 @@ class SqliteLockStore:
 
 def _prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
     connection.row_factory = sqlite3.Row
-    # Each write copies a page or two to the log. A file that is there keeps its own.
+    # Each write copies a page or two to the log, so pages are small. An existing file keeps its page size.
     connection.execute("PRAGMA page_size = 1024")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(_SYNCHRONOUS)
@@ -237,7 +236,7 @@ def _prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
 def _is_corrupt(error: Exception) -> bool:
     if isinstance(error, OSError):
         return isinstance(error, FileExistsError | NotADirectoryError | IsADirectoryError)
-    # SQLite's own faults are subclasses; a file that it cannot read is the plain class.
+    # SQLite's own errors are subclasses; for a file that it cannot read it raises the base class.
     return type(error) is sqlite3.DatabaseError
 
 
@@ -247,7 +246,7 @@ def _is_busy(error: sqlite3.Error) -> bool:
 
 
 def _written(claim: Claim, returned: sqlite3.Cursor) -> LockRecord | None:
-    """The claim's record as a statement has written it; None: it wrote none."""
+    """Return the claim's record as written by a statement; None if it wrote none."""
     row = returned.fetchone()
     return LockRecord(claim, row[0], _time(row[1]), _time(row[2]), str(row[3])) if row else None
 

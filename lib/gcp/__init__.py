@@ -1,4 +1,4 @@
-"""Adapters to Google Cloud. Importing one imports its client library; nothing else does."""
+"""Adapters to Google Cloud; each imports its client library only when it is imported itself."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def adapters_of(environment: Environment, _home: Callable[[], Path], budget: ReadBudget | None, /) -> GoogleAdapters:
-    """Every port's side of it."""
+    """Return the Google Cloud adapter of each port."""
     from lib.gcp.adapters import GoogleAdapters
 
     return GoogleAdapters(environment, budget=budget)
 
 
 def run_lock_store(environment: Environment, _home: Callable[[], Path], /) -> LockStore:
-    """Where scheduled runs keep each other out."""
+    """Return the store of the leases that keep scheduled runs from overlapping."""
     from lib.gcp.firestore_locks import FirestoreLockStore
 
     database = environment.google.firestore_database

@@ -1,4 +1,4 @@
-"""The Google platform: BigQuery, Firestore, Cloud Logging, Cloud Run and IAM."""
+"""The adapters for Google Cloud: BigQuery, Firestore, Cloud Logging, Cloud Run and IAM."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 
 class GoogleAdapters:
-    """Adapters to one project, each with its client library when first asked for.
+    """Adapters to one project; each loads its client library at first use.
 
     Args:
-        budget: What the queries of `metered_warehouse` may read together; None: no limit.
+        budget: Bytes that all queries of `metered_warehouse` may read in total; None: no limit.
     """
 
     __repr__ = brief()
@@ -142,19 +142,19 @@ class GoogleAdapters:
 
     @property
     def principal(self) -> str:
-        """The e-mail address that the credentials belong to."""
+        """The e-mail address of the credentials' owner."""
         from lib.gcp.principal import principal
 
         return principal(self._clients)
 
     def access_check(self) -> Check:
-        """Whether there are credentials to ask with."""
+        """Check that usable credentials exist."""
         from lib.gcp import doctor
 
         return doctor.credentials(self._clients)
 
     def setup_steps(self) -> Sequence[tuple[Question, Callable[[], Section]]]:
-        """What `runbook doctor` asks of a Google project."""
+        """Return the steps that `runbook doctor` runs for a Google project."""
         from lib.gcp import doctor
 
         return [(question, partial(step, self._environment, self._clients)) for question, step in doctor.STEPS]

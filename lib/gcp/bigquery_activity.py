@@ -1,9 +1,8 @@
-"""BigQuery's jobs and tables, by its REST interface.
+"""BigQuery jobs and table layouts, read through the REST API.
 
-By jobs.list rather than by INFORMATION_SCHEMA.JOBS: it costs nothing, and answers also when
-the queue is full, which a query would have to wait in
-(https://cloud.google.com/bigquery/docs/reference/rest/v2/jobs/list). Jobs of others are
-listed to holders of bigquery.jobs.listAll.
+Unlike a query of INFORMATION_SCHEMA.JOBS, jobs.list is free and does not wait in the job queue
+(https://cloud.google.com/bigquery/docs/reference/rest/v2/jobs/list). Listing other users' jobs
+needs bigquery.jobs.listAll.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ MOST_JOBS = 20_000
 
 
 class BigqueryActivity:
-    """A `WarehouseActivity` of one project."""
+    """A `WarehouseActivity` for one project."""
 
     has_queue = True
 
@@ -39,13 +38,17 @@ class BigqueryActivity:
         self._clients = clients
 
     def jobs(self, dataset: str, *, since: datetime) -> list[WarehouseJob]:
-        """Raises `SourceUnavailable` also when there are more than `MOST_JOBS` in the period."""
+        """Return the jobs that touched the dataset.
+
+        Raises:
+            SourceUnavailable: The API failed, or the period has more than `MOST_JOBS` jobs.
+        """
         with self._clients.errors(BIGQUERY_JOBS):
             listed = self._clients.bigquery.list_jobs(all_users=True, min_creation_time=since, **self._clients.reading)
             found = list(islice(listed, MOST_JOBS + 1))
         if len(found) > MOST_JOBS:
             raise SourceUnavailable(
-                f"more than {MOST_JOBS:,} BigQuery jobs since {since:%Y-%m-%d %H:%M} UTC: look back fewer hours"
+                f"more than {MOST_JOBS:,} BigQuery jobs since {since:%Y-%m-%d %H:%M} UTC; look back fewer hours"
             )
         return [_job(job) for job in found if _touches(job, dataset)]
 
@@ -79,7 +82,7 @@ def _job(job: Any) -> WarehouseJob:
 
 
 def _touches(job: Any, dataset: str) -> bool:
-    """By its tables or, of a script, which has none of its own, by its text."""
+    """Match by the job's tables; a script has none of its own, so match its text."""
     references = [getattr(job, name, None) for name in ("destination", "source")]
     references += [*(getattr(job, "sources", None) or ()), *(getattr(job, "referenced_tables", None) or ())]
     if any(name.dataset == dataset for name in _names(references)):
@@ -88,7 +91,7 @@ def _touches(job: Any, dataset: str) -> bool:
 
 
 def _names(references: Sequence[Any]) -> Iterator[TableName]:
-    """Results of a SELECT go to tables whose names are none of ours."""
+    """Skip the anonymous result tables of SELECTs, whose names are not valid here."""
     for reference in references:
         if reference is None or not hasattr(reference, "table_id"):
             continue

@@ -1,8 +1,7 @@
-"""What BigQuery's client raises, as errors of the warehouse.
+"""Translates errors of the BigQuery client into errors of the warehouse port.
 
-The reason that BigQuery gives counts before the HTTP status: "no access", "quota used
-up" and "interface disabled" all come as 403. Messages of transactions are read only
-where BigQuery has no reason of its own for them.
+BigQuery's own reason takes precedence over the HTTP status, because missing access, an exhausted quota and a
+disabled API are all 403. Message texts are matched only where BigQuery has no reason of its own.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from google.auth.exceptions import GoogleAuthError
 
 from lib.consolidation.errors import DatasetNotFound, TableNotFound, TransactionConflict, WarehouseUnavailable
 from lib.errors import RunbookError
-from lib.gcp.errors import BIGQUERY_ROWS, cause_of, message, said_by
+from lib.gcp.errors import BIGQUERY_ROWS, cause_of, message, text_of
 
 _CONFLICT = re.compile(
     r"aborted due to concurrent update|could not serialize access|too many dml statements outstanding", re.IGNORECASE
@@ -33,9 +32,9 @@ def bigquery_errors(project_id: str) -> Iterator[None]:
 
     Raises:
         TransactionConflict: A rival transaction won.
-        TableNotFound: A table is not there.
-        DatasetNotFound: A dataset is not there, or is in another location than was asked.
-        WarehouseUnavailable: Anything else; the message says what to do.
+        TableNotFound: A table does not exist.
+        DatasetNotFound: A dataset does not exist in the location asked.
+        WarehouseUnavailable: Anything else, with advice in the message.
     """
     try:
         yield
@@ -44,8 +43,8 @@ def bigquery_errors(project_id: str) -> Iterator[None]:
 
 
 def translated(error: Exception, project_id: str) -> RunbookError:
-    """The warehouse's error for one of the client's."""
-    said = said_by(cause_of(error))
+    """Return the warehouse error for an error of the client."""
+    said = text_of(cause_of(error))
     if _CONFLICT.search(said):
         return TransactionConflict(f"a rival transaction won: {said}")
     missing = _MISSING.search(said)
@@ -57,11 +56,11 @@ def translated(error: Exception, project_id: str) -> RunbookError:
 
 
 def _no_dataset(said: str, location: str | None, project_id: str) -> str:
-    """BigQuery has the same words for a dataset that is elsewhere and for one that does not exist."""
-    make = f"make it with: bq mk --location={location or 'REGION'} --dataset {project_id}:DATASET"
+    """Word a missing dataset. BigQuery reports a dataset in another location as not found, too."""
+    make = f"create it with: bq mk --location={location or 'REGION'} --dataset {project_id}:DATASET"
     if not location:
         return f"there is no such dataset in project {project_id}: {said}; {make}"
     return (
         f"no such dataset in location {location} of project {project_id}: {said}; if it is in another location "
-        f"(bq show {project_id}:DATASET), set google.bigquery_location to that; if it does not exist, {make}"
+        f"(bq show {project_id}:DATASET), set google.bigquery_location to that one; if it does not exist, {make}"
     )

@@ -1,9 +1,8 @@
-"""Jobs: each runs once, and none outlives its client's interest in it.
+"""Jobs that run once and are cancelled when nobody waits for them any more.
 
-A job is asked for under an id that the client chose, so asking again is refused
-instead of run twice (https://cloud.google.com/bigquery/docs/running-jobs). Whoever
-gives up cancels the job and waits for its end: a MERGE that goes on after its lock was
-released was part of the incident.
+The client chooses a job's id, so BigQuery refuses a repeated request instead of running it twice
+(https://cloud.google.com/bigquery/docs/running-jobs). A caller that gives up cancels the job and
+waits for it to end: in the incident, a MERGE went on after its lock was released.
 """
 
 from __future__ import annotations
@@ -35,8 +34,8 @@ class BigqueryJobs:
     """Submits jobs, waits for them and stops them.
 
     Args:
-        patience_seconds: How long a request is tried again while BigQuery is away, and
-            how long a cancelled job's end is awaited.
+        patience_seconds: How long to retry a request while BigQuery is unavailable, and
+            how long to wait for a cancelled job to end.
     """
 
     def __init__(self, client: Client, *, patience_seconds: float) -> None:
@@ -45,11 +44,11 @@ class BigqueryJobs:
 
     @property
     def retry(self) -> Retry:
-        """For each request, not for jobs: a job that failed is never started again."""
+        """The retry of a request. A failed job is never started again."""
         return DEFAULT_RETRY.with_timeout(self._patience_seconds)
 
     def submit(self, insert: Callable[[str], Job], job_id: str) -> tuple[Job, bool]:
-        """The job of this id, which `insert` makes, and whether it was found: it had been inserted before."""
+        """Return the job of this id, created by `insert`, and whether it existed before."""
         with bigquery_errors(self.client.project):
             try:
                 return insert(job_id), False
@@ -65,7 +64,7 @@ class BigqueryJobs:
         return cast(Job, self.client.get_job(job_id, retry=self.retry, timeout=REQUEST_SECONDS))
 
     def _find_after(self, error: Exception, job_id: str) -> Job:
-        """The answer may have been lost and not the request."""
+        """Look for the job after an error: the request may have arrived although its response was lost."""
         if isinstance(error, exceptions.ClientError):
             raise error
         try:
@@ -74,18 +73,19 @@ class BigqueryJobs:
             raise error from None
 
     def _abandon(self, job_id: str) -> None:
-        """Interrupted before the answer came: the job may be there all the same."""
+        """Stop the job after an interrupt: it may exist although the response was never read."""
         try:
             self.stop(self._find(job_id))
         except CLIENT_ERRORS as error:
             logger.debug("job %s was probably not inserted: %s", job_id, error)
 
     def finish(self, job: Job, timeout_seconds: float) -> None:
-        """Wait for the job's end; after the time allowed, or when interrupted, stop it.
+        """Wait for the job to end; stop it after the timeout or an interrupt.
 
         Raises:
-            WarehouseUnavailable: It was stopped, or failed for the warehouse's reasons.
-            TransactionConflict, TableNotFound: It failed for that.
+            WarehouseUnavailable: The job was stopped or failed.
+            TransactionConflict: The job lost against a rival transaction.
+            TableNotFound: A table of the job does not exist.
         """
         try:
             with bigquery_errors(self.client.project):
@@ -114,7 +114,7 @@ class BigqueryJobs:
         return True
 
     def stop(self, job: Job) -> bool:
-        """Cancel the job and wait for its end. False: it could not be had in time."""
+        """Cancel the job and wait for it to end; return False if it has not ended in time."""
         give_up_at = time.monotonic() + self._patience_seconds
         asked = False
         while time.monotonic() < give_up_at:
@@ -130,19 +130,19 @@ class BigqueryJobs:
 
 
 def fresh_job_id(purpose: str) -> str:
-    """An id that no job has."""
+    """Return a new, unique job id."""
     return f"runbook_{purpose}_{uuid.uuid4().hex}"
 
 
 def ended_after(seconds: float, config: QueryJobConfig) -> QueryJobConfig:
-    """The configuration of a job that BigQuery itself cancels after this time."""
+    """Set the timeout after which BigQuery itself cancels the job."""
     # The client has an attribute for it since 3.24.
     described = {**config.to_api_repr(), "jobTimeoutMs": str(int(seconds * 1000))}
     return cast(QueryJobConfig, QueryJobConfig.from_api_repr(described))
 
 
 def failure(job: Job) -> Exception | None:
-    """Why a job that has ended failed; None: it did not."""
+    """Return the error of a finished job; None if it succeeded."""
     error: Exception | None = job.exception() if job.error_result else None  # type: ignore[no-untyped-call]
     return error
 

@@ -1,9 +1,8 @@
-"""The cost gate: what runbooks ask BigQuery is estimated first, and refused over a limit.
+"""The cost gate: estimates each query of a runbook and refuses those over a limit.
 
-A dry run is free, and its estimate an upper bound
-(https://cloud.google.com/bigquery/docs/estimate-costs). A consolidation's transaction does
-not pass here: a batch must not stay in staging because a table has grown, and its own limit
-is the environment's `maximum_bytes_billed`.
+A dry run is free, and its estimate is an upper bound (https://cloud.google.com/bigquery/docs/estimate-costs).
+Consolidations bypass this gate, so that a growing table never leaves a batch in staging;
+the environment's `maximum_bytes_billed` limits them.
 """
 
 from __future__ import annotations
@@ -18,14 +17,14 @@ from lib.words.quantities import spoken_bytes
 
 
 class MeteredBigqueryWarehouse(BigqueryWarehouse):
-    """A `BigqueryWarehouse` whose queries are estimated, held against a limit and counted.
+    """A `BigqueryWarehouse` that estimates, limits and records its queries.
 
     Args:
-        query_limit_bytes: A query that would read more is not run.
-        budget: What all queries together may read; None: no limit.
+        query_limit_bytes: Queries that would read more than this are refused.
+        budget: Bytes that all queries may read in total; None: no limit.
 
     Attributes:
-        costs: The queries so far, in their order.
+        costs: The queries so far, in order.
     """
 
     def __init__(self, *args: Any, query_limit_bytes: int, budget: ReadBudget | None = None, **options: Any) -> None:
@@ -39,11 +38,11 @@ class MeteredBigqueryWarehouse(BigqueryWarehouse):
         read: int | None = None
         try:
             self._admit(estimated)
-            # The belt: an estimate may be wrong, a limit on what is billed is not.
+            # An estimate may be wrong; BigQuery enforces a limit on billed bytes.
             limit = min(self._query_limit_bytes, self._maximum_bytes_billed or self._query_limit_bytes)
             config = self._query_config(sql, parameters, maximum_bytes_billed=limit)
             rows, read = self._rows_and_bytes(sql, config)
-            if self._budget:  # what a query has read that failed is not known
+            if self._budget:  # only after success: what a failed query has read is unknown
                 self._budget.give_back(max(0, estimated - read))
             return rows
         finally:
@@ -52,15 +51,15 @@ class MeteredBigqueryWarehouse(BigqueryWarehouse):
     def _admit(self, estimated: int) -> None:
         if estimated > self._query_limit_bytes:
             raise QueryOverLimit(
-                f"the query would read {spoken_bytes(estimated)}, and this environment allows "
-                f"{spoken_bytes(self._query_limit_bytes)} a query; it was not run. Ask about less, or raise "
-                "google.query_limit_gb in the file of params/environments",
+                f"the query was not run: it would read {spoken_bytes(estimated)}, and this environment allows "
+                f"{spoken_bytes(self._query_limit_bytes)} per query; narrow the question, or raise "
+                "google.query_limit_gb in the environment's file (params/environments)",
                 self._query_limit_bytes / estimated,
             )
         if self._budget and (taken := self._budget.take(estimated)) < estimated:
             self._budget.give_back(taken)
             raise QueryOverLimit(
-                f"the query would read {spoken_bytes(estimated)}, and {spoken_bytes(taken)} are left of what this "
-                "session may read; it was not run. Ask about less, or begin a session with more --max-bytes",
+                f"the query was not run: it would read {spoken_bytes(estimated)}, and {spoken_bytes(taken)} are left "
+                "of this session's budget; narrow the question, or start a session with a higher --max-bytes",
                 taken / estimated,
             )

@@ -1,4 +1,4 @@
-"""One SELECT and its rows."""
+"""Run one SELECT and return its rows."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from lib.gcp.bigquery_jobs import REQUEST_SECONDS, BigqueryJobs, Job, fresh_job_
 def rows_and_bytes(
     jobs: BigqueryJobs, sql: str, config: QueryJobConfig, timeout_seconds: float
 ) -> tuple[list[Row], int]:
-    """The rows, and how many bytes BigQuery read for them.
+    """Return the rows and the number of bytes that BigQuery read for them.
 
     Raises:
-        WarehouseUnavailable: It took longer than allowed, and was cancelled.
+        WarehouseUnavailable: The query timed out and was cancelled.
     """
-    # The client has query_and_wait since 3.15. It spares two requests of three, a third of a second or more.
+    # query_and_wait (since 3.15 of the client) needs one request instead of three and saves at least 0.3 s.
     ask = _in_one_request if hasattr(jobs.client, "query_and_wait") else _as_a_job
     return ask(jobs, sql, config, timeout_seconds)
 
@@ -37,9 +37,9 @@ def _in_one_request(
             retry=jobs.retry,
             job_retry=None,  # type: ignore[arg-type]
         )
-    except TimeoutError as error:  # The client has asked BigQuery to cancel it.
+    except TimeoutError as error:  # The client has cancelled the query.
         raise WarehouseUnavailable(
-            f"a query took longer than {timeout_seconds:g}s and was cancelled; ask about less or retry"
+            f"a query took longer than {timeout_seconds:g}s and was cancelled; narrow the question or try again"
         ) from error
     return _rows(found), int(found.total_bytes_processed or 0)
 

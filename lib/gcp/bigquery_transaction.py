@@ -1,14 +1,12 @@
-"""One transaction: the tables gathered for it, its script job, run once, and what became of it.
+"""Runs a transaction as one script job: gathers its source tables, submits it once, reads its outcome.
 
-All steps are one script, and one script is one job: there is no session that could stay open, and no
-moment between two requests at which a dead client leaves a transaction half done
-(https://cloud.google.com/bigquery/docs/transactions). Each statement in it is a job as well, and so is each
-condition that reads a table. A lone statement is a job by itself, which BigQuery lets wait for rivals instead of
+One script is one job, so no session stays open and a client that dies leaves no transaction half done
+(https://cloud.google.com/bigquery/docs/transactions). Each statement in the script is a child job, as is each
+condition that reads a table. A single statement is a plain job: BigQuery queues it behind rivals instead of
 cancelling it (https://cloud.google.com/bigquery/docs/data-manipulation-language#dml-limitations).
 
-Many tables of equal columns are copied into one for the time of it: a copy job takes many sources,
-costs nothing and keeps the script's text from growing with their number
-(https://cloud.google.com/bigquery/docs/managing-tables#copy-table).
+Staging tables with equal columns are first copied into one temporary table: a copy job takes many sources,
+is free and keeps the script short (https://cloud.google.com/bigquery/docs/managing-tables#copy-table).
 """
 
 from __future__ import annotations
@@ -35,32 +33,32 @@ logger = logging.getLogger(__name__)
 
 SOURCES_A_JOB = 1200
 _KEPT_IF_FORGOTTEN = timedelta(days=1)
-# No handler: an error ends the script, and BigQuery rolls the transaction back by itself. A ROLLBACK in
-# a handler fails after a conflict, which has ended the transaction already, and hides the conflict.
+# No EXCEPTION handler: an error ends the script, and BigQuery rolls the transaction back. After a conflict
+# the transaction has ended already, so a ROLLBACK in a handler would fail and hide the conflict.
 _OPENING = ("BEGIN TRANSACTION;",)
 _CLOSING = ("COMMIT TRANSACTION;",)
 
 
 @dataclass(frozen=True)
 class Transaction:
-    """Runs the script of these steps."""
+    """The script job of these steps."""
 
     jobs: BigqueryJobs
     steps: Sequence[Step]
 
     def run(self, insert: Callable[[str], Job], job_id: str, timeout_seconds: float) -> TransactionOutcome:
-        """Run it, unless a job of this id has already been committed or still runs.
+        """Run the script, or wait for the job of this id if it is running or committed already.
 
         Args:
-            insert: Inserts the script under the id that it is given.
-            job_id: An id that failed before is used up; then it gets a number.
-            timeout_seconds: After this it is cancelled and its end awaited.
+            insert: Inserts the script as a job with the given id.
+            job_id: The job's id. If a job of this id failed before, a number is appended.
+            timeout_seconds: Time after which the job is cancelled.
         """
         job = self._job(insert, job_id)
         try:
             self.jobs.finish(job, timeout_seconds)
         except RunbookError as error:
-            # An error after the COMMIT, or a cancellation that came too late, undoes nothing.
+            # A transaction stays committed if the error or the cancellation came after its COMMIT.
             if not self._is_committed(job):
                 if cause := self._cause(job):
                     raise cause from error
@@ -76,7 +74,7 @@ class Transaction:
         raise AssertionError
 
     def _cause(self, job: Job) -> RunbookError | None:
-        """Why the script failed, by the statement that failed; None: it was cancelled, or nothing more is known."""
+        """Return the error of the statement that failed; None if the script was cancelled or none is known."""
         by_start = sorted(self._children(job), key=lambda child: child.created)
         failed = [child for child in by_start if failure(child) and child.error_result["reason"] != "stopped"]
         for one in (job, *failed):
@@ -96,7 +94,7 @@ class Transaction:
             listed = self.jobs.client.list_jobs(parent_job=job.job_id, retry=self.jobs.retry, timeout=REQUEST_SECONDS)
             return [child for child in listed if isinstance(child, QueryJob) and child.state == "DONE"]
         except CLIENT_ERRORS as error:
-            logger.warning("the statements of job %s cannot be listed: %s", job.job_id, error)
+            logger.warning("cannot list the statements of job %s: %s", job.job_id, error)
             return []
 
     def _outcome(self, job: Job) -> TransactionOutcome:
@@ -113,7 +111,7 @@ class Transaction:
         return TransactionOutcome(str(job.job_id), elapsed_ms, statistics)
 
     def _elapsed_ms_by_step(self, job: QueryJob) -> dict[str, float]:
-        """By the line on which each statement's own job says that it began."""
+        """Match each child job to a step by the script line on which it began."""
         names, elapsed_ms = names_by_line(self.steps), {}
         for child in self._children(job):
             frames = child.script_statistics.stack_frames if child.script_statistics else []
@@ -127,7 +125,7 @@ def _elapsed_ms(job: QueryJob) -> float:
 
 
 def script_of(steps: Sequence[Step]) -> str:
-    """The script: all steps in one transaction that is rolled back at the first error; or the only statement."""
+    """Return the steps as one transaction; a single statement is returned as it is."""
     if lone := _lone(steps):
         return lone.sql
     return "\n".join([*_OPENING, *map(statement_of, steps), *_CLOSING])
@@ -138,9 +136,9 @@ def _lone(steps: Sequence[Step]) -> Execute | None:
 
 
 def statement_of(step: Step) -> str:
-    """A step as statements of a script."""
+    """Return a step as statements of a script."""
     if isinstance(step, Require):
-        # IS NOT TRUE, because a condition that is NULL must refuse as well.
+        # IS NOT TRUE: a condition that is NULL must refuse, too.
         return _refuse_if(f"({step.sql}) IS NOT TRUE", step.code)
     touched = f"\n{_refuse_if('@@row_count = 0', step.must_touch)}" if step.must_touch else ""
     return f"{step.sql};{touched}"
@@ -151,7 +149,7 @@ def _refuse_if(condition: str, code: str) -> str:
 
 
 def names_by_line(steps: Sequence[Step]) -> dict[int, str]:
-    """The line of the script on which each `Execute` begins, counted from 1."""
+    """Map the script line on which each `Execute` begins, counted from 1, to its name."""
     line, names = len(_OPENING) + 1, {}
     for step in steps:
         if isinstance(step, Execute):
@@ -164,10 +162,10 @@ def names_by_line(steps: Sequence[Step]) -> dict[int, str]:
 def gathered(
     jobs: BigqueryJobs, gather: Mapping[TableName, Sequence[TableName]], timeout_seconds: float
 ) -> Iterator[None]:
-    """The tables are there meanwhile, and dropped afterwards; if that fails, they expire.
+    """Copy the sources of each table into it, and drop the tables afterwards; if that fails, they expire.
 
     Raises:
-        SourceVanished: A source is gone.
+        SourceVanished: A source no longer exists.
     """
     try:
         for relation, sources in gather.items():
@@ -184,7 +182,7 @@ def _copy(jobs: BigqueryJobs, relation: TableName, sources: Sequence[TableName],
         try:
             jobs.finish(_submit_copy(jobs, relation, part, is_first=start == 0), timeout_seconds)
         except TableNotFound as error:
-            raise SourceVanished(f"a staging table of {relation} is gone: {error}") from error
+            raise SourceVanished(f"a staging table of {relation} no longer exists: {error}") from error
 
 
 def _submit_copy(jobs: BigqueryJobs, relation: TableName, sources: list[str], *, is_first: bool) -> Job:
@@ -194,7 +192,7 @@ def _submit_copy(jobs: BigqueryJobs, relation: TableName, sources: list[str], *,
         "writeDisposition": "WRITE_EMPTY" if is_first else "WRITE_APPEND",
         "destinationExpirationTime": expires_at.isoformat(),
     }
-    # The client has no attribute for the expiry.
+    # The client has no attribute for the expiration time.
     config = CopyJobConfig.from_api_repr({"copy": settings})
 
     def insert(job_id: str) -> Job:
@@ -216,4 +214,4 @@ def _drop(jobs: BigqueryJobs, relation: TableName) -> None:
         table = f"{jobs.client.project}.{relation}"
         jobs.client.delete_table(table, not_found_ok=True, retry=jobs.retry, timeout=REQUEST_SECONDS)
     except CLIENT_ERRORS as error:
-        logger.warning("%s was not dropped and will expire within a day: %s", relation, error)
+        logger.warning("could not drop %s, which expires within a day: %s", relation, error)

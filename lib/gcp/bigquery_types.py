@@ -1,4 +1,4 @@
-"""Tables, columns, values and rows between the port and BigQuery's client."""
+"""Converts tables, columns, values and rows between the port and the BigQuery client."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _IN_PARQUET = frozenset({"STRING", "INT64", "FLOAT64", "NUMERIC", "BOOL", "DATE"
 _LEGACY = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL", "RECORD": "STRUCT"}
 _TYPE_PARAMETERS = re.compile(r"\s*\([^()]*\)")
 _PARAMETERIZED = re.compile(r"(?:ARRAY<)?\w+\(([\d, ]+)\)>?")
-# The first that fits counts: True is an int, and a datetime is a date.
+# The first match wins: True is also an int, and a datetime is also a date.
 _TYPES: tuple[tuple[type, str], ...] = (
     (bool, "BOOL"),
     (int, "INT64"),
@@ -49,7 +49,7 @@ _TYPES: tuple[tuple[type, str], ...] = (
 
 
 def query_parameters(sql: str, parameters: Parameters) -> list[QueryParameter]:
-    """Those of the parameters that the statement names, typed for BigQuery."""
+    """Return the parameters that the statement uses, typed for BigQuery."""
     return [_query_parameter(name, parameters[name]) for name in dict.fromkeys(_PARAMETER.findall(sql))]
 
 
@@ -62,7 +62,7 @@ def _query_parameter(name: str, value: Value) -> QueryParameter:
 
 
 def schema_fields(columns: Sequence[Column]) -> list[SchemaField]:
-    """The schema of a table of these columns."""
+    """Return the schema of a table with these columns."""
     return [_schema_field(column) for column in columns]
 
 
@@ -73,13 +73,13 @@ def _schema_field(column: Column) -> SchemaField:
 
 
 def time_partitioning(partitions: Partitions) -> TimePartitioning:
-    """By day: a longer partition would expire as a whole, counted from its beginning."""
+    """Return daily partitioning: longer partitions would expire as a whole, counted from their start."""
     keep_ms = None if partitions.keep_days is None else partitions.keep_days * 86_400_000
     return TimePartitioning(TimePartitioningType.DAY, field=partitions.column, expiration_ms=keep_ms)
 
 
 def columns_of_schema(schema: Iterable[SchemaField]) -> tuple[Column, ...]:
-    """The columns of a table's schema."""
+    """Return the columns of a table's schema."""
     return tuple(Column(field.name, _type_of(field), parameters=_parameters_of(field)) for field in schema)
 
 
@@ -88,7 +88,7 @@ def _parameters_of(field: SchemaField) -> tuple[int, ...]:
 
 
 def _type_of(field: SchemaField) -> str:
-    """REST names types as legacy SQL does: ``FLOAT`` is ``FLOAT64``."""
+    """Return the GoogleSQL type: the REST API uses legacy names, such as ``FLOAT`` for ``FLOAT64``."""
     kind = _LEGACY.get(field.field_type, field.field_type)
     return f"ARRAY<{kind}>" if field.mode == "REPEATED" else kind
 
@@ -105,7 +105,7 @@ _COLUMN_FIELDS = (
 
 
 def columns_sql(dataset: str) -> str:
-    """The columns of the dataset's tables named in @tables, and what a copy job compares of them."""
+    """Return the query for the columns of the tables in @tables, with what a copy job compares."""
     return (
         f"SELECT {', '.join(_COLUMN_FIELDS)} FROM `{dataset}`.INFORMATION_SCHEMA.COLUMNS "
         "WHERE table_name IN (SELECT name FROM UNNEST(@tables) AS name) ORDER BY table_name, ordinal_position"
@@ -113,7 +113,7 @@ def columns_sql(dataset: str) -> str:
 
 
 def columns_by_table(dataset: str, rows: Sequence[Row]) -> dict[TableName, tuple[Column, ...]]:
-    """The port's columns of that query's rows."""
+    """Return the columns of each table from the rows of `columns_sql`."""
     by_ingestion = {
         row["table_name"] for row in rows if row["is_hidden"] == "YES" and row["is_partitioning_column"] == "YES"
     }
@@ -129,7 +129,7 @@ def columns_by_table(dataset: str, rows: Sequence[Row]) -> dict[TableName, tuple
 
 
 def _storage(row: Row) -> str:
-    """What must be equal in all sources of a copy job; empty for a plain nullable column.
+    """Return the column properties that all sources of a copy job must share; empty for a plain nullable column.
 
     Source: https://cloud.google.com/bigquery/docs/managing-tables#copy_multiple_source_tables
     """
@@ -145,23 +145,23 @@ def _storage(row: Row) -> str:
 
 
 def plain_type(data_type: str) -> str:
-    """``NUMERIC(4, 1)`` → ``NUMERIC``."""
+    """Drop the parameters of a type: ``NUMERIC(4, 1)`` → ``NUMERIC``."""
     return _TYPE_PARAMETERS.sub("", data_type)
 
 
 def type_parameters(data_type: str) -> tuple[int, ...]:
-    """``NUMERIC(4, 1)`` → (4, 1); none of a STRUCT, whose fields have their own."""
+    """Return the parameters of a type: ``NUMERIC(4, 1)`` → (4, 1). A STRUCT has none; its fields do."""
     found = _PARAMETERIZED.fullmatch(data_type)
     return tuple(map(int, found[1].split(","))) if found else ()
 
 
 def staging_tables_sql(dataset: str, *, with_columns: bool = False) -> str:
-    """Tables of the dataset whose name starts with @prefix, with friendly names; or a row for each of their columns.
+    """Return the query for the tables whose name starts with @prefix, one row per table or per column.
 
-    ``__TABLES__`` is the only listing that has a table's rows and its last change together and
-    at once: tables.list has no rows, INFORMATION_SCHEMA.TABLE_STORAGE lags behind, and
-    INFORMATION_SCHEMA.PARTITIONS refuses beyond 1,000 tables, while there have been
-    1,600. Batch and main table stand in the friendly name, because a label can't hold every batch id.
+    Only ``__TABLES__`` has row count and last change together and up to date: tables.list has no
+    row count, INFORMATION_SCHEMA.TABLE_STORAGE lags behind, and INFORMATION_SCHEMA.PARTITIONS refuses
+    more than 1,000 tables (production has had 1,600). Batch and main table are in the friendly name,
+    because a label cannot hold every batch id.
     """
     columns, joined = ("", "")
     if with_columns:
@@ -179,7 +179,7 @@ def staging_tables_sql(dataset: str, *, with_columns: bool = False) -> str:
 
 
 def staging_tables_of(dataset: str, rows: Sequence[Row]) -> list[StagingTable]:
-    """The port's records of that query's rows."""
+    """Return the staging tables from the rows of `staging_tables_sql`."""
     columns = columns_by_table(dataset, [row for row in rows if row.get("table_name")])
     by_name = {TableName(dataset, row["table_id"]): row for row in rows}
     return [
@@ -197,16 +197,16 @@ def staging_tables_of(dataset: str, rows: Sequence[Row]) -> list[StagingTable]:
 
 
 def with_streaming_seen(listed: Sequence[StagingTable], get: Callable[[TableName], Table]) -> list[StagingTable]:
-    """The tables, those with a streaming buffer marked as such; a table that is gone by now is left out.
+    """Mark the tables that have a streaming buffer, and leave out those that no longer exist.
 
-    Rows of tabledata.insertAll may be missing from copies for up to 90 minutes, and a table's
-    row count leaves them out; only tables.get shows that there are any
+    Streamed rows may be missing from copies for up to 90 minutes and are not in a table's row count;
+    only tables.get shows the buffer
     (https://cloud.google.com/bigquery/docs/streaming-data-into-bigquery#dataavailability).
-    A table of our own writer was made by a load job and needs no look.
-    `get` asks tables.get and raises `TableNotFound`.
+    Tables of our own writer come from load jobs and are not checked.
+    `get` calls tables.get and raises `TableNotFound`.
     """
 
-    def looked_at(table: StagingTable) -> StagingTable | None:
+    def checked(table: StagingTable) -> StagingTable | None:
         if table.is_loaded:
             return table
         try:
@@ -218,11 +218,11 @@ def with_streaming_seen(listed: Sequence[StagingTable], get: Callable[[TableName
         return replace(table, is_streaming=True, changed_at=None, version=f"{table.version} streaming")
 
     with ThreadPoolExecutor(max_workers=8) as pool:
-        return [table for table in pool.map(looked_at, listed) if table is not None]
+        return [table for table in pool.map(checked, listed) if table is not None]
 
 
 def _text(option_value: str | None) -> str:
-    """The option's value is a GoogleSQL literal. Other writers may name tables as they like."""
+    """Parse the option's GoogleSQL literal; empty if another writer set something else."""
     try:
         return str(json.loads(option_value or '""'))
     except ValueError:
@@ -230,10 +230,10 @@ def _text(option_value: str | None) -> str:
 
 
 def load_file(rows: pyarrow.Table, columns: Sequence[Column]) -> tuple[str, bytes]:
-    """The rows as a file for a load job, with its `sourceFormat`.
+    """Return the `sourceFormat` and content of a file for a load job.
 
-    Parquet, but for columns that it cannot carry as they are: loads refuse JSON there, and read a
-    list as a record (https://cloud.google.com/bigquery/docs/json-data#limitations).
+    The format is Parquet, unless a column is of a type that does not survive it: loads from Parquet refuse JSON
+    and read a list as a record (https://cloud.google.com/bigquery/docs/json-data#limitations).
     """
     if all(column.type in _IN_PARQUET for column in columns):
         return SourceFormat.PARQUET, parquet(rows)
@@ -242,23 +242,23 @@ def load_file(rows: pyarrow.Table, columns: Sequence[Column]) -> tuple[str, byte
 
 
 def _json_line(row: Row, columns: Sequence[Column]) -> str:
-    """NULL is left out, because a repeated field takes none."""
+    """Return a row as a line of JSON without its NULLs, which a repeated field refuses."""
     present = [column for column in columns if row[column.name] is not None]
     members = [f"{json.dumps(column.name)}: {_json_value(column.type, row[column.name])}" for column in present]
     return f"{{{', '.join(members)}}}\n"
 
 
 def _json_value(type_: str, value: Any) -> str:
-    """Whole and exact numbers as text: BigQuery reads a number as a float where it is too long for one.
+    """Return a value as JSON, with integers and decimals as text, since BigQuery reads long numbers as floats.
 
-    A NULL in an array stays one, for BigQuery to refuse.
+    A NULL in an array is kept, so that BigQuery refuses it.
     """
     if value is None:
         return "null"
     if type_.startswith("ARRAY<"):
         return f"[{', '.join(_json_value(type_[6:-1], item) for item in value)}]"
     if type_ == "JSON":
-        # As it was written, but on one line: between its tokens a line's end means nothing.
+        # NDJSON needs it on one line; between JSON tokens a newline means nothing.
         return str(value).replace("\n", " ").replace("\r", " ")
     if isinstance(value, bool | float | str):
         return json.dumps(value)
@@ -266,7 +266,7 @@ def _json_value(type_: str, value: Any) -> str:
 
 
 def parquet(rows: pyarrow.Table) -> bytes:
-    """The rows as a Parquet file."""
+    """Return the rows as the content of a Parquet file."""
     import pyarrow
     import pyarrow.parquet
 

@@ -60,12 +60,12 @@ class BigqueryWarehouse:
 
     Args:
         project_id: The project that has the datasets and pays for the jobs.
-        location: Where the datasets are, such as ``europe-west1``. Needed outside the
-            multi-regions US and EU: a job is found again only with its location.
-        client: A client to use; by default one is made at the first call.
-        maximum_bytes_billed: A job that would read more is refused; None: no limit.
-        job_timeout_seconds: The longest that a job may take, queueing included.
-        patience_seconds: How long a request is tried again while BigQuery is away.
+        location: Location of the datasets, such as ``europe-west1``. Required outside the
+            multi-regions US and EU: BigQuery finds a job elsewhere only by its location.
+        client: The client to use; by default one is created at the first call.
+        maximum_bytes_billed: Jobs that would read more are refused; None: no limit.
+        job_timeout_seconds: Time limit of a job, including time in the queue.
+        patience_seconds: How long to retry a request while BigQuery is unavailable.
     """
 
     __repr__ = brief()
@@ -106,7 +106,7 @@ class BigqueryWarehouse:
         return bigquery.QueryJobConfig(query_parameters=query_parameters(sql, parameters), **options)
 
     def session(self) -> AbstractContextManager[None]:
-        """The client keeps its connections as it is."""
+        """Do nothing: the client pools its connections anyway."""
         return nullcontext()
 
     def query(
@@ -130,14 +130,14 @@ class BigqueryWarehouse:
         return rows_and_bytes(self._jobs, sql, config, self._job_timeout_seconds)
 
     def estimate(self, sql: str, parameters: Parameters | None = None) -> int:
-        """How many bytes one statement would read at most. Runs and costs nothing."""
+        """Return the upper bound of the bytes that a statement would read, by a free dry run."""
         config = self._query_config(sql, parameters or {}, dry_run=True, use_query_cache=False)
         with bigquery_errors(self._project_id):
             job = self._client.query(sql, job_config=config, job_retry=None, **self._request)
         return int(job.total_bytes_processed or 0)
 
     def columns(self, table: TableName) -> tuple[Column, ...]:
-        """By tables.get, which tells "no access" from "not there"; INFORMATION_SCHEMA shows neither."""
+        """Read the columns by tables.get, which distinguishes "no access" from "not found"."""
         return columns_of_schema(self._table(table).schema)
 
     def _table(self, table: TableName) -> bigquery.Table:
@@ -145,7 +145,7 @@ class BigqueryWarehouse:
             return self._client.get_table(self._path(table), **self._request)
 
     def columns_of(self, tables: Sequence[TableName]) -> dict[TableName, tuple[Column, ...]]:
-        """By one query a dataset: a request a table would take a minute for 600 tables."""
+        """Read the columns with one query per dataset: one request per table takes a minute for 600 tables."""
         columns: dict[TableName, tuple[Column, ...]] = {}
         for dataset in {table.dataset for table in tables}:
             names = [table.table for table in tables if table.dataset == dataset]
@@ -155,7 +155,7 @@ class BigqueryWarehouse:
     def create_table(
         self, table: TableName, columns: Sequence[Column], *, partitions: Partitions | None = None
     ) -> None:
-        """Without the client's `exists_ok`, which goes on to read the table and fails if a rival drops it."""
+        """Create the table. The client's `exists_ok` would also read it, and fail if a rival drops it meanwhile."""
         made = bigquery.Table(self._path(table), schema_fields(columns))
         if partitions:
             made.time_partitioning = time_partitioning(partitions)
@@ -163,7 +163,7 @@ class BigqueryWarehouse:
             self._client.create_table(made, **self._request)
 
     def copy_structure(self, source: TableName, target: TableName, *, expires_at: datetime | None = None) -> None:
-        """The schema only: a partition filter, or the expiry of the source, would be no good to a backup."""
+        """Copy the schema only: a backup must not inherit the source's partition filter or expiration."""
         made = bigquery.Table(self._path(target), self._table(source).schema)
         if expires_at:
             made.expires = expires_at
@@ -175,7 +175,7 @@ class BigqueryWarehouse:
         return with_streaming_seen(staging_tables_of(dataset, rows), self._table)
 
     def load(self, tables: Mapping[TableName, pyarrow.Table], columns: Sequence[Column], *, note: str) -> None:
-        """All tables or none, except that a process killed meanwhile may leave some of several."""
+        """Load all tables or none; only a process that is killed meanwhile may leave some of them."""
         jobs: dict[TableName, Job] = {}
         try:
             for table, rows in tables.items():
@@ -212,7 +212,7 @@ class BigqueryWarehouse:
         return job
 
     def _undo_loads(self, jobs: Mapping[TableName, Job]) -> None:
-        """A table whose load failed is not ours to drop: it may have been there before."""
+        """Drop the tables that were loaded. One whose load failed may be older and is kept."""
         ended = [table for table, job in jobs.items() if self._jobs.stop(job) and failure(job) is None]
         self.drop(ended)
 
@@ -227,7 +227,7 @@ class BigqueryWarehouse:
     ) -> TransactionOutcome:
         timeout = self._job_timeout_seconds if timeout_seconds is None else timeout_seconds
         script = script_of(steps)
-        # BigQuery ends the job by itself should this process not live to do it.
+        # BigQuery ends the job even if this process dies.
         config = ended_after(timeout, self._query_config(script, parameters))
 
         def insert(attempt_id: str) -> Job:

@@ -1,8 +1,8 @@
-"""Google's clients for what surrounds warehouse and lock, each made when first used.
+"""Google's clients, each created at first use.
 
-One place decides how they connect: with the application default credentials over TLS,
-or, with ``RUNBOOK_GOOGLE_EMULATOR_HOST`` set (``BIGQUERY_EMULATOR_HOST`` for BigQuery,
-whose client speaks HTTP), without any to a server that stands in for Google.
+This is the one place that decides how they connect: over TLS with the application default credentials, or
+without credentials to an emulator, if ``RUNBOOK_GOOGLE_EMULATOR_HOST`` is set (``BIGQUERY_EMULATOR_HOST`` for
+BigQuery, whose client uses HTTP).
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ class GoogleClients:
 
     Args:
         project_id: The Google Cloud project.
-        bigquery_location: Where its datasets are; empty: BigQuery finds out.
-        outage_seconds: How long a request is tried again while the service is not available.
-        quota_seconds: The same while a quota is used up; those of reading are per minute.
-        emulator_host: ``host:port`` of a plain-text server that stands in for all of them.
+        bigquery_location: Location of its datasets; empty: BigQuery determines it.
+        outage_seconds: How long to retry a request while a service is unavailable.
+        quota_seconds: How long to retry a request while a quota is exhausted; read quotas are per minute.
+        emulator_host: ``host:port`` of a plain-text emulator for all services.
     """
 
     def __init__(
@@ -62,16 +62,16 @@ class GoogleClients:
         )
 
     def errors(self, source: Source) -> AbstractContextManager[None]:
-        """Translate what a client raises; see `lib.gcp.errors`."""
+        """Translate errors of a client; see `lib.gcp.errors`."""
         return google_errors(source, self.project_id, self.member)
 
     def changing(self, source: Source) -> AbstractContextManager[None]:
-        """The same for a request that changes something."""
+        """Translate errors of a request that changes something."""
         return google_changes(source, self.project_id, self.member)
 
     @property
     def writing(self) -> dict[str, Any]:
-        """Timeout of a request that changes something: sent once, since its answer may be lost."""
+        """Timeout of a request that changes something. It is sent only once, because its response may be lost."""
         return {"retry": None, "timeout": _REQUEST_SECONDS}
 
     @property
@@ -81,7 +81,7 @@ class GoogleClients:
 
     @cached_property
     def credentials(self) -> Credentials:
-        """Who asks. Raises `google.auth.exceptions.GoogleAuthError`."""
+        """The credentials in use. Raises `google.auth.exceptions.GoogleAuthError`."""
         import google.auth
         from google.auth.credentials import AnonymousCredentials
 
@@ -92,12 +92,12 @@ class GoogleClients:
 
     @property
     def member(self) -> str:
-        """Who asks, as ``gcloud`` writes members; quoted for a shell."""
-        # Only once they are known: to look for them may take long, and may fail.
+        """The caller as a ``gcloud`` member, quoted for a shell."""
+        # Only credentials that are loaded already: loading them may be slow, and may fail.
         account = getattr(vars(self).get("credentials"), "service_account_email", None)
         if not account:
             return '"user:$(gcloud config get-value account)"'
-        # Of the machine it runs on, until a first request has told the name.
+        # A machine's account is called "default" until the first request returns its name.
         return "serviceAccount:ACCOUNT" if account == "default" else f"serviceAccount:{account}"
 
     @cached_property

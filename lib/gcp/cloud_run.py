@@ -1,7 +1,7 @@
-"""The deployed services, as Cloud Run's API tells. Needs `roles/run.viewer`.
+"""Deployed services, read through the Cloud Run API. Needs `roles/run.viewer`.
 
-Asking a private service for its health needs `roles/run.invoker` besides; changing one,
-`roles/run.developer` and `roles/iam.serviceAccountUser` on the account that it runs as.
+Health requests to a private service also need `roles/run.invoker`. Changing a service needs
+`roles/run.developer`, and `roles/iam.serviceAccountUser` on its service account.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ _ROLLOUT_SECONDS = 300.0
 
 
 def fetch_id_token(audience: str) -> str | None:
-    """An ID token for the private service at this address; None: these credentials make none.
+    """Return an ID token for the private service at this address; None if these credentials cannot make one.
 
-    A service account's key, or the machine's own account, makes one. An operator's login
-    does not; such an operator asks by hand, with ``gcloud auth print-identity-token``.
+    Service accounts can. A person's login cannot; they send the request by hand, with
+    ``gcloud auth print-identity-token``.
     """
     from google.auth.transport.requests import Request
     from google.oauth2 import id_token
@@ -55,8 +55,8 @@ class CloudRunServices:
     """A `Services` port over one region of a project.
 
     Args:
-        id_token_for: Makes an ID token for an audience; None: there is none to be had.
-        timeout_seconds: How long a health request may take; an instance may have to start.
+        id_token_for: Returns an ID token for an audience, or None if that is not possible.
+        timeout_seconds: Timeout of a health request, which may have to start an instance.
     """
 
     __repr__ = brief()
@@ -83,7 +83,7 @@ class CloudRunServices:
         answer = request_health(f"{url}{path}", timeout_seconds=self._timeout_seconds)
         if answer.status_code not in (401, 403):
             return answer
-        # Only a service that wants to know who asks is told, and nobody else.
+        # Send the token only to a service that requires one.
         token = self._id_token_for(url)
         if token is None:
             return answer
@@ -99,7 +99,7 @@ class CloudRunServices:
 
     def set_variable(self, service: str, name: str, value: str | None, *, version: str) -> None:
         template = self._service(service).template
-        # A name that was given to the revision before would clash with it.
+        # A fixed revision name would clash with the previous revision.
         template.revision = ""
         container = _serving_container(template.containers)
         others = [variable for variable in container.env if variable.name != name]
@@ -107,7 +107,7 @@ class CloudRunServices:
         self._update(service, "template", version, template=template)
 
     def route_traffic(self, service: str, percent_by_target: Mapping[str, int], *, version: str) -> None:
-        # A tag is an address of its own; without its target it would be gone.
+        # A tag has its own address, which would disappear with its target.
         tagged = [
             TrafficTarget(type_=target.type_, revision=target.revision, tag=target.tag)
             for target in self._service(service).traffic
@@ -117,10 +117,10 @@ class CloudRunServices:
         self._update(service, "traffic", version, traffic=[*targets, *tagged])
 
     def _update(self, service: str, field: str, version: str, **change: Any) -> None:
-        """Change one field of a service that still has this etag, and wait until that is carried out."""
+        """Change one field if the service still has this etag, and wait until Cloud Run has applied it."""
         path = ServicesClient.service_path(self._clients.project_id, self._region, service)
         if not version:
-            raise SourceUnavailable(f"{service} came without an etag; it is not overwritten blindly")
+            raise SourceUnavailable(f"{service} was not changed: Cloud Run returned no etag for it; try again")
         wanted = Service(name=path, etag=version, **change)
         with self._clients.changing(CLOUD_RUN_CHANGE):
             rollout = self._clients.services.update_service(
@@ -151,7 +151,7 @@ def _status(name: str, service: Service, revisions: Sequence[Revision]) -> Servi
         is_ready=_is_ready(ready),
         reason=ready.message if ready else "",
         traffic=_traffic(service),
-        # Empty on both when the service runs as the project's default account.
+        # Both are empty if the service uses the project's default account.
         service_account=(newest.service_account if newest else "") or service.template.service_account,
         url=_url(service),
         deployed_at=_created(newest) if newest else None,
@@ -174,7 +174,7 @@ def _ready_condition(conditions: Sequence[Condition]) -> Condition | None:
 
 
 def _is_ready(ready: Condition | None) -> bool | None:
-    """None while Cloud Run is still at work on it."""
+    """Return None while Cloud Run is still deploying."""
     if ready is None:
         return None
     states = {Condition.State.CONDITION_SUCCEEDED: True, Condition.State.CONDITION_FAILED: False}
@@ -182,7 +182,7 @@ def _is_ready(ready: Condition | None) -> bool | None:
 
 
 def _traffic(service: Service) -> tuple[RevisionTraffic, ...]:
-    """Shares by revision; "the latest" is named, and a mere tag serves nothing."""
+    """Return the share of each revision, with "latest" resolved to a name; a mere tag serves no traffic."""
     shares: dict[tuple[str, bool], int] = {}
     for target in service.traffic_statuses:
         share = (
@@ -204,7 +204,7 @@ def _target(target: str, percent: int) -> TrafficTarget:
 
 
 def _serving_container(containers: Sequence[Container]) -> Container:
-    """The one that takes the requests; those beside it have no port."""
+    """Return the container that takes requests; sidecars have no port."""
     return next((container for container in containers if container.ports), containers[0])
 
 
@@ -213,7 +213,7 @@ def _value(containers: Sequence[Container], name: str) -> str | None:
     if found is None:
         return None
     if found.value_source:
-        raise SourceUnavailable(f"{name} comes from a secret, which is not read")
+        raise SourceUnavailable(f"{name} comes from a secret, and secrets are not read")
     return str(found.value)
 
 

@@ -1,4 +1,4 @@
-"""What an operator types on Google Cloud: ``gcloud``, ``bq`` and ``curl``."""
+"""Commands for operators on Google Cloud: ``gcloud``, ``bq`` and ``curl``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _Kind = TypeVar("_Kind", Looking, Changing)
 
 
 class GoogleCommands(Commands):
-    """Commands over the project of one environment."""
+    """Commands for the project of one environment."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment.name)
@@ -91,7 +91,7 @@ class GoogleCommands(Commands):
         )
 
     def rows_as_of(self, game_date: date, moment: datetime) -> Looking:
-        """By BigQuery's time travel."""
+        """Count rows at a past moment, by BigQuery's time travel."""
         spec = self._spec
         return _query(
             f"SELECT COUNT(*) AS row_count FROM {spec.table.sql} "
@@ -100,7 +100,7 @@ class GoogleCommands(Commands):
         )
 
     def restore_dropped(self, dropped_at: datetime) -> Changing:
-        """By BigQuery's time travel, within seven days."""
+        """Restore a dropped table within seven days, by BigQuery's time travel."""
         dataset, before = self._spec.table.dataset, int(dropped_at.timestamp() * 1000)
         return Changing(f"bq cp {quote(f'{dataset}.TABLE@{before}')} {quote(f'{dataset}.TABLE')}")
 
@@ -108,7 +108,7 @@ class GoogleCommands(Commands):
         return Changing(f"bq rm -r -f --dataset {quote(f'{self._environment.project_id}:{dataset}')}")
 
     def list_locks(self) -> Looking:
-        """By Firestore's REST interface; gcloud cannot read documents."""
+        """List locks by Firestore's REST API; gcloud cannot read documents."""
         url = (
             f"https://firestore.googleapis.com/v1/projects/{self._environment.project_id}"
             f"/databases/{self._environment.google.firestore_database}/documents/consolidation_locks"
@@ -119,9 +119,9 @@ class GoogleCommands(Commands):
         return Looking(f"bq ls --jobs --all --max_results=50 --project_id={quote(self._environment.project_id)}")
 
     def cancel_job(self, job_id: str) -> Changing:
-        """It may commit all the same, if it is nearly done."""
+        """Cancel a job, which may still commit if it is nearly done."""
         location = self._environment.google.bigquery_location
-        place = f"--location={quote(location)} " if location else ""  # outside US and EU it is not found without
+        place = f"--location={quote(location)} " if location else ""  # required outside US and EU
         return Changing(f"bq {place}--project_id={quote(self._environment.project_id)} cancel {quote(job_id)}")
 
     def _read_lines(self, service: str, condition: str, *, limit: int = 100) -> Looking:
@@ -130,7 +130,7 @@ class GoogleCommands(Commands):
 
 
 def _query(sql: str) -> Looking:
-    """Shown to people, never run; the names in it are checked identifiers."""
+    """Return a command that is shown to people and never run; names in the SQL are checked identifiers."""
     return Looking(f"bq query --use_legacy_sql=false {quote(sql)}")
 
 

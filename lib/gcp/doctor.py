@@ -1,4 +1,4 @@
-"""What must be in place in a Google project, and the command that puts it there."""
+"""Checks the setup of a Google Cloud project; each failed check shows the command that mends it."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ PARTITIONING = Question("partitioning", "Partitioning")
 _LOCKS = "consolidation_locks"
 _TTL_FIELD = "purge_after"
 _USE = "serviceusage.services.use"
-# Where BigQuery looks for jobs when it is not told where.
+# Locations that BigQuery searches for jobs when a request names none.
 _FOUND_ANYWAY = ("US", "EU")
 
 
 def credentials(clients: GoogleClients) -> Check:
-    """Who asks; without that nothing else can be asked."""
+    """Check that usable credentials exist, which every other step needs."""
     try:
         found = clients.credentials
     except (GoogleAuthError, OSError) as error:
         step = "Log in: gcloud auth application-default login; or run as a service account."
         said = without_secrets(" ".join(str(error).split()))
-        return CREDENTIALS.fails(f"none that can be used: {said:.300}", step)
+        return CREDENTIALS.fails(f"no usable credentials: {said:.300}", step)
     account = getattr(found, "service_account_email", None) or "a user's login"
     kind = type(found).__module__.removeprefix("google.")
     return CREDENTIALS.passes(f"found: {account} ({kind})")
 
 
 def apis(environment: Environment, clients: GoogleClients) -> Section:
-    """Whether each API that runbooks call is enabled."""
+    """Check that each API that runbooks call is enabled."""
     from google.cloud.service_usage_v1 import State
 
     parent = f"projects/{environment.project_id}"
@@ -67,12 +67,12 @@ def apis(environment: Environment, clients: GoogleClients) -> Section:
     )
     if not missing:
         return Section((question.passes(f"all {len(APIS)} are enabled"),))
-    fix = f"Enable: gcloud services enable {' '.join(missing)} --project={project}"
+    fix = f"Enable them: gcloud services enable {' '.join(missing)} --project={project}"
     return Section((question.fails(f"not enabled: {', '.join(missing)}", fix),))
 
 
 def permissions(environment: Environment, clients: GoogleClients) -> Section:
-    """Whether the caller has each permission that runbooks use."""
+    """Check that the caller has the permissions that runbooks use."""
     asked = sorted({permission for need in (*NEEDS, *CHANGE_NEEDS) for permission in need.permissions})
     request = {"resource": f"projects/{environment.project_id}", "permissions": asked}
     with clients.errors(RESOURCE_MANAGER):
@@ -85,23 +85,23 @@ def permissions(environment: Environment, clients: GoogleClients) -> Section:
 def _permission_check(environment: Environment, clients: GoogleClients, need: Need, held: set[str]) -> Check:
     question, missing = _permission_question(need), need.missing(held)
     if not missing:
-        return question.on({"permissions": need.permissions}).passes("every permission is held")
+        return question.on({"permissions": need.permissions}).passes("all permissions are granted")
     grant = _grant(environment, clients, need)
     question = question.on({"missing": missing, "role": need.role})
     if need.may_come_from_dataset:
-        summary = f"not held in the project: {', '.join(missing)}; a grant on the dataset alone can't be seen"
-        step = f"If {environment.table_spec.table.dataset} does not grant them, add the role: {grant}"
+        summary = f"not granted on the project: {', '.join(missing)}; grants on the dataset cannot be checked"
+        step = f"If dataset {environment.table_spec.table.dataset} does not grant them, add the role: {grant}"
         return question.unknown(summary, step)
     return question.fails(f"missing: {', '.join(missing)}", f"Add the role: {grant}")
 
 
 def _change_check(environment: Environment, clients: GoogleClients, need: Need, held: set[str]) -> Check:
-    """Most people only look, so a lack is not a fault."""
+    """Pass either way: most people only read, so a missing permission is not a fault."""
     question, missing = _permission_question(need), need.missing(held)
     if not missing:
-        return question.passes("held, so this caller can change what is deployed")
-    summary = f"not held, and only needed by who carries it out: {', '.join(missing)}"
-    step = f"If that is to be you, add the role: {_grant(environment, clients, need)}"
+        return question.passes("granted")
+    summary = f"not granted, needed only for making such changes: {', '.join(missing)}"
+    step = f"If you are to make them, add the role: {_grant(environment, clients, need)}"
     return question.on({"missing": missing, "role": need.role}).passes(summary, step)
 
 
@@ -115,34 +115,34 @@ def _grant(environment: Environment, clients: GoogleClients, need: Need) -> str:
 
 
 def database(environment: Environment, clients: GoogleClients) -> Section:
-    """Whether the database of the locks is there and keeps documents as the lock needs it."""
+    """Check that the database of the locks exists and that Firestore clients can use it."""
     commands = [Looking(f"gcloud firestore databases describe {_database_option(environment)}")]
     try:
         with clients.errors(FIRESTORE):
             found = clients.firestore_admin.get_database(name=_database_path(environment), **clients.reading)
     except ResourceMissing:
         step = f"Create it: {_creation(environment, environment.google.firestore_database)}"
-        return Section((DATABASE.on({}, commands).fails("there is none", step),))
+        return Section((DATABASE.on({}, commands).fails("database not found", step),))
     evidence = {"location": found.location_id, "mode": found.type_.name, "edition": found.database_edition.name}
     return Section((_database_check(environment, found, DATABASE.on(evidence, commands)),))
 
 
 def _database_check(environment: Environment, found: Database, question: Question) -> Check:
-    """Whether Firestore's own clients may use it."""
+    """Check that Firestore's own clients can use the database."""
     create = _creation(environment, "consolidation-locks")
-    another = f"Make one for the locks, and name it in google.firestore_database: {create}"
+    another = f"Create a database for the locks and set google.firestore_database to its name: {create}"
     access, modes = found.firestore_data_access_mode, Database.DataAccessMode
     if found.type_ != Database.DatabaseType.FIRESTORE_NATIVE:
-        return question.fails("it is in Datastore mode", another)
+        return question.fails("database is in Datastore mode", another)
     if access == modes.DATA_ACCESS_MODE_DISABLED:
-        return question.fails("it refuses Firestore's own clients (firestoreDataAccessMode is disabled)", another)
+        return question.fails("database refuses Firestore clients: firestoreDataAccessMode is disabled", another)
     if found.database_edition == Database.DatabaseEdition.ENTERPRISE and access != modes.DATA_ACCESS_MODE_ENABLED:
-        summary = "it is an Enterprise database that does not say whether Firestore's own clients may use it"
+        summary = "Enterprise database that may refuse Firestore clients: firestoreDataAccessMode is not set"
         return question.warns(summary, f"If firestoreDataAccessMode is not enabled: {another}")
     if found.realtime_updates_mode == RealtimeUpdatesMode.REALTIME_UPDATES_MODE_DISABLED:
-        summary = "realtime updates are off: a waiting consolidation polls its lock every second"
+        summary = "realtime updates are off: waiting consolidations poll their lock every second"
         return question.warns(summary, f"{another} --edition=enterprise --enable-realtime-updates")
-    return question.passes("Native mode, open to Firestore's own clients")
+    return question.passes("Native mode, open to Firestore clients")
 
 
 def _creation(environment: Environment, database: str) -> str:
@@ -154,7 +154,7 @@ def _creation(environment: Environment, database: str) -> str:
 
 
 def expiry_policy(environment: Environment, clients: GoogleClients) -> Section:
-    """Whether Firestore removes lock documents that nobody released."""
+    """Check that Firestore removes lock documents that were never released."""
     place = f"--collection-group={_LOCKS} {_database_option(environment)}"
     question = EXPIRY.on({}, [Looking(f"gcloud firestore fields ttls list {place}")])
     request = {"parent": f"{_database_path(environment)}/collectionGroups/{_LOCKS}", "filter": "ttlConfig:*"}
@@ -163,16 +163,16 @@ def expiry_policy(environment: Environment, clients: GoogleClients) -> Section:
     states = {field.name.rpartition("/")[2]: field.ttl_config.state for field in listed}
     state = states.get(_TTL_FIELD)
     if state == Field.TtlConfig.State.ACTIVE:
-        return Section((question.passes(f"Firestore removes locks after {_TTL_FIELD}"),))
+        return Section((question.passes(f"Firestore deletes lock documents after {_TTL_FIELD}"),))
     if state == Field.TtlConfig.State.CREATING:
-        return Section((question.warns("the policy is being set up", "Look again in an hour."),))
-    step = f"Set it: gcloud firestore fields ttls update {_TTL_FIELD} {place} --enable-ttl"
-    summary = f"no policy on {_TTL_FIELD}: a lock that nobody releases stays (it blocks nobody once expired)"
+        return Section((question.warns(f"TTL policy on {_TTL_FIELD} is being created", "Check again in an hour."),))
+    step = f"Create it: gcloud firestore fields ttls update {_TTL_FIELD} {place} --enable-ttl"
+    summary = f"no TTL policy on {_TTL_FIELD}: unreleased locks are never deleted (once expired, they block nobody)"
     return Section((question.warns(summary, step),))
 
 
 def dataset_location(environment: Environment, clients: GoogleClients) -> Section:
-    """Whether the dataset is where jobs look for it: elsewhere BigQuery says that it is not found."""
+    """Check that the dataset is in the configured location; elsewhere BigQuery reports it as not found."""
     setting, dataset = environment.google.bigquery_location, environment.table_spec.table.dataset
     place = shlex.quote(f"{environment.project_id}:{dataset}")
     question = LOCATION.on({}, [Looking(f"bq show --format=prettyjson {place}")])
@@ -181,61 +181,61 @@ def dataset_location(environment: Environment, clients: GoogleClients) -> Sectio
             found = clients.bigquery.get_dataset(f"{environment.project_id}.{dataset}", **clients.reading).location
     except ResourceMissing:
         step = f"Create it: bq mk --location={shlex.quote(setting or environment.region)} --dataset {place}"
-        return Section((question.fails(f"there is no dataset {dataset}", step),))
+        return Section((question.fails(f"dataset {dataset} not found", step),))
     location = str(found)
     if location.casefold() == setting.casefold() or (not setting and location in _FOUND_ANYWAY):
         return Section((question.passes(f"{dataset} is in {location}"),))
-    summary = f"{dataset} is in {location}, and google.bigquery_location is {setting or 'not set'}"
-    step = f"Set google.bigquery_location: {location} in the file of params/environments."
+    summary = f"{dataset} is in {location}, but google.bigquery_location is {setting or 'not set'}"
+    step = f"Set google.bigquery_location: {location} in the environment's file (params/environments)."
     return Section((question.fails(summary, step),))
 
 
 def quota_project(environment: Environment, clients: GoogleClients) -> Section:
-    """Which project a person's requests are counted for; those of a service account are counted for its own."""
+    """Check the project that a person's requests are charged to; a service account has its own."""
     return Section((_quota_check(environment.project_id, clients),))
 
 
 def _quota_check(project: str, clients: GoogleClients) -> Check:
     choose = f"gcloud auth application-default set-quota-project {shlex.quote(project)}"
     if not isinstance(clients.credentials, PersonsCredentials):
-        return QUOTA_PROJECT.passes("not needed: these are not the credentials of a person")
+        return QUOTA_PROJECT.passes("not needed: not a person's credentials")
     found = str(clients.credentials.quota_project_id or "")
     if not found:
-        summary = "the credentials name no quota project, which several APIs refuse"
-        return QUOTA_PROJECT.fails(summary, f"Name it: {choose}")
+        summary = "credentials without a quota project, which several APIs refuse"
+        return QUOTA_PROJECT.fails(summary, f"Set it: {choose}")
     request = {"resource": f"projects/{found}", "permissions": [_USE]}
     with clients.errors(RESOURCE_MANAGER):
         held = clients.projects.test_iam_permissions(request, **clients.reading).permissions
     if _USE not in held:
         role = f"--member={clients.member} --role=roles/serviceusage.serviceUsageConsumer"
         grant = f"gcloud projects add-iam-policy-binding {shlex.quote(found)} {role}"
-        step = f"Add the role: {grant}; or name another: {choose}"
-        return QUOTA_PROJECT.fails(f"{found} may not be used: missing {_USE}", step)
+        step = f"Add the role: {grant}; or use another project: {choose}"
+        return QUOTA_PROJECT.fails(f"not allowed to use {found}: missing {_USE}", step)
     if found != project:
-        summary = f"requests are counted for {found}: its APIs and quotas count, not those of {project}"
-        return QUOTA_PROJECT.warns(summary, f"Unless that is meant: {choose}")
-    return QUOTA_PROJECT.passes(f"requests are counted for {found}")
+        summary = f"requests use the APIs and quotas of {found}, not those of {project}"
+        return QUOTA_PROJECT.warns(summary, f"Unless that is intended: {choose}")
+    return QUOTA_PROJECT.passes(f"requests use the quotas of {found}")
 
 
 def partitioning(environment: Environment, clients: GoogleClients) -> Section:
-    """Whether the main table is partitioned by its date: if not, every MERGE reads all of it."""
+    """Check that the main table is partitioned by its date; otherwise every MERGE reads all of it."""
     spec = environment.table_spec
     commands = [Looking(f"bq show --format=prettyjson {shlex.quote(f'{environment.project_id}:{spec.table}')}")]
     try:
         with clients.errors(BIGQUERY):
             table = clients.bigquery.get_table(f"{environment.project_id}.{spec.table}", **clients.reading)
     except ResourceMissing:
-        return Section(())  # `Main table` reports it.
+        return Section(())  # The check "Main table" reports it.
     field = (table.time_partitioning.field or "") if table.time_partitioning else ""
     size = table.num_bytes or 0
     evidence = {"partitioned by": field or "nothing", "rows": table.num_rows, "size": size_in_bytes(size)}
     question = PARTITIONING.on(evidence, commands)
     if field == spec.date_column:
-        return Section((question.passes(f"by {field}"),))
+        return Section((question.passes(f"partitioned by {field}"),))
     copy = spec.table.sibling(f"{spec.table.table}_partitioned")
     statement = f"CREATE TABLE {copy} PARTITION BY {spec.dates.partition} AS SELECT * FROM {spec.table}"
     step = (
-        "While no consolidation runs, make a partitioned copy, compare it, and rename both: "
+        "While no consolidation runs, create a partitioned copy, compare it with the table, then swap their names: "
         f"bq query --use_legacy_sql=false {shlex.quote(statement)}"
     )
     summary = f"not partitioned by {spec.date_column}: each MERGE reads the whole table ({size / 1e6:,.0f} MB)"

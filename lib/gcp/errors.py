@@ -1,4 +1,4 @@
-"""What Google's clients raise, as errors of the ports: what failed, and what to type."""
+"""Translates errors of Google's clients into errors of the ports, with the command that mends them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class AccessDenied(SourceUnavailable):
 
     fix = (
         "grant access with: gcloud projects add-iam-policy-binding {project} "
-        "--member={member} --role={role}; or try again if it was granted in the last minutes"
+        "--member={member} --role={role}; if it was granted in the last few minutes, try again"
     )
 
 
 class ApiDisabled(SourceUnavailable):
-    """The API is switched off in the project."""
+    """The API is disabled in the project."""
 
     fix = ENABLE
 
@@ -40,36 +40,36 @@ class NotLoggedIn(SourceUnavailable):
 class QuotaExceeded(SourceUnavailable):
     """Too many requests."""
 
-    fix = "wait a minute, or raise the quota of {api} under IAM & Admin > Quotas of {project}"
+    fix = "wait a minute, or raise the quota of {api} for {project} under IAM & Admin > Quotas"
 
 
 class ResourceMissing(SourceUnavailable):
-    """What was asked for is not there."""
+    """The requested resource does not exist."""
 
-    fix = "see that project, region and names in params/environments are right"
+    fix = "check the project, region and names in params/environments"
 
 
 class Unreachable(SourceUnavailable):
-    """There was no answer."""
+    """The service did not respond."""
 
-    fix = "see https://status.cloud.google.com and the network, then try again"
+    fix = "check https://status.cloud.google.com and the network, then try again"
 
 
 class RequestRefused(SourceUnavailable):
-    """Anything else: the request itself was not taken."""
+    """Any other error: the service rejected the request."""
 
     fix = ResourceMissing.fix
 
 
 @dataclass(frozen=True)
 class Source:
-    """A Google API, for one use of it.
+    """A Google API, used for one purpose.
 
     Attributes:
-        name: What people call it.
-        api: Its service name, for ``gcloud services enable``.
-        role: The narrowest predefined role that may use it so; to read it, if nothing else is said.
-        fixes: What to do about errors that mean something of their own here; the first that fits counts.
+        name: Name in messages.
+        api: Service name, for ``gcloud services enable``.
+        role: The narrowest predefined role for this purpose, by default for reading.
+        fixes: Advice for errors with a special meaning here; the first match wins.
     """
 
     name: str
@@ -100,17 +100,17 @@ FIRESTORE = Source(
 )
 FIRESTORE_READ = replace(FIRESTORE, role="roles/datastore.viewer")
 BIGQUERY = Source("BigQuery", "bigquery.googleapis.com", "roles/bigquery.metadataViewer")
-# Rows need two roles, and so two commands.
+# Reading rows needs two roles, so two commands.
 BIGQUERY_ROWS = Source(
     "BigQuery",
     "bigquery.googleapis.com",
-    "roles/bigquery.dataEditor, and the same with --role=roles/bigquery.jobUser",
+    "roles/bigquery.dataEditor, then again with --role=roles/bigquery.jobUser",
 )
 BIGQUERY_DATASETS = Source("BigQuery datasets", "bigquery.googleapis.com", "roles/bigquery.user")
 BIGQUERY_JOBS = Source("BigQuery jobs", "bigquery.googleapis.com", "roles/bigquery.resourceViewer")
 
 _Kind = type[AccessDenied | ApiDisabled | NotLoggedIn | QuotaExceeded | ResourceMissing | Unreachable | RequestRefused]
-# The first that fits counts.
+# The first match wins.
 _KINDS: tuple[tuple[type[Exception], _Kind], ...] = (
     (exceptions.Forbidden, AccessDenied),
     (exceptions.Unauthorized, NotLoggedIn),
@@ -123,9 +123,9 @@ _KINDS: tuple[tuple[type[Exception], _Kind], ...] = (
     (GoogleAuthError, NotLoggedIn),
     (OSError, Unreachable),
 )
-# BigQuery's client adds the job and its place on lines of their own, and repeats the error as "; reason: …".
+# The BigQuery client appends lines with location and job id, and repeats the error as "; reason: …".
 _APPENDIX = re.compile(r"\n\s*(?:Location|Job ID): |; reason: ")
-# gRPC reports credentials that cannot be refreshed as a service that is unavailable.
+# gRPC reports expired credentials that cannot be refreshed as an unavailable service.
 _NO_CREDENTIALS = "Getting metadata from plugin failed"
 _SECRET = re.compile(
     r"ya29\.[\w.-]+|eyJ[\w-]+\.[\w.-]+|1//[\w-]{20,}|AIza[\w-]{30,}|-----BEGIN[^-]*-----.*?(-----END[^-]*-----|$)"
@@ -136,10 +136,10 @@ _SECRET = re.compile(
 
 @contextmanager
 def google_errors(source: Source, project_id: str, member: str) -> Iterator[None]:
-    """Translate every error of a client; `member` is who asks, as ``gcloud`` writes members.
+    """Translate every error of a client; `member` is the caller as a ``gcloud`` member.
 
     Raises:
-        SourceUnavailable: One of the kinds above; its message has no credential in it.
+        SourceUnavailable: One of the subclasses above; its message contains no credentials.
     """
     try:
         yield
@@ -150,40 +150,40 @@ def google_errors(source: Source, project_id: str, member: str) -> Iterator[None
 
 @contextmanager
 def google_changes(source: Source, project_id: str, member: str) -> Iterator[None]:
-    """As `google_errors`, for a request that changes something that others may change too.
+    """Translate errors of a request that changes a shared resource.
 
     Raises:
-        ChangedMeanwhile: It no longer has the etag that was read; nothing was changed.
-        SourceUnavailable: As above; the change may have been made.
+        ChangedMeanwhile: The resource no longer has the etag that was read; nothing was changed.
+        SourceUnavailable: Any other error; the change may have been made.
     """
     with google_errors(source, project_id, member):
         try:
             yield
         except exceptions.Aborted as error:
             raise ChangedMeanwhile(
-                f"{source.name} of project {project_id}: {said_by(error):.300}; it was changed since it was looked at, "
-                "nothing was changed"
+                f"{source.name} of project {project_id}: {text_of(error):.300}; someone else has changed it since it "
+                "was read, so nothing was changed"
             ) from error
 
 
 def message(
     error: Exception, source: Source, project_id: str, member: str = "serviceAccount:ACCOUNT", otherwise: str = ""
 ) -> str:
-    """One line: what was asked, what the client raised, and what to do about it, or else `otherwise`."""
+    """Return one line: the source, the client's error, and advice; `otherwise` if no advice is known."""
     cause = cause_of(error)
     name = bigquery_reason(cause) or type(cause).__name__
     fix = advice(cause, source, project_id, member) or otherwise
-    return "; ".join(filter(None, [f"{source.name} of project {project_id}: {name}: {said_by(cause):.300}", fix]))
+    return "; ".join(filter(None, [f"{source.name} of project {project_id}: {name}: {text_of(cause):.300}", fix]))
 
 
-def said_by(error: Exception) -> str:
-    """The words of a client's error in one line, without secrets and without what BigQuery's client adds to them."""
+def text_of(error: Exception) -> str:
+    """Return the text of a client's error as one line, without secrets and the BigQuery client's additions."""
     text = error.message if isinstance(error, exceptions.GoogleAPICallError) else str(error)
     return without_secrets(one_line(_APPENDIX.split(str(text).strip())[0]))
 
 
 def advice(error: Exception, source: Source, project_id: str, member: str = "serviceAccount:ACCOUNT") -> str:
-    """What to do about an error of any of Google's clients, with the command to type; empty: not known."""
+    """Return advice on an error of a Google client, with the command to run; empty if none is known."""
     cause = cause_of(error)
     reason = reason_of(cause, project_id)
     kind = _kind(cause)
@@ -195,12 +195,12 @@ def advice(error: Exception, source: Source, project_id: str, member: str = "ser
 
 
 def without_secrets(text: str) -> str:
-    """The text with anything that looks like a token or a key blotted out."""
+    """Mask everything in the text that looks like a token or a key."""
     return _SECRET.sub("[secret]", text)
 
 
 def cause_of(error: Exception) -> Exception:
-    """A retry that gave up says less than what it gave up on."""
+    """Return the last error of a retry that gave up, which says more than the retry's own."""
     if isinstance(error, exceptions.RetryError) and isinstance(error.cause, Exception):
         return error.cause
     return error

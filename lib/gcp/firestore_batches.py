@@ -1,6 +1,6 @@
-"""The coordinator's documents of its batches in Firestore. Needs `roles/datastore.viewer`.
+"""The coordinator's batch documents in Firestore. Needs `roles/datastore.viewer`.
 
-Every query has its conditions on one field: Firestore keeps indexes for those by itself.
+Each query filters by one field, because Firestore indexes single fields automatically.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from lib.ports.batch_states import MOST_BATCHES, MOST_PLAYERS, BatchState, newes
 from lib.words.brief import brief
 
 _COMPLETIONS = "completions"
-# Each is a query of its own; of older batches that never ended, the count is enough.
+# Each is a separate query; for older batches that never finished, the count is enough.
 _MOST_ASKED_FOR_PLAYERS = 10
-_NOT_ASKED = f"the documents of its items were not read: only those of {_MOST_ASKED_FOR_PLAYERS} unfinished batches are"
+_NOT_ASKED = f"item documents were not read: only the {_MOST_ASKED_FOR_PLAYERS} newest unfinished batches are checked"
 _REQUEST_SECONDS = 10.0
 _TRANSIENT = if_exception_type(exceptions.ServiceUnavailable, exceptions.InternalServerError, exceptions.Aborted)
 
@@ -34,13 +34,13 @@ _TRANSIENT = if_exception_type(exceptions.ServiceUnavailable, exceptions.Interna
 class FirestoreBatchStates:
     """A `BatchStates` port over a collection.
 
-    With ``FIRESTORE_EMULATOR_HOST`` set it talks to the emulator, without credentials.
+    With ``FIRESTORE_EMULATOR_HOST`` set, it uses the emulator, without credentials.
 
     Args:
-        clients: Whose project it is.
-        collection: Where the documents are.
+        clients: The clients of the project.
+        collection: The collection of the documents.
         database: The Firestore database.
-        request_timeout_seconds: The longest that one request is tried again.
+        request_timeout_seconds: How long to retry one request.
     """
 
     __repr__ = brief()

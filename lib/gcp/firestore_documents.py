@@ -1,8 +1,7 @@
-"""Lock records and audit entries to and from Firestore documents.
+"""Converts lock records and audit entries to and from Firestore documents.
 
-What decides anything is the server's metadata: ``create_time`` and ``update_time`` of a
-document and ``read_time`` of a reading, in microseconds. The timestamp fields beside
-them are for people, dashboards and a TTL policy.
+All decisions use the server's metadata: a document's ``create_time`` and ``update_time`` and a read's
+``read_time``, in microseconds. The timestamp fields are only for people, dashboards and the TTL policy.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _LONGEST_TEXT = 2_000
 
 
 def lock_fields(claim: Claim) -> dict[str, Any]:
-    """The fields of a new lock document; the services' own lock names its holder by ``operation_id``."""
+    """Return the fields of a new lock document; the services' own lock reads the holder from ``operation_id``."""
     return {
         **asdict(claim),
         "operation_id": claim.batch_id,
@@ -35,11 +34,11 @@ def lock_fields(claim: Claim) -> dict[str, Any]:
 
 
 def renewal_fields(claim: Claim) -> dict[str, Any]:
-    """The fields that a heartbeat sets.
+    """Return the fields that a heartbeat sets.
 
-    ``expires_at`` and ``purge_after`` are by this machine's clock: the TTL policy has days of
-    room, and no lock of this library judges by them. The services' own lock does: it takes the lock
-    when its clock is past ``expires_at``, so each heartbeat moves that.
+    ``expires_at`` and ``purge_after`` use this machine's clock: the TTL policy has days of margin, and
+    this library ignores both. The services' own lock takes over after ``expires_at``, so each heartbeat
+    moves it.
     """
     expires_at = datetime.now(UTC) + timedelta(seconds=claim.lease_seconds)
     return {
@@ -50,7 +49,7 @@ def renewal_fields(claim: Claim) -> dict[str, Any]:
 
 
 def audit_fields(removed: LockRecord, *, actor: str, reason: str, was_live: bool, approval: str = "") -> dict[str, Any]:
-    """The fields of the audit document of a forced release."""
+    """Return the fields of the audit document of a forced release."""
     return {
         **asdict(removed.claim),
         "token": removed.token,
@@ -66,20 +65,20 @@ def audit_fields(removed: LockRecord, *, actor: str, reason: str, was_live: bool
 
 
 def approval_fields(entry: Entry) -> dict[str, Any]:
-    """The fields of a new document of a plan that waits for a person; a TTL policy on ``purge_after`` clears it."""
+    """Return the fields of the document of a plan that awaits approval; a TTL policy on ``purge_after`` deletes it."""
     purge_after = datetime.now(UTC) + timedelta(days=KEPT_DAYS)
     return {**asdict(entry), "added_at": SERVER_TIMESTAMP, "purge_after": purge_after}
 
 
 def approval_entry(document: DocumentSnapshot[Any]) -> Entry:
-    """Such a document, read back."""
+    """Return the entry stored in the document of a plan that awaits approval."""
     fields = document.to_dict() or {}
     kind, text = _text(fields.get("kind")), _text(fields.get("text"), most=LONGEST_ENTRY)
     return Entry(_text(fields.get("plan")), kind, text)
 
 
 def observation(document: DocumentSnapshot[Any]) -> Observation:
-    """What a reading of a lock document says."""
+    """Return the observation from a read of a lock document."""
     read_at = plain(document.read_time)
     if not document.exists:
         return Observation(None, read_at)
@@ -90,17 +89,17 @@ def observation(document: DocumentSnapshot[Any]) -> Observation:
 
 
 def written_record(claim: Claim, committed_at: datetime) -> LockRecord:
-    """The record as the commit that created it left it."""
+    """Return the record as created by a commit."""
     return LockRecord(claim, token(committed_at), committed_at, committed_at, version(committed_at))
 
 
 def renewed_record(record: LockRecord, committed_at: datetime) -> LockRecord:
-    """The record as the commit that renewed it left it."""
+    """Return the record as renewed by a commit."""
     return replace(record, renewed_at=committed_at, version=version(committed_at))
 
 
 def audit_entry(document: DocumentSnapshot[Any]) -> AuditEntry:
-    """An audit document, read back; what another program keeps in the collection is an entry that says so."""
+    """Return an audit document as an entry; a foreign document becomes an entry with that as its reason."""
     fields = document.to_dict() or {}
     released_at = plain(document.create_time)
     number = fields.get("token")
@@ -118,24 +117,25 @@ def audit_entry(document: DocumentSnapshot[Any]) -> AuditEntry:
 
 
 def plain(stamp: datetime) -> datetime:
-    """The client's own subclass of datetime as a datetime, exactly."""
+    """Convert the client's subclass of datetime to a datetime, exactly."""
     return _EPOCH + (stamp - _EPOCH)
 
 
 def token(committed_at: datetime) -> int:
-    """A commit time as a fencing token: microseconds since 1970."""
+    """Return a commit time as a fencing token: microseconds since 1970."""
     return (committed_at - _EPOCH) // timedelta(microseconds=1)
 
 
 def version(updated_at: datetime) -> str:
-    """The version of a document: when it was last written."""
+    """Return the version of a document: the time of its last write."""
     return updated_at.isoformat()
 
 
 def _claim(lock_key: str, document: DocumentSnapshot[Any]) -> Claim:
-    """The services' own documents lack host and lease, and must be readable too; others are named as such.
+    """Return the claim in a lock document, also if another program wrote it.
 
-    The newest of them hold ``operation_id`` and ``lock_type`` in place of ``batch_id``.
+    Documents of the services' own lock lack host and lease; newer ones have ``operation_id`` and
+    ``lock_type`` instead of ``batch_id``.
     """
     fields = document.to_dict() or {}
     operation = _text(fields.get("operation_id"))
@@ -152,16 +152,16 @@ def _claim(lock_key: str, document: DocumentSnapshot[Any]) -> Claim:
 
 
 def _acquired_at(document: DocumentSnapshot[Any], created_at: datetime, updated_at: datetime) -> datetime:
-    """The services take an expired lock over in the same document, so its creation says nothing of its holder."""
+    """Return when the holder acquired the lock: not its creation, as the services reuse an expired document."""
     fields = document.to_dict() or {}
-    told = None if "lease_seconds" in fields else _moment(fields.get("acquired_at"))
-    return told if told and created_at <= told <= updated_at else created_at
+    recorded = None if "lease_seconds" in fields else _moment(fields.get("acquired_at"))
+    return recorded if recorded and created_at <= recorded <= updated_at else created_at
 
 
 def _lease_seconds(fields: Mapping[str, Any], updated_at: datetime) -> float:
-    """A field that is not a sensible duration must not keep a date locked for good.
+    """Return the lease; an implausible value must not lock a date permanently.
 
-    The services' old lock has no lease but records when it ends, by the clock of its holder.
+    The services' old lock records no lease, only when it expires by its holder's clock.
     """
     lease, ends_at = fields.get("lease_seconds"), _moment(fields.get("expires_at"))
     if lease is None and ends_at is not None:
@@ -180,6 +180,6 @@ def _text(value: object, otherwise: str = "", *, most: int = _LONGEST_TEXT) -> s
 
 
 def _names(fields: Mapping[str, Any]) -> str:
-    """The fields of a document that is not ours, for people."""
+    """Describe the fields of a foreign document, for people."""
     named = ", ".join(f"{name!r:.40}" for name in sorted(fields)[:5])
     return f"it has the fields {named}" if named else "it is empty"

@@ -1,12 +1,11 @@
 """Lock records as Firestore documents, one per lock key.
 
-Every condition is a precondition of a single Commit: "does not exist", or "was last
-updated at". So an acquisition is one request and so is a release, and no transaction
-holds a document. Every time that counts is Firestore's own: a document's
-``create_time`` is the fencing token and ``update_time`` its last renewal, and each
-read tells its ``read_time``. The timestamp fields are for people and dashboards.
+Every condition is a precondition of a single Commit: "does not exist" or "was last updated at". Acquisition
+and release are therefore one request each, and no transaction holds a document. All decisions use Firestore's
+own times: a document's ``create_time`` is the fencing token, its ``update_time`` the last renewal, and each
+read returns its ``read_time``. The timestamp fields are for people and dashboards.
 
-Needs `roles/datastore.user`. A TTL policy on ``purge_after`` clears what nobody released.
+Needs `roles/datastore.user`. A TTL policy on ``purge_after`` deletes locks that were never released.
 """
 
 from __future__ import annotations
@@ -40,17 +39,17 @@ APPROVALS_COLLECTION = "consolidation_approvals"
 _POLL_SECONDS = 1.0
 _FAREWELL_SECONDS = 0.1
 _CHANGED = (exceptions.FailedPrecondition, exceptions.NotFound)
-# After these a write may have taken effect, or (Aborted) may simply be sent again.
+# After these errors a write may have taken effect, or (Aborted) can be sent again.
 _OUTCOME_UNKNOWN = (exceptions.ServerError, exceptions.RetryError, exceptions.Cancelled, exceptions.Aborted)
 
 
 @contextmanager
 def firestore_errors(project_id: str, *, writing: bool = False) -> Iterator[None]:
-    """Translate every error of the client. "Somebody else was first" is none: a precondition asks for it.
+    """Translate every error of the client. Preconditions that fail are not errors here.
 
     Raises:
-        LockOutcomeUnknown: When `writing`, the answer was lost.
-        LockServiceUnavailable: Nothing was written; the message says what to do.
+        LockOutcomeUnknown: The response to a write was lost; only with `writing`.
+        LockServiceUnavailable: Nothing was written; the message has the advice.
     """
     try:
         yield
@@ -62,14 +61,14 @@ def firestore_errors(project_id: str, *, writing: bool = False) -> Iterator[None
 class FirestoreLockStore:
     """A `LockStore` and an `ApprovalStore` in a Firestore database in Native mode.
 
-    With ``FIRESTORE_EMULATOR_HOST`` set it talks to the emulator, without credentials.
+    With ``FIRESTORE_EMULATOR_HOST`` set, it uses the emulator, without credentials.
 
     Args:
         project_id: The Google Cloud project.
         database: The Firestore database.
-        collection: Where the lock documents are.
-        client: A client to use; by default one is made at the first call.
-        request_timeout_seconds: The longest that one call takes, retries included.
+        collection: The collection of the lock documents.
+        client: The client to use; by default one is created at the first call.
+        request_timeout_seconds: Time limit of one call, including retries.
     """
 
     __repr__ = brief()
@@ -98,9 +97,9 @@ class FirestoreLockStore:
         return self._client.collection(self._collection).document(lock_key)
 
     def _attempts(self, *again_after: type[Exception]) -> dict[str, Any]:
-        """Timeout and retry of a request; the client's own would outlive a heartbeat.
+        """Return timeout and retry of a request; the client's defaults would outlast a heartbeat.
 
-        Half the time for starting attempts and half for the last one to end.
+        Attempts start in the first half of the time; the second half is for the last one to finish.
         """
         half = self.request_timeout_seconds / 2
         again = Retry(predicate=if_exception_type(*again_after), initial=0.05, maximum=1.0, timeout=half)
@@ -110,10 +109,10 @@ class FirestoreLockStore:
         return self._attempts(exceptions.ServiceUnavailable, exceptions.InternalServerError, exceptions.Aborted)
 
     def _commit(self, batch: firestore.WriteBatch, refusals: tuple[type[Exception], ...] = _CHANGED) -> datetime | None:
-        """The time of the one Commit that makes all these writes; None: a precondition did not hold.
+        """Commit all writes at once and return the commit time; None if a precondition failed.
 
-        Only contention is tried again: it wrote nothing for sure, whereas a second try
-        after a lost answer would be refused by what the first one wrote.
+        Only contention is retried, because it certainly wrote nothing. After a lost response,
+        a retry would fail on the precondition if the first attempt had succeeded.
         """
         with firestore_errors(self._project_id, writing=True):
             try:
@@ -195,15 +194,15 @@ class FirestoreLockStore:
         try:
             self._watch(seen, timeout_seconds)
         except LockServiceUnavailable:
-            # No stream to be had (a proxy, a restart): the caller polls.
+            # No stream available (a proxy, a restart): the caller polls.
             pause = _POLL_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311
             time.sleep(max(0.0, min(pause, until - time.monotonic())))
 
     def _watch(self, seen: LockRecord, timeout_seconds: float) -> None:
-        """Listen until the document is another one.
+        """Listen until the document changes.
 
-        Not by `on_snapshot`: that reconnects without pause or end while the service is
-        away, with a new thread each time, and prints what it can't recover from.
+        `on_snapshot` is not used: while the service is unavailable it reconnects endlessly without
+        a pause, each time in a new thread, and prints errors it cannot handle.
         """
         document = self._document(seen.claim.lock_key)
         seen_enough = threading.Event()
@@ -229,15 +228,15 @@ class FirestoreLockStore:
 
 
 def _exactly(record: LockRecord) -> LastUpdateOption:
-    """Precondition: the document is still this version of it."""
+    """Return the precondition that the document still has this version."""
     return LastUpdateOption(datetime.fromisoformat(record.version))
 
 
 def _listen_requests(document: firestore.DocumentReference, seen_enough: threading.Event) -> Iterator[ListenRequest]:
-    """One request; the end of the requests asks the server to end the stream.
+    """Yield one request, then end, which asks the server to close the stream.
 
-    That, after the change's closing `target_change`, is kinder than to cancel it: the
-    emulator fails a commit of which it can't tell a stream all.
+    Closing it after the change's final `target_change` is safer than cancelling: the emulator
+    fails a commit that it cannot report to an open stream completely.
     """
     target = {"documents": {"documents": [document._document_path]}, "target_id": 1}
     yield ListenRequest(database=document._client._database_string, add_target=target)

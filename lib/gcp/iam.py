@@ -1,7 +1,7 @@
 """The project's IAM policy. Needs `roles/iam.securityReviewer` (or `roles/browser`).
 
-Only what is bound in the project is seen: a role that comes from the folder or the
-organization above it is not. Binding one needs `roles/resourcemanager.projectIamAdmin`.
+Shows only roles bound on the project, not those inherited from its folder or organization.
+Binding a role needs `roles/resourcemanager.projectIamAdmin`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from lib.gcp.errors import POLICY_CHANGE, RESOURCE_MANAGER
 from lib.ports.permissions import RoleBindings
 from lib.words.brief import brief
 
-# Whose members can't be listed from here, and may include a service account.
+# Kinds of members that may include a service account but cannot be listed from here.
 _OPAQUE = ("group:", "principalSet:", "allUsers", "allAuthenticatedUsers")
-# Older policies hide their conditions.
+# Older policy versions omit conditions.
 _POLICY_VERSION = 3
 
 
@@ -32,8 +32,8 @@ class ProjectPermissions:
     def roles_of(self, service_account: str) -> RoleBindings:
         if "@" not in service_account:
             raise SourceUnavailable(
-                f"{service_account!r:.80} is no service account; a service without one of its own runs as the "
-                "project's default account: see gcloud iam service-accounts list "
+                f"{service_account!r:.80} is not a service account; a service without its own runs as the "
+                "project's default account; list them with: gcloud iam service-accounts list "
                 f"--project={self._clients.project_id}"
             )
         policy = self._policy()
@@ -60,9 +60,9 @@ class ProjectPermissions:
             return self._clients.projects.get_iam_policy(request, **self._clients.reading)
 
     def _write(self, policy: Any, version: str) -> None:
-        """Write it in place of the one with this etag. Bindings without members are dropped by IAM."""
+        """Replace the policy that has this etag. IAM drops bindings without members."""
         if not version:
-            raise SourceUnavailable("the policy came without an etag; it is not overwritten blindly")
+            raise SourceUnavailable("the IAM policy was not changed: it was returned without an etag; try again")
         policy.version, policy.etag = _POLICY_VERSION, bytes.fromhex(version)
         with self._clients.changing(POLICY_CHANGE):
             request = {"resource": self._resource, "policy": policy}
@@ -80,7 +80,7 @@ def _bindings_of(account: str, policy: Any) -> RoleBindings:
         is_named = _is_among(account, binding.members)
         opaque = [member for member in binding.members if member.startswith(_OPAQUE)]
         if binding.HasField("condition"):
-            # Whether a condition holds depends on the request.
+            # A condition is evaluated for each request.
             named = [account] if is_named else []
             condition = binding.condition.title or binding.condition.expression
             opaque = [f"{member} (if {condition})" for member in (*named, *opaque)]
@@ -109,6 +109,6 @@ def _same(member: str, other: str) -> bool:
 
 
 def _unconditional(policy: Any, role: str) -> Any:
-    """The members of the role's binding that has no condition; None: there is no such binding."""
+    """Return the role's binding without a condition; None if there is none."""
     plain = (item for item in policy.bindings if item.role == role and not item.HasField("condition"))
     return next((item.members for item in plain), None)

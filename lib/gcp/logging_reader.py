@@ -1,7 +1,7 @@
-"""The services' logs in Cloud Logging, asked for by service, text and time.
+"""The services' logs in Cloud Logging, read by service, text and time.
 
-Needs `roles/logging.viewer`. A project may read 60 times a minute, so pages are as
-large as can be, and a used-up quota is waited for.
+Needs `roles/logging.viewer`. A project may read 60 times a minute, so pages have the maximum size, and
+the reader waits when the quota is exhausted.
 Source: https://cloud.google.com/logging/docs/view/logging-query-language
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from google.cloud.logging_v2.types import LogEntry as StoredEntry
 
 _LONGEST_QUERY = 20_000  # characters
-# Written by Cloud Run about the service, even while the service itself logs nothing.
+# Logs that Cloud Run writes about a service, even if the service itself logs nothing.
 _PLATFORM_LOGS = (
     "run.googleapis.com/requests",
     "run.googleapis.com/varlog/system",
@@ -35,7 +35,7 @@ _PLATFORM_LOGS = (
 
 
 class CloudLoggingReader:
-    """A `LogReader` over the log entries of a project's Cloud Run services; `page_size` of them a request."""
+    """A `LogReader` over the logs of a project's Cloud Run services; reads `page_size` entries per request."""
 
     __repr__ = brief()
 
@@ -56,14 +56,14 @@ class CloudLoggingReader:
             return ()
         conditions = [_of_services(services), f'timestamp>="{_moment(since)}"', f'timestamp<"{_moment(until)}"']
         texts = _holding(containing, or_errors)
-        # Each line is looked at here as well, so texts that are too many or too long only cost more reading.
+        # Callers filter the lines again, so leaving out a filter that is too long only costs more reading.
         if len(" AND ".join([*conditions, *texts])) <= _LONGEST_QUERY:
             conditions += texts
         found = map(_entry, self._stored(conditions, order="asc", page_size=self._page_size))
         return (entry for entry in found if is_asked_for(entry, containing, or_errors))
 
     def newest(self, service: str, *, since: datetime) -> datetime | None:
-        """Bounded, because Logging searches all that it keeps for an entry that may not be there."""
+        """Return the time of the newest entry since a moment; without a bound, Logging would search all it keeps."""
         conditions = [
             _of_services([service]),
             f'timestamp>="{_moment(since)}"',
@@ -91,7 +91,7 @@ def _of_services(services: Sequence[str]) -> str:
 
 
 def _holding(containing: Sequence[str], or_errors: bool) -> list[str]:
-    """A condition that every entry asked for fulfils; ``:`` finds a text whatever its case."""
+    """Return a filter that all requested entries pass; the operator ``:`` ignores case."""
     words = [max(re.split(r"[^ -~\u00a1-\ud7ff\ue000-\U0010ffff]+", text), key=len) for text in containing]
     if not words or not all(words):
         return []
@@ -123,7 +123,7 @@ def _entry(stored: StoredEntry) -> LogEntry:
 
 
 def _about(raw: Any) -> str:
-    """Cloud Run's own entries have no text: a request, or an audit record."""
+    """Describe an entry without text, which Cloud Run writes: a request or an audit record."""
     request = raw.http_request
     if request.status:
         return f"HTTP {request.status} {request.request_method} {request.request_url}"

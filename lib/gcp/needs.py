@@ -1,4 +1,4 @@
-"""The permissions and APIs that this library uses, and the narrowest roles that give them.
+"""The permissions and APIs that this library uses, and the narrowest roles that grant them.
 
 Source: https://cloud.google.com/iam/docs/roles-permissions
 """
@@ -23,15 +23,15 @@ from lib.gcp.errors import (
 
 @dataclass(frozen=True)
 class Need:
-    """Permissions that serve one purpose and come with one role.
+    """Permissions for one purpose, all granted by one role.
 
     Attributes:
-        id: Letters and underscores, never changed: its question is asked under it.
-        purpose: What they are for.
-        role: The predefined role that holds all of them.
-        permissions: Their names.
-        may_come_from_dataset: Whether they may be granted on a dataset as well, where a
-            question to the project does not see them.
+        id: Letters and underscores; part of its check's id, so it never changes.
+        purpose: What the permissions are for.
+        role: The predefined role that grants all of them.
+        permissions: Names of the permissions.
+        may_come_from_dataset: Whether a dataset may grant them, too, which testing the
+            project's permissions does not show.
     """
 
     id: str
@@ -41,7 +41,7 @@ class Need:
     may_come_from_dataset: bool = False
 
     def missing(self, held: Set[str]) -> list[str]:
-        """Those of the permissions that are not held."""
+        """Return the permissions that are not among those held."""
         return [permission for permission in self.permissions if permission not in held]
 
 
@@ -61,14 +61,14 @@ NEEDS = (
         ),
     ),
     Need("jobs", "run BigQuery jobs", "roles/bigquery.jobUser", ("bigquery.jobs.create",)),
-    Need("jobs_of_others", "see the BigQuery jobs of others", BIGQUERY_JOBS.role, ("bigquery.jobs.listAll",)),
+    Need("jobs_of_others", "see other users' BigQuery jobs", BIGQUERY_JOBS.role, ("bigquery.jobs.listAll",)),
     Need(
         "tables",
         "read and write tables",
         "roles/bigquery.dataEditor",
         (
             "bigquery.datasets.get",
-            # Of INFORMATION_SCHEMA.TABLE_OPTIONS, which tells the batches of staging tables.
+            # For INFORMATION_SCHEMA.TABLE_OPTIONS, which has the batch of each staging table.
             "bigquery.routines.get",
             "bigquery.routines.list",
             "bigquery.tables.create",
@@ -82,10 +82,10 @@ NEEDS = (
     ),
     Need("logs", "read logs", CLOUD_LOGGING.role, ("logging.logEntries.list",)),
     Need("services", "see Cloud Run services", CLOUD_RUN.role, ("run.revisions.list", "run.services.get")),
-    Need("roles", "see who has which role", RESOURCE_MANAGER.role, ("resourcemanager.projects.getIamPolicy",)),
+    Need("roles", "see role bindings", RESOURCE_MANAGER.role, ("resourcemanager.projects.getIamPolicy",)),
     Need("apis", "see which APIs are enabled", SERVICE_USAGE.role, ("serviceusage.services.get",)),
 )
-# Of those who carry out what runbooks otherwise only plan: a rollback, a role binding.
+# For people who apply changes that runbooks otherwise only plan: a rollback, a role binding.
 CHANGE_NEEDS = (
     Need("roll_back", "roll services back", CLOUD_RUN_CHANGE.role, ("run.services.update",)),
     Need("bind_roles", "bind roles", POLICY_CHANGE.role, ("resourcemanager.projects.setIamPolicy",)),

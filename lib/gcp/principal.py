@@ -1,7 +1,7 @@
-"""Who acts, as Google knows them: the record of a change names them.
+"""The caller's identity according to Google, which the record of a change names.
 
-The name comes from what signs the requests or from Google's answer about the token, never from
-a label in a file or an environment variable, which anyone could set to somebody else's name.
+It comes from the key that signs requests or from Google's response about the token, never from a label in a file
+or an environment variable, which anyone could set to another person's name.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _LOGIN = "log in again: gcloud auth application-default login"
 
 
 def principal(clients: GoogleClients, request: Request | None = None) -> str:
-    """The e-mail address of the service account or of the person; a federated identity is named by its provider.
+    """Return the e-mail address of the service account or person, or the provider of a federated identity.
 
     Args:
-        clients: Whose credentials changes are made with.
-        request: Sends what has to be asked; by default over the network.
+        clients: The clients whose credentials make changes.
+        request: Sends HTTP requests; by default over the network.
 
     Raises:
-        SourceUnavailable: Google does not say whose credentials they are.
+        SourceUnavailable: Google does not say who owns the credentials.
     """
     asking = request or HttpRequest()
     try:
@@ -45,11 +45,11 @@ def principal(clients: GoogleClients, request: Request | None = None) -> str:
         return _service_account(credentials, asking) or _federated(credentials) or _person(credentials, asking)
     except (GoogleAuthError, OSError, ValueError) as error:
         said = " ".join(str(error).split())
-        raise SourceUnavailable(f"whose credentials these are can't be read: {said:.200}; {_LOGIN}") from error
+        raise SourceUnavailable(f"cannot determine the owner of the credentials: {said:.200}; {_LOGIN}") from error
 
 
 def _service_account(credentials: Credentials, request: Request) -> str:
-    # A machine's account is called "default" until its first token brings the name.
+    # A machine's account is called "default" until its first token returns its name.
     if _account_email(credentials) == "default":
         credentials.refresh(request)  # type: ignore[no-untyped-call]
     return _account_email(credentials)
@@ -60,24 +60,24 @@ def _account_email(credentials: Credentials) -> str:
 
 
 def _federated(credentials: Credentials) -> str:
-    """Google checks the audience with every token, so a false one could change nothing."""
+    """Name the provider. Google checks the audience with every token, so a false one gains nothing."""
     info: Any = getattr(credentials, "info", None)
     audience = info.get("audience") if isinstance(info, dict) else None
     return f"federated identity of {audience}" if audience else ""
 
 
 def _person(credentials: Credentials, request: Request) -> str:
-    headers = {"Authorization": f"Bearer {_token_that_may_tell(credentials, request)}"}
+    headers = {"Authorization": f"Bearer {_token_for_the_address(credentials, request)}"}
     answer = request(url=_USER_INFO, headers=headers)
     found = json.loads(answer.data) if answer.status == 200 else {}
     email = found.get("email") if isinstance(found, dict) else None
     if not email or not isinstance(email, str) or not email.isprintable():
-        raise ValueError(f"Google named no e-mail address (HTTP {answer.status})")
+        raise ValueError(f"Google returned no e-mail address (HTTP {answer.status})")
     return email
 
 
-def _token_that_may_tell(credentials: Credentials, request: Request) -> str:
-    """A token of the same login; one for the clouds' APIs alone may not ask for the address."""
+def _token_for_the_address(credentials: Credentials, request: Request) -> str:
+    """Return a token of the same login with the e-mail scope, which a token for Google Cloud alone may lack."""
     if isinstance(credentials, PersonsCredentials) and credentials.refresh_token:
         credentials = PersonsCredentials(  # type: ignore[no-untyped-call]
             token=None,

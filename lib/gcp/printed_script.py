@@ -1,4 +1,4 @@
-"""A printed consolidation in GoogleSQL: one script, as BigQuery runs it."""
+"""A consolidation printed in GoogleSQL: one script, as BigQuery runs it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from lib.consolidation.warehouse import Execute, Step
 from lib.gcp.bigquery_transaction import statement_of
 
 _CONFLICT = "Transaction is aborted due to concurrent update"
-_HANDLING = "As one script, in the project of the tables."
+_HANDLING = "Run it as one script, in the project of the tables."
 
 
 def bigquery_script(script: PrintedScript) -> str:
-    """The script in GoogleSQL."""
+    """Return the script in GoogleSQL."""
 
     def named(sql: str) -> str:
         return PARAMETER.sub(rf"{script.prefix}\1", sql)
@@ -29,7 +29,7 @@ def bigquery_script(script: PrintedScript) -> str:
 
 
 def _pretty(sql: str) -> str:
-    import sqlglot  # the core is installed without it
+    import sqlglot  # not a dependency of the core
 
     tree = sqlglot.parse_one(sql, read="bigquery")
     settings = [part.sql(dialect="bigquery") for part in tree.expressions]

@@ -1,4 +1,4 @@
-"""The reasons that Google gives for an error, and what to do about each."""
+"""The reasons that Google reports for errors, with advice on each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from google.api_core import exceptions
 ENABLE = "enable it with: gcloud services enable {api} --project={project}"
 
 # By ErrorInfo.reason (https://docs.cloud.google.com/php/docs/reference/common-protos/latest/Api.ErrorReason)
-# or BigQuery's own reason (https://cloud.google.com/bigquery/docs/error-messages); names with spaces are ours.
+# or BigQuery's own reason (https://cloud.google.com/bigquery/docs/error-messages). Keys with spaces are ours.
 _QUOTA_PROJECT = "gcloud auth application-default set-quota-project {project}"
 _BUSY = "too many requests at once: wait a minute and try again"
 _BILLING = "enable billing with: gcloud billing projects link {consumer} --billing-account=ACCOUNT"
@@ -17,16 +17,16 @@ FIXES = {
     "SERVICE_DISABLED": ENABLE,
     "accessNotConfigured": ENABLE,
     "disabled elsewhere": (
-        "enable it where requests are counted: gcloud services enable {api} --project={consumer}; or count requests "
-        f"for this project: {_QUOTA_PROJECT}"
+        "enable it in the quota project: gcloud services enable {api} --project={consumer}; or make this project "
+        f"the quota project: {_QUOTA_PROJECT}"
     ),
-    "no quota project": f"these credentials name no quota project: {_QUOTA_PROJECT}",
+    "no quota project": f"set a quota project for these credentials: {_QUOTA_PROJECT}",
     "USER_PROJECT_DENIED": (
         "you may not use the quota project: ask for roles/serviceusage.serviceUsageConsumer on project {consumer}, "
-        f"or name another: {_QUOTA_PROJECT}"
+        f"or set another: {_QUOTA_PROJECT}"
     ),
     "SECURITY_POLICY_VIOLATED": (
-        "VPC Service Controls refused it, which no role changes: run inside the perimeter, or ask its administrators "
+        "blocked by VPC Service Controls, whatever your roles: run inside the perimeter, or ask its administrators "
         "for a rule and give them the identifier in this message"
     ),
     "policy tag": (
@@ -37,16 +37,16 @@ FIXES = {
     "ACCESS_TOKEN_SCOPE_INSUFFICIENT": (
         "log in with: gcloud auth application-default login --scopes=https://www.googleapis.com/auth/cloud-platform"
     ),
-    "quotaExceeded": "a quota is used up: wait, or raise it under IAM & Admin > Quotas of {project}",
+    "quotaExceeded": "a quota is exhausted: wait, or raise it for {project} under IAM & Admin > Quotas",
     "rateLimitExceeded": _BUSY,
     "jobRateLimitExceeded": _BUSY,
-    "bytesBilledLimitExceeded": "it would read more than maximum_bytes_billed allows: raise that, or read less",
-    "resourcesExceeded": "the statement needs more than BigQuery gives it: split the batch",
+    "bytesBilledLimitExceeded": "it would read more than maximum_bytes_billed allows: raise the limit, or read less",
+    "resourcesExceeded": "the statement exceeds BigQuery's resources: split the batch",
     "stopped": "it was cancelled and rolled back; try again",
-    "timeout": "it took longer than it may and was rolled back; try again",
+    "timeout": "it timed out and was rolled back; try again",
 }
 DISABLED = ("SERVICE_DISABLED", "accessNotConfigured", "disabled elsewhere")
-# What a 403 says where it has no reason, or BigQuery's "accessDenied", which is for everything. The first counts.
+# Texts of 403s without a reason, or with BigQuery's catch-all "accessDenied". The first match wins.
 _BY_WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(words, re.IGNORECASE), reason)
     for words, reason in (
@@ -58,30 +58,30 @@ _BY_WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         ("API has not been used in project|it is disabled", "SERVICE_DISABLED"),
     )
 )
-# gcloud's own project, which requests are counted for when the credentials of a person name none.
+# gcloud's own project: the quota project of a person's credentials that set none.
 _GCLOUDS_PROJECT = "764086051850"
 
 
 def bigquery_reason(error: BaseException) -> str:
-    """The reason that BigQuery gives; empty: none."""
+    """Return BigQuery's reason for an error; empty if there is none."""
     details = getattr(error, "errors", None) or [{}]
     return str(details[0].get("reason", "")) if isinstance(details[0], dict) else ""
 
 
 def reason_of(error: Exception, project_id: str = "") -> str:
-    """A key of `FIXES`, or a reason without an entry there."""
-    told = str(getattr(error, "reason", None) or "")
-    if told not in FIXES and isinstance(error, exceptions.Forbidden):
-        told = next((reason for words, reason in _BY_WORDS if words.search(str(error))), "")
+    """Return the reason for an error: a key of `FIXES`, or a reason without an entry there."""
+    reason = str(getattr(error, "reason", None) or "")
+    if reason not in FIXES and isinstance(error, exceptions.Forbidden):
+        reason = next((name for words, name in _BY_WORDS if words.search(str(error))), "")
     consumer = consumer_of(error)
-    if told == "SERVICE_DISABLED" and consumer == _GCLOUDS_PROJECT:
+    if reason == "SERVICE_DISABLED" and consumer == _GCLOUDS_PROJECT:
         return "no quota project"
-    if told == "SERVICE_DISABLED" and consumer not in ("", project_id):
+    if reason == "SERVICE_DISABLED" and consumer not in ("", project_id):
         return "disabled elsewhere"
-    return told or bigquery_reason(error)
+    return reason or bigquery_reason(error)
 
 
 def consumer_of(error: Exception) -> str:
-    """The project, by id or number, that the request is counted for; empty: not known."""
+    """Return the id or number of the project whose quota the request used; empty if unknown."""
     metadata = getattr(error, "metadata", None) or {}
     return str(metadata.get("consumer", "")).removeprefix("projects/")[:100]

@@ -1,6 +1,6 @@
 """Datasets for trials in BigQuery.
 
-Their tables expire by the dataset's default, so that a trial that was killed leaves no rows
+A default expiration for their tables makes sure that a killed trial leaves no rows
 (https://cloud.google.com/bigquery/docs/updating-datasets#table-expiration); an empty dataset costs nothing.
 """
 
@@ -26,17 +26,17 @@ _EXPIRE_SECONDS = 3600
 _PATIENCE_SECONDS = 30.0
 _SCRIPT_SECONDS = 120.0
 _MARK = "runbook_trial"
-# Each statement is a job of its own, which takes about a second however little it does.
+# Each statement is a separate job, which takes about a second however little it does.
 _STATEMENTS_A_DELAY = 6
 
 
 class BigqueryScratch:
-    """`ScratchDatasets` of one project.
+    """The `ScratchDatasets` of one project.
 
     Args:
-        clients: Of the project.
-        location: Where datasets are made; empty: BigQuery's default, US.
-        warehouse: Makes a `Warehouse` with a client of its own.
+        clients: The clients of the project.
+        location: Location of new datasets; empty: BigQuery's default, US.
+        warehouse: Returns a new `Warehouse` with its own client.
     """
 
     tables_expire_after_seconds: float | None = float(_EXPIRE_SECONDS)
@@ -69,7 +69,7 @@ class BigqueryScratch:
                 return None
 
     def create(self, dataset: str, *, note: str) -> None:
-        """The answer may be lost, and the request made again: the label shows whether the one there is ours."""
+        """Create the dataset, labelled so that a retry after a lost response recognizes its own."""
         made = bigquery.Dataset(f"{self._clients.project_id}.{dataset}")
         made.description, made.labels = note, {_MARK: uuid.uuid4().hex}
         made.default_table_expiration_ms = _EXPIRE_SECONDS * 1000
@@ -81,7 +81,7 @@ class BigqueryScratch:
             except Conflict:
                 found = self._found(dataset)
                 if found is None or found.labels != made.labels:
-                    raise DatasetExists(f"the dataset {dataset} exists already; nothing was changed") from None
+                    raise DatasetExists(f"dataset {dataset} exists already; nothing was changed") from None
 
     def remove(self, dataset: str) -> None:
         with self._clients.errors(BIGQUERY_DATASETS):
@@ -107,7 +107,7 @@ class BigqueryScratch:
         with self._clients.errors(BIGQUERY):
             listed = list(self._jobs.client.list_jobs(parent_job=job_id, **self._request))
         if not listed:
-            raise SourceUnavailable(f"BigQuery lists no statement of job {job_id}, so what they did is not known")
+            raise SourceUnavailable(f"BigQuery lists no statements for job {job_id}, so their outcome is unknown")
         return sorted(map(_statement, listed), key=lambda run: (run.started_at, run.ended_at))
 
 

@@ -1,1 +1,1 @@
-"""The static site of all runs, and the small server that shows it."""
+"""The static site of all runs, and a small server for it."""

@@ -1,7 +1,7 @@
-"""Building the site: ``index.html`` at the archive's root, all the rest below ``_site/``.
+"""Builds the site: ``index.html`` at the archive's root, everything else below ``_site/``.
 
-Only the pages that a run changes are written. Whoever builds looks again afterwards, so that
-of several that build at once the last one to write has seen every run.
+Only pages affected by a run are written. Each build checks for new runs afterwards, so that the last of
+several concurrent builds has seen every run.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from lib.site.pages import (
 
 INDEX = "index.html"
 SITE = "_site"
-# Another one for each time that something came in between; so that it ends in any case.
+# Upper bound on rebuilds while runs keep ending.
 _MOST_ROUNDS = 50
 
-# What it is a function of, and what makes it.
+# What a page depends on, and the function that renders it.
 _Page = tuple[object, Callable[[], str]]
 
 
@@ -43,11 +43,12 @@ def build_site(archive: Archive, *, fresh: bool = False, now: datetime | None = 
     """Write the pages that have changed.
 
     Args:
-        fresh: Read every run, write every page, and remove any other.
-        now: As of when (UTC); by default now.
+        archive: The archive.
+        fresh: Read every run, write every page and delete all others.
+        now: The time of the pages (UTC); by default the current time.
 
     Returns:
-        Where the index is, for people.
+        Path or URL of the index, for people.
 
     Raises:
         Unavailable: The archive cannot be read or written.
@@ -67,9 +68,9 @@ def build_site(archive: Archive, *, fresh: bool = False, now: datetime | None = 
 
 
 def current_rows(archive: Archive, kept: Sequence[Row]) -> list[Row]:
-    """Every run as it is now, newest first; figures only where a page follows them.
+    """Return every run in its present state, newest first, with figures only where a page plots them.
 
-    A run that has ended is not read again, unless it was closed as abandoned: its runner may only have slept.
+    A run that has ended is not read again, unless it was closed as abandoned: its runner may only have been asleep.
     """
     abandoned = RunStatus.ABANDONED.words
     ended = {row.place: row for row in kept if row.ended_at and row.status != abandoned}
@@ -85,10 +86,10 @@ def _row(archive: Archive, place: str, kept: Row | None, *, with_figures: bool) 
 
 
 def _write(store: Store, kept: Sequence[Row], rows: Sequence[Row], now: datetime, *, is_fresh: bool) -> None:
-    """What is kept comes last: what a build that was cut short did not write, the next one does.
+    """Write the pages, then the rows kept for the next build, which redoes what an interrupted build missed.
 
-    Of one that another had overtaken, an older page may stay in place of the other's; until one of
-    the page's runs changes, or a build that is fresh.
+    A slow build may replace a newer page of another build by an older one, until one of the page's runs
+    changes or a fresh build.
     """
     before = _pages(shards(kept), histories(kept), parts(kept))
     of_months, of_runbooks, of_changes = shards(rows), histories(rows), parts(rows)
@@ -113,7 +114,7 @@ def _write(store: Store, kept: Sequence[Row], rows: Sequence[Row], now: datetime
 
 
 def _pages(of_months: Sequence[Shard], of_runbooks: Sequence[History], of_changes: Sequence[Part]) -> dict[str, _Page]:
-    """Those that change with some of the runs only, or never."""
+    """Return the pages that depend on some of the runs, or on none."""
     pages: dict[str, _Page] = {f"{SITE}/style.css": (None, style)}
     for name in ("ages.js", "copy.js", "search.js"):
         pages[f"{SITE}/{name}"] = None, partial(script, name)

@@ -1,6 +1,6 @@
-"""What people changed by runs: the audit page, each environment newest first, in pages of a limited length.
+"""The audit page: the changes made by runs of each environment, newest first, split into parts.
 
-Parts fill from the oldest change on, so that old pages stay as they are.
+Parts are filled from the oldest change on, so that old pages stay the same.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ class Entry(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Some of the changes of an environment: one page.
+    """One page of an environment's changes.
 
     Attributes:
-        number: 1 has the oldest.
+        number: 1 for the page with the oldest changes.
         entries: Newest first, 200 at most.
     """
 
@@ -37,21 +37,21 @@ class Part(NamedTuple):
 
     @property
     def page(self) -> str:
-        """Its page, from the archive's root."""
+        """Path of its page, relative to the archive's root."""
         return f"_site/changes/{self.environment}/{self.number}.html"
 
 
 def entries(rows: Sequence[Row]) -> Iterator[Entry]:
-    """The changes of all runs, newest first, as the rows are."""
+    """Yield the changes of all runs, newest first, in the order of the rows."""
     for row in rows:
         if row.changed:
-            # A page of changes does not follow figures.
+            # A page of changes does not plot figures.
             shown = row._replace(figures=None)
             yield from (Entry(shown, change) for change in reversed(row.changed))
 
 
 def parts(rows: Sequence[Row]) -> list[Part]:
-    """All changes, by environment in the order of their names, the newest part of each first."""
+    """Return all changes by environment in alphabetical order, each with its newest part first."""
     by_environment: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries(rows):
         by_environment[entry.row.environment].append(entry)

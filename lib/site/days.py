@@ -1,4 +1,4 @@
-"""The last 30 days of a runbook: for each day the worst verdict, as its operators count days."""
+"""The last 30 days of a runbook: the worst verdict of each day in the operators' time zone."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Day(NamedTuple):
 
     Attributes:
         date: ``YYYY-MM-DD``, in the environment's time zone.
-        verdict: The worst of the runs that began on it and have ended; empty: there was none.
-        runs: How many those are.
-        changed: What they changed, in words.
-        deploys: What was deployed in the environment on it, in words.
+        verdict: Worst verdict of the runs that started on that day and have ended; empty if there were none.
+        runs: Number of those runs.
+        changed: Descriptions of their changes.
+        deploys: Descriptions of the deploys in the environment on that day.
     """
 
     date: str
@@ -35,19 +35,20 @@ class Day(NamedTuple):
 
     @property
     def text(self) -> str:
-        """In one line, for a tooltip."""
-        runs = f" in {self.runs} {'run' if self.runs == 1 else 'runs'}" if self.runs else ""
+        """One line for a tooltip."""
+        runs = f" ({'worst of ' if self.runs > 1 else ''}{counted(self.runs, 'run')})" if self.runs else ""
         return " · ".join((self.date, f"{self.verdict or 'no run'}{runs}", *self.changed, *self.deploys))
 
 
 def strips(rows: Sequence[Row], histories: Iterable[History], now: datetime) -> dict[str, list[Day]]:
-    """The days of each history by its key, oldest first, today last.
+    """Return the days of each history by its key, today last.
 
     Args:
-        rows: All runs, newest first; read as far back as the days go.
-        now: As of when (UTC).
+        rows: All runs, newest first; read only as far back as the days go.
+        histories: The histories of all runbooks.
+        now: The current time (UTC).
     """
-    # Some zones begin their day earlier than UTC does.
+    # In some zones the day starts earlier than in UTC.
     since = iso(now - timedelta(days=DAYS + 1))
     by_day: dict[tuple[str, str], list[Row]] = defaultdict(list)
     deploys: dict[str, set[Mark]] = defaultdict(set)
@@ -72,7 +73,7 @@ def _days(
 
 
 def in_words(days: Sequence[Day]) -> str:
-    """What a strip shows, for people who do not see it: the days that were not good by their dates."""
+    """Describe a strip for people who cannot see it, with the dates of the bad days."""
     counts = Counter(day.verdict for day in days)
     words = [f"{verdict} on {_dates_of(days, verdict)}" for verdict in ("FAIL", "UNKNOWN", "WARN") if counts[verdict]]
     words += [f"PASS on {counts['PASS']} {'day' if counts['PASS'] == 1 else 'days'}", f"no run on {counts['']}"]

@@ -1,16 +1,15 @@
-"""How runs are put together into pages: by month, by environment and runbook, and by environment.
+"""Groups runs into pages: by month, by environment and runbook, and by environment.
 
-A page is a function of its group alone, so the groups of the last build show which pages have to
-be written again.
+A page depends only on its group, so comparing the groups with those of the last build shows which pages
+have changed.
 
-The lead is the run that says how a runbook stands. What a run found stands until another answers its
-question: a later run of the same entry of the schedule, or, when a person started one of the two, a
-later run about the same date (of a runbook without dates, any). So a FAIL of one date is not hidden
-by a PASS of another; a repair answers for its date, and a released lock for the locks. Later is what
-looked from a later moment: a rerun looks from that of its run, so last week's changes nothing of
-today's. Runs that go on or were refused answer nothing. Of what stands, and began within seven days
-of the newest, the worst counts. An environment is as its worst runbook, and never better than what
-could be looked at.
+The lead is the run that determines the status of a runbook. The result of a run is valid until a later run
+supersedes it: one of the same schedule entry or, if a person started one of the two, one about the same date
+(any run, for a runbook without dates). A FAIL for one date is therefore not hidden by a PASS for another.
+"Later" refers to the time that a run reports from: a rerun reports from the time of its original, so
+rerunning last week's run does not affect today's status. Running and refused runs supersede nothing. Of the
+valid results that started within seven days of the newest, the worst counts. The status of an environment is
+that of its worst runbook, and never better than what could be checked.
 """
 
 from __future__ import annotations
@@ -32,17 +31,17 @@ _RUNS_IN_HISTORY = 60
 _RUNS_IN_SHARD = 500
 _MOST_MARKS = 12
 _COUNTS_FOR = timedelta(days=7)
-_NOT_KNOWN = "Whether runs are missing is not known"
+_NOT_KNOWN = "Missed runs cannot be determined"
 
 
 class Shard(NamedTuple):
-    """The runs of a month (UTC), or a part of it: one page, and one file for the search.
+    """The runs of a month (UTC) or a part of it: one page, and one file for the search.
 
     Attributes:
-        name: ``2026-11-1``: the month and the part.
+        name: Month and part: ``2026-11-1``.
         rows: Newest first, 500 at most.
-        older: The shard before; empty at the end.
-        parts: Into how many the month is parted.
+        older: The shard before; empty for the oldest.
+        parts: Number of parts of the month.
     """
 
     name: str
@@ -58,14 +57,14 @@ class Shard(NamedTuple):
 
     @property
     def script(self) -> str:
-        """Its rows for the search, from the archive's root."""
+        """Path of its rows for the search, relative to the archive's root."""
         return f"_site/runs/{self.name}.js"
 
     @property
     def title(self) -> str:
-        """Such as ``November 2026``, with the part when there are several."""
+        """The month, such as ``November 2026``, and the part if there are several."""
         year, month, part = self.name.split("-")
-        # A folder may be named after a 13th month.
+        # Folders are not validated: one may have month 13 in its name.
         words = f"{month_name[int(month)]} {year}" if 1 <= int(month) <= 12 else f"{year}-{month}"
         return f"{words}, part {part}" if self.parts > 1 else words
 
@@ -75,8 +74,8 @@ class History(NamedTuple):
 
     Attributes:
         rows: Newest first, 60 at most.
-        lead: The one that tells how things stand, see above; it may be older than those.
-        marks: What was deployed or changed in the environment since the oldest of those, oldest first.
+        lead: The run that determines the status (see above); it may be older than the rows.
+        marks: Deploys and changes in the environment since the oldest row, oldest first.
     """
 
     rows: tuple[Row, ...]
@@ -96,18 +95,18 @@ class History(NamedTuple):
 
     @property
     def running(self) -> Row | None:
-        """The newest run, when it has not ended."""
+        """The newest run if it has not ended."""
         return self.rows[0] if self.rows[0].badness < 0 and self.rows[0] is not self.lead else None
 
     @property
     def is_outstanding(self) -> bool:
-        """Whether something is wrong that newer runs, about something else, did not answer."""
+        """Whether there is a problem that no newer run is about."""
         ended = [row for row in self.rows if row.badness >= 0 and not row.was_refused]
         return self.lead.badness > 0 and ended[:1] != [self.lead]
 
 
 def shards(rows: Sequence[Row]) -> list[Shard]:
-    """All runs, newest first, by month; parts fill from the month's start, so that old ones stay as they are."""
+    """Group all runs by month, newest first; parts are filled from the month's start, so that old ones stay."""
     by_month: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         by_month[row.started_at[:7]].append(row)
@@ -118,7 +117,7 @@ def shards(rows: Sequence[Row]) -> list[Shard]:
 
 
 def histories(rows: Sequence[Row]) -> list[History]:
-    """All runs, newest first, by runbook and environment, in the order of their names."""
+    """Group all runs, newest first, by runbook and environment in alphabetical order."""
     found: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         found[row.place.rsplit("/", 1)[0]].append(row)
@@ -130,7 +129,7 @@ def histories(rows: Sequence[Row]) -> list[History]:
 
 
 def followed_places(places: Iterable[str]) -> set[str]:
-    """Where the runs are, of all that are given newest first, whose figures the page of a runbook shows."""
+    """Return the places, given newest first, of the runs whose figures are on a runbook's page."""
     found: dict[str, list[str]] = defaultdict(list)
     for place in places:
         found[place.rsplit("/", 1)[0]].append(place)
@@ -156,7 +155,7 @@ def _parted(month: str, rows: Sequence[Row]) -> list[Shard]:
 
 
 def _lead_of(rows: Sequence[Row]) -> Row:
-    """The one of a runbook's runs, newest first, that shows how it stands; one that goes on when none has ended."""
+    """Return the run, from a runbook's runs newest first, that determines its status; a running one if none ended."""
     answers = (row for row in rows if row.badness >= 0 and not row.was_refused)
     standing = list(_standing(_of_a_week(answers)))
     if standing:
@@ -186,7 +185,7 @@ def _standing(answers: Iterable[Row]) -> Iterator[Row]:
 
 
 def _week_before(run_id: str) -> str:
-    """As run ids begin; empty when it tells no moment, since a folder may be named after a 13th month."""
+    """Return the beginning of run ids a week earlier; empty if the id has no valid time, such as month 13."""
     try:
         return f"{started_at(run_id) - _COUNTS_FOR:{RUN_ID_MOMENT}}"
     except (ValueError, OverflowError):
@@ -195,15 +194,15 @@ def _week_before(run_id: str) -> str:
 
 @dataclass(frozen=True)
 class Status:
-    """An environment in one look.
+    """The status of an environment.
 
     Attributes:
-        verdict: The worst; RUNNING when no run has ended yet. UNKNOWN at best when a run was missed
-            or an entry is paused, or when neither can be told.
+        verdict: The worst verdict; RUNNING if no run has ended yet. At best UNKNOWN if a run was missed,
+            an entry is paused, or this cannot be determined.
         next_step: What to do now; may be empty.
-        lead: The run that says so; of those that passed, the oldest. None when no run does.
-        histories: Of its runbooks, worst first.
-        missed: Runs that should have happened, newest first.
+        lead: The run that determines the verdict; for PASS, the oldest one. None if no run does.
+        histories: Histories of its runbooks, worst first.
+        missed: Missed runs, newest first.
     """
 
     environment: str
@@ -216,12 +215,12 @@ class Status:
 
     @property
     def tally(self) -> str:
-        """How many of its runbooks passed."""
+        """The number of its runbooks that passed."""
         return f"{len(_passed(self.histories))} of {len(self.histories)} passed"
 
     @property
     def overdue(self) -> list[tuple[MissedRun, int]]:
-        """Of each entry of the schedule its newest missed run, and how many earlier ones were missed too."""
+        """The newest missed run of each schedule entry, with the number of earlier missed runs."""
         by_entry: dict[str, list[MissedRun]] = defaultdict(list)
         for run in self.missed:
             by_entry[run.entry.name].append(run)
@@ -229,7 +228,7 @@ class Status:
 
 
 def statuses(histories: Sequence[History], expected: Expected) -> list[Status]:
-    """Of each environment that has runs or should have some, worst first."""
+    """Return the status of each environment with actual or missed runs, worst first."""
     names = {history.lead.environment for history in histories} | {run.entry.environment for run in expected.missed}
     found = [
         _status(
@@ -265,7 +264,7 @@ def _passed(histories: Sequence[History]) -> list[Row]:
 def _all_well(histories: Sequence[History]) -> str:
     passed = _passed(histories)
     if not passed:
-        return "No run has ended yet"
+        return "No run has finished yet"
     if count := len(histories) - len(passed):
-        return f"Healthy as far as is known: {len(passed)} passed, {count} {'has' if count == 1 else 'have'} yet to end"
-    return f"Healthy: each of {len(passed)} runbooks passed" if len(passed) > 1 else f"{passed[0].title} It passed."
+        return f"Healthy so far: {len(passed)} passed, {count} {'has' if count == 1 else 'have'} not finished"
+    return f"Healthy: all {len(passed)} runbooks passed" if len(passed) > 1 else f"{passed[0].title} It passed."

@@ -1,6 +1,6 @@
-"""The index of runs: what the site shows of each, kept between two builds in ``_site/rows.json``.
+"""The index of runs: what the site shows of each, kept between builds in ``_site/rows.json``.
 
-Of a run that has ended it never changes, so its record is read once.
+The row of a run that has ended never changes, so its record is read only once.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from lib.words.quantities import Quantity, quantity_of
 ROWS = "_site/rows.json"
 RUNNING = "RUNNING"
 TOOK = "took"  # the key of a run's own duration
-# A run without a verdict is no news.
+# A run without a verdict is not worth showing.
 BADNESS = {RUNNING: -1, **{str(verdict): verdict.badness for verdict in Verdict}}
-# What else than this package makes rows and pages.
+# Modules outside this package that affect rows and pages.
 _READERS = (dates, old_records, pages, quantities, record, runbook_commands, terminal_text, text, unbroken)
-_NEWER = "Update this installation: a newer version has archived the run"
-_DAMAGED = "See what is damaged, and whether it was altered: runbook runs verify"
+_NEWER = "Update this installation: a newer version archived this run"
+_DAMAGED = "Check what is damaged and whether it was altered: runbook runs verify"
 _MOST_FIGURES = 40
 _LONGEST_NAME = 80
-# How old a log's last line is depends on when the run looked.
+# The age of a log's last line depends on the time of the run.
 _NOT_FOLLOWED = ("age",)
 
 
@@ -47,10 +47,10 @@ class Figure(NamedTuple):
     """One number.
 
     Attributes:
-        key: The id of its check and the label of its evidence, without the dates in it: the same in every run.
-        name: The same for people.
-        value: In that unit.
-        unit: ``s``, ``B``, ``%``; else what is counted, such as ``duplicate keys``. May be empty.
+        key: Id of its check and label of its evidence without dates, so that it is the same in every run.
+        name: The same in words.
+        value: The number in this unit.
+        unit: ``s``, ``B``, ``%``, or what is counted, such as ``duplicate keys``; may be empty.
     """
 
     key: str
@@ -60,38 +60,38 @@ class Figure(NamedTuple):
 
     @property
     def measures(self) -> str:
-        """See `Quantity.measures`."""
+        """What it measures; see `Quantity.measures`."""
         return Quantity(self.value, self.unit).measures
 
 
 class Row(NamedTuple):
-    """One run; a tuple, so that it is kept as a line of JSON.
+    """One run, as a tuple so that it is stored as a line of JSON.
 
     Attributes:
-        place: ``environment/runbook/run id``: where it lies, whatever its record says.
-        verdict: PASS, WARN, UNKNOWN, FAIL; RUNNING while it has none.
-        status: What became of it, in words.
-        next_step: What to do now: of its worst check that says so, or to run it again.
-        looked_from: The moment that it looked from, as `started_at`.
+        place: ``environment/runbook/run id``, whatever its record says.
+        verdict: PASS, WARN, UNKNOWN or FAIL; RUNNING while it has none.
+        status: How it ended, in words.
+        next_step: What to do now: the step of its worst check that has one, or a rerun.
+        looked_from: The time that it reports from, in the format of `started_at`.
         started_at: UTC, ISO 8601, to the second.
-        when: The start as its operators think of it.
-        timezone: The zone that they think in.
-        where: The cell that stopped it, unless the headline says so.
-        parameters: ``name=value``, separated by commas; to be searched.
-        origin: What started it, when that was not a person.
-        entry: Of the schedule, when that started it.
-        date: The date that it asked about; empty when its runbook has none.
-        ended_at: As `started_at`; empty while it has not ended, also when it was killed.
-        took: How long, in words.
-        was_refused: It asked for what could not be done, and tells nothing of how things are.
-        who: Whose account ran it.
-        since: When began what its worst check found, as its operators think of it; empty: all is well, or not known.
-        affects: Who notices that, and what.
-        can_wait: Whether that can wait, and for how long.
-        asked: The parameters that tell it from other runs, as `parameters`; without the date.
-        changed: What it changed.
-        marks: When it changed something, and which deploys it found.
-        figures: To be followed over time; None when they are not kept.
+        when: The start in the operators' time zone.
+        timezone: The operators' time zone.
+        where: The cell that stopped it, unless the headline names it.
+        parameters: ``name=value``, separated by commas, for the search.
+        origin: What started it, unless that was a person.
+        entry: The schedule entry that started it, if any.
+        date: The date that it is about; empty if its runbook has none.
+        ended_at: In the format of `started_at`; empty if it has not ended or was killed.
+        took: Its duration in words.
+        was_refused: Whether its request was refused, so that it says nothing about the system's state.
+        who: The account that ran it.
+        since: When the problem of its worst check began, in the operators' time zone; empty if none or unknown.
+        affects: Who notices the problem, and how.
+        can_wait: Whether the problem can wait, and for how long.
+        asked: The parameters that distinguish it from other runs, without the date; format as `parameters`.
+        changed: The changes it made.
+        marks: Times of its changes, and the deploys that it found.
+        figures: Figures to plot over time; None if they are not kept.
     """
 
     place: str
@@ -136,30 +136,30 @@ class Row(NamedTuple):
 
     @property
     def about(self) -> str:
-        """What it asked about: the date, and the parameters that are not the defaults."""
+        """What it is about: the date and the parameters that are not defaults."""
         return " · ".join(filter(None, (self.date, self.asked)))
 
     @property
     def by(self) -> str:
-        """The entry of the schedule that started it, or the account; and whether it repeats another run."""
+        """The schedule entry or account that started it, and whether it repeats another run."""
         return self.origin if self.origin.startswith("schedule ") else ", ".join(filter(None, (self.who, self.origin)))
 
     @property
     def link(self) -> str:
-        """Its report, or its record when there is none; from the archive's root, quoted."""
+        """Quoted path of its report, or of its record if there is none, relative to the archive's root."""
         return quote(f"{self.place}/{REPORT if self.has_report else RECORD}")
 
     @property
     def badness(self) -> int:
-        """0 for PASS up to 3 for FAIL; -1 while it runs."""
+        """From 0 for PASS to 3 for FAIL; -1 while it runs."""
         return BADNESS[self.verdict]
 
 
 def kept_rows(store: Store) -> list[Row] | None:
-    """The runs as the last build saw them, newest first.
+    """Return the runs as of the last build, newest first.
 
     Returns:
-        None when there is no site, or its pages were made by other code than this.
+        None if there is no site, or other code than this made its pages.
 
     Raises:
         Unavailable: The archive cannot be read.
@@ -172,7 +172,7 @@ def kept_rows(store: Store) -> list[Row] | None:
 
 
 def keep(store: Store, rows: Sequence[Row]) -> None:
-    """Keep them for the next build, once its pages are written."""
+    """Store the rows for the next build, once all pages are written."""
     store.write(
         ROWS, json.dumps({"made_by": _this_code(), "rows": rows}, separators=(",", ":"), default=asdict).encode()
     )
@@ -186,7 +186,7 @@ def _from_json(values: list[Any]) -> Row:
 
 
 def row_of(run: Run | DamagedRun, *, with_figures: bool) -> Row:
-    """What the site shows of a run, as it was observed when it was read; its figures only where a page follows them."""
+    """Return the row of a run as observed when it was read, with figures only if a page plots them."""
     row = _unread(run) if isinstance(run, DamagedRun) else _row(run)
     return row._replace(figures=_figures(run)) if with_figures else row
 
@@ -243,7 +243,7 @@ def _unread(run: DamagedRun) -> Row:
 
 
 def iso(moment: datetime) -> str:
-    """``2026-11-24T14:53:40Z``: in UTC, to the second."""
+    """Format a time in UTC, to the second: ``2026-11-24T14:53:40Z``."""
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
@@ -257,7 +257,7 @@ def _next_step(run: Run) -> str:
 
 
 def _standing(record: RunRecord) -> tuple[str, str, str]:
-    """Since when, what it affects and whether it can wait, of its worst check; empty when all is well."""
+    """Return since when, what it affects and whether it can wait, from the worst check; empty if all passed."""
     worst = next((check for check in record.checks[:1] if check.verdict is not Verdict.PASS), None)
     if worst is None:
         return "", "", ""
@@ -266,7 +266,7 @@ def _standing(record: RunRecord) -> tuple[str, str, str]:
 
 
 def _figures(run: Run | DamagedRun) -> tuple[Figure, ...]:
-    """Its duration and the first 40 numbers in its evidence; of the same one for several dates, the largest."""
+    """Return a run's duration and the first 40 numbers in its evidence; for several dates, the largest of each."""
     if isinstance(run, DamagedRun):
         return ()
     record = run.record
@@ -292,7 +292,7 @@ def _figures_of(check: Check) -> Iterator[Figure]:
 
 @cache
 def _this_code() -> str:
-    """A digest of what makes rows of runs, and pages of rows."""
+    """Return a digest of the code that makes rows and pages."""
     folders = (*TEMPLATES, Path(__file__).parent, Path(__file__).parent / "static")
     files = sorted(path for folder in folders for path in folder.iterdir() if path.is_file())
     files += [Path(str(module.__file__)) for module in _READERS]

@@ -1,4 +1,4 @@
-"""What happened to an environment besides its runs: deploys, and changes that operators had done."""
+"""Events in an environment besides its runs: deploys, and changes by operators."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lib.verdict.check import Check
 from lib.words.dates import moment_of
 from lib.words.pages import in_zone
 
-# The id of the check whose evidence says when each service was deployed, and the label of a change's record.
+# Id of the check whose evidence has the deploy times of services, and the label of a change's record.
 _DEPLOYED = "deployed_together"
 _ON_RECORD = "audit record"
 _DEPLOY = "deploy"
@@ -21,12 +21,12 @@ _MOMENT = len("2026-11-14 05:00:00")
 
 
 class Mark(NamedTuple):
-    """One of them.
+    """One event.
 
     Attributes:
         at: UTC, ISO 8601, to the second.
-        label: In a word or two.
-        text: What and when, for people.
+        label: One or two words.
+        text: What happened and when, for people.
     """
 
     at: str
@@ -39,7 +39,7 @@ class Mark(NamedTuple):
 
 
 def marks_of(record: RunRecord) -> tuple[Mark, ...]:
-    """What a run has changed, or found to be deployed."""
+    """Return the changes that a run made, and the deploys that it found."""
     return tuple(mark for check in record.checks for mark in _marks_of(record, check))
 
 
@@ -57,6 +57,6 @@ def _marks_of(record: RunRecord, check: Check) -> Iterator[Mark]:
 
 def _deploys(evidence: Mapping[str, object], timezone: str) -> Iterator[Mark]:
     for service, deployed_at in evidence.items():
-        with suppress(UserError):  # it is not a moment
+        with suppress(UserError):  # the text is not a time
             moment = moment_of(str(deployed_at)[:_MOMENT], timezone)
             yield Mark(f"{moment:%Y-%m-%dT%H:%M:%SZ}", _DEPLOY, f"Deploy of {service[:_LONGEST]}, {deployed_at}")

@@ -1,4 +1,4 @@
-"""The pages of the site, each a function of what it shows."""
+"""Renders the pages of the site; each depends only on its arguments."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _NEVER = "1970-01-01T00:00:00Z"
 def status_page(
     rows: Sequence[Row], histories: Sequence[History], expected: Expected, now: datetime, timezone: str
 ) -> str:
-    """``index.html``: how each environment is, why, and what to do; then what was changed and what ran last.
+    """Render ``index.html``: the status of each environment, why, and what to do; then recent changes and runs.
 
     Args:
         rows: All runs, newest first.
-        now: As of when (UTC).
-        timezone: That people read it in.
+        now: The time of the page (UTC).
+        timezone: Time zone of the page's times.
     """
     found = statuses(histories, expected)
     values = {
@@ -64,7 +64,7 @@ def status_page(
 
 
 def runs_page(rows: Sequence[Row], shards: Sequence[Shard], now: datetime, timezone: str) -> str:
-    """``_site/runs.html``: the search of all runs; without script the newest of them, and the months."""
+    """Render ``_site/runs.html``: the search of all runs; without scripts, the newest runs and the months."""
     values = {
         "here": "runs",
         "up": "../",
@@ -80,7 +80,7 @@ def runs_page(rows: Sequence[Row], shards: Sequence[Shard], now: datetime, timez
 
 
 def changes_page(parts: Sequence[Part], now: datetime, timezone: str) -> str:
-    """``_site/changes.html``: the newest changes of each environment, and where the others are."""
+    """Render ``_site/changes.html``: the newest changes of each environment, with links to older ones."""
     found = []
     for name, group in groupby(parts, key=lambda part: part.environment):
         of_one = list(group)
@@ -91,23 +91,23 @@ def changes_page(parts: Sequence[Part], now: datetime, timezone: str) -> str:
 
 
 def part_page(part: Part) -> str:
-    """Some of the changes of an environment."""
+    """Render one page of an environment's changes."""
     return render("part.html.jinja", {"here": "", "up": "../../../", "verdict": "", "part": part})
 
 
 def shard_page(shard: Shard) -> str:
-    """The runs of a month, or of a part of it."""
+    """Render the runs of a month, or of a part of it."""
     return render("shard.html.jinja", {"here": "", "up": "../../", "verdict": "", "shard": shard})
 
 
 def shard_script(shard: Shard) -> str:
-    """The same runs for the search: a script, since a page that lies in a folder may load nothing else."""
+    """Render the same runs for the search, as a script: a page opened from a folder can load nothing else."""
     lines = ",\n".join(json.dumps(_searched(row)) for row in shard.rows)
     return f"showRuns([\n{lines}\n]);\n"
 
 
 def runbook_page(history: History) -> str:
-    """The verdicts of a runbook in an environment, and its figures over time."""
+    """Render the verdicts of a runbook in an environment, and its figures over time."""
     values = {
         "here": "",
         "up": "../../../../",
@@ -125,12 +125,12 @@ def runbook_page(history: History) -> str:
 
 
 def feed(rows: Sequence[Row], address: str) -> str:
-    """``_site/feed.xml``: the newest 50 that ended, as Atom (RFC 4287).
+    """Render ``_site/feed.xml``: the newest 50 runs that have ended, as Atom (RFC 4287).
 
     Args:
-        rows: Newest first.
-        address: Of the archive. The feed's id comes of it; those of entries come of their runs, and
-            stay when the archive moves.
+        rows: All runs, newest first.
+        address: Address of the archive, from which the feed's id is derived. Ids of entries are derived
+            from their runs and stay the same when the archive moves.
     """
     ended = sorted((row for row in rows if row.ended_at), key=lambda row: row.ended_at, reverse=True)[:_ENTRIES]
     values = {
@@ -142,12 +142,12 @@ def feed(rows: Sequence[Row], address: str) -> str:
 
 
 def style() -> str:
-    """``_site/style.css``: that of the reports, and what only the site has."""
+    """Return ``_site/style.css``: the style of reports and additions for the site."""
     return render("style.css", {}) + (_STATIC / "site.css").read_text("utf-8")
 
 
 def script(name: str) -> str:
-    """``_site/ages.js``, ``_site/copy.js`` or ``_site/search.js``; the pages are whole without them."""
+    """Return ``_site/ages.js``, ``_site/copy.js`` or ``_site/search.js``; the pages work without them."""
     return (_STATIC / name).read_text("utf-8")
 
 
@@ -161,7 +161,7 @@ def _searched(row: Row) -> list[Any]:
 
 
 def _minute(moment: datetime | None, timezone: str, now: datetime) -> str:
-    """``14:53 EST``, with the date before it when it is not today's."""
+    """Format a time as ``14:53 EST``, with the date before it unless that is today."""
     date, _, rest = in_zone(moment, timezone).partition(" ")
     clock = f"{rest[:5]}{rest[8:]}"
     return clock if date == in_zone(now, timezone)[:10] else f"{date} {clock}"

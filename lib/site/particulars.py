@@ -1,4 +1,4 @@
-"""What tells a run from others of its runbook: the date and parameters, what started it, what it changed."""
+"""What distinguishes a run from others of its runbook: its date, parameters, origin and changes."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from lib.words.runbook_commands import is_safe_to_paste
 LONGEST_TEXT = 300
 _LONGEST_COMMAND = 1_000
 _MOST_CHANGES = 20
-# Which environment and why stand beside it, and a plan's digest says nothing to people.
+# Environment and reason are shown elsewhere, and a plan's digest means nothing to people.
 _NOT_ASKED = ("environment", "plan", "reason")
 
 
 def in_words(parameters: Mapping[str, Any]) -> str:
-    """``name=value``, separated by commas; without what is empty."""
+    """Format parameters as ``name=value``, separated by commas, without empty ones."""
     return ", ".join(f"{name}={value}" for name, value in parameters.items() if value not in (None, ""))[:LONGEST_TEXT]
 
 
 def origin_of(record: RunRecord) -> str:
-    """What started it, in words; empty when a person did."""
+    """Describe what started a run; empty if a person did."""
     origin = record.origin
     words = [f"schedule {origin.schedule}" if origin.schedule else "", "a retry" if origin.retry_of else ""]
     words += [f"agent {origin.agent}" if origin.agent else ""]
@@ -34,18 +34,18 @@ def origin_of(record: RunRecord) -> str:
 
 
 def date_of(record: RunRecord) -> str:
-    """The date that it asked about; empty when its runbook has none."""
+    """Return the date that a run is about; empty if its runbook has none."""
     parameters = record.parameters
     given = next((value for name, value in parameters.items() if name == "date" or name.endswith("_date")), "")
     if given in DATE_WORDS:
         zone = str(parameters.get("timezone") or record.timezone)
-        with suppress(UserError):  # the zone is not known
+        with suppress(UserError):  # the time zone is unknown
             return resolve_game_date(given, zone, now=record.looked_from).isoformat()
     return str(given)[:LONGEST_TEXT]
 
 
 def asked(record: RunRecord) -> Mapping[str, Any]:
-    """The parameters that are not the defaults, as far as the record has that, without the date and what approves."""
+    """Return the parameters that are not defaults, as far as recorded, without date and approval."""
     names = record.parameters if record.given is None else record.given
     given = {name: record.parameters.get(name) for name in names if name not in _NOT_ASKED}
     date = date_of(record)
@@ -53,12 +53,12 @@ def asked(record: RunRecord) -> Mapping[str, Any]:
 
 
 def changes_of(record: RunRecord) -> tuple[Change, ...]:
-    """What it changed, or may have changed, as pages show it: each text of a limited length."""
+    """Return what a run changed or may have changed, with texts cut to a limited length."""
     return tuple(map(_bounded, record.changed[:_MOST_CHANGES])) or _approved(record)
 
 
 def _bounded(change: Change) -> Change:
-    """Only an undo that can be pasted without changing anything is a command; any other stays a sentence."""
+    """Keep an undo as a command only if pasting it changes nothing; any other becomes a note."""
     undo = change.undo if len(change.undo) <= _LONGEST_COMMAND and is_safe_to_paste(change.undo) else ""
     note = change.note or ("" if undo else change.undo)
     return replace(
@@ -74,13 +74,13 @@ def _bounded(change: Change) -> Change:
 
 
 def _approved(record: RunRecord) -> tuple[Change, ...]:
-    """A run that was to carry out a plan, and whose record does not say what came of it: cut short, or an old one."""
+    """Return a possible change for a run that applied a plan and did not record the result."""
     if not record.parameters.get("plan") or record.refused or record.status is RunStatus.RUNNING:
         return ()
     change = Change(
         action="approved change",
         target=in_words(asked(record)) or date_of(record),
-        what="approved, see whether it was made: runbook audit",
+        what="approved; check whether it was made: runbook audit",
         actor=record.who,
         reason=str(record.parameters.get("reason", "")),
         is_certain=False,

@@ -1,4 +1,4 @@
-"""The figures of a runbook over time, as small drawings with one axis: a line each, and what happened meanwhile."""
+"""Small line plots of a runbook's figures over time, with marks for deploys and changes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lib.site.marks import Mark
 
 
 class Frame:
-    """Where things are in a drawing, in its units: as many pixels where it is smallest, so that its words are read."""
+    """The layout of a plot, in its own units: pixels at its smallest size, so that its text stays legible."""
 
     WIDTH, HEIGHT = 264, 134
     LEFT, RIGHT, TOP, BOTTOM = 42, 212, 38, 110
@@ -21,7 +21,7 @@ class Frame:
 
 _MOST_PLOTS = 12
 _SHORT_SECONDS = 0.1
-# Marks that are no farther apart are one; their words are in two rows, at most so long, a letter about so wide.
+# Closer marks are merged. Their labels have this maximum length, approximate letter width, and two rows.
 _TOGETHER, _ROWS, _LONGEST_LABEL, _LETTER = 4, (11, 24), 24, 6.4
 _LARGER: dict[str, dict[str, float]] = {
     "s": {"d": 86_400, "h": 3_600, "min": 60},
@@ -31,7 +31,7 @@ _LARGER: dict[str, dict[str, float]] = {
 
 @dataclass(frozen=True)
 class Point:
-    """A run's figure: where it is drawn, as text, and whose it is."""
+    """A figure of a run: its position, its text and the run."""
 
     x: float
     y: float
@@ -41,12 +41,12 @@ class Point:
 
 @dataclass(frozen=True)
 class Plot:
-    """One figure over the runs, oldest on the left.
+    """One figure over all runs, oldest on the left.
 
     Attributes:
-        unit: Of all of them, as large as fits; empty when the name says it.
-        points: In the units of `Frame`.
-        lines: Points to be joined, as SVG has them; a run without the figure leaves a gap.
+        unit: The largest suitable unit for all values; empty if the name includes it.
+        points: Points in the units of `Frame`.
+        lines: Lines through points, in SVG's format; a run without the figure leaves a gap.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Plot:
 
 @dataclass(frozen=True)
 class PlacedMark:
-    """What happened at one time; `label` is empty where it does not fit between others."""
+    """Events at one time; `label` is empty if there is no room for it."""
 
     x: float
     label: str
@@ -71,14 +71,14 @@ class PlacedMark:
 
 @dataclass(frozen=True)
 class Followed:
-    """What is worth looking at, and what is not.
+    """The figures of a runbook, plotted if they changed.
 
     Attributes:
-        plots: Of the figures that changed, 12 at most.
-        constant: Name and text of those that did not.
-        marks: The same in all of the plots.
-        since: Where their axis begins, for people: a date, or a time if it is one day's.
-        until: Where it ends.
+        plots: Plots of the figures that changed, 12 at most.
+        constant: Name and text of the figures that did not change.
+        marks: Marks, the same in all plots.
+        since: Start of the axis, for people: a date, or a time if all runs are of one day.
+        until: End of the axis.
     """
 
     plots: tuple[Plot, ...]
@@ -89,11 +89,11 @@ class Followed:
 
 
 def followed(rows: Sequence[Row], marks: Sequence[Mark] = ()) -> Followed:
-    """The figures of a runbook's runs, newest first, in the order in which the newest run with each has them.
+    """Return the figures of a runbook's runs, in the order of the newest run that has each.
 
     Args:
-        rows: Newest first.
-        marks: What happened meanwhile, oldest first.
+        rows: The runs, newest first.
+        marks: Deploys and changes in that time, oldest first.
     """
     newest: dict[str, Figure] = {}
     for figure in (figure for row in rows for figure in row.figures or ()):
@@ -116,7 +116,7 @@ def followed(rows: Sequence[Row], marks: Sequence[Mark] = ()) -> Followed:
 
 @dataclass(frozen=True)
 class _Axis:
-    """Time, from the oldest run to the newest."""
+    """The time axis, from the oldest run to the newest."""
 
     first: datetime
     last: datetime
@@ -127,20 +127,20 @@ class _Axis:
         return cls(min(moments), max(moments))
 
     def x(self, moment: str) -> float:
-        """Where it is, in drawing units; a change that ended just after the newest run is at its end."""
+        """Return the position of a time; a change that ended just after the newest run is at the end."""
         length = (self.last - self.first).total_seconds()
         share = (datetime.fromisoformat(moment) - self.first).total_seconds() / length if length else 1.0
         return round(Frame.LEFT + min(share, 1.0) * (Frame.RIGHT - Frame.LEFT), 1)
 
 
 def _placed(marks: Sequence[Mark], axis: _Axis) -> Iterator[PlacedMark]:
-    """From left to right, each with its words in the first row in which they meet no others."""
+    """Yield the marks from left to right, each label in the first row where it does not overlap another."""
     ends = dict.fromkeys(_ROWS, 0.0)
     for x, group in _together(marks, axis):
         label = " · ".join(dict.fromkeys(mark.label for mark in group))[:_LONGEST_LABEL]
         width = len(label) * _LETTER
         starts = {row: max(x - width / 2, end) for row, end in ends.items()}
-        # A label begins at its mark at the latest, and ends in the drawing.
+        # A label starts at its mark or further left, and ends inside the plot.
         row = next((row for row in _ROWS if min(starts[row], Frame.WIDTH - width) >= ends[row] and starts[row] <= x), 0)
         start = min(starts[row], Frame.WIDTH - width) if row else 0.0
         if row:
@@ -160,7 +160,7 @@ def _together(marks: Sequence[Mark], axis: _Axis) -> list[tuple[float, list[Mark
 
 
 def _ends(first: str, last: str) -> tuple[str, str]:
-    """Of two moments as `Row.when` has them: their dates, or their times when those are the same."""
+    """Return the dates of two times in the format of `Row.when`; their times if the dates are equal."""
     start, end = (0, 10) if first[:10] != last[:10] else (11, 19)
     return first[start:end], last[start:end]
 
@@ -169,7 +169,7 @@ _Value = tuple[float, str, int, Row]
 
 
 def _series(newest: Figure, rows: Sequence[Row]) -> list[_Value]:
-    """Value, unit, position and run, oldest first; only what measures the same as the newest one."""
+    """Return value, unit, position and run, oldest first, only for values comparable with the newest."""
     return [
         (figure.value, newest.unit, position, row)
         for position, row in enumerate(reversed(rows))
@@ -179,7 +179,7 @@ def _series(newest: Figure, rows: Sequence[Row]) -> list[_Value]:
 
 
 def _scaled(series: Sequence[_Value]) -> Sequence[_Value]:
-    """In the largest unit of which the largest value has ten or more: no bytes where there are megabytes."""
+    """Convert to the largest unit in which the largest value is at least ten: megabytes instead of bytes."""
     highest = max(abs(value) for value, _, _, _ in series)
     if series[-1][1] == "s" and highest < _SHORT_SECONDS:
         return [(value * 1_000, "ms", position, row) for value, _, position, row in series]
@@ -220,14 +220,14 @@ def _constant(value: _Value) -> str:
 
 
 def _lines(series: Sequence[_Value], points: Sequence[Point]) -> Iterator[str]:
-    # In a stretch without a gap, position and count grow alike.
+    # In a stretch without a gap, position and count increase together.
     numbered = enumerate(zip(series, points, strict=True))
     for _, stretch in groupby(numbered, key=lambda item: item[0] - item[1][0][2]):
         yield " ".join(f"{point.x},{point.y}" for _, (_, point) in stretch)
 
 
 def _text(value: float, most: float) -> str:
-    """To three digits of the one that is farthest from zero, or to the last one before the point."""
+    """Round to three digits of the value farthest from zero, or to an integer."""
     digits = max(0, 2 - floor(log10(most))) if most else 0
     text = f"{value:,.{min(digits, 9)}f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,8 +1,8 @@
-"""The archive in a browser on this machine: read only, on loopback only.
+"""Serves the archive to browsers on this machine: read-only, and only on the loopback address.
 
-Files come from the archive's store, wherever that is. What runs left is hostile input: their
-pages load nothing, and run no script but the one of reports that copies. Tornado, since it is a
-well-kept server that comes with JupyterLab anyway; Python's own warns that it is not made for this.
+Files come from the archive's store, wherever that is. Files of runs are hostile input: their pages load
+nothing, and the only script they can run is the one in reports that copies commands. Tornado is maintained
+and comes with JupyterLab anyway; Python's own server warns against such use.
 """
 
 from __future__ import annotations
@@ -42,12 +42,13 @@ def serve(store: Store, port: int, ready: Callable[[str], None], metrics: Callab
     """Serve the store's files until SIGINT or SIGTERM.
 
     Args:
-        port: 0 takes any that is free.
-        ready: Called with the address, such as ``http://127.0.0.1:8000/``, once it answers.
-        metrics: What ``/metrics`` answers, in Prometheus' text format; None: nothing is there.
+        store: The archive's store.
+        port: The port; 0 takes any free one.
+        ready: Called with the address, such as ``http://127.0.0.1:8000/``, once the server accepts requests.
+        metrics: Returns the content of ``/metrics`` in Prometheus' text format; None: no such page.
 
     Raises:
-        UserError: The port cannot be had.
+        UserError: The port is not available.
     """
     asyncio.run(_serve(store, _bound(port), ready, metrics))
 
@@ -62,7 +63,7 @@ async def _serve(
         [*of_metrics, (r"/(.*)", _File, about)],
         default_handler_class=_Refusal,
         default_handler_args=about,
-        log_function=lambda _: None,  # paths that are asked for are not text for a terminal
+        log_function=lambda _: None,  # requested paths are not safe to print in a terminal
     )
     server = HTTPServer(application, max_body_size=1024, idle_connection_timeout=60)
     server.add_sockets(sockets)
@@ -80,19 +81,19 @@ def _bound(port: int) -> list[socket.socket]:
         return bind_sockets(port, LOOPBACK)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise UserError(f"port {port} is in use; take another one: --port") from error
+            raise UserError(f"port {port} is in use; choose another with --port") from error
         raise UserError(f"port {port} cannot be opened: {error.strerror}") from error
 
 
 @cache
 def _of_a_run() -> str:
-    """What a run's page may do: in a sandbox of its own it may copy text, by just that script."""
+    """Return the policy for a run's pages: sandboxed, with only the script that copies text."""
     script = inline_script("copy.js").source
     return f"{_NOTHING_BUT}script-src {script}; style-src 'unsafe-inline'; sandbox allow-downloads allow-scripts"
 
 
 class _Refusal(RequestHandler):
-    """Answers that there is nothing; the base of what is there."""
+    """Responds that nothing exists; the base class of the other handlers."""
 
     SUPPORTED_METHODS = ("GET", "HEAD")
 
@@ -106,7 +107,7 @@ class _Refusal(RequestHandler):
         self.set_header("Content-Security-Policy", _of_a_run())
 
     def prepare(self) -> None:
-        # A page elsewhere may have its own name point here: what it asks for names that host.
+        # DNS rebinding: another site's name may point here, but its requests carry that name as host.
         if not is_own_host(self.request.host, self._port):
             raise HTTPError(421, reason="Misdirected Request")
 
@@ -124,7 +125,7 @@ class _Refusal(RequestHandler):
 
 
 class _File(_Refusal):
-    """A file of the store."""
+    """Serves a file of the store."""
 
     async def get(self, path: str = "") -> None:
         name = f"{path}{_INDEX}" if not path or path.endswith("/") else path
@@ -145,7 +146,7 @@ class _File(_Refusal):
 
 
 class _Metrics(_Refusal):
-    """What Prometheus scrapes."""
+    """Serves metrics to Prometheus."""
 
     def initialize(self, store: Store, port: int, metrics: Callable[[], bytes] | None = None) -> None:
         super().initialize(store, port)
@@ -164,13 +165,13 @@ class _Metrics(_Refusal):
 
 
 def is_own_host(host: str, port: int) -> bool:
-    """Whether a request's ``Host`` names this machine's own server; a browser leaves port 80 out."""
+    """Return whether a request's ``Host`` is this server on this machine; browsers omit port 80."""
     name, _, number = host.lower().partition(":")
     return name in (LOOPBACK, "localhost") and (number or "80") == str(port)
 
 
 def is_servable(store: Store, name: str) -> bool:
-    """Whether the name is of a file of the archive, and of nothing beside or behind it."""
+    """Return whether the name is a file in the archive, and not one that a link or ``..`` leads to outside it."""
     parts = name.split("/")
     if not name.isprintable() or "\\" in name or any(part == "" or part.startswith(".") for part in parts):
         return False
@@ -181,5 +182,5 @@ def is_servable(store: Store, name: str) -> bool:
     try:
         path = (root / name).resolve()
         return path.is_relative_to(root) and path.is_file()
-    except OSError:  # such as a name that is too long
+    except OSError:  # for example a name that is too long
         return False

@@ -1,4 +1,4 @@
-"""A `repr` that people can read at a prompt: one short line, whatever an object holds."""
+"""A `repr` for people at a prompt: one short line, whatever an object contains."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ _LONGEST, _LONGEST_VALUE = 160, 60
 
 
 def brief(*names: str) -> Callable[[Any], str]:
-    """A ``__repr__`` such as ``DuplicateCount(2026-01-17, rows=936, duplicate_keys=24)``.
+    """Return a ``__repr__`` such as ``DuplicateCount(2026-01-17, rows=936, duplicate_keys=24)``.
 
-    A number has its name, and of what holds others only their number is shown. Nothing that is empty is shown.
+    Numbers are shown with their names, collections only by their length, and empty values are left out.
 
     Args:
-        names: Attributes; a dot leads into one. None: what a dataclass has otherwise than by default.
+        names: Attributes, with dots for nested ones; by default a dataclass's fields that differ from their defaults.
     """
 
     def shown(self: Any) -> str:
-        parts = [part for name in names or _told(self) if (part := _part(self, name))]
+        parts = [part for name in names or _changed_fields(self) if (part := _part(self, name))]
         text = ", ".join(parts)
         return f"{type(self).__name__}({text if len(text) <= _LONGEST else f'{text[:_LONGEST]}…'})"
 
     return shown
 
 
-def _told(thing: Any) -> Sequence[str]:
+def _changed_fields(thing: Any) -> Sequence[str]:
     if not is_dataclass(thing):
         return ()
     return [
@@ -42,7 +42,7 @@ def _told(thing: Any) -> Sequence[str]:
 
 
 def _part(thing: Any, path: str) -> str:
-    """Empty: there is nothing to show, as of an object that is not whole yet."""
+    """Return an attribute as text; empty if there is nothing to show, as in an object under construction."""
     name = path.rpartition(".")[2].lstrip("_")
     try:
         value = attrgetter(path)(thing)

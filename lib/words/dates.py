@@ -1,4 +1,4 @@
-"""Dates and moments as text: a date is a local one, and warehouses think in UTC."""
+"""Dates and times as text; dates are in the operators' time zone, times in the warehouse are in UTC."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lib.errors import UserError
 
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _OTHER_DATE = re.compile(r"(?<![A-Za-z0-9])\d{4}(_?)\d\d\1\d\d(?![A-Za-z0-9])", re.ASCII)
-# What may stand for a date in a parameter.
+# Words that a parameter may have instead of a date.
 DATE_WORDS = ("today", "yesterday")
 MOST_DATES = 1_000
 _DAYS_BACK = {"": 0, "today": 0, "yesterday": 1}
@@ -20,7 +20,7 @@ _MOMENTS = re.compile(rf"(?:{_MOMENT})(?: to (?:{_MOMENT}))?", re.ASCII)
 
 
 def zone(name: str) -> ZoneInfo:
-    """The time zone. Raises `UserError` when there is none of that name."""
+    """Return a time zone. Raises `UserError` if the name is unknown."""
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
@@ -28,19 +28,19 @@ def zone(name: str) -> ZoneInfo:
 
 
 def iso_date(text: str) -> date:
-    """The date that is written ``YYYY-MM-DD``. Raises `ValueError` for any other form.
+    """Parse a date written as ``YYYY-MM-DD``. Raises `ValueError` for any other form.
 
-    Python also reads ``20260117`` and ``2026-W03-6``, which a warehouse does not.
+    Python also accepts ``20260117`` and ``2026-W03-6``, which warehouses do not.
     """
     if not _ISO_DATE.fullmatch(text):
-        raise ValueError(f"{text!r:.80} is not of the form YYYY-MM-DD")
+        raise ValueError(f"{text!r:.80} is not in the form YYYY-MM-DD")
     return date.fromisoformat(text)
 
 
 def checked_game_date(game_date: str | date) -> date:
-    """The date, as it is or from ``YYYY-MM-DD``. Raises `UserError` for anything else.
+    """Return a date, given as such or as ``YYYY-MM-DD``. Raises `UserError` for anything else.
 
-    A moment is refused too: which date it is depends on a time zone.
+    A datetime is refused, too, because its date depends on the time zone.
     """
     if type(game_date) is date:
         return game_date
@@ -51,51 +51,51 @@ def checked_game_date(game_date: str | date) -> date:
 
 
 def dates_of(text: str) -> tuple[date, ...]:
-    """The dates of ``FIRST..LAST``, both included, or ``DATE,DATE,...``, in the order in which they are named.
+    """Return the dates of ``FIRST..LAST`` (both included) or ``DATE,DATE,...``, in the given order.
 
     Raises:
-        UserError: It is of neither form, or they are reversed, named twice or more than `MOST_DATES`.
+        UserError: The text has neither form, or dates are reversed, repeated or more than `MOST_DATES`.
     """
     if ".." in text:
         first, last = map(checked_game_date, text.split("..", maxsplit=1))
         if last < first:
-            raise UserError(f"{text!r:.80} ends before it begins")
+            raise UserError(f"{text!r:.80} ends before it starts")
         number = (last - first).days + 1
         dates = tuple(first + timedelta(days=day) for day in range(min(number, MOST_DATES)))
     else:
         dates = tuple(map(checked_game_date, text.split(",")))
         number = len(dates)
     if number > MOST_DATES:
-        raise UserError(f"{text!r:.80} has {number:,} dates; at most {MOST_DATES:,} at once")
+        raise UserError(f"{text!r:.80} has {number:,} dates; at most {MOST_DATES:,} are allowed")
     if len(set(dates)) < number:
-        raise UserError(f"{text!r:.80} names a date twice")
+        raise UserError(f"{text!r:.80} contains a date twice")
     return dates
 
 
 def moment_of(text: str, timezone: str) -> datetime:
-    """The moment (UTC) that is written; one without a zone is in that one, and a date means when it begins.
+    """Parse a time and return it in UTC; `timezone` applies to a time without a zone, and a date means its start.
 
     Raises:
-        UserError: It is not a moment.
+        UserError: The text is not a time.
     """
     try:
         iso_date(text[: len("YYYY-MM-DD")])
         found = datetime.fromisoformat(text)
         return (found if found.tzinfo else found.replace(tzinfo=zone(timezone))).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise UserError(f"{text!r:.60} is not a time; write one such as 2026-01-17T18:00 or 2026-01-17") from None
+        raise UserError(f"{text!r:.60} is not a time; write it as in 2026-01-17T18:00 or 2026-01-17") from None
 
 
 def resolve_game_date(text: str | date, timezone: str, *, now: datetime | None = None) -> date:
-    """The date that is meant.
+    """Return the date that a parameter means.
 
     Args:
         text: ``YYYY-MM-DD``, ``today`` or ``yesterday``; empty means today.
-        timezone: The zone whose today is meant.
-        now: The moment; the clock's by default.
+        timezone: The time zone of ``today``.
+        now: The current time; by default from the clock.
 
     Raises:
-        UserError: It is not a date.
+        UserError: The text is not a date.
     """
     word = text.strip().lower() if isinstance(text, str) else text
     if isinstance(word, str) and word in _DAYS_BACK:
@@ -108,9 +108,9 @@ def resolve_game_date(text: str | date, timezone: str, *, now: datetime | None =
 
 
 def date_in(text: str) -> date | None:
-    """The first date that stands in the text, such as a batch's id; None: there is none.
+    """Return the first date in a text, such as a batch's id; None if there is none.
 
-    Where it has none with hyphens, one such as ``2026_01_17`` or ``20260117`` counts.
+    If there is none with hyphens, forms such as ``2026_01_17`` and ``20260117`` count.
     """
     found = _ISO_DATE.search(text) or _OTHER_DATE.search(text)
     try:
@@ -120,23 +120,23 @@ def date_in(text: str) -> date | None:
 
 
 def undated(text: str) -> str:
-    """The text without the dates and times of day that stand in it; one line."""
+    """Return the text as one line without the dates and times in it."""
     return " ".join(_MOMENTS.sub(" ", text).split())
 
 
 def start_of(day: date, timezone: str) -> datetime:
-    """The moment (UTC) at which the day begins there."""
+    """Return the time (UTC) at which the day starts in the time zone."""
     return datetime(day.year, day.month, day.day, tzinfo=zone(timezone)).astimezone(UTC)
 
 
 class LocalTime(str):
-    """A moment in the words of `local_time` that still knows itself, in UTC."""
+    """A time as text from `local_time`, with the original time in UTC."""
 
     moment: datetime
 
 
 def local_time(moment: datetime | None, timezone: str) -> str:
-    """``2026-01-17 14:03:22 EST``; a dash for None."""
+    """Format a time in the time zone: ``2026-01-17 14:03:22 EST``; a dash for None."""
     if moment is None:
         return "-"
     words = LocalTime(f"{moment.astimezone(zone(timezone)):%Y-%m-%d %H:%M:%S %Z}")
@@ -145,12 +145,12 @@ def local_time(moment: datetime | None, timezone: str) -> str:
 
 
 def kept_moment(moment: datetime | date | str | None) -> str:
-    """As records keep it: an aware moment in UTC, to the second; a date; words as they are; empty for None."""
+    """Format for records: an aware datetime in UTC to the second; a date; text as it is; empty for None."""
     if isinstance(moment, datetime):
         return moment.astimezone(UTC).isoformat(timespec="seconds")
     return "" if moment is None else str(moment)
 
 
 def days_of(first: date, last: date) -> list[date]:
-    """The dates from `first` to `last`, both included."""
+    """Return the dates from `first` to `last`, both included."""
     return [first + timedelta(days=number) for number in range((last - first).days + 1)]

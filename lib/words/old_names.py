@@ -1,4 +1,4 @@
-"""Names that parameters of runbooks had before; schedules, commands and archived runs may still use them."""
+"""Former names of runbook parameters, which schedules, commands and archived runs may still use."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ _Value = TypeVar("_Value")
 
 
 def current_names(parameters: Mapping[str, _Value]) -> dict[str, _Value]:
-    """A record's parameters by the names that runbooks have now."""
+    """Return a record's parameters by their current names."""
     renamed = {name: RENAMED.get(name, name) for name in parameters}
     return {name if renamed[name] in parameters else renamed[name]: value for name, value in parameters.items()}

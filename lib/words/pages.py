@@ -1,4 +1,4 @@
-"""Our own small templates: autoescaped, and hostile text made harmless."""
+"""Renders this package's templates, with autoescaping that makes hostile text harmless."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _LIB = Path(__file__).parents[1]
 TEMPLATES = tuple(_LIB / room / "templates" for room in ("runbooks", "site", "workbench/lab"))
 
-_YEARS = range(1970, 3000)  # moments at the ends of time cannot be moved to another zone
+_YEARS = range(1970, 3000)  # times near the limits of datetime cannot be converted to another zone
 _MARKUP = re.compile(r"[\\`*{}\[\]<>|~&#@!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=//)|(?<=www)\.")
 _BACKTICKS = re.compile("`+")
 _LIST_MARK = re.compile(r"^\d{1,9}(?=[.)])|^(?=[-+=:])")
@@ -38,18 +38,18 @@ def render(template: str, values: Mapping[str, Any]) -> str:
 
 
 def render_markdown(template: str, values: Mapping[str, Any]) -> str:
-    """Fill a Markdown template of `TEMPLATES`; every value is one line and stays mere text."""
+    """Fill a Markdown template of `TEMPLATES`; every value becomes one line of plain text."""
     return _markdown_environment().get_template(template).render(values)
 
 
 def as_markdown(text: str) -> str:
-    """One line of CommonMark that shows just this text: no markup, link or HTML comes of it."""
+    """Return one line of CommonMark that shows exactly this text, without markup, links or HTML."""
     escaped = _MARKUP.sub(r"\\\g<0>", one_line(text))
     return _LIST_MARK.sub(r"\g<0>\\", escaped)
 
 
 def as_code(text: str) -> str:
-    """A code span of CommonMark that shows just this text, in one line."""
+    """Return a CommonMark code span that shows exactly this text on one line."""
     line = one_line(text)
     fence = "`" * (1 + max(map(len, _BACKTICKS.findall(line)), default=0))
     pad = " " * (line[:1] in "` " or line[-1:] in "` ")
@@ -58,11 +58,11 @@ def as_code(text: str) -> str:
 
 @dataclass(frozen=True)
 class InlineScript:
-    """A script that stands in a page, which admits just these bytes.
+    """An inline script of a page whose policy allows only these bytes.
 
     Attributes:
-        text: What stands between the tags.
-        source: What a Content-Security-Policy calls it: ``'sha256-...'``.
+        text: The text between the tags.
+        source: Its source expression in a Content-Security-Policy: ``'sha256-...'``.
     """
 
     text: Markup
@@ -71,7 +71,7 @@ class InlineScript:
 
 @cache
 def inline_script(template: str) -> InlineScript:
-    """A script of `TEMPLATES`; no value ever comes into one."""
+    """Return a script of `TEMPLATES`; scripts never contain values."""
     from markupsafe import Markup
 
     text = render(template, {})
@@ -86,7 +86,7 @@ def _unbroken(text: str) -> Markup:
 
 
 def in_zone(moment: datetime | None, timezone: str = "UTC") -> str:
-    """A moment for people, with its zone, e.g. ``2026-11-24 14:53:40 EST``; in UTC when there is no such zone."""
+    """Format a time for people, e.g. ``2026-11-24 14:53:40 EST``; in UTC if the time zone is unknown."""
     try:
         return local_time(moment, timezone)
     except UserError:
@@ -94,7 +94,7 @@ def in_zone(moment: datetime | None, timezone: str = "UTC") -> str:
 
 
 def shown_moment(kept: str, timezone: str = "UTC") -> str:
-    """What `lib.words.dates.kept_moment` wrote, for people: a moment as `in_zone` has it, all else as it is."""
+    """Format a value of `lib.words.dates.kept_moment` for people: a time as in `in_zone`, other text as it is."""
     try:
         moment = datetime.fromisoformat(kept)
     except ValueError:
@@ -127,7 +127,7 @@ def _environment() -> Environment:
 
 
 class _Code(str):
-    """What a Markdown template shows as code."""
+    """Text that a Markdown template shows as code."""
 
     __slots__ = ()
 
@@ -136,7 +136,7 @@ class _Code(str):
 def _markdown_environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(  # noqa: S701 - its output is no HTML; each value is escaped for Markdown
+    environment = Environment(  # noqa: S701 - its output is not HTML; each value is escaped for Markdown
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
         finalize=lambda value: as_code(value) if isinstance(value, _Code) else as_markdown(str(value)),

@@ -1,4 +1,4 @@
-"""Figures as evidence keeps them, numbers with their units, and the words for durations and sizes."""
+"""Figures in evidence: numbers with units, and durations and sizes in words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from lib.words.nouns import singular
 
-# What nobody would notice, whatever share of the whole it is.
+# A difference that nobody notices, however large its share.
 _LEAST_SECONDS = 0.5
 _MEASURES = ("s", "B", "%")
 _SIZES = (("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000))
@@ -23,7 +23,7 @@ class Quantity:
 
     Attributes:
         value: The number.
-        unit: ``s``, ``B`` or ``%``; else what is counted, such as ``rows``.
+        unit: ``s``, ``B``, ``%``, or what is counted, such as ``rows``.
     """
 
     __pydantic_config__ = {"allow_inf_nan": False}  # noqa: RUF012 - as RunRecord has it
@@ -40,17 +40,17 @@ class Quantity:
                 return spoken_bytes(self.value)
             case "%":
                 return f"{self.value:,.1f}%"
-        rounded = round(self.value, 1) + 0.0  # which is never -0.0
+        rounded = round(self.value, 1) + 0.0  # turns -0.0 into 0.0
         number = f"{self.value:,.0f}" if float(self.value).is_integer() else f"{rounded:,.1f}"
         return f"{number} {self.unit if self.value != 1 else singular(self.unit)}".strip()
 
     @property
     def measures(self) -> str:
-        """``s``, ``B`` or ``%``; empty for a count of anything. Only what measures the same can be compared."""
+        """``s``, ``B`` or ``%``; empty for counts. Only equal measures can be compared."""
         return self.unit if self.unit in _MEASURES else ""
 
     def is_near(self, other: Quantity, tolerance: float) -> bool:
-        """Whether they differ by at most that share of the larger one, or by less than half a second."""
+        """Return whether two figures differ by at most this share of the larger one, or by less than half a second."""
         difference = abs(other.value - self.value)
         larger = max(abs(self.value), abs(other.value))
         return difference <= tolerance * larger or (self.unit == "s" and difference < _LEAST_SECONDS)
@@ -58,35 +58,35 @@ class Quantity:
 
 Scalar = bool | int | float | str | date | Quantity | None
 Value = Scalar | Sequence[Scalar]
-"""What evidence may hold. A number without a unit is a count; text is for what is not a figure."""
+"""A value in evidence. A number without a unit is a count; text is for anything that is not a figure."""
 
 
 def quantity_of(value: object) -> Quantity | None:
-    """The figure that it is: a quantity, or a number without a unit; None: it is none, such as text."""
+    """Return a value as a quantity, without a unit for plain numbers; None if it is not a figure."""
     if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= float_info.max:
         return Quantity(value, "")
     return value if isinstance(value, Quantity) and isfinite(value.value) else None
 
 
 def seconds(value: float | None) -> Quantity | None:
-    """A duration; None stays None, which is shown as a dash."""
+    """Return a duration; None stays None, which is shown as a dash."""
     return None if value is None else Quantity(value, "s")
 
 
 def size_in_bytes(value: float | None) -> Quantity | None:
-    """A size; None stays None."""
+    """Return a size; None stays None."""
     return None if value is None else Quantity(value, "B")
 
 
 def percent(value: float | None) -> Quantity | None:
-    """A share of a hundred; None stays None."""
+    """Return a percentage; None stays None."""
     return None if value is None else Quantity(value, "%")
 
 
 def as_data(value: Value) -> Any:
-    """JSON-ready: numbers, truth values and None as they are, a quantity as ``{"value": 8.2, "unit": "s"}``.
+    """Return a value as JSON-ready data; a quantity becomes ``{"value": 8.2, "unit": "s"}``.
 
-    Lists stay lists; all else is text. A number that JSON cannot hold is text too.
+    Numbers, bools, None and lists stay as they are. Anything else becomes text, as do numbers that JSON does not have.
     """
     if isinstance(value, Quantity):
         return {"value": value.value, "unit": value.unit} if isfinite(value.value) else str(value)
@@ -100,7 +100,7 @@ def as_data(value: Value) -> Any:
 
 
 def spoken(value: Value) -> str:
-    """As people read it: ``1,234``, ``3 min 20 s``, ``a, b``; a dash for None and for nothing."""
+    """Format a value for people: ``1,234``, ``3 min 20 s``, ``a, b``; a dash for None and empty values."""
     if value is None or value == "":
         return "-"
     if isinstance(value, bool):
@@ -111,18 +111,18 @@ def spoken(value: Value) -> str:
 
 
 def in_one_line(evidence: Mapping[str, Value]) -> str:
-    """Labels and values as people read them: ``rows: 1,234; longest: 8.2 s``."""
+    """Format evidence as one line: ``rows: 1,234; longest: 8.2 s``."""
     return "; ".join(f"{label}: {spoken(value)}" for label, value in evidence.items())
 
 
 class Duration(str):
-    """A spoken duration that still knows its `seconds`, so that a table can be sorted by it."""
+    """A duration in words with its `seconds`, so that a table can be sorted by it."""
 
     seconds: float
 
 
 def spoken_seconds(seconds: float | None) -> str:
-    """``19 ms``, ``0.8 s``, ``4 min 10 s``, ``3 h 5 min``, ``2 d 4 h``; a dash for None."""
+    """Format a duration: ``19 ms``, ``0.8 s``, ``4 min 10 s``, ``3 h 5 min``, ``2 d 4 h``; a dash for None."""
     if seconds is None:
         return "-"
     words = Duration(_duration(seconds))
@@ -143,7 +143,7 @@ def _duration(seconds: float) -> str:
 
 
 def spoken_bytes(count: float | None) -> str:
-    """``1.4 GB``, ``12.0 kB``, ``0 B``; a dash for None. Units are decimal."""
+    """Format a size in decimal units: ``1.4 GB``, ``12.0 kB``, ``0 B``; a dash for None."""
     if count is None:
         return "-"
     for unit, size in _SIZES:

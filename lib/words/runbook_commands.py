@@ -1,8 +1,7 @@
-"""The commands of runbooks in a sentence, with their parameters.
+"""Finds runbook commands and their parameters in sentences.
 
-Next steps are sentences, in the library and in ``params``; where one names a runbook it does so
-by the command that runs it. From that command a page makes a link, and a notebook the lines for
-the parameters cell of the next one.
+Next steps, in the library and in ``params``, are sentences that refer to a runbook by its command. Pages turn the
+command into a link, and notebooks into the lines of the next notebook's parameters cell.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-# A word as `shlex.quote` writes it, without what its sentence puts after it.
+# A word as quoted by `shlex.quote`, without the punctuation of the sentence after it.
 _WORD = r"""(?:'[^']*'|"[^"\\]*"|[^\s'"\\;()])+(?:(?<![.:,])|(?= (?:-p|--env) ))"""
 _COMMAND = re.compile(rf"\brunbook run (?P<name>[a-z][a-z0-9_]*)(?P<words>(?: (?:-p {_WORD}|--env {_WORD}))*)")
 _OTHER_COMMAND = re.compile(r"\brunbook (?:runs rerun [\w-]+|runs verify|schedule list)\b", re.ASCII)
@@ -23,11 +22,11 @@ _CONSTANTS = {"true": "True", "false": "False"}
 
 @dataclass(frozen=True)
 class NextRunbook:
-    """A runbook to look at next.
+    """The runbook to open next.
 
     Attributes:
-        command: What runs it.
-        given: Each parameter with its value as text; the environment is a parameter of every notebook.
+        command: The command that runs it.
+        given: Parameters with their values as text; every notebook has the environment as a parameter.
     """
 
     name: str
@@ -36,12 +35,12 @@ class NextRunbook:
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """Assignments for its parameters cell, such as ``date = "2026-01-17"``."""
+        """Lines for its parameters cell, such as ``date = "2026-01-17"``."""
         return tuple(f"{name} = {_literal(value)}" for name, value in self.given)
 
     @property
     def notebook(self) -> str:
-        """Its notebook, beside the one that names it."""
+        """File name of its notebook, in the same folder as the one that refers to it."""
         return f"{self.name}.ipynb"
 
 
@@ -49,7 +48,7 @@ Part = str | NextRunbook
 
 
 def is_safe_to_paste(command: str) -> bool:
-    """Whether it is one command of ours that only looks: what it may change, it shows as a plan first."""
+    """Return whether this is a single runbook command that is read-only, or shows a plan before changing anything."""
     try:
         words = shlex.split(command)
     except ValueError:
@@ -61,14 +60,14 @@ def is_safe_to_paste(command: str) -> bool:
 
 
 def command_to_copy(text: str) -> str:
-    """The first command in a sentence that `is_safe_to_paste`; empty when there is none."""
+    """Return the first command in a sentence that `is_safe_to_paste`; empty if there is none."""
     commands = [part.command for part in parts_of(text) if isinstance(part, NextRunbook)]
     commands += [found.group() for found in _OTHER_COMMAND.finditer(text)]
     return next(filter(is_safe_to_paste, commands), "")
 
 
 def parts_of(text: str) -> Iterator[Part]:
-    """The sentence in order, each command of a runbook taken out of it."""
+    """Split a sentence into its texts and runbook commands, in order."""
     end = 0
     for found in _COMMAND.finditer(text):
         yield text[end : found.start()]
@@ -86,7 +85,7 @@ def _given(words: str) -> Iterator[tuple[str, str]]:
 
 
 def text_literal(text: str) -> str:
-    """The text as a literal of Python, in double quotes where it needs no escapes."""
+    """Return the text as a Python literal, in double quotes if it needs no escapes."""
     return f'"{text}"' if text.isprintable() and not set(text) & set('"\\') else repr(text)
 
 

@@ -1,4 +1,4 @@
-"""Text that was made for a terminal: its escape sequences, and what a screen would show of it at last."""
+"""Text written for a terminal: its escape sequences, and what a screen finally shows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-# Colours and cursor moves, titles and links (OSC 8) with or without their end, and the short ones.
+# Colours and cursor moves; titles and links (OSC 8), terminated or not; and short sequences.
 _ESCAPE = (
     r"(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,8}[@-~]"
     r"|(?:\x1b\]|\x9d)[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"
@@ -24,17 +24,17 @@ _MOVE = re.compile(r"[\r\x08]|\x1b\[\d*A")
 
 
 def without_escapes(text: str) -> str:
-    """The text without escape sequences."""
+    """Return the text without escape sequences."""
     return ESCAPES.sub("", text)
 
 
 @dataclass(slots=True)
 class Row:
-    """One line on a screen, or several that nothing was written over.
+    """A line on a screen, or several lines that were never overwritten.
 
     Attributes:
-        box: Number of the box that it stands in.
-        stream: Who wrote it: ``stdout`` or ``stderr``.
+        box: Number of the box that contains it.
+        stream: The stream that wrote it: ``stdout`` or ``stderr``.
     """
 
     box: int
@@ -47,9 +47,9 @@ class Row:
 
 
 def rows_at_last(writes: Sequence[tuple[int, str, str]]) -> list[Row]:
-    """What a screen shows at last of what was written: each time to a box, by a stream, a text."""
+    """Return what a screen finally shows after these writes, each with its box, stream and text."""
     if not any(_MOVE.search(text) for _, _, text in writes):
-        # Most cells only print lines, and some print millions.
+        # Fast path: most cells only print lines, and some print millions.
         return [Row(box, stream, [without_escapes(text).removesuffix("\n")]) for box, stream, text in writes]
     screen = Screen()
     for box, stream, text in writes:
@@ -65,10 +65,10 @@ class _Cursor:
 
 
 class Screen:
-    """What a cell's streams show at last: a progress bar writes hundreds of states over each other.
+    """The final state of a cell's streams: a progress bar overwrites itself hundreds of times.
 
-    Each stream has a cursor of its own, so that a bar and printed lines do not mix. What is written
-    at the start of a line replaces all of it, as in Jupyter.
+    Each stream has its own cursor, so that a progress bar and printed lines do not mix. Writing at the
+    start of a line replaces the whole line, as in Jupyter.
     """
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class Screen:
         self._cursors: dict[str, _Cursor] = defaultdict(_Cursor)
 
     def write(self, text: str, stream: str, box: int) -> None:
-        """Add what a stream wrote; new lines stand in that box."""
+        """Add text from a stream; new lines go to this box."""
         cursor = self._cursors[stream]
         for part in _PARTS.finditer(text):
             match part.lastgroup:

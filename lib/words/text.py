@@ -1,4 +1,4 @@
-"""Text from anywhere, made harmless: for pages and notebooks in lines, for a terminal or a cell in one."""
+"""Makes text from anywhere harmless: several lines for pages and notebooks, one line for terminals and cells."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Any
 from lib.words.terminal_text import without_escapes
 
 _LONGEST_CELL = 300
-# Control characters, halves of surrogate pairs, and marks that turn the reading direction.
+# Control characters, lone surrogates, and marks that change the reading direction.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
 
 
 def printable(text: str) -> str:
-    """The text without escape sequences of terminals, and with a replacement character for what no page may hold."""
+    """Remove terminal escape sequences, and replace characters that pages cannot contain."""
     return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", without_escapes(text).replace("\r\n", "\n"))
 
 
 def one_line(text: str) -> str:
-    """The text as `printable` has it, in one line and with single spaces."""
+    """Return the text as in `printable`, on one line with single spaces."""
     return " ".join(printable(text).split())
 
 
 def text_of(value: Any) -> str:
-    """The value as people read it: one line, no control characters, not endless."""
+    """Format a value for people: one line of limited length without control characters."""
     if value is None:
         text = "-"
     elif isinstance(value, float):
@@ -40,7 +40,7 @@ def text_of(value: Any) -> str:
 
 
 def first_words(text: str, most: int) -> tuple[str, str]:
-    """The words that fit so many characters, and the others; a first word that is longer than that is cut."""
+    """Split a text into the words that fit `most` characters and the rest; a longer first word is cut."""
     if len(text) <= most:
         return text, ""
     first = text[: most + 1].rpartition(" ")[0].rstrip(" ,;:") or text[:most]

@@ -1,7 +1,7 @@
-"""Text as HTML whose lines end between words: no date, id, batch or command stands in two of them.
+"""Text as HTML that wraps only between words, so that no date, id, batch or command is split.
 
-No style can say so: a browser ends a line after any hyphen. The style sheet says what becomes of a word that is wider
-than its place.
+CSS alone cannot do this: browsers may wrap after any hyphen. The style sheet defines how words are shown that are
+wider than their place.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ from __future__ import annotations
 import re
 from html import escape, unescape
 
-_WORD = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d\S*(?: [A-Z]{2,5}\b)?|\S+")  # a moment with its zone is one
+_WORD = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d\S*(?: [A-Z]{2,5}\b)?|\S+")  # a time with its zone is one word
 _BREAKABLE = re.compile(r"[^\s\w.,:;'\"()<>][^\s\w]{0,9}\w")
 
 
 def unbroken(text: str) -> str:
-    """Any text, escaped."""
+    """Return any text as escaped HTML."""
     return with_whole_words(escape(text))
 
 
 def with_whole_words(html: str) -> str:
-    """The same of what is escaped already, and holds no tag."""
+    """Return text that is already escaped and has no tags as HTML."""
     return _WORD.sub(_kept, html)
 
 

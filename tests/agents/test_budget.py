@@ -36,7 +36,7 @@ def test_bytes_are_taken_from_the_session_and_a_query_beyond_them_is_not_run(tmp
         little = Desk(desk.environment, ReadBudget(4))
         blind = look(little, runbook="duplicate_diagnosis", parameters={"date": str(DAY)})
         assert blind.answer.verdict == "UNKNOWN"
-        assert "left of what this session may read" in str(blind.items)
+        assert "left of this session's budget" in str(blind.items)
         with pytest.raises(CouldNotLook, match="--max-bytes"):
             explain(little, date=str(DAY))
         little.budget.take(4)

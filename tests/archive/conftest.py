@@ -1,4 +1,4 @@
-"""Archives in a folder and in a bucket, runs in them, and stores that fail."""
+"""Archives in a folder and in a bucket, their runs, and stores that fail."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.site.runs import START, record
 
 @pytest.fixture(params=["folder", "bucket"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Of an empty archive."""
+    """The path of an empty archive."""
     return str(tmp_path / "archive") if request.param == "folder" else f"memory://{uuid4().hex}"
 
 
@@ -30,7 +30,7 @@ def archive(place: str) -> Archive:
 
 
 def ended(archive: Archive, hours: float = 0, verdict: Verdict = Verdict.PASS) -> Run:
-    """A run with its files, sealed."""
+    """Archive a run with its files and seal it."""
     run = unsealed(archive, hours, verdict)
     seal(archive, run.place)
     return run
@@ -43,15 +43,15 @@ def unsealed(archive: Archive, hours: float = 0, verdict: Verdict = Verdict.PASS
     return run
 
 
-def told(found: Verification) -> set[FaultKind]:
+def kinds_in(found: Verification) -> set[FaultKind]:
     return {fault.kind for fault in found.faults}
 
 
 class FailingStore:
-    """A store that stops working: every change after the first few is refused, and on demand every call.
+    """A store that stops working: it refuses every change after the first few and, on demand, every call.
 
     Attributes:
-        calls_left: How many will still be answered.
+        calls_left: Number of calls that will still succeed.
     """
 
     def __init__(self, store: Store, calls_left: int, *, reads_too: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""The archive and its records: whole files, tolerant readers, no run taken for better than it is."""
+"""The archive and its records: complete files, tolerant readers, and no run shown as better than it is."""
 
 import os
 import platform
@@ -73,7 +73,7 @@ def archived(archive: Archive, record: RunRecord) -> Run:
 
 
 @given(st.lists(CHECKS), st.text())
-def test_record_is_read_back_as_written(checks: list[Check], headline: str) -> None:
+def test_a_record_is_read_back_as_written(checks: list[Check], headline: str) -> None:
     conclusion = Conclusion(tuple(checks), headline)
     record = ELSEWHERE.finished(Outcome(RunStatus.COMPLETED, headline, conclusion), START)
     again = from_json(to_json(record))
@@ -83,7 +83,7 @@ def test_record_is_read_back_as_written(checks: list[Check], headline: str) -> N
 
 
 @pytest.mark.parametrize("status", [status for status in RunStatus if status is not RunStatus.COMPLETED])
-def test_run_that_did_not_complete_is_never_healthy(status: RunStatus) -> None:
+def test_an_incomplete_run_is_never_healthy(status: RunStatus) -> None:
     record = ELSEWHERE.finished(Outcome(status, "cut short"), START)
     assert (record.verdict, record.exit_code) == (Verdict.UNKNOWN, 3)
 
@@ -92,13 +92,13 @@ def test_run_that_did_not_complete_is_never_healthy(status: RunStatus) -> None:
     ("error", "exit_code"),
     [(NothingToRelease.exit_code, 2), (RepairRefused.exit_code, 1), (Unavailable.exit_code, 3), (None, 3)],
 )
-def test_bad_input_and_a_refused_change_are_no_fault(error: int | None, exit_code: int) -> None:
+def test_bad_input_and_a_refused_change_are_not_faults(error: int | None, exit_code: int) -> None:
     outcome = Outcome(RunStatus.FAILED, "stopped", error=RunError("step-3-release", "SomeError", "why", error))
     found = from_json(to_json(ELSEWHERE.finished(outcome, START)))
     assert (found.exit_code, found.refused) == (exit_code, exit_code != 3)
 
 
-def test_silent_run_is_abandoned_and_a_beating_one_is_not() -> None:
+def test_a_run_without_heartbeats_is_abandoned_and_one_with_heartbeats_is_not() -> None:
     silence = timedelta(seconds=ABANDONED_AFTER_SECONDS)
     assert ELSEWHERE.observed(START + silence).status is RunStatus.RUNNING
     lost = ELSEWHERE.observed(START + silence + timedelta(seconds=1))
@@ -109,11 +109,11 @@ def test_silent_run_is_abandoned_and_a_beating_one_is_not() -> None:
     ("host", "status"),
     [
         (this_machine(), RunStatus.ABANDONED),
-        (f"{platform.node()}-00000000", RunStatus.RUNNING),  # of another container that has the same name
-        (platform.node(), RunStatus.RUNNING),  # as older records tell
+        (f"{platform.node()}-00000000", RunStatus.RUNNING),  # another container with the same name
+        (platform.node(), RunStatus.RUNNING),  # as in older records
     ],
 )
-def test_a_process_is_looked_for_only_on_its_own_machine(host: str, status: RunStatus) -> None:
+def test_a_process_is_searched_for_only_on_its_own_machine(host: str, status: RunStatus) -> None:
     no_process = 2**22 + 1
     assert replace(ELSEWHERE, host=host, pid=no_process).observed(START).status is status
     assert replace(ELSEWHERE, host=host, pid=os.getpid()).observed(START).status is RunStatus.RUNNING
@@ -121,7 +121,7 @@ def test_a_process_is_looked_for_only_on_its_own_machine(host: str, status: RunS
     assert replace(ELSEWHERE, host=host, pid=os.getpid()).observed(long_after).status is RunStatus.ABANDONED
 
 
-def test_damaged_runs_are_shown_and_hide_no_other(tmp_path: Path) -> None:
+def test_damaged_runs_are_shown_and_hide_no_others(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
     good = archived(archive, ELSEWHERE)
     contents = [b"", b"{", b"\xff", b'{"schema_version": 1}', to_json(ELSEWHERE).replace(b": 2,", b": 99,")]
@@ -153,7 +153,7 @@ def _loop(path: Path) -> None:
 
 
 def _socket(path: Path) -> None:
-    # Its address may be 107 bytes long.
+    # A socket's address is limited to 107 bytes.
     with socket.socket(socket.AF_UNIX) as server, TemporaryDirectory() as short:
         server.bind(f"{short}/s")
         os.rename(f"{short}/s", path)
@@ -173,7 +173,7 @@ def _large(path: Path) -> None:
     ("make", "scheme"),
     [(_fifo, ""), (_fifo, "local://"), *((make, "") for make in (_folder, _device, _loop, _socket, _huge, _large))],
 )
-def test_what_is_not_a_record_is_one_line_and_hides_no_other(
+def test_an_invalid_record_is_one_line_and_hides_no_others(
     make: Callable[[Path], None], scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RUNBOOK_OUTPUTS", f"{scheme}{tmp_path}")
@@ -184,27 +184,27 @@ def test_what_is_not_a_record_is_one_line_and_hides_no_other(
     bad.mkdir()
     make(bad / "run.json")
 
-    def told(code: int, *words: str) -> str:
+    def printed(code: int, *words: str) -> str:
         result = CliRunner().invoke(cli, words)
         assert result.exit_code == code, result.output
         return result.output
 
-    shown = told(0, "runs", "list")
+    shown = printed(0, "runs", "list")
     assert len(shown.splitlines()) == 2
     assert "damaged: " in shown
     assert "run.json " in shown
-    assert "1 run cannot be read and was not searched" in told(0, "runs", "search", "diagnosis")
-    assert len(told(2, "runs", "show", bad.name).splitlines()) == 1
-    assert "1 run is as sealed" in told(1, "runs", "verify")
-    is_file = make is _large  # it can be on the chain, whatever is in it
-    adopted = told(0 if is_file else 1, "runs", "verify", "--adopt")
+    assert "1 run cannot be read and was not searched" in printed(0, "runs", "search", "diagnosis")
+    assert len(printed(2, "runs", "show", bad.name).splitlines()) == 1
+    assert "1 run is as sealed" in printed(1, "runs", "verify")
+    is_file = make is _large  # a file can be on the chain, whatever it contains
+    adopted = printed(0 if is_file else 1, "runs", "verify", "--adopt")
     assert counted(1 + is_file, "run", "is") + " as sealed" in adopted
-    told(0, "runs", "prune", "--keep-last", "1", "--apply")
-    told(0, "site", "build")
+    printed(0, "runs", "prune", "--keep-last", "1", "--apply")
+    printed(0, "site", "build")
     assert archive.places() == [good.place, f"local/duplicate_diagnosis/{bad.name}"]
 
 
-def test_archive_that_cannot_be_used_is_one_clear_line(tmp_path: Path) -> None:
+def test_an_unusable_archive_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     for place in (tmp_path / "file", tmp_path / "file/outputs"):
         with pytest.raises(UserError, match=r"/file.*' cannot be an archive: /.*/file is a file"):

@@ -1,4 +1,4 @@
-"""The chain of hashes: unbroken whoever appends, and nothing can be altered, lost or slipped in unseen."""
+"""The chain of hashes: concurrent appends never break it, and it reveals anything altered, lost or added."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from lib.archive.verification import FaultKind, adopt, verify
 from lib.cli import cli
 from lib.errors import Unavailable, UserError
 from lib.verdict.verdict import Verdict
-from tests.archive.conftest import FailingStore, ended, told, unsealed
+from tests.archive.conftest import FailingStore, ended, kinds_in, unsealed
 from tests.site.runs import record
 
 
-def test_an_untouched_archive_is_as_it_was_sealed(archive: Archive) -> None:
+def test_an_untouched_archive_verifies(archive: Archive) -> None:
     assert verify(archive).exit_code == 0
     first = ended(archive, 2)
     noted = verify(archive).head.sha256
@@ -40,7 +40,7 @@ def test_an_untouched_archive_is_as_it_was_sealed(archive: Archive) -> None:
     assert (found.faults, found.unchanged, found.removed, found.head.sequence) == ((), 1, 1, 3)
 
 
-def test_whoever_appends_at_the_same_time_the_chain_is_one(archive: Archive) -> None:
+def test_concurrent_appends_make_one_chain(archive: Archive) -> None:
     chain = Chain(archive.store)
 
     def append(number: int) -> None:
@@ -56,7 +56,7 @@ def test_whoever_appends_at_the_same_time_the_chain_is_one(archive: Archive) -> 
 
 
 @pytest.mark.parametrize("noted", [b"", b"\xff", b"000000099.json", b"000000002.json", b"000000000.json", None])
-def test_chain_is_one_whatever_was_noted_of_its_end(archive: Archive, noted: bytes | None) -> None:
+def test_the_chain_is_one_whatever_end_was_noted(archive: Archive, noted: bytes | None) -> None:
     chain = Chain(archive.store)
     for number in range(6):
         if number == 4 and noted is None:
@@ -69,7 +69,7 @@ def test_chain_is_one_whatever_was_noted_of_its_end(archive: Archive, noted: byt
     assert [entry.place for entry in links.entries] == [f"local/x/{number}" for number in range(6)]
 
 
-def test_an_entry_is_added_without_a_listing_of_all(tmp_path: Path) -> None:
+def test_an_entry_is_added_without_listing_all(tmp_path: Path) -> None:
     class Listed(LocalStore):
         def children(self, folder: str = "") -> list[str]:
             listed.append(folder)
@@ -83,14 +83,14 @@ def test_an_entry_is_added_without_a_listing_of_all(tmp_path: Path) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
-def test_no_change_goes_unseen(data: st.DataObject) -> None:
-    """Whatever file is altered, deleted, exchanged or put there, of a run or of the chain itself."""
+def test_every_change_is_detected(data: st.DataObject) -> None:
+    """Any file of a run or of the chain itself that is altered, deleted, swapped or added."""
     with TemporaryDirectory() as folder:
         archive = Archive(folder)
         for hours in range(3):
             ended(archive, hours)
         head = verify(archive).head.sha256
-        names = sorted({*archive.store.names()} - {NOTED_END})  # on which nothing relies
+        names = sorted({*archive.store.names()} - {NOTED_END})  # nothing relies on it
         name = data.draw(st.sampled_from(names))
         content = archive.store.read(name)
         match data.draw(st.sampled_from(["alter", "delete", "exchange", "add"])):
@@ -105,28 +105,28 @@ def test_no_change_goes_unseen(data: st.DataObject) -> None:
                 archive.store.write(name, archive.store.read(other))
             case "add":
                 archive.store.write(f"{name}.bak", content)
-                # Beside the chain's entries it is no entry, and says nothing.
+                # Next to the chain's entries it is not an entry and has no effect.
                 if name.startswith("_chain/"):
                     return
         assert verify(archive, noted_head=head).exit_code == 1
 
 
-def test_a_cut_end_is_seen_by_the_head_that_was_noted(archive: Archive) -> None:
+def test_a_noted_head_reveals_a_truncated_chain(archive: Archive) -> None:
     ended(archive, 2)
     last = ended(archive, 1)
     head = verify(archive).head.sha256
     for name in [*archive.store.names(last.place), max(archive.store.names("_chain"))]:
         archive.store.delete(name)
     assert verify(archive).exit_code == 0
-    assert told(verify(archive, noted_head=head)) == {FaultKind.CHAIN}
+    assert kinds_in(verify(archive, noted_head=head)) == {FaultKind.CHAIN}
 
 
-def test_a_run_that_was_put_there_is_not_on_the_chain_until_it_is_adopted(archive: Archive) -> None:
+def test_an_added_run_is_not_on_the_chain_until_it_is_adopted(archive: Archive) -> None:
     ended(archive, 1)
     put = unsealed(archive)
     archive.store.delete(f"_unsealed/{put.place}")
     found = verify(archive)
-    assert (told(found), found.exit_code) == ({FaultKind.NOT_ON_CHAIN}, 1)
+    assert (kinds_in(found), found.exit_code) == ({FaultKind.NOT_ON_CHAIN}, 1)
     assert adopt(archive, found.faults) == [put.place]
     assert verify(archive).exit_code == 0
 
@@ -156,24 +156,24 @@ def test_a_closed_run_that_claims_to_run_again_was_altered(archive: Archive) -> 
     running = record(started_at=datetime.now(UTC), status=RunStatus.RUNNING)
     archive.write_record(Run(run.place, replace(running, run_id=run.run_id)))
     found = verify(archive)
-    assert (told(found), found.exit_code, found.running) == ({FaultKind.ALTERED}, 1, 0)
+    assert (kinds_in(found), found.exit_code, found.running) == ({FaultKind.ALTERED}, 1, 0)
 
 
-def test_an_entry_that_repeats_another_replaces_nothing(archive: Archive) -> None:
-    """As when the answer to a request was lost, and it was sent again."""
+def test_a_repeated_entry_replaces_nothing(archive: Archive) -> None:
+    """As after a request was sent again because its response was lost."""
     run = ended(archive)
     seal(archive, run.place)
     assert verify(archive).exit_code == 0
 
 
-def test_a_run_whose_runner_was_killed_before_its_seal_cannot_be_judged(archive: Archive) -> None:
+def test_a_run_killed_before_sealing_cannot_be_judged(archive: Archive) -> None:
     unsealed(archive)
     found = verify(archive)
-    assert (told(found), found.exit_code) == ({FaultKind.UNSEALED}, 3)
+    assert (kinds_in(found), found.exit_code) == ({FaultKind.UNSEALED}, 3)
 
 
 def close_lost_runs(archive: Archive) -> list[str]:
-    """As each runner does when it begins."""
+    """Close lost runs, as each runner does when it starts."""
     closed = []
     for run in lost_runs(archive, "local"):
         archive.write_record(Run(run.place, replace(run.record, notifications=(f"told by {get_ident()}",))))
@@ -199,8 +199,8 @@ def test_a_lost_run_is_closed_by_one_runner(archive: Archive) -> None:
     assert {name.split("/")[0] for name in archive.store.names()} == {"_chain", NOTED_END, "local"}
 
 
-def test_a_run_that_was_sealed_is_not_closed_once_more(archive: Archive) -> None:
-    """Its runner was killed after it had sealed it, and before it could say so."""
+def test_a_sealed_run_is_not_closed_again(archive: Archive) -> None:
+    """Its runner was killed after sealing it and before removing the mark."""
     run = ended(archive)
     archive.store.write(f"_unsealed/{run.place}", b"")
     assert close_lost_runs(archive) == []
@@ -210,7 +210,7 @@ def test_a_run_that_was_sealed_is_not_closed_once_more(archive: Archive) -> None
 
 @pytest.mark.parametrize("days_ahead", [0, 100])
 @pytest.mark.parametrize("writes", range(8))
-def test_a_lost_run_whose_closer_is_killed_too_is_closed_by_a_later_one(
+def test_a_lost_run_whose_closer_is_also_killed_is_closed_by_a_later_one(
     archive: Archive, writes: int, days_ahead: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = datetime.now(UTC)
@@ -227,7 +227,7 @@ def test_a_lost_run_whose_closer_is_killed_too_is_closed_by_a_later_one(
     assert (found.faults, found.unchanged) == ((), 1)
 
 
-def test_what_goes_on_is_no_fault(archive: Archive) -> None:
+def test_a_running_run_is_not_a_fault(archive: Archive) -> None:
     now = datetime.now(UTC)
     archive.begin(record(started_at=now, status=RunStatus.RUNNING))
     found = verify(archive)
@@ -235,8 +235,8 @@ def test_what_goes_on_is_no_fault(archive: Archive) -> None:
 
 
 @pytest.mark.parametrize("writes", range(12))
-def test_a_write_that_fails_never_leaves_half_a_run(archive: Archive, writes: int) -> None:
-    """At each of the changes that archiving, sealing and removing a run make."""
+def test_a_failed_write_never_leaves_half_a_run(archive: Archive, writes: int) -> None:
+    """At every change made by archiving, sealing and removing a run."""
     store = archive.store
     archive.store = FailingStore(store, writes)
     with suppress(Unavailable, UserError):
@@ -247,13 +247,13 @@ def test_a_write_that_fails_never_leaves_half_a_run(archive: Archive, writes: in
         names = {name.rsplit("/", 1)[-1] for name in store.names(place)}
         assert RECORD in names
     for place in archive.places():
-        if told(verify(archive)) == {FaultKind.HALF_REMOVED}:
+        if kinds_in(verify(archive)) == {FaultKind.HALF_REMOVED}:
             remove(archive, place)
-    assert FaultKind.HALF_REMOVED not in told(verify(archive))
-    assert told(verify(archive)) <= {FaultKind.UNSEALED}
+    assert FaultKind.HALF_REMOVED not in kinds_in(verify(archive))
+    assert kinds_in(verify(archive)) <= {FaultKind.UNSEALED}
 
 
-def test_the_command_tells_and_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_reports_and_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RUNBOOK_OUTPUTS", str(tmp_path))
     archive = Archive(tmp_path)
     run = ended(archive)
@@ -276,5 +276,5 @@ def test_the_command_tells_and_refuses(tmp_path: Path, monkeypatch: pytest.Monke
     assert "report.html was altered: 16 bytes instead of 15" in output
 
 
-def test_a_fingerprint_is_of_content() -> None:
+def test_a_fingerprint_identifies_content() -> None:
     assert Fingerprint.of(b"") == Fingerprint("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", 0)

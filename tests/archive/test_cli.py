@@ -39,7 +39,7 @@ def data(result: Result) -> dict[str, Any]:
     return found
 
 
-def test_list_tells_damaged_and_lost_runs_from_others(archive: Archive) -> None:
+def test_list_distinguishes_damaged_and_lost_runs(archive: Archive) -> None:
     passed = archive.begin(record(started_at=START - DAY))
     lost = archive.begin(record(started_at=START, status=RunStatus.RUNNING))
     damaged = f"local/day1_monitoring/{START - 2 * DAY:%Y%m%dT%H%M%SZ}-0000"
@@ -49,7 +49,7 @@ def test_list_tells_damaged_and_lost_runs_from_others(archive: Archive) -> None:
     first, second, third = result.stdout.splitlines()
     assert first.startswith("UNKNOWN")
     assert lost.run_id in first
-    assert "Killed or lost: last heard of at" in first
+    assert "Killed or lost: last heartbeat at" in first
     assert second == f"PASS     {passed.run_id}  day1_monitoring (local): All 3 checks passed"
     assert third.startswith("UNKNOWN")
     assert "damaged: run.json cannot be read" in third
@@ -62,7 +62,7 @@ def test_list_tells_damaged_and_lost_runs_from_others(archive: Archive) -> None:
     assert runs("list", "--since", "yesterday-ish").exit_code == 2
 
 
-def test_search_tells_where_the_words_stand(archive: Archive) -> None:
+def test_search_shows_where_the_words_are(archive: Archive) -> None:
     archive.begin(record(headline="nothing here"))
     found = archive.begin(record(Verdict.FAIL, evidence={"batch": "batch-00042"}, next_step="Release the lock"))
     line, *where = runs("search", "LOCK batch-00042").stdout.splitlines()
@@ -76,7 +76,7 @@ def test_search_tells_where_the_words_stand(archive: Archive) -> None:
     assert runs("search", "lock nowhere").stdout == "No such run.\n"
 
 
-def test_show_tells_what_a_run_comes_from_and_why_it_stopped(archive: Archive) -> None:
+def test_show_has_what_started_a_run_and_why_it_stopped(archive: Archive) -> None:
     error = RunError("step-3-read", "ValueError", "password=hunter2 was refused")
     origin = Origin("hourly", START - DAY, retry_of="20261124T180000Z-3fa2", attempt=2)
     stopped = archive.begin(record(Verdict.UNKNOWN, status=RunStatus.FAILED, error=error, origin=origin))
@@ -99,7 +99,7 @@ def test_show_tells_what_a_run_comes_from_and_why_it_stopped(archive: Archive) -
     assert "hunter2" not in as_data.stdout
 
 
-def test_show_tells_since_when_and_whether_it_can_wait(archive: Archive) -> None:
+def test_show_has_since_when_and_whether_it_can_wait(archive: Archive) -> None:
     stuck = Question("locks", "Locks", affects="consolidations", can_wait="yes").fails("1 stuck", since=START)
     unread = Question("logs", "Logs", affects="checks that read logs", can_wait="yes").unknown("could not look")
     shown = runs("show", archive.begin(replace(record(Verdict.FAIL), checks=(stuck, unread))).run_id)
@@ -138,20 +138,20 @@ def test_diff_with_the_same_weekday_a_week_before(archive: Archive) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "expected"),
     [
-        (("diff", "2026"), "there are 2 runs '2026'"),
+        (("diff", "2026"), "2 runs match '2026'"),
         (("show", "../../etc"), "there is no run '../../etc'"),
         (("diff", "{run}", "{other}"), "cannot be compared"),
         (("diff", "{run}", "{run}", "--week-before"), "name OTHER, or take --week-before"),
         (("diff", "{run}", "--tolerance-percent", "nan"), "not a number"),
     ],
 )
-def test_what_cannot_be_asked_is_one_line(words: tuple[str, ...], told: str, archive: Archive) -> None:
+def test_an_invalid_request_is_one_line(words: tuple[str, ...], expected: str, archive: Archive) -> None:
     run, other = archive.begin(record()), archive.begin(record(runbook="daily_quality"))
     result = runs(*(word.format(run=run.run_id, other=other.run_id) for word in words))
     assert result.exit_code == 2
-    assert told in result.stderr.splitlines()[-1]
+    assert expected in result.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -1,4 +1,4 @@
-"""What changed between two runs, and which run another is compared with."""
+"""Changes between two runs, and the choice of the run to compare with."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ MIRRORED = {
 
 
 @given(RECORDS)
-def test_run_is_the_same_as_itself(run: RunRecord) -> None:
+def test_a_run_equals_itself(run: RunRecord) -> None:
     found = compare(run, run, tolerance=0)
     assert (found.changes, found.is_worse) == ((), False)
 
@@ -64,12 +64,12 @@ def test_run_is_the_same_as_itself(run: RunRecord) -> None:
 def test_what_got_worse_one_way_got_better_the_other_way(one: RunRecord, other: RunRecord, tolerance: float) -> None:
     there, back = compare(one, other, tolerance), compare(other, one, tolerance)
     mirrored = [
-        (MIRRORED.get(kind, kind), where, after, before) for kind, where, before, after in map(_told, back.changes)
+        (MIRRORED.get(kind, kind), where, after, before) for kind, where, before, after in map(_changes, back.changes)
     ]
-    assert Counter(map(_told, there.changes)) == Counter(mirrored)
+    assert Counter(map(_changes, there.changes)) == Counter(mirrored)
 
 
-def _told(change: Changed) -> tuple[ChangeKind, str, str, str]:
+def _changes(change: Changed) -> tuple[ChangeKind, str, str, str]:
     return change.kind, change.where, repr(change.before), repr(change.after)
 
 
@@ -85,14 +85,14 @@ def test_figure_matters_beyond_the_tolerance(before: int, after: int) -> None:
         (0, 1, ChangeKind.FIGURE),
         (seconds(200), seconds(205), ChangeKind.NEAR),
         (seconds(200), seconds(240), ChangeKind.FIGURE),
-        (seconds(0.1), seconds(0.4), ChangeKind.NEAR),  # nobody would notice
+        (seconds(0.1), seconds(0.4), ChangeKind.NEAR),  # too small to notice
         (size_in_bytes(1.5e9), size_in_bytes(1.45e9), ChangeKind.NEAR),
         (percent(12), percent(20), ChangeKind.FIGURE),
         (seconds(12), percent(12), ChangeKind.TEXT),
         (5, "5 of 12", ChangeKind.TEXT),
         (False, True, ChangeKind.TEXT),
         ([1, 2], [1, 3], ChangeKind.TEXT),
-        ("rows: 5", "rows: 6", ChangeKind.TEXT),  # no figure is read out of words
+        ("rows: 5", "rows: 6", ChangeKind.TEXT),  # figures are not parsed from text
         ("503 Service Unavailable", "503 Service Temporarily Unavailable", ChangeKind.TEXT),
         ("at 2026-01-17T18:00:00Z, 5 rows", "at 2026-01-24 19:31:07 EST, 5 rows", ChangeKind.NEAR),
         ("5 rows of 2026-01-17", "50 rows of 2026-01-18", ChangeKind.TEXT),
@@ -106,7 +106,7 @@ def test_figures_are_compared_with_their_units(before: Value, after: Value, kind
     assert (change.kind, change.before, change.after) == (kind, before, after)
 
 
-def test_a_summary_is_text_and_a_parameter_that_is_a_number_a_figure() -> None:
+def test_a_summary_is_text_and_a_numeric_parameter_is_a_figure() -> None:
     changes = compare(
         replace(
             _finding(5, "5 rows of 2026-01-17"), parameters={"hours": 24, "day": "2026-01-17", "game_date": "today"}
@@ -130,7 +130,7 @@ def test_a_summary_is_text_and_a_parameter_that_is_a_number_a_figure() -> None:
         ([Verdict.FAIL], [Verdict.FAIL, Verdict.WARN], True),
         ([Verdict.PASS], [Verdict.PASS, Verdict.PASS], False),
         ([Verdict.PASS, Verdict.FAIL], [Verdict.PASS], False),
-        ([], [Verdict.WARN], False),  # that run reached no check, so none is new
+        ([], [Verdict.WARN], False),  # that run reached no check, so no check is new
     ],
 )
 def test_worse_is_a_worse_verdict_or_new_trouble(
@@ -139,7 +139,7 @@ def test_worse_is_a_worse_verdict_or_new_trouble(
     assert compare(_of(before), _of(after)).is_worse is is_worse
 
 
-def test_new_figure_of_a_check_that_passes_is_nothing_worse() -> None:
+def test_a_new_figure_of_a_passing_check_is_not_worse() -> None:
     found = compare(_finding(None), _finding(5))
     assert [(change.kind, change.where) for change in found.changes] == [(ChangeKind.APPEARED, "Duplicates: rows")]
     assert not found.is_worse
@@ -192,11 +192,11 @@ def test_last_green_run_passed_before_it_and_asked_the_same(tmp_path: Path) -> N
     assert comparison.last_green(archive, run).place == passed.place
 
 
-def test_week_before_goes_by_the_planned_moment(tmp_path: Path) -> None:
+def test_week_before_uses_the_planned_time(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
     late = archive.begin(record(started_at=START + timedelta(hours=20), origin=Origin("hourly", START)))
     _archived(archive, 5, 6, 6.4, 7.6, 8)
-    with pytest.raises(Unavailable, match=r"was at 2026-11-17 19:00 UTC, a week before"):
+    with pytest.raises(Unavailable, match=r"near 2026-11-17 19:00 UTC, a week before"):
         comparison.week_before(archive, late)
     [near, _] = _archived(archive, 7.1, 7.3)
     assert comparison.week_before(archive, late).place == near.place
@@ -205,7 +205,7 @@ def test_week_before_goes_by_the_planned_moment(tmp_path: Path) -> None:
     assert comparison.week_before(archive, late).place == late_too.place
 
 
-def test_run_that_goes_on_is_not_compared_yet() -> None:
+def test_a_running_run_is_not_compared_yet() -> None:
     running = record(status=RunStatus.RUNNING)
     with pytest.raises(Unavailable, match="has not ended yet"):
         comparison.ended(Run("local/day1_monitoring/20261124T190000Z-0000", running))

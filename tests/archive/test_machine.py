@@ -1,4 +1,4 @@
-"""A process is looked for only where it was: on its machine, and in that start of its container."""
+"""A process is searched for only on its own machine, and in the same start of its container."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_a_process_that_ended_here_is_gone() -> None:
     assert here.stdout.strip() == this_machine()
 
 
-def test_a_container_that_is_started_again_is_another_one() -> None:
+def test_a_restarted_container_is_another_machine() -> None:
     try:
         starts = [subprocess.run(_CONTAINER, cwd=ROOT, capture_output=True, text=True, check=True) for _ in range(8)]
     except (OSError, subprocess.CalledProcessError) as error:

@@ -1,4 +1,4 @@
-"""Archives of version 0.1 are read as before, compared with runs of today, and never rewritten.
+"""Archives of version 0.1 can be read and compared with today's runs, and are never rewritten.
 
 ``old_archive`` was written by that version: eight runs of its demo, one of them refused.
 """
@@ -37,37 +37,37 @@ def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Archive:
     return Archive()
 
 
-def told(*words: str, code: int = 0) -> str:
+def printed(*words: str, code: int = 0) -> str:
     result = CliRunner().invoke(cli, words)
     assert result.exit_code == code, result.output
     return result.stdout
 
 
-def test_every_command_reads_it_and_changes_no_file_of_a_run(archive: Archive) -> None:
+def test_every_command_reads_old_records_and_changes_no_file_of_a_run(archive: Archive) -> None:
     before = {name: archive.store.read(name) for name in archive.store.names()}
-    assert [line.split()[:2] for line in told("runs", "list").splitlines()][-2:] == [
+    assert [line.split()[:2] for line in printed("runs", "list").splitlines()][-2:] == [
         ["FAIL", PLANNED],
         ["PASS", PASSED],
     ]
-    assert "MERGEs without the lock: 5\n" in told("runs", "show", FAILED)
-    assert "evidence: Lock acquisitions: tried: 5" in told("runs", "search", "tried 5")
-    assert "figure   Consolidations: completed: 1 → 6\n" in told("runs", "diff", FAILED, PASSED, code=1)
-    assert "Site: " in told("site", "build")
-    assert "8 runs are as sealed" in told("runs", "verify")
+    assert "MERGEs without the lock: 5\n" in printed("runs", "show", FAILED)
+    assert "evidence: Lock acquisitions: tried: 5" in printed("runs", "search", "tried 5")
+    assert "figure   Consolidations: completed: 1 → 6\n" in printed("runs", "diff", FAILED, PASSED, code=1)
+    assert "Site: " in printed("site", "build")
+    assert "8 runs are as sealed" in printed("runs", "verify")
     assert before == {name: archive.store.read(name) for name in before}
     page = archive.store.read("_site/runbooks/local/day1_monitoring/index.html").decode()
     assert "Consolidations: completed: from 1 to 9" in page
 
 
-def test_exit_code_and_refusal_follow_from_what_it_kept(archive: Archive) -> None:
+def test_exit_code_and_refusal_follow_from_the_old_record(archive: Archive) -> None:
     found = {run.run_id: (run.exit_code, run.record.refused) for run in archive.runs() if isinstance(run, Run)}
     assert [found[run] for run in (PASSED, FAILED, WARNED, REFUSED)] == [(0, False), (1, False), (0, False), (1, True)]
-    planned = json.loads(told("runs", "show", PLANNED, "--json").splitlines()[-1])
+    planned = json.loads(printed("runs", "show", PLANNED, "--json").splitlines()[-1])
     assert (planned["plan"], planned["checks"][0]["id"]) == ("9774570d7be5-20261129T0056Z-a45d1d8c", "duplicates")
 
 
 def test_a_run_of_today_is_compared_with_it_by_ids(archive: Archive) -> None:
-    """Though a check has another name today, and another number of them."""
+    """Although a check has another name and number today."""
     old = archive.run(WARNED).record
     locks = next(check for check in old.checks if check.id == "lock_acquisitions")
     today = replace(locks, name="Lock acquisitions, last 24 h", evidence={**locks.evidence, "tried": 50})
@@ -76,16 +76,16 @@ def test_a_run_of_today_is_compared_with_it_by_ids(archive: Archive) -> None:
     assert changes == [Changed(ChangeKind.FIGURE, f"{today.name}: tried", 5, 50)]
 
 
-def test_a_newer_run_is_named_and_hides_no_other(archive: Archive) -> None:
+def test_a_newer_run_is_named_and_hides_no_others(archive: Archive) -> None:
     run = unsealed(archive)
     newer = json.loads(to_json(run.record)) | {"schema_version": 3, "checks": "of another kind"}
     archive.store.write(f"{run.place}/run.json", json.dumps(newer).encode())
     reason = "newer: a newer version wrote it (schema 3; this one reads up to 2); update this installation"
-    [line] = [line for line in told("runs", "list").splitlines() if run.run_id in line]
+    [line] = [line for line in printed("runs", "list").splitlines() if run.run_id in line]
     assert line == f"UNKNOWN  {run.run_id}  day1_monitoring (local): {reason}"
-    assert len(told("runs", "list").splitlines()) == 9
-    assert "whether it goes on is not known: a newer version wrote it" in told("runs", "verify", code=3)
-    told("site", "build")
+    assert len(printed("runs", "list").splitlines()) == 9
+    assert "unknown whether it still runs: a newer version wrote it" in printed("runs", "verify", code=3)
+    printed("site", "build")
     page = archive.store.read("index.html").decode()
     assert "a newer version wrote it" in page
     assert "what is damaged" not in page
@@ -137,7 +137,7 @@ def test_any_evidence_is_read(text: str) -> None:
         ("", ""),
     ],
 )
-def test_an_old_name_becomes_the_id_that_asks_the_same_today(name: str, question: str) -> None:
+def test_an_old_name_becomes_the_id_of_the_same_check_today(name: str, question: str) -> None:
     assert _upgraded("", name).checks[0].id == question
 
 

@@ -1,4 +1,4 @@
-"""What was announced is there after a power loss, at whichever moment it comes."""
+"""Announced results survive a power loss at any time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from lib.schedule.firings import Ledger
 from lib.schedule.settings import Entry
 from lib.verdict.conclusion import Conclusion
 from lib.verdict.verdict import Verdict
-from tests.archive.conftest import ended, told
+from tests.archive.conftest import ended, kinds_in
 from tests.site.runs import record
 
 Contents = dict[str, bytes]
@@ -35,11 +35,11 @@ NOW = datetime(2026, 1, 17, 9, tzinfo=UTC)
 
 
 class Disk:
-    """What a disk holds for sure: contents and lists of names as they were when they were last synced.
+    """What a disk certainly has: contents and folder entries as of their last sync.
 
     Attributes:
-        calls: Each fsync, link and rename with its path, in their order.
-        on_call: Called before each.
+        calls: Each fsync, link and rename with its path, in order.
+        on_call: Called before each of these.
     """
 
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,10 +72,10 @@ class Disk:
             self._names[number] = {entry.name: entry.inode() for entry in os.scandir(path)}
         else:
             self._contents[number] = path.read_bytes()
-        self.held.append(os.dup(descriptor))  # else a number would be given again
+        self.held.append(os.dup(descriptor))  # otherwise its number would be reused
 
     def least(self) -> Contents:
-        """What is there when nothing that was not synced has reached the disk."""
+        """Return what is left if nothing unsynced has reached the disk."""
         return self._below(self.root.stat().st_ino, "")
 
     def _below(self, folder: int, prefix: str) -> Contents:
@@ -87,7 +87,7 @@ class Disk:
         return found
 
     def torn(self) -> Contents:
-        """What is there when every name has reached the disk, and no content that was not synced."""
+        """Return what is left if all names but no unsynced contents have reached the disk."""
         files = (path for path in self.root.rglob("*") if path.is_file())
         return {str(path.relative_to(self.root)): self._contents.get(path.stat().st_ino, b"") for path in files}
 
@@ -112,7 +112,7 @@ def restored(contents: Contents) -> Archive:
 
 
 def scheduled(archive: Archive, event: Event, hour: int) -> str:
-    """A firing from its claim to its end; its place."""
+    """Run a firing from its claim to its end and return its place."""
     ledger, planned_at = Ledger(archive.store), NOW.replace(hour=hour)
     ledger.expect(ENTRY, NOW)
     claimed = Occurrence.of(ENTRY, planned_at, State.CLAIMED, NOW)
@@ -124,7 +124,7 @@ def scheduled(archive: Archive, event: Event, hour: int) -> str:
 
 
 def whole_life(archive: Archive, event: Event) -> str:
-    """A run from its begin to its seal, with files that are written as reports are; its place."""
+    """Archive a run from start to seal, with files written like reports, and return its place."""
     run = archive.begin(record(status=RunStatus.RUNNING))
     archive.write_record(Run(run.place, replace(run.record, heartbeat_at=run.record.started_at)))
     for name in (run.notebook, run.report, f"{run.place}/rows/all.csv"):
@@ -135,7 +135,7 @@ def whole_life(archive: Archive, event: Event) -> str:
     return run.place
 
 
-def test_whenever_the_power_goes_nothing_is_torn_and_the_chain_knows_only_what_is_there(disk: Disk) -> None:
+def test_after_a_power_loss_nothing_is_torn_and_the_chain_has_only_existing_files(disk: Disk) -> None:
     moments: list[Contents] = []
     disk.on_call = lambda: moments.extend(disk.after_a_power_loss())
     archive = Archive(disk.root)
@@ -151,7 +151,7 @@ def test_whenever_the_power_goes_nothing_is_torn_and_the_chain_knows_only_what_i
         assert all(each.state is not State.DAMAGED for each in Ledger(found.store).newest(ENTRY))
 
 
-def test_what_was_announced_is_there_after_a_power_loss(disk: Disk) -> None:
+def test_announced_results_survive_a_power_loss(disk: Disk) -> None:
     archive = Archive(disk.root / "not/there/yet")
     place = scheduled(archive, Event.SEALED, 9)
     there = {name: archive.store.read(name) for name in archive.store.names() if name != NOTED_END}
@@ -161,7 +161,7 @@ def test_what_was_announced_is_there_after_a_power_loss(disk: Disk) -> None:
         assert held.keys() - there.keys() <= {
             f"_unsealed/{place}",
             NOTED_END,
-        }  # a name that was deleted may be there again
+        }  # a deleted name may reappear
         assert verify(restored(held), place=place).exit_code == 0
 
 
@@ -198,7 +198,7 @@ def verified(*words: str) -> tuple[int, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("goes_on", [False, True], ids=["the last one", "another was added since"])
-def test_a_torn_last_entry_is_recognised_and_mended_wherever_it_was_cut(
+def test_a_torn_last_entry_is_recognized_and_mended_wherever_it_was_cut(
     goes_on: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = f"memory://{uuid4().hex}"
@@ -216,16 +216,16 @@ def test_a_torn_last_entry_is_recognised_and_mended_wherever_it_was_cut(
         if goes_on:
             Chain(archive.store).append(Event.REMOVED, "local/day1_monitoring/20260101T000000Z-0000", {})
         found = verify(archive)
-        assert told(found) == {FaultKind.TORN, FaultKind.NOT_ON_CHAIN}
+        assert kinds_in(found) == {FaultKind.TORN, FaultKind.NOT_ON_CHAIN}
         assert Chain(archive.store).mend() == [2]
         assert Chain(archive.store).mend() == []
         found = verify(archive, noted_head=earlier)
-        assert (told(found), found.exit_code) == ({FaultKind.NOT_ON_CHAIN}, 1)
+        assert (kinds_in(found), found.exit_code) == ({FaultKind.NOT_ON_CHAIN}, 1)
         assert adopt(archive, found.faults) == [run.place]
         found = verify(archive, noted_head=earlier)
         assert (found.faults, found.exit_code) == ((), 0)
         assert found.mended[0].startswith(f"_chain/000000002.json was torn; entry {3 + goes_on} of ")
-        assert told(verify(archive, noted_head=noted)) == {FaultKind.CHAIN}  # it was whole when it was noted
+        assert kinds_in(verify(archive, noted_head=noted)) == {FaultKind.CHAIN}  # it was complete when it was noted
     assert verified()[1]["mended"] == list(found.mended)
 
 
@@ -244,7 +244,7 @@ def test_the_command_mends_and_records_it(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("how", ["cut", "altered after it was mended", "next is missing"])
-def test_an_entry_that_was_cut_by_somebody_cannot_be_mended(archive: Archive, how: str) -> None:
+def test_an_entry_truncated_later_cannot_be_mended(archive: Archive, how: str) -> None:
     for hours in (3, 2, 1):
         ended(archive, hours)
     if how == "altered after it was mended":
@@ -260,4 +260,4 @@ def test_an_entry_that_was_cut_by_somebody_cannot_be_mended(archive: Archive, ho
         archive.store.delete("_chain/000000003.json")
         archive.store.write("_chain/000000004.json", content)
     assert Chain(archive.store).mend() == []
-    assert FaultKind.CHAIN in told(verify(archive))
+    assert FaultKind.CHAIN in kinds_in(verify(archive))

@@ -1,4 +1,4 @@
-"""`runbook runs rerun`: the same question once more, and never a change."""
+"""`runbook runs rerun`: the same question again, and never a change."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ PLANNED = START - timedelta(days=3)
 
 @pytest.fixture
 def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Archive:
-    """An empty one, beside a catalogue of one runbook that tells what it was asked."""
+    """An empty archive, with a catalogue of one runbook that shows its parameters."""
     cells = [new_code_cell(DECLARED, metadata={"tags": ["parameters"]}), new_code_cell(ECHO)]
     language = {"language_info": {"name": "python"}, "kernelspec": {"name": "python3", "display_name": "Python 3"}}
     (tmp_path / "notebooks").mkdir()
@@ -71,7 +71,7 @@ def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Archive:
 
 
 def first(archive: Archive, parameters: Mapping[str, Any], **changes: Any) -> Run:
-    """A run that ended a while ago."""
+    """A run that ended some time ago."""
     return archive.begin(replace(record(runbook="echo", parameters={**VALUES, **parameters}), **changes))
 
 
@@ -91,7 +91,7 @@ def rerun(*words: str) -> Result:
     ],
     ids=["as it is by default", "planned", "hostile"],
 )
-def test_it_asks_exactly_what_was_asked(given: dict[str, Any], origin: Origin, archive: Archive) -> None:
+def test_a_rerun_asks_exactly_the_same(given: dict[str, Any], origin: Origin, archive: Archive) -> None:
     before = first(archive, given, origin=origin)
     untouched = archive.store.read(f"{before.place}/run.json")
     result = rerun(before.run_id, "--json")
@@ -102,16 +102,16 @@ def test_it_asks_exactly_what_was_asked(given: dict[str, Any], origin: Origin, a
     looked_from = origin.planned_at or before.record.started_at
     assert again.record.origin == Origin(origin.schedule, looked_from, rerun_of=before.run_id)
     [echo] = again.record.checks
-    told = {
+    expected = {
         name: value for name, value in before.record.parameters.items() if name in json.loads(echo.evidence["values"])
     }
-    assert json.loads(echo.evidence["values"]) == told
+    assert json.loads(echo.evidence["values"]) == expected
     assert (echo.evidence["environment"], echo.evidence["now"]) == ("local", looked_from.isoformat())
     assert archive.store.read(f"{before.place}/run.json") == untouched
 
 
 @pytest.mark.parametrize(
-    ("given", "changes", "told"),
+    ("given", "changes", "expected"),
     [
         ({"plan": "3fa2b1c4", "reason": "asked", "mode": "apply"}, {}, "{id} approved a change (plan, reason; its "),
         ({"plan": "3fa2b1c4"}, {}, "{id} approved a change (plan; its "),
@@ -125,31 +125,31 @@ def test_it_asks_exactly_what_was_asked(given: dict[str, Any], origin: Origin, a
         ({}, {"environment": "nowhere"}, "there is no environment 'nowhere'"),
     ],
 )
-def test_what_cannot_be_asked_again_is_refused(
-    given: dict[str, Any], changes: dict[str, Any], told: str, archive: Archive
+def test_a_run_that_cannot_be_repeated_is_refused(
+    given: dict[str, Any], changes: dict[str, Any], expected: str, archive: Archive
 ) -> None:
     run = first(archive, given)
     archive.write_record(Run(run.place, replace(run.record, **changes)))
-    assert_refused(archive, run.run_id, told.format(id=run.run_id))
+    assert_refused(archive, run.run_id, expected.format(id=run.run_id))
 
 
-def test_an_id_that_tells_no_run_is_refused(archive: Archive) -> None:
+def test_an_id_without_a_run_is_refused(archive: Archive) -> None:
     assert_refused(archive, "20261124T190000Z-3fa2", "there is no run '20261124T190000Z-3fa2'")
     run = first(archive, {})
     first(archive, {}, verdict=Verdict.FAIL)
-    assert_refused(archive, run.run_id[:8], f"there are 2 runs '{run.run_id[:8]}'")
-    assert_refused(archive, "", "there are 2 runs ''")
+    assert_refused(archive, run.run_id[:8], f"2 runs match '{run.run_id[:8]}'")
+    assert_refused(archive, "", "2 runs match ''")
     archive.store.write(f"{run.place}/run.json", b"{")
-    assert_refused(archive, run.run_id, f"the run {run.place} is damaged: run.json cannot be read")
+    assert_refused(archive, run.run_id, f"run {run.place} is damaged: run.json cannot be read")
     archive.store.delete(f"{run.place}/run.json")
     archive.store.write(run.report, b"")
-    assert_refused(archive, run.run_id, f"the run {run.place} is damaged: run.json is missing")
+    assert_refused(archive, run.run_id, f"run {run.place} is damaged: run.json is missing")
 
 
-def assert_refused(archive: Archive, reference: str, told: str) -> None:
+def assert_refused(archive: Archive, reference: str, expected: str) -> None:
     before = archive.places()
     result = rerun(reference)
     assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
-    assert result.stderr.startswith(f"runbook: {told}")
+    assert result.stderr.startswith(f"runbook: {expected}")
     assert archive.places() == before
     assert verify(archive).head.sequence == 0

@@ -1,4 +1,4 @@
-"""What may go, and what stays whatever the rules say."""
+"""Which runs can be removed, and which are always kept."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ some = st.tuples(
 
 
 def listed(drawn: list[tuple[str, Verdict | None, int, bool]]) -> list[Run | DamagedRun]:
-    """Newest first; a verdict of None: it still runs."""
+    """List runs, newest first; a verdict of None means that it still runs."""
     runs: list[Run | DamagedRun] = []
     for number, (environment, verdict, days, damaged) in enumerate(sorted(drawn, key=lambda one: one[2])):
         place = f"{environment}/day1_monitoring/{number}"
@@ -55,7 +55,7 @@ def listed(drawn: list[tuple[str, Verdict | None, int, bool]]) -> list[Run | Dam
     st.one_of(st.none(), st.integers(0, 300)),
     st.one_of(st.none(), st.integers(0, 10)),
 )
-def test_what_tells_how_things_stand_never_goes(
+def test_runs_that_determine_the_status_are_never_removed(
     drawn: list[tuple[str, Verdict | None, int, bool]], older_than_days: int | None, keep_last: int | None
 ) -> None:
     older_than = None if older_than_days is None else older_than_days * DAY
@@ -83,7 +83,7 @@ def test_what_tells_how_things_stand_never_goes(
     assert going.isdisjoint(unjudged)
 
 
-def test_the_command_shows_first_and_then_removes_so_that_the_chain_tells(
+def test_the_command_shows_first_then_removes_and_the_chain_records_it(
     place: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("RUNBOOK_OUTPUTS", place)
@@ -115,7 +115,7 @@ def test_the_command_shows_first_and_then_removes_so_that_the_chain_tells(
 
 
 def begun_and_killed(archive: Archive, started_at: datetime) -> str:
-    """A run that came no further than its mark and, in a folder, a temporary file."""
+    """Start a run that leaves only its mark and, in a folder, a temporary file."""
     run = archive.begin(record(started_at=started_at))
     archive.store.delete(f"{run.place}/run.json")
     folder = Path(archive.address, run.place)
@@ -125,7 +125,7 @@ def begun_and_killed(archive: Archive, started_at: datetime) -> str:
     return run.place
 
 
-def test_a_run_that_never_began_goes_and_one_just_being_made_stays(
+def test_a_run_that_never_began_is_removed_and_one_just_starting_is_kept(
     place: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("RUNBOOK_OUTPUTS", place)
@@ -135,7 +135,7 @@ def test_a_run_that_never_began_goes_and_one_just_being_made_stays(
     kept = archive.begin(record(started_at=now))
     seal(archive, kept.place)
     never, being_made = (begun_and_killed(archive, now - minutes * timedelta(minutes=1)) for minutes in (90, 10))
-    emptied = archive.begin(record(started_at=now - DAY))  # the chain knows that it was there
+    emptied = archive.begin(record(started_at=now - DAY))  # the chain has a record of it
     seal(archive, emptied.place)
     archive.store.delete(f"{emptied.place}/run.json")
     archive.store.write(f"{never}-not/notes.txt", b"")
@@ -156,7 +156,7 @@ def test_a_run_that_never_began_goes_and_one_just_being_made_stays(
     assert {fault.kind for fault in verify(archive).faults} == {FaultKind.MISSING}
 
 
-def test_a_clock_that_is_ahead_makes_no_run_old(archive: Archive) -> None:
+def test_a_clock_that_is_ahead_does_not_age_runs(archive: Archive) -> None:
     for days in range(3):
         seal(archive, archive.begin(record(started_at=START - days * DAY)).place)
     being_made = begun_and_killed(archive, START)
@@ -168,7 +168,7 @@ def test_a_clock_that_is_ahead_makes_no_run_old(archive: Archive) -> None:
 
 
 def some_weeks(archive: Archive) -> tuple[list[str], list[str]]:
-    """Runs of two runbooks, one of them silent and never sealed; the places that stay, and those that may go."""
+    """Archive runs of two runbooks, one lost and unsealed; return the places to keep and to remove."""
     staying, going = [], []
     for runbook in ("day1_monitoring", "daily_quality"):
         for days, verdict in enumerate([Verdict.PASS, Verdict.FAIL, Verdict.PASS, Verdict.FAIL]):
@@ -186,7 +186,7 @@ def prune_with(store: Store, monkeypatch: pytest.MonkeyPatch, *words: str) -> Re
     return CliRunner().invoke(cli, ["runs", "prune", *words])
 
 
-def test_a_prune_that_is_cut_short_at_any_step_is_ended_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_prune_is_completed_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     for calls in count():
         store = open_store(f"memory://{uuid4().hex}")
         monkeypatch.setattr("lib.archive.archive.open_store", lambda _, store=store: store)
@@ -202,7 +202,7 @@ def test_a_prune_that_is_cut_short_at_any_step_is_ended_by_another(monkeypatch: 
         assert {fault.kind for fault in found.faults} <= {FaultKind.HALF_REMOVED, FaultKind.UNSEALED}
         for fault in found.faults:
             if fault.kind is FaultKind.HALF_REMOVED:
-                assert fault.text.endswith("runbook runs prune --apply ends that")
+                assert fault.text.endswith("complete it with runbook runs prune --apply")
                 assert prune_with(store, monkeypatch, "--apply").exit_code == 0
                 assert fault.place not in archive.places()
                 assert fault.place in going
@@ -213,7 +213,7 @@ def test_a_prune_that_is_cut_short_at_any_step_is_ended_by_another(monkeypatch: 
     assert (sorted(archive.places()), found.removed) == (staying, len(going))
 
 
-def test_a_run_that_only_seemed_to_be_lost_is_still_there_when_its_runner_seals_it(
+def test_a_run_that_only_seemed_lost_still_exists_when_its_runner_seals_it(
     archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     silent = archive.begin(record(started_at=START - DAY, status=RunStatus.RUNNING))

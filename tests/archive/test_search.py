@@ -1,4 +1,4 @@
-"""Finding runs: by what they were, and by words in what they found."""
+"""Finding runs by their properties and by words in their results."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FOUND = record(
     parameters={"game_date": "2026-01-17"},
 )
 STOPPED = record(Verdict.UNKNOWN, status=RunStatus.FAILED, error=RunError("step-3", "ValueError", "no such partition"))
-# Letters that are others in another case, that are escaped in JSON or shown differently, and numbers like units.
+# Letters that change with case, are escaped in JSON or shown differently, and numbers with units.
 SAID = st.text(st.sampled_from('abceiknmosyIKS019-_:.,= \u0130\u0131\u017f\u212a\xad\x7f\x0c\n"\\\x01é'), max_size=12)
 QUANTITIES = st.builds(Quantity, st.sampled_from([1.0, 0.02, 1272.0]), st.sampled_from(["s", "B", "%", "entries"]))
 NUMBERS = st.one_of(st.integers(-2000, 10**7), st.floats(-1e300, 1e300))
@@ -55,20 +55,20 @@ def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Archive:
         ("1,272", ["evidence"]),
         ("1272", ["evidence"]),
         ("5 nowhere", []),
-        ("5.8", []),  # a word is no pattern
+        ("5.8", []),  # a word is not a pattern
         (" ", []),
     ],
 )
-def test_every_word_has_to_stand_somewhere(text: str, fields: list[str]) -> None:
+def test_every_word_must_be_found(text: str, fields: list[str]) -> None:
     assert [hit.field for hit in hits(FOUND, text)] == fields
 
 
-def test_what_stopped_a_run_is_found() -> None:
+def test_an_error_that_stopped_a_run_is_found() -> None:
     assert [hit.text for hit in hits(STOPPED, "partition")] == ["ValueError in step-3: no such partition"]
 
 
 @given(word=WORDS, around=st.text(), where=st.sampled_from(["name", "summary", "label", "value", "next step"]))
-def test_word_is_found_wherever_a_check_holds_it(word: str, around: str, where: str) -> None:
+def test_a_word_is_found_anywhere_in_a_check(word: str, around: str, where: str) -> None:
     said = {where: f"{around} {word} {around}"}
     evidence = {said.get("label", "a"): said.get("value", "a")}
     check = Question("a", said.get("name", "a"), evidence).passes(said.get("summary", "a"), said.get("next step", ""))
@@ -76,7 +76,7 @@ def test_word_is_found_wherever_a_check_holds_it(word: str, around: str, where: 
 
 
 @given(data=st.data(), value=VALUES, said=st.lists(SAID, min_size=4, max_size=4), is_ascii=st.booleans())
-def test_record_that_is_ruled_out_holds_not_every_word(
+def test_a_record_that_is_ruled_out_lacks_a_word(
     data: st.DataObject, value: Value, said: list[str], is_ascii: bool
 ) -> None:
     check = Question("a", said[0], {said[1]: value}).passes(said[2])
@@ -91,7 +91,7 @@ def test_record_that_is_ruled_out_holds_not_every_word(
         assert can_hold(text)(content) or not hits(record, text)
 
 
-def test_search_is_the_same_when_no_record_is_ruled_out(archive: Archive) -> None:
+def test_the_search_has_the_same_result_without_ruling_out(archive: Archive) -> None:
     for number, run in enumerate(many_runs(40)):
         place = archive.begin(run).place
         if number % 10 == 0:
@@ -104,7 +104,7 @@ def test_search_is_the_same_when_no_record_is_ruled_out(archive: Archive) -> Non
         assert damaged == 4
 
 
-def test_selection_is_newest_first_and_counts_a_damaged_run_in(archive: Archive) -> None:
+def test_a_selection_is_newest_first_and_includes_damaged_runs(archive: Archive) -> None:
     days = [archive.begin(record(started_at=START - timedelta(days=day))).place for day in range(5)]
     archive.begin(record(runbook="daily_quality"))
     archive.begin(record(environment="production"))
@@ -122,7 +122,7 @@ def test_selection_is_newest_first_and_counts_a_damaged_run_in(archive: Archive)
     assert len(list(Selection().runs(archive))) == len(days) + 4
 
 
-def test_runs_that_changed_something_are_found_by_it_and_its_undo(archive: Archive) -> None:
+def test_runs_with_changes_are_found_by_the_change_and_its_undo(archive: Archive) -> None:
     archive.begin(record())
     place = archive.begin(record(changed=(REPAIR,))).place
     [run] = Selection(has_changed=True).runs(archive)
@@ -135,14 +135,14 @@ def test_runs_that_changed_something_are_found_by_it_and_its_undo(archive: Archi
     ]
 
 
-def test_run_that_nobody_beats_for_is_no_running_one(archive: Archive) -> None:
+def test_a_run_without_heartbeats_is_not_running(archive: Archive) -> None:
     archive.begin(record(status=RunStatus.RUNNING))
     [run] = Selection(verdict=Verdict.UNKNOWN).runs(archive)
     assert isinstance(run, Run)
     assert run.record.status is RunStatus.ABANDONED
 
 
-def test_no_more_is_read_than_asked_for(tmp_path: Path) -> None:
+def test_no_more_is_read_than_needed(tmp_path: Path) -> None:
     class Noting(LocalStore):
         def read(self, name: str) -> bytes:
             read.append(name)

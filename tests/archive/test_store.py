@@ -1,4 +1,4 @@
-"""What an archive's store promises, held by a folder and by a bucket."""
+"""The guarantees of an archive's store, for a folder and for a bucket."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def store(place: str) -> Store:
     return open_store(place)
 
 
-def test_what_was_written_is_there_whole_and_only_that(store: Store) -> None:
+def test_what_was_written_is_complete_and_nothing_else_exists(store: Store) -> None:
     assert (store.children(), list(store.names())) == ([], [])
     store.write("a/b/one.json", b"1")
     store.write("a/b/one.json", b"one")
@@ -46,13 +46,13 @@ def test_what_was_written_is_there_whole_and_only_that(store: Store) -> None:
 
 
 @pytest.mark.parametrize("name", ["../outside", "a/../../outside", "/etc/hostname", "nul\0l", "a/d"])
-def test_nothing_is_read_outside_of_it_or_where_nothing_is(store: Store, name: str) -> None:
+def test_nothing_is_read_outside_the_store_or_from_missing_names(store: Store, name: str) -> None:
     store.write("a/b/c", b"inside")
     with pytest.raises(FileNotFoundError):
         store.read(name)
 
 
-def test_of_many_that_create_one_is_told_so(store: Store) -> None:
+def test_exactly_one_of_many_threads_creates_a_name(store: Store) -> None:
     start = threading.Barrier(16)
 
     def create(number: int) -> list[bool]:
@@ -60,13 +60,13 @@ def test_of_many_that_create_one_is_told_so(store: Store) -> None:
         return [store.create(f"claims/{claim}", b"%d" % number) for claim in range(50)]
 
     with ThreadPoolExecutor(16) as pool:
-        told = list(pool.map(create, range(16)))
+        output = list(pool.map(create, range(16)))
     for claim in range(50):
-        [winner] = [number for number in range(16) if told[number][claim]]
+        [winner] = [number for number in range(16) if output[number][claim]]
         assert store.read(f"claims/{claim}") == b"%d" % winner
 
 
-def test_of_many_processes_that_create_one_is_told_so(tmp_path: Path) -> None:
+def test_exactly_one_of_many_processes_creates_a_name(tmp_path: Path) -> None:
     code = (
         "import sys; from lib.archive.archive import open_store; "
         "store = open_store(sys.argv[1]); sys.stdin.readline(); "
@@ -85,11 +85,11 @@ def test_of_many_processes_that_create_one_is_told_so(tmp_path: Path) -> None:
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
-    told = [process.communicate(timeout=60)[0].split() for process in processes]
-    assert all(sum(answers[claim] == "True" for answers in told) == 1 for claim in range(200))
+    output = [process.communicate(timeout=60)[0].split() for process in processes]
+    assert all(sum(answers[claim] == "True" for answers in output) == 1 for claim in range(200))
 
 
-def test_readers_see_the_old_or_the_new_content_and_no_other_file(place: str) -> None:
+def test_readers_see_the_old_or_the_new_content_and_no_other_files(place: str) -> None:
     store = open_store(place)
     contents = [bytes([number]) * 200_000 for number in range(2)]
     store.write("page", contents[0])
@@ -108,7 +108,7 @@ def test_readers_see_the_old_or_the_new_content_and_no_other_file(place: str) ->
     writer.join()
 
 
-def test_a_write_is_not_broken_by_whoever_deletes_at_the_same_time(store: Store) -> None:
+def test_a_write_survives_a_concurrent_delete(store: Store) -> None:
     is_over = threading.Event()
 
     def delete() -> None:
@@ -134,8 +134,10 @@ def test_a_write_is_not_broken_by_whoever_deletes_at_the_same_time(store: Store)
     assert (store.read("folder/page"), list(store.names())) == (b"at last", ["folder/page"])
 
 
-def test_a_link_whose_answer_was_lost_is_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on NFS, whose client sends the request again."""
+def test_a_link_whose_response_was_lost_is_recognized_as_our_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on NFS, where the client repeats the request."""
     link = os.link
 
     def sent_twice(source: Path, target: Path) -> None:
@@ -149,7 +151,7 @@ def test_a_link_whose_answer_was_lost_is_ones_own(tmp_path: Path, monkeypatch: p
     assert (store.read("claim"), store.children()) == (b"mine", ["claim"])
 
 
-def test_what_a_killed_writer_left_goes_with_its_name(tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_writer_are_deleted_with_the_name(tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "archive")
     store.write("folder/page", b"")
     (tmp_path / "archive/folder/.page.1-00000000").write_bytes(b"hal")
@@ -157,7 +159,7 @@ def test_what_a_killed_writer_left_goes_with_its_name(tmp_path: Path) -> None:
     assert store.children() == []
 
 
-def test_a_place_that_cannot_be_used_is_one_clear_line(tmp_path: Path) -> None:
+def test_an_unusable_place_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="'nowhere://bucket' cannot be an archive: Protocol not known"):
         open_store("nowhere://bucket")
     (tmp_path / "file").write_text("in the way")

@@ -1,4 +1,4 @@
-"""An archive that cannot be reached, or is none: one clear line within seconds, and no run is started."""
+"""An unreachable or invalid archive is reported in one clear line within seconds, and no run is started."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COMMANDS = (["runs", "list"], ["run", "day1_monitoring"])
 
 
 def answer(words: list[str], **variables: str) -> tuple[int, str]:
-    """Of a process that has opened no bucket before, and has little patience."""
+    """Run a command in a process that has not opened a bucket before and has short timeouts."""
     code = "import lib.archive.fsspec_store as store; store._FIRST_ANSWER_SECONDS = 0.5; import lib.cli; lib.cli.main()"
     environ = {**os.environ, "RUNBOOK_OUTPUTS": "gs://some-bucket/prefix", **variables}
     process = warm.run([sys.executable, "-c", code, *words], env=environ)
@@ -30,35 +30,35 @@ def answer(words: list[str], **variables: str) -> tuple[int, str]:
 
 @pytest.fixture
 def silent_server() -> Iterator[str]:
-    """Takes every connection and says nothing."""
+    """Accept every connection and never respond."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
 @pytest.fixture
 def closed_server() -> str:
-    """Where nobody listens."""
+    """The address of a port without a server."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_no_credentials_are_told_at_once(words: list[str], tmp_path: Path) -> None:
-    code, told = answer(words, GOOGLE_APPLICATION_CREDENTIALS=str(tmp_path / "none.json"))
+def test_missing_credentials_are_reported_at_once(words: list[str], tmp_path: Path) -> None:
+    code, output = answer(words, GOOGLE_APPLICATION_CREDENTIALS=str(tmp_path / "none.json"))
     assert code == 3
-    assert told.startswith("runbook: 'gs://some-bucket/prefix' cannot be opened: File ")
-    assert told.count("\n") == 1
+    assert output.startswith("runbook: 'gs://some-bucket/prefix' cannot be opened: File ")
+    assert output.count("\n") == 1
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 @pytest.mark.parametrize("server", ["silent_server", "closed_server"])
-def test_a_server_that_does_not_answer_is_not_waited_for(
+def test_a_server_that_does_not_respond_is_not_waited_for(
     words: list[str], server: str, request: pytest.FixtureRequest
 ) -> None:
-    code, told = answer(words, STORAGE_EMULATOR_HOST=request.getfixturevalue(server))
+    code, output = answer(words, STORAGE_EMULATOR_HOST=request.getfixturevalue(server))
     assert code == 3
-    assert told.endswith("there is no answer from its server\n")
-    assert told.count("\n") == 1
+    assert output.endswith("its server does not respond\n")
+    assert output.count("\n") == 1
 
 
 @pytest.fixture
@@ -85,16 +85,16 @@ def server_without_buckets() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("words", [*COMMANDS, ["runs", "verify"], ["runs", "prune", "--keep-last", "1"]], ids=" ".join)
-def test_a_bucket_that_is_not_there_is_no_empty_one(words: list[str], server_without_buckets: str) -> None:
-    code, told = answer(words, STORAGE_EMULATOR_HOST=server_without_buckets)
+def test_a_missing_bucket_is_not_an_empty_archive(words: list[str], server_without_buckets: str) -> None:
+    code, output = answer(words, STORAGE_EMULATOR_HOST=server_without_buckets)
     assert code == 3
-    assert told.endswith(": there is no such bucket\n")
-    assert told.count("\n") == 1
+    assert output.endswith(": the bucket does not exist\n")
+    assert output.count("\n") == 1
 
 
 @pytest.fixture
 def server_that_falls_silent() -> Iterator[str]:
-    """There is nothing below the prefix; whether there is a bucket, it does not say."""
+    """Report an empty prefix, but do not respond about the bucket itself."""
     is_over = Event()
 
     class Storage(BaseHTTPRequestHandler):
@@ -122,11 +122,11 @@ def server_that_falls_silent() -> Iterator[str]:
     server.server_close()
 
 
-def test_a_bucket_that_could_not_be_looked_for_is_no_empty_one(server_that_falls_silent: str) -> None:
-    code, told = answer(["runs", "list"], STORAGE_EMULATOR_HOST=server_that_falls_silent)
+def test_a_bucket_that_cannot_be_checked_is_not_an_empty_archive(server_that_falls_silent: str) -> None:
+    code, output = answer(["runs", "list"], STORAGE_EMULATOR_HOST=server_that_falls_silent)
     assert code == 3
-    assert told.endswith("there is no answer from its server\n")
-    assert told.count("\n") == 1
+    assert output.endswith("its server does not respond\n")
+    assert output.count("\n") == 1
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
@@ -138,13 +138,13 @@ def test_a_bucket_that_could_not_be_looked_for_is_no_empty_one(server_that_falls
         ("gs:/bucket/x", "write a folder, or a URL such as gs://bucket/prefix"),
         ("gs:bucket", "write a folder, or a URL such as gs://bucket/prefix"),
         ("file:/folder", "write a folder, or a URL such as gs://bucket/prefix"),
-        ("gs://", "'' is not a bucket's name; write gs://bucket/prefix"),
-        ("gs:///bucket/x", "'' is not a bucket's name; write gs://bucket/prefix"),
-        ("gs://My Bucket/x", "'My Bucket' is not a bucket's name; write gs://bucket/prefix"),
-        ("gcs://b", "'b' is not a bucket's name; write gs://bucket/prefix"),
+        ("gs://", "'' is not a valid bucket name; write gs://bucket/prefix"),
+        ("gs:///bucket/x", "'' is not a valid bucket name; write gs://bucket/prefix"),
+        ("gs://My Bucket/x", "'My Bucket' is not a valid bucket name; write gs://bucket/prefix"),
+        ("gcs://b", "'b' is not a valid bucket name; write gs://bucket/prefix"),
     ],
 )
-def test_a_place_gone_wrong_is_refused(
+def test_an_invalid_place_is_refused(
     words: list[str], place: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RUNBOOK_OUTPUTS", place)

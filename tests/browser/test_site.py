@@ -129,7 +129,7 @@ def test_history_leads_from_a_strip_to_the_verdicts_and_on_to_the_search(seen: V
     expect(page.get_by_role("heading", level=1)).to_have_text(TITLES["day1_monitoring"])
     assert page.locator(".strip li").count() == 60
     assert page.locator(".plots figure").count() >= 3
-    page.get_by_role("link", name="Search all its runs").click()
+    page.get_by_role("link", name="Search all runs of this runbook").click()
     expect(page.get_by_label("Runbook")).to_have_value("day1_monitoring")
     expect(page.get_by_role("status")).to_have_text(re.compile(r"^\d+ of 1,000 runs$"))
     assert all("day1_monitoring production" in line for line in lines(page))
@@ -276,7 +276,7 @@ def test_served_report_runs_no_script_and_loads_nothing(browser: Browser, tmp_pa
 def test_everything_is_reached_by_keyboard(seen: Visit, site: Path) -> None:
     page = open_search(seen, site)
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     expect(page.get_by_label("Text")).to_be_focused()

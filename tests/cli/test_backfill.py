@@ -143,9 +143,9 @@ def test_a_run_that_is_killed_is_told_of_and_stops_no_other(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--over", "date=2026-01-18..2026-01-17"), "ends before it begins"),
+        (("--over", "date=2026-01-18..2026-01-17"), "ends before it starts"),
         (("--over", "date=2023-01-01..2026-01-01"), "1,097 dates; at most 1,000"),
-        (("--over", "date=2026-01-17,2026-01-17"), "names a date twice"),
+        (("--over", "date=2026-01-17,2026-01-17"), "contains a date twice"),
         (("--over", "date=20260117"), "not a date"),
         (("--over", "date=today..2026-01-17"), "not a date"),
         (("--over", "date=0999-01-01"), "is not a date"),

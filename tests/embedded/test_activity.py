@@ -1,4 +1,4 @@
-"""The embedded warehouse's marks: seen while their transaction runs, told from those of the dead, never in the way."""
+"""Marks of running transactions: visible while they run, distinct from those of dead processes, never blocking."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ world.consolidate(sys.argv[2])
 
 @contextmanager
 def consolidating(world: World) -> Iterator[None]:
-    """Held just before the commit."""
+    """A consolidation that is blocked just before its commit."""
     reached, opened = Event(), Event()
 
     def wait() -> None:
@@ -62,7 +62,7 @@ class TestLocalActivity(ActivitySuite):
         return Scene(world, activity_of(world), lambda: consolidating(world))
 
 
-def test_who_waits_for_the_file_is_pending_and_who_died_is_gone(tmp_path: Path) -> None:
+def test_a_waiting_transaction_is_pending_and_a_dead_one_is_gone(tmp_path: Path) -> None:
     world = World(tmp_path)
     since = datetime.now(UTC) - timedelta(minutes=1)
     folder = world.warehouse.job_marks
@@ -77,7 +77,7 @@ def test_who_waits_for_the_file_is_pending_and_who_died_is_gone(tmp_path: Path) 
     assert not job.is_open
 
 
-def test_marks_that_cannot_be_made_hold_up_no_consolidation(tmp_path: Path) -> None:
+def test_a_consolidation_runs_even_if_its_mark_cannot_be_written(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.warehouse.job_marks.write_text("a file is in the way")
     world.stage(predictions(3), BATCH)
@@ -85,7 +85,7 @@ def test_marks_that_cannot_be_made_hold_up_no_consolidation(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b"[1]"])
-def test_a_damaged_mark_is_no_silence(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_mark_is_an_error(tmp_path: Path, content: bytes) -> None:
     world = World(tmp_path)
     world.warehouse.job_marks.mkdir()
     (world.warehouse.job_marks / "mark.json").write_bytes(content)

@@ -1,4 +1,4 @@
-"""The coordinator's documents in files: one, a list, by name, or a folder; and what is no such file."""
+"""The coordinator's documents in files: one, a list, by name, or a folder; and files that are invalid."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.ports.batch_states_suite import BATCH, DAY, BatchStatesSuite, Put, do
 
 
 class TestFileBatchStates(BatchStatesSuite):
-    """The conformance suite on a folder with a file for each batch, its times as Python prints them."""
+    """The conformance suite on a folder with a file for each batch, with times as Python prints them."""
 
     @pytest.fixture
     def states(self, tmp_path: Path) -> BatchStates:
@@ -34,7 +34,7 @@ class TestFileBatchStates(BatchStatesSuite):
 
 
 @pytest.mark.parametrize("form", ["list", "by name", "one", "one without its name", "folder"])
-def test_a_file_has_any_of_these_forms(tmp_path: Path, form: str) -> None:
+def test_a_file_may_have_any_of_these_forms(tmp_path: Path, form: str) -> None:
     fields = document(completed_players=["a"])
     unnamed = {name: value for name, value in fields.items() if name != "batch_id"}
     content = {"list": [fields], "by name": {BATCH: unnamed}, "one": fields}.get(form, unnamed)
@@ -46,7 +46,7 @@ def test_a_file_has_any_of_these_forms(tmp_path: Path, form: str) -> None:
 
 
 @pytest.mark.parametrize("content", [b"not JSON", b"\xff", b"[" * 100_000, b"[5]", b'{"a": []}', b"9" * 5_000, None])
-def test_what_cannot_be_read_is_said_in_a_line_and_is_never_empty(tmp_path: Path, content: bytes | None) -> None:
+def test_an_unreadable_file_is_one_line_and_never_an_empty_result(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "batch_states.json"
     if content is not None:
         path.write_bytes(content)

@@ -1,4 +1,4 @@
-"""Changes of the embedded platform's deployment keep to the ports, between processes too."""
+"""Changes of the embedded platform's deployment conform to the ports, also across processes."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -45,7 +45,7 @@ class TestLocalPermissions(PermissionsSuite):
         return LocalPermissions(tmp_path, SERVICES)
 
 
-def test_of_many_changes_at_once_one_is_made(tmp_path: Path) -> None:
+def test_only_one_of_several_concurrent_changes_is_made(tmp_path: Path) -> None:
     version = LocalServices(tmp_path, SERVICES).describe(SERVICE).version
 
     def change(number: int) -> bool:
@@ -60,7 +60,7 @@ def test_of_many_changes_at_once_one_is_made(tmp_path: Path) -> None:
     assert len(LocalServices(tmp_path, SERVICES).describe(SERVICE).revisions) == 2
 
 
-def test_a_copy_of_a_revision_that_does_not_start_does_not_either(tmp_path: Path) -> None:
+def test_a_copy_of_a_revision_that_does_not_start_does_not_start_either(tmp_path: Path) -> None:
     broken = Revision(f"{SERVICE}-00050-bad", is_ready=False, reason="No module named lock")
     Deployment().with_revision(SERVICE, broken, traffic_percent=0).save(tmp_path)
     services = LocalServices(tmp_path, SERVICES)

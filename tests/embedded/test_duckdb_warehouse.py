@@ -1,4 +1,4 @@
-"""The embedded warehouse keeps to its port, shares its file, and tells damage apart from absence."""
+"""The embedded warehouse conforms to its port, shares its file, and distinguishes damage from absence."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class TestDuckdbWarehouse(WarehouseSuite):
         return warehouse.connection()
 
 
-def test_another_process_is_waited_for_and_not_for_ever(tmp_path: Path) -> None:
+def test_another_process_is_waited_for_but_not_forever(tmp_path: Path) -> None:
     path = tmp_path / "warehouse.duckdb"
     DuckdbWarehouse(path).create_table(TABLE, [Column("n", "INT64")])
     with subprocess.Popen(
@@ -77,7 +77,7 @@ def test_a_transaction_that_takes_too_long_is_cancelled_and_rolled_back(tmp_path
 
 
 @pytest.mark.parametrize("damage", ["garbage", "folder", "file as folder", "cut short"])
-def test_a_damaged_file_is_named_as_such_and_left_alone(tmp_path: Path, damage: str) -> None:
+def test_a_damaged_file_is_reported_and_left_alone(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "home" / "warehouse.duckdb"
     if damage == "file as folder":
         path.parent.write_text("a file")
@@ -96,8 +96,8 @@ def test_a_damaged_file_is_named_as_such_and_left_alone(tmp_path: Path, damage: 
     assert (path.read_bytes() if path.is_file() else b"") == content
 
 
-def test_a_block_that_does_not_match_its_checksum_is_damage(tmp_path: Path) -> None:
-    """The file opens; the fault is found by the query that reads the block."""
+def test_a_block_with_a_wrong_checksum_is_damage(tmp_path: Path) -> None:
+    """The file opens; the query that reads the block finds the damage."""
     path = tmp_path / "warehouse.duckdb"
     with duckdb.connect(str(path)) as connection:
         connection.execute("CREATE SCHEMA suite")
@@ -126,8 +126,8 @@ except RunbookError as error:
 """
 
 
-def test_a_full_disk_is_no_rival(tmp_path: Path) -> None:
-    """It is not tried again for as long as rivals would be, with the lock held; the lock is free afterwards."""
+def test_a_full_disk_is_not_a_conflict(tmp_path: Path) -> None:
+    """It is not retried like a conflict with the lock held; the lock is released afterwards."""
     said = subprocess.run(
         [sys.executable, "-c", _WRITES_UNTIL_THE_DISK_IS_FULL, str(tmp_path)],
         capture_output=True,
@@ -142,7 +142,7 @@ def test_a_full_disk_is_no_rival(tmp_path: Path) -> None:
     assert world.consolidate().inserted == 40_000
 
 
-def test_a_mark_that_cannot_be_written_is_not_left_half_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mark_that_cannot_be_written_leaves_no_partial_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 

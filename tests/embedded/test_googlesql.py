@@ -1,4 +1,4 @@
-"""What GoogleSQL means, DuckDB does, also where its own function of that name does something else."""
+"""DuckDB does what GoogleSQL means, even if its own function of the same name differs."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from tests.consolidation.world import World, later, prediction
     ("rows", "counted"),
     [("[]", 0), ("[NULL]", 0), ("[NULL, FALSE]", 0), ("[NULL, TRUE, TRUE]", 2)],
 )
-def test_countif_is_a_number_whatever_it_counts(rows: str, counted: int) -> None:
-    """DuckDB's is NULL where nothing is counted, and NULL passes no requirement."""
+def test_countif_is_always_a_number(rows: str, counted: int) -> None:
+    """DuckDB returns NULL for no rows, and NULL fails every requirement."""
     sql, _ = translate("SELECT COUNTIF(held), COUNTIF(NOT held IS NULL AND held) FROM looked_at")
     with duckdb.connect() as connection:
         connection.execute(f"CREATE TABLE looked_at AS SELECT unnest(CAST({rows} AS BOOLEAN[])) AS held")
         assert connection.execute(sql).fetchall() == [(counted, counted)]
 
 
-def test_rows_that_leave_open_whether_they_are_active_are_active(tmp_path: Path) -> None:
+def test_rows_without_an_active_flag_are_active(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.stage([prediction(is_active=None)])
     assert world.consolidate().inserted == 1
@@ -38,7 +38,7 @@ _KEYS = st.tuples(st.sampled_from([None, "a", "b"]), st.sampled_from([None, 0.0,
 
 
 @given(st.lists(st.tuples(_KEYS, st.integers(0, 3)), max_size=12))
-def test_the_newest_of_each_key_is_the_one_that_a_window_finds(rows: list[tuple[tuple[str, float], int]]) -> None:
+def test_the_newest_row_of_each_key_is_the_one_that_a_window_finds(rows: list[tuple[tuple[str, float], int]]) -> None:
     newest = "SELECT * FROM (SELECT * FROM staged) AS staged WHERE TRUE QUALIFY ROW_NUMBER() OVER (PARTITION BY {}) = 1"
     sql, _ = translate(newest.format("name, CAST(number + 0 AS STRING) ORDER BY newness DESC, place"))
     with duckdb.connect() as connection:

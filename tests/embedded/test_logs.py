@@ -1,4 +1,4 @@
-"""Log files: written line by line by many, read back whatever stands in them."""
+"""Log files: written line by line by many processes, and readable whatever they contain."""
 
 import json
 import logging
@@ -47,7 +47,7 @@ class TestFileLogReader(LogReaderSuite):
         return Logs(FileLogReader(tmp_path), write, make_unreadable)
 
 
-def test_what_the_library_logs_is_read_back_with_its_fields(tmp_path: Path) -> None:
+def test_log_records_are_read_back_with_their_fields(tmp_path: Path) -> None:
     path = log_path(tmp_path, SERVICE)
     logger = logging.Logger("lib.test")
     logger.addHandler(JsonLinesHandler(path, service=SERVICE, revision="r-1"))
@@ -87,7 +87,7 @@ def test_a_line_before_any_time_is_left_out(tmp_path: Path) -> None:
     assert FileLogReader(tmp_path).newest(SERVICE, since=NOON) is None
 
 
-def test_a_log_that_cannot_be_written_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_that_cannot_be_written_is_reported_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "logs").write_text("a file where the folder belongs")
     logger = logging.Logger("lib.test")
     logger.addHandler(JsonLinesHandler(log_path(tmp_path, SERVICE), service=SERVICE))
@@ -97,7 +97,7 @@ def test_a_log_that_cannot_be_written_is_told_once(tmp_path: Path, capsys: pytes
 
 
 @given(st.text(max_size=200), st.datetimes(min_value=datetime(1970, 1, 2), max_value=datetime(2200, 1, 1)))  # noqa: DTZ001
-def test_any_message_is_one_line_and_comes_back(message: str, moment: datetime) -> None:
+def test_any_message_is_one_line_and_is_read_back(message: str, moment: datetime) -> None:
     line = encode(LogEntry(moment.replace(tzinfo=UTC), message, SERVICE))
     assert line.count(b"\n") == 1
     json.loads(line)
@@ -108,6 +108,6 @@ def test_any_message_is_one_line_and_comes_back(message: str, moment: datetime) 
 
 
 @given(st.binary(max_size=300))
-def test_any_bytes_are_read_without_a_fault(line: bytes) -> None:
+def test_any_bytes_are_read_without_an_error(line: bytes) -> None:
     found = decode(line, SERVICE, NOON)
     assert found is None or found.timestamp.tzinfo is not None

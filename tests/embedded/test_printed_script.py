@@ -1,4 +1,4 @@
-"""Printed scripts on DuckDB: as a consolidation, and only one of two at once."""
+"""Printed scripts on DuckDB: equal to a consolidation, and only one of two concurrent scripts commits."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.consolidation.printed import EXAMPLES, ROWS, ZONES, Example, example,
 from tests.consolidation.test_against_a_model import old_rows, rows
 from tests.consolidation.world import DAY, LINES_MOVE, PREDICTIONS, World
 
-# Of a run's row in the ledger: what two runs of the same rows have in common.
+# Columns of a run's ledger row that are equal for two runs of the same rows.
 OWN = {"run_id", "job_id", "host", "staging_tables", "started_at", "committed_at"}
 SAME = {one.name for one in fields(LedgerRun)} - OWN
 KEYS = ("player_lookup", "system_id", "current_points_line")
@@ -46,7 +46,7 @@ specs = st.just(LINES_MOVE) | st.builds(
 
 
 class Run:
-    """A script in a connection of its own, a statement at a time."""
+    """A script in its own connection, run statement by statement."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, text: str) -> None:
         self._connection, self._text = connection.cursor(), text
@@ -58,14 +58,14 @@ class Run:
         return len(self._waiting) == 1
 
     def step(self) -> None:
-        """Its next statement; after an error it is rolled back and over."""
+        """Run the next statement; an error rolls the script back and ends it."""
         if not self._waiting:
             return
         try:
             self._connection.execute(self._waiting.pop(0))
         except duckdb.Error as error:
             self.error, self._waiting = str(error), []
-            with suppress(duckdb.TransactionException):  # none was begun, or its COMMIT failed
+            with suppress(duckdb.TransactionException):  # no transaction was begun, or its COMMIT failed
                 self._connection.rollback()
 
     def until_commit(self) -> Run:
@@ -84,7 +84,7 @@ class Run:
 
 @contextmanager
 def staged(folder: Path, name: str, *batches: str) -> Iterator[tuple[World, Example, duckdb.DuckDBPyConnection]]:
-    """A world with the example's rows staged for each batch."""
+    """Return a world with the example's rows staged for each batch."""
     one = example(name)
     world = World(folder, one.spec, columns=one.columns)
     for batch_id in batches:
@@ -105,8 +105,10 @@ def duplicates(world: World, day: date) -> int:
 @pytest.mark.parametrize("name", EXAMPLES)
 @pytest.mark.parametrize("second", ["batch_1", "batch_2"], ids=["same batch", "two batches"])
 @pytest.mark.parametrize("is_fenced", [True, False], ids=["fenced", "fence not moved"])
-def test_of_two_at_once_only_the_fence_stops_one(tmp_path: Path, name: str, second: str, is_fenced: bool) -> None:
-    """Both have begun and merged, or tried to, before either commits."""
+def test_only_the_fence_stops_one_of_two_concurrent_scripts(
+    tmp_path: Path, name: str, second: str, is_fenced: bool
+) -> None:
+    """Both begin and merge, or try to, before either commits."""
     batches = ["batch_1", second]
     with staged(tmp_path, name, *dict.fromkeys(batches)) as (world, one, connection):
         runs = [Run(connection, script(world, one, batch, is_fenced=is_fenced)).until_commit() for batch in batches]
@@ -149,7 +151,7 @@ def test_any_interleaving_leaves_each_key_once(
 def test_a_script_does_what_a_consolidation_does(
     tmp_path_factory: pytest.TempPathFactory, spec: TableSpec, old: list[Any], staged: list[Any]
 ) -> None:
-    """The same rows in the table, and the same figures in the ledger."""
+    """The table has the same rows, and the ledger the same figures."""
     ours, theirs = (World(tmp_path_factory.mktemp("like"), spec) for _ in range(2))
     with ours.warehouse.connection(), theirs.warehouse.connection() as connection:
         for world in (ours, theirs):
@@ -164,8 +166,8 @@ def test_a_script_does_what_a_consolidation_does(
         assert theirs.consolidate("b").status is ConsolidationStatus.ALREADY_CONSOLIDATED
 
 
-def test_a_script_and_a_consolidation_keep_each_other_out(tmp_path: Path) -> None:
-    """Whichever has moved the fence first is committed; the other one tries again and finds its keys."""
+def test_a_script_and_a_consolidation_exclude_each_other(tmp_path: Path) -> None:
+    """The first to move the fence is committed; the other one retries and finds its keys."""
     with staged(tmp_path, "orders", "printed", "late", "ours") as (world, one, connection):
         first = Run(connection, script(world, one, "printed")).until_commit()
         assert first.is_before_commit
@@ -195,8 +197,8 @@ def test_a_script_and_a_consolidation_agree_on_the_key(tmp_path: Path) -> None:
         assert world.table() == before
 
 
-def test_what_is_refused_writes_nothing(tmp_path: Path) -> None:
-    """Also for a client that goes on after an error."""
+def test_a_refused_script_writes_nothing(tmp_path: Path) -> None:
+    """Even if the client continues after an error."""
     with staged(tmp_path, "orders", "a") as (world, one, connection):
         [staging] = world.staged("a")
         assert "requirement:not_filled_in" in Run(connection, duckdb_script(one.script(staging))).finish().error

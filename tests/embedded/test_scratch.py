@@ -20,7 +20,7 @@ class TestDuckdbScratch(ScratchSuite):
         return DuckdbScratch(tmp_path / "warehouse.duckdb")
 
 
-def test_names_that_differ_in_case_alone_are_one(tmp_path: Path) -> None:
+def test_names_that_differ_only_in_case_are_the_same(tmp_path: Path) -> None:
     path = tmp_path / "warehouse.duckdb"
     DuckdbWarehouse(path).create_table(TableName("Predictions", "rows"), [Column("number", "INT64")])
     scratch = DuckdbScratch(path)

@@ -1,4 +1,4 @@
-"""A double of Google for each test, and clients that talk to it over a real connection."""
+"""A double of Google for each test, and clients with a real connection to it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 PROJECT = "nba-props-platform"
 
 
-# The double is imported in the fixtures, because `.venv-old-pins` lacks the clients that it answers.
+# The fixtures import the double, because `.venv-old-pins` lacks the clients for it.
 @pytest.fixture
 def google() -> GoogleDouble:
-    """The project's state; empty."""
+    """The empty state of a project."""
     from tests.gcp.double import GoogleDouble
 
     return GoogleDouble()
@@ -34,5 +34,5 @@ def address(google: GoogleDouble) -> Iterator[str]:
 
 @pytest.fixture
 def clients(address: str) -> GoogleClients:
-    """Clients that give up quickly: nothing here comes back by waiting for it."""
+    """Clients with short timeouts, because no fault here goes away by waiting."""
     return GoogleClients(PROJECT, emulator_host=address, outage_seconds=0.3, quota_seconds=5.0)

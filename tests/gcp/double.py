@@ -1,8 +1,8 @@
-"""A server that answers as Google does what the adapters ask, over real gRPC.
+"""A gRPC server that responds to the adapters' requests as Google does.
 
-Made from the official message classes. It holds a state that a test sets up, takes
-faults on demand, and keeps every request. What it does not do: authenticate, or know any
-part of an API that is not asked for.
+It uses the official message classes, has a state that tests set up, raises
+faults on demand, and records every request. It does not authenticate, and it knows no
+other parts of the APIs.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from tests.gcp.rollouts import Refused, etag_of, updated
 
 @dataclass(frozen=True)
 class Fault:
-    """An error in place of an answer, with Google's machine-readable reason and whom the request is counted for."""
+    """An error instead of a response, with Google's machine-readable reason and the project charged."""
 
     code: grpc.StatusCode
     message: str = "something went wrong"
@@ -58,17 +58,17 @@ class GoogleDouble:
 
     Attributes:
         log: Stored log entries, in any order.
-        empty_pages: How many pages of entries come empty, with a token, before the first that is not.
-        services: By full name.
-        revisions: Of all services; each tells its service by its own name.
+        empty_pages: Number of empty pages with a token before the first page with entries.
+        services: Services by full name.
+        revisions: Revisions of all services; the name of each contains its service.
         policy: The project's IAM policy.
-        permissions: What the caller holds in the project.
+        permissions: The caller's permissions in the project.
         enabled_apis: Names such as ``run.googleapis.com``.
-        database: The Firestore database; None: there is none.
-        documents: Of each collection, all of which answer each query; each tells its id by its name.
+        database: The Firestore database, if there is one.
+        documents: Documents of each collection, all returned for every query; the name of each contains its id.
         ttl_fields: Fields of ``consolidation_locks`` that have a TTL policy.
-        faults: By RPC: errors that answer the next calls, in order; the last one is for good when `lasting`.
-        calls: How often each RPC was called.
+        faults: Errors for the next calls of each RPC, in order; with `lasting`, the last one is permanent.
+        calls: Number of calls of each RPC.
     """
 
     log: list[logging.LogEntry] = field(default_factory=list)
@@ -166,7 +166,7 @@ class GoogleDouble:
         yield firestore.RunQueryResponse(read_time=datetime.now(UTC))
 
     def answer(self, rpc: str, respond: Callable[[Any, grpc.ServicerContext], Any]) -> Callable[..., Any]:
-        """The method with faults before it and its requests kept."""
+        """Return the method, preceded by faults, with its requests recorded."""
 
         def handle(request: Any, context: grpc.ServicerContext) -> Any:
             self.calls[rpc] += 1
@@ -182,7 +182,7 @@ class GoogleDouble:
 
 @contextmanager
 def serving(double: GoogleDouble) -> Iterator[str]:
-    """The address of a server on this machine that answers from the double."""
+    """Yield the address of a local server for the double."""
     server = grpc.server(ThreadPoolExecutor(8), options=[("grpc.so_reuseport", 0)])
     for handler in _handlers(double):
         server.add_generic_rpc_handlers((handler,))

@@ -15,10 +15,10 @@ Answer = tuple[int, Any]
 
 @contextmanager
 def serving_json(answer: Callable[[str, HTTPMessage], Answer]) -> Iterator[str]:
-    """The address of a server.
+    """Yield the address of a JSON server.
 
     Args:
-        answer: From a path and the request's headers to a status and a body.
+        answer: Maps a path and the request's headers to a status and a body.
     """
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""What runbooks read of a terabyte in partitions of 1.5 GB, and of a year of 60,000 consolidations; a batch waits."""
+"""What runbooks read from a terabyte in partitions of 1.5 GB and a ledger of 60,000 runs, with a pending batch."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _DAYS = 667
 
 @dataclass(frozen=True)
 class Reads:
-    """By the name of the runbook.
+    """What runbooks read, by the runbook's name.
 
     Attributes:
-        records: How each of the runs ended.
-        jobs: What each asked BigQuery for, dry runs included.
-        ledger_rows: The most rows of the ledger that one query brought.
+        records: The record of each run.
+        jobs: The BigQuery jobs of each run, including dry runs.
+        ledger_rows: The largest number of ledger rows that a query returned.
     """
 
     records: Mapping[str, RunRecord]
@@ -40,17 +40,17 @@ class Reads:
     ledger_rows: int
 
     def bytes_of(self, runbook: str, table: str = "") -> int:
-        """The sum of the estimates, each an upper bound; of the statements that name a table, or of all."""
+        """Return the sum of the estimates, which are upper bounds, for statements that name a table, or all."""
         dry = [job for job in self.jobs[runbook] if job.configuration.get("dryRun") and table in _sql(job)]
         return sum(int(job.statistics["query"]["totalBytesProcessed"]) for job in dry)
 
     def queries_of(self, runbook: str) -> list[str]:
-        """Those that were run."""
+        """Return the queries that were run, without dry runs."""
         return [_sql(job) for job in self.jobs[runbook] if "dryRun" not in job.configuration]
 
 
 def reads_of_a_large_table(acts: GoogleActs) -> Reads:
-    """Two dates without duplicates; the runbooks are asked about the second, for which a batch waits."""
+    """Run the runbooks for the second of two dates without duplicates, with a pending batch."""
     deploy(acts.google, Deployment(), acts.platform, acts.url)
     for game_date in (acts.today - timedelta(days=1), acts.today):
         _stage(acts.platform, f"batch_{game_date}", game_date)

@@ -1,8 +1,8 @@
-"""The part of the Logging query language that the reader writes, evaluated as documented.
+"""Evaluates the part of the Logging query language that the reader uses, as documented.
 
-AND, OR, NOT and parentheses; ``=``, ``:`` (has, whatever the case), ``>=``, ``<`` on a
-field, with one value or an OR of values; ``log_id()``. A query outside of that, or one
-that a hostile text has broken open, is a `ValueError`.
+AND, OR, NOT and parentheses; ``=``, ``:`` (has, ignoring case), ``>=``, ``<`` on a
+field, with one value or an OR of values; ``log_id()``. Any other query, or one
+that hostile text has broken, is a `ValueError`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _TOKEN = re.compile(r'\s*(?:("(?:[^"\\]|\\.)*")|(>=|[()=:<])|([A-Za-z_][\w.]*))'
 
 
 def matches(query: str, entry: Any) -> bool:
-    """Whether the entry, a protobuf message, is asked for."""
+    """Return whether a filter matches an entry, a protobuf message."""
     if len(query) > LONGEST_QUERY:
         raise ValueError("the query is too long")
     return _Evaluation(_tokens(query), entry).result()
@@ -62,7 +62,7 @@ class _Evaluation:
         return True
 
     def _both(self, term: Callable[[], bool]) -> bool:
-        # OR binds stronger than AND in this language.
+        # OR takes precedence over AND in this language.
         value = self._either(term)
         while self._takes("AND"):
             value = self._either(term) and value
@@ -129,5 +129,5 @@ def _compare(operator: str, actual: Any, token: str) -> bool:
 
 def _text(token: str) -> str:
     if not token.startswith('"'):
-        raise ValueError(f"{token!r} is no quoted text")
+        raise ValueError(f"{token!r} is not a quoted text")
     return re.sub(r"\\(.)", r"\1", token[1:-1], flags=re.DOTALL)

@@ -1,4 +1,4 @@
-"""The guide's project on the doubles of Google and the Firestore emulator."""
+"""The services' project on the doubles of Google and the Firestore emulator."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.warm import warm_kernels
 
 @contextmanager
 def google_project(folder: Path) -> Iterator[GoogleActs]:
-    """Empty, but for its dataset and main table; an embedded platform beside it. This process finds both meanwhile."""
+    """Set up a project with only its dataset and main table, and an embedded platform; this process uses both."""
     google = GoogleDouble()
     with ExitStack() as stack:
         stack.enter_context(patch.dict(environ))
@@ -35,7 +35,7 @@ def google_project(folder: Path) -> Iterator[GoogleActs]:
         firestore = stack.enter_context(running_emulator(folder / "emulator.log"))
         bigquery = stack.enter_context(BigqueryDouble(PROJECT, location="us-west2"))
         environ.update(
-            K_REVISION=NEW_COORDINATOR,  # this process plays the coordinator
+            K_REVISION=NEW_COORDINATOR,  # this process acts as the coordinator
             RUNBOOK_HOME=str(folder / "home"),
             RUNBOOK_OUTPUTS=str(folder / "outputs"),
             RUNBOOK_GOOGLE_EMULATOR_HOST=stack.enter_context(serving(google)),
@@ -53,7 +53,7 @@ def google_project(folder: Path) -> Iterator[GoogleActs]:
 
 
 def _forget_documents(firestore: str) -> None:
-    """The emulator may be one that other sessions use as well."""
+    """Delete the documents, because other sessions may use the same emulator."""
     documents = f"http://{firestore}/emulator/v1/projects/{PROJECT}/databases/(default)/documents"
     with urlopen(Request(documents, method="DELETE")):
         pass

@@ -1,4 +1,4 @@
-"""What Cloud Run makes of a request to update a service."""
+"""Emulates how Cloud Run handles an update of a service."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LATEST = run.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST
 
 
 class Refused(Exception):
-    """The request is not taken."""
+    """The request is refused."""
 
     def __init__(self, code: grpc.StatusCode, message: str) -> None:
         super().__init__(message)
@@ -22,7 +22,7 @@ class Refused(Exception):
 
 
 def etag_of(message: Any) -> str:
-    """Another one for another content."""
+    """Return an etag that depends on the content."""
     plain = type(message).pb(message) if hasattr(type(message), "pb") else message
     copy = type(plain)()
     copy.CopyFrom(plain)
@@ -31,10 +31,10 @@ def etag_of(message: Any) -> str:
 
 
 def updated(services: Mapping[str, run.Service], revisions: list[run.Revision], request: Any) -> run.Service:
-    """The service after the update; a changed template adds a revision to the list.
+    """Return the service after the update; a changed template adds a revision to the list.
 
     Raises:
-        Refused: As Cloud Run refuses it.
+        Refused: Cloud Run would refuse the update.
     """
     wanted = request.service
     if wanted.name not in services:
@@ -83,7 +83,7 @@ def _deploy(service: run.Service, revisions: list[run.Revision], wanted: run.Ser
 
 
 def _settle(service: run.Service) -> None:
-    """What serves is what was wanted."""
+    """Make the serving state equal to the requested one."""
     service.traffic_statuses = [
         run.TrafficTargetStatus(type_=target.type_, revision=target.revision, percent=target.percent, tag=target.tag)
         for target in service.traffic

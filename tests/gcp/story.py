@@ -1,7 +1,7 @@
 """The demo's acts on the doubles of Google.
 
-What the simulation does only on an embedded platform is done on one beside, and carried
-over: the history, the deployment, and what the old code's race left behind.
+What the simulation can do only on an embedded platform is done on a separate one and copied
+here: the history, the deployment, and the results of the old code's race.
 """
 
 from __future__ import annotations
@@ -48,22 +48,22 @@ from tests.gcp.http_server import Answer
 from tests.gcp.rollouts import LATEST as TO_LATEST
 from tests.locking.claims import DEAD_AT_ONCE_SECONDS, a_claim, created
 
-# A child of the library's logger: what a coordinator says is collected from there.
+# A child of the library's logger, from which the coordinator's lines are collected.
 logger = logging.getLogger("lib.locking.story")
 
-# A load job each takes its time.
+# Each one needs a load job, which takes time.
 _MOST_TABLES = 15
 
 
 @dataclass(frozen=True)
 class GoogleActs(Acts):
-    """The acts of `Acts`, by the same names.
+    """The same acts as in `Acts`, on the Google platform.
 
     Attributes:
-        google: The double of what is only looked at.
+        google: The double of read-only services.
         bigquery: The double of the warehouse.
-        embedded: The same acts on an embedded platform.
-        url: Of the server that answers `health`.
+        embedded: The acts on an embedded platform.
+        url: Address of the server for `health`.
     """
 
     google: GoogleDouble
@@ -72,19 +72,19 @@ class GoogleActs(Acts):
     url: str
 
     def play(self, act: Act) -> None:
-        """Play the act of the embedded platform's story here, and collect what was logged meanwhile."""
+        """Play an act of the embedded platform's story here, and collect the log lines."""
         getattr(self, act.play.__name__)()
         self._collect_logs()
 
     def history(self) -> str:
-        told = self.embedded.history()
+        played = self.embedded.history()
         self._carry_over(self._embedded_rows(self.platform.table.table))
         deploy(self.google, Deployment.load(places.home()), self.platform, self.url)
-        return told
+        return played
 
     def race(self) -> str:
-        """Raced by the old code on the embedded platform; its rows and tables as it left them."""
-        told = self.embedded.race()
+        """Let the old code race on the embedded platform, then copy its rows and tables."""
+        played = self.embedded.race()
         for batch_id in self.race_plan.batch_ids:
             for staging in batch_tables(self.embedded.platform.warehouse, self.platform.table, batch_id):
                 self._write(self._embedded_rows(staging.name), batch_id)
@@ -92,10 +92,10 @@ class GoogleActs(Acts):
         self._carry_over([row for row in rows if row["game_date"] == self.today])
         for batch_id in self.race_plan.batch_ids:
             self._record(batch_id, self.today)
-        return told
+        return played
 
     def dead_holder(self) -> str:
-        """Its lease is over at once: nobody beats for it."""
+        """Take a lock whose lease expires at once, as nobody renews it."""
         self._stage(self._dead_batch, self.today, tables=_MOST_TABLES)
         key, batch_id = self.platform.table.lock_key(self.today), self._dead_batch
         logger.info("✅ Acquired consolidation lock: %s (batch=%s, timeout=300s)", key, batch_id)
@@ -108,7 +108,7 @@ class GoogleActs(Acts):
         return str(self.stack.enter_context(lock))
 
     def _collect_logs(self) -> None:
-        """What has been logged until now, in Cloud Logging."""
+        """Move the lines logged so far to Cloud Logging."""
         found = self.embedded.platform.logs.entries(
             self.platform.environment.services.both,
             since=datetime.now(UTC) - timedelta(days=60),
@@ -124,7 +124,7 @@ class GoogleActs(Acts):
         self._record(batch_id, game_date)
 
     def _record(self, batch_id: str, game_date: date) -> None:
-        """The coordinator's document of a batch that is complete."""
+        """Write the coordinator's document of a complete batch."""
         now, players = datetime.now(UTC), slate_of(game_date, seed=self.seed).players
         client = firestore.Client(project=self.platform.environment.project_id)
         client.collection(self.platform.environment.batch_state.collection).document(batch_id).set(
@@ -139,7 +139,7 @@ class GoogleActs(Acts):
         )
 
     def _carry_over(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Rows that the main table has from elsewhere."""
+        """Copy rows of the main table from the embedded platform."""
         table, columns = self.platform.table.table, ", ".join(rows[0])
         carrier = self._write(rows, "old_code")
         insert = f"INSERT INTO {table.sql} ({columns}) SELECT {columns} FROM {carrier.sql}"
@@ -155,7 +155,7 @@ class GoogleActs(Acts):
 
 
 def deploy(google: GoogleDouble, deployment: Deployment, platform: Platform, url: str) -> None:
-    """Cloud Run and IAM as the embedded platform has them; `health` answers for the services."""
+    """Deploy the embedded platform's services and roles; `health` responds for the services."""
     bindings = [
         Binding(role=role, members=[f"serviceAccount:{account}"])
         for account, roles in deployment.roles.items()
@@ -203,14 +203,14 @@ def _revisions(path: str, service: DeployedService) -> Iterator[Revision]:
 
 
 def health(path: str, headers: HTTPMessage) -> Answer:
-    """What the embedded platform's service answers; its name is the first part of the path."""
+    """Return the response of the embedded service that the path begins with."""
     service, _, endpoint_path = path.removeprefix("/").partition("/")
     endpoint = Deployment.load(places.home()).service(service).endpoints[f"/{endpoint_path}"]
     return endpoint.status_code, endpoint.body
 
 
 def collected(entry: LogEntry) -> StoredEntry:
-    """As Cloud Run stores it: plain text without severity, and an instance whose name is no host's."""
+    """Return a line as Cloud Run stores it: plain text without severity, with an instance id instead of a host."""
     labels = {"service_name": entry.service, "revision_name": entry.revision}
     return StoredEntry(
         log_name=f"projects/{PROJECT}/logs/run.googleapis.com%2Fstdout",

@@ -1,4 +1,4 @@
-"""Each thing that Google's clients raise becomes one clear line with its fix."""
+"""Each error of Google's clients becomes one clear line with advice."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -103,7 +103,7 @@ def test_every_error_of_the_client_is_translated(kind: type[exceptions.GoogleAPI
         (exceptions.PermissionDenied("Cloud Logging API has not been used in project 1 before"), ApiDisabled),
     ],
 )
-def test_credentials_networks_and_retries_are_told_apart(error: Exception, kind: type[SourceUnavailable]) -> None:
+def test_credentials_networks_and_retries_are_distinguished(error: Exception, kind: type[SourceUnavailable]) -> None:
     with pytest.raises(kind), google_errors(CLOUD_LOGGING, PROJECT, "user:me"):
         raise error
 
@@ -153,7 +153,7 @@ def test_no_credential_reaches_a_message(secret: str, translator: str) -> None:
     ids=lambda value: f"{value.code.name} {value.reason}".strip() if isinstance(value, Fault) else "",
 )
 @pytest.mark.parametrize("read", READS)
-def test_each_fault_of_a_server_has_its_own_error(
+def test_each_error_of_a_server_has_its_own_class(
     google: GoogleDouble, address: str, read: str, fault: Fault, kind: type[SourceUnavailable], fix: str
 ) -> None:
     rpc, call, role = READS[read]
@@ -167,7 +167,7 @@ def test_each_fault_of_a_server_has_its_own_error(
 
 
 def refused(message: str, reason: str = "", consumer: str = "") -> exceptions.Forbidden:
-    """A 403 as Google words it; where it gives no reason of its own, BigQuery's says "accessDenied"."""
+    """Return a 403 in Google's words; if it has no specific reason, BigQuery's is "accessDenied"."""
     info = ErrorInfo(reason=reason, domain="googleapis.com", metadata={"consumer": f"projects/{consumer}"})
     return exceptions.PermissionDenied(
         message, errors=[{"reason": "accessDenied"}], error_info=info if reason else None
@@ -178,7 +178,7 @@ SET_QUOTA_PROJECT = f"gcloud auth application-default set-quota-project {PROJECT
 REFUSALS: dict[str, tuple[exceptions.Forbidden, str]] = {
     "no quota project": (
         refused("The x API requires a quota project, which is not set by default.", "SERVICE_DISABLED", "764086051850"),
-        f"these credentials name no quota project: {SET_QUOTA_PROJECT}",
+        f"set a quota project for these credentials: {SET_QUOTA_PROJECT}",
     ),
     "no quota project, in words": (
         refused("The x API requires a quota project, which is not set by default."),
@@ -186,7 +186,7 @@ REFUSALS: dict[str, tuple[exceptions.Forbidden, str]] = {
     ),
     "off in the quota project": (
         refused("API has not been used in project other-project before or it is disabled", "SERVICE_DISABLED", "other"),
-        "--project=other; or count requests for this project: " + SET_QUOTA_PROJECT,
+        "--project=other; or make this project the quota project: " + SET_QUOTA_PROJECT,
     ),
     "off in the project": (
         refused("API has not been used in project before or it is disabled", "SERVICE_DISABLED", PROJECT),
@@ -194,13 +194,13 @@ REFUSALS: dict[str, tuple[exceptions.Forbidden, str]] = {
     ),
     "no use of the quota project": (
         refused("Caller does not have required permission to use project other.", "USER_PROJECT_DENIED", "other"),
-        "roles/serviceusage.serviceUsageConsumer on project other, or name another",
+        "roles/serviceusage.serviceUsageConsumer on project other, or set another",
     ),
     "perimeter": (
         refused("Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: abcDEF"),
-        "VPC Service Controls refused it",
+        "blocked by VPC Service Controls",
     ),
-    "perimeter, by reason": (refused("prohibited", "SECURITY_POLICY_VIOLATED"), "VPC Service Controls refused it"),
+    "perimeter, by reason": (refused("prohibited", "SECURITY_POLICY_VIOLATED"), "blocked by VPC Service Controls"),
     "policy tag": (
         refused('neither fine-grained reader nor masked get permission to get data protected by policy tag "t : p"'),
         "roles/datacatalog.categoryFineGrainedReader",
@@ -228,7 +228,7 @@ TRANSLATORS: dict[str, Callable[[], AbstractContextManager[None]]] = {
 @pytest.mark.parametrize("translator", TRANSLATORS)
 @pytest.mark.parametrize("refusal", REFUSALS)
 def test_each_kind_of_403_has_its_own_advice(refusal: str, translator: str) -> None:
-    """In none of these does a role on the project help."""
+    """A role on the project helps in none of these cases."""
     error, fix = REFUSALS[refusal]
     with pytest.raises(Unavailable) as raised, TRANSLATORS[translator]():
         raise error
@@ -238,7 +238,7 @@ def test_each_kind_of_403_has_its_own_advice(refusal: str, translator: str) -> N
 
 
 @pytest.mark.parametrize("read", READS)
-def test_nobody_listening_is_unreachable(read: str) -> None:
+def test_a_port_without_a_server_is_unreachable(read: str) -> None:
     clients = GoogleClients(PROJECT, emulator_host="127.0.0.1:1", outage_seconds=0.1)
     with pytest.raises(Unreachable):
         READS[read][1](clients)

@@ -1,4 +1,4 @@
-"""Lock, staging and consolidation beside the libraries that the services pin (`make old-pins`)."""
+"""Lock, staging and consolidation with the libraries that the services pin (`make old-pins`)."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def old(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.long
-def test_the_core_keeps_its_promises_beside_old_pins() -> None:
-    """Skips where they are not installed; in CI, where they are, that is a failure."""
+def test_the_core_works_with_old_pins() -> None:
+    """Skip if they are not installed; in CI, where they are, that is a failure."""
     if not PYTHON.exists():
         missing = "there are no old pins: make old-pins"
         if os.environ.get("CI"):

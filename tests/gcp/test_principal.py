@@ -1,4 +1,4 @@
-"""Who changed something is who Google says, whatever variables and files claim."""
+"""The author of a change is the one that Google reports, whatever variables and files claim."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def federated(**settings: Any) -> FederatedCredentials:
 
 
 def google(user_info: object, status: int = 200) -> Callable[..., SimpleNamespace]:
-    """Google's side: a token for each login, and what it says about the token."""
+    """Emulate Google: a token for each login, and the user info for the token."""
     answers: Mapping[str, object] = {
         TOKENS: {"access_token": "asks", "expires_in": 3599},
         "https://openidconnect.googleapis.com/v1/userinfo": user_info,
@@ -89,7 +89,7 @@ def _a_liar(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
     ids=["person", "machine", "impersonated", "federated", "federated as a service account", "emulator"],
 )
-def test_the_principal_is_googles(credentials: Credentials, who: str) -> None:
+def test_the_principal_is_the_one_that_google_knows(credentials: Credentials, who: str) -> None:
     assert named(credentials, google({"email": "ann@example.com"})) == who
 
 
@@ -101,6 +101,6 @@ def silent(**_: Any) -> SimpleNamespace:
     "request_", [silent, google({}), google({"error": "x"}, 401), google([]), google({"email": "a\nb"})]
 )
 def test_a_name_that_cannot_be_read_is_unavailable(request_: Callable[..., Any]) -> None:
-    with pytest.raises(SourceUnavailable, match="whose credentials these are") as error:
+    with pytest.raises(SourceUnavailable, match="cannot determine the owner of the credentials") as error:
         named(a_person("boss@example.com"), request_)
     assert "\n" not in str(error.value)

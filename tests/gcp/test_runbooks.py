@@ -1,4 +1,4 @@
-"""All runbooks on the Google platform: the demo's story, and the verdicts that it expects."""
+"""All runbooks on the Google platform: the demo's story with its expected verdicts."""
 
 from __future__ import annotations
 
@@ -48,17 +48,17 @@ def test_the_story_ends_in_the_same_verdicts(acts: GoogleActs) -> None:
             surprises += [(step.runbook, run.headline, what) for what in step.surprises(run.verdict, run.checks)]
     assert verdicts == expected
     assert surprises == []
-    the_state_is_as_told(acts)
+    the_state_is_as_reported(acts)
     the_timeout_runbook_sees_queue_and_layout()
 
 
-def test_the_lock_is_switched_off_for_whoever_consolidates(acts: GoogleActs) -> None:
+def test_the_lock_is_switched_off_for_all_consolidations(acts: GoogleActs) -> None:
     deploy(acts.google, Deployment(), acts.platform, acts.url)
     service = acts.platform.environment.services.coordinator
     asked = {"lock": "off", "service": service}
     planned = execute(find_runbook("rollback"), asked, environment="production").record
     plan = next(check.evidence["plan"] for check in planned.checks if "plan" in check.evidence)
-    approved = {**asked, "plan": plan, "reason": "Firestore is over its quota"}
+    approved = {**asked, "plan": plan, "reason": "Firestore's quota is exhausted"}
     done = execute(find_runbook("rollback"), approved, environment="production").record
     assert (done.verdict, done.error) == (Verdict.PASS, None)
     assert acts.platform.services.variable(service, VARIABLE) == "off"
@@ -76,7 +76,7 @@ def test_runbooks_read_little_of_a_large_table_and_of_a_long_ledger(acts: Google
     assert reads.bytes_of("day1_monitoring") < 2e9
     for runbook in reads.records:
         assert 0 < reads.bytes_of(runbook, "consolidation_runs__") < 10e6, runbook
-    # Each asks the ledger once more, in which partitions the runs of the date are.
+    # Each runs one more query of the ledger, for the partitions with the date's runs.
     assert len(reads.queries_of("duplicate_diagnosis")) <= 7
     assert len(reads.queries_of("daily_quality")) <= 9  # one of them reads the schedule
     assert reads.bytes_of("daily_quality") < 60e9
@@ -88,7 +88,7 @@ def test_runbooks_read_little_of_a_large_table_and_of_a_long_ledger(acts: Google
 
 @pytest.mark.long
 def test_every_runbook_reads_the_real_schema(acts: GoogleActs) -> None:
-    """117 columns; of a merged night one row is there twice, and a batch waits in a table as the services name it."""
+    """117 columns, one duplicate row in a merged night, and a pending batch in a table with the services' naming."""
     deploy(acts.google, Deployment(), acts.platform, acts.url)
     with_the_real_schema(acts.bigquery.client(), acts.platform.table)
     writer = acts.platform.staging_writer()
@@ -114,7 +114,7 @@ def test_every_runbook_reads_the_real_schema(acts: GoogleActs) -> None:
     assert (len(story.rows), story.sources.not_read) == (2, {})
     assert [(writer.batch_id, writer.rows) for writer in story.sources.writers] == [("merged", None)]
     assert [run.batch_id for run in story.sources.ledger] == ["merged"]
-    # To find the key, and its rows.
+    # One to find the key, one for its rows.
     asked = [cost.statement for cost in acts.platform.query_costs[before:] if f"FROM {table.sql}" in cost.statement]
     assert [sql.startswith("SELECT *") for sql in asked] == [False, False]
 
@@ -135,8 +135,8 @@ _ABOUT_ROWS = frozenset(
 )
 
 
-def the_state_is_as_told(acts: GoogleActs) -> None:
-    """The rows are unique, and the dead holder's lock went, with a record of it; the live one's stays."""
+def the_state_is_as_reported(acts: GoogleActs) -> None:
+    """Rows are unique; the dead holder's lock is gone and its release recorded; the live holder's lock remains."""
     platform, one_day = acts.platform, timedelta(days=1)
     counts = count_duplicates(platform.warehouse, platform.table, acts.today - one_day, acts.today + one_day)
     assert [(count.rows > 0, count.duplicate_keys) for count in counts] == [(True, 0), (True, 0)]
@@ -150,7 +150,7 @@ def the_state_is_as_told(acts: GoogleActs) -> None:
 
 
 def the_timeout_runbook_sees_queue_and_layout() -> None:
-    """Every source answers, and the report tells what was read."""
+    """Every source is available, and the report shows what was read."""
     run = execute(find_runbook("consolidation_timeout"), {}, environment="production").record
     verdicts = {check.name: check.verdict for check in run.checks}
     assert "UNKNOWN" not in verdicts.values()

@@ -1,6 +1,6 @@
 """The README's pictures, drawn from the pages of an archive: ``python -m tests.house.pictures [OUTPUTS]``.
 
-Without an archive the demo is replayed for it, in a folder of its own.
+Without an archive, the demo is replayed in a separate folder.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from PIL import Image  # which matplotlib brings
+from PIL import Image  # installed with matplotlib
 from playwright.sync_api import Browser
 
 from lib.archive.archive import Archive, Run
@@ -26,10 +26,10 @@ from tests.browser.chromium import chromium, visit
 FOLDER = ROOT / "docs" / "img"
 WIDTH = 1200
 HEIGHTS = {"report": 1000, "status": 900}
-# What the name of a picture ends with, by what the reader's system prefers.
+# Suffix of a picture's name, by the reader's preferred colour scheme.
 LOOKS = {"light": "", "dark": "-dark"}
 _COLOURS = 128
-# Of the demo, the run that finds what the race left.
+# The demo's run that finds the duplicates of the race.
 _SHOWN = "day1_monitoring"
 
 
@@ -37,8 +37,8 @@ def draw(archive: Archive, folder: Path, browser: Browser) -> Iterator[Path]:
     """Draw the first screen of a report and of the status page, light and dark; returns the files.
 
     Args:
-        archive: In a folder, its site built.
-        folder: Where the pictures go.
+        archive: An archive in a folder, with its site built.
+        folder: Folder for the pictures.
     """
     pages = {"report": _report(archive), "status": INDEX}
     for name, page in pages.items():
@@ -53,7 +53,7 @@ def draw(archive: Archive, folder: Path, browser: Browser) -> Iterator[Path]:
 
 
 def _report(archive: Archive) -> str:
-    """Of the newest run that failed, of the runbook that shows most; else of the newest run."""
+    """Return the report of the newest failed run, preferring the most illustrative runbook; else of the newest run."""
     wanted = (Selection(runbook=_SHOWN, verdict=Verdict.FAIL), Selection(verdict=Verdict.FAIL), Selection())
     found = (run for selection in wanted for run in selection.runs(archive) if isinstance(run, Run))
     return next(found).report

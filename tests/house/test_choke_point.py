@@ -1,7 +1,7 @@
-"""Every command and notebook that changes something for an operator passes the place that looks for approvals.
+"""Every command and notebook that changes something for an operator passes the function that checks approvals.
 
-By inspection, so that a new one cannot be forgotten: what changes things is found by what the ports say, and may be
-called by an `Action.apply` only, which `apply_plan` alone calls, after it has used up an approval.
+This inspects the code, so that no new command is forgotten. The ports define what changes something; only an
+`Action.apply` may call it, which only `apply_plan` calls, after consuming an approval.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from lib.ports.permissions import Permissions
 from lib.ports.scratch import ScratchDatasets
 from lib.ports.services import Services
 
-# What only looks; a new method of a port is taken for one that changes something until it stands here.
+# Read-only methods of ports; a new method counts as one that changes something until it is listed here.
 LOOK = {
     Warehouse: {"session", "query", "columns", "staging_tables", "columns_of", "totals"},
     Services: {"describe", "health", "variable"},
@@ -39,15 +39,15 @@ LOOK = {
         *("tables_expire_after_seconds", "has_jobs", "note_of", "new_warehouse", "delay", "run_script", "statements"),
     },
 }
-# Functions of the library that change rows, tables or fences when they are called.
+# Functions of the library that change rows, tables or fences.
 WRITERS = {"lib.consolidation.fence": "change_spec", "lib.consolidation.upkeep.cleanup": "drop_merged"} | {
     "lib.consolidation.upkeep.repair": "apply_repair",
     "lib.consolidation.upkeep.undo": "undo_repair",
     "lib.consolidation.upkeep.past_rows": "insert_as_they_are",
 }
-# The library that services use, adapters, the old calls for services that move to it, and what keeps runs.
+# The library for services, adapters, the old calls for migration, and the archive.
 BELOW = ("consolidation", "locking", "ports", "gcp", "embedded", "compat.py", "archive", "schedule", "site")
-# Who else may use them above them, and why that needs no approval.
+# Other code that may use them, and why that needs no approval.
 ELSEWHERE = {
     ("offer", "add"): "a plan that waits for a person",
     ("approve", "add"): "the approval itself",
@@ -58,7 +58,7 @@ ELSEWHERE = {
     ("write_first_batch", "create_table"): "`runbook init`: the table of a new project on this machine",
     ("write_first_batch", "insert_as_they_are"): "`runbook init`: the rows of that table",
 }
-# Every command that shows no plan, and why it needs no approval; a new one has to be put somewhere.
+# Every command without a plan, and why it needs no approval; a new command must be listed.
 WITHOUT_PLAN = {
     "looks": (
         *("list", "params", "runs list", "runs search", "runs show", "runs diff", "incident", "schedule list"),
@@ -83,7 +83,7 @@ WITHOUT_PLAN = {
     ),
     "approves": ("approve",),
 }
-# Commands that show a plan, and what of `lib.operations` or `lib.cli.changes` carries it out.
+# Commands that show a plan, and the function of `lib.operations` or `lib.cli.changes` that applies it.
 WITH_PLAN = {
     "repair apply": "apply_plan",
     "repair undo": "show_or_apply",
@@ -105,7 +105,7 @@ def leaves(group: click.Group, words: tuple[str, ...] = ()) -> Iterator[tuple[st
 
 
 def uses(tree: ast.AST, within: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str, str]]:
-    """Each attribute, called or not, and each function that is called: within what, of what, and its name."""
+    """Yield each attribute and each called function: where it is used, its object and its name."""
     for node in ast.iter_child_nodes(tree):
         inner = (*within, node.name) if isinstance(node, ast.FunctionDef | ast.ClassDef) else within
         if isinstance(node, ast.Attribute):
@@ -125,14 +125,14 @@ def notebooks() -> dict[str, ast.Module]:
 
 
 def trees() -> dict[str, ast.Module]:
-    """What operators start: notebooks, commands, and the steps of both, in whatever room."""
+    """Return the syntax trees of what operators start: notebooks, commands, and their steps in any room."""
     paths = [path.relative_to(ROOT) for path in (ROOT / "lib").rglob("*.py")]
     above = [path for path in paths if path.parts[1] not in BELOW]
     return {str(path): ast.parse((ROOT / path).read_text(encoding="utf-8")) for path in above} | notebooks()
 
 
 def changing_methods() -> set[str]:
-    """Public names of the ports, without those that only look."""
+    """Return the public methods of the ports that are not read-only."""
     return {
         name
         for port, looks in LOOK.items()
@@ -141,10 +141,10 @@ def changing_methods() -> set[str]:
     }
 
 
-def test_what_changes_something_is_called_by_an_action_alone() -> None:
+def test_only_actions_call_what_changes_something() -> None:
     names = changing_methods() | set(WRITERS.values())
     assert {"transact", "drop", "route_traffic", "grant", "force_release", "apply_repair"} <= names
-    # Sets, commands and files have methods of these names as well.
+    # Sets, commands and files have methods with these names, too.
     owners = {"add": {"approvals"}, "create": {"scratch"}, "remove": {"scratch", "found"}, "load": {"warehouse"}}
     owners |= {"delete": {"store"}, "renew": {"store"}, "set_variable": {"services"}}
     found = {
@@ -159,9 +159,9 @@ def test_what_changes_something_is_called_by_an_action_alone() -> None:
 
 
 def test_writers_of_the_library_are_known() -> None:
-    """A function that operators' code imports, and that changes something, has to be one of `WRITERS`.
+    """A function that changes something and is imported by operators' code must be in `WRITERS`.
 
-    Those of trials write to the dataset that a proof has made for itself.
+    Functions of trials write only to the proof's own dataset.
     """
     changing = changing_methods() - {"add", "remove", "create"}
     imported = {
@@ -181,7 +181,7 @@ def test_writers_of_the_library_are_known() -> None:
 
 
 def _changes(function: Any, changing: set[str], seen: set[Any]) -> bool:
-    """Whether it calls one of these methods, or a function of the library that does."""
+    """Return whether a function calls one of these methods, directly or through the library."""
     seen.add(function)
     tree = ast.parse(inspect.getsource(function))
     names = {(owner, name) for _, owner, name in uses(tree)}
@@ -191,8 +191,8 @@ def _changes(function: Any, changing: set[str], seen: set[Any]) -> bool:
     return any(inspect.isfunction(each) and each not in seen and _changes(each, changing, seen) for each in called)
 
 
-def test_an_action_is_applied_by_the_choke_point_alone() -> None:
-    """`apply_plan` uses the approval up, and only then comes to `apply`."""
+def test_only_the_choke_point_applies_actions() -> None:
+    """`apply_plan` consumes the approval before it calls `apply`."""
     applying = [
         (place, within)
         for place, tree in trees().items()
@@ -208,7 +208,7 @@ def test_an_action_is_applied_by_the_choke_point_alone() -> None:
     assert callers == {"apply_plan"}
 
 
-def test_every_command_is_known_and_those_with_a_plan_pass() -> None:
+def test_every_command_is_listed_and_those_with_a_plan_pass_the_choke_point() -> None:
     commands = dict(leaves(cli))
     with_plan = {name for name, command in commands.items() if any("--plan" in one.opts for one in command.params)}
     assert with_plan == set(WITH_PLAN)
@@ -218,8 +218,8 @@ def test_every_command_is_known_and_those_with_a_plan_pass() -> None:
         assert carries_out in {called for _, _, called in uses(ast.parse(inspect.getsource(callback)))}
 
 
-def test_every_notebook_with_a_plan_passes() -> None:
-    """Its parameters `plan` and `reason` go into a `Request`, whose one way to act is `carry_out`."""
+def test_every_notebook_with_a_plan_passes_the_choke_point() -> None:
+    """Its parameters `plan` and `reason` go into a `Request`, which acts only through `carry_out`."""
     found = {name: tree for name, tree in notebooks().items() if _takes_plan(tree)}
     assert len(found) == 5
     for name, tree in found.items():
@@ -248,8 +248,8 @@ def _is_handed(call: ast.Call) -> bool:
     return any(isinstance(each, ast.Name) and each.id == "plan" for each in given)
 
 
-def test_a_way_past_it_would_be_found() -> None:
-    """The inspection itself: a step that drops a table by the platform's warehouse is seen."""
+def test_a_bypass_would_be_found() -> None:
+    """Check the inspection itself: it finds a step that drops a table through the platform's warehouse."""
     tree = ast.parse("def tidy(scope):\n    away = scope.platform.warehouse.drop\n    away([1])\n")
     assert (("tidy",), "scope.platform.warehouse", "drop") in set(uses(tree))
     assert "drop" in changing_methods()

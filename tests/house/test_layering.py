@@ -1,4 +1,4 @@
-"""Who may import whom (CONTRIBUTING.md, "The map")."""
+"""Imports between packages (CONTRIBUTING.md, "The map")."""
 
 import subprocess
 import sys
@@ -23,22 +23,22 @@ def is_within(module: str, package: str) -> bool:
     return module == package or module.startswith(f"{package}.")
 
 
-def test_the_map_is_the_tree() -> None:
+def test_the_map_matches_the_tree() -> None:
     there = [path for package in CHECKED for path in (ROOT / package).iterdir() if path.name[0] not in "_."]
     modules = {module_of(path) for path in there if path.suffix == ".py" or any(path.glob("*.py"))}
     on_map = {module for row in rows() for module in row.modules}
     assert on_map - {"rehearsal"} == {module for module in modules if module.startswith("lib.")}
 
 
-def test_the_map_runs_downwards() -> None:
+def test_imports_run_downwards() -> None:
     on_map = [row.modules for row in rows()]
     for at, row in enumerate(rows()):
         below = {module for modules in on_map[at + 1 :] for module in modules}
         assert set(row.knows or ()) <= below, row
 
 
-def test_an_import_that_the_map_does_not_name_is_found(tmp_path: Path) -> None:
-    """The contracts would hold nothing if the table were not read, or lazy imports not seen."""
+def test_an_import_that_the_map_does_not_allow_is_found(tmp_path: Path) -> None:
+    """Otherwise the contracts would pass without reading the table or seeing lazy imports."""
     config = contracts()
     assert len(config.sections()) == 2 + len([module for row in rows() for module in row.modules])
     assert "lib.operations" in config["importlinter:contract:lib.words"]["forbidden_modules"].split()
@@ -60,7 +60,7 @@ def test_rooms_stay_small() -> None:
 
 
 def modules_loaded_by(code: str) -> list[str]:
-    """The slow modules that a new interpreter has loaded after the code."""
+    """Return the slow modules that a new interpreter has loaded after running the code."""
     report = "import sys; print(*sys.modules, sep='\\n')"
     result = subprocess.run(
         [sys.executable, "-c", f"{code}\n{report}"], cwd=ROOT, capture_output=True, text=True, check=True

@@ -1,4 +1,4 @@
-"""Set-up by make: what each target installs, once, and again only when it has to. A stub notes what uv is asked for."""
+"""Set-up by make: each target installs what it needs, once, and again only if needed. A stub records calls of uv."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DEMO = ["-r requirements.lock", "--no-deps -e ."]
 
 
 class Checkout:
-    """What set-up reads of a checkout, and commands that download nothing."""
+    """A checkout with the files that the set-up reads, and fake commands that download nothing."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.commands = folder / "checkout", folder / "bin"
@@ -48,7 +48,7 @@ class Checkout:
         return process.returncode, errors
 
     def installed(self) -> list[str]:
-        """What was installed since the last call."""
+        """Return what was installed since the last call."""
         calls = self.calls.read_text().splitlines() if self.calls.exists() else []
         self.calls.unlink(missing_ok=True)
         return [call.partition("--python .venv/bin/python ")[2] for call in calls]
@@ -59,7 +59,7 @@ def checkout(tmp_path: Path) -> Checkout:
     return Checkout(tmp_path)
 
 
-def test_each_target_adds_what_it_needs_and_does_so_once(checkout: Checkout) -> None:
+def test_each_target_adds_what_it_needs_once(checkout: Checkout) -> None:
     for target, installed in {
         ".venv/ready": DEMO,
         ".venv/ready-lab": ["-r requirements-lab.lock"],
@@ -71,7 +71,7 @@ def test_each_target_adds_what_it_needs_and_does_so_once(checkout: Checkout) -> 
     assert (checkout.make(".venv/ready-dev"), checkout.installed()) == ((0, ""), [*DEMO, "-r requirements-dev.lock"])
 
 
-def test_a_folder_that_was_moved_and_a_set_up_that_was_cut_short_begin_again(checkout: Checkout) -> None:
+def test_after_a_move_or_an_interruption_the_set_up_starts_again(checkout: Checkout) -> None:
     assert checkout.make(".venv/ready-dev")[0] == 0
     checkout.installed()
     checkout.folder = checkout.folder.rename(checkout.folder.with_name("moved"))
@@ -81,13 +81,13 @@ def test_a_folder_that_was_moved_and_a_set_up_that_was_cut_short_begin_again(che
     assert (checkout.make(".venv/ready"), checkout.installed()) == ((0, ""), DEMO)
 
 
-def test_two_at_once_set_up_once(checkout: Checkout) -> None:
+def test_two_concurrent_targets_set_up_once(checkout: Checkout) -> None:
     makes = [checkout.start(target) for target in (".venv/ready", ".venv/ready-dev")]
     assert [make.communicate()[1] for make in makes] == ["", ""]
     assert checkout.installed() == [*DEMO, "-r requirements-dev.lock"]
 
 
-def test_what_fails_says_why_and_is_not_taken_for_done(checkout: Checkout) -> None:
+def test_a_failed_set_up_shows_why_and_does_not_count_as_done(checkout: Checkout) -> None:
     checkout.command("uv", "#!/bin/sh\necho 'error: no route' >&2\nexit 1\n")
     code, errors = checkout.make(".venv/ready")
     assert (code, "error: no route" in errors, "by pip" in errors) == (2, True, True)

@@ -29,19 +29,19 @@ RUNBOOKS = {
     "consolidation_timeout",
 }
 MAX_CODE_LINES = 10
-# A parameter that may be left open needs it for its annotation.
+# Optional parameters need this import for their annotation.
 OPTIONAL = "from typing import Optional"
 STABLE_ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-# What Jupyter gives a new cell: eight hexadecimal digits, or a UUID.
+# Jupyter's ids for new cells: eight hexadecimal digits, or a UUID.
 RANDOM_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){0,3}(-[0-9a-f]{12})?")
 SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|MERGE|CREATE|DROP|ALTER)\s[^;]*\b(FROM|INTO|SET|TABLE)\b")
 LOGIC = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.Try, ast.For, ast.While)
 
 Notebook = nbformat.NotebookNode
 
-# Those in a folder are started by commands of their own.
+# Notebooks in a subfolder are started by their own commands.
 PATHS = sorted([*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "notebooks" / "commands").glob("*.ipynb")])
-# What `runbook new` writes.
+# The notebook written by `runbook new`.
 FRAME = json.dumps(frame.notebook("queue_depth", "Is the queue too deep?"))
 # It has a parameter of each type.
 HEALTHY = ROOT / "tests/runbooks/notebooks/healthy.ipynb"
@@ -63,7 +63,7 @@ def is_parameters(cell: Notebook) -> bool:
 
 
 def comments(source: str) -> dict[int, str]:
-    """The comment of each line that has one."""
+    """Return the comments by line."""
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     return {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
 
@@ -74,21 +74,21 @@ def strings(source: str) -> Iterator[str]:
             yield node.value
 
 
-def test_the_missions_runbooks_are_there() -> None:
+def test_the_missions_runbooks_exist() -> None:
     assert {path.stem for path in PATHS} >= RUNBOOKS
 
 
-def test_is_valid_and_of_the_format_that_keeps_cell_ids(notebook: Notebook) -> None:
+def test_is_valid_and_in_the_format_with_cell_ids(notebook: Notebook) -> None:
     nbformat.validate(notebook)
     assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
     assert notebook.metadata.kernelspec.name == "python3"
 
 
-def test_is_stored_without_results(notebook: Notebook) -> None:
+def test_is_stored_without_outputs(notebook: Notebook) -> None:
     assert [cell.id for cell in code_cells(notebook) if cell.outputs or cell.execution_count is not None] == []
 
 
-def test_cell_ids_say_what_the_cell_is(notebook: Notebook) -> None:
+def test_cell_ids_describe_the_cell(notebook: Notebook) -> None:
     ids = [cell.id for cell in notebook.cells]
     assert [name for name in ids if not STABLE_ID.fullmatch(name) or RANDOM_ID.fullmatch(name)] == []
     assert len(set(ids)) == len(ids)
@@ -134,7 +134,7 @@ def test_papermill_lists_each_parameter_as_we_do(path: Path) -> None:
     }
 
 
-def test_cells_are_short_and_hold_no_logic(notebook: Notebook) -> None:
+def test_cells_are_short_and_have_no_logic(notebook: Notebook) -> None:
     for cell in code_cells(notebook):
         lines = [line for line in cell.source.splitlines() if line.strip() and not line.lstrip().startswith("#")]
         assert 0 < len(lines) <= MAX_CODE_LINES, cell.id
@@ -142,7 +142,7 @@ def test_cells_are_short_and_hold_no_logic(notebook: Notebook) -> None:
         assert [ast.unparse(node) for node in logic] == [], cell.id
 
 
-def test_cells_hold_no_sql(notebook: Notebook) -> None:
+def test_cells_have_no_sql(notebook: Notebook) -> None:
     assert [cell.id for cell in code_cells(notebook) if any(map(SQL.search, strings(cell.source)))] == []
 
 
@@ -160,7 +160,7 @@ def test_ends_in_the_verdict_of_all_its_steps(notebook: Notebook) -> None:
     assert code_cells(notebook)[-1].source == "scope.verdict()"
 
 
-def test_prose_comes_before_each_code_cell_but_the_form_of_the_parameters(notebook: Notebook) -> None:
+def test_prose_precedes_each_code_cell_except_the_form(notebook: Notebook) -> None:
     pairs = pairwise(notebook.cells)
     without = [(before.id, cell.id) for before, cell in pairs if {before.cell_type, cell.cell_type} == {"code"}]
     assert without in ([], [("parameters", "form")])

@@ -1,4 +1,4 @@
-"""Every adapter that a platform hands out goes through the conformance suite of its port."""
+"""Every adapter of a platform passes the conformance suite of its port."""
 
 import ast
 import inspect
@@ -28,7 +28,7 @@ PORTS = {name for name, member in vars(Adapters).items() if isinstance(member, p
 
 
 def names_beside(suite: str) -> set[str]:
-    """Every name that is used in a test file with a class that is the suite or extends it."""
+    """Return the names used in test files that have the suite or a class that extends it."""
     texts = (path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py"))
     trees = [ast.parse(text) for text in texts if suite in text]
     classes = [(tree, node) for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)]
@@ -37,7 +37,7 @@ def names_beside(suite: str) -> set[str]:
 
 
 @pytest.mark.parametrize("port", sorted(PORTS - {"warehouse", "query_costs", "principal", "other_lock_stores"}))
-def test_every_adapter_of_a_port_goes_through_its_suite(port: str) -> None:
+def test_every_adapter_passes_the_suite_of_its_port(port: str) -> None:
     handed_out = [inspect.getattr_static(platform, port) for platform in (EmbeddedAdapters, GoogleAdapters)]
     makers = [getattr(member, "func", None) or member.fget for member in handed_out]
     assert {maker.__annotations__["return"] for maker in makers} <= names_beside(SUITES[port])

@@ -1,4 +1,4 @@
-"""Every question of the runbooks says what a bad answer affects, and whether it can wait."""
+"""Every question of the runbooks has what a bad answer affects, and whether it can wait."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 from lib.places import ROOT
 
-# What a warehouse does in a trial is nobody's incident: a claim says beside its question why it matters.
+# A trial's result is not an incident; its claim has the reason why it matters.
 CLAIMS = "proving/claims.py"
 
 
 def questions() -> Iterator[tuple[str, dict[str, str]]]:
-    """File and line of each question of `lib.operations`, and its keyword arguments as source."""
+    """Yield file and line of each question in `lib.operations`, with the source of its keyword arguments."""
     operations = ROOT / "lib" / "operations"
     for path in sorted(operations.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -21,7 +21,7 @@ def questions() -> Iterator[tuple[str, dict[str, str]]]:
                 yield f"{path.relative_to(operations)}:{node.lineno}", given
 
 
-def test_every_question_says_what_a_bad_answer_affects_and_whether_it_can_wait() -> None:
+def test_every_question_has_affects_and_can_wait() -> None:
     found = [(place, given) for place, given in questions() if not place.startswith(CLAIMS)]
     assert len(found) > 50
     assert [place for place, given in found if {"affects", "can_wait"} - given.keys()] == []

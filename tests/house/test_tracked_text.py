@@ -1,4 +1,4 @@
-"""Nothing in the project ties it to one machine or to one package registry."""
+"""Nothing in the project depends on one machine or one package registry."""
 
 import os
 import re
@@ -12,7 +12,7 @@ NOT_OURS = {
     ".ipynb_checkpoints", "__pycache__", "outputs", "dist",
 }  # fmt: skip
 
-# Spelled in pieces, or this file would be the first offence.
+# Split, so that this file does not match itself.
 REGISTRY_HOSTS = (
     ("pypi", "org"),
     ("python" + "hosted", "org"),
@@ -47,7 +47,7 @@ def test_no_registry_host_and_no_machine_path() -> None:
     assert offences == []
 
 
-def test_the_search_finds_what_it_looks_for() -> None:
+def test_the_search_finds_its_targets() -> None:
     for host in REGISTRY_HOSTS:
         assert OFFENCE.search(f"https://files.{'.'.join(host)}/simple")
     for folder in MACHINE_FOLDERS:

@@ -1,9 +1,9 @@
 """CONTRIBUTING.md's map as contracts of imports: `make check` runs this file.
 
-Each row of the map is a contract: it forbids its modules every import of ours that its column
-"knows" does not name, inside functions too (imports for type hints alone are free). Below a
-package, and among its files, no imports may run in a circle. An arrow that has to run upwards
-stands in the list after the map, with its reason.
+Each row of the map is a contract: its modules must not import anything of ours that its column
+"knows" does not name, also inside functions (imports only for type hints are free). Below a
+package, and among its files, imports must not form a cycle. A necessary upward import
+is in the list after the map, with its reason.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Row:
     """A row of the map.
 
     Attributes:
-        modules: What it is about, such as ``lib.words``.
-        knows: What those may import; None: all rows below.
+        modules: The modules of the row, such as ``lib.words``.
+        knows: What they may import; None: all rows below.
     """
 
     modules: tuple[str, ...]
@@ -41,7 +41,7 @@ class Row:
 
 
 def rows() -> list[Row]:
-    """The rows of what is checked, from the top down."""
+    """Return the checked rows, from the top down."""
     found = []
     for match in _ROW.finditer(_section()):
         modules = tuple(_module(path) for path in _CODE.findall(match["folders"]))
@@ -52,12 +52,12 @@ def rows() -> list[Row]:
 
 
 def upwards() -> list[str]:
-    """Arrows that run upwards, as import-linter writes them."""
+    """Return the allowed upward imports in import-linter's format."""
     return [match["arrow"] for match in _UPWARDS.finditer(_section())]
 
 
 def contracts() -> ConfigParser:
-    """The map as import-linter's settings."""
+    """Return the map as settings for import-linter."""
     config = ConfigParser(interpolation=None)
     config["importlinter"] = {"root_packages": _lines(CHECKED), "exclude_type_checking_imports": "true"}
     ours = [module for row in rows() for module in row.modules]
@@ -95,7 +95,7 @@ def _section() -> str:
 
 
 def _module(path: str) -> str:
-    """``lib/words/`` is ``lib.words``, ``lib/errors.py`` is ``lib.errors``."""
+    """Return the module of a path: ``lib/words/`` is ``lib.words``, ``lib/errors.py`` is ``lib.errors``."""
     return path.removesuffix(".py").strip("/").replace("/", ".")
 
 
@@ -104,7 +104,7 @@ def _lines(values: Iterable[str]) -> str:
 
 
 def main() -> int:
-    """Check the imports. Returns 0 when they hold."""
+    """Check the imports and return 0 if they conform to the map."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "contracts.ini")
         with path.open("w", encoding="utf-8") as file:

@@ -30,7 +30,7 @@ def test_the_code_takes_the_words_that_the_notebook_names_and_no_other(platform:
         try:
             parameter.value(word)
         except UserError:
-            with pytest.raises(UserError, match=f"^{name}=.* is not a choice; write .*; nothing was changed$"):
+            with pytest.raises(UserError, match=f"^{name}=.* is not valid; use .*; nothing was changed$"):
                 ask(platform, word)
         else:
             ask(platform, word)

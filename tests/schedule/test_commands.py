@@ -88,7 +88,7 @@ def test_a_schedule_that_does_not_fit_is_one_line(
     result = call(*words)
     assert result.exit_code == 2
     [line] = result.stderr.splitlines()
-    assert line.endswith("entries.watch: there is no runbook 'no_such'. Known are: " + line.split("Known are: ")[1])
+    assert line.endswith("entries.watch: there is no runbook 'no_such'. Known: " + line.split("Known: ")[1])
     assert not (tmp_path / "outputs").exists()
 
 

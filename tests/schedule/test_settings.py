@@ -111,7 +111,7 @@ def test_entries_of_several_environments_share_a_schedule(
     assert write_schedule({"first": HOURLY}).entries["first"].environment == "shop"  # there is no other
 
     (environments / "mall.yaml").write_text(shipped)
-    with pytest.raises(UserError, match=r"entries\.first: there is no environment 'local'. Known are: mall, shop"):
+    with pytest.raises(UserError, match=r"entries\.first: there is no environment 'local'. Known: mall, shop"):
         write_schedule({"first": HOURLY})
     schedule = write_schedule({"first": HOURLY, "second": {**HOURLY, "environment": "mall"}}, environment="shop")
     assert [*schedule.of("mall").entries] == ["second"]

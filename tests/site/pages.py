@@ -1,4 +1,4 @@
-"""What the pages of a site say."""
+"""The text of a site's pages."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tests.site.runs import START
 
 
 def text_of(archive: Archive, name: str = "index.html") -> str:
-    """The words of a page, as it lies there."""
+    """Return the text of an existing page."""
     markup = archive.store.read(name).decode()
     return " ".join(unescape(re.sub("<[^>]*>", " ", markup)).split())
 
 
 def built(archive: Archive, name: str = "index.html", now: datetime = START) -> str:
-    """The words of a page of the site, built anew."""
+    """Rebuild the site and return the text of a page."""
     build_site(archive, now=now)
     return text_of(archive, name)

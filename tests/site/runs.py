@@ -1,4 +1,4 @@
-"""Runs as an archive holds them, without running anything: ordinary nights, and hostile text in every place."""
+"""Archived runs without running anything: ordinary nights, and hostile text everywhere."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ HOSTILE = (
     "{{ 7 * 7 }}{% raw %} &amp;#60; %3Cb%3E",
     "🏀 " + "A" * 400,
 )
-# What a folder may be named, though no runbook is.
+# Valid names of folders that are not valid names of runbooks.
 HOSTILE_RUNBOOKS = ("<img src=x onerror=alert(1)>", "a'b\"c&d#e?f%2e;g h", "_\u202e🏀")
 
 
@@ -57,7 +57,7 @@ def record(
     changed: tuple[Change, ...] = (),
     timezone: str = "America/New_York",
 ) -> RunRecord:
-    """A run that ended after 4.2 s; still going when its status is RUNNING, then somewhere else."""
+    """Return a run that ended after 4.2 s; with status RUNNING, it still runs on another machine."""
     begun = RunRecord(
         run_id="",
         runbook=runbook,
@@ -83,12 +83,12 @@ def record(
 
 
 def archive_run(archive: Archive, run: RunRecord) -> str:
-    """Put it there; returns its place."""
+    """Archive a run and return its place."""
     return archive.begin(run).place
 
 
 def many_runs(count: int, seed: int = 0) -> Iterator[RunRecord]:
-    """That many, the newest at `START`, mostly good, with hostile text in one of ten."""
+    """Archive this many runs, the newest at `START`, mostly PASS, one in ten with hostile text."""
     random = Random(seed)
     for number in range(count):
         at = START - timedelta(minutes=53 * number)

@@ -1,4 +1,4 @@
-"""A schedule that somebody has begun to run."""
+"""A schedule that has started to run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ entries:
 def begin_hourly_schedule(
     archive: Archive, folder: Path, since: datetime, patch: pytest.MonkeyPatch, settings: str = ""
 ) -> None:
-    """An entry, ``hourly_watch``, whose runs are expected after that moment."""
+    """Write a schedule entry, ``hourly_watch``, whose runs are expected after a time."""
     path = folder / "schedule.yaml"
     path.write_text(_SCHEDULE.format(settings=settings), encoding="utf-8")
     patch.setenv("RUNBOOK_SCHEDULE", str(path))

@@ -1,4 +1,4 @@
-"""`runbook site serve` as a process, for the length of a ``with`` block."""
+"""`runbook site serve` as a process during a ``with`` block."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 @contextmanager
 def serving(outputs: str, *options: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """The process and its port."""
+    """Yield the server's process and port."""
     command = [sys.executable, "-m", "lib.cli", "site", "serve", "--port", "0", *options]
     with subprocess.Popen(
         command,

@@ -1,4 +1,4 @@
-"""A site in a bucket of Google Cloud: browsers are told that its pages are pages, and to look for newer ones."""
+"""A site in a Google Cloud bucket: pages have their content types, and browsers check for newer versions."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ KINDS = {
 }
 
 
-def test_bucket_is_told_what_its_files_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bucket_gets_the_content_type_of_each_file(monkeypatch: pytest.MonkeyPatch) -> None:
     uploaded: dict[str, dict[str, Any]] = {}
 
     class Storage(BaseHTTPRequestHandler):
-        """Of Cloud Storage's JSON API, the upload in one request."""
+        """Emulates the one-request upload of Cloud Storage's JSON API."""
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
@@ -48,7 +48,7 @@ def test_bucket_is_told_what_its_files_are(monkeypatch: pytest.MonkeyPatch) -> N
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{server.server_port}")
-    GCSFileSystem.clear_instance_cache()  # it takes the address of the first time
+    GCSFileSystem.clear_instance_cache()  # cached instances keep their first address
     try:
         store = open_store("gs://bucket/outputs")
         for name in KINDS:

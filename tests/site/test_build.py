@@ -1,4 +1,4 @@
-"""The site of an archive: what it says, and that building it bit by bit comes to the same."""
+"""The site of an archive: its content, and that incremental builds have the same result."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def files_of(archive: Archive) -> dict[str, bytes]:
     return {name: archive.store.read(name) for name in names}
 
 
-def test_empty_archive_has_a_site(archive: Archive) -> None:
+def test_an_empty_archive_has_a_site(archive: Archive) -> None:
     assert "No runs yet" in built(archive)
     assert "No runs yet" in text_of(archive, "_site/runs.html")
 
 
-def test_status_is_the_worst_of_the_newest_and_says_what_to_do(archive: Archive) -> None:
+def test_the_status_is_the_worst_of_the_newest_with_its_next_step(archive: Archive) -> None:
     archive_run(archive, record(Verdict.FAIL, headline="24 keys twice", started_at=START - HOUR))
     archive_run(archive, record(Verdict.PASS, headline="none twice"))
     archive_run(archive, record(Verdict.WARN, runbook="deploy_verify", headline="one is old", next_step="Deploy it"))
@@ -59,7 +59,7 @@ def test_status_is_the_worst_of_the_newest_and_says_what_to_do(archive: Archive)
     assert recent.index("none twice") < recent.index("24 keys twice")
 
 
-def test_environment_is_healthy_only_when_the_newest_of_each_passed(archive: Archive) -> None:
+def test_an_environment_is_healthy_only_if_the_newest_of_each_passed(archive: Archive) -> None:
     archive_run(archive, record(Verdict.PASS))
     archive_run(archive, record(Verdict.PASS, runbook="deploy_verify"))
     assert "PASS local 2 of 2 passed Healthy" in built(archive)
@@ -70,7 +70,7 @@ def test_environment_is_healthy_only_when_the_newest_of_each_passed(archive: Arc
     assert "Next Run it again: runbook runs rerun 2026112" in page
 
 
-def test_environments_stand_worst_first_and_those_that_are_well_fold_into_a_line(archive: Archive) -> None:
+def test_environments_are_worst_first_and_healthy_ones_are_collapsed(archive: Archive) -> None:
     for environment in ("canary", "production", "staging"):
         verdict = Verdict.FAIL if environment == "production" else Verdict.PASS
         archive_run(archive, record(verdict, environment=environment, headline="24 keys twice"))
@@ -106,12 +106,12 @@ def test_a_refused_run_does_not_hide_what_was_found_last(archive: Archive) -> No
     assert "names no lock" in recent
 
 
-def test_running_and_lost_runs_are_shown_as_such_and_seen_again_each_time(archive: Archive) -> None:
+def test_running_and_lost_runs_are_shown_as_such_and_read_again_each_time(archive: Archive) -> None:
     archive_run(archive, record(Verdict.PASS, started_at=START - HOUR))
     archive_run(archive, record(status=RunStatus.RUNNING, runbook="deploy_verify"))
     running = archive.begin(record(status=RunStatus.RUNNING, started_at=START + timedelta(days=36_500)))
     page = built(archive)
-    assert "another one is running" in page
+    assert "A newer run is in progress" in page
     assert "abandoned Killed or lost" in page
     archive.write_record(type(running)(running.place, record(Verdict.FAIL, headline="it found something")))
     assert "it found something" in built(archive)
@@ -147,7 +147,7 @@ def test_hostile_text_is_inert_on_every_page(archive: Archive) -> None:
         assert all(not value.startswith("/") for value in addresses), name
 
 
-def test_a_runs_figures_are_followed_over_time(archive: Archive) -> None:
+def test_figures_of_runs_are_plotted_over_time(archive: Archive) -> None:
     for number in range(3):
         evidence = {
             "2026-11-24": Quantity(number, "duplicate keys"),
@@ -168,7 +168,7 @@ def test_a_runs_figures_are_followed_over_time(archive: Archive) -> None:
     assert "<dt>Took</dt><dd>4.2 s</dd>" in html, "what never changed needs no drawing"
 
 
-def test_status_says_since_when_whom_and_whether_it_can_wait(archive: Archive) -> None:
+def test_the_status_has_since_when_whom_it_affects_and_whether_it_can_wait(archive: Archive) -> None:
     question = Question("locks", "Locks", affects="batches of <the date>", can_wait="until the next batch")
     found = {"local": question.fails("1 stuck", since=START - HOUR), "production": question.passes("none held")}
     for environment, check in found.items():
@@ -209,7 +209,7 @@ def test_deploys_and_changes_are_marked_on_the_figures_of_their_environment(arch
     assert (first, last) == (Frame.LEFT, Frame.RIGHT)
 
 
-def test_closed_as_abandoned_is_read_again_since_its_runner_may_have_slept(archive: Archive) -> None:
+def test_a_run_closed_as_abandoned_is_read_again(archive: Archive) -> None:
     run = archive.begin(record(status=RunStatus.RUNNING))
     observed = archive.read(run.place)
     assert isinstance(observed, Run)
@@ -220,7 +220,7 @@ def test_closed_as_abandoned_is_read_again_since_its_runner_may_have_slept(archi
 
 
 @pytest.mark.parametrize("fresh", [True, False])
-def test_pages_of_runs_that_are_gone_go_too_when_nobody_knows_of_them(archive: Archive, fresh: bool) -> None:
+def test_a_fresh_build_deletes_pages_of_removed_runs(archive: Archive, fresh: bool) -> None:
     months_ago = record(runbook="deploy_verify", headline="of old", started_at=START - timedelta(days=90))
     place = archive_run(archive, months_ago)
     archive_run(archive, record())
@@ -249,7 +249,7 @@ RUNS = st.lists(
 
 @settings(max_examples=25)
 @given(st.lists(st.tuples(RUNS, st.integers(0, 3)), min_size=1, max_size=4))
-def test_site_built_bit_by_bit_is_the_one_built_at_once(steps: list[tuple[Sequence, int]]) -> None:  # type: ignore[type-arg]
+def test_an_incremental_build_equals_a_fresh_one(steps: list[tuple[Sequence, int]]) -> None:  # type: ignore[type-arg]
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr("lib.site.groups._RUNS_IN_SHARD", 3)
         patch.setattr("lib.site.groups._RUNS_IN_HISTORY", 2)
@@ -265,7 +265,7 @@ def test_site_built_bit_by_bit_is_the_one_built_at_once(steps: list[tuple[Sequen
         assert files_of(archive) == bit_by_bit
 
 
-def test_runs_that_end_at_once_do_not_lose_each_other(archive: Archive) -> None:
+def test_runs_that_end_at_the_same_time_do_not_lose_each_other(archive: Archive) -> None:
     runs = list(many_runs(24, seed=7))
 
     def work(mine: list) -> None:  # type: ignore[type-arg]
@@ -283,7 +283,7 @@ def test_runs_that_end_at_once_do_not_lose_each_other(archive: Archive) -> None:
     assert together == files_of(archive)
 
 
-def test_command_builds_the_site_or_says_why_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_builds_the_site_or_shows_why_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RUNBOOK_OUTPUTS", str(tmp_path / "outputs"))
     archive_run(Archive(), record())
     for words in (["site", "build"], ["site", "build", "--fresh"]):
@@ -296,7 +296,7 @@ def test_command_builds_the_site_or_says_why_not(tmp_path: Path, monkeypatch: py
     assert result.stderr.count("\n") == 1
 
 
-def test_bucket_has_the_same_site_as_a_folder(archive: Archive) -> None:
+def test_a_bucket_has_the_same_site_as_a_folder(archive: Archive) -> None:
     bucket = Archive(f"memory://{archive.address.strip('/').replace('/', '-')}")
     for run in many_runs(5):
         place = archive_run(archive, run)
@@ -305,5 +305,5 @@ def test_bucket_has_the_same_site_as_a_folder(archive: Archive) -> None:
         build_site(one, now=START)
     in_folder, in_bucket = files_of(archive), files_of(bucket)
     assert in_folder.keys() == in_bucket.keys()
-    # A feed's id is its own.
+    # Only the feed's id differs.
     assert {name for name in in_folder if in_folder[name] != in_bucket[name]} == {"_site/feed.xml"}

@@ -1,4 +1,4 @@
-"""What runs changed, wherever the site shows it: with its undo, which by itself changes nothing."""
+"""Changes by runs on the site, each with its undo, which changes nothing by itself."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def archive(tmp_path: Path) -> Archive:
 
 
 def copied(archive: Archive, page: str) -> list[str]:
-    """What the buttons of a page copy."""
+    """Return the texts that a page's buttons copy."""
     attributes = Page(archive.store.read(page).decode()).attributes
     return [value for name, value in attributes if name == "data-copy"]
 
 
-def test_lists_tell_runs_apart(archive: Archive) -> None:
+def test_lists_distinguish_runs(archive: Archive) -> None:
     run = record(parameters={"game_date": "yesterday", "hours": 24, "repair": "apply"}, changed=(REPAIR, RELEASE))
     archive_run(archive, replace(run, given=("game_date", "repair")))
     page = built(archive)
     recent = page.split("Recent runs", maxsplit=1)[1]
     assert "day1_monitoring local 2026-11-23 · repair=apply" in recent
-    assert "CHANGED 15 rows removed · undo It shows its plan first: Copy" in recent
+    assert "CHANGED 15 rows removed · undo The command shows its plan first: Copy" in recent
     assert "CHANGED 1 lock released · no undo none is needed" in recent
     assert "2026-11-24 14:00:00 EST operator" in recent
     for name in ("index.html", "_site/runs.html", "_site/runs/2026-11-1.html", "_site/changes.html"):
@@ -48,7 +48,7 @@ def test_lists_tell_runs_apart(archive: Archive) -> None:
     assert UNDO in archive.store.read("_site/runs/2026-11-1.js").decode()
 
 
-def test_audit_page_has_every_change_of_each_environment(archive: Archive) -> None:
+def test_the_audit_page_has_every_change_of_each_environment(archive: Archive) -> None:
     assert "No run has changed anything." in built(archive, "_site/changes.html")
     for number in range(205):
         change = replace(REPAIR, what=f"{number} rows removed")
@@ -58,14 +58,14 @@ def test_audit_page_has_every_change_of_each_environment(archive: Archive) -> No
     assert page.index("local 205 changes") < page.index("0 rows removed") < page.index("49 rows removed")
     assert "50 rows removed" not in page
     assert page.index("production 1 change") < page.index("1 lock released forced release of 2026-11-24 · production")
-    assert "the race left them ana Undo It shows its plan first" in page
+    assert "the race left them ana Undo The command shows its plan first" in page
     parts = {name: text_of(archive, name) for name in archive.store.names("_site/changes")}
     assert sorted(parts) == [f"_site/changes/{part}.html" for part in ("local/1", "local/2", "production/1")]
     assert "Newer" in parts["_site/changes/local/1.html"]
     assert all(
         any(f" {number} rows removed" in part for part in parts.values()) for number in range(205)
     )  # fmt: skip
-    assert "All of them: part 2 part 1" in page
+    assert "All changes: part 2 part 1" in page
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_audit_page_has_every_change_of_each_environment(archive: Archive) -> No
         "none is needed: runbook consolidate --batch x",
     ],
 )
-def test_nothing_that_changes_something_is_copied(archive: Archive, undo: str) -> None:
+def test_commands_that_change_something_cannot_be_copied(archive: Archive, undo: str) -> None:
     archive_run(archive, record(Verdict.FAIL, changed=(replace(REPAIR, undo=undo),), next_step=f"Now: {undo}"))
     page = built(archive)
     assert "CHANGED 15 rows removed · no undo" in page
@@ -104,13 +104,13 @@ def test_nothing_that_changes_something_is_copied(archive: Archive, undo: str) -
         "broken off": (record(changed=(replace(REPAIR, is_certain=False),)), True),
     }.values(),
 )
-def test_what_is_not_known_to_have_been_made_is_said(archive: Archive, run: RunRecord, may_have_changed: bool) -> None:
+def test_an_uncertain_change_is_shown_as_such(archive: Archive, run: RunRecord, may_have_changed: bool) -> None:
     archive_run(archive, run)
     assert ("CHANGED?" in built(archive)) == may_have_changed
     assert ("CHANGED?" in text_of(archive, "_site/changes.html")) == may_have_changed
 
 
-def test_feed_marks_runs_that_changed_something(archive: Archive) -> None:
+def test_the_feed_marks_runs_that_changed_something(archive: Archive) -> None:
     archive_run(archive, record(changed=(REPAIR,)))
     archive_run(archive, record(started_at=START - HOUR))
     built(archive)

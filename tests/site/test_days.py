@@ -1,4 +1,4 @@
-"""The strip of a runbook: 30 days as its operators count them, each with the worst that was found on it."""
+"""The strip of a runbook: 30 days in its operators' time zone, each with its worst verdict."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MISTYPED = RunError("step-3", "UserError", "names no lock", UserError.exit_code)
 
 
 def strip_of(archive: Archive, now: datetime = START) -> tuple[list[str], str]:
-    """The tooltips of the only runbook's days, and what stands there for people who do not see them."""
+    """Return the tooltips of the only runbook's days, and the text for people who cannot see the strip."""
     build_site(archive, now=now)
     [svg] = re.findall(r'<td class="days">.*?</td>', archive.store.read("index.html").decode())
     return re.findall("<title>(.*?)</title>", svg), re.findall('aria-label="(.*?)"', svg)[0]
@@ -33,27 +33,27 @@ def strip_of(archive: Archive, now: datetime = START) -> tuple[list[str], str]:
 @pytest.mark.parametrize(
     ("runs", "shown"),
     {
-        "the evening in New York": ([record(started_at=LATE)], ["2026-11-23 · PASS in 1 run"]),
-        "noon in Tokyo": ([record(started_at=LATE, timezone="Asia/Tokyo")], ["2026-11-24 · PASS in 1 run"]),
+        "the evening in New York": ([record(started_at=LATE)], ["2026-11-23 · PASS (1 run)"]),
+        "noon in Tokyo": ([record(started_at=LATE, timezone="Asia/Tokyo")], ["2026-11-24 · PASS (1 run)"]),
         "the worst of a day": (
             [record(verdict, started_at=START - DAY + number * timedelta(hours=1)) for number, verdict in enumerate(
                 [Verdict.WARN, Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS]
             )],
-            ["2026-11-23 · FAIL in 4 runs"],
+            ["2026-11-23 · FAIL (worst of 4 runs)"],
         ),
         "what tells nothing of how things are": (
             [record(), record(status=RunStatus.FAILED, error=MISTYPED)],
-            ["2026-11-24 · PASS in 1 run"],
+            ["2026-11-24 · PASS (1 run)"],
         ),
         "the first day and the one before": (
             [record(started_at=START - 29 * DAY), record(started_at=START - 30 * DAY)],
-            ["2026-10-26 · PASS in 1 run"],
+            ["2026-10-26 · PASS (1 run)"],
         ),
         "a deploy, marked by the day of its operators": (
             [replace(record(), checks=(DEPLOYED.passes("both"),))],
-            ["2026-11-20 · no run · Deploy of worker, 2026-11-20 23:30:00 EST", "2026-11-24 · PASS in 1 run"],
+            ["2026-11-20 · no run · Deploy of worker, 2026-11-20 23:30:00 EST", "2026-11-24 · PASS (1 run)"],
         ),
-        "a change": ([record(changed=(REPAIR,))], ["2026-11-24 · PASS in 1 run · 15 rows removed"]),
+        "a change": ([record(changed=(REPAIR,))], ["2026-11-24 · PASS (1 run) · 15 rows removed"]),
     }.values(),
 )  # fmt: skip
 def test_each_day_shows_its_worst_verdict(tmp_path: Path, runs: list[RunRecord], shown: list[str]) -> None:
@@ -66,7 +66,7 @@ def test_each_day_shows_its_worst_verdict(tmp_path: Path, runs: list[RunRecord],
     assert [day[:10] for day in days] == sorted(day[:10] for day in days)
 
 
-def test_strip_is_whole_without_being_seen(tmp_path: Path) -> None:
+def test_the_strip_is_described_for_people_who_cannot_see_it(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
     for ago, verdict in ((0, Verdict.PASS), (1, Verdict.FAIL), (3, Verdict.FAIL), (4, Verdict.WARN)):
         archive_run(archive, record(verdict, started_at=START - ago * DAY, changed=(REPAIR,) if ago == 1 else ()))

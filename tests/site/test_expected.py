@@ -1,4 +1,4 @@
-"""What the schedule leads to expect: no page is green for want of a run."""
+"""Runs expected by the schedule: no page is green because a run is missing."""
 
 from __future__ import annotations
 
@@ -41,25 +41,25 @@ def expected_at(archive: Archive) -> str:
     return html.partition('data-expected-at="')[2].partition('"')[0]
 
 
-def test_missed_runs_are_said_once_an_entry_and_the_environment_is_not_healthy(
+def test_missed_runs_are_shown_once_per_entry_and_the_environment_is_not_healthy(
     archive: Archive, begin: Callable[..., Entry]
 ) -> None:
     begin(START - 4 * HOUR)
     page = built(archive)
     assert (
         "UNKNOWN local 1 of 1 passed day1_monitoring should have run at 2026-11-24 12:00:00 EST and did not "
-        "no scheduler has looked at it since; 1 earlier run was missed too Next Check"
+        "no scheduler has looked at it since; 1 earlier run was also missed Next Check"
     ) in page
     archive_run(archive, record(Verdict.FAIL, runbook="deploy_verify", headline="one is old"))
     page = built(archive)
     assert "FAIL local 1 of 2 passed one is old" in page
     assert (
         "MISSED Overdue: day1_monitoring (hourly_watch) was planned for 2026-11-24 12:00:00 EST and has not run: "
-        "no scheduler has looked at it since; 1 earlier run was missed too"
+        "no scheduler has looked at it since; 1 earlier run was also missed"
     ) in page
 
 
-def test_paused_entry_is_not_green_though_a_later_run_passed(archive: Archive, begin: Callable[..., Entry]) -> None:
+def test_a_paused_entry_is_not_green_even_if_a_later_run_passed(archive: Archive, begin: Callable[..., Entry]) -> None:
     entry = begin(START - 30 * HOUR, "on_failure: pause")
     ledger = Ledger(archive.store)
     failed = Occurrence.of(entry, START - 29 * HOUR, State.CLAIMED, START - 29 * HOUR)
@@ -74,16 +74,16 @@ def test_paused_entry_is_not_green_though_a_later_run_passed(archive: Archive, b
     assert expected_at(archive) == ""
 
 
-def test_overdue_run_that_may_still_begin_is_waited_for(archive: Archive, begin: Callable[..., Entry]) -> None:
+def test_an_overdue_run_that_may_still_start_is_waited_for(archive: Archive, begin: Callable[..., Entry]) -> None:
     entry = begin(START - HOUR / 2, "catch_up_seconds: 21600")
     later = START + HOUR / 2
     page = built(archive, now=later)
     assert expected_at(archive) == "2026-11-24T19:00:00Z"
-    assert "As of 14:30 EST · a firing is due since 14:00 EST" in page
+    assert "As of 14:30 EST · a run has been due since 14:00 EST" in page
     Ledger(archive.store).claim(Occurrence.of(entry, START, State.CLAIMED, later))
     page = built(archive, now=later)
     assert expected_at(archive) == "2026-11-24T20:00:00Z"
-    assert "As of 14:30 EST · next firing 15:00 EST" in page
+    assert "As of 14:30 EST · next run due 15:00 EST" in page
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_overdue_run_that_may_still_begin_is_waited_for(archive: Archive, begin:
         ("entries: {other: {runbook: day1_monitoring, cron: '0 * * * *'}}", "it is not the one here"),
     ],
 )
-def test_schedule_that_cannot_be_known_leaves_nothing_green(
+def test_an_unreadable_schedule_leaves_nothing_green(
     archive: Archive, begin: Callable[..., Entry], tmp_path: Path, schedule: str, reason: str
 ) -> None:
     begin(START - HOUR / 2)
@@ -101,5 +101,5 @@ def test_schedule_that_cannot_be_known_leaves_nothing_green(
     (tmp_path / "schedule.yaml").write_text(schedule, encoding="utf-8")
     page = built(archive)
     assert page.startswith("UNKNOWN · ")
-    assert "UNKNOWN local 1 of 1 passed Whether runs are missing is not known" in page
+    assert "UNKNOWN local 1 of 1 passed Missed runs cannot be determined" in page
     assert reason in page

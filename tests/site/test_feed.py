@@ -23,13 +23,13 @@ def feed_of(archive: Archive) -> ElementTree.Element:
 
 
 def words(element: ElementTree.Element, name: str) -> str:
-    """The text of the one child of that name."""
+    """Return the text of the only child with this name."""
     (child,) = element.findall(f"{ATOM}{name}")
     assert child.text
     return child.text
 
 
-def test_feed_tells_of_the_newest_runs_that_ended(tmp_path: Path) -> None:
+def test_the_feed_has_the_newest_runs_that_ended(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
     assert feed_of(archive).findall(f"{ATOM}entry") == []
     for run in many_runs(60):

@@ -1,4 +1,4 @@
-"""`runbook site serve`, over a real socket: the archive's files, and nothing to anybody else."""
+"""`runbook site serve` over a real socket: it serves only the archive's files, and only to this machine."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.site.serving import serving
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An archive with a secret beside it, and links that lead there."""
+    """An archive with a secret next to it, and links to the secret."""
     home = tmp_path_factory.mktemp("home")
     (home / "secret.html").write_text("the secret")
     folder = home / "outputs"
@@ -46,7 +46,7 @@ def port(folder: Path) -> Iterator[int]:
 
 
 def answer(port: int, target: str, method: str = "GET", host: str | None = None) -> tuple[int, dict[str, str], str]:
-    """Status, headers and body; sent as it is, since a client library would tidy up the path."""
+    """Return status, headers and body of a raw request, because a client library would normalize the path."""
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         request = f"{method} {target} HTTP/1.1\r\nHost: {host or f'127.0.0.1:{port}'}\r\nConnection: close\r\n\r\n"
         connection.sendall(request.encode("latin-1"))
@@ -81,7 +81,7 @@ def answer(port: int, target: str, method: str = "GET", host: str | None = None)
         "*",
     ],
 )
-def test_what_is_not_of_the_archive_is_refused(port: int, target: str) -> None:
+def test_files_outside_the_archive_are_refused(port: int, target: str) -> None:
     status, headers, body = answer(port, target)
     assert status in (400, 404)
     assert "secret" not in body
@@ -159,7 +159,7 @@ def test_any_store_is_served(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_stops_when_told_to(folder: Path, number: int) -> None:
+def test_it_stops_on_a_signal(folder: Path, number: int) -> None:
     with serving(str(folder)) as (process, port):
         idle = socket.create_connection(("127.0.0.1", port))
         process.send_signal(number)
@@ -174,4 +174,4 @@ def test_port_in_use_is_one_line(folder: Path, port: int) -> None:
         command, env={**os.environ, "RUNBOOK_OUTPUTS": str(folder)}, capture_output=True, text=True, check=False
     )
     assert result.returncode == 2
-    assert result.stderr == f"runbook: port {port} is in use; take another one: --port\n"
+    assert result.stderr == f"runbook: port {port} is in use; choose another with --port\n"

@@ -1,4 +1,4 @@
-"""How a runbook stands: what one run found is hidden by no answer to another question."""
+"""The status of a runbook: a result is never hidden by a run about something else."""
 
 from __future__ import annotations
 
@@ -70,24 +70,24 @@ def archive(tmp_path: Path) -> Archive:
 
 
 @pytest.mark.parametrize("runs", ANSWERED.values(), ids=ANSWERED)
-def test_what_was_answered_is_over(archive: Archive, runs: tuple[RunRecord, ...]) -> None:
+def test_a_superseded_result_does_not_count(archive: Archive, runs: tuple[RunRecord, ...]) -> None:
     for run in runs:
         archive_run(archive, run)
     assert "PASS local 1 of 1 passed" in built(archive)
 
 
 @pytest.mark.parametrize("runs", OPEN.values(), ids=OPEN)
-def test_what_was_not_answered_stands(archive: Archive, runs: tuple[RunRecord, ...]) -> None:
+def test_a_result_that_is_not_superseded_counts(archive: Archive, runs: tuple[RunRecord, ...]) -> None:
     for run in runs:
         archive_run(archive, run)
     page = built(archive)
     assert page.startswith("FAIL · Consolidation runbooks")
     assert "FAIL local 0 of 1 passed 24 keys twice" in page
-    assert ("No newer run has answered" in page) == any(run.verdict is Verdict.PASS for run in runs)
+    assert ("No newer run has checked" in page) == any(run.verdict is Verdict.PASS for run in runs)
     assert built(archive, "_site/runbooks/local/" + runs[0].runbook + "/index.html").startswith("FAIL · ")
 
 
-def test_each_date_of_a_backfill_counts_however_many_there_are(archive: Archive) -> None:
+def test_each_date_of_a_backfill_counts(archive: Archive) -> None:
     for days in range(100, 0, -1):
         verdict = FAIL if days == 99 else Verdict.PASS
         about = {"game_date": f"{START - days * DAY:%Y-%m-%d}"}

@@ -1,4 +1,4 @@
-"""A site that cannot be built takes no run's result."""
+"""If the site cannot be built, runs keep their results."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from lib.verdict.verdict import Verdict
 NOTEBOOKS = Path(__file__).parents[1] / "runbooks" / "notebooks"
 
 
-def test_run_has_its_verdict_though_its_site_cannot_be_built(
+def test_a_run_has_its_verdict_even_if_the_site_cannot_be_built(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "_site").write_text("in the way")
     runbook = find_runbook("healthy", NOTEBOOKS)
     run = execute(runbook, archive=Archive(tmp_path), progress=False, on_change=build_site)
     assert (run.record.verdict, run.exit_code) == (Verdict.PASS, 0)
-    told = capsys.readouterr().err
-    assert told.startswith("runbook: the site could not be built: ")
-    assert told.count("\n") == 1
+    output = capsys.readouterr().err
+    assert output.startswith("runbook: the site could not be built: ")
+    assert output.count("\n") == 1

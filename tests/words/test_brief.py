@@ -1,4 +1,4 @@
-"""A repr never raises, is one short line, and shows what tells an object apart."""
+"""A repr never raises, is one short line, and shows what identifies an object."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class Other:
 
 
 @given(ANYTHING, ANYTHING)
-def test_whatever_is_held_it_is_one_short_line(first: Any, second: Any) -> None:
+def test_a_repr_is_one_short_line_whatever_the_object_contains(first: Any, second: Any) -> None:
     for thing in (Thing(first, second), Other(Thing(first)), Thing(Thing(first), [second])):
         shown = repr(thing)
         assert len(shown) <= 200
         assert "\n" not in shown
 
 
-def test_what_is_by_default_or_empty_is_left_out() -> None:
+def test_defaults_and_empty_values_are_left_out() -> None:
     assert repr(Thing("a b", parts=[1, 2])) == "Thing(a b, parts=2)"
     assert repr(Thing(date(2026, 1, 17), 7, "")) == "Thing(2026-01-17, rows=7)"
     assert repr(Other(Thing("x"))) == "Other(x, rows=2)"

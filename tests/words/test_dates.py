@@ -1,4 +1,4 @@
-"""A game date is read in one place, and so refused alike wherever it is given."""
+"""Game dates are parsed in one place, so invalid ones are refused in the same way everywhere."""
 
 from __future__ import annotations
 
@@ -67,10 +67,10 @@ def readers(world: World) -> dict[str, Callable[[object], object]]:
 
 
 @pytest.mark.parametrize("given", NO_DATES, ids=repr)
-def test_what_is_no_date_is_refused_in_a_line_wherever_it_is_given(
+def test_an_invalid_date_is_refused_in_one_line_wherever_it_is_given(
     readers: dict[str, Callable[[object], object]], world: World, given: object
 ) -> None:
-    """A moment is none: it depends on a time zone, and would make a lock key of its own."""
+    """A datetime is not a date: it depends on a time zone, and would make a different lock key."""
     for name, read in readers.items():
         with pytest.raises(UserError, match=r"^.*is not a (date|DATE).*$") as caught:
             pytest.fail(f"{name} took it: {read(given)}")
@@ -79,7 +79,7 @@ def test_what_is_no_date_is_refused_in_a_line_wherever_it_is_given(
 
 
 @pytest.mark.parametrize("given", NO_DATES, ids=repr)
-def test_commands_refuse_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: object) -> None:
+def test_commands_refuse_an_invalid_date_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: object) -> None:
     monkeypatch.setenv("RUNBOOK_HOME", str(tmp_path))
     for words in (
         ("locks", "show", str(given)),
@@ -91,19 +91,19 @@ def test_commands_refuse_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 
 
 @pytest.mark.parametrize("text", ["20260117", "2026-W03-6", "2026-1-7", "\uff12026-01-17T10:00", "20260117T10", "soon"])
-def test_a_moment_begins_with_a_date(text: str) -> None:
+def test_a_time_starts_with_a_date(text: str) -> None:
     with pytest.raises(UserError, match="is not a time"):
         options.moment(text, "UTC")
 
 
-def test_what_is_a_date_is_one_wherever_it_is_given(world: World) -> None:
+def test_a_valid_date_is_accepted_wherever_it_is_given(world: World) -> None:
     assert checked_game_date("2026-01-17") == checked_game_date(DAY) == resolve_game_date(DAY, "UTC") == DAY
     for given in ("2026-01-17", DAY):
         with world.locks.acquire(game_date=given, batch_id="b") as lease:
             assert lease.lock_key == "consolidation_2026-01-17"
 
 
-def test_a_consolidation_reads_its_date_once_and_makes_its_lock_key_once(
+def test_a_consolidation_parses_its_date_and_builds_its_lock_key_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RUNBOOK_HOME", str(tmp_path))

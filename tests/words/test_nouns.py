@@ -1,4 +1,4 @@
-"""A number before a noun: singular after one, plural after all others, the verb with it."""
+"""Numbers with nouns and verbs: singular after 1, plural after all others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text for a terminal, as a page shows it."""
+"""Terminal text as shown on a page."""
 
 import pytest
 from hypothesis import given
@@ -27,7 +27,7 @@ def shown(*writes: tuple[str, str]) -> list[str]:
         ("x\x1b[99Ay", ["xy"]),
     ],
 )
-def test_the_last_state_is_shown(text: str, rows: list[str]) -> None:
+def test_the_final_state_is_shown(text: str, rows: list[str]) -> None:
     assert shown(("stdout", text)) == rows
 
 
@@ -37,7 +37,7 @@ def test_a_bar_and_printed_lines_do_not_mix() -> None:
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]) | st.just("\n"))))
-def test_plain_text_stays_as_it_is_however_it_is_cut(pieces: list[str]) -> None:
+def test_plain_text_is_unchanged_however_it_is_split(pieces: list[str]) -> None:
     rows = shown(*(("stdout", piece) for piece in pieces))
     assert "\n".join(rows) == "".join(pieces).removesuffix("\n")
 
@@ -47,7 +47,7 @@ def test_plain_text_stays_as_it_is_however_it_is_cut(pieces: list[str]) -> None:
         st.sampled_from(["\x1b", "[", "]", "8;;", "\x07", "\\", "31", "m", "A", "P", "\x9b", "\r", "\n", "\b", "é"])
     )
 )
-def test_no_escape_is_left(parts: list[str]) -> None:
+def test_no_escape_sequence_remains(parts: list[str]) -> None:
     text = "".join(parts)
     for result in (without_escapes(text), "".join(shown(("stdout", text)))):
         assert "\x1b" not in result
@@ -57,5 +57,5 @@ def test_no_escape_is_left(parts: list[str]) -> None:
     "text",
     ["\x1b]8;;https://a.b\x1b\\link\x1b]8;;\x1b\\", "\x1b]8;;https://a.b\x07link\x1b]8;;\x07", "\x1b[4;1mlink\x1b[0m"],
 )
-def test_a_link_and_a_colour_are_their_text(text: str) -> None:
+def test_links_and_colours_become_their_text(text: str) -> None:
     assert without_escapes(text) == "link"

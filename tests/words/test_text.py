@@ -1,4 +1,4 @@
-"""Text from outside is harmless wherever it is shown: on a page, in a notebook, at a terminal."""
+"""Text from outside is harmless wherever it is shown: on pages, in notebooks and terminals."""
 
 import unicodedata
 
@@ -30,12 +30,12 @@ def test_one_line_is_one_line_without_control_characters(text: str) -> None:
         ("\u202egnp.exe", "\N{REPLACEMENT CHARACTER}gnp.exe"),
     ],
 )
-def test_escape_sequences_are_left_out_of_cells_too(text: str, shown: str) -> None:
+def test_escape_sequences_are_also_removed_from_cells(text: str, shown: str) -> None:
     assert one_line(text) == text_of(text) == shown
 
 
-def test_a_name_that_is_not_known_costs_no_more_if_it_is_long() -> None:
-    told = str(no_such("table", "orders" * 100_000, ["orders", "refunds"]))
-    assert told.startswith("there is no table 'ordersorders")
-    assert len(told) < 200
-    assert told.endswith("Known are: orders, refunds")
+def test_a_long_unknown_name_costs_no_more_time() -> None:
+    message = str(no_such("table", "orders" * 100_000, ["orders", "refunds"]))
+    assert message.startswith("there is no table 'ordersorders")
+    assert len(message) < 200
+    assert message.endswith("Known: orders, refunds")

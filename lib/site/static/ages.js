@@ -1,13 +1,13 @@
 "use strict";
-// How long ago things were, and whether the page has outlived what keeps it up to date.
+// Shows the age of times on the page, and whether the page itself is out of date.
 
 (() => {
   const MINUTE = 60_000;
-  const GRACE = 10 * MINUTE; // between a firing and the page that tells of it
+  const GRACE = 10 * MINUTE; // between a firing and the page that shows it
   const GREY = "%234c5864";
 
   const age = (moment) => {
-    if (Number.isNaN(moment)) return ""; // a folder may be named after a 13th month
+    if (Number.isNaN(moment)) return ""; // folders are not validated: one may have month 13 in its name
     const minutes = Math.max(0, Math.round((Date.now() - moment) / MINUTE));
     if (minutes < 1) return " · just now";
     if (minutes < 60) return ` · ${minutes} min ago`;

@@ -1,11 +1,11 @@
 "use strict";
-// Buttons that copy a command. Without script they stay hidden, and the command is there to be selected.
+// Buttons that copy a command. Without scripts they stay hidden, and the command can be selected.
 
 (() => {
   const SHOWN_FOR = 2_000; // milliseconds
   for (const button of document.querySelectorAll("button[data-copy]")) button.hidden = false;
 
-  // Where a browser keeps the clipboard from the page, what would be copied is at least selected.
+  // If the browser denies access to the clipboard, select the text instead.
   const select = (button) => {
     const code = button.closest("details, div").querySelector("code");
     if (code) getSelection().selectAllChildren(code);

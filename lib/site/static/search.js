@@ -1,5 +1,5 @@
 "use strict";
-// The search of all runs. Text from runs only ever becomes text, never markup.
+// The search of all runs. Text from runs is inserted only as text, never as markup.
 
 (() => {
   const form = document.getElementById("filters");
@@ -33,7 +33,7 @@
     return element("span", `badge ${verdict.toLowerCase()}`, svg, verdict);
   };
 
-  // As lib/words/unbroken.py has it.
+  // Keep in line with lib/words/unbroken.py.
   const moment = /(\d{4}-\d\d-\d\d \d\d:\d\d\S*(?: [A-Z]{2,5}\b)?|\S+)/;
   const breakable = /[^\p{L}\p{N}_\s.,:;'"()<>][^\p{L}\p{N}_\s]{0,9}[\p{L}\p{N}_]/u;
   const unbroken = (text) =>
@@ -47,7 +47,7 @@
     copy.dataset.copy = undo;
     const words = element("p", "", "It shows its plan first: ", copy);
     const code = element("code", "", ...unbroken(undo));
-    code.tabIndex = 0; // it may scroll
+    code.tabIndex = 0; // it may be scrollable
     return element("details", "undo", summary, words, code);
   };
 
@@ -70,7 +70,7 @@
     );
   };
 
-  // Each shard is a script that calls this; a page that lies in a folder may load nothing else.
+  // Each shard is a script that calls this; a page opened from a folder can load nothing else.
   window.showRuns = (rows) => {
     for (const [place, link, verdict, status, headline, where, parameters, when, took, about, by, changes = []] of rows) {
       const [environment, runbook, id] = place.split("/");
@@ -106,8 +106,8 @@
     const question = asked();
     const found = runs.filter((run) => matches(run, question));
     body.replaceChildren(...found.slice(0, shown).map(line));
-    const loading = waiting.length ? ", still reading older ones" : "";
-    const lost = missing.length ? `; ${missing.length} files of runs could not be read` : "";
+    const loading = waiting.length ? ", still loading older runs" : "";
+    const lost = missing.length ? `; could not load ${missing.length} of the files with runs` : "";
     const number = (value) => value.toLocaleString("en");
     count.textContent = `${number(found.length)} of ${number(runs.length)} runs${loading}${lost}`;
     more.hidden = found.length <= shown;
@@ -118,7 +118,7 @@
     timer = setTimeout(show, ANSWER_AFTER);
   };
 
-  // The view is in the address, so that it can be shared.
+  // The address contains the filters, so that a view can be shared.
   const keepInAddress = () => {
     const set = [...new FormData(form)].filter(([, value]) => value);
     const hash = new URLSearchParams(set).toString();

@@ -1,4 +1,4 @@
-"""Kinds of text found by a literal that each holds, so that a search takes time in proportion to the text."""
+"""Kinds of text that contain a fixed literal, the anchor, so that searching takes linear time."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Kind:
     """One kind of text.
 
     Attributes:
-        anchors: ASCII literals in lower case; each text of the kind holds one.
-        span: From the text, and where in it an anchor begins, to the start and end of what is meant.
-            An empty one: nothing is meant here, nor up to there.
+        anchors: ASCII literals in lower case; each text of the kind contains one.
+        span: Takes the text and the position of an anchor, and returns start and end of the match.
+            An empty span means no match, and none before its end.
     """
 
     anchors: tuple[str, ...]
@@ -26,12 +26,12 @@ class Kind:
 
 
 def lowered(text: str) -> str:
-    """One character of ASCII for each of the text, so that positions stay the same; a question mark for any other."""
+    """Return the text in lower-case ASCII with the same positions; other characters become question marks."""
     return text.encode("ascii", "replace").lower().decode("ascii")
 
 
 class Search:
-    """Looks for all anchors of all kinds in one pass."""
+    """Searches for the anchors of all kinds in one pass."""
 
     def __init__(self, kinds: Sequence[Kind]) -> None:
         owners: dict[str, list[int]] = {}
@@ -45,9 +45,9 @@ class Search:
         self._automaton.make_automaton()
 
     def spans(self, text: str) -> Iterator[Span]:
-        """Start and end of each text of these kinds, in no order; some may overlap.
+        """Yield start and end of each match, in no order; spans of different kinds may overlap.
 
-        A kind's anchor within what was found for that kind is skipped: nothing is read twice for it.
+        Anchors inside a match of the same kind are skipped, so that no text is read twice for it.
         """
         done = [0] * len(self._spans)
         for last, (length, indexes) in self._automaton.iter(lowered(text)):
@@ -60,9 +60,9 @@ class Search:
 
 
 def starting(anchors: str, pattern: str) -> Kind:
-    """What matches the pattern from an anchor on; anchors are separated by spaces.
+    """Return a kind that matches a pattern starting at an anchor; anchors are separated by spaces.
 
-    The last group that matched is what is meant, or all.
+    The match is the last group that matched, or the whole pattern without groups.
     """
     compiled = re.compile(pattern)
 

@@ -1,4 +1,4 @@
-"""Text within text: JSON, HTML, addresses and literals of programs read, with the way back to where it stood."""
+"""Unescapes text within text (JSON, HTML, URLs, string literals) and maps positions back to the original."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from html import unescape
 
 from lib.words.secrets.anchored import Span
 
-# JSON within JSON within a page; more layers nobody writes.
+# JSON within JSON within a page; more layers do not occur in practice.
 _MOST_LAYERS = 4
 _ESCAPE = re.compile(
     r"\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[\\\"'/nrtbf])"
@@ -17,23 +17,23 @@ _ESCAPE = re.compile(
     r"|%(?:[0-7][0-9a-fA-F]|[cCdD][0-9a-fA-F]%[89abAB][0-9a-fA-F]|[eE][0-9a-fA-F](?:%[89abAB][0-9a-fA-F]){2}"
     r"|[fF][0-7](?:%[89abAB][0-9a-fA-F]){3})"
 )
-# Of a regular expression: a backslash or an ampersand that begins no escape.
+# Regular expressions for a backslash or an ampersand that does not start an escape.
 PLAIN_BACKSLASH = r"\\(?![\\\"'/nrtbfux])"
 PLAIN_AMPERSAND = r"&(?!(?:amp|lt|gt|quot|apos|nbsp|hellip|#\w{1,8});)"
-# The end of a string in JSON: another string, or the end of its list or object, follows.
+# The end of a string in JSON: another string, or the end of the list or object, follows.
 _FOLLOWS = r"[,:]\s{0,9}[\"\[{]|[\]}]"
 _END_OF_STRING = re.compile(rf"(?<!\\)(?:\\\\)*(?P<quote>\")\s{{0,9}}(?:{_FOLLOWS})")
-# Below escapes the last quote of all is an end, too.
+# In escaped text, the last quote of all ends a string, too.
 _LAST_OF_STRING = re.compile(rf"(?<!\\)(?:\\\\)*(?P<quote>\")\s{{0,9}}(?:{_FOLLOWS}|$)")
 _BETWEEN_STRINGS = re.compile(r"\"\s{0,9}[,:]\s{0,9}[\"\[{]")
 _LOOK_AHEAD = 24
-# So many characters of punctuation alone are separators, not a secret.
+# This many punctuation characters in a row are a separator, not a secret.
 _LOOK_LIKE_TEXT = 6
 _LETTERS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 
 
 class Layer:
-    """A text, as it is or with the escapes of another layer read."""
+    """A text as it is, or with the escapes of the layer below resolved."""
 
     def __init__(self, text: str, below: Layer | None = None, ends: tuple[list[int], list[int]] = ([], [])) -> None:
         self.text = text
@@ -41,9 +41,9 @@ class Layer:
         self._ends, self._ends_below = ends
 
     def origin(self, span: Span) -> Span:
-        """Where a part of this layer stands in the text that was read first.
+        """Return the position of a part of this layer in the original text.
 
-        It is never within an escape, nor beyond the string of JSON that it begins in; empty if nothing is left.
+        The span never splits an escape and never leaves the JSON string where it starts; empty if nothing is left.
         """
         layer, span = self, _within_string(self.text, span)
         while layer._below:
@@ -57,7 +57,7 @@ class Layer:
         return at if index < 0 else self._ends_below[index] + at - self._ends[index]
 
     def read(self) -> Layer | None:
-        """The layer above, each escape read once; None: there is none."""
+        """Return the layer above, with each escape resolved once; None if there are no escapes."""
         pieces: list[str] = []
         ends: tuple[list[int], list[int]] = ([], [])
         done = length = 0
@@ -84,7 +84,7 @@ def _within_string(text: str, span: Span, is_below: bool = False) -> Span:
 
 
 def layers(text: str) -> Iterator[Layer]:
-    """The text, and above it what it holds in escapes."""
+    """Yield the text, then each layer with more escapes resolved."""
     layer: Layer | None = Layer(text)
     for _ in range(_MOST_LAYERS):
         if layer is None:

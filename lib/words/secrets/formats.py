@@ -1,4 +1,4 @@
-"""Credentials that are known by their own format, and those that requests and commands carry."""
+"""Credentials with a recognizable format, and credentials in requests and commands."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from base64 import b64encode
 from lib.words.secrets.anchored import Kind, Span, starting
 from lib.words.secrets.escapes import PLAIN_AMPERSAND, PLAIN_BACKSLASH
 
-# Every address that Apprise takes, but for those that are plain requests to a host or stay on the machine.
+# Schemes of all Apprise URLs, except plain requests to a host and services on this machine.
 _SCHEMES = (
     "46elks acs apprise apprises aprs atalk awswhatsapp azure bale bark barks betterstack bluesky brevo bsky"
     " bulksms bulkvs burstsms chanify clickatell clicksend cliq cm d7sms dapnet deltachat deltachats dingtalk"
@@ -30,16 +30,16 @@ _SCHEMES = (
 )
 APPRISE = frozenset(_SCHEMES.split())
 _SCHEME_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-"
-# An address ends at a space, a quote, a tag, an escape that stands for one, and where another begins.
+# A URL ends at a space, a quote, a tag, an escape for one of these, or the start of another URL.
 _ADDRESS = re.compile(rf"(?:[^\s\"'<>`\\&:]++|:(?!//)|{PLAIN_AMPERSAND}|{PLAIN_BACKSLASH})*+")
 _PORT = re.compile(r":\d{1,5}(?=[/?#,]|$)")
 _PATH = re.compile(r"[/?#]")
 _QUERY = re.compile(r"[?#]")
 _HOST = re.compile(r"[\w-]+(?:\.[\w-]+)+(?::\d+)?(?=/|$)|localhost(?=[:/]|$)")
-# Of headers and commands.
+# Parts of headers and commands.
 _QUOTE = r"[\"'`]"
 _IS = rf"(?:{_QUOTE}?\s{{0,3}}(?:=>|[:=])|{_QUOTE}\s{{0,3}},)\s{{0,3}}(?:\[\s?)?(?:b(?=[\"']))?{_QUOTE}?"
-# The rest of a header: to the end of its line, or of the text that it stands in.
+# The rest of a header, up to the end of its line or of the enclosing text.
 _REST = rf"(?:[^\r\n\"'`<>\\&]|{PLAIN_AMPERSAND}|{PLAIN_BACKSLASH})++"
 _PARAMETER = r"[\w-]+=(?:\"[^\"\r\n]*\"|[^\s,\"'`<>\\]+)"
 _TOKEN = rf"(?:[^\s\"'`<>\\&]|{PLAIN_AMPERSAND}|{PLAIN_BACKSLASH})++"
@@ -47,7 +47,7 @@ _NOT_YET = r"(?!\$[\w({]|\{|<|\*{3}|%s|\[)"
 
 
 def _address(text: str, at: int) -> Span | None:
-    """The secret of the address whose ``://`` stands here: all for Apprise, else a password or a token in it."""
+    """Find the secret in the URL with its ``://`` at this position: all of it for Apprise, else a password or token."""
     start = at + 3
     address = _whole(text, start)
     if _scheme(text, at) in APPRISE:
@@ -68,13 +68,13 @@ def _scheme(text: str, at: int) -> str:
 
 def _whole(text: str, start: int) -> str:
     address = text[start : _ADDRESS.match(text, start).end()]  # type: ignore[union-attr]
-    if text.startswith("://", start + len(address)):  # another one
+    if text.startswith("://", start + len(address)):  # another URL
         address = address.rstrip(_SCHEME_CHARACTERS)
     return address.rstrip(".,;:)]}!")
 
 
 def _end_of_user(address: str) -> int:
-    """Where the ``@`` before the host stands; -1 without one. A password may hold ``@`` and ``/``."""
+    """Return the position of the ``@`` before the host, or -1. A password may contain ``@`` and ``/``."""
     first = address.find("@")
     path = _PATH.search(address)
     if first < 0 or (path and path.start() < first and ":" not in address[: path.start()]):
@@ -83,7 +83,7 @@ def _end_of_user(address: str) -> int:
         return -1 if path and path.start() < first else first
     query = _QUERY.search(address)
     end = address.rfind("@", 0, query.start() if query else len(address))
-    # `/@scope` is a path, when a host stands before it.
+    # `/@scope` after a host is a path.
     while end > 0 and address[end - 1] == "/":
         earlier = address.rfind("@", 0, end)
         if earlier < 0 or not _HOST.match(address, earlier + 1, end):
@@ -94,7 +94,7 @@ def _end_of_user(address: str) -> int:
 
 FORMATS = (
     Kind(("://",), _address),
-    # Blocks of keys, cut ones too.
+    # Key blocks, including truncated ones.
     starting(
         "-----begin ----begin",
         r"-{4,5} ?BEGIN (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)? ?-{4,5}(?:[A-Za-z0-9+/=:,.\s]|-(?!---))*+"
@@ -108,7 +108,7 @@ FORMATS = (
     starting("ya29.", r"ya29\.[\w.-]{10,}+"),
     starting("1//0", r"(?<![\w/])1//0[\w-]{20,}+"),
     starting("gocspx-", r"GOCSPX-[\w-]{10,}+"),
-    # JSON web tokens, encrypted ones too.
+    # JSON web tokens, including encrypted ones.
     starting("eyj", r"(?<![\w-])eyJ[\w-]{10,}+\.[\w-]{6,}+(?:\.[\w-]*+){0,3}"),
     # Chat and paging.
     starting("xox xapp-", r"(?:xox[a-z](?:\.xox[a-z])?|xapp)-[\w-]{8,}+"),
@@ -122,7 +122,7 @@ FORMATS = (
     starting("hooks.zapier.com/ hook.", r"(?:hooks\.zapier|hook\.(?:\w+\.)?make)\.com/([\w./-]{8,}+)"),
     starting("/bot", r"/bot(\d{6,12}:[\w-]{30,50})"),
     starting(":aa", r"(?<=\d):AA[\w-]{32,34}(?![\w-])"),
-    # A bot of Discord; what comes first is its number in base64.
+    # Discord bot tokens, which start with the bot's number in base64.
     starting(
         " ".join(b64encode(str(number).encode()).decode().lower() for number in range(100, 1000)),
         r"(?<![\w-])[MNO][A-Za-z\d]{23,27}\.[\w-]{6}\.[\w-]{27,40}(?![\w-])",
@@ -190,7 +190,7 @@ FORMATS = (
     ),
     starting("set-cookie", rf"(?i:set-cookie){_IS}[^=\s\"'`<>;&\\]{{1,99}}=(?P<set>[^;\s\"'`<>&\\]++)"),
     starting("cookie", rf"(?<![sS]et-)(?<!SET-)(?i:cookie2?){_IS}(?P<cookie>[^=\s\"'`<>;&\\]{{1,99}}={_REST})"),
-    # Queries; a bare `key=` is a column.
+    # Queries; a plain `key=` is a column.
     starting(
         "?key= &key= ;key= ?sig= &sig= ;sig= ?auth= &auth= ;auth= signature=",
         r"(?i:[?&;](?:key|sig|auth)|signature)=(?P<query>[^&\s\"'`<>#\\]{6,}+)",

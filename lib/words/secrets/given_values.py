@@ -1,4 +1,4 @@
-"""Values given to a name that says secret: ``password=…``, ``"token": "…"``, ``--api-key …``, cells of a table."""
+"""Values of secret-sounding names: ``password=…``, ``"token": "…"``, ``--api-key …``, and table cells."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from lib.words.secrets.anchored import Kind, Span
 from lib.words.secrets.escapes import PLAIN_AMPERSAND, PLAIN_BACKSLASH
 from lib.words.secrets.names import says_password, says_secret
 
-# Each name that says secret holds one of these.
+# Each secret-sounding name contains one of these.
 _WORDS = (
     "pass pwd psk secret token key credential creds jwt dsn cookie webhook bearer sessid _auth _pat _sas _salt"
     " _url _uri -url -uri databaseurl databaseuri connectionstring connstr _pw bindpw rootpw userpw adminpw"
@@ -24,41 +24,41 @@ _ROW_ENDS = re.compile(r"[^\s]{1,256}+[ \t]*(?:\n|$)")
 _ENDS_PAIR = re.compile(rf"{_QUOTE}\s{{0,9}},?\s{{0,9}}[)\]]")
 _SEPARATED = re.compile(
     r"(?P<name>[\w-]{3,48}+)(?:"
-    # An assignment, perhaps with a type; `a["password"] = …`.
+    # An assignment, possibly with a type; `a["password"] = …`.
     rf"(?P<given>{_QUOTE}?(?:\s?\])?{_MARKUP}{{0,2}}[^\S\r\n]{{0,20}}"
     rf"(?::\s?[A-Za-z_][\w.\[\]]{{0,40}}(?:\s?\|\s?[\w.\[\]]{{1,40}})?\s?=(?=\s?[\"'])|:=|=>|={{1,3}}|!=|:(?!//|:)){_MARKUP}{{0,2}})"
-    # A name, and its value under a name of its own: `{"name": "PASSWORD", "value": "…"}`.
+    # A name and its value under separate keys: `{"name": "PASSWORD", "value": "…"}`.
     rf"|(?P<named>{_QUOTE}?[\s,]{{1,40}}{_QUOTE}?(?:default_?)?[Vv]alue{_QUOTE}?\s{{0,9}}[:=])"
-    # Two arguments, two items: `getenv("PASSWORD", "…")`, `["--token", "…"]`.
+    # Two arguments or items: `getenv("PASSWORD", "…")`, `["--token", "…"]`.
     rf"|(?P<pair>{_QUOTE}\s{{0,9}},\s{{0,9}}(?={_QUOTE}))"
     # Cells of HTML and XML.
     r"|(?P<cell>\s{0,40}(?:</?(?:td|th|dt|dd|b|i|em|strong|code|span|string|p|div|li|value|key|name|option)"
     r"(?: [^<>]{0,200})?>[\s:=]{0,60}){1,6})"
-    # Cells of plain tables and of Markdown's.
+    # Cells of plain and Markdown tables.
     r"|(?P<column>[ \t]{0,99}(?:\||│|┃)[ \t]{0,99}|[ \t]*\t[ \t]*|[ ]{2,99}|,(?=[^\s,]))"
     r"|(?P<word> {1,3}(?:is |was )?)"
     r")"
 )
-# The rest of a tag whose name says secret. Only behind a tag's beginning: else any `>` further on would do.
+# The rest of a tag with a secret-sounding name. Used only after a tag's start, as any later `>` would match.
 _TAG = re.compile(r"(?P<name>[\w-]{3,48}+)(?:\s[^<>]{0,200})?>(?!\s)")
 _TAG_BEGINS = ("<", ":", ".")
 
 # How values are written.
 _SHORTEST = 6
-# How much of a value is looked at to judge it; what is a secret is masked to its end.
+# Only this many characters decide whether a value is a secret; a secret is masked to its end.
 _JUDGED = 256
 
 _QUOTED = re.compile(
     r"[^\S\r\n]{0,20}(?:Secret(?:Str|Bytes)?\()?(?:[rbfuRBFU@]{1,2}(?=[\"']))?(?:"
     r"(?P<three>\"\"\"|''')(?P<long>(?:(?!(?P=three))[^\0]){1,4096}+)(?P=three)"
-    # Never over the end of a text of JSON or of an attribute.
+    # Never beyond the end of a JSON string or an attribute.
     r"|(?P<one>[\"'`])(?P<plain>(?:[^\"'`\\\r\n<]++|\\[^\r\n]"
     r"|(?!(?P=one)|[\"']\s{0,9}[,:}\]>]|</?[A-Za-z])[^\\\r\n])++)(?P=one))"
 )
 _BARE = re.compile(
-    # Not a variable, a dictionary, a call's tuple or a place to fill in.
+    # Not a variable, a dictionary, a tuple or a placeholder.
     r"[^\S\r\n]{0,20}(?!\$[\w({]|[\[({<]|%[(s])(?P<value>(?:[^\s\"'`<>,;&(){}\[\]\\|\x1b]"
-    # Separators within, unless another name or the end follows.
+    # Separators inside, unless another name or the end follows.
     r"|[,;|](?=[^\s\"'`<>\\])(?!\s?[\w.-]{1,40}\s?[=:])"
     r"|[(){}\[\]](?=[^\s\"'`<>,;:.)}\]\\&|])"
     rf"|{PLAIN_AMPERSAND}(?![\w.\[\]-]{{1,64}}=)|{PLAIN_BACKSLASH}"
@@ -78,7 +78,7 @@ _NUMBER = re.compile(r"[\d.,_]+(?:e\d+)?")
 
 
 def _span(text: str, at: int) -> Span | None:
-    """The value of the name in which a word that says secret begins here."""
+    """Find the value of the name that contains the secret-sounding word at this position."""
     before = text[max(0, at - _LONGEST_BEGINNING) : at]
     beginning = before.rstrip(_IN_NAMES)
     begun = before[len(beginning) :]
@@ -90,7 +90,7 @@ def _span(text: str, at: int) -> Span | None:
         return None
     name = begun + match["name"]
     if name in ("PWD", "PASS") and match["given"] == "=" and not text.startswith(_NO_PASSWORD, match.end()):
-        name = name.lower()  # of ODBC; else the shell's folder, or a verdict
+        name = name.lower()  # in ODBC; otherwise the shell's folder, or a verdict
     if not says_secret(name) or (name == "pass" and not _is_named_pass(match, beginning)):
         return None
     if match["given"] or match["named"]:
@@ -98,12 +98,12 @@ def _span(text: str, at: int) -> Span | None:
     if match["pair"]:
         return _in_pair(text, match.end(), name, beginning)
     if match["word"]:
-        return _said(text, match, name, beginning)
+        return _after_word(text, match, name, beginning)
     return _in_cell(text, match, name, beginning)
 
 
 def _is_named_pass(match: re.Match[str], beginning: str) -> bool:
-    """`pass=…` and `"pass": …`; else it is a verb, or a verdict."""
+    """Return whether `pass` is a name, as in `pass=…` and `"pass": …`, and not a verb or a verdict."""
     return match["given"] is not None and (match["given"] == "=" or beginning.endswith(_QUOTES))
 
 
@@ -124,7 +124,7 @@ def _given(text: str, match: re.Match[str], name: str, is_query: bool) -> Span |
 
 
 def _in_pair(text: str, at: int, name: str, beginning: str) -> Span | None:
-    """An option and its value, or just two items; among more the next may be one more name."""
+    """Find the value of an option, or the second of exactly two items; in a longer list it may be another name."""
     if name.startswith("-"):
         return _in_quotes(text, at, name)
     found = _in_quotes(text, at, name, may_be_word=False)
@@ -138,8 +138,8 @@ def _in_quotes(text: str, at: int, name: str, may_be_word: bool = True) -> Span 
     return found if _is_secret(value, name) and (may_be_word or not _is_word(value)) else None
 
 
-def _said(text: str, match: re.Match[str], name: str, beginning: str) -> Span | None:
-    """An option of a command, `PASSWORD 'x'` of SQL, `the password is x`, or the widest row of a table."""
+def _after_word(text: str, match: re.Match[str], name: str, beginning: str) -> Span | None:
+    """Find the value in `--option x`, SQL's `PASSWORD 'x'`, `the password is x`, or the widest row of a table."""
     at = match.end()
     if found := _quoted(text, at):
         is_meant = name.startswith("--") or (says_password(name) and " " not in text[slice(*found)])
@@ -151,7 +151,7 @@ def _said(text: str, match: re.Match[str], name: str, beginning: str) -> Span | 
     if not name.startswith("--") or text.startswith("-", at):
         return None
     found = _bare(text, at, name, is_loose=False)
-    # In capitals it is the help's word for a value.
+    # In capitals it is a placeholder in a help text.
     return found if found and not (text[slice(*found)].isupper() and _is_word(text[slice(*found)])) else None
 
 
@@ -184,13 +184,13 @@ def _begins_cell(beginning: str) -> bool:
 
 
 def _quoted(text: str, at: int) -> Span | None:
-    """What stands in quotes of any kind from here on."""
+    """Find a text in quotes of any kind at this position."""
     match = _QUOTED.match(text, at)
     return match.span("long" if match["three"] else "plain") if match else None
 
 
 def _bare(text: str, at: int, name: str, is_loose: bool) -> Span | None:
-    """A value without quotes from here on, when it is a secret; a loose one may be a word of a sentence."""
+    """Find an unquoted secret at this position; a loose one may be a word of a sentence."""
     match = _BARE.match(text, at, at + _JUDGED)
     if not match or not _is_bare_secret(match["value"].rstrip(".:,;"), name, is_loose):
         return None
@@ -201,25 +201,25 @@ def _bare(text: str, at: int, name: str, is_loose: bool) -> Span | None:
 
 
 def _element(text: str, at: int, name: str) -> Span | None:
-    """The content of the element that begins here, when it is a secret."""
+    """Find the content of the element that starts at this position, if it is a secret."""
     match = _ELEMENT.match(text, at)
     return match.span("content") if match and _is_secret(match["content"].strip(), name) else None
 
 
 def _is_secret(value: str, name: str) -> bool:
-    """Whether a value with a clear end is a secret: no placeholder, no name; a number only for a password."""
+    """Return whether a delimited value is a secret: not a placeholder or a name, and a number only for a password."""
     if not value or _PLACEHOLDER.fullmatch(value) or (_is_word(value) and says_secret(value)):
         return False
     return says_password(name) or (len(value) >= _SHORTEST and not _NUMBER.fullmatch(value))
 
 
 def _is_word(value: str) -> bool:
-    """Whether it could be the next name instead of this one's value."""
+    """Return whether the value could be another name instead."""
     return value.replace("_", "").replace(" ", "").isalpha()
 
 
 def _is_code(text: str, at: int) -> bool:
-    """Whether an expression of a program follows: `getpass()`, `row["x"]`, `self.password`."""
+    """Return whether code follows: `getpass()`, `row["x"]`, `self.password`."""
     if _CALL.match(text, at):
         return True
     match = _BARE.match(text, at, at + _JUDGED)
@@ -234,7 +234,7 @@ def _is_bare_secret(value: str, name: str, is_loose: bool) -> bool:
         return True
     if any(map(str.isdigit, value)) and any(map(str.isalpha, value)):
         return True
-    # Else words of a sentence: in small letters, capitals or with a capital first.
+    # Otherwise it may be a word of a sentence: in lower case, in capitals or capitalized.
     return value not in (value.lower(), value.upper() if _is_word(value) else "", value.capitalize())
 
 

@@ -1,4 +1,4 @@
-"""Secrets whose values are known, in each code in which a program may have written them."""
+"""Finds secrets with known values in every encoding that a program may have used."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from lib.words.secrets.anchored import Kind, Span, lowered
 from lib.words.secrets.names import says_secret
 
 SHORTEST_VALUE = 6
-# What an ellipsis cut is found when it shows this much, or half of it.
+# A value cut by an ellipsis is found if at least this many characters, or half of it, remain.
 _SHOWN_OF_CUT = 8
 # Longer values are found in pieces of at most this many characters.
 _LONGEST_PIECE = 96
-# A line may be broken anywhere, and the next one indented.
+# A line may be wrapped anywhere, and the next one indented.
 _BREAK = r"(?:=?[ \t]{0,80}+\r?\n[ \t]{0,80}+)?"
 _LONGEST_BREAK = 200
 _PASSWORD_OF_ADDRESS = re.compile(r"[a-zA-Z][\w+.-]*://[^\s/:]*:([^\s]+)@[^@\s]*")
 
 
 def secrets_in(values: Iterable[str]) -> frozenset[str]:
-    """What is secret of these values: they themselves, or a password or a key within."""
+    """Return the secrets in these values: the values themselves, or passwords and keys inside them."""
     return frozenset(
         part for value in values for part in _parts(value.strip()) if len(part) >= SHORTEST_VALUE and part.strip()
     )
@@ -35,7 +35,7 @@ def _parts(value: str) -> Iterator[str]:
         content = json.loads(value)
     except (ValueError, RecursionError):
         content = None
-    if isinstance(content, dict):  # such as a service account, with more than its key
+    if isinstance(content, dict):  # for example a service account, which has more than its key
         keys = [item.strip() for name, item in content.items() if says_secret(name) and isinstance(item, str)]
         yield from keys or [value]
         return
@@ -46,7 +46,7 @@ def _parts(value: str) -> Iterator[str]:
 
 @lru_cache(maxsize=1024)
 def kinds_of(value: str) -> tuple[Kind, ...]:
-    """A secret value plain, in base64 or in hexadecimal; whole, over several lines or cut by an ellipsis."""
+    """Return the kinds that find a secret: plain, in base64 or hexadecimal; whole, wrapped, or cut by an ellipsis."""
     pieces = -(-len(value) // _LONGEST_PIECE)
     size = -(-len(value) // pieces)
     return tuple(kind for at in range(0, len(value), size) for kind in _piece_kinds(value[at : at + size]))
@@ -68,7 +68,7 @@ def _broken(text: str) -> str:
 
 
 def _kinds(pattern: str, text: str) -> Iterator[Kind]:
-    """What matches; one break leaves either the beginning or the end of the text in one piece."""
+    """Return kinds for a wrapped text: with one break, either its beginning or its end is in one piece."""
     compiled = re.compile(pattern)
     half = (len(text) + 1) // 2
     width = len(text) + _LONGEST_BREAK
@@ -78,7 +78,7 @@ def _kinds(pattern: str, text: str) -> Iterator[Kind]:
         return match.span() if match else None
 
     def from_end(text: str, at: int) -> Span | None:
-        # Wide enough for whatever holds an anchor in the next `width` characters: none is looked for again.
+        # Wide enough to cover every match with an anchor in the next `width` characters, so none is searched twice.
         match = compiled.search(text, max(0, at - width), at + 2 * width)
         return match.span() if match else (at + width, at + width)
 
@@ -87,7 +87,7 @@ def _kinds(pattern: str, text: str) -> Iterator[Kind]:
 
 
 def _base64(content: bytes) -> Iterator[str]:
-    """What base64 makes of the content alone, wherever it begins within three bytes; also for addresses."""
+    """Yield the base64 text that depends only on the content, for each of three offsets; also in the URL alphabet."""
     for before in range(3):
         code = b64encode(bytes(before) + content).decode().rstrip("=")
         inner = code[(0, 2, 3)[before] : (before + len(content)) * 8 // 6]

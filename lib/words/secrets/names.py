@@ -1,4 +1,4 @@
-"""Names that say secret, in whatever style they are written: ``dbPassword``, ``MYSQL_PWD``, ``x-api-key``."""
+"""Recognizes secret-sounding names in any style: ``dbPassword``, ``MYSQL_PWD``, ``x-api-key``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def _words_of(text: str) -> frozenset[str]:
 
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-# Words after the one that counts: `password_old`, `TOKEN_2`.
+# Words that may follow the decisive one: `password_old`, `TOKEN_2`.
 _QUALIFIERS = _words_of("value plain raw old new current previous prod dev staging test base64 encoded")
 _PASSWORD = re.compile(
     r"(?:passwords?|passwd|passwort|passphrase|passcode|(?<!old)pwd|(?<!^)psk|(?:bind|root|user|admin)pw"
@@ -26,7 +26,7 @@ _SECRET = re.compile(
     r"privatekey(?:id)?|webhookurl|sessid|(?:connection|conn)(?:string|str|uri|url)|"
     r"(?:database|db|redis|mongo|mongodb|amqp|rabbitmq|broker|postgres|postgresql|mysql|sqlalchemy|jdbc|sentry)(?:url|uri))$"
 )
-# In lower case `_key` mostly names a column, so only these keys are credentials there; in capitals all but those below.
+# Lower-case names with `_key` are mostly columns: only these are credentials. In capitals, all except those below are.
 _KEYS = _words_of(
     "api access account private signing secret service integration routing encryption decryption master auth"
     " license shared storage admin client app application deploy ssh fernet hmac aes rsa jwt session subscription"
@@ -41,14 +41,14 @@ _COLUMNS = _words_of(
     " consolidation batch date match hash range composite candidate record entity player item sub data column"
     " table sorting order by no gpg"
 )
-_COUNTS = _words_of("max min num count total has is no use set update unset remove list show mask")
+_COUNTS = _words_of("max min num count total has no is use set update unset remove list show mask")
 # The shell's working folders.
 _FOLDERS = frozenset(("PWD", "OLDPWD"))
 
 
 @lru_cache(maxsize=4096)
 def says_secret(name: str) -> bool:
-    """Whether what goes by this name is a secret: ``db_password``, ``SLACK_WEBHOOK``."""
+    """Return whether a value of this name is a secret: ``db_password``, ``SLACK_WEBHOOK``."""
     words = _words(name)
     if not words or words[0] in _COUNTS or name in _FOLDERS:
         return False
@@ -60,7 +60,7 @@ def says_secret(name: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def says_password(name: str) -> bool:
-    """Whether the name says password, whose value may be any word or number."""
+    """Return whether the name means a password, whose value may be any word or number."""
     words = _words(name)
     if not words or words[0] in _COUNTS or name in _FOLDERS:
         return False
@@ -83,7 +83,7 @@ def _is_key(words: list[str]) -> bool:
 
 
 def _is_capital_secret(name: str, words: list[str]) -> bool:
-    """Environment variables name their owner first: ``OPENAI_KEY``, ``GITHUB_PAT``."""
+    """Return whether a name in capitals is a secret: variables start with their owner, as in ``OPENAI_KEY``."""
     if not name.isupper() or len(words) < 2:
         return False
     return words[-1] in ("auth", "pat", "sas", "pass", "salt") or (words[-1] == "key" and words[-2] not in _COLUMNS)

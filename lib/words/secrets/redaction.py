@@ -1,9 +1,8 @@
-"""Secrets in text: what is one, and how it is masked.
+"""Finds and masks secrets in text.
 
-Found are the well-known formats of credentials; what requests and commands carry; values given to a
-name that says secret (``password=…``); and what is known: an environment's own patterns, and the
-values of environment variables. Nothing is guessed from how random a text looks: row ids,
-digests and run ids look like that too, and have to stay readable.
+Secrets are: credentials in well-known formats; credentials in requests and commands; values of secret-sounding
+names (``password=…``); matches of an environment's own patterns; and values of environment variables. Nothing is
+guessed from how random a text looks, because row ids, digests and run ids look random, too, and must stay readable.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from lib.words.terminal_text import ESCAPES, without_escapes
 
 MASK = "[masked]"
 
-# Stands for what is masked while more is looked for: hardly any secret holds it.
+# Placeholder for masked parts while the search continues; almost no secret contains it.
 _OPAQUE = "<" * len(MASK)
 _NAMES = ("name", "key", "variable", "header", "field", "setting")
 _VALUES = ("value", "default", "content")
@@ -35,11 +34,11 @@ _SHORTEST_PIN = 4
 
 @dataclass(frozen=True)
 class Redactor:
-    """Masks secrets; what it has masked it leaves alone. It takes time in proportion to the text.
+    """Masks secrets in linear time; masking again changes nothing.
 
     Attributes:
-        patterns: What else is a secret. Where a group matched, that is the secret, else all.
-        values: Secrets that are known, found in any form: escaped, in base64, over several lines.
+        patterns: Patterns of further secrets; the secret is the group that matched, or the whole match.
+        values: Known secrets, found in any form: escaped, in base64, wrapped.
     """
 
     patterns: tuple[re.Pattern[str], ...] = ()
@@ -49,29 +48,29 @@ class Redactor:
     def of(
         cls, patterns: Iterable[str] = (), listed: Iterable[str] = (), variables: Mapping[str, str] = os.environ
     ) -> Redactor:
-        """What masks the well-known secrets, what the patterns find, and the values of environment variables.
+        """Return a redactor for well-known secrets, matches of the patterns, and values of environment variables.
 
         Args:
             patterns: Regular expressions.
-            listed: Variables that hold secrets. Those whose names say secret are masked unasked.
-            variables: The variables with their values; this process's by default.
+            listed: Variables with secrets. Those with secret-sounding names are always masked.
+            variables: The variables with their values; by default this process's.
 
         Raises:
-            UserError: A listed value is too short to be masked: it would be inside of ordinary words.
+            UserError: The value of a listed variable is so short that it would occur in ordinary words.
         """
         named = sorted(set(listed))
         for name in named:
             if 0 < len(variables.get(name, "")) < SHORTEST_VALUE:
-                raise UserError(f"redact.variables: the value of {name} has less than {SHORTEST_VALUE} characters")
+                raise UserError(f"redact.variables: the value of {name} has fewer than {SHORTEST_VALUE} characters")
         values = secrets_in(value for name, value in variables.items() if name in named or says_secret(name))
         return cls(tuple(map(re.compile, patterns)), values)
 
     def text(self, text: str) -> str:
-        """The text with `MASK` for each secret; without any, the very same text."""
+        """Replace each secret in the text by `MASK`; without secrets, return the same object."""
         return self.pieces([text])[0]
 
     def pieces(self, pieces: Sequence[str]) -> list[str]:
-        """One text in pieces, such as what a cell wrote bit by bit: a secret may be cut in two."""
+        """Mask one text given in pieces, such as a cell's output; a secret may be split between pieces."""
         masked = list(pieces)
         while True:
             found = self._found(masked)
@@ -80,7 +79,7 @@ class Redactor:
             masked = found
 
     def data(self, value: Any) -> Any:
-        """JSON-like data of the same shape; below a name that says secret every text is masked."""
+        """Mask JSON-like data, keeping its shape; every text under a secret-sounding name is masked."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, Mapping):
@@ -103,11 +102,11 @@ class Redactor:
         return _masked_below(value, says_password(name))
 
     def _found(self, pieces: list[str]) -> list[str] | None:
-        """The pieces with what is found in them masked; None: nothing is left to mask."""
+        """Mask the secrets in the pieces; return None if there are none."""
         whole = "".join(pieces)
         plain = without_escapes(whole)
         if plain != whole and self._secrets(plain):
-            # Colours may part a secret, and pages leave them out; they are given up where they hide one.
+            # Colour codes may split a secret, and pages omit them; they are dropped where they hide one.
             pieces, whole = _without_escapes(pieces), plain
         found = self._secrets(whole)
         return list(_with_masks(whole, pieces, found)) if found else None
@@ -118,7 +117,7 @@ class Redactor:
         found = [*self._matches(unmasked)]
         for layer in layers(unmasked):
             found += map(layer.origin, self._search.spans(layer.text))
-        # A mask within a secret becomes a part of it; masks alone stay.
+        # A mask inside a secret becomes part of it; separate masks stay.
         old = set(masks)
         return [span for span in _merged([*found, *masks]) if span not in old] if found else []
 
@@ -137,7 +136,7 @@ class Redactor:
 
 
 def _named_items(value: Mapping[Any, Any]) -> Iterator[tuple[Any, Any, Any]]:
-    """Each key, the name that says what its value is, and the value: ``{"name": "DB_PASSWORD", "value": "…"}``."""
+    """Yield each key, the name that describes its value, and the value: ``{"name": "DB_PASSWORD", "value": "…"}``."""
     lowered = {key.lower(): item for key, item in value.items() if isinstance(key, str)}
     named = next((lowered[key] for key in _NAMES if isinstance(lowered.get(key), str)), None)
     for key, item in value.items():
@@ -157,7 +156,7 @@ def _masked_below(value: Any, is_password: bool) -> Any:
 
 
 def _without_escapes(pieces: Sequence[str]) -> list[str]:
-    """An escape sequence may be cut in two by the end of a piece; then it is in neither."""
+    """Remove escape sequences, including those split between two pieces."""
     whole = "".join(pieces)
     spans = [match.span() for match in ESCAPES.finditer(whole)]
     return list(_with_masks(whole, pieces, spans, mask=""))
@@ -174,7 +173,7 @@ def _merged(found: Sequence[Span]) -> list[Span]:
 
 
 def _with_masks(whole: str, pieces: Sequence[str], found: Sequence[Span], mask: str = MASK) -> Iterator[str]:
-    """The pieces again, with the mask in the piece in which the secret begins."""
+    """Yield the pieces with each secret replaced by the mask, in the piece where it starts."""
     offset = index = 0
     for piece in pieces:
         end, at, kept = offset + len(piece), offset, []

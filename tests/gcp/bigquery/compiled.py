@@ -1,4 +1,4 @@
-"""The analyzer is WebAssembly, which takes 15 s to compile: once for a checkout, not once for each process."""
+"""Compiles the analyzer, which is WebAssembly and takes 15 s, once per checkout instead of once per process."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _FOLDER = places.ROOT / ".pytest_cache" / "wasm"
 class _CompiledOnce(Module):
     @classmethod
     def from_file(cls, engine: Engine, path: str) -> Module:
-        """As the base class; kept beside pytest's own cache, by what was compiled and by what."""
+        """Load a compiled module, cached next to pytest's own cache by the module and the compiler."""
         kept = _FOLDER / sha256(Path(path).read_bytes() + version("wasmtime").encode()).hexdigest()
         _FOLDER.mkdir(parents=True, exist_ok=True)
         with (_FOLDER / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             try:
                 return Module.deserialize_file(engine, str(kept))
-            except WasmtimeError:  # none yet, or another machine's
+            except WasmtimeError:  # not cached yet, or from another machine
                 compiled = Module.from_file(engine, path)
             whole = kept.with_suffix(".new")
             whole.write_bytes(compiled.serialize())

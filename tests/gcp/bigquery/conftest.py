@@ -1,4 +1,4 @@
-"""BigQuery's double, and a world on it, for each test."""
+"""A BigQuery double, and a world on it, for each test."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The jobs that BigQuery ran for a piece of work, and the time that they would take."""
+"""The BigQuery jobs of a piece of work, and their modelled time."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from tests.gcp.bigquery.double import BigqueryDouble
 from tests.gcp.bigquery.double.jobs import Job
 
-# What `make bench` prints beside the figures that it models.
+# `make bench` prints these with its modelled figures.
 SECONDS_A_JOB = 0.8
 MERGE_SECONDS = 8.0
 
 
 @dataclass(frozen=True)
 class CountedJobs:
-    """In the order in which they were run: queries, copies, scripts, each statement of them, dry runs."""
+    """Jobs in the order of execution: queries, copies, scripts and each of their statements, dry runs."""
 
     jobs: list[Job]
 
@@ -30,18 +30,18 @@ class CountedJobs:
 
     @property
     def modelled_seconds(self) -> float:
-        """A script is its statements, one after another; the MERGE takes its own time besides."""
+        """Modelled time: a script takes the sum of its statements, and the MERGE takes extra time."""
         taken = [job for job in self.jobs if job not in self.scripts]
         merges = sum(_sql(job).startswith("MERGE") for job in taken)
         return len(taken) * SECONDS_A_JOB + merges * MERGE_SECONDS
 
     def reading(self, table: str) -> list[Job]:
-        """The statements that name the table, those that are scripts left out."""
+        """Return the statements that name the table, without scripts."""
         return [job for job in self.jobs if table in _sql(job) and job not in self.scripts]
 
 
 def jobs_of(double: BigqueryDouble, work: Callable[[], object]) -> CountedJobs:
-    """Of this work alone, if nothing else is under way."""
+    """Count the jobs of this work; nothing else may run at the same time."""
     before = {id(job) for job in (*double.jobs.by_id.values(), *double.jobs.dry)}
     work()
     run = [*double.jobs.by_id.values(), *double.jobs.dry]

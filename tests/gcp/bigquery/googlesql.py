@@ -50,7 +50,7 @@ _KINDS = {
     "DATETIME": TypeKind.TYPE_DATETIME,
     "JSON": TypeKind.TYPE_JSON,
 }
-# As the reference lists them, as far as they are asked for:
+# The columns in use, as listed in the reference:
 # https://cloud.google.com/bigquery/docs/information-schema-columns and -table-options
 _TABLES = {
     "table_id": "STRING",
@@ -77,7 +77,7 @@ _NO_ANALYSIS = ("BEGIN TRANSACTION", "COMMIT TRANSACTION", "ROLLBACK TRANSACTION
 
 @dataclass(frozen=True)
 class Sent:
-    """What was sent to BigQuery, with the tables that were there."""
+    """A statement sent to BigQuery, with the tables that existed then."""
 
     sql: str
     parameters: Mapping[str, str]
@@ -85,11 +85,11 @@ class Sent:
 
 
 def analyze(sent: Sent) -> list[ResolvedStatement]:
-    """Its statements, resolved; raises what the analyzer objects to."""
+    """Return the resolved statements; raise the analyzer's objection."""
     _parse(sent.sql)
     tables = {name: tuple(columns) for name, columns in sent.schemas.items()}
     statements, nodes = [], script.parse(sent.sql)
-    # Of a script's variables the analyzer knows nothing: to it they are parameters.
+    # The analyzer does not know a script's variables, so they become parameters.
     variables = {node.name: node.type for node in nodes if isinstance(node, script.Declare)}
     parameters = tuple({**sent.parameters, **variables}.items())
     for sql in _statements(nodes):
@@ -101,7 +101,7 @@ def analyze(sent: Sent) -> list[ResolvedStatement]:
 
 
 def call(method: str, request: Message, answer_type: type[Answer]) -> Answer:
-    """What the service answers, as protobuf: the wheel's own classes take longer to fill than it takes to answer."""
+    """Call the service with protobuf: filling the wheel's own classes takes longer than the call itself."""
     answer = ZetaSqlLocalService.get_instance().wasm_client.call_grpc_func(method, request, answer_type)
     return answer if isinstance(answer, answer_type) else answer_type.FromString(answer)
 
@@ -113,7 +113,7 @@ def _parse(sql: str) -> None:
 
 @cache
 def _analyzed(sql: str, parameters: tuple[tuple[str, str], ...], tables: _Tables) -> ResolvedStatement:
-    """Scripts have most of their statements in common."""
+    """Analyze a statement; cached because scripts have most statements in common."""
     typed = [AnalyzerOptions.QueryParameter(name=name, type=type_of(kind)) for name, kind in parameters]
     answer = ZetaSqlLocalService.get_instance().analyze(
         sql_statement=sql,
@@ -125,7 +125,7 @@ def _analyzed(sql: str, parameters: tuple[tuple[str, str], ...], tables: _Tables
 
 @cache
 def language_options() -> LanguageOptions:
-    """GoogleSQL as BigQuery has it, with statements of every kind."""
+    """Return the options for BigQuery's dialect, with all kinds of statements."""
     language = LanguageOptions.maximum_features()
     language.product_mode = ProductMode.PRODUCT_EXTERNAL
     language.supported_statement_kinds = []
@@ -133,12 +133,12 @@ def language_options() -> LanguageOptions:
 
 
 def _statements(nodes: Sequence[script.Node]) -> Iterator[str]:
-    """Each statement, and each condition as a SELECT."""
+    """Yield each statement, and each condition as a SELECT."""
     for node in nodes:
         if isinstance(node, script.Statement):
             yield from () if node.sql in _NO_ANALYSIS else (node.sql,)
         elif isinstance(node, script.If):
-            # Of the system's variables we use this one, which is a whole number.
+            # The only system variable in use; it is an integer.
             yield f"SELECT {node.condition.sql.replace('@@row_count', 'CAST(1 AS INT64)')}"
             yield from _statements(node.body)
         elif isinstance(node, script.Block):
@@ -147,7 +147,7 @@ def _statements(nodes: Sequence[script.Node]) -> Iterator[str]:
 
 @cache
 def _registered(tables: _Tables) -> int:
-    """The catalog's number: the analyzer takes longer to read a catalog than to analyze a statement."""
+    """Return the number of a registered catalog: reading a catalog takes longer than analyzing a statement."""
     datasets: dict[str, list[SimpleTable]] = defaultdict(list)
     for (dataset, table), columns in tables:
         datasets[dataset].append(simple_table(table, {column.name: column.type for column in columns}))
@@ -170,7 +170,7 @@ def _dataset(name: str, tables: list[SimpleTable]) -> SimpleCatalog:
 
 
 def simple_table(name: str, columns: Mapping[str, str]) -> SimpleTable:
-    """A table of these columns, for a catalog."""
+    """Return a catalog table with these columns."""
     builder = TableBuilder(name)
     for column, kind in columns.items():
         builder.add_column(column, type_of(kind))
@@ -188,7 +188,7 @@ def _name_of(kind: Type) -> str:
 
 
 def type_of(kind: str) -> Type:
-    """Of ``STRING``, ``ARRAY<STRING>`` and the like."""
+    """Return the type for ``STRING``, ``ARRAY<STRING>`` and so on."""
     if kind.startswith("ARRAY<"):
         return TypeFactory.create_array_type(type_of(kind[6:-1]))
     return TypeFactory.create_simple_type(_KINDS[kind])

@@ -1,9 +1,9 @@
-"""Which scans of a partitioned table read all of it, by GoogleSQL's resolved tree.
+"""Finds scans that read a whole partitioned table, in GoogleSQL's resolved tree.
 
 BigQuery prunes partitions by filters that compare the partition column with constants
 (https://cloud.google.com/bigquery/docs/querying-partitioned-tables). Counted here: =, <, <=,
->, >= and BETWEEN against literals and parameters. Not counted, because no page of BigQuery's
-says that it prunes: IN UNNEST, a function of the column, a column of another table, OR.
+>, >= and BETWEEN against literals and parameters. Not counted, because BigQuery's documentation
+does not say that they prune: IN UNNEST, a function of the column, a column of another table, OR.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from zetasql.types import (
 )
 
 _COMPARISONS = {"$equal", "$less", "$less_or_equal", "$greater", "$greater_or_equal", "$between"}
-# A filter above these is a filter of what is below them; above a window or a LIMIT it is not.
+# A filter above these nodes also filters the scans below them; above a window or a LIMIT it does not.
 _INPUTS: dict[type, tuple[str, ...]] = {
     ResolvedFilterScan: ("input_scan",),
     ResolvedProjectScan: ("input_scan",),
@@ -46,14 +46,14 @@ _INPUTS: dict[type, tuple[str, ...]] = {
 
 
 def unfiltered_scans(statement: ResolvedNode, table: str, column: str) -> int:
-    """How many scans of the table have no filter that compares the column with constants."""
+    """Count the scans of the table without a filter that compares the column with constants."""
     scans = _Scans(table, column)
     scans.visit(statement)
     return sum(column_id not in scans.filtered for column_id in scans.read)
 
 
 def columns_read(statement: ResolvedNode) -> Counter[tuple[str, frozenset[str]]]:
-    """By its name and the columns that are needed, how often each table is scanned."""
+    """Count the scans of each table by its name and the columns read."""
     tables = _Tables()
     tables.visit(statement)
     return tables.read
@@ -69,7 +69,7 @@ class _Tables(ResolvedNodeVisitor):
 
 
 class _Scans(ResolvedNodeVisitor):
-    """The partition column's id in each scan (None: the scan does not have it), and the ids that are filtered."""
+    """The id of the partition column in each scan (None if it is not read), and the ids that are filtered."""
 
     def __init__(self, table: str, column: str) -> None:
         self.read: list[int | None] = []
@@ -85,7 +85,7 @@ class _Scans(ResolvedNodeVisitor):
 
     def visit_ResolvedJoinScan(self, node: ResolvedJoinScan) -> None:
         kinds = ResolvedJoinScanEnums.JoinType
-        # ON keeps all rows of an outer join's preserved side.
+        # ON does not filter the preserved side of an outer join.
         if node.join_type in (None, kinds.INNER, kinds.LEFT):
             self._filter(node.join_expr, node.right_scan)
         if node.join_type in (None, kinds.INNER, kinds.RIGHT):
@@ -105,7 +105,7 @@ class _Scans(ResolvedNodeVisitor):
         self.descend(node)
 
     def visit_ResolvedInsertStmt(self, node: ResolvedInsertStmt) -> None:
-        """Its target is written and not read."""
+        """Skip the target, which is written and not read."""
         for part in (node.query, *node.row_list):
             self.visit(part)
 
@@ -114,7 +114,7 @@ class _Scans(ResolvedNodeVisitor):
         self.filtered |= compared & {column_id for scan in inputs for column_id in self._ids(scan)}
 
     def _ids(self, scan: ResolvedScan | None) -> Sequence[int | None]:
-        """The partition column's id in each scan of the table that filters above this scan reach."""
+        """Return the partition column's ids in all scans that filters above this node apply to."""
         if isinstance(scan, ResolvedTableScan):
             if scan.table is None or scan.table.name != self._table:
                 return []
@@ -135,7 +135,7 @@ def _conjuncts(condition: ResolvedExpr | None) -> Iterator[ResolvedExpr]:
 
 
 def _compared_with_constants(condition: ResolvedExpr) -> int | None:
-    """The id of the only column in a comparison; None: it is another kind of condition."""
+    """Return the id of the only column in a comparison; None for other conditions."""
     if _function(condition) not in _COMPARISONS:
         return None
     assert isinstance(condition, ResolvedFunctionCallBase)

@@ -10,7 +10,7 @@ from tests.operations.due.schedule import COLUMNS, SCHEDULE, Games
 
 
 def schedule_games(double: BigqueryDouble, games: Games) -> None:
-    """Make the schedule of these games, by date the status of each."""
+    """Create the schedule of games, given the status of each game by date."""
     client = double.client()
     client.create_dataset(SCHEDULE.dataset)
     client.create_table(bigquery.Table(f"{double.project}.{SCHEDULE}", schema_fields(COLUMNS)))

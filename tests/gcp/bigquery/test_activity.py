@@ -52,7 +52,7 @@ class TestBigqueryActivity(ActivitySuite):
         return Scene(world, activity, lambda: consolidating(world, double))
 
 
-def test_each_kind_of_job_tells_its_table_and_what_it_read(
+def test_each_kind_of_job_has_its_table_and_the_bytes_read(
     world: BigqueryWorld, double: BigqueryDouble, activity: BigqueryActivity
 ) -> None:
     since = datetime.now(UTC) - timedelta(minutes=1)
@@ -80,13 +80,13 @@ def test_a_job_in_the_queue_has_not_started(
     assert (job.state, job.started_at) == (JobState.PENDING, None)
 
 
-def test_who_may_not_list_is_told_the_role(double: BigqueryDouble, activity: BigqueryActivity) -> None:
+def test_a_missing_permission_to_list_names_the_role(double: BigqueryDouble, activity: BigqueryActivity) -> None:
     double.faults.append(Fault("GET .*/jobs$", "accessDenied", "Access Denied: bigquery.jobs.listAll", times=9))
     with pytest.raises(AccessDenied, match=r"roles/bigquery\.resourceViewer"):
         activity.jobs("nba_predictions", since=datetime.now(UTC))
 
 
-def test_more_jobs_than_can_be_listed_are_no_short_answer(
+def test_more_jobs_than_can_be_listed_are_an_error(
     world: BigqueryWorld, activity: BigqueryActivity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bigquery_activity, "MOST_JOBS", 2)

@@ -71,7 +71,7 @@ def test_batches_do_what_the_model_says(
         assert world.consolidate(f"b{number}").status is ConsolidationStatus.ALREADY_CONSOLIDATED
 
 
-def test_a_consolidation_tells_its_job_and_what_it_cost(world: BigqueryWorld, double: BigqueryDouble) -> None:
+def test_a_consolidation_returns_its_job_and_its_cost(world: BigqueryWorld, double: BigqueryDouble) -> None:
     world.insert(predictions(ROWS))
     world.stage(predictions(2 * ROWS, updated_at=later(1)), tables=4)
     result = world.consolidate()
@@ -93,7 +93,7 @@ def test_a_consolidation_tells_its_job_and_what_it_cost(world: BigqueryWorld, do
 def test_a_consolidation_is_few_jobs(
     tmp_path: Path, double: BigqueryDouble, supersedes: tuple[str, ...], more: int
 ) -> None:
-    """A date that is known, a group of columns; each job is about a second on BigQuery, whatever it does."""
+    """Each job takes about a second on BigQuery, whatever it does."""
     world = BigqueryWorld(tmp_path, replace(PREDICTIONS, supersedes=supersedes), address=double.address).set_up()
     world.insert(predictions(ROWS))
     world.stage(predictions(ROWS), "earlier")
@@ -103,10 +103,10 @@ def test_a_consolidation_is_few_jobs(
     assert len(counted.jobs) <= 12 + more
     assert len(counted.until_commit.jobs) <= 9 + more
     assert len(counted.reading(world.spec.table.sql)) <= 3 + more
-    the_guides_seconds = 2 * SECONDS_A_JOB + MERGE_SECONDS  # its MERGE and its check
-    if not more:  # the guide's does not supersede
-        assert counted.until_commit.modelled_seconds <= 1.55 * the_guides_seconds
-        assert counted.modelled_seconds <= 1.85 * the_guides_seconds
+    old_seconds = 2 * SECONDS_A_JOB + MERGE_SECONDS  # the MERGE and the check of the services' old code
+    if not more:  # the old code does not supersede
+        assert counted.until_commit.modelled_seconds <= 1.55 * old_seconds
+        assert counted.modelled_seconds <= 1.85 * old_seconds
 
 
 @pytest.mark.parametrize("is_fenced", [True, False], ids=["fenced", "fence not moved"])
@@ -115,7 +115,7 @@ def test_only_the_fence_prevents_duplicates(double: BigqueryDouble, tmp_path: Pa
     world = BigqueryWorld(tmp_path, address=double.address, is_fenced=is_fenced).set_up()
     for batch_id in ("batch_1", "batch_2"):
         world.stage(predictions(ROWS), batch_id)
-    # With the fence the second never gets as far as its MERGE: it is aborted where it moves the fence.
+    # With the fence, the second one never reaches its MERGE: moving the fence aborts it.
     double.jobs.gates.append(Gate(MOVE_FENCE if is_fenced else LEDGER, arrivals=2))
     with ThreadPoolExecutor(2) as threads:
         results = list(
@@ -129,8 +129,8 @@ def test_only_the_fence_prevents_duplicates(double: BigqueryDouble, tmp_path: Pa
         assert max(result.attempts for result in results) > 1
 
 
-def test_one_batch_twice_at_once_is_one_job(world: BigqueryWorld, double: BigqueryDouble) -> None:
-    """Their job has one id, so the second waits for the first one's."""
+def test_consolidating_a_batch_twice_at_the_same_time_is_one_job(world: BigqueryWorld, double: BigqueryDouble) -> None:
+    """Both use the same job id, so the second waits for the first one's job."""
     world.stage(predictions(ROWS), tables=2)
     gate = Gate(LEDGER)
     double.jobs.gates.append(gate)
@@ -148,13 +148,13 @@ def test_one_batch_twice_at_once_is_one_job(world: BigqueryWorld, double: Bigque
 
 
 def aborted(double: BigqueryDouble) -> list[str]:
-    """Messages of the scripts that failed."""
+    """Return the messages of failed scripts."""
     jobs = list(double.jobs.by_id.values())
     return [job.error.message for job in jobs if job.error and "parentJobId" not in job.statistics]
 
 
-def test_many_at_once_lose_no_row(world: BigqueryWorld) -> None:
-    """Rivals of one date and of another, with the lock and without: one table, one conflict."""
+def test_concurrent_consolidations_lose_no_row(world: BigqueryWorld) -> None:
+    """Rivals on the same and on another date, with and without the lock, conflict because the table is the same."""
     world.stage(predictions(ROWS), "a", tables=3)
     world.stage(predictions(ROWS, updated_at=later(400)), "b", tables=2)
     world.stage(predictions(ROWS, game_date=DAY.replace(day=18)), "c", tables=2)
@@ -185,7 +185,7 @@ def test_many_at_once_lose_no_row(world: BigqueryWorld) -> None:
 def test_aborted_twice_then_done(
     world: BigqueryWorld, double: BigqueryDouble, statement: str, message: str, script_says: str
 ) -> None:
-    """The conflict is recognised wherever BigQuery finds it and whichever of its jobs says so."""
+    """A conflict is recognized wherever BigQuery detects it and whichever job reports it."""
     double.jobs.faults.append(Fault(statement, "invalidQuery", message, times=2, script_says=script_says))
     world.stage(predictions(ROWS))
     result = world.consolidate()
@@ -193,8 +193,8 @@ def test_aborted_twice_then_done(
     assert len(world.table()) == ROWS
 
 
-def test_a_table_with_streamed_rows_is_left_as_it_is(world: BigqueryWorld, double: BigqueryDouble) -> None:
-    """Neither merged nor taken for merged nor dropped, before a first merge or after one, until it can be copied."""
+def test_a_table_with_streamed_rows_is_left_alone(world: BigqueryWorld, double: BigqueryDouble) -> None:
+    """It is not merged, not counted as merged and not dropped until it can be copied."""
     foreign = staged_by_another(world, double, ["flushed"])
 
     def stream(player: str) -> None:
@@ -235,8 +235,8 @@ LAYOUTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-def test_tables_that_are_stored_differently_are_copied_apart(world: BigqueryWorld, double: BigqueryDouble) -> None:
-    """All sources of a copy job must be stored alike; each of these staged the same columns of the same types."""
+def test_tables_with_different_storage_are_copied_separately(world: BigqueryWorld, double: BigqueryDouble) -> None:
+    """All sources of a copy job need the same storage; these tables have the same columns and types."""
     world.stage([prediction(player_lookup="plain")])
     for number, (name, (fields, layout)) in enumerate(LAYOUTS.items()):
         for worker in "ab":
@@ -255,7 +255,7 @@ def staged_by_another(
     fields: Mapping[str, Any] = MappingProxyType({}),
     layout: Mapping[str, Any] = MappingProxyType({}),
 ) -> TableName:
-    """A staging table that is not of our writer."""
+    """Create a staging table of another writer."""
     table = world.spec.table.sibling(f"_staging_batch_1_{worker}")
     declared = [field.to_api_repr() | fields.get(field.name, {}) for field in schema_fields(MAIN_TABLE)]
     double.catalogue.add_table(table.dataset, table.table, declared, dict(layout))

@@ -1,4 +1,4 @@
-"""Dates of every type on BigQuery: each statement filters the partitions by constants, however they are cut."""
+"""Dates of every type on BigQuery: each statement filters partitions by constants, whatever their length."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.gcp.bigquery.world import BigqueryWorld, create_main_table
 def test_a_date_is_its_first_to_its_last_value(
     double: BigqueryDouble, tmp_path: Path, date_type: DateType, cut: str
 ) -> None:
-    """Statements that filter no partition are refused."""
+    """Statements without a partition filter are refused."""
     world = shop(double, tmp_path, date_type, cut)
     check_a_date(world, SPRING)
 

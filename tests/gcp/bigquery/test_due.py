@@ -1,4 +1,4 @@
-"""What is due, asked of BigQuery: the same answers as embedded, in one query a run, behind the cost gate."""
+"""Due dates from BigQuery: the same results as on DuckDB, with one query per run, behind the cost gate."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Connected = Callable[[DueSettings, float], Platform]
 
 @pytest.fixture
 def connected(world: BigqueryWorld, double: BigqueryDouble, monkeypatch: pytest.MonkeyPatch) -> Connected:
-    """The platform with such settings and such a limit in gigabytes; rows of one date, and games round it."""
+    """Return a function that connects to the platform with given settings and a limit in gigabytes."""
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", double.address)
     world.insert(predictions(5))
     schedule_games(double, {after(-2): [3, 3], after(-1): [POSTPONED], DAY: [2, 1, POSTPONED], after(9): [1]})
@@ -63,4 +63,4 @@ def test_a_run_asks_once_for_all_its_dates(connected: Connected, due: DueSetting
 def test_a_schedule_that_would_cost_too_much_is_not_read(connected: Connected) -> None:
     (check,) = rows_due(scope_of(connected(PRODUCTION, 45e-9), game_date=str(DAY))).checks
     assert check.verdict is Verdict.UNKNOWN
-    assert "could not look: the query would read" in check.summary
+    assert "could not look: the query was not run: it would read" in check.summary

@@ -1,4 +1,4 @@
-"""Each trouble has its own face and its fix, and none is taken for another."""
+"""Each kind of failure has its own error and advice, and none is mistaken for another."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TROUBLES: dict[str, tuple[str, str, str]] = {
         "Access Denied: Table test:nba_predictions.t",
         "gcloud projects add-iam-policy-binding",
     ),
-    "quota": ("quotaExceeded", "Quota exceeded: Your project exceeded quota", "a quota is used up"),
+    "quota": ("quotaExceeded", "Quota exceeded: Your project exceeded quota", "a quota is exhausted"),
     "busy": ("rateLimitExceeded", "Exceeded rate limits: too many api requests", "wait a minute and try again"),
     "outage": ("backendError", "Error encountered during execution", "https://status.cloud.google.com"),
 }
@@ -52,8 +52,10 @@ def test_refused_request(world: BigqueryWorld, double: BigqueryDouble, trouble: 
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
-def test_job_that_fails_is_not_held_by_another(world: BigqueryWorld, double: BigqueryDouble, trouble: str) -> None:
-    """Nothing is written, staging is kept, the lock is free, and the next try succeeds."""
+def test_a_failed_job_leaves_no_trace_and_the_next_one_succeeds(
+    world: BigqueryWorld, double: BigqueryDouble, trouble: str
+) -> None:
+    """Nothing is written, staging is kept, the lock is released, and a retry succeeds."""
     reason, message, fix = TROUBLES[trouble]
     staged = world.stage(predictions(3))
     double.jobs.faults.append(Fault("^MERGE", reason, message))
@@ -65,17 +67,17 @@ def test_job_that_fails_is_not_held_by_another(world: BigqueryWorld, double: Big
     assert world.consolidate(max_wait_seconds=0).inserted == 3
 
 
-def test_short_outage_is_waited_out(world: BigqueryWorld, double: BigqueryDouble) -> None:
+def test_requests_are_retried_during_a_short_outage(world: BigqueryWorld, double: BigqueryDouble) -> None:
     double.faults += [Fault("POST .*/queries"), Fault("GET .*/jobs/"), Fault("POST .*/jobs$")]
     world.stage(predictions(3))
     assert world.consolidate().inserted == 3
 
 
-def test_nobody_there(world: BigqueryWorld) -> None:
+def test_an_unreachable_server_is_an_outage(world: BigqueryWorld) -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
     for way in WAYS.values():
-        with pytest.raises(WarehouseUnavailable, match=r"see https://status\.cloud\.google\.com"):
+        with pytest.raises(WarehouseUnavailable, match=r"check https://status\.cloud\.google\.com"):
             way(impatient(world, f"http://127.0.0.1:{port}"))
 
 

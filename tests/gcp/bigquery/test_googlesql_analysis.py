@@ -1,4 +1,4 @@
-"""Every statement and script that the library sends is GoogleSQL, by GoogleSQL's own analyzer."""
+"""Every statement and script that the library sends is valid GoogleSQL, by GoogleSQL's own analyzer."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from tests.gcp.bigquery.world import PROJECT, BigqueryWorld
 from tests.operations.due.schedule import COLUMNS, PRODUCTION, SCHEDULE
 
 MAIN = PREDICTIONS.table
-# East of Greenwich, so that a date is a moment of that date.
+# East of Greenwich, so that the UTC start of a date is within that date.
 MOVING = replace(LINES_MOVE, stamped=("updated_at",), date_type="TIMESTAMP", timezone="Asia/Tokyo")
 DATETIMES = replace(PREDICTIONS, date_type="DATETIME")
 _DATES = {"TIMESTAMP": "TIMESTAMPTZ", "DATETIME": "TIMESTAMP"}
@@ -52,7 +52,7 @@ BARE = replace(PREDICTIONS, active_column="", row_id_column="", newest_first=(),
 
 
 def live_through_everything(world: BigqueryWorld) -> None:
-    """Two revisions of workers, with and without the lock, dry runs, forced release, repair, undo, cleanup."""
+    """Run workers of two revisions, with and without lock, dry runs, forced release, repair, undo and cleanup."""
     world.insert([prediction(prediction_id=name, player_lookup="twice") for name in ("a", "a", "b")])
     for batch_id, use_lock in (("batch_0", True), ("batch_1", False)):
         nested = predictions(3, issues=["late"], facts={"a": 1})
@@ -81,7 +81,7 @@ def live_through_everything(world: BigqueryWorld) -> None:
 
 
 def keep_promises(world: BigqueryWorld) -> None:
-    """What `runbook prove` tries."""
+    """Run the trials of `runbook prove`."""
     scratch = BigqueryScratch(GoogleClients(PROJECT), "", lambda: world.again().warehouse)
     arena = Arena(world.spec.table.dataset, scratch.new_warehouse, scratch.delay)
     for race in (unfenced_merges(arena), fenced_consolidations(arena, world.locks), fences_of_two_dates(arena)):
@@ -90,7 +90,7 @@ def keep_promises(world: BigqueryWorld) -> None:
 
 
 def all_that_is_sent(folder: Path, spec: TableSpec, line_type: str) -> list[Sent]:
-    """Each with all tables that ever were: the ledger is asked for before it is there."""
+    """Return each statement with all tables that ever existed: the ledger is queried before it exists."""
     recorded: list[Sent] = []
     tables: dict[tuple[str, str], list[Column]] = {}
     with BigqueryDouble(PROJECT) as double:
@@ -111,7 +111,7 @@ def all_that_is_sent(folder: Path, spec: TableSpec, line_type: str) -> list[Sent
             double.sql(f'ALTER TABLE nba_predictions."{spec.table.table}" ADD COLUMN {column}')
         double.jobs.on_insert.append(record)
         live_through_everything(world)
-        if spec == BARE:  # it has tables of its own, so once is enough
+        if spec == BARE:  # it has its own tables, so once is enough
             keep_promises(world)
     return list({(one.sql, *one.parameters.items()): one for one in recorded}.values())
 
@@ -127,12 +127,12 @@ def parameter_types(query: Mapping[str, Any]) -> dict[str, str]:
 def schemas(double: BigqueryDouble) -> dict[tuple[str, str], list[Column]]:
     names = list(double.catalogue.tables)
     found = {name: [Column(*column) for column in double.catalogue.columns(*name)] for name in names}
-    # One without columns has been dropped since by a rival.
+    # A table without columns was dropped by a rival meanwhile.
     return {name: columns for name, columns in found.items() if columns}
 
 
 def objection(one: Sent) -> str:
-    """What the analyzer says against it; empty: nothing."""
+    """Return the analyzer's objection, or an empty text."""
     try:
         statements = analyze(one)
     except Exception as error:
@@ -142,7 +142,7 @@ def objection(one: Sent) -> str:
 
 
 def columns_are_misjudged(one: Sent) -> bool:
-    """Whether the double's estimate of a query is not of the columns that the analyzer needs."""
+    """Return whether the double's estimate uses other columns than the analyzer."""
     tree = sqlglot.parse_one(one.sql, read="bigquery") if one.sql.startswith(("SELECT", "WITH")) else None
     if tree is None or any((table.db, table.name) not in one.schemas for table in tree.find_all(sqlglot.exp.Table)):
         return False
@@ -153,8 +153,8 @@ def columns_are_misjudged(one: Sent) -> bool:
 
 
 @pytest.mark.long
-def test_all_that_is_sent_is_googlesql(tmp_path: Path) -> None:
-    """In one test, because each process that asks the analyzer has to compile it first."""
+def test_every_statement_is_googlesql(tmp_path: Path) -> None:
+    """All in one test, because each process has to compile the analyzer first."""
     lives = {"live": (PREDICTIONS, "DOUBLE"), "declared": (DATETIMES, "DECIMAL(4, 1)"), "bare": (BARE, "DOUBLE")}
     lives["moving"] = (MOVING, "DECIMAL(4, 1)")
     for name, (spec, line_type) in lives.items():
@@ -171,7 +171,7 @@ def test_all_that_is_sent_is_googlesql(tmp_path: Path) -> None:
 
 
 def assert_productions_query_is_googlesql() -> None:
-    """Which dates are due there: of a date and a whole number."""
+    """Check production's query for due dates, with a date and an integer as parameters."""
     schemas = {(SCHEDULE.dataset, SCHEDULE.table): COLUMNS}
     asked = Sent(PRODUCTION.query, {"since": "DATE", "until": "DATE"}, schemas)
     [statement] = analyze(asked)
@@ -181,7 +181,7 @@ def assert_productions_query_is_googlesql() -> None:
 
 
 def assert_mistakes_are_found(sent: Sequence[Sent]) -> None:
-    """Of everything that was sent, the longest with the word in it, broken at that word."""
+    """Check that the longest statement with a word is rejected after breaking it at that word."""
     for column in ("current_points_line", "game_date", "lock_key", "staged_rows", "table_name", "staging_tables"):
         column_only = re.compile(rf"(?<!@)\b{column}\b")
         one = longest(one for one in sent if column_only.search(one.sql))
@@ -197,7 +197,7 @@ def assert_mistakes_are_found(sent: Sequence[Sent]) -> None:
 
 
 def assert_unfiltered_scans_are_found(one: Sent) -> None:
-    """The double, which runs statements without the analyzer, refuses the same ones."""
+    """Check that the double, which does not use the analyzer, refuses the same statements."""
     refused = (
         "SELECT 1 FROM main",
         "SELECT 1 FROM main WHERE game_id = 'g'",

@@ -1,6 +1,6 @@
-"""What DuckDB makes of our statements is what Google's reference implementation makes of them.
+"""DuckDB and Google's reference implementation return the same for our statements.
 
-Beside `test_googlesql_analysis`, because each process that calls the analyzer has to compile it first.
+Separate from `test_googlesql_analysis`, because each process has to compile the analyzer first.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from tests.gcp.bigquery.oracle.reference import select
 
 
 @pytest.mark.long
-def test_both_give_the_same_rows() -> None:
+def test_both_return_the_same_rows() -> None:
     report = judge(3)
     assert not report.differences, str(report)
     assert report.compared.keys() >= {"SELECT", "requirement", "CREATE TABLE AS", "INSERT", "UPDATE", "MERGE"}
 
 
 def test_a_number_is_rounded_before_it_is_staged_as_googlesql_rounds_it() -> None:
-    """Or is out of range to both; so what was staged equals what was merged."""
+    """Or both find it out of range; staged values therefore equal merged values."""
     column = Column("points", "NUMERIC", parameters=(5, 1))
     read = reader(column)
     assert read is not None

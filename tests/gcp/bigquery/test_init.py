@@ -1,4 +1,4 @@
-"""`runbook init --from-table`: a table of BigQuery is measured on its newest date, and only read."""
+"""`runbook init --from-table`: a BigQuery table is measured on its newest date, read-only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_a_table_becomes_an_environment(
     world: BigqueryWorld, double: BigqueryDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", double.address)
-    monkeypatch.setenv("RUNBOOK_PROJECT", "")  # what the command sets is restored
+    monkeypatch.setenv("RUNBOOK_PROJECT", "")  # restored after the test, as the command sets it
     monkeypatch.delenv("RUNBOOK_ENVIRONMENTS", raising=False)
     table = f"{PROJECT}.{world.spec.table}"
 

@@ -1,4 +1,4 @@
-"""A job runs once, and does not outlive its client's interest in it."""
+"""A job runs once, and is cancelled when its client gives up."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ INSERT_JOB = "POST .*/projects/test/jobs$"
 NUMBERS = TableName("nba_predictions", "numbers")
 Steps = Callable[[int], list[Step]]
 
-# A shell's background job is born deaf to Ctrl-C.
+# A shell's background job ignores SIGINT from the start.
 _CLIENT = """
 import signal, sys
 from pathlib import Path
@@ -44,7 +44,7 @@ BigqueryWorld(Path(sys.argv[1]), address=sys.argv[2]).consolidate()
 
 @contextmanager
 def client_process(world: BigqueryWorld) -> Iterator[subprocess.Popen[str]]:
-    """A process of its own that consolidates batch_1 under the lock."""
+    """Start a process that consolidates batch_1 under the lock."""
     command = [sys.executable, "-c", _CLIENT, str(world.folder), world.address]
     with subprocess.Popen(command, cwd=places.ROOT, stderr=subprocess.PIPE, text=True) as process:
         try:
@@ -60,18 +60,18 @@ def is_locked(world: BigqueryWorld) -> bool:
 
 @pytest.fixture
 def numbers(world: BigqueryWorld) -> BigqueryWorld:
-    """A world with a table of one column more."""
+    """Return a world with an additional table."""
     world.warehouse.create_table(NUMBERS, [Column("n", "INT64")])
     return world
 
 
 def insert(n: int) -> list[Step]:
-    """A script."""
+    """Run a script."""
     return [*insert_alone(n), Execute("look", f"SELECT n FROM {NUMBERS.sql}")]
 
 
 def insert_alone(n: int) -> list[Step]:
-    """A statement that is a job by itself."""
+    """Run a single statement as a job."""
     return [Execute("insert", f"INSERT INTO {NUMBERS.sql} (n) SELECT {n}")]
 
 
@@ -83,13 +83,13 @@ def stored(world: BigqueryWorld) -> list[int]:
 
 
 def inserts(double: BigqueryDouble) -> list[str]:
-    """Ids of the jobs that insert a number, but for the statements of scripts."""
+    """Return the ids of jobs that insert a number, except statements of scripts."""
     jobs = {job_id: job for job_id, job in double.jobs.by_id.items() if "parentJobId" not in job.statistics}
     return [job_id for job_id, job in jobs.items() if f"INSERT INTO {NUMBERS.sql}" in str(job.configuration)]
 
 
 def test_client_killed_while_its_job_runs(world: BigqueryWorld, double: BigqueryDouble) -> None:
-    """The lock stays; the job goes on; a rerun, which has no part in it, merges none of its rows again."""
+    """The lock remains and the job continues; a rerun does not merge its rows again."""
     world.stage(predictions(ROWS), tables=2)
     gate = Gate(LEDGER)
     double.jobs.gates.append(gate)
@@ -110,8 +110,8 @@ def test_client_killed_while_its_job_runs(world: BigqueryWorld, double: Bigquery
     assert world.consolidate(use_lock=False).status is ConsolidationStatus.ALREADY_CONSOLIDATED
 
 
-def test_interrupted_client_waits_for_its_jobs_end(world: BigqueryWorld, double: BigqueryDouble) -> None:
-    """It cancels the job, and lets the lock go only when the job has ended."""
+def test_interrupted_client_waits_for_its_job_to_end(world: BigqueryWorld, double: BigqueryDouble) -> None:
+    """It cancels the job, and releases the lock only when the job has ended."""
     world.stage(predictions(ROWS))
     gate = Gate(LEDGER, heeds_cancel=False)
     double.jobs.gates.append(gate)
@@ -141,10 +141,10 @@ def test_slow_job_is_cancelled_and_rolled_back(numbers: BigqueryWorld, double: B
     assert stored(numbers) == []
 
 
-def test_slow_query_is_cancelled_and_tells_nothing(
+def test_slow_query_is_cancelled_and_is_an_outage(
     numbers: BigqueryWorld, double: BigqueryDouble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The client's own TimeoutError is an answer that could not be had, not a fault of the program."""
+    """The client's own TimeoutError is reported as an unavailable source, not as a crash."""
     monkeypatch.setattr(bigquery_warehouse, "REQUEST_SECONDS", 0.1)
     gate = Gate("^SELECT n")
     double.jobs.gates.append(gate)
@@ -159,7 +159,7 @@ def test_slow_query_is_cancelled_and_tells_nothing(
     ("insert", "trouble"),
     [(insert, "cancelled too late"), (insert_alone, "cancelled too late"), (insert, "failed after the commit")],
 )
-def test_what_was_committed_is_no_failure(
+def test_a_committed_transaction_is_not_a_failure(
     numbers: BigqueryWorld, double: BigqueryDouble, insert: Steps, trouble: str
 ) -> None:
     if trouble == "cancelled too late":
@@ -175,7 +175,7 @@ def test_what_was_committed_is_no_failure(
 
 
 @either
-def test_one_id_runs_once_even_while_it_runs(numbers: BigqueryWorld, double: BigqueryDouble, insert: Steps) -> None:
+def test_a_job_id_runs_once_even_while_it_runs(numbers: BigqueryWorld, double: BigqueryDouble, insert: Steps) -> None:
     gate = Gate("COMMIT|^INSERT")
     double.jobs.gates.append(gate)
     with ThreadPoolExecutor(2) as threads:
@@ -192,10 +192,10 @@ def test_one_id_runs_once_even_while_it_runs(numbers: BigqueryWorld, double: Big
 
 @either
 @pytest.mark.parametrize("times", [1, 2, 99])
-def test_lost_answer_is_no_second_run(
+def test_a_lost_response_is_not_a_second_run(
     numbers: BigqueryWorld, double: BigqueryDouble, times: int, insert: Steps
 ) -> None:
-    """The client asks again and is refused, or gives up asking and looks the job up."""
+    """The client retries and is refused, or gives up and looks up the job."""
     world = BigqueryWorld(numbers.folder, address=numbers.address, patience_seconds=3 if times > 1 else 30)
     double.faults.append(Fault(INSERT_JOB, answer_lost=True, times=times))
     assert world.warehouse.transact(insert(1), {}, job_id="once").job_id == "once"
@@ -214,7 +214,7 @@ def test_id_of_an_attempt_that_failed_is_used_up(numbers: BigqueryWorld, double:
 
 
 def test_timeout_of_the_server_is_set(numbers: BigqueryWorld, double: BigqueryDouble, tmp_path: Path) -> None:
-    """A job that waits in the queue must not begin hours after its client has died."""
+    """A queued job must not start hours after its client has died."""
     numbers.warehouse.transact(insert(1), {}, job_id="a", timeout_seconds=7)
     numbers.warehouse.transact(insert(2), {}, job_id="b")
     limits = [double.jobs.by_id[job_id].configuration["jobTimeoutMs"] for job_id in ("a", "b")]

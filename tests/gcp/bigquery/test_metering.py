@@ -1,4 +1,4 @@
-"""The cost gate: estimated before it is run, refused over the limit, counted after."""
+"""The cost gate: queries are estimated first, refused over the limit, and recorded afterwards."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.gcp.bigquery.double import BigqueryDouble
 from tests.gcp.bigquery.world import PROJECT, BigqueryWorld
 
 ROWS = 50
-# What a count of duplicates reads: three texts of the key, its line, the date, and whether the row is active.
+# A count of duplicates reads three texts of the key, its line, the date and the active flag.
 BYTES = sum(
     sum(2 + len(row[name]) for name in ("game_id", "player_lookup", "system_id")) + 8 + 8 + 1
     for row in predictions(ROWS)
@@ -66,7 +66,9 @@ def test_a_query_over_the_limit_is_not_run_and_its_check_is_unknown(
     assert "1 refused or failed" in table.note
 
 
-def test_estimate_and_actual_are_counted_and_the_belt_is_worn(full: BigqueryWorld, double: BigqueryDouble) -> None:
+def test_estimate_and_actual_are_recorded_and_billed_bytes_are_limited(
+    full: BigqueryWorld, double: BigqueryDouble
+) -> None:
     platform = platform_with(BYTES)
     (check,) = duplicates(scope_of(platform), DAY, DAY).checks
     assert check.verdict is Verdict.PASS
@@ -96,7 +98,7 @@ def test_estimate_and_actual_are_counted_and_the_belt_is_worn(full: BigqueryWorl
         ("INSERT INTO main (game_id) SELECT game_id FROM main WHERE game_date = @eve", 1, 8 + 18),
     ],
 )  # fmt: skip
-def test_an_estimate_is_of_the_columns_and_partitions_that_are_read(
+def test_an_estimate_covers_the_columns_and_partitions_read(
     world: BigqueryWorld, double: BigqueryDouble, statement: str, days: int, bytes_a_row: int
 ) -> None:
     other = MAIN.sibling("other")
@@ -108,12 +110,12 @@ def test_an_estimate_is_of_the_columns_and_partitions_that_are_read(
     assert world.warehouse.estimate(whole, bound) == days * ROWS_A_DAY * bytes_a_row
 
 
-def test_metadata_costs_ten_megabytes_a_view(world: BigqueryWorld) -> None:
+def test_metadata_costs_ten_megabytes_per_view(world: BigqueryWorld) -> None:
     views = f"`{MAIN.dataset}`.__TABLES__ AS T JOIN `{MAIN.dataset}`.INFORMATION_SCHEMA.COLUMNS AS C"
     assert world.warehouse.estimate(f"SELECT 1 FROM {views} ON C.table_name = T.table_id") == 2 * METADATA
 
 
-def test_a_consolidation_passes_the_gate_and_tells_what_it_read(full: BigqueryWorld) -> None:
+def test_a_consolidation_bypasses_the_gate_and_reports_its_bytes(full: BigqueryWorld) -> None:
     platform = platform_with(1)
     full.stage(predictions(3))
     with pytest.raises(QueryOverLimit):
@@ -125,6 +127,6 @@ def test_a_consolidation_passes_the_gate_and_tells_what_it_read(full: BigqueryWo
 
 
 @pytest.mark.parametrize("gigabytes", [0, -1, float("nan"), float("inf")])
-def test_a_limit_that_is_none_is_refused(gigabytes: float) -> None:
+def test_an_invalid_limit_is_refused(gigabytes: float) -> None:
     with pytest.raises(UserError, match="query_limit_gb"):
         GoogleSettings(query_limit_gb=gigabytes)

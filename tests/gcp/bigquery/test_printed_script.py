@@ -1,4 +1,4 @@
-"""Printed scripts on BigQuery: GoogleSQL, the library's own statements, and only one of two at once."""
+"""Printed scripts on BigQuery: valid GoogleSQL, the library's own statements, and exclusion of concurrent scripts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LEDGER = "^INSERT INTO .*consolidation_runs"
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_a_printed_script_is_googlesql(name: str) -> None:
-    """By Google's own analyzer, and each statement in the transaction is the library's."""
+    """Google's own analyzer accepts it, and each statement in the transaction is the library's."""
     one = example(name)
     spec, printed = one.spec, one.script(STAGING)
     text = bigquery_script(printed)
@@ -56,7 +56,7 @@ def test_a_printed_script_is_googlesql(name: str) -> None:
 
 
 def run(world: BigqueryWorld, one: Example, staging: TableName, batch_id: str, *, is_fenced: bool = True) -> str:
-    """The script's error; empty: it was committed."""
+    """Run a script and return its error; empty if it was committed."""
     text = bigquery_script(one.script(staging, is_fenced=is_fenced))
     try:
         world.client.query(filled(text, one.day, batch_id)).result(retry=None)
@@ -67,10 +67,10 @@ def run(world: BigqueryWorld, one: Example, staging: TableName, batch_id: str, *
 
 @pytest.mark.parametrize("name", EXAMPLES)
 @pytest.mark.parametrize("is_fenced", [True, False], ids=["fenced", "fence not moved"])
-def test_of_two_at_once_only_the_fence_stops_one(
+def test_only_the_fence_stops_one_of_two_concurrent_scripts(
     double: BigqueryDouble, tmp_path: Path, name: str, is_fenced: bool
 ) -> None:
-    """Both have begun, and read, before either moves the fence or, without it, before either commits."""
+    """Both begin and read before either moves the fence or, without a fence, commits."""
     one = example(name)
     world = BigqueryWorld(tmp_path, one.spec, columns=one.columns, address=double.address).set_up()
     staged = {batch_id: world.stage(one.rows, batch_id)[0] for batch_id in ("batch_1", "batch_2")}
@@ -100,7 +100,7 @@ def test_of_two_at_once_only_the_fence_stops_one(
     )
 
 
-def test_what_is_refused_writes_nothing(double: BigqueryDouble, tmp_path: Path) -> None:
+def test_a_refused_script_writes_nothing(double: BigqueryDouble, tmp_path: Path) -> None:
     one = example("orders")
     world = BigqueryWorld(tmp_path, one.spec, columns=one.columns, address=double.address).set_up()
     [staging] = world.stage(one.rows, "a")
@@ -118,7 +118,7 @@ def test_what_is_refused_writes_nothing(double: BigqueryDouble, tmp_path: Path) 
 
 @pytest.mark.parametrize("zone", ZONES)
 def test_a_date_begins_where_the_library_says(zone: str) -> None:
-    """By GoogleSQL's reference implementation."""
+    """Evaluated by GoogleSQL's reference implementation."""
     dates = replace(example("moments").spec, timezone=zone).dates
     start, end = dates.bound_sql().values()
     for day in odd_days(dates):

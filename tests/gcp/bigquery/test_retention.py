@@ -1,4 +1,4 @@
-"""What grows is in partitions of a day, and expires as the environment says; so does a backup."""
+"""Growing tables have daily partitions that expire as configured; backups expire, too."""
 
 from __future__ import annotations
 

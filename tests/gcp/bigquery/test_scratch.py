@@ -31,7 +31,7 @@ class TestBigqueryScratch(ScratchSuite):
         return scratch
 
 
-def test_tables_expire_though_nobody_removes_them(double: BigqueryDouble, scratch: BigqueryScratch) -> None:
+def test_tables_expire_even_if_nobody_removes_them(double: BigqueryDouble, scratch: BigqueryScratch) -> None:
     scratch.create("trial", note="")
     scratch.new_warehouse().create_table(TableName("trial", "rows"), [Column("number", "INT64")])
     expires_ms = int(double.catalogue.tables["trial", "rows"]["expirationTime"])
@@ -39,10 +39,10 @@ def test_tables_expire_though_nobody_removes_them(double: BigqueryDouble, scratc
     assert double.catalogue.datasets["trial"]["location"] == "US"
 
 
-def test_an_answer_that_was_lost_makes_no_dataset_of_somebody_elses(
+def test_after_a_lost_response_only_our_own_dataset_is_recognized(
     double: BigqueryDouble, scratch: BigqueryScratch
 ) -> None:
-    """The request is made again, and finds the dataset that it has made."""
+    """The retried request finds the dataset that it has already created."""
     double.faults.append(Fault("POST .*/datasets$", answer_lost=True))
     scratch.create("trial", note="ours")
     assert scratch.note_of("trial") == "ours"
@@ -51,7 +51,7 @@ def test_an_answer_that_was_lost_makes_no_dataset_of_somebody_elses(
         scratch.create("trial", note="ours")
 
 
-def test_a_script_tells_what_of_it_was_a_job(double: BigqueryDouble, scratch: BigqueryScratch) -> None:
+def test_a_script_returns_its_statements_that_were_jobs(double: BigqueryDouble, scratch: BigqueryScratch) -> None:
     scratch.create("trial", note="")
     scratch.new_warehouse().create_table(TableName("trial", "rows"), [Column("number", "INT64")])
     runs = scratch.run_script(
@@ -59,5 +59,5 @@ def test_a_script_tells_what_of_it_was_a_job(double: BigqueryDouble, scratch: Bi
     )
     assert [run.words for run in runs] == ["BEGIN TRANSACTION", "UPDATE", "COMMIT TRANSACTION"]
     assert all(run.started_at <= run.ended_at and not run.error for run in runs)
-    with pytest.raises(SourceUnavailable, match="lists no statement of job nothing"):
+    with pytest.raises(SourceUnavailable, match="lists no statements for job nothing"):
         scratch.statements("nothing")

@@ -1,4 +1,4 @@
-"""What the port promises of tables, rows and listings, over the real client."""
+"""The port's guarantees for tables, rows and listings, with the real client."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def texts(*values: str) -> pyarrow.Table:
 
 
 class TestMeteredBigqueryWarehouse(WarehouseSuite):
-    """The conformance suite on the metered one, which does what the plain one does and estimates before it asks."""
+    """The conformance suite on the metered warehouse, which is the plain one with estimates."""
 
     double: BigqueryDouble
 
@@ -64,7 +64,7 @@ class TestMeteredBigqueryWarehouse(WarehouseSuite):
 
     @pytest.fixture
     def overtaken(self) -> Overtaken:
-        """The steps are one script, which is held before its last one."""
+        """Run the steps as a script that is blocked before its last step."""
 
         def transact(warehouse: Warehouse, steps: Sequence[Step], rival: Callable[[], object]) -> None:
             assert isinstance(steps[-1], Execute)
@@ -82,13 +82,13 @@ class TestMeteredBigqueryWarehouse(WarehouseSuite):
         return transact
 
 
-def test_a_missing_dataset_comes_with_the_command_that_makes_it(world: BigqueryWorld) -> None:
+def test_a_missing_dataset_is_reported_with_the_command_that_creates_it(world: BigqueryWorld) -> None:
     with pytest.raises(DatasetNotFound, match="bq mk --location=REGION --dataset test:DATASET"):
         world.warehouse.create_table(TableName("elsewhere", "t"), COLUMNS)
 
 
 def test_a_wrong_location_is_not_an_empty_ledger(double: BigqueryDouble, tmp_path: Path) -> None:
-    """BigQuery finds the dataset nowhere but in its own location, and says so in the words of a missing one."""
+    """BigQuery finds a dataset only in its own location, and otherwise reports it as missing."""
     world = BigqueryWorld(tmp_path, address=double.address).set_up()
     elsewhere = BigqueryWarehouse(PROJECT, client=double.client("EU"))
     asks: list[Callable[[], Any]] = [
@@ -103,8 +103,8 @@ def test_a_wrong_location_is_not_an_empty_ledger(double: BigqueryDouble, tmp_pat
     assert ledger_runs(world.warehouse, world.spec) == []
 
 
-def test_staging_tables_tell_batch_rows_and_age(world: BigqueryWorld, double: BigqueryDouble) -> None:
-    """One query, however many there are, and a look at each table that is not of our writer."""
+def test_staging_tables_have_batch_rows_and_age(world: BigqueryWorld, double: BigqueryDouble) -> None:
+    """One query for all tables, and a request for each table of another writer."""
     since = datetime.now(UTC).replace(microsecond=0)
     world.stage(predictions(6), "batch_2026-01-17_1", tables=3)
     world.stage(predictions(1), "other-batch")
@@ -129,8 +129,8 @@ def test_staging_tables_tell_batch_rows_and_age(world: BigqueryWorld, double: Bi
 
 
 @pytest.mark.parametrize("size", [10, 6_000_000], ids=["in one request", "in several"])
-def test_load_is_whole(world: BigqueryWorld, double: BigqueryDouble, size: int) -> None:
-    """A small file goes in one request with its job, a large one piece by piece."""
+def test_a_load_is_complete(world: BigqueryWorld, double: BigqueryDouble, size: int) -> None:
+    """A small file is sent in one request with its job, a large one in pieces."""
     text = random.Random(0).randbytes(size // 2).hex()
     world.warehouse.load({named("t"): texts(text)}, [Column("text", "STRING")], note="b")
     assert world.warehouse.query(f"SELECT text FROM {named('t').sql}") == [{"text": text}]
@@ -154,8 +154,8 @@ IN_LINES: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], Any]]] = {
 @pytest.mark.parametrize("type_", IN_LINES)
 @settings(max_examples=25)
 @given(data=st.data())
-def test_json_lines_hold_each_value_as_it_is(type_: str, data: st.DataObject) -> None:
-    """One line a row whatever is in it, and nothing lost on the way through JSON's numbers."""
+def test_json_lines_keep_each_value(type_: str, data: st.DataObject) -> None:
+    """Each row is one line whatever it contains, and numbers lose nothing in JSON."""
     values, read = IN_LINES[type_]
     row = st.fixed_dictionaries({"one": values, "many": st.lists(values, max_size=3)})
     rows = data.draw(st.lists(row, min_size=1, max_size=4))
@@ -184,23 +184,23 @@ def test_many_tables_are_gathered_in_parts_and_forgotten(
     assert all_of_them not in world.warehouse.columns_of([all_of_them])
 
 
-def test_gathered_table_that_cannot_be_dropped_is_no_failure(world: BigqueryWorld, double: BigqueryDouble) -> None:
-    """The transaction is committed by then, and the table expires."""
+def test_failing_to_drop_a_gathered_table_is_not_a_failure(world: BigqueryWorld, double: BigqueryDouble) -> None:
+    """The transaction is already committed, and the table expires."""
     world.stage(predictions(3))
     double.faults.append(Fault("DELETE .*/_gathered_", "accessDenied", "Access Denied", times=99))
     assert world.consolidate().inserted == 3
 
 
-def test_estimate_reads_nothing_and_the_limit_holds(world: BigqueryWorld, double: BigqueryDouble) -> None:
+def test_an_estimate_reads_nothing_and_the_limit_holds(world: BigqueryWorld, double: BigqueryDouble) -> None:
     world.insert(predictions(100))
     statement = f"SELECT * FROM {world.spec.table.sql} WHERE game_id = @game AND game_date = @day"
     estimated = world.warehouse.estimate(statement, {"game": HOSTILE, "day": DAY})
     assert estimated > 0
     assert not [job for job in double.jobs.by_id.values() if "query" in job.configuration]
     thrifty = BigqueryWorld(world.folder, address=world.address, options={"maximum_bytes_billed": estimated - 1})
-    with pytest.raises(WarehouseUnavailable, match="raise that, or read less"):
+    with pytest.raises(WarehouseUnavailable, match="raise the limit, or read less"):
         thrifty.warehouse.query(statement, {"game": "", "day": DAY})
     thrifty.stage(predictions(1))
-    with pytest.raises(WarehouseUnavailable, match="raise that, or read less"):
+    with pytest.raises(WarehouseUnavailable, match="raise the limit, or read less"):
         thrifty.consolidate(use_lock=False)
     assert len(world.table()) == 100

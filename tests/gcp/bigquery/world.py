@@ -1,4 +1,4 @@
-"""The world of the consolidation's tests, with BigQuery's double for a warehouse."""
+"""The world of the consolidation tests, with a BigQuery double as its warehouse."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PROJECT = "test"
 
 
 class UnfencedWarehouse(BigqueryWarehouse):
-    """Does not move the fence."""
+    """A warehouse that does not move the fence."""
 
     def transact(self, steps: Sequence[Step], parameters: Parameters, **options: Any) -> TransactionOutcome:
         return super().transact(unmoved(steps), parameters, **options)
@@ -33,10 +33,10 @@ class UnfencedWarehouse(BigqueryWarehouse):
 
 @dataclass(frozen=True)
 class BigqueryWorld(World):
-    """Its warehouse is at an address, so another process can have the same world.
+    """A world whose warehouse is at an address, so that another process can use it, too.
 
     Attributes:
-        address: Of the double.
+        address: Address of the double.
         is_fenced: Whether consolidations move the fence.
         patience_seconds: See `BigqueryWarehouse`.
     """
@@ -56,7 +56,7 @@ class BigqueryWorld(World):
         return make(PROJECT, client=self.client, patience_seconds=self.patience_seconds, **self.options)
 
     def set_up(self) -> BigqueryWorld:
-        """Dataset and main table."""
+        """Create the dataset and the main table."""
         self.client.create_dataset(self.spec.table.dataset)
         create_main_table(self.client, self.spec, schema_fields(self.columns))
         return self
@@ -77,7 +77,7 @@ class BigqueryWorld(World):
 
 
 def with_the_real_schema(client: bigquery.Client, spec: TableSpec) -> None:
-    """The main table anew, as it was really declared."""
+    """Recreate the main table with its real schema."""
     fields = [
         bigquery.SchemaField(
             column.name,
@@ -94,7 +94,7 @@ def with_the_real_schema(client: bigquery.Client, spec: TableSpec) -> None:
 def create_main_table(
     client: bigquery.Client, spec: TableSpec, fields: Sequence[bigquery.SchemaField] | None = None, *, cut: str = "DAY"
 ) -> None:
-    """Partitioned by its date, by day or otherwise, and no statement may read it without a filter of the date."""
+    """Create the main table, partitioned by its date and with a required partition filter."""
     table = bigquery.Table(f"{client.project}.{spec.table}", fields or schema_fields(MAIN_TABLE))
     table.time_partitioning = bigquery.TimePartitioning(cut, field=spec.date_column)
     table.require_partition_filter = True

@@ -1,4 +1,4 @@
-"""Tables and datasets as BigQuery's ``tables.get`` and ``datasets.get`` tell of them, over HTTP; nothing else."""
+"""BigQuery's ``tables.get`` and ``datasets.get`` over HTTP, and nothing else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LEGACY_TYPES = {"INT64": "INTEGER", "FLOAT64": "FLOAT", "BOOL": "BOOLEAN"}
 
 
 def described(columns: Sequence[Column], **more: Any) -> dict[str, Any]:
-    """A table resource with these columns."""
+    """Return a table resource with these columns."""
     return {
         "schema": {"fields": [_field(column) for column in columns]},
         "numRows": "330000",
@@ -33,7 +33,7 @@ def _field(column: Column) -> dict[str, str]:
 
 @contextmanager
 def serving_tables(tables: Tables) -> Iterator[str]:
-    """The address of a server that knows these tables, by ``dataset.table``, and datasets, by ``dataset``."""
+    """Yield the address of a server with these tables (by ``dataset.table``) and datasets (by ``dataset``)."""
 
     def answer(path: str, _: HTTPMessage) -> Answer:
         parts = path.partition("?")[0].removeprefix("/bigquery/v2/").split("/")

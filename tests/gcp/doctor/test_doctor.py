@@ -1,4 +1,4 @@
-"""`runbook doctor` names each thing that was taken away, and the command that puts it back."""
+"""`runbook doctor` names everything that is missing, and the command that mends it."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -49,14 +49,14 @@ HEALTHY = {
 
 @dataclass
 class Project:
-    """A project in which nothing is missing, until a test takes something away."""
+    """A complete project, from which tests remove parts."""
 
     google: GoogleDouble
     tables: Tables = field(default_factory=dict)
     endpoints: dict[str, Any] = field(default_factory=lambda: dict(HEALTHY))
 
     def examine(self) -> tuple[int, dict[str, Any]]:
-        """The exit code, and what was found."""
+        """Return the exit code and the findings."""
         result = CliRunner().invoke(doctor, ["--env", "production", "--json"])
         assert result.exception is None or isinstance(result.exception, SystemExit), result.output
         return result.exit_code, json.loads(result.stdout.splitlines()[-1])
@@ -67,7 +67,7 @@ def path(service: str) -> str:
 
 
 def native(**more: Any) -> Database:
-    """A database as the locks need it."""
+    """Return a database that suits the locks."""
     return Database(type_=Database.DatabaseType.FIRESTORE_NATIVE, location_id="us-west2", **more)
 
 
@@ -124,7 +124,7 @@ def project(google: GoogleDouble, address: str, monkeypatch: pytest.MonkeyPatch,
 
 
 def without_due(folder: Path) -> Path:
-    """A folder with production's settings but its query of the schedule, which the double of tables cannot answer."""
+    """A folder with production's settings, except its schedule query, which the double cannot answer."""
     settings = read_yaml(places.ROOT / "params" / "environments" / "production.yaml")
     del settings["due"]
     environments = folder / "environments"
@@ -206,7 +206,7 @@ TAKEN_AWAY: dict[str, Case] = {
         without_database,
         "Firestore database",
         "FAIL",
-        "there is none",
+        "database not found",
         f"gcloud firestore databases create --database='(default)' --project={PROJECT} --location=us-west2",
     ),
     "native mode": (
@@ -220,14 +220,14 @@ TAKEN_AWAY: dict[str, Case] = {
         with_database(database_edition=ENTERPRISE, firestore_data_access_mode=DISABLED),
         "Firestore database",
         "FAIL",
-        "it refuses Firestore's own clients",
+        "database refuses Firestore clients",
         "gcloud firestore databases create --database=consolidation-locks",
     ),
-    "access of Firestore's clients, not told": (
+    "access of Firestore's clients, not set": (
         with_database(database_edition=ENTERPRISE, mongodb_compatible_data_access_mode=ENABLED),
         "Firestore database",
         "WARN",
-        "an Enterprise database that does not say whether",
+        "Enterprise database that may refuse Firestore clients",
         "firestoreDataAccessMode",
     ),
     "realtime updates": (
@@ -241,14 +241,14 @@ TAKEN_AWAY: dict[str, Case] = {
         in_location("EU"),
         "Dataset location",
         "FAIL",
-        "nba_predictions is in EU, and google.bigquery_location is us-west2",
+        "nba_predictions is in EU, but google.bigquery_location is us-west2",
         "Set google.bigquery_location: EU",
     ),
     "dataset": (
         lambda project: project.tables.pop(DATASET),
         "Dataset location",
         "FAIL",
-        "there is no dataset nba_predictions",
+        "dataset nba_predictions not found",
         f"bq mk --location=us-west2 --dataset {PROJECT}:nba_predictions",
     ),
     "ttl policy": (
@@ -259,12 +259,12 @@ TAKEN_AWAY: dict[str, Case] = {
         "gcloud firestore fields ttls update purge_after --collection-group=consolidation_locks "
         f"--database='(default)' --project={PROJECT} --enable-ttl",
     ),
-    "ttl still being made": (
+    "ttl policy is being created": (
         with_state(Field.TtlConfig.State.CREATING),
         "Expiry of old locks",
         "WARN",
-        "being set up",
-        "Look again",
+        "is being created",
+        "Check again",
     ),
     "partitioning": (
         with_columns(*MAIN_TABLE),
@@ -350,7 +350,7 @@ TAKEN_AWAY: dict[str, Case] = {
 
 
 @pytest.mark.parametrize("taken", TAKEN_AWAY)
-def test_what_was_taken_away_is_named_with_its_fix(project: Project, taken: str) -> None:
+def test_what_is_missing_is_named_with_its_fix(project: Project, taken: str) -> None:
     take, name, verdict, summary, fix = TAKEN_AWAY[taken]
     take(project)
     code, found = project.examine()
@@ -368,13 +368,13 @@ def test_what_was_taken_away_is_named_with_its_fix(project: Project, taken: str)
         ({"database_edition": Database.DatabaseEdition.STANDARD}, "PASS"),
     ],
 )
-def test_a_database_that_takes_native_clients_passes(project: Project, modes: dict[str, Any], verdict: str) -> None:
+def test_a_database_open_to_native_clients_passes(project: Project, modes: dict[str, Any], verdict: str) -> None:
     project.google.database = native(**modes)
     assert named(project.examine()[1], "Firestore database")["verdict"] == verdict
 
 
 def test_permissions_cover_what_listings_need(project: Project) -> None:
-    """INFORMATION_SCHEMA.TABLE_OPTIONS asks for those of routines."""
+    """INFORMATION_SCHEMA.TABLE_OPTIONS needs permissions for routines."""
     needed = {"bigquery.routines.get", "bigquery.routines.list", "bigquery.datasets.get", "bigquery.tables.list"}
     assert needed <= {permission for need in NEEDS for permission in need.permissions}
     project.google.permissions -= needed
@@ -390,10 +390,16 @@ def person(quota_project: str | None) -> UserCredentials:
     ("credentials", "permissions", "verdict", "said", "fix"),
     [
         (AnonymousCredentials(), (), "PASS", "not needed", ""),  # type: ignore[no-untyped-call]
-        (person(PROJECT), ("serviceusage.services.use",), "PASS", f"requests are counted for {PROJECT}", ""),
-        (person(None), (), "FAIL", "name no quota project", "application-default set-quota-project " + PROJECT),
-        (person("other"), (), "FAIL", "may not be used", "projects add-iam-policy-binding other --member="),
-        (person("other"), ("serviceusage.services.use",), "WARN", "counted for other", "set-quota-project " + PROJECT),
+        (person(PROJECT), ("serviceusage.services.use",), "PASS", f"requests use the quotas of {PROJECT}", ""),
+        (person(None), (), "FAIL", "without a quota project", "application-default set-quota-project " + PROJECT),
+        (person("other"), (), "FAIL", "not allowed to use other", "projects add-iam-policy-binding other --member="),
+        (
+            person("other"),
+            ("serviceusage.services.use",),
+            "WARN",
+            "APIs and quotas of other",
+            "set-quota-project " + PROJECT,
+        ),
     ],
     ids=["a service account", "the project", "none", "not allowed", "another project"],
 )
@@ -407,7 +413,7 @@ def test_the_quota_project_of_a_persons_login(
     assert (check.verdict, said in check.summary, fix in check.next_step) == (verdict, True, True), check
 
 
-def test_a_service_that_refuses_everything_leaves_nothing_at_pass_unseen(project: Project) -> None:
+def test_no_check_passes_if_a_service_refuses_everything(project: Project) -> None:
     denied = Fault(grpc.StatusCode.PERMISSION_DENIED, "no")
     rpcs = ("BatchGetServices", "TestIamPermissions", "GetDatabase", "ListFields", "ListLogEntries", "GetIamPolicy")
     project.google.lasting = dict.fromkeys((*rpcs, "GetService", "RunQuery"), denied)
@@ -423,7 +429,7 @@ def test_a_service_that_refuses_everything_leaves_nothing_at_pass_unseen(project
         assert check["verdict"] != "UNKNOWN" or "gcloud projects add-iam-policy-binding" in check["summary"]
 
 
-def test_without_credentials_that_is_what_it_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_credentials_are_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for variable in ("RUNBOOK_GOOGLE_EMULATOR_HOST", "FIRESTORE_EMULATOR_HOST", "BIGQUERY_EMULATOR_HOST"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "no-such-key.json"))
@@ -471,4 +477,4 @@ def test_a_damaged_warehouse_is_named(state: Path) -> None:
     found = json.loads(result.stdout)
     assert result.exit_code == 1
     assert named(found, "Main table")["verdict"] == "FAIL"
-    assert "warehouse.duckdb is no warehouse" in named(found, "Main table")["summary"]
+    assert "warehouse.duckdb is not a warehouse file" in named(found, "Main table")["summary"]

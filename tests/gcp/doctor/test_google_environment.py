@@ -11,7 +11,7 @@ from tests.environments import NEEDED
 GOOGLE = NEEDED.replace("embedded", "google")
 
 
-def test_production_is_the_project_of_the_guide() -> None:
+def test_production_is_the_services_project() -> None:
     environment = load_environment("production")
     assert (environment.platform, environment.project_id) == ("google", "nba-props-platform")
     assert (environment.region, environment.services.both) == (

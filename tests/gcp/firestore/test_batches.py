@@ -23,13 +23,13 @@ COLLECTION = "prediction_batches"
 
 @pytest.fixture
 def project(emulator: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A project of its own on the emulator."""
+    """A separate project on the emulator."""
     monkeypatch.setenv(HOST_VARIABLE, emulator)
     return f"test-{uuid.uuid4().hex[:12]}"
 
 
 class TestFirestoreBatchStates(BatchStatesSuite):
-    """The conformance suite, types that only Firestore has, and the number of requests."""
+    """The conformance suite, Firestore's own types, and the number of requests."""
 
     @pytest.fixture
     def states(self, project: str) -> BatchStates:
@@ -49,7 +49,7 @@ class TestFirestoreBatchStates(BatchStatesSuite):
 
         return written
 
-    def test_types_that_only_firestore_has_are_named(self, states: BatchStates, put: Put) -> None:
+    def test_types_specific_to_firestore_are_named(self, states: BatchStates, put: Put) -> None:
         place = firestore.GeoPoint(1, 2)
         put(BATCH, document(expected_players=place, completed_players=b"\xff", updated_at={"seconds": 5}))
         [state] = states.of_date(DAY)
@@ -59,10 +59,10 @@ class TestFirestoreBatchStates(BatchStatesSuite):
             "updated_at",
         ]
 
-    def test_players_are_only_asked_for_where_the_document_does_not_say(
+    def test_players_are_queried_only_if_the_document_lacks_them(
         self, sent: list[str], states: BatchStates, put: Put
     ) -> None:
-        """One request for the date, one more for each of the newest unfinished batches whose document has no list."""
+        """One request for the date, and one for each of the newest unfinished batches without a list."""
         put("listed", document(completed_players=["a"]))
         put("done", document(expected_players=5, completed_count=5, is_complete=True))
         for number in range(12):
@@ -76,7 +76,7 @@ class TestFirestoreBatchStates(BatchStatesSuite):
         assert sum("were not read" in "".join(state.faults) for state in counted) == 2
 
 
-def test_a_refusal_names_the_role_that_reads(
+def test_a_refusal_names_the_role_for_reading(
     google: GoogleDouble, address: str, clients: GoogleClients, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(HOST_VARIABLE, address)

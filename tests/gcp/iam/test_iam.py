@@ -1,4 +1,4 @@
-"""Who holds which role, from a policy as IAM sends it."""
+"""Role bindings, read from a policy as IAM sends it."""
 
 import pytest
 from google.iam.v1.policy_pb2 import Binding, Policy
@@ -29,7 +29,7 @@ def test_roles_are_those_bound_to_the_account_itself(google: GoogleDouble, clien
     assert found.unresolved_members == {}
 
 
-def test_groups_and_conditions_are_not_taken_for_a_role(google: GoogleDouble, clients: GoogleClients) -> None:
+def test_groups_and_conditions_do_not_count_as_a_role(google: GoogleDouble, clients: GoogleClients) -> None:
     members = [f"serviceAccount:{ACCOUNT}", "group:ops@example.com"]
     google.policy = Policy(
         bindings=[
@@ -46,7 +46,7 @@ def test_groups_and_conditions_are_not_taken_for_a_role(google: GoogleDouble, cl
     }
 
 
-def test_a_service_without_an_account_of_its_own_is_not_judged(google: GoogleDouble, clients: GoogleClients) -> None:
+def test_a_service_without_its_own_account_is_not_judged(google: GoogleDouble, clients: GoogleClients) -> None:
     with pytest.raises(SourceUnavailable, match="the project's default account"):
         ProjectPermissions(clients).roles_of("")
     assert not google.calls
@@ -61,7 +61,7 @@ class TestProjectPermissions(PermissionsSuite):
         return ProjectPermissions(clients)
 
 
-def test_a_grant_leaves_every_other_binding_as_it_is(google: GoogleDouble, clients: GoogleClients) -> None:
+def test_a_grant_keeps_every_other_binding(google: GoogleDouble, clients: GoogleClients) -> None:
     limited = Binding(role=USER, members=["user:a@example.com"], condition=Expr(title="until June", expression="x"))
     others = [limited, Binding(role="roles/owner", members=["user:b@example.com"])]
     google.policy = Policy(version=3, bindings=others)
@@ -73,5 +73,5 @@ def test_a_grant_leaves_every_other_binding_as_it_is(google: GoogleDouble, clien
     assert list(google.policy.bindings) == others
 
 
-def test_roles_from_above_the_project_are_said_to_be_unseen(google: GoogleDouble, clients: GoogleClients) -> None:
+def test_roles_from_above_the_project_are_reported_as_unseen(google: GoogleDouble, clients: GoogleClients) -> None:
     assert "organization" in ProjectPermissions(clients).roles_of(ACCOUNT).unseen

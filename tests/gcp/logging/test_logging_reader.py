@@ -57,7 +57,7 @@ class TestCloudLoggingReader(LogReaderSuite):
 
 
 def stored_line(entry: LogEntry) -> StoredEntry:
-    """As Cloud Run stores a line: text, or JSON where a service logged more than a text."""
+    """Return a line as Cloud Run stores it: text, or JSON if a service logged more than text."""
     seconds, text = (entry.timestamp - START).total_seconds(), entry.message
     payload = {"json_payload": {"message": text, **entry.fields}} if entry.fields else {"text_payload": text}
     more = {"severity": entry.severity, **payload}
@@ -86,7 +86,7 @@ def test_text_json_and_platform_entries_become_lines(google: GoogleDouble, clien
     assert request.message == "HTTP 503 POST https://x/complete"
 
 
-def test_newest_is_what_the_service_itself_logged(google: GoogleDouble, clients: GoogleClients) -> None:
+def test_the_newest_entry_is_one_of_the_service_itself(google: GoogleDouble, clients: GoogleClients) -> None:
     reader = CloudLoggingReader(clients)
     google.log = [
         stored(900, log="run.googleapis.com%2Frequests", http_request={"status": 200}),
@@ -99,22 +99,22 @@ def test_newest_is_what_the_service_itself_logged(google: GoogleDouble, clients:
     assert google.requests[-1].resource_names == [f"projects/{PROJECT}"]
 
 
-def test_an_empty_page_with_a_token_is_no_end(google: GoogleDouble, clients: GoogleClients) -> None:
-    """Logging hands out such pages while it still searches, so a search is bounded in time and goes on to its end."""
+def test_an_empty_page_with_a_token_is_not_the_end(google: GoogleDouble, clients: GoogleClients) -> None:
+    """Logging returns such pages while it is still searching, so a search has a time bound and continues."""
     google.log, google.empty_pages = [stored(20, "there")], 2
     assert CloudLoggingReader(clients).newest(COORDINATOR, since=START) == START + timedelta(seconds=20)
     assert google.calls["ListLogEntries"] == 3
     assert all('timestamp>="2026-01-17T12:00:00.250000' in request.filter for request in google.requests)
 
 
-def test_a_used_up_quota_is_waited_for(google: GoogleDouble, clients: GoogleClients) -> None:
+def test_an_exhausted_quota_is_waited_for(google: GoogleDouble, clients: GoogleClients) -> None:
     google.log = [stored(1, "there")]
     google.faults["ListLogEntries"] = [Fault(grpc.StatusCode.RESOURCE_EXHAUSTED)]
     assert [entry.message for entry in read(clients)] == ["there"]
     assert google.calls["ListLogEntries"] == 2
 
 
-def test_an_error_on_a_later_page_is_no_short_answer(google: GoogleDouble, clients: GoogleClients) -> None:
+def test_an_error_on_a_later_page_is_an_error(google: GoogleDouble, clients: GoogleClients) -> None:
     google.log = [stored(number, f"line {number}") for number in range(5)]
     entries = iter(CloudLoggingReader(clients, page_size=2).entries([COORDINATOR], since=START, until=END))
     assert [next(entries).message, next(entries).message] == ["line 0", "line 1"]

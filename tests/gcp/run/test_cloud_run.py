@@ -1,4 +1,4 @@
-"""Services as Cloud Run tells of them, and their health, over real connections."""
+"""Services read from Cloud Run, and their health, over real connections."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,7 +43,7 @@ def short(number: int) -> str:
 
 
 def deploy(google: GoogleDouble, *revisions: Revision, ready: int, traffic: list[dict[str, Any]], **more: Any) -> None:
-    """The last revision is the one created last."""
+    """Deploy revisions; the last one is the newest."""
     google.revisions = list(revisions)
     google.services[PARENT] = Service(
         name=PARENT,
@@ -55,7 +55,7 @@ def deploy(google: GoogleDouble, *revisions: Revision, ready: int, traffic: list
 
 
 def test_a_healthy_service(google: GoogleDouble, clients: GoogleClients) -> None:
-    # Five revisions are three pages, in no order.
+    # Five revisions are three pages, in no particular order.
     revisions = [revision(number) for number in (63, 65, 64, 62, 66)]
     latest = {"type_": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "percent": 100}
     tag = {"revision": short(62), "percent": 0, "tag": "old"}
@@ -88,7 +88,7 @@ def test_a_deployment_that_does_not_start_leaves_the_old_one_serving(
 
 
 @pytest.mark.parametrize("state", [State.CONDITION_PENDING, State.CONDITION_RECONCILING, None])
-def test_a_revision_that_cloud_run_still_works_on_is_neither(
+def test_a_revision_being_deployed_is_neither_ready_nor_failed(
     google: GoogleDouble, clients: GoogleClients, state: State | None
 ) -> None:
     deploy(google, revision(65), revision(66, state), ready=65, traffic=[{"revision": short(65), "percent": 100}])
@@ -103,14 +103,14 @@ def test_shares_of_one_revision_add_up(google: GoogleDouble, clients: GoogleClie
     assert traffic_seen == (RevisionTraffic(short(65), 50), RevisionTraffic(short(66), 50))
 
 
-def test_no_such_service_is_named(clients: GoogleClients) -> None:
+def test_an_unknown_service_is_named(clients: GoogleClients) -> None:
     with pytest.raises(ResourceMissing, match="prediction-nobody"):
         CloudRunServices(clients, "us-west2").describe("prediction-nobody")
 
 
 @contextmanager
 def endpoint(*, private: bool) -> Iterator[tuple[str, list[str | None]]]:
-    """The address of a service's endpoints, and the authorization of each request."""
+    """Yield the address of a service's endpoints and the authorization of each request."""
     seen: list[str | None] = []
 
     def answer(_: str, headers: HTTPMessage) -> Answer:
@@ -129,9 +129,9 @@ def endpoint(*, private: bool) -> Iterator[tuple[str, list[str | None]]]:
         (True, TOKEN, 200, [None, f"Bearer {TOKEN}"]),
         (True, None, 403, [None]),
     ],
-    ids=["public", "private", "private and no token to be had"],
+    ids=["public", "private", "private and no token available"],
 )
-def test_health_is_asked_with_an_id_token_where_it_takes_one(
+def test_health_requests_have_an_id_token_if_one_is_needed(
     google: GoogleDouble, clients: GoogleClients, private: bool, token: str | None, status: int, asked: list[str | None]
 ) -> None:
     audiences: list[str] = []
@@ -148,7 +148,7 @@ def test_health_is_asked_with_an_id_token_where_it_takes_one(
     assert set(audiences) <= {url}
 
 
-def test_a_service_that_does_not_answer_is_an_answer(google: GoogleDouble, clients: GoogleClients) -> None:
+def test_a_service_that_does_not_respond_is_a_result(google: GoogleDouble, clients: GoogleClients) -> None:
     deploy(google, revision(66), ready=66, traffic=[], uri="http://127.0.0.1:1")
     answer = CloudRunServices(clients, "us-west2").health(NAME, "/health")
     assert answer.status_code is None

@@ -1,4 +1,4 @@
-"""Changes of services keep to the port, and do to Cloud Run what was asked and no more."""
+"""Changes of services conform to the port, and change only what was requested."""
 
 from datetime import UTC, datetime
 
@@ -30,7 +30,7 @@ SECRET = {"secret_key_ref": {"secret": "lock", "version": "latest"}}
 
 
 def deploy(google: GoogleDouble, *variables: EnvVar, tagged: str = "") -> None:
-    """`OLD` and `NEW`, beside a container without a port that has variables of its own."""
+    """Deploy `OLD` and `NEW`, with a sidecar that has its own variables."""
     containers = [
         Container(name="proxy", env=[EnvVar(name="CONSOLIDATION_LOCK", value="no lock of ours")]),
         Container(name="coordinator", ports=[ContainerPort(container_port=8080)], env=variables),
@@ -72,7 +72,7 @@ def services(clients: GoogleClients) -> CloudRunServices:
     return CloudRunServices(clients, "us-west2")
 
 
-def test_a_variable_is_set_where_the_requests_arrive_and_nothing_else_moves(
+def test_a_variable_is_set_in_the_serving_container_and_nothing_else_changes(
     google: GoogleDouble, services: CloudRunServices
 ) -> None:
     deploy(google, EnvVar(name="TOKEN", value_source=SECRET), EnvVar(name="MODE", value="fast"))
@@ -92,20 +92,20 @@ def test_a_tag_keeps_its_address(google: GoogleDouble, services: CloudRunService
     ]
 
 
-def test_what_comes_from_a_secret_is_not_told(google: GoogleDouble, services: CloudRunServices) -> None:
+def test_the_value_of_a_secret_is_not_read(google: GoogleDouble, services: CloudRunServices) -> None:
     deploy(google, EnvVar(name="CONSOLIDATION_LOCK", value_source=SECRET))
     with pytest.raises(SourceUnavailable, match="secret"):
         services.variable(SERVICE, "CONSOLIDATION_LOCK")
 
 
-def test_who_may_not_change_it_is_told_the_role(google: GoogleDouble, services: CloudRunServices) -> None:
+def test_a_missing_permission_to_change_names_the_role(google: GoogleDouble, services: CloudRunServices) -> None:
     deploy(google)
     google.faults["UpdateService"] = [Fault(grpc.StatusCode.PERMISSION_DENIED)]
     with pytest.raises(AccessDenied, match=r"roles/run\.developer"):
         services.route_traffic(SERVICE, {OLD: 100}, version=services.describe(SERVICE).version)
 
 
-def test_a_change_without_an_answer_is_sent_once(google: GoogleDouble, services: CloudRunServices) -> None:
+def test_a_change_without_a_response_is_sent_once(google: GoogleDouble, services: CloudRunServices) -> None:
     deploy(google)
     google.lasting["UpdateService"] = Fault(grpc.StatusCode.UNAVAILABLE)
     with pytest.raises(Unreachable):

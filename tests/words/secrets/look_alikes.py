@@ -1,4 +1,4 @@
-"""What only looks like a secret."""
+"""Texts that only look like secrets."""
 
 _HEX = "0123456789abcdef0123456789abcdef"
 

@@ -1,4 +1,4 @@
-"""How secrets are written, each between « and »."""
+"""Forms of secrets, each marked by « and »."""
 
 _KEY = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC"
 _JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"

@@ -53,7 +53,7 @@ execute(find_runbook("leaks", Path(notebooks)), values, environment="leaky", arc
 
 @pytest.fixture
 def leaky(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An environment that lists secrets; returns the outputs folder."""
+    """Set up an environment that lists secrets and return the outputs folder."""
     folder = tmp_path / "environments"
     folder.mkdir()
     (folder / "leaky.yaml").write_text(SETTINGS)
@@ -63,7 +63,7 @@ def leaky(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def leaks(outputs: Path) -> Iterator[str]:
-    """Where a canary stands in any file."""
+    """Return the places of canaries in all files."""
     for path in outputs.rglob("*"):
         if path.is_file():
             content = path.read_bytes()
@@ -87,9 +87,7 @@ def test_no_secret_is_archived(leaky: Path, end: str, status: RunStatus) -> None
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_no_secret_is_archived_of_a_run_that_is_stopped_or_killed(
-    leaky: Path, tmp_path: Path, number: signal.Signals
-) -> None:
+def test_no_secret_of_a_stopped_or_killed_run_is_archived(leaky: Path, tmp_path: Path, number: signal.Signals) -> None:
     os.mkfifo(tmp_path / "ready")
     pipe = os.open(tmp_path / "ready", os.O_RDONLY | os.O_NONBLOCK)
     command = [sys.executable, "-c", DRIVER, str(NOTEBOOKS), str(leaky), str(tmp_path)]
@@ -122,14 +120,14 @@ def test_errors_on_the_command_line_are_masked(leaky: Path) -> None:
 
 
 SECRETS = st.sampled_from([form.replace("«", "").replace("»", "") for form in FORMS])
-# Whatever they stand beside.
+# In any surroundings.
 PLAIN = st.one_of(
     st.uuids().map(str),
     st.datetimes().map("{:%Y%m%dT%H%M%SZ}-3fa2".format),
     st.binary(min_size=20, max_size=32).map(bytes.hex),
     st.text(alphabet=" \n\t<>&{}[]abcXYZ012.,;é🔒\x1b\x00", max_size=40),
 )
-# In a line of their own: what a name that says secret stands before may be one.
+# On a separate line, because text after a secret-sounding name may be a secret.
 NAMED = st.one_of(
     st.integers(0, 2**62).map("token={}".format),
     st.dates().map("lock_key=consolidation_{}".format),
@@ -140,14 +138,16 @@ SEPARATORS = st.sampled_from([" ", "\n", " | "])
 
 
 @given(st.lists(st.one_of(st.builds(str.join, SEPARATORS, st.lists(PLAIN)), NAMED)))
-def test_text_without_secrets_stays_as_it_is(lines: list[str]) -> None:
+def test_text_without_secrets_is_unchanged(lines: list[str]) -> None:
     text = "\n".join(lines)
     assert Redactor().text(text) == text
     assert Redactor().data({"evidence": [text, 1, None]}) == {"evidence": [text, 1, None]}
 
 
 @given(st.lists(st.one_of(HARMLESS, SECRETS, st.text())), SEPARATORS, st.data())
-def test_masking_is_idempotent_and_blind_to_cuts(parts: list[str], separator: str, data: st.DataObject) -> None:
+def test_masking_is_idempotent_and_independent_of_how_a_text_is_split(
+    parts: list[str], separator: str, data: st.DataObject
+) -> None:
     text = separator.join(parts)
     masked = Redactor().text(text)
     assert Redactor().text(masked) == masked
@@ -172,8 +172,8 @@ def test_masking_is_idempotent_and_blind_to_cuts(parts: list[str], separator: st
         *("\x1bPq\x1b\\", "\x1b_x\x1b\\", "\x90q\x9c"),
     ],
 )
-def test_no_sequence_that_a_page_leaves_out_hides_a_secret(sequence: str) -> None:
-    """Pages leave these out after the masking: what they part would stand there whole."""
+def test_no_sequence_that_pages_omit_hides_a_secret(sequence: str) -> None:
+    """Pages omit these after masking, which would join the parts of a secret."""
     redactor = Redactor(values=frozenset({"sup3rs3cretvalue99"}))
     said = without_escapes(redactor.text(f"a sup3rs3{sequence}cretvalue99 b, password={sequence}hunter2hunter2"))
     assert said == f"a {MASK} b, password={MASK}"
@@ -190,7 +190,7 @@ def test_json_stays_json(secret: str, others: list[str], separator: str) -> None
         json.loads(masked)
 
 
-def test_what_names_say_secret_is_no_parameter() -> None:
+def test_a_secret_sounding_name_is_not_a_parameter() -> None:
     with pytest.raises(UserError, match=r"parameter slack_token: .* read it from an environment variable"):
         declared_parameters('slack_token: str = "xoxb"', where="leaky.ipynb")
     assert declared_parameters('lock_key: str = ""', where="fine.ipynb")
@@ -209,5 +209,5 @@ def test_settings_are_checked_and_never_quote_a_secret(tmp_path: Path, monkeypat
     assert "TokenA" not in str(refusal.value)
     environment = local(redact=RedactionSettings(variables=("SHORT",)))
     monkeypatch.setenv("SHORT", "abc")
-    with pytest.raises(UserError, match="value of SHORT has less than 6"):
+    with pytest.raises(UserError, match="value of SHORT has fewer than 6"):
         redactor_of(environment)

@@ -1,4 +1,4 @@
-"""Each form of a secret is masked, whatever it is written into, and nothing that only looks like one."""
+"""Each form of a secret is masked wherever it occurs, and look-alikes are not."""
 
 import ast
 import json
@@ -19,7 +19,7 @@ from lib.words.secrets.redaction import MASK, Redactor
 from tests.words.secrets.look_alikes import LOOK_ALIKES
 from tests.words.secrets.secret_forms import FORMS
 
-# How a text is written into another, and how that is read again; the reading fails where a mask broke it.
+# Ways to embed a text in another and to read it back; reading fails if a mask broke it.
 WRITTEN: dict[str, tuple[Callable[[str], str], Callable[[str], str]]] = {
     "as it is": (str, str),
     "among other lines": ("read\n{} \nand more".format, str),
@@ -44,7 +44,7 @@ def test_each_form_of_a_secret_is_masked_and_no_more(how: str) -> None:
         assert Redactor().text(write(text)) == write(text)
 
 
-# How a program may write a value that it was given; each is met by `known`.
+# Ways in which a program may write a known value; `known` finds each.
 CODES: list[Callable[[str], str]] = [
     str,
     json.dumps,
@@ -75,7 +75,7 @@ VALUES = st.text(
 
 @example("00000000'000", CODES[-1], "")
 @given(VALUES, st.sampled_from(CODES), st.sampled_from(["", "x ", "{'a': ", "é🔒 "]))
-def test_a_known_value_is_masked_in_any_code(value: str, code: Callable[[str], str], before: str) -> None:
+def test_a_known_value_is_masked_in_any_encoding(value: str, code: Callable[[str], str], before: str) -> None:
     redactor = Redactor.of(variables={"DB_PASSWORD": value, "HOME": "/srv/bob"})
     text = before + code(value) + " after /srv/bob"
     masked = redactor.text(text)
@@ -105,7 +105,7 @@ def test_a_known_value_is_masked_in_any_code(value: str, code: Callable[[str], s
         "NPM_AUTH",
     ],
 )
-def test_variables_whose_names_say_secret_hold_known_values(name: str) -> None:
+def test_variables_with_secret_sounding_names_have_known_values(name: str) -> None:
     redactor = Redactor.of(
         variables={name: "postgres://bob:p%40ss-w0rd@db/x", "PWD": "/srv/folder", "LOCK_KEY": "game_id"}
     )
@@ -113,7 +113,7 @@ def test_variables_whose_names_say_secret_hold_known_values(name: str) -> None:
     assert redactor.text("bob p%40ss-w0rd, read: p@ss-w0rd") == f"bob {MASK}, read: {MASK}"
 
 
-def test_a_service_account_hides_its_keys_alone() -> None:
+def test_only_the_keys_of_a_service_account_are_masked() -> None:
     account = json.dumps({"type": "service_account", "project_id": "my-project", "private_key": "KEY\n" * 60})
     redactor = Redactor.of(variables={"GOOGLE_CREDENTIALS": account})
     assert redactor.text("service_account of my-project") == "service_account of my-project"
@@ -161,13 +161,13 @@ def test_all_of_a_notebook_is_masked() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
-def test_every_address_of_apprise_is_known() -> None:
+def test_every_apprise_url_is_known() -> None:
     schemes = {
         scheme
         for plugin in Apprise().details()["schemas"]
         for kind in ("protocols", "secure_protocols")
         for scheme in plugin[kind] or ()
     }
-    # These are requests to a host, whose password is masked as in every address, or stay on the machine.
+    # These are requests to a host, whose password is masked as in every URL, or stay on the machine.
     plain = {"amqp", "amqps", "dbus", "form", "forms", "json", "jsons", "rsyslog", "syslog", "xml", "xmls"}
     assert schemes - plain <= APPRISE

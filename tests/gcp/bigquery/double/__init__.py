@@ -1,4 +1,4 @@
-"""A double of BigQuery. README.md holds its rules beside the documentation's, and what it does not do."""
+"""A double of BigQuery. README.md compares its rules with the documentation and lists what it does not do."""
 
 from tests.gcp.bigquery.double.faults import Fault, Gate
 from tests.gcp.bigquery.double.server import BigqueryDouble

@@ -1,4 +1,4 @@
-"""The REST calls: method and path to what answers them."""
+"""The REST calls, by method and path."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LONG_POLL_SECONDS = 0.5
 
 
 class Api:
-    """Answers a request with a resource."""
+    """Responds to requests with resources."""
 
     def __init__(self, catalogue: Catalogue, jobs: Jobs) -> None:
         self._catalogue = catalogue
@@ -49,7 +49,7 @@ class Api:
         raise ApiError("notFound", f"this double does not answer {method} {path}")
 
     def _listed(self, body: Resource, query: Query) -> Resource:
-        """The statements of one script, or all jobs that are no statement of a script, newest first."""
+        """List the statements of one script, or all jobs that are not statements of a script, newest first."""
         since = int(query.get("minCreationTime", 0))
         mine = [
             job.resource
@@ -71,7 +71,7 @@ class Api:
         return {}
 
     def _query(self, body: Resource, query: Query) -> Resource:
-        """As jobs.query: inserted and, if it is quick, answered."""
+        """Emulate jobs.query: insert the job and return its result if it is fast."""
         job = self._jobs.insert({"configuration": {"query": body}, "jobReference": {"location": body.get("location")}})
         return self._results(job, body.get("timeoutMs", 10_000) / 1000)
 

@@ -1,4 +1,4 @@
-"""Datasets and tables, and what BigQuery tells about them."""
+"""Datasets and tables, and their metadata in BigQuery."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _quoted(name: str) -> str:
 
 
 def _locked(method: Callable[..., Answer]) -> Callable[..., Answer]:
-    """The whole call sees one catalogue: no table goes between its listing and its counting."""
+    """Lock the catalogue during the call, so that no table disappears between listing and counting."""
 
     @wraps(method)
     def under_lock(self: Catalogue, *arguments: Any) -> Answer:
@@ -51,7 +51,7 @@ def _locked(method: Callable[..., Answer]) -> Callable[..., Answer]:
 
 @dataclass
 class Catalogue:
-    """What there is. Rows and columns are DuckDB's, the rest is kept here."""
+    """All datasets and tables. DuckDB has their rows and columns; the rest is kept here."""
 
     project: str
     connection: duckdb.DuckDBPyConnection
@@ -73,7 +73,7 @@ class Catalogue:
 
     @_locked
     def drop_dataset(self, dataset: str) -> Resource:
-        """With all that is in it."""
+        """Drop a dataset and everything in it."""
         self.dataset(dataset)
         self.connection.cursor().execute(f'DROP SCHEMA "{dataset}" CASCADE')
         self.tables = {name: kept for name, kept in self.tables.items() if name[0] != dataset}
@@ -87,7 +87,7 @@ class Catalogue:
         return {**self.datasets[dataset], "datasetReference": reference}
 
     def require(self, dataset: str, table: str) -> Resource:
-        """What is kept of a table that must be there."""
+        """Return the record of a table that must exist."""
         self.dataset(dataset)
         if (dataset, table) not in self.tables:
             name = f"{self.project}:{dataset}.{table}"
@@ -114,7 +114,7 @@ class Catalogue:
 
     @_locked
     def insert(self, dataset: str, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Rows as JSON has them."""
+        """Insert rows given as JSON."""
         kinds = dict(self.columns(dataset, table))
         for row in rows:
             if unknown := row.keys() - kinds.keys():
@@ -126,19 +126,19 @@ class Catalogue:
 
     @_locked
     def stream(self, dataset: str, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Queries see the rows at once; counts, copies and the table's times do not, until they are flushed."""
+        """Stream rows: queries see them at once, but counts, copies and the table's times only after `flush`."""
         self.require(dataset, table)
         self.insert(dataset, table, rows)
         self.buffered[dataset, table] = self.buffered.get((dataset, table), 0) + len(rows)
 
     @_locked
     def flush(self, dataset: str, table: str) -> None:
-        """What happens within 90 minutes."""
+        """Flush the streaming buffer, as BigQuery does within 90 minutes."""
         del self.buffered[dataset, table]
         self.modified(dataset, table)
 
     def modified(self, dataset: str, table: str) -> None:
-        """Rows were written to it."""
+        """Record that rows were written to a table."""
         self.tables[dataset, table]["lastModifiedTime"] = str(time.time_ns() // 1_000_000)
 
     @_locked
@@ -173,7 +173,7 @@ class Catalogue:
 
     @_locked
     def layout(self, dataset: str, table: str) -> Resource:
-        """What all sources of a copy job, and a table that it appends to, must have in common."""
+        """Return what all sources of a copy job, and the table it appends to, must have in common."""
         kept = self.require(dataset, table)
         return {"fields": self.fields(dataset, table), **{name: kept.get(name) for name in _LAYOUT}}
 
@@ -187,7 +187,7 @@ class Catalogue:
 
     @_locked
     def listed(self, dataset: str) -> list[Resource]:
-        """As tables.list: no schema and no rows."""
+        """Emulate tables.list, without schema and rows."""
         self.dataset(dataset)
         names = sorted(table for owner, table in self.tables if owner == dataset)
         return [
@@ -196,7 +196,7 @@ class Catalogue:
         ]
 
     def columns(self, dataset: str, table: str) -> list[tuple[str, str]]:
-        """Names and GoogleSQL types."""
+        """Return the columns' names and GoogleSQL types."""
         found = self.connection.cursor().execute(
             "SELECT column_name, data_type FROM duckdb_columns() WHERE schema_name = ? AND table_name = ? "
             "ORDER BY column_index",
@@ -205,24 +205,24 @@ class Catalogue:
         return [(name, to_googlesql_type(kind)) for name, kind in found.fetchall()]
 
     def row_count(self, dataset: str, table: str) -> int:
-        """Without those in the streaming buffer."""
+        """Count the rows that are not in the streaming buffer."""
         counted = self.connection.cursor().execute(f"SELECT COUNT(*) FROM {quoted(dataset, table)}").fetchone()
         return int(counted[0]) - self.buffered.get((dataset, table), 0) if counted else 0
 
     def sized(self, dataset: str, table: str, *, rows_a_day: int, days: int, last_day: date) -> None:
-        """Declare a size, for estimates only: they are as if the table held so many rows of each of its last days."""
+        """Declare a size for estimates only, as if the table had this many rows on each of its last days."""
         self.require(dataset, table)
         self.sizes[dataset, table] = DeclaredSize(rows_a_day, days, last_day)
 
     @_locked
     def row_width(self, dataset: str, table: str) -> float:
-        """Bytes of a row, on average."""
+        """Return the average bytes per row."""
         rows, total = self._measured(f"{total_sql(dict(self.columns(dataset, table)))} FROM {quoted(dataset, table)}")
         return total / rows if rows else usual_width(dict(self.columns(dataset, table)))
 
     @_locked
     def reader(self, tables: Collection[Name], parameters: Mapping[str, Any]) -> Reader:
-        """What estimates a statement over those of the tables that are there."""
+        """Return the estimator for statements over existing tables."""
         there = {name: self.tables[name] for name in tables if name in self.tables}
         fields = {name: kept.get("timePartitioning", {}).get("field") for name, kept in there.items()}
         schemas = {name: dict(self.columns(*name)) for name in there}
@@ -230,7 +230,7 @@ class Catalogue:
 
     @_locked
     def bytes_of(self, scan: Scan) -> int:
-        """How much a scan reads; nothing of a table that is not there."""
+        """Return the bytes that a scan reads; 0 for a missing table."""
         if scan.table not in self.tables:
             return 0
         columns = dict(self.columns(*scan.table))
@@ -253,7 +253,7 @@ class Catalogue:
 
     @_locked
     def view(self, dataset: str, name: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """A meta-table: its columns, all of them text or integers, and its rows."""
+        """Return the columns (text or integers) and rows of a metadata view."""
         self.dataset(dataset)
         tables = [table for owner, table in self.tables if owner == dataset]
         if name == "__TABLES__":

@@ -1,7 +1,7 @@
 """GoogleSQL statements and transactions, on DuckDB.
 
-DuckDB has snapshots, and conflicts of its own per row. BigQuery's are per table, so who
-updated which table is kept here beside them.
+DuckDB has snapshots and detects conflicts per row. BigQuery's conflicts are per table,
+so this module records who updated which table.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _KINDS = {
 
 @dataclass
 class Result:
-    """What a statement gave."""
+    """The result of a statement."""
 
     fields: list[dict[str, Any]] = field(default_factory=list)
     rows: list[tuple[Any, ...]] = field(default_factory=list)
@@ -43,11 +43,11 @@ class Result:
 
 @dataclass(eq=False)
 class Transaction:
-    """A connection, and, once it has begun, a snapshot and the tables whose rows it changed.
+    """A connection and, once it has begun, a snapshot and the tables whose rows it changed.
 
     Attributes:
-        late: Updates that wait for its commit, where conflicts are not found before.
-        copies: What it sees of their tables until then.
+        late: Updates deferred until the commit, for tests where conflicts are found only then.
+        copies: Copies of those tables that it uses until then.
     """
 
     cursor: duckdb.DuckDBPyConnection
@@ -59,7 +59,7 @@ class Transaction:
 
 
 class Engine:
-    """Runs statements; decides which transaction of two is aborted."""
+    """Runs statements, and decides which of two transactions is aborted."""
 
     def __init__(self, catalogue: Catalogue, breaks: Collection[str] = ()) -> None:
         self.catalogue = catalogue
@@ -80,7 +80,7 @@ class Engine:
             raise ApiError("invalidQuery", "Transaction control statements cannot be nested")
         with self._lock:
             transaction.cursor.begin()
-            # DuckDB takes its snapshot when the transaction first looks.
+            # DuckDB takes its snapshot at the transaction's first read.
             transaction.cursor.execute("SELECT COUNT(*) FROM duckdb_tables()").fetchall()
             transaction.began_after, transaction.is_open = self._commits, True
             self._open.append(transaction)
@@ -93,22 +93,22 @@ class Engine:
                     raise self._conflict(table)
             transaction.cursor.commit()
             for statement in transaction.late:
-                with suppress(duckdb.Error):  # what a rival has made of it meanwhile is what this double is for
+                with suppress(duckdb.Error):  # conflicts with rivals are the point of this double
                     transaction.cursor.execute(*statement)
             self._commits += 1
             self._last_update.update(dict.fromkeys(transaction.updated, self._commits))
             self._close(transaction)
 
     def roll_back(self, transaction: Transaction) -> None:
-        """As ROLLBACK TRANSACTION, which fails where nothing is open."""
+        """Emulate ROLLBACK TRANSACTION, which fails if no transaction is open."""
         _require_open(transaction)
         self.end(transaction)
 
     def end(self, transaction: Transaction) -> None:
-        """What BigQuery does by itself: nothing of the transaction stays."""
+        """End the transaction as BigQuery does by itself, keeping none of its changes."""
         with self._lock:
             if transaction.is_open:
-                # A failed commit has ended DuckDB's own transaction already.
+                # A failed commit has already ended DuckDB's own transaction.
                 with suppress(duckdb.TransactionException):
                     transaction.cursor.rollback()
                 self._close(transaction)
@@ -147,7 +147,7 @@ class Engine:
         return Result([wire.result_field(name, str(type_)) for name, type_, *_ in found.description or ()], rows, kind)
 
     def _create(self, transaction: Transaction, tree: exp.Create) -> Result:
-        """CREATE TABLE IF NOT EXISTS, of columns."""
+        """Run CREATE TABLE IF NOT EXISTS with columns."""
         if transaction.is_open:
             raise ApiError("invalidQuery", "Only temporary tables can be created in a transaction")
         table, partitions = tree.this.this, tree.find(exp.PartitionedByProperty)
@@ -159,13 +159,13 @@ class Engine:
         return Result(kind="CREATE_TABLE")
 
     def _is_late(self, transaction: Transaction, table: str) -> bool:
-        """DuckDB finds a conflict by itself, and at once, unless the update waits."""
+        """Return whether to defer an update; otherwise DuckDB finds conflicts immediately."""
         waits = "conflicts" in self._breaks or "early conflicts" in self._breaks
         has_rival = len(self._open) > 1 or self._last_update.get(table, 0) > transaction.began_after
         return waits and transaction.is_open and has_rival
 
     def _put_off(self, transaction: Transaction, table: str, translated: str, bound: dict[str, Any]) -> None:
-        """Until its commit the transaction works on a copy of the table, in which nobody is in its way."""
+        """Let the transaction work on a private copy of the table until its commit."""
         name = quoted(*table.split("."))
         if name not in transaction.copies:
             own_copy = f"late_{len(transaction.copies)}"
@@ -175,7 +175,7 @@ class Engine:
         transaction.updated.add(table)
 
     def bytes_of(self, sql: str, parameters: Mapping[str, Any]) -> int:
-        """What a statement would read. Temporary tables are not counted."""
+        """Return the bytes that a statement would read, without temporary tables."""
         tree = self._parsed(sql)
         if isinstance(tree, exp.Create) and isinstance(tree.this, exp.Schema):
             return 0
@@ -200,7 +200,7 @@ class Engine:
 
     def _as_duckdb(self, tree: exp.Expression) -> exp.Expression:
         def replaced(node: exp.Expression) -> exp.Expression:
-            if isinstance(node, exp.CountIf):  # of nothing: 0, and NULL in DuckDB
+            if isinstance(node, exp.CountIf):  # for no rows: 0, but NULL in DuckDB
                 return exp.Count(this=exp.Case(ifs=[exp.If(this=node.this, true=exp.Literal.number(1))]))
             if isinstance(node, exp.UnixToTime):
                 return exp.func("make_timestamptz", exp.Mul(this=node.this, expression=exp.Literal.number(1000)))
@@ -220,7 +220,7 @@ class Engine:
                 self.catalogue.modified(dataset, name)
 
     def _queue(self, table: str) -> None:
-        """DML outside a transaction waits for the transactions that have changed the table."""
+        """Let DML outside a transaction wait for transactions that have changed the table."""
         with self._ended:
             self._ended.wait_for(lambda: not any(table in transaction.updated for transaction in self._open))
 
@@ -271,7 +271,7 @@ def _is_meta(table: str) -> bool:
 
 
 def _inline(columns: list[str], rows: list[tuple[Any, ...]], alias: str) -> exp.Expression:
-    """The rows as a subquery; without any, a row of NULLs that is filtered away."""
+    """Return the rows as a subquery; without rows, a row of NULLs that is filtered out."""
     values = exp.values(rows or [(None,) * len(columns)], alias="v", columns=columns)
     return exp.select("*").from_(values).where("TRUE" if rows else "FALSE").subquery(alias)
 

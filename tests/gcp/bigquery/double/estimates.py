@@ -1,9 +1,9 @@
-"""What a statement would read: the columns that it needs, in the partitions that its filters leave.
+"""Estimates what a statement would read: its columns, in the partitions that remain after its filters.
 
 See https://cloud.google.com/bigquery/docs/estimate-costs and querying-partitioned-tables. Each
-scan counts: who reads a table twice pays twice. A LIMIT spares nothing. Where the page says nothing,
-or the analysis does not go that deep, more is counted: whole rows of what DML changes, and of each
-table beside it that is not read by a subquery.
+scan counts, so reading a table twice costs twice. A LIMIT saves nothing. Where the page is silent,
+or this analysis is not deep enough, the estimate is higher: whole rows of tables that DML changes, and of
+each other table that is not read by a subquery.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _MIRRORED = {exp.LT: exp.GT, exp.LTE: exp.GTE, exp.GT: exp.LT, exp.GTE: exp.LTE,
 
 @dataclass(frozen=True)
 class Scan:
-    """One reading of a table.
+    """One scan of a table.
 
     Attributes:
-        columns: Those that are read; None: all.
-        days: First and last of the partitions that are read.
+        columns: Columns that are read; None: all.
+        days: First and last partition that are read.
     """
 
     table: Name
@@ -43,12 +43,12 @@ class Scan:
 
 @dataclass(frozen=True)
 class Reader:
-    """What is known of the tables when a statement comes.
+    """The tables as they are when a statement arrives.
 
     Attributes:
-        schemas: Columns to their types by dataset and name; a table that is not here is not counted.
-        partitioned: The date column that partitions a table, where one does.
-        parameters: The statement's.
+        schemas: Types of columns by dataset and name; tables that are missing here are not counted.
+        partitioned: The date column by which a table is partitioned, if any.
+        parameters: Parameters of the statement.
     """
 
     schemas: Mapping[Name, Mapping[str, str]]
@@ -56,7 +56,7 @@ class Reader:
     parameters: Mapping[str, Any]
 
     def scans(self, tree: exp.Expression) -> Iterator[Scan]:
-        """All that the statement reads."""
+        """Return all scans of a statement."""
         if isinstance(tree, exp.Insert | exp.Create):
             yield from self.scans(tree.expression) if tree.expression else ()
             return
@@ -75,7 +75,7 @@ class Reader:
         qualified = qualify(
             query, dialect="bigquery", schema=schema, validate_qualify_columns=False, quote_identifiers=False
         )
-        if not qualified.find(exp.Except, exp.Intersect):  # sqlglot would leave out columns that these compare
+        if not qualified.find(exp.Except, exp.Intersect):  # sqlglot would omit columns that these compare
             qualified = pushdown_projections(qualified)
         return [
             self._scan(source, {column.name for column in scope.columns if column.table == alias})
@@ -94,7 +94,7 @@ class Reader:
         return Scan(name, None if columns is None else frozenset(columns), days)
 
     def _days(self, condition: exp.Expression, column: str) -> Days:
-        """The days that may fulfil the condition; all of them, if its constant is not a date."""
+        """Return the days that may meet the condition; all if its constant is not a date."""
         if isinstance(condition, exp.Between):
             if not isinstance(condition.this, exp.Column):
                 return EVERY_DAY
@@ -122,7 +122,7 @@ class Reader:
         return not isinstance(value, datetime) or value.time() == time.min
 
     def _date(self, constant: exp.Expression) -> date | None:
-        """The partition, a day of UTC, that holds the constant."""
+        """Return the partition, a UTC day, that contains the constant."""
         value = self._value(constant)
         if isinstance(value, datetime):
             return value.date()

@@ -1,4 +1,4 @@
-"""Errors as BigQuery words them, and faults on demand."""
+"""Errors in BigQuery's words, and faults on demand."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _STATUS = {
 }
 
 
-# What BigQuery promises and a double may break: `BigqueryDouble(breaks={"conflicts"})`.
+# Guarantees of BigQuery that a double can break: `BigqueryDouble(breaks={"conflicts"})`.
 BREAKS = {
     "conflicts": "two transactions that update one table both commit",
     "conflicts by table": "only those that update one row conflict",
@@ -34,7 +34,7 @@ BREAKS = {
 
 
 class ApiError(Exception):
-    """An error with BigQuery's reason; of a request, or of a job."""
+    """An error of a request or a job, with BigQuery's reason."""
 
     def __init__(self, reason: str, message: str, script_says: str = "") -> None:
         self.reason = reason
@@ -48,32 +48,32 @@ class ApiError(Exception):
 
     @property
     def ends_transaction(self) -> bool:
-        """A rival's commit cancels a transaction at once, before any handler runs."""
+        """Whether the error ends the transaction: a rival's commit cancels it before any handler runs."""
         return bool(re.search("concurrent update", self.message))
 
     @property
     def result(self) -> dict[str, Any]:
-        """As a job's `errorResult`."""
+        """The error as a job's `errorResult`."""
         return {"reason": self.reason, "message": self.message}
 
     @property
     def body(self) -> dict[str, Any]:
-        """As the answer to a request."""
+        """The error as a response."""
         details = [{**self.result, "domain": "global"}]
         return {"error": {"code": self.status, "message": self.message, "errors": details}}
 
 
 @dataclass
 class Fault:
-    """Something goes wrong with requests, or with statements.
+    """A failure of requests or statements.
 
     Attributes:
-        on: Regular expression: of ``POST /path`` for requests, of its SQL for statements.
+        on: Regular expression for ``POST /path`` of a request or the SQL of a statement.
         reason: BigQuery's reason.
         message: BigQuery's words.
-        times: How often; then all is well again.
-        answer_lost: It is carried out first; a request is then left without an answer.
-        script_says: The message of the script around the statement, where that is another one.
+        times: How often it occurs.
+        answer_lost: The request or statement is executed first; a request then gets no response.
+        script_says: The message of the enclosing script, if it differs.
     """
 
     on: str
@@ -84,7 +84,7 @@ class Fault:
     script_says: str = ""
 
     def strikes(self, text: str) -> bool:
-        """Whether it befalls this; used up by asking."""
+        """Return whether the fault occurs here, which counts as one occurrence."""
         if self.times <= 0 or not re.search(self.on, text):
             return False
         self.times -= 1
@@ -97,12 +97,12 @@ class Fault:
 
 @dataclass
 class Gate:
-    """Statements that match stop here until it is opened: a job as slow as a test needs it.
+    """Blocks matching statements until it is opened, so that a job is as slow as a test needs.
 
     Attributes:
-        before: Regular expression of the statement's SQL.
-        arrivals: Opens by itself when so many statements wait; 0: only when told to.
-        heeds_cancel: Whether a cancelled job ends here; else it is too late for that.
+        before: Regular expression for the statement's SQL.
+        arrivals: Opens by itself when this many statements wait; 0: only by `open`.
+        heeds_cancel: Whether a cancelled job ends here; otherwise the cancellation comes too late.
     """
 
     before: str

@@ -1,4 +1,4 @@
-"""Jobs: an id that is used once, a state, a result or an error; scripts have child jobs."""
+"""Jobs: a unique id, a state, and a result or an error; scripts have child jobs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _now_ms() -> str:
 
 @dataclass
 class Job:
-    """One job and, while it runs, its transaction."""
+    """A job and, while it runs, its transaction."""
 
     project: str
     job_id: str
@@ -67,7 +67,7 @@ class Job:
 
 
 class Jobs:
-    """Runs jobs. A test sets `faults`, `gates` and `on_insert`, and reads `by_id`, and of dry runs `dry`."""
+    """Runs jobs. Tests set `faults`, `gates` and `on_insert`, and read `by_id` and, for dry runs, `dry`."""
 
     def __init__(self, catalogue: Catalogue, breaks: Collection[str] = ()) -> None:
         self.catalogue = catalogue
@@ -87,7 +87,7 @@ class Jobs:
         return self.by_id[job_id]
 
     def insert(self, resource: Mapping[str, Any], content: bytes = b"") -> Job:
-        """A query runs on a thread of its own, the rest at once."""
+        """Insert a job: queries run in their own threads, others immediately."""
         configuration = dict(resource["configuration"])
         job_id = resource.get("jobReference", {}).get("jobId") or uuid.uuid4().hex
         location = resource.get("jobReference", {}).get("location") or self.catalogue.location
@@ -114,13 +114,13 @@ class Jobs:
         job = self.get(job_id)
         job.cancelled.set()
         if job.transaction and not job.done.is_set():
-            # It may end, and close its connection, just now.
+            # The job may end and close its connection at this moment.
             with suppress(duckdb.ConnectionException):
                 job.transaction.cursor.interrupt()
         return job
 
     def close(self) -> None:
-        """Cancel what still runs, and wait for it."""
+        """Cancel running jobs and wait for them."""
         for gate in self.gates:
             gate.open()
         for job_id in list(self.by_id):
@@ -153,7 +153,7 @@ class Jobs:
             job.end()
 
     def _find_datasets(self, job: Job) -> None:
-        """A job finds only the datasets of its own location."""
+        """Fail unless all datasets are in the job's own location."""
         found = re.search(r"(?:`|datasetId': ')(\w+)", str(job.configuration))
         if job.location != self.catalogue.location and found:
             raise ApiError("notFound", f"Not found: Dataset {self.catalogue.project}:{found[1]}")
@@ -193,7 +193,7 @@ class Jobs:
             transaction.cursor.close()
 
     def _bound(self, statement: script.Statement, variables: Mapping[str, Any]) -> script.Statement:
-        """Variables are parameters to the engine; where a table has a column of that name it is the column."""
+        """Pass variables to the engine as parameters, unless a table has a column of that name."""
         if not variables:
             return statement
         columns = {name.lower() for table in list(self.catalogue.tables) for name, _ in self.catalogue.columns(*table)}
@@ -237,7 +237,7 @@ class Jobs:
         return result
 
     def _disturb(self, job: Job, sql: str) -> None:
-        """What a test has planned for this statement."""
+        """Apply the faults and gates for this statement."""
         for gate in self.gates:
             gate.pass_through(sql, job.cancelled)
         self._fail(sql, answer_lost=False)
@@ -272,7 +272,7 @@ class Jobs:
             try:
                 self._fill(dataset, table, load["sourceFormat"], content)
             except BaseException:
-                if is_new:  # a job that fails makes no table
+                if is_new:  # a failed job creates no table
                     self.catalogue.drop_table(dataset, table)
                 raise
 
@@ -287,7 +287,7 @@ class Jobs:
         self.catalogue.modified(dataset, table)
 
     def _check_properties(self, dataset: str, table: str, given: Resource) -> None:
-        """They are for a new table; of one that is there, a different value is refused."""
+        """Refuse properties that differ from those of an existing table."""
         for name, value in given.items():
             if self.catalogue.tables[dataset, table].get(name) != value:
                 raise ApiError("invalid", f"{name} differs from that of Table {dataset}.{table}, which exists")
@@ -304,7 +304,7 @@ class Jobs:
             layouts = [self.catalogue.layout(*name) for name in [(dataset, table), *names]]
             if any(layout != layouts[0] for layout in layouts):
                 raise ApiError("invalid", "Incompatible table schemas or partitioning of the sources of a copy job")
-            # Streamed rows are the last ones.
+            # Streamed rows come last.
             union = " UNION ALL ".join(
                 f"(FROM {quoted(*name)} ORDER BY rowid LIMIT {self.catalogue.row_count(*name)})" for name in names
             )
@@ -319,7 +319,7 @@ class Jobs:
 
 
 def _check_format(load: Resource) -> None:
-    """Parquet carries no JSON, and lists only as structs unless they are inferred."""
+    """Refuse JSON in Parquet, and lists unless they are inferred."""
     infers_lists = load.get("parquetOptions", {}).get("enableListInference")
     for column in load.get("schema", {}).get("fields", []) if load["sourceFormat"] == "PARQUET" else []:
         if column["type"] == "JSON" or (column.get("mode") == "REPEATED" and not infers_lists):
@@ -327,7 +327,7 @@ def _check_format(load: Resource) -> None:
 
 
 def _where(error: ApiError, job: Job) -> str:
-    """A job says in which location it has looked."""
+    """Return the part of the message that names the job's location."""
     is_missing = re.match("Not found: (Table|Dataset)", error.message)
     return f" was not found in location {job.location}" if is_missing else ""
 

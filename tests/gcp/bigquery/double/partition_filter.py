@@ -2,7 +2,7 @@
 
 See https://cloud.google.com/bigquery/docs/querying-partitioned-tables. Stricter than BigQuery
 where its pages say nothing: only =, <, <=, >, >= and BETWEEN count, against literals and
-parameters, in WHERE, in ON and in a MERGE's ON, beside the table and not further out.
+parameters, in WHERE, ON and a MERGE's ON, directly at the table and not further out.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _OUTER = {"LEFT", "RIGHT", "FULL"}
 def require_partition_filters(
     tree: exp.Expression, project: str, tables: Mapping[tuple[str, str], Mapping[str, Any]]
 ) -> None:
-    """Refuse the statement if it reads a table that requires a filter without one.
+    """Refuse a statement that lacks a partition filter that a table requires.
 
     Args:
         tree: The statement.
-        project: For the message.
-        tables: By dataset and name, what the catalogue keeps of each.
+        project: The project, for the message.
+        tables: The catalogue's records of tables, by dataset and name.
     """
     for table in tree.find_all(exp.Table):
         kept = tables.get((table.db, table.name), {})
@@ -42,7 +42,7 @@ def require_partition_filters(
 
 
 def constant_comparisons(table: exp.Table, column: str) -> Iterator[exp.Expression]:
-    """The conditions by which partitions are skipped in this scan: they compare the column with constants."""
+    """Return the conditions that prune partitions in a scan: those that compare the column with constants."""
     return (one for one in _filters(table) if _compares(one, column, table))
 
 
@@ -51,7 +51,7 @@ def _is_target(table: exp.Table) -> bool:
 
 
 def _filters(table: exp.Table) -> Iterator[exp.Expression]:
-    """All conditions that every row that is used of this scan fulfils."""
+    """Return the conditions that all rows used from this scan meet."""
     around = table.find_ancestor(exp.Select, exp.Merge, exp.Update, exp.Delete)
     if around is None:
         return
@@ -60,7 +60,7 @@ def _filters(table: exp.Table) -> Iterator[exp.Expression]:
     if isinstance(around, exp.Merge) and around.this is table:
         conditions.append(around.args["on"])
     for join in around.args.get("joins") or []:
-        # ON keeps all rows of an outer join's preserved side.
+        # ON does not filter the preserved side of an outer join.
         if join.side not in _OUTER or (join.side == "LEFT" and join.this is table):
             conditions += [join.args["on"]] if join.args.get("on") else []
     for condition in conditions:

@@ -14,7 +14,7 @@ _TOKEN = re.compile(r"""--[^\n]*|`[^`]*`|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\w+
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement and the line on which it begins."""
+    """A statement and the line where it begins."""
 
     sql: str
     line: int
@@ -22,7 +22,7 @@ class Statement:
 
 @dataclass(frozen=True)
 class Declare(Statement):
-    """A variable; its SQL selects the value that it begins with."""
+    """A variable; its SQL selects the initial value."""
 
     name: str
     type: str
@@ -30,7 +30,7 @@ class Declare(Statement):
 
 @dataclass(frozen=True)
 class Raise:
-    """Without a message: the error that is being handled, again."""
+    """RAISE; without a message, it raises the error being handled again."""
 
     message: str | None
     line: int
@@ -58,7 +58,7 @@ class _Parser:
         self._at = 0
 
     def nodes(self, *ends: str) -> list[Node]:
-        """Up to one of these words, which is left to the caller."""
+        """Parse nodes up to one of these words, which the caller consumes."""
         nodes: list[Node] = []
         while self._at < len(self._tokens) and self._word() not in ends:
             if self._word() == ";":
@@ -108,7 +108,7 @@ class _Parser:
         name = self._text_until("DEFAULT")
         self._skip("DEFAULT")
         name, _, kind = name.partition(" ")
-        # So that it is of its type, and nothing else is taken for it.
+        # The cast gives it the declared type.
         return Declare(f"SELECT IF(TRUE, {self._text_until(';')}, CAST(NULL AS {kind}))", line, name, kind)
 
     def _word(self, ahead: int = 0) -> str:
@@ -122,7 +122,7 @@ class _Parser:
             self._at += 1
 
     def _text_until(self, end: str) -> str:
-        """The source text up to a word outside of brackets."""
+        """Return the source text up to a word outside brackets."""
         first, depth = self._at, 0
         while self._at < len(self._tokens) and (depth or self._word() != end):
             depth += {"(": 1, ")": -1}.get(self._word(), 0)
@@ -131,12 +131,12 @@ class _Parser:
 
 
 def parse(sql: str) -> list[Node]:
-    """The script's statements; a lone statement is a script of one."""
+    """Parse a script; a single statement is a script, too."""
     return _Parser(sql).nodes()
 
 
 def with_parameters(sql: str, variables: Collection[str]) -> str:
-    """The statement with parameters of their names in place of the variables."""
+    """Replace variables in a statement by parameters of the same name."""
 
     def named(token: re.Match[str]) -> str:
         is_variable = token[0].lower() in variables and sql[token.start() - 1 : token.start()] not in (".", "@")
@@ -146,7 +146,7 @@ def with_parameters(sql: str, variables: Collection[str]) -> str:
 
 
 def run(nodes: list[Node], execute: Callable[[Statement], None], holds: Callable[[Statement], bool]) -> None:
-    """Run the script; an uncaught error ends it, and its message tells the line."""
+    """Run a script; an uncaught error ends it, with the line in its message."""
     for node in nodes:
         _run(node, execute, holds, None)
 
@@ -172,7 +172,7 @@ def _run_block(block: Block, execute: Callable[[Statement], None], holds: Callab
     try:
         run(block.body, execute, holds)
     except ApiError as error:
-        # A job that is cancelled ends there; no handler runs.
+        # A cancelled job ends here; no handler runs.
         if block.handler is None or error.reason == "stopped":
             raise
         for node in block.handler:

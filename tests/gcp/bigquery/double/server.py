@@ -28,9 +28,9 @@ class BigqueryDouble:
     """A server on a free port; `with BigqueryDouble() as double: …`.
 
     Attributes:
-        requests: ``METHOD /path`` of each request, in the order of their coming.
-        faults: What befalls requests.
-        jobs: The jobs, with what befalls statements.
+        requests: ``METHOD /path`` of each request, in order of arrival.
+        faults: Faults of requests.
+        jobs: The jobs, with the faults of statements.
     """
 
     def __init__(self, project: str = "test", location: str = "US", breaks: Collection[str] = ()) -> None:
@@ -63,17 +63,17 @@ class BigqueryDouble:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def on_request(self, pattern: str, do: Callable[[], object]) -> None:
-        """Do this whenever such a request comes, before it is answered."""
+        """Call a function before each matching request is answered."""
         self._on_request.append((pattern, do))
 
     def awaited(self, pattern: str) -> threading.Event:
-        """Set once such a request has come, from now on."""
+        """Return an event that is set when the next matching request arrives."""
         seen = threading.Event()
         self.on_request(pattern, seen.set)
         return seen
 
     def note(self, request: str) -> Fault | None:
-        """The fault that befalls the request, if any."""
+        """Return the fault that applies to a request, if any."""
         self.requests.append(request)
         for pattern, do in self._on_request:
             if re.search(pattern, request):
@@ -84,14 +84,14 @@ class BigqueryDouble:
         return client(self.project, self.address, location)
 
     def sql(self, statement: str, parameters: Any = None) -> list[tuple[Any, ...]]:
-        """DuckDB's own SQL, past all that is BigQuery."""
+        """Run SQL directly in DuckDB, bypassing the emulation."""
         cursor = self._connection.cursor()
         cursor.execute("SET TimeZone = 'UTC'")
         return cursor.execute(statement, parameters).fetchall()
 
 
 def client(project: str, address: str, location: str | None = None) -> bigquery.Client:
-    """The real client, without credentials."""
+    """Return the real client, without credentials."""
     return bigquery.Client(
         project=project,
         credentials=AnonymousCredentials(),
@@ -110,7 +110,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """HTTP/1.0 on purpose: a connection a request, so none is left open at the end."""
+    """Uses HTTP/1.0, with a connection per request, so that none is left open at the end."""
 
     server: _Server
 
@@ -130,7 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve("DELETE")
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing on stderr."""
+        """Log nothing."""
 
     def _serve(self, method: str) -> None:
         double = self.server.double

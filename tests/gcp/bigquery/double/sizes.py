@@ -1,7 +1,7 @@
-"""How many bytes a table's values count for (https://cloud.google.com/bigquery/docs/estimate-costs).
+"""The billed bytes of a table's values (https://cloud.google.com/bigquery/docs/estimate-costs).
 
-A NULL counts for nothing. A test need not hold a terabyte: a table may declare how many rows a
-partition has, and then each row is as wide as those that are there are on average.
+A NULL counts as 0 bytes. Tests need no real terabyte: a table can declare the number of rows per
+partition, and each then has the average width of the existing rows.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ EVERY_DAY: Days = (date.min, date.max)
 
 @dataclass(frozen=True)
 class DeclaredSize:
-    """A table with as many rows on each of its last days, for estimates only."""
+    """A table with the same number of rows on each of its last days, for estimates only."""
 
     rows_a_day: int
     days: int
     last_day: date
 
     def rows(self, days: Days) -> int:
-        """Of the partitions from the first to the last day, both included."""
+        """Return the rows in the partitions from the first to the last day, both included."""
         first = max(days[0], self.last_day - timedelta(days=self.days - 1))
         return self.rows_a_day * max(0, (min(days[1], self.last_day) - first).days + 1)
 
 
 def total_sql(columns: Mapping[str, str]) -> str:
-    """DuckDB's expression for the bytes of these columns, name to GoogleSQL type, of all rows."""
+    """Return a DuckDB expression for the bytes of these columns (name to GoogleSQL type) in all rows."""
     return " + ".join(f"COALESCE(SUM({_value(name, kind)}), 0)" for name, kind in columns.items()) or "0"
 
 
 def usual_width(columns: Mapping[str, str]) -> float:
-    """Bytes of a row when there is none to measure."""
+    """Return the assumed bytes per row of an empty table."""
     return sum(_FIXED.get(kind, _LENGTH_BYTES + _USUAL_TEXT_BYTES) for kind in columns.values())
 
 
 def _value(name: str, kind: str) -> str:
-    """NULL for a NULL."""
+    """Return an expression for the bytes of a value; NULL for NULL."""
     column = f'"{name}"'
     if kind in _FIXED:
         return f"CASE WHEN {column} IS NOT NULL THEN {_FIXED[kind]} END"
@@ -59,7 +59,7 @@ def _text(value: str) -> str:
 
 
 def overlap(days: Iterator[Days]) -> Days:
-    """The days that are in all of the periods."""
+    """Return the days that all periods share."""
     first, last = EVERY_DAY
     for start, end in days:
         first, last = max(first, start), min(last, end)

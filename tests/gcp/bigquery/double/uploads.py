@@ -1,4 +1,4 @@
-"""Load jobs with their content: in one request, or in a session of several."""
+"""Load jobs with their content, in one request or in a session of several requests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 
 def multipart(content_type: str, body: bytes) -> tuple[dict[str, Any], bytes]:
-    """The job and the file of a multipart upload."""
+    """Return the job and the file of a multipart upload."""
     message = BytesParser().parsebytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + body)
     described, content = message.get_payload()
     return json.loads(described.get_payload(decode=True)), content.get_payload(decode=True)
@@ -28,7 +28,7 @@ class Session:
 
 @dataclass
 class Sessions:
-    """Resumable uploads that are under way."""
+    """Resumable uploads in progress."""
 
     by_id: dict[str, Session] = field(default_factory=dict)
 
@@ -38,7 +38,7 @@ class Sessions:
         return session_id
 
     def receive(self, session_id: str, content_range: str, chunk: bytes) -> Session | int:
-        """The session, when it is whole; else how many bytes have come."""
+        """Return the session if it is complete, otherwise the number of bytes received."""
         session = self.by_id[session_id]
         session.content += chunk
         total = re.search(r"/(\d+)$", content_range)

@@ -1,4 +1,4 @@
-"""Types and values as the REST interface writes them."""
+"""Types and values in the format of the REST API."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _READERS = {
 
 
 def parameters_of(described: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """``queryParameters`` as Python values."""
+    """Return ``queryParameters`` as Python values."""
     return {item["name"]: _parameter(item["parameterType"], item["parameterValue"]) for item in described}
 
 
@@ -40,31 +40,31 @@ def _parameter(kind: Mapping[str, Any], value: Mapping[str, Any]) -> Any:
 
 
 def field_of(name: str, googlesql_type: str) -> dict[str, Any]:
-    """A column of a schema."""
+    """Return a column as a field of a schema."""
     if googlesql_type.startswith("ARRAY<"):
         return {**field_of(name, googlesql_type[6:-1]), "mode": "REPEATED"}
     return {"name": name, "type": _LEGACY.get(googlesql_type, googlesql_type), "mode": "NULLABLE"}
 
 
 def result_field(name: str, duckdb_type: str) -> dict[str, Any]:
-    """A column of a result; a sum of integers is HUGEINT in DuckDB and INT64 in BigQuery."""
+    """Return a column of a result; a sum of integers is HUGEINT in DuckDB and INT64 in BigQuery."""
     return field_of(name, to_googlesql_type(duckdb_type.replace("HUGEINT", "BIGINT")))
 
 
 def column_of(field: Mapping[str, Any]) -> Column:
-    """A field of a schema as a column."""
+    """Return a field of a schema as a column."""
     kind = _STANDARD.get(field["type"], field["type"])
     return Column(field["name"], f"ARRAY<{kind}>" if field.get("mode") == "REPEATED" else kind)
 
 
 def data_type(field: Mapping[str, Any]) -> str:
-    """A field's type as INFORMATION_SCHEMA writes it."""
+    """Return a field's type as INFORMATION_SCHEMA writes it."""
     scale = f", {field['scale']}" if "scale" in field else ""
     return f"{column_of(field).type}({field['precision']}{scale})" if "precision" in field else column_of(field).type
 
 
 def declared(field: Mapping[str, Any]) -> str:
-    """A field of a schema as DuckDB declares it; an array that is left out is empty, as none is NULL."""
+    """Return DuckDB's declaration of a field; arrays default to empty, as BigQuery's are never NULL."""
     column = column_of(field)
     if column.element:
         return f'"{column.name}" {to_duckdb_type(column.type)} DEFAULT []'
@@ -74,14 +74,14 @@ def declared(field: Mapping[str, Any]) -> str:
 
 
 def stored(googlesql_type: str, value: Any) -> Any:
-    """A value of a JSON row as DuckDB takes it."""
+    """Convert a value of a JSON row for DuckDB."""
     if googlesql_type.startswith("ARRAY<") and (value is None or None in value):
         raise ApiError("invalid", "Only optional fields can be set to NULL")
     return json.dumps(value) if googlesql_type == "JSON" and value is not None else value
 
 
 def cells(row: Sequence[Any], fields: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """A row of a result; an array that is NULL comes back empty."""
+    """Return a row of a result; a NULL array becomes empty."""
     values = (
         [] if value is None and field["mode"] == "REPEATED" else value for value, field in zip(row, fields, strict=True)
     )

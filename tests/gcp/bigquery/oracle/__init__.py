@@ -1,5 +1,5 @@
-"""Google's reference implementation of GoogleSQL judges what DuckDB makes of our statements.
+"""Compares DuckDB's results for our statements with Google's reference implementation of GoogleSQL.
 
-Each statement of a life with random rows is run by both on the same contents, and the rows are
-compared. `python -m tests.gcp.bigquery.oracle --examples N` runs more lives than the tests do.
+Both run each statement of an example with random rows on the same contents, and the rows are
+compared. `python -m tests.gcp.bigquery.oracle --examples N` runs more examples than the tests do.
 """

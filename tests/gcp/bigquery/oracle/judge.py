@@ -1,4 +1,4 @@
-"""An embedded warehouse whose every statement is run by the reference implementation as well."""
+"""An embedded warehouse that also runs every statement in the reference implementation."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ SELECT schema_name, table_name FROM duckdb_tables()
 UNION ALL SELECT schema_name, view_name FROM duckdb_views() WHERE NOT internal
 """
 _CREATED = re.compile(r"CREATE TEMP TABLE (\w+) AS (.*)", re.DOTALL)
-# A digest is of the text of numbers and times, which each warehouse writes in its own way, and compares with its own.
+# A digest covers the text of numbers and times, which each warehouse formats differently, so digests are not compared.
 _DIGEST = "TO_HEX(MD5("
 
 
 class JudgedWarehouse(DuckdbWarehouse):
-    """Adds what it compares to the report. For one thread."""
+    """A warehouse that adds its comparisons to the report; for one thread."""
 
     def __init__(self, path: Path, report: Report) -> None:
         super().__init__(path)
@@ -38,7 +38,7 @@ class JudgedWarehouse(DuckdbWarehouse):
 
     @contextmanager
     def connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Remembers the one that was opened last: a transaction's steps are judged on its own."""
+        """Remember the last connection, on which a transaction's steps are judged."""
         with super().connection() as connection:
             self._opened = connection
             yield connection
@@ -69,7 +69,7 @@ class JudgedWarehouse(DuckdbWarehouse):
         return super().transact(self._judged(steps, parameters), parameters, **options)  # type: ignore[arg-type]
 
     def _judged(self, steps: Sequence[Step], parameters: Parameters) -> Iterator[Step]:
-        """The caller takes each step between two looks at the tables, in its open transaction."""
+        """Compare the tables before and after each step in its open transaction."""
         for step in steps:
             sql = _timeless(step.sql)
             before = _contents(self._opened, sql)
@@ -118,14 +118,14 @@ class JudgedWarehouse(DuckdbWarehouse):
 
 
 def _timeless(sql: str) -> str:
-    """Two evaluations happen at two times."""
+    """Replace the current time, which differs between two evaluations."""
     return sql.replace("CURRENT_TIMESTAMP()", "TIMESTAMP '2026-01-17 13:00:00+00'")
 
 
 def _contents(
     connection: duckdb.DuckDBPyConnection, sql: str, gather: Mapping[TableName, Sequence[TableName]] | None = None
 ) -> dict[str, Contents]:
-    """The relations that the statement names, by name without dataset, with what is to be gathered in them."""
+    """Return the contents of the statement's relations by name without dataset, gathered ones included."""
     named = set(re.findall(r"\w+", sql))
     found = connection.execute(_TABLES).fetchall()
     held = {table: _content(connection, f'FROM "{dataset}"."{table}"') for dataset, table in found if table in named}

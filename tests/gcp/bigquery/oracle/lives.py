@@ -1,4 +1,4 @@
-"""Random rows, and all that is done with them: batches, checks, duplicates, repair, undo, cleanup, quality."""
+"""Random rows and everything done with them: batches, checks, duplicates, repair, undo, cleanup, quality."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _OTHER_WRITERS = st.sampled_from(
     ]
 )
 _OPTIONAL = ("prediction_id", "predicted_points", "confidence_score", "recommendation", "is_active", "updated_at")
-# Each row is one row but for some values, so that keys and ranks are often equal: a statement costs as much
+# All rows share most values, so that keys and ranks are often equal: a statement costs as much
 # with two rows as with twenty. Names are composed and decomposed, in both cases.
 _ROWS = st.fixed_dictionaries(
     {},
@@ -63,7 +63,7 @@ _OLD_ROWS = st.builds(
 
 @st.composite
 def _staging_table(draw: st.DrawFn) -> list[dict[str, Any]]:
-    """One worker's rows, without the columns that its revision does not know."""
+    """Return one worker's rows, without columns that its revision does not know."""
     absent = draw(st.sets(st.sampled_from(_OPTIONAL), max_size=3))
     rows = draw(st.lists(_ROWS, min_size=4, max_size=12))
     return [{name: value for name, value in row.items() if name not in absent} for row in rows]
@@ -71,10 +71,10 @@ def _staging_table(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Life:
-    """What the main table holds at first, and the staging tables of each batch.
+    """The initial rows of the main table, and the staging tables of each batch.
 
     Attributes:
-        written_over: What another writer does to a staging table of the last batch: which is refused then, or empty.
+        written_over: How another writer changes a staging table of the last batch, so that it is refused or empty.
     """
 
     spec: TableSpec
@@ -108,7 +108,7 @@ class JudgedWorld(World):
 
 
 def judge(examples: int, *, at: int | None = None) -> Report:
-    """Live as many lives, and report what was compared. `at` is a seed; None: the same lives each time."""
+    """Run this many examples and report the comparisons. `at` is a seed; None: the same examples each time."""
     report = Report()
 
     @settings(
@@ -129,7 +129,7 @@ def judge(examples: int, *, at: int | None = None) -> Report:
 
 
 def _live(world: JudgedWorld, life: Life) -> None:
-    # The file stays open meanwhile: to open it for each statement takes most of the time.
+    # The file stays open, because opening it for each statement would take most of the time.
     with world.warehouse.session(), world.warehouse.connection() as connection:
         connection.execute(f"ALTER TABLE {quoted(world.spec.table)} ALTER current_points_line TYPE {life.line_type}")
         world.insert(life.old)

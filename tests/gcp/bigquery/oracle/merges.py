@@ -1,4 +1,4 @@
-"""A MERGE as SELECTs that mean the same: the reference implementation runs no MERGE."""
+"""Rewrites a MERGE as equivalent SELECTs, because the reference implementation cannot run a MERGE."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.gcp.bigquery.oracle.reference import Row
 
 @dataclass(frozen=True)
 class MergeParts:
-    """What a MERGE leaves of its target, in three parts.
+    """The target of a MERGE afterwards, in three parts.
 
     Attributes:
-        unmatched: The target's rows that no source row matches.
-        matched: A row for each pair that matches, with the values after the MERGE.
-        inserted: The rows of the source that match nothing; empty: they are not inserted.
-        is_delete: Whether the matched rows go.
+        unmatched: Rows of the target that match no row of the source.
+        matched: A row for each matching pair, with the values after the MERGE.
+        inserted: Rows of the source that match nothing; empty if the MERGE does not insert them.
+        is_delete: Whether the MERGE deletes matched rows.
     """
 
     unmatched: str
@@ -29,17 +29,17 @@ class MergeParts:
     is_delete: bool
 
     def kept(self, matched: Sequence[Row]) -> Sequence[Row]:
-        """The matched rows that are there afterwards."""
+        """The matched rows that remain afterwards."""
         return [] if self.is_delete else matched
 
 
 def merge_target(sql: str) -> str:
-    """The target's name without its dataset."""
+    """Return the target's name without its dataset."""
     return sqlglot.parse_one(sql, read="bigquery").this.name
 
 
 def merge_parts(sql: str, columns: Sequence[Column]) -> MergeParts:
-    """Take a MERGE of the forms that the library writes to pieces."""
+    """Split a MERGE in one of the library's forms into its parts."""
     tree = sqlglot.parse_one(sql, read="bigquery")
     target, source, on = (tree.args[part].sql("bigquery") for part in ("this", "using", "on"))
     updates: dict[str, str] = {}

@@ -52,21 +52,21 @@ Tables = Mapping[str, Contents]
 
 
 def select(sql: str, tables: Tables, parameters: Parameters) -> list[Row]:
-    """The rows of a SELECT; tables are known by their names without the dataset."""
+    """Return the rows of a SELECT; tables are named without their dataset."""
     request = _request(EvaluateQueryRequest, sql, tables, parameters)
     answer = call("ZetaSqlLocalService_EvaluateQuery", request, local_service_pb2.EvaluateQueryResponse)
     return [tuple(map(_decoded, row.cell)) for row in answer.content.table_data.row]
 
 
 def modified_rows(sql: str, tables: Tables, parameters: Parameters) -> list[Row]:
-    """The rows that an INSERT adds, or what an UPDATE makes of the rows that it changes."""
+    """Return the rows that an INSERT adds, or the changed rows of an UPDATE."""
     request = _request(EvaluateModifyRequest, sql, tables, parameters)
     answer = call("ZetaSqlLocalService_EvaluateModify", request, local_service_pb2.EvaluateModifyResponse)
     return [tuple(map(_decoded, row.cell)) for row in answer.content]
 
 
 def _request(request_type: type[Any], sql: str, tables: Tables, parameters: Parameters) -> Any:
-    """Filled in as protobuf: the wheel's own classes for values know neither dates nor numerics."""
+    """Return a request as protobuf: the wheel's own classes support neither dates nor numerics."""
     bound = {name: parameters[name] for name in _PARAMETER.findall(sql)}
     language = language_options()
     request = request_type(

@@ -1,4 +1,4 @@
-"""What was compared, and what differed."""
+"""Counts of comparisons, and their differences."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.gcp.bigquery.oracle.reference import Row
 
 @dataclass(frozen=True)
 class Difference:
-    """Rows that only one of the two has, or rows in another order."""
+    """Rows that only one side has, or rows in a different order."""
 
     kind: str
     sql: str
@@ -30,14 +30,14 @@ class Difference:
 
 @dataclass
 class Report:
-    """Counts of comparisons by the kind of statement, and all differences."""
+    """Numbers of comparisons by kind of statement, and all differences."""
 
     compared: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     differences: list[Difference] = field(default_factory=list)
 
     def compare(self, kind: str, sql: str, duckdb: Iterable[Row], reference: Iterable[Row]) -> None:
-        """The same rows, whatever their order."""
+        """Compare rows, ignoring their order."""
         self.compared[kind] += 1
         ours, theirs = (Counter(map(comparable, rows)) for rows in (duckdb, reference))
         if ours != theirs:
@@ -45,7 +45,7 @@ class Report:
             self.differences.append(Difference(kind, sql, *only))
 
     def compare_order(self, sql: str, names: Sequence[str], duckdb: Sequence[Row], reference: Sequence[Row]) -> None:
-        """The same values of the columns that the rows are ordered by, in the same order."""
+        """Compare the order of rows by the columns in their ORDER BY."""
         ordered = [names.index(name) for name in _ordered_by(sql) if name in names]
         ours, theirs = ([comparable([row[place] for place in ordered]) for row in rows] for rows in (duckdb, reference))
         if ours != theirs:
@@ -59,7 +59,7 @@ class Report:
 
 
 def comparable(row: Iterable[Any]) -> tuple[Any, ...]:
-    """Values with their types, by what they are equal to in SQL: -0.0 is 0.0, and 1.50 is 1.5.
+    """Return values with their types so that values equal in SQL compare equal: -0.0 and 0.0, 1.50 and 1.5.
 
     An empty array is NULL here: BigQuery stores and returns a NULL array as an empty one.
     """
@@ -74,7 +74,7 @@ def _comparable(value: Any) -> Any:
     if isinstance(value, Decimal):
         return "NUMERIC", value.normalize() + 0
     if isinstance(value, float):
-        # A sum's last digits depend on the order of its rows, which neither promises.
+        # A sum's last digits depend on the order of rows, which neither side guarantees.
         return "FLOAT64", round(float(f"{value:.12g}"), 12) + 0.0
     return type(value).__name__, value
 
