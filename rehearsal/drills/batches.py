@@ -1,4 +1,4 @@
-"""Incidents of a batch that does not end, or ends and is not consolidated; and batches of ordinary nights."""
+"""Batches that never complete or are never consolidated; and batches of ordinary nights."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def injured_players(stage: Stage) -> Scene:
     zone = stage.platform.environment.timezone
     says = (
         f"{batch} is stuck at 87%: {_INJURED} of {_PLAYERS} players missing since {local_time(stage.now, zone)}",
-        f"each has failed: {', '.join(injured[:10])} and {_INJURED - 10} more",
+        f"all failed: {', '.join(injured[:10])} and {_INJURED - 10} more",
         injured[-1],
         f"runbook consolidate --batch {batch} --date {stage.today}",
     )
@@ -60,7 +60,7 @@ def complete_fails(stage: Stage) -> Scene:
     write_generations(stage, batch, _WAITING_ROWS, _WAITING_TABLES)
     says = (
         f"{batch} is complete ({_PLAYERS} of {_PLAYERS} players)",
-        f"not consolidated: {_WAITING_ROWS:,} rows in {_WAITING_TABLES} tables wait",
+        f"not consolidated: {_WAITING_ROWS:,} rows in {_WAITING_TABLES} staging tables wait",
         f"runbook consolidate --batch {batch} --date {stage.today}",
     )
     return _looked_at(stage, batch, says, f"{_WAITING_ROWS:,} rows")
