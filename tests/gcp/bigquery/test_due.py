@@ -63,4 +63,4 @@ def test_a_run_asks_once_for_all_its_dates(connected: Connected, due: DueSetting
 def test_a_schedule_that_would_cost_too_much_is_not_read(connected: Connected) -> None:
     (check,) = rows_due(scope_of(connected(PRODUCTION, 45e-9), game_date=str(DAY))).checks
     assert check.verdict is Verdict.UNKNOWN
-    assert "could not look: the query would read" in check.summary
+    assert "could not read the schedule: the query would read" in check.summary
