@@ -1,4 +1,4 @@
-"""A repository of the services' code, made with git: what a deployment is compared with."""
+"""A git repository of the services' code, to compare a deployment with."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def commit_all(
 
 
 def _git(folder: Path, *words: str, at: datetime | None = None) -> str:
-    """What git prints, without the settings of the person who runs it."""
+    """Run git without the user's settings, and return what it prints."""
     own = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in _SOMEONE.items()}
     moment = {f"GIT_{who}_DATE": at.isoformat() for who in ("AUTHOR", "COMMITTER")} if at else {}
     surroundings = {"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
