@@ -14,7 +14,14 @@ _SOMEONE = {"NAME": "someone", "EMAIL": "someone@example.org"}
 def commit_all(
     folder: Path, subjects: Sequence[str], *, first_at: datetime, branch: str = "main", path: str = "worker"
 ) -> list[str]:
-    """Commits an hour apart, each of which changes a file below `path`; the folder becomes a repository first.
+    """Make commits an hour apart, each with a change below `path`, in a new or existing repository.
+
+    Args:
+        folder: The folder of the repository.
+        subjects: The subject of each commit, oldest first.
+        first_at: When the first commit is made.
+        branch: The branch of a new repository.
+        path: The folder that the commits change.
 
     Returns:
         Their ids, oldest first.

@@ -27,7 +27,15 @@ Night = Sequence[LogEntry]
 
 
 def night(dialect: str, name: str, *, day: date = DAY, batch: str = "", instance: str = "i-1") -> list[LogEntry]:
-    """Return a night's lines for another date and batch; they begin at 04:05 UTC on the next day."""
+    """Return a night's lines for another date and batch; they begin at 04:05 UTC on the next day.
+
+    Args:
+        dialect: The dialect of the lines.
+        name: The stored night.
+        day: The date.
+        batch: The batch; by default the stored one with the date replaced.
+        instance: The instance that logs the lines.
+    """
     own = batch or BATCH.replace(str(DAY), str(day))
     return [
         replace(
@@ -46,14 +54,20 @@ def _stored(dialect: str, name: str) -> Sequence[LogEntry]:
 
 
 def delayed(entries: Night, seconds: float, since: str = "") -> list[LogEntry]:
-    """Return the same lines, with the first one that contains the text and all later ones delayed."""
+    """Return the same lines, some of them delayed.
+
+    Args:
+        entries: The lines.
+        seconds: The delay.
+        since: Text of the first line that is delayed; all later lines are delayed too.
+    """
     first = position(entries, since)
     late = timedelta(seconds=seconds)
     return [*entries[:first], *(replace(entry, timestamp=entry.timestamp + late) for entry in entries[first:])]
 
 
 def position(entries: Night, text: str) -> int:
-    """The index of the first line that contains the text."""
+    """Return the index of the first line that contains the text."""
     return next(number for number, entry in enumerate(entries) if text in entry.message)
 
 

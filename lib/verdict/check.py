@@ -153,21 +153,25 @@ class Question:
         return replace(self, evidence=evidence, commands=commands)
 
     def passes(self, summary: str, next_step: str = "") -> Check:
+        """Return a PASS; see `answer`."""
         return self.answer(Verdict.PASS, summary, next_step)
 
     def warns(
         self, summary: str, next_step: str = "", changes: Sequence[Changing] = (), *, since: Moment = None
     ) -> Check:
+        """Return a WARN; see `answer`."""
         return self.answer(Verdict.WARN, summary, next_step, changes, since=since)
 
     def unknown(
         self, summary: str, next_step: str = "", changes: Sequence[Changing] = (), *, since: Moment = None
     ) -> Check:
+        """Return an UNKNOWN; see `answer`."""
         return self.answer(Verdict.UNKNOWN, summary, next_step, changes, since=since)
 
     def fails(
         self, summary: str, next_step: str = "", changes: Sequence[Changing] = (), *, since: Moment = None
     ) -> Check:
+        """Return a FAIL; see `answer`."""
         return self.answer(Verdict.FAIL, summary, next_step, changes, since=since)
 
     def answer(

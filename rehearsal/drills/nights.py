@@ -140,7 +140,7 @@ def _whole_slate(stage: Stage) -> Slate:
 
 
 def _all_green(day: date, rows: int, *, asked: str = "") -> Sequence[Look]:
-    """The hourly and the daily runbook, both of which must see all rows of the date."""
+    """The hourly and the daily runbook; both must see all rows of the date."""
     parameters = {"date": asked or str(day)}
     return [
         Look("day1_monitoring", Verdict.PASS, (_counted(day, rows),), parameters),

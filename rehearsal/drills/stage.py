@@ -69,7 +69,13 @@ class Stage:
         return slate_of(day or self.today)
 
     def stage(self, batch_id: str, rows: Sequence[Mapping[str, Any]], *, tables: int = _USUAL_TABLES) -> None:
-        """Write a batch as the workers do."""
+        """Write a batch as the workers do.
+
+        Args:
+            batch_id: The batch.
+            rows: Its rows.
+            tables: Number of staging tables.
+        """
         stage_batch(self.platform, rows, batch_id=batch_id, tables=tables)
 
     def consolidate(self, batch_id: str, day: date | None = None, *, cleanup: bool = True) -> ConsolidationResult:
@@ -123,7 +129,15 @@ class Stage:
         instance: str = "instance-1",
         severity: str = "DEFAULT",
     ) -> None:
-        """Log a service's lines, a second apart; the last one at the given time, now by default."""
+        """Log a service's lines, a second apart.
+
+        Args:
+            service: The service.
+            lines: The lines.
+            at: When the last line is logged, now by default.
+            instance: The instance that logs them.
+            severity: Their severity.
+        """
         from lib.embedded.logs import append_entries
 
         said = list(lines)

@@ -108,7 +108,14 @@ def _two_hours_later(stage: Stage, monitoring: tuple[str, ...], timeout: tuple[s
 
 
 def write_generations(stage: Stage, batch_id: str, rows: int, tables: int) -> None:
-    """Write this many rows of new keys: the slate's players again and again, each time with another line."""
+    """Write rows of new keys: the slate's players again and again, each time with another line.
+
+    Args:
+        stage: The drill's stage.
+        batch_id: The batch.
+        rows: Number of rows.
+        tables: Number of staging tables.
+    """
     slate = stage.slate().predict(batch_id, generated_at=datetime.now(UTC))
 
     def generations() -> Any:
@@ -116,6 +123,6 @@ def write_generations(stage: Stage, batch_id: str, rows: int, tables: int) -> No
             yield from ({**row, "current_points_line": 100.0 + number} for row in slate)
 
     batch = list(islice(generations(), rows))
-    # Opening the file again for each load would take most of the time of many tables.
+    # Keep the file open: opening it again for each load takes most of the time.
     with embedded_warehouse(stage.platform).session():
         stage.platform.staging_writer().write_batch(batch, batch_id=batch_id, workers=tables)

@@ -79,7 +79,7 @@ def test_a_slow_holder_ends_when_its_parent_is_killed(platform: Platform) -> Non
     finished = subprocess.run([sys.executable, "-c", parent], cwd=places.ROOT, check=False)
 
     assert finished.returncode == -9
-    # Long before its lease is over, so it was released by an orderly end.
+    # Its lease has not expired yet, so an orderly end has released the lock.
     with platform.locks.acquire(game_date=DAY, batch_id="next", max_wait_seconds=60):
         assert staging_backlog(platform.warehouse, platform.table) == []
 

@@ -53,7 +53,7 @@ class Notebook:
 @pytest.fixture(scope="module")
 def notebook() -> Iterator[Notebook]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(HEAD, "_shell", None)  # and so it is again, when this is over
+        patch.setattr(HEAD, "_shell", None)  # restored afterwards
         yield Notebook()
         InteractiveShell.clear_instance()
 

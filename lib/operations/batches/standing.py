@@ -150,6 +150,11 @@ def in_words(one: Judged, zone: str, nouns: Nouns) -> str:
     """Return a clause with the batch's id and the deciding figures.
 
     Such as ``b1 is stuck at 87%: 17 of 130 players missing since 21:40: a, b, c and 14 more``.
+
+    Args:
+        one: The batch.
+        zone: The zone in which times are shown.
+        nouns: The environment's nouns.
     """
     state, outcome = one.state, one.outcome
     complete = f"{one.name} is complete{_of(state, nouns, ' ({})')}"

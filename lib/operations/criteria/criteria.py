@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["success", "rollback"]
 
-# When its figure is unhealthy, a success criterion is not met, and a rollback criterion is met. Singular, plural.
+# What an unhealthy figure means for each kind, in the singular and the plural.
 _MET: Mapping[Kind, tuple[str, str]] = {"success": ("is not met", "are not met"), "rollback": ("is met", "are met")}
 _QUESTIONS: Mapping[Kind, Question] = {
     "success": Question(
@@ -87,6 +87,7 @@ class Criterion:
         return Verdict.WARN if found.is_partial else Verdict.PASS
 
     def is_healthy(self, value: float) -> bool:
+        """Return whether a figure is within the limit."""
         return value < self.threshold or (self.healthy == "at_most" and value == self.threshold)
 
     @property

@@ -47,6 +47,7 @@ class DueDates:
         return self._platform.environment.due
 
     def on(self, day: date) -> Due:
+        """Return whether rows of a date are due."""
         return self.between(day, day)[day]
 
     def between(self, first: date, last: date) -> dict[date, Due]:

@@ -44,7 +44,13 @@ def _of(night: Night, sources: Sequence[str]) -> str:
 
 
 def table_of(night: Night, caption: str, found: Sequence[Subject]) -> Table:
-    """Return a table of the subjects that were read."""
+    """Return a table of subjects.
+
+    Args:
+        night: The date and its past.
+        caption: The table's caption.
+        found: The subjects that were read.
+    """
     columns = subject_columns(night.platform.table)
     rows = [(*(subject.key[name] for name in columns), subject.rows, subject.active_rows) for subject in found]
     note = f"The first {_MOST_LISTED}." if len(found) == _MOST_LISTED else ""

@@ -19,7 +19,7 @@ from statistics import median
 from lib.operations.quality.rules import VolumeRules
 from lib.verdict.verdict import Verdict
 
-# Times the MAD of normal values, this is their standard deviation; a difference of two has twice the variance.
+# The MAD of normal values times this is their standard deviation; a difference of two has twice the variance.
 _NORMAL = 1.4826
 _OF_A_MEDIAN = 1.57  # the variance of a median, as a multiple of that of a mean
 _FEWEST_ALIKE = 3

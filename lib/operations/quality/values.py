@@ -166,7 +166,16 @@ def _scale_checks(night: Night, profile: DayProfile) -> list[Check]:
 
 
 def changed_scale(night: Night, profile: DayProfile, rule: ColumnRule) -> tuple[float, float] | None:
-    """Return the column's greatest value and the usual one if their scales differ; None if not, or if unknown."""
+    """Compare the scale of a column on a date with recent dates.
+
+    Args:
+        night: The run's date and its past.
+        profile: The date to compare, which may be a past one.
+        rule: The column's rule, with its scales.
+
+    Returns:
+        The column's greatest value and the usual one if their scales differ; None if not, or if unknown.
+    """
     if not rule.scales or not night.has_past:
         return None
     tops = [top for day in night.past if (top := day.greatest(greatest(rule.column))) is not None]

@@ -62,7 +62,13 @@ class Words:
         return f"{plural(self.nouns.entity)}{by_source}"
 
     def rows_of(self, rows: int, units: int, sources: int) -> str:
-        """Return a phrase such as ``72 rows of 3 stores by 2 channels``, with the groups that the table has."""
+        """Return a phrase such as ``72 rows of 3 stores by 2 channels``, with the groups that the table has.
+
+        Args:
+            rows: Number of rows.
+            units: Number of units.
+            sources: Number of sources.
+        """
         of = f" of {counted(units, self.unit)}" if self.groups.unit else ""
         by = f" by {counted(sources, self.source)}" if self.groups.source else ""
         return f"{counted(rows, 'row')}{of}{by}"

@@ -15,7 +15,7 @@ from lib.verdict.verdict import Verdict
 from lib.words.quantities import Value, percent
 
 BIAS = "bias"
-_NORMAL = 1.4826  # times the MAD of normal values, this is their standard deviation
+_NORMAL = 1.4826  # the MAD of normal values times this is their standard deviation
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class Reading:
     form: str = ".4g"
 
     def shown(self, value: float) -> str:
+        """Return a value as text, in this reading's format."""
         return format(value, self.form)
 
     def figure(self, value: float) -> Value:

@@ -38,14 +38,17 @@ def what(bar: Bar) -> str:
 
 
 def bar_in_words(bar: Bar, axis: Axis) -> str:
+    """Return a tooltip with what a bar shows, its batch and times."""
     return f"{what(bar)}: {bar.batch or 'no batch named'}, {_times(axis, bar.start, bar.end)}"
 
 
 def overlap_in_words(overlap: Overlap, axis: Axis) -> str:
+    """Return a tooltip with an overlap's batches and times."""
     return f"{at_once(overlap)}: {overlap.batches}, {_times(axis, overlap.start, overlap.end)}"
 
 
 def hold_in_words(hold: Hold, axis: Axis) -> str:
+    """Return a tooltip with a hold's batch and times."""
     said = ", no release was logged" if hold.is_open else ""
     return f"lock held by {hold.batch}, {_times(axis, hold.start, hold.end)}{said}"
 

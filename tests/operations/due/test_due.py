@@ -1,4 +1,4 @@
-"""Were rows due? What cannot be told is never "no"; a date without rows passes only for a reason."""
+"""Were rows due? If it is unknown, the answer is never "no"; a date without rows passes only for a reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two writers of the same keys are told apart by when they wrote."""
+"""Two writers of the same keys are distinguished by the times they wrote at."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ INCIDENTS = {
         f"UPDATE {NAME} SET predicted_points = predicted_points + 2 WHERE {{}} AND system_id = 'ensemble'",
         "bias ",
     ),
-    "no pick is OVER": (
+    "no pick OVER": (
         f"UPDATE {NAME} SET recommendation = 'UNDER' WHERE {{}} AND recommendation = 'OVER'",
         "share of ",
     ),

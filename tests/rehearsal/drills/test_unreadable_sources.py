@@ -78,7 +78,7 @@ def scene(stage: Stage, states: Path, runbook: str, source: str, how: str) -> Sc
 def test_an_unreadable_source_is_unknown_with_the_reason(
     runbook: str, source: str, states: Path, tmp_path: Path
 ) -> None:
-    # A log holds any text; only what is no file cannot be read.
+    # Any text is a readable log; only a folder is not.
     how = "folder" if source == LOGS else "garbage"
     drill = Drill("unreadable", source, lambda stage: scene(stage, states, runbook, source, how))
 
