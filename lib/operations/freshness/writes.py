@@ -138,7 +138,7 @@ def _freshness_check(night: Night) -> Check:
     if early > night.rules.written_at_most_hours_before * 3600:
         summary = f"stale: rows for {night.game_date} were last written {spoken_seconds(early)} before that date began"
         return question.unknown(summary, "Find out why nothing has been written since.", since=written)
-    return question.passes(f"rows of the date last written {local_time(written, zone)}")
+    return question.passes(f"rows for the date were last written {local_time(written, zone)}")
 
 
 def _break_check(night: Night, question: Question, last: date, days: int) -> Check:

@@ -50,11 +50,11 @@ def test_a_run_asks_once_for_all_its_dates(connected: Connected, due: DueSetting
     said = [str(dates.on(after(days))) for days in (1, 0)]
     said += [str(found) for found in dates.between(after(-3), after(-1)).values()]
     assert said == [
-        f"none due: no games scheduled, the next are on {after(9)}",
+        f"none due: no games scheduled, the next ones are on {after(9)}",
         "2 games due",
-        f"none due: no games scheduled, the next are on {after(-2)}",
+        f"none due: no games scheduled, the next ones are on {after(-2)}",
         "2 games due",
-        "none due: the schedule lists the date without games that are due",
+        "none due: the schedule lists the date, but no games that are due",
     ]
     assert dates.rows(after(-3), after(1)) == {DAY: 5}
     assert ["schedule" in cost.statement for cost in platform.query_costs or ()] == [True, False]
