@@ -101,7 +101,7 @@ def test_no_answer_hides_another_by_accident() -> None:
     rows(run, 3)
     rows(run, 0)  # of another date
     assert [check.summary for check in run.findings.conclude().checks] == ["3 missing", "all there"]
-    with pytest.raises(ValueError, match="answers each question once, got rows, rows"):
+    with pytest.raises(ValueError, match="must answer each question once, got rows, rows"):
         Section((ROWS.fails("3 missing"), ROWS.passes("all there")))
 
 
@@ -172,7 +172,7 @@ def test_tables_and_checks_are_found_by_name() -> None:
     assert (
         str(several.value) == "'ledger' is ambiguous: 'Ledger of 2026-01-17', 'Ledger, older'; write more of the name"
     )
-    with pytest.raises(UserError, match="nothing named 'rowz'; did you mean 'rows'\\? There is: 'Ledger of 2026"):
+    with pytest.raises(UserError, match="nothing named 'rowz'; did you mean 'rows'\\? It has: 'Ledger of 2026"):
         found["rowz"]
-    with pytest.raises(UserError, match="shows no table"):
+    with pytest.raises(UserError, match="has no table"):
         _ = Section((ROWS.passes("all there"),)).df

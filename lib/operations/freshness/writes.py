@@ -68,7 +68,7 @@ def _ledger_check(night: Night, runs: Sequence[LedgerRun]) -> Check:
     distinct = rows - night.scope.duplicates.on(night.game_date).excess_rows
     written = written_at_least(runs)
     last = runs[0]
-    read = f"the newest {len(runs)} runs" if is_cut(runs) else len(runs)
+    read = f"the newest {len(runs)}" if is_cut(runs) else len(runs)
     as_of = platform.commands.rows_as_of(night.game_date, last.committed_at + timedelta(minutes=1))
     question = ROWS_AGAINST_LEDGER.on(
         {
@@ -83,7 +83,7 @@ def _ledger_check(night: Night, runs: Sequence[LedgerRun]) -> Check:
     )
     if distinct >= written and is_cut(runs):
         return question.unknown(
-            f"{counted(distinct, 'row')}; only {read} were read, and older ones may have written more"
+            f"{counted(distinct, 'row')}; only {read} runs were read, and older ones may have written more"
         )
     if distinct >= written:
         return question.passes(

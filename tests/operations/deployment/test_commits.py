@@ -92,7 +92,7 @@ def test_both_services_of_one_repository(platform: Platform, home: Path, code: P
 @pytest.mark.parametrize(
     ("label", "verdict", "said"),
     [
-        ("0123456789abcdef", Verdict.WARN, "0123456 is not on main at all (built from branch fix-lines)"),
+        ("0123456789abcdef", Verdict.WARN, "0123456 is not on main (built from branch fix-lines)"),
         ("{newest}-dirty", Verdict.WARN, "in sync with main at {short}, built from a dirty tree"),
         ("", Verdict.UNKNOWN, "w-1 has no label commit-sha: its commit is unknown"),
         ("--output=/tmp/x", Verdict.UNKNOWN, "is '--output=/tmp/x', which is not a commit"),
