@@ -108,9 +108,9 @@ class _Found:
     @property
     def thin(self) -> dict[str, str]:
         """The units and sources with few rows, by name, with the figures."""
-        words = "at least" if self.units_recur else "usually"
+        limit = "at least {:,.0f} on earlier dates" if self.units_recur else "usually {:,.0f}"
         return {
-            self.name(*pair): f"{counted(cell.rows, 'row')}, {words} {fewest:,.0f}"
+            self.name(*pair): f"{counted(cell.rows, 'row')}, {limit.format(fewest)}"
             for pair, cell in self.there.items()
             if cell.rows < self.night.rules.thin_below * (fewest := self._fewest(cell))
         }

@@ -120,7 +120,7 @@ def in_store(row: dict[str, object], store: int, channel: str) -> bool:
         (
             BOTH.groups,
             lambda row: not in_store(row, 12, "web") or row["order_id"] % 100 < 20,
-            "WARN few rows of web in store 12 (2 rows, at least 10)",
+            "WARN few rows of web in store 12 (2 rows, at least 10 on earlier dates)",
         ),
         (Groups(unit="store_id"), lambda row: row["store_id"] != 12, "FAIL no rows of store 12"),
         (Groups(unit="store_id"), lambda row: row["channel"] != "web", "PASS rows of 3 stores: nothing usual is"),
