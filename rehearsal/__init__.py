@@ -1,1 +1,1 @@
-"""The incident replayed on real box scores: what the runbooks are shown and tried on."""
+"""The incident replayed on real box scores, to demonstrate and test the runbooks."""

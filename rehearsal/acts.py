@@ -1,4 +1,4 @@
-"""The acts of the demo's story, each with the figures that it ends in."""
+"""The acts of the demo's story; each returns its figures."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _FEWEST_TABLES = 15
 
 @dataclass(frozen=True)
 class Acts:
-    """What can happen, on one platform and counted from one day.
+    """The acts on one platform, with dates counted from one day.
 
     Attributes:
-        platform: An embedded one.
-        today: Where the operators are.
+        platform: An embedded platform.
+        today: The date in the environment's zone.
         seed: The same seed and day give the same rows.
         stack: Ends the process that `live_holder` starts.
     """
@@ -52,7 +52,7 @@ class Acts:
         past = write_history(self.platform, self.today, seed=self.seed)
         deploy_fix(self.platform, self.fix_deployed_at)
         return (
-            f"{counted(past.before, 'consolidation')} before {self.fix_deployed_at:%Y-%m-%d}, {past.after} since then; "
+            f"{counted(past.before, 'consolidation')} before {self.fix_deployed_at:%Y-%m-%d}, {past.after} since; "
             f"{counted(past.rows, 'row')}"
         )
 
@@ -67,7 +67,7 @@ class Acts:
         stage_race(self.platform, plan)
         run_race(self.platform, plan)
         return (
-            f"{counted(plan.same_id_twice, 'key')} twice with one id, {plan.same_key_different_ids} "
+            f"{counted(plan.same_id_twice, 'key')} with the same id twice, {plan.same_key_different_ids} "
             "with different ids, "
             f"of {plan.slate.rows}"
         )
@@ -78,7 +78,7 @@ class Acts:
     def dead_holder(self) -> str:
         self._stage(self._dead_batch, self.today, tables=_FEWEST_TABLES)
         pid = killed_consolidation(self.platform, batch_id=self._dead_batch, game_date=self.today)
-        return f"process {pid} is gone, {self.platform.table.lock_key(self.today)} is not"
+        return f"process {pid} is dead, its lock {self.platform.table.lock_key(self.today)} is still there"
 
     def live_holder(self) -> str:
         tomorrow = self.today + timedelta(days=1)

@@ -2,9 +2,8 @@
 
     python -m rehearsal.coordinator ENVIRONMENT BATCH GAME_DATE LEASE_SECONDS
 
-The consolidation is the library's own. It writes a line to standard output when its
-MERGE has begun, and then holds its lock with heartbeats. Its input ends when its parent
-does, however that ends, so it can't be left behind.
+The consolidation is the library's own. It prints a line when its MERGE has begun, and then keeps its lock with
+heartbeats. Its input ends when its parent ends for any reason, so it cannot be left behind.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from rehearsal.stage import embedded_warehouse
 
 
 class _SlowWarehouse(DuckdbWarehouse):
-    """Takes its time before a MERGE. The file is not open meanwhile: others work on."""
+    """A warehouse that pauses before a MERGE, without holding the file open, so that others can work."""
 
     @contextmanager
     def session(self) -> Iterator[None]:
@@ -52,7 +51,7 @@ def main(environment: str, batch_id: str, game_date: str, lease_seconds: str) ->
     platform = connect(environment)
     warehouse = _SlowWarehouse(embedded_warehouse(platform).path)
     timing = LeaseTiming(float(lease_seconds))
-    # A request may not outlast the room that a short lease leaves between its deadlines.
+    # A request must fit between the deadlines of a short lease.
     room_seconds = timing.lease_seconds - timing.renewal_deadline_seconds
     locks = ConsolidationLock(
         platform.environment.project_id,

@@ -1,10 +1,10 @@
-"""The demo's story: what happens, which runbook is then run, and what it must say.
+"""The demo's story: what happens, which runbook runs next, and what it must report.
 
-A story is a list of steps that its reader carries out in order:
+A story is a list of steps that the caller carries out in order:
 
     with story(platform) as steps:
         for step in steps:
-            ...  # an Act: step.play(); a RunRunbook: run step.with_plan(...), look at step.surprises(...)
+            ...  # an Act: step.play(); a RunRunbook: run step.with_plan(...), then check step.surprises(...)
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from rehearsal.acts import Acts
 
 @dataclass(frozen=True)
 class Act:
-    """Something happens.
+    """An event of the story.
 
     Attributes:
-        title: What, in a line.
-        play: Makes it happen; returns a line with its figures.
+        title: What happens, in one line.
+        play: Makes it happen, and returns one line with the figures.
     """
 
     title: str
@@ -38,16 +38,16 @@ class Act:
 
 @dataclass(frozen=True)
 class RunRunbook:
-    """A runbook is run.
+    """A runbook that is run.
 
     Attributes:
         runbook: Its name.
         parameters: As on the command line.
-        expected: Its verdict, if it and the library are right.
-        because: Why that is the right verdict, in a line.
+        expected: Its correct verdict.
+        because: Why that is the correct verdict, in one line.
         mentions: Texts that its checks must contain: the true figures.
-        beside_previous: It may run at the same time as the runbook before it.
-        approves: Words of the command that an earlier run has printed, whose plan is approved.
+        beside_previous: Whether it may run at the same time as the previous runbook.
+        approves: Part of a command that an earlier run printed, whose plan this run approves.
     """
 
     runbook: str
@@ -59,7 +59,7 @@ class RunRunbook:
     approves: str = ""
 
     def with_plan(self, earlier: Sequence[Check]) -> RunRunbook:
-        """The same with the newest plan that these checks have printed, if it approves one."""
+        """Return the same with the newest plan that these checks printed, if it approves one."""
         if not self.approves:
             return self
         printed = (command for check in earlier for command in (check.next_step, *check.changes))
@@ -67,7 +67,7 @@ class RunRunbook:
         return replace(self, parameters={**self.parameters, "plan": digests[-1] if digests else "none was printed"})
 
     def surprises(self, verdict: Verdict | None, checks: Sequence[Check]) -> list[str]:
-        """What is not as expected, a line each; nothing when all is."""
+        """Return what is not as expected, one line each; empty if everything is."""
         said = "\n".join(f"{check.name}\n{check.summary}\n{in_one_line(check.evidence)}" for check in checks)
         missing = [f"does not mention {text!r}" for text in self.mentions if text not in said]
         return missing if verdict is self.expected else [f"{verdict} instead of {self.expected}", *missing]
@@ -79,9 +79,9 @@ _PLAN = re.compile(r"-p plan=(\S+)")
 
 @contextmanager
 def story(platform: Platform, *, seed: int = 0) -> Iterator[list[Step]]:
-    """The story on a fresh platform, its dates counted from today where the operators are.
+    """Return the story on a fresh platform, with dates counted from today in the environment's zone.
 
-    A live process of the story ends with the ``with`` block, wherever the reader stops.
+    The story's live process ends with the ``with`` block, wherever the caller stops.
 
     Raises:
         UserError: The platform is not an embedded one.
@@ -96,25 +96,25 @@ def _night_and_race(acts: Acts, today: date) -> list[Step]:
     yesterday, day = {"date": str(today - timedelta(days=1))}, {"date": str(today)}
     race = acts.race_plan
     return [
-        Act("Four weeks of consolidations and their rows, with the fix deployed half way", acts.history),
+        Act("Four weeks of consolidations and their rows, with the fix deployed halfway through", acts.history),
         Act("A clean night: yesterday's batch, consolidated under the lock", acts.clean_night),
         RunRunbook("deploy_verify", yesterday, Verdict.PASS, "both services run the fix, and the night was clean"),
         RunRunbook(
             "day1_monitoring",
             yesterday,
             Verdict.PASS,
-            "no duplicates, and no failure of the lock",
+            "no duplicates and no lock failures",
             beside_previous=True,
         ),
         RunRunbook(
             "daily_quality",
             yesterday,
             Verdict.PASS,
-            "the night's rows are like those of the four weeks before it",
+            "the night's rows are like those of the four weeks before",
             mentions=("of the usual rows per game and system",),
             beside_previous=True,
         ),
-        Act("The race: today the old code runs, two consolidations at once, twice", acts.race),
+        Act("The race: today the old code runs, with two pairs of overlapping consolidations", acts.race),
         RunRunbook(
             "day1_monitoring",
             day,
@@ -152,7 +152,7 @@ def _repair(acts: Acts, today: date) -> list[Step]:
             "duplicate_diagnosis",
             {"date": day, "repair": "apply", "repair_date": day, "reason": "the race of the demo left them"},
             Verdict.PASS,
-            "the repair kept one row a key, and verified it",
+            "the repair kept one row per key, and verified it",
             mentions=(f"rows removed: {acts.race_plan.duplicate_keys}",),
             approves=f"repair_date={day}",
         ),
@@ -161,7 +161,7 @@ def _repair(acts: Acts, today: date) -> list[Step]:
             "duplicate_diagnosis",
             {"date": day},
             Verdict.PASS,
-            "nothing came back: the fence lets no consolidation insert a key twice",
+            "no duplicates came back: the fence prevents a consolidation from inserting a key twice",
         ),
         RunRunbook(
             "day1_monitoring",
@@ -177,20 +177,20 @@ def _repair(acts: Acts, today: date) -> list[Step]:
 def _holders(acts: Acts, today: date) -> list[Step]:
     dead, live = (acts.platform.table.lock_key(day) for day in (today, today + timedelta(days=1)))
     return [
-        Act("A coordinator is killed in its MERGE and leaves its lock behind", acts.dead_holder),
-        Act("Another one is merely slow, and alive", acts.live_holder),
+        Act("A coordinator is killed during its MERGE and leaves its lock behind", acts.dead_holder),
+        Act("Another coordinator is slow but alive", acts.live_holder),
         RunRunbook(
             "stuck_lock_release",
             {},
             Verdict.FAIL,
-            "one lock is stuck, its holder is dead; the other is alive",
+            "one lock is stuck: its holder is dead; the other holder is alive",
             mentions=(dead, live),
         ),
         RunRunbook(
             "stuck_lock_release",
             {"release": dead, "reason": "its coordinator was killed during the demo"},
             Verdict.PASS,
-            "the dead holder's lock is released, the live one is left alone",
+            "the dead holder's lock is released, the live one's is kept",
             mentions=(dead, live),
             approves=f"release={dead}",
         ),
@@ -205,8 +205,8 @@ def _holders(acts: Acts, today: date) -> list[Step]:
             "consolidation_timeout",
             {"date": today.isoformat()},
             Verdict.PASS,
-            "nothing took 60 s, and no batch has waited for long",
+            "nothing took 60 s, and no batch waited long",
             beside_previous=True,
         ),
-        Act("The dead coordinator's batch is consolidated after all", acts.rescue),
+        Act("The dead coordinator's batch is consolidated", acts.rescue),
     ]

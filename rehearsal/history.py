@@ -1,8 +1,7 @@
-"""Two weeks of consolidations before the fix and two after it: their log lines, and the rows that they left.
+"""Two weeks of consolidations before the fix and two after it: their log lines and rows.
 
-The old code logged its MERGE only, which took 5 to 30 s. The new one logs every step; a
-whole consolidation takes 6 to 32 s, and one that comes while another of its date is under
-way waits for it first.
+The old code logged only its MERGE, which took 5 to 30 s. The new code logs every step; a whole consolidation takes 6
+to 32 s, and waits first while another one of its date is running.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _FIX_DEPLOYED = time(5)
 
 @dataclass(frozen=True)
 class PastConsolidation:
-    """A consolidation that only the log knows; times in seconds."""
+    """A consolidation that exists only in the log; durations are in seconds."""
 
     batch_id: str
     game_date: date
@@ -47,13 +46,13 @@ class PastConsolidation:
 
 
 def fix_deployed_at(platform: Platform, today: date) -> datetime:
-    """When the fix of the history of that day was deployed (UTC)."""
+    """Return when the fix was deployed in the history of that day (UTC)."""
     day = today - timedelta(days=DAYS_AFTER + 1)
     return datetime.combine(day, _FIX_DEPLOYED, ZoneInfo(platform.environment.timezone)).astimezone(UTC)
 
 
 class History(NamedTuple):
-    """How many consolidations there were before the fix, and after it; and how many rows they left."""
+    """The number of consolidations before and after the fix, and of rows."""
 
     before: int
     after: int
@@ -61,11 +60,11 @@ class History(NamedTuple):
 
 
 def write_history(platform: Platform, today: date, *, seed: int = 0) -> History:
-    """Log the four weeks that end the day before yesterday, and insert the rows of each date's last batch.
+    """Log four weeks of consolidations up to the day before yesterday, and insert each date's last batch.
 
     Args:
-        platform: An embedded one.
-        today: In the environment's time zone.
+        platform: An embedded platform.
+        today: The date in the environment's zone.
         seed: The same seed gives the same figures on any day.
     """
     from lib.embedded.logs import append_entries
@@ -90,7 +89,7 @@ def write_history(platform: Platform, today: date, *, seed: int = 0) -> History:
 
 
 def append_past(platform: Platform, done: Iterable[PastConsolidation]) -> None:
-    """Log consolidations of the fixed code, whenever they were."""
+    """Log consolidations of the fixed code, at any time."""
     from lib.embedded.logs import append_entries
 
     service = platform.environment.services.coordinator
@@ -101,7 +100,7 @@ def append_past(platform: Platform, done: Iterable[PastConsolidation]) -> None:
 def _consolidations_of(
     slate: Slate, zone: ZoneInfo, generator: random.Random, *, is_fixed: bool
 ) -> Iterator[PastConsolidation]:
-    """The day's batches, and since the fix now and then one that has to wait."""
+    """The day's batches; since the fix, some have to wait for another one."""
     for kind, start in _STARTS.items():
         local = datetime.combine(slate.game_date, start, zone) + timedelta(seconds=generator.uniform(0, 3600))
         first = _consolidation(kind, slate, local.astimezone(UTC), generator)

@@ -15,7 +15,7 @@ from lib.errors import Unavailable
 from lib.platform import Platform
 from rehearsal.stage import embedded_warehouse
 
-# What the process of `rehearsal.coordinator` writes when it has come that far.
+# The process of `rehearsal.coordinator` prints this once its MERGE has begun.
 MERGE_HAS_BEGUN = "MERGE has begun"
 
 _LONGEST_END_SECONDS = 30
@@ -26,16 +26,15 @@ _POLL_SECONDS = 0.02
 def slow_consolidation(
     platform: Platform, *, batch_id: str, game_date: date, lease_seconds: float = 20
 ) -> Iterator[subprocess.Popen[str]]:
-    """A live process whose MERGE has begun and ends with the ``with`` block.
+    """Start a process whose MERGE has begun, and which ends with the ``with`` block.
 
-    Then the staged batch is consolidated and the lock released, and the process is gone;
-    one that does not end is killed.
+    At the end the staged batch is consolidated and the lock released. A process that does not end is killed.
 
     Args:
-        platform: An embedded one.
-        batch_id: A batch that has been staged.
+        platform: An embedded platform.
+        batch_id: A staged batch.
         game_date: Its date.
-        lease_seconds: The lease that it holds; renewed six times in that time.
+        lease_seconds: Its lease, which it renews six times in that time.
 
     Raises:
         Unavailable: The process failed.
@@ -47,16 +46,16 @@ def slow_consolidation(
     finally:
         complaint = _end(process)
     if process.returncode:
-        raise Unavailable(f"the simulated coordinator failed in its MERGE: {_last_line(complaint)}")
+        raise Unavailable(f"the simulated coordinator failed during its MERGE: {_last_line(complaint)}")
 
 
 def killed_consolidation(platform: Platform, *, batch_id: str, game_date: date, lease_seconds: float = 2) -> int:
-    """A process that is killed in its MERGE: its lock and its staging tables stay.
+    """Start a process and kill it during its MERGE: its lock and staging tables stay.
 
     Args: as for `slow_consolidation`.
 
     Returns:
-        The id of the process, which is gone. Its lease is over.
+        The id of the process, which has ended. Its lease has expired.
     """
     process = _start(platform, batch_id, game_date, lease_seconds)
     try:
@@ -81,7 +80,7 @@ def _start(platform: Platform, batch_id: str, game_date: date, lease_seconds: fl
         text=True,
         cwd=places.ROOT,
         env={**os.environ, **places.handed_down(), "RUNBOOK_HOME": str(home)},
-        # Ctrl-C is for the parent, which ends this process in order.
+        # Ctrl-C goes to the parent, which ends this process properly.
         start_new_session=True,
     )
 
@@ -93,7 +92,7 @@ def _await_merge(process: subprocess.Popen[str]) -> None:
 
 
 def _end(process: subprocess.Popen[str]) -> str:
-    """Let the process end; what it complained about."""
+    """Let the process end, and return its error output."""
     if process.returncode is not None:
         return ""
     try:

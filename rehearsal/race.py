@@ -1,12 +1,11 @@
-"""The incident: the old coordinator consolidates twice at once, and duplicates stay.
+"""The incident: two of the old coordinator's consolidations overlap, and leave duplicates.
 
-One player's rows come late, and the batch is consolidated twice at once for them: every
-row is there twice, with one `prediction_id`. Two more players are predicted by two
-batches 0.4 s apart, and those race: the same keys with different ids.
+One player's rows come late, and two consolidations of the batch overlap: every row is there twice, with the same
+`prediction_id`. Two more players are predicted by two batches 0.4 s apart, which race: the same keys with different
+ids.
 
-The coordinator is as it was before the fix, faults and all: no lock, no fence, no ledger. Its
-MERGE, too, is the old one: the line is cast to an integer, the columns are those of the first
-staging table, and nothing is checked afterwards.
+The coordinator is the one from before the fix, with all its faults: no lock, no fence, no ledger. Its MERGE is the old
+one too: the line is cast to an integer, the columns are those of the first staging table, and nothing is validated.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _CONTESTED_PLAYERS = 2
 
 @dataclass(frozen=True)
 class RacePlan:
-    """Who is late, who is contested, and what must come of it.
+    """The plan of a race: which players are late or contested, and the duplicates that must result.
 
     Attributes:
         game_date: The date.
@@ -72,7 +71,7 @@ class RacePlan:
 
 
 def plan_race(game_date: date, *, seed: int = 0) -> RacePlan:
-    """The race of a date; one seed and date always give the same."""
+    """Return the race of a date; a seed and date always give the same one."""
     return RacePlan(
         game_date,
         slate_of(game_date, seed=seed),
@@ -82,10 +81,10 @@ def plan_race(game_date: date, *, seed: int = 0) -> RacePlan:
 
 
 def stage_race(platform: Platform, plan: RacePlan) -> None:
-    """All that is staged when the race begins; the punctual rows are consolidated already."""
+    """Stage everything for the race; the rows that are on time are consolidated first."""
     now = datetime.now(UTC)
     slate, batch = plan.slate, plan.batch_id
-    # A player with one line has one row a system, and the old MERGE can't lose one of them.
+    # A player with one line has one row per system, so the old MERGE cannot lose any of them.
     ours = [player for player in slate.players if player.has_one_line]
     late, contested = ours[:_LATE_PLAYERS], ours[_LATE_PLAYERS : _LATE_PLAYERS + _CONTESTED_PLAYERS]
     punctual = [player for player in slate.players if player not in (*late, *contested)]
@@ -98,7 +97,7 @@ def stage_race(platform: Platform, plan: RacePlan) -> None:
 
 
 def run_race(platform: Platform, plan: RacePlan) -> None:
-    """Both races, by the old code."""
+    """Run both races with the old code."""
     _consolidate_at_once(platform, [plan.batch_id, plan.batch_id])
     _consolidate_at_once(platform, plan.rival_ids)
 
@@ -110,13 +109,13 @@ def _consolidate(platform: Platform, batch_id: str) -> None:
 
 
 def _consolidate_at_once(platform: Platform, batch_ids: Sequence[str]) -> None:
-    """Consolidate in transactions that overlap; the staging tables are kept.
+    """Consolidate in overlapping transactions; the staging tables are kept.
 
     Each MERGE is done before any other is committed, so none sees another's rows.
 
     Args:
-        platform: An embedded one.
-        batch_ids: One for each consolidation; the same batch may be named twice.
+        platform: An embedded platform.
+        batch_ids: One for each consolidation; a batch may appear twice.
     """
     merges = [(batch_id, _tables(platform, batch_id)) for batch_id in batch_ids]
     columns = [column.name for column in platform.warehouse.columns(merges[0][1][0])]
@@ -164,7 +163,7 @@ def _merge_sql(platform: Platform, tables: Sequence[TableName], columns: Sequenc
 
 
 def _key(platform: Platform, prefix: str = "") -> list[str]:
-    """24.5 and 25.0 are one key here, as they were then."""
+    """24.5 and 25.0 are the same key here, as they were then."""
     spec = platform.table
     return [
         f"CAST(COALESCE({prefix}{name}, -1) AS INT64)" if name in spec.rounded_columns else f"{prefix}{name}"

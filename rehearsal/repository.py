@@ -1,4 +1,4 @@
-"""A repository of the services' code, made with git: what a deployment is compared with."""
+"""A git repository of the services' code, to compare a deployment with."""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ _SOMEONE = {"NAME": "someone", "EMAIL": "someone@example.org"}
 def commit_all(
     folder: Path, subjects: Sequence[str], *, first_at: datetime, branch: str = "main", path: str = "worker"
 ) -> list[str]:
-    """Commits an hour apart, each of which changes a file below `path`; the folder becomes a repository first.
+    """Make commits an hour apart, each with a change below `path`, in a new or existing repository.
+
+    Args:
+        folder: The folder of the repository.
+        subjects: The subject of each commit, oldest first.
+        first_at: When the first commit is made.
+        branch: The branch of a new repository.
+        path: The folder that the commits change.
 
     Returns:
         Their ids, oldest first.
@@ -33,7 +40,7 @@ def commit_all(
 
 
 def _git(folder: Path, *words: str, at: datetime | None = None) -> str:
-    """What git prints, without the settings of the person who runs it."""
+    """Run git without the user's settings, and return what it prints."""
     own = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in _SOMEONE.items()}
     moment = {f"GIT_{who}_DATE": at.isoformat() for who in ("AUTHOR", "COMMITTER")} if at else {}
     surroundings = {"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}

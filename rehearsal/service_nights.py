@@ -1,4 +1,4 @@
-"""Nights as the services wrote them, played on an embedded platform at any date.
+"""Nights as the services logged them, replayed on an embedded platform for any date.
 
 ``data/nights`` holds them as Cloud Logging exports them: one consolidation each, in each of the services' dialects,
 with made-up figures.
@@ -27,7 +27,15 @@ Night = Sequence[LogEntry]
 
 
 def night(dialect: str, name: str, *, day: date = DAY, batch: str = "", instance: str = "i-1") -> list[LogEntry]:
-    """The lines of a night, for another date and batch; they begin at 04:05 UTC of the day after the date."""
+    """Return a night's lines for another date and batch; they begin at 04:05 UTC on the next day.
+
+    Args:
+        dialect: The dialect of the lines.
+        name: The stored night.
+        day: The date.
+        batch: The batch; by default the stored one with the date replaced.
+        instance: The instance that logs the lines.
+    """
     own = batch or BATCH.replace(str(DAY), str(day))
     return [
         replace(
@@ -46,29 +54,35 @@ def _stored(dialect: str, name: str) -> Sequence[LogEntry]:
 
 
 def delayed(entries: Night, seconds: float, since: str = "") -> list[LogEntry]:
-    """The same lines, where all from the first one that holds the text on come later."""
+    """Return the same lines, some of them delayed.
+
+    Args:
+        entries: The lines.
+        seconds: The delay.
+        since: Text of the first line that is delayed; all later lines are delayed too.
+    """
     first = position(entries, since)
     late = timedelta(seconds=seconds)
     return [*entries[:first], *(replace(entry, timestamp=entry.timestamp + late) for entry in entries[first:])]
 
 
 def position(entries: Night, text: str) -> int:
-    """Where the first line stands that holds the text."""
+    """Return the index of the first line that contains the text."""
     return next(number for number, entry in enumerate(entries) if text in entry.message)
 
 
 def killed(entries: Night) -> list[LogEntry]:
-    """The same lines, up to the begin of the MERGE."""
+    """Return the same lines up to the start of the MERGE."""
     return list(entries[: 1 + position(entries, "Executing")])
 
 
 def printed(entries: Night) -> list[LogEntry]:
-    """Of the same lines, what the coordinator prints: all that was collected for two weeks."""
+    """Return only the lines that the coordinator prints, which were all that was collected for two weeks."""
     return [entry for entry in entries if any(word in entry.message for word in ("Triggering", "Starting", "SUCCESS"))]
 
 
 def one_of_twelve_gave_up(dialect: str) -> list[Night]:
-    """Twelve consolidations of a date, ten minutes apart; the first did not get the lock."""
+    """Return twelve consolidations of a date, ten minutes apart; the first did not get the lock."""
     others = [
         delayed(night(dialect, "clean", batch=f"{BATCH}{number}", instance=f"i-{number}"), 600 * number)
         for number in range(1, 12)
@@ -77,7 +91,7 @@ def one_of_twelve_gave_up(dialect: str) -> list[Night]:
 
 
 def write(home: Path, nights: Iterable[Night]) -> datetime:
-    """Write the nights to the services' logs below the state folder; returns the moment to look from."""
+    """Write the nights to the services' logs in the state folder. Returns the time to look from."""
     from lib.embedded.logs import append_entries
 
     entries = sorted((entry for lines in nights for entry in lines), key=lambda entry: entry.timestamp)

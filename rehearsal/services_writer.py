@@ -16,7 +16,7 @@ from rehearsal.stage import embedded_warehouse, stage_batch
 
 
 def stage_as_services(platform: Platform, rows: Sequence[Mapping[str, Any]], *, batch_id: str, tables: int) -> None:
-    """What their workers write of a batch."""
+    """Write a batch as their workers do."""
     stage_batch(platform, [{**row, "updated_at": None} for row in rows], batch_id=batch_id, tables=tables)
 
 

@@ -1,4 +1,4 @@
-"""Slates: who plays on a date, and what the prediction systems say about them.
+"""Slates: the players of a date, and the systems' predictions for them.
 
 Players, games and points are real (two NBA nights, in ``data/``); lines and predictions
 are drawn around the points. One seed and date always give the same slate.
@@ -32,7 +32,7 @@ FEWEST_GAMES = 5
 MOST_ROWS = 1_700
 
 _BOX_SCORES = Path(__file__).parent / "data" / "nba_player_games.csv"
-# Letters that Unicode does not take apart into a base letter and a mark.
+# Letters that Unicode does not decompose into a base letter and a mark.
 _WHOLE_LETTERS = str.maketrans({"đ": "d", "ð": "d", "ł": "l", "ø": "o", "ı": "i", "ß": "ss", "æ": "ae", "œ": "oe"})  # noqa: RUF001
 _SHORTEST_TIME_WITH_LINE_MINUTES = 15
 
@@ -44,9 +44,9 @@ class Player:
     Attributes:
         game_id: ``YYYYMMDD_AWAY_HOME``.
         player_lookup: See `player_lookup`.
-        points: What he scored that night.
-        lines: The points lines that were offered for him, each predicted on its own; a
-            line that moved is two lines. ``(None,)`` when there was none.
+        points: The points that the player scored that night.
+        lines: The points lines offered for the player, each predicted separately; a
+            line that moved counts as two. ``(None,)`` if there was none.
     """
 
     game_id: str
@@ -75,7 +75,7 @@ class Slate:
     def predict(
         self, generation: str, *, generated_at: datetime, players: Sequence[Player] | None = None
     ) -> list[dict[str, Any]]:
-        """One generation of predictions: the main table's rows, player by player.
+        """Return one generation of predictions: rows of the main table, player by player.
 
         Args:
             generation: Its name. Another generation has the same keys, with new
@@ -93,7 +93,7 @@ class Slate:
 
 
 def slate_of(game_date: date, *, seed: int = 0) -> Slate:
-    """The slate of any date: a real night's games, moved to that date.
+    """Return the slate of any date: a real night's games, moved to that date.
 
     Args:
         game_date: The date.
@@ -112,7 +112,7 @@ def slate_of(game_date: date, *, seed: int = 0) -> Slate:
 
 
 def player_lookup(name: str) -> str:
-    """``Nikola Jokić`` → ``nikolajokic``: lower-case ASCII letters and digits only."""
+    """Reduce a name to lower-case ASCII letters and digits: ``Nikola Jokić`` → ``nikolajokic``."""
     letters = unicodedata.normalize("NFKD", name.lower().translate(_WHOLE_LETTERS))
     return "".join(letter for letter in letters if letter.isascii() and letter.isalnum())
 
@@ -123,7 +123,7 @@ def _generator(*seeds: object) -> random.Random:
 
 @cache
 def _nights() -> tuple[tuple[tuple[dict[str, str], ...], ...], ...]:
-    """The box scores of those who played, by game, by night."""
+    """The box scores of the players who played, by night and game."""
     with _BOX_SCORES.open(encoding="utf-8", newline="") as file:
         played = [row for row in csv.DictReader(file) if int(row["minutes"])]
     played.sort(key=lambda row: (row["game_date"], row["game_id"], row["player_name"]))
@@ -144,7 +144,7 @@ def _player(box_score: dict[str, str], game_date: date, generator: random.Random
 
 
 def _lines(points: int, minutes: int, generator: random.Random) -> tuple[float | None, ...]:
-    """Bookmakers offer nothing for those who hardly play, and move a line now and then."""
+    """Bookmakers offer no line for players who rarely play, and sometimes move a line."""
     chance = generator.random()
     if minutes < _SHORTEST_TIME_WITH_LINE_MINUTES or chance < 0.04:
         return (None,)

@@ -1,4 +1,4 @@
-"""The stage that the incident is replayed on: the embedded platform, its batches, its workers, its deployment."""
+"""The stage for replaying the incident: the embedded platform, its batches, workers and deployment."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from lib.ports.services import LATEST
 if TYPE_CHECKING:
     from lib.embedded.duckdb_warehouse import DuckdbWarehouse
 
-# The old ones are those that a rollback goes back to.
+# A rollback goes back to the old ones.
 OLD_WORKER, NEW_WORKER = "prediction-worker-00065-jb8", "prediction-worker-00066-q4n"
 OLD_COORDINATOR, NEW_COORDINATOR = "prediction-coordinator-00048-xyz", "prediction-coordinator-00049-m7d"
 _ONE_WEEK = timedelta(days=7)
-# All that the embedded platform keeps there. Anything else is someone else's, and stays.
+# Everything that the embedded platform keeps there. Other files belong to others, and stay.
 _STATE = ("warehouse.duckdb*", "locks.sqlite*", "logs", "deployment.json")
 
 
 def embedded_warehouse(platform: Platform) -> DuckdbWarehouse:
-    """The platform's warehouse, whose file lies in the folder that holds all of its state.
+    """Return the platform's warehouse, whose file is in the folder with all of its state.
 
     Raises:
-        UserError: The platform is not an embedded one; nothing is simulated there.
+        UserError: The platform is not an embedded one.
     """
     if platform.environment.platform != "embedded":
-        raise UserError(f"the incident is only replayed on an embedded platform, and {platform.name} is none")
+        raise UserError(f"the incident can only be replayed on an embedded platform, not on {platform.name}")
     from lib.embedded.duckdb_warehouse import DuckdbWarehouse
 
     assert isinstance(platform.warehouse, DuckdbWarehouse)
@@ -40,13 +40,13 @@ def embedded_warehouse(platform: Platform) -> DuckdbWarehouse:
 
 
 def batch_name(kind: str, game_date: date, *, reason: str = "", started_at: datetime | None = None) -> str:
-    """``batch_2026-01-17_1768650000``, ``regen_2026-01-17_reason_1768650000``, ``linecheck_…``.
+    """Return a name such as ``batch_2026-01-17_1768650000`` or ``regen_2026-01-17_reason_1768650000``.
 
     Args:
-        kind: What started it.
+        kind: What started the batch.
         game_date: Its date.
-        reason: Why it was started, if a person did.
-        started_at: When; the end is that time in seconds. Noon UTC of the date by default.
+        reason: Why a person started it; may be empty.
+        started_at: When it started, noon UTC of the date by default; the name ends in that time in seconds.
     """
     started = started_at or datetime.combine(game_date, time(12), UTC)
     parts = (kind, game_date.isoformat(), reason, str(int(started.timestamp())))
@@ -56,10 +56,10 @@ def batch_name(kind: str, game_date: date, *, reason: str = "", started_at: date
 def stage_batch(
     platform: Platform, rows: Sequence[Mapping[str, Any]], *, batch_id: str, tables: int
 ) -> list[StagingWrite]:
-    """Write the rows as the workers do, in order and in parts of nearly equal size.
+    """Write the rows as the workers do: in order, in parts of nearly equal size.
 
     Args:
-        platform: An embedded one.
+        platform: An embedded platform.
         rows: The batch (see `rehearsal.slates`).
         batch_id: Its name.
         tables: How many staging tables to write, at most one a row; 15 to 175 are usual.
@@ -67,7 +67,7 @@ def stage_batch(
     parts = min(tables, len(rows))
     bounds = [len(rows) * part // parts for part in range(parts + 1)]
     writer = platform.staging_writer()
-    # The file stays open meanwhile: opening it again would take most of the time of a small write.
+    # Keep the file open: opening it again takes most of the time of a small write.
     with embedded_warehouse(platform).session():
         return [
             write
@@ -79,13 +79,13 @@ def stage_batch(
 
 
 def insert_rows(platform: Platform, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Rows that are in the table, past any consolidation."""
+    """Insert rows directly, without a consolidation."""
     with embedded_warehouse(platform).session():
         insert_as_they_are(platform.warehouse, platform.table, rows)
 
 
 def run_sql(platform: Platform, statement: str) -> None:
-    """A statement of GoogleSQL by hand, as someone once typed it."""
+    """Run a GoogleSQL statement as if typed by hand."""
     from lib.embedded.googlesql import translate
 
     with embedded_warehouse(platform).connection() as connection:
@@ -93,7 +93,7 @@ def run_sql(platform: Platform, statement: str) -> None:
 
 
 def deploy_fix(platform: Platform, deployed_at: datetime) -> None:
-    """Both services run the fix with all traffic; the coordinator came ten minutes later."""
+    """Deploy the fix to both services with all traffic, the coordinator ten minutes after the worker."""
     from lib.embedded.deployment import Deployment, Revision
 
     services = platform.environment.services
@@ -114,13 +114,13 @@ def deploy_fix(platform: Platform, deployed_at: datetime) -> None:
 def move_aside(home: Path) -> Path | None:
     """Move the embedded platform's state to ``<home>/replaced/<timestamp>/``.
 
-    Call it before the platform is connected. To go back, move the files up again.
+    Call it before connecting the platform. To restore the state, move the files back.
 
     Returns:
-        Where the state is now; None when there was none.
+        The new folder of the state; None if there was no state.
 
     Raises:
-        UserError: The folder can't be changed; what was moved is named.
+        UserError: The folder cannot be changed; the message names what was moved.
     """
     try:
         state = sorted(path for pattern in _STATE for path in home.glob(pattern))

@@ -1,7 +1,7 @@
-"""All rows of a table that shows only some, for the file that an archived run has beside its report.
+"""All rows of a table that shows only some, for a file next to the report of an archived run.
 
-A notebook displays them in a media type of their own. The runner takes them out again: they would make the
-notebook large, and each reader of it slow. How many a run may leave is limited, and the page says where that counts.
+A notebook displays them in their own media type, and the runner removes them again, since they would make the notebook
+large and slow to read. The number of rows of a run is limited, and the page says so when the limit is reached.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ class AllRows:
     """Rows for a file.
 
     Attributes:
-        name: What they are; the file is named so.
+        name: What they are, and the name of the file.
         columns: Headings.
-        rows: One sequence a row, a value a column.
+        rows: One sequence per row, with one value per column.
     """
 
     name: str
@@ -36,25 +36,25 @@ class AllRows:
     __repr__ = brief("name", "rows")
 
     def as_data(self) -> dict[str, Any]:
-        """The payload stored under `MEDIA_TYPE`: as many rows as a run may leave, and how many there are."""
+        """Return the payload stored under `MEDIA_TYPE`: as many rows as a run may store, and the total."""
         rows = Room().take(list(map(as_stored, row)) for row in self.rows)
         return {"name": self.name, "columns": self.headings, "rows": rows, "total": len(self.rows)}
 
     @property
     def headings(self) -> list[str]:
-        """The columns' names; a duration is a number of seconds, and so its heading has the unit."""
+        """The columns' names; durations are stored in seconds, so their headings have the unit."""
         durations = [any(isinstance(row[at], Duration) for row in self.rows) for at in range(len(self.columns))]
         return [f"{name}, s" if is_one else name for name, is_one in zip(self.columns, durations, strict=True)]
 
 
 class Room:
-    """How many more rows may be left, and of how many characters."""
+    """How many more rows and characters a run may store."""
 
     def __init__(self) -> None:
         self._rows, self._characters = MOST_ROWS, MOST_CHARACTERS
 
     def take(self, rows: Iterable[list[Any]]) -> list[list[Any]]:
-        """The first of the rows, as far as there is room."""
+        """Return the first rows, as far as there is room."""
         taken = []
         for row in rows:
             length = sum(len(value) if isinstance(value, str) else 8 for value in row) + len(row)

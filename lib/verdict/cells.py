@@ -1,7 +1,7 @@
-"""What a cell of a table holds, as HTML and as a file has it.
+"""The values of table cells, as HTML and for files.
 
-Numbers stand to the right, an id shows its first characters and is copied whole, and what was kept or removed is
-said in words, not by a colour alone. The page says how; no word and no number is ever broken.
+Numbers are right-aligned, an id shows its first characters but is copied whole, and what was kept or removed is marked
+with words, not only with colour. The page defines the styles; words and numbers are never broken.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ NO_VALUE = "-"
 
 
 class Id(str):
-    """An id: the first eight characters are shown, all of it is copied."""
+    """An id: the first eight characters are shown, all of them are copied."""
 
 
 class Mark(StrEnum):
-    """What becomes of a row."""
+    """What a repair does with a row."""
 
     KEPT = "kept"
     REMOVED = "removed"
@@ -42,7 +42,7 @@ class Mark(StrEnum):
 
 @dataclass(frozen=True)
 class Difference:
-    """One value of two rows: of the one that is kept, and of the one that is removed."""
+    """A value in two rows: the one that is kept and the one that is removed."""
 
     kept: Any
     removed: Any
@@ -56,8 +56,8 @@ class Differences:
     """The columns in which rows differ.
 
     Attributes:
-        by_column: By its name the values of a column.
-        more: What else is to be said, in words; may be empty.
+        by_column: The two values of each column, by its name.
+        more: Further words; may be empty.
     """
 
     by_column: Mapping[str, Difference]
@@ -69,19 +69,19 @@ class Differences:
 
 
 def is_of_numbers(values: Sequence[Any]) -> bool:
-    """Whether a column holds numbers, or nothing in some of its rows."""
+    """Return whether a column holds only numbers and gaps."""
     known = [value for value in values if value is not None and value != NO_VALUE]
     return bool(known) and all(map(_is_number, known))
 
 
 def heading(column: str, *, is_number: bool) -> str:
-    """The head of a column; over numbers it stands to the right, as they do."""
+    """Return a column's heading as HTML, right-aligned above numbers."""
     name = _UNIT.sub("\N{NO-BREAK SPACE}", escape(text_of(column)))
     return f'<th scope="col"{_class("number" if is_number else "")}>{name}</th>'
 
 
 def cell(value: Any, *, is_number: bool) -> str:
-    """A value; live, a click on the head sorts by what is meant and not by how it is written."""
+    """Return a cell as HTML. In JupyterLab a click on the heading sorts by value, not by text."""
     if isinstance(value, Id):
         return f"<td>{_id(value)}</td>"
     if isinstance(value, Mark):
@@ -99,12 +99,12 @@ def cell(value: Any, *, is_number: bool) -> str:
 
 
 def marked_as(row: Sequence[Any]) -> str:
-    """The attribute of a row that says what becomes of it."""
+    """Return the HTML attribute of a row that shows what a repair does with it."""
     return _class(next((str(value) for value in row if isinstance(value, Mark)), ""))
 
 
 def as_value(value: Any) -> Any:
-    """What is meant and not how it is written: seconds of a duration, a moment in UTC, a word of an enumeration."""
+    """Return the value behind a cell: the seconds of a duration, a datetime in UTC, the text of an enumeration."""
     if isinstance(value, Duration):
         return value.seconds
     if isinstance(value, LocalTime):
@@ -117,7 +117,7 @@ def as_value(value: Any) -> Any:
 
 
 def as_stored(value: Any) -> Any:
-    """The value for a file: a number, a truth value or None as it is, all else as text, whole and in ISO 8601."""
+    """Return the value for a file: numbers, booleans and None unchanged, others as full text, times in ISO 8601."""
     value = as_value(value)
     if value is None or isinstance(value, bool | int):
         return value
@@ -134,7 +134,7 @@ def as_stored(value: Any) -> Any:
 
 
 def is_float(value: Decimal) -> bool:
-    """Whether it is the same number as a float."""
+    """Return whether a float can represent it exactly."""
     return value.is_finite() and value == Decimal(repr(float(value)))
 
 
@@ -159,7 +159,7 @@ def _id(value: str) -> str:
 
 
 def _difference(value: Difference) -> str:
-    """A screen reader says nothing of the two elements by themselves."""
+    """Hidden words are needed because screen readers do not announce these elements."""
     kept, removed = (f'<span class="hidden">{mark} </span>' for mark in Mark)
     return f"<ins>{kept}{_value(value.kept)}</ins> <del>{removed}{_value(value.removed)}</del>"
 

@@ -1,7 +1,7 @@
 """The conclusion of a runbook: the verdict of its worst check.
 
-The last cell of a notebook displays it as HTML for people and, under `MEDIA_TYPE`, as data for
-the runner, the archive and the report.
+The last cell of a notebook displays it as HTML and, under `MEDIA_TYPE`, as data for the runner, the archive and the
+report.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from lib.verdict.live import is_live, style
 from lib.verdict.next_notebook import notebook_with_parameters
 from lib.verdict.verdict import Verdict, worst
 from lib.words.brief import brief
+from lib.words.nouns import counted
 from lib.words.quantities import spoken_bytes
 from lib.words.runbook_commands import NextRunbook, parts_of
 from lib.words.text import one_line
@@ -27,11 +28,11 @@ SCHEMA_VERSION = 2
 
 @dataclass(frozen=True)
 class RunCost:
-    """What a run asked of the warehouse.
+    """What a run cost the warehouse.
 
     Attributes:
-        queries: How many queries, those that were refused or failed too.
-        read_bytes: What they read; None: reading is not billed there.
+        queries: Number of queries, including refused and failed ones.
+        read_bytes: The bytes that they read; None if reading is not billed.
     """
 
     queries: int
@@ -39,7 +40,7 @@ class RunCost:
 
     def __str__(self) -> str:
         read = "" if self.read_bytes is None else f", {spoken_bytes(self.read_bytes)}"
-        return f"{self.queries:,} queries{read}"
+        return f"{counted(self.queries, 'query')}{read}"
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Conclusion:
     Attributes:
         checks: Worst first.
         headline: One line.
-        cost: What it took to find it; None: it was not counted.
+        cost: What the run cost; None if it was not counted.
     """
 
     checks: tuple[Check, ...]
@@ -63,7 +64,7 @@ class Conclusion:
         return worst([check.verdict for check in self.checks])
 
     def as_data(self) -> dict[str, Any]:
-        """The payload stored under `MEDIA_TYPE`."""
+        """Return the payload stored under `MEDIA_TYPE`."""
         return {
             "schema_version": SCHEMA_VERSION,
             "verdict": str(self.verdict),
@@ -93,19 +94,19 @@ class Conclusion:
 
 
 def marked(verdict: Verdict) -> str:
-    """As HTML, in its colour where someone works in the notebook."""
+    """Return the verdict as HTML; it is coloured in JupyterLab."""
     return f'<span class="verdict {verdict.lower()}"><b>{verdict}</b></span>'
 
 
 def conclude(checks: Sequence[Check], lead: Check | None = None) -> Conclusion:
-    """Draw the conclusion; the headline is that of the worst check, or says that all passed.
+    """Draw the conclusion. Its headline is the worst check, or the number of checks if all passed.
 
     Args:
         checks: The answers.
-        lead: The first among equals: the headline too when all passed; None: their number is.
+        lead: The check that comes first among equals, and is the headline if all passed; may be None.
     """
     if not checks:
-        return Conclusion((), "No check was made")
+        return Conclusion((), "No checks were made")
     ordered = sorted(checks, key=lambda check: (-check.verdict.badness, check is not lead))
     first = ordered[0]
     if first.verdict is Verdict.PASS and lead is None and len(checks) > 1:
@@ -114,7 +115,7 @@ def conclude(checks: Sequence[Check], lead: Check | None = None) -> Conclusion:
 
 
 def deciding(checks: Sequence[Check]) -> Check | None:
-    """The check whose next step is the one to take: the worst, or where all is well the first that names a command.
+    """Return the check whose next step to take: the worst, or the first that names a command if all passed.
 
     Args:
         checks: Worst first.
@@ -128,10 +129,10 @@ def _names_command(check: Check) -> bool:
 
 
 def next_step_html(text: str) -> str:
-    """The sentence with its commands marked; for those who work in a notebook, the way to each runbook in it.
+    """Return the sentence as HTML with its commands marked and, in JupyterLab, a link to each runbook in it.
 
-    In a working copy the link opens one with its parameters. Elsewhere a link cannot carry any, so the lines for the
-    next one's parameters cell stand beside it.
+    In a working copy the link opens the runbook with its parameters. Elsewhere a link cannot carry parameters, so the
+    lines for its parameters cell follow the link.
     """
     parts = [part for part in parts_of(text) if part]
     sentence = "".join(
@@ -154,9 +155,9 @@ def _way_to(following: NextRunbook) -> str:
     if not following.parameters:
         return f"<br>Or open {link}."
     assignments = escape("\n".join(map(one_line, following.parameters)))
-    return f"<br>Or open {link} and paste below its parameters:<pre>{assignments}</pre>"
+    return f"<br>Or open {link} and paste this below its parameters:<pre>{assignments}</pre>"
 
 
 def _within_sentence(text: str) -> str:
-    """In one line, and still apart from what stands beside it."""
+    """One line, which keeps the spaces around it."""
     return " " * text[:1].isspace() + one_line(text) + " " * text[-1:].isspace()

@@ -1,7 +1,7 @@
-"""Figures as small SVG files: drawn without a display, readable without colour, in the colours of the page.
+"""Figures as small SVG files: drawn without a display, readable without colour, light or dark.
 
-An SVG file has its own style sheet: the report embeds it as an image, into which no style of the page reaches. So
-it is light or dark as the reader's system is, and its words stay readable where a telephone shows it smaller.
+An SVG file has its own style sheet, because the report embeds it as an image, which the page's styles do not reach. It
+follows the reader's system theme, and its text stays readable on a phone.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from lib.words.brief import brief
 Axes = Any  # matplotlib's own types are partial
 
 WIDTH, HEIGHT = 560, 250
-# What matplotlib draws in; the style sheet has their colours in both themes.
+# Placeholder colours for matplotlib; the style sheet defines the real ones for both themes.
 INK, MUTED, LINE = "#010101", "#020202", "#030303"
 FIRST, SECOND, THIRD, FOURTH = COLORS = ("#040404", "#050505", "#060606", "#070707")
 _NAMES = dict(zip((INK, MUTED, LINE, *COLORS), ("ink", "muted", "line", "a", "b", "c", "d"), strict=True))
-# As large as words are on a telephone, so that there is room for them.
+# As large as text is on a phone, so that there is room for it.
 _LINE_HEIGHT = 18
 _SHEET = """<style>
 :root { --ink: #1c2127; --muted: #57616c; --line: #dfe3e7; --a: #0b57a4; --b: #a84300; --c: #14703a; --d: #7a2aa0; }
@@ -35,7 +35,7 @@ _SHEET = """<style>
 text { font: 13px system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
 @media (max-width: 480px) { text { font-size: 18.5px; } }
 </style>"""
-# JupyterLab has a theme of its own, whatever the system's is.
+# JupyterLab has its own theme, whatever the system's is.
 _LIVE_SHEET = """<style>
 svg { background: #fff; }
 @media (prefers-color-scheme: dark) { svg { background: #171c22; } }
@@ -74,12 +74,12 @@ _FONT = re.compile(r"(?<=style=\")font[^;\"]*;? ?|(?<=; )font[^;\"]*;? ?")
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawing, made when it is displayed. In a notebook that shows the SVG.
+    """A drawing, made when it is displayed. A notebook shows the SVG.
 
     Attributes:
-        description: What it shows, for those who can't see it.
-        draw: Draws it on matplotlib's axes.
-        height: In the units in which it is `WIDTH` wide.
+        description: What it shows, as text for screen readers.
+        draw: A function that draws it on matplotlib's axes.
+        height: Its height, in the units of `WIDTH`.
     """
 
     description: str
@@ -95,7 +95,7 @@ class Figure:
         from matplotlib.figure import Figure as Drawing
 
         with rc_context(_LOOK), warnings.catch_warnings():
-            # A browser has letters and signs that matplotlib, which only measures them, has not.
+            # The browser draws the text; matplotlib only measures it, and may lack some characters.
             warnings.filterwarnings("ignore", message="Glyph .* missing from font")
             drawing = Drawing(figsize=(WIDTH / 72, self.height / 72), layout="constrained")
             canvas: Any = FigureCanvasSVG(drawing)
@@ -109,7 +109,7 @@ class Figure:
 
 
 def _styled(svg: str) -> str:
-    """The drawing in colours and fonts of its style sheet, without what only matplotlib reads."""
+    """The drawing with the colours and fonts of its style sheet, without matplotlib's own attributes."""
     svg = _TAG.sub(lambda tag: _restyled(tag[0]), _NOT_NEEDED.sub("", svg))
     return svg.strip().replace("</title>", f"</title>{_SHEET}{_LIVE_SHEET if is_live() else ''}", 1)
 
@@ -125,13 +125,13 @@ def _restyled(tag: str) -> str:
 def lines_over_dates(
     values: Mapping[str, Mapping[date, float]], *, changed: Sequence[str] = (), of: str, title: str
 ) -> Figure:
-    """A line for each of a few names, with the name at its end; those that have changed are thick.
+    """Draw a line for each name, labelled at its end; changed ones are thick.
 
     Args:
-        values: By name and date.
-        changed: Names.
+        values: Values by name and date.
+        changed: Names of the lines that have changed.
         of: What the values are.
-        title: What it shows, for those who can't see it.
+        title: What the figure shows, as text for screen readers.
     """
     ends = {name: points[max(points)] for name, points in values.items()}
 
@@ -150,14 +150,19 @@ def lines_over_dates(
 
 
 def label_values(axes: Axes, of: str) -> None:
-    """Say above the axes what is drawn, in words that lie flat."""
+    """Write above the axes what the values are."""
     axes.text(0, 1.02, of, color=MUTED, transform=axes.transAxes, ha="left", va="bottom")
 
 
 def label_ends(axes: Axes, ends: Mapping[str, tuple[float, str]], *, bold: Sequence[str] = ()) -> None:
-    """Words in a color at the right of the axes, each at its height, or as near to it as there is room.
+    """Write coloured labels to the right of the axes, each as close to its height as there is room.
 
-    What is drawn has to be there already: the heights depend on the scale.
+    Call it after drawing: the heights depend on the scale.
+
+    Args:
+        axes: The axes.
+        ends: Height and colour of each label.
+        bold: Labels in bold.
     """
     low, high = axes.get_ylim()
     axes.set_ylim(low, high)
@@ -170,7 +175,16 @@ def label_ends(axes: Axes, ends: Mapping[str, tuple[float, str]], *, bold: Seque
 
 
 def apart(values: Sequence[float], least: float, low: float, high: float) -> list[float]:
-    """The values moved as little as needed to be that far from each other, between low and high while there is room."""
+    """Move values as little as needed to be apart, and keep them within a range if there is room.
+
+    Args:
+        values: The values.
+        least: Least distance between two values.
+        low, high: The range.
+
+    Returns:
+        The moved values in the order of `values`.
+    """
     order = sorted(range(len(values)), key=lambda at: values[at])
     moved = list(values)
     floor = low
@@ -185,7 +199,7 @@ def apart(values: Sequence[float], least: float, low: float, high: float) -> lis
 
 
 def label_dates(axes: Axes) -> None:
-    """Few dates along the axis, such as ``Nov 12``."""
+    """Label a few dates along the axis, such as ``Nov 12``."""
     from matplotlib import dates
 
     make_locator = cast(Any, dates.AutoDateLocator)

@@ -1,4 +1,4 @@
-"""What the steps of a run found so far, and what follows from it."""
+"""What the steps of a run found so far, and the conclusion."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from lib.words.brief import brief
 class Findings:
     """What the steps of one run found so far.
 
-    A step that is run again, as people do in JupyterLab, replaces what it found before. No other
-    answer is ever replaced, unless a later step settles its question: a PASS hides no FAIL by chance.
-    The head of the notebook, where there is one, follows them.
+    A step that is run again, as in JupyterLab, replaces its earlier answers. No other answer is replaced unless a later
+    step settles its question, so a PASS never hides a FAIL by accident. The notebook's head, if it has one, is updated.
 
     Attributes:
-        is_final: Whether the run's conclusion was asked for, and no step was run since.
+        is_final: Whether the conclusion was drawn, and no step was run since.
     """
 
     __repr__ = brief("_sections")
@@ -29,10 +28,10 @@ class Findings:
         HEAD.begin(self)
 
     def add(self, step: object, found: Section) -> Section:
-        """Count what a step found, and hand it on.
+        """Count what a step found, and return it.
 
         Args:
-            step: Its name and its arguments, compared as they are and not as they look.
+            step: Its name and arguments, which are compared by equality.
             found: What it found.
         """
         self._sections = [known for known in self._sections if not _is_same(known[0], step)]
@@ -43,12 +42,12 @@ class Findings:
 
     @property
     def steps(self) -> int:
-        """How many were run; one that was run again counts once."""
+        """Number of steps that were run; a repeated step counts once."""
         return len(self._sections)
 
     @property
     def picture(self) -> Picture | None:
-        """The timeline of the step that decides, if it has one, else of the last that has."""
+        """The timeline of the deciding step; if it has none, that of the last step with one."""
         decisive = deciding(self.conclude().checks)
         found = [section for _, section in self._sections]
         of_decisive = [section for section in found if decisive in section.checks]
@@ -57,29 +56,29 @@ class Findings:
 
     @property
     def is_offered(self) -> bool:
-        """Whether a step has planned what its form may have done."""
+        """Whether a step has planned something that its form can carry out."""
         return any(section.offer for _, section in self._sections)
 
     def end(self) -> Conclusion:
-        """The conclusion, which is the run's: the head of its notebook shows it as final until a step is run again."""
+        """Return the run's conclusion; the notebook's head shows it as final until a step is run again."""
         self.is_final = True
         HEAD.changed(self)
         return self.conclude()
 
     def conclude(self) -> Conclusion:
-        """Draw the conclusion from all of them."""
+        """Draw the conclusion from all answers so far."""
         answers: list[Check] = []
         lead = None
         for _, found in self._sections:
             answers = [check for check in answers if check.id not in found.settles]
-            # A step may hand on what the steps that it asked have found.
+            # A step may repeat answers of the steps that it calls.
             answers += [check for check in found.checks if check not in answers]
             lead = found.checks[0] if found.leads and found.checks else lead
         return conclude(answers, lead)
 
 
 def _is_same(step: object, other: object) -> bool:
-    """Whether it is the same step of the same arguments; a frame among them is equal to nothing."""
+    """Whether it is the same step with the same arguments; a DataFrame argument never counts as equal."""
     try:
         return step == other
     except ValueError:

@@ -1,4 +1,4 @@
-"""Rows as a DataFrame with real types: moments aware and in UTC, numbers as numbers, ids and texts whole."""
+"""Rows as a DataFrame with real types: aware datetimes in UTC, numbers as numbers, complete ids and texts."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _INTEGERS = range(-(2**63), 2**63)
 
 
 def frame_of(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> pandas.DataFrame:
-    """A row a row, a column a column, each of one type where its values are; else of objects.
+    """Return the rows as a DataFrame; a column of mixed types has dtype object.
 
     Args:
-        columns: Names; one that is there again gets a number.
-        rows: A value a column; see `lib.verdict.cells` for what else a cell may hold.
+        columns: Column names; a repeated name gets a number.
+        rows: One sequence per row, with one value per column; see `lib.verdict.cells` for special values.
     """
     import pandas
 
@@ -48,13 +48,13 @@ def _series(values: Sequence[Any]) -> pandas.Series[Any]:
     if kind == "float64":
         return pandas.Series([None if value is None else float(value) for value in values], dtype="float64")
     if has_gaps:
-        # The types of numpy have no place for a value that is not there, and integers would become floats.
+        # NumPy's types have no missing values, and integers would become floats.
         kind = {"bool": "boolean", "int64": "Int64"}.get(kind, kind)
     return pandas.Series(list(values), dtype=kind)
 
 
 def _without_dashes(values: Sequence[Any]) -> list[Any]:
-    """Tables write a dash for a value that is not there; in a column of texts it may be a text."""
+    """Tables show a dash for a missing value; in a column of texts it may be real text."""
     plain = [value.value if isinstance(value, Quantity) else value for value in values]
     if any(isinstance(value, str) and value != NO_VALUE for value in plain):
         return [str(value) if isinstance(value, Quantity) else value for value in values]

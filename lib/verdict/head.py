@@ -1,7 +1,7 @@
-"""The verdict at the head of a notebook: what the steps have found so far, renewed as each of them ends.
+"""The verdict at the head of a notebook: what the steps have found so far, updated after each step.
 
-It is about the newest run of the notebook, for its setup may be run again. Into the head of a run that is archived
-its runner writes how the run ended (`lib.runbooks.notebook_head`); the kernel shows nothing there.
+It is about the newest run of the notebook, as its setup may be run again. In an archived run the runner writes the
+result into the head (`lib.runbooks.notebook_head`), and the kernel shows nothing there.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ if TYPE_CHECKING:
     from lib.verdict.findings import Findings
 
 CELL = "head"
-# By the same ids the head is renewed wherever it is displayed: a cell that was copied is never out of date.
+# With fixed ids the head is updated wherever it is displayed, in copied cells too.
 _VERDICT, _TIMELINE = "runbook-verdict", "runbook-timeline"
-_NOT_YET = "The verdict will stand here once the first step has run."
+_NOT_YET = "The verdict will appear here once the first step has run."
 _LONGEST_NEXT_STEP = 1_000
-# What JupyterLab and nbformat call a cell that nobody named.
+# The ids that JupyterLab and nbformat give to unnamed cells.
 _RANDOM_ID = re.compile(r"[0-9a-f]{8}[0-9a-f-]*")
 
 
 @dataclass(frozen=True)
 class Head:
-    """What stands at the head of a notebook.
+    """The head of a notebook.
 
     Attributes:
-        conclusion: From the steps until now; None: none was run. Hostile input, as all texts here are.
-        steps: How many were run, while more may follow; None: the conclusion is final.
-        stopped: That something ended too early, and why; empty: nothing did.
-        is_offered: Whether a plan below can be carried out by its form.
-        at: When it was so; None: it stays so. A page may show one that is not renewed any more.
+        conclusion: The conclusion so far; None before the first step. Hostile input, like all texts here.
+        steps: Number of steps run so far; None if the conclusion is final.
+        stopped: Why a cell stopped with an error; empty if none did.
+        is_offered: Whether a plan below can be carried out with its form.
+        at: When this was true, as a page may show a head that is no longer updated; None if it stays true.
     """
 
     conclusion: Conclusion | None = None
@@ -55,14 +55,14 @@ class Head:
     at: datetime | None = None
 
     def as_bundle(self) -> dict[str, Any]:
-        """By media type, for a notebook's output. It records no verdict: that is what the last cell is for."""
+        """Return a notebook's output by media type. It does not record the verdict; the last cell does."""
         kind = " stopped" if self.stopped else f" {self.conclusion.verdict.lower()}" if self.conclusion else ""
         lines = "".join(f"<div>{line}</div>" for line in self._lines())
         html = f'{style()}<div class="on-top{kind}">{lines}</div>'
         return {"text/html": html, "text/plain": "\n".join(filter(None, (text_of(self.stopped), self._words)))}
 
     def _lines(self) -> Iterator[str]:
-        """As HTML, what counts most first."""
+        """Lines of HTML, the most important first."""
         if self.stopped:
             yield f"<b>{escape(text_of(self.stopped))}</b>"
         found = self.conclusion
@@ -89,19 +89,19 @@ class Head:
 
 
 def _next_step(text: str) -> str:
-    """A command that is cut must not look like one."""
+    """A truncated command must not look like a command."""
     return next_step_html(text) if len(text) <= _LONGEST_NEXT_STEP else escape(text_of(text))
 
 
 def timeline_bundle(html: str) -> dict[str, Any]:
-    """By media type; without the timeline's data, which the step that shows it has, so that pages draw it once."""
+    """Return the output by media type, without the timeline's data: its own step has them, and pages draw it once."""
     return {"text/html": html, "text/plain": ""}
 
 
 def verdict_so_far() -> None:
-    """Show at this place what the steps have found so far, and renew it as each of them ends.
+    """Show here what the steps have found so far, and update it after each step.
 
-    Outside of IPython, and in a run that is archived, it does nothing.
+    Does nothing outside IPython and in an archived run.
     """
     from IPython.core.getipython import get_ipython
 
@@ -111,7 +111,7 @@ def verdict_so_far() -> None:
 
 
 class _LiveHead:
-    """The head of the notebook of this process; until it is shown it only remembers which run is the newest."""
+    """The head of this process's notebook; until it is shown, it only remembers the newest run."""
 
     def __init__(self) -> None:
         self._shell: Any = None
@@ -121,7 +121,7 @@ class _LiveHead:
         self._widget: HeadWidget | None = None
 
     def show_in(self, shell: Any) -> None:
-        """Display it in the cell that IPython's shell runs."""
+        """Display it in the cell that IPython's shell is running."""
         self._shell, self._drawn = shell, None
         shell.events.register("post_run_cell", self.cell_ended)
         self._widget = self._widget or head_widget()
@@ -132,21 +132,21 @@ class _LiveHead:
         self._draw()
 
     def begin(self, findings: Findings) -> None:
-        """From now on it is about these, whatever happened before."""
+        """Show these findings from now on, of a new run."""
         self._newest = weakref.ref(findings)
         self._stopped.clear()
         self._renew()
 
     def changed(self, findings: Findings) -> None:
-        """Those of an older run are not shown any more."""
+        """Update the head, unless the findings are of an older run."""
         if findings is self._newest():
             self._renew()
 
     def cell_ended(self, result: Any) -> None:
-        """Of IPython's ``post_run_cell``: show an error until its cell is run without one."""
+        """Show a cell's error until that cell runs without one; IPython calls it as ``post_run_cell``."""
         if result is None:  # its coroutine was cancelled
             return
-        # A result that could not be displayed fails its cell in a kernel, and IPython does not count it.
+        # A display error fails the cell in a kernel, but IPython does not report it in the result.
         is_hidden = getattr(self._shell, "_last_traceback_during_displayhook", False)
         error = result.error_before_exec or result.error_in_exec or (sys.last_value if is_hidden else None)
         cell = result.info.cell_id or str(result.info.raw_cell)
@@ -190,7 +190,7 @@ def _drawn(picture: Picture | None) -> str:
 
 
 def _in_words(error: BaseException, cell: str | None) -> str:
-    """An error of this library has a message for people."""
+    """Errors of this library have messages for people."""
     if isinstance(error, RunbookError) and str(error):
         return f"Stopped: {error}"
     where = f" in {cell}" if cell and not _RANDOM_ID.fullmatch(cell) else ""

@@ -1,7 +1,7 @@
-"""The head of a notebook once more, as a widget.
+"""The head of a notebook as a widget.
 
-When the page is loaded again, it forgets the ids of displays, so that what was displayed is renewed no longer. A widget
-is: so this stands in the place of the displays for as long as its kernel lives, and a saved notebook shows these.
+A reloaded page forgets the ids of displays, so they can no longer be updated. A widget can, so it replaces the displays
+as long as its kernel lives; a saved notebook shows the displays.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from lib.verdict.live import is_live
 
 _CLASS = "on-top-now"
-# JupyterLab's own classes: a page of another make shows the displays alone.
+# These are JupyterLab's own classes: any other page shows only the displays.
 _STYLE = f"""<style>
 .{_CLASS} {{ display: none; }}
 .jp-OutputArea .{_CLASS} {{ display: flex; margin: 0; padding: 0; width: auto; height: auto; }}
@@ -23,7 +23,7 @@ _STYLE = f"""<style>
 
 
 class HeadWidget:
-    """Shows what the head says."""
+    """A widget that shows the head."""
 
     def __init__(self) -> None:
         import ipywidgets
@@ -31,15 +31,15 @@ class HeadWidget:
         self._html: Any = ipywidgets.HTML().add_class(_CLASS).add_class("jp-RenderedHTMLCommon")
 
     def renew(self, html: str) -> None:
-        """Show this from now on."""
+        """Replace what it shows."""
         self._html.value = _STYLE + html
 
     @property
     def bundle(self) -> dict[str, Any]:
-        """By media type, for a notebook's output."""
+        """The output of a notebook, by media type."""
         return {**self._html._repr_mimebundle_(), "text/plain": ""}
 
 
 def head_widget() -> HeadWidget | None:
-    """None: nobody works in this notebook, or there are no widgets."""
+    """Return a widget; None outside JupyterLab or without ipywidgets."""
     return HeadWidget() if is_live() and find_spec("ipywidgets") else None

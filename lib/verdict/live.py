@@ -1,18 +1,18 @@
-"""What a notebook shows only to those who work in it, in JupyterLab.
+"""What a notebook shows only in JupyterLab, to the person who works in it.
 
-An archived run stays as it is: small, and without a script.
+An archived run stays small, and without scripts.
 """
 
 from __future__ import annotations
 
 import os
 
-# What Jupyter's server tells the kernels of the notebooks that people have open.
+# Jupyter's server sets it for the kernels of open notebooks.
 SESSION_VARIABLE = "JPY_SESSION_NAME"
-# Set for the kernel of a run that is archived: its runner takes out what is displayed for a file.
+# Set for the kernel of an archived run, whose runner moves rows for files out of the notebook.
 ARCHIVED_VARIABLE = "RUNBOOK_TAKES_ROWS"
 
-# With JupyterLab's own colours, in its light theme and in its dark one.
+# In JupyterLab's own colours, for its light and dark themes.
 STYLE = """<style>
 .verdict.pass { color: var(--jp-success-color1); }
 .verdict.warn { color: var(--jp-warn-color1); }
@@ -49,9 +49,8 @@ table.data th[aria-sort=ascending]::after { content: " \\25B2"; }
 table.data th[aria-sort=descending]::after { content: " \\25BC"; }
 </style>"""
 
-# Scripts run in a notebook whose cells one has run oneself, and in no other; the report drops
-# them. No value of a table comes into this one. A library such as DataTables would put 700 KB into
-# each notebook, and cannot tell "4 min" from "8 s".
+# Scripts only run in a notebook whose cells the user has run, and the report drops them. No table value is part of
+# this one. A library such as DataTables would add 700 KB to each notebook, and cannot compare "4 min" with "8 s".
 _SORTING = """<script>
 window.sortTableByClick ??= document.addEventListener("click", (event) => {
   const head = event.target.closest?.("table.data:not(.grouped) thead th");
@@ -69,20 +68,20 @@ window.sortTableByClick ??= document.addEventListener("click", (event) => {
 
 
 def is_live() -> bool:
-    """Whether someone works in this notebook, rather than a run that will be archived."""
+    """Return whether this notebook is open in JupyterLab, rather than a run to be archived."""
     return SESSION_VARIABLE in os.environ
 
 
 def is_archived() -> bool:
-    """Whether what is displayed will be archived by the library's own runner, which takes rows for files out of it."""
+    """Return whether the library's runner will archive this notebook, and move rows for files out of it."""
     return ARCHIVED_VARIABLE in os.environ
 
 
 def style() -> str:
-    """How verdicts and tables look in JupyterLab; nothing in an archived run."""
+    """Return the styles of verdicts and tables in JupyterLab; empty in an archived run."""
     return STYLE if is_live() else ""
 
 
 def sorting() -> str:
-    """What sorts a table by a click on a heading; nothing in an archived run."""
+    """Return the script that sorts a table by a click on a heading; empty in an archived run."""
     return _SORTING if is_live() else ""

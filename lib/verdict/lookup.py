@@ -1,4 +1,4 @@
-"""A table or a check of a step by its name, as people write it at a notebook's prompt."""
+"""Look up a table or check of a step by its name, as typed at a notebook's prompt."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class NoSuchName(UserError, KeyError):
 
 
 def names_of(tables: Iterable[Any], checks: Iterable[Check]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """Tables by caption, the first of those that share one; checks by name and by id."""
+    """Return tables by caption (the first if several share one), and checks by name and by id."""
     by_caption: dict[str, Any] = {}
     for table in tables:
         by_caption.setdefault(one_line(table.caption), table)
@@ -35,23 +35,23 @@ def names_of(tables: Iterable[Any], checks: Iterable[Check]) -> tuple[Mapping[st
 
 
 def by_name(groups: Sequence[Mapping[str, Any]], wanted: Any) -> Any:
-    """What has the name: exactly, without regard to case, or as the only one that begins so; an earlier group first.
+    """Return what has this name: exactly, ignoring case, or as a unique prefix; earlier groups first.
 
     Raises:
-        NoSuchName: Nothing has it, or several things begin so; names what there is.
+        NoSuchName: Nothing has the name, or several names begin with it; lists the names.
     """
     text = one_line(str(wanted))
     for fits in _WAYS:
         for group in groups:
             names = [name for name in group if text and fits(name, text)]
             if len({id(group[name]) for name in names}) > 1:
-                raise NoSuchName(f"{text!r:.80} begins several names: {_listed(names)}; write more of it")
+                raise NoSuchName(f"{text!r:.80} is ambiguous: {_listed(names)}; write more of the name")
             if names:
                 return group[names[0]]
     known = list(dict.fromkeys(name for group in groups for name in group))
     near = nearest(text, known)
     hint = f"; did you mean {near[0]!r:.80}?" if near else "."
-    raise NoSuchName(f"this step shows nothing named {text!r:.80}{hint} There is: {_listed(known) or 'nothing'}")
+    raise NoSuchName(f"this step has nothing named {text!r:.80}{hint} It has: {_listed(known) or 'nothing'}")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
-"""The notebook of a next step, with its parameters: for those who work in a folder of working copies.
+"""The notebook of a next step with its parameters, in a folder of working copies.
 
-A link cannot carry parameters, and this room knows no notebooks: what can write one says so here.
+A link cannot carry parameters, and this package does not know the notebooks, so the caller that can write one registers
+here.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ _link: Link | None = None
 
 
 def carry_parameters_by(link: Link | None) -> None:
-    """From now on next steps link to what this returns: a path from the open notebook; empty where there is none."""
+    """Let next steps link to what this function returns: a path relative to the open notebook, or empty for none."""
     global _link
     _link = link
 
 
 def notebook_with_parameters(following: NextRunbook) -> str | None:
-    """The path from the open notebook to one that has the parameters; empty: there is none; None: it is open."""
+    """Return the relative path to a notebook with the parameters; empty if there is none, None if it is this one."""
     return _link(following) if _link else ""

@@ -1,9 +1,9 @@
-"""A step of a runbook: what it asked, what it found, and the tables to look at.
+"""A step of a runbook: its question, its answers, and tables.
 
-`section` makes a function such a step. What it found counts in the run's verdict from then on, and
-a step whose source cannot be read is UNKNOWN with the reason, while the steps after it go on.
-Tables are small HTML: escaped, capped, without style of their own; those who work in a notebook
-see more rows, and sort them by a click on a heading. An archived run has all rows in a file.
+`section` turns a function into a step. Its answers count in the run's verdict. If its source cannot be read, the step
+is UNKNOWN with the reason, and the following steps still run. Tables are small HTML: escaped, capped, without their own
+styles. In JupyterLab they show more rows and can be sorted by a click on a heading; an archived run has all rows in a
+file.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from lib.verdict.findings import Findings
 
-# Which questions a display answers, by their ids: so a report joins a check to its step.
+# The ids of the questions that a display answers, by which a report links a check to its step.
 ANSWERS_TYPE = "application/vnd.consolidation-runbooks.answers+json"
 _MOST_LIVE_ROWS = 1_000
 _FACTS = ("Fact", "Value")
@@ -45,15 +45,15 @@ class Section:
     """What one step found. Displaying it in a notebook shows all of it.
 
     Attributes:
-        checks: Its answers; empty for a step that only shows.
+        checks: Its answers; empty for a step that only shows something.
         exhibits: Tables and figures, in reading order.
-        settles: Ids of questions whose earlier answers count no longer, such as what a repair has mended.
-        leads: Whether its first answer is the run's headline when all is well.
+        settles: Ids of questions whose earlier answers no longer count, such as after a repair.
+        leads: Whether its first answer is the run's headline if all checks pass.
         changed: What it changed, for the record of the run.
-        offer: By which someone who works in the notebook may have done what was only planned.
+        offer: A form in the notebook that carries out what was only planned.
 
     Raises:
-        ValueError: Two of its answers are to one question.
+        ValueError: Two answers are to the same question.
     """
 
     checks: tuple[Check, ...]
@@ -68,25 +68,25 @@ class Section:
     def __post_init__(self) -> None:
         ids = [check.id for check in self.checks]
         if len(set(ids)) < len(ids):
-            raise ValueError(f"a step answers each question once, got {', '.join(ids)}")
+            raise ValueError(f"a step must answer each question once, got {', '.join(ids)}")
 
     @property
     def df(self) -> pandas.DataFrame:
-        """All rows of its first table, with real types: moments aware and in UTC, numbers as numbers.
+        """All rows of its first table with real types: aware datetimes in UTC, numbers as numbers.
 
         Raises:
-            UserError: It shows no table.
+            UserError: It has no table.
         """
         table = next((each for each in self.exhibits if isinstance(each, Table)), None)
         if table is None:
-            raise UserError("this step shows no table; its answers are in .checks")
+            raise UserError("this step has no table; its answers are in .checks")
         return table.df
 
     def __getitem__(self, name: str) -> Any:
-        """The table with that caption, or the check with that id or name; a beginning is enough, in any case.
+        """Return the table with this caption, or the check with this id or name; a prefix in any case is enough.
 
         Raises:
-            NoSuchName: None has it, or several do. It is a `KeyError` and a `UserError`.
+            NoSuchName: None or several have it. It is a `KeyError` and a `UserError`.
         """
         return by_name(self._named, name)
 
@@ -113,20 +113,20 @@ class Section:
             self.offer.then(lambda found: answers.update(_Answers(found.checks, found.changed)))
 
     def _repr_html_(self) -> str:
-        """In one piece, for what holds nothing but HTML; a notebook displays the parts."""
+        """Everything in one piece, for displays of plain HTML; a notebook displays the parts."""
         parts = (_Answers(self.checks, self.changed), *self.exhibits)
         return "".join(part._repr_html_() for part in parts)
 
 
 class Offer(Protocol):
-    """How someone who works in the notebook may have a step do what it has only planned. Displaying it shows it."""
+    """A form that carries out what a step has only planned. Displaying it shows the form."""
 
     def then(self, heard: Callable[[Section], object]) -> None:
-        """Call this with what is found when it was done; at once if that is known already."""
+        """Call this with the section once it was carried out; immediately if that is known already."""
 
 
 class Asked(Protocol):
-    """What a step takes first: the run that it belongs to."""
+    """The first argument of a step: the run that it belongs to."""
 
     @property
     def findings(self) -> Findings: ...
@@ -139,12 +139,12 @@ _Step = Callable[Concatenate[_Run, _P], Section]
 
 
 def section(question: Question) -> Callable[[_Step[_Run, _P]], _Step[_Run, _P]]:
-    """Make a function a step: what it finds counts, and it is UNKNOWN when its source cannot be read.
+    """Turn a function into a step: its answers count, and it is UNKNOWN if its source cannot be read.
 
-    Without such a source in the environment it is not asked, and shows that.
+    It is skipped, and shows why, if the environment has no such source.
 
     Args:
-        question: Stands for the step when it could not look.
+        question: The question that is UNKNOWN if the source cannot be read.
     """
 
     def decorate(step: _Step[_Run, _P]) -> _Step[_Run, _P]:
@@ -153,7 +153,7 @@ def section(question: Question) -> Callable[[_Step[_Run, _P]], _Step[_Run, _P]]:
             try:
                 found = step(run, *args, **kwargs)
             except NotAsked as error:
-                found = Section((), (facts(question.name, {"not asked": str(error)}),))
+                found = Section((), (facts(question.name, {"skipped": str(error)}),))
             except CouldNotLook as error:
                 found = Section((question.could_not_look(error),))
             count = functools.partial(run.findings.add, (f"{step.__module__}.{step.__qualname__}", args, kwargs))
@@ -168,7 +168,7 @@ def section(question: Question) -> Callable[[_Step[_Run, _P]], _Step[_Run, _P]]:
 
 
 def or_fault(look: Callable[[], _Found]) -> tuple[_Found | None, str]:
-    """What a further source of a step holds, and no fault; or None, and why it could not be read."""
+    """Return the contents of an additional source and an empty fault, or None and why it could not be read."""
     try:
         return look(), ""
     except CouldNotLook as error:
@@ -195,19 +195,19 @@ def _answer(check: Check) -> str:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows to look at. Displaying it in a notebook shows the first few.
+    """A table of rows. Displaying it in a notebook shows the first few.
 
-    A column of numbers, of spoken durations or of quantities stands to the right, so its unit belongs in its heading.
-    A cell may be an `Id`, a `Difference` or a `Mark`, see `lib.verdict.cells`.
+    A column of numbers, durations or quantities is right-aligned, so its unit belongs in the heading. A cell may be an
+    `Id`, a `Difference` or a `Mark`; see `lib.verdict.cells`.
 
     Attributes:
         caption: What the rows are.
         columns: Headings.
-        rows: One sequence a row, a value a column.
+        rows: One sequence per row, with one value per column.
         note: How to read it; may be empty.
-        shown: How many rows are displayed at most, but to those who work in the notebook.
-        groups: What the rows from that one on have in common, by a row's number from 0; a heading before it.
-        file: What an archived run has in a file beside its report; None: all rows, if not all are displayed.
+        shown: Maximum number of rows displayed in an archived run.
+        groups: Group headings by row number (from 0); each goes before that row.
+        file: What an archived run stores in a file next to its report; None stores all rows if some are not displayed.
     """
 
     caption: str
@@ -220,12 +220,12 @@ class Table:
 
     @property
     def df(self) -> pandas.DataFrame:
-        """All rows with real types; where the file of an archived run has more than the table, those of the file."""
+        """All rows with real types: those of `file` if it has one."""
         whole = self.file or AllRows(self.caption, self.columns, self.rows)
         return frame_of(whole.headings, whole.rows)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        """Beside the HTML, which IPython asks for as well."""
+        """The rows for a file; IPython asks for the HTML separately."""
         file = self.file or (AllRows(self.caption, self.columns, self.rows) if self._hidden > 0 else None)
         return {all_rows.MEDIA_TYPE: file.as_data()} if file and is_archived() else {}
 
@@ -269,13 +269,13 @@ class Table:
 
 
 def facts(caption: str, values: Mapping[str, Any]) -> Table:
-    """A table of two columns."""
+    """Return a table of labels and values."""
     return Table(caption, _FACTS, list(values.items()))
 
 
 def not_asked(question: Question, why: str) -> Section:
-    """A step whose premise a table or its settings lack: one sentence, and no answer that counts in the verdict."""
-    return Section((), (facts(question.name, {"answer": f"not asked: {why}"}),))
+    """Return the section of a step that does not apply to the table or settings: one sentence, without a check."""
+    return Section((), (facts(question.name, {"answer": f"skipped: {why}"}),))
 
 
 def _safe(value: Any) -> str:

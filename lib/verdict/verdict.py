@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """The answer to one question. The order of definition is the order of badness."""
+    """The answer to one question, defined in order of badness."""
 
     PASS = "PASS"
     WARN = "WARN"
@@ -21,10 +21,10 @@ class Verdict(StrEnum):
 
     @property
     def exit_code(self) -> int:
-        """0 for PASS and WARN, 1 for FAIL, 3 for UNKNOWN: a question without an answer."""
+        """The exit code: 0 for PASS and WARN, 1 for FAIL, 3 for UNKNOWN."""
         return {Verdict.FAIL: 1, Verdict.UNKNOWN: 3}.get(self, 0)
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """The worst of the verdicts; UNKNOWN without any."""
+    """Return the worst of the verdicts; UNKNOWN if there are none."""
     return max(verdicts, key=lambda verdict: verdict.badness, default=Verdict.UNKNOWN)

@@ -1,1 +1,1 @@
-"""Drills: each incident of the pipeline, and ordinary nights, set up for real and held against the runbooks."""
+"""Drills: incidents of the pipeline and ordinary nights, set up for real, on which the runbooks are tested."""

@@ -1,4 +1,4 @@
-"""Incidents of a batch that does not end, or ends and is not consolidated; and batches of ordinary nights."""
+"""Batches that never complete or are never consolidated; and batches of ordinary nights."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _STARTED_BEFORE = timedelta(minutes=40)
 _LOOKED_AT_AFTER = timedelta(hours=2)
 
 
-@incident(26, "17 injured players retried for ever, the batch stays at 87%")
+@incident(26, "17 injured players retried forever; the batch stays at 87%")
 def injured_players(stage: Stage) -> Scene:
-    """Each retry writes the batch's document; only the players' own documents show when the last one was done."""
+    """Each retry writes the batch's document, so only the players' documents show when the last one was done."""
     stage.past_dates(1)
     looked_at = stage.now + _LOOKED_AT_AFTER
     done, injured = _players("player", _PLAYERS - _INJURED), _players("injured", _INJURED)
@@ -41,7 +41,7 @@ def injured_players(stage: Stage) -> Scene:
     zone = stage.platform.environment.timezone
     says = (
         f"{batch} is stuck at 87%: {_INJURED} of {_PLAYERS} players missing since {local_time(stage.now, zone)}",
-        f"each has failed: {', '.join(injured[:10])} and {_INJURED - 10} more",
+        f"all failed: {', '.join(injured[:10])} and {_INJURED - 10} more",
         injured[-1],
         f"runbook consolidate --batch {batch} --date {stage.today}",
     )
@@ -50,7 +50,7 @@ def injured_players(stage: Stage) -> Scene:
 
 @incident(29, "/complete fails on a field path; 19,940 rows wait, and the batch says 100%")
 def complete_fails(stage: Stage) -> Scene:
-    """All players are done, the coordinator never wrote that the batch is, and nobody consolidates."""
+    """All players are done, but the coordinator never marks the batch as complete, and nobody consolidates."""
     stage.past_dates(1)
     players = _players("player", _PLAYERS)
     batch = batch_name("batch", stage.today)
@@ -60,13 +60,13 @@ def complete_fails(stage: Stage) -> Scene:
     write_generations(stage, batch, _WAITING_ROWS, _WAITING_TABLES)
     says = (
         f"{batch} is complete ({_PLAYERS} of {_PLAYERS} players)",
-        f"not consolidated: {_WAITING_ROWS:,} rows in {_WAITING_TABLES} tables wait",
+        f"not consolidated: {_WAITING_ROWS:,} rows in {_WAITING_TABLES} staging tables wait",
         f"runbook consolidate --batch {batch} --date {stage.today}",
     )
     return _looked_at(stage, batch, says, f"{_WAITING_ROWS:,} rows")
 
 
-@ordinary_night("a batch under way: players are done every few seconds")
+@ordinary_night("a batch in progress: players are done every few seconds")
 def batch_under_way(stage: Stage) -> Scene:
     stage.past_dates(1)
     players = _players("player", _PLAYERS)
@@ -78,7 +78,7 @@ def batch_under_way(stage: Stage) -> Scene:
     return Scene([Look(runbook, Verdict.PASS, (), stage.of_today) for runbook in looks])
 
 
-@ordinary_night("all batches complete and consolidated, by their documents too")
+@ordinary_night("all batches complete and consolidated, also in their documents")
 def batches_consolidated(stage: Stage) -> Scene:
     stage.past_dates(1)
     documents = [_consolidated_night(stage, kind) for kind in ("batch", "linecheck")]
@@ -88,7 +88,7 @@ def batches_consolidated(stage: Stage) -> Scene:
 
 
 def _consolidated_night(stage: Stage, kind: str) -> dict[str, Any]:
-    """A night that ends well, and its document."""
+    """Run a successful night, and return its document."""
     players = [player.player_lookup for player in stage.slate().players]
     ended = {"is_complete": True, "completion_time": datetime.now(UTC), "completed_players": players}
     result = stage.clean_night(kind=kind)
@@ -98,7 +98,7 @@ def _consolidated_night(stage: Stage, kind: str) -> dict[str, Any]:
 def _looked_at(stage: Stage, batch: str, says: Sequence[str], waits: str) -> Scene:
     monitoring = Look("day1_monitoring", Verdict.FAIL, (*says, waits), stage.of_today)
     timeout = Look("consolidation_timeout", Verdict.FAIL, tuple(says), {**stage.of_today, "batch": batch})
-    # It shows the batches, and judges duplicates alone.
+    # It shows the batches, but judges only duplicates.
     diagnosis = Look("duplicate_diagnosis", Verdict.PASS, ("none in",), stage.of_today)
     return Scene([monitoring, timeout, diagnosis], now=_later(stage))
 
@@ -120,7 +120,7 @@ def _document(game_date: date, batch_id: str, players: Sequence[str], **fields: 
 
 
 def _completions(players: Sequence[str], last_at: datetime) -> Mapping[str, Any]:
-    """A document for each player, a second apart; the last is done at that moment."""
+    """A document for each player, a second apart, up to the given time."""
     late = [timedelta(seconds=number) for number in reversed(range(len(players)))]
     return {
         player: {"completed_at": last_at - before, "predictions_count": 8}

@@ -1,4 +1,4 @@
-"""Incidents that the checks looked past: writes that fail, lines that stop, a validation that counts too much."""
+"""Incidents that the checks once missed: failing writes, missing log lines, a validation that counts too much."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _CRON_BEFORE, _BACKFILL_BEFORE = timedelta(hours=9), timedelta(hours=2)
 
 @incident(20, "no picks: the validation failed on duplicates that were inactive")
 def inactive_duplicates(stage: Stage) -> Scene:
-    """Five keys have an older row that no reader sees; the services' validation counts it, and nothing goes on."""
+    """Five keys have an older, inactive row; the services' validation counts it, and everything stops."""
     moment = write(stage.home, [night("a2", "five_duplicates")])
     deploy_fix(stage.platform, moment - timedelta(hours=5))
     stage.past_dates(1, before=DAY)
@@ -49,7 +49,7 @@ def inactive_duplicates(stage: Stage) -> Scene:
         f"WHERE game_date = '{DAY}' ORDER BY prediction_id LIMIT {_INACTIVE_KEYS}"
     )
     active = f"0 active on {DAY}: {_INACTIVE_KEYS} duplicate keys of inactive rows block nothing"
-    why = f"what failed is the validation of {BATCH}, which counts inactive rows"
+    why = f"the validation of {BATCH} failed because it counts inactive rows"
     monitoring = (f"the validation of 1 found duplicates: {BATCH}", active, "Nothing has to be repaired")
     of_date = {"date": str(DAY)}
     return Scene(
@@ -61,9 +61,9 @@ def inactive_duplicates(stage: Stage) -> Scene:
     )
 
 
-@incident(21, "LOG_LEVEL=WARNING to save money: no INFO lines any more")
+@incident(21, "LOG_LEVEL=WARNING to save money: no more INFO lines")
 def warnings_only(stage: Stage) -> Scene:
-    """The night was consolidated; all that the services log of it is a warning."""
+    """The night was consolidated, but the services log only warnings."""
     from lib.embedded.logs import log_path
 
     stage.past_dates(1)
@@ -81,7 +81,7 @@ def warnings_only(stage: Stage) -> Scene:
     deployment.with_service(stage.coordinator, replace(coordinator, revisions=(quiet,))).save(stage.home)
     zone = stage.platform.environment.timezone
     says = (
-        f"rows were written {local_time(max(row['created_at'] for row in rows), zone)} though nothing was logged",
+        f"rows were written {local_time(max(row['created_at'] for row in rows), zone)} but not logged",
         f"{stage.coordinator} logs only WARNING and above since {local_time(last_info, zone)}",
         "LOG_LEVEL: WARNING",
         "back to INFO",
@@ -91,7 +91,7 @@ def warnings_only(stage: Stage) -> Scene:
 
 @incident(25, "schema mismatch: every write fails, and nothing is staged")
 def failing_writes(stage: Stage) -> Scene:
-    """Of two new fields the type of one is known, from a table that a worker of the same revision staged before."""
+    """The type of one of two new fields is known, from a table that the same revision staged before."""
     stage.past_dates(1)
     stage.clean_night(kind="linecheck")
     warehouse, spec = stage.platform.warehouse, stage.platform.table
@@ -107,7 +107,7 @@ def failing_writes(stage: Stage) -> Scene:
         f"2 fields are not in {spec.table}: {_TYPED.name}, usage_rank",
         "no successful write was logged since",
         f"ALTER TABLE {spec.table} ADD COLUMN {_TYPED.name} {_TYPED.type}.",
-        "No line says the type of usage_rank",
+        "The type of usage_rank is unknown",
         f"lines of failed writes: {2 * _FAILED_WRITES}",
     )
     return Scene([Look("day1_monitoring", Verdict.FAIL, says, stage.of_today)], now=stage.now + timedelta(minutes=10))
@@ -115,7 +115,7 @@ def failing_writes(stage: Stage) -> Scene:
 
 @incident(33, "another sport, another table: 1,168 duplicate rows from a cron and a backfill")
 def two_writers(stage: Stage) -> Scene:
-    """Both wrote every key of the date, hours apart; nothing else tells them apart."""
+    """Both wrote every key of the date, hours apart; only the time distinguishes them."""
     stage.platform.warehouse.create_table(_OTHER_TABLE, _OTHER_COLUMNS)
     values = "'{}-' || number, 'game' || number % 15, 'pitcher' || number, number % 9 + 0.5, DATE '{}'"
     with embedded_warehouse(stage.platform).connection() as connection:

@@ -1,4 +1,4 @@
-"""Is what runs what is in git? The operators' most frequent chore, with a repository of both services."""
+"""Are the deployed commits up to date? The operators' most frequent chore, with one repository for both services."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OLDEST_MISSING = timedelta(days=2, minutes=30)
 
 @chore("the worker is seven commits behind its branch, and nobody noticed")
 def behind_its_branch(stage: Stage) -> Scene:
-    """Of the same repository, all that was committed since the deployment touches the worker alone."""
+    """Every commit since the deployment touches only the worker."""
     stage.past_dates(1)
     stage.clean_night()
     commits = _code(stage)
@@ -38,7 +38,7 @@ def in_sync_with_git(stage: Stage) -> Scene:
 
 
 def _code(stage: Stage) -> list[str]:
-    """The services' repository, and its commits; one is deployed, and seven of the worker follow an hour apart."""
+    """Create the services' repository, and return its commits: the deployed one, then seven of the worker."""
     first_at = stage.now - _OLDEST_MISSING - timedelta(hours=1)
     return commit_all(_repository(stage), _SUBJECTS, first_at=first_at, path="worker")
 

@@ -1,4 +1,4 @@
-"""Incidents of a deployment, and of logs that were not collected."""
+"""Incidents of deployments, and of logs that were not collected."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _COORDINATOR_OLDER = timedelta(days=9)
 
 @incident(2, "worker crash-looped after the deploy: a client library was missing")
 def worker_crash_loop(stage: Stage) -> Scene:
-    """The newest revision never starts, the old one keeps the traffic, and its deep health fails."""
+    """The newest revision never starts, the old one keeps the traffic, and its deep health check fails."""
     from lib.embedded.deployment import Revision, worker_deep_health
 
     stage.past_dates(1)
@@ -52,7 +52,7 @@ def half_deployed(stage: Stage) -> Scene:
 
 @incident(3, "watching for lock lines showed nothing for two weeks")
 def silent_coordinator(stage: Stage) -> Scene:
-    """The coordinator works, but nothing of what it logs is collected."""
+    """The coordinator works, but its logs are not collected."""
     from lib.embedded.logs import log_path
 
     stage.deploy()

@@ -1,4 +1,4 @@
-"""Nights of the services as they really write, the same in each of their dialects."""
+"""The same nights in each dialect of the services' real log lines."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _drill(dialect: str, name: str, title: str, nights: Callable[[], Sequence[Ni
         stage.insert(stage.slate(DAY).predict("batch", generated_at=moment))
         return Scene(looks, moment)
 
-    return Drill(f"{name}_{dialect}", f"{title}, as the services write in {dialect}", set_up, dialect=dialect)
+    return Drill(f"{name}_{dialect}", f"{title}, as the services log in {dialect}", set_up, dialect=dialect)
 
 
 def _of(dialect: str) -> list[Drill]:
@@ -67,7 +67,7 @@ def _of(dialect: str) -> list[Drill]:
         _drill(
             dialect,
             "contention",
-            "one of twelve did not get the lock",
+            "one of twelve consolidations did not get the lock",
             lambda: one_of_twelve_gave_up(dialect),
             [
                 Look(monitoring, Verdict.WARN, ("1 of 12 failed", "8.3%"), _DATE),
@@ -77,7 +77,7 @@ def _of(dialect: str) -> list[Drill]:
         _drill(
             dialect,
             "gave_up",
-            "the only one did not get the lock",
+            "the only consolidation did not get the lock",
             one("lock_not_acquired"),
             [Look(monitoring, Verdict.FAIL, ("1 of 1 failed",), _DATE)],
         ),
@@ -98,14 +98,14 @@ def _of(dialect: str) -> list[Drill]:
         _drill(
             dialect,
             "prints_only",
-            "only the coordinator's prints were collected",
+            "only the coordinator's printed lines were collected",
             lambda: [printed(night(dialect, "clean"))],
             [Look(monitoring, Verdict.UNKNOWN, ("only prints of prediction-coordinator",), _DATE)],
         ),
         _drill(
             dialect,
             "killed",
-            "killed in its MERGE",
+            "a consolidation killed during its MERGE",
             lambda: [killed(night(dialect, "clean"))],
             [Look(timeout, Verdict.FAIL, ("in its phase MERGE",))],
         ),
@@ -122,12 +122,12 @@ def _leftovers(dialect: str) -> Drill:
         says = ("merged by another writer", f"{_LEFTOVERS} staging tables are left")
         return Scene([Look("consolidation_timeout", Verdict.PASS, says, {**_DATE, "batch": BATCH})], moment)
 
-    title = f"leftovers of another writer, as the services write in {dialect}"
+    title = f"staging tables left by another writer, as the services log in {dialect}"
     return Drill(f"leftovers_{dialect}", title, set_up, dialect=dialect)
 
 
 def _two_revisions(dialect: str) -> Drill:
-    """Killed after a deployment in the middle of its batch: the tables of both revisions are one batch."""
+    """A deployment in the middle of the batch, then a kill: the tables of both revisions are one batch."""
 
     def set_up(stage: Stage) -> Scene:
         moment = write(stage.home, [killed(night(dialect, "clean"))])
@@ -142,7 +142,7 @@ def _two_revisions(dialect: str) -> Drill:
         waits = (f"2 staging tables with {len(rows):,} rows wait", f"--batch {BATCH} --date {DAY}")
         return Scene([Look("consolidation_timeout", Verdict.FAIL, waits, {**_DATE, "batch": BATCH})], moment)
 
-    title = f"a batch staged by two revisions waits, as the services write in {dialect}"
+    title = f"a waiting batch staged by two revisions, as the services log in {dialect}"
     return Drill(f"two_revisions_{dialect}", title, set_up, dialect=dialect)
 
 

@@ -1,7 +1,7 @@
-"""What a drill is: a state that is set up, and what the runbooks must say of it.
+"""A drill: a state that is set up, and what the runbooks must report about it.
 
-The texts are figures and names that follow from how the state was made, so a runbook that
-says them has found out what is true. They have to stand on the first screen of its report.
+The expected texts are figures and names that follow from how the state was set up, so a runbook that shows them has
+found the truth. They must be on the first screen of its report.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _CHECKS_ON_FIRST_SCREEN = 3
 
 @dataclass(frozen=True)
 class Look:
-    """A runbook that looks at the state.
+    """A runbook that is run on the state.
 
     Attributes:
         runbook: Its name.
-        expected: Its verdict, if it is right.
-        says: Texts that its first screen must hold: what it is, why, and what to do.
+        expected: Its correct verdict.
+        says: Texts that its first screen must contain: what is wrong, why, and what to do.
         parameters: As on the command line.
     """
 
@@ -36,16 +36,16 @@ class Look:
     parameters: Mapping[str, str] = field(default_factory=dict)
 
     def surprises(self, record: RunRecord) -> list[str]:
-        """What is not as expected, a line each; nothing when all is."""
+        """Return what is not as expected, one line each; empty if everything is."""
         said = first_screen(record.headline, record.checks)
-        missing = [f"the first screen does not say {text!r}" for text in self.says if text not in said]
+        missing = [f"the first screen does not mention {text!r}" for text in self.says if text not in said]
         if record.verdict is self.expected:
             return missing
-        return [f"it says {record.verdict or record.status} and not {self.expected}", *missing]
+        return [f"verdict {record.verdict or record.status} instead of {self.expected}", *missing]
 
 
 def first_screen(headline: str, checks: Sequence[Check]) -> str:
-    """The headline and the worst checks: the first three that are not well."""
+    """Return the headline and the first three checks that do not pass."""
     bad = [check for check in checks if check.verdict is not Verdict.PASS]
     shown = (bad or list(checks))[:_CHECKS_ON_FIRST_SCREEN]
     lines = [headline]
@@ -60,9 +60,9 @@ class Scene:
     """A state that was set up.
 
     Attributes:
-        looks: Who looks at it, in order.
-        now: The moment that they look from (UTC); None: the clock's.
-        environment: The environment that they look at.
+        looks: The runbooks to run, in order.
+        now: The time at which they run (UTC); None for the real time.
+        environment: The environment that they run in.
     """
 
     looks: Sequence[Look]
@@ -75,12 +75,12 @@ class Drill:
     """An incident, or an ordinary night.
 
     Attributes:
-        name: On the command line.
-        title: The symptom as it was reported, or what the night was like.
-        set_up: Makes the state on a fresh stage.
-        incident: Its number; None: nothing was wrong, and nobody may cry wolf.
-        dialect: Whose lines it plays, for a night of services that do not run this library.
-        is_chore: Whether it is what operators look for routinely, and there is something to find.
+        name: Its name on the command line.
+        title: The symptom as reported, or a description of the night.
+        set_up: Sets up the state on a fresh stage.
+        incident: The incident's number; None if nothing was wrong, and no runbook may raise an alarm.
+        dialect: The dialect of its log lines, for services that do not run this library.
+        is_chore: Whether operators check this routinely, and there is something to find.
     """
 
     name: str
@@ -103,15 +103,15 @@ _SetUp = Callable[["Stage"], Scene]
 
 
 def incident(number: int, symptom: str) -> Callable[[_SetUp], Drill]:
-    """Make a drill of the function that sets an incident up; it gives the name."""
+    """Turn a function that sets up an incident into a drill of the same name."""
     return lambda set_up: Drill(set_up.__name__, symptom, set_up, number)
 
 
 def chore(title: str) -> Callable[[_SetUp], Drill]:
-    """As `incident`, of something that operators look for routinely."""
+    """Like `incident`, for something that operators check routinely."""
     return lambda set_up: Drill(set_up.__name__, title, set_up, is_chore=True)
 
 
 def ordinary_night(title: str) -> Callable[[_SetUp], Drill]:
-    """As `incident`, where nothing is wrong."""
+    """Like `incident`, for a night when nothing is wrong."""
     return lambda set_up: Drill(set_up.__name__, title, set_up)

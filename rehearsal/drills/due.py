@@ -1,4 +1,4 @@
-"""Incidents of rows that were due and did not come, and ordinary dates on which none were due."""
+"""Incidents in which rows were due but did not come, and ordinary dates on which none were due."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DUE_BY_HOUR = 17.5
 
 @incident(19, "no predictions for three days: the functions called a dead coordinator URL")
 def dead_url(stage: Stage) -> Scene:
-    """The coordinator is healthy and logs that it is; nobody starts a batch, and games are scheduled."""
+    """The coordinator is healthy and logs so, but nobody starts a batch although games are scheduled."""
     lost = days_of(stage.today - _OUTAGE_DAYS * _ONE_DAY, stage.today - _ONE_DAY)
     stage.past_dates(_DAYS_OF_HISTORY, before=lost[0])
     write_schedule(stage, _round(stage))
@@ -33,7 +33,7 @@ def dead_url(stage: Stage) -> Scene:
     return Scene(
         [
             Look(
-                "day1_monitoring", Verdict.FAIL, ("Rows that were due", f"no rows of {lost[0]}", *says), _on(lost[-1])
+                "day1_monitoring", Verdict.FAIL, ("Rows that were due", f"no rows for {lost[0]}", *says), _on(lost[-1])
             ),
             Look("daily_quality", Verdict.FAIL, ("no rows for 3 days", *says), _on(lost[-1])),
             Look("daily_quality", Verdict.FAIL, (volume,), _on(lost[0])),
@@ -62,7 +62,7 @@ def tomorrows_date(stage: Stage) -> Scene:
 
 @incident(23, "/start killed after 540 s, silently: no batch")
 def start_killed(stage: Stage) -> Scene:
-    """The request that should start the batch ends without a word; its rows are late before the date is over."""
+    """The request that should start the batch dies silently; its rows are late before the date ends."""
     stage.past_dates(_DAYS_OF_HISTORY)
     write_schedule(stage, _round(stage), by_hour=_DUE_BY_HOUR)
     _log(stage, stage.today, time(11), f"POST /start for {stage.today}: loading players")
@@ -75,7 +75,7 @@ def start_killed(stage: Stage) -> Scene:
 
 @incident(32, "no season: half of the year every run is UNKNOWN")
 def off_season(stage: Stage) -> Scene:
-    """No rows and no line in any log for weeks; the calendar says when the season starts again."""
+    """No rows and no log lines for weeks; the calendar says when the season starts again."""
     from lib.embedded.logs import log_path
 
     last, first = stage.today - _OFF_SEASON[0], stage.today + _OFF_SEASON[1]
@@ -90,13 +90,13 @@ def off_season(stage: Stage) -> Scene:
     return Scene([*looks, *quiet])
 
 
-@ordinary_night("a date without games by the schedule; the coordinator says nothing of it")
+@ordinary_night("a date without games in the schedule; the coordinator logs nothing about it")
 def scheduled_off_day(stage: Stage) -> Scene:
     stage.past_dates(_DAYS_OF_HISTORY)
     write_schedule(stage, [day for day in _round(stage) if day != stage.today])
     _log(stage, stage.today, time(9))
     following = stage.today + _ONE_DAY
-    return _quiet(stage, f"no games scheduled, the next are on {following}", _at(stage, stage.today, time(23)))
+    return _quiet(stage, f"no games scheduled, the next ones are on {following}", _at(stage, stage.today, time(23)))
 
 
 @ordinary_night("the fourth day of the All-Star break")
@@ -115,7 +115,7 @@ def all_postponed(stage: Stage) -> Scene:
     stage.past_dates(_DAYS_OF_HISTORY)
     write_schedule(stage, _round(stage), postponed=[stage.today])
     _log(stage, stage.today, time(9))
-    return _quiet(stage, "the schedule lists the date without games that are due", _at(stage, stage.today, time(23)))
+    return _quiet(stage, "the schedule lists the date, but no games that are due", _at(stage, stage.today, time(23)))
 
 
 @ordinary_night("a backfill of an old date, and the usual batch of today")
@@ -130,7 +130,7 @@ def old_date_backfilled(stage: Stage) -> Scene:
     return Scene([Look(name, Verdict.PASS, (), stage.of_today) for name in ("day1_monitoring", "daily_quality")])
 
 
-@ordinary_night("the second day of a season: what can be judged is")
+@ordinary_night("the second day of a season: only what can be judged is judged")
 def first_days(stage: Stage) -> Scene:
     stage.past_dates(1)
     write_schedule(stage, days_of(stage.today - _ONE_DAY, stage.today + _SCHEDULED_AHEAD))
@@ -151,7 +151,7 @@ def _quiet(stage: Stage, why: str, now: datetime) -> Scene:
 
 
 def _round(stage: Stage) -> list[date]:
-    """The dates that a schedule lists: those with rows before, and some ahead."""
+    """The dates in the schedule: earlier ones with rows, and some ahead."""
     return days_of(stage.today - 3 * _DAYS_OF_HISTORY * _ONE_DAY, stage.today + _SCHEDULED_AHEAD)
 
 
@@ -161,7 +161,7 @@ def _log(stage: Stage, day: date, at: time, line: str = "Health check OK") -> No
 
 
 def _at(stage: Stage, day: date, at: time) -> datetime:
-    """That time of the day where the operators are, but never before what was written just now."""
+    """That time of day in the environment's zone, but not before now."""
     zone = ZoneInfo(stage.platform.environment.timezone)
     return max(datetime.combine(day, at, zone).astimezone(UTC), datetime.now(UTC))
 

@@ -1,4 +1,4 @@
-"""Incidents of rows that are there twice, or seem to be."""
+"""Incidents of rows that are duplicated, or seem to be."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _OLD_KEYS = 5
 
 @incident(1, "5 duplicate keys of 587, 0.4 s apart")
 def race(stage: Stage) -> Scene:
-    """The old code consolidates twice at once, twice: same ids, and different ids 0.4 s apart."""
+    """Two pairs of the old code's consolidations race: one with the same ids, one with different ids 0.4 s apart."""
     plan = plan_race(stage.today)
     stage_race(stage.platform, plan)
     run_race(stage.platform, plan)
@@ -38,7 +38,7 @@ def race(stage: Stage) -> Scene:
 
 @incident(12, "old duplicates failed every new consolidation")
 def old_duplicates(stage: Stage) -> Scene:
-    """Duplicates from before the fix; a batch that is consolidated today adds none."""
+    """Duplicates from before the fix; a batch consolidated today adds none."""
     rows = stage.slate().predict("old", generated_at=datetime.now(UTC) - timedelta(hours=5))
     stage.insert([*rows, *({**row, "prediction_id": f"old-{row['prediction_id']}"} for row in rows[:_OLD_KEYS])])
     result = stage.clean_night()
@@ -52,7 +52,7 @@ def old_duplicates(stage: Stage) -> Scene:
 
 @incident(13, "all picks shown two or three times")
 def join_fan_out(stage: Stage) -> Scene:
-    """The table is clean; whoever shows the picks joins them with too few columns."""
+    """The table is clean; the page that shows the picks joins on too few columns."""
     result = stage.clean_night()
     proof = f"duplicate keys {stage.today}: 0\nkeys {stage.today}: {result.inserted:,}"
     says = (proof, "look downstream", "system_id")
@@ -61,7 +61,7 @@ def join_fan_out(stage: Stage) -> Scene:
 
 @incident(16, "two coordinator instances ran one date")
 def two_instances(stage: Stage) -> Scene:
-    """Each instance of an older coordinator starts a consolidation of the same batch."""
+    """Two instances of an older coordinator consolidate the same batch."""
     stage.past_dates(1)
     stage.clean_night()
     batch = f"batch={batch_name('linecheck', stage.today)}"

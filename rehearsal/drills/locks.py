@@ -28,7 +28,7 @@ def stale_locks(stage: Stage) -> Scene:
 
 
 def _lock(stage: Stage, lock_key: str, lease_seconds: float) -> str:
-    """A holder that writes its record and no word more."""
+    """A holder that writes its record, and nothing else."""
     claim = Claim(lock_key, f"holder-of-{lock_key}", f"batch_of_{lock_key}", lease_seconds, "coordinator-1:1")
     stage.platform.locks.store.create(claim)
     return lock_key

@@ -1,4 +1,4 @@
-"""Ordinary nights: nothing is wrong, and no runbook may cry wolf."""
+"""Ordinary nights: nothing is wrong, and no runbook may raise a false alarm."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SEEDS = 12
 _CLOCKS_GO_BACK = date(2026, 11, 1)
 
 
-@ordinary_night("a slate as on most nights")
+@ordinary_night("an ordinary slate")
 def usual_night(stage: Stage) -> Scene:
     stage.deploy()
     stage.past_dates(_DAYS_OF_HISTORY)
@@ -29,7 +29,7 @@ def usual_night(stage: Stage) -> Scene:
     return Scene([*_all_green(stage.today, result.inserted), *quiet])
 
 
-@ordinary_night("one game only")
+@ordinary_night("only one game")
 def one_game(stage: Stage) -> Scene:
     stage.past_dates(_DAYS_OF_HISTORY)
     slate = stage.slate()
@@ -41,7 +41,7 @@ def one_game(stage: Stage) -> Scene:
     return Scene(_all_green(stage.today, game.rows))
 
 
-@ordinary_night("a backfill of 3,400 rows, and then the usual batch")
+@ordinary_night("a backfill of 3,400 rows")
 def backfill(stage: Stage) -> Scene:
     stage.past_dates(_DAYS_OF_HISTORY)
     batch = batch_name("batch", stage.today, reason="backfill")
@@ -64,7 +64,7 @@ def regeneration(stage: Stage) -> Scene:
 
 @ordinary_night("lines that moved from 24.5 to 25.0 to 25.5")
 def moved_lines(stage: Stage) -> Scene:
-    """Three keys of one player; the rounded count takes two of them for one."""
+    """Three keys of one player; the rounded count takes two of them for duplicates."""
     stage.past_dates(_DAYS_OF_HISTORY)
     slate = stage.slate()
     star = replace(slate.players[0], lines=(24.5,))
@@ -78,7 +78,7 @@ def moved_lines(stage: Stage) -> Scene:
     return Scene([*_all_green(stage.today, inserted), _clean(stage)])
 
 
-@ordinary_night("23:30 Eastern: the warehouse's day is tomorrow's already")
+@ordinary_night("23:30 Eastern: in the warehouse it is already tomorrow")
 def late_evening(stage: Stage) -> Scene:
     stage.past_dates(_DAYS_OF_HISTORY)
     result = stage.clean_night()
@@ -89,9 +89,9 @@ def late_evening(stage: Stage) -> Scene:
     return Scene(looks, now=max(late, datetime.now(UTC)))
 
 
-@ordinary_night("the night in which the clocks go back: 01:30 comes twice")
+@ordinary_night("the night when the clocks go back: 01:30 comes twice")
 def clocks_go_back(stage: Stage) -> Scene:
-    """A batch is consolidated in the first 01:30, and looked at in the second."""
+    """A batch is consolidated at the first 01:30, and monitored at the second."""
     zone = ZoneInfo(stage.platform.environment.timezone)
     day = _CLOCKS_GO_BACK
     first, second = (datetime.combine(day, time(1, 30, fold=fold), zone).astimezone(UTC) for fold in (0, 1))
@@ -106,9 +106,9 @@ def clocks_go_back(stage: Stage) -> Scene:
     return Scene([Look("day1_monitoring", Verdict.PASS, (_counted(day, len(rows)),), _on(day))], now=second)
 
 
-@incident(15, "the daily check cried wolf on off-days")
+@incident(15, "the daily check raised false alarms on off-days")
 def off_day(stage: Stage) -> Scene:
-    """The day after a usual night has no games, and the coordinator says so."""
+    """The day after an ordinary night has no games, and the coordinator logs so."""
     stage.past_dates(_DAYS_OF_HISTORY, before=stage.today)
     stage.clean_night()
     day = stage.today + timedelta(days=1)
@@ -126,7 +126,7 @@ def off_day(stage: Stage) -> Scene:
 
 
 def _whole_slate(stage: Stage) -> Slate:
-    """Everybody who plays in any slate, with a second line for those who have one."""
+    """Every player of any slate, with a second line for those who have one."""
     slate = stage.slate()
     players = {
         (player.game_id, player.player_lookup): player
@@ -140,7 +140,7 @@ def _whole_slate(stage: Stage) -> Slate:
 
 
 def _all_green(day: date, rows: int, *, asked: str = "") -> Sequence[Look]:
-    """Every hourly and daily look, each of which is to see all rows of the date."""
+    """The hourly and the daily runbook; both must see all rows of the date."""
     parameters = {"date": asked or str(day)}
     return [
         Look("day1_monitoring", Verdict.PASS, (_counted(day, rows),), parameters),

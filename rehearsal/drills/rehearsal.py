@@ -1,4 +1,4 @@
-"""All drills by name, and carrying one out: set up, let the runbooks look, and compare."""
+"""All drills by name, and running one: set it up, run its runbooks, and compare."""
 
 from __future__ import annotations
 
@@ -49,16 +49,16 @@ _MODULES = (
 
 
 def drills() -> list[Drill]:
-    """The incidents by their number, then chores and ordinary nights, then those of the services in each dialect."""
+    """Return the incidents by number, then chores and ordinary nights, then the drills of each dialect."""
     found = [drill for module in _MODULES for drill in vars(module).values() if isinstance(drill, Drill)]
     return [*sorted(found, key=lambda drill: (drill.incident is None, drill.incident or 0)), *dialects.DRILLS]
 
 
 def find_drill(name: str) -> Drill:
-    """The drill of that name.
+    """Return the drill of that name.
 
     Raises:
-        UserError: There is none; names the nearest and all there are.
+        UserError: There is no such drill; lists the nearest and all of them.
     """
     known = {drill.name: drill for drill in drills()}
     if name in known:
@@ -68,18 +68,18 @@ def find_drill(name: str) -> Drill:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a runbook said of a drill.
+    """What a runbook reported for a drill.
 
     Attributes:
         drill: The drill's name.
         kind: ``incident 7``, ``chore``, ``ordinary night`` or ``dialect a1``.
-        runbook: Who looked.
-        verdict: What it said; how the run ended, if it said nothing.
-        headline: In a line.
-        surprises: What is not as it should be; none: it is right.
-        report: The page to open, if the folder is kept.
-        seconds: How long the run took.
-        cost: What it asked of the warehouse; None: it did not complete.
+        runbook: The runbook's name.
+        verdict: Its verdict, or its status if it has none.
+        headline: Its headline.
+        surprises: What is not as expected; empty if it is right.
+        report: Its report page, if the folder is kept.
+        seconds: The duration of the run.
+        cost: What the run cost the warehouse; None if it did not complete.
     """
 
     drill: str
@@ -98,11 +98,11 @@ class Finding:
 
 
 def rehearse(drill: Drill, folder: Path, on_change: Callable[[Archive], object] | None = None) -> list[Finding]:
-    """Set the drill up in the folder and run its runbooks there, one after the other.
+    """Set up the drill in the folder and run its runbooks there, one after the other.
 
     Args:
         drill: See `drills`.
-        folder: New or empty; holds the state and the archive, and nothing else is touched.
+        folder: A new or empty folder for the state and the archive; nothing else is touched.
         on_change: See `lib.runbooks.execution.execute`.
     """
     home, outputs, environments = (folder / name for name in ("home", "outputs", "environments"))
@@ -149,7 +149,7 @@ def _finding(drill: Drill, look: Look, run: Run, archive: Archive) -> Finding:
 
 @contextmanager
 def _environment_variables(values: Mapping[str, str]) -> Iterator[None]:
-    """Kernels inherit them; that is how they find the state."""
+    """Kernels inherit these variables, and so find the state."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:
@@ -164,7 +164,7 @@ def _environment_variables(values: Mapping[str, str]) -> Iterator[None]:
 
 @contextmanager
 def _library_log_kept() -> Iterator[None]:
-    """The drill's platform takes over the library's log; give it back."""
+    """Restore the library's log handlers, which the drill's platform replaces."""
     library = logging.getLogger("lib")
     before = list(library.handlers)
     try:

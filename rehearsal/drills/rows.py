@@ -1,4 +1,4 @@
-"""Incidents of the rows themselves: deleted, deactivated, frozen, in another table, or not to be read."""
+"""Incidents of the rows: deleted, deactivated, frozen, in another table, or unreadable."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _OTHER_KEYS, _OTHER_DUPLICATES, _OTHER_DATES = 311_317, 190_815, 300
 
 @incident(8, "rows deleted by hand during debugging; restored by time travel")
 def deleted_rows(stage: Stage) -> Scene:
-    """One system's rows are gone; the ledger knows how many were written."""
+    """One system's rows are gone; the ledger records how many were written."""
     stage.past_dates(_DAYS_OF_HISTORY)
     result = stage.clean_night()
     slate = stage.slate()
@@ -45,7 +45,7 @@ def deleted_rows(stage: Stage) -> Scene:
 
 @incident(10, "found 4,689, deactivated 7,865; next day 85% inactive")
 def deactivated_too_much(stage: Stage) -> Scene:
-    """The key of the clean-up lacked the system: of eight systems one row is left."""
+    """The key of the cleanup lacked the system: one row of eight systems is left."""
     stage.past_dates(_DAYS_OF_HISTORY)
     result = stage.clean_night()
     slate = stage.slate()
@@ -65,7 +65,7 @@ def frozen_table(stage: Stage) -> Scene:
     stage.past_dates(_DAYS_OF_HISTORY, before=stage.today - _FROZEN_FOR)
     stage.log(stage.coordinator, ["Batch loop is running"])
     stage.log(stage.worker, ["ready"])
-    says = ("Freshness of the table", "has no rows of the")
+    says = ("Freshness of the table", "has no rows for")
     return Scene(
         [
             Look("daily_quality", Verdict.UNKNOWN, says, stage.of_today),
@@ -76,21 +76,21 @@ def frozen_table(stage: Stage) -> Scene:
 
 @incident(17, "a check's own query failed with the exit code of a finding")
 def failing_query(stage: Stage) -> Scene:
-    """The table loses a column that the checks read: they could not look, and found nothing."""
+    """The table loses a column that the checks read: the answer is UNKNOWN, not a finding."""
     stage.past_dates(1)
     stage.clean_night()
     stage.run_sql(f"ALTER TABLE {stage.platform.table.table.sql} DROP COLUMN system_id")
     return Scene(
         [
-            Look("day1_monitoring", Verdict.UNKNOWN, ("could not look", "system_id"), stage.of_today),
-            Look("duplicate_diagnosis", Verdict.UNKNOWN, ("could not look", "system_id"), stage.of_today),
+            Look("day1_monitoring", Verdict.UNKNOWN, ("could not check", "system_id"), stage.of_today),
+            Look("duplicate_diagnosis", Verdict.UNKNOWN, ("could not check", "system_id"), stage.of_today),
         ]
     )
 
 
 @incident(11, "190,815 duplicate rows, 38%, in another table")
 def another_table(stage: Stage) -> Scene:
-    """The same race elsewhere: the tools are told of that table by a file of an environment."""
+    """The same race elsewhere: an environment's file describes that table."""
     stage.platform.warehouse.create_table(_OTHER_TABLE, _OTHER_COLUMNS)
     day = f"DATE '{stage.today}' - (number % {_OTHER_DATES})::INTEGER"
     rows = "SELECT 'game' || number % 1230, 'player' || number, number % 40, {}, now() FROM range({}) AS r(number)"

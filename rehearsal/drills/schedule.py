@@ -1,4 +1,4 @@
-"""The schedule of games beside the table, which says on which dates rows are due."""
+"""The schedule of games, which shows for which dates rows are due."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _COLUMNS = (Column("game_id", "STRING"), Column("game_date", "DATE"), Column("ga
 
 
 def games_on(stage: Stage, day: date) -> list[str]:
-    """The games of the slate that is played on that date."""
+    """Return the games of the date's slate."""
     return sorted({player.game_id for player in stage.slate(day).players})
 
 
 def write_schedule(stage: Stage, days: Collection[date], *, postponed: Collection[date] = (), **due: Any) -> None:
-    """List the games of those days, and let the drill's environment ask the schedule as production does.
+    """List the games of these days, and let the drill's environment read the schedule as production does.
 
     Args:
         stage: Where.
-        days: Those that the schedule lists.
-        postponed: Those of them whose games are all postponed.
+        days: The days in the schedule.
+        postponed: Days in it whose games are all postponed.
         **due: Further settings below ``due:``.
     """
     stage.platform.warehouse.create_table(SCHEDULE, _COLUMNS)

@@ -1,4 +1,4 @@
-"""The stage of a drill: a fresh embedded platform, and what its scenes have in common."""
+"""The stage of a drill: a fresh embedded platform, and helpers for its scenes."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Stage:
     """Where a drill takes place.
 
     Attributes:
-        home: The state folder; empty when the drill begins.
-        environment: The environment that is played on.
+        home: The state folder, empty at the start.
+        environment: The drill's environment.
     """
 
     home: Path
@@ -53,7 +53,7 @@ class Stage:
 
     @property
     def of_today(self) -> dict[str, str]:
-        """The parameter of a runbook that looks at today."""
+        """The parameters of a runbook for today."""
         return {"date": str(self.today)}
 
     @property
@@ -65,11 +65,17 @@ class Stage:
         return self.platform.environment.services.coordinator
 
     def slate(self, day: date | None = None) -> Slate:
-        """The slate of a date, today by default."""
+        """Return the slate of a date, today by default."""
         return slate_of(day or self.today)
 
     def stage(self, batch_id: str, rows: Sequence[Mapping[str, Any]], *, tables: int = _USUAL_TABLES) -> None:
-        """What the workers write of a batch."""
+        """Write a batch as the workers do.
+
+        Args:
+            batch_id: The batch.
+            rows: Its rows.
+            tables: Number of staging tables.
+        """
         stage_batch(self.platform, rows, batch_id=batch_id, tables=tables)
 
     def consolidate(self, batch_id: str, day: date | None = None, *, cleanup: bool = True) -> ConsolidationResult:
@@ -78,13 +84,13 @@ class Stage:
         )
 
     def clean_night(self, day: date | None = None, *, kind: str = "batch") -> ConsolidationResult:
-        """The date's slate, staged and consolidated under the lock."""
+        """Stage and consolidate the date's slate under the lock."""
         batch_id = batch_name(kind, day or self.today)
         self.stage(batch_id, self.slate(day).predict(batch_id, generated_at=datetime.now(UTC)))
         return self.consolidate(batch_id, day)
 
     def past_dates(self, days: int, *, before: date | None = None) -> None:
-        """Rows of the dates before today, written on their evening: what is usual."""
+        """Insert rows for earlier dates, written on their evenings, as the usual past."""
         until = before or self.today
         rows: list[dict[str, Any]] = []
         for number in range(1, days + 1):
@@ -94,24 +100,24 @@ class Stage:
         self.insert(rows)
 
     def insert(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Rows that are in the table, past any consolidation."""
+        """Insert rows directly, without a consolidation."""
         insert_rows(self.platform, rows)
 
     def record_batches(self, *documents: Mapping[str, Any]) -> None:
-        """The coordinator's documents of its batches, in the drill's environment, whose settings name their folder."""
+        """Write the coordinator's documents of its batches, and name them in the drill's environment."""
         self.home.mkdir(exist_ok=True)
         (self.home / BATCH_FILE).write_text(json.dumps(documents, default=str), encoding="utf-8")
         self.change_environment(batch_state={"path": BATCH_FILE})
 
     def change_environment(self, **settings: Any) -> None:
-        """Replace settings in the file of the drill's environment: what its runbooks read."""
+        """Replace settings in the file of the drill's environment."""
         import yaml
 
         path = places.environments() / f"{self.environment}.yaml"
         path.write_text(yaml.safe_dump(read_yaml(path) | settings, sort_keys=False), encoding="utf-8")
 
     def run_sql(self, statement: str) -> None:
-        """A statement of GoogleSQL by hand, as someone once typed it."""
+        """Run a GoogleSQL statement as if typed by hand."""
         run_sql(self.platform, statement)
 
     def log(
@@ -123,7 +129,15 @@ class Stage:
         instance: str = "instance-1",
         severity: str = "DEFAULT",
     ) -> None:
-        """Lines of a service, a second apart; the last is written at that moment, now by default."""
+        """Log a service's lines, a second apart.
+
+        Args:
+            service: The service.
+            lines: The lines.
+            at: When the last line is logged, now by default.
+            instance: The instance that logs them.
+            severity: Their severity.
+        """
         from lib.embedded.logs import append_entries
 
         said = list(lines)
@@ -136,7 +150,7 @@ class Stage:
         append_entries(self.home, service, entries)
 
     def deploy(self) -> Deployment:
-        """Both services run the fix since three hours ago; what was deployed, to be changed and saved."""
+        """Deploy the fix to both services three hours ago. Returns the deployment, to change and save."""
         from lib.embedded.deployment import Deployment
 
         deploy_fix(self.platform, self.now - _DEPLOYED_BEFORE)

@@ -1,4 +1,4 @@
-"""Incidents of what waits in staging, or seems to be lost there."""
+"""Incidents of rows that wait in staging, or seem lost there."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from rehearsal.drills.stage import Stage
 from rehearsal.stage import batch_name, embedded_warehouse
 
 _STUCK_ROWS, _STUCK_TABLES = 18_170, 615
-# A part of what there was: each table more costs the embedded platform, and proves nothing more.
+# Fewer than in the incident: more tables take time on the embedded platform, and prove nothing more.
 _ONE_ROW_LOADS = 300
 _MERGED_TABLES, _UNMERGED_TABLES = 60, 40
 _NEW_COLUMNS = (Column("injury_status", "STRING"), Column("minutes_projection", "FLOAT64"))
 
 
-@incident(4, 'manual run: "no staging tables", taken for loss')
+@incident(4, 'manual run: "no staging tables", mistaken for loss')
 def no_staging_tables(stage: Stage) -> Scene:
-    """The batch was consolidated and cleaned up; its history says when, and by whom."""
+    """The batch was consolidated and cleaned up; its history shows when, and by which host."""
     stage.past_dates(1)
     result = stage.clean_night()
     says = (
@@ -36,7 +36,7 @@ def no_staging_tables(stage: Stage) -> Scene:
 
 @incident(5, "batch stuck at 95%, 18,170 rows in 615 staging tables on game day")
 def stuck_batch(stage: Stage) -> Scene:
-    """Workers fail, so the batch is never complete, and nobody consolidates what is there."""
+    """Workers fail, so the batch is never complete, and nobody consolidates the staged rows."""
     stage.past_dates(1)
     stage.clean_night(kind="linecheck")
     batch = batch_name("batch", stage.today)
@@ -48,19 +48,19 @@ def stuck_batch(stage: Stage) -> Scene:
     return _two_hours_later(stage, says, (*says, size))
 
 
-@incident(18, "1,500 loads a table a day exhausted by one-row loads")
+@incident(18, "one-row loads use up the quota of 1,500 loads per table and day")
 def one_row_loads(stage: Stage) -> Scene:
-    """A table for each row: what was staged until the quota was used up waits."""
+    """A table for each row: the rows staged before the quota was used up wait."""
     stage.past_dates(1)
     stage.clean_night(kind="linecheck")
     write_generations(stage, batch_name("batch", stage.today), _ONE_ROW_LOADS, _ONE_ROW_LOADS)
     says = f"{_ONE_ROW_LOADS} rows in {_ONE_ROW_LOADS} tables are not merged"
-    return _two_hours_later(stage, (says,), (says, f"{_ONE_ROW_LOADS} of one row"))
+    return _two_hours_later(stage, (says,), (says, f"{_ONE_ROW_LOADS} one-row tables"))
 
 
 @incident(7, "no predictions: staging and main table differ in their columns")
 def schema_drift(stage: Stage) -> Scene:
-    """Workers of two new revisions stage one and two columns that the main table has not."""
+    """Workers of two new revisions stage one and two columns that the main table lacks."""
     stage.past_dates(1)
     stage.clean_night(kind="linecheck")
     warehouse, spec = stage.platform.warehouse, stage.platform.table
@@ -82,7 +82,7 @@ def schema_drift(stage: Stage) -> Scene:
 
 @incident(9, "1,600 staging tables deleted as orphans, some unmerged")
 def orphans(stage: Stage) -> Scene:
-    """Two batches of one age: the tables of one were merged and kept, those of the other never were."""
+    """Two batches of the same age: one was merged and its tables kept, the other was never merged."""
     stage.past_dates(1)
     merged, unmerged = batch_name("batch", stage.today), batch_name("regen", stage.today, reason="late")
     rows = stage.slate().predict(merged, generated_at=datetime.now(UTC))
@@ -108,7 +108,14 @@ def _two_hours_later(stage: Stage, monitoring: tuple[str, ...], timeout: tuple[s
 
 
 def write_generations(stage: Stage, batch_id: str, rows: int, tables: int) -> None:
-    """So many rows of new keys: each player of the slate again and again, with another line."""
+    """Write rows of new keys: the slate's players again and again, each time with another line.
+
+    Args:
+        stage: The drill's stage.
+        batch_id: The batch.
+        rows: Number of rows.
+        tables: Number of staging tables.
+    """
     slate = stage.slate().predict(batch_id, generated_at=datetime.now(UTC))
 
     def generations() -> Any:
@@ -116,6 +123,6 @@ def write_generations(stage: Stage, batch_id: str, rows: int, tables: int) -> No
             yield from ({**row, "current_points_line": 100.0 + number} for row in slate)
 
     batch = list(islice(generations(), rows))
-    # Opening the file again for each load would take most of the time of many tables.
+    # Keep the file open: opening it again for each load takes most of the time.
     with embedded_warehouse(stage.platform).session():
         stage.platform.staging_writer().write_batch(batch, batch_id=batch_id, workers=tables)

@@ -1,4 +1,4 @@
-"""Incidents of what the rows say, and of whose rows they are: by system, and by player."""
+"""Incidents of wrong values, and of rows missing for a system or a player."""
 
 from __future__ import annotations
 
@@ -27,19 +27,20 @@ _MOVED_PLAYERS = 3
 Rows = list[dict[str, Any]]
 
 
-@incident(24, "of five lines a player the highest was always kept: every pick UNDER, +2.0")
+@incident(24, "the highest of five lines per player was always kept: every pick UNDER, +2.0")
 def highest_lines(stage: Stage) -> Scene:
-    """Nothing is wrong with any single row: lines, points and picks fit each other."""
+    """No single row is wrong: lines, points and picks fit each other."""
     for number in range(1, _DAYS_OF_HISTORY + 1):
         stage.insert(_close_to_lines(_rows(stage, stage.today - timedelta(days=number)), offered=_OFFERED_ABOVE[:1]))
     rows = _close_to_lines(_rows(stage, stage.today), offered=_OFFERED_ABOVE)
     stage.insert(rows)
     biases = [f"bias, {system}: {_bias(rows, system):.1f}" for system in SYSTEMS]
-    says = (*biases, "share of OVER 0%", "share of UNDER 100%", "and all 7 others", "such as which row is kept")
+    shares = ("share of OVER 0%", "share of UNDER 100%", "and all 7 others")
+    says = (*biases, *shares, "such as which of several rows is kept")
     return Scene([Look("daily_quality", Verdict.FAIL, says, stage.of_today)])
 
 
-@incident(27, "a regeneration filtered out its own rows: superseded rows without successor")
+@incident(27, "a regeneration filtered out its own rows: superseded rows without successors")
 def lost_players(stage: Stage) -> Scene:
     """Two of five players were superseded, and nothing came after them."""
     stage.past_dates(_DAYS_OF_HISTORY)
@@ -52,16 +53,16 @@ def lost_players(stage: Stage) -> Scene:
     )
     first = min((player.game_id, player.player_lookup) for player in players if player.player_lookup in lost)
     says = (
-        f"readers see nothing of {len(SYSTEMS) * len(lost)} of {len(SYSTEMS) * len(players):,} players and systems",
+        f"{len(SYSTEMS) * len(lost)} of {len(SYSTEMS) * len(players):,} players and systems",
         f"{first[1]} ({len(SYSTEMS)} systems)",
-        "a regeneration that left out its own rows",
+        "regeneration without its own rows",
     )
     return Scene([Look("daily_quality", Verdict.FAIL, says, stage.of_today)])
 
 
 @incident(28, "a model file missing in the image: one system missing")
 def missing_model(stage: Stage) -> Scene:
-    """It was deployed when some games of the date were predicted already."""
+    """It was deployed after some games of the date had been predicted."""
     stage.past_dates(_DAYS_OF_HISTORY)
     by_game = [list(rows) for _, rows in groupby(_rows(stage, stage.today), lambda row: row["game_id"])]
     before = [row for game in by_game[:2] for row in game]
@@ -78,12 +79,12 @@ def missing_model(stage: Stage) -> Scene:
 
 @incident(31, "a model disabled on purpose")
 def switched_off(stage: Stage) -> Scene:
-    """Yesterday was the first date without it: that is reported once, and today is silent."""
+    """Yesterday was the first date without it, which is reported once; today is not."""
     first = stage.today - timedelta(days=1)
     stage.past_dates(_DAYS_OF_HISTORY, before=first)
     for day in (first, stage.today):
         stage.insert(_without(_SYSTEM, _rows(stage, day)))
-    says = (f"{_SYSTEM} stopped for all games at once", f"Last rows {first - timedelta(days=1)}", "reported once")
+    says = (f"{_SYSTEM} stopped for all games at once", f"last rows {first - timedelta(days=1)}", "reported only once")
     return Scene(
         [
             Look("daily_quality", Verdict.WARN, says, {"date": str(first)}),
@@ -92,9 +93,9 @@ def switched_off(stage: Stage) -> Scene:
     )
 
 
-@incident(30, "deactivation fails in the streaming buffer: two active lines a player")
+@incident(30, "deactivation fails in the streaming buffer: two active lines per player")
 def two_active_lines(stage: Stage) -> Scene:
-    """The table says that one row of each player, game and system stays active; the older ones did not go."""
+    """The table keeps one row of each player, game and system active, but older rows stayed active."""
     moved = _moved_lines(stage)
     groups = _MOVED_PLAYERS * len(SYSTEMS)
     says = (
@@ -105,7 +106,7 @@ def two_active_lines(stage: Stage) -> Scene:
     return Scene([Look("daily_quality", Verdict.FAIL, says, stage.of_today)], environment=_SUPERSEDING)
 
 
-@ordinary_night("lines that moved, where the older ones are set inactive")
+@ordinary_night("lines that moved, with the older ones set inactive")
 def superseded_lines(stage: Stage) -> Scene:
     _moved_lines(stage)
     stage.run_sql(
@@ -115,7 +116,7 @@ def superseded_lines(stage: Stage) -> Scene:
     return Scene([Look("daily_quality", Verdict.PASS, (), stage.of_today)], environment=_SUPERSEDING)
 
 
-@ordinary_night("two games only, and a system that is new")
+@ordinary_night("only two games, and a new system")
 def thin_slate_with_a_new_system(stage: Stage) -> Scene:
     for number in range(1, _DAYS_OF_HISTORY + 1):
         stage.insert(_without(_SYSTEM, _rows(stage, stage.today - timedelta(days=number))))
@@ -125,7 +126,7 @@ def thin_slate_with_a_new_system(stage: Stage) -> Scene:
 
 
 def _rows(stage: Stage, day: date, slate: Slate | None = None) -> Rows:
-    """A date's slate, written on its afternoon; today's, until now."""
+    """A date's slate, written that afternoon; today's, before now."""
     evening = datetime.combine(day, datetime.min.time(), UTC) + timedelta(hours=22)
     return (slate or stage.slate(day)).predict("batch", generated_at=min(evening, stage.now - timedelta(minutes=1)))
 
@@ -135,7 +136,7 @@ def _without(system: str, rows: Iterable[dict[str, Any]]) -> Rows:
 
 
 def _close_to_lines(rows: Rows, *, offered: Sequence[float]) -> Rows:
-    """All systems are off the usual line by less than the lines that are offered differ; the highest is kept."""
+    """All systems are off the line by less than the offered lines differ; the highest line is kept."""
     generator = random.Random(len(rows))  # noqa: S311
     for row in rows:
         if (line := row["current_points_line"]) is None:
@@ -154,7 +155,7 @@ def _bias(rows: Rows, system: str) -> float:
 
 
 def _moved_lines(stage: Stage) -> list[str]:
-    """One line for each player, and a second one for some; both are active. Returns the names of these."""
+    """Write one line for each player, and a second active one for some. Returns the names of the latter."""
     local = (places.environments() / "local.yaml").read_text()
     key = "  supersedes: [game_id, player_lookup, system_id]\n  never_update:"
     (places.environments() / f"{_SUPERSEDING}.yaml").write_text(local.replace("  never_update:", key))

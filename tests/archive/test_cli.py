@@ -104,7 +104,7 @@ def test_show_has_since_when_and_whether_it_can_wait(archive: Archive) -> None:
     unread = Question("logs", "Logs", affects="checks that read logs", can_wait="yes").unknown("could not look")
     shown = runs("show", archive.begin(replace(record(Verdict.FAIL), checks=(stuck, unread))).run_id)
     assert "  since 2026-11-24 14:00:00 EST; affects consolidations; can wait? yes\n" in shown.stdout
-    assert "  may affect checks that read logs; can wait? not known before this has an answer\n" in shown.stdout
+    assert "  may affect checks that read logs; can wait? unknown until this has an answer\n" in shown.stdout
 
 
 def test_diff_with_the_last_run_that_passed(archive: Archive) -> None:

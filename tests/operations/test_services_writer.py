@@ -100,7 +100,7 @@ def test_leftovers_are_merged_by_another_writer_and_what_waits_still_waits(servi
 def test_a_leftover_batch_was_merged_and_may_be_dropped(services: Platform) -> None:
     (check,) = batch_history(seen(services), BATCH).checks
     assert check.verdict is Verdict.PASS
-    assert check.summary == f"merged by another writer: the table has all its rows; {TABLES} staging tables are left"
+    assert check.summary == f"merged by another writer: all its rows are in the table; {TABLES} staging tables are left"
     (planned,) = clean_up(seen(services), checked_cleanup(services, BATCH)).checks
     assert f"drop {TABLES} merged staging tables" in planned.summary
     plan = str(planned.evidence["plan"])

@@ -1,4 +1,4 @@
-"""A platform of its own for each test."""
+"""Each test has its own platform."""
 
 from __future__ import annotations
 

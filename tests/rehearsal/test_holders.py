@@ -1,4 +1,4 @@
-"""A killed holder leaves its lock and nothing else; a live one leaves nothing at all."""
+"""A killed holder leaves only its lock behind; a live one leaves nothing."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_killed_holder_leaves_its_lock_and_its_batch(platform: Platform) -> No
     assert result.inserted == rows
 
 
-def test_a_slow_holder_is_renewed_and_ends_its_consolidation(platform: Platform) -> None:
+def test_a_slow_holder_renews_its_lease_and_completes_its_consolidation(platform: Platform) -> None:
     rows = stage(platform)
 
     with slow_consolidation(platform, batch_id=BATCH, game_date=DAY, lease_seconds=2) as process:
@@ -79,12 +79,12 @@ def test_a_slow_holder_ends_when_its_parent_is_killed(platform: Platform) -> Non
     finished = subprocess.run([sys.executable, "-c", parent], cwd=places.ROOT, check=False)
 
     assert finished.returncode == -9
-    # Long before its lease is over, so it was released by an orderly end.
+    # Its lease has not expired yet, so an orderly end has released the lock.
     with platform.locks.acquire(game_date=DAY, batch_id="next", max_wait_seconds=60):
         assert staging_backlog(platform.warehouse, platform.table) == []
 
 
-def test_a_coordinator_that_fails_before_its_merge_says_why(platform: Platform) -> None:
+def test_a_coordinator_that_fails_before_its_merge_reports_why(platform: Platform) -> None:
     with pytest.raises(Unavailable, match="has no staging tables"):
         killed_consolidation(platform, batch_id="batch_of_nobody", game_date=DAY)
 

@@ -1,4 +1,4 @@
-"""The old code's race leaves the duplicates it should; the library's way leaves none."""
+"""The old code's race leaves the planned duplicates; the library leaves none."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rehearsal.race import plan_race, run_race, stage_race
 DAY = date(2026, 1, 17)
 
 
-def test_the_race_leaves_both_classes_of_duplicates_as_planned(platform: Platform) -> None:
+def test_the_race_leaves_the_planned_duplicates_of_both_classes(platform: Platform) -> None:
     plan = plan_race(DAY)
     stage_race(platform, plan)
     before = count_duplicates(platform.warehouse, platform.table, DAY, DAY)

@@ -1,4 +1,4 @@
-"""Slates stay within the pipeline's bounds on any date, and are the same every time."""
+"""Slates stay within the pipeline's bounds on any date, and are reproducible."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DATES = st.dates(date(2000, 1, 1), date(2100, 1, 1))
 
 @settings(max_examples=30)
 @given(game_date=DATES, seed=st.integers())
-def test_a_slate_is_one_of_the_pipelines(game_date: date, seed: int) -> None:
+def test_a_slate_fits_the_pipeline(game_date: date, seed: int) -> None:
     rows = slate_of(game_date, seed=seed).predict("batch", generated_at=NOW)
 
     assert 400 <= len(rows) <= 1_700
@@ -35,7 +35,7 @@ def test_a_slate_is_one_of_the_pipelines(game_date: date, seed: int) -> None:
 
 @settings(max_examples=30)
 @given(game_date=DATES, seed=st.integers())
-def test_one_seed_gives_one_slate_and_another_generation_only_new_figures(game_date: date, seed: int) -> None:
+def test_a_seed_always_gives_the_same_slate_and_a_generation_only_new_figures(game_date: date, seed: int) -> None:
     first, again = (slate_of(game_date, seed=seed).predict("batch", generated_at=NOW) for _ in range(2))
     regenerated = slate_of(game_date, seed=seed).predict("regen", generated_at=NOW)
 

@@ -1,4 +1,4 @@
-"""The story's acts end as they claim, and nobody's state is written over."""
+"""The story's acts have the results they report, and no state is overwritten."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from rehearsal.stage import NEW_COORDINATOR, OLD_COORDINATOR, deploy_fix, move_a
 
 
 def repair(platform: Platform, day: date) -> int:
-    """What the runbook that applies the repair does; the number of duplicate keys before."""
+    """Repair as the runbook does, and return the number of duplicate keys before."""
     plan = plan_repair(platform.warehouse, platform.table, day)
     apply_repair(platform.warehouse, platform.locks, platform.table, plan)
     return plan.duplicate_keys
 
 
-def test_the_acts_lead_where_the_runbooks_are_said_to_find_them(platform: Platform) -> None:
+def test_the_acts_lead_to_the_states_that_the_runbooks_should_find(platform: Platform) -> None:
     with story(platform) as steps:
         repaired = 0
         for step in steps:
@@ -43,7 +43,7 @@ def test_the_acts_lead_where_the_runbooks_are_said_to_find_them(platform: Platfo
     assert [count.duplicate_keys for count in counts] == [0, 0, 0]
 
 
-def test_a_run_that_differs_from_the_story_is_told() -> None:
+def test_a_run_that_differs_from_the_story_is_reported() -> None:
     step = RunRunbook("day1_monitoring", {}, Verdict.FAIL, "the race left duplicates", mentions=("5 duplicate",))
     found = [Question("duplicates", "Duplicates").fails("5 duplicate keys of 587")]
 
@@ -54,7 +54,7 @@ def test_a_run_that_differs_from_the_story_is_told() -> None:
     ]
 
 
-def test_the_history_is_logged_by_the_revisions_of_its_time(platform: Platform) -> None:
+def test_the_history_is_logged_by_the_revisions_deployed_then(platform: Platform) -> None:
     today = date(2026, 2, 10)
     fixed_at = fix_deployed_at(platform, today)
     before, after, _ = write_history(platform, today)

@@ -103,7 +103,7 @@ def living(tmp_path: Path) -> list[int]:
         ("warns", RunStatus.COMPLETED, Verdict.WARN, 0, "Backlog: 3 tables"),
         ("broken_rule", RunStatus.COMPLETED, Verdict.FAIL, 1, "Duplicates: 5 keys of 587"),
         ("could_not_look", RunStatus.COMPLETED, Verdict.UNKNOWN, 3, "Logs: nothing logged"),
-        ("empty_verdict", RunStatus.COMPLETED, Verdict.UNKNOWN, 3, "No check was made"),
+        ("empty_verdict", RunStatus.COMPLETED, Verdict.UNKNOWN, 3, "No checks were made"),
         ("no_verdict", RunStatus.NO_VERDICT, Verdict.UNKNOWN, 3, "Ended without a verdict"),
         ("cell_error", RunStatus.FAILED, Verdict.UNKNOWN, 3, "ValueError in step-broken: no such table"),
         ("refuses", RunStatus.FAILED, Verdict.UNKNOWN, 2, "names no lock"),

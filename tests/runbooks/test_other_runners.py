@@ -89,4 +89,4 @@ def test_papermill_alone_shows_on_top_what_ended_the_run(tmp_path: Path, code: s
     head, _ = displayed(tmp_path / "out.ipynb")
     first, second = "".join(head["text/plain"]).splitlines()
     assert first.startswith(said)
-    assert second == "The verdict will stand here once the first step has run."
+    assert second == "The verdict will appear here once the first step has run."

@@ -97,7 +97,7 @@ def test_only_a_bad_answer_says_since_when_and_whether_it_can_wait(since: Any, k
     assert (bad.since, bad.affects, bad.can_wait) == (kept, "consolidations: they wait", "yes")
     well = LOCKS.answer(Verdict.PASS, "free", since=since)
     assert (well.since, well.affects, well.can_wait) == ("", "", "")
-    assert LOCKS.unknown("could not look").can_wait == "not known before this has an answer"
+    assert LOCKS.unknown("could not look").can_wait == "unknown until this has an answer"
     (read,) = from_json(to_json(run_of(bad))).checks
     assert read == bad
 

@@ -1,4 +1,4 @@
-"""What a command does, judged by its words alone and not by the type that the library gave it."""
+"""The kind of a command, judged only by its words, not by its type in the library."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def changes_something(command: str) -> bool:
 
 
 def misplaced(check: Check) -> list[str]:
-    """The commands of a check that are among those of the other kind."""
+    """The commands of a check that are in the field of the other kind."""
     return [command for command in check.commands if changes_something(command)] + [
         command for command in check.changes if not changes_something(command)
     ]

@@ -1,4 +1,4 @@
-"""Cells say what they are to eyes, ears and the clipboard, also once a report has made them harmless."""
+"""Cells are readable on screen, with screen readers and when copied, in sanitised reports too."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROWS = [
 ]
 
 
-def test_a_table_shows_groups_differences_and_what_becomes_of_a_row() -> None:
+def test_a_table_shows_groups_differences_and_which_rows_are_removed() -> None:
     head = ("Player", "Row id", "A repair", "Differs in", "Took", "Gap, ms")
     html = str(sanitised(Table("Keys", head, ROWS, groups={1: "two ids · batch_2026-11-28_1"})._repr_html_()))
     for part in (
@@ -33,7 +33,7 @@ def test_a_table_shows_groups_differences_and_what_becomes_of_a_row() -> None:
         assert part in html
 
 
-def test_a_file_has_what_is_meant() -> None:
+def test_a_file_has_the_values_behind_the_cells() -> None:
     stored = [as_stored(value) for value in (*ROWS[1], float("nan"), [1, None], b"\x01", "\x1b[2Jx", True)]
     assert stored == [
         *("cal", "short", "removed", "kept a <b>, removed -", None, -1.5),

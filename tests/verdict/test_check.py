@@ -1,4 +1,4 @@
-"""Looking and changing never share a box: a check holds no command of the other kind."""
+"""Read-only and changing commands never share a box: each field of a check refuses the other kind."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ LOOK, CHANGE = Looking("bq ls --jobs"), Changing("bq cancel job")
         {"commands": LOOK},
     ],
 )
-def test_a_check_holds_no_command_of_the_other_kind(held: dict[str, Any]) -> None:
+def test_a_check_refuses_commands_of_the_other_kind(held: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match=r"Check\.(commands|changes) takes a list of (Looking|Changing) commands only"):
         Check(id="locks", name="Locks", verdict=Verdict.FAIL, summary="1 stuck", **held)
 
 
-def test_the_kinds_stay_apart_from_the_notebook_to_the_record() -> None:
+def test_the_kinds_stay_separate_from_the_notebook_to_the_record() -> None:
     check = Question("locks", "Locks", commands=[LOOK, LOOK]).fails("1 stuck", changes=[CHANGE])
     payload = Conclusion((check,), "1 stuck").as_data()
     (read,) = TypeAdapter(Conclusion).validate_python(payload).checks

@@ -1,4 +1,4 @@
-"""From the command in a next step to the next notebook, and nothing hostile on the way."""
+"""A command in a next step links to the next notebook, and hostile text stays harmless."""
 
 import ast
 import shlex
@@ -28,7 +28,7 @@ def live(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @given(st.dictionaries(st.from_regex(r"[a-z]{1,8}_id", fullmatch=True), st.text(), max_size=3))
-def test_the_command_of_any_runbook_is_found_with_its_parameters(parameters: dict[str, str]) -> None:
+def test_a_runbook_command_is_found_with_its_parameters(parameters: dict[str, str]) -> None:
     spaced = {name: " ".join(value.replace("\\", "").split()) for name, value in parameters.items()}
     command = EmbeddedCommands("production").run("day1_monitoring", spaced)
     (following,) = found(f"Look there: {command}")
@@ -60,7 +60,7 @@ def test_no_sentence_loses_a_letter(text: str) -> None:
         ("Look: runbook run a -p b=etc. --env staging", "a -p b=etc. --env staging"),
     ],
 )
-def test_a_command_ends_where_its_sentence_goes_on(text: str, command: str) -> None:
+def test_a_command_ends_where_the_sentence_continues(text: str, command: str) -> None:
     assert [following.command for following in found(text)] == [f"runbook run {command}"]
 
 
@@ -80,14 +80,14 @@ def test_a_next_step_is_inert(text: str) -> None:
     assert set(tags.seen) <= {"code"}
 
 
-def test_who_works_in_the_notebook_gets_a_link_and_lines_to_paste(live: None) -> None:
+def test_jupyterlab_shows_a_link_and_lines_to_paste(live: None) -> None:
     step = "Find the cause: runbook run duplicate_diagnosis -p game_date=2026-01-17 -p 'reason=<b>'"
     html = conclude([Question("duplicates", "Duplicates").fails("5 keys", step)])._repr_html_()
     assert '<a href="duplicate_diagnosis.ipynb">' in html
     assert "<pre>game_date = &quot;2026-01-17&quot;\nreason = &quot;&lt;b&gt;&quot;</pre>" in html
 
 
-def test_a_table_is_sorted_by_what_is_meant_and_only_where_someone_works(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_is_sorted_by_value_and_only_in_jupyterlab(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [(spoken_seconds(seconds), 1_234.5) for seconds in (250.0, 8.2)] * 40
     table = Table("Consolidations", ("Took", "Rows"), rows)
     archived = table._repr_html_()
@@ -99,7 +99,7 @@ def test_a_table_is_sorted_by_what_is_meant_and_only_where_someone_works(monkeyp
     assert '<td class="number" data-sort="1234.5">1,234.5</td>' in seen
 
 
-def test_a_report_of_a_notebook_that_was_saved_in_jupyterlab_runs_no_script(live: None) -> None:
+def test_a_report_of_a_notebook_saved_in_jupyterlab_runs_no_script(live: None) -> None:
     html = Table("Rows", ("a",), [(1,)])._repr_html_()
     output = {"output_type": "display_data", "data": {"text/html": html}, "metadata": {}}
     cell = {"id": "a", "cell_type": "code", "source": "x", "metadata": {}, "outputs": [output]}

@@ -1,4 +1,4 @@
-"""Figures: in the page's colours in both themes, small, with words at the ends of lines that never meet."""
+"""Figures: small, in both themes, with labels at the ends of lines that never overlap."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_figure_is_small_and_has_both_themes(figure: Figure) -> None:
     assert "font-size" not in drawn
 
 
-def test_what_the_verdict_rests_on_is_in_words() -> None:
+def test_the_basis_of_the_verdict_is_in_the_description() -> None:
     said = words_of(durations(50, limit=60))
     assert {"lock deployed", "limit 60 s, far above"} <= {*said}
     assert any(word.startswith("after: median 12.") and "(95%: " in word for word in said)
@@ -71,21 +71,21 @@ def test_what_the_verdict_rests_on_is_in_words() -> None:
     assert {f"system <{number}>" for number in range(8)} <= {*words_of(bias())}
 
 
-def test_names_from_rows_are_mere_text() -> None:
+def test_names_from_rows_are_plain_text() -> None:
     names = ["$\\frac{", "🏀 <b>#010101</b>", 'a" style="font: 1px', "1.23456 " + "x" * 60]
     figure = lines_over_dates({name: dict.fromkeys(DAYS, 1.0) for name in names}, of="bias", title=" ".join(names))
     assert {*words_of(figure)} >= {*names[:3], f"{names[3][:19]}…"}
     assert figure.description == " ".join(names)
 
 
-def test_jupyterlab_has_a_theme_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jupyterlab_has_its_own_theme(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "svg { background:" not in bias().svg
     monkeypatch.setenv(SESSION_VARIABLE, "notebooks/daily_quality.ipynb")
     assert "svg { background: #fff; }" in bias().svg
 
 
 @given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=12))
-def test_labels_keep_their_order_and_their_distance(values: list[float]) -> None:
+def test_labels_keep_their_order_and_distance(values: list[float]) -> None:
     low, high = -1e3, 1e3
     least = (high - low) / 12
     moved = apart(values, least, low, high)

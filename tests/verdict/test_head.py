@@ -1,4 +1,4 @@
-"""The head of a notebook is never better than what its steps found, and never silent about a cell that failed."""
+"""The head of a notebook is never better than its steps' findings, and always shows a failed cell."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from lib.verdict.timeline.data import Timeline
 from lib.verdict.timeline.drawing import Picture, drawn
 from lib.verdict.verdict import Verdict
 
-NOT_YET = "The verdict will stand here once the first step has run."
+NOT_YET = "The verdict will appear here once the first step has run."
 NOON = datetime(2026, 1, 17, 17, tzinfo=UTC)
 QUESTIONS = [Question(name, name.title()) for name in ("rows", "locks", "logs")]
 
 
 class Notebook:
-    """A notebook as IPython runs it, and what it displays, by the ids of its displays."""
+    """A notebook as IPython runs it, and its displays by id."""
 
     def __init__(self) -> None:
         self.shell = InteractiveShell.instance(config=Config(HistoryManager={"enabled": False}))
@@ -41,7 +41,7 @@ class Notebook:
         self.shell.run_cell(code, cell_id=cell)
 
     def displayed(self, kind: str) -> list[str]:
-        """The verdict and the timeline, as they are now."""
+        """The current verdict and timeline."""
         outputs = [each for each in self.publisher.outputs if each["transient"]]
         return list({each["transient"]["display_id"]: each["data"][kind] for each in outputs}.values())
 
@@ -53,7 +53,7 @@ class Notebook:
 @pytest.fixture(scope="module")
 def notebook() -> Iterator[Notebook]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(HEAD, "_shell", None)  # and so it is again, when this is over
+        patch.setattr(HEAD, "_shell", None)  # restored afterwards
         yield Notebook()
         InteractiveShell.clear_instance()
 
@@ -78,7 +78,7 @@ SECTIONS = st.builds(
     st.sampled_from([(), ("rows",)]),
     st.booleans(),
 )
-# Of a step: its name and what it found. Without: the setup is run again, or the verdict asked.
+# A step's name and findings. Without them, the setup is run again or the verdict is drawn.
 EVENTS = st.lists(st.tuples(st.sampled_from("abc"), SECTIONS) | st.sampled_from(["setup", "verdict"]), max_size=8)
 
 
@@ -92,7 +92,7 @@ class Tags(HTMLParser):
 
 
 @given(EVENTS)
-def test_it_is_what_the_steps_have_found_whatever_their_order(notebook: Notebook, events: list[Any]) -> None:
+def test_the_head_shows_what_the_steps_found_in_any_order(notebook: Notebook, events: list[Any]) -> None:
     older, findings, steps, is_final = Findings(), Findings(), set[str](), False
     notebook.publisher.outputs.clear()
     verdict_so_far()
@@ -123,7 +123,7 @@ def test_it_is_what_the_steps_have_found_whatever_their_order(notebook: Notebook
         assert len(html) < 10_000
 
 
-def test_the_timeline_is_that_of_the_step_that_decides(notebook: Notebook) -> None:
+def test_the_timeline_is_that_of_the_deciding_step(notebook: Notebook) -> None:
     verdict_so_far()
     findings = Findings()
     findings.add("bad", Section((QUESTIONS[0].fails("3 missing"),), (A,)))
@@ -134,7 +134,7 @@ def test_the_timeline_is_that_of_the_step_that_decides(notebook: Notebook) -> No
     assert notebook.displayed("text/html")[1] == drawn(B.timeline)
 
 
-def test_a_cell_that_fails_is_on_top_until_it_is_run_without_an_error(notebook: Notebook) -> None:
+def test_a_failed_cell_stays_on_top_until_it_runs_without_an_error(notebook: Notebook) -> None:
     failing = {
         "step-2": ("raise ValueError('<b>no</b>\\nsuch')", "Stopped by ValueError in step-2: <b>no</b> such"),
         "step-3": ("raise UserError('no such date')", "Stopped: no such date"),
@@ -163,7 +163,7 @@ def test_a_cell_that_fails_is_on_top_until_it_is_run_without_an_error(notebook: 
     assert notebook.text == NOT_YET
 
 
-def test_run_again_it_shows_what_is_known_and_in_a_run_that_is_archived_nothing(
+def test_run_again_it_shows_the_findings_and_in_an_archived_run_nothing(
     notebook: Notebook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     findings = Findings()

@@ -1,4 +1,4 @@
-"""What a step finds counts in the verdict by itself, each question once."""
+"""The answers of every step count in the verdict, each question once."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ ROWS, LOCKS, CAUSE = Question("rows", "Rows"), Question("locks", "Locks"), Quest
 
 @dataclass
 class Run:
-    """The least that a step takes."""
+    """The minimal argument of a step."""
 
     findings: Findings = field(default_factory=Findings)
 
@@ -53,7 +53,7 @@ def everything(run: Run) -> Section:
     return Section((*rows(run, 3).checks, *cause(run).checks))
 
 
-def test_a_step_that_nobody_lists_counts() -> None:
+def test_a_step_counts_without_being_listed() -> None:
     run = Run()
     locks(run)
     rows(run, 3)
@@ -61,16 +61,16 @@ def test_a_step_that_nobody_lists_counts() -> None:
     assert (found.verdict, found.headline) == (Verdict.FAIL, "Rows: 3 missing")
 
 
-def test_a_step_that_could_not_look_is_unknown_and_the_next_goes_on() -> None:
+def test_a_step_with_an_unreadable_source_is_unknown_and_the_next_one_runs() -> None:
     run = Run()
     rows(run, -1)
     locks(run)
     unknown, passed = run.findings.conclude().checks
     assert (unknown.id, unknown.verdict, passed.verdict) == ("rows", Verdict.UNKNOWN, Verdict.PASS)
-    assert unknown.summary == "could not look: the table does not answer"
+    assert unknown.summary == "could not check: the table does not answer"
 
 
-def test_a_mistake_of_the_user_ends_the_run() -> None:
+def test_a_user_error_ends_the_run() -> None:
     @section(ROWS)
     def refused(run: Run, error: Exception) -> Section:
         raise error
@@ -88,7 +88,7 @@ def test_a_later_answer_replaces_and_settles() -> None:
     assert [check.summary for check in run.findings.conclude().checks] == ["all there"]
 
 
-def test_a_step_that_is_run_again_counts_once_and_as_it_is_now() -> None:
+def test_a_step_that_is_run_again_counts_once_with_its_newest_answer() -> None:
     run = Run()
     rows(run, 3)
     rows_after_the_repair(run)
@@ -96,22 +96,22 @@ def test_a_step_that_is_run_again_counts_once_and_as_it_is_now() -> None:
     assert run.findings.conclude().verdict is Verdict.FAIL
 
 
-def test_no_answer_hides_another_by_chance() -> None:
+def test_no_answer_hides_another_by_accident() -> None:
     run = Run()
     rows(run, 3)
     rows(run, 0)  # of another date
     assert [check.summary for check in run.findings.conclude().checks] == ["3 missing", "all there"]
-    with pytest.raises(ValueError, match="answers each question once, got rows, rows"):
+    with pytest.raises(ValueError, match="must answer each question once, got rows, rows"):
         Section((ROWS.fails("3 missing"), ROWS.passes("all there")))
 
 
-def test_what_a_step_hands_on_counts_once() -> None:
+def test_a_repeated_answer_counts_once() -> None:
     run = Run()
     everything(run)
     assert [check.id for check in run.findings.conclude().checks] == ["rows", "cause"]
 
 
-def test_when_all_is_well_the_headline_is_that_of_the_step_that_leads() -> None:
+def test_if_all_checks_pass_the_leading_step_is_the_headline() -> None:
     run = Run()
     rows(run, 0)
     locks(run)
@@ -141,7 +141,7 @@ def of_two_tables() -> Section:
     return Section((ROWS.passes("all there"),), (committed, Table("Ledger, older", ("a",), [], file=None)))
 
 
-def test_a_frame_has_all_rows_in_their_types() -> None:
+def test_a_frame_has_all_rows_with_real_types() -> None:
     frame = of_two_tables().df
     assert {name: str(kind) for name, kind in frame.dtypes.items()} == {
         "Committed": "datetime64[us, UTC]",
@@ -170,9 +170,9 @@ def test_tables_and_checks_are_found_by_name() -> None:
     with pytest.raises(KeyError) as several:
         found["ledger"]
     assert (
-        str(several.value) == "'ledger' begins several names: 'Ledger of 2026-01-17', 'Ledger, older'; write more of it"
+        str(several.value) == "'ledger' is ambiguous: 'Ledger of 2026-01-17', 'Ledger, older'; write more of the name"
     )
-    with pytest.raises(UserError, match="nothing named 'rowz'; did you mean 'rows'\\? There is: 'Ledger of 2026"):
+    with pytest.raises(UserError, match="nothing named 'rowz'; did you mean 'rows'\\? It has: 'Ledger of 2026"):
         found["rowz"]
-    with pytest.raises(UserError, match="shows no table"):
+    with pytest.raises(UserError, match="has no table"):
         _ = Section((ROWS.passes("all there"),)).df

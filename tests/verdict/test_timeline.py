@@ -1,4 +1,4 @@
-"""A timeline: whatever names and clocks say, its drawing is whole, bounded and inert, and its data are checked."""
+"""A timeline: with any names and clocks, its drawing is complete, bounded and inert, and its data is checked."""
 
 from __future__ import annotations
 
@@ -81,12 +81,12 @@ def timelines(draw: st.DrawFn) -> Timeline:
 
 
 def parsed(picture: Timeline) -> ElementTree.Element:
-    """By a strict parser: one character that is not escaped is an error."""
+    """Use a strict parser, which fails on any unescaped character."""
     return ElementTree.fromstring(f"<div>{drawn(picture)}</div>")  # noqa: S314 - no entity is declared in it
 
 
 @given(timelines())
-def test_any_names_and_clocks_give_a_whole_picture_and_data_that_are_read_back(picture: Timeline) -> None:
+def test_any_names_and_clocks_give_a_complete_picture_and_data_that_can_be_read_back(picture: Timeline) -> None:
     page = parsed(picture)
     assert {element.tag for element in page.iter()}.isdisjoint({"script", "img", "a", "foreignObject"})
     for rect in page.iter("rect"):
@@ -111,7 +111,7 @@ def test_any_names_and_clocks_give_a_whole_picture_and_data_that_are_read_back(p
 
 
 @given(periods, st.sampled_from(["America/New_York", "Asia/Kathmandu", "UTC"]))
-def test_no_label_of_the_axis_covers_another(period: tuple[datetime, datetime], timezone: str) -> None:
+def test_labels_of_the_axis_never_overlap(period: tuple[datetime, datetime], timezone: str) -> None:
     ticks = Axis(*period, timezone).ticks()
     assert len(ticks) <= 10
     for shown, width in ((ticks, 576), ([tick for tick in ticks if not tick.is_fine], 300)):
@@ -126,17 +126,17 @@ def example(**changes: Any) -> Timeline:
     return replace(plain, **changes)
 
 
-def test_no_two_drawings_share_their_hatch_where_a_page_holds_many(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_drawings_on_one_page_never_share_their_hatch(monkeypatch: pytest.MonkeyPatch) -> None:
     assert drawn(example()) == drawn(example())
     monkeypatch.setenv(SESSION_VARIABLE, "a.ipynb")
     (one,), (other,) = ([each.get("id") for each in parsed(example()).iter("pattern")] for _ in range(2))
     assert one != other
 
 
-def test_an_end_before_its_start_is_drawn_without_a_length_and_said() -> None:
+def test_an_end_before_its_start_is_drawn_without_a_length_and_reported() -> None:
     page = parsed(example(bars=(Bar(0, Part.MERGE, NOON + timedelta(seconds=1), NOON, "b1"),)))
     said = " ".join(page.itertext())
-    assert "Clocks differ: 1 end before they start" in said
+    assert "Clocks differ: 1 bar with an end before the start" in said
     assert "ends before it starts" in said
     assert "0.0 s" in said
 
@@ -159,12 +159,12 @@ def test_an_end_before_its_start_is_drawn_without_a_length_and_said() -> None:
     ],
     ids=str,
 )
-def test_data_that_do_not_fit_are_refused(change: dict[str, Any]) -> None:
+def test_invalid_data_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"Timeline|zone"):
         timeline_of({**example().as_data(), **change})
 
 
 @pytest.mark.parametrize("payload", [None, [], "x", 3, {}])
-def test_what_is_not_a_timeline_is_refused(payload: object) -> None:
+def test_other_payloads_are_refused(payload: object) -> None:
     with pytest.raises(ValueError, match="Timeline"):
         timeline_of(payload)

@@ -1,7 +1,7 @@
-"""What happened to the rows of batches, whichever writer consolidates.
+"""What happened to the rows of batches, by any writer.
 
-The library's ledger is asked first, in one query for all of them; then the log lines of any writer. What neither
-shows is looked for in staging, row by row, and then in the main table.
+One query reads the library's ledger for all batches, then come the log lines of any writer. Batches found in neither
+are searched for in staging, row by row, and then in the main table.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from lib.verdict.section import or_fault
 from lib.words.dates import date_in, local_time
 from lib.words.nouns import counted
 
-# Each is a look into staging of its own.
+# Each one is a separate query of staging.
 _MOST_LOOKED_FOR = 10
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What happened to the rows of a batch. With all fields at their defaults, nothing shows it.
+    """What happened to the rows of a batch. With all fields at their defaults, it is unknown.
 
     Attributes:
-        merged: How it is known that they were consolidated.
-        tables: Staging tables whose rows were not.
-        rows: Those rows; they are in no other place.
-        written_at: When the last of those tables was written (UTC); None: not known.
-        is_gone: Nothing of it is staged, and no row of its date was written since it started.
-        fault: Why it could not be looked at.
+        merged: The evidence that they were consolidated; empty if there is none.
+        tables: Number of staging tables that were not consolidated.
+        rows: Number of rows in them that exist nowhere else.
+        written_at: When the last of those tables was written (UTC); None if unknown.
+        is_gone: Nothing is staged, and no row of the batch's date was written since the batch started.
+        fault: Why it could not be checked.
     """
 
     merged: str = ""
@@ -51,14 +51,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class _Merged:
-    """A consolidation that is on record: when, and in words."""
+    """A recorded consolidation: when it ran, and a description."""
 
     at: datetime
     words: str
 
 
 def outcomes(scope: Scope, states: Sequence[BatchState]) -> dict[str, Outcome]:
-    """The outcome of each batch by its id. Of one that is not complete only what is on record of it."""
+    """Return the outcome of each batch by its id; for an incomplete batch only what the ledger and logs record."""
     platform = scope.platform
     ids = [state.batch_id for state in states if is_batch_id(state.batch_id)]
 
@@ -75,23 +75,23 @@ def outcomes(scope: Scope, states: Sequence[BatchState]) -> dict[str, Outcome]:
         own = [run for run in runs if run.batch_id == state.batch_id]
         looked, fault = or_fault(partial(_looked_for, scope, state, own, merged))
         found[state.batch_id] = looked or Outcome(fault=fault)
-    not_looked = Outcome(fault=f"only the newest {_MOST_LOOKED_FOR} are looked for in staging")
+    not_looked = Outcome(fault=f"only the newest {_MOST_LOOKED_FOR} are searched for in staging")
     return found | {state.batch_id: not_looked for state in unclear[_MOST_LOOKED_FOR:]}
 
 
 def date_of(state: BatchState) -> date | None:
-    """Its date, as recorded or in its id; None: neither."""
+    """Return the batch's date, as recorded or from its id; None if neither has one."""
     return state.game_date or date_in(state.batch_id)
 
 
 def _on_record(state: BatchState, merged: _Merged | None) -> Outcome:
-    """A complete batch may have got rows since a consolidation that began before it was complete."""
+    """A consolidation that began before the batch was complete may have missed its last rows."""
     since = state.ended_at if state.is_done else state.started_at
     return Outcome(merged.words) if merged and since and merged.at >= since else Outcome()
 
 
 def _in_ledger(scope: Scope, runs: Sequence[LedgerRun]) -> dict[str, _Merged]:
-    """The newest run of each date of a batch. A batch with missing dates is not on record as merged."""
+    """The newest run of each date of a batch. A batch with a missing date does not count as merged."""
     by_batch: dict[str, list[LedgerRun]] = {}
     for run in runs:
         by_batch.setdefault(run.batch_id, []).append(run)
@@ -100,7 +100,7 @@ def _in_ledger(scope: Scope, runs: Sequence[LedgerRun]) -> dict[str, _Merged]:
 
 
 def _merged(runs: Sequence[LedgerRun], zone: str) -> _Merged:
-    """Runs of one batch, the newest first; of one date the newest counts."""
+    """Runs are of one batch, newest first; the newest run of each date counts."""
     of_dates = list({run.day: run for run in reversed(runs)}.values())
     rows = sum(run.staged_rows for run in of_dates)
     dates = f" of {counted(len(of_dates), 'date')}" if len(of_dates) > 1 else ""
@@ -109,7 +109,7 @@ def _merged(runs: Sequence[LedgerRun], zone: str) -> _Merged:
 
 
 def _logged(scope: Scope) -> dict[str, _Merged]:
-    """By the log lines of any writer; nothing where the logs cannot be read, which is another check's finding."""
+    """By the log lines of any writer; nothing if the logs cannot be read, which another check reports."""
     history, zone = scope.history, scope.platform.environment.timezone
     runs, _ = or_fault(lambda: history.consolidations)
     return {
@@ -122,28 +122,28 @@ def _logged(scope: Scope) -> dict[str, _Merged]:
 
 
 def _looked_for(scope: Scope, state: BatchState, runs: Sequence[LedgerRun], merged: Mapping[str, _Merged]) -> Outcome:
-    """In staging and, where nothing of it is left there, in the main table."""
+    """Search staging and, if nothing of the batch is left there, the main table."""
     if not is_batch_id(state.batch_id):
-        return Outcome(fault="such an id cannot be that of staging tables")
+        return Outcome(fault="no staging table can have this id")
     warehouse, spec = scope.platform.warehouse, scope.platform.table
     listed = batch_tables(warehouse, spec, state.batch_id)
     in_ledger = merged_names(runs)
     try:
         proven = scope.staging_proofs.of([table for table in listed if not is_merged(table, in_ledger)])
     except SourceVanished as error:
-        raise WarehouseUnavailable(f"staging changes while it is looked at: {error}; look again") from error
+        raise WarehouseUnavailable(f"staging changed while it was read: {error}; run this again") from error
     if waiting := [one for one in proven if not one.proof.is_merged]:
         written_at = max((at for one in waiting if (at := one.table.changed_at)), default=None)
         return Outcome("", len(waiting), sum(one.rows_nowhere_else for one in waiting), written_at)
     if own := merged.get(state.batch_id):
         return Outcome(own.words)
     if listed:
-        return Outcome(f"the table has all its rows; {counted(len(listed), 'staging table', 'is')} left")
+        return Outcome(f"all its rows are in the table; {counted(len(listed), 'staging table', 'is')} left")
     return _in_table(scope, state, merged)
 
 
 def _in_table(scope: Scope, state: BatchState, merged: Mapping[str, _Merged]) -> Outcome:
-    """Rows that were written since it started may be its own, unless another batch has been consolidated since."""
+    """Rows written since the batch started may belong to it, unless another batch was consolidated since."""
     warehouse, spec = scope.platform.warehouse, scope.platform.table
     game_date, started_at = date_of(state) or scope.game_date, state.started_at
     if started_at is None:
@@ -155,4 +155,4 @@ def _in_table(scope: Scope, state: BatchState, merged: Mapping[str, _Merged]) ->
     if written.newest is None or any(other.at >= started_at for other in of_date):
         return Outcome()
     newest = local_time(written.newest, scope.platform.environment.timezone)
-    return Outcome(f"no staging table is left, and rows of {game_date} were written until {newest}")
+    return Outcome(f"no staging table is left, and rows for {game_date} were written until {newest}")

@@ -1,4 +1,4 @@
-"""How a batch stands: complete and consolidated, complete and not, under way, or stuck with something missing."""
+"""The state of a batch: complete and consolidated, complete but not consolidated, in progress, or stuck."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _ITEM = "item"
 
 
 class Standing(StrEnum):
-    """The worst first."""
+    """The states of a batch, worst first."""
 
     WAITING = "complete, NOT consolidated"
-    GONE = "complete, its rows are nowhere"
+    GONE = "complete, rows not found"
     STUCK = "stuck"
-    NOT_KNOWN = "not known"
-    UNSEEN = "complete, consolidation not seen"
-    PARTLY = "stuck, consolidated without what is missing"
-    GIVEN_UP = "stuck, a later batch has what is missing"
-    MOVING = "under way"
+    NOT_KNOWN = "unknown"
+    UNSEEN = "complete, no sign of a consolidation"
+    PARTLY = "stuck, consolidated as it was"
+    GIVEN_UP = "stuck, replaced by a later batch"
+    MOVING = "in progress"
     DUE = "complete, consolidation due"
     COMPLETE = "complete"
     EMPTY = "complete, nothing expected"
@@ -51,7 +51,7 @@ VERDICTS: Mapping[Standing, Verdict] = {
 
 @dataclass(frozen=True)
 class Judged:
-    """A batch, how it stands, and what that rests on."""
+    """A batch, its state, and the evidence."""
 
     state: BatchState
     standing: Standing
@@ -73,13 +73,13 @@ def judge(
     now: datetime,
     stuck_after: timedelta,
 ) -> list[Judged]:
-    """The batches of one date, the worst first.
+    """Judge the batches of one date and return them worst first.
 
     Args:
-        states: All of them.
-        outcomes: By their ids; None: what happened to their rows is not asked.
-        now: The moment (UTC).
-        stuck_after: After so long without a step a batch no longer waits for its next one.
+        states: All batches of the date.
+        outcomes: The outcome of each batch by its id; None if the rows were not searched for.
+        now: The current time (UTC).
+        stuck_after: A batch without progress for longer than this is stuck.
     """
     judged = []
     for state in states:
@@ -111,7 +111,7 @@ def _complete(state: BatchState, outcome: Outcome, now: datetime, stuck_after: t
 
 
 def _ended_at(state: BatchState, outcome: Outcome) -> datetime | None:
-    """A document that records no completion may be written again and again after the last rows were."""
+    """A document without a completion time may still be written long after the last rows."""
     if state.completed_at or outcome.written_at is None:
         return state.ended_at
     return min(state.ended_at or outcome.written_at, outcome.written_at)
@@ -124,14 +124,14 @@ def _unfinished(state: BatchState, now: datetime, stuck_after: timedelta) -> Sta
 
 
 def _made_up_for(state: BatchState, states: Sequence[BatchState], outcome: Outcome) -> Standing:
-    """A stuck batch that an operator has consolidated as it was, or that a later one replaces, no longer waits."""
+    """A stuck batch no longer waits once it was consolidated as it was, or a later batch replaced it."""
     if outcome.merged:
         return Standing.PARTLY
     return Standing.GIVEN_UP if any(_makes_up_for(later, state) for later in states) else Standing.STUCK
 
 
 def _makes_up_for(later: BatchState, state: BatchState) -> bool:
-    """Whether another batch, which started later and is complete, has all that is missing."""
+    """Whether a complete batch that started later has everything that is missing."""
     if not (later.is_done and later.started_at and state.started_at and later.started_at > state.started_at):
         return False
     there = set(later.expected_names or ()) - set(later.missing or ())
@@ -139,7 +139,7 @@ def _makes_up_for(later: BatchState, state: BatchState) -> bool:
 
 
 def _is_stuck(state: BatchState, moved_at: datetime, now: datetime, stuck_after: timedelta) -> bool:
-    """Each retry writes the document, so that a batch seems to move while all that is missing fails again and again."""
+    """Each retry writes the document, so a batch seems to move while everything missing keeps failing."""
     if now - moved_at > stuck_after:
         return True
     all_failed = bool(state.missing) and set(state.missing or ()) <= set(state.failed)
@@ -147,9 +147,14 @@ def _is_stuck(state: BatchState, moved_at: datetime, now: datetime, stuck_after:
 
 
 def in_words(one: Judged, zone: str, nouns: Nouns) -> str:
-    """A clause with the batch's id and the figures that decide.
+    """Return a clause with the batch's id and the deciding figures.
 
     Such as ``b1 is stuck at 87%: 17 of 130 players missing since 21:40: a, b, c and 14 more``.
+
+    Args:
+        one: The batch.
+        zone: The zone in which times are shown.
+        nouns: The environment's nouns.
     """
     state, outcome = one.state, one.outcome
     complete = f"{one.name} is complete{_of(state, nouns, ' ({})')}"
@@ -158,53 +163,53 @@ def in_words(one: Judged, zone: str, nouns: Nouns) -> str:
     match one.standing:
         case Standing.WAITING:
             return (
-                f"{complete}{since} and not consolidated: {counted(outcome.rows, 'row')} in "
-                f"{counted(outcome.tables, 'table')} {agreeing(outcome.rows, 'waits')}"
+                f"{complete}{since} but not consolidated: {counted(outcome.rows, 'row')} in "
+                f"{counted(outcome.tables, 'staging table')} {agreeing(outcome.rows, 'waits')}"
             )
         case Standing.GONE:
-            return f"{complete}{since}, and no row of it is staged or in the table{_recorded(state)}"
+            return f"{complete}{since}, but none of its rows are staged or in the table{_recorded(state)}"
         case Standing.UNSEEN:
-            return f"{complete}{since}; nothing shows that it was consolidated: no staging table, ledger or log line"
+            return f"{complete}{since}, but no staging table, ledger row or log line shows a consolidation"
         case Standing.STUCK | Standing.PARTLY | Standing.GIVEN_UP:
             at = f" at {_percent(state)}" if state.percent is not None else ""
             merged = f"; consolidated without them: {outcome.merged}" if outcome.merged else ""
             return f"{one.name} is stuck{at}: {_missing(state, zone, nouns)}{merged}"
         case Standing.MOVING:
             last = local_time(state.moved_at, zone)
-            return f"{one.name} is under way: {_percent(state)}{_of(state, nouns, ', {}')}; last progress {last}"
+            return f"{one.name} is in progress: {_percent(state)}{_of(state, nouns, ', {}')}; last progress {last}"
         case Standing.NOT_KNOWN:
             why = outcome.fault or "; ".join(state.faults[:2]) or "its document has no time and no count"
-            return (
-                f"{complete}; could not look: {why}" if state.is_done else f"{one.name} cannot be read: {one_line(why)}"
-            )
+            if state.is_done:
+                return f"{complete}; could not check its rows: {why}"
+            return f"{one.name} cannot be read: {one_line(why)}"
     return f"{complete}{f' and consolidated: {outcome.merged}' if outcome.merged else since}{_left_out(state, nouns)}"
 
 
 def entities(number: float, nouns: Nouns) -> str:
-    """``17 players``, in the environment's own word."""
+    """Return the number with the environment's noun, such as ``17 players``."""
     return nouns.entities(number, _ITEM)
 
 
 def items(nouns: Nouns) -> str:
-    """``players``, the same word for no number."""
+    """Return the environment's noun in the plural, such as ``players``."""
     return plural(nouns.entity or _ITEM)
 
 
 def shown(name: str) -> str:
-    """An id or a name, which may be any text, in a line of its own that is not endless."""
+    """Return an id or a name, which may be any text, as one bounded line."""
     line = one_line(name) or "(no name)"
     return line if len(line) <= _LONGEST_NAME else f"{line[:_LONGEST_NAME]}…"
 
 
 def first_named(names: Sequence[str]) -> str:
-    """The first ten: ``a, b, c and 7 more``."""
+    """Return the first ten names, such as ``a, b, c and 7 more``."""
     more = len(names) - _MOST_NAMED
     return ", ".join(map(shown, names[:_MOST_NAMED])) + (f" and {more} more" if more > 0 else "")
 
 
 def _percent(state: BatchState) -> str:
-    """Never 100 while something is missing."""
-    return "share not known" if state.percent is None else f"{min(99, round(state.percent))}%"
+    """Never 100% while something is missing."""
+    return "share unknown" if state.percent is None else f"{min(99, round(state.percent))}%"
 
 
 def _of(state: BatchState, nouns: Nouns, form: str) -> str:
@@ -216,12 +221,12 @@ def _of(state: BatchState, nouns: Nouns, form: str) -> str:
 def _missing(state: BatchState, zone: str, nouns: Nouns) -> str:
     since = f"since {local_time(state.moved_at, zone)}"
     if state.missing_count is None:
-        return f"nothing was done {since}; how many {items(nouns)} are missing is not recorded"
+        return f"no progress {since}; the number of missing {items(nouns)} is not recorded"
     count = f"{state.missing_count:,} of {entities(state.expected or 0, nouns)} missing"
     failed = f"; failed: {first_named(state.failed)}" if state.failed else ""
     if state.missing is None:
         return f"{count} {since} (names not recorded{failed})"
-    each = ", each has failed" if set(state.missing) <= set(state.failed) else ""
+    each = ", all failed" if set(state.missing) <= set(state.failed) else ""
     return f"{count} {since}{each}: {first_named(state.missing)}"
 
 
@@ -230,7 +235,7 @@ def _recorded(state: BatchState) -> str:
 
 
 def _left_out(state: BatchState, nouns: Nouns) -> str:
-    """What is missing from a batch that its coordinator has closed."""
+    """What is missing from a batch that its coordinator closed."""
     if not state.missing_count:
         return ""
     names = f": {first_named(state.missing)}" if state.missing else " (names not recorded)"

@@ -1,6 +1,6 @@
-"""The batches of a date by the coordinator's documents: how far each is, what is missing, what happened to its rows.
+"""The batches of a date, from the coordinator's documents: progress, what is missing, what happened to the rows.
 
-Optional: an environment without ``batch_state:`` is not asked.
+Skipped in an environment without ``batch_state:``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from lib.words.quantities import Quantity, Value, percent
 BATCH_STATE = Question(
     "batch_state",
     "Batches of the date",
-    affects="the batches that are named: rows are missing, or not in the table yet",
+    affects="the batches named here: their rows are missing, or not in the table yet",
     can_wait="until readers need the rows",
 )
 _NOWHERE = "the environment's file has no batch_state"
@@ -35,10 +35,10 @@ _MOST_NAMES_IN_EVIDENCE = 50
 
 @section(BATCH_STATE)
 def batch_state(scope: Scope, batch_id: str = "") -> Section:
-    """How the batches of the date stand, the worst first, or how one of them does.
+    """Judge the batches of the date, worst first, or one of them.
 
     Raises:
-        UserError: `batch_id` is not a batch's name.
+        UserError: `batch_id` is not a valid batch id.
     """
     source = scope.platform.batch_states
     if source is None:
@@ -57,7 +57,7 @@ def batch_state(scope: Scope, batch_id: str = "") -> Section:
 
 @section(BATCH_STATE)
 def batches_of_date(scope: Scope) -> Section:
-    """The same batches in a table; judges nothing, and does not look for their rows."""
+    """List the same batches in a table, without judging them or searching for their rows."""
     source = scope.platform.batch_states
     if source is None:
         return not_asked(BATCH_STATE, _NOWHERE)
@@ -71,17 +71,17 @@ def _judged(scope: Scope, states: Sequence[BatchState], *, with_rows: bool) -> l
 
 
 def _none(scope: Scope, question: Question, source: BatchStates, batch_id: str) -> Check:
-    """No document: nothing was started, or they are kept elsewhere, which the logs show."""
+    """Without a document nothing was started, unless the logs show that documents are kept elsewhere."""
     if batch_id:
-        step = "See that the name is right. A batch that was staged by hand has no document."
-        return question.unknown(f"{source.place} has no batch of this name", step)
+        step = "Check the batch id. A batch staged by hand has no document."
+        return question.unknown(f"{source.place} has no batch with this id", step)
     runs, _ = or_fault(lambda: scope.history.of_date(scope.game_date))
     if merged := [run for run in runs or () if run.has_merge]:
-        summary = (
-            f"{source.place} has no batch of the date, though {counted(len(merged), 'consolidation')} of it were logged"
-        )
-        return question.unknown(summary, "See that it is the right place, and that the coordinator still writes there.")
-    return question.passes(f"none was started: {source.place} has no batch of the date")
+        logged = counted(len(merged), "consolidation", "was")
+        summary = f"{source.place} has no batch of the date, but {logged} logged for it"
+        step = "Check that this is the right place, and that the coordinator still writes there."
+        return question.unknown(summary, step)
+    return question.passes(f"no batch was started: {source.place} has none of the date")
 
 
 def _check(scope: Scope, question: Question, judged: Sequence[Judged], states: list[BatchState]) -> Check:
@@ -89,13 +89,13 @@ def _check(scope: Scope, question: Question, judged: Sequence[Judged], states: l
     summary = f"{in_words(first, environment.timezone, environment.nouns)}{_others(judged[1:])}"
     if first.standing is Standing.CONSOLIDATED and len(judged) > 1:
         partial = sum(bool(one.state.missing_count) for one in judged)
-        less = f", {partial} of them without all that was expected" if partial else ""
+        less = f", {partial} of them with something missing" if partial else ""
         summary = f"all {len(judged)} batches are complete and consolidated{less}"
     looks, changes, step = _what_to_do(scope, first)
     question = question.on(_evidence(judged, environment.nouns), looks)
     if is_cut(states) and first.verdict is not Verdict.FAIL:
         return question.unknown(
-            f"only {counted(len(states), 'batch', 'was')} read, and there may be more; {summary}", step, changes
+            f"only {counted(len(states), 'batch', 'was')} read, there may be more; {summary}", step, changes
         )
     return question.answer(
         first.verdict, summary, step, changes, since=first.state.completed_at or first.state.moved_at
@@ -124,26 +124,26 @@ def _evidence(judged: Sequence[Judged], nouns: Nouns) -> dict[str, Value]:
 
 
 def _what_to_do(scope: Scope, one: Judged) -> tuple[list[Looking], list[Changing], str]:
-    """Commands that look, commands that change something, and the next step."""
+    """Read-only commands, commands that change something, and the next step."""
     commands = scope.platform.commands
     worker = scope.platform.environment.services.worker
     errors = [commands.read_errors(worker)] if worker else []
     in_logs = f": {errors[0]}" if errors else ""
     if not is_batch_id(one.state.batch_id):
-        return [], [], "See its document: this is not the id of a batch." if one.verdict is not Verdict.PASS else ""
+        return [], [], "Check its document: this is not a valid batch id." if one.verdict is not Verdict.PASS else ""
     batch = one.state.batch_id, date_of(one.state)
     look, consolidate = commands.consolidate_dry_run(*batch), commands.consolidate(*batch)
     history = commands.run("consolidation_timeout", {"batch": one.state.batch_id, "hours": 72})
-    see = f"See what it would do: {look}; then do it: {consolidate}"
-    expected = "If what is missing is still expected, see why it fails, and start a batch for it"
+    see = f"Preview the consolidation: {look}; then run it: {consolidate}"
+    expected = "If the missing rows are still expected, find out why they fail, and start a batch for them"
     steps: dict[Standing, tuple[list[Looking], list[Changing], str]] = {
         Standing.WAITING: ([look], [consolidate], f"Its rows exist nowhere else. {see}"),
-        Standing.GONE: (errors, [], f"See why the workers wrote nothing{in_logs}"),
-        Standing.STUCK: ([look, *errors], [consolidate], f"If nothing more comes, consolidate what is there. {see}"),
-        Standing.NOT_KNOWN: ([], [], "Make it readable, and run this runbook again; until then nothing is known."),
+        Standing.GONE: (errors, [], f"Find out why the workers wrote nothing{in_logs}"),
+        Standing.STUCK: ([look, *errors], [consolidate], f"If no more rows come, consolidate what is staged. {see}"),
+        Standing.NOT_KNOWN: ([], [], "Make it readable and run this runbook again; until then its state is unknown."),
         Standing.UNSEEN: ([history], [], f"Look further back in the logs: {history}"),
         Standing.PARTLY: (errors, [], f"{expected}{in_logs}"),
-        Standing.GIVEN_UP: ([look], [], f"The later batch has what is missing. What this one left: {look}"),
+        Standing.GIVEN_UP: ([look], [], f"The later batch has what is missing. To see what this one left: {look}"),
     }
     return steps.get(one.standing, ([], [], ""))
 
@@ -176,7 +176,7 @@ def _tables(scope: Scope, source: BatchStates, judged: Sequence[Judged]) -> tupl
         "Failed",
         "Rows recorded",
         "Started",
-        "Last moved",
+        "Last progress",
         "Complete",
         "Notes",
     )

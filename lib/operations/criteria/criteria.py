@@ -1,4 +1,4 @@
-"""The success and rollback criteria: data, in the file that an environment names, or in the shipped one."""
+"""The success and rollback criteria. They are data: the file that the environment names, or else the shipped one."""
 
 from __future__ import annotations
 
@@ -24,39 +24,39 @@ if TYPE_CHECKING:
 
 Kind = Literal["success", "rollback"]
 
-# A success criterion that fails does not hold; a rollback criterion that fails is met. One, and more.
-_MET: Mapping[Kind, tuple[str, str]] = {"success": ("does not hold", "do not hold"), "rollback": ("is met", "are met")}
+# What an unhealthy figure means for each kind, in the singular and the plural.
+_MET: Mapping[Kind, tuple[str, str]] = {"success": ("is not met", "are not met"), "rollback": ("is met", "are met")}
 _QUESTIONS: Mapping[Kind, Question] = {
     "success": Question(
         "success_criteria",
         "Success criteria",
-        affects="what was deployed: it is not known to be good",
+        affects="the deployed revision: not known to be good",
         can_wait="as long as no rollback criterion is met",
     ),
     "rollback": Question(
         "rollback_criteria",
         "Rollback criteria",
-        affects="each consolidation by what is deployed now",
-        can_wait="no longer than it takes to see whether a rollback helps",
+        affects="every consolidation by the deployed revision",
+        can_wait="only until you know whether a rollback helps",
     ),
 }
 
 
 @dataclass(frozen=True)
 class Criterion:
-    """One criterion.
+    """A criterion: a metric compared with a threshold.
 
     Attributes:
         id: Its name.
-        text: What has to hold, or must not happen.
-        metric: Which figure decides (`lib.operations.criteria.metrics`).
-        healthy: How the figure stands to the threshold when all is well.
+        text: What must be true (success) or what must not happen (rollback).
+        metric: The metric's name in `lib.operations.criteria.metrics`.
+        healthy: How a healthy figure compares with the threshold.
         threshold: The limit.
-        unit: Of both.
-        otherwise: The verdict when it does not hold.
+        unit: The unit of the figure and the threshold.
+        otherwise: The verdict when the figure is unhealthy.
         next_step: What to do then.
-        remedy: Which option of a rollback helps against it: ``lock`` off, or ``traffic``
-            to another revision; empty for what is not a reason to roll back.
+        remedy: The rollback option that helps: ``lock`` off, or ``traffic`` to another revision; empty when it is
+            not a reason to roll back.
     """
 
     __pydantic_config__ = {"extra": "forbid", "allow_inf_nan": False}  # noqa: RUF012
@@ -73,12 +73,12 @@ class Criterion:
 
     def __post_init__(self) -> None:
         if self.metric not in METRICS:
-            raise UserError(f"criterion {self.id}: there is no metric {self.metric!r}; known are {', '.join(METRICS)}")
+            raise UserError(f"criterion {self.id}: unknown metric {self.metric!r}; choose one of {', '.join(METRICS)}")
 
     def judge(self, found: Measurement) -> Verdict:
-        """PASS when the figure is healthy, WARN when a part of it is missing; UNKNOWN without one.
+        """Return PASS for a healthy figure, WARN for a partial one, UNKNOWN for none.
 
-        A figure that nobody could expect is no reason for doubt.
+        No figure is still PASS when none was expected.
         """
         if found.value is None:
             return Verdict.PASS if found.is_moot else Verdict.UNKNOWN
@@ -87,6 +87,7 @@ class Criterion:
         return Verdict.WARN if found.is_partial else Verdict.PASS
 
     def is_healthy(self, value: float) -> bool:
+        """Return whether a figure is within the limit."""
         return value < self.threshold or (self.healthy == "at_most" and value == self.threshold)
 
     @property
@@ -98,10 +99,10 @@ Judged = tuple[Criterion, Measurement]
 
 
 def load_criteria(environment: Environment) -> dict[Kind, tuple[Criterion, ...]]:
-    """The criteria of an environment by kind; where it names none, those that hold for any pipeline.
+    """Return the criteria of an environment by kind; the shipped ones, which suit any pipeline, if it names no file.
 
     Raises:
-        UserError: The file cannot be read, or does not fit.
+        UserError: The file cannot be read, or is not valid.
     """
     return _load_criteria(_file_of(environment))
 
@@ -117,10 +118,10 @@ def _load_criteria(path: Path) -> dict[Kind, tuple[Criterion, ...]]:
 
 
 def threshold(environment: Environment, criterion_id: str) -> float:
-    """The limit of a criterion, for the steps that judge single consolidations by it.
+    """Return the limit of a criterion, for steps that judge single consolidations by it.
 
     Raises:
-        UserError: The file holds no such criterion.
+        UserError: The file has no such criterion.
     """
     for criteria in load_criteria(environment).values():
         for criterion in criteria:
@@ -130,7 +131,7 @@ def threshold(environment: Environment, criterion_id: str) -> float:
 
 
 def judged(kind: Kind, evidence: Evidence) -> list[Judged]:
-    """Every criterion of the kind with the figure behind it."""
+    """Return every criterion of the kind with its measurement."""
     criteria = load_criteria(evidence.history.platform.environment).get(kind, ())
     return [(criterion, measure(criterion.metric, evidence)) for criterion in criteria]
 
@@ -139,28 +140,31 @@ def judged(kind: Kind, evidence: Evidence) -> list[Judged]:
     Question(
         "criteria",
         "Criteria",
-        affects="what was deployed: it is not known to be good",
+        affects="the deployed revision: not known to be good",
         can_wait="as long as no rollback criterion is met",
     )
 )
 def evaluate(scope: Scope, kind: Kind) -> Section:
-    """The criteria of the kind as one check, and each with its verdict."""
+    """Judge all criteria of the kind in one check, and list each with its verdict."""
     criteria, question = judged(kind, scope.evidence), _QUESTIONS[kind]
     rows = [
         (criterion.judge(found), criterion.text, figure(criterion, found), criterion.limit, found.basis)
         for criterion, found in criteria
     ]
-    columns = ("Verdict", "Criterion", "Figure", "Healthy", "Made of")
+    columns = ("Verdict", "Criterion", "Figure", "Healthy", "Based on")
     return Section((_criteria_check(kind, question, criteria),), (Table(question.name, columns, rows),))
 
 
 def _criteria_check(kind: Kind, question: Question, criteria: Sequence[Judged]) -> Check:
     if not criteria:
-        return question.unknown("the file of criteria holds none", "Restore it: criteria: in the environment names it.")
+        return question.unknown(
+            f"no {kind} criteria are defined", "Add them to the file that criteria: in the environment names."
+        )
     question = question.on(evidence_of(criteria))
     verdict = worst([criterion.judge(found) for criterion, found in criteria])
     if verdict is Verdict.PASS:
-        return question.passes(f"none of {len(criteria)} is met" if kind == "rollback" else f"all {len(criteria)} hold")
+        summary = f"none of {len(criteria)} is met" if kind == "rollback" else f"all {len(criteria)} are met"
+        return question.passes(summary)
     decisive = [(criterion, found) for criterion, found in criteria if criterion.judge(found) is verdict]
     if verdict is Verdict.UNKNOWN:
         summary = _counted(decisive, criteria, "could not be judged")
@@ -169,7 +173,7 @@ def _criteria_check(kind: Kind, question: Question, criteria: Sequence[Judged]) 
     if unhealthy:
         summary = _counted(unhealthy, criteria, _MET[kind][len(unhealthy) > 1])
         return question.answer(verdict, summary, unhealthy[0][0].next_step)
-    summary = _counted(decisive, criteria, "can be judged in part only", with_basis=True)
+    summary = _counted(decisive, criteria, "could be judged only in part", with_basis=True)
     return question.answer(verdict, summary, decisive[0][0].next_step)
 
 
@@ -180,15 +184,15 @@ def _counted(decisive: Sequence[Judged], criteria: Sequence[Judged], what: str, 
 
 
 def figure(criterion: Criterion, found: Measurement) -> Quantity | str:
-    """``0 duplicate keys``; ``none`` when it could not be had."""
+    """Return the figure with its unit, such as ``0 duplicate keys``; ``none`` if there is no figure."""
     return "none" if found.value is None else Quantity(found.value, criterion.unit)
 
 
 def evidence_of(criteria: Sequence[Judged]) -> dict[str, Value]:
-    """The figure of each criterion, by its text; where there is none or only part of one, what it was made of."""
+    """Return the figure of each criterion by its text, with its basis where the figure is missing or partial."""
     evidence: dict[str, Value] = {}
     for criterion, found in criteria:
         evidence[criterion.text] = found.basis if found.value is None else figure(criterion, found)
         if found.value is not None and found.is_partial:
-            evidence[f"{criterion.text}, made of"] = found.basis
+            evidence[f"{criterion.text}, based on"] = found.basis
     return evidence

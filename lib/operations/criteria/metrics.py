@@ -1,7 +1,6 @@
-"""The figures that the criteria compare, each with what it was made of.
+"""The figures that criteria compare with thresholds, each with its basis.
 
-A figure that there was nothing to make from is no figure: zero failures of zero
-acquisitions are not a success.
+Without data there is no figure: zero failures in zero acquisitions are not a success.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ from lib.words.nouns import counted
 
 @dataclass(frozen=True)
 class Measurement:
-    """A figure.
+    """A figure and its basis.
 
     Attributes:
-        value: The figure; None: it could not be had.
-        basis: What it was made of, or why there is none.
-        is_partial: Whether some of what it should be made of was not to be had.
-        is_moot: There is no figure, and there was none to be expected.
+        value: The figure; None if there is none.
+        basis: What it was computed from, or why there is none.
+        is_partial: Whether some of its data was not available.
+        is_moot: There is no figure, and none was expected.
     """
 
     value: float | None
@@ -38,14 +37,14 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the figures are made of.
+    """The data that figures are computed from.
 
     Attributes:
         history: The logs of the period.
-        duplicates: What the run has counted already, so that it is not counted again.
+        duplicates: The run's counts, so that nothing is counted twice.
         since: First date whose rows are counted.
-        until: Last one.
-        today: Today's date; earlier ones are past.
+        until: Last date whose rows are counted.
+        today: Today's date; dates before it are past.
     """
 
     history: LogHistory
@@ -58,40 +57,40 @@ class Evidence:
 
 
 def measure(metric: str, evidence: Evidence) -> Measurement:
-    """The figure of that name; on a date on which nothing was due it may be moot."""
+    """Measure the metric of that name; it may be moot when nothing was due."""
     try:
         found = METRICS[metric](evidence)
         off_day = evidence.history.off_day if found.value is None else ""
     except NotAsked as error:
-        return Measurement(None, f"not asked: {error}", is_moot=True)
+        return Measurement(None, f"skipped: {error}", is_moot=True)
     except CouldNotLook as error:
-        return Measurement(None, f"could not look: {error}")
+        return Measurement(None, f"could not check: {error}")
     return Measurement(None, f"{found.basis}; {off_day}", is_moot=True) if off_day else found
 
 
 def _validation_duplicates(evidence: Evidence) -> Measurement:
-    """A MERGE that ended without a validation leaves the figure partial."""
+    """A MERGE that ended without a validation makes the figure partial."""
     history = evidence.history
     found = [run.duplicates for run in history.consolidations if run.duplicates is not None]
     if not found:
         return Measurement(None, "no validation was logged")
     merged = [run for run in history.merges if EventKind.MERGED in run.events and run.duplicates is None]
     missing = [run for run in merged if history.progress(run) is not Progress.RUNNING]
-    basis = f"{len(found)} of {len(found) + len(missing)} MERGEs validated"
+    basis = f"{len(found)} of {counted(len(found) + len(missing), 'MERGE')} validated"
     return Measurement(sum(found), basis, is_partial=bool(missing))
 
 
 def _longest_consolidation_seconds(evidence: Evidence) -> Measurement:
-    """Without the time spent waiting for others.
+    """Time spent waiting for the lock does not count.
 
-    One that fell silent in its MERGE has no duration. Unless others took its place, it may
-    still be at it, and the figure is partial.
+    A consolidation that went silent during its MERGE has no duration. It may still be running unless a later one
+    replaced it, so the figure is partial.
     """
     history = evidence.history
     spent = [seconds for run in history.merges if (seconds := _seconds_spent(history, run)) is not None]
     unfinished = [run for run in history.merges if history.progress(run) is Progress.UNFINISHED]
     silent = [run for run in unfinished if _seconds_spent(history, run) is None]
-    left_out = f"; {len(silent)} left out, ended without a word" if silent else ""
+    left_out = f"; {len(silent)} left out, stopped without logging a result" if silent else ""
     if not spent:
         return Measurement(None, f"no consolidation with a duration was logged{left_out}")
     basis = f"longest of {counted(len(spent), 'consolidation')}, without lock waits{left_out}"
@@ -99,7 +98,7 @@ def _longest_consolidation_seconds(evidence: Evidence) -> Measurement:
 
 
 def _seconds_spent(history: LogHistory, run: Consolidation) -> float | None:
-    """Of one that is still running up to now; None: it has no duration."""
+    """The time until now if it is still running; None if it has no duration."""
     if history.progress(run) is Progress.RUNNING:
         return (history.until - (run.at(EventKind.ACQUIRED) or run.started_at)).total_seconds()
     return run.work_seconds
@@ -110,25 +109,27 @@ def _lock_cycle_faults(evidence: Evidence) -> Measurement:
     if not history.merges:
         return Measurement(None, "no consolidation was logged")
     if all(run.is_only_printed for run in history.merges):
-        return Measurement(None, "only the coordinator's prints were collected")
+        return Measurement(None, "only the coordinator's printed lines were collected")
     unlocked = [run for run in history.merges if run.merged_without_lock]
     locked = [run for run in history.consolidations if not run.is_only_printed]
     unreleased = [run for run in locked if history.progress(run) is Progress.UNFINISHED]
     basis = f"{len(unlocked)} merged without the lock, {len(unreleased)} never released it"
-    return Measurement(len(unlocked) + len(unreleased), f"{basis}, of {len(history.consolidations)}")
+    return Measurement(len(unlocked) + len(unreleased), f"{basis}, of {len(history.consolidations)} in total")
 
 
 def _lock_acquisition_failures(evidence: Evidence) -> Measurement:
     failed, tried = _acquisitions(evidence)
-    return Measurement(failed, f"of {tried} tried") if tried else _NO_ACQUISITION
+    return Measurement(failed, f"of {counted(tried, 'attempt')}") if tried else _NO_ACQUISITION
 
 
 def _lock_failure_percent(evidence: Evidence) -> Measurement:
     failed, tried = _acquisitions(evidence)
-    return Measurement(100 * failed / tried, f"{failed} of {tried} tried") if tried else _NO_ACQUISITION
+    if not tried:
+        return _NO_ACQUISITION
+    return Measurement(100 * failed / tried, f"{failed} of {counted(tried, 'attempt')} failed")
 
 
-_NO_ACQUISITION = Measurement(None, "no acquisition was logged")
+_NO_ACQUISITION = Measurement(None, "no lock acquisition was logged")
 
 
 def _acquisitions(evidence: Evidence) -> tuple[int, int]:
@@ -142,16 +143,16 @@ def _error_lines(evidence: Evidence) -> Measurement:
 
 
 def _lock_service_errors(evidence: Evidence) -> Measurement:
-    """The coordinator is the one that takes the lock."""
+    """Only the coordinator takes the lock."""
     history = evidence.history
     return _lines(history, len(history.lock_service_errors), (history.platform.environment.services.coordinator,))
 
 
 def _lines(history: LogHistory, found: int, services: Sequence[str]) -> Measurement:
-    """A count of lines; none in a log that holds nothing says nothing."""
+    """A count of lines. Zero lines in an empty log prove nothing."""
     silent = [name for name in services if (newest := history.newest(name)) is None or newest < history.since]
     if silent and not found:
-        return Measurement(None, f"nothing logged by {' and '.join(silent)}")
+        return Measurement(None, f"{' and '.join(silent)} logged nothing")
     ahead = [name for name in services if (newest := history.newest(name)) and history.is_in_future(newest)]
     if ahead and not found:
         return Measurement(None, f"the last line of {' and '.join(ahead)} is in the future")
@@ -162,8 +163,8 @@ def _duplicate_keys_of_past_dates(evidence: Evidence) -> Measurement:
     counts = evidence.duplicates.between(evidence.since, evidence.until)
     past = [count for count in counts if count.game_date < evidence.today]
     if not past:
-        return Measurement(None, f"no rows of dates before {evidence.today}")
-    basis = f"rows of {', '.join(str(count.game_date) for count in past)}"
+        return Measurement(None, f"no rows for dates before {evidence.today}")
+    basis = f"rows for {', '.join(str(count.game_date) for count in past)}"
     return Measurement(sum(count.duplicate_keys for count in past), basis)
 
 

@@ -1,8 +1,7 @@
-"""A branch of a repository, read with git: which commits of it a deployed one lacks.
+"""A branch of a repository, read with git: which of its commits a deployed revision lacks.
 
-The repository may be hostile. Its commits are fetched into a bare clone that is thrown away: no hook and no program
-that its settings name is run, no file of it is checked out, nobody is asked for a password, and every call ends in
-bounded time.
+The repository may be hostile. Its commits are fetched into a temporary bare clone: no hooks or configured programs run,
+no files are checked out, no password is prompted for, and every call has a time limit.
 """
 
 from __future__ import annotations
@@ -26,16 +25,16 @@ _LONGEST_SUBJECT = 100
 _LONGEST_REASON = 200
 _TRANSPORTS = "file:git:http:https:ssh"
 _FETCHED = "refs/heads/deployed"
-# Environment variables that would make git work on another repository than the one given.
+# Environment variables that would make git use another repository than the given one.
 _ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_NAMESPACE", "GIT_OBJECT_DIRECTORY")
-# Hooks and maintenance that a user has configured are meant for repositories that are kept.
+# The user's hooks and maintenance are meant for permanent repositories.
 _OPTIONS = ("-c", "core.hooksPath=/dev/null", "-c", "maintenance.auto=false", "-c", "gc.auto=0")
 
 
 class RepositoryUnreadable(SourceUnavailable):
     """Git is missing, or cannot read the repository or the branch."""
 
-    remedy = "See that git is installed here and fetches the repository without a password"
+    remedy = "Check that git is installed here and can fetch the repository without a password"
 
 
 @dataclass(frozen=True)
@@ -43,9 +42,9 @@ class Commit:
     """A commit of the branch.
 
     Attributes:
-        id: All of its hexadecimal digits.
-        committed_at: UTC, as the committer's clock had it.
-        subject: The first paragraph of its message in a line, cut. Hostile input.
+        id: The full commit id in hexadecimal digits.
+        committed_at: When it was committed, by the committer's clock (UTC).
+        subject: The first paragraph of its message as one line, truncated. Hostile input.
     """
 
     id: str
@@ -58,13 +57,13 @@ class Commit:
 
 @dataclass(frozen=True)
 class Standing:
-    """How a commit stands to a branch.
+    """A commit compared with a branch.
 
     Attributes:
         head: The newest commit of the branch.
-        commit: The commit, whole; empty: it is not on the branch.
-        behind: How many commits of the branch it lacks.
-        missing: Those of them that touch the folder in question, newest first.
+        commit: The full commit id; empty if it is not on the branch.
+        behind: Number of the branch's commits that it lacks.
+        missing: The missing commits that touch the given folder, newest first.
     """
 
     head: str
@@ -74,16 +73,16 @@ class Standing:
 
 
 def short(commit: str) -> str:
-    """The commit's id as people read it."""
+    """Return the short form of a commit id."""
     return commit[:_SHORT]
 
 
 class Branch:
-    """The branch of a repository. Fetched when it is first needed; the branch's newest commit alone needs no fetch.
+    """A branch of a repository, fetched on first use; its newest commit alone needs no fetch.
 
     Args:
-        repository: Which; the folder of one of its services decides what is fetched.
-        folder: An empty one, for the clone.
+        repository: The repository and branch; what is fetched depends on whether it has a `path`.
+        folder: An empty folder for the clone.
     """
 
     def __init__(self, repository: Repository, folder: Path) -> None:
@@ -92,14 +91,14 @@ class Branch:
         self._failure: SourceUnavailable | None = None
 
     def standing(self, commit: str, path: str = "") -> Standing:
-        """How a commit stands to the branch.
+        """Compare a commit with the branch.
 
         Args:
-            commit: Seven or more of its hexadecimal digits.
-            path: The folder that missing commits have to touch; empty: all count.
+            commit: The first seven or more hexadecimal digits of its id.
+            path: Only missing commits that touch this folder count; empty if all count.
 
         Raises:
-            RepositoryUnreadable: Git cannot read it, or two commits begin so. Nobody waits for it twice.
+            RepositoryUnreadable: Git cannot read the repository, or the id is ambiguous. It is not tried again.
         """
         if self._failure:
             raise self._failure
@@ -114,7 +113,7 @@ class Branch:
             return Standing(self._head, self._head)
         found = [known for known in self._commits if known.startswith(commit)]
         if len(found) > 1:
-            raise RepositoryUnreadable(f"{len(found)} commits of {self._repository.branch} begin with {commit}")
+            raise RepositoryUnreadable(f"{len(found)} commits on {self._repository.branch} begin with {commit}")
         if not found:
             return Standing(self._head)
         lacking = f"{found[0]}..{_FETCHED}"
@@ -134,12 +133,12 @@ class Branch:
 
     @cached_property
     def _commits(self) -> Sequence[str]:
-        """The ids of all its commits, which are fetched into the clone that `_head` has made."""
+        """The ids of all its commits, fetched into the clone that `_head` has created."""
         repository = self._repository
         self._git("remote", "add", "--", "origin", repository.repository)
-        # Commits without files; which of them touch a folder, their trees say.
+        # Fetch no file contents; trees are only needed to find the commits that touch a folder.
         wanted = "--filter=blob:none" if repository.path else "--filter=tree:0"
-        # A folder of this machine is served by our own git, which filters only when it is allowed to.
+        # A local folder is served by our own git, which filters only if allowed to.
         served = ["--upload-pack=git -c uploadpack.allowFilter=true upload-pack"] if repository.is_folder else []
         options = ("--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", wanted, *served)
         ref = f"+refs/heads/{repository.branch}:{_FETCHED}"
@@ -155,10 +154,10 @@ class Branch:
         ]
 
     def _git(self, *words: str, seconds: float = _ASKING_SECONDS) -> str:
-        """What git prints. Raises `RepositoryUnreadable`."""
+        """Run git and return what it prints. Raises `RepositoryUnreadable`."""
         command = ["git", *_OPTIONS, f"--git-dir={self._folder}", *words]
         try:
-            # In a session of its own there is no terminal to ask at, and all that git has started ends with it.
+            # A new session has no terminal to prompt at, and git's own children can be killed with it.
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -194,5 +193,5 @@ def _commit(commit: str, line: str) -> Commit:
     try:
         committed_at = datetime.fromtimestamp(int(moment), UTC)
     except (ValueError, OverflowError, OSError):
-        raise RepositoryUnreadable(f"{short(commit)} was committed at no moment that a clock shows") from None
+        raise RepositoryUnreadable(f"{short(commit)} has an invalid commit time") from None
     return Commit(commit, committed_at, one_line(subject))

@@ -1,4 +1,4 @@
-"""Is what runs what is in git? The commit of the revisions that serve, against the branch of their repository."""
+"""Are the deployed commits up to date? The commits of serving revisions, compared with their repository's branch."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from lib.words.text import text_of
 DEPLOYED_COMMIT = Question(
     "deployed_commit",
     "Deployed commits",
-    affects="the service: it runs other code than its branch holds",
-    can_wait="yes, if that is meant to be so",
+    affects="the service: it does not run the newest code of its branch",
+    can_wait="yes, if that is intended",
 )
-# What the services' deployment labels them with.
+# The labels that the services' deployment sets.
 _COMMIT, _BRANCH = "commit-sha", "git-branch"
 _LABEL = re.compile(r"([0-9a-f]{7,64})((?:[-_]?dirty)?)", re.ASCII)
 _LONGEST_LABEL = 80
@@ -35,7 +35,7 @@ _LONGEST_LABEL = 80
 
 @dataclass(frozen=True)
 class _Answer:
-    """What is known of one revision that serves."""
+    """What is known about one serving revision."""
 
     verdict: Verdict
     words: str
@@ -45,17 +45,17 @@ class _Answer:
 
 @section(DEPLOYED_COMMIT)
 def deployed_commits(scope: Scope) -> Section:
-    """Of each service whose repository is known: whether the newest commit of its branch serves."""
+    """Check for each service with a known repository whether the newest commit of its branch serves traffic."""
     names = scope.platform.environment.services
     asked = [(service, repository) for service in names.both if (repository := names.repository_of(service))]
     if not asked:
-        why = "no repository is named; see services in params/environments/production.yaml"
+        why = "no repository is configured; see services in params/environments/production.yaml"
         return Section((), (facts("Deployed commits", {"not compared with git": why}),))
     branches: dict[tuple[str, str, bool], Branch] = {}
     with TemporaryDirectory(prefix="runbook-git-") as folder:
         checks = []
         for service, repository in asked:
-            # Services of one repository share what was fetched.
+            # Services of one repository share one clone.
             key = (repository.repository, repository.branch, bool(repository.path))
             branch = branches.setdefault(key, Branch(repository, Path(folder) / str(len(branches))))
             checks.append(_check(scope, service, repository, branch))
@@ -75,7 +75,7 @@ def _check(scope: Scope, service: str, repository: Repository, branch: Branch) -
     evidence = _evidence(scope.now, repository, status, dict(zip(serving, answers, strict=True)))
     question = question.on(evidence, [_by_hand(repository, answers), platform.commands.describe_service(service)])
     if not answers:
-        return question.unknown("no revision serves, so no commit does", "See its revisions and their traffic.")
+        return question.unknown("no revision serves traffic", "Check its revisions and their traffic.")
     verdict = worst([answer.verdict for answer in answers])
     several = len(answers) > 1
     words = [f"{name}: {one.words}" if several else one.words for name, one in zip(serving, answers, strict=True)]
@@ -88,7 +88,7 @@ def _answer(scope: Scope, repository: Repository, branch: Branch, status: Servic
     label, built_from = labels.get(_COMMIT, ""), text_of(labels.get(_BRANCH, ""))[:_LONGEST_LABEL]
     if not label:
         step = f"Label each deployment with its commit: gcloud run deploy --update-labels={_COMMIT}=COMMIT"
-        return _Answer(Verdict.UNKNOWN, f"{revision} has no label {_COMMIT}: its commit is not known", step)
+        return _Answer(Verdict.UNKNOWN, f"{revision} has no label {_COMMIT}: its commit is unknown", step)
     known = _LABEL.fullmatch(label)
     if known is None:
         words = f"the label {_COMMIT} of {revision} is {text_of(label)[:_LONGEST_LABEL]!r}, which is not a commit"
@@ -101,11 +101,11 @@ def _judged(
     now: datetime, repository: Repository, standing: Standing, commit: str, built_from: str, *, is_dirty: bool
 ) -> _Answer:
     name, path = repository.branch, repository.path
-    dirty = ", built from a dirty tree: changes run that are in no commit" if is_dirty else ""
+    dirty = ", built from a dirty tree: it includes uncommitted changes" if is_dirty else ""
     if not standing.commit:
         built = f" (built from branch {built_from})" if built_from not in ("", name) else ""
-        step = f"Deploy {name}, or merge what runs. A squashed or rebased commit has another id on {name}."
-        return _Answer(Verdict.WARN, f"{commit} is not on {name} at all{built}{dirty}", step, standing)
+        step = f"Deploy {name}, or merge the deployed commit. A squashed or rebased commit has another id on {name}."
+        return _Answer(Verdict.WARN, f"{commit} is not on {name}{built}{dirty}", step, standing)
     if standing.missing:
         step = f"Deploy {short(standing.head)}, or find out why it is held back."
         return _Answer(Verdict.WARN, f"{_behind(now, repository, standing)}{dirty}", step, standing)
@@ -151,7 +151,7 @@ def _evidence(
 
 
 def _by_hand(repository: Repository, answers: Sequence[_Answer]) -> Looking:
-    """The missing commits; those of a remote repository only in a clone, so its newest commit."""
+    """The command that lists missing commits; for a remote repository only its newest commit, without a clone."""
     commit = next((found.commit for answer in answers if (found := answer.standing) and found.commit), "")
     if not repository.is_folder or not commit:
         return Looking(shlex.join(["git", "ls-remote", "--", repository.repository, f"refs/heads/{repository.branch}"]))

@@ -17,14 +17,14 @@ from lib.words.quantities import Value, seconds, spoken_seconds
 FIRST_CONSOLIDATION = Question(
     "first_consolidation",
     "First consolidation",
-    affects="the deployment: nothing has shown yet that it works",
+    affects="the deployment: it is not yet known to work",
     can_wait="until the next batch",
 )
 
 
 @section(FIRST_CONSOLIDATION)
 def first_consolidation(scope: Scope) -> Section:
-    """The lines of the first MERGE since the deployment, against the order in which they should come."""
+    """Compare the log lines of the first MERGE since the deployment with their expected order."""
     history = scope.history_since_deployment
     if not history.merges:
         return Section((no_consolidation_seen(history, FIRST_CONSOLIDATION),))
@@ -48,33 +48,33 @@ def _order_check(history: LogHistory, run: Consolidation) -> Check:
     if bad := _bad_end(question, history, run):
         return bad
     if EventKind.NOT_VALIDATED in run.events:
-        step = "It logged that the check passed, though it did not run. See the duplicates step."
+        step = "It logged that the validation passed although it did not run. See the duplicates step."
         return question.warns(f"{batch}: its validation could not run", step)
     if not run.is_in_order:
-        return question.warns(f"{batch}: its lines came in another order than expected", "Read its lines.")
+        return question.warns(f"{batch}: its log lines are not in the expected order", "Read them.")
     if run.missing:
-        return question.warns(f"{batch}: no line for {', '.join(run.missing)}", "Read its lines.")
-    return question.passes(f"{batch}: all seven lines, in order, in {spoken_seconds(run.work_seconds)}")
+        return question.warns(f"{batch}: no log line for {', '.join(run.missing)}", "Read its other lines.")
+    return question.passes(f"{batch}: all seven log lines, in order, in {spoken_seconds(run.work_seconds)}")
 
 
 def _bad_end(question: Question, history: LogHistory, run: Consolidation) -> Check | None:
-    """None: it merged under the lock and came to its end."""
+    """None if it merged under the lock and completed."""
     batch, progress = run.batch_id or "a batch", history.progress(run)
     if EventKind.VALIDATION_FAILED in run.events:
         step = "The staging tables are kept. See the duplicates step, then run duplicate_diagnosis."
         return question.fails(f"{batch}: the validation failed", step)
     if run.merged_without_lock:
         disabled = run.has(EventKind.LOCK_DISABLED)
-        why = "Its own line says that the lock is disabled" if disabled else "The old code may still serve"
-        step = f"{why}: see the revisions and their traffic."
+        why = "It logged that the lock is disabled" if disabled else "An old revision may still be serving traffic"
+        step = f"{why}. Check the revisions and their traffic."
         return question.fails(f"{batch}: its MERGE ran without the lock", step)
     if progress is Progress.RUNNING:
-        return question.unknown(f"{batch}: still running", "Run this again when it has ended.")
+        return question.unknown(f"{batch}: still running", "Run this again once it has ended.")
     if run.failure and run.failure.kind is not EventKind.LOST:
-        step = "Its staging tables are kept. Mend the cause, then consolidate the batch again."
+        step = "Its staging tables are kept. Fix the cause, then consolidate the batch again."
         return question.fails(f"{batch}: {run.failure.in_words}", step)
     if progress is not Progress.COMPLETED:
-        step = "See the lock's state; run stuck_lock_release if its holder is gone."
+        step = "Check the lock; run stuck_lock_release if its holder is gone."
         return question.fails(f"{batch}: {progress}", step)
     return None
 
@@ -85,8 +85,8 @@ def _line_table(history: LogHistory, run: Consolidation) -> Table:
     for kind in EXPECTED_ORDER:
         moment = run.at(kind)
         gap = (moment - before).total_seconds() if moment and before else None
-        line = run.events[kind].entry.message if kind in run.events else "did not come"
+        line = run.events[kind].entry.message if kind in run.events else "missing"
         rows.append((kind, local_time(moment, history.platform.environment.timezone), spoken_seconds(gap), line))
         before = moment or before
     caption = f"Lines of {run.batch_id or 'the batch'}, in the expected order"
-    return Table(caption, ("Expected", "Seen at", "After", "Line"), rows)
+    return Table(caption, ("Expected", "Logged at", "After", "Line"), rows)

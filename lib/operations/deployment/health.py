@@ -1,9 +1,8 @@
-"""What a health endpoint's answer means. One that says nothing about health is UNKNOWN, never PASS.
+"""The meaning of a health endpoint's answer. An answer without health information is UNKNOWN, never PASS.
 
-Documents are read in each of the forms that are in use: ours (the worker's lists its checks, the
-coordinator's names them), the IETF's ``application/health+json`` (names to lists), Spring Boot's
-components within components, and what health libraries of Node.js and Python write. A word that is
-not known here is kept as it is.
+It reads the common formats: ours (the worker lists its checks, the coordinator names them), the IETF's
+``application/health+json`` (names to lists), Spring Boot's nested components, and those of health libraries for
+Node.js and Python. An unknown word is kept as it is.
 
 The IETF's draft: https://datatracker.ietf.org/doc/html/draft-inadarei-api-health-check-06
 """
@@ -31,9 +30,9 @@ _MEANINGS = {
 _STATUS = ("status", "healthy", "ok")
 _DETAIL = ("error", "output", "details", "message")
 _NAME = ("check", "name", "componentId")
-# Whatever stands in them is a check.
+# Everything in these is a check.
 _CHECKS = ("checks", "components")
-# They may as well hold something else; only what is plainly the state of a part counts.
+# These may hold other data; only what is clearly the state of a part counts.
 _PERHAPS_CHECKS = ("details", "dependencies", "services")
 _COUNT_WORDS = frozenset(
     {"checks", "check", "components", "services", "dependencies", "count", "total", "number", "of"}
@@ -49,7 +48,7 @@ class PartHealth:
 
     Attributes:
         name: What was checked.
-        status: In the service's words, in lower case; empty when it has none.
+        status: The service's word in lower case; empty if there is none.
         detail: The error or other details; may be empty.
     """
 
@@ -59,7 +58,7 @@ class PartHealth:
 
     @property
     def verdict(self) -> Verdict:
-        """What the status means; UNKNOWN when it is not understood."""
+        """The meaning of the status; UNKNOWN for an unknown word."""
         return next((verdict for verdict, words in _MEANINGS.items() if self.status in words), Verdict.UNKNOWN)
 
     def __str__(self) -> str:
@@ -68,12 +67,12 @@ class PartHealth:
 
 @dataclass(frozen=True)
 class HealthJudgement:
-    """What the answer means.
+    """The meaning of an answer.
 
     Attributes:
-        verdict: PASS only when the document says so.
+        verdict: PASS only if the document says so.
         summary: One line.
-        next_step: What to do; empty when nothing.
+        next_step: What to do; may be empty.
         parts: The checks inside the document.
     """
 
@@ -90,19 +89,19 @@ def judge_health(response: HealthResponse) -> HealthJudgement:
         return HealthJudgement(
             Verdict.FAIL,
             f"does not answer: {response.error}",
-            "See whether its newest revision starts at all (revision and log steps of this runbook).",
+            "Check whether its newest revision starts (see the revision and log steps of this runbook).",
         )
     if code in (401, 403):
         return HealthJudgement(
             Verdict.UNKNOWN,
-            f"HTTP {code}: it was not let in, so nothing is known about its health",
-            "Ask again with an ID token (command below), or as an account with roles/run.invoker.",
+            f"HTTP {code}: access denied, so its health is unknown",
+            "Try again with an ID token (command below), or as an account with roles/run.invoker.",
         )
     if code == 404:
         return HealthJudgement(
             Verdict.UNKNOWN,
             "HTTP 404: this revision has no such endpoint, so nothing was checked",
-            "See that the revision which serves is the one you deployed; older revisions lack the endpoint.",
+            "Check that the serving revision is the one you deployed; older revisions lack this endpoint.",
         )
     return _judge_document(code, response.body)
 
@@ -114,8 +113,8 @@ def _judge_document(code: int, body: Any) -> HealthJudgement:
         named = "; ".join(map(str, failing)) or (status.status and f"its document says {status.status}")
         return HealthJudgement(
             Verdict.FAIL,
-            text_of(f"HTTP {code}: {named or 'it gives no reason'}"),
-            "Read the service's log for the failing check; roll back if the deployment brought it.",
+            text_of(f"HTTP {code}: {named or 'no reason given'}"),
+            "Read the service's log for the failing check; roll back if the deployment caused it.",
             checks,
         )
     if code != 200:
@@ -126,11 +125,11 @@ def _judge_document(code: int, body: Any) -> HealthJudgement:
     if status.verdict is Verdict.UNKNOWN:
         return _unclear(f"HTTP 200, but no known health document: {text_of(body)[:80]}", checks)
     if not checks and isinstance(body, Mapping) and any(key in body for key in _CHECKS):
-        return _unclear("HTTP 200, but its document lists no check", checks)
+        return _unclear("HTTP 200, but its document lists no checks", checks)
     concerns = [part for part in (*checks, status) if part.verdict is Verdict.WARN]
     if concerns:
         summary = text_of(f"HTTP 200, with concerns: {'; '.join(map(str, concerns))}")
-        return HealthJudgement(Verdict.WARN, summary, "It works. Read the service's log for the concern.", checks)
+        return HealthJudgement(Verdict.WARN, summary, "The service works. Look for the concern in its log.", checks)
     checked = f", {counted(len(checks), 'check')} passed" if checks else ""
     return HealthJudgement(Verdict.PASS, f"HTTP 200, {status.status}{checked}", parts=checks)
 
@@ -140,9 +139,9 @@ def _unclear(summary: str, checks: tuple[PartHealth, ...]) -> HealthJudgement:
 
 
 def _whole(body: Any) -> PartHealth:
-    """What the document says of the service as a whole; no status when it says nothing.
+    """The document's status of the service as a whole; empty if it has none.
 
-    Of a bare word only a bad one counts: ``OK`` may come from anything that listens there.
+    A bare word counts only if it is a bad one: anything that listens there may answer ``OK``.
     """
     if isinstance(body, Mapping):
         return PartHealth("status", _status(body))
@@ -151,7 +150,7 @@ def _whole(body: Any) -> PartHealth:
 
 
 def _parts(body: Any) -> tuple[PartHealth, ...]:
-    """Every check of the document, and what it counts as failed."""
+    """Every check in the document, and every count of failed checks."""
     return (*_nested("", body, 0), *_counted(body)) if isinstance(body, Mapping) else ()
 
 
@@ -159,7 +158,7 @@ def _nested(name: str, document: Mapping[Any, Any], depth: int) -> Iterator[Part
     for key in _CHECKS:
         if key in document:
             yield from _all_of(name, document[key], depth)
-    if depth:  # below the top they hold what a check has to tell
+    if depth:  # below the top these hold the details of a check
         return
     for key in _PERHAPS_CHECKS:
         found = document.get(key)
@@ -178,7 +177,7 @@ def _all_of(name: str, results: Any, depth: int) -> Iterator[PartHealth]:
 
 
 def _results(name: str, result: Any, depth: int) -> Iterator[PartHealth]:
-    """The result of one check, or the list of those of one thing."""
+    """The result of one check, or a list of results for one component."""
     if depth > _DEEPEST:
         yield PartHealth(name, "", "nested too deep")
     elif isinstance(result, list) and result:
@@ -193,7 +192,7 @@ def _results(name: str, result: Any, depth: int) -> Iterator[PartHealth]:
 
 
 def _counted(document: Mapping[Any, Any]) -> Iterator[PartHealth]:
-    """``checks_failed: 2`` beside a status that says otherwise."""
+    """Counts such as ``checks_failed: 2``, which may contradict the status."""
     for key, value in document.items():
         words = set(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(key)).lower().replace("-", "_").split("_")) - _COUNT_WORDS
         if words and words <= _FAILED_WORDS | _TROUBLE_WORDS and _is_some(value):
@@ -201,12 +200,12 @@ def _counted(document: Mapping[Any, Any]) -> Iterator[PartHealth]:
 
 
 def _is_some(value: Any) -> bool:
-    """Of a count, a list, or a count that was written as text."""
+    """Whether a count, a list, or a count written as text is not empty or zero."""
     return bool(value) and str(value).strip().lower() not in ("0", "none", "false", "no")
 
 
 def _status(document: Mapping[Any, Any]) -> str:
-    """The worst that it says of itself."""
+    """The document's worst status."""
     words = [_word(document[key]) for key in _STATUS if key in document]
     by_verdict = {PartHealth("", word).verdict: word for word in words}
     return by_verdict[worst(list(by_verdict))] if words else ""

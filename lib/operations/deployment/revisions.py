@@ -1,4 +1,4 @@
-"""The revisions that traffic could go back to, and whether each is known to have the fence."""
+"""The revisions that traffic could move back to, and whether each has the fence."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from lib.words.quantities import Value, percent
 ROLLBACK_REVISIONS = Question(
     "revisions",
     "Revisions",
-    affects="requests to the service: old code answers all or some of them",
-    can_wait="as long as the old code may serve",
+    affects="requests to the service: an old revision answers some or all of them",
+    can_wait="as long as the old revision may serve traffic",
 )
 FENCE = Question(
     "coordinator_fence",
     "Fence of the coordinator",
-    affects="two consolidations of a date at once: only the lock keeps them apart",
-    can_wait="as long as every one of them takes the lock",
+    affects="two consolidations of a date at once: only the lock prevents a race",
+    can_wait="as long as every consolidation takes the lock",
 )
 
 
 @section(ROLLBACK_REVISIONS)
 def rollback_revisions(scope: Scope) -> Section:
-    """Of both services: which there are, what they serve, and which has the fence."""
+    """List the revisions of both services with their traffic, and whether they have the fence."""
     platform, zone = scope.platform, scope.platform.environment.timezone
     columns = ("Revision", "Deployed at", "Started", "Serves", "Fence", "Judged by")
     tables, unfenced = [], []
@@ -40,7 +40,7 @@ def rollback_revisions(scope: Scope) -> Section:
             (
                 candidate.name,
                 local_time(candidate.deployed_at, zone),
-                {True: "yes", False: "no", None: "not known"}[candidate.is_ready],
+                {True: "yes", False: "no", None: "unknown"}[candidate.is_ready],
                 f"{candidate.serves}%",
                 candidate.fence,
                 candidate.basis,
@@ -52,11 +52,11 @@ def rollback_revisions(scope: Scope) -> Section:
 
 
 def _fence_check(platform: Platform, serving: Sequence[Candidate]) -> Check:
-    """Where the fence is not known the table says so; the next consolidation will show it."""
+    """A check for serving revisions without the fence. An unknown one is in the table until its next consolidation."""
     coordinator = platform.environment.services.coordinator
     forward = platform.commands.run("rollback", {"service": coordinator, "revision": LATEST})
     each = ", and in ".join(f"{candidate.name}, which serves {candidate.serves}%" for candidate in serving)
     served = sum(candidate.serves for candidate in serving)
     evidence: dict[str, Value] = {"served without the fence": percent(served), "judged by": serving[0].basis}
-    step = f"Go forward as soon as the cause is fixed: {forward}"
+    step = f"Move traffic to the newest revision as soon as the cause is fixed: {forward}"
     return FENCE.on(evidence).warns(f"NO FENCE in {each}: {DANGER}", step)

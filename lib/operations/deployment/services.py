@@ -25,13 +25,13 @@ FIRESTORE_ACCESS = Question(
 REVISIONS = Question(
     "revisions",
     "Revisions and traffic",
-    affects="requests to the service: old code answers all or some of them",
-    can_wait="as long as the old code may serve",
+    affects="requests to the service: an old revision answers some or all of them",
+    can_wait="as long as the old revision may serve traffic",
 )
 DEPLOYED_TOGETHER = Question(
     "deployed_together",
     "Both services deployed",
-    affects="requests to the older service: it may lack what the newer one relies on",
+    affects="requests to the older service: it may lack what the newer one needs",
     can_wait="until the next batch",
 )
 HEALTH = Question(
@@ -47,7 +47,7 @@ _DEPLOYED_TOGETHER = timedelta(hours=24)
 
 @section(FIRESTORE_ACCESS)
 def firestore_access(scope: Scope) -> Section:
-    """Whether each service's account may use the lock's store."""
+    """Check whether each service's account may use the lock's store."""
     platform = scope.platform
     services = [platform.services.describe(name) for name in platform.environment.services.both]
     accounts: dict[str, list[str]] = {}
@@ -68,24 +68,24 @@ def _access_check(platform: Platform, account: str, services: list[str], binding
     held = sorted(bindings.roles & _SUFFICIENT_ROLES)
     through = {role: member for role, member in bindings.unresolved_members.items() if role in _SUFFICIENT_ROLES}
     if held:
-        return question.passes(f"it holds {held[0]}")
+        return question.passes(f"the account has {held[0]}")
     if through:
         role, member = next(iter(through.items()))
-        summary = f"{member} holds {role}; whether the account belongs to it can't be seen from here"
-        return question.unknown(summary, f"See whether {account} is a member of {member}; if not, add the role.")
+        summary = f"{member} has {role}; unknown whether the account is one of its members"
+        return question.unknown(summary, f"Check whether {account} is a member of {member}; if not, add the role.")
     if custom := sorted(role for role in bindings.roles if not role.startswith("roles/")):
-        summary = f"it holds {custom[0]}, a role of your own; whether that allows Firestore documents can't be seen"
+        summary = f"the account has the custom role {custom[0]}; unknown whether it allows Firestore documents"
         command = platform.commands.describe_role(custom[0])
-        return question.unknown(summary, f"See whether it includes datastore.entities.*: {command}")
+        return question.unknown(summary, f"Check whether it includes datastore.entities.*: {command}")
     addition = _addition(platform, account)
     if bindings.unseen:
-        summary = f"{account} lacks {LOCK_ROLE} in the project; a role from {bindings.unseen} is not seen"
+        summary = f"{account} lacks {LOCK_ROLE} in the project; roles from {bindings.unseen} cannot be seen"
         return question.unknown(summary, f"Unless it has the role from there, add it: {addition}")
     return question.fails(f"{account} lacks {LOCK_ROLE}: no lock can be taken", f"Add the role: {addition}")
 
 
 def _access_question(platform: Platform, services: list[str]) -> Question:
-    """Of both services at once when they run as one account."""
+    """One question for both services if they run as one account."""
     roles = map(platform.environment.services.role_of, services)
     own = FIRESTORE_ACCESS if len(services) > 1 else replace(FIRESTORE_ACCESS, id=f"firestore_access_{next(roles)}")
     return own.named(f"Firestore access of {' and '.join(services)}")
@@ -99,7 +99,7 @@ def _addition(platform: Platform, account: str) -> str:
 
 @section(REVISIONS)
 def revisions(scope: Scope) -> Section:
-    """Which revision of each service was deployed, started, and serves; both together."""
+    """Check which revision of each service was deployed, started and serves, and whether both were deployed."""
     platform = scope.platform
     services = [platform.services.describe(name) for name in platform.environment.services.both]
     zone = platform.environment.timezone
@@ -126,7 +126,7 @@ def _serving_check(platform: Platform, service: ServiceStatus) -> Check:
         "ready": service.latest_ready_revision,
         "reason": service.reason or "none given",
         "serves": [share.revision for share in service.traffic],
-        "traffic of the one deployed last": percent(served_percent),
+        "traffic to the last deployed": percent(served_percent),
     }
     role, send = platform.environment.services.role_of(service.name), platform.commands.send_all_traffic
     question = replace(REVISIONS, id=f"revision_{role}", name=f"Revision of {service.name}")
@@ -137,14 +137,14 @@ def _serving_check(platform: Platform, service: ServiceStatus) -> Check:
         step = f"Fix the image and deploy again, or go back: {back}"
         return question.fails(summary, step, since=service.deployed_at)
     if service.is_ready is None:
-        summary = f"the platform does not say whether {newest} is ready"
-        return question.unknown(summary, "Look again in a minute.")
+        summary = f"the platform does not report whether {newest} is ready"
+        return question.unknown(summary, "Check again in a minute.")
     if served_percent == 0:
-        summary = f"{newest} is ready, but gets no traffic: old code serves"
-        step = f"Send it the traffic: {send(service.name, newest)}"
+        summary = f"{newest} is ready but gets no traffic: an old revision serves"
+        step = f"Send it all traffic: {send(service.name, newest)}"
         return question.fails(summary, step, since=service.deployed_at)
     if served_percent < 100:
-        summary = f"{newest} gets {served_percent}% of the traffic, old code the rest"
+        summary = f"{newest} gets {served_percent}% of the traffic, old revisions the rest"
         step = f"Send it all traffic: {send(service.name, newest)}"
         return question.warns(summary, step, since=service.deployed_at)
     return question.passes(f"{newest} is ready and serves all traffic")
@@ -156,21 +156,21 @@ def _together_check(platform: Platform, services: list[ServiceStatus]) -> Check:
     known = sorted((service.deployed_at, service.name) for service in services if service.deployed_at is not None)
     if len(known) < len(services):
         commands = [platform.commands.describe_service(service.name) for service in services]
-        step = "See when each was deployed (commands below)."
-        return DEPLOYED_TOGETHER.on(evidence, commands).unknown("when they were deployed is unknown", step)
+        step = "Check when each was deployed (commands below)."
+        return DEPLOYED_TOGETHER.on(evidence, commands).unknown("their deployment times are unknown", step)
     apart = known[-1][0] - known[0][0]
     spoken = spoken_seconds(apart.total_seconds())
     question = DEPLOYED_TOGETHER.on({**evidence, "apart": seconds(apart.total_seconds())})
     if apart <= _DEPLOYED_TOGETHER:
         return question.passes(f"deployed within {spoken} of each other")
     older, newer = known[0][1], known[-1][1]
-    step = f"If {older} is to carry the lock too, deploy it now: until then it may run without."
+    step = f"If {older} needs the lock too, deploy it now: until then it may run without it."
     return question.warns(f"only {newer} was deployed: {older} is {spoken} older", step, since=known[-1][0])
 
 
 @section(HEALTH)
 def health(scope: Scope, service: str) -> Section:
-    """What the service's health and deep health endpoints answer."""
+    """Judge the answers of the service's health and deep health endpoints."""
     platform = scope.platform
     role = platform.environment.services.role_of(service)
     try:

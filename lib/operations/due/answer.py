@@ -1,4 +1,4 @@
-"""The answer to "were rows due on that date?", and what a calendar alone says of it."""
+"""The answer to "were rows due on that date?", and the answer of a calendar alone."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from lib.words.text import text_of
 
 @dataclass(frozen=True)
 class Due:
-    """Whether rows of a date are due.
+    """Whether rows are due for a date.
 
     Attributes:
-        is_due: None: not known.
-        why: Why none are due, or why that is not known; empty when they are.
-        units: How many units are due; None: not known.
-        unit_name: What is counted, in the plural.
-        resumes: When rows are due again, where the calendar wants none until then.
+        is_due: True, False, or None if unknown.
+        why: Why none are due, or why it is unknown; empty if they are due.
+        units: Number of units that are due; None if unknown.
+        unit_name: The noun for units, in the plural.
+        resumes: When rows are due again, if the calendar has none until then.
     """
 
     is_due: bool | None
@@ -35,11 +35,11 @@ class Due:
             return f"{self.units:,} {self.unit_name.removesuffix('s') if self.units == 1 else self.unit_name} due"
         if self.is_due:
             return "rows due"
-        return f"none due: {self.why}" if self.is_due is False else f"not known whether any were due: {self.why}"
+        return f"none due: {self.why}" if self.is_due is False else f"unknown whether any were due: {self.why}"
 
 
 def by_calendar(calendar: Calendar, day: date) -> Due:
-    """What the calendar says; it knows no units, and nothing of the time after its last season."""
+    """Return what the calendar says of a date. It has no units, and is unknown after its last season."""
     if calendar.seasons and not any(day in season for season in calendar.seasons):
         following = next((season for season in calendar.seasons if day < season.first), None)
         if following is None:

@@ -1,4 +1,4 @@
-"""Whether rows of a run's dates are due, and which dates have some: each asked in one query a run."""
+"""Whether rows are due for a run's dates, and which dates have rows, each with one query per run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lib.words.brief import brief
 from lib.words.dates import days_of, zone
 from lib.words.nouns import plural
 
-# A schedule that lists nothing for so long after a date is out of date itself, or the season is over.
+# A schedule that lists nothing for this long after a date is out of date, or the season has ended.
 _REACH = timedelta(days=14)
 _WEEKS_COMPARED = 4
 _DAYS_BEFORE = timedelta(days=2)
@@ -26,12 +26,12 @@ Counted = Mapping[date, int]
 
 
 class DueDates:
-    """What is due on the dates round a run's own, and the rows that they have.
+    """What is due on the dates around a run's own, and the rows that they have.
 
     Args:
-        platform: Whose table, and whose settings `due`.
-        game_date: The run's own date. More distant ones cost another query.
-        duplicates: What this run has counted of dates already is not read again.
+        platform: The platform with the table, and the environment's `due` settings.
+        game_date: The run's own date. More distant dates cost another query.
+        duplicates: Dates that this run has counted already, which are not read again.
     """
 
     __repr__ = brief()
@@ -47,10 +47,11 @@ class DueDates:
         return self._platform.environment.due
 
     def on(self, day: date) -> Due:
+        """Return whether rows of a date are due."""
         return self.between(day, day)[day]
 
     def between(self, first: date, last: date) -> dict[date, Due]:
-        """Each date from `first` to `last`; what cannot be read is not known, with the reason."""
+        """Return each date from `first` to `last`; a date that cannot be read is unknown, with the reason."""
         days = days_of(first, last)
         if self.settings is None:
             nothing = f"params/environments/{self._platform.name}.yaml has no due: section"
@@ -58,23 +59,23 @@ class DueDates:
         return {day: self._answer(self.settings, day, first, last) for day in days}
 
     def none_due(self, first: date, last: date) -> str:
-        """Why no rows are due on any date from `first` to `last`; empty: some may be."""
+        """Return why no rows are due on any date from `first` to `last`; empty if some may be."""
         found = self.between(first, last)
         return found[last].why if all(due.is_due is False for due in found.values()) else ""
 
     def deadline(self, day: date) -> datetime:
-        """When the rows of a date are late (UTC)."""
+        """Return when the rows of a date are late (UTC)."""
         hours = self.settings.by_hour if self.settings else _END_OF_DATE
         local = datetime.combine(day, time()) + timedelta(hours=hours)
         return local.replace(tzinfo=zone(self._platform.environment.timezone)).astimezone(UTC)
 
     def rows(self, first: date, last: date) -> Counted:
-        """The dates from `first` to `last` that have rows, and how many. Raises `WarehouseUnavailable`."""
+        """Return the dates from `first` to `last` that have rows, and how many. Raises `WarehouseUnavailable`."""
         return {day: count for day, count in self._rows.between(first, last).items() if first <= day <= last}
 
     @property
     def _units(self) -> str:
-        """What is due, in the plural."""
+        """The noun for units, in the plural."""
         environment = self._platform.environment
         return (self.settings and self.settings.units) or plural(environment.unit or "unit")
 
@@ -88,19 +89,19 @@ class DueDates:
         try:
             listed = self._listed.between(first, last)
         except CouldNotLook as error:
-            return Due(None, f"could not look: {error}")
+            return Due(None, f"could not read the schedule: {error}")
         if units := listed.get(day):
             return Due(True, units=units)
         if day in listed:
-            return Due(False, f"the schedule lists the date without {self._units} that are due", units=0)
+            return Due(False, f"the schedule lists the date, but no {self._units} that are due", units=0)
         if later := sorted(other for other in listed if other > day):
-            following = next((f", the next are on {other}" for other in later if listed[other]), "")
+            following = next((f", the next ones are on {other}" for other in later if listed[other]), "")
             return Due(False, f"no {self._units} scheduled{following}", units=0)
-        stale = f"the schedule lists nothing from {day} on: it is out of date, or the season is over"
-        return Due(None, f"{stale}; {calendar_says or 'name the seasons in due.calendar'}")
+        stale = f"the schedule lists nothing from {day} on: it is out of date, or the season has ended"
+        return Due(None, f"{stale}; {calendar_says or 'add the seasons to due.calendar'}")
 
     def _count(self, since: date, until: date) -> Counted:
-        """Each date is another partition, so those at both ends that are known are left out."""
+        """Each date is a partition of its own, so known dates at both ends are not read again."""
         known = self._duplicates.stored_rows
         asked = [day for day in days_of(since, until) if day not in known]
         if not asked:
@@ -117,9 +118,9 @@ class DueDates:
 
 
 class _Once:
-    """Figures by date, asked for in one query; again only for dates beyond the first ones.
+    """Figures by date from one query, repeated only for dates outside the first range.
 
-    A source that did not answer is not asked again by every step.
+    A source that failed once is not asked again by every step.
     """
 
     def __init__(self, ask: Callable[[date, date], Counted], first: date, last: date) -> None:
@@ -128,7 +129,7 @@ class _Once:
         self._answer: Counted | CouldNotLook | None = None
 
     def between(self, first: date, last: date) -> Counted:
-        """Of all dates that were asked for, and at least of these. Raises `CouldNotLook`."""
+        """Return the figures of all dates asked for so far, including these. Raises `CouldNotLook`."""
         if self._answer is None or first < self._first or last > self._last:
             self._first, self._last = min(first, self._first), max(last, self._last)
             try:

@@ -1,4 +1,4 @@
-"""Why a date has no rows: none were due, not yet, or lost. Only what speaks for an answer gives one."""
+"""Why a date has no rows: none were due, they are not late yet, or they were lost. UNKNOWN without evidence."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Reason:
     """Why a date has no rows.
 
     Attributes:
-        verdict: What that is.
-        words: In a line, without the date.
+        verdict: The verdict.
+        words: The reason in one line, without the date.
         next_step: What to do; may be empty.
     """
 
@@ -36,10 +36,10 @@ def why_no_rows(scope: Scope, day: date, due: Due, said: str = "") -> Reason:
     """Judge a date without rows.
 
     Args:
-        scope: The run.
+        scope: The run's scope.
         day: The date.
         due: Whether its rows are due.
-        said: The coordinator's line that nothing was due; empty: there is none.
+        said: The coordinator's log line that nothing was due; empty if there is none.
     """
     if due.is_due is False:
         return Reason(Verdict.PASS, str(due))
@@ -52,12 +52,12 @@ def why_no_rows(scope: Scope, day: date, due: Due, said: str = "") -> Reason:
 
 
 def _ahead(scope: Scope, due: Due, rows: int) -> Reason:
-    """Rows under a date that has not begun, and none under the one before it: their date is from another zone."""
+    """Rows for a date that has not begun, and none for the date before it: their date is from another zone."""
     step = (
-        f"See whether what wrote them takes its date in another zone than {scope.platform.environment.timezone}, such "
-        "as date.today() in UTC; then write them again under the right date."
+        f"Check whether their writer takes its date in a zone other than {scope.platform.environment.timezone}, such "
+        "as date.today() in UTC; then write them again with the right date."
     )
-    words = f"{due}, and {counted(rows, 'row', 'is')} under the next date, which has not begun"
+    words = f"{due}, but {counted(rows, 'row', 'is')} under the next date, which has not begun"
     return Reason(Verdict.FAIL if due.is_due else Verdict.WARN, words, step)
 
 
@@ -66,18 +66,18 @@ def _missing(scope: Scope, day: date, due: Due, said: str, ahead: int) -> Reason
     conflict = f", but {said}" if said else ""
     if scope.now < deadline:
         by = local_time(deadline, scope.platform.environment.timezone)
-        step = "Find out which of the two is wrong." if said else "Run this again when its batches are done."
+        step = "Find out which of the two is wrong." if said else "Run this again once its batches are done."
         return Reason(Verdict.WARN, f"not yet: {due} by {by}{conflict}", step)
     note = f"; the next date has {counted(ahead, 'row')}" if ahead else ""
     return Reason(Verdict.FAIL, f"{due}{conflict}{note}", what_to_start(scope))
 
 
 def what_to_start(scope: Scope) -> str:
-    """The next step where rows were due, and nothing came."""
+    """Return the next step when rows were due but none came."""
     coordinator = scope.platform.environment.services.coordinator
     if not coordinator:
-        return "See whether what writes the rows ran; then start it."
-    calls = f"See whether anything calls {coordinator}, such as a scheduler with an old URL, and what its /start did"
+        return "Check whether the job that writes the rows ran; then start it."
+    calls = f"Check that something calls {coordinator} (a scheduler may have an old URL), and what its /start did"
     return f"{calls}; then start the batch."
 
 
@@ -88,7 +88,7 @@ def _unexplained(scope: Scope, day: date, due: Due, said: str, ahead: int) -> Re
         return Reason(Verdict.PASS, said)
     if ahead:
         return _ahead(scope, due, ahead)
-    step = "Find out whether rows were due, and let due: in the environment's file say so from now on."
+    step = "Find out whether rows were due, and add due: to the environment's file, so that it is known from now on."
     not_yet = "not yet; " if scope.now < scope.due.deadline(day) else ""
     weeks = [day - timedelta(weeks=number) for number in range(1, _WEEKS_COMPARED + 1)]
     had_rows = len(scope.due.rows(weeks[-1], weeks[0]).keys() & {*weeks})

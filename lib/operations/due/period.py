@@ -1,4 +1,4 @@
-"""Whether a period of the services' logs should hold a consolidation at all."""
+"""Whether the services' logs of a period should contain a consolidation."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _MOMENT = timedelta(microseconds=1)
 
 @dataclass(frozen=True)
 class Expected:
-    """What is to be expected of a period.
+    """What to expect of a period.
 
     Attributes:
-        quiet: Why there was nothing to consolidate; empty: there may have been.
-        is_by_intent: Whether that is so by the calendar, and no service has to say anything.
-        missing: Dates of the period whose rows are late, with how many are due; empty: none is known.
+        quiet: Why there was nothing to consolidate; empty if there may have been something.
+        is_by_intent: Whether the calendar says so, so that no service needs to log anything.
+        missing: Dates of the period whose rows are late, with how many are due; empty if none are known.
     """
 
     quiet: str = ""
@@ -30,9 +30,15 @@ class Expected:
 
 
 def expected_in(dates: DueDates, timezone: str, since: datetime, until: datetime) -> Expected:
-    """By the environment's `due`, and the rows that there are. Without `due` nothing is known.
+    """Return what to expect, from the environment's `due` and the rows in the table; nothing without `due`.
 
-    A date that the period begins in may have had its rows before; one that has them since should be in the logs.
+    Rows of the date that the period begins in may be older than the period; those of later dates should be in the logs.
+
+    Args:
+        dates: What is due, and the rows.
+        timezone: The zone of the dates.
+        since: Begin of the period (UTC).
+        until: End of the period (UTC).
     """
     if dates.settings is None:
         return Expected()

@@ -1,4 +1,4 @@
-"""Did the rows come that were due? Asked of a date and of those just before it."""
+"""Are the rows there that were due on a date and the two dates before it?"""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _FOUR_WEEKS = timedelta(weeks=4)
 
 @section(ROWS_DUE)
 def rows_due(scope: Scope) -> Section:
-    """The run's date and the two before it: rows, or why there are none."""
+    """Check the run's date and the two before it: the rows, or why there are none."""
     first, last = scope.game_date - _DAYS_BEFORE, scope.game_date
     due, rows = scope.due.between(first, last), scope.due.rows(first, last)
     empty = [day for day in due if day not in rows]
@@ -44,7 +44,7 @@ def rows_due(scope: Scope) -> Section:
 
 
 def _nothing_due(scope: Scope, days: Sequence[date]) -> dict[date, str]:
-    """What the coordinator says of the dates; logs that cannot be read are another step's finding."""
+    """What the coordinator logged about the dates; another step reports logs that cannot be read."""
     if not days:
         return {}
     began_at = start_of(days[0], scope.platform.environment.timezone)
@@ -54,7 +54,7 @@ def _nothing_due(scope: Scope, days: Sequence[date]) -> dict[date, str]:
 
 
 def _reason(scope: Scope, day: date, due: Due, said: str) -> Reason:
-    """Without a source, dates before the first one that has rows are no gap: nobody wrote to the table yet."""
+    """Without `due`, dates before the first rows are not a gap: nobody wrote to the table yet."""
     is_gap = scope.due.settings or day == scope.game_date or scope.due.rows(day - _FOUR_WEEKS, day)
     return why_no_rows(scope, day, due, said) if is_gap else Reason(Verdict.PASS, "before the table's first rows")
 
@@ -75,9 +75,9 @@ def _check(scope: Scope, due: Mapping[date, Due], rows: Counted, reasons: Mappin
     decisive = {day: reason for day, reason in reasons.items() if reason.verdict is verdict}
     if verdict is not Verdict.PASS:
         step = next(reversed(decisive.values())).next_step
-        return question.answer(verdict, f"no rows of {_spoken(decisive)}", step, since=min(decisive))
+        return question.answer(verdict, f"no rows for {_spoken(decisive)}", step, since=min(decisive))
     there = f"{len(rows)} of {counted(len(due), 'date')} {agreeing(len(rows), 'has')} rows"
-    return question.passes(f"{there}; none of {_spoken(decisive)}" if decisive else there)
+    return question.passes(f"{there}; none for {_spoken(decisive)}" if decisive else there)
 
 
 def _spoken(reasons: Mapping[date, Reason]) -> str:

@@ -1,7 +1,7 @@
 """Duplicates of the business key: counted and explained.
 
-The exact key judges. Of a table with rounded columns the rounded count is shown beside it: it takes keys for one that
-differ by less than it rounds, which they are not.
+The exact key decides. A table with rounded columns also shows the rounded count, which takes keys that differ only by
+rounding for duplicates. They are not.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from lib.words.quantities import Quantity, Value
 DUPLICATES = Question(
     "duplicates",
     "Duplicates",
-    affects="readers of the date: they get each such key more than once",
-    can_wait="as long as readers can: no row is lost",
+    affects="readers of the date: they get these keys more than once",
+    can_wait="as long as readers can; no row is lost",
 )
 CAUSE = Question(
     "cause_of_duplicates",
     "Cause of the duplicates",
-    affects="the next batches: what wrote keys twice may do so again",
+    affects="the next batches: whatever wrote keys twice may do so again",
     can_wait="until the next batch; a repair does not remove the cause",
 )
 _MOST_COLUMNS = 8
@@ -53,16 +53,21 @@ _CAUSES = {
 
 @section(DUPLICATES)
 def duplicates(scope: Scope, since: date, until: date, *, history: LogHistory | None = None) -> Section:
-    """Duplicate keys of each date from `since` to `until`, both included.
+    """Count the duplicate keys of each date from `since` to `until`, both inclusive.
 
-    Where there are no rows, the environment's `due` or the history says whether any were due.
+    Args:
+        scope: The run's scope.
+        since: First date.
+        until: Last date.
+        history: The logs, which may show that no rows were due when there are none; the environment's `due` decides
+            first.
     """
     return _counted(scope, scope.duplicates.again(since, until), since, until, history)
 
 
 @section(DUPLICATES)
 def duplicates_of(night: Night) -> Section:
-    """The same of the night's date; a date without rows has none to judge."""
+    """Count the duplicate keys of the night's date; skipped when it has no rows."""
     if night.profile is None:
         return not_asked(DUPLICATES, "the date has no rows")
     day = night.game_date
@@ -71,9 +76,9 @@ def duplicates_of(night: Night) -> Section:
 
 @section(DUPLICATES)
 def remaining_duplicates(scope: Scope, planned: Section) -> Section:
-    """The count once more at the end of a diagnosis; the next step is that of the plan that was shown.
+    """Count again at the end of a diagnosis; the next step is the one of the plan that was shown.
 
-    When none is left, their cause and their age are history and no longer count in the verdict.
+    When no duplicates are left, their cause and age no longer count in the verdict.
     """
     day = scope.game_date
     counted = _counted(scope, scope.duplicates.again(day, day), day, day)
@@ -86,7 +91,7 @@ def remaining_duplicates(scope: Scope, planned: Section) -> Section:
             counted = replace(counted, checks=(replace(check, next_step=step, since=since),))
         case Verdict.PASS:
             key = ", ".join(scope.platform.table.key_columns)
-            step = f"If rows are shown several times, look downstream, at a join that leaves out one of {key}."
+            step = f"If readers see rows twice, look downstream for a join that leaves out one of {key}."
             check = _with_failed_validations(scope, check)
             settled = (DUPLICATES.id, CAUSE.id, LEDGER.id)
             found = is_of_inactive_rows(scope.duplicates.on(day))
@@ -95,23 +100,23 @@ def remaining_duplicates(scope: Scope, planned: Section) -> Section:
 
 
 def _with_failed_validations(scope: Scope, check: Check) -> Check:
-    """A validation that failed on inactive rows explains why nothing went on though the table is clean."""
+    """A validation that failed on inactive rows explains why consolidations failed although the table is clean."""
     failed, _ = or_fault(lambda: invalid_runs(scope.history_of_date.of_date(scope.game_date)))
     if not failed or not is_of_inactive_rows(scope.duplicates.on(scope.game_date)):
         return check
-    why = f"what failed is the validation of {batch_names(failed)}, which counts inactive rows"
+    why = f"the validation of {batch_names(failed)} failed because it counts inactive rows"
     return replace(check, summary=f"{check.summary}; {why}")
 
 
 @section(CAUSE)
 def explanation(scope: Scope) -> Section:
-    """How the date's duplicates came to be: kinds, batches, what differs, and how far apart."""
+    """Explain the date's duplicates: their kinds and batches, the columns that differ, and the time between them."""
     platform = scope.platform
     explained = scope.duplicates.explained(scope.game_date)
     zone = platform.environment.timezone
     file = offending_rows(explained)
     table = key_table(explained, platform.table.key_columns, timezone=zone, file=file)
-    # Whether there are any is another check's answer; an undo brings them back after this.
+    # Another check reports whether there are any; an undo may bring them back after this step.
     checks = (_cause_check(explained, zone),) if explained.groups else ()
     return Section(checks, (table,))
 
@@ -130,7 +135,7 @@ def _counted(
     ]
     heading = platform.environment.nouns.date_heading
     columns = (heading, "Rows", "Keys", "Duplicate keys", "Surplus rows", *(["Rounded count"] if rounds else []))
-    note = f"The rounded count rounds {_rounded(platform)} and counts superseded rows too; it decides nothing."
+    note = f"The rounded count rounds {_rounded(platform)} and includes superseded rows; it never affects the verdict."
     period = f"{since}" if since == until else f"{since} to {until}"
     commands = [
         *(platform.commands.looking("duplicates", "--date", count.game_date) for count in counts[-3:]),
@@ -140,10 +145,10 @@ def _counted(
     if counts:
         check = _duplicates_check(platform, question, counts)
     elif none_due := scope.due.none_due(since, until) or (history.off_day if history else ""):
-        check = question.passes(f"no rows of {period}, and none expected: {none_due}")
+        check = question.passes(f"no rows for {period}, none expected: {none_due}")
     else:
-        step = "See whether any were due; if so, whether their batch waits in the backlog of day1_monitoring."
-        check = question.unknown(f"{platform.table.table} has no rows of {period}", step)
+        step = "Find out whether rows were due; if so, look for their batch in the backlog of day1_monitoring."
+        check = question.unknown(f"{platform.table.table} has no rows for {period}", step)
     return Section((check,), (Table("Duplicates", columns, rows, note if rounds else ""),))
 
 
@@ -166,7 +171,7 @@ def _duplicates_check(platform: Platform, question: Question, counts: Sequence[D
         rows = sum(count.rows for count in counts)
         inactive = "".join(f"; {in_words(count)}" for count in counts if is_of_inactive_rows(count))
         return question.passes(
-            f"none in {counted(rows, 'row')} of {', '.join(str(count.game_date) for count in counts)}{inactive}"
+            f"none in {counted(rows, 'row')} for {', '.join(str(count.game_date) for count in counts)}{inactive}"
         )
     summary = "; ".join(
         f"{counted(count.duplicate_keys, 'duplicate key')} of {count.keys:,} on {count.game_date} "
@@ -174,7 +179,7 @@ def _duplicates_check(platform: Platform, question: Question, counts: Sequence[D
         for count in found
     )
     diagnose = platform.commands.run("duplicate_diagnosis", {"date": found[-1].game_date})
-    return question.fails(summary, f"Find the cause and see the repair: {diagnose}")
+    return question.fails(summary, f"Find the cause and plan the repair: {diagnose}")
 
 
 def _and_inactive(count: DuplicateCount) -> str:
@@ -189,7 +194,7 @@ def _and_inactive(count: DuplicateCount) -> str:
 def _repair_of(scope: Scope, planned: Section) -> str:
     preview = scope.platform.commands.run("duplicate_diagnosis", {"date": scope.game_date})
     steps = (check.next_step for check in planned.checks if check.next_step)
-    return next(steps, f"See the repair that would be done: {preview}")
+    return next(steps, f"Preview the repair: {preview}")
 
 
 def _cause_check(explained: Explanation, timezone: str) -> Check:
@@ -198,8 +203,8 @@ def _cause_check(explained: Explanation, timezone: str) -> Check:
     evidence: dict[str, Value] = {
         **{f"{kind}": Quantity(number, "keys") for kind, number in kinds.items()},
         "batches still in staging": sorted({batch for group in explained.groups for batch in group.batches}),
-        "created apart, least": Quantity(min(gaps), "ms") if gaps else None,
-        "created apart, most": Quantity(max(gaps), "ms") if gaps else None,
+        "shortest gap between rows of a key": Quantity(min(gaps), "ms") if gaps else None,
+        "longest gap between rows of a key": Quantity(max(gaps), "ms") if gaps else None,
     }
     columns = Counter(name for group in explained.groups for name in group.differs).most_common()
     evidence |= {"keys that differ in": [f"{name} ({number:,})" for name, number in columns[:_MOST_COLUMNS]]}
@@ -210,16 +215,16 @@ def _cause_check(explained: Explanation, timezone: str) -> Check:
         summary = f"of the first {counted(len(explained.groups), 'key')}, {summary}; {more:,} more were not read"
     if differs := _differs(explained, [name for name, _ in columns]):
         summary = f"{summary}; {differs}"
-    step = "Find the two consolidations in the timeline, and whether they ran without the lock."
+    step = "Find the two consolidations in the timeline, and check whether they ran without the lock."
     if times := writers.in_words(writers.writes_of(writers.of_several_writes(explained.groups)), timezone):
         summary = f"{summary}; {times}"
-        step = "Find what wrote at each of these times, such as a schedule and a backfill, and let one of them write."
-    # That there are duplicates is another check's FAIL; a repair removes them and not their cause.
+        step = "Find what wrote at each of these times, such as a schedule and a backfill, and stop one of the two."
+    # Another check fails for the duplicates; a repair removes them, but not their cause.
     return CAUSE.on(evidence).warns(summary, step, since=writers.doubled_at(explained.groups))
 
 
 def _differs(explained: Explanation, columns: Sequence[str]) -> str:
-    """``their rows differ in quantity, price``; the times at which they were written only where nothing else does."""
+    """Such as ``their rows differ in quantity, price``; write times are named only if nothing else differs."""
     if columns:
         more = f" and {counted(len(columns) - _MOST_COLUMNS, 'more column')}" if len(columns) > _MOST_COLUMNS else ""
         return f"their rows differ in {', '.join(columns[:_MOST_COLUMNS])}{more}"

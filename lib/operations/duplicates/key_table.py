@@ -1,4 +1,4 @@
-"""The duplicate keys of a date as a table: those of one kind and the same batches below one heading."""
+"""The duplicate keys of a date as a table, grouped by kind and batches."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _LONGEST_VALUE, _MOST_COLUMNS = 60, 6
 
 
 def key_table(explained: Explanation, key: Sequence[str], *, timezone: str, file: AllRows | None) -> Table:
-    """A row for each key; what a repair keeps beside what it removes.
+    """Return a table with a row for each key: what a repair keeps, next to what it removes.
 
     Args:
         explained: The duplicate keys.
         key: The key columns.
-        timezone: In which times are shown.
+        timezone: The zone in which times are shown.
         file: The rows themselves.
     """
     shared = shared_columns([group.key for group in explained.groups], key)
@@ -45,26 +45,26 @@ def key_table(explained: Explanation, key: Sequence[str], *, timezone: str, file
         groups[len(rows)] = _heading(members)
         rows += map(shown.row, members)
     more = f" {counted(explained.keys_left_out, 'more key', 'was')} not read." if explained.keys_left_out else ""
-    follow = ' To follow one of them: scope.explain("its text").' if is_live() and explained.groups else ""
-    note = f"A repair keeps the row named first, and removes what is struck out; it backs up both before.{more}{follow}"
+    follow = ' To explain one of them: scope.explain("its text").' if is_live() and explained.groups else ""
+    note = f"A repair backs up all of these rows, then removes the ones struck out.{more}{follow}"
     caption = ", ".join([f"Duplicate keys of {explained.count.game_date}", *map(" ".join, shared.items())])
     return Table(caption, shown.head(explained), rows, note, shown=20, groups=groups, file=file)
 
 
 def shared_columns(keys: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> dict[str, str]:
-    """By column the value that all of several keys have in it, in words."""
+    """Return the columns in which all keys have one value, with that value as text; empty for a single key."""
     texts = {name: {text for key in keys for text in key_texts(key, [name])} for name in columns}
     return {name: found.pop() for name, found in texts.items() if len(found) == 1 and len(keys) > 1}
 
 
 def key_texts(key: Mapping[str, Any], columns: Sequence[str]) -> list[str]:
-    """The values of a key as the table shows them."""
+    """Return the values of a key as the table shows them."""
     return [text_of(_plain(key[name])) for name in columns]
 
 
 @dataclass(frozen=True)
 class _Columns:
-    """What the table shows of each key: what all of them share stands above it."""
+    """The columns that the table shows for each key; values that all keys share are in the caption."""
 
     key: Sequence[str]
     has_rows: bool
@@ -99,7 +99,7 @@ def _heading(members: Sequence[DuplicateGroup]) -> str:
 
 
 def differences(group: DuplicateGroup) -> Differences:
-    """The kept value of each column, and those that are removed; or that only the times differ, or nothing does."""
+    """Return the kept and the removed values of each column that differs; if none does, the times that do."""
     if not group.differs:
         only = f"only {', '.join(group.written_differs)}" if group.written_differs else "nothing"
         return Differences({}, only)
@@ -109,13 +109,13 @@ def differences(group: DuplicateGroup) -> Differences:
 
 
 def versions(values: Sequence[Any]) -> Difference:
-    """The first value, which a repair keeps, and the others."""
+    """Return the first value, which a repair keeps, and the others."""
     kept, *removed = (text_of(_plain(value))[:_LONGEST_VALUE] for value in values)
     return Difference(kept, ", ".join(dict.fromkeys(removed)))
 
 
 def _plain(value: Any) -> Any:
-    """A number as the row has it: of an id nobody groups the digits. A decimal without the zeros at its end."""
+    """A number as it is in the row, without digit grouping, as it may be an id; a decimal without trailing zeros."""
     if isinstance(value, Decimal) and value.is_finite():
         text = f"{value:f}"
         return text.rstrip("0").rstrip(".") if "." in text else text
@@ -127,7 +127,7 @@ def _time(moment: datetime | None, timezone: str) -> str:
 
 
 def _abbreviation(explained: Explanation, timezone: str) -> str:
-    """The zone's short name on the first of the days."""
+    """The first day and the zone's short name on it."""
     moments = (moment for group in explained.groups for moment in group.created_at if moment)
     first = next(moments, None)
     return f"{first.astimezone(zone(timezone)):%d %b, %Z}" if first else timezone

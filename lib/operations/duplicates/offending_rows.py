@@ -1,4 +1,4 @@
-"""The rows of duplicate keys, whole, with what a repair does to each: for a file."""
+"""The full rows of duplicate keys, and what a repair does to each, for a file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lib.words.nouns import counted
 
 
 def offending_rows(explained: Explanation) -> AllRows | None:
-    """Each row of each duplicate key, the one that a repair keeps first; None: there are none."""
+    """Return each row of each duplicate key, the one that a repair keeps first; None if there are none."""
     if not explained.groups:
         return None
     day = explained.count.game_date

@@ -1,4 +1,4 @@
-"""Who wrote the rows of duplicate keys? Two writers are told apart by when they wrote."""
+"""Who wrote the rows of duplicate keys? Two writers are distinguished by the times they wrote at."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from lib.words.dates import local_time
 from lib.words.nouns import counted
 from lib.words.quantities import spoken_seconds
 
-# Rows of one job follow each other; a schedule and a backfill seldom begin within minutes of each other.
+# One job writes its rows in quick succession; a schedule and a backfill rarely start within minutes of each other.
 _APART = timedelta(minutes=5)
 _MOST_NAMED = 4
 
 
 @dataclass(frozen=True)
 class Write:
-    """Rows that were created one after the other.
+    """Rows that were created in quick succession.
 
     Attributes:
-        first_at: When the first of them was created (UTC).
-        last_at: When the last was.
-        rows: How many.
+        first_at: When the first row was created (UTC).
+        last_at: When the last row was created (UTC).
+        rows: Number of rows.
     """
 
     first_at: datetime
@@ -32,7 +32,7 @@ class Write:
 
 
 def writes_of(groups: Iterable[DuplicateGroup]) -> list[Write]:
-    """The writes that the rows of duplicate keys came with, oldest first; rows of no known time are left out."""
+    """Group the rows of duplicate keys into writes, oldest first; rows without a creation time are left out."""
     moments = sorted(moment for group in groups for moment in group.created_at if moment)
     writes: list[Write] = []
     for moment in moments:
@@ -44,18 +44,18 @@ def writes_of(groups: Iterable[DuplicateGroup]) -> list[Write]:
 
 
 def doubled_at(groups: Iterable[DuplicateGroup]) -> datetime | None:
-    """When the second row of a key was created for the first time; None: not known."""
+    """Return when a key first got a second row (UTC); None if unknown."""
     moments = (sorted(moment for moment in group.created_at if moment) for group in groups)
     return min((found[1] for found in moments if len(found) > 1), default=None)
 
 
 def of_several_writes(groups: Iterable[DuplicateGroup]) -> list[DuplicateGroup]:
-    """The keys whose own rows were written apart. That other keys were written at other times shows nothing."""
+    """Return the keys whose own rows come from several writes. Other keys written at other times prove nothing."""
     return [group for group in groups if len(writes_of([group])) > 1]
 
 
 def in_words(writes: Sequence[Write], timezone: str) -> str:
-    """``written at 2 times: 5 rows from ... and 5 rows from ..., 7 h 0 min apart``; empty: at one time, or unknown."""
+    """Return ``written at 2 times: 5 rows from ... and 5 rows from ..., 7 h 0 min apart``; empty for fewer than two."""
     if len(writes) < 2:
         return ""
     apart = spoken_seconds((writes[-1].first_at - writes[0].first_at).total_seconds())

@@ -1,6 +1,6 @@
-"""Rows that were written though nothing was logged: then every check that reads logs is blind.
+"""Rows that were written without a log line, which makes every check that reads logs blind.
 
-It happens when services log warnings only, to save money: they still log, so their logs look alive.
+It happens when services log warnings only, to save money. They still log, so their logs look alive.
 """
 
 from __future__ import annotations
@@ -19,60 +19,59 @@ from lib.words.quantities import Value
 UNLOGGED_ROWS = Question(
     "unlogged_rows",
     "Rows without a log line",
-    affects="the checks that read logs: they do not see what wrote these rows",
-    can_wait="yes, as long as rows and ledger are well",
+    affects="the checks that read logs: they cannot see what wrote these rows",
+    can_wait="yes, as long as the checks of rows and ledger pass",
 )
-# A consolidation's last lines come after its rows; those of the next one an hour later are about others.
+# A consolidation's last lines come after its rows; lines an hour later are about the next one.
 _LOGGED_WITHIN = timedelta(hours=1)
 _LOG_LEVEL = "LOG_LEVEL"
 
 
 @section(UNLOGGED_ROWS)
 def unlogged_rows(night: Night) -> Section:
-    """Whether a logged consolidation wrote the newest rows; no answer where it is not known when they were written."""
+    """Check that a logged consolidation wrote the newest rows; skipped when their time is unknown."""
     history, written = night.scope.history, night.last_written
     moment = written.newest if written else None
     if moment is None:
         return not_asked(UNLOGGED_ROWS, "no rows, or no column of newest_first that records when they were written")
     if moment > history.until:  # the freshness of the table reports it
-        return not_asked(UNLOGGED_ROWS, "the newest row was written after the lines that are read")
+        return not_asked(UNLOGGED_ROWS, "the newest row was written after the log lines were read")
     return Section((_check(history, moment),))
 
 
 def _check(history: LogHistory, written_at: datetime) -> Check:
     environment = history.platform.environment
-    told = local_time(written_at, environment.timezone)
-    evidence: dict[str, Value] = {"rows last written": told}
+    written = local_time(written_at, environment.timezone)
+    evidence: dict[str, Value] = {"rows last written": written}
     if written_at < history.since:
         begin = local_time(history.since, environment.timezone)
-        return UNLOGGED_ROWS.on(evidence).passes(f"no rows were written since {begin}; the last ones {told}")
+        return UNLOGGED_ROWS.on(evidence).passes(f"no rows were written since {begin}; the last ones {written}")
     logged = [run for run in history.consolidations if run.has_merge and run.last_at > written_at - _LOGGED_WITHIN]
     if logged:
-        return UNLOGGED_ROWS.on(evidence).passes(f"rows were last written {told}, by a consolidation that was logged")
+        return UNLOGGED_ROWS.on(evidence).passes(f"rows were last written {written}, by a logged consolidation")
     since = written_at - _LOGGED_WITHIN
     services = environment.services.both
     silenced = {service: words for service in services if (words := _silenced(history, service, since))}
     level, fault = or_fault(lambda: history.platform.services.variable(environment.services.coordinator, _LOG_LEVEL))
     evidence |= {f"{service} logs": words for service, words in silenced.items()}
-    evidence[_LOG_LEVEL] = "not known" if fault else level or "not set"
+    evidence[_LOG_LEVEL] = "unknown" if fault else level or "not set"
     question = UNLOGGED_ROWS.on(evidence, [history.platform.commands.read_any_log(service) for service in services])
     if environment.services.coordinator not in silenced:
-        summary = (
-            f"rows were written {told}, and no consolidation was logged after {local_time(since, environment.timezone)}"
-        )
-        step = "Its other lines arrive, so something else may write to the table: see deploy_verify and the ledger."
+        after = local_time(since, environment.timezone)
+        summary = f"rows were written {written}, but no consolidation was logged after {after}"
+        step = "Other log lines arrive, so something else may write to the table: check deploy_verify and the ledger."
         return question.warns(summary, step, since=written_at)
     summary = "; ".join(f"{service} logs {words}" for service, words in silenced.items())
     step = (
-        "Set the services' log level back to INFO, or have their logs collected: until then the checks by logs are "
+        "Set the services' log level back to INFO, or collect their logs: until then the checks that read logs are "
         "blind, and only rows and ledger show what was consolidated."
     )
-    summary = f"rows were written {told} though nothing was logged: {summary}"
+    summary = f"rows were written {written} but not logged: {summary}"
     return question.unknown(summary, step, since=written_at)
 
 
 def _silenced(history: LogHistory, service: str, since: datetime) -> str:
-    """Which lines are all that the service logs since then; empty: it logs below a warning, too."""
+    """What the service logs since then, if it logs nothing below a warning; empty if it does."""
     platform = history.platform
     seen = None
     for seen in platform.logs.entries([service], since=since, until=history.until):
@@ -80,11 +79,11 @@ def _silenced(history: LogHistory, service: str, since: datetime) -> str:
             return ""
     last = _last_below_warning(history, service, since)
     stopped = f"since {local_time(last.timestamp, platform.environment.timezone)}" if last else "for 30 days or longer"
-    return f"{'only WARNING and above' if seen else 'nothing at all'} {stopped}"
+    return f"{'only WARNING and above' if seen else 'nothing'} {stopped}"
 
 
 def _last_below_warning(history: LogHistory, service: str, until: datetime) -> LogEntry | None:
-    """The last line of a dialect before then that is not a warning; None: there is none while logs are kept."""
+    """The last line of a dialect before then that is not a warning; None if the kept logs have none."""
     since = min(history.since, history.until - LOGS_ARE_KEPT)
     lines = history.platform.logs.entries([service], since=since, until=until, containing=history.dialects.anchors)
     last = None

@@ -1,8 +1,8 @@
-"""What readers see: subjects without any active row, and those with too many.
+"""What readers see: subjects without an active row, and subjects with too many.
 
-A subject is a key without its rounded columns, such as a number that moves and makes another key each time. Where the
-table says within which columns one row stays active, those are the subject, and several active rows are a fault.
-Elsewhere several are right, up to a limit. A subject without an active row was deactivated whole.
+A subject is a key without its rounded columns, such as a number that moves and makes a new key each time. If the table
+names columns within which one row stays active (`supersedes`), those are the subject, and several active rows are a
+fault. Otherwise several are fine, up to a limit. A subject without an active row is invisible to readers.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from lib.words.quantities import percent
 ACTIVE_ROWS = Question(
     "active_rows",
     "Active rows",
-    affects="readers: what has no active row is not there for them",
-    can_wait="as long as readers can do without: the inactive rows are kept",
+    affects="readers: they cannot see what has no active row",
+    can_wait="as long as readers can do without; the inactive rows are kept",
 )
 ONE_ACTIVE_ROW = Question(
     "one_active_row",
     "One active row",
-    affects="readers: they get several rows where one is meant",
-    can_wait="as long as readers can: no row is lost",
+    affects="readers: they get several rows instead of one",
+    can_wait="as long as readers can; no row is lost",
 )
 SEVERAL = Question(
     "moved_lines",
     "Several active rows",
     affects="readers that expect one row for each subject",
-    can_wait="yes: each row has a key of its own",
+    can_wait="yes: each row has its own key",
 )
 _MOST_DATES = 5
 
 
 @section(ACTIVE_ROWS)
 def active_rows(night: Night) -> Section:
-    """Subjects that nobody sees, on the date and on those before it."""
+    """Count the subjects that readers cannot see, on the date and the dates before it."""
     if not night.platform.table.active_column:
         return not_asked(ACTIVE_ROWS, "the table has no active_column")
     if night.profile is None:
@@ -51,9 +51,9 @@ def active_rows(night: Night) -> Section:
         for day, found in reversed(night.activity.items())
     ]
     subjects = night.words.subjects.capitalize()
-    columns = (night.words.date, subjects, "Without an active row", "Share", "With several", "Most of one")
+    columns = (night.words.date, subjects, "Without an active row", "Share", "With several", "Most for one")
     note = f"{subjects}: by {', '.join(subject_columns(night.platform.table))}."
-    table = Table("What readers see of each date", columns, rows, note, shown=15)
+    table = Table("Active rows by date", columns, rows, note, shown=15)
     active, lost = _active_check(night)
     if not night.platform.table.supersedes:
         return Section((active,), (table, *lost))
@@ -63,18 +63,18 @@ def active_rows(night: Night) -> Section:
 
 @section(SEVERAL)
 def several_active_rows(night: Night) -> Section:
-    """Keys that differ in a rounded column only: each is a key of its own, so that is not a duplicate."""
+    """Count active rows whose keys differ only in a rounded column; those are not duplicates."""
     found, table, most = night.activity.get(night.game_date), night.platform.table, night.rules.most_active_rows
     if most is None or not table.rounded_columns:
         lacks = "the table has no rounded_columns" if most is not None else "the quality rules have no most_active_rows"
         return not_asked(SEVERAL, lacks)
     if table.supersedes:
-        return not_asked(SEVERAL, "one row stays active, which the active rows are judged by")
+        return not_asked(SEVERAL, "the table keeps one row active, which another check judges")
     if found is None:
         return not_asked(SEVERAL, "the date has no rows")
     words = night.words.subjects
     question = SEVERAL.on(
-        {words: found.subjects, "with several": found.several, "most of one": found.most}, night.row_count
+        {words: found.subjects, "with several": found.several, "most for one": found.most}, night.row_count
     )
     summary = (
         f"{found.several:,} of {found.subjects:,} {words} {agreeing(found.several, 'has')} "
@@ -82,17 +82,17 @@ def several_active_rows(night: Night) -> Section:
     )
     if found.most <= most:
         return Section((question.passes(summary),))
-    step = "See which batches wrote the others, and whether older rows should be inactive."
+    step = "Find the batches that wrote the others, and check whether older rows should be inactive."
     return Section((question.warns(summary, step),))
 
 
 def unseen_share(found: Activity) -> float:
-    """Subjects without an active row, of 1."""
+    """Return the share of subjects without an active row, 0 to 1."""
     return found.unseen / found.subjects if found.subjects else 0.0
 
 
 def _active_check(night: Night) -> tuple[Check, list[Table]]:
-    """With the subjects that readers see nothing of, where they are too many."""
+    """The check, and the subjects without an active row if there are too many."""
     assert night.profile is not None
     rules = night.rules
     found = night.activity[night.game_date]
@@ -111,21 +111,20 @@ def _active_check(night: Night) -> tuple[Check, list[Table]]:
             night.words.subjects: found.subjects,
             "without an active row": found.unseen,
             "without an active row, share": percent(100 * share),
-            "earlier dates that are hit": list(others)[:_MOST_DATES],
+            "earlier dates affected": list(others)[:_MOST_DATES],
         },
         night.row_count,
     )
-    summary = (
-        f"readers see nothing of {found.unseen:,} of {found.subjects:,} {night.words.subjects} ({share:.0%}); "
-        f"{counted(inactive, 'row', 'is')} inactive"
-    )
+    of = f"{found.subjects:,} {night.words.subjects}"
+    unseen = f"{found.unseen:,} of {of} ({share:.0%}) {agreeing(found.unseen, 'is')} invisible to readers"
+    summary = f"{unseen if found.unseen else f'all {of} are visible'}; {counted(inactive, 'row', 'is')} inactive"
     if share > rules.unseen_warn_above:
         lost = subjects(night, several=False)
         columns = subject_columns(night.platform.table)
         step = (
-            f"Something deactivated more than it replaced: a key without its {noun_of(columns[-1])}, or a regeneration "
-            "that left out its own rows. Find the statement in the audit trail or the job history before you activate "
-            "anything again."
+            f"Something deactivated more than it replaced, such as a key without its {noun_of(columns[-1])}, or a "
+            "regeneration without its own rows. Find the statement in the audit trail or the job history before you "
+            "activate anything again."
         )
         verdict = Verdict.FAIL if share > rules.unseen_fail_above else Verdict.WARN
         since = min([*others, night.game_date])
@@ -135,27 +134,29 @@ def _active_check(night: Night) -> tuple[Check, list[Table]]:
         hit = ", ".join(f"{day} ({share:.0%})" for day, share in list(others.items())[:_MOST_DATES])
         step = "Find the statement that deactivated them in the audit trail or the job history."
         return question.warns(
-            f"the date is well, but {len(others)} before it are mostly inactive: {hit}", step, since=min(others)
+            f"the date is fine, but {counted(len(others), 'earlier date', 'is')} mostly invisible to readers: {hit}",
+            step,
+            since=min(others),
         ), []
     return question.passes(summary), []
 
 
 def _one_active_check(night: Night) -> tuple[Check, list[Table]]:
-    """With the subjects that have several active rows."""
+    """The check, and the subjects that have several active rows."""
     spec, found = night.platform.table, night.activity[night.game_date]
     earlier = [day for day, activity in reversed(night.activity.items()) if day < night.game_date and activity.several]
     question = ONE_ACTIVE_ROW.on(
         {
-            "one row is active for each": list(spec.supersedes),
-            "of them": found.subjects,
+            "one active row for each": list(spec.supersedes),
+            night.words.subjects: found.subjects,
             "with several active rows": found.several,
-            "most active rows of one": found.most,
+            "most active rows for one": found.most,
             "earlier dates with several": earlier[:_MOST_DATES],
         },
         night.row_count,
     )
     if not found.several:
-        return question.passes(f"none of {found.subjects:,} {night.words.subjects} has several"), []
+        return question.passes(f"none of {found.subjects:,} {night.words.subjects} has several active rows"), []
     doubled = subjects(night, several=True)
     summary = (
         f"{found.several:,} of {found.subjects:,} {night.words.subjects} "
@@ -163,9 +164,9 @@ def _one_active_check(night: Night) -> tuple[Check, list[Table]]:
         f"{named(night, doubled, found.several)}"
     )
     step = (
-        "The older rows were not deactivated, as happens on BigQuery while rows are in the streaming buffer, where an "
-        "UPDATE is refused for up to 90 minutes. Wait until they have left it, then consolidate the batch again or "
-        f"deactivate all but the newest of each (by {', '.join(spec.newest_first)})."
+        "The older rows were not deactivated. On BigQuery this happens while rows are in the streaming buffer, where "
+        "an UPDATE is refused for up to 90 minutes. Wait that long, then consolidate the batch again, or deactivate "
+        f"all but the newest row of each (by {', '.join(spec.newest_first)})."
     )
     check = question.fails(summary, step, since=min([*earlier, night.game_date]))
     return so_far(night, check), [table_of(night, "With several active rows", doubled)]

@@ -1,6 +1,6 @@
-"""The rows of one date, beside those of the dates before it: what the daily check looks at.
+"""The data of the daily check: the rows of one date, and of the dates before it.
 
-What they are held against is data, in the file that the environment names, with the reason of each.
+The thresholds are data too, in the file that the environment names, each with its reason.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ _MOST_DAYS = 400
 
 @dataclass(frozen=True)
 class Night:
-    """A date with its recent past. Everything is counted in the warehouse, and once.
+    """A date with its recent past. Everything is counted in the warehouse, and only once.
 
     Attributes:
         scope: The run's platform and date.
-        days: How many days before the date are its past.
-        units: How many units are due, if someone says so; None: the environment's `due` does, if it can.
-        rules: What the rows are held against.
+        days: Number of days before the date that are its past.
+        units: Number of units that are due, as given by a person; None to ask the environment's `due`.
+        rules: The thresholds.
     """
 
     scope: Scope = field(repr=False)
@@ -72,17 +72,17 @@ class Night:
 
     @property
     def since(self) -> date:
-        """First date of the past that is compared."""
+        """The first date of the past that is compared."""
         return self.game_date - timedelta(days=self.days_compared)
 
     @property
     def starts_at(self) -> datetime:
-        """When the date begins where the operators are (UTC)."""
+        """When the date begins in the environment's zone (UTC)."""
         return start_of(self.game_date, self.platform.environment.timezone)
 
     @property
     def ends_at(self) -> datetime:
-        """When it is over there (UTC)."""
+        """When it ends there (UTC)."""
         return start_of(self.game_date + timedelta(days=1), self.platform.environment.timezone)
 
     @property
@@ -96,7 +96,7 @@ class Night:
 
     @property
     def due(self) -> Due:
-        """Whether rows of the date are due, and of how many units; what someone says stands over the environment."""
+        """Whether rows of the date are due, and of how many units; `units` overrides the environment."""
         if self.units is None:
             return self.scope.due.on(self.game_date)
         units = plural(self.words.unit or "unit")
@@ -104,7 +104,7 @@ class Night:
 
     @property
     def monitoring(self) -> Looking:
-        """The command that shows which batches ran, and which wait."""
+        """The command that shows which batches ran, and which still wait."""
         return self.platform.commands.run("day1_monitoring", {"date": self.game_date})
 
     @property
@@ -119,7 +119,7 @@ class Night:
 
     @cached_property
     def column_rules(self) -> list[ColumnRule]:
-        """Those that the table has columns for; what a key or date column must not be is known without them."""
+        """The rules whose columns the table has, and one for each key column that must not be NULL."""
         table = self.platform.table
         named = {rule.column for rule in self.rules.columns}
         needed = [name for name in table.key_columns if name not in table.nullable_keys and name not in named]
@@ -128,25 +128,25 @@ class Night:
 
     @property
     def rules_left_out(self) -> list[str]:
-        """Columns with a rule that the table lacks, or has with another type."""
+        """Columns of rules that the table does not have, or has with another type."""
         applied = {rule.column for rule in self.column_rules}
         return [rule.column for rule in self.rules.columns if rule.column not in applied]
 
     @property
     def number_columns(self) -> list[str]:
-        """Columns of numbers with limits, in which the values of each source are compared; an id has none."""
+        """Columns whose values are compared by source: numbers with limits, which an id does not have."""
         limited = {rule.column for rule in self.rules.columns if rule.is_of_numbers}
         return [name for name in self.columns if name in limited and self._is_number(name)]
 
     @property
     def differences(self) -> list[DifferenceRule]:
-        """Those whose columns the table has, as numbers."""
+        """The differences whose columns the table has, as numbers."""
         rules = self.rules.values.differences
         return [rule for rule in rules if self._is_number(rule.value) and self._is_number(rule.less)]
 
     @property
     def directions(self) -> list[DirectionRule]:
-        """Those that the table has columns for."""
+        """The directions whose columns the table has."""
         return [rule for rule in self.rules.directions if rule.fits(self.columns)]
 
     def _is_number(self, name: str) -> bool:
@@ -154,13 +154,13 @@ class Night:
 
     @property
     def category_words(self) -> tuple[str, ...]:
-        """What the category column may say; nothing where the table lacks it."""
+        """The words that the category column may have; none if the table does not have it."""
         category = self.rules.values.category
         return next((rule.one_of for rule in self.column_rules if rule.column == category), ())
 
     @property
     def _measures(self) -> list[Measure]:
-        """All that the one scan brings of the rows of a date and source."""
+        """Everything that the single scan measures for each date and source."""
         counted, values = is_active(self.platform.table), self.rules.values
         measures = [measure for rule in self.column_rules for measure in measures_of(rule, counted)]
         measures += [contradictions_of(rule, counted) for rule in self.directions]
@@ -172,7 +172,7 @@ class Night:
 
     @cached_property
     def waiting_batches(self) -> list[str]:
-        """Batches whose name holds this date, and whose rows wait in staging."""
+        """Batches with this date in their name whose rows wait in staging."""
         day = self.game_date
         names = (day.isoformat(), f"{day:%Y%m%d}", f"{day:%Y_%m_%d}")
         batches = staging_backlog(self.platform.warehouse, self.platform.table)
@@ -181,12 +181,12 @@ class Night:
 
     @property
     def is_under_way(self) -> bool:
-        """Whether more rows of the date are to be expected: it is not over, and batches wait."""
+        """Whether more rows of the date may come: it has not ended, and batches wait."""
         return not self.is_over and bool(self.waiting_batches)
 
     @cached_property
     def _compared(self) -> tuple[int, dict[date, DayProfile]]:
-        """How many days before the date are looked at, and what was found: as many as may be read at once."""
+        """The number of earlier days read, at most as many as the query limit allows, and their profiles."""
         platform, days = self.platform, self.days
         while True:
             since = self.game_date - timedelta(days=days)
@@ -203,29 +203,29 @@ class Night:
 
     @property
     def profiles(self) -> dict[date, DayProfile]:
-        """By date, oldest first; dates without rows are left out."""
+        """Profiles by date, oldest first; dates without rows are left out."""
         return self._compared[1]
 
     @property
     def days_compared(self) -> int:
-        """`days`, or fewer if those would read more than the environment allows."""
+        """`days`, or fewer if that would read more than the environment allows."""
         return self._compared[0]
 
     @property
     def profile(self) -> DayProfile | None:
-        """Of the date; None: it has no rows."""
+        """The date's profile; None if it has no rows."""
         return self.profiles.get(self.game_date)
 
     @cached_property
     def last_written(self) -> DayWritten | None:
-        """The newest date with rows, of this one and its past; None: none has any."""
+        """The newest date with rows, of this one and its past; None if there are none."""
         since, warehouse = self.game_date - timedelta(days=self.days), self.platform.warehouse
         with warehouse.session():
             return last_written(warehouse, self.platform.table, since, self.game_date)
 
     @cached_property
     def past(self) -> list[DayProfile]:
-        """The dates before it that have rows."""
+        """Profiles of the earlier dates that have rows."""
         return [profile for day, profile in self.profiles.items() if day < self.game_date]
 
     @property
@@ -234,15 +234,15 @@ class Night:
 
     @property
     def no_past(self) -> str:
-        """Why nothing can be compared."""
+        """Why there is nothing to compare with."""
         days, needed = self.days_compared, self.rules.fewest_dates
         return (
             f"only {len(self.past)} of the {days} days before {agreeing(len(self.past), 'has')} "
-            f"rows, {needed} are needed"
+            f"rows; {needed} are needed"
         )
 
     def usual_share(self, measure: str) -> float | None:
-        """Of what is counted among the active rows: the median of the dates before it; None: too few have rows."""
+        """Return the median share of a measure on earlier dates, of the active rows; None if too few have rows."""
         if self.has_past and measure not in self._usual_shares:
             self._usual_shares[measure] = median(profile.share(measure) for profile in self.past)
         return self._usual_shares.get(measure)
@@ -253,13 +253,13 @@ class Night:
 
     @property
     def groups(self) -> Groups:
-        """The columns to count by, as far as the table has them."""
+        """The columns to count by that the table has."""
         groups = self.rules.groups
         return Groups(**{name: column for name, column in asdict(groups).items() if column in self.columns})
 
     @property
     def words(self) -> Words:
-        """What reports call the table's things."""
+        """The nouns that reports use for this table."""
         return Words(self.platform.environment.nouns, self.groups, subject_columns(self.platform.table))
 
     @cached_property
@@ -270,31 +270,31 @@ class Night:
 
     @cached_property
     def cells(self) -> list[Cell]:
-        """The units and sources that the date has rows of, and those that recur; only where the table has columns."""
+        """The units and sources of the date, and those that recur; empty if the table has no such columns."""
         warehouse, table, fewest = self.platform.warehouse, self.platform.table, self.rules.fewest_dates
         return cells_of(warehouse, table, self.groups, self.since, self.game_date, fewest_dates=fewest)
 
     @cached_property
     def activity(self) -> dict[date, Activity]:
-        """By date; what readers see of it."""
+        """What readers see, by date."""
         platform = self.platform
         found = activity_by_day(platform.warehouse, platform.table, self.since, self.game_date)
         return {activity.game_date: activity for activity in found}
 
 
 def night_of(scope: Scope, *, days: int, units: int | None = None) -> Night:
-    """What the daily check looks at.
+    """Return the data of the daily check.
 
     Args:
         scope: The run's platform and date.
-        days: How many days before the date its rows are compared with.
-        units: How many units are due on the date; None: the environment's `due` says so, if it can.
+        days: Number of earlier days to compare with.
+        units: Number of units that are due on the date; None to ask the environment's `due`.
 
     Raises:
-        UserError: An impossible number, or the file that ``quality:`` names does not fit.
+        UserError: A number is out of range, or the file that ``quality:`` names is not valid.
     """
     if not 1 <= days <= _MOST_DAYS:
-        raise UserError(f"days={days} can't be looked at; write 1 to {_MOST_DAYS}")
+        raise UserError(f"days must be between 1 and {_MOST_DAYS}, got {days}")
     if units is not None and units < 0:
-        raise UserError(f"units={units} must be 0 or more; leave it empty if you do not know")
+        raise UserError(f"units must be 0 or more, got {units}; leave it empty if you do not know")
     return Night(scope, days, units, rules_of(scope.platform.environment))

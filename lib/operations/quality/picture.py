@@ -1,4 +1,4 @@
-"""The date's rows beside those of the dates before it, and the limits that the verdict uses."""
+"""A bar chart of the date's rows next to those of earlier dates, with the limits that the verdict uses."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _HEADROOM = 1.25
 def rows_over_dates(
     rows: Mapping[date, float], *, of: str, game_date: date, usual: float | None, warns: float, fails: float
 ) -> Figure:
-    """A bar for each date, that of the run marked.
+    """Draw a bar for each date, with the run's own date highlighted.
 
     Args:
-        rows: What is compared, by date.
-        of: What that is, such as ``rows for a game and system``.
-        game_date: The date that the run is about.
-        usual: The median of the dates before; None: there are none.
-        warns, fails: Below which shares of it the date is a WARN or a FAIL.
+        rows: The compared number of rows by date.
+        of: What is compared, such as ``rows per game and system``.
+        game_date: The run's date.
+        usual: The usual number; None if there is none.
+        warns, fails: Shares of the usual below which the date is a WARN or a FAIL, 0 to 1.
     """
     found = rows.get(game_date, 0.0)
     is_low = usual is not None and found < warns * usual
@@ -44,6 +44,6 @@ def rows_over_dates(
     against = (
         ""
         if usual is None
-        else f", usual are {usual:,.4g}; below {warns:.0%} of that is a WARN, below {fails:.0%} a FAIL"
+        else f", usually {usual:,.4g}; less than {warns:.0%} of that is a WARN, less than {fails:.0%} a FAIL"
     )
     return Figure(f"{of.capitalize()} by date, {found:,.4g} on {game_date}{against}.", draw)

@@ -1,4 +1,4 @@
-"""What the daily check holds rows against: a quality file of ``params``, or what holds for a table without one."""
+"""The thresholds of the daily check: a quality file of ``params``, or defaults for a table without one."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Limits:
     """How far a figure may be from the usual.
 
     Attributes:
-        scatters: A change counts from so many times the usual scatter.
-        steady: Dates are never taken to differ by less, however steady they were.
-        warn: A change by less is not a change.
-        fail: The same, for a FAIL.
+        scatters: Only a change of more than this many times the usual scatter counts.
+        steady: The scatter between dates is taken to be at least this.
+        warn: A smaller change is a PASS.
+        fail: A change of at least this is a FAIL.
     """
 
     __pydantic_config__ = _STRICT
@@ -43,13 +43,13 @@ class Limits:
 
 @dataclass(frozen=True)
 class DifferenceRule:
-    """One number less another, whose mean is compared with that of recent dates.
+    """The difference of two columns, whose mean is compared with recent dates.
 
     Attributes:
-        name: What people call it, such as ``bias``.
+        name: Its name for people, such as ``bias``.
         value: The column of the first number.
-        less: That of the second.
-        limits: In their unit.
+        less: The column that is subtracted.
+        limits: In the columns' unit.
     """
 
     __pydantic_config__ = _STRICT
@@ -63,7 +63,7 @@ class DifferenceRule:
 
     @property
     def measure(self) -> str:
-        """Name of its figures."""
+        """The name of its figures."""
         return f"{self.value}__minus__{self.less}"
 
     def __post_init__(self) -> None:
@@ -77,13 +77,13 @@ class ValueRules:
 
     Attributes:
         fewest_dates: With fewer good dates nothing is compared.
-        fewest_rows: Fewer rows may be all the same by chance.
-        share: Of 1.
-        mean: In standard deviations of the column.
-        spread: As a share of the usual standard deviation.
-        differences: Means of one column less another.
-        category: The column whose words are counted, those of its rule's `one_of`; empty: none.
-        apart: Words that are shares of all rows; the others are shares of the rows without these.
+        fewest_rows: Fewer rows may all be equal by chance.
+        share: Limits for the share of a word, 0 to 1.
+        mean: Limits for a mean, in standard deviations of the column.
+        spread: Limits for a standard deviation, as a share of the usual one.
+        differences: Differences of columns whose means are compared.
+        category: The column whose words (`one_of` in its rule) are counted; empty for none.
+        apart: Words counted as shares of all rows; other words are shares of the rows without these.
     """
 
     __pydantic_config__ = _STRICT
@@ -109,14 +109,14 @@ class VolumeRules:
     """How the number of rows is compared with recent dates. Shares are of the usual number.
 
     Attributes:
-        per: Columns of `groups`: what is compared are the rows for each of their values, whatever the weekday;
-            empty: the rows of a date, with those of its weekday.
+        per: Columns of `groups` to divide the rows by, whatever the weekday; empty to compare all rows of a date
+            with dates of its weekday.
         fewest_dates: With fewer earlier dates nothing is compared.
-        warn_below: A share.
-        fail_below: The same, for a FAIL.
-        warn_above: So many times the usual; None: more rows are always in order.
-        scatters: A date counts as unusual only beyond so many times the scatter of the recent dates.
-        steady: Dates are never taken to differ by a smaller share, however steady they were.
+        warn_below: A smaller share is a WARN.
+        fail_below: A smaller share is a FAIL.
+        warn_above: More than this many times the usual is a WARN; None if more rows are always fine.
+        scatters: Only a date off by more than this many times the scatter of recent dates is unusual.
+        steady: The scatter between dates is taken to be at least this share.
     """
 
     __pydantic_config__ = _STRICT
@@ -142,24 +142,24 @@ class VolumeRules:
 
 @dataclass(frozen=True)
 class QualityRules:
-    """The rules; without a file the defaults hold. Shares are of 1.
+    """The rules of the daily check; a table without a file has the defaults. Shares are 0 to 1.
 
     Attributes:
-        groups: The columns that completeness is judged by.
+        groups: The columns that completeness counts by.
         volume: How the number of rows is compared.
-        fewest_dates: With fewer earlier dates nothing is usual.
-        usual_share: What was there on this share of the dates since its first is usual.
-        thin_below: Rows of a unit by a source, as a share of the usual ones.
-        null_share_rise: Of a column that may be empty.
-        unseen_warn_above: Keys without a row that readers see.
-        unseen_fail_above: The same, for a FAIL.
-        most_active_rows: Active rows of one key, without its rounded columns; None: not asked.
-        usual_days_without_rows: Such a break before a date is usual.
-        most_days_without_rows: After a longer break the table counts as frozen.
-        written_at_most_hours_before: Hours between a date's rows and its start.
-        columns: What the values must be like.
-        directions: Words that have to fit the numbers of their row.
-        values: How far from the usual the values of a source may be.
+        fewest_dates: With fewer earlier dates there is nothing to compare with.
+        usual_share: A source or unit is usual if it was there on this share of the dates since its first.
+        thin_below: A unit and source with a smaller share of its usual rows has few.
+        null_share_rise: Rise of the share of NULLs that is a WARN, in a column that may be NULL.
+        unseen_warn_above: A larger share of subjects without an active row is a WARN.
+        unseen_fail_above: A larger share of them is a FAIL.
+        most_active_rows: More active rows of one subject are a WARN; None to skip this check.
+        usual_days_without_rows: A break of up to this many days before a date is usual.
+        most_days_without_rows: After a longer break the table counts as stale.
+        written_at_most_hours_before: Rows written earlier than this many hours before their date begins are stale.
+        columns: Rules for the values of columns.
+        directions: Words that must fit the numbers of their row.
+        values: How far the values of a source may be from the usual.
     """
 
     __pydantic_config__ = _STRICT
@@ -184,25 +184,25 @@ class QualityRules:
 
     def __post_init__(self) -> None:
         if unknown := {*self.volume.per} - {*self.groups.columns}:
-            raise UserError(f"volume.per: {', '.join(sorted(unknown))!s:.80} is not a column of groups:")
+            raise UserError(f"volume.per: {', '.join(sorted(unknown))!s:.80} must be a column of groups:")
 
 
 @cache
 def load_rules(path: Path) -> QualityRules:
-    """The rules of the file.
+    """Return the rules of a file.
 
     Raises:
-        UserError: The file cannot be read, or does not fit.
+        UserError: The file cannot be read, or is not valid.
     """
     rules: QualityRules = load_settings(path, QualityRules)
     return rules
 
 
 def rules_of(environment: Environment) -> QualityRules:
-    """The rules of the file that the environment names, or those of any table.
+    """Return the rules of the file that the environment names, or the defaults.
 
     Raises:
-        UserError: The file cannot be read, or does not fit.
+        UserError: The file cannot be read, or is not valid.
     """
     path = environment.params_file("quality")
     return load_rules(path) if path else QualityRules()

@@ -1,4 +1,4 @@
-"""Subjects by name, and by which sources. Their names come from the rows, so they are bounded."""
+"""The names of subjects and their sources. They come from the rows, so they are bounded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MOST_LISTED, _MOST_NAMED, _LONGEST_NAME = 500, 3, 60
 
 
 def subjects(night: Night, *, several: bool) -> list[Subject]:
-    """The subjects of the date with several active rows, or with none; the first few hundred."""
+    """Return the first few hundred subjects of the date with several active rows, or with none."""
     platform = night.platform
     if not subject_columns(platform.table):
         return []
@@ -22,7 +22,13 @@ def subjects(night: Night, *, several: bool) -> list[Subject]:
 
 
 def named(night: Night, found: Sequence[Subject], subjects: int) -> str:
-    """A few of them, the sources of one together: ``article1 (2 channels), article2 (web)``."""
+    """Name a few subjects with their sources, such as ``article1 (2 channels), article2 (web)``.
+
+    Args:
+        night: The date and its past.
+        found: The subjects that were read.
+        subjects: The number of all such subjects.
+    """
     sources: dict[str, dict[str, None]] = {}
     for subject in found:
         who, source = _names(night, subject)
@@ -38,7 +44,13 @@ def _of(night: Night, sources: Sequence[str]) -> str:
 
 
 def table_of(night: Night, caption: str, found: Sequence[Subject]) -> Table:
-    """All that were found."""
+    """Return a table of subjects.
+
+    Args:
+        night: The date and its past.
+        caption: The table's caption.
+        found: The subjects that were read.
+    """
     columns = subject_columns(night.platform.table)
     rows = [(*(subject.key[name] for name in columns), subject.rows, subject.active_rows) for subject in found]
     note = f"The first {_MOST_LISTED}." if len(found) == _MOST_LISTED else ""
@@ -46,7 +58,7 @@ def table_of(night: Night, caption: str, found: Sequence[Subject]) -> Table:
 
 
 def _names(night: Night, subject: Subject) -> tuple[str, str]:
-    """What it is, and by which source; a key of unit and source alone is the unit's."""
+    """The subject's name and its source; if the key is only unit and source, the unit's name."""
     key = {name: text_of(None if value is None else str(value)) for name, value in subject.key.items()}
     groups = night.groups.columns
     others = [name for name in key if name not in groups] or [name for name in groups if name in key][:1]

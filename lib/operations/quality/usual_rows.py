@@ -1,9 +1,9 @@
-"""How many rows a date usually has: as its weekday does, brought forward by the growth of recent weeks.
+"""How many rows a date usually has: those of its weekday, adjusted for the growth of recent weeks.
 
-Ratios are compared, as logarithms, since tables vary and grow by shares. Every figure is a median: the usual rows of
-the dates of the same weekday, growth and scatter of all pairs of dates that are whole weeks apart. So a few bad dates
-move nothing; those that would FAIL themselves are left out as well. Monitors of row counts such as Elementary
-(``seasonality: day_of_week``) compare weekdays in the same way, by mean and standard deviation.
+Ratios are compared, as logarithms, because tables vary and grow by shares. Every figure is a median: the usual rows
+over the dates of the same weekday, growth and scatter over all pairs of dates that are whole weeks apart. So a few bad
+dates change nothing, and dates that would FAIL are left out too. Monitors such as Elementary (``seasonality:
+day_of_week``) also compare weekdays, but by mean and standard deviation.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from lib.verdict.verdict import Verdict
 
 # The MAD of normal values times this is their standard deviation; a difference of two has twice the variance.
 _NORMAL = 1.4826
-_OF_A_MEDIAN = 1.57  # variance of a median, in times of that of a mean
+_OF_A_MEDIAN = 1.57  # the variance of a median, as a multiple of that of a mean
 _FEWEST_ALIKE = 3
 _FEWEST_PAIRS = 7
 _PAIRS_THAT_GROW = 21  # three weeks of every weekday
 _RECENT_DAYS = 56
 _NEXT_TO_NONE = 1e-9
-_DIGITS = 6  # a logarithm gives back 8 rows as 7.999999999999998
+_DIGITS = 6  # 8 rows come back from their logarithm as 7.999999999999998
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A date's rows against what is usual.
+    """A date's rows compared with the usual.
 
     Attributes:
-        usual: Rows.
-        dates: From how many dates.
-        is_of_weekday: Whether these are the dates of its weekday.
-        scatters: How far off it is, in times of the scatter; below 0: less than usual.
-        verdict: What follows.
+        usual: The usual number of rows.
+        dates: The number of dates that it is based on.
+        is_of_weekday: Whether these are dates of the same weekday.
+        scatters: The distance from the usual, as a multiple of the scatter; negative if there are fewer rows.
+        verdict: The verdict.
     """
 
     usual: float
@@ -51,10 +51,10 @@ class Judged:
 
 @dataclass(frozen=True)
 class RecentRows:
-    """The rows of the dates before one, or for each of what the rules normalise by.
+    """The rows of earlier dates, divided as the rules say.
 
     Attributes:
-        figures: By date, all above 0.
+        figures: Rows by date, all above 0.
         rules: How they are compared.
     """
 
@@ -62,13 +62,13 @@ class RecentRows:
     rules: VolumeRules
 
     def judge(self, day: date, figure: float) -> Judged | None:
-        """The figure of a date, which may be one of these, against the others; None: there are too few."""
+        """Compare the figure of a date, which may be one of these, with the others; None if there are too few."""
         found = list(self._without_failed.candidates(day, figure))
         return min(found, key=lambda each: (each.verdict.badness, abs(each.scatters)), default=None)
 
     @cached_property
     def failed(self) -> frozenset[date]:
-        """Its dates that would FAIL."""
+        """The dates that would FAIL."""
         return frozenset(
             day
             for day, figure in self.figures.items()
@@ -81,7 +81,7 @@ class RecentRows:
         return RecentRows(good, self.rules)
 
     def candidates(self, day: date, figure: float) -> Iterator[Judged]:
-        """By its weekday, and by all dates where few are of its weekday: unusual is what both find unusual."""
+        """Judge by the weekday's dates, and by all dates if its weekday has few; both must find it unusual."""
         rows = {
             other: log(rows) + self._growth * (day - other).days / 7
             for other, rows in self.figures.items()
@@ -96,13 +96,13 @@ class RecentRows:
             yield self._judged(figure, alike, self._scatter(rows), is_of_weekday=True)
         if not by_weekday or len(alike) < _FEWEST_ALIKE:
             found = self._judged(figure, values, _spread(values), is_of_weekday=False)
-            # The first date of its weekday may be as few as all of them will be.
+            # All dates of this weekday may have this few rows; it is the first one.
             is_first = by_weekday and not alike and found.verdict is Verdict.FAIL
             yield replace(found, verdict=Verdict.WARN) if is_first else found
 
     @cached_property
     def _growth(self) -> float:
-        """A week, as a logarithm: the median of all pairs of dates that are whole weeks apart."""
+        """The growth per week, as a logarithm: the median over all pairs of dates that are whole weeks apart."""
         pairs = [*_pairs(self.figures)]
         if self.rules.per or len(pairs) < _PAIRS_THAT_GROW:
             return 0.0
@@ -112,7 +112,7 @@ class RecentRows:
         )
 
     def _scatter(self, rows: Mapping[date, float]) -> float:
-        """Of one weekday's dates; of all dates, where few are whole weeks apart."""
+        """The scatter within weekdays, or of all dates if few are whole weeks apart."""
         differences = [abs(rows[later] - rows[earlier]) for earlier, later in _pairs(rows)]
         if len(differences) < _FEWEST_PAIRS:
             return _spread([*rows.values()])
@@ -132,7 +132,7 @@ class RecentRows:
 
 
 def _pairs(days: Mapping[date, float]) -> Iterator[tuple[date, date]]:
-    """Dates that are whole weeks apart, the earlier one first."""
+    """Pairs of dates that are whole weeks apart, the earlier one first."""
     by_weekday: dict[int, list[date]] = {}
     for day in sorted(days):
         by_weekday.setdefault(day.weekday(), []).append(day)

@@ -1,6 +1,6 @@
 """Values: NULLs, ranges, and words that the numbers of their own row contradict.
 
-A flaw that the recent dates have as well is a WARN; a new one is a FAIL.
+A flaw that recent dates have too is a WARN; a new one is a FAIL.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ NULLS = Question(
 RANGES = Question(
     "ranges",
     "Ranges",
-    affects="readers of these columns: they get values that make no sense",
+    affects="readers of these columns: they get implausible values",
     can_wait="only as long as nobody acts on these values",
 )
 SCALES = Question(
     "scales",
     "Scale",
-    affects="readers of the column: they take one scale for the other",
+    affects="readers of the column: they mistake one scale for the other",
     can_wait="only as long as nobody acts on these values",
 )
 _NEWS = 2.0  # a share counts as risen from twice the usual
@@ -39,15 +39,15 @@ _NEWS = 2.0  # a share counts as risen from twice the usual
 
 @dataclass(frozen=True)
 class Flaw:
-    """One thing that is wrong with a column, and how much.
+    """A flaw of a column, and how frequent it is.
 
     Attributes:
-        column: Where.
-        what: In a few words.
-        rows: How many.
-        share: Of the active rows, 0 to 1.
-        usual_share: The recent dates' median; None: not known.
-        verdict: What follows.
+        column: The column.
+        what: The flaw in a few words.
+        rows: Number of rows that have it.
+        share: Their share of the active rows, 0 to 1.
+        usual_share: The median share of recent dates; None if unknown.
+        verdict: The verdict.
     """
 
     column: str
@@ -58,7 +58,7 @@ class Flaw:
     verdict: Verdict
 
     def __str__(self) -> str:
-        usual = "" if self.usual_share is None else f", {self.usual_share:.1%} are usual"
+        usual = "" if self.usual_share is None else f", usually {self.usual_share:.1%}"
         return f"{self.column}: {self.rows:,} {self.what} ({self.share:.1%}{usual})"
 
     @property
@@ -74,7 +74,7 @@ class Flaw:
 
 @section(NULLS)
 def null_values(night: Night) -> Section:
-    """Columns without a value: where one is needed, and where more lack it than usual."""
+    """Check for NULLs in required columns, and for more NULLs than usual in the others."""
     if night.profile is None:
         return not_asked(NULLS, "the date has no rows")
     if not (flaws := null_flaws(night, night.profile)):
@@ -84,22 +84,22 @@ def null_values(night: Night) -> Section:
 
 @section(RANGES)
 def ranges(night: Night) -> Section:
-    """Values that make no sense, a scale that changed, words that contradict their row."""
+    """Check for values out of range, a changed scale, and words that contradict their row."""
     if night.profile is None:
         return not_asked(RANGES, "the date has no rows")
     if not (flaws := range_flaws(night, night.profile)):
         return not_asked(RANGES, _no_rules(night))
-    check = _check(night, RANGES, flaws, "all values make sense")
+    check = _check(night, RANGES, flaws, "all values are plausible")
     return Section((check, *_scale_checks(night, night.profile)), (_table(flaws),))
 
 
 def null_flaws(night: Night, profile: DayProfile) -> list[Flaw]:
-    """What is missing in the columns of a date, well or not; the date may be one of the past."""
+    """Count the NULLs of each column on a date, which may be a past one; a flaw may have verdict PASS."""
     return [_nulls_of(night, profile, rule) for rule in night.column_rules]
 
 
 def range_flaws(night: Night, profile: DayProfile) -> list[Flaw]:
-    """What makes no sense in the columns of a date, in the same way."""
+    """Count the implausible values of each column on a date, which may be a past one."""
     flaws = [
         _flaw(night, profile, rule.column, unfit(rule.column), _expected(rule))
         for rule in night.column_rules
@@ -112,12 +112,12 @@ def range_flaws(night: Night, profile: DayProfile) -> list[Flaw]:
 
 
 def _no_rules(night: Night) -> str:
-    left_out = f", and lacks {', '.join(night.rules_left_out)} or has another type" if night.rules_left_out else ""
-    return f"the quality rules name no such rule for a column of the table{left_out}"
+    left_out = f" (missing or of another type: {', '.join(night.rules_left_out)})" if night.rules_left_out else ""
+    return f"the quality rules have no such rule for a column of the table{left_out}"
 
 
 def _nulls_of(night: Night, profile: DayProfile, rule: ColumnRule) -> Flaw:
-    """A key column may be empty where the table's settings say so."""
+    """A key column may be NULL if it is in `nullable_keys`."""
     found = _flaw(night, profile, rule.column, nulls(rule.column), "NULLs")
     if rule.required:
         return found
@@ -127,7 +127,7 @@ def _nulls_of(night: Night, profile: DayProfile, rule: ColumnRule) -> Flaw:
 
 
 def _flaw(night: Night, profile: DayProfile, column: str, measure: str, what: str) -> Flaw:
-    """FAIL where it is news, WARN where the recent dates are no better."""
+    """FAIL for a new flaw, WARN if recent dates have it too."""
     share, usual = profile.share(measure), night.usual_share(measure)
     verdict = Verdict.PASS
     if share:
@@ -151,7 +151,7 @@ def _expected(rule: ColumnRule) -> str:
 
 
 def _scale_checks(night: Night, profile: DayProfile) -> list[Check]:
-    """Only when one changed: 0.7 on a scale to 100 is in range and wrong."""
+    """A check only if a scale changed: 0.7 on a scale to 100 is in range, but wrong."""
     changed = {rule.column: tops for rule in night.column_rules if (tops := changed_scale(night, profile, rule))}
     if not changed:
         return []
@@ -160,13 +160,22 @@ def _scale_checks(night: Night, profile: DayProfile) -> list[Check]:
     for column, (top, usual) in changed.items():
         evidence |= {f"greatest value of {column}": top, f"usual greatest value of {column}": usual}
         of = f"{column}: " if len(changed) > 1 else ""
-        summaries.append(f"{of}its values go up to {top:g}; on the dates before they went up to {usual:g}")
-    step = "Find out which revision wrote them; readers take one scale for the other."
+        summaries.append(f"{of}values go up to {top:g}, on earlier dates to {usual:g}")
+    step = "Find out which revision wrote them; readers mistake one scale for the other."
     return [SCALES.named(f"Scale of {', '.join(changed)}").on(evidence).fails("; ".join(summaries), step)]
 
 
 def changed_scale(night: Night, profile: DayProfile, rule: ColumnRule) -> tuple[float, float] | None:
-    """The column's greatest value and the usual one, if they are of different scales."""
+    """Compare the scale of a column on a date with recent dates.
+
+    Args:
+        night: The run's date and its past.
+        profile: The date to compare, which may be a past one.
+        rule: The column's rule, with its scales.
+
+    Returns:
+        The column's greatest value and the usual one if their scales differ; None if not, or if unknown.
+    """
     if not rule.scales or not night.has_past:
         return None
     tops = [top for day in night.past if (top := day.greatest(greatest(rule.column))) is not None]
@@ -185,13 +194,13 @@ def _check(night: Night, question: Question, flaws: list[Flaw], all_well: str) -
     for flaw in bad:
         evidence |= flaw.figures
     if night.rules_left_out:
-        evidence["left out, not in this table or of another type"] = night.rules_left_out
+        evidence["skipped, not in this table or of another type"] = night.rules_left_out
     question = question.on(evidence, night.row_count)
     if not night.profile or not night.profile.active_rows:
-        return question.unknown("there is no active row to look at")
+        return question.unknown("the date has no active rows")
     if not bad:
         return question.passes(f"{all_well} ({', '.join(columns)})")
-    step = "Look at such rows, and at the revision that wrote them."
+    step = "Look at these rows, and at the revision that wrote them."
     return question.answer(worst([flaw.verdict for flaw in bad]), "; ".join(map(str, bad[:3])), step)
 
 
@@ -203,8 +212,8 @@ def _table(flaws: list[Flaw]) -> Table:
             flaw.what,
             flaw.rows,
             f"{flaw.share:.1%}",
-            "not known" if flaw.usual_share is None else f"{flaw.usual_share:.1%}",
+            "unknown" if flaw.usual_share is None else f"{flaw.usual_share:.1%}",
         )
         for flaw in flaws
     ]
-    return Table("Of the active rows", ("Verdict", "Column", "What", "Rows", "Share", "Usual share"), rows)
+    return Table("Flaws of the active rows", ("Verdict", "Column", "Flaw", "Rows", "Share", "Usual share"), rows)

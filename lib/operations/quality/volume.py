@@ -1,7 +1,7 @@
-"""Enough rows, by what the recent dates had; a date without any is judged in `no_rows`.
+"""The number of rows compared with recent dates; `no_rows` judges a date without any.
 
-Compared are the rows of a date with those of its weekday. Where one date has far fewer units than another, such as
-one game and fifteen, that says nothing: there the rules name what to divide by (``volume: per:``).
+A date is compared with dates of its weekday. If dates differ in their number of units, such as one game and fifteen,
+this means nothing, and the rules name what to divide by (``volume: per:``).
 """
 
 from __future__ import annotations
@@ -28,31 +28,31 @@ _MOST_LISTED = 20
 
 @section(VOLUME)
 def volume(night: Night) -> Section:
-    """Rows against the recent dates. A date without rows needs a reason."""
+    """Compare the number of rows with recent dates. A date without rows needs a reason."""
     check = _volume_check(night, night.profile) if night.profile else without_rows(night)
     return Section((check,), (*_figures(night), _recent_dates(night)))
 
 
 def units_of(sources: Sequence[SourceProfile]) -> int:
-    """Units of a date: those of the source that has most."""
+    """Return the number of units of a date: that of the source with the most."""
     return max((source.units for source in sources), default=0)
 
 
 def recent_rows(night: Night) -> RecentRows:
-    """The rows of the dates before, as they are compared."""
+    """Return the rows of earlier dates, as they are compared."""
     figures = {day.game_date: found for day in night.past if (found := _compared_rows(night, day))}
     return RecentRows(figures, replace(night.rules.volume, per=tuple(_per(night))))
 
 
 def _per(night: Night) -> dict[str, str]:
-    """What the rows are divided by: the word for each column that the rules name and the table has."""
+    """What the rows are divided by: the noun of each column that the rules name and the table has."""
     groups, words = night.groups, night.words
     named = {groups.unit: words.unit, groups.source: words.source}
     return {column: named[column] for column in night.rules.volume.per if column in groups.columns}
 
 
 def _compared_rows(night: Night, day: DayProfile) -> float | None:
-    """The rows of a date, or those for each of what they are divided by; None: readers see no row."""
+    """The active rows of a date, divided as the rules say; None if there are none."""
     sources, per = night.coverage.get(day.game_date, []), _per(night)
     by_unit, by_source = (column in per for column in (night.groups.unit, night.groups.source))
     if by_unit and by_source:
@@ -65,7 +65,7 @@ def _compared_rows(night: Night, day: DayProfile) -> float | None:
 
 
 def _units(night: Night) -> int:
-    """Units of the date that readers see rows of, by whichever source."""
+    """Units with visible rows on the date, from any source."""
     return len({cell.unit for cell in night.cells if cell.rows}) if night.groups.unit else 0
 
 
@@ -75,22 +75,22 @@ def _volume_check(night: Night, profile: DayProfile) -> Check:
     question = VOLUME.on(_evidence(night, profile, figure, recent, judged), night.row_count)
     sources = night.coverage.get(night.game_date, [])
     counted = night.words.rows_of(profile.active_rows, _units(night), len(sources))
-    step = f"See whether its batches wait in staging: {night.monitoring}"
+    step = f"Check whether its batches wait in staging: {night.monitoring}"
     if night.groups.unit and _units(night) < (night.due.units or 0):
         return not_yet(night, question.fails(f"{counted}; {night.due}", step))
     if judged is None:
         enough = ", as many as were due" if night.due.units else ""
         summary = f"{counted}{enough}; {_no_past(night, recent)}"
-        return question.unknown(summary, "Read more days (days=…), or wait until there are some.")
+        return question.unknown(summary, "Read more days (days=…), or wait for more dates.")
     return _by_the_past(night, question, f"{counted}: {_in_words(night, figure or 0.0, judged)}", judged)
 
 
 def _by_the_past(night: Night, question: Question, summary: str, judged: Judged) -> Check:
     if judged.scatters > 0 and judged.verdict is not Verdict.PASS:
-        step = "Find out what wrote so many, such as a batch that was staged twice under other keys, or a backfill."
-        return question.answer(judged.verdict, summary, f"{step} See which batches ran: {night.monitoring}")
+        step = "Find out what wrote so many, such as a backfill, or a batch that was staged twice with other keys."
+        return question.answer(judged.verdict, summary, f"{step} Check which batches ran: {night.monitoring}")
     if judged.verdict is not Verdict.PASS:
-        step = f"See whether its batches wait in staging: {night.monitoring}"
+        step = f"Check whether its batches wait in staging: {night.monitoring}"
         return not_yet(night, question.answer(judged.verdict, summary, step))
     settings = night.scope.due.settings
     if settings and settings.has_units and night.due.is_due is None:
@@ -99,7 +99,7 @@ def _by_the_past(night: Night, question: Question, summary: str, judged: Judged)
 
 
 def _in_words(night: Night, figure: float, judged: Judged) -> str:
-    """``6% of the usual 100``, with what that is the usual of."""
+    """Such as ``6% of the usual 100 (4 Saturdays before it)``."""
     share = f"{figure / judged.usual:.0%} of the usual"
     if per := _per(night):
         return f"{share} rows per {' and '.join(per.values())}"
@@ -110,18 +110,17 @@ def _in_words(night: Night, figure: float, judged: Judged) -> str:
 def _no_past(night: Night, recent: RecentRows) -> str:
     """How many dates are missing before the number of rows can be compared."""
     good, needed = len(recent.figures) - len(recent.failed), night.rules.volume.fewest_dates
-    failed = f" and are not failures ({len(recent.failed)} are)" if recent.failed else ""
+    failed = f" and did not fail ({len(recent.failed)} did)" if recent.failed else ""
     return (
-        f"only {good} of the {night.days_compared} days before {agreeing(good, 'has')} rows{failed}, "
-        f"{needed} are needed: "
-        f"{needed - good} more"
+        f"only {good} of the {night.days_compared} days before {agreeing(good, 'has')} rows{failed}; "
+        f"{needed} are needed, {needed - good} more"
     )
 
 
 def _evidence(
     night: Night, profile: DayProfile, figure: float | None, recent: RecentRows, judged: Judged | None
 ) -> dict[str, Value]:
-    """Figures; of units and sources only where the table has columns for them."""
+    """The figures; units and sources only if the table has columns for them."""
     groups, sources, per = night.groups, night.coverage.get(night.game_date, []), _per(night)
     units = plural(night.words.unit or "unit")
     seen: dict[str, Value] = {"rows": profile.active_rows}
@@ -133,23 +132,23 @@ def _evidence(
     seen |= {f"rows per {' and '.join(per.values())}": figure} if per else {}
     seen |= {
         "usual": judged.usual if judged else None,
-        "usual, from so many earlier dates": judged.dates if judged else len(recent.figures),
-        "of the usual": percent(100 * (figure or 0.0) / judged.usual) if judged else None,
+        "earlier dates compared": judged.dates if judged else len(recent.figures),
+        "share of the usual": percent(100 * (figure or 0.0) / judged.usual) if judged else None,
         "scatters from the usual": round(judged.scatters, 1) if judged else None,
-        "earlier dates left out, which fail themselves": [str(day) for day in sorted(recent.failed)[:_MOST_LISTED]],
+        "earlier dates left out, which failed": [str(day) for day in sorted(recent.failed)[:_MOST_LISTED]],
     }
     return seen
 
 
 def not_yet(night: Night, check: Check) -> Check:
-    """What is missing before the date's rows are late may still come, whether or not its batch has begun."""
+    """Weaken a FAIL while the date's rows may still come: before they are late, or while batches wait."""
     if night.is_late or night.is_under_way:
         return so_far(night, check)
     return replace(check, verdict=Verdict.WARN, summary=f"so far {check.summary}")
 
 
 def so_far(night: Night, check: Check) -> Check:
-    """What is missing while batches of the date still wait is not a failure yet."""
+    """Weaken a FAIL to WARN while batches of the date wait in staging."""
     if not night.is_under_way:
         return check
     summary = f"so far {check.summary}; its batches wait in staging: {', '.join(night.waiting_batches[:3])}"
@@ -158,7 +157,7 @@ def so_far(night: Night, check: Check) -> Check:
 
 
 def _figures(night: Night) -> list[Figure]:
-    """One bar shows nothing."""
+    """A single bar shows nothing."""
     rows = {day: found for day, profile in night.profiles.items() if (found := _compared_rows(night, profile))}
     if len(rows) < 2:
         return []
@@ -171,7 +170,7 @@ def _figures(night: Night) -> list[Figure]:
 
 
 def _recent_dates(night: Night) -> Table:
-    """A column for each thing that the table counts by."""
+    """A column for each group that the rules count by."""
     zone, words, groups, per = night.platform.environment.timezone, night.words, night.groups, _per(night)
 
     def row(day: date) -> dict[str, object]:
@@ -186,8 +185,8 @@ def _recent_dates(night: Night) -> Table:
     rows = [row(day) for day in reversed(night.profiles)]
     note = "Dates without rows are left out."
     if groups.unit and groups.source:
-        note += f" {plural(words.unit).capitalize()}: those of the {words.source} that has most."
+        note += f" {plural(words.unit).capitalize()}: those of the {words.source} with the most."
     if night.days_compared < night.days:
-        note += f" {night.days_compared} days before it instead of {night.days}: more would read over the limit."
+        note += f" {night.days_compared} earlier days instead of {night.days}: more would exceed the query limit."
     columns = [*rows[0]] if rows else []
-    return Table("The date and those before it", columns, [[*cells.values()] for cells in rows], note, shown=30)
+    return Table("The date and the dates before it", columns, [[*cells.values()] for cells in rows], note, shown=30)

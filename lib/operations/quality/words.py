@@ -1,4 +1,4 @@
-"""What reports call the things of a table: by its environment's nouns, or else by its columns' names."""
+"""The nouns that reports use for a table: its environment's, or else taken from column names."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _ID = re.compile(r"_(id|key|code|no|number|name)$", re.IGNORECASE)
 
 
 def noun_of(column: str) -> str:
-    """What a column names: ``store`` for ``store_id``, ``sales channel`` for ``sales_channel``."""
+    """Return the noun in a column's name: ``store`` for ``store_id``, ``sales channel`` for ``sales_channel``."""
     return _ID.sub("", column).replace("_", " ")
 
 
 @dataclass(frozen=True)
 class Words:
-    """The words of one table.
+    """The nouns of one table.
 
     Attributes:
-        nouns: What the environment names.
+        nouns: The environment's nouns.
         groups: The columns that rows are counted by.
         subject: The columns of a subject: see `lib.consolidation.upkeep.subjects`.
     """
@@ -49,20 +49,26 @@ class Words:
 
     @property
     def groups_named(self) -> str:
-        """``store and channel``; either where the rules name no other; empty: neither."""
+        """``store and channel``, or the only one that the rules name; empty if they name none."""
         named = {"unit": self.unit, "source": self.source}
         return " and ".join(word for name, word in named.items() if getattr(self.groups, name))
 
     @property
     def subjects(self) -> str:
-        """What readers see or do not see, in the plural: ``articles``, ``players and systems``; else ``keys``."""
+        """The subjects in the plural: ``articles``, ``players and systems``; ``keys`` without a noun for them."""
         if not self.nouns.entity:
             return "keys"
         by_source = f" and {plural(self.source)}" if self.groups.source in self.subject else ""
         return f"{plural(self.nouns.entity)}{by_source}"
 
     def rows_of(self, rows: int, units: int, sources: int) -> str:
-        """``72 rows of 3 stores by 2 channels``, as far as there are such columns."""
+        """Return a phrase such as ``72 rows of 3 stores by 2 channels``, with the groups that the table has.
+
+        Args:
+            rows: Number of rows.
+            units: Number of units.
+            sources: Number of sources.
+        """
         of = f" of {counted(units, self.unit)}" if self.groups.unit else ""
         by = f" by {counted(sources, self.source)}" if self.groups.source else ""
         return f"{counted(rows, 'row')}{of}{by}"

@@ -1,4 +1,4 @@
-"""Each source of a date beside its own recent good dates, figure by figure."""
+"""Each source of a date compared with its own recent good dates, figure by figure."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ _LONGEST_NAME = 60
 
 @dataclass(frozen=True)
 class Row:
-    """One figure of one source of the date beside what is usual.
+    """One figure of one source of the date, and its usual value.
 
     Attributes:
-        source: Its name, bounded.
-        what: Which figure.
-        value: As people read it, like `usual`.
-        figures: Both as figures.
-        scatters: How far apart they are, in times of the usual scatter; 0: that does not judge it.
-        verdict: What follows.
+        source: The source's name, bounded.
+        what: The figure's name.
+        value: The figure as text.
+        usual: Its usual value as text.
+        figures: Both as numbers.
+        scatters: The distance between them, as a multiple of the usual scatter; 0 if scatter does not matter.
+        verdict: The verdict.
     """
 
     source: str
@@ -48,13 +49,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The sources of a date, each beside its good dates."""
+    """The sources of a date, each compared with its good dates."""
 
     night: Night
 
     @property
     def sources(self) -> list[SourceProfile]:
-        """Those of the date that have active rows."""
+        """The sources of the date that have active rows."""
         return seen(self.night, self.night.game_date)
 
     @cached_property
@@ -67,7 +68,7 @@ class Comparison:
 
     @cached_property
     def past(self) -> dict[str | None, list[SourceProfile]]:
-        """By source its good dates."""
+        """The good dates of each source."""
         found: dict[str | None, list[SourceProfile]] = {}
         for day in self.good_dates:
             for source in seen(self.night, day):
@@ -76,12 +77,12 @@ class Comparison:
 
     @cached_property
     def new(self) -> list[str]:
-        """Sources that have too few good dates to be compared."""
+        """Sources with too few good dates to compare with."""
         return [name_of(self.night, source) for source in self.sources if not self._has_past(source)]
 
     @cached_property
     def rows(self) -> list[Row]:
-        """All that is compared, the worst first: by verdict, and among equals in the order of their figures."""
+        """All comparisons: worst verdict first, then in the order of their figures."""
         known = [source for source in self.sources if self._has_past(source)]
         rows = [row for source in known for row in (*self._readings(source), *self._varieties(source))]
         order = {what: place for place, what in enumerate(dict.fromkeys(row.what for row in rows))}
@@ -111,7 +112,7 @@ class Comparison:
                 )
 
     def _varieties(self, source: SourceProfile) -> Iterator[Row]:
-        """One value in many rows is a FAIL where no good date with as many had it."""
+        """A single value in many rows is a FAIL if every good date with as many rows had several."""
         rules = self.night.rules.values
         past: dict[str, list[int]] = {}
         for other in self.past[source.source]:
@@ -127,7 +128,7 @@ class Comparison:
                 source=name_of(self.night, source),
                 what=f"different values of {variety.column}",
                 value=f"{variety.distinct:,}",
-                usual="not known" if usual is None else f"{usual:,.0f}",
+                usual="unknown" if usual is None else f"{usual:,.0f}",
                 figures=(variety.distinct, usual),
                 scatters=0.0,
                 verdict=Verdict.FAIL if is_constant else Verdict.PASS,
@@ -135,12 +136,12 @@ class Comparison:
 
 
 def name_of(night: Night, source: SourceProfile) -> str:
-    """A source as people read it: bounded, since its name comes from the rows."""
+    """Return a source's name for people; it comes from the rows, so it is bounded."""
     if not night.groups.source:
         return "all rows"
     return f"rows without a {night.words.source}" if source.source is None else text_of(source.source)[:_LONGEST_NAME]
 
 
 def seen(night: Night, day: date) -> list[SourceProfile]:
-    """The sources with active rows on a date that has rows."""
+    """Return the sources with active rows on a date that has rows."""
     return [source for source in night.profiles[day].sources if source.active_rows]

@@ -1,9 +1,9 @@
-"""Each unit with rows of each source: what is missing is named, and since when.
+"""Which units and sources have no rows or few rows, and since when.
 
-A source that stopped for all units at once, after a date that was whole, was mostly switched off: that is a WARN on
-the first date without it, and silent from then on. A unit or source that recurs is judged by its own recent dates.
-Units that are new on each date, such as games, have none: there each source that usually has rows of every unit is
-expected in each.
+A source that stopped for all units at once, after a complete date, was most likely switched off: a WARN on the first
+date without it, and nothing after that. A unit or source that recurs is judged by its own recent dates. Units that are
+new on each date, such as games, have none: each of them should have rows from every source that usually covers all
+units.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from lib.words.text import text_of
 COMPLETENESS = Question(
     "completeness",
     "Completeness",
-    affects="readers of the date: they lack what is named",
+    affects="readers of the date: the rows named here are missing",
     can_wait="until readers need the date",
 )
 _MOST_NAMED, _MOST_LISTED, _MOST_COLUMNS = 5, 20, 12
@@ -34,7 +34,7 @@ _MOST_NAMED, _MOST_LISTED, _MOST_COLUMNS = 5, 20, 12
 
 @dataclass(frozen=True)
 class _Found:
-    """What the date has of each unit and source, beside what is usual."""
+    """What the date has of each unit and source, and what is usual."""
 
     night: Night
 
@@ -44,7 +44,7 @@ class _Found:
 
     @cached_property
     def there(self) -> dict[tuple[str | None, str | None], Cell]:
-        """By unit and source what the date has rows of."""
+        """The rows of the date by unit and source."""
         return {(cell.unit, cell.source): cell for cell in self.night.cells if cell.rows}
 
     @cached_property
@@ -57,7 +57,7 @@ class _Found:
 
     @cached_property
     def units_recur(self) -> bool:
-        """Whether units have a past of their own."""
+        """Whether units recur on other dates."""
         return any(cell.dates >= self.night.rules.fewest_dates for cell in self.night.cells)
 
     @property
@@ -67,24 +67,24 @@ class _Found:
 
     @property
     def switched_off(self) -> list[str | None]:
-        """Those that ended cleanly before an earlier date, which reported them."""
+        """The gone ones that ended cleanly before an earlier date; that date reported them."""
         return [name for name in self._ended if self.usual[name].missed]
 
     @property
     def stopped(self) -> list[str | None]:
-        """Those that ended cleanly just before this date, while nothing of it waits in staging."""
+        """The gone ones that ended cleanly just before this date, if none of its batches wait in staging."""
         stopped = [name for name in self._ended if not self.usual[name].missed]
         return stopped if stopped and not self.night.waiting_batches else []
 
     @property
     def lost(self) -> list[str | None]:
-        """All others that are gone."""
+        """The other gone ones."""
         explained = [*self.switched_off, *self.stopped]
         return [name for name in self.gone if name not in explained]
 
     @cached_property
     def missing(self) -> list[tuple[str | None, str | None]]:
-        """Unit and source that should have rows, of the sources that are not gone."""
+        """Units and sources that should have rows but do not, except for gone sources."""
         if not self.units_recur:
             expected = [name for name in self.sources if name not in self.usual or self.usual[name].is_everywhere]
             return [(unit, name) for unit in self.units for name in expected if (unit, name) not in self.there]
@@ -97,7 +97,7 @@ class _Found:
 
     @cached_property
     def empty(self) -> list[str]:
-        """The same by name: a unit without any row, from any source."""
+        """The names of the missing ones; a unit without any rows is named once."""
         return list(
             dict.fromkeys(
                 self.name(unit, source) if not self.night.groups.unit or unit in self.units else self._unit(unit)
@@ -107,17 +107,17 @@ class _Found:
 
     @property
     def thin(self) -> dict[str, str]:
-        """By name how few rows there are."""
-        words = "the fewest before" if self.units_recur else "usual"
+        """The units and sources with few rows, by name, with the figures."""
+        limit = "at least {:,.0f} on earlier dates" if self.units_recur else "usually {:,.0f}"
         return {
-            self.name(*pair): f"{counted(cell.rows, 'row')}, {fewest:,.0f} are {words}"
+            self.name(*pair): f"{counted(cell.rows, 'row')}, {limit.format(fewest)}"
             for pair, cell in self.there.items()
             if cell.rows < self.night.rules.thin_below * (fewest := self._fewest(cell))
         }
 
     @property
     def last_rows(self) -> dict[str | None, str]:
-        """By source when its last row was written, of those that miss some or all units."""
+        """When the last row of each source was written, for sources that miss some or all units."""
         assert self.night.profile is not None
         of_date = {of.source: of for of in self.night.profile.sources if of.active_rows}
         last = {name: self.usual[name].last for name in self.gone}
@@ -125,7 +125,7 @@ class _Found:
         return {name: last_rows(self.night, of) for name, of in last.items()}
 
     def name(self, unit: str | None, source: str | None) -> str:
-        """``web in store 7``, or the one that there is."""
+        """Return ``web in store 7``, or the only one of the two that the table has."""
         groups = self.night.groups
         return " in ".join([*([str(source)] if groups.source else []), *([self._unit(unit)] if groups.unit else [])])
 
@@ -133,7 +133,7 @@ class _Found:
         return f"{self.night.words.unit} {unit}"
 
     def _fewest(self, cell: Cell) -> float:
-        """Rows that a unit and source usually has at least; 0: not known."""
+        """The rows that a unit and source usually has; 0 if unknown."""
         if self.units_recur:
             return cell.fewest or 0 if cell.dates >= self.night.rules.fewest_dates else 0
         return self.usual[cell.source].rows if cell.source in self.usual else 0
@@ -143,7 +143,7 @@ class _Found:
         return [name for name in self.gone if self._ended_cleanly(self.usual[name], name)]
 
     def _ended_cleanly(self, usual: UsualSource, name: str | None) -> bool:
-        """After a date that was whole; the next has no row of it, active or not, and more sources than stopped."""
+        """It ended with a complete date; the next date has no row of it at all, and more sources than stopped."""
         first_without = self.night.profiles[(*usual.missed, self.night.game_date)[0]].sources
         stopped = sum(self.usual[other].last.game_date == usual.last.game_date for other in self.gone)
         left = sum(bool(source.active_rows) for source in first_without)
@@ -152,11 +152,11 @@ class _Found:
 
 @section(COMPLETENESS)
 def completeness(night: Night) -> Section:
-    """Sources and units without rows, or with few."""
+    """Check for sources and units without rows, or with few rows."""
     if not night.rules.groups.columns:
         return not_asked(COMPLETENESS, "the quality rules name no groups")
     if not night.groups.columns:
-        return not_asked(COMPLETENESS, f"the table has no column {', '.join(night.rules.groups.columns)}")
+        return not_asked(COMPLETENESS, f"the table has no column {' or '.join(night.rules.groups.columns)}")
     if night.profile is None:
         return not_asked(COMPLETENESS, "the date has no rows")
     found = _Found(night)
@@ -167,11 +167,11 @@ def _check(found: _Found) -> Check:
     night, there = found.night, _there(found)
     question = COMPLETENESS.named(f"Completeness by {night.words.groups_named}").on(_evidence(found))
     if not found.there:
-        return question.fails("readers see no row of the date", _ran(night))
+        return question.fails("the date has no rows that readers can see", _ran(night))
     if not night.has_past:
-        return question.unknown(f"{there}; whether these are all is not known: {night.no_past}")
+        return question.unknown(f"{there}; unknown whether these are all: {night.no_past}")
     if found.lost or found.empty:
-        gone = [f"{name} altogether (last rows {found.last_rows[name]})" for name in found.lost]
+        gone = [f"{name} (last ones {found.last_rows[name]})" for name in found.lost]
         return so_far(night, question.fails(f"no rows of {_named([*gone, *found.empty])}", _ran(night)))
     if found.stopped:
         return _stopped(found, question)
@@ -182,7 +182,7 @@ def _check(found: _Found) -> Check:
 
 
 def _there(found: _Found) -> str:
-    """``rows of 3 stores by 2 channels``."""
+    """Such as ``rows of 3 stores by 2 channels``."""
     words, groups = found.night.words, found.night.groups
     sizes = {groups.unit: (len(found.units), words.unit), groups.source: (len(found.sources), words.source)}
     return f"rows of {' by '.join(counted(*size) for column, size in sizes.items() if column)}"
@@ -204,7 +204,7 @@ def _evidence(found: _Found) -> dict[str, Value]:
 
 
 def _ran(night: Night) -> str:
-    return f"See which batches and workers ran: {night.monitoring}"
+    return f"Check which batches and workers ran: {night.monitoring}"
 
 
 def _stopped(found: _Found, question: Question) -> Check:
@@ -212,9 +212,9 @@ def _stopped(found: _Found, question: Question) -> Check:
     names, last = ", ".join(map(text_of, found.stopped[:_MOST_NAMED])), found.last_rows[found.stopped[0]]
     more = f" and {len(found.stopped) - _MOST_NAMED} more" if len(found.stopped) > _MOST_NAMED else ""
     everywhere = f" for all {plural(night.words.unit)} at once" if night.groups.unit else ""
-    summary = f"{names}{more} stopped{everywhere}: switched off, or lost? Last rows {last}"
+    summary = f"{names}{more} stopped{everywhere}, perhaps switched off; last rows {last}"
     deployed = night.platform.commands.run("deploy_verify", {"date": night.game_date})
-    step = f"This is reported once. If nobody switched it off, look at the newest revision for its cause: {deployed}"
+    step = f"This is reported only once. If nobody switched it off, check the newest revision: {deployed}"
     return question.warns(summary, step)
 
 
@@ -224,12 +224,12 @@ def _named(missing: Sequence[str]) -> str:
 
 
 def _listed(names: Iterable[str | None]) -> list[str]:
-    """The first of them, each as one bounded line: they come from the rows."""
+    """The first names, each as one bounded line, since they come from the rows."""
     return [text_of(name) for name in islice(names, _MOST_LISTED)]
 
 
 def _grid(found: _Found) -> Table:
-    """Units down and sources across, or a row for each of the only ones."""
+    """Units down and sources across; a row for each if the table has only one of the two."""
     words, groups, there = found.night.words, found.night.groups, found.there
     caption = f"Rows by {words.groups_named}"
     if not (groups.unit and groups.source):

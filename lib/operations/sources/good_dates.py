@@ -1,4 +1,4 @@
-"""Which of the recent dates say what is usual: those that would not have failed themselves."""
+"""Good dates: the recent dates that would not have failed, and so show what is usual."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from lib.verdict.verdict import Verdict
 
 
 def left_out(night: Night) -> dict[date, str]:
-    """By date why it is not a good one: its volume, active rows, required values, ranges or scale.
+    """Return the dates that are not good, with the reason: volume, active rows, required values, ranges or scale.
 
-    Judged by the rules of this run, from what this run has counted. Duplicates and units without rows are not
-    looked for: they would cost a query more, and hardly move a median.
+    They are judged by this run's rules and counts. Duplicates and units without rows are not checked: that would cost
+    another query, and they hardly change a median.
     """
     low = recent_rows(night).failed
     reasons = {profile.game_date: list(_reasons(night, profile, low)) for profile in night.past}

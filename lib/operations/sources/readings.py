@@ -1,4 +1,4 @@
-"""What is read off the values of one source on one date, and how far that is from its other dates."""
+"""Figures of the values of one source on one date, and how far they are from its other dates."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Reading:
     """One figure of one source on one date.
 
     Attributes:
-        what: In a few words, the same on each date.
+        what: Its name, the same on each date.
         value: The figure.
-        rows: From how many rows.
-        deviation: How a single row differs, as a standard deviation: what chance makes of few rows.
+        rows: Number of rows that it is computed from.
+        deviation: The standard deviation of a single row, which shows how much is chance in few rows.
         limits: How far it may be from the usual.
-        in_deviations: Whether they are in usual deviations; else in its own unit.
-        form: How it is written, for `format`.
+        in_deviations: Whether the limits are in usual deviations; otherwise in the figure's own unit.
+        form: Its format, for `format`.
     """
 
     what: str
@@ -41,10 +41,11 @@ class Reading:
     form: str = ".4g"
 
     def shown(self, value: float) -> str:
+        """Return a value as text, in this reading's format."""
         return format(value, self.form)
 
     def figure(self, value: float) -> Value:
-        """As evidence keeps it, to four digits."""
+        """Return a value as evidence stores it, to four digits."""
         return percent(round(100 * value, 2)) if self.form.endswith("%") else float(f"{value:.4g}")
 
 
@@ -59,12 +60,12 @@ class Variety:
 
 @dataclass(frozen=True)
 class Usual:
-    """What a figure usually is.
+    """The usual value of a figure.
 
     Attributes:
         value: The median of the dates.
-        scatters: How far the date is from it, in times of the usual scatter.
-        verdict: What follows.
+        scatters: The date's distance from it, as a multiple of the usual scatter.
+        verdict: The verdict.
     """
 
     value: float
@@ -73,7 +74,7 @@ class Usual:
 
 
 def readings(night: Night, source: SourceProfile) -> Iterator[Reading]:
-    """All that is compared of a source's rows; nothing of a column without a number."""
+    """Yield every figure that is compared for a source; none for a column without a number."""
     values = night.rules.values
     for rule in night.differences:
         if found := figures(source.measured, rule.measure):
@@ -81,26 +82,26 @@ def readings(night: Night, source: SourceProfile) -> Iterator[Reading]:
     yield from _shares(night, source)
     for column, found in _numbers(night, source):
         yield Reading(f"mean of {column}", found.mean, found.count, found.spread, values.mean, in_deviations=True)
-        if found.distinct > 1:  # else its spread says once more what its variety says
+        if found.distinct > 1:  # otherwise its spread repeats what its variety shows
             spread = found.spread
             yield Reading(f"spread of {column}", spread, found.count, spread, values.spread, in_deviations=True)
 
 
 def varieties(night: Night, source: SourceProfile) -> Iterator[Variety]:
-    """How many different values each column has."""
+    """Yield the number of different values of each column."""
     for column, found in _numbers(night, source):
         yield Variety(column, found.distinct, found.count)
 
 
 def compare(reading: Reading, past: Sequence[Reading]) -> Usual:
-    """The reading against the same one of other dates, at least one.
+    """Compare a reading with the same one on other dates, at least one.
 
-    The scatter has two parts: how dates differ beyond chance, which is never taken for less than `steady`,
-    and what chance makes of the reading's own rows. A date of few rows may be farther off than one of many.
+    The scatter has two parts: how much dates differ beyond chance, at least `steady`, and the chance in the reading's
+    own rows. A date with few rows may be further off than one with many.
     """
     usual, deviation = median(other.value for other in past), median(other.deviation for other in past)
     limits, unit = reading.limits, deviation if reading.in_deviations else 1.0
-    if not unit:  # a column that never varied: its only value may be any
+    if not unit:  # the column never varied, so there is no scale to measure a change by
         return Usual(usual, 0.0, Verdict.PASS)
     change = reading.value - usual
     scatter = sqrt(max(_beyond_chance(usual, past), (limits.steady * unit) ** 2) + deviation**2 / reading.rows)

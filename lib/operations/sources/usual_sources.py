@@ -1,7 +1,7 @@
-"""The sources of the recent dates: what each usually has, and how it ended where it did.
+"""The sources of recent dates: what each usually has, and how it ended if it did.
 
-A source that is switched off on purpose stops between two dates: its last date is whole. One that crashes, or is
-lost with a deployment in the middle of a date, leaves that date in part.
+A source that is switched off on purpose stops between two dates, so its last date is complete. One that crashes, or is
+lost with a deployment in the middle of a date, leaves that date incomplete.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class UsualSource:
     """A source of the recent dates.
 
     Attributes:
-        rows: For one unit; the median.
+        rows: The median number of rows for a unit.
         is_everywhere: Whether it usually has rows of every unit.
-        last: Its last date with rows before the one that is looked at.
+        last: Its last date with rows before the run's date.
         ended_whole: Whether that date had it in all units, with no fewer rows than usual.
-        missed: Dates after that one, and before the one that is looked at, which have rows of others only.
+        missed: Dates between that one and the run's date, with rows of other sources only.
     """
 
     rows: float
@@ -39,7 +39,7 @@ class UsualSource:
 
 
 def usual_sources(night: Night) -> dict[str | None, UsualSource]:
-    """By name the sources that most dates since their first have, and most of the same weekday; none without a past."""
+    """Return by name the sources that are there on most dates since their first, and on most of the same weekday."""
     if not night.has_past:
         return {}
     past = {day: sources for day, sources in night.coverage.items() if day < night.game_date}
@@ -51,19 +51,19 @@ def usual_sources(night: Night) -> dict[str | None, UsualSource]:
 
 
 def last_rows(night: Night, source: SourceProfile) -> str:
-    """When the source's last row was written, in the run's zone; its date where no column records it."""
+    """Return when the source's last row was written, in the run's zone; its date if no column records it."""
     return local_time(source.newest, night.platform.environment.timezone) if source.newest else str(source.game_date)
 
 
 def is_usual(night: Night, first: date, dates: int, alike: int) -> bool:
-    """Whether what was there on so many earlier dates since its first is usual on the date.
+    """Return whether a unit or source is usual on the date.
 
     Args:
         night: The date and its past.
         first: The first date that had it.
-        dates: How many had it.
-        alike: How many of those have the date's weekday. What is never there on a Sunday is not missing on one, and
-            what is there from Monday to Friday is missing on a Tuesday.
+        dates: Number of earlier dates that had it.
+        alike: How many of those have the date's weekday: a source that never has rows on Sundays is not missing on
+            one, and a source that has rows from Monday to Friday is missing on a Tuesday.
     """
     since_first = [profile.game_date for profile in night.past if profile.game_date >= first]
     of_weekday = sum(day.weekday() == night.game_date.weekday() for day in since_first)

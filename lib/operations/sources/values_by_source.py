@@ -1,7 +1,7 @@
-"""The values of each source, differences, shares and numbers, against its own recent dates.
+"""The values of each source (differences, shares and numbers) compared with its own recent dates.
 
-Ranges say what a value may be; this says what a source's values usually are. One that keeps the highest of five offers
-writes nothing that is wrong by itself. Of a table without sources all rows of a date are compared as one.
+Ranges limit single values; this check compares distributions. A source that keeps the highest of five offers writes no
+single wrong value. In a table without sources all rows of a date are compared together.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lib.words.quantities import Value
 VALUES = Question(
     "values_by_system",
     "Values",
-    affects="readers of the rows of what is named",
+    affects="readers of these rows: the values named here are unusual",
     can_wait="only as long as nobody acts on these values",
 )
 _MOST_NAMED, _MOST_FIGURES, _MOST_LISTED, _MOST_DRAWN = 3, 4, 30, 8
@@ -32,9 +32,9 @@ _MOST_NAMED, _MOST_FIGURES, _MOST_LISTED, _MOST_DRAWN = 3, 4, 30, 8
 
 @section(VALUES)
 def values_by_source(night: Night) -> Section:
-    """Each source against its own recent dates; not asked of a table without rules for numbers or categories."""
+    """Compare each source with its own recent dates; skipped without rules for numbers or categories."""
     if not (night.number_columns or night.category_words or night.differences):
-        return not_asked(VALUES, "the quality rules name no number and no category of the table")
+        return not_asked(VALUES, "the quality rules name no number or category column of the table")
     if night.profile is None or not night.profile.active_rows:
         return not_asked(VALUES, "the date has no rows that readers see")
     compared = Comparison(night)
@@ -49,23 +49,23 @@ def _check(compared: Comparison) -> Check:
         {
             **_evidence(changed),
             words: sources,
-            "too new to be compared": compared.new[:_MOST_LISTED],
-            "good dates that it is compared with": good,
+            "too new to compare": compared.new[:_MOST_LISTED],
+            "good dates compared with": good,
             "dates left out": [f"{day}: {why}" for day, why in islice(compared.left_out.items(), _MOST_LISTED)],
         },
         night.row_count,
     )
     if good < night.rules.values.fewest_dates:
-        step = "Read more days (days=…), or wait until there are some."
+        step = "Read more days (days=…), or wait for more dates."
         failed = f" ({len(compared.left_out)} others failed)" if compared.left_out else ""
         summary = f"only {good} of the {night.days_compared} days before {agreeing(good, 'is')} good, with rows{failed}"
-        return question.unknown(f"{summary}, {night.rules.values.fewest_dates} are needed", step)
+        return question.unknown(f"{summary}; {night.rules.values.fewest_dates} are needed", step)
     if new == sources:
-        return question.unknown(f"all of its {sources} {words} are too new to be compared", "Wait some dates.")
+        return question.unknown(f"all {sources} {words} are too new to compare", "Wait for more dates.")
     if not changed:
-        others = f"; {new} too new to be compared" if new else ""
-        like = f"{sources - new} {words} are like their" if night.groups.source else "the values are like those of"
-        return question.passes(f"{like} {counted(good, 'good date')}{others}")
+        others = f"; {new} too new to compare" if new else ""
+        of = f" of {sources - new} {words}" if night.groups.source else ""
+        return question.passes(f"the values{of} are like those of {counted(good, 'good date')}{others}")
     summary = "; ".join(_in_words(night, rows, sources) for rows in _by_figure(changed)[:_MOST_FIGURES])
     verdict = worst(row.verdict for row in changed)
     return so_far(night, question.answer(verdict, summary, _next_step(night, changed, sources)))
@@ -80,7 +80,7 @@ def _title(night: Night) -> str:
 
 
 def _by_figure(changed: Sequence[Row]) -> list[list[Row]]:
-    """The rows of each figure, those of the worst first."""
+    """The rows grouped by figure, worst first."""
     by_figure: dict[str, list[Row]] = {}
     for row in changed:
         by_figure.setdefault(row.what, []).append(row)
@@ -88,7 +88,7 @@ def _by_figure(changed: Sequence[Row]) -> list[list[Row]]:
 
 
 def _in_words(night: Night, rows: Sequence[Row], sources: int) -> str:
-    """One figure, the sources in which it changed, and by how much in the first of them, which is farthest off."""
+    """A figure, the sources in which it changed, and its values in the source that is furthest off."""
     first, *others = sorted(rows, key=lambda row: -row.scatters)
     found = f"{first.what} {first.value} (usual {first.usual})"
     if not night.groups.source:
@@ -103,12 +103,10 @@ def _in_words(night: Night, rows: Sequence[Row], sources: int) -> str:
 def _next_step(night: Night, changed: Sequence[Row], sources: int) -> str:
     deployed = night.platform.commands.run("deploy_verify", {"date": night.game_date})
     if len({row.source for row in changed}) == sources > 1:
-        shared = "such as which row is kept of several"
-        return (
-            f"All {_sources(night)} changed at once: look at what they share, {shared}, and at the revision: {deployed}"
-        )
-    whose = f"what makes the rows of that {night.words.source}" if night.groups.source else "what makes the rows"
-    return f"Look at {whose}, and at the revision that wrote them: {deployed}"
+        shared = "such as which of several rows is kept"
+        return f"All {_sources(night)} changed at once: check what they share, {shared}, and the revision: {deployed}"
+    whose = f"what writes the rows of this {night.words.source}" if night.groups.source else "what writes the rows"
+    return f"Check {whose}, and its revision: {deployed}"
 
 
 def _evidence(changed: Sequence[Row]) -> dict[str, Value]:
@@ -123,14 +121,14 @@ def _table(compared: Comparison) -> Table:
     source = (compared.night.words.source or "rows").capitalize()
     columns = ("Verdict", "What", source, "Value", "Usual", "Scatters off")
     note = (
-        f"Usual is the median of up to {len(compared.good_dates)} good dates. How many scatters off is too far, and "
-        "how small a change does not count, is defined in the quality rules."
+        f"Usual is the median of up to {len(compared.good_dates)} good dates. The quality rules define how many "
+        "scatters off is too far, and which changes are too small to count."
     )
     return Table(_title(compared.night), columns, rows, note, shown=40)
 
 
 def _figure(compared: Comparison) -> list[Figure]:
-    """Of the first difference that the rules name, a line for each source."""
+    """A line for each source, of the first difference that the rules name."""
     night = compared.night
     if len(night.profiles) < 2 or not night.differences:
         return []

@@ -1,7 +1,7 @@
 """Batches whose rows still wait in staging tables.
 
-The ledger names the tables that were merged by this library. Of the others an anti-join with the
-main table proves it, row by row; age proves nothing.
+The ledger names the tables that this library merged. For the others, an anti-join with the main table proves it row by
+row; age proves nothing.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ BACKLOG = Question(
     "staging_backlog",
     "Staging backlog",
     affects="readers: rows that wait in staging are not in the table",
-    can_wait="until readers need them; keep the tables, since the rows are in no other place",
+    can_wait="until readers need them; keep the tables, as the rows exist nowhere else",
 )
 _STILL_WANTED = timedelta(hours=24)
 _MOST_BATCHES = 10
 _MOST_TABLES = 10
-_ONLY_HERE = "Their rows are in no other place."
+_ONLY_HERE = "Their rows exist nowhere else."
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A batch's staging tables, held against the main table.
+    """A batch's staging tables, compared with the main table.
 
     Attributes:
-        batch: All of them together.
-        proofs: Those that the ledger does not name.
+        batch: The batch with all its tables.
+        proofs: The tables that the ledger does not name, each with its proof.
     """
 
     batch: BatchBacklog
@@ -54,20 +54,20 @@ class Waiting:
 
     @property
     def of_other_writer(self) -> list[ProvenTable]:
-        """Those whose rows another writer merged, and has replaced or deactivated since."""
+        """Tables whose rows another writer merged, and replaced or deactivated later."""
         return [proven for proven in self.proofs if proven.proof is Proof.OTHER_WRITER]
 
     @property
     def rows_nowhere_else(self) -> int:
-        """Rows that the main table has not, or has with other values."""
+        """Rows that the main table does not have, or has with other values."""
         return sum(proven.rows_nowhere_else for proven in self.unmerged)
 
 
 @section(BACKLOG)
 def backlog(scope: Scope, *, stuck_after_minutes: float) -> Section:
-    """Staging tables, rows and age of each batch, and whether they were merged.
+    """Check whether the staging tables of each batch were merged, and show their rows and age.
 
-    A batch that nobody has added to for `stuck_after_minutes` should be.
+    A batch that was idle for `stuck_after_minutes` should be merged.
     """
     stuck_after = timedelta(minutes=stuck_after_minutes)
     batches = look_at_staging(scope, lambda table: _is_fresh(table, scope.now, stuck_after))
@@ -80,7 +80,7 @@ def _is_fresh(table: StagingTable, now: datetime, stuck_after: timedelta) -> boo
 
 @section(BACKLOG)
 def staging_state(scope: Scope) -> Section:
-    """The same tables; judges nothing. Rows are compared only where the date has duplicates to explain."""
+    """List the same tables without judging them; rows are compared only if the date has duplicates."""
     platform = scope.platform
     if scope.duplicates.on(scope.game_date).duplicate_keys:
         return Section((), (_table(look_at_staging(scope), scope.now),))
@@ -103,35 +103,35 @@ def staging_state(scope: Scope) -> Section:
         "Rows",
         "Newest table's age",
     )
-    note = "The date has no duplicates, so no rows are compared: day1_monitoring shows whether these are merged."
+    note = "The date has no duplicates, so rows were not compared: day1_monitoring shows whether these are merged."
     return Section((), (Table("Staging tables by batch", columns, rows, note, shown=20),))
 
 
 def look_at_staging(scope: Scope, is_fresh: Callable[[StagingTable], bool] = lambda _: False) -> list[Waiting]:
-    """All batches with staging tables, those that wait longest first; fresh tables as in `prove_waiting`.
+    """Return all batches with staging tables, longest waiting first; fresh tables as in `prove_waiting`.
 
     Raises:
-        WarehouseUnavailable: It cannot be read, or consolidations drop tables faster than they are looked at.
+        WarehouseUnavailable: It cannot be read, or consolidations drop tables faster than they can be read.
     """
     warehouse = scope.platform.warehouse
     try:
         with warehouse.session():
             return _held_against_the_table(scope, is_fresh)
     except SourceVanished:
-        # A consolidation has dropped its tables since they were listed.
+        # A consolidation dropped its tables after they were listed; try once more.
         pass
     try:
         with warehouse.session():
             return _held_against_the_table(scope, is_fresh)
     except SourceVanished as error:
-        raise WarehouseUnavailable(f"staging changes while it is looked at: {error}; look again") from error
+        raise WarehouseUnavailable(f"staging changed while it was read: {error}; run this again") from error
 
 
 def _held_against_the_table(scope: Scope, is_fresh: Callable[[StagingTable], bool]) -> list[Waiting]:
     platform = scope.platform
     batches = staging_backlog(platform.warehouse, platform.table)
     if any(not table.batch_id for batch in batches for table in batch.tables):
-        # Where the documents cannot be read, the names alone count; another step reports that.
+        # If the documents cannot be read, only names count; another step reports that.
         recorded, _ = or_fault(lambda: scope.batches)
         batches = with_known_batches(batches, [state.batch_id for state in recorded or ()])
     waiting = [table for batch in batches for table in batch.waiting]
@@ -167,7 +167,7 @@ def _table(batches: Sequence[Waiting], now: datetime) -> Table:
         "Newest table's age",
     )
     note = (
-        "Merged by their rows: each is in the table, value for value. By another writer: the table has a newer or "
+        "Merged by their rows: each row is in the table, value for value. By another writer: the table has a newer or "
         "inactive row in its place. Age proves nothing."
     )
     return Table("Staging tables by batch", columns, rows, note, shown=20)
@@ -188,9 +188,9 @@ def _check(scope: Scope, batches: Sequence[Waiting], stuck_after: timedelta) -> 
             "batches that wait": len(waiting),
             "tables not merged": tables,
             "rows nowhere else": sum(found.rows_nowhere_else for found in waiting),
-            "merged, only to be dropped": Quantity(leftovers, "tables"),
+            "merged, can be dropped": Quantity(leftovers, "tables"),
             **_merged_by_others(batches),
-            **({"tables of no clear batch": _names(unclear)} if unclear else {}),
+            **({"tables without a clear batch": _names(unclear)} if unclear else {}),
             **{found.batch.name: _figures(found, scope.now) for found in waiting[:_MOST_BATCHES]},
         },
         looks,
@@ -202,7 +202,7 @@ def _check(scope: Scope, batches: Sequence[Waiting], stuck_after: timedelta) -> 
             f"{counted(len(wanted), 'batch', 'waits')} for longer than {spoken_seconds(stuck_after.total_seconds())}: "
             f"{counted(rows, 'row')} in {counted(unmerged, 'table')} {agreeing(rows, 'is')} not merged"
         )
-        see = f"See what it would do: {looks[0]}; then do it: {changes[0]}" if asked else ""
+        see = f"Preview the consolidation: {looks[0]}; then run it: {changes[0]}" if asked else ""
         step = " ".join(filter(None, (_ONLY_HERE, see, mark)))
         return question.fails(summary, step, changes, since=_last_written(wanted))
     if stuck:
@@ -210,7 +210,7 @@ def _check(scope: Scope, batches: Sequence[Waiting], stuck_after: timedelta) -> 
             f"{counted(len(stuck), 'old batch', 'was')} never merged, {counted(tables, 'table')}; "
             f"{counted(leftovers, 'table', 'is')} merged"
         )
-        step = f"Decide on each: consolidate it, or drop it. {_ONLY_HERE}"
+        step = f"Decide whether to consolidate or drop each of them. {_ONLY_HERE}"
         step = " ".join(filter(None, (step, mark)))
         return question.warns(summary, step, changes, since=_last_written(stuck))
     if waiting:
@@ -223,7 +223,7 @@ def _check(scope: Scope, batches: Sequence[Waiting], stuck_after: timedelta) -> 
 
 
 def _merged_by_others(batches: Sequence[Waiting]) -> dict[str, list[Quantity | None]]:
-    """The proof, of each batch with such tables."""
+    """The proof for each batch with such tables."""
     return {
         f"{found.batch.name}, merged by another writer": [
             Quantity(len(tables), "tables"),
@@ -248,17 +248,17 @@ def _age_seconds(batch: BatchBacklog, now: datetime) -> float | None:
 
 
 def _last_written(waiting: Sequence[Waiting]) -> datetime | None:
-    """When the one that waits longest was last added to."""
+    """When the longest waiting batch was last written."""
     return min((found.batch.newest for found in waiting if found.batch.newest), default=None)
 
 
 def _is_older(batch: BatchBacklog, now: datetime, age: timedelta) -> bool:
-    """A table whose age is not recorded counts as old: someone has to look at it."""
+    """A table without a recorded age counts as old, so that someone looks at it."""
     return batch.newest is None or now - batch.newest > age
 
 
 def _date(batch: BatchBacklog) -> str:
-    """The date in its id, or in all the ids that it may have."""
+    """The date in its id, or the dates in all ids that it may have."""
     return " or ".join(dict.fromkeys(str(day) for name in batch.batches if (day := date_in(name)))) or "-"
 
 
@@ -268,18 +268,18 @@ def _names(batches: Sequence[Waiting]) -> list[str]:
 
 
 def _mark(platform: Platform, unclear: Sequence[Waiting]) -> str:
-    """What to do about tables whose batch is not clear; empty: there are none."""
+    """What to do about tables without a clear batch; empty if there are none."""
     if not unclear:
         return ""
     note = staging_note("BATCH", platform.table.table)
     return (
         f"{_names(unclear)[0]} does not record its batch ({unclear[0].batch.name}, by its name): set the friendly name "
-        f"(BigQuery) or comment (DuckDB) of such a table to: {note}"
+        f"(BigQuery) or comment (DuckDB) of these tables to: {note}"
     )
 
 
 def _commands(commands: Commands, waiting: Sequence[Waiting]) -> tuple[list[Looking], list[Changing]]:
-    """What shows the consolidation of each of the first ten batches, and what does it."""
+    """The commands that preview and run the consolidation of each of the first ten batches."""
     batches = [(found.batch.batch_id, date_in(found.batch.batch_id)) for found in waiting[:_MOST_BATCHES]]
     looks = [commands.consolidate_dry_run(*batch) for batch in batches]
     return looks, [commands.consolidate(*batch) for batch in batches]

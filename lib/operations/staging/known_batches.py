@@ -1,4 +1,4 @@
-"""Staging tables that record no batch, held against the batches that the coordinator's documents name."""
+"""Staging tables that do not record their batch, matched with the batches in the coordinator's documents."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from lib.consolidation.staging_names import spelled_in_names
 
 
 def with_known_batches(backlog: Sequence[BatchBacklog], batch_ids: Iterable[str]) -> list[BatchBacklog]:
-    """The same tables; those whose names fit a known batch are its own, under its exact id.
+    """Return the same tables, with those whose names fit a known batch under that batch's exact id.
 
-    A name alone has lost the id's hyphens, and may fit several ids. Where it fits several known ones, all are named.
+    A table's name has lost the id's hyphens, and may fit several ids. If it fits several known ones, all are named.
 
     Args:
-        backlog: As `staging_backlog` returns it.
-        batch_ids: Ids of batches that there are; those that no staging table can have are ignored.
+        backlog: The batches as `staging_backlog` returns them.
+        batch_ids: Ids of existing batches; ids that no staging table can have are ignored.
     """
     known: dict[str, list[str]] = {}
     for batch_id in sorted(filter(is_batch_id, batch_ids)):

@@ -1,4 +1,4 @@
-"""What was consolidated, when, and by whom: the ledger's answer to "where did it go?"."""
+"""What was consolidated, when and by which host, from the ledger."""
 
 from __future__ import annotations
 
@@ -25,31 +25,38 @@ from lib.words.quantities import Value
 LEDGER = Question(
     "age_of_duplicates",
     "Ledger",
-    affects="readers of the date: they get each such key more than once",
-    can_wait="as long as readers can, if all are older than the ledger; else until the next batch",
+    affects="readers of the date: they get these keys more than once",
+    can_wait="as long as readers can if all are older than the ledger, otherwise until the next batch",
 )
 BATCH = Question(
     "batch_history",
     "Batch",
     affects="readers: rows of the batch may not be in the table",
-    can_wait="until readers need them: what was not merged is kept in staging",
+    can_wait="until readers need them; unmerged rows are kept in staging",
 )
 
 
 @section(LEDGER)
 def committed_consolidations(scope: Scope) -> Section:
-    """The consolidations of the date that were committed, and whether its duplicates are older than they."""
+    """List the committed consolidations of the date, and check whether its duplicates are older."""
     platform, game_date = scope.platform, scope.game_date
     runs = ledger_runs(platform.warehouse, platform.table, game_date=game_date, most=MOST_RUNS)
     duplicate_keys = scope.duplicates.on(game_date).duplicate_keys
     checks = (_old_or_new(platform, list(reversed(runs)), duplicate_keys),) if runs and duplicate_keys else ()
-    note = "A MERGE that is in the timeline and not here was none of this library's: it had no fence."
+    note = "A MERGE in the timeline that is missing here is not this library's: it had no fence."
     return Section(checks, (ledger_table(platform, f"Ledger of {game_date}", runs, note),))
 
 
 def ledger_table(platform: Platform, caption: str, runs: Sequence[LedgerRun], note: str = "") -> Table:
-    """Committed consolidations, in their order."""
-    note = " ".join(filter(None, (note, f"The newest {MOST_RUNS}; there may be older ones." if is_cut(runs) else "")))
+    """Return a table of committed consolidations, in the given order.
+
+    Args:
+        platform: The platform with the ledger.
+        caption: The table's caption.
+        runs: The consolidations.
+        note: A note below the table; may be empty.
+    """
+    note = " ".join(filter(None, (note, f"Only the newest {MOST_RUNS} were read." if is_cut(runs) else "")))
     zone, supersedes = platform.environment.timezone, bool(platform.table.supersedes)
     rows = [
         (
@@ -82,12 +89,12 @@ def ledger_table(platform: Platform, caption: str, runs: Sequence[LedgerRun], no
 
 
 def _old_or_new(platform: Platform, runs: Sequence[LedgerRun], duplicate_keys: int) -> Check:
-    """Each run counted the date's duplicates before and after itself; between two runs someone else wrote.
+    """Each run counted the date's duplicates before and after its own MERGE; new ones in between came without a fence.
 
     Args:
-        platform: Whose table.
-        runs: Of the date, oldest first; at least one.
-        duplicate_keys: As many as there are now; at least one.
+        platform: The platform with the table.
+        runs: The date's runs, oldest first; at least one.
+        duplicate_keys: The number of duplicate keys now; at least one.
     """
     added = [run for run in runs if run.duplicates_after > run.duplicates_before]
     between = [
@@ -98,41 +105,41 @@ def _old_or_new(platform: Platform, runs: Sequence[LedgerRun], duplicate_keys: i
     if duplicate_keys > runs[-1].duplicates_after:
         between.append((duplicate_keys - runs[-1].duplicates_after, f"after {runs[-1].batch_id}"))
     first = runs[0]
-    question = LEDGER.named("Old duplicates or new ones").on(
+    question = LEDGER.named("Age of the duplicates").on(
         {
             "before the first consolidation": first.duplicates_before,
             "first consolidation": f"{first.batch_id}{', of the newest ' + str(len(runs)) if is_cut(runs) else ''}",
             "first consolidation committed": local_time(first.committed_at, platform.environment.timezone),
-            "came past the fence": sum(number for number, _ in between),
+            "added without the fence": sum(number for number, _ in between),
             "now": duplicate_keys,
         }
     )
     if added:
-        summary = f"{added[0].batch_id} added duplicates, which its transaction must refuse"
+        summary = f"{added[0].batch_id} added duplicates, which its transaction should have refused"
         return question.fails(summary, "Report this: the fence did not hold.")
     if between:
         verify = platform.commands.run("deploy_verify")
         new = "; ".join(f"{number} {when}" for number, when in between)
-        step = f"See which old code still serves: {verify}"
-        return question.warns(f"new ones were written past the fence: {new}", step)
+        step = f"Check whether an old revision still serves traffic: {verify}"
+        return question.warns(f"new ones were written without the fence: {new}", step)
     newest = "newest " if is_cut(runs) else ""
     summary = (
         f"{counted(duplicate_keys, 'duplicate key', 'is')} older than {first.batch_id}; "
         f"{counted(len(runs), f'{newest}consolidation')} added none"
     )
-    return question.warns(summary, "They hold up no consolidation. Repair them when it suits.")
+    return question.warns(summary, "They do not block consolidations. Repair them when convenient.")
 
 
 @section(
     Question(
         "timeline",
         "Timeline",
-        affects="the timeline of the date: it is not shown",
-        can_wait="yes: no row depends on it",
+        affects="the timeline of the date, which is not shown",
+        can_wait="yes, no row depends on it",
     )
 )
 def timeline_of_date(scope: Scope) -> Section:
-    """The consolidations of the date as they were logged, all instances together. Judges nothing."""
+    """Show the logged consolidations of the date, of all instances, without judging them."""
     history, game_date = scope.history_of_date, scope.game_date
     runs = history.of_date(game_date)
     table = history.table(f"Logged consolidations of {game_date}", runs)
@@ -141,10 +148,10 @@ def timeline_of_date(scope: Scope) -> Section:
 
 @section(BATCH)
 def batch_history(scope: Scope, batch_id: str) -> Section:
-    """What happened to one batch, which is the headline when all is well; nothing when none is named.
+    """Report what happened to one batch, which is the headline if all is well; empty if none is named.
 
     Raises:
-        UserError: It is not a batch's name.
+        UserError: `batch_id` is not a valid batch id.
     """
     if not batch_id:
         return Section(())
@@ -161,16 +168,16 @@ def batch_history(scope: Scope, batch_id: str) -> Section:
 
 def _batch_check(scope: Scope, runs: Sequence[LedgerRun], staged: StagedBatch, proven: Sequence[ProvenTable]) -> Check:
     platform = scope.platform
-    # Of a batch that is in the ledger, what was staged since is for the consolidation to judge.
+    # If the batch is in the ledger, the next consolidation decides about tables staged later.
     waiting = [one for one in proven if not (one.proof is Proof.OTHER_WRITER or (one.proof.is_merged and not runs))]
     left = len(proven) - len(waiting)
     rows = sum(one.rows for one in waiting)
     evidence: dict[str, Value] = {
         "tables not merged": len(waiting),
         "rows not merged": rows,
-        "tables merged, to be dropped": len(staged.merged) + left,
-        "rows that are newer in the table": sum(one.newer for one in proven),
-        "rows that are inactive in the table": sum(one.inactive for one in proven),
+        "tables merged, can be dropped": len(staged.merged) + left,
+        "rows newer in the table": sum(one.newer for one in proven),
+        "rows inactive in the table": sum(one.inactive for one in proven),
         "consolidations": f"the newest {MOST_RUNS}" if is_cut(runs) else len(runs),
     }
     question = BATCH.named(f"Batch {staged.batch_id}").on(evidence)
@@ -179,7 +186,7 @@ def _batch_check(scope: Scope, runs: Sequence[LedgerRun], staged: StagedBatch, p
     if len(days) > 1:
         done = f"consolidated for {counted(len(days), 'date')}, {days[0]} to {days[-1]}, the newest {done}"
     if waiting:
-        # Of a batch with several dates the command without one merges those that are left.
+        # Without a date, the command merges the remaining dates of a batch with several.
         day = None if len(days) > 1 or merged_in_part(runs) else days[0] if days else date_in(staged.batch_id)
         batch = staged.batch_id, day
         look, consolidate = platform.commands.consolidate_dry_run(*batch), platform.commands.consolidate(*batch)
@@ -187,28 +194,28 @@ def _batch_check(scope: Scope, runs: Sequence[LedgerRun], staged: StagedBatch, p
             f"{done}; {counted(len(waiting), 'staging table')} with {counted(rows, 'row')} "
             f"{agreeing(len(waiting), 'waits')}"
         )
-        step = f"See what it would do: {look}; then do it: {consolidate}"
+        step = f"Preview the consolidation: {look}; then run it: {consolidate}"
         return question.on(evidence, [look]).warns(summary, step, [consolidate])
     if left and not runs:
         see = platform.commands.run("consolidation_timeout", {"cleanup": staged.batch_id})
         others = "merged by another writer" if any(one.newer or one.inactive for one in proven) else "merged"
         return question.passes(
-            f"{others}: the table has all its rows; {counted(left, 'staging table', 'is')} left", f"Drop them: {see}"
+            f"{others}: all its rows are in the table; {counted(left, 'staging table', 'is')} left", f"Drop them: {see}"
         )
     if runs:
-        return question.passes(f"already {done}; nothing of it waits in staging, and nothing is lost")
+        return question.passes(f"already {done}; nothing waits in staging, and nothing is lost")
     if (logged := _logged(scope, staged.batch_id)) and not scope.guard.holds:
         return question.passes(f"merged, by its log lines: {logged}; no staging tables are left")
     newest = ledger_runs(platform.warehouse, platform.table, most=MOST_RUNS)
     near = nearest(staged.batch_id, {run.batch_id for run in newest}, most=3)
-    step = "See that the name is right. Code without the ledger leaves no trace but its log lines."
+    step = "Check the batch id. Code without the ledger leaves no trace except its log lines."
     of = f", of the newest {MOST_RUNS} runs" if is_cut(newest) else ""
-    question = question.on({**evidence, f"batches with a name like it{of}": near})
-    return question.unknown("no staging tables, and no row in the ledger", step)
+    question = question.on({**evidence, f"similar batch ids{of}": near})
+    return question.unknown("it has no staging tables and no ledger row", step)
 
 
 def _logged(scope: Scope, batch_id: str) -> str:
-    """The newest logged end of a consolidation of the batch; empty: none, or the logs cannot be read."""
+    """The newest logged consolidation of the batch; empty if there is none, or the logs cannot be read."""
     history = scope.history
     runs, _ = or_fault(lambda: history.consolidations)
     done = [

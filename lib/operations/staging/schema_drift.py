@@ -1,4 +1,4 @@
-"""Do the waiting staging tables fit the main table? If not, their batches cannot be consolidated."""
+"""Do the schemas of waiting staging tables match the main table? If not, their batches cannot be consolidated."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ COLUMNS = Question(
     "staging_columns",
     "Columns of staging tables",
     affects="the batches of these tables: they cannot be merged",
-    can_wait="until readers need the rows, which are kept in staging",
+    can_wait="until readers need the rows; they are kept in staging",
 )
 
 
 @section(COLUMNS)
 def schema_drift(scope: Scope) -> Section:
-    """The columns in which staging tables differ from the main table, and the statement that adds them."""
+    """Check for columns that staging tables have and the main table lacks, with the statement that adds them."""
     platform = scope.platform
     warehouse = platform.warehouse
     with warehouse.session():
@@ -37,8 +37,11 @@ def schema_drift(scope: Scope) -> Section:
         main = warehouse.columns(platform.table.table)
         alike = tables_by_columns(warehouse.columns_of(waiting))
     faults = {found: _fault(platform, main, found) for found in alike}
-    rows = [(len(tables), len(found), len(main), faults[found] or "fits", tables[0]) for found, tables in alike.items()]
-    table = Table("Columns of the waiting tables", ("Tables", "Columns", "Of", "Fits", "Such as"), rows)
+    rows = [
+        (len(tables), len(found), len(main), faults[found] or "matches", tables[0]) for found, tables in alike.items()
+    ]
+    columns = ("Tables", "Columns", "Columns of the main table", "Schema", "Such as")
+    table = Table("Columns of the waiting tables", columns, rows)
     return Section((_check(platform, main, alike, faults),), (table,))
 
 
@@ -65,11 +68,12 @@ def _check(
     if not unfit:
         fewer = sum(len(members) for found, members in alike.items() if len(found) < len(main))
         some = (
-            f"; {fewer} {agreeing(fewer, 'stages')} only some columns, which leaves the others as they are"
+            f"; {fewer} {agreeing(fewer, 'stages')} only some columns, which leaves the others unchanged"
             if fewer
             else ""
         )
-        return question.passes(f"{counted(tables, 'table', 'fits')}{some}")
+        schemas = "schema matches" if tables == 1 else "schemas match"
+        return question.passes(f"{tables:,} {schemas}{some}")
     blocked = sum(len(alike[found]) for found in unfit)
     fault = faults[unfit[0]].partition("; if they are new")[0]
     statement = "; ".join(dict.fromkeys(filter(None, (_remedy(faults[found]) for found in unfit))))
@@ -78,5 +82,5 @@ def _check(
 
 
 def _remedy(fault: str) -> str:
-    """The ALTER TABLE at the end of the complaint; empty: columns are not what is missing."""
+    """The ALTER TABLE at the end of the error; empty if no columns are missing."""
     return fault.partition("if they are new: ")[2]

@@ -1,4 +1,4 @@
-"""How big the staged batches are: many small tables take longer than many rows."""
+"""The size of staged batches: many small tables take longer than many rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SIZE = Question(
     "staging_size",
     "Staging size",
     affects="the consolidation of that batch: it takes longer",
-    can_wait="yes: its rows are kept in staging",
+    can_wait="yes, its rows are kept in staging",
 )
 # A batch has 113 to 175 staging tables on most nights; the one that got stuck had 615.
 _MANY_TABLES = 500
@@ -28,7 +28,7 @@ _MOST_BATCHES = 10
 
 @dataclass(frozen=True)
 class StagedSize:
-    """How big a staged batch is."""
+    """The size of a staged batch."""
 
     batch: BatchBacklog
 
@@ -42,7 +42,7 @@ class StagedSize:
 
     @property
     def one_row_tables(self) -> int:
-        """Tables of at most one row."""
+        """Number of tables with at most one row."""
         return sum(table.rows <= 1 for table in self.batch.tables)
 
     @property
@@ -55,14 +55,14 @@ class StagedSize:
 
 
 def staged_sizes(platform: Platform) -> list[StagedSize]:
-    """All batches that have staging tables, the one with most tables first."""
+    """Return all batches that have staging tables, the one with the most tables first."""
     sizes = map(StagedSize, staging_backlog(platform.warehouse, platform.table))
     return sorted(sizes, key=lambda size: (-size.tables, size.batch.batches))
 
 
 @section(SIZE)
 def staging_size(scope: Scope) -> Section:
-    """Tables, rows and age of each batch, and whether one is made of too many small tables."""
+    """Check whether a batch has too many small tables, and show the tables, rows and age of each."""
     sizes = staged_sizes(scope.platform)
     rows = [
         (
@@ -77,7 +77,7 @@ def staging_size(scope: Scope) -> Section:
         )
         for size in sizes
     ]
-    columns = ("Batch", "Tables", "Not merged", "Rows", "Rows a table", "Tables of one row", "Oldest", "Newest")
+    columns = ("Batch", "Tables", "Not merged", "Rows", "Rows per table", "One-row tables", "Oldest", "Newest")
     return Section((_check(scope, sizes),), (Table("Staged batches", columns, rows, shown=20),))
 
 
@@ -94,9 +94,9 @@ def _check(scope: Scope, sizes: Sequence[StagedSize]) -> Check:
         return question.passes("nothing is staged")
     worst = next((size for size in sizes if size.is_fragmented), None)
     if worst is None:
-        return question.passes(f"{counted(len(sizes), 'batch')}, the largest: {_in_words(sizes[0])}")
+        return question.passes(f"{counted(len(sizes), 'batch')}, largest: {_in_words(sizes[0])}")
     history = scope.platform.commands.run("consolidation_timeout", {"batch": worst.batch.batch_id})
-    step = f"Its rows wait in no other place. Let a worker write all its rows at once; see the batch: {history}"
+    step = f"Its rows exist nowhere else. Let each worker write all its rows at once; see the batch: {history}"
     return question.warns(f"{worst.batch.name}: {_in_words(worst)}", step)
 
 
@@ -104,16 +104,16 @@ def _figures(size: StagedSize) -> list[Quantity]:
     return [
         Quantity(size.rows, "rows"),
         Quantity(size.tables, "staging tables"),
-        Quantity(size.rows_a_table, "rows a table"),
-        Quantity(size.one_row_tables, "of one row"),
+        Quantity(size.rows_a_table, "rows per table"),
+        Quantity(size.one_row_tables, "one-row tables"),
     ]
 
 
 def _in_words(size: StagedSize) -> str:
     return (
         f"{counted(size.rows, 'row')} in {counted(size.tables, 'staging table')}, "
-        f"{size.rows_a_table:.1f} rows a table, "
-        f"{size.one_row_tables:,} of one row"
+        f"{size.rows_a_table:.1f} rows per table, "
+        f"{counted(size.one_row_tables, 'one-row table')}"
     )
 
 

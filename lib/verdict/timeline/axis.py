@@ -1,4 +1,4 @@
-"""The time axis of a picture: where its moments are, and which of them get a label."""
+"""The time axis of a picture: the positions of moments, and the labels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from lib.words.dates import zone
 
 _MOST_TICKS = 9
-# What a label may need of the widest usual font, and how wide the smallest picture is, fine labels shown and not.
+# The widest usual character, the gap between labels, and the narrowest pictures with and without fine labels.
 _CHARACTER_PX, _APART_PX = 7.7, 8
 _WIDE_PX, _NARROW_PX = 576, 300
 _MICROSECOND = timedelta(microseconds=1)
@@ -29,8 +29,9 @@ class Tick:
     """A label of the axis.
 
     Attributes:
-        at: Percent of the width.
-        is_fine: Left out where the picture is narrow.
+        at: Its position, in percent of the width.
+        label: Its text.
+        is_fine: Whether a narrow picture leaves it out.
     """
 
     at: float
@@ -39,11 +40,11 @@ class Tick:
 
     @property
     def anchor(self) -> str:
-        """Which end of the label stands at its moment: none is cut at a border."""
+        """Which end of the label is at its moment, so that no label is cut off at a border."""
         return "start" if self.at < 16 else "end" if self.at > 84 else "middle"
 
     def covers(self, width: float) -> tuple[float, float]:
-        """From where to where its label reaches in a picture of that width, both in pixels."""
+        """Return where its label starts and ends in a picture of that width, in pixels."""
         length = len(self.label) * _CHARACTER_PX
         begins = self.at * width / 100 - length * {"start": 0, "middle": 0.5, "end": 1}[self.anchor]
         return begins, begins + length
@@ -56,7 +57,7 @@ def _are_apart(ticks: Sequence[Tick], width: float) -> bool:
 
 @dataclass(frozen=True)
 class Axis:
-    """A period laid over the width of a picture. Moments outside of it are at its borders."""
+    """A period across the width of a picture. Moments outside it are at its borders."""
 
     since: datetime
     until: datetime
@@ -67,21 +68,21 @@ class Axis:
         return (self.until - self.since).total_seconds()
 
     def at(self, moment: datetime) -> float:
-        """Percent of the width, 0 to 100."""
+        """Return a moment's position in percent of the width, 0 to 100."""
         return min(100.0, max(0.0, 100 * (moment - self.since).total_seconds() / self.seconds))
 
     def holds(self, start: datetime, end: datetime) -> bool:
-        """Whether any of that time is in the period."""
+        """Return whether any of this time is in the period."""
         return start <= self.until and max(start, end) >= self.since
 
     def clock(self, moment: datetime) -> str:
-        """To the millisecond, with the date where the period is of several: ``10:03:28.579``."""
+        """Return a time to the millisecond, with the date if the period has several: ``10:03:28.579``."""
         return f"{self._day(moment)}{moment.astimezone(self._zone):%H:%M:%S.%f}"[:-3]
 
     def ticks(self) -> list[Tick]:
-        """Round times in the zone, at most nine, and fewer where the picture is narrow: no label covers another."""
+        """Return round times in the zone, at most nine and fewer in a narrow picture, so that no labels overlap."""
         length = (self.until - self.since) // _MICROSECOND
-        # Past four weeks, that doubled until the period has few of them.
+        # Beyond four weeks the step doubles until there are few enough.
         steps = chain(_STEPS, (_STEPS[-1] << doubled for doubled in count(1)))
         found = (self._every(step) for step in steps if length <= step * _MOST_TICKS)
         ticks = next(each for each in found if _are_apart(each, _WIDE_PX))
@@ -89,7 +90,7 @@ class Axis:
         return [replace(tick, is_fine=number % every > 0) for number, tick in enumerate(ticks)]
 
     def _every(self, step: int) -> list[Tick]:
-        """One for each so many microseconds, counted from midnight."""
+        """A tick every this many microseconds, counted from midnight."""
         midnight = self.since.astimezone(self._zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
         passed, until = ((moment - midnight) // _MICROSECOND for moment in (self.since, self.until))
         numbers = range(-(-passed // step), until // step + 1)
@@ -105,13 +106,13 @@ class Axis:
         return f"{local:%H:%M:%S}" if step >= _SECOND else f"{local:%H:%M:%S.%f}"[:-3]
 
     def dated(self, moment: datetime) -> str:
-        """With its date, to the second: ``29 Nov 10:03:28``."""
+        """Return a time to the second with its date: ``29 Nov 10:03:28``."""
         local = moment.astimezone(self._zone)
         return f"{local.day} {local:%b %H:%M:%S}"
 
     @property
     def day(self) -> str:
-        """The date on which it begins, and the zone: ``2026-11-29, times in EST``."""
+        """The first date and the zone: ``2026-11-29, times in EST``."""
         return f"{self.since.astimezone(self._zone):%Y-%m-%d, times in %Z}"
 
     def _day(self, moment: datetime) -> str:

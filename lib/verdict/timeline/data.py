@@ -1,6 +1,6 @@
-"""A timeline of consolidations as data: what a notebook stores, and what pages draw from it.
+"""A timeline of consolidations as data, which a notebook stores and pages draw.
 
-A page never trusts the drawing in a notebook: it reads these data, checked and bounded here, and draws them itself.
+A page never trusts the drawing in a notebook: it reads this data, checked and bounded here, and draws it again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE = "application/vnd.consolidation-runbooks.timeline+json"
 
-# What one picture holds at most: every page that shows it stays small.
+# The limits of one picture, so that every page that shows it stays small.
 MOST_LANES, MOST_BARS, MOST_OVERLAPS, MOST_LOCKS, MOST_HOLDS = 10, 100, 8, 4, 12
 MOST_MARKS, MOST_BINS, MOST_NOTES = 12, 160, 8
 LONGEST_NAME, LONGEST_NOTE = 80, 300
@@ -30,7 +30,7 @@ _YEARS = range(1970, 2900)
 
 
 class Part(StrEnum):
-    """What a bar stands for; `SEVERAL` for whole ones that are too many or too short for their parts."""
+    """What a bar shows; `SEVERAL` for consolidations that are too many or too short to show their parts."""
 
     WHOLE = "whole consolidation"
     LOCK_WAIT = "lock wait"
@@ -41,7 +41,7 @@ class Part(StrEnum):
 
 
 class Ending(StrEnum):
-    """How a consolidation stands that did not complete."""
+    """The state of a consolidation that did not complete."""
 
     NONE = ""
     FAILED = "failed"
@@ -54,7 +54,7 @@ class Lane:
     """An instance.
 
     Attributes:
-        name: The instance. Hostile input, as all names here are.
+        name: The instance. Hostile input, like all names here.
         detail: What ran there, such as its batch.
     """
 
@@ -70,11 +70,11 @@ class Bar:
     """A consolidation or a part of one.
 
     Attributes:
-        lane: Its place in `Timeline.lanes`.
-        end: Before the start where clocks differ.
-        is_open: Its end was not logged; `end` is how far it can have come.
-        ending: Of a whole consolidation.
-        count: How many consolidations it stands for.
+        lane: Its index in `Timeline.lanes`.
+        end: May be before the start if clocks differ.
+        is_open: Its end was not logged; `end` is the latest possible one.
+        ending: The state of a whole consolidation.
+        count: Number of consolidations that it shows.
     """
 
     lane: int
@@ -98,9 +98,9 @@ class Overlap:
     """MERGEs of one date that ran at once.
 
     Attributes:
-        first_lane, last_lane: The lanes that it spans, both included.
-        count: How many consolidations took part.
-        batches: Which.
+        first_lane, last_lane: The lanes that it spans, both inclusive.
+        count: Number of consolidations.
+        batches: Their batches.
     """
 
     first_lane: int
@@ -119,7 +119,7 @@ class Overlap:
 
 @dataclass(frozen=True)
 class Hold:
-    """One tenure of a lock, as in `Bar`."""
+    """A time during which a lock was held; the fields are those of `Bar`."""
 
     start: datetime
     end: datetime
@@ -133,7 +133,7 @@ class Hold:
 
 @dataclass(frozen=True)
 class Lock:
-    """A lock and its tenures; `note` is a few words, such as that nobody took it."""
+    """A lock and when it was held; `note` is a short remark, such as that nobody took it."""
 
     name: str
     holds: tuple[Hold, ...] = ()
@@ -148,7 +148,7 @@ class Lock:
 
 @dataclass(frozen=True)
 class Mark:
-    """Something that people did: a deployment, a repair, a release."""
+    """Something that a person did: a deployment, a repair, a release."""
 
     at: datetime
     label: str
@@ -160,10 +160,10 @@ class Mark:
 
 @dataclass(frozen=True)
 class Overview:
-    """The whole period; the picture shows a part of it.
+    """The whole period, when the picture shows only a part.
 
     Attributes:
-        counts: How many consolidations started in each of as many equal parts of it.
+        counts: Number of consolidations that started in each equal part of the period.
     """
 
     since: datetime
@@ -179,19 +179,19 @@ class Overview:
 
 @dataclass(frozen=True)
 class Timeline:
-    """Consolidations side by side, with the lock and what people did.
+    """Consolidations side by side, with locks and what people did.
 
     Attributes:
         finding: What it shows, in one sentence.
-        timezone: In which its times are shown.
-        since, until: What the lanes show; a bar may begin before or end after.
-        overlaps: The longest first.
-        overview: None: there is nothing outside of `since` and `until`.
-        notes: What a reader has to know, such as what is left out.
+        timezone: The zone in which its times are shown.
+        since, until: The period that the lanes show; a bar may begin before or end after it.
+        overlaps: Overlapping MERGEs, longest first.
+        overview: The whole period; None if nothing is outside `since` and `until`.
+        notes: Notes for the reader, such as what is left out.
 
     Raises:
-        ValueError: It holds more than a page should, a moment has no zone, or a lane is missing.
-        UserError: The time zone is not known.
+        ValueError: It is larger than a page allows, a moment has no zone, or a lane is missing.
+        UserError: The time zone is unknown.
     """
 
     finding: str
@@ -218,16 +218,16 @@ class Timeline:
             _check_length(name, getattr(self, name), most)
         spans = [(bar.lane, bar.lane) for bar in self.bars] + [(one.first_lane, one.last_lane) for one in self.overlaps]
         if any(not 0 <= first <= last < len(self.lanes) for first, last in spans):
-            raise ValueError("a bar or an overlap is in a lane that is not there")
+            raise ValueError("a bar or an overlap is in a lane that does not exist")
 
     def as_data(self) -> dict[str, Any]:
-        """The payload stored under `MEDIA_TYPE`; moments in ISO 8601."""
+        """Return the payload stored under `MEDIA_TYPE`; times are in ISO 8601."""
         data: dict[str, Any] = _adapter().dump_python(self, mode="json")
         return data
 
 
 def timeline_of(payload: object) -> Timeline:
-    """The timeline that was stored. Raises `ValueError`: it is not one, whatever the reason."""
+    """Return a stored timeline. Raises `ValueError` if it is not valid for any reason."""
     try:
         return _adapter().validate_json(json.dumps(payload), strict=True)
     except UserError as error:
@@ -235,7 +235,7 @@ def timeline_of(payload: object) -> Timeline:
 
 
 def shortened(text: str, most: int) -> str:
-    """The text with its middle left out where it is too long: names differ at their ends."""
+    """Return the text, without its middle if it is too long: names differ at their ends."""
     if len(text) <= most:
         return text
     head = (most - 1) // 3
@@ -261,7 +261,7 @@ def _check_length(name: str, values: Sequence[object], most: int) -> None:
 
 def _check_moments(*moments: datetime) -> None:
     if any(moment.tzinfo is None or moment.year not in _YEARS for moment in moments):
-        raise ValueError("a moment without a zone, or of an impossible year")
+        raise ValueError("a moment without a zone, or in an impossible year")
 
 
 def _check_period(since: datetime, until: datetime) -> None:

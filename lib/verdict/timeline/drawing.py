@@ -1,4 +1,4 @@
-"""A timeline as HTML: its picture with legend and notes, and the same facts as a table. It runs and loads nothing."""
+"""A timeline as HTML: its picture with legend and notes, and the same facts as a table. No scripts, nothing loaded."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from lib.verdict.timeline.style import STYLE
 from lib.verdict.timeline.svg import CLASSES, SHAPES, SIGNS, sample, svg_of
 from lib.verdict.timeline.words import at_once, safe, took, what
 from lib.words.brief import brief
+from lib.words.nouns import counted
 
 _NAMESPACE = "http://www.w3.org/2000/svg"
 _OF_IMAGE = """
@@ -24,7 +25,7 @@ _COLUMNS = ("Where", "What", "Batch", "From", "To", "Took")
 
 @dataclass(frozen=True)
 class Picture:
-    """A timeline as an exhibit. Displaying it in a notebook draws it, and stores its data for the pages."""
+    """A timeline as an exhibit. Displaying it in a notebook draws it, and stores its data for pages."""
 
     timeline: Timeline
 
@@ -39,14 +40,14 @@ class Picture:
 
 
 def drawn(timeline: Timeline) -> str:
-    """The whole exhibit, in the colours of the page where it has some."""
+    """Return the whole exhibit as HTML, in the page's colours if it defines them."""
     return _exhibit(timeline, svg_of(timeline))
 
 
 def drawn_as_image(timeline: Timeline) -> str:
-    """The same with its picture as an image, in the colours of the reader's system.
+    """Return the same with its picture as an image, in the colours of the reader's system.
 
-    Of a drawing JupyterLab keeps the words alone, in a heap, where it does not trust a notebook. An image it shows.
+    In an untrusted notebook JupyterLab reduces inline SVG to a heap of words, but it shows images.
     """
     svg = svg_of(timeline).replace("<svg", f'<svg xmlns="{_NAMESPACE}" class="tl"', 1)
     head, body = svg.split(">", 1)
@@ -66,7 +67,7 @@ def _exhibit(timeline: Timeline, picture: str) -> str:
 
 
 def _legend(timeline: Timeline) -> Iterator[str]:
-    """Of what the picture holds."""
+    """The legend of what the picture contains."""
     parts = {bar.part for bar in timeline.bars}
     for part in Part:
         if part in parts and part is not Part.WHOLE:
@@ -90,7 +91,7 @@ def _notes(timeline: Timeline, axis: Axis) -> Iterator[str]:
     skewed += sum(hold.end < hold.start for lock in timeline.locks for hold in lock.holds)
     notes = list(timeline.notes)
     if skewed:
-        notes.append(f"Clocks differ: {skewed} end before they start and are drawn without a length.")
+        notes.append(f"Clocks differ: {counted(skewed, 'bar')} with an end before the start, drawn without a length.")
     if notes:
         yield f"<p>{safe(' '.join(notes))}</p>"
 

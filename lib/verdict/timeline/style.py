@@ -1,4 +1,4 @@
-"""How a timeline looks: in a page's colours, else in JupyterLab's, else in tones that show on white and on black."""
+"""The styles of a timeline: in a page's colours, or JupyterLab's, or colours that work on white and on black."""
 
 STYLE = """
 .tl { margin: 0; container-type: inline-size; font-size: var(--small, 14px); }

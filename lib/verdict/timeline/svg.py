@@ -1,7 +1,7 @@
-"""The picture of a timeline as SVG: lanes, overlaps, locks, and the whole period beneath.
+"""The picture of a timeline as SVG: lanes, overlaps, locks, and the whole period below.
 
-It has no width of its own: places are in percent and text is in pixels, so that a phone shows all of it and nothing
-gets too small to read. Names are hostile input: escaped here, and bounded in the data.
+It adapts to any width: positions are in percent and text in pixels, so that a phone shows all of it and the text stays
+readable. Names are hostile input: escaped here, and bounded in the data.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CLASSES: Mapping[Part, str] = {
     Part.SEVERAL: "tl-several",
 }
 SIGNS: Mapping[Ending, str] = {Ending.FAILED: "\N{MULTIPLICATION SIGN}", Ending.UNFINISHED: "?", Ending.RUNNING: "…"}
-# Parts differ in height too, not in colour alone: top and height within the 18 pixels of a lane.
+# Parts differ in height too, not only in colour: top and height within the 18 pixels of a lane.
 SHAPES: Mapping[Part, tuple[int, int]] = {
     Part.WHOLE: (8, 2),
     Part.LOCK_WAIT: (6, 6),
@@ -33,7 +33,7 @@ SHAPES: Mapping[Part, tuple[int, int]] = {
     Part.CLEANUP: (6, 6),
     Part.SEVERAL: (2, 14),
 }
-# How many characters of the widest usual font fit a phone, and the percentage of its width that one takes.
+# How many characters of the widest usual font fit a phone, and the width of one in percent.
 _ROOM, _CHARACTER = 44, 2.2
 _AXIS, _LABEL, _LANE, _BAR = 20, 17, 42, 18
 _MOST_LABELS = 3
@@ -41,10 +41,10 @@ _THINNEST = 0.25
 
 
 def svg_of(timeline: Timeline) -> str:
-    """One ``<svg>``, well-formed XML but for its missing namespace, which HTML does not need."""
+    """Return one ``<svg>``, well-formed XML except for its namespace, which HTML does not need."""
     axis = Axis(timeline.since, timeline.until, timeline.timezone)
-    # Two pictures of a page must not share their hatch: a hidden one would hide it from the other.
-    drawing = token_hex(4) if is_live() else ""  # JupyterLab shows the same one in many places, and many notebooks
+    # Two pictures on a page must not share their hatch: a hidden one would hide it in the other too.
+    drawing = token_hex(4) if is_live() else ""  # JupyterLab may show the same picture several times
     about = f"{drawing} {timeline.finding} {timeline.since.isoformat()} {timeline.until.isoformat()}"
     name = f"tl{sha256(about.encode('utf-8', 'replace')).hexdigest()[:10]}"
     lanes_at = _AXIS + _LABEL * min(_MOST_LABELS, len(timeline.overlaps))
@@ -66,12 +66,12 @@ def svg_of(timeline: Timeline) -> str:
 
 
 def sample(name: str, shape: tuple[int, int]) -> str:
-    """A small piece of a bar, for the legend."""
+    """Return a small sample of a bar, for the legend."""
     return f'<svg aria-hidden="true" width="18" height="18">{_rect((0, 100), *shape, name)}</svg>'
 
 
 def _rect(span: tuple[float, float], down: int, height: int, name: str, title: str = "", more: str = "") -> str:
-    """From one percentage of the width to another; never outside, nor thinner than can be seen."""
+    """A bar between two percentages of the width; never outside it, nor too thin to see."""
     start = min(span[0], 100 - _THINNEST)
     width = max(_THINNEST, span[1] - start)
     place = f'x="{start:.2f}%" y="{down}" width="{width:.2f}%" height="{height}"'
@@ -88,7 +88,7 @@ def _text(at: float, down: int, text: str, name: str, anchor: str = "start", tit
 
 
 def _hatch(name: str) -> str:
-    """Lines with borders of the page's colour: they are seen on the page and on every bar."""
+    """Lines with borders in the page's colour, visible on the page and on every bar."""
     lines = '<path d="M5 0v10" class="tl-under"/><path d="M5 0v10" class="tl-hatch"/>'
     turned = 'patternUnits="userSpaceOnUse" patternTransform="rotate(45)"'
     return f'<defs><pattern id="{name}" width="10" height="10" {turned}>{lines}</pattern></defs>'
@@ -102,7 +102,7 @@ def _grid(axis: Axis, ends_at: int) -> Iterator[str]:
 
 
 def _bars(timeline: Timeline, axis: Axis, lanes_at: int) -> Iterator[str]:
-    """The line of the whole consolidation first, so that its parts lie on it."""
+    """The whole consolidation's line comes first, so that its parts are drawn on top."""
     for bar in sorted(timeline.bars, key=lambda bar: bar.part is not Part.WHOLE):
         down, height = SHAPES[bar.part]
         top = lanes_at + _LANE * bar.lane + _BAR
@@ -114,7 +114,7 @@ def _bars(timeline: Timeline, axis: Axis, lanes_at: int) -> Iterator[str]:
 
 
 def _sign(bar: Bar, at: float, top: int) -> str:
-    """Behind its end, or before it where it does not fit."""
+    """After its end, or before it if there is no room."""
     at, anchor = (at + 0.3, "start") if at < 96.5 else (at - 0.3, "end")
     return _text(at, top + 14, SIGNS[bar.ending], "tl-sign", anchor, bar.ending)
 
@@ -132,7 +132,7 @@ def _overlaps(timeline: Timeline, axis: Axis, lanes_at: int, name: str) -> Itera
 
 
 def _label(overlap: Overlap, start: float, end: float, down: int, axis: Axis) -> str:
-    """Beside its overlap, and whole on a phone too."""
+    """Next to its overlap, and complete on a phone too."""
     label = at_once(overlap)
     width = min(100.0, _CHARACTER * len(label))
     at, anchor = (min(start + 0.7, 100 - width), "start") if start < 50 else (max(end, width), "end")
@@ -140,7 +140,7 @@ def _label(overlap: Overlap, start: float, end: float, down: int, axis: Axis) ->
 
 
 def _lane(lane: Lane, top: int) -> str:
-    """Its label stands above it: a phone is too narrow for one beside it."""
+    """Its label is above it, as a phone is too narrow for one next to it."""
     detail = shortened(lane.detail, 33)
     name = shortened(lane.name, _ROOM - 2 - len(detail))
     spans = f'<tspan class="tl-name">{safe(name)}</tspan><tspan class="tl-soft" dx="8">{safe(detail)}</tspan>'
@@ -164,7 +164,7 @@ def _locks(timeline: Timeline, axis: Axis, top: int) -> Iterator[str]:
 
 
 def _overview(timeline: Timeline, top: int) -> Iterator[str]:
-    """The whole period as a strip, with the part that is shown above and the letters of the marks."""
+    """The whole period as a strip, with a frame around the part shown above and the letters of the marks."""
     if timeline.overview is None and not timeline.marks:
         return
     whole = timeline.overview

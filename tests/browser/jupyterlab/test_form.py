@@ -28,7 +28,7 @@ ROWS = """scope.sql(
 def assert_the_head_led_to(verdict: str, notebook: OpenNotebook) -> None:
     """It showed nothing yet, then the verdict after each step, then that of the last cell."""
     first, *so_far, last = notebook.followed(until=verdict)
-    assert first == "The verdict will stand here once the first step has run."
+    assert first == "The verdict will appear here once the first step has run."
     steps = [re.match(r"[A-Z]+ so far, (\d+) steps?: ", each) for each in so_far]
     assert [int(step[1]) for step in steps if step] == list(range(1, len(so_far) + 1))
     assert len(so_far) > 1
@@ -66,9 +66,9 @@ def test_cells_follow_the_form_and_its_run_is_archived(page: Page, lab: Lab) -> 
     notebook.wait_for_run(notebook.last, after=before)
     form.get_by_text(f"Run with date {day_before}", exact=True).wait_for()
     assert notebook.errors() == []
-    assert f"has no rows of {day_before}" in notebook.output_of("step-1-count")
+    assert f"has no rows for {day_before}" in notebook.output_of("step-1-count")
     # Its page was loaded again, and it is renewed.
-    expect(notebook.cell("head")).to_contain_text(f"has no rows of {day_before}", timeout=PATIENCE_MS)
+    expect(notebook.cell("head")).to_contain_text(f"has no rows for {day_before}", timeout=PATIENCE_MS)
     cells_below = notebook.count_of(notebook.last) - notebook.count_of("form")
     assert notebook.count_of("form") == before + asked + 1, "the click of a double click that came second ran nothing"
     assert notebook.count_of("parameters") < notebook.count_of("form") - cells_below, "and the cells above were not run"
@@ -76,7 +76,7 @@ def test_cells_follow_the_form_and_its_run_is_archived(page: Page, lab: Lab) -> 
     form = notebook.cell("form")
     form.get_by_role("button", name="Run and archive").click()
     report = form.frame_locator("iframe")
-    report.get_by_role("heading", name=f"has no rows of {day_before}").wait_for()
+    report.get_by_role("heading", name=f"has no rows for {day_before}").wait_for()
     archive = Archive(notebook.project / "outputs")
     [run] = archive.runs()
     assert isinstance(run, Run)

@@ -50,11 +50,11 @@ def test_a_run_asks_once_for_all_its_dates(connected: Connected, due: DueSetting
     said = [str(dates.on(after(days))) for days in (1, 0)]
     said += [str(found) for found in dates.between(after(-3), after(-1)).values()]
     assert said == [
-        f"none due: no games scheduled, the next are on {after(9)}",
+        f"none due: no games scheduled, the next ones are on {after(9)}",
         "2 games due",
-        f"none due: no games scheduled, the next are on {after(-2)}",
+        f"none due: no games scheduled, the next ones are on {after(-2)}",
         "2 games due",
-        "none due: the schedule lists the date without games that are due",
+        "none due: the schedule lists the date, but no games that are due",
     ]
     assert dates.rows(after(-3), after(1)) == {DAY: 5}
     assert ["schedule" in cost.statement for cost in platform.query_costs or ()] == [True, False]
@@ -63,4 +63,4 @@ def test_a_run_asks_once_for_all_its_dates(connected: Connected, due: DueSetting
 def test_a_schedule_that_would_cost_too_much_is_not_read(connected: Connected) -> None:
     (check,) = rows_due(scope_of(connected(PRODUCTION, 45e-9), game_date=str(DAY))).checks
     assert check.verdict is Verdict.UNKNOWN
-    assert "could not look: the query was not run: it would read" in check.summary
+    assert "could not read the schedule: the query was not run: it would read" in check.summary

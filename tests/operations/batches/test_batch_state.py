@@ -1,4 +1,4 @@
-"""How batches stand, by the coordinator's documents, whichever writer consolidates."""
+"""The state of batches, from the coordinator's documents, with any writer."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def stage(platform: Platform, batch_id: str = BATCH, generated_at: datetime = ST
     return len(rows)
 
 
-def test_an_environment_that_names_no_place_is_not_asked(platform: Platform) -> None:
+def test_an_environment_without_batch_state_is_skipped(platform: Platform) -> None:
     found = batch_state(seen(platform))
     assert found.checks == ()
     assert "no batch_state" in found.exhibits[0]._repr_html_()
@@ -109,13 +109,13 @@ JUST_NOW = NOW - timedelta(minutes=1)
         (
             {"completed_players": PLAYERS[:129], "failed_players": PLAYERS[129:], "updated_at": JUST_NOW},
             Verdict.FAIL,
-            "is stuck at 99%: 1 of 130 players missing since 2026-01-18 00:59:00 EST, each has failed: player129",
+            "is stuck at 99%: 1 of 130 players missing since 2026-01-18 00:59:00 EST, all failed: player129",
         ),
-        ({"expected_players": None}, Verdict.FAIL, "how many players are missing is not recorded"),
+        ({"expected_players": None}, Verdict.FAIL, "the number of missing players is not recorded"),
         (
             {"completed_players": PLAYERS[:113], "updated_at": JUST_NOW},
             Verdict.PASS,
-            "is under way: 87%, 113 of 130 players; last progress 2026-01-18 00:59:00 EST",
+            "is in progress: 87%, 113 of 130 players; last progress 2026-01-18 00:59:00 EST",
         ),
         ({"start_time": None, "updated_at": "soon"}, Verdict.UNKNOWN, "updated_at is not a time but str 'soon'"),
         ({"expected_players": [], "is_complete": True}, Verdict.PASS, "is complete (0 of 0 players) since"),
@@ -127,7 +127,7 @@ JUST_NOW = NOW - timedelta(minutes=1)
         (
             {"completed_count": 130, "is_complete": True, "total_predictions": 1_040},
             Verdict.FAIL,
-            "and no row of it is staged or in the table; it records 1,040 rows",
+            "but none of its rows are staged or in the table; it records 1,040 rows",
         ),
     ],
 )
@@ -142,19 +142,20 @@ def test_a_batch_is_what_its_document_says(
     assert batches_of_date(seen(recording)).checks == ()
 
 
-def test_rows_that_wait_are_counted_and_the_command_looks_first(recording: Platform, record: Record) -> None:
+def test_waiting_rows_are_counted_and_the_first_command_only_previews(recording: Platform, record: Record) -> None:
     rows = stage(recording)
     record(complete())
     check = check_of(recording)
     assert check.verdict is Verdict.FAIL
-    assert f"since 2026-01-17 22:00:00 EST and not consolidated: {rows:,} rows in 3 tables wait" in check.summary
+    waiting = f"{rows:,} rows in 3 staging tables wait"
+    assert f"since 2026-01-17 22:00:00 EST but not consolidated: {waiting}" in check.summary
     (look,), (change,) = check.commands, check.changes
     assert look == f"{change} --dry-run"
-    assert check.next_step.index(look) < check.next_step.index(f"then do it: {change}")
+    assert check.next_step.index(look) < check.next_step.index(f"then run it: {change}")
     assert f"--batch {BATCH} --date {DAY}" in look
 
 
-def test_a_document_that_is_written_again_and_again_delays_no_alarm(recording: Platform, record: Record) -> None:
+def test_rewriting_a_document_does_not_delay_the_alarm(recording: Platform, record: Record) -> None:
     stage(recording)
     later = datetime.now(UTC) + timedelta(hours=2)
     record(document(completed_players=PLAYERS, updated_at=later))
@@ -164,7 +165,7 @@ def test_a_document_that_is_written_again_and_again_delays_no_alarm(recording: P
     assert (due.verdict, "consolidation due" in str(due.evidence[BATCH])) == (Verdict.PASS, True)
 
 
-def test_the_library_s_consolidation_is_found_in_its_ledger(recording: Platform, record: Record) -> None:
+def test_a_consolidation_of_the_library_is_found_in_its_ledger(recording: Platform, record: Record) -> None:
     rows = stage(recording)
     recording.consolidator().consolidate_batch(batch_id=BATCH, game_date=DAY)
     record(complete())
@@ -174,30 +175,34 @@ def test_the_library_s_consolidation_is_found_in_its_ledger(recording: Platform,
     stage(recording, "closed")
     recording.consolidator().consolidate_batch(batch_id="closed", game_date=DAY)
     both = check_of(recording)
-    assert both.summary == "all 2 batches are complete and consolidated, 1 of them without all that was expected"
+    assert both.summary == "all 2 batches are complete and consolidated, 1 of them with something missing"
     stage(recording, generated_at=DONE)
     record(complete(completion_time=datetime.now(UTC)))
     late = check_of(recording, now=datetime.now(UTC) + timedelta(hours=1))
     assert (late.verdict, "not consolidated" in late.summary) == (Verdict.FAIL, True)
 
 
-def test_so_is_that_of_another_writer_in_its_log_lines(recording: Platform, record: Record, home: Path) -> None:
+def test_another_writer_s_consolidation_is_found_in_its_log_lines(
+    recording: Platform, record: Record, home: Path
+) -> None:
     moment = write(home, [night("b", "clean")])
     record(complete(start_time=moment - timedelta(hours=1), completion_time=moment - timedelta(minutes=30)))
     check = check_of(recording, now=moment + timedelta(hours=2))
     assert (check.verdict, "587 rows, by its log lines" in check.summary) == (Verdict.PASS, True)
 
 
-def test_or_in_the_rows_that_it_left_in_staging(recording: Platform, record: Record) -> None:
+def test_another_writer_s_consolidation_is_found_by_its_rows_in_staging(recording: Platform, record: Record) -> None:
     stage(recording)
     merge_as_services(recording, BATCH)
     record(complete())
     check = check_of(recording)
-    assert "the table has all its rows; 3 staging tables are left" in check.summary
+    assert "all its rows are in the table; 3 staging tables are left" in check.summary
     assert check.verdict is Verdict.PASS
 
 
-def test_or_in_the_table_unless_those_rows_may_be_of_another_batch(recording: Platform, record: Record) -> None:
+def test_new_rows_in_the_table_count_unless_another_batch_may_have_written_them(
+    recording: Platform, record: Record
+) -> None:
     other = "linecheck_2026-01-17_1768650000"
     stage(recording, other)
     merge_as_services(recording, other)
@@ -206,20 +211,18 @@ def test_or_in_the_table_unless_those_rows_may_be_of_another_batch(recording: Pl
     )
     record(complete())
     written = check_of(recording)
-    assert (written.verdict, "rows of 2026-01-17 were written until" in written.summary) == (Verdict.PASS, True)
+    assert (written.verdict, "rows for 2026-01-17 were written until" in written.summary) == (Verdict.PASS, True)
     stage(recording, other)
     recording.consolidator().consolidate_batch(batch_id=other, game_date=DAY)
     record(complete(), complete(other))
     unseen = check_of(recording)
-    assert (unseen.verdict, "nothing shows that it was consolidated" in unseen.summary) == (Verdict.UNKNOWN, True)
+    assert (unseen.verdict, "no staging table, ledger row or log line" in unseen.summary) == (Verdict.UNKNOWN, True)
     assert unseen.evidence["batches"] == 2
     assert "others: 1 complete and consolidated" in unseen.summary
 
 
-def test_a_table_whose_name_fits_several_batches_is_of_the_one_that_is_known(
-    recording: Platform, record: Record
-) -> None:
-    """Written by a service that the settings do not name, and without a record of its batch."""
+def test_an_ambiguous_table_name_belongs_to_the_batch_that_is_known(recording: Platform, record: Record) -> None:
+    """A service that the settings do not name wrote the table, without recording its batch."""
     stage(recording, "scratch")
     [first, *others] = [table.name for table in recording.warehouse.staging_tables("nba_predictions", "_staging_")]
     name = "_staging_regen_2026_01_17_x_y_other_00001_abc_00000000"
@@ -239,7 +242,7 @@ def test_a_table_whose_name_fits_several_batches_is_of_the_one_that_is_known(
         assert [f"--batch {batch} " in command for command in check.commands] == ([] if " or " in batch else [True])
 
 
-def test_a_stuck_batch_counts_less_once_a_later_one_has_its_players(recording: Platform, record: Record) -> None:
+def test_a_stuck_batch_warns_once_a_later_batch_has_its_players(recording: Platform, record: Record) -> None:
     stuck, later = document(completed_players=PLAYERS[:113]), complete("later", start_time=START + timedelta(1 / 96))
     stage(recording, "later")
     recording.consolidator().consolidate_batch(batch_id="later", game_date=DAY)
@@ -249,7 +252,7 @@ def test_a_stuck_batch_counts_less_once_a_later_one_has_its_players(recording: P
     assert check_of(recording).verdict is Verdict.WARN
 
 
-def test_so_does_one_that_was_consolidated_as_it_was(recording: Platform, record: Record) -> None:
+def test_a_stuck_batch_warns_once_it_was_consolidated_as_it_was(recording: Platform, record: Record) -> None:
     rows = stage(recording)
     record(document(completed_players=PLAYERS[:113]))
     stuck = check_of(recording)
@@ -261,13 +264,13 @@ def test_so_does_one_that_was_consolidated_as_it_was(recording: Platform, record
     assert f"consolidated without them: {rows:,} rows, by the ledger" in check.summary
 
 
-def test_of_too_many_batches_those_that_are_not_read_may_be_any(recording: Platform, record: Record) -> None:
+def test_too_many_batches_to_read_are_unknown(recording: Platform, record: Record) -> None:
     record(*(document(f"b{number}", expected_players=0, start_time=NOW) for number in range(101)))
     check = check_of(recording)
     assert (check.verdict, check.summary[:26]) == (Verdict.UNKNOWN, "only 100 batches were read")
 
 
-def test_what_is_stuck_is_told_though_the_warehouse_cannot_be_read(
+def test_a_stuck_batch_is_reported_even_if_the_warehouse_cannot_be_read(
     recording: Platform, record: Record, home: Path
 ) -> None:
     home.mkdir()
@@ -280,21 +283,23 @@ def test_what_is_stuck_is_told_though_the_warehouse_cannot_be_read(
     assert (check.verdict, "warehouse.duckdb" in check.summary) == (Verdict.UNKNOWN, True)
 
 
-def test_no_document_is_no_batch_unless_the_logs_say_otherwise(recording: Platform, record: Record, home: Path) -> None:
+def test_without_documents_there_is_no_batch_unless_the_logs_show_one(
+    recording: Platform, record: Record, home: Path
+) -> None:
     record()
     assert check_of(recording).verdict is Verdict.PASS
     assert check_of(recording, batch=BATCH).verdict is Verdict.UNKNOWN
     moment = write(home, [night("b", "clean")])
     check = check_of(recording, now=moment)
     assert check.verdict is Verdict.UNKNOWN
-    assert "has no batch of the date, though 1 consolidation of it were logged" in check.summary
+    assert "has no batch of the date, but 1 consolidation was logged for it" in check.summary
     (home / "batches.json").unlink()
     (unread,) = batches_of_date(seen(recording)).checks
     assert (unread.verdict, "batches.json cannot be read" in unread.summary) == (Verdict.UNKNOWN, True)
 
 
 @pytest.mark.parametrize("state", ["stuck", "complete"])
-def test_hostile_ids_and_names_are_text_in_a_line_and_in_no_command(
+def test_hostile_ids_and_names_stay_one_line_of_text_and_out_of_commands(
     recording: Platform, record: Record, state: str
 ) -> None:
     names = list(FRAGMENTS.values())

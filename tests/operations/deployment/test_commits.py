@@ -1,4 +1,4 @@
-"""Whether what runs is what is in git, over real repositories; what they and the labels hold is hostile."""
+"""Deployed commits compared with git, over real repositories; their contents and the labels are hostile."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def answer(platform: Platform, home: Path, code: Path, commit: str, **settings: 
     return check
 
 
-def test_the_newest_commit_is_in_sync_and_an_older_one_says_what_it_lacks(
+def test_the_newest_commit_is_in_sync_and_an_older_one_shows_what_it_lacks(
     platform: Platform, home: Path, code: Path
 ) -> None:
     ids = commit_all(code, ["first", "fix the lines\n\nand more", "third"], first_at=FIRST_AT)
@@ -66,7 +66,7 @@ def test_the_newest_commit_is_in_sync_and_an_older_one_says_what_it_lacks(
     assert older.commands[0] == f"git -C {code} log --oneline {ids[0]}..main"
 
 
-def test_commits_elsewhere_in_the_repository_are_no_finding(platform: Platform, home: Path, code: Path) -> None:
+def test_commits_elsewhere_in_the_repository_do_not_count(platform: Platform, home: Path, code: Path) -> None:
     (first,) = commit_all(code, ["a worker"], first_at=FIRST_AT)
     commit_all(code, ["a page", "another page"], first_at=FIRST_AT, path="site")
     check = answer(platform, home, code, first, path="worker")
@@ -90,26 +90,28 @@ def test_both_services_of_one_repository(platform: Platform, home: Path, code: P
 
 
 @pytest.mark.parametrize(
-    ("label", "verdict", "told"),
+    ("label", "verdict", "said"),
     [
-        ("0123456789abcdef", Verdict.WARN, "0123456 is not on main at all (built from branch fix-lines)"),
+        ("0123456789abcdef", Verdict.WARN, "0123456 is not on main (built from branch fix-lines)"),
         ("{newest}-dirty", Verdict.WARN, "in sync with main at {short}, built from a dirty tree"),
-        ("", Verdict.UNKNOWN, "w-1 has no label commit-sha: its commit is not known"),
+        ("", Verdict.UNKNOWN, "w-1 has no label commit-sha: its commit is unknown"),
         ("--output=/tmp/x", Verdict.UNKNOWN, "is '--output=/tmp/x', which is not a commit"),
         ("<b>\x1b[31m" + "x" * 5_000, Verdict.UNKNOWN, "which is not a commit"),
         ("abc123", Verdict.UNKNOWN, "which is not a commit"),
     ],
 )
-def test_what_a_label_says(platform: Platform, home: Path, code: Path, label: str, verdict: Verdict, told: str) -> None:
+def test_labels_are_read_and_checked(
+    platform: Platform, home: Path, code: Path, label: str, verdict: Verdict, said: str
+) -> None:
     (newest,) = commit_all(code, ["first"], first_at=FIRST_AT)
     check = answer(platform, home, code, label.format(newest=newest))
     assert check.verdict is verdict
-    assert told.format(short=newest[:7]) in check.summary
+    assert said.format(short=newest[:7]) in check.summary
     assert check.summary.isprintable()
     assert len(check.summary) < 300
 
 
-def test_the_revision_that_serves_counts_and_not_the_newest(platform: Platform, home: Path, code: Path) -> None:
+def test_the_serving_revision_counts_not_the_newest(platform: Platform, home: Path, code: Path) -> None:
     ids = commit_all(code, ["first", "second"], first_at=FIRST_AT)
     new, old = {"commit-sha": ids[1]}, {"commit-sha": ids[0]}
     labelled(home, ("w-2", 0, new), ("w-1", 100, old))
@@ -121,10 +123,10 @@ def test_the_revision_that_serves_counts_and_not_the_newest(platform: Platform, 
     assert both.summary.startswith(f"w-2: in sync with main at {ids[1][:7]}; w-1: 1 commit behind main")
     labelled(home)
     (nothing,) = checks_of(platform, Repository(str(code)))
-    assert (nothing.verdict, nothing.summary) == (Verdict.UNKNOWN, "no revision serves, so no commit does")
+    assert (nothing.verdict, nothing.summary) == (Verdict.UNKNOWN, "no revision serves traffic")
 
 
-def test_the_services_label_is_that_of_the_newest_revision_alone(platform: Platform, home: Path, code: Path) -> None:
+def test_the_service_s_label_counts_for_the_newest_revision_only(platform: Platform, home: Path, code: Path) -> None:
     ids = commit_all(code, ["first", "second"], first_at=FIRST_AT)
     deployment = Deployment()
     service = replace(
@@ -139,7 +141,7 @@ def test_the_services_label_is_that_of_the_newest_revision_alone(platform: Platf
 
 
 @pytest.mark.parametrize("name", ["main", "release/2"])
-def test_what_git_cannot_read_is_unknown(platform: Platform, home: Path, code: Path, name: str) -> None:
+def test_a_repository_that_git_cannot_read_is_unknown(platform: Platform, home: Path, code: Path, name: str) -> None:
     if name != "main":
         commit_all(code, ["first"], first_at=FIRST_AT)
     check = answer(platform, home, code, "0123456789", branch=name)
@@ -189,7 +191,7 @@ def test_settings_and_hooks_of_the_repository_are_not_used(
     assert not proof.exists()
 
 
-def test_without_a_repository_nothing_is_asked(platform: Platform) -> None:
+def test_without_a_repository_the_check_is_skipped(platform: Platform) -> None:
     section = deployed_commits(scope_of(platform))
     assert section.checks == ()
-    assert "no repository is named" in section.exhibits[0].rows[0][1]
+    assert "no repository is configured" in section.exhibits[0].rows[0][1]

@@ -1,4 +1,4 @@
-"""A bad deployment is seen for what it is, over the real local services."""
+"""Bad deployments are recognised, over the real local services."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -67,7 +67,7 @@ def test_a_damaged_file_is_one_line_and_unknown(platform: Platform, home: Path, 
 
 
 def as_google(platform: Platform) -> Platform:
-    """The same answers, and commands that ask a Google Cloud project."""
+    """The same answers, but with commands for a Google Cloud project."""
     return having(platform, commands=GoogleCommands(platform.environment))
 
 
@@ -80,7 +80,7 @@ def test_a_missing_role_names_the_command_that_adds_it(platform: Platform, home:
     assert f"--member=serviceAccount:{SERVICE_ACCOUNT} --role=roles/datastore.user" in check.next_step
 
 
-def test_what_a_role_of_ones_own_allows_is_unknown(platform: Platform, home: Path) -> None:
+def test_what_a_custom_role_allows_is_unknown(platform: Platform, home: Path) -> None:
     Deployment().with_roles(SERVICE_ACCOUNT, ["projects/p/roles/locker", "roles/viewer"]).save(home)
     (check,) = firestore_access(scope_of(as_google(platform))).checks
     assert check.verdict is Verdict.UNKNOWN
@@ -92,7 +92,7 @@ def test_a_role_through_a_group_is_unknown(platform: Platform, home: Path) -> No
     assert verdict(firestore_access(scope_of(platform))) is Verdict.UNKNOWN
 
 
-def test_a_revision_that_does_not_start_is_told_with_the_way_back(platform: Platform, home: Path) -> None:
+def test_a_revision_that_does_not_start_is_reported_with_the_way_back(platform: Platform, home: Path) -> None:
     broken = Revision(f"{WORKER}-00067-bad", is_ready=False, reason="No module named google.cloud.firestore")
     Deployment().with_revision(WORKER, broken, traffic_percent=0).save(home)
     check = check_of(revisions(scope_of(as_google(platform))), f"Revision of {WORKER}")
@@ -117,11 +117,11 @@ def test_only_one_of_the_two_services_deployed(platform: Platform, home: Path) -
 
 
 @pytest.mark.parametrize(
-    ("service", "path", "status", "body", "expected", "told"),
+    ("service", "path", "status", "body", "expected", "said"),
     [
         (WORKER, "/health", 200, {"status": "healthy"}, Verdict.PASS, "healthy"),
         (WORKER, "/health", 503, {"status": "starting"}, Verdict.FAIL, "HTTP 503"),
-        (WORKER, "/health", 403, "<html>forbidden</html>", Verdict.UNKNOWN, "not let in"),
+        (WORKER, "/health", 403, "<html>forbidden</html>", Verdict.UNKNOWN, "access denied"),
         (WORKER, "/health", 200, "<html>It works!</html>", Verdict.UNKNOWN, "no known health document"),
         (WORKER, "/health/deep", 200, worker_deep_health(), Verdict.PASS, "5 checks passed"),
         (WORKER, "/health/deep", 503, worker_deep_health({"firestore_connection": "denied"}), Verdict.FAIL, "denied"),
@@ -131,19 +131,19 @@ def test_only_one_of_the_two_services_deployed(platform: Platform, home: Path) -
         (COORDINATOR, "/health/deep", 200, coordinator_deep_health(), Verdict.PASS, "3 checks passed"),
         (COORDINATOR, "/health/deep", 503, coordinator_deep_health({"lock": "gone"}), Verdict.FAIL, "lock: gone"),
         (COORDINATOR, "/health/deep", 404, {"error": "not found"}, Verdict.UNKNOWN, "no such endpoint"),
-        (COORDINATOR, "/health/deep", 500, None, Verdict.FAIL, "gives no reason"),
+        (COORDINATOR, "/health/deep", 500, None, Verdict.FAIL, "no reason given"),
         (COORDINATOR, "/health/deep", 302, "", Verdict.UNKNOWN, "says nothing"),
     ],
 )
-def test_what_an_endpoint_answers(
-    platform: Platform, home: Path, service: str, path: str, status: int, body: Any, expected: Verdict, told: str
+def test_answers_of_endpoints_are_judged(
+    platform: Platform, home: Path, service: str, path: str, status: int, body: Any, expected: Verdict, said: str
 ) -> None:
     Deployment().with_health(service, path, status, body).save(home)
     check = check_of(health(scope_of(platform), service), "Deep health" if path.endswith("deep") else "Health of")
-    assert (check.verdict, told in check.summary) == (expected, True), check.summary
+    assert (check.verdict, said in check.summary) == (expected, True), check.summary
 
 
-def test_an_endpoint_that_never_answers_is_told_by_the_time_it_took(home: Path) -> None:
+def test_an_endpoint_that_never_answers_is_reported_with_the_time_it_took(home: Path) -> None:
     Deployment().with_health(WORKER, "/health", 200, hangs=True).save(home)
     response = LocalServices(home, (WORKER, "another"), timeout_seconds=0.2).health(WORKER, "/health")
     assert (response.status_code, response.error) == (None, "no answer within 0.2s")

@@ -1,4 +1,4 @@
-"""What a health document means: nothing that failed is healthy, and what is not understood is UNKNOWN."""
+"""The meaning of health documents: nothing failed is healthy, and nothing unclear passes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BAD = {"componentId": "b", "status": "fail", "output": "no disk"}
 
 
 @pytest.mark.parametrize(
-    ("body", "expected", "told"),
+    ("body", "expected", "said"),
     [
         # Spring Boot
         ({"status": "DOWN"}, FAIL, "says down"),
@@ -69,9 +69,9 @@ BAD = {"componentId": "b", "status": "fail", "output": "no disk"}
         ([{"status": "ok"}], UNKNOWN, "no known health document"),
     ],
 )
-def test_each_known_form_is_read(body: Any, expected: Verdict, told: str) -> None:
+def test_each_known_form_is_read(body: Any, expected: Verdict, said: str) -> None:
     judged = judge_health(HealthResponse(200, body))
-    assert (judged.verdict, told in judged.summary) == (expected, True), judged.summary
+    assert (judged.verdict, said in judged.summary) == (expected, True), judged.summary
 
 
 @pytest.mark.parametrize("code", [200, 207, 418, 429, 503])
@@ -88,14 +88,14 @@ JSON = st.recursive(
 
 
 @given(JSON, st.integers(1, 9))
-def test_any_document_is_judged_in_a_line_and_never_well_with_a_failed_check(body: Any, failed: int) -> None:
+def test_any_document_is_judged_in_one_line_and_a_failed_check_never_passes(body: Any, failed: int) -> None:
     assert judge_health(HealthResponse(200, body)).summary.isprintable()
     said = {"status": "healthy", **(body if isinstance(body, dict) else {})}
     for fault in ({"checks_failed": failed}, {"checks": {"db": [{"status": "FAIL"}]}}, {"components": [body, False]}):
         assert judge_health(HealthResponse(200, {**said, **fault})).verdict is FAIL
 
 
-def test_a_document_nested_beyond_all_reason_is_unclear() -> None:
+def test_a_document_nested_too_deep_is_unclear() -> None:
     body: Any = {"status": "ok"}
     for _ in range(500):
         body = {"status": "ok", "checks": {"x": [body]}}

@@ -1,4 +1,4 @@
-"""A schedule beside the table, and a platform whose environment asks it."""
+"""A schedule next to the table, and a platform whose environment reads it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ PRODUCTION = DueSettings(query=read_yaml(places.ROOT / "params" / "environments"
 TABLE = DueSettings(table=DueTable(str(SCHEDULE), "game_date", "game_id", {"game_status": (1, 2, 3)}))
 POSTPONED = 4
 
-# By date the status of each of its games.
+# The status of each game, by date.
 Games = Mapping[date, Sequence[int]]
 
 
 def write(platform: Platform, games: Games) -> None:
-    """Make the schedule of these games; it lists no others."""
+    """Write a schedule of only these games."""
     platform.warehouse.create_table(SCHEDULE, COLUMNS)
     rows = [
         f"('{day}_{number}', '{day}', {status})"
@@ -39,5 +39,5 @@ def write(platform: Platform, games: Games) -> None:
 
 
 def with_due(platform: Platform, due: DueSettings | None) -> Platform:
-    """The platform with these settings; a fresh run on it asks anew."""
+    """The platform with these settings; a new run on it asks again."""
     return replace(platform, environment=replace(platform.environment, due=due))

@@ -1,4 +1,4 @@
-"""Causes of duplicates where a table has no row ids: values say whether rows are the same, and where they differ."""
+"""Causes of duplicates without row ids: values show whether rows are identical, or where they differ."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from tests.operations.quality.shop import DAY, FOREIGN, everything_in, insert, o
 CONTENT = ("store_id", "channel", "quantity", "price")
 OTHERS: dict[str, Any] = {"store_id": 99, "channel": None, "quantity": 98, "price": float("nan")}
 LATER = timedelta(milliseconds=250)
-# Of each key, what its second row has otherwise: columns of content, and whether it was written later.
+# How the second row of each key differs: in which columns, and whether it was written later.
 CHANGES = st.lists(st.tuples(st.sets(st.sampled_from(CONTENT)), st.booleans()), min_size=1, max_size=8)
 
 
 @pytest.fixture(scope="module")
-def looked_at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+def orders_of_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     environment = local()
     platform = shop(Platform(environment, EmbeddedAdapters(tmp_path_factory.mktemp("shop") / "state", environment)))
     with platform.warehouse.session():
@@ -39,9 +39,9 @@ def looked_at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 
 @pytest.fixture
-def empty(looked_at: Platform) -> Platform:
-    clear(looked_at)
-    return looked_at
+def empty(orders_of_shop: Platform) -> Platform:
+    clear(orders_of_shop)
+    return orders_of_shop
 
 
 def clear(platform: Platform) -> None:
@@ -50,7 +50,7 @@ def clear(platform: Platform) -> None:
 
 
 def doubled(changes: list[tuple[set[str], bool]]) -> list[dict[str, Any]]:
-    """A row for each change, and its second one; then a row that is there once."""
+    """Two rows for each change, and a single row."""
     first = orders(DAY, len(changes) + 1)
     second = [
         {**row, **{name: OTHERS[name] for name in names}, "updated_at": row["updated_at"] + LATER * later}
@@ -61,12 +61,12 @@ def doubled(changes: list[tuple[set[str], bool]]) -> list[dict[str, Any]]:
 
 @settings(max_examples=25, deadline=None)
 @given(CHANGES)
-def test_rows_are_identical_or_differ_in_just_the_columns_that_do(
-    looked_at: Platform, changes: list[tuple[set[str], bool]]
+def test_rows_are_identical_or_differ_in_exactly_the_changed_columns(
+    orders_of_shop: Platform, changes: list[tuple[set[str], bool]]
 ) -> None:
-    clear(looked_at)
-    insert(looked_at, doubled(changes))
-    explained = explain_duplicates(looked_at.warehouse, looked_at.table, DAY)
+    clear(orders_of_shop)
+    insert(orders_of_shop, doubled(changes))
+    explained = explain_duplicates(orders_of_shop.warehouse, orders_of_shop.table, DAY)
     assert explained.count.duplicate_keys == len(changes)
     for group, (names, later) in zip(explained.groups, changes, strict=True):
         assert set(group.differs) == names
@@ -76,8 +76,8 @@ def test_rows_are_identical_or_differ_in_just_the_columns_that_do(
             assert all(group.members[0][name] == OTHERS[name] for name in names - {"price"})
 
 
-def test_what_is_named_first_is_what_a_repair_keeps(empty: Platform) -> None:
-    """Of rows that are equally new, too."""
+def test_a_repair_keeps_the_row_that_is_named_first(empty: Platform) -> None:
+    """Even if rows are equally new."""
     changes: list[tuple[set[str], bool]] = [({"quantity"}, False), ({"price", "channel"}, True), (set(), False)]
     rows = doubled(changes)
     insert(empty, [{**row, "price": 1.25} if row["price"] != row["price"] else row for row in rows])
@@ -89,7 +89,7 @@ def test_what_is_named_first_is_what_a_repair_keeps(empty: Platform) -> None:
         assert {name: group.members[0][name] for name in group.differs} == {name: kept[name] for name in group.differs}
 
 
-def test_a_report_says_what_differs(empty: Platform, tmp_path: Path) -> None:
+def test_a_report_shows_what_differs(empty: Platform, tmp_path: Path) -> None:
     insert(empty, doubled([({"quantity"}, True), (set(), True), (set(), False)]))
     scope = scope_of(empty, game_date=str(DAY))
     found = explanation(scope)

@@ -1,4 +1,4 @@
-"""Two writers of the same keys are told apart by when they wrote."""
+"""Two writers of the same keys are distinguished by the times they wrote at."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def group(minutes: list[int | None]) -> DuplicateGroup:
 
 
 @given(st.lists(MINUTES, max_size=4))
-def test_every_row_of_a_known_time_is_of_one_write_and_writes_are_apart(rows: list[list[int | None]]) -> None:
+def test_every_row_with_a_time_belongs_to_one_write_and_writes_are_apart(rows: list[list[int | None]]) -> None:
     writes = writes_of(map(group, rows))
     assert sum(write.rows for write in writes) == sum(each is not None for minutes in rows for each in minutes)
     for earlier, later in pairwise(writes):

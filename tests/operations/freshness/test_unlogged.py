@@ -1,4 +1,4 @@
-"""Rows that were written though nothing was logged make the checks by logs blind, and that is not passed over."""
+"""Rows written without a log line make the checks that read logs blind, which is reported."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ MERGED = "MERGE complete: 20 rows affected in 8000.0ms (batch=b1)"
 
 
 @pytest.mark.parametrize(
-    ("written", "lines", "expected", "told"),
+    ("written", "lines", "expected", "said"),
     [
-        (40, [(35, MERGED)], Verdict.PASS, "by a consolidation that was logged"),
+        (40, [(35, MERGED)], Verdict.PASS, "by a logged consolidation"),
         (40, [(1900, MERGED), (20, WARNING)], Verdict.UNKNOWN, f"{COORDINATOR} logs only WARNING and above since"),
         (40, [(20, WARNING)], Verdict.UNKNOWN, f"{COORDINATOR} logs only WARNING and above for 30 days or longer"),
-        (40, [], Verdict.UNKNOWN, f"though nothing was logged: {WORKER} logs nothing at all"),
-        (40, [(200, MERGED), (20, INFO)], Verdict.WARN, "and no consolidation was logged after"),
+        (40, [], Verdict.UNKNOWN, f"but not logged: {WORKER} logs nothing for 30 days"),
+        (40, [(200, MERGED), (20, INFO)], Verdict.WARN, "but no consolidation was logged after"),
         (60 * 30, [], Verdict.PASS, "no rows were written since "),
         (-60, [], None, ""),
     ],
 )
-def test_rows_are_held_against_the_lines(
-    platform: Platform, home: Path, written: int, lines: list[tuple[int, str]], expected: Verdict | None, told: str
+def test_rows_are_compared_with_the_log_lines(
+    platform: Platform, home: Path, written: int, lines: list[tuple[int, str]], expected: Verdict | None, said: str
 ) -> None:
     scope = scope_of(platform, now=NOW)
     moment = NOW - timedelta(minutes=written)
@@ -55,4 +55,4 @@ def test_rows_are_held_against_the_lines(
     checks = unlogged_rows(night_of(scope, days=7)).checks
 
     assert [check.verdict for check in checks] == ([expected] if expected else [])
-    assert all(told in check.summary for check in checks), checks
+    assert all(said in check.summary for check in checks), checks

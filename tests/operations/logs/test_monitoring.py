@@ -85,7 +85,7 @@ def the_check(section: Section, part: str = "") -> Check:
 
 
 def the_criterion(section: Section, text: str) -> tuple[Any, ...]:
-    """Its row: verdict, text, figure, limit, and what the figure was made of."""
+    """Its row: verdict, text, figure, limit, and what the figure is based on."""
     return next(row for row in section.exhibits[0].rows if row[1] == text)
 
 
@@ -291,7 +291,7 @@ def test_a_waiting_table_whose_name_tells_no_batch_does_not_count_as_merged(plat
         )
     check = the_check(backlog(later(platform, 48 * 60), stuck_after_minutes=60))
     assert (check.verdict, check.evidence["tables not merged"]) == (Verdict.WARN, 1)
-    assert check.evidence["tables of no clear batch"] == ["_staging_orphan"]
+    assert check.evidence["tables without a clear batch"] == ["_staging_orphan"]
     assert "_staging_orphan" in check.next_step
     assert check.changes == ()
 
@@ -334,7 +334,7 @@ def test_a_killed_consolidation_whose_batch_was_consolidated_later_did_not_time_
         section = evaluate(seen, "rollback")
         check = the_check(section)
         assert (check.verdict, check.summary) == (Verdict.PASS, "none of 4 is met")
-        assert "1 left out, ended without a word" in the_criterion(section, TIMES_OUT)[-1]
+        assert "1 left out, stopped without logging a result" in the_criterion(section, TIMES_OUT)[-1]
         assert "1 ended without a word: b1" in the_check(consolidations(seen)).summary
 
 
@@ -367,7 +367,7 @@ def test_one_that_fell_silent_and_that_nobody_replaced_is_no_good_duration(platf
     log(home, COORDINATOR, BEGUN, minutes_ago=0)
     (check,) = evaluate(later(platform, 20), "rollback").checks
     assert check.verdict is Verdict.WARN
-    assert check.summary.startswith(f"1 of 4 can be judged in part only: {TIMES_OUT} (")
+    assert check.summary.startswith(f"1 of 4 could be judged only in part: {TIMES_OUT} (")
 
 
 def test_a_rollback_criterion_is_met(platform: Platform, home: Path) -> None:
@@ -383,7 +383,7 @@ def test_one_validation_of_six_merges_is_no_success(platform: Platform, home: Pa
     (check,) = evaluate(scope(platform), "success").checks
     validation = "No duplicates detected in post-consolidation validation"
     assert check.evidence[validation] == Quantity(0, "duplicate keys")
-    assert check.evidence[f"{validation}, made of"] == "1 of 6 MERGEs validated"
+    assert check.evidence[f"{validation}, based on"] == "1 of 6 MERGEs validated"
 
 
 def test_a_line_of_the_future_hides_whether_anything_is_logged(platform: Platform, home: Path) -> None:

@@ -1,4 +1,4 @@
-"""Sixty dates with ordinary noise, straight into the table: what the daily check has to be silent about.
+"""Sixty dates with ordinary noise, written straight to the table: the daily check must pass on them.
 
 Slates of 1 to 13 games, players ruled out, lines that are missing or moved, a bias of each system that
 differs from date to date and one that drifts, a system that is added and one that is switched off.
@@ -24,7 +24,7 @@ _PLAYERS = 22
 
 
 def fill(platform: Platform, *, seed: int) -> None:
-    """The table with all dates; one seed gives the same rows on any day."""
+    """Fill the table with all dates; a seed always gives the same rows."""
     import pyarrow as pa
 
     generator = random.Random(seed)

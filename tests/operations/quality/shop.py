@@ -43,21 +43,21 @@ COLUMNS = [
 ]
 DAY = date(2026, 11, 27)  # a Friday
 STORES, CHANNELS = (11, 12, 13), ("app", "phone", "web")
-# What no report of a shop speaks of.
+# Words that no report of a shop may use.
 FOREIGN = re.compile(r"\b(games?|players?|picks?|predict\w*|systems?|guide|rounded|points?|slates?|nights?)\b", re.I)
 
 Rows = list[dict[str, Any]]
 
 
 def shop(platform: Platform, **nouns: str) -> Platform:
-    """The platform with the empty table of a shop, whose environment names nothing but what is given."""
+    """The platform with the empty table of a shop, and only the given nouns in its environment."""
     about: dict[str, Any] = {"timezone": "Europe/Berlin", "table_spec": SPEC, **nouns}
     platform.warehouse.create_table(SPEC.table, COLUMNS)
     return replace(platform, environment=Environment(name="shop", platform="embedded", project_id="local", **about))
 
 
 def orders(day: date, number: int, *, stores: Sequence[int] = STORES, channels: Sequence[str] = CHANNELS) -> Rows:
-    """So many rows of a date, spread over stores and channels."""
+    """This many rows of a date, spread over stores and channels."""
     cells = list(product(stores, channels))
     made = datetime(day.year, day.month, day.day, 17, tzinfo=UTC)
     return [
@@ -76,7 +76,7 @@ def orders(day: date, number: int, *, stores: Sequence[int] = STORES, channels: 
 
 
 def insert(platform: Platform, rows: Iterable[dict[str, Any]]) -> None:
-    """As they are, past every check."""
+    """Insert rows as they are, without any check."""
     import pyarrow as pa
 
     with embedded_warehouse(platform).connection() as connection:
@@ -85,7 +85,7 @@ def insert(platform: Platform, rows: Iterable[dict[str, Any]]) -> None:
 
 
 def before(days: int) -> Iterator[date]:
-    """So many dates before the one that is looked at, oldest first."""
+    """This many dates before the date, oldest first."""
     return (DAY - timedelta(days=number) for number in range(days, 0, -1))
 
 
@@ -96,6 +96,6 @@ def the_night(platform: Platform, rules: QualityRules = QualityRules()) -> Night
 
 
 def everything_in(section: Section) -> str:
-    """All that a step shows."""
+    """Everything that a step shows."""
     checks = [f"{check.name} {check.summary} {check.next_step} {check.evidence}" for check in section.checks]
     return " ".join([*checks, *(getattr(exhibit, "_repr_html_", str)() for exhibit in section.exhibits)])

@@ -64,10 +64,10 @@ def growing(day: date) -> int:
         (growing, 174, 28, "PASS 174 rows: 100% of the usual 175"),
         (growing, 80, 28, "FAIL 80 rows: 46% of the usual 175"),
         (steady, 6, 8, "FAIL 6 rows: 6% of the usual 100"),
-        (steady, 6, 5, "UNKNOWN 6 rows; only 5 of the 28 days before have rows, 7 are needed: 2 more"),
+        (steady, 6, 5, "UNKNOWN 6 rows; only 5 of the 28 days before have rows; 7 are needed, 2 more"),
     ],
 )
-def test_the_rows_of_a_date_are_held_against_its_weekday(
+def test_the_rows_of_a_date_are_compared_with_its_weekday(
     platform: Platform, usual: Callable[[date], int], rows: int, days: int, expected: str
 ) -> None:
     looked_at = shop(platform)
@@ -76,13 +76,13 @@ def test_the_rows_of_a_date_are_held_against_its_weekday(
     assert f"{check.verdict} {check.summary}".startswith(expected)
 
 
-def test_a_date_that_failed_says_nothing_of_what_is_usual(platform: Platform) -> None:
+def test_failed_dates_do_not_count_as_usual(platform: Platform) -> None:
     looked_at = shop(platform)
     failed = [DAY - timedelta(days=days) for days in (1, 2, 7, 14)]
     insert(looked_at, [row for day in before(28) for row in orders(day, 6 if day in failed else 100)] + orders(DAY, 45))
     (check,) = volume(the_night(looked_at)).checks
     assert (check.verdict, check.evidence["usual"]) == (Verdict.FAIL, 100)
-    assert check.evidence["earlier dates left out, which fail themselves"] == sorted(map(str, failed))
+    assert check.evidence["earlier dates left out, which failed"] == sorted(map(str, failed))
 
 
 @pytest.mark.parametrize(("weekend", "noise", "growth"), [(1, 0.08, 0), (0.3, 0.1, 0), (0.3, 0.1, 0.02), (1, 0.25, 0)])
@@ -116,22 +116,22 @@ def in_store(row: dict[str, object], store: int, channel: str) -> bool:
         (BOTH.groups, lambda _row: True, "PASS rows of 3 stores by 3 channels: nothing usual is missing"),
         (BOTH.groups, lambda row: row["store_id"] != 12, "FAIL no rows of store 12"),
         (BOTH.groups, lambda row: not in_store(row, 12, "web"), "FAIL no rows of web in store 12"),
-        (BOTH.groups, lambda row: row["channel"] != "web", "WARN web stopped for all stores at once: switched off, or"),
+        (BOTH.groups, lambda row: row["channel"] != "web", "WARN web stopped for all stores at once, perhaps"),
         (
             BOTH.groups,
             lambda row: not in_store(row, 12, "web") or row["order_id"] % 100 < 20,
-            "WARN few rows of web in store 12 (2 rows, 10 are the fewest before)",
+            "WARN few rows of web in store 12 (2 rows, at least 10 on earlier dates)",
         ),
         (Groups(unit="store_id"), lambda row: row["store_id"] != 12, "FAIL no rows of store 12"),
         (Groups(unit="store_id"), lambda row: row["channel"] != "web", "PASS rows of 3 stores: nothing usual is"),
-        (Groups(source="channel"), lambda row: row["channel"] != "web", "WARN web stopped: switched off, or lost?"),
+        (Groups(source="channel"), lambda row: row["channel"] != "web", "WARN web stopped, perhaps switched off;"),
         (Groups(source="channel"), lambda _row: True, "PASS rows of 3 channels: nothing usual is missing"),
     ],
 )  # fmt: skip
-def test_what_usually_has_rows_is_missed_by_any_columns(
+def test_usual_units_and_sources_are_missed_by_any_columns(
     platform: Platform, groups: Groups, is_there: Callable[[dict[str, object]], bool], expected: str
 ) -> None:
-    """A store that has a channel only now and then, or is closed on Fridays, is not."""
+    """Not so a store that has a channel only now and then, or is closed on Fridays."""
     looked_at = shop(platform)
     past = [row for day in before(28) for row in orders(day, 90)]
     past += [row for day in list(before(28))[::4] for row in orders(day, 3, stores=(14,), channels=("web",))]
@@ -141,7 +141,7 @@ def test_what_usually_has_rows_is_missed_by_any_columns(
     assert f"{check.verdict} {check.summary}".startswith(expected)
 
 
-def test_what_a_table_lacks_is_not_asked(platform: Platform) -> None:
+def test_checks_that_a_table_has_no_columns_for_are_skipped(platform: Platform) -> None:
     looked_at = shop(platform)
     insert(looked_at, [row for day in [*before(28), DAY] for row in orders(day, 60)])
     seen = the_night(looked_at)
@@ -150,13 +150,13 @@ def test_what_a_table_lacks_is_not_asked(platform: Platform) -> None:
     assert {name for name, section in asked.items() if not section.checks} == {
         *("rows_against_ledger", "active_rows", "completeness", "ranges", "several_active_rows", "values_by_source"),
     }
-    assert "not asked: the table has no active_column" in everything_in(asked["active_rows"])
-    assert "not asked: the quality rules name no groups" in everything_in(asked["completeness"])
+    assert "skipped: the table has no active_column" in everything_in(asked["active_rows"])
+    assert "skipped: the quality rules name no groups" in everything_in(asked["completeness"])
     missing = the_night(looked_at, QualityRules(groups=Groups(unit="shelf")))
-    assert "not asked: the table has no column shelf" in everything_in(completeness(missing))
+    assert "skipped: the table has no column shelf" in everything_in(completeness(missing))
 
 
-def test_a_table_of_nothing_but_its_key_and_date_is_judged_by_its_dates(platform: Platform) -> None:
+def test_a_table_with_only_key_and_date_columns_is_judged_by_its_dates(platform: Platform) -> None:
     looked_at = shop(platform)
     insert(looked_at, [row for day in [*before(28), DAY] for row in orders(day, 60)])
     with looked_at.warehouse.connection() as connection:  # type: ignore[attr-defined]
@@ -167,8 +167,8 @@ def test_a_table_of_nothing_but_its_key_and_date_is_judged_by_its_dates(platform
 
 
 @pytest.mark.parametrize("nouns", [{}, {"unit": "branch", "entity": "article"}])
-def test_words_are_those_of_the_table(platform: Platform, nouns: dict[str, str]) -> None:
-    """Healthy and not, with rules of every kind."""
+def test_reports_use_the_nouns_of_the_table(platform: Platform, nouns: dict[str, str]) -> None:
+    """In healthy and unhealthy checks, with rules of every kind."""
     looked_at = shop(platform, **nouns)
     lost = [row for row in orders(DAY, 40) if row["store_id"] != STORES[0] or row["channel"] != CHANNELS[0]]
     wrong = [{**row, "quantity": -1, "price": 99.0} for row in lost[:9]]
@@ -186,7 +186,7 @@ def test_words_are_those_of_the_table(platform: Platform, nouns: dict[str, str])
 
 
 def test_units_are_counted_whatever_their_source(platform: Platform) -> None:
-    """Each store has a channel of its own, and three were due."""
+    """Each store has its own channel, and three were due."""
     looked_at = shop(platform)
     own = list(zip(STORES, CHANNELS, strict=True))
     insert(

@@ -1,4 +1,4 @@
-"""The daily check on thirty nights with ordinary noise: silent on each, and not once blind to an incident.
+"""The daily check on thirty nights with ordinary noise: no false alarm, and no missed incident.
 
 Over twelve seeds, 360 nights, two warn: of volume, and one of them of NULLs too, both on slates of one game.
 """
@@ -24,7 +24,7 @@ from tests.operations.quality.test_quality import NAME, STEPS, connected, execut
 
 SEED = 2
 NIGHTS = [day for day in DATES[-31:] if day not in WITHOUT_GAMES]
-SAID_ONCE = (SWITCHED_OFF, "completeness", Verdict.WARN)
+REPORTED_ONCE = (SWITCHED_OFF, "completeness", Verdict.WARN)
 # On fewer games two points of bias, or no pick OVER, may be chance.
 FEWEST_GAMES = 4
 
@@ -53,10 +53,10 @@ def alarms(
     return found
 
 
-def test_thirty_nights_raise_no_alarm_but_the_system_that_was_switched_off(platform: Platform) -> None:
+def test_thirty_nights_raise_no_alarm_except_for_the_system_switched_off(platform: Platform) -> None:
     assert len(NIGHTS) == 30
     assert NIGHTS[0] < ADDED < SWITCHED_OFF < NIGHTS[-1]
-    assert alarms(platform, NIGHTS, tuple(STEPS)).keys() == {SAID_ONCE}
+    assert alarms(platform, NIGHTS, tuple(STEPS)).keys() == {REPORTED_ONCE}
 
 
 INCIDENTS = {
@@ -68,7 +68,7 @@ INCIDENTS = {
         f"UPDATE {NAME} SET predicted_points = predicted_points + 2 WHERE {{}} AND system_id = 'ensemble'",
         "bias ",
     ),
-    "no pick is OVER": (
+    "no pick OVER": (
         f"UPDATE {NAME} SET recommendation = 'UNDER' WHERE {{}} AND recommendation = 'OVER'",
         "share of ",
     ),
@@ -81,7 +81,7 @@ INCIDENTS = {
 
 
 @pytest.mark.parametrize("incident", INCIDENTS)
-def test_an_incident_is_found_on_each_of_those_nights(platform: Platform, incident: str) -> None:
+def test_an_incident_is_found_on_each_of_these_nights(platform: Platform, incident: str) -> None:
     statement, says = INCIDENTS[incident]
     days = [day for day in NIGHTS if games_of(platform, day) >= FEWEST_GAMES and day != SWITCHED_OFF][::2]
     missed = []
@@ -92,7 +92,7 @@ def test_an_incident_is_found_on_each_of_those_nights(platform: Platform, incide
     assert (len(days) > 5, missed) == (True, [])
 
 
-def test_dates_that_failed_say_nothing_of_what_is_usual(platform: Platform) -> None:
+def test_failed_dates_do_not_count_as_good(platform: Platform) -> None:
     day = NIGHTS[-1]
     last, first = day - timedelta(days=1), day - timedelta(days=5)
     spoil = (
@@ -102,7 +102,7 @@ def test_dates_that_failed_say_nothing_of_what_is_usual(platform: Platform) -> N
         (check,) = values_by_source(night(platform, day)).checks
         few = replace(night(platform, day), days=11)
         (unknown,) = values_by_source(few).checks
-    assert (check.verdict, check.evidence["good dates that it is compared with"]) == (Verdict.PASS, 22)
+    assert (check.verdict, check.evidence["good dates compared with"]) == (Verdict.PASS, 22)
     assert check.evidence["dates left out"][0] == f"{first}: predicted_points, recommendation"  # type: ignore[index]
     assert unknown.verdict is Verdict.UNKNOWN
     assert unknown.summary.startswith("only 6 of the 11 days before are good, with rows (5 others failed)")
@@ -115,7 +115,7 @@ def games_of(platform: Platform, day: date) -> int:
 
 @contextmanager
 def changed(platform: Platform, day: date, statement: str, *, since: date | None = None) -> Iterator[None]:
-    """The rows of these dates as the statement leaves them, and afterwards as they were."""
+    """Run a statement on the rows of these dates, and restore them afterwards."""
     dates = f"game_date BETWEEN '{since or day}' AND '{day}'"
     execute(platform, f"CREATE TABLE kept AS FROM {NAME} WHERE {dates}")
     try:

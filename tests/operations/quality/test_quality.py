@@ -1,4 +1,4 @@
-"""The daily check: an ordinary night is green, and each flaw is named; what stands still is UNKNOWN."""
+"""The daily check: an ordinary night passes, each flaw is named, and a stale table is UNKNOWN."""
 
 import shutil
 from collections.abc import Callable, Sequence
@@ -67,7 +67,7 @@ STEPS: Sequence[Callable[[Night], Section]] = (
 def rows(
     day: date = DAY, *, games: Sequence[str] = GAMES, at: Sequence[float] = (24.5,), generation: str = "a"
 ) -> list[dict[str, Any]]:
-    """Each player of each game by each system, once for each line."""
+    """A row for each game, player, system and line."""
     made = datetime(day.year, day.month, day.day, 17, tzinfo=UTC)
     return [
         {
@@ -117,7 +117,7 @@ def platform(past_dates: Path, home: Path, platform: Platform) -> Platform:
 
 
 def execute(platform: Platform, sql: str) -> None:
-    """What someone did by hand."""
+    """Run a statement as if by hand."""
     with platform.warehouse.connection() as connection:  # type: ignore[attr-defined]
         connection.execute(sql)
 
@@ -132,7 +132,7 @@ def checks(seen: Night) -> list[Check]:
 
 
 def found(seen: Night) -> dict[str, str]:
-    """What is not well, by the check's name."""
+    """The checks that do not pass, by name."""
     return {check.name: f"{check.verdict} {check.summary}" for check in checks(seen) if check.verdict != Verdict.PASS}
 
 
@@ -161,7 +161,7 @@ def test_an_ordinary_night_is_green(platform: Platform, batches: list[list[dict[
         assert conclude(checks(late)).verdict is Verdict.PASS
 
 
-def test_superseded_rows_with_an_active_one_are_legal(platform: Platform) -> None:
+def test_superseded_rows_are_fine_next_to_an_active_one(platform: Platform) -> None:
     consolidate(platform, rows())
     execute(platform, f"UPDATE {NAME} SET is_active = FALSE WHERE game_date = '{DAY}'")
     consolidate(platform, rows(generation="b"), batch="regen_1")
@@ -179,7 +179,7 @@ def test_superseded_rows_with_an_active_one_are_legal(platform: Platform) -> Non
     ],
 )
 def test_one_row_stays_active_where_the_table_says_so(platform: Platform, older: str, expected: str) -> None:
-    """A line moved; elsewhere both rows are right."""
+    """A line moved; without `supersedes` both rows are fine."""
     spec = replace(platform.table, supersedes=("game_id", "player_lookup", "system_id"))
     superseding = replace(platform, environment=replace(platform.environment, table_spec=spec))
     for batch, line in (("batch_1", 24.5), ("linecheck_1", 25.0)):
@@ -207,14 +207,14 @@ OF_DAY = f"game_date = '{DAY}'"
 FLAWS = {
     "deleted by hand": (
         f"DELETE FROM {NAME} WHERE {OF_DAY} AND player_lookup = 'player3' AND system_id = 'xgboost'",
-        {"Rows against the ledger": "FAIL 3 rows are gone: 69 are there, and 72 were written"},
+        {"Rows against the ledger": "FAIL 3 rows are gone: 72 were written, 69 are left"},
     ),
     "key without system": (
         f"UPDATE {NAME} SET is_active = FALSE WHERE {OF_DAY} AND system_id <> 'ensemble'",
         {
-            "Active rows": "FAIL readers see nothing of 48 of 72 players and systems (67%); 48 rows are inactive",
-            "Completeness by game and system": "FAIL no rows of similarity altogether "
-            "(last rows 2026-01-16 12:00:00 EST); xgboost altogether (last rows 2026-01-16 12:00:00 EST)",
+            "Active rows": "FAIL 48 of 72 players and systems (67%) are invisible to readers; 48 rows are inactive",
+            "Completeness by game and system": "FAIL no rows of similarity (last ones 2026-01-16 12:00:00 EST); "
+            "xgboost (last ones 2026-01-16 12:00:00 EST)",
         },
     ),
     "same rows twice": (
@@ -223,7 +223,7 @@ FLAWS = {
     ),
     "no points": (
         f"UPDATE {NAME} SET predicted_points = NULL WHERE {OF_DAY} AND player_lookup = 'player1'",
-        {"NULLs": "FAIL predicted_points: 9 NULLs (12.5%, 0.0% are usual)"},
+        {"NULLs": "FAIL predicted_points: 9 NULLs (12.5%, usually 0.0%)"},
     ),
     "no key": (
         f"UPDATE {NAME} SET player_lookup = NULL WHERE {OF_DAY} AND player_lookup = 'player1' "
@@ -234,7 +234,7 @@ FLAWS = {
         f"UPDATE {NAME} SET current_points_line = NULL, recommendation = 'NO_LINE' WHERE {OF_DAY}",
         {
             "Values by system": "FAIL share of NO_LINE 100% (usual 12%) of ensemble and all 2 others",
-            "NULLs": "WARN current_points_line: 72 NULLs (100.0%, 12.5% are usual)",
+            "NULLs": "WARN current_points_line: 72 NULLs (100.0%, usually 12.5%)",
         },
     ),
     "quarter points": (
@@ -255,12 +255,12 @@ FLAWS = {
     ),
     "other scale": (
         f"UPDATE {NAME} SET confidence_score = 70 WHERE {OF_DAY}",
-        {"Scale of confidence_score": "FAIL its values go up to 70; on the dates before they went up to 0.7"},
+        {"Scale of confidence_score": "FAIL values go up to 70, on earlier dates to 0.7"},
     ),
     "written long before": (
         f"UPDATE {NAME} SET created_at = created_at - INTERVAL 9 DAY, updated_at = updated_at - INTERVAL 9 DAY "
         f"WHERE {OF_DAY}",
-        {"Freshness of the table": f"UNKNOWN stale: the rows of {DAY} were last written 8 d 12 h before it began"},
+        {"Freshness of the table": f"UNKNOWN stale: rows for {DAY} were last written 8 d 12 h before that date began"},
     ),
     "clock ahead": (
         f"UPDATE {NAME} SET updated_at = updated_at + INTERVAL 9 DAY WHERE {OF_DAY}",
@@ -270,7 +270,7 @@ FLAWS = {
 
 
 @pytest.mark.parametrize("flaw", FLAWS)
-def test_a_flaw_is_named_by_its_check_and_leads(platform: Platform, flaw: str) -> None:
+def test_a_flaw_is_named_by_its_check_and_is_the_headline(platform: Platform, flaw: str) -> None:
     sql, expected = FLAWS[flaw]
     consolidate(platform, rows())
     execute(platform, sql)
@@ -295,9 +295,7 @@ def test_several_flaws_of_one_kind_are_all_kept(platform: Platform) -> None:
     assert values.evidence["recommendation: not one of OVER, UNDER, PASS, NO_LINE"] == 9
     assert values.evidence["recommendation: contradict predicted_points and current_points_line"] == 9
     assert (scales.id, scales.name) == ("scales", "Scale of predicted_points, confidence_score")
-    assert scales.summary.startswith(
-        "predicted_points: its values go up to 70; on the dates before they went up to 27;"
-    )
+    assert scales.summary.startswith("predicted_points: values go up to 70, on earlier dates to 27;")
 
 
 @pytest.mark.parametrize(
@@ -306,15 +304,15 @@ def test_several_flaws_of_one_kind_are_all_kept(platform: Platform) -> None:
         (
             lambda row: row["system_id"] != "xgboost",
             {
-                "Completeness by game and system": "WARN xgboost stopped for all games at once: switched off, or lost? "
-                "Last rows 2026-01-16 12:00:00 EST"
+                "Completeness by game and system": "WARN xgboost stopped for all games at once, perhaps switched off; "
+                "last rows 2026-01-16 12:00:00 EST"
             },
         ),
         (
             lambda row: row["system_id"] == "ensemble",
             {
-                "Completeness by game and system": "FAIL no rows of similarity altogether "
-                "(last rows 2026-01-16 12:00:00 EST); xgboost altogether"
+                "Completeness by game and system": "FAIL no rows of similarity "
+                "(last ones 2026-01-16 12:00:00 EST); xgboost (last ones"
             },
         ),
         (
@@ -326,7 +324,7 @@ def test_several_flaws_of_one_kind_are_all_kept(platform: Platform) -> None:
                 row["system_id"] != "xgboost" or "CLE" not in row["game_id"] or row["player_lookup"] < "player3"
             ),
             {
-                "Completeness by game and system": "WARN few rows of xgboost in game 20260117_CHI_CLE (3 rows, 8",
+                "Completeness by game and system": "WARN few rows of xgboost in game 20260117_CHI_CLE (3 rows, u",
             },
         ),
         (
@@ -337,12 +335,12 @@ def test_several_flaws_of_one_kind_are_all_kept(platform: Platform) -> None:
             lambda row: row["player_lookup"] < "player3",
             {
                 "Volume": "FAIL 27 rows of 3 games by 3 systems: 38% of the usual rows per game and system",
-                "Completeness by game and system": "WARN few rows of ensemble in game 20260117_CHI_CLE (3 rows, 8 are",
+                "Completeness by game and system": "WARN few rows of ensemble in game 20260117_CHI_CLE (3 rows, u",
             },
         ),
     ],
 )
-def test_rows_that_never_came_are_missed(
+def test_missing_rows_are_reported(
     platform: Platform, is_there: Callable[[dict[str, Any]], bool], expected: dict[str, str]
 ) -> None:
     consolidate(platform, [row for row in rows() if is_there(row)])
@@ -351,9 +349,11 @@ def test_rows_that_never_came_are_missed(
     assert all(said[name].startswith(text) for name, text in expected.items()), said
 
 
-@pytest.mark.parametrize(("systems", "expected"), [(2, ""), (1, "FAIL no rows of similarity altogether (last rows")])
-def test_a_system_is_switched_off_once_and_half_of_them_never(platform: Platform, systems: int, expected: str) -> None:
-    """On the second date without them."""
+@pytest.mark.parametrize(("systems", "expected"), [(2, ""), (1, "FAIL no rows of similarity (last ones")])
+def test_a_stopped_system_is_reported_once_but_half_of_all_systems_always(
+    platform: Platform, systems: int, expected: str
+) -> None:
+    """The second date without them."""
     for day in (DAY - timedelta(days=1), DAY):
         execute(platform, f"DELETE FROM {NAME} WHERE game_date = '{day}'")
         consolidate(platform, [row for row in rows(day) if row["system_id"] in SYSTEMS[:systems]], day=day)
@@ -362,14 +362,14 @@ def test_a_system_is_switched_off_once_and_half_of_them_never(platform: Platform
     assert bool(said) == bool(expected)
 
 
-@pytest.mark.parametrize("is_told", [True, False])
-def test_a_game_that_was_due_and_nobody_predicted_is_missed(platform: Platform, is_told: bool) -> None:
-    """What someone says stands over the schedule."""
+@pytest.mark.parametrize("is_confirmed", [True, False])
+def test_a_game_that_was_due_but_has_no_rows_is_reported(platform: Platform, is_confirmed: bool) -> None:
+    """A confirmed number overrides the schedule."""
     consolidate(platform, rows())
 
     def seen(games: int, now: datetime = MORNING_AFTER) -> dict[str, str]:
-        write(platform, {DAY: [3] * (1 if is_told else games)})
-        return found(night(with_due(platform, PRODUCTION), games=games if is_told else None, now=now))
+        write(platform, {DAY: [3] * (1 if is_confirmed else games)})
+        return found(night(with_due(platform, PRODUCTION), games=games if is_confirmed else None, now=now))
 
     assert seen(3) == seen(2) == {}
     assert seen(4) == {"Volume": "FAIL 72 rows of 3 games by 3 systems; 4 games due"}
@@ -380,36 +380,35 @@ def test_a_game_that_was_due_and_nobody_predicted_is_missed(platform: Platform, 
     assert seen(4, AFTERNOON) == {"Volume": f"WARN so far 72 rows of 3 games by 3 systems; 4 games due; {waits}"}
 
 
-def test_a_schedule_that_does_not_reach_the_date_leaves_the_volume_open(platform: Platform) -> None:
-    """A calendar, which knows no games, does not."""
+def test_a_schedule_that_does_not_reach_the_date_makes_the_volume_unknown(platform: Platform) -> None:
+    """A calendar has no games, so it does not."""
     consolidate(platform, rows())
     write(platform, {DAY - timedelta(days=1): [3]})
     said = found(night(with_due(platform, PRODUCTION)))
     assert said.keys() == {"Volume"}
     assert "100% of the usual rows" in said["Volume"]
-    assert f"not known whether any were due: the schedule lists nothing from {DAY} on" in said["Volume"]
+    assert f"unknown whether any were due: the schedule lists nothing from {DAY} on" in said["Volume"]
     assert found(night(with_due(platform, DueSettings(calendar=Calendar(weekdays=("Sat",)))))) == {}
 
 
-def test_what_still_waits_in_staging_is_not_missing_yet(platform: Platform) -> None:
+def test_rows_that_wait_in_staging_are_not_missing_yet(platform: Platform) -> None:
     consolidate(platform, [row for row in rows() if row["system_id"] != "xgboost"])
     waiting = [row for row in rows() if row["system_id"] == "xgboost"]
     platform.staging_writer().write(waiting, batch_id=f"batch_{DAY}_2", worker_id="w1", game_date=DAY)
     assert found(night(platform, now=AFTERNOON)) == {
-        "Completeness by game and system": "WARN so far no rows of xgboost altogether "
-        "(last rows 2026-01-16 12:00:00 EST); "
+        "Completeness by game and system": "WARN so far no rows of xgboost (last ones 2026-01-16 12:00:00 EST); "
         f"its batches wait in staging: batch_{DAY}_2"
     }
     afterwards = found(night(platform))["Completeness by game and system"]
-    assert afterwards == "FAIL no rows of xgboost altogether (last rows 2026-01-16 12:00:00 EST)"
+    assert afterwards == "FAIL no rows of xgboost (last ones 2026-01-16 12:00:00 EST)"
 
 
-def test_rows_past_the_ledger_were_written_without_the_fence(platform: Platform) -> None:
+def test_rows_without_a_ledger_row_were_written_without_the_fence(platform: Platform) -> None:
     consolidate(platform, rows())
     execute(platform, f"UPDATE {platform.table.ledger} SET day = day - INTERVAL 1 DAY")
     said = found(night(platform))
     assert said == {
-        "Rows against the ledger": "WARN none of its 72 rows is in the ledger: they were written without the fence"
+        "Rows against the ledger": "WARN 72 rows written without the fence: the ledger has no consolidation of the date"
     }
 
 
@@ -421,23 +420,23 @@ def test_a_day_without_games_is_no_alarm(platform: Platform, home: Path, games: 
     assert conclude(checks(seen)).verdict is Verdict.PASS
 
 
-NOT_KNOWN = "UNKNOWN no rows: not known whether any were due"
+NOBODY_KNOWS = "UNKNOWN no rows: unknown whether any were due"
 
 
 @pytest.mark.parametrize(
     ("line", "games", "due", "expected"),
     [
-        ("", None, None, "UNKNOWN no rows: and prediction-coordinator logged nothing that day"),
+        ("", None, None, "UNKNOWN no rows: prediction-coordinator logged nothing that day"),
         ("", 0, None, ""),
         ("ready", None, None, "WARN no rows: 1 of the 4 Saturdays before had rows"),
         ("ready", 7, None, "FAIL no rows: 7 games due"),
         (f"No games on {DAY}, nothing to do", None, None, ""),
-        (f"No players found for {DAY}", None, None, "UNKNOWN no rows: though the services speak of the date: No"),
-        (f"Starting batch for {DAY}", None, None, "UNKNOWN no rows: though the services speak of the date: Starting"),
+        (f"No players found for {DAY}", None, None, "UNKNOWN no rows: the services logged lines about the date: No"),
+        (f"Starting batch for {DAY}", None, None, "UNKNOWN no rows: the services logged lines about the date: S"),
         ("ready", None, {DAY: [1, 2, POSTPONED]}, "FAIL no rows: 2 games due"),
         ("ready", 0, {DAY: [1, 2]}, ""),
-        (f"No games on {DAY}", None, {DAY: [1]}, "FAIL no rows: 1 game due, but prediction-coordinator says: No games"),
-        (f"No games on {DAY}", None, {}, f"{NOT_KNOWN}: the schedule lists nothing"),
+        (f"No games on {DAY}", None, {DAY: [1]}, "FAIL no rows: 1 game due, but prediction-coordinator logged: No g"),
+        (f"No games on {DAY}", None, {}, f"{NOBODY_KNOWS}: the schedule lists nothing"),
     ],
 )  # fmt: skip
 def test_no_rows_need_a_reason(
@@ -453,70 +452,70 @@ def test_no_rows_need_a_reason(
     assert said.get("Volume", "").startswith(expected), said
 
 
-def test_without_a_source_and_the_weekday_in_the_past_nobody_knows(platform: Platform, home: Path) -> None:
+def test_without_due_and_earlier_dates_of_the_weekday_it_is_unknown(platform: Platform, home: Path) -> None:
     execute(platform, f"DELETE FROM {NAME} WHERE game_date <= '{DAY - timedelta(days=7)}'")
     log(home, "ready")
     said = found(night(platform))["Volume"]
-    assert said == f"{NOT_KNOWN}: params/environments/local.yaml has no due: section"
+    assert said == f"{NOBODY_KNOWS}: params/environments/local.yaml has no due: section"
 
 
-def test_logs_that_cannot_be_read_hide_no_missing_rows(platform: Platform, home: Path) -> None:
+def test_unreadable_logs_do_not_hide_missing_rows(platform: Platform, home: Path) -> None:
     write(platform, {DAY: [1]})
     (home / "logs" / "prediction-coordinator.jsonl").mkdir(parents=True)
     assert found(night(with_due(platform, PRODUCTION))) == {"Volume": "FAIL no rows: 1 game due"}
-    assert "could not look" in found(night(platform))["Volume"]
+    assert "could not read the logs" in found(night(platform))["Volume"]
 
 
-def test_a_whole_night_under_the_next_date_is_named(platform: Platform, home: Path) -> None:
+def test_a_night_written_under_the_next_date_is_reported(platform: Platform, home: Path) -> None:
     following = DAY + timedelta(days=1)
     write(platform, {DAY: [1, 1, 1], following: [1]})
     consolidate(platform, rows(following), day=following)
     late = night(with_due(platform, PRODUCTION), now=datetime(2026, 1, 18, 4, tzinfo=UTC))
     assert found(late) == {
-        "Volume": "FAIL no rows: 3 games due, and 72 rows are under the next date, which has not begun"
+        "Volume": "FAIL no rows: 3 games due, but 72 rows are under the next date, which has not begun"
     }
 
 
 def test_no_rows_though_a_batch_waits_in_staging_is_a_failure(platform: Platform, home: Path) -> None:
     log(home, "ready")
     platform.staging_writer().write(rows(), batch_id=f"batch_{DAY}_1", worker_id="w1", game_date=DAY)
-    assert found(night(platform)) == {"Volume": f"FAIL no rows: though batches ran: batch_{DAY}_1"}
+    assert found(night(platform)) == {"Volume": f"FAIL no rows, although batches ran: batch_{DAY}_1"}
     during = night(platform, now=datetime(2026, 1, 18, 1, tzinfo=UTC))
     assert found(during)["Volume"].startswith("WARN no rows: not yet; ")
 
 
-def test_rows_that_are_all_gone_are_missed(platform: Platform) -> None:
+def test_it_is_reported_when_all_rows_are_gone(platform: Platform) -> None:
     consolidate(platform, rows())
     execute(platform, f"DELETE FROM {NAME} WHERE {OF_DAY}")
     assert found(night(platform)) == {
-        "Volume": "FAIL no rows: though batches ran: batch_1",
-        "Rows against the ledger": "FAIL 72 rows are gone: 0 are there, and 72 were written",
+        "Volume": "FAIL no rows, although batches ran: batch_1",
+        "Rows against the ledger": "FAIL 72 rows are gone: 72 were written, 0 are left",
     }
 
 
 def days_later(platform: Platform, days: int) -> Night:
-    """That many days after the first one without rows, and on it the evening is over."""
+    """The night this many days after the first one without rows, the morning after."""
     scope = scope_of(platform, game_date=str(DAY + timedelta(days=days)), now=MORNING_AFTER + timedelta(days=days))
     return night_of(scope, days=28)
 
 
 @pytest.mark.parametrize(("days", "expected"), [(1, "WARN"), (6, "WARN"), (10, "UNKNOWN")])
-def test_a_table_that_stands_still_does_not_pass(platform: Platform, home: Path, days: int, expected: str) -> None:
+def test_a_stale_table_does_not_pass(platform: Platform, home: Path, days: int, expected: str) -> None:
     log(home, "ready", day=DAY + timedelta(days=days))
     said = found(days_later(platform, days))
     assert said["Freshness of the table"].startswith(expected)
-    assert f"no rows for {days + 1} days, the last are of 2026-01-16" in said["Freshness of the table"]
+    assert f"no rows for {days + 1} days, the last ones are for 2026-01-16" in said["Freshness of the table"]
     assert said["Volume"].startswith(("UNKNOWN no rows: ", "WARN no rows: 1 of the 4 "))
 
 
-def test_a_break_that_the_schedule_explains_is_quiet_and_any_other_is_found(platform: Platform, home: Path) -> None:
-    """Of ten days; the night's own date is for the volume."""
+def test_only_a_break_that_the_schedule_explains_passes(platform: Platform, home: Path) -> None:
+    """A break of ten days; the volume judges the night's own date."""
     write(platform, {DAY + timedelta(days=11): [1]})
     assert found(days_later(with_due(platform, PRODUCTION), 10)) == {}
     write(platform, {DAY + timedelta(days=days): [1] * games for days, games in {3: 2, 5: 4, 11: 1}.items()})
     missing = "missing: 2026-01-20 (2 games due), 2026-01-22 (4 games due)"
     assert found(days_later(with_due(platform, PRODUCTION), 10)) == {
-        "Freshness of the table": f"FAIL no rows for 11 days, the last are of 2026-01-16; {missing}"
+        "Freshness of the table": f"FAIL no rows for 11 days, the last ones are for 2026-01-16; {missing}"
     }
     seasons = (Days(date(2025, 10, 21), DAY), Days(date(2026, 10, 20), date(2027, 6, 20)))
     off_season = days_later(with_due(platform, DueSettings(calendar=Calendar(seasons))), 100)
@@ -533,10 +532,10 @@ def test_without_a_past_nothing_is_usual(platform: Platform) -> None:
         "Completeness by game and system": "UNKNOWN",
         "Values by system": "UNKNOWN",
     }
-    assert "only 0 of the 28 days before have rows, 3 are needed" in said["Volume"]
+    assert "only 0 of the 28 days before have rows; 3 are needed" in said["Volume"]
 
 
-def test_another_table_is_looked_at_as_far_as_it_goes(platform: Platform) -> None:
+def test_another_table_is_checked_as_far_as_its_columns_allow(platform: Platform) -> None:
     spec = TableSpec(TableName("other", "odds"), key_columns=("event",), date_column="game_date")
     columns = [Column("event", "STRING"), Column("game_date", "DATE"), Column("predicted_points", "STRING")]
     other = replace(platform, environment=replace(platform.environment, table_spec=spec))
@@ -548,8 +547,8 @@ def test_another_table_is_looked_at_as_far_as_it_goes(platform: Platform) -> Non
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1, max_size=6))
-def test_rows_never_seem_gone_while_none_was_deleted(sizes: list[tuple[int, int]]) -> None:
-    """Each run inserts new keys and updates some of those that are there."""
+def test_rows_never_seem_gone_unless_some_were_deleted(sizes: list[tuple[int, int]]) -> None:
+    """Each run inserts new keys and updates some of the others."""
     at = datetime(2026, 1, 17, tzinfo=UTC)
     keys, runs = 0, []
     for inserted, wanted in sizes:
@@ -561,8 +560,8 @@ def test_rows_never_seem_gone_while_none_was_deleted(sizes: list[tuple[int, int]
 
 
 @pytest.mark.parametrize("wrong", [{"days": 0}, {"days": 4_000}, {"days": 7, "units": -1}])
-def test_numbers_that_make_no_sense_are_refused(platform: Platform, wrong: dict[str, Any]) -> None:
-    with pytest.raises(UserError, match="="):
+def test_numbers_out_of_range_are_refused(platform: Platform, wrong: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="must be"):
         night_of(scope_of(platform, game_date=str(DAY)), **wrong)
 
 
@@ -579,7 +578,7 @@ def test_numbers_that_make_no_sense_are_refused(platform: Platform, wrong: dict[
         "{",
     ],
 )
-def test_rules_that_do_not_fit_are_refused_in_a_line(tmp_path: Path, text: str) -> None:
+def test_invalid_rules_are_refused_in_one_line(tmp_path: Path, text: str) -> None:
     path = tmp_path / "quality.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(UserError) as error:
@@ -588,12 +587,12 @@ def test_rules_that_do_not_fit_are_refused_in_a_line(tmp_path: Path, text: str) 
     assert "\n" not in str(error.value)
 
 
-def test_a_column_that_is_no_identifier_never_meets_sql() -> None:
+def test_a_column_must_be_an_identifier() -> None:
     with pytest.raises(UserError):
         ColumnRule("x` OR TRUE --")
 
 
-def test_limits_have_to_rise(tmp_path: Path) -> None:
+def test_limits_must_rise(tmp_path: Path) -> None:
     rules = (places.ROOT / "params" / "quality.yaml").read_text(encoding="utf-8")
     path = tmp_path / "quality.yaml"
     path.write_text(rules.replace("warn: 1.2, fail: 1.5", "warn: 1.2, fail: 1.1"), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A figure against its past: the usual is well, and what is farther off is never better."""
+"""A figure compared with its past: the usual passes, and a larger distance is never better."""
 
 from dataclasses import replace
 
@@ -23,9 +23,7 @@ READINGS = st.builds(
 
 
 @given(READINGS, st.lists(READINGS, min_size=7, max_size=30), st.tuples(FIGURES, FIGURES))
-def test_what_is_farther_off_is_never_better(
-    reading: Reading, past: list[Reading], changes: tuple[float, float]
-) -> None:
+def test_a_larger_distance_is_never_better(reading: Reading, past: list[Reading], changes: tuple[float, float]) -> None:
     usual = compare(reading, past).value
     assert compare(replace(reading, value=usual), past).verdict is Verdict.PASS
     nearer, farther = (replace(reading, value=usual + change) for change in sorted(map(abs, changes)))
@@ -34,6 +32,6 @@ def test_what_is_farther_off_is_never_better(
 
 
 @given(READINGS, st.lists(READINGS, min_size=7, max_size=30), ROWS)
-def test_fewer_rows_say_less(reading: Reading, past: list[Reading], rows: int) -> None:
+def test_fewer_rows_never_raise_the_verdict(reading: Reading, past: list[Reading], rows: int) -> None:
     fewer = replace(reading, rows=min(rows, reading.rows))
     assert compare(fewer, past).verdict.badness <= compare(reading, past).verdict.badness

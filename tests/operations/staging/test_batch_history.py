@@ -1,4 +1,4 @@
-"""Where a batch went, and whether the date's duplicates are older than its consolidations."""
+"""What happened to a batch, and whether the date's duplicates are older than its consolidations."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def consolidate(platform: Platform, batch_id: str = BATCH) -> None:
     platform.consolidator().consolidate_batch(batch_id=batch_id, game_date=DAY)
 
 
-def write_past_the_fence(platform: Platform, rows: int) -> None:
+def write_without_the_fence(platform: Platform, rows: int) -> None:
     assert isinstance(platform.warehouse, DuckdbWarehouse)
     table = '"nba_predictions"."player_prop_predictions"'
     with platform.warehouse.connection() as connection:
         connection.execute(f"INSERT INTO {table} SELECT DISTINCT ON (player_lookup) * FROM {table} LIMIT {rows}")
 
 
-def test_a_batch_is_told_from_its_first_table_to_its_last(platform: Platform) -> None:
+def test_a_batch_is_followed_from_its_first_table_to_its_last(platform: Platform) -> None:
     told = []
     for act in (lambda: None, lambda: stage(platform), lambda: consolidate(platform), lambda: stage(platform)):
         act()
@@ -61,23 +61,23 @@ def test_a_batch_is_told_from_its_first_table_to_its_last(platform: Platform) ->
     assert verdicts == (Verdict.UNKNOWN, Verdict.WARN, Verdict.PASS, Verdict.WARN)
     assert summaries[1] == "never consolidated; 1 staging table with 10 rows waits"
     assert "10 rows from 1 staging table (10 inserted, 0 updated, 0 deduplicated)" in summaries[2]
-    assert summaries[2].endswith("nothing of it waits in staging, and nothing is lost")
+    assert summaries[2].endswith("nothing waits in staging, and nothing is lost")
     assert summaries[3].endswith("1 staging table with 10 rows waits")
 
 
-def test_no_batch_asks_nothing_and_a_wrong_name_is_refused(platform: Platform) -> None:
+def test_no_batch_reports_nothing_and_an_invalid_id_is_refused(platform: Platform) -> None:
     assert batch_history(seen(platform), "").checks == ()
     with pytest.raises(InvalidIdentifier):
         batch_history(seen(platform), "'; DROP TABLE x; --")
 
 
-def test_old_duplicates_and_new_ones_are_told_apart(platform: Platform) -> None:
+def test_old_and_new_duplicates_are_distinguished(platform: Platform) -> None:
     stage(platform)
     consolidate(platform)
     assert committed_consolidations(seen(platform)).checks == ()
-    write_past_the_fence(platform, 3)
+    write_without_the_fence(platform, 3)
     (new,) = committed_consolidations(seen(platform)).checks
-    assert new.summary == f"new ones were written past the fence: 3 after {BATCH}"
+    assert new.summary == f"new ones were written without the fence: 3 after {BATCH}"
     stage(platform, "later", predicted_points=1.0)
     consolidate(platform, "later")
     (between,) = committed_consolidations(seen(platform)).checks
@@ -85,11 +85,11 @@ def test_old_duplicates_and_new_ones_are_told_apart(platform: Platform) -> None:
     assert {check.verdict for check in (new, between)} == {Verdict.WARN}
 
 
-def test_of_a_long_ledger_the_newest_are_read_and_the_checks_say_so(platform: Platform) -> None:
-    """500 older runs of the date, as many as a runbook reads, and 500 of a batch that is still in staging."""
+def test_only_the_newest_runs_of_a_long_ledger_are_read_and_the_checks_say_so(platform: Platform) -> None:
+    """500 older runs of the date, as many as a runbook reads, and 500 runs of a batch that is still staged."""
     stage(platform)
     consolidate(platform)
-    write_past_the_fence(platform, 3)
+    write_without_the_fence(platform, 3)
     stage(platform, "waits")
     assert isinstance(platform.warehouse, DuckdbWarehouse)
     ledger = f'"nba_predictions"."{platform.table.ledger.table}"'
@@ -107,7 +107,7 @@ def test_of_a_long_ledger_the_newest_are_read_and_the_checks_say_so(platform: Pl
     (history,) = batch_history(scope, "older").checks
     assert history.evidence["consolidations"] == "the newest 500"
     (unknown,) = batch_history(scope, "older_1").checks
-    assert unknown.evidence["batches with a name like it, of the newest 500 runs"] == []
+    assert unknown.evidence["similar batch ids, of the newest 500 runs"] == []
     (waiting,) = backlog(scope, stuck_after_minutes=60).checks
     assert waiting.verdict is Verdict.UNKNOWN
     assert "the ledger has 500 or more consolidations" in waiting.summary

@@ -1,4 +1,4 @@
-"""Failed staging writes stand for themselves, with the columns that the table lacks; a type is never guessed."""
+"""Failed staging writes are reported with the columns that the table lacks; a type is never guessed."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ def mismatch(*fields: str) -> str:
 
 def look(platform: Platform, home: Path, *lines: str) -> Section:
     at = datetime.now(UTC) - timedelta(minutes=5)
-    told = [LogEntry(at + timedelta(seconds=number), line, WORKER) for number, line in enumerate(lines)]
-    append_entries(home, WORKER, told)
+    entries = [LogEntry(at + timedelta(seconds=number), line, WORKER) for number, line in enumerate(lines)]
+    append_entries(home, WORKER, entries)
     return staging_writes(scope_of(platform))
 
 
 @pytest.mark.parametrize(
-    ("lines", "expected", "told"),
+    ("lines", "expected", "said"),
     [
-        ([], Verdict.UNKNOWN, "none seen, which means nothing: nothing was logged by it in 30 days"),
+        ([], Verdict.UNKNOWN, "no failed write was logged, but nothing was logged by it in 30 days"),
         (["ready"], Verdict.PASS, "no failed write was logged"),
-        ([STAGED, STAGED], Verdict.PASS, "2 writes of 80 rows, and none that failed"),
+        ([STAGED, STAGED], Verdict.PASS, "2 writes of 80 rows, none failed"),
         (
             [FAILED],
             Verdict.FAIL,
@@ -47,16 +47,16 @@ def look(platform: Platform, home: Path, *lines: str) -> Section:
         ([STAGED, FAILED], Verdict.WARN, "1 write failed, 1 succeeded"),
         ([STAGED, mismatch("a"), FAILED], Verdict.FAIL, f"1 field is not in {MAIN}: a; no successful write was"),
         ([mismatch("a"), FAILED, STAGED], Verdict.WARN, f"1 field is not in {MAIN}: a; 1 write succeeded since"),
-        ([mismatch("system_id")], Verdict.WARN, "the table has all of system_id by now, and no successful write was"),
+        ([mismatch("system_id")], Verdict.WARN, "the table now has system_id, and no successful write was"),
         (["SCHEMA MISMATCH: 3 fields"], Verdict.FAIL, "schema mismatch: SCHEMA MISMATCH: 3 fields; no successful"),
     ],
 )
-def test_what_the_lines_of_the_worker_mean(
-    platform: Platform, home: Path, lines: list[str], expected: Verdict, told: str
+def test_the_worker_s_log_lines_are_judged(
+    platform: Platform, home: Path, lines: list[str], expected: Verdict, said: str
 ) -> None:
     (check,) = look(platform, home, *lines).checks
     assert (check.id, check.verdict) == ("staging_writes", expected)
-    assert told in check.summary
+    assert said in check.summary
 
 
 def test_a_column_is_added_with_the_type_that_staging_tables_agree_on(platform: Platform, home: Path) -> None:
@@ -67,17 +67,17 @@ def test_a_column_is_added_with_the_type_that_staging_tables_agree_on(platform: 
     section = look(platform, home, mismatch("trend", "rank", "new", "`odd", "Game_ID"))
     (check,) = section.checks
     assert f"If they are new, add them: ALTER TABLE {MAIN} ADD COLUMN trend STRING." in check.next_step
-    assert "No line says the type of rank, new, Game_ID" in check.next_step
+    assert "The type of rank, new, Game_ID is unknown" in check.next_step
     assert [tuple(row) for row in section.exhibits[0].rows] == [
         ("trend", "STRING"),
-        ("rank", "not known"),
-        ("new", "not known"),
+        ("rank", "unknown"),
+        ("new", "unknown"),
         ("'`odd'", "STRING"),
-        ("Game_ID", "not known"),
+        ("Game_ID", "unknown"),
     ]
 
 
-def test_hostile_fields_are_bounded_and_in_one_line(platform: Platform, home: Path) -> None:
+def test_hostile_fields_are_bounded_and_on_one_line(platform: Platform, home: Path) -> None:
     fields = [f"f{number}" for number in range(200)] + ["\x07<script>", "a; DROP TABLE x"]
     (check,) = look(platform, home, mismatch(*fields)).checks
     assert "202 fields are not in" in check.summary

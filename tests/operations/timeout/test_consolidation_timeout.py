@@ -200,7 +200,7 @@ def test_many_small_tables_are_told_and_an_ordinary_batch_is_not(scope: Scope) -
     platform.staging_writer().write_batch(predictions(110), batch_id="onerow", workers=110)
     check = only(staging_size(scope))
     assert check.verdict is Verdict.WARN
-    assert "onerow: 110 rows in 110 staging tables, 1.0 rows a table, 110 of one row" in check.summary
+    assert "onerow: 110 rows in 110 staging tables, 1.0 rows per table, 110 one-row tables" in check.summary
     assert [(size.batch.batch_id, size.tables, size.batch.unmerged_tables) for size in staged_sizes(platform)] == [
         ("onerow", 110, 110),
         ("usual", 15, 15),

@@ -1,4 +1,4 @@
-"""Drills ask what runbooks find, not how their kernels start."""
+"""Drills test what runbooks find, not how their kernels start."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""`runbook drill`: exit 0 only when the runbooks are right, and nobody's own state is touched."""
+"""`runbook drill` exits with 0 only if the runbooks are right, and leaves the user's own state alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rehearsal.drills.rehearsal import rehearse
 from rehearsal.drills.stage import Stage
 
 
-def test_a_drill_prints_what_was_found_and_leaves_the_users_state_alone(tmp_path: Path) -> None:
+def test_a_drill_prints_its_findings_and_leaves_the_users_state_alone(tmp_path: Path) -> None:
     own = tmp_path / "own"
     surroundings = {"RUNBOOK_HOME": str(own / "home"), "RUNBOOK_OUTPUTS": str(own / "outputs")}
     kept = tmp_path / "kept"
@@ -32,7 +32,7 @@ def test_a_drill_prints_what_was_found_and_leaves_the_users_state_alone(tmp_path
     assert (again.exit_code, "is there already" in again.output) == (2, True)
 
 
-def test_all_drills_are_listed_and_a_mistyped_one_is_named() -> None:
+def test_all_drills_are_listed_and_a_mistyped_name_gets_a_suggestion() -> None:
     listed = CliRunner().invoke(cli, ["drill", "--list"])
     assert (listed.exit_code, "race" in listed.output) == (0, True)
     wrong = CliRunner().invoke(cli, ["drill", "stale_lock"])
@@ -42,7 +42,7 @@ def test_all_drills_are_listed_and_a_mistyped_one_is_named() -> None:
     assert (neither.exit_code, "--all" in neither.output) == (2, True)
 
 
-def test_a_runbook_that_is_wrong_is_told_with_what_it_does_not_say(tmp_path: Path) -> None:
+def test_a_wrong_runbook_is_reported_with_what_it_does_not_mention(tmp_path: Path) -> None:
     def nothing(stage: Stage) -> Scene:
         assert stage.platform.locks.locks() == []
         return Scene([Look("stuck_lock_release", Verdict.FAIL, ("12 stuck",))])
@@ -50,4 +50,4 @@ def test_a_runbook_that_is_wrong_is_told_with_what_it_does_not_say(tmp_path: Pat
     (finding,) = rehearse(Drill("nothing", "no lock at all", nothing, 6), tmp_path)
 
     assert not finding.is_right
-    assert finding.surprises == ("it says PASS and not FAIL", "the first screen does not say '12 stuck'")
+    assert finding.surprises == ("verdict PASS instead of FAIL", "the first screen does not mention '12 stuck'")

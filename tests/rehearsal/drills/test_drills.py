@@ -1,4 +1,4 @@
-"""Every incident is caught by the runbook that should, and every ordinary night stays green."""
+"""Every incident is caught by the right runbook, and every ordinary night passes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FEWEST_NIGHTS = 6
 
 
 @pytest.mark.parametrize("drill", DRILLS, ids=lambda drill: drill.name)
-def test_the_runbooks_tell_what_is_true(drill: Drill, tmp_path: Path) -> None:
+def test_the_runbooks_report_the_truth(drill: Drill, tmp_path: Path) -> None:
     findings = rehearse(drill, tmp_path)
 
     assert findings
@@ -29,7 +29,7 @@ def test_the_runbooks_tell_what_is_true(drill: Drill, tmp_path: Path) -> None:
     assert {(finding.runbook, finding.headline): finding.surprises for finding in findings if finding.surprises} == {}
 
 
-def test_every_incident_has_a_drill_and_there_are_nights_enough() -> None:
+def test_every_incident_has_a_drill_and_there_are_enough_nights() -> None:
     assert {drill.incident for drill in DRILLS if drill.incident} == INCIDENTS
     assert sum(drill.kind == "ordinary night" for drill in DRILLS) >= FEWEST_NIGHTS
     assert [find_drill(drill.name) for drill in DRILLS] == DRILLS

@@ -1,4 +1,4 @@
-"""What cannot be read is UNKNOWN with its reason, in every runbook: never PASS, and no crash."""
+"""In every runbook a source that cannot be read is UNKNOWN with the reason: never PASS, and no crash."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ASKS_FOR_THE_DATE = {"deploy_verify", "day1_monitoring", "duplicate_diagnosis", 
 
 
 def damage(path: Path, how: str) -> None:
-    """A file of other content, or a folder where the file should be."""
+    """Replace a file with other content, or with a folder."""
     for part in path.parent.glob(f"{path.name}*"):
         part.unlink()
     if how == "garbage":
@@ -44,7 +44,7 @@ def damage(path: Path, how: str) -> None:
 
 @pytest.fixture(scope="module")
 def states(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The state before an ordinary night, and after it."""
+    """The states before and after an ordinary night."""
     folder = tmp_path_factory.mktemp("states")
 
     def played(stage: Stage) -> Scene:
@@ -75,8 +75,10 @@ def scene(stage: Stage, states: Path, runbook: str, source: str, how: str) -> Sc
 
 
 @pytest.mark.parametrize(("runbook", "source"), CASES)
-def test_it_is_unknown_and_says_why(runbook: str, source: str, states: Path, tmp_path: Path) -> None:
-    # A log holds any text; only what is no file cannot be read.
+def test_an_unreadable_source_is_unknown_with_the_reason(
+    runbook: str, source: str, states: Path, tmp_path: Path
+) -> None:
+    # Any text is a readable log; only a folder is not.
     how = "folder" if source == LOGS else "garbage"
     drill = Drill("unreadable", source, lambda stage: scene(stage, states, runbook, source, how))
 
@@ -88,5 +90,5 @@ def test_it_is_unknown_and_says_why(runbook: str, source: str, states: Path, tmp
     shutil.rmtree(tmp_path)
 
 
-def test_every_runbook_is_held_to_it() -> None:
+def test_every_runbook_is_tested() -> None:
     assert {runbook.name for runbook in runbooks()} == SOURCES.keys()

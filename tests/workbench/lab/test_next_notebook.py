@@ -180,7 +180,7 @@ def test_next_steps_link_to_it_from_a_working_copy_and_from_nowhere_else(
         form()
         html = next_step_html(step)
         assert unquote(unescape(html.partition('href="')[2].partition('"')[0])) == href
-        assert ("paste below" in html) == (href == "duplicate_diagnosis.ipynb")
+        assert ("paste this below" in html) == (href == "duplicate_diagnosis.ipynb")
     monkeypatch.setenv(SESSION_VARIABLE, str(folder.path / "duplicate_diagnosis (date 2026-01-17).ipynb"))
     assert next_step_html(step).endswith("</code>"), "no link leads to where it stands"
     carry_parameters_by(None)
