@@ -107,7 +107,7 @@ def _of(dialect: str) -> list[Drill]:
             "killed",
             "killed in its MERGE",
             lambda: [killed(night(dialect, "clean"))],
-            [Look(timeout, Verdict.FAIL, ("in its phase MERGE",))],
+            [Look(timeout, Verdict.FAIL, ("in phase MERGE",))],
         ),
     ]
 
