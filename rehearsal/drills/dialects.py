@@ -100,7 +100,7 @@ def _of(dialect: str) -> list[Drill]:
             "prints_only",
             "only the coordinator's prints were collected",
             lambda: [printed(night(dialect, "clean"))],
-            [Look(monitoring, Verdict.UNKNOWN, ("only prints of prediction-coordinator",), _DATE)],
+            [Look(monitoring, Verdict.UNKNOWN, ("only print output of prediction-coordinator",), _DATE)],
         ),
         _drill(
             dialect,

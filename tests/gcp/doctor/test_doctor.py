@@ -300,7 +300,7 @@ TAKEN_AWAY: dict[str, Case] = {
         lambda project: project.google.log.pop(),
         "Logs of prediction-coordinator",
         "UNKNOWN",
-        "nothing was logged by it in 30 days",
+        "no log lines in 30 days",
         "logs are not collected",
     ),
     "service": (
