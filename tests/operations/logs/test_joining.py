@@ -29,7 +29,7 @@ def joined(*nights: Night) -> list[Consolidation]:
 @given(offsets=st.lists(st.floats(0, 300), min_size=2, max_size=4), instances=st.sampled_from(["i-1", "i-{}"]))
 def test_dates_that_are_consolidated_at_once_are_kept_apart(dialect: str, offsets: list[float], instances: str) -> None:
     days = [DAY + timedelta(days=number) for number in range(len(offsets))]
-    # All in one night, but for different dates.
+    # All in one night, for different dates.
     nights = [
         delayed(night(dialect, "clean", day=day, instance=instances.format(number)), offset - 86_400 * number)
         for number, (day, offset) in enumerate(zip(days, offsets, strict=True))
