@@ -83,7 +83,7 @@ def _lock_check(history: LogHistory) -> Check:
     if unlocked:
         summary = f"{counted(len(unlocked), 'MERGE')} ran without the lock: {batch_names(unlocked)}"
         disabled = any(run.has(EventKind.LOCK_DISABLED) for run in unlocked)
-        why = "Their logs say that the lock is disabled" if disabled else "An old revision may still be serving traffic"
+        why = "The lock is disabled there: enable it" if disabled else "An old revision may still be serving traffic"
         step = f"{why}. Check the revisions: {commands.run('deploy_verify')}"
         return question.warns(summary, step, since=min(run.started_at for run in unlocked))
     if failed or lost:

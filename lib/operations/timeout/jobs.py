@@ -137,7 +137,7 @@ def _queue_check(scope: Scope, jobs: Sequence[WarehouseJob]) -> Check:
         summary = f"{counted(len(died), 'job')} ended when the process died: {names} ({died[0].user})"
         return question.warns(summary, step, since=min(job.created_at for job in died))
     if longest > _LONG_WAIT:
-        step = "The delay is in the queue. Check which jobs are running, and whether slots or DML quota are used up."
+        step = "The delay is in the queue. Check the running jobs, and whether slots or the DML quota are used up."
         summary = f"{len(pending)} waiting, the longest for {evidence['longest wait']}"
         return question.warns(summary, step, since=scope.now - longest)
     at_work = f"{len(running)} running, {len(pending)} waiting"
