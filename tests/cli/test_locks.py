@@ -54,7 +54,7 @@ def told(*words: str) -> dict[str, Any]:
     [
         (("--reason", "why it is safe"), "needs your own reason"),
         (("--reason", "its holder is gone"), "needs plan=DIGEST"),
-        (("--plan", "3f9a1c2b4d5e-20260117T2315Z-a109c7"), "needs a reason"),
+        (("--plan", "3f9a1c2b4d5e-20260117T2315Z-a109c7"), "needs your own reason"),
         (("--plan", "3f9a1c2b4d5e-20260117T2315Z-a109c7", "--reason", "why it is safe"), "needs your own reason"),
         (("--plan", "a guess", "--reason", "its holder is gone"), "not a digest"),
     ],
